@@ -1,0 +1,1 @@
+"""From files to desired state: YAML, inventory, variables, templates, playbooks."""

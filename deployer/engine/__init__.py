@@ -1,0 +1,1 @@
+"""Docker engines behind the `Engine` protocol, real and simulated."""

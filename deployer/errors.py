@@ -1,0 +1,82 @@
+"""The exception tree, and the exit code each branch ends a run with.
+
+    DeployerError
+    ├── InputError            1  mistakes in playbook, inventory or usage (carries diagnostics)
+    ├── ResourceError         3  the engine refused or failed an operation
+    │   └── EngineError          … with the HTTP status the engine answered
+    ├── UnreachableError      4  a host, its SSH server or its Docker socket could not be reached
+    └── RefusedError          5  unsafe, locked, stale or not confirmed
+
+Exceptions are for the environment. What a user wrote wrongly is collected as `Diagnostic` values and
+raised once, together, as `InputError`.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from deployer.diagnostics import Diagnostic
+
+
+class ExitCode(IntEnum):
+    """What the process ends with; documented in docs/exit-codes.md."""
+
+    OK = 0
+    ERROR = 1
+    CHANGES_PENDING = 2
+    FAILED = 3
+    UNREACHABLE = 4
+    REFUSED = 5
+    INTERRUPTED = 130
+
+
+class DeployerError(Exception):
+    """Root of every error this package raises on purpose.
+
+    `message` says what happened, where and why; `hint` says what to do next.
+    """
+
+    exit_code = ExitCode.ERROR
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(DeployerError):
+    """Everything that is wrong in the input of one run."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(str(diagnostic) for diagnostic in self.diagnostics))
+
+
+class ResourceError(DeployerError):
+    """A resource could not be brought to its desired state."""
+
+    exit_code = ExitCode.FAILED
+
+
+class EngineError(ResourceError):
+    """The engine answered a request with an error; `status` is the HTTP status (0: an error inside a 200 stream)."""
+
+    def __init__(self, message: str, *, status: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
+class UnreachableError(DeployerError):
+    """No connection to a host's engine: name, route, SSH login, forwarding, socket or engine."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class RefusedError(DeployerError):
+    """The operation is possible but was not done: unsafe, locked, stale or not confirmed."""
+
+    exit_code = ExitCode.REFUSED

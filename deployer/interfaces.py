@@ -1,0 +1,146 @@
+"""The seam between the pure part and the world.
+
+`Engine` is one host's Docker engine. Requests and answers are the Docker API's own JSON, at the API version the
+implementation negotiated (at most 1.51, see `EngineInfo.api`). Implementations: `engine.client.DockerEngine`
+(HTTP through any transport) and `engine.simulated.SimulatedEngine` (in memory); `tests/contract` holds both to the
+same behaviour. Methods raise `EngineError` with the engine's own explanation, `UnreachableError` when the connection
+is lost. Reads of something that does not exist return None; writes to it raise `EngineError(status=404)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+Json: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What the engine says of itself (`GET /version`, and `GET /info` where a field names it)."""
+
+    version: str  # "26.1.5"
+    api: str  # the version requests are sent with, "1.45"
+    max_api: str  # the newest the engine speaks
+    os: str  # "linux"
+    arch: str  # "amd64", Go's names
+    kind: str = "docker"  # or "podman"
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryAuth:
+    """Credentials for one registry; never shown."""
+
+    username: str
+    password: str
+    server: str
+
+    def __repr__(self) -> str:
+        return f"RegistryAuth({self.server})"
+
+
+Progress: TypeAlias = Callable[[Json], None]
+
+
+class Engine(Protocol):
+    """One host's engine. Safe to call from several threads at once."""
+
+    def describe(self) -> EngineInfo: ...
+    def info(self) -> Json:
+        """`GET /info`."""
+        ...
+
+    # Reads
+    def list_containers(self) -> Sequence[Json]:
+        """`GET /containers/json?all=1`."""
+        ...
+
+    def inspect_container(self, ref: str) -> Json | None: ...
+    def list_images(self) -> Sequence[Json]:
+        """`GET /images/json`."""
+        ...
+
+    def inspect_image(self, ref: str) -> Json | None: ...
+    def list_networks(self) -> Sequence[Json]:
+        """`GET /networks`; without the attached containers."""
+        ...
+
+    def inspect_network(self, ref: str) -> Json | None: ...
+    def list_volumes(self) -> Sequence[Json]:
+        """The `Volumes` of `GET /volumes`, [] where the engine answers null."""
+        ...
+
+    def inspect_volume(self, name: str) -> Json | None: ...
+    def inspect_distribution(self, ref: str, auth: RegistryAuth | None) -> Json | None:
+        """`GET /distribution/{ref}/json`: what the registry has under the reference; None when it has nothing."""
+        ...
+
+    def container_logs(self, ref: str, *, tail: int) -> str:
+        """The last lines of both streams, demultiplexed, in order; undecodable bytes replaced."""
+        ...
+
+    # Images
+    def pull_image(self, ref: str, platform: str, auth: RegistryAuth | None, progress: Progress) -> None:
+        """`POST /images/create`. `ref` is complete (`docker.io/library/redis:7`, or with a digest). Raises
+        `EngineError` for an `errorDetail` inside the 200 stream."""
+        ...
+
+    def tag_image(self, image: str, ref: str) -> None: ...
+    def remove_image(self, ref: str) -> None: ...
+
+    # Containers
+    def create_container(self, name: str, body: Json, platform: str) -> tuple[str, Sequence[str]]:
+        """Returns the id and the engine's warnings. `platform` "" means none asked for."""
+        ...
+
+    def start_container(self, ref: str) -> None:
+        """Started already is not an error (304)."""
+        ...
+
+    def stop_container(self, ref: str, timeout: int | None) -> None:
+        """Waits until it has stopped; `timeout` seconds until SIGKILL, None for the container's own, -1 for never."""
+        ...
+
+    def kill_container(self, ref: str, signal: str) -> None: ...
+    def restart_container(self, ref: str, timeout: int | None) -> None: ...
+    def rename_container(self, ref: str, name: str) -> None: ...
+    def update_container(self, ref: str, body: Json) -> Sequence[str]:
+        """`POST /containers/{id}/update`; returns the warnings."""
+        ...
+
+    def remove_container(self, ref: str, *, force: bool, anonymous_volumes: bool) -> None: ...
+    def wait_container(self, ref: str) -> int:
+        """Blocks until the container is not running; returns its exit code."""
+        ...
+
+    # Networks and volumes
+    def create_network(self, body: Json) -> str:
+        """Returns the id. Sends CheckDuplicate where the engine needs it."""
+        ...
+
+    def connect_network(self, network: str, container: str, endpoint: Json) -> None: ...
+    def disconnect_network(self, network: str, container: str, *, force: bool) -> None: ...
+    def remove_network(self, ref: str) -> None: ...
+    def create_volume(self, body: Json) -> Json:
+        """Returns the volume of that name: the new one, or the one that was there, unchanged."""
+        ...
+
+    def remove_volume(self, name: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Seconds, monotonic."""
+        ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class Events(Protocol):
+    """Receives what happens while a plan is applied; implementations only show or store it."""
+
+    def emit(self, event: object) -> None: ...

@@ -1,0 +1,128 @@
+"""A YAML value as a tree that remembers where each part was written and whether it came from a secret.
+
+Readers (`config/`) build these trees, templating maps one tree to another, the field tables (`spec/`) parse them.
+A node made by a template keeps the place of the template text; `source` then names the variable it came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from deployer.diagnostics import Origin
+
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """Text, a number, a boolean or null. `secret`: from a vault, or computed from something that was."""
+
+    value: bool | int | float | str | None
+    origin: Origin
+    secret: bool = False
+    source: Origin | None = None
+
+    def __repr__(self) -> str:
+        return f"Scalar({'***' if self.secret else repr(self.value)}, {self.origin})"
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    items: tuple[Node, ...]
+    origin: Origin
+    source: Origin | None = None
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Entries in the order written; keys are scalars, unique by their text."""
+
+    entries: tuple[tuple[Scalar, Node], ...]
+    origin: Origin
+    source: Origin | None = None
+
+    def get(self, key: str) -> Node | None:
+        return next((value for name, value in self.entries if str(name.value) == key), None)
+
+    def items(self) -> Iterator[tuple[str, Node]]:
+        return ((str(name.value), value) for name, value in self.entries)
+
+    def keys(self) -> tuple[Scalar, ...]:
+        return tuple(name for name, _ in self.entries)
+
+
+Node: TypeAlias = Scalar | Sequence | Mapping
+
+
+def place(node: Node) -> Origin:
+    """Where one would change this value: the variable a lone template came from, else where it is written."""
+    return node.source or node.origin
+
+
+def from_plain(value: object, origin: Origin, *, secret: bool = False, source: Origin | None = None) -> Node:
+    """Wrap a plain value so that every part of it has the same place. Keys become text."""
+    match value:
+        case dict():
+            entries = tuple(
+                (Scalar(str(key), origin), from_plain(item, origin, secret=secret, source=source))
+                for key, item in value.items()
+            )
+            return Mapping(entries, origin, source)
+        case list() | tuple():
+            parts = tuple(from_plain(item, origin, secret=secret, source=source) for item in value)
+            return Sequence(parts, origin, source)
+        case None | bool() | int() | float() | str():
+            return Scalar(value, origin, secret, source)
+        case _:
+            return Scalar(str(value), origin, secret, source)
+
+
+def to_plain(node: Node) -> Plain:
+    match node:
+        case Scalar():
+            return node.value
+        case Sequence():
+            return [to_plain(item) for item in node.items]
+        case Mapping():
+            return {name: to_plain(value) for name, value in node.items()}
+
+
+def is_secret(node: Node) -> bool:
+    """Whether any part of the value is secret."""
+    match node:
+        case Scalar():
+            return node.secret
+        case Sequence():
+            return any(is_secret(item) for item in node.items)
+        case Mapping():
+            return any(is_secret(value) for _, value in node.entries)
+
+
+def as_secret(node: Node) -> Node:
+    """The same tree with every scalar marked secret."""
+    match node:
+        case Scalar():
+            return replace(node, secret=True)
+        case Sequence():
+            return replace(node, items=tuple(as_secret(item) for item in node.items))
+        case Mapping():
+            return replace(node, entries=tuple((name, as_secret(value)) for name, value in node.entries))
+
+
+def secret_texts(node: Node) -> Iterator[str]:
+    """The texts that must never be shown."""
+    match node:
+        case Scalar():
+            if node.secret and node.value is not None and not isinstance(node.value, bool):
+                yield str(node.value)
+        case Sequence():
+            for item in node.items:
+                yield from secret_texts(item)
+        case Mapping():
+            for _, value in node.entries:
+                yield from secret_texts(value)

@@ -1,0 +1,1 @@
+"""Pure: desired and observed in, plan out."""

@@ -1,0 +1,1 @@
+"""The field tables: everything known about a field is one row."""

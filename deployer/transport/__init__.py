@@ -1,0 +1,1 @@
+"""Connections to an engine: SSH channels, local socket, TCP with TLS."""

@@ -1,0 +1,1 @@
+"""Parsers and printers for the small languages inside values: one file each."""
