@@ -1,0 +1,75 @@
+"""IP addresses, subnets, MAC addresses and `extra_hosts` entries in one spelling each."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+
+def parse_ip(value: str) -> str:
+    """The compressed text of an IPv4 or IPv6 address; a zone (`fe80::1%eth0`) is kept. Raises ValueError."""
+    try:
+        return str(ipaddress.ip_address(value.strip().removeprefix("[").removesuffix("]")))
+    except ValueError:
+        raise ValueError(f"'{value}' is not an IP address") from None
+
+
+def parse_ipv4(value: str) -> str:
+    if ":" in value:
+        raise ValueError(f"'{value}' is not an IPv4 address")
+    return parse_ip(value)
+
+
+def parse_ipv6(value: str) -> str:
+    if ":" not in value:
+        raise ValueError(f"'{value}' is not an IPv6 address")
+    return parse_ip(value)
+
+
+def read_ip(value: str) -> str:
+    """An address as the engine reports it: compressed; text that is none (old engines do not check) as it is."""
+    try:
+        return parse_ip(value.partition("/")[0])
+    except ValueError:
+        return value
+
+
+def parse_subnet(value: str) -> str:
+    """`10.0.0.7/24` becomes `10.0.0.0/24`: engine 20.10 keeps host bits, 25 refuses them. Raises ValueError."""
+    if "/" not in value:
+        raise ValueError(f"'{value}' is not a subnet such as 172.28.0.0/16")
+    try:
+        return str(ipaddress.ip_network(value.strip(), strict=False))
+    except ValueError:
+        raise ValueError(f"'{value}' is not a subnet such as 172.28.0.0/16") from None
+
+
+def family(text: str) -> int:
+    """4 or 6, of an address or subnet in text form."""
+    return 6 if ":" in text else 4
+
+
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+
+
+def parse_mac(value: str) -> str:
+    """Lower case with colons. Raises ValueError."""
+    text = value.strip().lower().replace("-", ":")
+    if not _MAC.fullmatch(text):
+        raise ValueError(f"'{value}' is not a MAC address such as 02:42:ac:11:00:0a")
+    return text
+
+
+def parse_host(value: str) -> str:
+    """An `extra_hosts` entry, `name:ip` or `name=ip`, as `name:ip`, the form the API takes. Raises ValueError."""
+    separator = "=" if "=" in value else ":"
+    name, found, target = value.strip().partition(separator)
+    if not name or not found or not target:
+        raise ValueError(f"'{value}' is not of the form name:address")
+    return f"{name}:{target if target == 'host-gateway' else parse_ip(target)}"
+
+
+def read_host(value: str) -> str:
+    """An entry as the engine reports it, compressed where it is an address."""
+    name, _, target = value.partition(":")
+    return f"{name}:{read_ip(target)}"

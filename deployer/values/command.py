@@ -1,0 +1,17 @@
+"""Commands: text is split as a POSIX shell splits words, without expanding anything."""
+
+from __future__ import annotations
+
+import shlex
+
+
+def parse(value: str) -> tuple[str, ...]:
+    """Words of a command line. Raises ValueError for an unclosed quote."""
+    try:
+        return tuple(shlex.split(value))
+    except ValueError as error:
+        raise ValueError(f"'{value}' cannot be split into words: {error}".lower()) from None
+
+
+def show(words: tuple[str, ...] | None) -> str:
+    return shlex.join(words) if words else "[]"

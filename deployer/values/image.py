@@ -1,0 +1,86 @@
+"""Image references: `redis`, `docker.io/library/redis:latest` and `index.docker.io/redis` are one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_DOMAIN = re.compile(r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(?::\d+)?")
+_PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+_TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+_DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-fA-F]{32,}")
+_ID = re.compile(r"sha256:[0-9a-f]{64}")
+DOCKER_HUB = "docker.io"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """A complete reference. `path` is "" for an image id (`sha256:…`), which then is the digest."""
+
+    domain: str
+    path: str
+    tag: str
+    digest: str
+
+    def __str__(self) -> str:
+        """Complete, as the engine's pull takes it: `docker.io/library/redis:7`."""
+        if not self.path:
+            return self.digest
+        return f"{self.repository}{self.suffix}"
+
+    @property
+    def repository(self) -> str:
+        return f"{self.domain}/{self.path}"
+
+    @property
+    def suffix(self) -> str:
+        """`:tag`, `@digest`, or both."""
+        return (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
+
+    @property
+    def familiar(self) -> str:
+        """Short, as people and `docker ps` write it: `redis:7`."""
+        if not self.path:
+            return self.digest[:19]
+        path = self.path.removeprefix("library/") if self.domain == DOCKER_HUB else self.repository
+        return path + self.suffix
+
+
+def parse(text: str) -> ImageRef:
+    """Raises ValueError naming what is wrong."""
+    text = text.strip()
+    if _ID.fullmatch(text):
+        return ImageRef("", "", "", text)
+    rest, at, digest = text.partition("@")
+    if at and not _DIGEST.fullmatch(digest):
+        raise ValueError(f"'{text}': '{digest}' is not a digest such as sha256:…")
+    head, slash, tail = rest.rpartition("/")
+    name, colon, tag = tail.partition(":")
+    if colon and not _TAG.fullmatch(tag):
+        raise ValueError(f"'{text}': '{tag}' is not a tag")
+    domain, path = _split_domain(head + slash + name)
+    if not _PATH.fullmatch(path):
+        hint = ": repository names are lower case" if path != path.lower() else ""
+        raise ValueError(f"'{text}' is not an image reference{hint}")
+    return ImageRef(domain, path, tag or ("" if digest else "latest"), digest)
+
+
+def _split_domain(name: str) -> tuple[str, str]:
+    """The first component is a registry when it has a dot, a colon, upper case, or is localhost."""
+    first, slash, rest = name.partition("/")
+    is_domain = slash and (any(mark in first for mark in ".:") or first == "localhost" or first != first.lower())
+    if not is_domain or not _DOMAIN.fullmatch(first):
+        first, rest = DOCKER_HUB, name
+    if first == "index.docker.io":
+        first = DOCKER_HUB
+    if first == DOCKER_HUB and "/" not in rest:
+        rest = f"library/{rest}"
+    return first, rest
+
+
+def canonical(text: str) -> str:
+    """The complete text of a reference; text that is none (an old engine's) as it is."""
+    try:
+        return str(parse(text))
+    except ValueError:
+        return text

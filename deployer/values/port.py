@@ -1,0 +1,148 @@
+"""Published and exposed ports.
+
+A published port is kept as text, `[ip:][host port or range:]container port/protocol`, the short form of Compose with
+every part in one spelling: `8080:80/tcp`, `127.0.0.1:8080:80/tcp`, `[::1]:8080:80/udp`, `80/tcp` (any free host port).
+An absent address means IPv4 and IPv6; `0.0.0.0` means IPv4 only, so the two differ (engine 20.10 and later).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
+PROTOCOLS = ("tcp", "udp", "sctp")
+
+
+def parse(value: int | str) -> tuple[str, ...]:
+    """All ports a short form stands for. Ranges of equal length pair up; a range for one port stays one entry, of
+    which the engine picks a free one. Raises ValueError."""
+    text = str(value).strip()
+    body, protocol = _protocol(text)
+    ip, host, container = _split(body, text)
+    inside = _range(container, text)
+    outside = _range(host, text) if host else None
+    if outside is None:
+        return tuple(_text(ip, "", port, protocol) for port in inside)
+    if len(inside) == 1:
+        whole = str(outside[0]) if len(outside) == 1 else f"{outside[0]}-{outside[-1]}"
+        return (_text(ip, whole, inside[0], protocol),)
+    if len(inside) != len(outside):
+        raise ValueError(f"'{text}': {len(outside)} host ports for {len(inside)} container ports")
+    return tuple(_text(ip, str(out), port, protocol) for out, port in zip(outside, inside, strict=True))
+
+
+def parse_exposed(value: int | str) -> tuple[str, ...]:
+    """`80/tcp` for each port of `80`, `80/udp` or `80-82`. Raises ValueError."""
+    body, protocol = _protocol(str(value).strip())
+    return tuple(f"{port}/{protocol}" for port in _range(body, str(value)))
+
+
+def join(target: str, published: str, ip: str, protocol: str) -> str:
+    """The short form of Compose's long form."""
+    address = f"[{ip}]" if ":" in ip and not ip.startswith("[") else ip
+    head = f"{address}:{published}:" if ip else f"{published}:" if published else ""
+    return f"{head}{target}/{protocol}"
+
+
+def container_port(port: str) -> str:
+    """`80/tcp` of `8080:80/tcp`."""
+    return port.rpartition(":")[2]
+
+
+def host_ports(port: str) -> tuple[str, str]:
+    """(address or "", host port, range or "") of a published port."""
+    head = port.rpartition(":")[0]
+    ip, _, host = head.rpartition(":")
+    return ip.removeprefix("[").removesuffix("]"), host
+
+
+def to_engine(ports: Iterable[str]) -> dict[str, list[dict[str, str]]]:
+    """`HostConfig.PortBindings`. Never an empty list: engines differ in what that means."""
+    bindings: dict[str, list[dict[str, str]]] = {}
+    for port in ports:
+        ip, host = host_ports(port)
+        bindings.setdefault(container_port(port), []).append({"HostIp": ip, "HostPort": host})
+    return bindings
+
+
+def from_engine(bindings: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Sorted; `"0"` and "" host ports are the same, `08080` is 8080, a key without protocol is tcp."""
+    found = set()
+    for key, entries in (bindings or {}).items():
+        number, _, protocol = key.lower().partition("/")
+        for entry in entries or ():
+            ip, host = entry.get("HostIp") or "", _plain_host(entry.get("HostPort") or "")
+            found.add(_text(_read_ip(ip), host, int(number), protocol or "tcp"))
+    return tuple(sorted(found, key=order))
+
+
+def exposed_from_engine(ports: Iterable[str]) -> tuple[str, ...]:
+    """`ExposedPorts` keys; engine 20.10 keeps `80` beside `80/tcp`."""
+    found = {key.lower() if "/" in key else f"{key}/tcp" for key in ports}
+    return tuple(sorted(found, key=order))
+
+
+def order(port: str) -> tuple[int, str]:
+    """Sorts by container port number, then by text."""
+    number = container_port(port).partition("/")[0].partition("-")[0]
+    return (int(number) if number.isdigit() else 0, port)
+
+
+def _protocol(text: str) -> tuple[str, str]:
+    body, slash, protocol = text.partition("/")
+    protocol = protocol.lower() if slash else "tcp"
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"'{text}': protocol '{protocol}' is not one of {', '.join(PROTOCOLS)}")
+    return body, protocol
+
+
+def _split(body: str, text: str) -> tuple[str, str, str]:
+    """(ip, host, container); an IPv6 address stands in brackets."""
+    match = re.fullmatch(r"\[([^\]]*)\]:(.*)", body)
+    ip, rest = match.groups() if match else ("", body)
+    parts = rest.split(":")
+    if not match and len(parts) == 3:
+        ip, parts = parts[0], parts[1:]
+    if len(parts) > 2 or (match and len(parts) != 2):
+        raise ValueError(f"'{text}' is not a port such as 8080:80, 127.0.0.1:8080:80 or [::1]:8080:80")
+    if ip:
+        ip = _checked_ip(ip, text)
+    host = parts[0] if len(parts) == 2 else ""
+    return ip, "" if host == "0" else host, parts[-1]
+
+
+def _checked_ip(ip: str, text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(ip))
+    except ValueError:
+        raise ValueError(f"'{text}': '{ip}' is not an IP address; host names cannot be bound") from None
+
+
+def _read_ip(ip: str) -> str:
+    try:
+        return str(ipaddress.ip_address(ip)) if ip else ""
+    except ValueError:
+        return ip
+
+
+def _plain_host(host: str) -> str:
+    first, dash, last = host.partition("-")
+    first = first.lstrip("0")
+    return f"{first}-{last.lstrip('0')}" if dash else first
+
+
+def _range(text: str, whole: str) -> range:
+    match = _PORTS.fullmatch(text)
+    if match is None:
+        raise ValueError(f"'{whole}': '{text}' is not a port number or range")
+    first, last = int(match[1]), int(match[2] or match[1])
+    if not 1 <= first <= last <= 65535:
+        raise ValueError(f"'{whole}': '{text}' is not between 1 and 65535")
+    return range(first, last + 1)
+
+
+def _text(ip: str, host: str, container: int, protocol: str) -> str:
+    return join(str(container), host, ip, protocol)

@@ -1,0 +1,43 @@
+"""Signals: `15`, `TERM`, `sigterm` and `SIGTERM` are one. Linux numbers, whatever system this runs on."""
+
+from __future__ import annotations
+
+# fmt: off
+_NAMES = (
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
+    "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
+    "WINCH", "IO", "PWR", "SYS",
+)
+# fmt: on
+_NUMBERS = {name: number for number, name in enumerate(_NAMES, start=1)}
+_SYNONYMS = {"IOT": "ABRT", "CLD": "CHLD", "POLL": "IO", "UNUSED": "SYS"}
+_RTMIN, _RTMAX = 34, 64
+
+
+def parse(value: int | str) -> str:
+    """The canonical name, `SIGTERM` or `SIGRTMIN+3`. Raises ValueError."""
+    text = str(value).strip().upper()
+    if text.isdigit():
+        return _name(int(text), value)
+    short = text.removeprefix("SIG")
+    short = _SYNONYMS.get(short, short)
+    if short in _NUMBERS:
+        return f"SIG{short}"
+    return _name(_realtime(short), value)
+
+
+def _realtime(short: str) -> int:
+    for base, start, sign in (("RTMIN", _RTMIN, 1), ("RTMAX", _RTMAX, -1)):
+        rest = short.removeprefix(base)
+        if rest != short:
+            offset = rest.lstrip("+-") or "0"
+            return start + sign * int(offset) if offset.isdigit() else 0
+    return 0
+
+
+def _name(number: int, value: int | str) -> str:
+    if 1 <= number <= len(_NAMES):
+        return f"SIG{_NAMES[number - 1]}"
+    if _RTMIN <= number <= _RTMAX:
+        return f"SIGRTMIN+{number - _RTMIN}" if number > _RTMIN else "SIGRTMIN"
+    raise ValueError(f"'{value}' is not a signal such as SIGTERM")

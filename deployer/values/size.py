@@ -1,0 +1,37 @@
+"""Byte sizes as Compose and the Docker CLI write them: binary units, `64m` = `64MB` = `64MiB` = 67108864."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+_UNITS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(?:([kmgtp])(?:i?b)?|b)?", re.IGNORECASE)
+
+
+def parse(value: int | str) -> int:
+    """Bytes. Numbers are bytes; text may carry a binary unit. Raises ValueError."""
+    if isinstance(value, int):
+        if value < 0:
+            raise ValueError(f"{value} is negative")
+        return value
+    match = _SIZE.fullmatch(value.strip())
+    if match is None:
+        raise ValueError(f"'{value}' is not a size such as 512m, 1.5g or 67108864")
+    number, unit = match.groups()
+    return int(Decimal(number) * 1024 ** _UNITS[(unit or "").lower()])
+
+
+def parse_or_unlimited(value: int | str) -> int:
+    """Bytes, or -1 for no limit."""
+    return -1 if str(value).strip() == "-1" else parse(value)
+
+
+def show(size: int) -> str:
+    """`512 MiB`: the largest unit that loses nothing; bytes otherwise."""
+    if size < 0:
+        return "unlimited"
+    for power, unit in ((4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if size >= 1024**power and size % 1024**power == 0:
+            return f"{size // 1024**power} {unit}"
+    return f"{size} B"
