@@ -1,0 +1,223 @@
+"""Starting and stopping hosts and the two daemons inside them."""
+
+import contextlib
+import json
+import shutil
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.lab import network
+from tests.lab.host import KEY, Host
+from tests.lab.rootfs import HOSTS
+from tests.lab.settings import CGROUP, GATEWAY, NETWORK, REGISTRY_ADDRESS, REGISTRY_PORT, HostPlan, netns
+from tests.lab.shell import LabError, kill_pids, read_pid, run, start_detached, wait_for, write_pid
+
+_INIT = Path(__file__).with_name("host-init.sh")
+_RECORD = "host.json"
+# A host's first start competes with all others for two cores.
+START_TIMEOUT = 90.0
+SSHD_DEFAULTS: dict[str, str] = {}
+
+
+def running_host(plan: HostPlan) -> Host | None:
+    """The host as it runs, if it was started from today's recipe and its first process lives."""
+    with contextlib.suppress(FileNotFoundError, KeyError, json.JSONDecodeError):
+        record = json.loads((plan.folder / _RECORD).read_text())
+        if record["layer"] == HOSTS[plan.suite].key and read_pid(plan.folder / "init.pid"):
+            return _host(plan, record["engine_version"], record["api_version"])
+    return None
+
+
+def start_host(plan: HostPlan) -> Host:
+    """Start a host afresh, whatever an earlier run left in its place."""
+    remove_host(plan)
+    for name in ("upper", "work", "root", "docker"):
+        (plan.folder / name).mkdir(parents=True)
+    _write_files(plan)
+    host = _boot(plan)
+    version = host.api("GET", "/version")
+    record = {
+        "layer": HOSTS[plan.suite].key,
+        "engine_version": str(version["Version"]).partition("+")[0],
+        "api_version": version["ApiVersion"],
+    }
+    (plan.folder / _RECORD).write_text(json.dumps(record))
+    return _host(plan, record["engine_version"], record["api_version"])
+
+
+def restart_host(host: Host) -> None:
+    """Cut a host's power and start it again with the same disk, keys and address."""
+    _power_off(host.plan)
+    shutil.rmtree(host.folder / "work", ignore_errors=True)
+    (host.folder / "work").mkdir()
+    _boot(host.plan)
+
+
+def remove_host(plan: HostPlan) -> None:
+    """Kill everything in a host and forget it; harmless when there is nothing."""
+    _power_off(plan)
+    remove_cgroups(f"{CGROUP}/{plan.name}")
+    if plan.folder.exists():
+        shutil.rmtree(plan.folder)
+
+
+def remove_cgroups(path: str) -> None:
+    """Remove the empty control groups that containers of killed hosts leave behind."""
+    for hierarchy in (Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").iterdir()):
+        top = hierarchy / path
+        for folder in sorted(top.rglob("*/"), reverse=True) if top.is_dir() else ():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        with contextlib.suppress(OSError):
+            top.rmdir()
+
+
+def _power_off(plan: HostPlan) -> None:
+    """Kill the host's first process, with which the kernel ends every process of the host, and cut its cable."""
+    pid = read_pid(plan.folder / "init.pid")
+    if pid:
+        kill_pids([pid])
+    (plan.folder / "init.pid").unlink(missing_ok=True)
+    network.disconnect(plan.name)
+
+
+def _host(plan: HostPlan, engine_version: str, api_version: str) -> Host:
+    return Host(plan.name, plan.address, plan.suite, engine_version, api_version, plan.folder)
+
+
+def _boot(plan: HostPlan) -> Host:
+    network.connect(plan.name, plan.address)
+    (plan.folder / "init.new").unlink(missing_ok=True)
+    start_detached(
+        [
+            *("nsenter", f"--net=/run/netns/{netns(plan.name)}"),
+            *("unshare", "--mount", "--uts", "--ipc", "--pid", "--fork"),
+            *("sh", str(_INIT), str(plan.folder), plan.name, HOSTS[plan.suite].lower),
+        ],
+        plan.folder / "init.log",
+    )
+    wait_for(lambda: _init_ready(plan), START_TIMEOUT, f"{plan.name} to boot, see {plan.folder}/init.log")
+    write_pid(plan.folder / "init.pid", int((plan.folder / "init.new").read_text()))
+    host = _host(plan, "", "")
+    start_sshd(host)
+    start_dockerd(host)
+    return host
+
+
+def _init_ready(plan: HostPlan) -> bool:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError, ValueError):
+        pid = int((plan.folder / "init.new").read_text())
+        return Path(f"/proc/{pid}/comm").read_text().strip() == "tini"
+    return False
+
+
+def _write_files(plan: HostPlan) -> None:
+    """Write what differs from host to host: name, keys, and the resolver.
+
+    Nothing answers DNS on the bridge, so a name that is not known is refused at once instead of timing out.
+    """
+    etc = plan.folder / "upper/etc"
+    (etc / "ssh/sshd_config.d").mkdir(parents=True)
+    (etc / "docker").mkdir()
+    (etc / "hostname").write_text(f"{plan.name}\n")
+    (etc / "hosts").write_text(f"127.0.0.1 localhost\n{plan.address} {plan.name}\n{REGISTRY_ADDRESS} registry.lab\n")
+    (etc / "resolv.conf").write_text(f"nameserver {GATEWAY}\n")
+    key = plan.folder / "ssh_host_ed25519_key"
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", plan.name, "-f", key)
+    shutil.copy(key, etc / "ssh")
+    shutil.copy(KEY.with_suffix(".pub"), etc / "ssh/authorized_keys")
+
+
+def host_public_key(plan: HostPlan) -> str:
+    """The host's public key as known_hosts has it, without comment."""
+    words = (plan.folder / "ssh_host_ed25519_key.pub").read_text().split()
+    return " ".join(words[:2])
+
+
+def start_sshd(host: Host, options: Mapping[str, str] | None = None) -> None:
+    """Start sshd with options that override Debian's and wait until it greets."""
+    lines = ["AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/authorized_keys"]
+    lines += [f"{name} {value}" for name, value in (options or {}).items()]
+    (host.root / "etc/ssh/sshd_config.d/lab.conf").write_text("\n".join(lines) + "\n")
+    host.run("/usr/sbin/sshd", "-E", "/var/log/sshd.log")
+    wait_for(lambda: sshd_greets(host), START_TIMEOUT, f"sshd of {host.name}")
+
+
+def sshd_greets(host: Host, timeout: float = 2) -> bool:
+    """Whether an SSH server answers at the host's address."""
+    with contextlib.suppress(OSError), socket.create_connection((host.address, host.port), timeout) as connection:
+        return connection.recv(4) == b"SSH-"
+    return False
+
+
+def stop_sshd(host: Host) -> None:
+    """Kill sshd and every session of it."""
+    host.run("sh", "-c", "kill -9 $(cat /run/sshd.pid) || true; rm -f /run/sshd.pid")
+    kill_inside(host, processes(host, "sshd:"))
+
+
+def processes(host: Host, prefix: str) -> list[int]:
+    """The host's own pids of its processes (not of containers' alone) whose command line begins so."""
+    found = []
+    for folder in (host.root / "proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (folder / "cmdline").read_bytes().startswith(prefix.encode()):
+                found.append(int(folder.name))
+    return sorted(found)
+
+
+def kill_inside(host: Host, pids: list[int], signal: str = "KILL") -> None:
+    """Signal processes by the pids they have inside the host."""
+    if pids:
+        host.run("sh", "-c", f"kill -{signal} {' '.join(map(str, pids))} || true")
+
+
+def start_dockerd(host: Host, options: Mapping[str, Any] | None = None) -> None:
+    """Start dockerd with `daemon.json` of the lab's defaults and these options, and wait until it answers."""
+    (host.root / "etc/docker/daemon.json").write_text(daemon_json(options))
+    flags = f"--cgroup-parent=/{CGROUP}/{host.name}"
+    host.run("sh", "-c", f"setsid dockerd {flags} >>/var/log/dockerd.log 2>&1 </dev/null &")
+    wait_for(lambda: engine_answers(host), START_TIMEOUT, f"dockerd of {host.name}")
+
+
+def daemon_json(options: Mapping[str, Any] | None = None) -> str:
+    """The daemon's configuration: images by their true names come from the lab's registry."""
+    base = {
+        "registry-mirrors": [f"http://{REGISTRY_ADDRESS}:{REGISTRY_PORT}"],
+        "insecure-registries": [NETWORK],
+    }
+    return json.dumps(base | dict(options or {}), indent=2, sort_keys=True) + "\n"
+
+
+def engine_answers(host: Host, timeout: float = 5) -> bool:
+    """Whether the engine answers a ping in time."""
+    with contextlib.suppress(LabError, OSError):
+        host.api("GET", "/_ping", timeout=timeout)
+        return True
+    return False
+
+
+def stop_dockerd(host: Host) -> None:
+    """Stop dockerd as a service manager does: its containers stop, then it exits."""
+    pid = dockerd_pid(host)
+    if pid is None:
+        return
+    kill_inside(host, [pid], "CONT")
+    kill_inside(host, [pid], "TERM")
+    wait_for(lambda: dockerd_pid(host) is None, 30, f"dockerd of {host.name} to stop")
+
+
+def dockerd_pid(host: Host) -> int | None:
+    """The pid of dockerd inside the host."""
+    pids = processes(host, "dockerd\0")
+    return pids[0] if pids else None
+
+
+def run_in_background(host: Host, *words: str) -> subprocess.Popen[bytes]:
+    """Start a command inside the host whose output nobody reads; the caller ends it."""
+    return subprocess.Popen(
+        host.command(*words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
