@@ -7,7 +7,6 @@ a mount namespace of its own and vanishes with the build, however it ends.
 
 import hashlib
 import json
-import os
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -71,7 +70,7 @@ def build(layer: Layer, mirror: Mirror) -> None:
     with _lock_of(layer):
         if layer.folder.is_dir():
             return
-        print(f"lab: building {layer.name} ({layer.suite})", flush=True)
+        print(f"lab: building {layer.name} ({layer.suite})\n", end="", flush=True)
         work = LAYERS / f".building-{layer.name}-{layer.key}"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
@@ -138,4 +137,4 @@ def _private_mounts(*options: str) -> tuple[str, ...]:
 
 def _executable(file: Path, text: str) -> None:
     file.write_text(text)
-    os.chmod(file, 0o755)
+    file.chmod(0o755)

@@ -1,6 +1,7 @@
 """Starting and stopping hosts and the two daemons inside them."""
 
 import contextlib
+import hashlib
 import json
 import shutil
 import socket
@@ -12,23 +13,30 @@ from typing import Any
 from tests.lab import network
 from tests.lab.host import KEY, Host
 from tests.lab.rootfs import HOSTS
-from tests.lab.settings import CGROUP, GATEWAY, NETWORK, REGISTRY_ADDRESS, REGISTRY_PORT, HostPlan, netns
+from tests.lab.settings import CGROUP, NETWORK, REGISTRY_ADDRESS, REGISTRY_PORT, HostPlan, netns
 from tests.lab.shell import LabError, kill_pids, read_pid, run, start_detached, wait_for, write_pid
 
 _INIT = Path(__file__).with_name("host-init.sh")
 _RECORD = "host.json"
+# Raise it when hosts that run must be started anew for what changed here.
+FORMAT = 1
 # A host's first start competes with all others for two cores.
 START_TIMEOUT = 90.0
-SSHD_DEFAULTS: dict[str, str] = {}
 
 
 def running_host(plan: HostPlan) -> Host | None:
     """The host as it runs, if it was started from today's recipe and its first process lives."""
     with contextlib.suppress(FileNotFoundError, KeyError, json.JSONDecodeError):
         record = json.loads((plan.folder / _RECORD).read_text())
-        if record["layer"] == HOSTS[plan.suite].key and read_pid(plan.folder / "init.pid"):
+        if record["recipe"] == recipe(plan) and read_pid(plan.folder / "init.pid"):
             return _host(plan, record["engine_version"], record["api_version"])
     return None
+
+
+def recipe(plan: HostPlan) -> str:
+    """Hash of what decides how a host starts; one that was started otherwise is started anew."""
+    parts = (FORMAT, HOSTS[plan.suite].key, _INIT.read_text(), daemon_json())
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def start_host(plan: HostPlan) -> Host:
@@ -40,7 +48,7 @@ def start_host(plan: HostPlan) -> Host:
     host = _boot(plan)
     version = host.api("GET", "/version")
     record = {
-        "layer": HOSTS[plan.suite].key,
+        "recipe": recipe(plan),
         "engine_version": str(version["Version"]).partition("+")[0],
         "api_version": version["ApiVersion"],
     }
@@ -117,14 +125,14 @@ def _init_ready(plan: HostPlan) -> bool:
 def _write_files(plan: HostPlan) -> None:
     """Write what differs from host to host: name, keys, and the resolver.
 
-    Nothing answers DNS on the bridge, so a name that is not known is refused at once instead of timing out.
+    Nothing answers DNS at the registry's address, so a name that is not known is refused at once.
     """
     etc = plan.folder / "upper/etc"
     (etc / "ssh/sshd_config.d").mkdir(parents=True)
     (etc / "docker").mkdir()
     (etc / "hostname").write_text(f"{plan.name}\n")
     (etc / "hosts").write_text(f"127.0.0.1 localhost\n{plan.address} {plan.name}\n{REGISTRY_ADDRESS} registry.lab\n")
-    (etc / "resolv.conf").write_text(f"nameserver {GATEWAY}\n")
+    (etc / "resolv.conf").write_text(f"nameserver {REGISTRY_ADDRESS}\n")
     key = plan.folder / "ssh_host_ed25519_key"
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", plan.name, "-f", key)
     shutil.copy(key, etc / "ssh")

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.lab import network
 from tests.lab.rootfs import HOSTS
 from tests.lab.settings import REGISTRY_ADDRESS, REGISTRY_PORT, STATE, netns
-from tests.lab.shell import LabError, kill_pids, read_pid, start_detached, wait_for, write_pid
+from tests.lab.shell import LabError, kill_pids, read_pid, run, start_detached, wait_for, write_pid
 
 NAME = "registry"
 FOLDER = STATE / NAME
@@ -34,6 +34,9 @@ def ensure() -> None:
         return
     network.disconnect(NAME)
     network.connect(NAME, REGISTRY_ADDRESS)
+    # Hosts ask this address for names. Nothing serves them, and without a limit each question is refused at once;
+    # with the kernel's limit of one refusal a second the others time out after five.
+    run("nsenter", f"--net=/run/netns/{netns(NAME)}", "sh", "-c", "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit")
     FOLDER.mkdir(parents=True, exist_ok=True)
     config = _CONFIG.format(data=FOLDER / "data", address=REGISTRY_ADDRESS, port=REGISTRY_PORT)
     serve("registry", config, REGISTRY_PORT)

@@ -4,7 +4,7 @@ from tests.lab.layers import Layer
 
 MINBASE = {suite: Layer(f"minbase-{suite}", suite) for suite in ("bookworm", "trixie")}
 
-_HOST_PACKAGES = ("docker.io", "openssh-server", "iptables", "iproute2", "procps", "sudo", "tini", "ca-certificates")
+_HOST_PACKAGES = ("docker.io", "openssh-server", "iptables", "iproute2", "procps", "sudo", "tini", "pigz")
 _OWN_PACKAGES = {
     # Docker 20.10, API 1.41; the registry and the busybox of the images come from here too.
     "bookworm": ("docker-registry", "busybox-static"),

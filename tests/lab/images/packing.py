@@ -15,7 +15,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from tests.lab.layers import Layer
 from tests.lab.settings import CACHE
@@ -24,11 +24,12 @@ PACKED = CACHE / "packed"
 # Raise it when the same tree would be packed differently.
 FORMAT = 1
 # What images do without; the engine itself writes the three files in etc.
-_LEFT_OUT = tuple(
-    "dev proc sys run tmp var/cache var/log var/lib/apt/lists usr/share/doc usr/share/man usr/share/info usr/share/locale"
-    " usr/share/lintian usr/sbin/policy-rc.d etc/resolv.conf etc/hosts etc/hostname".split()
-)
 _EMPTY_FOLDERS = ("dev", "proc", "sys", "run", "tmp", "var/cache", "var/log", "var/lib/apt/lists")
+_LEFT_OUT = (
+    *_EMPTY_FOLDERS,
+    *("usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale", "usr/share/lintian"),
+    *("usr/sbin/policy-rc.d", "etc/resolv.conf", "etc/hosts", "etc/hostname"),
+)
 # The time of every file and image: archives of the same tree are the same.
 EPOCH = 1_704_067_200
 
@@ -62,17 +63,23 @@ def packed(layer: Layer) -> PackedLayer:
         work.mkdir(parents=True)
         with (work / "layer.tar.gz").open("wb") as output:
             facts = _pack(output, _tree_members(layer.folder))
-        (work / "layer.json").write_text(json.dumps(facts))
+        (work / "layer.json").write_text(json.dumps(facts._asdict()))
         work.rename(folder)
-    facts = json.loads((folder / "layer.json").read_text())
-    return PackedLayer(facts["digest"], facts["diff_id"], facts["size"], folder / "layer.tar.gz")
+    facts = _Facts(**json.loads((folder / "layer.json").read_text()))
+    return PackedLayer(*facts, folder / "layer.tar.gz")
 
 
 def packed_files(entries: Mapping[str, Entry]) -> PackedLayer:
     """A layer made of the given paths."""
     buffer = io.BytesIO()
     facts = _pack(buffer, _entry_members(entries))
-    return PackedLayer(facts["digest"], facts["diff_id"], facts["size"], buffer.getvalue())
+    return PackedLayer(*facts, buffer.getvalue())
+
+
+class _Facts(NamedTuple):
+    digest: str
+    diff_id: str
+    size: int
 
 
 Member = tuple[tarfile.TarInfo, Path | bytes | None]
@@ -99,7 +106,7 @@ class _Digesting(io.RawIOBase):
         return f"sha256:{self._hash.hexdigest()}"
 
 
-def _pack(output: IO[bytes], members: Iterator[Member]) -> dict[str, str | int]:
+def _pack(output: IO[bytes], members: Iterator[Member]) -> _Facts:
     outer = _Digesting(output)
     with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=outer, mtime=0) as zipped:
         inner = _Digesting(zipped)  # type: ignore[arg-type]
@@ -110,7 +117,7 @@ def _pack(output: IO[bytes], members: Iterator[Member]) -> dict[str, str | int]:
                         archive.addfile(info, data)
                 else:
                     archive.addfile(info, io.BytesIO(content) if content is not None else None)
-    return {"digest": outer.digest, "diff_id": inner.digest, "size": outer.size}
+    return _Facts(outer.digest, inner.digest, outer.size)
 
 
 def _entry_members(entries: Mapping[str, Entry]) -> Iterator[Member]:
@@ -154,7 +161,7 @@ def _member(relative: str, path: Path) -> Iterator[Member]:
     if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
         yield _info(str(Path(relative).with_name(f".wh.{path.name}")), 0o644), None
     elif stat.S_ISLNK(status.st_mode):
-        info.type, info.linkname = tarfile.SYMTYPE, os.readlink(path)
+        info.type, info.linkname = tarfile.SYMTYPE, str(path.readlink())
         yield info, None
     elif stat.S_ISDIR(status.st_mode):
         info.type = tarfile.DIRTYPE
