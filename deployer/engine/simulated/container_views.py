@@ -1,0 +1,125 @@
+"""The two shapes a container is shown in: inspect and list, at the API version of the profile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deployer.engine.simulated.endpoints import network_of_mode
+from deployer.engine.simulated.images import find_image
+from deployer.engine.simulated.lookup import find_network
+from deployer.engine.simulated.state import Record, SimulatedHost, engine_json, unix_seconds
+from deployer.errors import EngineError
+
+_HEAD_ENDPOINT_KEYS = (
+    *("EndpointID", "Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen", "IPAddress", "IPPrefixLen"),
+    *("IPv6Gateway", "MacAddress"),
+)
+
+
+def inspect_view(host: SimulatedHost, container: Record) -> Record:
+    view = engine_json(container)
+    key = container["Id"]
+    directory = f"/var/lib/docker/containers/{key}"
+    running = container["State"]["Running"]
+    view |= {
+        "Name": f"/{container['name']}",
+        "ResolvConfPath": f"{directory}/resolv.conf" if running else "",
+        "HostnamePath": f"{directory}/hostname" if running else "",
+        "HostsPath": f"{directory}/hosts" if running else "",
+        "LogPath": f"{directory}/{key}-json.log" if running else "",
+        "Driver": "overlay2",
+        "Platform": "linux",
+        "MountLabel": "",
+        "ProcessLabel": "",
+        "AppArmorProfile": "",
+        "ExecIDs": None,
+        "GraphDriver": {"Name": "overlay2", "Data": {}},
+        "NetworkSettings": _network_settings(container),
+    }
+    mac = _desired_mac(host, container)
+    if mac and host.profile.speaks("1.44"):
+        view["Config"]["MacAddress"] = mac
+    return view
+
+
+def _desired_mac(host: SimulatedHost, container: Record) -> str:
+    """From API 1.44 the asked-for address is kept by the endpoint and shown as the container's."""
+    mode = network_of_mode(container["HostConfig"]["NetworkMode"])
+    network = find_network(host, mode) if mode else None
+    endpoint = container["networks"].get(network["Name"] if network else mode)
+    return str(endpoint["mac"]) if endpoint else ""
+
+
+def _network_settings(container: Record) -> Record:
+    networks = {name: engine_json(endpoint) for name, endpoint in container["networks"].items()}
+    bridge: dict[str, Any] = networks.get("bridge", {})
+    blank = {key: 0 if key.endswith("Len") else "" for key in _HEAD_ENDPOINT_KEYS}
+    return {
+        "Bridge": "",
+        "SandboxID": container["Id"][::-1] if container["State"]["Running"] else "",
+        "HairpinMode": False,
+        "LinkLocalIPv6Address": "",
+        "LinkLocalIPv6PrefixLen": 0,
+        "Ports": engine_json({"P": container["ports"]})["P"],
+        "SandboxKey": f"/var/run/docker/netns/{container['Id'][:12]}" if container["State"]["Running"] else "",
+        "SecondaryIPAddresses": None,
+        "SecondaryIPv6Addresses": None,
+        **{key: bridge.get(key, value) for key, value in blank.items()},
+        "Networks": networks,
+    }
+
+
+def list_view(host: SimulatedHost, container: Record) -> Record:
+    return engine_json(
+        {
+            "Id": container["Id"],
+            "Names": [f"/{container['name']}"],
+            "Image": _shown_image(host, container),
+            "ImageID": container["Image"],
+            "Command": " ".join([container["Path"], *container["Args"]]),
+            "Created": unix_seconds(container["Created"]),
+            "Ports": _listed_ports(container),
+            "Labels": container["Config"]["Labels"],
+            "State": container["State"]["Status"],
+            "Status": status_text(container["State"]),
+            "HostConfig": {"NetworkMode": container["HostConfig"]["NetworkMode"]},
+            "NetworkSettings": {"Networks": _network_settings(container)["Networks"]},
+            "Mounts": container["Mounts"],
+        }
+    )
+
+
+def _shown_image(host: SimulatedHost, container: Record) -> str:
+    """The name the container was made from, or the image's id once that name means another image."""
+    given: str = container["Config"]["Image"]
+    try:
+        image = find_image(host, given)
+    except EngineError:
+        image = None
+    return given if image is not None and image["Id"] == container["Image"] else str(container["Image"])
+
+
+def _listed_ports(container: Record) -> list[Record]:
+    ports: list[Record] = []
+    for port, bindings in container["ports"].items():
+        number, _, protocol = port.partition("/")
+        private = {"PrivatePort": int(number), "Type": protocol}
+        if not bindings:
+            ports.append(private)
+        for binding in bindings or []:
+            ports.append({"IP": binding["HostIp"], "PublicPort": int(binding["HostPort"]), **private})
+    return ports
+
+
+def status_text(state: Record) -> str:
+    """The engine's sentence for a state, without a duration that means anything."""
+    match state["Status"]:
+        case "created":
+            return "Created"
+        case "restarting":
+            return f"Restarting ({state['ExitCode']}) 1 second ago"
+        case "exited":
+            return f"Exited ({state['ExitCode']}) 1 second ago"
+    health = (state.get("Health") or {}).get("Status")
+    suffix = {"starting": " (health: starting)", "healthy": " (healthy)", "unhealthy": " (unhealthy)"}
+    return "Up 1 second" + (suffix[health] if health else "")

@@ -1,0 +1,81 @@
+"""The create request as the engine decodes it: known fields only, text where a list of one was meant, nothing shared.
+
+Fields newer than the spoken API version vanish without a word, as they do in the real engine, which is why a
+deployer must check versions before it sends them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from deployer.engine.simulated.hostconfig import blank_host_config
+from deployer.engine.simulated.merge import OPTIONAL_KEYS, blank_config
+from deployer.engine.simulated.profile import Profile
+from deployer.engine.simulated.refusals import invalid
+from deployer.engine.simulated.state import Record
+from deployer.interfaces import Json
+
+_HOST_CONFIG_OPTIONAL = ("StorageOpt", "Tmpfs", "Sysctls", "Runtime", "Mounts", "Init", "KernelMemory")
+_HEALTHCHECK_KEYS = ("Test", "Interval", "Timeout", "StartPeriod", "Retries")
+_MOUNT_KEYS = ("Type", "Source", "Target", "ReadOnly", "Consistency", "BindOptions", "VolumeOptions", "TmpfsOptions")
+_MOUNT_OPTION_VERSIONS = {
+    "CreateMountpoint": "1.42",
+    "NonRecursive": "1.40",
+    "ReadOnlyNonRecursive": "1.44",
+    "ReadOnlyForceRecursive": "1.44",
+    "Subpath": "1.45",
+    "Options": "1.46",
+}
+
+
+def decode_create(profile: Profile, body: Json) -> tuple[Record, Record | None, Record]:
+    """Splits a create body into config, host config (None when absent) and endpoints by network."""
+    request: Record = json.loads(json.dumps(dict(body)))
+    config = _known(request, (*blank_config(), *OPTIONAL_KEYS, "MacAddress"))
+    _decode_config(profile, config)
+    host_config = request.get("HostConfig")
+    if host_config is not None:
+        host_config = decode_host_config(profile, host_config)
+    endpoints = (request.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
+    return config, host_config, endpoints
+
+
+def decode_host_config(profile: Profile, given: Record) -> Record:
+    optional = _HOST_CONFIG_OPTIONAL if not profile.speaks("1.43") else (*_HOST_CONFIG_OPTIONAL, "Annotations")
+    decoded = _known(given, (*blank_host_config(profile), *optional))
+    if decoded.get("Mounts"):
+        decoded["Mounts"] = [_decoded_mount(profile, mount) for mount in decoded["Mounts"]]
+    return decoded
+
+
+def _known(given: Record, keys: tuple[str, ...]) -> Record:
+    return {key: given[key] for key in keys if given.get(key) is not None}
+
+
+def _decode_config(profile: Profile, config: Record) -> None:
+    for key in ("Cmd", "Entrypoint"):
+        if isinstance(config.get(key), str):
+            config[key] = [config[key]]
+    for key, value in (config.get("Labels") or {}).items():
+        if not isinstance(value, str):
+            raise invalid(f"json: cannot unmarshal into Go struct field .Labels of type string ({key})")
+    if "Healthcheck" in config:
+        keys = (*_HEALTHCHECK_KEYS, "StartInterval") if profile.speaks("1.44") else _HEALTHCHECK_KEYS
+        config["Healthcheck"] = {key: value for key, value in config["Healthcheck"].items() if key in keys and value}
+
+
+def _decoded_mount(profile: Profile, mount: Record) -> Record:
+    decoded = {key: mount[key] for key in _MOUNT_KEYS if mount.get(key)}
+    for key in ("BindOptions", "VolumeOptions", "TmpfsOptions"):
+        if key in decoded:
+            decoded[key] = _decoded_mount_options(profile, decoded[key])
+    return decoded
+
+
+def _decoded_mount_options(profile: Profile, options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: value
+        for key, value in options.items()
+        if value and profile.speaks(_MOUNT_OPTION_VERSIONS.get(key, "1.25"))
+    }
