@@ -1,0 +1,23 @@
+"""The container table, one file for each group of fields."""
+
+from deployer.spec import settings
+from deployer.spec.container import devices, isolation, network, process, resources, storage
+from deployer.spec.container.rules import RULES
+from deployer.spec.table import Table
+
+CONTAINER = Table(
+    kind="container",
+    fields=(
+        *process.FIELDS,
+        *network.FIELDS,
+        *storage.FIELDS,
+        *isolation.FIELDS,
+        *resources.FIELDS,
+        *devices.FIELDS,
+    ),
+    settings=settings.CONTAINER,
+    rules=RULES,
+    nested={"log_driver": ("logging", "driver"), "log_options": ("logging", "options")},
+)
+
+__all__ = ["CONTAINER"]

@@ -1,0 +1,262 @@
+"""Container fields: devices of the host, rates of block I/O, limits of processes. `HostConfig` in the engine's API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schema import And, Or
+
+from deployer.spec.field import Access, Body, Field, Json, View, at, show_plain
+from deployer.spec.leaves import COUNT, INTEGER, SIZE, TEXT, TEXT_MAP, TEXTS
+from deployer.spec.shapes import Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, Then
+from deployer.values import device, paths
+
+
+def _ulimits(live: Any) -> dict[str, Any]:
+    return {entry["Name"]: {"soft": entry["Soft"], "hard": entry["Hard"]} for entry in live}
+
+
+def _ulimit_entries(value: Any) -> list[dict[str, Any]]:
+    return [{"Name": name, "Soft": limit["soft"], "Hard": limit["hard"]} for name, limit in sorted(value.items())]
+
+
+def _expected_ulimits(row: Field, view: View) -> Any:
+    """The daemon's `default-ulimits` show up in inspect: only names declared now or before are ours."""
+    kept = dict(view.live.get(row.name) or {})
+    for name in view.recorded.get(row.name) or ():
+        kept.pop(name, None)
+    return kept | dict(view.declared.get(row.name) or {})
+
+
+def _soft_and_hard(limit: int) -> dict[str, int]:
+    return {"soft": limit, "hard": limit}
+
+
+def _complete_ulimit(found: dict[str, Any]) -> dict[str, int]:
+    if "soft" not in found or "hard" not in found:
+        raise ValueError("a limit has both soft and hard")
+    return found
+
+
+def _ulimit_pair(text: str) -> tuple[str, dict[str, int]]:
+    """Ansible's `nofile:1024:2048`."""
+    name, _, rest = text.partition(":")
+    soft, _, hard = rest.partition(":")
+    try:
+        return name, {"soft": int(soft), "hard": int(hard or soft)}
+    except ValueError:
+        raise ValueError(f"'{text}' is not of the form name:soft[:hard]") from None
+
+
+def _show_ulimit(path: tuple[str, ...], value: Any) -> str:
+    match value:
+        case {"soft": soft, "hard": hard}:
+            return str(soft) if soft == hard else f"{soft}:{hard}"
+        case _:
+            return show_plain(path, value)
+
+
+ULIMITS = Forms(
+    expects="a map of limits",
+    mapping=MapOf(
+        Forms(
+            expects="a number, or soft and hard",
+            scalar=Leaf(int, "a number", _soft_and_hard),
+            mapping=Record(
+                (
+                    Entry(name="soft", shape=INTEGER, doc="Limit in force."),
+                    Entry(name="hard", shape=INTEGER, doc="Limit up to which a process may raise it."),
+                ),
+                _complete_ulimit,
+            ),
+        )
+    ),
+    sequence=Keyed(Leaf(str, "name:soft[:hard]", _ulimit_pair)),
+)
+
+_BLKIO_DEVICES = {
+    "weight_device": ("BlkioWeightDevice", "weight", "Weight"),
+    "device_read_bps": ("BlkioDeviceReadBps", "rate", "Rate"),
+    "device_write_bps": ("BlkioDeviceWriteBps", "rate", "Rate"),
+    "device_read_iops": ("BlkioDeviceReadIOps", "rate", "Rate"),
+    "device_write_iops": ("BlkioDeviceWriteIOps", "rate", "Rate"),
+}
+
+
+def _blkio_entry(key: str, doc: str) -> Entry:
+    _, amount, _ = _BLKIO_DEVICES[key]
+    shape = SIZE if key.endswith("bps") else COUNT
+    row = Record(
+        (
+            Entry(name="path", shape=TEXT, doc="Device on the host.", required=True),
+            Entry(name=amount, shape=shape, doc="Weight, bytes or operations each second.", required=True),
+        ),
+    )
+    by_path = Then(ListOf(row), lambda rows: {paths.clean(found["path"]): found[amount] for found in rows})
+    return Entry(name=key, shape=by_path, doc=doc)
+
+
+BLKIO = Record(
+    (
+        Entry(name="weight", shape=COUNT, doc="Share of block I/O, 10 to 1000."),
+        _blkio_entry("weight_device", "Share of block I/O for each device."),
+        _blkio_entry("device_read_bps", "Bytes read each second."),
+        _blkio_entry("device_write_bps", "Bytes written each second."),
+        _blkio_entry("device_read_iops", "Reads each second."),
+        _blkio_entry("device_write_iops", "Writes each second."),
+    )
+)
+
+
+def _read_blkio(inspect: Json) -> dict[str, Any]:
+    host = inspect.get("HostConfig") or {}
+    found: dict[str, Any] = {"weight": host.get("BlkioWeight")}
+    for key, (name, _, amount) in _BLKIO_DEVICES.items():
+        found[key] = {paths.clean(entry["Path"]): entry[amount] for entry in host.get(name) or ()}
+    return {key: value for key, value in found.items() if value}
+
+
+def _write_blkio(value: Any, body: Body) -> None:
+    host = body.setdefault("HostConfig", {})
+    if value.get("weight"):
+        host["BlkioWeight"] = value["weight"]
+    for key, (name, _, amount) in _BLKIO_DEVICES.items():
+        if value.get(key):
+            host[name] = [{"Path": path, amount: rate} for path, rate in sorted(value[key].items())]
+
+
+def _request(found: dict[str, Any]) -> dict[str, Any]:
+    """One canonical device request: capabilities as a sorted list of sorted lists."""
+    capabilities = found.get("capabilities") or [["gpu"]]
+    if capabilities and isinstance(capabilities[0], str):
+        capabilities = [capabilities]
+    ids = found.get("device_ids") or []
+    count = found.get("count", 0 if ids else -1)
+    return {
+        "driver": found.get("driver") or "",
+        "count": -1 if count == "all" else count,
+        "device_ids": sorted(ids),
+        "capabilities": sorted(sorted(set(group)) for group in capabilities),
+        "options": dict(found.get("options") or {}),
+    }
+
+
+def _gpus(value: int | str) -> list[dict[str, Any]]:
+    if value != "all" and not isinstance(value, int):
+        raise ValueError(f"'{value}' is not 'all' or a number of GPUs")
+    return [_request({"count": value})]
+
+
+def _requests(live: Any) -> list[dict[str, Any]]:
+    read = [
+        _request(
+            {
+                "driver": entry.get("Driver"),
+                "count": entry.get("Count", 0),
+                "device_ids": entry.get("DeviceIDs"),
+                "capabilities": entry.get("Capabilities"),
+                "options": entry.get("Options"),
+            }
+        )
+        for entry in live
+    ]
+    return sorted(read, key=str)
+
+
+def _request_bodies(value: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "Driver": request["driver"],
+            "Count": request["count"],
+            "DeviceIDs": request["device_ids"],
+            "Capabilities": request["capabilities"],
+            "Options": request["options"],
+        }
+        for request in value
+    ]
+
+
+GPUS = Forms(
+    expects="'all', a number, or a list of device requests",
+    scalar=Leaf(Or(int, str), "'all' or a number", _gpus),
+    sequence=Then(
+        ListOf(
+            Record(
+                (
+                    Entry(name="driver", shape=TEXT, doc="Driver, such as nvidia or cdi."),
+                    Entry(
+                        name="count",
+                        shape=Leaf(lambda n: n == "all" or isinstance(n, int), "a number or 'all'"),
+                        doc="How many; -1 or all.",
+                    ),
+                    Entry(name="device_ids", shape=TEXTS, doc="Which ones, by id."),
+                    Entry(
+                        name="capabilities",
+                        shape=ListOf(Forms(expects="text or a list", scalar=TEXT, sequence=TEXTS)),
+                        doc="What the devices must offer; [gpu] by default.",
+                    ),
+                    Entry(name="options", shape=TEXT_MAP, doc="Options of the driver."),
+                ),
+                _request,
+            )
+        ),
+        lambda requests: sorted(requests, key=str),
+    ),
+)
+
+FIELDS = (
+    Field(
+        name="blkio_config",
+        doc="Shares and rates of block I/O.",
+        shape=BLKIO,
+        access=Access(_read_blkio, _write_blkio),
+        zero={},
+        depth=2,
+        example={"weight": 300},
+        other={"weight": 500},
+    ),
+    Field(
+        name="ulimits",
+        doc="Limits of its processes: a number for both, or soft and hard.",
+        shape=ULIMITS,
+        access=at("HostConfig.Ulimits", zero={}, decode=_ulimits, encode=_ulimit_entries),
+        expect=_expected_ulimits,
+        zero={},
+        show=_show_ulimit,
+        example={"nofile": {"soft": 1024, "hard": 2048}},
+        other={"nofile": 4096},
+    ),
+    Field(
+        name="devices",
+        doc="Devices of the host: `/dev/x[:/dev/y[:rwm]]`.",
+        shape=ListOf(Leaf(str, "a device such as /dev/net/tun", device.parse), unordered=True),
+        access=at(
+            "HostConfig.Devices",
+            zero=[],
+            decode=lambda live: sorted(device.from_engine(entry) for entry in live),
+            encode=lambda value: [device.to_engine(entry) for entry in value],
+        ),
+        zero=[],
+        example=["/dev/null:/dev/nothing:r"],
+        other=["/dev/zero"],
+    ),
+    Field(
+        name="device_cgroup_rules",
+        doc="Rules of the device cgroup, such as `c 1:3 mr`.",
+        shape=ListOf(Leaf(And(str, len), "a rule such as c 1:3 mr")),
+        access=at("HostConfig.DeviceCgroupRules", zero=[], decode=list),
+        zero=[],
+        example=["c 1:3 mr"],
+        other=["c 1:5 r"],
+    ),
+    Field(
+        name="gpus",
+        aliases=("device_requests",),
+        doc="GPUs and other devices a driver hands out: `all`, a number, or a list of requests.",
+        shape=GPUS,
+        access=at("HostConfig.DeviceRequests", zero=[], decode=_requests, encode=_request_bodies),
+        zero=[],
+        example="all",
+        other=1,
+    ),
+)

@@ -1,0 +1,286 @@
+"""Container fields: privileges, namespaces, logging, restart. `HostConfig` in the engine's API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deployer.spec.field import (
+    DEFAULT,
+    Change,
+    Expect,
+    Field,
+    View,
+    always,
+    at,
+    daemon_when_unset,
+)
+from deployer.spec.leaves import FLAG, NUMBER_OR_TEXT, TEXT, TEXT_MAP, choice
+from deployer.spec.shapes import Entry, Leaf, ListOf, Record
+from deployer.values import restart, security
+
+
+def container_mode(text: str) -> str:
+    """Compose's `service:NAME` is `container:NAME` here: every resource is one container."""
+    kind, colon, name = text.partition(":")
+    return f"container:{name}" if colon and kind == "service" else text
+
+
+def resolve(mode: Any, view: View) -> Any:
+    """`container:NAME` as the engine keeps it, with the id of the container that has the name now. A name that no
+    container has (yet) stays, and so differs from every id (§1.3)."""
+    kind, _, name = str(mode).partition(":")
+    return f"container:{view.ids.get(name, name)}" if kind == "container" else mode
+
+
+def resolved(otherwise: Expect) -> Expect:
+    """An expectation whose `container:NAME` is resolved."""
+    return lambda row, view: resolve(otherwise(row, view), view)
+
+
+def _namespace(*words: str) -> Leaf:
+    def check(text: str) -> str:
+        mode = container_mode(text)
+        if mode in words or (mode.startswith("container:") and "container:" in words):
+            return mode
+        raise ValueError(f"'{text}' is not one of {', '.join(w + 'NAME' if w.endswith(':') else w for w in words)}")
+
+    return Leaf(str, "text", check)
+
+
+def _zero(row: Field, view: View) -> Any:
+    return view.declared.get(row.name, row.zero)
+
+
+def _expected_options(row: Field, view: View) -> Any:
+    """Engine-added `label=…` entries (privileged, host namespaces) count only when labels are declared."""
+    declared = set(view.declared.get(row.name) or ())
+    if not any(option.startswith("label=") for option in declared):
+        declared |= {option for option in view.live.get(row.name) or () if option.startswith("label=")}
+    return sorted(declared)
+
+
+def _read_logging(live: Any) -> dict[str, Any]:
+    options = {key: str(value) for key, value in (live.get("Config") or {}).items()}
+    return {"driver": live.get("Type") or "", "options": options}
+
+
+def _write_logging(value: Any) -> dict[str, Any]:
+    return {"Type": value.get("driver", ""), "Config": value.get("options", {})}
+
+
+def _expected_logging(row: Field, view: View) -> Any:
+    """The daemon fills in its default driver and that driver's default options, and no API tells which (§0.3):
+    options that are neither declared nor were declared before are left alone."""
+    declared, recorded = view.declared.get(row.name) or {}, view.recorded.get(row.name) or {}
+    live = view.live.get(row.name) or {}
+    driver = declared.get("driver", DEFAULT if "driver" in recorded else live.get("driver"))
+    options = dict(declared.get("options") or {})
+    if driver == live.get("driver"):
+        gone = set(recorded.get("options") or ())
+        options = {key: value for key, value in live.get("options", {}).items() if key not in gone} | options
+    return {"driver": driver, "options": options}
+
+
+LOGGING = Record(
+    (
+        Entry(name="driver", shape=TEXT, doc="json-file, local, journald, syslog, none, …"),
+        Entry(name="options", shape=TEXT_MAP, doc="Options of the driver, such as max-size."),
+    )
+)
+
+
+def _same_init(expected: Any, live: Any) -> bool:
+    """Not set and off are one, unless the daemon turns it on by default, which no API tells."""
+    return bool(expected == live) or (expected is False and live is None)
+
+
+_PRIVILEGES = (
+    Field(
+        name="privileged",
+        doc="All capabilities and devices of the host.",
+        shape=FLAG,
+        access=at("HostConfig.Privileged", zero=False),
+        zero=False,
+        example=True,
+        other=False,
+    ),
+    Field(
+        name="cap_add",
+        aliases=("capabilities",),
+        doc="Capabilities beyond the engine's default set.",
+        shape=ListOf(Leaf(str, "a capability such as NET_ADMIN", security.parse_capability), unordered=True),
+        access=at("HostConfig.CapAdd", zero=[], decode=lambda live: sorted({*map(security.parse_capability, live)})),
+        zero=[],
+        example=["NET_ADMIN"],
+        other=["NET_ADMIN", "SYS_TIME"],
+    ),
+    Field(
+        name="cap_drop",
+        doc="Capabilities taken from the engine's default set.",
+        shape=ListOf(Leaf(str, "a capability such as NET_RAW", security.parse_capability), unordered=True),
+        access=at("HostConfig.CapDrop", zero=[], decode=lambda live: sorted({*map(security.parse_capability, live)})),
+        zero=[],
+        example=["NET_RAW"],
+        other=["ALL"],
+    ),
+    Field(
+        name="security_opt",
+        aliases=("security_opts",),
+        doc="Security options such as no-new-privileges or seccomp=unconfined.",
+        shape=ListOf(Leaf(str, "an option such as seccomp=unconfined", security.parse_option), unordered=True),
+        access=at("HostConfig.SecurityOpt", zero=[], decode=lambda live: sorted({*map(security.parse_option, live)})),
+        expect=_expected_options,
+        zero=[],
+        example=["no-new-privileges"],
+        other=["no-new-privileges", "seccomp=unconfined"],
+    ),
+    Field(
+        name="group_add",
+        aliases=("groups",),
+        doc="Further groups, by name or number.",
+        shape=ListOf(NUMBER_OR_TEXT, unordered=True),
+        access=at("HostConfig.GroupAdd", zero=[], decode=sorted),
+        zero=[],
+        example=["100"],
+        other=["100", "101"],
+    ),
+)
+
+_NAMESPACES = (
+    Field(
+        name="ipc",
+        aliases=("ipc_mode",),
+        doc="IPC namespace: private, shareable, host, none or container:NAME.",
+        shape=_namespace("private", "shareable", "host", "none", "container:"),
+        access=at("HostConfig.IpcMode", zero=""),
+        expect=resolved(daemon_when_unset),
+        zero="",
+        example="shareable",
+        other="private",
+    ),
+    Field(
+        name="pid",
+        aliases=("pid_mode",),
+        doc="PID namespace: host or container:NAME.",
+        shape=_namespace("host", "container:"),
+        access=at("HostConfig.PidMode", zero=""),
+        expect=resolved(_zero),
+        zero="",
+        example="host",
+        other="container:db",
+    ),
+    Field(
+        name="uts",
+        doc="UTS namespace: host.",
+        shape=choice("host"),
+        access=at("HostConfig.UTSMode", zero=""),
+        zero="",
+        example="host",
+        other="host",
+    ),
+    Field(
+        name="userns_mode",
+        doc="User namespace: host, where the daemon remaps users.",
+        shape=choice("host"),
+        access=at("HostConfig.UsernsMode", zero=""),
+        zero="",
+        example="host",
+        other="host",
+    ),
+    Field(
+        name="cgroup",
+        aliases=("cgroupns_mode",),
+        doc="Cgroup namespace: host or private.",
+        shape=choice("host", "private"),
+        access=at("HostConfig.CgroupnsMode", zero=""),
+        expect=daemon_when_unset,
+        zero="",
+        since="1.41",
+        example="private",
+        other="host",
+    ),
+    Field(
+        name="cgroup_parent",
+        doc="Parent of its cgroup.",
+        shape=TEXT,
+        access=at("HostConfig.CgroupParent", zero=""),
+        zero="",
+        example="/shop",
+        other="/web",
+    ),
+    Field(
+        name="sysctls",
+        doc="Kernel parameters of its namespaces.",
+        shape=TEXT_MAP,
+        access=at("HostConfig.Sysctls", zero={}, decode=lambda live: {key: str(live[key]) for key in live}),
+        zero={},
+        example={"net.core.somaxconn": 1024},
+        other={"net.core.somaxconn": 2048},
+    ),
+)
+
+_LIFECYCLE = (
+    Field(
+        name="restart",
+        aliases=("restart_policy",),
+        doc="When the engine starts it again: no, always, unless-stopped, on-failure[:retries].",
+        shape=Leaf(str, "one of no, always, unless-stopped, on-failure[:retries]", restart.parse),
+        access=at("HostConfig.RestartPolicy", zero="no", decode=restart.from_engine, encode=restart.to_engine),
+        change=always(Change.UPDATE),
+        zero="no",
+        example="unless-stopped",
+        other="on-failure:3",
+    ),
+    Field(
+        name="init",
+        doc="Run a small init process that reaps zombies.",
+        shape=FLAG,
+        access=at("HostConfig.Init", zero=None),
+        expect=daemon_when_unset,
+        same=_same_init,
+        example=True,
+        other=False,
+    ),
+    Field(
+        name="runtime",
+        doc="OCI runtime; the daemon's default unless named.",
+        shape=TEXT,
+        access=at("HostConfig.Runtime", zero=""),
+        expect=daemon_when_unset,
+        zero="",
+        example="runc",
+        other="io.containerd.runc.v2",
+    ),
+    Field(
+        name="auto_remove",
+        doc="Remove the container when it stops; it then is a job rather than a service.",
+        shape=FLAG,
+        access=at("HostConfig.AutoRemove", zero=False),
+        zero=False,
+        example=True,
+        other=False,
+    ),
+    Field(
+        name="logging",
+        doc="Where its output goes. Options the daemon adds by itself are no difference.",
+        shape=LOGGING,
+        access=at("HostConfig.LogConfig", zero={}, decode=_read_logging, encode=_write_logging),
+        expect=_expected_logging,
+        zero={},
+        depth=2,
+        example={"driver": "json-file", "options": {"max-size": "10m"}},
+        other={"driver": "json-file", "options": {"max-size": "20m", "max-file": 3}},
+    ),
+    Field(
+        name="annotations",
+        doc="OCI annotations for the runtime.",
+        shape=TEXT_MAP,
+        access=at("HostConfig.Annotations", zero={}, decode=dict),
+        zero={},
+        since="1.43",
+        example={"com.example.note": "a"},
+        other={"com.example.note": "b"},
+    ),
+)
+
+FIELDS = (*_PRIVILEGES, *_NAMESPACES, *_LIFECYCLE)

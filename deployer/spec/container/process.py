@@ -1,0 +1,356 @@
+"""Container fields: what runs, as whom, with which environment. `Config` in the engine's API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from schema import Or
+
+from deployer.spec.field import (
+    Access,
+    Body,
+    Field,
+    Json,
+    View,
+    at,
+    image_when_unset,
+    merged_over_image,
+    show_plain,
+    shown_by,
+)
+from deployer.spec.leaves import (
+    ABSOLUTE_PATH,
+    COUNT,
+    ENVIRONMENT,
+    FLAG,
+    LABELS,
+    MAC,
+    NUMBER_OR_TEXT,
+    PROBE_TIME,
+    SECONDS,
+    TEXT,
+    WORDS,
+)
+from deployer.spec.shapes import Entry, Forms, Leaf, ListOf, Record, Then
+from deployer.values import command, duration, paths, port, signals
+
+OWN_LABELS = "deployer."
+"""Labels with this prefix are the tool's; they are never compared or declared."""
+
+
+def _words(live: Any) -> list[str]:
+    return [str(word) for word in live or ()]
+
+
+def _expected_command(row: Field, view: View) -> Any:
+    """A declared entrypoint drops the image's command (engine facts §1.1, merge of Cmd and Entrypoint)."""
+    declared = view.declared.get("command")
+    if declared:
+        return declared
+    return [] if view.declared.get("entrypoint") else view.image.get(row.name, [])
+
+
+def _expected_entrypoint(row: Field, view: View) -> Any:
+    """`[""]` and `[]` both clear it; the engine keeps null for the first."""
+    expected = image_when_unset(row, view)
+    return [] if expected == [""] else expected
+
+
+def _environment(entries: Any) -> dict[str, str | None]:
+    """`K=V` entries, the last of a name wins at run time; `K` alone unsets."""
+    found: dict[str, str | None] = {}
+    for entry in entries or ():
+        key, equals, value = str(entry).partition("=")
+        found[key] = value if equals else None
+    return found
+
+
+def _environment_entries(values: Mapping[str, str | None]) -> list[str]:
+    return [key if value is None else f"{key}={value}" for key, value in values.items()]
+
+
+def _show_environment(path: tuple[str, ...], value: Any) -> str:
+    return "unset" if value is None else show_plain(path, value)
+
+
+def foreign_labels(labels: Any) -> dict[str, str]:
+    """All labels but the tool's own."""
+    return {key: str(value) for key, value in (labels or {}).items() if not key.startswith(OWN_LABELS)}
+
+
+def _read_hostname(inspect: Json) -> str:
+    """Undeclared, the engine uses the first 12 digits of the id."""
+    name = (inspect.get("Config") or {}).get("Hostname") or ""
+    return "" if name and str(inspect.get("Id", "")).startswith(name) and len(name) == 12 else str(name)
+
+
+def _expected_hostname(row: Field, view: View) -> Any:
+    """With the host's or another container's network the engine fills in that one's name."""
+    if row.name in view.declared or view.live.get("network_mode") == "networks":
+        return view.declared.get(row.name, "")
+    return view.live.get(row.name, "")
+
+
+def _write_hostname(value: Any, body: Body) -> None:
+    body["Hostname"] = value
+
+
+def _read_exposed(inspect: Json) -> list[str]:
+    return list(port.exposed_from_engine((inspect.get("Config") or {}).get("ExposedPorts") or ()))
+
+
+def _write_exposed(values: Any, body: Body) -> None:
+    exposed = body.setdefault("ExposedPorts", {})
+    exposed.update({value: {} for value in values})
+
+
+def _expected_exposed(row: Field, view: View) -> Any:
+    """Image ports and declared ones. Published ports are exposed too, on either side; that is no difference."""
+    published = {port.container_port(p) for side in (view.declared, view.live) for p in side.get("ports") or ()}
+    wanted = {*view.image.get(row.name, ()), *view.declared.get(row.name, ())}
+    aligned = (wanted - published) | (set(view.live.get(row.name) or ()) & published)
+    return sorted(aligned, key=port.order)
+
+
+_PROBE_KEYS = {
+    "test": "Test",
+    "interval": "Interval",
+    "timeout": "Timeout",
+    "start_period": "StartPeriod",
+    "start_interval": "StartInterval",
+    "retries": "Retries",
+}
+
+
+def _read_healthcheck(inspect: Json) -> dict[str, Any]:
+    """Only what is set: 0 means the engine's default. A disabled check is `{"test": ["NONE"]}` alone."""
+    live = (inspect.get("Config") or {}).get("Healthcheck") or {}
+    if live.get("Test") == ["NONE"]:
+        return {"test": ["NONE"]}
+    return {key: live[name] for key, name in _PROBE_KEYS.items() if live.get(name)}
+
+
+def _write_healthcheck(value: Any, body: Body) -> None:
+    body["Healthcheck"] = {_PROBE_KEYS[key]: part for key, part in value.items()}
+
+
+def _expected_healthcheck(row: Field, view: View) -> Any:
+    """The engine fills every unset part from the image. Disabling what is not there is no difference."""
+    image, declared = view.image.get(row.name) or {}, view.declared.get(row.name) or {}
+    live, disabled = view.live.get(row.name) or {}, {"test": ["NONE"]}
+    if declared == disabled:
+        return disabled if image or live else {}
+    if not declared and not image and live == disabled:
+        return live
+    return dict(image) | dict(declared)
+
+
+def _finish_healthcheck(found: dict[str, Any]) -> dict[str, Any]:
+    if found.pop("disable", False):
+        return {"test": ["NONE"]}
+    return {key: value for key, value in found.items() if value}
+
+
+def _check_test(words: list[str]) -> list[str]:
+    if words and words[0] not in ("NONE", "CMD", "CMD-SHELL"):
+        raise ValueError("a test list begins with CMD, CMD-SHELL or NONE")
+    return words
+
+
+def _show_healthcheck(path: tuple[str, ...], value: Any) -> str:
+    if path and path[-1] in ("interval", "timeout", "start_period", "start_interval") and isinstance(value, int):
+        return duration.show(value)
+    return show_plain(path, value)
+
+
+HEALTHCHECK = Record(
+    (
+        Entry(
+            name="test",
+            shape=Forms(
+                expects="a command, or a list that begins with CMD, CMD-SHELL or NONE",
+                scalar=Leaf(str, "a command", lambda text: ["CMD-SHELL", text] if text != "NONE" else ["NONE"]),
+                sequence=Then(ListOf(NUMBER_OR_TEXT), _check_test),
+            ),
+            doc="The probe: text runs in a shell; a list begins with CMD, CMD-SHELL or NONE.",
+        ),
+        Entry(name="interval", shape=PROBE_TIME, doc="Time between probes; the engine's default is 30s."),
+        Entry(name="timeout", shape=PROBE_TIME, doc="Longest run of one probe; default 30s."),
+        Entry(name="start_period", shape=PROBE_TIME, doc="Failures in this time after the start do not count."),
+        Entry(name="start_interval", shape=PROBE_TIME, doc="Time between probes in the start period (API 1.44)."),
+        Entry(name="retries", shape=COUNT, doc="Failures in a row until unhealthy; default 3."),
+        Entry(name="disable", shape=FLAG, doc="Turn the image's healthcheck off."),
+    ),
+    _finish_healthcheck,
+)
+
+EXPOSED = ListOf(
+    Leaf(Or(int, str), "a port such as 80 or 53/udp", port.parse_exposed), flat=True, unordered=True, order=port.order
+)
+
+
+def _newer_healthcheck(value: Any) -> tuple[tuple[str, str], ...]:
+    return (("healthcheck.start_interval", "1.44"),) if value.get("start_interval") else ()
+
+
+FIELDS = (
+    Field(
+        name="command",
+        doc="What runs, instead of the image's command. Text is split as a shell splits words.",
+        shape=WORDS,
+        access=at("Config.Cmd", zero=[], decode=_words),
+        expect=_expected_command,
+        zero=[],
+        show=shown_by(command.show),
+        example="sleep 600",
+        other=["sleep", "1200"],
+    ),
+    Field(
+        name="entrypoint",
+        doc='What runs the command, instead of the image\'s entrypoint; `[]` or `""` clears it.',
+        shape=Forms(
+            expects="a command: text or a list of words",
+            scalar=Leaf(str, "a command", lambda text: list(command.parse(text)) or [""]),
+            sequence=ListOf(NUMBER_OR_TEXT),
+        ),
+        access=at("Config.Entrypoint", zero=[], decode=_words),
+        expect=_expected_entrypoint,
+        zero=[],
+        show=shown_by(command.show),
+        example=["sleep"],
+        other=["/bin/sleep"],
+    ),
+    Field(
+        name="environment",
+        aliases=("env",),
+        doc="Environment variables, over those of the image. null unsets one of the image's.",
+        shape=ENVIRONMENT,
+        access=at("Config.Env", zero={}, decode=_environment, encode=_environment_entries),
+        expect=merged_over_image,
+        zero={},
+        show=_show_environment,
+        example={"MODE": "production"},
+        other={"MODE": "debug"},
+    ),
+    Field(
+        name="labels",
+        doc="Labels, over those of the image.",
+        shape=LABELS,
+        access=at("Config.Labels", zero={}, decode=foreign_labels),
+        expect=merged_over_image,
+        zero={},
+        example={"com.example.team": "shop"},
+        other={"com.example.team": "web"},
+    ),
+    Field(
+        name="user",
+        doc="User and group the command runs as: a name or number, `user[:group]`.",
+        shape=NUMBER_OR_TEXT,
+        access=at("Config.User", zero=""),
+        expect=image_when_unset,
+        zero="",
+        example="1000:1000",
+        other="1001",
+    ),
+    Field(
+        name="working_dir",
+        doc="Directory the command starts in.",
+        shape=ABSOLUTE_PATH,
+        access=at("Config.WorkingDir", zero="", decode=paths.clean),
+        expect=image_when_unset,
+        zero="",
+        example="/srv",
+        other="/tmp",
+    ),
+    Field(
+        name="hostname",
+        doc="Host name inside the container; undeclared, the engine uses its short id.",
+        shape=TEXT,
+        access=Access(_read_hostname, _write_hostname),
+        expect=_expected_hostname,
+        zero="",
+        example="web-1",
+        other="web-2",
+    ),
+    Field(
+        name="domainname",
+        doc="NIS domain name inside the container.",
+        shape=TEXT,
+        access=at("Config.Domainname", zero=""),
+        zero="",
+        example="example.com",
+        other="example.org",
+    ),
+    Field(
+        name="stop_signal",
+        doc="Signal that asks the container to stop; SIGTERM where neither image nor playbook names one.",
+        shape=Leaf(Or(str, int), "a signal such as SIGTERM", signals.parse),
+        access=at("Config.StopSignal", zero="SIGTERM", decode=signals.parse),
+        expect=image_when_unset,
+        zero="SIGTERM",
+        example="SIGUSR1",
+        other="SIGINT",
+    ),
+    Field(
+        name="stop_grace_period",
+        aliases=("stop_timeout",),
+        doc="Time between the stop signal and SIGKILL; the engine's default is 10s.",
+        shape=SECONDS,
+        access=at("Config.StopTimeout", zero=None),
+        show=lambda path, value: show_plain(path, value) if value is None else duration.show_seconds(value),
+        example="30s",
+        other="1m",
+    ),
+    Field(
+        name="tty",
+        doc="Allocate a terminal.",
+        shape=FLAG,
+        access=at("Config.Tty", zero=False),
+        zero=False,
+        example=True,
+        other=False,
+    ),
+    Field(
+        name="stdin_open",
+        aliases=("interactive",),
+        doc="Keep standard input open.",
+        shape=FLAG,
+        access=at("Config.OpenStdin", zero=False),
+        zero=False,
+        example=True,
+        other=False,
+    ),
+    Field(
+        name="expose",
+        aliases=("exposed_ports", "exposed"),
+        doc="Ports announced but not published; those of the image and of `ports` are exposed anyway.",
+        shape=EXPOSED,
+        access=Access(_read_exposed, _write_exposed),
+        expect=_expected_exposed,
+        zero=[],
+        example=["9100"],
+        other=["9100", "9200/udp"],
+    ),
+    Field(
+        name="healthcheck",
+        doc="How the engine finds out whether the container works; unset parts come from the image.",
+        shape=HEALTHCHECK,
+        access=Access(_read_healthcheck, _write_healthcheck),
+        expect=_expected_healthcheck,
+        newer=_newer_healthcheck,
+        zero={},
+        show=_show_healthcheck,
+        example={"test": ["CMD", "true"], "interval": "5s"},
+        other={"test": ["CMD", "true"], "interval": "9s"},
+    ),
+    Field(
+        name="mac_address",
+        doc="MAC address on the first network.",
+        shape=MAC,
+        access=at("Config.MacAddress", zero="", decode=str.lower),
+        zero="",
+        example="02:42:ac:11:00:0a",
+        other="02:42:ac:11:00:0b",
+    ),
+)

@@ -1,0 +1,82 @@
+"""Rules that look at several container fields at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deployer.spec.container.network import ATTACHED, DEFAULT_NETWORK
+from deployer.spec.table import Mistake
+from deployer.values import size
+
+
+def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    """A mode that names a network is that network; a mode that shares another's network takes no network options."""
+    mode = values.get("network_mode")
+    if mode is None:
+        return
+    if values.get("networks"):
+        yield "network_mode", "write either network_mode or networks"
+        return
+    if mode not in ("host", "none") and not mode.startswith("container:"):
+        values["network_mode"] = ATTACHED
+        values["networks"] = {mode: {}}
+        return
+    refused = {
+        "container:": ("hostname", "ports", "expose", "dns", "extra_hosts", "mac_address", "links"),
+        "host": ("ports", "links"),
+        "none": ("ports", "links"),
+    }
+    for name in refused["container:" if mode.startswith("container:") else mode]:
+        if values.get(name):
+            yield name, f"cannot be combined with network_mode: {mode}"
+
+
+def default_bridge(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    """The default bridge has no names and no fixed addresses."""
+    endpoint = (values.get("networks") or {}).get(DEFAULT_NETWORK) or {}
+    for key in ("aliases", "ipv4_address", "ipv6_address"):
+        if key in endpoint:
+            yield "networks", f"the default network 'bridge' takes no {key}; declare a network"
+
+
+def memory(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    """What the engine refuses (§1.2)."""
+    limit, swap, reserved = (values.get(name, 0) for name in ("mem_limit", "memswap_limit", "mem_reservation"))
+    minimum = 6 * 1024**2
+    for name in ("mem_limit", "mem_reservation"):
+        if 0 < values.get(name, 0) < minimum:
+            yield name, f"{size.show(values[name])} is less than the engine's minimum of 6 MiB"
+    if swap > 0 and not limit:
+        yield "memswap_limit", "needs mem_limit as well"
+    elif 0 < swap < limit:
+        yield "memswap_limit", "is memory and swap together, so it cannot be less than mem_limit"
+    if limit and reserved > limit:
+        yield "mem_reservation", "cannot be more than mem_limit"
+
+
+def cpu(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    if values.get("cpus"):
+        for name in ("cpu_quota", "cpu_period"):
+            if values.get(name):
+                yield name, "cannot be combined with cpus"
+
+
+def restart(values: dict[str, Any], settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    policy = values.get("restart", "no")
+    retries = settings.get("restart_retries")
+    if retries and policy != "on-failure":
+        yield "restart_retries", "only goes with restart: on-failure"
+    elif retries:
+        values["restart"] = f"on-failure:{retries}"
+    if values.get("auto_remove") and policy != "no":
+        yield "auto_remove", "cannot be combined with a restart policy"
+
+
+def mounts(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    for target in values.get("tmpfs") or ():
+        if target in (values.get("volumes") or {}):
+            yield "tmpfs", f"'{target}' is also under volumes"
+
+
+RULES = (network_of_mode, default_bridge, memory, cpu, restart, mounts)

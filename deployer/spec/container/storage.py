@@ -1,0 +1,221 @@
+"""Container fields: mounts and the root file system."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from schema import Or
+
+from deployer.spec.field import Access, Body, Field, Json, View, at, show_plain
+from deployer.spec.leaves import ABSOLUTE_PATH, FLAG, SIZE, TEXT, TEXT_MAP, choice
+from deployer.spec.shapes import Entry, Forms, Keyed, Leaf, ListOf, Record, Then, one_or_many
+from deployer.values import mount, paths, size
+
+_TYPES = ("bind", "volume", "tmpfs", "image", "npipe", "cluster")
+
+_BIND = Record(
+    (
+        Entry(
+            name="propagation",
+            shape=choice("private", "rprivate", "shared", "rshared", "slave", "rslave"),
+            doc="How later mounts below it spread.",
+        ),
+        Entry(name="create_host_path", shape=FLAG, doc="Create a missing directory on the host; true by default."),
+        Entry(name="selinux", shape=choice("z", "Z"), doc="Relabel for sharing (z) or for this container alone (Z)."),
+        Entry(name="recursive", shape=choice("enabled", "disabled", "writable", "readonly"), doc="Submounts."),
+    )
+)
+_VOLUME = Record(
+    (
+        Entry(name="nocopy", shape=FLAG, doc="Do not fill a new volume from the image."),
+        Entry(name="subpath", shape=TEXT, doc="Directory inside the volume (API 1.45)."),
+        Entry(name="labels", shape=TEXT_MAP, doc="Labels of an anonymous volume."),
+    )
+)
+_TMPFS = Record(
+    (
+        Entry(name="size", shape=SIZE, doc="Largest size."),
+        Entry(
+            name="mode", shape=Leaf(Or(int, str), "an octal mode such as 1777", lambda m: int(str(m), 8)), doc="Mode."
+        ),
+    )
+)
+_IMAGE = Record((Entry(name="subpath", shape=TEXT, doc="Directory inside the image."),))
+
+
+def _pair(found: dict[str, Any]) -> tuple[str, mount.Mount]:
+    """(target, mount) of Compose's long form."""
+    kind, target, source = found["type"], found["target"], found.get("source", "")
+    if kind == "bind":
+        source = mount.source_of(source, source)["source"] if source.startswith("/") else _no_path(source)
+    elif kind == "tmpfs" and source:
+        raise ValueError("a tmpfs has no source")
+    parts: dict[str, Any] = {"type": kind} | ({} if kind == "tmpfs" else {"source": source})
+    parts |= {key: found[key] for key in ("read_only", "consistency") if found.get(key)}
+    bind = dict(found.get("bind") or {})
+    if bind.get("create_host_path", True):
+        bind.pop("create_host_path", None)
+    if bind.get("recursive") == "enabled":
+        del bind["recursive"]
+    volume = dict(found.get("volume") or {})
+    if "labels" in volume:
+        volume["volume_labels"] = volume.pop("labels")
+    extra = bind | volume | (found.get("tmpfs") or {}) | (found.get("image") or {})
+    return target, parts | {key: value for key, value in extra.items() if value or key == "create_host_path"}
+
+
+def _no_path(source: str) -> str:
+    raise ValueError(f"'{source}' must be an absolute path on the host")
+
+
+_LONG = Record(
+    (
+        Entry(name="type", shape=choice(*_TYPES), doc="bind, volume, tmpfs or image.", required=True),
+        Entry(name="source", aliases=("src",), shape=TEXT, doc="Path on the host, volume name or image."),
+        Entry(name="target", aliases=("dst",), shape=ABSOLUTE_PATH, doc="Path in the container.", required=True),
+        Entry(name="read_only", shape=FLAG, doc="Mount read-only."),
+        Entry(name="consistency", shape=TEXT, doc="cached or delegated; only Docker Desktop knows them."),
+        Entry(name="bind", shape=_BIND, doc="Options of a bind."),
+        Entry(name="volume", shape=_VOLUME, doc="Options of a volume."),
+        Entry(name="tmpfs", shape=_TMPFS, doc="Options of a tmpfs."),
+        Entry(name="image", shape=_IMAGE, doc="Options of an image mount (API 1.48)."),
+    ),
+    _pair,
+)
+
+MOUNTS = Keyed(
+    Forms(
+        expects="source:/target[:options] or a map",
+        scalar=Leaf(str, "source:/target[:options]", mount.parse_short),
+        mapping=_LONG,
+    )
+)
+
+
+def _write_mounts(value: Any, body: Body) -> None:
+    parts = mount.to_engine(value)
+    body.update({key: parts.pop(key) for key in ("Volumes",) if key in parts})
+    body.setdefault("HostConfig", {}).update(parts)
+
+
+def _expected_mounts(row: Field, view: View) -> Any:
+    """Declared mounts; an image's VOLUME without a mount on its path becomes an anonymous volume (§1.5)."""
+    declared = view.declared.get(row.name) or {}
+    covered = {*declared, *(view.declared.get("tmpfs") or ())}
+    return {path: own for path, own in (view.image.get(row.name) or {}).items() if path not in covered} | declared
+
+
+def _same_mount(expected: Any, live: Any) -> bool:
+    """`Binds` and `Mounts` are two spellings; whether a missing host directory was created is past."""
+    return bool(_essence(expected) == _essence(live))
+
+
+def _essence(value: Any) -> Any:
+    return {k: v for k, v in value.items() if k != "create_host_path"} if isinstance(value, dict) else value
+
+
+def _show_mount(path: tuple[str, ...], value: Any) -> str:
+    return mount.show(value) if isinstance(value, dict) and "type" in value else show_plain(path, value)
+
+
+def _newer_mount(value: Mapping[str, mount.Mount]) -> Iterable[tuple[str, str]]:
+    needs = {"subpath": "1.45", "recursive": "1.44", "tmpfs_options": "1.46"}
+    for target, own in value.items():
+        for key, version in needs.items():
+            if key in own:
+                yield f"volumes.{target}.{key}", version
+        if own["type"] == "image":
+            yield f"volumes.{target} of type image", "1.48"
+
+
+def _options(text: str) -> str:
+    """Options of a short tmpfs as a sorted set; sizes in bytes."""
+    words = []
+    for word in filter(None, text.split(",")):
+        key, equals, value = word.partition("=")
+        words.append(f"size={size.parse(value)}" if key == "size" and equals and "%" not in value else word)
+    return ",".join(sorted(words))
+
+
+def _tmpfs_pair(text: str) -> tuple[str, str]:
+    path, _, options = text.partition(":")
+    return paths.parse_absolute(path), _options(options)
+
+
+def _tmpfs_map(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    return dict(pairs)
+
+
+def _read_tmpfs(live: Any) -> dict[str, str]:
+    return {paths.clean(path): _options(options) for path, options in live.items()}
+
+
+def _from(text: str) -> str:
+    """`container:NAME[:ro]` or `NAME[:ro]`, as the engine takes it."""
+    name = text.removeprefix("container:").removesuffix(":rw")
+    if not name or name.startswith(":"):
+        raise ValueError(f"'{text}' is not a container's name")
+    return name
+
+
+def _read_from(inspect: Json) -> list[str]:
+    return sorted(_from(text) for text in (inspect.get("HostConfig") or {}).get("VolumesFrom") or ())
+
+
+def _write_from(value: Any, body: Body) -> None:
+    body.setdefault("HostConfig", {})["VolumesFrom"] = list(value)
+
+
+FIELDS = (
+    Field(
+        name="volumes",
+        doc="Mounts: `volume:/path`, `/host/path:/path[:ro]`, `/path` (anonymous), or the long form.",
+        shape=MOUNTS,
+        access=Access(mount.from_engine, _write_mounts),
+        expect=_expected_mounts,
+        same=_same_mount,
+        newer=_newer_mount,
+        zero={},
+        show=_show_mount,
+        example=["data:/data", {"type": "bind", "source": "/srv", "target": "/srv", "read_only": True}],
+        other=["data:/data:ro", "/srv:/srv:ro"],
+    ),
+    Field(
+        name="tmpfs",
+        doc="In-memory directories: `/path[:options]`.",
+        shape=Then(one_or_many(Leaf(str, "/path[:options]", _tmpfs_pair), "a path or a list of paths"), _tmpfs_map),
+        access=at("HostConfig.Tmpfs", zero={}, decode=_read_tmpfs),
+        zero={},
+        example=["/run:size=64m,mode=1777"],
+        other=["/run:size=32m"],
+    ),
+    Field(
+        name="volumes_from",
+        doc="Containers whose mounts it shares: `NAME[:ro]`.",
+        shape=ListOf(Leaf(str, "a container's name", _from), unordered=True),
+        access=Access(_read_from, _write_from),
+        zero=[],
+        example=["db"],
+        other=["db:ro"],
+    ),
+    Field(
+        name="read_only",
+        doc="Mount the root file system read-only.",
+        shape=FLAG,
+        access=at("HostConfig.ReadonlyRootfs", zero=False),
+        zero=False,
+        example=True,
+        other=False,
+    ),
+    Field(
+        name="storage_opt",
+        aliases=("storage_opts",),
+        doc="Options of the storage driver, such as size.",
+        shape=TEXT_MAP,
+        access=at("HostConfig.StorageOpt", zero={}, decode=dict),
+        zero={},
+        example={"size": "1G"},
+        other={"size": "2G"},
+    ),
+)

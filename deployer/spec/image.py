@@ -1,0 +1,8 @@
+"""The image table: an image is pulled or removed; the engine has nothing to compare but its presence and digest."""
+
+from __future__ import annotations
+
+from deployer.spec import settings
+from deployer.spec.table import Table
+
+IMAGE = Table(kind="image", fields=(), settings=settings.IMAGE)

@@ -1,0 +1,193 @@
+"""The network table. The engine can change nothing of a network: every difference means a new one (§4.1)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from deployer.spec import settings
+from deployer.spec.container.process import foreign_labels
+from deployer.spec.field import DEFAULT, Field, View, at
+from deployer.spec.leaves import FLAG, IP, LABELS, TEXT, TEXT_MAP
+from deployer.spec.shapes import Entry, Leaf, ListOf, MapOf, Record, Then
+from deployer.spec.table import Table
+from deployer.values import address
+
+_POOL = Record(
+    (
+        Entry(
+            name="subnet",
+            shape=Leaf(str, "a subnet such as 172.28.0.0/16", address.parse_subnet),
+            doc="Addresses of the network.",
+            required=True,
+        ),
+        Entry(
+            name="ip_range",
+            aliases=("iprange",),
+            shape=Leaf(str, "a subnet such as 172.28.5.0/24", address.parse_subnet),
+            doc="Part of the subnet that addresses are given from.",
+        ),
+        Entry(name="gateway", shape=IP, doc="Address of the gateway."),
+        Entry(name="aux_addresses", shape=MapOf(IP), doc="Addresses in use by others, by host name."),
+    )
+)
+
+
+def _by_subnet(pools: list[dict[str, Any]]) -> dict[str, Any]:
+    """Pools keyed by subnet: their order says nothing."""
+    found: dict[str, Any] = {}
+    for pool in pools:
+        subnet = pool["subnet"]
+        if subnet in found:
+            raise ValueError(f"subnet {subnet} is given twice")
+        found[subnet] = {key: value for key, value in pool.items() if key != "subnet" and value}
+    return found
+
+
+IPAM = Record(
+    (
+        Entry(name="driver", shape=TEXT, doc="Address management driver; default."),
+        Entry(name="config", shape=Then(ListOf(_POOL), _by_subnet), doc="Subnets."),
+        Entry(name="options", shape=TEXT_MAP, doc="Options of the driver."),
+    ),
+    lambda found: {key: value for key, value in found.items() if value},
+)
+
+
+def _read_ipam(live: Mapping[str, Any]) -> dict[str, Any]:
+    pools = {}
+    for pool in live.get("Config") or ():
+        auxiliary = pool.get("AuxiliaryAddresses") or pool.get("AuxAddress") or {}
+        read = {
+            "ip_range": address.parse_subnet(pool["IPRange"]) if pool.get("IPRange") else "",
+            "gateway": address.read_ip(pool.get("Gateway") or ""),
+            "aux_addresses": {name: address.read_ip(ip) for name, ip in auxiliary.items()},
+        }
+        if pool.get("Subnet"):
+            pools[address.parse_subnet(pool["Subnet"])] = {key: value for key, value in read.items() if value}
+    found = {"driver": live.get("Driver") or "default", "config": pools, "options": dict(live.get("Options") or {})}
+    return {key: value for key, value in found.items() if value}
+
+
+def _write_ipam(value: Mapping[str, Any]) -> dict[str, Any]:
+    names = {"ip_range": "IPRange", "gateway": "Gateway", "aux_addresses": "AuxiliaryAddresses"}
+    pools = [
+        {"Subnet": subnet} | {names[key]: part for key, part in pool.items()}
+        for subnet, pool in (value.get("config") or {}).items()
+    ]
+    body: dict[str, Any] = {"Driver": value.get("driver", "default"), "Config": pools}
+    return body | ({"Options": value["options"]} if value.get("options") else {})
+
+
+def _expected_ipam(row: Field, view: View) -> Any:
+    """Undeclared, the engine picks subnet and gateway: no intent. Declared pools are compared in what they declare; a
+    pool of a family that is not declared (the automatic IPv4 one beside IPv6) is the engine's."""
+    live = view.live.get(row.name) or {}
+    if row.name not in view.declared:
+        return DEFAULT if view.recorded.get(row.name) else live
+    declared = view.declared[row.name]
+    pools = declared.get("config") or {}
+    families = {address.family(subnet) for subnet in pools}
+    expected = {s: pool for s, pool in (live.get("config") or {}).items() if address.family(s) not in families}
+    for subnet, pool in pools.items():
+        expected[subnet] = _expected_pool(subnet, pool, (live.get("config") or {}).get(subnet, {}))
+    return live | {key: part for key, part in declared.items() if key != "config"} | {"config": expected}
+
+
+def _expected_pool(subnet: str, declared: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
+    """An undeclared gateway is the engine's choice; engines before 29 do not show the one they chose, which is the
+    first address, so declaring just that is no difference."""
+    expected = dict(declared)
+    if "gateway" not in declared and "gateway" in live:
+        expected["gateway"] = live["gateway"]
+    if "gateway" in declared and "gateway" not in live and declared["gateway"] == _first(subnet, declared):
+        del expected["gateway"]
+    return expected
+
+
+def _first(subnet: str, pool: Mapping[str, Any]) -> str:
+    network = ipaddress.ip_network(pool.get("ip_range") or subnet)
+    return str(next(iter(network.hosts()), network.network_address))
+
+
+def daemon_map(row: Field, view: View) -> Any:
+    """A map to which the daemon adds defaults of its own: keys neither declared nor declared before are left alone."""
+    gone = set(view.recorded.get(row.name) or ())
+    kept = {key: value for key, value in (view.live.get(row.name) or {}).items() if key not in gone}
+    return kept | dict(view.declared.get(row.name) or {})
+
+
+NETWORK = Table(
+    kind="network",
+    fields=(
+        Field(
+            name="driver",
+            doc="bridge (default), macvlan, ipvlan, overlay, …",
+            shape=TEXT,
+            access=at("Driver", zero="bridge"),
+            zero="bridge",
+            example="bridge",
+            other="macvlan",
+        ),
+        Field(
+            name="driver_opts",
+            aliases=("driver_options",),
+            doc="Options of the driver.",
+            shape=TEXT_MAP,
+            access=at("Options", zero={}, decode=dict),
+            expect=daemon_map,
+            zero={},
+            example={"com.docker.network.driver.mtu": 1400},
+            other={"com.docker.network.driver.mtu": 1450},
+        ),
+        Field(
+            name="ipam",
+            doc="Subnets and gateways; the engine picks them when none is declared.",
+            shape=IPAM,
+            access=at("IPAM", zero={}, decode=_read_ipam, encode=_write_ipam),
+            expect=_expected_ipam,
+            zero={},
+            depth=3,
+            example={"config": [{"subnet": "10.201.0.0/24"}]},
+            other={"config": [{"subnet": "10.202.0.0/24", "gateway": "10.202.0.254"}]},
+        ),
+        Field(
+            name="internal",
+            doc="No way out of the host.",
+            shape=FLAG,
+            access=at("Internal", zero=False),
+            zero=False,
+            example=True,
+            other=False,
+        ),
+        Field(
+            name="attachable",
+            doc="Containers outside a swarm's services may be attached.",
+            shape=FLAG,
+            access=at("Attachable", zero=False),
+            zero=False,
+            example=True,
+            other=False,
+        ),
+        Field(
+            name="enable_ipv6",
+            doc="Give IPv6 addresses too.",
+            shape=FLAG,
+            access=at("EnableIPv6", zero=False),
+            zero=False,
+            example=True,
+            other=False,
+        ),
+        Field(
+            name="labels",
+            doc="Labels.",
+            shape=LABELS,
+            access=at("Labels", zero={}, decode=foreign_labels),
+            zero={},
+            example={"com.example.team": "shop"},
+            other={"com.example.team": "web"},
+        ),
+    ),
+    settings=settings.RESOURCE,
+)

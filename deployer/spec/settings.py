@@ -1,0 +1,113 @@
+"""Keys of resources that the engine does not know: what state is wanted, in which order, how carefully."""
+
+from __future__ import annotations
+
+from deployer.spec.leaves import COUNT, DURATION, FLAG, TEXT, choice
+from deployer.spec.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, one_or_many
+from deployer.values import image
+
+CONDITIONS = ("service_started", "service_healthy", "service_completed_successfully")
+PULL_POLICIES = ("missing", "always", "never")
+
+
+def _pull_policy(text: str) -> str:
+    """Compose's `if_not_present` and Ansible's `not_present` are `missing`."""
+    policy = "missing" if text in ("if_not_present", "not_present") else text
+    if policy not in PULL_POLICIES:
+        raise ValueError(f"'{text}' is not one of {', '.join(PULL_POLICIES)}")
+    return policy
+
+
+def _platform(text: str) -> str:
+    parts = text.lower().split("/")
+    if not 1 <= len(parts) <= 3 or not all(parts):
+        raise ValueError(f"'{text}' is not a platform such as linux/amd64")
+    return "/".join(parts)
+
+
+IMAGE_REF = Leaf(str, "an image such as redis:7", lambda text: str(image.parse(text)))
+PULL = Leaf(str, "one of missing, always, never", _pull_policy)
+PLATFORM = Leaf(str, "a platform such as linux/amd64", _platform)
+
+PROTECT = Entry(name="protect", shape=FLAG, doc="Refuse to remove or replace it.")
+IGNORE = Entry(
+    name="ignore_changes",
+    shape=one_or_many(TEXT, "a field or a list of fields"),
+    doc="Fields whose live value is left alone, such as labels.build_time.",
+)
+EXTERNAL = Entry(name="external", shape=FLAG, doc="It exists already and is only used; never created or changed.")
+PRESENCE = Entry(name="state", shape=choice("present", "absent"), doc="present (default) or absent.")
+
+_DEPENDENCY = Record(
+    (
+        Entry(name="condition", shape=choice(*CONDITIONS), doc="When the dependency is met; service_started."),
+        Entry(name="restart", shape=FLAG, doc="Restart this one after the dependency was replaced."),
+        Entry(name="required", shape=FLAG, doc="Whether a missing dependency is a mistake; true."),
+    )
+)
+
+DEPENDS_ON = Forms(
+    expects="a list of containers, or a map with conditions",
+    sequence=Keyed(Leaf(str, "a container's name", lambda name: (name, {}))),
+    mapping=MapOf(Forms(expects="a condition", mapping=_DEPENDENCY, null=Constant(dict))),
+)
+
+ENV_FILE = Forms(
+    expects="a file or a list of files",
+    scalar=TEXT,
+    sequence=ListOf(
+        Forms(
+            expects="a file, or path and required",
+            scalar=TEXT,
+            mapping=Record(
+                (
+                    Entry(name="path", shape=TEXT, doc="File on this machine.", required=True),
+                    Entry(name="required", shape=FLAG, doc="Whether it must exist; true."),
+                    Entry(name="format", shape=choice("raw"), doc="raw: no quotes or escapes."),
+                )
+            ),
+        )
+    ),
+)
+
+_UPDATE = Record(
+    (
+        Entry(name="order", shape=choice("auto", "stop-first", "start-first"), doc="Which one runs while both exist."),
+        Entry(name="health_timeout", shape=DURATION, doc="Longest wait for healthy; 60s."),
+        Entry(name="monitor", shape=DURATION, doc="How long one without a healthcheck must keep running; 5s."),
+    )
+)
+
+CONTAINER = (
+    Entry(name="image", shape=IMAGE_REF, doc="Image it is made from."),
+    Entry(
+        name="state",
+        shape=choice("started", "stopped", "created", "absent"),
+        doc="started (default), stopped, created or absent.",
+    ),
+    Entry(name="platform", shape=PLATFORM, doc="Platform of the image: os/architecture[/variant]."),
+    Entry(name="pull_policy", aliases=("pull",), shape=PULL, doc="missing (default), always or never."),
+    Entry(name="depends_on", shape=DEPENDS_ON, doc="Containers that must be started, healthy or completed before."),
+    Entry(name="env_file", shape=ENV_FILE, doc="Files of KEY=value on this machine; `environment` goes over them."),
+    Entry(
+        name="restart_retries",
+        shape=COUNT,
+        doc="Ansible's way to write the number in restart: on-failure:3.",
+    ),
+    PROTECT,
+    Entry(
+        name="recreate",
+        shape=choice("auto", "always", "never"),
+        doc="Replace when a change needs it (auto, default), at every run, or never.",
+    ),
+    IGNORE,
+    Entry(name="update", shape=_UPDATE, doc="How it is replaced."),
+)
+
+RESOURCE = (PRESENCE, PROTECT, EXTERNAL, IGNORE)
+
+IMAGE = (
+    PRESENCE,
+    Entry(name="pull", aliases=("pull_policy",), shape=PULL, doc="missing (default), always or never."),
+    Entry(name="platform", shape=PLATFORM, doc="Platform: os/architecture[/variant]."),
+)

@@ -1,0 +1,379 @@
+"""How a field is written: what the user may write becomes one canonical value, or a diagnostic.
+
+Canonical values are plain JSON (text, numbers, booleans, null, lists, string-keyed maps) with one spelling for
+everything that means the same; sets are sorted lists. Scalars are checked with `schema`; lists and maps are walked
+here, so that every mistake is found in one pass and knows its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol
+
+from schema import Schema, SchemaError
+
+from deployer import nodes
+from deployer.diagnostics import Origin, Problems, did_you_mean
+from deployer.nodes import Node
+
+
+class _Invalid:
+    def __repr__(self) -> str:
+        return "INVALID"
+
+
+INVALID: Final = _Invalid()
+"""What a shape returns after it reported a mistake, or for a template that has no value yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Where a value is being read.
+
+    `address` names it for people (`containers.web.ports[0]`), `path` for diffs (("environment", "MODE")). `origins`
+    receives the place of every path. `static`: templates have no value yet and are passed over.
+    """
+
+    problems: Problems
+    address: str
+    path: tuple[str, ...] = ()
+    origins: dict[tuple[str, ...], Origin] = field(default_factory=dict)
+    static: bool = False
+
+    def child(self, key: str) -> Reading:
+        return replace(self, address=f"{self.address}.{key}", path=(*self.path, key))
+
+    def item(self, index: int) -> Reading:
+        return replace(self, address=f"{self.address}[{index}]")
+
+    def at(self, node: Node) -> None:
+        """Remember where the value at this path is written."""
+        self.origins[self.path] = nodes.place(node)
+
+    def wrong(self, node: Node, summary: str, *, hint: str = "") -> _Invalid:
+        self.problems.add(nodes.place(node), summary, address=self.address, hint=hint)
+        return INVALID
+
+    def passes(self, node: Node) -> bool:
+        """Whether this is a template to be passed over."""
+        return self.static and isinstance(node, nodes.Scalar) and is_template(node.value)
+
+
+def is_template(value: object) -> bool:
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
+
+
+class Shape(Protocol):
+    def read(self, node: Node, at: Reading) -> Any:
+        """The canonical value, or INVALID after reporting to `at`."""
+        ...
+
+    def json_schema(self) -> dict[str, Any]: ...
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A scalar: checked by `schema`, then converted; ValueError from the converter is the user's mistake.
+
+    `json` adds to the JSON Schema that `schema` derives (patterns, examples)."""
+
+    schema: object
+    expects: str
+    convert: Callable[[Any], Any] = _same
+    json: Mapping[str, Any] = field(default_factory=dict)
+
+    def read(self, node: Node, at: Reading) -> Any:
+        if at.passes(node):
+            return INVALID
+        if not isinstance(node, nodes.Scalar):
+            return at.wrong(node, f"expected {self.expects}, got {_kind(node)}")
+        try:
+            checked = Schema(self.schema).validate(node.value)
+        except SchemaError:
+            return at.wrong(node, f"expected {self.expects}, got {_shown(node)}", hint=_boolean_hint(self.schema, node))
+        try:
+            return self.convert(checked)
+        except ValueError as error:
+            return at.wrong(node, f"expected {self.expects}" if node.secret else str(error))
+
+    def json_schema(self) -> dict[str, Any]:
+        derived = Schema(self.schema).json_schema("leaf")
+        return {key: value for key, value in derived.items() if not key.startswith("$")} | dict(self.json)
+
+
+def _shown(node: nodes.Scalar) -> str:
+    if node.secret:
+        return "***"
+    return "null" if node.value is None else repr(node.value) if isinstance(node.value, str) else str(node.value)
+
+
+def _kind(node: Node) -> str:
+    match node:
+        case nodes.Sequence():
+            return "a list"
+        case nodes.Mapping():
+            return "a map"
+        case _:
+            return _shown(node)
+
+
+def _boolean_hint(schema: object, node: nodes.Scalar) -> str:
+    words = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+    if schema is bool and str(node.value).lower() in words:
+        return f"write {words[str(node.value).lower()]}"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """A list. `flat`: each item gives several values. `unordered`: a set, kept sorted by `order`."""
+
+    item: Shape
+    flat: bool = False
+    unordered: bool = False
+    order: Callable[[Any], Any] = _same
+
+    def read(self, node: Node, at: Reading) -> Any:
+        if at.passes(node):
+            return INVALID
+        if not isinstance(node, nodes.Sequence):
+            return at.wrong(node, f"expected a list, got {_kind(node)}")
+        at.at(node)
+        found: list[Any] = []
+        for index, part in enumerate(node):
+            value = self.item.read(part, at.item(index))
+            if value is not INVALID:
+                found += value if self.flat else [value]
+        return sorted(set(found), key=self.order) if self.unordered else found
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": self.item.json_schema()}
+
+
+@dataclass(frozen=True, slots=True)
+class MapOf:
+    """A map from text to one shape; `check` cleans or refuses a key (ValueError)."""
+
+    value: Shape
+    check: Callable[[str], str] = _same
+
+    def read(self, node: Node, at: Reading) -> Any:
+        if at.passes(node):
+            return INVALID
+        if not isinstance(node, nodes.Mapping):
+            return at.wrong(node, f"expected a map, got {_kind(node)}")
+        at.at(node)
+        found: dict[str, Any] = {}
+        for name, part in node.entries:
+            key = self._key(name, at)
+            if key is None:
+                continue
+            below = at.child(key)
+            below.at(part)
+            value = self.value.read(part, below)
+            if value is not INVALID:
+                found[key] = value
+        return found
+
+    def _key(self, name: nodes.Scalar, at: Reading) -> str | None:
+        if at.static and is_template(name.value):
+            return None
+        try:
+            return self.check(str(name.value))
+        except ValueError as error:
+            at.wrong(name, str(error))
+            return None
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "object", "additionalProperties": self.value.json_schema()}
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A list whose items each give one or more (key, value) pairs of a map: mounts by target, `K=V` by name."""
+
+    item: Shape
+
+    def read(self, node: Node, at: Reading) -> Any:
+        if at.passes(node):
+            return INVALID
+        if not isinstance(node, nodes.Sequence):
+            return at.wrong(node, f"expected a list, got {_kind(node)}")
+        at.at(node)
+        found: dict[str, Any] = {}
+        places: dict[str, Origin] = {}
+        for index, part in enumerate(node):
+            pair = self.item.read(part, at.item(index))
+            if pair is INVALID:
+                continue
+            key, value = pair
+            if key in found:
+                at.item(index).wrong(part, f"'{key}' is given twice, first at {places[key]}")
+                continue
+            places[key] = nodes.place(part)
+            at.child(key).at(part)
+            found[key] = value
+        return found
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": self.item.json_schema()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One key of a record."""
+
+    name: str
+    shape: Shape
+    doc: str
+    aliases: tuple[str, ...] = ()
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A map with known keys. `finish` turns the values found into the canonical value (ValueError: a mistake)."""
+
+    entries: tuple[Entry, ...]
+    finish: Callable[[dict[str, Any]], Any] = _same
+
+    def read(self, node: Node, at: Reading) -> Any:
+        if at.passes(node):
+            return INVALID
+        if not isinstance(node, nodes.Mapping):
+            return at.wrong(node, f"expected a map, got {_kind(node)}")
+        at.at(node)
+        named = match_keys(node, {alias: e.name for e in self.entries for alias in (e.name, *e.aliases)}, at)
+        found: dict[str, Any] = {}
+        complete = True
+        for entry in self.entries:
+            if entry.name not in named:
+                if entry.required:
+                    complete = at.wrong(node, f"'{entry.name}' is missing") is not INVALID
+                continue
+            below = at.child(entry.name)
+            below.at(named[entry.name])
+            value = entry.shape.read(named[entry.name], below)
+            if value is INVALID:
+                complete = complete and not entry.required
+            else:
+                found[entry.name] = value
+        return self._finish(node, found, at) if complete else INVALID
+
+    def _finish(self, node: Node, found: dict[str, Any], at: Reading) -> Any:
+        try:
+            return self.finish(found)
+        except ValueError as error:
+            return at.wrong(node, str(error))
+
+    def json_schema(self) -> dict[str, Any]:
+        properties = {n: e.shape.json_schema() for e in self.entries for n in (e.name, *e.aliases)}
+        required = [e.name for e in self.entries if e.required]
+        schema = {"type": "object", "properties": properties, "additionalProperties": False}
+        return schema | ({"required": required} if required else {})
+
+
+def match_keys(node: nodes.Mapping, names: Mapping[str, str], at: Reading) -> dict[str, Node]:
+    """Entries by canonical name. `names` maps every accepted spelling to it; unknown and double ones are reported."""
+    found: dict[str, Node] = {}
+    written: dict[str, nodes.Scalar] = {}
+    for key, value in node.entries:
+        if at.static and is_template(key.value):
+            continue
+        name = names.get(str(key.value))
+        if name is None:
+            at.wrong(key, f"unknown key '{key.value}'", hint=did_you_mean(str(key.value), names))
+        elif name in found:
+            at.wrong(key, f"'{key.value}' and '{written[name].value}' are the same; write one of them")
+        elif not (isinstance(value, nodes.Scalar) and value.value is None):
+            found[name], written[name] = value, key
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forms:
+    """One of several shapes, chosen by what is written: a scalar, a list or a map."""
+
+    expects: str
+    scalar: Shape | None = None
+    sequence: Shape | None = None
+    mapping: Shape | None = None
+    null: Shape | None = None
+
+    def read(self, node: Node, at: Reading) -> Any:
+        if at.passes(node):
+            return INVALID
+        shape = self._shape(node)
+        if shape is None:
+            return at.wrong(node, f"expected {self.expects}, got {_kind(node)}")
+        return shape.read(node, at)
+
+    def _shape(self, node: Node) -> Shape | None:
+        match node:
+            case nodes.Mapping():
+                return self.mapping
+            case nodes.Sequence():
+                return self.sequence
+            case nodes.Scalar(value=None) if self.null is not None:
+                return self.null
+            case _:
+                return self.scalar
+
+    def json_schema(self) -> dict[str, Any]:
+        shapes = (self.scalar, self.sequence, self.mapping)
+        options = [shape.json_schema() for shape in shapes if shape is not None]
+        options += [{"type": "null"}] if self.null is not None else []
+        return options[0] if len(options) == 1 else {"anyOf": options}
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """What an empty value (`front:` with nothing after it) stands for."""
+
+    value: Callable[[], Any]
+
+    def read(self, node: Node, at: Reading) -> Any:
+        at.at(node)
+        return self.value()
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "null"}
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """A shape whose canonical value is converted once more (ValueError: a mistake)."""
+
+    shape: Shape
+    convert: Callable[[Any], Any]
+
+    def read(self, node: Node, at: Reading) -> Any:
+        value = self.shape.read(node, at)
+        if value is INVALID:
+            return INVALID
+        try:
+            return self.convert(value)
+        except ValueError as error:
+            return at.wrong(node, str(error))
+
+    def json_schema(self) -> dict[str, Any]:
+        return self.shape.json_schema()
+
+
+def one_or_many(item: Shape, expects: str, *, unordered: bool = False) -> Shape:
+    """A list, or one item alone."""
+    return Forms(
+        expects=expects,
+        scalar=Then(item, lambda value: [value]),
+        sequence=ListOf(item, unordered=unordered),
+    )
+
+
+def spellings(entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, str]:
+    """Every accepted spelling to its canonical name."""
+    return {alias: name for name, aliases in entries for alias in (name, *aliases)}

@@ -1,0 +1,94 @@
+"""A table: all fields of one kind of resource, and how a declaration of that kind is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from deployer import nodes
+from deployer.diagnostics import Origin
+from deployer.spec.field import Field
+from deployer.spec.shapes import INVALID, Entry, Reading, match_keys, spellings
+
+Mistake: TypeAlias = tuple[str, str]
+"""(field the mistake is about, what is wrong)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What was declared. `values`: canonical, of fields the engine knows; `settings`: of keys only this tool knows."""
+
+    values: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    origins: Mapping[tuple[str, ...], Origin]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`rules` look at a whole declaration: they may complete its values and report mistakes. `nested` maps a flat
+    spelling to a key inside a field: Ansible's `log_driver` is `logging.driver`."""
+
+    kind: str
+    fields: tuple[Field, ...]
+    settings: tuple[Entry, ...] = ()
+    rules: tuple[Callable[[dict[str, Any], Mapping[str, Any]], Iterable[Mistake]], ...] = ()
+    nested: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def row(self, name: str) -> Field:
+        return next(row for row in self.fields if row.name == name)
+
+    @property
+    def spellings(self) -> dict[str, str]:
+        """Every accepted key to its canonical name."""
+        fields = [(row.name, row.aliases) for row in self.fields]
+        settings = [(entry.name, entry.aliases) for entry in self.settings]
+        return spellings([*fields, *settings, *((name, ()) for name in self.nested)])
+
+
+def read(table: Table, node: nodes.Node, at: Reading) -> Declaration | None:
+    """Read one resource; None after reporting when it is no map at all. Every mistake in it is reported."""
+    if isinstance(node, nodes.Scalar) and node.value is None:
+        node = nodes.Mapping((), node.origin)
+    if not isinstance(node, nodes.Mapping):
+        if not at.passes(node):
+            at.wrong(node, f"expected a map of {table.kind} keys")
+        return None
+    named = match_keys(node, table.spellings, at)
+    named = _gather(table, node, named, at)
+    values = _read_all(table.fields, named, at)
+    settings = _read_all(table.settings, named, at)
+    for rule in table.rules:
+        for name, mistake in rule(values, settings):
+            at.child(name).wrong(named.get(name, node), mistake)
+    return Declaration(values, settings, at.origins)
+
+
+def _read_all(rows: Iterable[Field | Entry], named: Mapping[str, nodes.Node], at: Reading) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for row in rows:
+        if row.name not in named:
+            continue
+        below = at.child(row.name)
+        below.at(named[row.name])
+        value = row.shape.read(named[row.name], below)
+        if value is not INVALID:
+            found[row.name] = value
+    return found
+
+
+def _gather(table: Table, node: nodes.Mapping, named: Mapping[str, nodes.Node], at: Reading) -> dict[str, nodes.Node]:
+    """Put flat spellings where they belong."""
+    gathered = {name: value for name, value in named.items() if name not in table.nested}
+    for flat, (name, key) in table.nested.items():
+        if flat not in named:
+            continue
+        if name in named:
+            at.child(flat).wrong(named[flat], f"'{flat}' and '{name}' say the same; write one of them")
+            continue
+        inner = gathered.get(name)
+        entries = inner.entries if isinstance(inner, nodes.Mapping) else ()
+        label = next(key_node for key_node, value in node.entries if value is named[flat])
+        entry = (nodes.Scalar(key, label.origin), named[flat])
+        gathered[name] = nodes.Mapping((*entries, entry), label.origin)
+    return gathered
