@@ -17,12 +17,16 @@ Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | 
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """Text, a number, a boolean or null. `secret`: from a vault, or computed from something that was."""
+    """Text, a number, a boolean or null. `secret`: from a vault, or computed from something that was.
+
+    `verbatim`: text that is never a template, because it was tagged `!unsafe` or is the result of one.
+    """
 
     value: bool | int | float | str | None
     origin: Origin
     secret: bool = False
     source: Origin | None = None
+    verbatim: bool = False
 
     def __repr__(self) -> str:
         return f"Scalar({'***' if self.secret else repr(self.value)}, {self.origin})"

@@ -1,0 +1,6 @@
+"""x"""
+
+from typing import Any
+
+FILTERS: dict[str, Any] = {}
+TESTS: dict[str, Any] = {}
