@@ -1,0 +1,233 @@
+"""A real engine behind the `Engine` protocol: reads over `EngineHttp`, writes through the Docker SDK.
+
+Takes a pool of streams and what `/version` said; opens nothing itself (`engine.connect` does). Raises `EngineError`
+and `UnreachableError`, never the SDK's exceptions. The SDK is imported with the first write.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from deployer.engine.http import EngineHttp, json_stream, quote
+from deployer.engine.logs import demultiplex
+from deployer.engine.registry_auth import auth_header
+from deployer.engine.versions import at_least
+from deployer.errors import EngineError
+from deployer.interfaces import EngineInfo, Json, Progress, RegistryAuth
+
+if TYPE_CHECKING:
+    import docker
+
+STOP_MARGIN = 60.0
+"""Seconds granted on top of a stop timeout: after SIGKILL the engine still unmounts and detaches."""
+
+DEFAULT_STOP_TIMEOUT = 10
+"""Seconds the engine grants a container that sets no StopTimeout (engine.md §1.1)."""
+
+PULL_SILENCE = 1800.0
+"""Seconds that a pull may say nothing, while it unpacks a layer or waits for the registry."""
+
+_FOREVER = -1
+_FRAMED = "application/vnd.docker.multiplexed-stream"
+_RAW = "application/vnd.docker.raw-stream"
+
+
+class DockerEngine:
+    """One engine. Safe to use from several threads."""
+
+    def __init__(self, http: EngineHttp, info: EngineInfo) -> None:
+        self._http = http
+        self._info = info
+        self._sdk_lock = threading.Lock()
+        self._sdk_client: docker.APIClient | None = None
+
+    def describe(self) -> EngineInfo:
+        return self._info
+
+    def info(self) -> Json:
+        found: Json = self._http.get("/info")
+        return found
+
+    def close(self) -> None:
+        self._http.pool.close()
+
+    # Reads
+
+    def list_containers(self) -> Sequence[Json]:
+        found: Sequence[Json] = self._http.get("/containers/json", {"all": "1"})
+        return found
+
+    def inspect_container(self, ref: str) -> Json | None:
+        return self._find(f"/containers/{quote(ref)}/json")
+
+    def list_images(self) -> Sequence[Json]:
+        found: Sequence[Json] = self._http.get("/images/json")
+        return found
+
+    def inspect_image(self, ref: str) -> Json | None:
+        return self._find(f"/images/{quote(ref)}/json")
+
+    def list_networks(self) -> Sequence[Json]:
+        found: Sequence[Json] = self._http.get("/networks")
+        return found
+
+    def inspect_network(self, ref: str) -> Json | None:
+        return self._find(f"/networks/{quote(ref)}")
+
+    def list_volumes(self) -> Sequence[Json]:
+        found: Sequence[Json] = self._http.get("/volumes")["Volumes"] or []
+        return found
+
+    def inspect_volume(self, name: str) -> Json | None:
+        return self._find(f"/volumes/{quote(name)}")
+
+    def inspect_distribution(self, ref: str, auth: RegistryAuth | None) -> Json | None:
+        return self._find(f"/distribution/{quote(ref)}/json", auth_header(auth))
+
+    def container_logs(self, ref: str, *, tail: int) -> str:
+        path = f"/containers/{quote(ref)}/logs"
+        reply = self._http.get_bytes(path, {"stdout": "1", "stderr": "1", "tail": str(tail)})
+        kind = reply.headers.get("Content-Type", "")
+        # Engines before API 1.42 name no stream type of their own (engine.md §5.1): ask whether there is a terminal.
+        framed = kind == _FRAMED or (kind != _RAW and not self._has_terminal(ref))
+        return (demultiplex(reply.body) if framed else reply.body).decode(errors="replace")
+
+    def _has_terminal(self, ref: str) -> bool:
+        container = self.inspect_container(ref)
+        return bool(container and container["Config"]["Tty"])
+
+    def _find(self, path: str, headers: dict[str, str] | None = None) -> Json | None:
+        found: Json | None = self._http.find(path, headers=headers)
+        return found
+
+    # Images
+
+    def pull_image(self, ref: str, platform: str, auth: RegistryAuth | None, progress: Progress) -> None:
+        repository, tag = _split_reference(ref)
+        query = {"fromImage": repository, "tag": tag}
+        if platform:
+            query["platform"] = platform
+        answer = self._http.stream("POST", "/images/create", query, headers=auth_header(auth), timeout=PULL_SILENCE)
+        for message in json_stream(answer):
+            if "error" in message or "errorDetail" in message:
+                answer.close()
+                detail = message.get("errorDetail") or {}
+                raise EngineError(str(detail.get("message") or message.get("error")), status=0)
+            progress(message)
+
+    def tag_image(self, image: str, ref: str) -> None:
+        repository, tag = _split_reference(ref)
+        with self._sdk() as api:
+            api.tag(image, repository, tag)
+
+    def remove_image(self, ref: str) -> None:
+        with self._sdk() as api:
+            api.remove_image(ref)
+
+    # Containers
+
+    def create_container(self, name: str, body: Json, platform: str) -> tuple[str, Sequence[str]]:
+        with self._sdk() as api:
+            made = api.create_container_from_config(dict(body), name, platform or None)
+        return str(made["Id"]), tuple(made.get("Warnings") or ())
+
+    def start_container(self, ref: str) -> None:
+        with self._sdk() as api:
+            api.start(ref)
+
+    def stop_container(self, ref: str, timeout: int | None) -> None:
+        self._end(ref, "stop", timeout)
+
+    def kill_container(self, ref: str, signal: str) -> None:
+        with self._sdk() as api:
+            api.kill(ref, signal)
+
+    def restart_container(self, ref: str, timeout: int | None) -> None:
+        self._end(ref, "restart", timeout)
+
+    def rename_container(self, ref: str, name: str) -> None:
+        with self._sdk() as api:
+            api.rename(ref, name)
+
+    def update_container(self, ref: str, body: Json) -> Sequence[str]:
+        changed = self._post(f"/containers/{quote(ref)}/update", body)
+        return tuple(changed.get("Warnings") or ())
+
+    def remove_container(self, ref: str, *, force: bool, anonymous_volumes: bool) -> None:
+        with self._sdk() as api:
+            api.remove_container(ref, v=anonymous_volumes, force=force)
+
+    def wait_container(self, ref: str) -> int:
+        with self._sdk() as api:
+            ended = api.wait(ref)
+        if ended.get("Error"):
+            raise EngineError(str(ended["Error"].get("Message")), status=0)
+        return int(ended["StatusCode"])
+
+    def _end(self, ref: str, how: str, timeout: int | None) -> None:
+        """Stop or restart; waits as long as the container may take. The SDK's own methods would wait 70 s at most."""
+        params = {} if timeout is None else {"t": str(timeout)}
+        grace = self._own_stop_timeout(ref) if timeout is None else timeout
+        wait = None if grace == _FOREVER else grace + STOP_MARGIN
+        with self._sdk() as api:
+            response = api._post(api._url("/containers/{0}/" + how, ref), params=params, timeout=wait)
+            api._raise_for_status(response)
+
+    def _own_stop_timeout(self, ref: str) -> int:
+        container = self.inspect_container(ref)
+        declared = container["Config"].get("StopTimeout") if container else None
+        return DEFAULT_STOP_TIMEOUT if declared is None else int(declared)
+
+    # Networks and volumes
+
+    def create_network(self, body: Json) -> str:
+        # API 1.44 made the check unconditional and dropped the field (engine.md §5.1).
+        checked = dict(body) if at_least(self._info.api, "1.44") else {**body, "CheckDuplicate": True}
+        return str(self._post("/networks/create", checked)["Id"])
+
+    def connect_network(self, network: str, container: str, endpoint: Json) -> None:
+        self._post(f"/networks/{quote(network)}/connect", {"Container": container, "EndpointConfig": dict(endpoint)})
+
+    def disconnect_network(self, network: str, container: str, *, force: bool) -> None:
+        with self._sdk() as api:
+            api.disconnect_container_from_network(container, network, force=force)
+
+    def remove_network(self, ref: str) -> None:
+        with self._sdk() as api:
+            api.remove_network(ref)
+
+    def create_volume(self, body: Json) -> Json:
+        return self._post("/volumes/create", body)
+
+    def remove_volume(self, name: str) -> None:
+        with self._sdk() as api:
+            api.remove_volume(name)
+
+    def _post(self, path: str, body: Json) -> dict[str, Any]:
+        """A body as it is; the SDK's methods for these would rebuild it and lose fields (engine.md §6.2)."""
+        with self._sdk() as api:
+            response = api._post_json(f"{api.base_url}/v{self._info.api}{path}", dict(body))
+            api._raise_for_status(response)
+            return dict(response.json()) if response.content else {}
+
+    @contextmanager
+    def _sdk(self) -> Iterator[Any]:
+        """The SDK's client, made with the first write; inside, its errors become ours."""
+        from deployer.engine import sdk
+
+        with self._sdk_lock:
+            if self._sdk_client is None:
+                self._sdk_client = sdk.open_client(self._http.pool, self._info.api)
+        with sdk.engine_errors():
+            yield self._sdk_client
+
+
+def _split_reference(ref: str) -> tuple[str, str]:
+    """Repository and tag, or repository and digest, which wins over a tag. Without either the engine would pull all."""
+    name, _, digest = ref.partition("@")
+    head, colon, tail = name.rpartition(":")
+    repository, tag = (head, tail) if colon and "/" not in tail else (name, "latest")
+    return repository, digest or tag

@@ -1,0 +1,18 @@
+"""Docker API versions: `1.45` is newer than `1.5`."""
+
+from __future__ import annotations
+
+OLDEST = "1.40"
+"""Docker 19.03; engine.md describes none before it."""
+
+NEWEST = "1.51"
+"""The newest that this release was written for: 1.52 drops fields that are compared (engine.md §5.1)."""
+
+
+def parts(version: str) -> tuple[int, ...]:
+    """Raises ValueError for text that is no version."""
+    return tuple(int(part) for part in version.split("."))
+
+
+def at_least(version: str, needed: str) -> bool:
+    return parts(version) >= parts(needed)

@@ -1,0 +1,81 @@
+"""Everything resolved about how to reach one host's engine: values only, no connection.
+
+`variables.connection_spec` computes a `ConnectionSpec` from inventory variables, command line and ssh_config;
+`engine.connect` opens one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+DEFAULT_SOCKET = "/var/run/docker.sock"
+"""Where the Docker engine listens unless told otherwise; distributions link /var/run to /run."""
+
+DEFAULT_TIMEOUT = 10.0
+"""Seconds for the TCP connection, the SSH banner and each later step of a login; Ansible's default."""
+
+SSH_PORT = 22
+DOCKER_TLS_PORT = 2376
+
+
+class Kind(Enum):
+    """How the engine is reached."""
+
+    SSH = "ssh"
+    LOCAL = "local"
+    TCP = "tcp"
+    SIMULATED = "simulated"
+
+
+class HostKeyChecking(Enum):
+    """What to do about an SSH host key; OpenSSH's words. A changed key is refused by all but NO."""
+
+    STRICT = "strict"
+    ACCEPT_NEW = "accept-new"
+    NO = "no"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files for a TLS connection, "" for none; `verify` off accepts any server certificate."""
+
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    verify: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionSpec:
+    """One host. File names are absolute; secrets are left out of the repr.
+
+    `docker_command` given means that the engine is reached by running it (`… system dial-stdio`) and not through
+    the socket. `user` "" is the local user's name. `jumps` are passed in order, the last connects to the host.
+    """
+
+    name: str
+    kind: Kind = Kind.SSH
+    host: str = ""
+    port: int = SSH_PORT
+    user: str = ""
+    private_key_files: tuple[str, ...] = ()
+    private_key: str = field(default="", repr=False)
+    private_key_passphrase: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    identities_only: bool = False
+    identity_agent: str = ""
+    known_hosts_files: tuple[str, ...] = ()
+    host_key_alias: str = ""
+    host_key_checking: HostKeyChecking = HostKeyChecking.STRICT
+    docker_socket: str = DEFAULT_SOCKET
+    docker_command: str = ""
+    connect_timeout: float = DEFAULT_TIMEOUT
+    jumps: tuple[ConnectionSpec, ...] = ()
+    proxy_command: str = ""
+    tls: TlsFiles | None = None
+
+    @property
+    def address(self) -> str:
+        """`host:port` as known_hosts and messages write it: `web1`, `[web1]:2222`."""
+        return self.host if self.port == SSH_PORT else f"[{self.host}]:{self.port}"

@@ -1,0 +1,228 @@
+"""HTTP/1.1 to one engine over a few kept streams.
+
+`http.client` speaks the protocol; this module bounds the number of streams, keeps them for the next request and turns
+every failure of the connection into `UnreachableError`. It knows nothing of Docker.
+"""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import Message
+from typing import Any
+
+from deployer.errors import UnreachableError
+from deployer.transport.streams import Dialer, StreamRefusedError
+
+MAX_STREAMS = 8
+"""Streams to one engine at once: below sshd's default MaxSessions of 10, which `dial-stdio` counts against."""
+
+IDEMPOTENT = ("GET", "HEAD")
+
+
+_CHUNK = 65536
+
+
+class ConnectionLostError(UnreachableError):
+    """The connection broke while a request was under way; whether the engine acted on it is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`timeout` is in seconds, for each wait on the stream; None waits for ever."""
+
+    method: str
+    target: str
+    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout: float | None = 60.0
+
+
+class _Connection(http.client.HTTPConnection):
+    """An HTTP connection whose socket is any stream."""
+
+    sock: Any
+
+    def __init__(self, dialer: Dialer) -> None:
+        super().__init__("docker")
+        self._dialer = dialer
+
+    def connect(self) -> None:
+        self.sock = self._dialer.dial()
+
+    @property
+    def usable(self) -> bool:
+        return self.sock is not None and self._dialer.usable(self.sock)
+
+
+class Answer:
+    """One response. Read it to the end or close it: either gives its stream back."""
+
+    def __init__(
+        self, pool: HttpPool, request: Request, connection: _Connection, response: http.client.HTTPResponse
+    ) -> None:
+        self._pool = pool
+        self._request = request
+        self._connection: _Connection | None = connection
+        self.response = response
+        self.status = response.status
+        self.headers = response.headers
+
+    def read(self, size: int | None = None) -> bytes:
+        """`size` bytes, or everything; raises `UnreachableError` when the connection breaks before the end."""
+        with self._pool.explaining(self._request):
+            data = self.response.read(size)
+        if self.response.isclosed():
+            self.close()
+        return data
+
+    def read_some(self) -> bytes:
+        """What has arrived, at least one byte; b"" at the end."""
+        with self._pool.explaining(self._request):
+            data = self.response.read1(_CHUNK)
+        if not data:
+            self.close()
+        return data
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        whole = self.response.isclosed()
+        self.response.close()
+        self._pool.give_back(connection, whole=whole)
+
+    def __enter__(self) -> Answer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response read whole."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+
+class HttpPool:
+    """Sends requests to one engine. Safe to use from several threads."""
+
+    def __init__(self, dialer: Dialer, limit: int = MAX_STREAMS) -> None:
+        self.dialer = dialer
+        self._slots = threading.Semaphore(limit)
+        self._lock = threading.Lock()
+        self._idle: list[_Connection] = []
+        self._open = 0
+        self._closed = False
+
+    def fetch(self, request: Request) -> Reply:
+        """Send, and read the answer whole. A GET whose connection broke is sent once more over a new one.
+
+        Raises `UnreachableError`.
+        """
+        try:
+            return self._fetch(request)
+        except ConnectionLostError:
+            if request.method not in IDEMPOTENT:
+                raise
+        return self._fetch(request)
+
+    def open(self, request: Request) -> Answer:
+        """Send, and wait for status and headers; for answers that are read as they come. Raises `UnreachableError`."""
+        connection = self._take()
+        try:
+            with self.explaining(request):
+                connection.sock.settimeout(request.timeout)
+                connection.request(request.method, request.target, request.body, dict(request.headers))
+                response = connection.getresponse()
+        except BaseException:
+            self.give_back(connection, whole=False)
+            raise
+        return Answer(self, request, connection, response)
+
+    @contextmanager
+    def explaining(self, request: Request) -> Iterator[None]:
+        """Turns failures of the connection within a `with` block into `UnreachableError`."""
+        doing = f"{request.method} {request.target.partition('?')[0]}"
+        try:
+            yield
+        except TimeoutError as error:
+            raise UnreachableError(
+                f"{self.dialer.where} did not answer {doing} within {request.timeout:g} s",
+                hint="is the engine hanging, or its host overloaded?",
+            ) from error
+        except (OSError, EOFError, http.client.HTTPException) as error:
+            reason = str(error) or type(error).__name__
+            raise ConnectionLostError(
+                f"the connection to {self.dialer.where} was lost during {doing}: {reason}"
+            ) from error
+
+    def give_back(self, connection: _Connection, *, whole: bool) -> None:
+        """End the use of a connection; it is kept when its answer was read to the end."""
+        with self._lock:
+            keep = whole and connection.sock is not None and not self._closed
+            if keep:
+                self._idle.append(connection)
+            else:
+                self._open -= 1
+        if not keep:
+            connection.close()
+        self._slots.release()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+        self.dialer.close()
+
+    def _fetch(self, request: Request) -> Reply:
+        answer = self.open(request)
+        try:
+            return Reply(answer.status, answer.headers, answer.read())
+        finally:
+            answer.close()
+
+    def _take(self) -> _Connection:
+        """A connection that is open; waits while all are in use."""
+        while True:
+            self._slots.acquire()
+            connection = self._kept()
+            if connection is not None:
+                return connection
+            connection = _Connection(self.dialer)
+            try:
+                connection.connect()
+            except StreamRefusedError as refused:
+                # The slot stays taken: the server allows only as many streams as are open now.
+                with self._lock:
+                    alone = self._open == 0
+                if alone:
+                    self._slots.release()
+                    raise UnreachableError(f"{self.dialer.where} cannot be reached: {refused}") from refused
+                continue
+            except BaseException:
+                self._slots.release()
+                raise
+            with self._lock:
+                self._open += 1
+            return connection
+
+    def _kept(self) -> _Connection | None:
+        """The connection used last, of those that are still open."""
+        with self._lock:
+            while self._idle:
+                connection = self._idle.pop()
+                if connection.usable:
+                    return connection
+                self._open -= 1
+                connection.close()
+        return None

@@ -1,0 +1,45 @@
+"""TCP connections, each way to fail told apart."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from deployer.errors import UnreachableError
+
+_UNROUTED = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
+
+
+def connect_tcp(host: str, port: int, timeout: float, *, what: str = "sshd") -> socket.socket:
+    """A connection to the first address of `host` that answers; `timeout` seconds for each."""
+    try:
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        raise UnreachableError(
+            f"the name {host} cannot be resolved", hint="check host/ansible_host, or HostName in ~/.ssh/config"
+        ) from error
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in addresses:
+        sock = socket.socket(family, kind, protocol)
+        sock.settimeout(timeout)
+        try:
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            failure = failure or error
+            continue
+        return sock
+    raise _no_connection(host, port, timeout, what, failure) from failure
+
+
+def _no_connection(host: str, port: int, timeout: float, what: str, error: OSError | None) -> UnreachableError:
+    where = f"{host} port {port}"
+    if isinstance(error, ConnectionRefusedError):
+        return UnreachableError(f"{where} refused the connection", hint=f"is {what} running there, and on that port?")
+    if isinstance(error, TimeoutError):
+        return UnreachableError(
+            f"{where} did not answer within {timeout:g} s", hint="is the host up, and does a firewall drop packets?"
+        )
+    if error is not None and error.errno in _UNROUTED:
+        return UnreachableError(f"there is no route to {where}", hint="check network, VPN or proxy_jump")
+    return UnreachableError(f"no connection to {where}: {error}")
