@@ -143,8 +143,11 @@ def shown_by(show: Callable[[Any], str]) -> Show:
     return lambda _path, value: show(value)
 
 
-def always(change: Change) -> Callable[[Any, Any], Change]:
-    return lambda _old, _new: change
+Path: TypeAlias = tuple[str, ...]
+
+
+def always(change: Change) -> Callable[[Path, Any, Any], Change]:
+    return lambda _path, _old, _new: change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +169,7 @@ class Field:
     aliases: tuple[str, ...] = ()
     expect: Expect = zero_when_unset
     same: Callable[[Any, Any], bool] = lambda expected, live: bool(expected == live)
-    change: Callable[[Any, Any], Change] = field(default_factory=lambda: always(Change.REPLACE))
+    change: Callable[[Path, Any, Any], Change] = field(default_factory=lambda: always(Change.REPLACE))
     depth: int = 1
     since: str = ""
     newer: Callable[[Any], Iterable[tuple[str, str]]] = lambda _value: ()

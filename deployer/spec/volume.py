@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from deployer.spec import settings
 from deployer.spec.container.process import foreign_labels
 from deployer.spec.field import Field, at
 from deployer.spec.leaves import LABELS, TEXT, TEXT_MAP
 from deployer.spec.table import Table
+
+
+def _texts(live: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in live.items()}
+
 
 VOLUME = Table(
     kind="volume",
@@ -29,7 +37,7 @@ VOLUME = Table(
                 "Options",
                 create="DriverOpts",
                 zero={},
-                decode=lambda live: {key: str(value) for key, value in live.items()},
+                decode=_texts,
             ),
             zero={},
             example={"type": "tmpfs", "device": "tmpfs", "o": "size=1m"},

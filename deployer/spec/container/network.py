@@ -12,7 +12,7 @@ from typing import Any
 from schema import Or
 
 from deployer.spec.container.isolation import container_mode, resolve
-from deployer.spec.field import Access, Body, Change, Field, Json, View, always, at, show_plain
+from deployer.spec.field import Access, Body, Change, Field, Json, Path, View, at, show_plain
 from deployer.spec.leaves import INTEGER, IP, IPV4, IPV6, MAC, TEXT, TEXT_MAP, TEXTS
 from deployer.spec.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, Then, one_or_many
 from deployer.values import address, port
@@ -140,6 +140,11 @@ def _parse_mode(text: str) -> str:
     return DEFAULT_NETWORK if mode in ("default", "") else mode
 
 
+def _change_networks(path: Path, _old: Any, _new: Any) -> Change:
+    """`connect` honours a MAC address only from API 1.54 on (§1.6)."""
+    return Change.REPLACE if path[-1] == "mac_address" else Change.RECONNECT
+
+
 def _newer_endpoint(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     for name, endpoint in value.items():
         if "mac_address" in endpoint:
@@ -224,7 +229,7 @@ FIELDS = (
         shape=NETWORKS,
         access=Access(_read_networks, _write_networks),
         expect=_expected_networks,
-        change=always(Change.RECONNECT),
+        change=_change_networks,
         newer=_newer_endpoint,
         zero={},
         depth=2,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from deployer.spec.field import DEFAULT, Access, Change, Field, View, always, at, daemon_when_unset, shown_by
+from deployer.spec.field import DEFAULT, Access, Change, Field, Path, View, always, at, daemon_when_unset, shown_by
 from deployer.spec.leaves import COUNT, CPU_SET, CPUS, FLAG, SIZE, SIZE_OR_UNLIMITED
 from deployer.spec.shapes import Leaf
 from deployer.values import cpus, size
 
 
-def in_place_unless_cleared(old: Any, new: Any) -> Change:
+def in_place_unless_cleared(_path: Path, _old: Any, new: Any) -> Change:
     """The engine takes 0 and "" in an update as "not given": a limit can be changed, not removed (§2.1)."""
     return Change.UPDATE if new and new is not DEFAULT else Change.REPLACE
 
@@ -40,11 +40,11 @@ def _expected_swap(row: Field, view: View) -> Any:
     return 2 * memory if row.name in view.recorded else view.live.get(row.name)
 
 
-def _change_swap(old: Any, new: Any) -> Change:
+def _change_swap(_path: Path, _old: Any, new: Any) -> Change:
     return Change.UPDATE if new else Change.REPLACE
 
 
-def _change_cpus(old: Any, new: Any) -> Change:
+def _change_cpus(_path: Path, old: Any, new: Any) -> Change:
     """An update cannot switch between `cpus` and quota with period, and cannot clear either."""
     return Change.UPDATE if old and new else Change.REPLACE
 

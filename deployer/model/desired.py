@@ -1,0 +1,120 @@
+"""What one host should have: the typed, normalised declarations of one play."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from deployer.diagnostics import Origin
+
+
+class Kind(StrEnum):
+    """Kinds of resources, in the order plans list them."""
+
+    IMAGE = "image"
+    NETWORK = "network"
+    VOLUME = "volume"
+    CONTAINER = "container"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Address:
+    """`web1/container.api`: one resource on one host."""
+
+    host: str
+    kind: Kind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.host}/{self.label}"
+
+    @property
+    def label(self) -> str:
+        """`container.api`, the value of the label `deployer.resource`."""
+        return f"{self.kind}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """`condition` is one of `spec.settings.CONDITIONS`."""
+
+    name: str
+    condition: str = "service_started"
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatePolicy:
+    """How a container is replaced; seconds."""
+
+    order: str = "auto"
+    health_timeout: float = 60.0
+    monitor: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What only this tool knows of a resource. `image` is a complete reference, "" where none is declared."""
+
+    state: str
+    image: str = ""
+    platform: str = ""
+    pull: str = "missing"
+    depends_on: tuple[Dependency, ...] = ()
+    protect: bool = False
+    recreate: str = "auto"
+    ignore_changes: tuple[str, ...] = ()
+    update: UpdatePolicy = UpdatePolicy()
+    external: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One declared resource. `values` holds canonical values of declared fields (see `spec.shapes`), `origins` the
+    place of every path in them. `selected`: whether `--tags` and `--skip-tags` let it be changed in this run."""
+
+    address: Address
+    origin: Origin
+    settings: Settings
+    values: Mapping[str, Any] = field(default_factory=dict)
+    origins: Mapping[tuple[str, ...], Origin] = field(default_factory=dict)
+    selected: bool = True
+
+    @property
+    def kind(self) -> Kind:
+        return self.address.kind
+
+    @property
+    def name(self) -> str:
+        return self.address.name
+
+    @property
+    def absent(self) -> bool:
+        return self.settings.state == "absent"
+
+    def place(self, path: tuple[str, ...]) -> Origin:
+        """Where the value at a path was written; of the nearest path above where it has no place of its own."""
+        while path and path not in self.origins:
+            path = path[:-1]
+        return self.origins.get(path, self.origin)
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """One play on one host. `secrets` are texts that must never be shown; `registries` maps a registry to
+    (username, password). `elsewhere` names resources of the same host that other plays declare."""
+
+    host: str
+    project: str
+    resources: tuple[Resource, ...] = ()
+    registries: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    elsewhere: frozenset[tuple[Kind, str]] = frozenset()
+
+    def of(self, kind: Kind) -> tuple[Resource, ...]:
+        return tuple(resource for resource in self.resources if resource.kind is kind)
+
+    def find(self, kind: Kind, name: str) -> Resource | None:
+        return next((r for r in self.resources if r.kind is kind and r.name == name), None)

@@ -1,0 +1,123 @@
+"""What one host has: a snapshot read once. Nothing asks the engine again while planning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployer.interfaces import EngineInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """The tool's labels on an object. `recorded` is what was declared when it was applied, by field, secret values as
+    digests; empty when the object has no readable record."""
+
+    project: str = ""
+    resource: str = ""
+    recorded: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def managed(self) -> bool:
+        return bool(self.project)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedContainer:
+    """`values` holds canonical values of every field of the table. `image` is the reference it was made from, complete;
+    `image_id` the image itself. `state`: created, running, paused, restarting, exited, dead. `health`: healthy,
+    unhealthy, starting or "". `attached` maps network names to the network ids of its endpoints ("" before the first
+    start). `anonymous` maps targets to names of anonymous volumes."""
+
+    id: str
+    name: str
+    image: str
+    image_id: str
+    state: str
+    health: str = ""
+    exit_code: int = 0
+    values: Mapping[str, Any] = field(default_factory=dict)
+    attached: Mapping[str, str] = field(default_factory=dict)
+    anonymous: Mapping[str, str] = field(default_factory=dict)
+    owner: Ownership = Ownership()
+    has_healthcheck: bool = False
+
+    @property
+    def running(self) -> bool:
+        return self.state in ("running", "paused", "restarting")
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedImage:
+    """`values`: canonical values of the container fields that the image sets. `digests` without the repository."""
+
+    id: str
+    references: frozenset[str] = frozenset()
+    digests: frozenset[str] = frozenset()
+    os: str = "linux"
+    arch: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedNetwork:
+    id: str
+    name: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    owner: Ownership = Ownership()
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedVolume:
+    name: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    owner: Ownership = Ownership()
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """A container that was listed but not read whole: enough to see names, owners and mounts in use."""
+
+    id: str
+    name: str
+    image_id: str
+    state: str
+    owner: Ownership = Ownership()
+    networks: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One host. `containers` are those declared or owned by the project; `others` all the rest. `images` has every
+    image needed to judge them, `tags` every local reference to an image id. `remote` maps references that have to be
+    looked up in a registry to the digest found there, "" when the registry did not answer."""
+
+    host: str
+    engine: EngineInfo
+    containers: tuple[ObservedContainer, ...] = ()
+    others: tuple[Stub, ...] = ()
+    images: Mapping[str, ObservedImage] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    networks: tuple[ObservedNetwork, ...] = ()
+    volumes: tuple[ObservedVolume, ...] = ()
+    remote: Mapping[str, str] = field(default_factory=dict)
+
+    def container(self, name: str) -> ObservedContainer | None:
+        return next((found for found in self.containers if found.name == name), None)
+
+    def network(self, name: str) -> ObservedNetwork | None:
+        return next((found for found in self.networks if found.name == name), None)
+
+    def volume(self, name: str) -> ObservedVolume | None:
+        return next((found for found in self.volumes if found.name == name), None)
+
+    def image_of(self, reference: str) -> ObservedImage | None:
+        """The local image a complete reference names: by tag, by digest, or by id."""
+        image_id = self.tags.get(reference, "")
+        return self.images.get(image_id or reference)
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """Names of all containers to ids."""
+        return {s.name: s.id for s in self.others} | {found.name: found.id for found in self.containers}

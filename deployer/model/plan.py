@@ -1,0 +1,333 @@
+"""The plan: what would be done on every host, as a value.
+
+Two views of one thing. `changes` is what people read: a resource, an action, the fields that differ, and why. `steps`
+is what the executor does: a graph of operations, each one engine call, each naming its cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from deployer.diagnostics import Origin
+from deployer.model.desired import Address
+from deployer.spec.field import Change as Effect
+
+
+class Action(StrEnum):
+    """What happens to a resource; the value is its symbol in a plan."""
+
+    CREATE = "+"
+    UPDATE = "~"
+    REPLACE_STOP_FIRST = "-/+"
+    REPLACE_START_FIRST = "+/-"
+    REMOVE = "-"
+    START = ">"
+    STOP = "#"
+
+    @property
+    def replaces(self) -> bool:
+        return self in (Action.REPLACE_STOP_FIRST, Action.REPLACE_START_FIRST)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDiff:
+    """One field that differs. `old` and `new` are texts ready to be shown, without secrets. `origin`: where the new
+    value was written; without one, `source` says where it comes from."""
+
+    path: tuple[str, ...]
+    old: str
+    new: str
+    effect: Effect
+    origin: Origin | None = None
+    source: str = ""
+    sensitive: bool = False
+
+    @property
+    def name(self) -> str:
+        return ".".join(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceChange:
+    """`reason` says in words why this action: "host port 8080 is fixed", "not running"."""
+
+    address: Address
+    action: Action
+    diffs: tuple[FieldDiff, ...] = ()
+    reason: str = ""
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The container that a step of the same plan creates."""
+
+    step: int
+
+
+Target: TypeAlias = "str | Made"
+"""A container: its id, or the one a step creates."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullImage:
+    reference: str
+    platform: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveImage:
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateNetwork:
+    name: str
+    body: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveNetwork:
+    """By id, or by name for one that a step of the same plan made."""
+
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectNetwork:
+    network: str
+    container: Target
+    endpoint: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DisconnectNetwork:
+    network: str
+    container: Target
+
+
+@dataclass(frozen=True, slots=True)
+class CreateVolume:
+    name: str
+    body: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveVolume:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateContainer:
+    name: str
+    body: Mapping[str, Any] = field(repr=False)
+    platform: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateContainer:
+    container: Target
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StartContainer:
+    container: Target
+
+
+@dataclass(frozen=True, slots=True)
+class StopContainer:
+    """`timeout` in seconds; None for the container's own."""
+
+    container: Target
+    timeout: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RenameContainer:
+    container: Target
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveContainer:
+    """Its anonymous volumes stay."""
+
+    container: Target
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitHealthy:
+    """With a healthcheck: healthy within `timeout` seconds. Without: running, never restarted, for `monitor` seconds."""
+
+    container: Target
+    timeout: float
+    monitor: float
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitCompleted:
+    """Waits until it exits; any code but 0 is a failure."""
+
+    container: Target
+
+
+Operation: TypeAlias = (
+    PullImage
+    | RemoveImage
+    | CreateNetwork
+    | RemoveNetwork
+    | ConnectNetwork
+    | DisconnectNetwork
+    | CreateVolume
+    | RemoveVolume
+    | CreateContainer
+    | UpdateContainer
+    | StartContainer
+    | StopContainer
+    | RenameContainer
+    | RemoveContainer
+    | AwaitHealthy
+    | AwaitCompleted
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operation. `needs` are numbers of steps that must have succeeded. When a step fails, the steps of its `group`
+    that were done are undone, last first, each by its `undo` operations in order."""
+
+    number: int
+    operation: Operation
+    address: Address
+    cause: str
+    needs: tuple[int, ...] = ()
+    group: str = ""
+    undo: tuple[Operation, ...] = ()
+
+    def __str__(self) -> str:
+        needs = f"[{','.join(map(str, self.needs))}] -> " if self.needs else ""
+        group = f" [{self.group}]" if self.group else ""
+        return f"{needs}#{self.number} {self.address.label}, {describe(self.operation)}, {self.cause}{group}"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something that will not be done, why, and what to do about it."""
+
+    address: Address
+    summary: str
+    hint: str = ""
+    origin: Origin | None = None
+    diffs: tuple[FieldDiff, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlan:
+    """One play on one host. `notes` are things worth knowing that change nothing."""
+
+    host: str
+    project: str
+    changes: tuple[ResourceChange, ...] = ()
+    steps: tuple[Step, ...] = ()
+    notes: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    simulated: bool = False
+
+    def __str__(self) -> str:
+        """The steps, one a line: what tests of the planner compare."""
+        return "\n".join(map(str, self.steps))
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    host: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayPlan:
+    """`batches`: hosts in the order they are worked on; a batch begins when the one before is done."""
+
+    name: str
+    project: str
+    hosts: tuple[HostPlan, ...] = ()
+    batches: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    plays: tuple[PlayPlan, ...] = ()
+    unreachable: tuple[Unreachable, ...] = ()
+
+    @property
+    def hosts(self) -> Iterator[HostPlan]:
+        return (host for play in self.plays for host in play.hosts)
+
+    @property
+    def changes(self) -> Iterator[ResourceChange]:
+        return (change for host in self.hosts for change in host.changes)
+
+    @property
+    def refusals(self) -> Iterator[Refusal]:
+        return (refusal for host in self.hosts for refusal in host.refusals)
+
+    @property
+    def empty(self) -> bool:
+        return not any(self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    create: int = 0
+    update: int = 0
+    replace: int = 0
+    remove: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.create + self.update + self.replace + self.remove
+
+
+def count(changes: Iterable[ResourceChange]) -> Counts:
+    """Starting and stopping count as updates."""
+    actions = [change.action for change in changes]
+    return Counts(
+        create=sum(action is Action.CREATE for action in actions),
+        update=sum(action in (Action.UPDATE, Action.START, Action.STOP) for action in actions),
+        replace=sum(action.replaces for action in actions),
+        remove=sum(action is Action.REMOVE for action in actions),
+    )
+
+
+def describe(operation: Operation) -> str:
+    """`StopContainer web (10s)`: the call and what it is called on, never a body."""
+    match operation:
+        case PullImage(reference, platform):
+            return f"PullImage {reference}" + (f" for {platform}" if platform else "")
+        case CreateContainer(name) | CreateNetwork(name) | CreateVolume(name) | RemoveVolume(name):
+            subject = name
+        case RemoveImage(subject) | RemoveNetwork(subject):
+            pass
+        case ConnectNetwork(network, container) | DisconnectNetwork(network, container):
+            subject = f"{network} {_target(container)}"
+        case RenameContainer(container, name):
+            subject = f"{_target(container)} to {name}"
+        case (
+            UpdateContainer(container)
+            | StartContainer(container)
+            | StopContainer(container)
+            | RemoveContainer(container)
+            | AwaitHealthy(container)
+            | AwaitCompleted(container)
+        ):
+            subject = _target(container)
+    return f"{type(operation).__name__} {subject}"
+
+
+def _target(container: Target) -> str:
+    return f"made by #{container.step}" if isinstance(container, Made) else container[:12]
