@@ -5,7 +5,6 @@ import hashlib
 import json
 import shutil
 import socket
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -147,11 +146,15 @@ def host_public_key(plan: HostPlan) -> str:
 
 def start_sshd(host: Host, options: Mapping[str, str] | None = None) -> None:
     """Start sshd with options that override Debian's and wait until it greets."""
-    lines = ["AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/authorized_keys"]
-    lines += [f"{name} {value}" for name, value in (options or {}).items()]
-    (host.root / "etc/ssh/sshd_config.d/lab.conf").write_text("\n".join(lines) + "\n")
+    (host.root / "etc/ssh/sshd_config.d/lab.conf").write_text(sshd_config(options))
     host.run("/usr/sbin/sshd", "-E", "/var/log/sshd.log")
     wait_for(lambda: sshd_greets(host), START_TIMEOUT, f"sshd of {host.name}")
+
+
+def sshd_config(options: Mapping[str, str] | None = None) -> str:
+    """What is read before Debian's configuration, where the first value of an option counts."""
+    lines = {"AuthorizedKeysFile": ".ssh/authorized_keys /etc/ssh/authorized_keys"} | dict(options or {})
+    return "".join(f"{name} {value}\n" for name, value in lines.items())
 
 
 def sshd_greets(host: Host, timeout: float = 2) -> bool:
@@ -163,8 +166,22 @@ def sshd_greets(host: Host, timeout: float = 2) -> bool:
 
 def stop_sshd(host: Host) -> None:
     """Kill sshd and every session of it."""
-    host.run("sh", "-c", "kill -9 $(cat /run/sshd.pid) || true; rm -f /run/sshd.pid")
-    kill_inside(host, processes(host, "sshd:"))
+    listener = _sshd_listener(host)
+    kill_inside(host, [*listener, *sshd_sessions(host)])
+    wait_for(lambda: not _sshd_listener(host), 10, f"sshd of {host.name} to die")
+
+
+def sshd_sessions(host: Host) -> list[int]:
+    """The pids, inside the host, of the processes that serve SSH connections."""
+    listener = _sshd_listener(host)
+    return [pid for pid in processes(host, "sshd") if pid not in listener]
+
+
+def _sshd_listener(host: Host) -> list[int]:
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        pid = int((host.root / "run/sshd.pid").read_text())
+        return [pid] if pid in processes(host, "sshd") else []
+    return []
 
 
 def processes(host: Host, prefix: str) -> list[int]:
@@ -222,10 +239,3 @@ def dockerd_pid(host: Host) -> int | None:
     """The pid of dockerd inside the host."""
     pids = processes(host, "dockerd\0")
     return pids[0] if pids else None
-
-
-def run_in_background(host: Host, *words: str) -> subprocess.Popen[bytes]:
-    """Start a command inside the host whose output nobody reads; the caller ends it."""
-    return subprocess.Popen(
-        host.command(*words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )

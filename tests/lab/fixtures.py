@@ -1,0 +1,98 @@
+"""pytest's view of the lab; `tests/conftest.py` makes these fixtures and hooks known.
+
+A test that touches a host asks for `host_20`, `host_26` or `lab_hosts`: while it runs, no other test process on this
+machine has that host, and it finds the host whole and empty.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+
+from tests.lab import cleaning, faults
+from tests.lab import lab as the_lab
+from tests.lab.host import Host
+from tests.lab.lab import Lab
+from tests.lab.settings import CACHE
+from tests.lab.shell import LabUnavailableError, lock
+
+_REASON = "lab not available: "
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    """The running lab, started if need be. Where it cannot run: a failure on CI, elsewhere a skip."""
+    try:
+        return the_lab.up()
+    except LabUnavailableError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{_REASON}{error}", pytrace=False)
+        pytest.skip(f"{_REASON}{error}")
+
+
+@pytest.fixture(autouse=True)
+def lab_marker(request: pytest.FixtureRequest) -> None:
+    """A test marked `lab` needs the lab, whether or not it names the fixture."""
+    if request.node.get_closest_marker("lab"):
+        request.getfixturevalue("lab")
+
+
+@pytest.fixture
+def reserved_hosts(request: pytest.FixtureRequest, lab: Lab) -> Iterator[tuple[Host, ...]]:
+    """The hosts that the test's other fixtures name, repaired, emptied and kept from other test processes."""
+    names = request.fixturenames
+    wanted = {host.name: host for host in lab.hosts} if "lab_hosts" in names else {}
+    for name, suite in (("host_20", "bookworm"), ("host_26", "trixie")):
+        if name in names:
+            host = lab.of_suite(suite)
+            wanted[host.name] = host
+    with ExitStack() as stack:
+        # One order for all processes: no two can wait for each other.
+        for name in sorted(wanted):
+            stack.enter_context(lock(CACHE / "locks" / name))
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(_make_ready, wanted.values()))
+        yield tuple(wanted.values())
+
+
+@pytest.fixture
+def host_20(lab: Lab, reserved_hosts: tuple[Host, ...]) -> Host:
+    """A host with Docker 20.10."""
+    return lab.of_suite("bookworm")
+
+
+@pytest.fixture
+def host_26(lab: Lab, reserved_hosts: tuple[Host, ...]) -> Host:
+    """A host with Docker 26.1."""
+    return lab.of_suite("trixie")
+
+
+@pytest.fixture
+def lab_hosts(lab: Lab, reserved_hosts: tuple[Host, ...]) -> tuple[Host, ...]:
+    """All hosts of the lab, at least three."""
+    return lab.hosts
+
+
+@pytest.fixture(params=["bookworm", "trixie"], ids=["docker20", "docker26"])
+def host(request: pytest.FixtureRequest, host_20: Host, host_26: Host) -> Host:
+    """One host after the other: the test runs on both engines."""
+    return host_20 if request.param == "bookworm" else host_26
+
+
+def _make_ready(host: Host) -> None:
+    faults.repair(host)
+    cleaning.clean(host)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in the last lines what was not run for want of a lab, and why."""
+    reasons: dict[str, int] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        text = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else ""
+        if _REASON in text:
+            reason = text.partition(_REASON)[2]
+            reasons[reason] = reasons.get(reason, 0) + 1
+    for reason, count in reasons.items():
+        terminalreporter.write_line(f"NOT RUN: {count} tests on real hosts, because: {reason}", yellow=True)
