@@ -25,4 +25,6 @@ echo "$pid" > "$folder/init.new"
 pivot_root . mnt
 cd /
 umount -l /mnt
+# As on a host that systemd started, so that containers may mount with propagation.
+mount --make-rshared /
 exec /usr/bin/tini -- sleep infinity

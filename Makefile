@@ -1,0 +1,45 @@
+# Every target makes .venv first if it is missing or older than pyproject.toml.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+HOSTS ?= 3
+
+.PHONY: help demo test lint lab lab-down bench
+
+help:
+	@echo 'make demo        bring up the lab, deploy playbooks/quickstart.yml to it, show that a second run changes nothing'
+	@echo 'make test        lint, then every test; tests on real hosts start the lab themselves (needs root)'
+	@echo 'make lint        ruff, mypy, import rules'
+	@echo 'make lab         real SSH and Docker hosts on this machine, written to inventory/lab (HOSTS=10 for ten)'
+	@echo 'make lab-down    remove the lab'
+	@echo 'make bench       measure against docker compose and Ansible'
+
+demo: $(READY)
+	$(BIN)/python -m tests.lab.demo
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lab: $(READY)
+	$(BIN)/python -m tests.lab up --hosts $(HOSTS)
+
+lab-down: $(READY)
+	$(BIN)/python -m tests.lab down
+
+bench: $(READY)
+	$(BIN)/python -m tests.bench
+
+# Debian keeps what `python3 -m venv` needs in a package of its own.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+		&& apt-get update -q && apt-get install -y -q --no-install-recommends python3-venv; } \
+		|| { echo "$(PYTHON) lacks venv: install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
