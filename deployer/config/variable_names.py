@@ -1,0 +1,68 @@
+"""Which names variables may have."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterable
+
+from deployer.diagnostics import Origin, Problems
+from deployer.nodes import Mapping, Node
+
+#: Set for every host by this program; nothing else may set them.
+MAGIC_NAMES = (
+    "ansible_play_batch",
+    "ansible_play_hosts",
+    "ansible_play_hosts_all",
+    "group_names",
+    "groups",
+    "hostvars",
+    "inventory_dir",
+    "inventory_file",
+    "inventory_hostname",
+    "inventory_hostname_short",
+    "omit",
+    "play_hosts",
+    "playbook_dir",
+)
+_FUNCTIONS = ("lookup", "query")
+_WORDS = ("and", "else", "false", "if", "in", "is", "none", "not", "or", "true", "False", "None", "True")
+
+
+def check_names(variables: Mapping, problems: Problems, *, is_inventory: bool = False) -> dict[str, Node]:
+    """The variables that may be set, by name; others are reported.
+
+    An inventory may be shared with other programs: there, a fault is a warning, and only names this program sets
+    itself are left out.
+    """
+    if is_inventory:
+        return inventory_variables(((key.origin, str(key.value), value) for key, value in variables.entries), problems)
+    usable = {}
+    for key, value in variables.entries:
+        fault = name_fault(str(key.value))
+        if fault:
+            problems.add(key.origin, fault)
+        else:
+            usable[str(key.value)] = value
+    return usable
+
+
+def inventory_variables(given: Iterable[tuple[Origin, str, Node]], problems: Problems) -> dict[str, Node]:
+    usable = {}
+    for origin, name, value in given:
+        fault = name_fault(name)
+        if fault:
+            problems.warn(origin, fault)
+        if name not in MAGIC_NAMES:
+            usable[name] = value
+    return usable
+
+
+def name_fault(name: str) -> str:
+    """What is wrong with a variable's name, or ""."""
+    if name in MAGIC_NAMES:
+        return f"the variable '{name}' is set by the program and cannot be given"
+    if name in _FUNCTIONS or name in _WORDS or keyword.iskeyword(name):
+        return f"'{name}' has a meaning in templates and cannot name a variable"
+    if not (name.isidentifier() and name.isascii()):
+        return f"'{name}' cannot name a variable: letters, digits and _ only, no digit first"
+    return ""

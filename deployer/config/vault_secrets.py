@@ -1,0 +1,103 @@
+"""Vault passwords from where the user keeps them: files, vaulted files, executables, `-client` scripts, a prompt."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployer.config.scripts import Prompt, RunScript
+from deployer.config.vault import DEFAULT_ID, VaultError, VaultSecret, VaultSecrets, is_encrypted
+from deployer.diagnostics import Origin, Problems
+
+_PROMPT = "prompt"
+_UNKNOWN_ID = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordSource:
+    """Where one password comes from: `prompt` or a path. `option` is how the user gave it."""
+
+    label: str
+    source: str
+    option: str
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.option)
+
+
+def parse_vault_id(text: str) -> PasswordSource:
+    """`label@source`; without `@` the whole is the source."""
+    label, at, source = text.rpartition("@")
+    return PasswordSource(label or DEFAULT_ID, source if at else text, f"--vault-id {text}")
+
+
+def password_sources(files: Sequence[str] = (), ids: Sequence[str] = ()) -> tuple[PasswordSource, ...]:
+    """The sources of `--vault-id` and `--vault-password-file`, in the order they are tried."""
+    named = (parse_vault_id(text) for text in ids)
+    return (*named, *(PasswordSource(DEFAULT_ID, file, f"--vault-password-file {file}") for file in files))
+
+
+def load_secrets(
+    sources: Sequence[PasswordSource],
+    problems: Problems,
+    *,
+    run: RunScript | None = None,
+    prompt: Prompt | None = None,
+) -> VaultSecrets:
+    """Every password that can be had; the others are reported. A vaulted password file is opened by those before it."""
+    found: list[VaultSecret] = []
+    for source in sources:
+        try:
+            password = _password(source, VaultSecrets(tuple(found)), run, prompt)
+        except VaultError as error:
+            problems.add(source.origin, error.message, hint=error.hint)
+            continue
+        if password:
+            found.append(VaultSecret(source.label, password))
+        else:
+            problems.add(source.origin, "the vault password is empty")
+    return VaultSecrets(tuple(found))
+
+
+def _password(source: PasswordSource, known: VaultSecrets, run: RunScript | None, prompt: Prompt | None) -> bytes:
+    if source.source == _PROMPT:
+        if prompt is None:
+            raise VaultError("nobody can be asked for the vault password", hint="keep it in a file")
+        return prompt(f"Vault password ({source.label}): ").strip().encode()
+    path = Path(source.source).expanduser()
+    if not path.exists():
+        raise VaultError(f"there is no vault password file {path}")
+    if path.is_dir():
+        raise VaultError(f"the vault password file {path} is a directory")
+    if os.access(path, os.X_OK):
+        return _script_password(source, path, run)
+    return _file_password(path, known)
+
+
+def _file_password(path: Path, known: VaultSecrets) -> bytes:
+    try:
+        content = path.read_bytes().strip()
+    except OSError as error:
+        raise VaultError(f"the vault password file {path} cannot be read: {error.strerror}") from error
+    return known.decrypt_bytes(content).strip() if is_encrypted(content) else content
+
+
+def _script_password(source: PasswordSource, path: Path, run: RunScript | None) -> bytes:
+    """What the program prints; one named `…-client` is told the id it is asked for."""
+    if run is None:
+        raise VaultError(f"the vault password program {path} is not run here")
+    is_client = path.stem.endswith("-client")
+    command = [str(path.absolute()), *(["--vault-id", source.label] if is_client else [])]
+    try:
+        result = run(command)
+    except OSError as error:
+        hint = f"a file that holds the password is not executable: chmod -x {path}"
+        raise VaultError(f"the vault password program {path} cannot be run: {error.strerror}", hint=hint) from error
+    if is_client and result.status == _UNKNOWN_ID:
+        raise VaultError(f"{path} knows no password for the vault id '{source.label}'")
+    if result.status != 0:
+        raise VaultError(f"the vault password program {path} ended with status {result.status}")
+    return result.stdout.strip("\r\n").encode()
