@@ -161,7 +161,7 @@ class RemoveContainer:
 
 @dataclass(frozen=True, slots=True)
 class AwaitHealthy:
-    """With a healthcheck: healthy within `timeout` seconds. Without: running, never restarted, for `monitor` seconds."""
+    """With a healthcheck: healthy within `timeout` seconds. Without: running, never restarted, for `monitor`."""
 
     container: Target
     timeout: float

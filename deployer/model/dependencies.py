@@ -1,0 +1,65 @@
+"""Which resources a resource needs, said or not said, and the order that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
+
+from deployer.model.desired import Dependency, Kind, Resource
+from deployer.values import mount
+
+_NAMESPACES = ("network_mode", "ipc", "pid")
+
+
+def depends_on(resource: Resource) -> tuple[Dependency, ...]:
+    """Containers that must have reached a condition before this one starts: declared, or linked to."""
+    declared = {dependency.name: dependency for dependency in resource.settings.depends_on}
+    for link in resource.values.get("links") or ():
+        name = link.partition(":")[0]
+        declared.setdefault(name, Dependency(name, required=False))
+    return tuple(declared.values())
+
+
+def leaders(resource: Resource) -> tuple[str, ...]:
+    """Containers whose namespaces or mounts it shares: it is bound to their ids and follows when they are replaced."""
+    modes = (str(resource.values.get(field, "")) for field in _NAMESPACES)
+    named = [mode.partition(":")[2] for mode in modes if mode.startswith("container:")]
+    shared = [name.partition(":")[0] for name in resource.values.get("volumes_from") or ()]
+    return tuple(dict.fromkeys([*named, *shared]))
+
+
+def networks(resource: Resource) -> tuple[str, ...]:
+    return tuple(resource.values.get("networks") or ())
+
+
+def volumes(resource: Resource) -> tuple[str, ...]:
+    """Named volumes it mounts."""
+    mounts: Iterable[mount.Mount] = (resource.values.get("volumes") or {}).values()
+    return tuple(sorted({own["source"] for own in mounts if own["type"] == "volume" and own["source"]}))
+
+
+def containers(resource: Resource) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*(found.name for found in depends_on(resource)), *leaders(resource)]))
+
+
+def in_order(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    """Containers after the containers they need; otherwise by name. Raises `graphlib.CycleError`."""
+    by_name = {resource.name: resource for resource in resources if resource.kind is Kind.CONTAINER}
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for name, resource in sorted(by_name.items()):
+        sorter.add(name, *(needed for needed in containers(resource) if needed in by_name))
+    sorter.prepare()
+    found: list[Resource] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        found += [by_name[name] for name in ready]
+        sorter.done(*ready)
+    return tuple(found)
+
+
+def cycle(resources: Iterable[Resource]) -> Iterator[str]:
+    """Names along a cycle, the first one repeated at the end; nothing when there is none."""
+    try:
+        in_order(resources)
+    except CycleError as error:
+        yield from reversed(error.args[1])

@@ -1,0 +1,123 @@
+"""What came of a plan: events while it is applied, and one result a host at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from deployer.errors import ExitCode
+from deployer.model.plan import HostPlan, Plan, ResourceChange, Step, Unreachable
+
+
+class Status(StrEnum):
+    """Of a step. `SKIPPED`: something it needs failed, or the run was interrupted. `UNDONE`: taken back."""
+
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """`error` and `hint` say what went wrong; `log` holds the last lines of a container that failed. Seconds."""
+
+    step: Step
+    status: Status
+    seconds: float = 0.0
+    error: str = ""
+    hint: str = ""
+    log: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostBegun:
+    host: str
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepBegun:
+    host: str
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnded:
+    host: str
+    result: StepResult
+
+
+@dataclass(frozen=True, slots=True)
+class PullProgress:
+    """`current` of `total` bytes over all layers known so far."""
+
+    host: str
+    reference: str
+    current: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostEnded:
+    outcome: HostOutcome
+
+
+Event: TypeAlias = "HostBegun | StepBegun | StepEnded | PullProgress | HostEnded"
+
+
+@dataclass(frozen=True, slots=True)
+class HostOutcome:
+    """One play on one host. `remaining`: what a second comparison after the steps still found, "did not converge".
+    `unreachable`: the connection was lost, and why."""
+
+    plan: HostPlan
+    results: tuple[StepResult, ...] = ()
+    remaining: tuple[ResourceChange, ...] = ()
+    unreachable: Unreachable | None = None
+    refused: bool = False
+    interrupted: bool = False
+    unchanged: int = 0
+
+    @property
+    def host(self) -> str:
+        return self.plan.host
+
+    @property
+    def failed(self) -> tuple[StepResult, ...]:
+        return tuple(result for result in self.results if result.status is Status.FAILED)
+
+    @property
+    def done(self) -> tuple[ResourceChange, ...]:
+        """Changes whose every step succeeded."""
+        bad = {result.step.address for result in self.results if result.status is not Status.DONE}
+        return tuple(change for change in self.plan.changes if change.address not in bad) if self.results else ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.interrupted:
+            return ExitCode.INTERRUPTED
+        if self.unreachable is not None:
+            return ExitCode.UNREACHABLE
+        if self.failed or self.remaining:
+            return ExitCode.FAILED
+        return ExitCode.REFUSED if self.refused else ExitCode.OK
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The whole run."""
+
+    plan: Plan
+    hosts: tuple[HostOutcome, ...] = ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The gravest of the hosts': interrupted, unreachable, failed, refused, ok."""
+        codes = {outcome.exit_code for outcome in self.hosts}
+        if self.plan.unreachable:
+            codes.add(ExitCode.UNREACHABLE)
+        gravest = (ExitCode.INTERRUPTED, ExitCode.UNREACHABLE, ExitCode.FAILED, ExitCode.REFUSED)
+        return next((code for code in gravest if code in codes), ExitCode.OK)

@@ -1,0 +1,73 @@
+"""Bodies of engine calls, derived from the field tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from deployer.model.desired import Resource
+from deployer.model.observed import ObservedContainer
+from deployer.model.plan import FieldDiff
+from deployer.planning import record
+from deployer.planning.context import Context
+from deployer.spec.container import CONTAINER
+from deployer.spec.container.network import endpoint_to_engine
+from deployer.spec.field import Body
+from deployer.spec.network import NETWORK
+from deployer.spec.table import Table
+
+
+def container_body(ctx: Context, resource: Resource, carried: Mapping[str, str]) -> Body:
+    """The create body. `carried`: anonymous volumes of the predecessor, by target. `HostConfig` is always sent: engines
+    fill in other defaults without it (§0.7)."""
+    body: Body = {"Image": resource.settings.image, "HostConfig": {}}
+    _write_declared(CONTAINER, resource.values, body)
+    if carried:
+        binds = body["HostConfig"].setdefault("Binds", [])
+        binds += [f"{volume}:{target}" for target, volume in sorted(carried.items())]
+    own = record.labels(resource, ctx.desired.project, ctx.desired.secrets, ctx.policy.version)
+    body["Labels"] = dict(body.get("Labels") or {}) | own
+    return body
+
+
+def split_endpoints(ctx: Context, body: Body) -> dict[str, dict[str, Any]]:
+    """Leave in the body what the engine takes at create; return what must be connected after it."""
+    endpoints = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
+    if ctx.many_endpoints or len(endpoints) <= 1:
+        return {}
+    first, *rest = endpoints
+    body["NetworkingConfig"] = {"EndpointsConfig": {first: endpoints[first]}}
+    return {name: endpoints[name] for name in rest}
+
+
+def network_body(ctx: Context, resource: Resource) -> Body:
+    body: Body = {"Name": resource.name}
+    _write_declared(NETWORK, resource.values, body)
+    own = record.labels(resource, ctx.desired.project, ctx.desired.secrets, ctx.policy.version)
+    body["Labels"] = dict(body.get("Labels") or {}) | own
+    return body
+
+
+def _write_declared(table: Table, values: Mapping[str, Any], body: Body) -> None:
+    for row in table.fields:
+        if row.name in values:
+            row.access.write(values[row.name], body)
+
+
+def update_body(diffs: Iterable[FieldDiff], resource: Resource, live: ObservedContainer) -> Body:
+    """The body of an update. Memory and swap always go together: the engine refuses a limit above the swap it has
+    stored, which it made twice the old limit (§2.1)."""
+    body: Body = {"HostConfig": {}}
+    changed = {found.path[0] for found in diffs}
+    for name in sorted(changed):
+        row = CONTAINER.row(name)
+        row.access.write(resource.values.get(name, row.zero), body)
+    if changed & {"mem_limit", "memswap_limit"}:
+        memory = resource.values.get("mem_limit", live.values.get("mem_limit", 0))
+        body["HostConfig"]["Memory"] = memory
+        body["HostConfig"]["MemorySwap"] = resource.values.get("memswap_limit", 2 * memory)
+    return dict(body["HostConfig"])
+
+
+def endpoint_body(values: Mapping[str, Any], network: str) -> Body:
+    return endpoint_to_engine((values.get("networks") or {}).get(network) or {})

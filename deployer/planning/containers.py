@@ -1,0 +1,330 @@
+"""Containers: what has to be done so that one is as declared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deployer.model import dependencies
+from deployer.model.desired import Dependency, Kind, Resource
+from deployer.model.observed import ObservedContainer, ObservedImage
+from deployer.model.plan import (
+    Action,
+    AwaitCompleted,
+    AwaitHealthy,
+    FieldDiff,
+    Refusal,
+    RemoveContainer,
+    RenameContainer,
+    ResourceChange,
+    StartContainer,
+    StopContainer,
+    UpdateContainer,
+)
+from deployer.planning import endpoints, images, leftovers, record
+from deployer.planning.bodies import update_body
+from deployer.planning.context import Context, version
+from deployer.planning.diff import Comparison, diff
+from deployer.planning.images import Wanted
+from deployer.planning.replace import Gate, Order, Steps, choose_order, plan_create, plan_replace
+from deployer.spec.container import CONTAINER
+from deployer.spec.field import Change, View
+from deployer.values import image
+
+
+def plan_container(ctx: Context, resource: Resource) -> None:
+    """Plan one container; those it needs have been planned before."""
+    if not resource.selected:
+        _settle_unselected(ctx, resource)
+        return
+    if resource.absent:
+        _plan_absent(ctx, resource)
+        return
+    if _too_new(ctx, resource):
+        return
+    need = images.wanted(ctx, resource)
+    exact = ctx.observed.container(resource.name)
+    fits = exact is not None and not _compare(ctx, resource, exact, need)
+    found = leftovers.find(ctx, resource, fits=fits)
+    if found.current is None:
+        images.ensure(ctx, need, resource, resource.place(("image",)))
+        ctx.draft.changes.append(ResourceChange(resource.address, Action.CREATE, origin=resource.origin))
+        gate = _gate(ctx, resource, need)
+        ready = plan_create(ctx, resource, Gate((*gate.create, *found.after), gate.start))
+        ctx.draft.ready(Kind.CONTAINER, resource.name, *ready)
+        return
+    ctx.targets[resource.name] = found.current.id
+    ready = _plan_existing(ctx, resource, found, need)
+    ctx.draft.ready(Kind.CONTAINER, resource.name, *ready)
+
+
+def _settle_unselected(ctx: Context, resource: Resource) -> None:
+    live = ctx.observed.container(resource.name)
+    if live is not None:
+        ctx.targets[resource.name] = live.id
+
+
+def _too_new(ctx: Context, resource: Resource) -> bool:
+    """Older engines drop what they do not know, silently: refuse it instead (§0.5)."""
+    have, refused = ctx.observed.engine.api, False
+    here = f"the engine here is {ctx.observed.engine.version} (API {have})"
+    for row in CONTAINER.fields:
+        if row.name not in resource.values:
+            continue
+        for what, since in row.needs(resource.values[row.name]):
+            if version(have) < version(since):
+                summary = f"{what} needs Docker API {since}; {here}"
+                origin = resource.place((row.name,))
+                ctx.draft.refuse(Refusal(resource.address, summary, "upgrade the engine, or drop the key", origin))
+                refused = True
+    return refused
+
+
+def _ours(ctx: Context, resource: Resource, live: ObservedContainer) -> bool:
+    return record.belongs_to(live.owner, ctx.desired.project, resource.address)
+
+
+def _compare(ctx: Context, resource: Resource, live: ObservedContainer, need: Wanted) -> tuple[FieldDiff, ...]:
+    """Everything that differs, the image first."""
+    own = ctx.observed.images.get(live.image_id)
+    ids = ctx.observed.ids | {name: f"the new {name}" for name in ctx.renewed}
+    recorded = live.owner.recorded
+    view = View(resource.values, live.values, resource.name, recorded, _image_values(live, own), ids)
+    strict = _ours(ctx, resource, live)
+    fields = diff(Comparison(CONTAINER, resource, view, ctx.desired.secrets, strict=strict))
+    shared = tuple(
+        FieldDiff(("volumes_from",), name, f"the new {name}", Change.REPLACE, resource.place(("volumes_from",)))
+        for name in dependencies.leaders(resource)
+        if name in ctx.renewed and not any(found.new == f"container:the new {name}" for found in fields)
+    )
+    return (*_image_diff(resource, live, own, need), *fields, *shared, *endpoints.stale(ctx, live))
+
+
+def _image_values(live: ObservedContainer, own: ObservedImage | None) -> Mapping[str, Any]:
+    """What the image gives. An image that is gone (removed by force) leaves only the container to tell: everything
+    that was not declared when it was applied (§0.2)."""
+    if own is not None:
+        return own.values
+    recorded = live.owner.recorded
+    found: dict[str, Any] = {}
+    for name, value in live.values.items():
+        if isinstance(value, Mapping):
+            found[name] = {key: part for key, part in value.items() if key not in (recorded.get(name) or {})}
+        elif name not in recorded:
+            found[name] = value
+    return found
+
+
+def _image_diff(
+    resource: Resource, live: ObservedContainer, own: ObservedImage | None, need: Wanted
+) -> tuple[FieldDiff, ...]:
+    if "image" in resource.settings.ignore_changes or need.is_that_of(live, own):
+        return ()
+    old, new = image.parse(live.image), image.parse(need.reference)
+    if old == new:
+        what = need.digest if need.pull else need.local.id if need.local else ""
+        texts = (f"{old.familiar} ({live.image_id[:19]})", f"{new.familiar} ({what[:19] or 'to be pulled'})")
+    else:
+        texts = (old.familiar, new.familiar)
+    return (FieldDiff(("image",), *texts, Change.REPLACE, resource.place(("image",))),)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What the differences take. `refusal` is set when it will not be done."""
+
+    replace: bool = False
+    reason: str = ""
+    refusal: Refusal | None = None
+
+
+def _judge(ctx: Context, resource: Resource, live: ObservedContainer, diffs: tuple[FieldDiff, ...]) -> _Verdict:
+    def refusal(summary: str, hint: str) -> _Verdict:
+        return _Verdict(refusal=Refusal(resource.address, summary, hint, resource.origin, diffs))
+
+    ours, settings = _ours(ctx, resource, live), resource.settings
+    if live.owner.managed and not ours:
+        return refusal(f"the name is taken by project {live.owner.project}", "choose another name")
+    if not ours and diffs:
+        if not ctx.policy.adopt:
+            return refusal(
+                "a container of that name exists that this project did not make, and it differs",
+                "declare it as it is, remove it, or replace it with --adopt",
+            )
+        return _Verdict(replace=True, reason="adopted")
+    replacing = any(found.effect is Change.REPLACE for found in diffs)
+    if settings.recreate == "always":
+        return _Verdict(replace=True, reason="recreate: always")
+    if replacing and settings.recreate == "never":
+        return refusal("would have to be replaced, but says recreate: never", "allow it, or take the change back")
+    if replacing and settings.protect:
+        return refusal("would have to be replaced, but is protected", "drop 'protect', or take the change back")
+    return _Verdict(replace=replacing)
+
+
+def _plan_existing(ctx: Context, resource: Resource, found: leftovers.Found, need: Wanted) -> Steps:
+    """Returns the steps after which others can use the container."""
+    live = found.current
+    assert live is not None
+    diffs = _compare(ctx, resource, live, need)
+    verdict = _judge(ctx, resource, live, diffs)
+    if verdict.refusal is not None:
+        ctx.draft.refuse(verdict.refusal)
+        return ()
+    images.ensure(ctx, need, resource, resource.place(("image",)))
+    if verdict.replace:
+        return _replace(ctx, resource, found, need, diffs, verdict)
+    if not _ours(ctx, resource, live):
+        ctx.draft.notes.append(
+            f"{resource.address.label}: not made by this project; as declared, so it is left as it is"
+        )
+    ready = found.after
+    if diffs:
+        change = ResourceChange(resource.address, Action.UPDATE, diffs, "in place", resource.origin)
+        ctx.draft.changes.append(change)
+        ready = _update(ctx, resource, live, diffs, ready)
+    return _run_or_stop(ctx, resource, found, ready, _gate(ctx, resource, need))
+
+
+def _replace(
+    ctx: Context,
+    resource: Resource,
+    found: leftovers.Found,
+    need: Wanted,
+    diffs: tuple[FieldDiff, ...],
+    verdict: _Verdict,
+) -> Steps:
+    live = found.current
+    assert live is not None
+    order: Order = choose_order(resource, live)
+    reason = ", ".join(filter(None, (verdict.reason, order.reason)))
+    ctx.draft.changes.append(ResourceChange(resource.address, order.action, diffs, reason, resource.origin))
+    cleared = leftovers.drop_predecessor(ctx, resource, found, found.after) or found.after
+    gate = _gate(ctx, resource, need)
+    return plan_replace(ctx, resource, live, order, Gate((*gate.create, *cleared), gate.start))
+
+
+def _update(
+    ctx: Context, resource: Resource, live: ObservedContainer, diffs: tuple[FieldDiff, ...], after: Steps
+) -> Steps:
+    updated = [found for found in diffs if found.effect is Change.UPDATE]
+    if updated:
+        operation = UpdateContainer(live.id, update_body(updated, resource, live))
+        after = (ctx.draft.step(operation, resource.address, "changed", after=after),)
+    networks = [found for found in diffs if found.effect is Change.RECONNECT]
+    return endpoints.reconnect(ctx, resource, live, networks, after)
+
+
+def _run_or_stop(ctx: Context, resource: Resource, found: leftovers.Found, after: Steps, gate: Gate) -> Steps:
+    live = found.current
+    assert live is not None
+    address, wanted = resource.address, resource.settings.state
+    if found.predecessor is not None and wanted == "started":
+        return _resume(ctx, resource, found, found.predecessor, (*after, *gate.start))
+    if wanted == "started" and not live.running and not _has_completed(ctx, resource, live):
+        reason = f"is {live.state}" + (f" with code {live.exit_code}" if live.state == "exited" else "")
+        ctx.draft.changes.append(ResourceChange(address, Action.START, reason=reason, origin=resource.origin))
+        return (ctx.draft.step(StartContainer(live.id), address, reason, after=(*after, *gate.start)),)
+    if wanted == "stopped" and live.running:
+        ctx.draft.changes.append(ResourceChange(address, Action.STOP, reason="is running", origin=resource.origin))
+        return (ctx.draft.step(StopContainer(live.id), address, "is running", after=after),)
+    return after
+
+
+def _resume(ctx: Context, resource: Resource, found: leftovers.Found, old: ObservedContainer, after: Steps) -> Steps:
+    """Finish a replacement that was interrupted after the names were swapped."""
+    live, address, group = found.current, resource.address, f"replace {resource.name}"
+    assert live is not None
+    works = live.running and (not live.has_healthcheck or live.health == "healthy")
+    if not works:
+        cause = "goes on after an interrupted run"
+        ctx.draft.changes.append(ResourceChange(address, Action.START, reason=cause, origin=resource.origin))
+        undo = (
+            StopContainer(live.id),
+            RemoveContainer(live.id),
+            RenameContainer(old.id, resource.name),
+            StartContainer(old.id),
+        )
+        operation = StartContainer(live.id)
+        after = (ctx.draft.step(operation, address, cause, after=after, group=group, undo=undo),)
+        update = resource.settings.update
+        wait = AwaitHealthy(live.id, update.health_timeout, update.monitor)
+        after = (ctx.draft.step(wait, address, cause, after=after, group=group),)
+    leftovers.drop_predecessor(ctx, resource, found, after)
+    return after
+
+
+def _has_completed(ctx: Context, resource: Resource, live: ObservedContainer) -> bool:
+    """A container that others wait for to complete, and that did, is not started again."""
+    awaited = any(
+        dependency.name == resource.name and dependency.condition == "service_completed_successfully"
+        for other in ctx.desired.of(Kind.CONTAINER)
+        for dependency in other.settings.depends_on
+    )
+    return awaited and live.state == "exited" and live.exit_code == 0
+
+
+def _gate(ctx: Context, resource: Resource, need: Wanted) -> Gate:
+    ready = ctx.draft.when_ready
+    create = [
+        *ready(Kind.IMAGE, need.reference),
+        *(step for name in dependencies.networks(resource) for step in ready(Kind.NETWORK, name)),
+        *(step for name in dependencies.volumes(resource) for step in ready(Kind.VOLUME, name)),
+        *(step for name in dependencies.leaders(resource) for step in ready(Kind.CONTAINER, name)),
+    ]
+    start = [step for found in dependencies.depends_on(resource) for step in _when_met(ctx, found)]
+    return Gate(tuple(create), tuple(start))
+
+
+def _when_met(ctx: Context, dependency: Dependency) -> Steps:
+    """Steps after which a dependency is met; a wait is planned once, and only for what is not met already."""
+    name, condition = dependency.name, dependency.condition
+    target, ready = ctx.targets.get(name), ctx.draft.when_ready(Kind.CONTAINER, name)
+    needed, live = ctx.desired.find(Kind.CONTAINER, name), ctx.observed.container(name)
+    if condition == "service_started" or target is None or needed is None:
+        return ready
+    if not ready and live is not None and _is_met(live, condition):
+        return ()
+    if (name, condition) not in ctx.awaited:
+        update = needed.settings.update
+        wait = (
+            AwaitHealthy(target, update.health_timeout, update.monitor)
+            if condition == "service_healthy"
+            else AwaitCompleted(target)
+        )
+        ctx.awaited[name, condition] = (ctx.draft.step(wait, needed.address, "others wait for it", after=ready),)
+    return ctx.awaited[name, condition]
+
+
+def _is_met(live: ObservedContainer, condition: str) -> bool:
+    if condition == "service_healthy":
+        return live.running and (live.health == "healthy" or not live.has_healthcheck)
+    return live.state == "exited" and live.exit_code == 0
+
+
+def _plan_absent(ctx: Context, resource: Resource) -> None:
+    live = ctx.observed.container(resource.name)
+    if live is None:
+        return
+    if not _ours(ctx, resource, live) and not (ctx.policy.adopt and not live.owner.managed):
+        owner = f"project {live.owner.project}" if live.owner.managed else "nobody this tool knows"
+        hint = "" if live.owner.managed else "remove it by hand, or add --adopt"
+        ctx.draft.refuse(Refusal(resource.address, f"belongs to {owner}", hint, resource.origin))
+    elif resource.settings.protect:
+        ctx.draft.refuse(Refusal(resource.address, "is protected", "drop 'protect' to remove it", resource.origin))
+    else:
+        remove(ctx, resource, live, "absent")
+
+
+def remove(ctx: Context, resource: Resource, live: ObservedContainer, reason: str) -> None:
+    """Stop and remove; its volumes stay."""
+    address = resource.address
+    ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=reason, origin=resource.origin))
+    after: Steps = ()
+    if live.running:
+        after = (ctx.draft.step(StopContainer(live.id), address, reason),)
+    ctx.targets[resource.name] = live.id
+    ctx.draft.ready(
+        Kind.CONTAINER, resource.name, ctx.draft.step(RemoveContainer(live.id), address, reason, after=after)
+    )

@@ -1,0 +1,39 @@
+"""What every part of the planner sees: the inputs, the draft, and what was decided so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from deployer.model.desired import Address, Desired, Kind
+from deployer.model.observed import Observed
+from deployer.model.plan import Target
+from deployer.planning.draft import Draft
+from deployer.planning.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`targets`: how steps refer to each declared container. `renewed`: containers that get a new id.
+    `renewed_networks`: networks that are made anew. `awaited`: steps that end when a condition of a container holds."""
+
+    desired: Desired
+    observed: Observed
+    policy: Policy
+    draft: Draft = field(default_factory=Draft)
+    targets: dict[str, Target] = field(default_factory=dict)
+    renewed: set[str] = field(default_factory=set)
+    renewed_networks: set[str] = field(default_factory=set)
+    awaited: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+
+    def address(self, kind: Kind, name: str) -> Address:
+        return Address(self.desired.host, kind, name)
+
+    @property
+    def many_endpoints(self) -> bool:
+        """API 1.44 takes all networks at create, older ones a single one (§1.6)."""
+        return version(self.observed.engine.api) >= (1, 44)
+
+
+def version(text: str) -> tuple[int, ...]:
+    """API versions compare by number: 1.9 < 1.41."""
+    return tuple(int(part) for part in text.split(".") if part.isdigit())

@@ -1,0 +1,121 @@
+"""Field by field: what is expected of an object, what it has, and what the difference takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from deployer.model.desired import Resource
+from deployer.model.plan import FieldDiff
+from deployer.planning.secrets import MASK, holds_secret, is_sealed, is_sensitive_name, redact
+from deployer.spec.field import DEFAULT, Field, View
+from deployer.spec.table import Table
+
+_MISSING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One resource against one live object. `strict`: undeclared fields count too (objects of ours); otherwise only
+    declared ones are compared, and labels need only be there."""
+
+    table: Table
+    resource: Resource
+    view: View
+    secrets: frozenset[str]
+    strict: bool = True
+
+
+def diff(comparison: Comparison) -> tuple[FieldDiff, ...]:
+    """In the order of the table, keys of maps sorted."""
+    found: list[FieldDiff] = []
+    for row in comparison.table.fields:
+        if not comparison.strict and row.name not in comparison.view.declared:
+            continue
+        expected, live = row.expect(row, comparison.view), comparison.view.live.get(row.name, row.zero)
+        if not comparison.strict and row.name == "labels":
+            live = {key: value for key, value in live.items() if key in expected}
+        for path, new, old in _differences(row, expected, live):
+            if not _ignored(path, comparison.resource.settings.ignore_changes):
+                found.append(_field_diff(comparison, row, path, old, new))
+    return tuple(found)
+
+
+def _differences(row: Field, expected: Any, live: Any) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """(path, expected, live) of every part that differs, down to the row's depth."""
+
+    def walk(path: tuple[str, ...], new: Any, old: Any) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+        deeper = len(path) <= row.depth and isinstance(new, Mapping) and isinstance(old, Mapping)
+        if not deeper:
+            if not row.same(new, old):
+                yield path, new, old
+            return
+        for key in sorted({*new, *old}):
+            below = (*path, key)
+            if key in new and key in old:
+                yield from walk(below, new[key], old[key])
+            else:
+                yield below, new.get(key, _MISSING), old.get(key, _MISSING)
+
+    return walk((row.name,), expected, live)
+
+
+def _ignored(path: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
+    name = ".".join(path)
+    return any(name == pattern or name.startswith(f"{pattern}.") for pattern in patterns)
+
+
+def _field_diff(comparison: Comparison, row: Field, path: tuple[str, ...], old: Any, new: Any) -> FieldDiff:
+    declared = _at(comparison.view.declared, path) is not _MISSING
+    recorded = _at(comparison.view.recorded, path)
+    secrets = comparison.secrets
+    sensitive = (
+        holds_secret(new, secrets)
+        or holds_secret(old, secrets)
+        or is_sealed(recorded)
+        or (path[0] in ("environment", "labels") and is_sensitive_name(path[-1]))
+    )
+    effect = row.change(path, None if old is _MISSING else old, None if new is _MISSING else new)
+    return FieldDiff(
+        path=path,
+        old=_text(row, path, old, mask=sensitive, redacted=secrets),
+        new=_text(row, path, new, mask=sensitive and is_sensitive_name(path[-1]), redacted=secrets),
+        effect=effect,
+        origin=comparison.resource.place(path) if declared else None,
+        source="" if declared else _source(comparison, row, path, recorded),
+        sensitive=sensitive,
+    )
+
+
+def _text(row: Field, path: tuple[str, ...], value: Any, *, mask: bool, redacted: frozenset[str]) -> str:
+    if value is _MISSING:
+        return ""
+    if value is DEFAULT:
+        return "the default"
+    return MASK if mask else redact(row.show(path, value), redacted)
+
+
+def _source(comparison: Comparison, row: Field, path: tuple[str, ...], recorded: Any) -> str:
+    if recorded is not _MISSING:
+        return "no longer declared"
+    inherited = _at(comparison.view.image, path)
+    return "image default" if inherited is not _MISSING and inherited != row.zero else "not declared"
+
+
+def _at(values: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    found: Any = values
+    for key in path:
+        if not isinstance(found, Mapping) or key not in found:
+            return _MISSING
+        found = found[key]
+    return found
+
+
+def without(diffs: tuple[FieldDiff, ...], unwanted: Callable[[FieldDiff], bool]) -> tuple[FieldDiff, ...]:
+    return tuple(found for found in diffs if not unwanted(found))
+
+
+def renamed(found: FieldDiff, *, old: str, new: str) -> FieldDiff:
+    """The same difference, shown in other words."""
+    return replace(found, old=old, new=new)

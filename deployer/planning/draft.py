@@ -1,0 +1,61 @@
+"""A host's plan while it is being made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from deployer.model.desired import Address, Kind
+from deployer.model.plan import HostPlan, Operation, Refusal, ResourceChange, Step
+
+
+class Draft:
+    """Collects changes, steps, notes and refusals; numbers steps in the order they are added, which is an order they
+    can be done in. `ready` remembers the step after which a resource can be used by others."""
+
+    def __init__(self) -> None:
+        self.changes: list[ResourceChange] = []
+        self.notes: list[str] = []
+        self.refusals: list[Refusal] = []
+        self._steps: list[Step] = []
+        self._ready: dict[tuple[Kind, str], tuple[int, ...]] = {}
+
+    def step(
+        self,
+        operation: Operation,
+        address: Address,
+        cause: str,
+        *,
+        after: Iterable[int] = (),
+        group: str = "",
+        undo: tuple[Operation, ...] = (),
+    ) -> int:
+        number = len(self._steps) + 1
+        needs = tuple(sorted({*after}))
+        self._steps.append(Step(number, operation, address, cause, needs, group, undo))
+        return number
+
+    @property
+    def next_number(self) -> int:
+        """The number the next step will have."""
+        return len(self._steps) + 1
+
+    def ready(self, kind: Kind, name: str, *after: int) -> None:
+        self._ready[kind, name] = after
+
+    def when_ready(self, kind: Kind, name: str) -> tuple[int, ...]:
+        """Steps after which the resource can be used; none when it needs no step."""
+        return self._ready.get((kind, name), ())
+
+    def refuse(self, refusal: Refusal) -> None:
+        self.refusals.append(refusal)
+
+    def finish(self, host: str, project: str, *, simulated: bool) -> HostPlan:
+        return HostPlan(
+            host=host,
+            project=project,
+            changes=tuple(self.changes),
+            steps=tuple(self._steps),
+            notes=tuple(self.notes),
+            refusals=tuple(self.refusals),
+            simulated=simulated,
+        )

@@ -1,0 +1,168 @@
+"""Networks: created when missing, made anew when they differ, with every endpoint given back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from deployer.model import dependencies
+from deployer.model.desired import Kind, Resource
+from deployer.model.observed import ObservedContainer, ObservedNetwork
+from deployer.model.plan import (
+    Action,
+    ConnectNetwork,
+    CreateNetwork,
+    DisconnectNetwork,
+    FieldDiff,
+    Operation,
+    Refusal,
+    RemoveNetwork,
+    ResourceChange,
+)
+from deployer.planning import record
+from deployer.planning.bodies import network_body
+from deployer.planning.context import Context
+from deployer.planning.diff import Comparison, diff
+from deployer.spec.container.network import endpoint_to_engine
+from deployer.spec.field import View
+from deployer.spec.network import NETWORK
+
+
+def plan_network(ctx: Context, resource: Resource) -> None:
+    same_name = [found for found in ctx.observed.networks if found.name == resource.name]
+    live = same_name[0] if same_name else None
+    if len(same_name) > 1:
+        ids = ", ".join(found.id[:12] for found in same_name)
+        summary = f"{len(same_name)} networks have the name {resource.name} ({ids})"
+        ctx.draft.refuse(Refusal(resource.address, summary, "remove all but one on the host", resource.origin))
+    elif resource.settings.external:
+        if live is None:
+            summary = f"external network {resource.name} does not exist"
+            ctx.draft.refuse(Refusal(resource.address, summary, "create it, or drop 'external'", resource.origin))
+    elif resource.absent:
+        _plan_absent(ctx, resource, live)
+    elif live is None:
+        ctx.draft.changes.append(ResourceChange(resource.address, Action.CREATE, origin=resource.origin))
+        operation = CreateNetwork(resource.name, network_body(ctx, resource))
+        step = ctx.draft.step(operation, resource.address, "missing")
+        ctx.draft.ready(Kind.NETWORK, resource.name, step)
+    else:
+        _compare(ctx, resource, live)
+
+
+def _compare(ctx: Context, resource: Resource, live: ObservedNetwork) -> None:
+    ours = record.belongs_to(live.owner, ctx.desired.project, resource.address)
+    if live.owner.managed and not ours:
+        summary = f"belongs to project {live.owner.project}"
+        ctx.draft.refuse(Refusal(resource.address, summary, "use it with 'external: true'", resource.origin))
+        return
+    view = View(resource.values, live.values, resource.name, live.owner.recorded)
+    diffs = diff(Comparison(NETWORK, resource, view, ctx.desired.secrets, strict=ours))
+    if not ours:
+        if diffs:
+            hint = "declare it as it is, remove it, or choose another name"
+            summary = "a network of that name exists that this project did not make, and it differs"
+            ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin, diffs))
+        else:
+            ctx.draft.notes.append(f"{resource.address.label}: not made by this project; used as it is")
+    elif diffs:
+        _renew(ctx, resource, live, diffs)
+
+
+def _renew(ctx: Context, resource: Resource, live: ObservedNetwork, diffs: tuple[FieldDiff, ...]) -> None:
+    """Disconnect everything, remove, create, connect everything again, with the endpoint each one had or is declared
+    to have; all undone when a step fails. Stopped containers too: they keep the removed network's id otherwise."""
+    foreign = sorted(stub.name for stub in ctx.observed.others if live.name in stub.networks)
+    foreign += sorted(
+        found.name
+        for found in ctx.observed.containers
+        if live.name in found.attached and found.owner.project != ctx.desired.project
+    )
+    if foreign:
+        summary = f"has to be made anew, but containers of others are attached: {', '.join(foreign)}"
+        ctx.draft.refuse(Refusal(resource.address, summary, "disconnect them first", resource.origin, diffs))
+        return
+    if resource.settings.protect:
+        summary, hint = "has to be made anew, but is protected", "drop 'protect', or take the change back"
+        ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin, diffs))
+        return
+    attached = [found for found in ctx.observed.containers if live.name in found.attached]
+    reason = "its containers are reconnected" if attached else "nothing is attached"
+    change = ResourceChange(resource.address, Action.REPLACE_STOP_FIRST, diffs, reason, resource.origin)
+    ctx.draft.changes.append(change)
+    ctx.renewed_networks.add(live.name)
+    _renewal_steps(ctx, resource, live, attached)
+
+
+def _renewal_steps(ctx: Context, resource: Resource, live: ObservedNetwork, attached: list[ObservedContainer]) -> None:
+    group, address, cause = f"renew {live.name}", resource.address, "made anew"
+
+    def add(operation: Operation, after: tuple[int, ...], *undo: Operation) -> tuple[int, ...]:
+        return (ctx.draft.step(operation, address, cause, after=after, group=group, undo=undo),)
+
+    off: tuple[int, ...] = ()
+    for container in attached:
+        back = ConnectNetwork(live.name, container.id, _endpoint(container.values, live.name))
+        off += add(DisconnectNetwork(live.name, container.id), (), back)
+    gone = add(RemoveNetwork(live.id), off, CreateNetwork(live.name, _old_body(live)))
+    made = add(CreateNetwork(live.name, network_body(ctx, resource)), gone, RemoveNetwork(live.name))
+    ctx.draft.ready(Kind.NETWORK, live.name, *made)
+    for container in attached:
+        endpoint = _wanted_endpoint(ctx, container, live.name)
+        if endpoint is not None:
+            undo = DisconnectNetwork(live.name, container.id)
+            add(ConnectNetwork(live.name, container.id, endpoint), made, undo)
+
+
+def _endpoint(values: Mapping[str, Any], network: str) -> dict[str, Any]:
+    return endpoint_to_engine((values.get("networks") or {}).get(network) or {})
+
+
+def _wanted_endpoint(ctx: Context, container: ObservedContainer, network: str) -> dict[str, Any] | None:
+    """As declared; as it was for one that is not declared in this run. None when it is declared without the network."""
+    declared = ctx.desired.find(Kind.CONTAINER, container.name)
+    if declared is None or declared.absent:
+        return _endpoint(container.values, network)
+    if network not in dependencies.networks(declared):
+        return None
+    return _endpoint(declared.values, network)
+
+
+def _old_body(live: ObservedNetwork) -> dict[str, Any]:
+    """What made the network as it was. Its record is gone then, so the next run sees what differs and tries again."""
+    body: dict[str, Any] = {"Name": live.name}
+    for row in NETWORK.fields:
+        value = live.values.get(row.name, row.zero)
+        if value != row.zero:
+            row.access.write(value, body)
+    own = {record.PROJECT: live.owner.project, record.RESOURCE: live.owner.resource}
+    body["Labels"] = dict(body.get("Labels") or {}) | own
+    return body
+
+
+def _plan_absent(ctx: Context, resource: Resource, live: ObservedNetwork | None) -> None:
+    if live is None:
+        return
+    if not record.belongs_to(live.owner, ctx.desired.project, resource.address):
+        ctx.draft.refuse(Refusal(resource.address, "is not this project's", "remove it by hand", resource.origin))
+    elif resource.settings.protect:
+        ctx.draft.refuse(Refusal(resource.address, "is protected", "drop 'protect' to remove it", resource.origin))
+    else:
+        remove(ctx, resource, live, "absent")
+
+
+def remove(ctx: Context, resource: Resource, live: ObservedNetwork, reason: str) -> None:
+    """Remove it, after the containers that go away with it; refused while others are attached."""
+    staying = sorted(found.name for found in ctx.observed.others if live.name in found.networks)
+    staying += sorted(
+        found.name
+        for found in ctx.observed.containers
+        if live.name in found.attached and not ctx.draft.when_ready(Kind.CONTAINER, found.name)
+    )
+    if staying:
+        summary = f"cannot be removed while containers are attached: {', '.join(staying)}"
+        ctx.draft.refuse(Refusal(resource.address, summary, "remove or disconnect them first", resource.origin))
+        return
+    ctx.draft.changes.append(ResourceChange(resource.address, Action.REMOVE, reason=reason, origin=resource.origin))
+    after = [step for name in ctx.targets for step in ctx.draft.when_ready(Kind.CONTAINER, name)]
+    ctx.draft.step(RemoveNetwork(live.id), resource.address, reason, after=after)

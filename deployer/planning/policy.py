@@ -1,0 +1,15 @@
+"""What the operator allows in this run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`adopt`: containers that bear a declared name but are not ours may be replaced. `data_loss`: volumes, as
+    `host/volume.name`, whose data may be lost. `version`: of this tool, for the label."""
+
+    adopt: bool = False
+    data_loss: frozenset[str] = frozenset()
+    version: str = ""

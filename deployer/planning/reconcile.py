@@ -1,0 +1,104 @@
+"""The planner: desired state, observed state and policy in; one host's plan out. It reads nothing else.
+
+Resources are planned in the order they depend on each other: images, networks and volumes, then containers after the
+containers they need. What goes away goes in the opposite order.
+"""
+
+from __future__ import annotations
+
+from deployer.diagnostics import Origin
+from deployer.model import dependencies
+from deployer.model.desired import Address, Desired, Kind, Resource, Settings
+from deployer.model.observed import Observed
+from deployer.model.plan import Action, HostPlan, Refusal, ResourceChange
+from deployer.planning import containers, networks, volumes
+from deployer.planning.context import Context
+from deployer.planning.images import plan_image
+from deployer.planning.policy import Policy
+
+_PLANNERS = (
+    (Kind.IMAGE, plan_image),
+    (Kind.NETWORK, networks.plan_network),
+    (Kind.VOLUME, volumes.plan_volume),
+)
+
+
+def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
+    """The plan that makes one host as one play declares it. Empty when it is so already."""
+    ctx = Context(desired, observed, policy)
+    wanted = [resource for resource in desired.resources if resource.selected and not resource.absent]
+    unwanted = [resource for resource in desired.resources if resource.selected and resource.absent]
+    for kind, plan in (
+        (Kind.IMAGE, plan_image),
+        (Kind.NETWORK, networks.plan_network),
+        (Kind.VOLUME, volumes.plan_volume),
+    ):
+        for resource in _named(wanted, kind):
+            plan(ctx, resource)
+    _check_references(ctx)
+    for resource in reversed(dependencies.in_order(unwanted)):
+        containers.plan_container(ctx, resource)
+    for resource in dependencies.in_order(r for r in desired.resources if not r.absent):
+        containers.plan_container(ctx, resource)
+    for kind, plan in (
+        (Kind.NETWORK, networks.plan_network),
+        (Kind.VOLUME, volumes.plan_volume),
+        (Kind.IMAGE, plan_image),
+    ):
+        for resource in _named(unwanted, kind):
+            plan(ctx, resource)
+    return _finish(ctx)
+
+
+def destroy(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
+    """The plan that removes the project's containers and networks from one host. Volumes and images stay."""
+    ctx = Context(desired, observed, policy)
+    mine = {found.name: found for found in observed.containers if found.owner.project == desired.project}
+    declared = [found.name for found in reversed(dependencies.in_order(desired.resources)) if found.name in mine]
+    for name in dict.fromkeys([*declared, *sorted(mine)]):
+        resource = _stand_in(ctx, Kind.CONTAINER, name)
+        if resource.settings.protect:
+            ctx.draft.refuse(Refusal(resource.address, "is protected", "drop 'protect' to remove it", resource.origin))
+        else:
+            containers.remove(ctx, resource, mine[name], "destroyed")
+    for network in sorted(observed.networks, key=lambda found: found.name):
+        if network.owner.project == desired.project:
+            networks.remove(ctx, _stand_in(ctx, Kind.NETWORK, network.name), network, "destroyed")
+    kept = sorted(found.name for found in observed.volumes if found.owner.project == desired.project)
+    if kept:
+        ctx.draft.notes.append(f"volumes are kept: {', '.join(kept)}")
+    return _finish(ctx)
+
+
+def _stand_in(ctx: Context, kind: Kind, name: str) -> Resource:
+    declared = ctx.desired.find(kind, name)
+    return declared or Resource(Address(ctx.desired.host, kind, name), Origin("undeclared"), Settings("absent"))
+
+
+def _finish(ctx: Context) -> HostPlan:
+    order = list(Kind)
+    changes = sorted(ctx.draft.changes, key=lambda change: (order.index(change.address.kind), _removal(change)))
+    ctx.draft.changes[:] = changes
+    return ctx.draft.finish(ctx.desired.host, ctx.desired.project, simulated=ctx.observed.engine.simulated)
+
+
+def _removal(change: ResourceChange) -> bool:
+    return change.action is Action.REMOVE
+
+
+def _named(resources: list[Resource], kind: Kind) -> list[Resource]:
+    return sorted((found for found in resources if found.kind is kind), key=lambda found: found.name)
+
+
+def _check_references(ctx: Context) -> None:
+    """A network that is neither declared nor on the host would fail the container when it starts."""
+    for resource in ctx.desired.of(Kind.CONTAINER):
+        if resource.absent or not resource.selected:
+            continue
+        for name in dependencies.networks(resource):
+            declared = ctx.desired.find(Kind.NETWORK, name) or (Kind.NETWORK, name) in ctx.desired.elsewhere
+            if not declared and ctx.observed.network(name) is None:
+                origin = resource.place(("networks", name))
+                summary = f"network {name} is neither declared nor on the host"
+                hint = f"declare it: networks: {{{name}: {{}}}}"
+                ctx.draft.refuse(Refusal(resource.address, summary, hint, origin))

@@ -1,0 +1,155 @@
+"""Replacing a container without burning the bridge.
+
+The successor is created under a temporary name first, where mistakes in its body cost nothing. *stop-first*: stop the
+old one, set it aside, give the new one its name, start it, wait until it is healthy. *start-first*: start the new one,
+wait until it is healthy, then stop the old one and swap names. Until the new one is known to work, every step is
+undone when one fails, last first: the old one gets its name back and runs again. Only then is the old one removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from deployer.model.desired import Resource
+from deployer.model.observed import ObservedContainer
+from deployer.model.plan import (
+    Action,
+    AwaitHealthy,
+    ConnectNetwork,
+    CreateContainer,
+    Made,
+    Operation,
+    RemoveContainer,
+    RenameContainer,
+    StartContainer,
+    StopContainer,
+)
+from deployer.planning.bodies import container_body, split_endpoints
+from deployer.planning.context import Context
+from deployer.planning.leftovers import NEW, OLD
+from deployer.values import port
+
+Steps: TypeAlias = tuple[int, ...]
+"""Numbers of steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """`reason` says in a few words why this order."""
+
+    action: Action
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Steps that must be done before the container is created, and before it is started."""
+
+    create: Steps = ()
+    start: Steps = ()
+
+
+def choose_order(resource: Resource, live: ObservedContainer) -> Order:
+    """start-first only where two of them can run side by side without harm."""
+    wanted = resource.settings.update.order
+    if not live.running or resource.settings.state != "started":
+        return Order(Action.REPLACE_STOP_FIRST, "not running")
+    obstacle = next(_obstacles(resource, live), "")
+    if wanted == "stop-first" or obstacle:
+        return Order(Action.REPLACE_STOP_FIRST, f"stop-first: {obstacle}" if obstacle else "stop-first")
+    return Order(Action.REPLACE_START_FIRST, "start-first: nothing of it is exclusive")
+
+
+def _obstacles(resource: Resource, live: ObservedContainer) -> Iterator[str]:
+    for values in (resource.values, live.values):
+        fixed = [host for host in map(port.host_ports, values.get("ports") or ()) if host[1] and "-" not in host[1]]
+        if fixed:
+            yield f"host port {fixed[0][1]} is fixed"
+        if values.get("network_mode", "networks") != "networks":
+            yield f"network_mode {values['network_mode'].partition(':')[0]} is shared"
+        for name, endpoint in (values.get("networks") or {}).items():
+            if endpoint.get("ipv4_address") or endpoint.get("ipv6_address"):
+                yield f"its address on {name} is fixed"
+        for target, mount in (values.get("volumes") or {}).items():
+            if mount["type"] in ("volume", "bind") and not mount.get("read_only"):
+                yield f"{mount['source'] or target} is writable"
+    if resource.values.get("hostname") or resource.values.get("mac_address"):
+        yield "its host name or MAC address is fixed"
+
+
+def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, order: Order, gate: Gate) -> Steps:
+    """Steps of one replacement. Returns those after which others can use the container."""
+    track = _Track(ctx, resource, cause="replaced", group=f"replace {resource.name}")
+    made, created = track.create(resource.name + NEW, carried(resource, live), gate.create)
+    ready = (*created, *gate.start)
+
+    def stop_old(after: Steps) -> Steps:
+        return track.add(StopContainer(live.id), after, StartContainer(live.id)) if live.running else after
+
+    def swap_names(after: Steps) -> Steps:
+        aside = RenameContainer(live.id, resource.name + OLD)
+        after = track.add(aside, after, RenameContainer(live.id, resource.name))
+        return track.add(RenameContainer(made, resource.name), after, RenameContainer(made, resource.name + NEW))
+
+    def start_new(after: Steps) -> Steps:
+        if resource.settings.state != "started":
+            return after
+        after = track.add(StartContainer(made), after, StopContainer(made))
+        update = resource.settings.update
+        return track.add(AwaitHealthy(made, update.health_timeout, update.monitor), after)
+
+    if order.action is Action.REPLACE_START_FIRST:
+        done = swap_names(stop_old(start_new(ready)))
+    else:
+        done = start_new(swap_names(stop_old(ready)))
+    ctx.draft.step(RemoveContainer(live.id), resource.address, f"replaced by #{made.step}", after=done)
+    return done
+
+
+def plan_create(ctx: Context, resource: Resource, gate: Gate) -> Steps:
+    """Steps that make a container that is not there. Returns those after which others can use it."""
+    track = _Track(ctx, resource, cause="missing")
+    made, created = track.create(resource.name, {}, gate.create)
+    if resource.settings.state != "started":
+        return created
+    return track.add(StartContainer(made), (*created, *gate.start))
+
+
+@dataclass(frozen=True, slots=True)
+class _Track:
+    """Adds steps of one resource with one cause; those with a group can be undone."""
+
+    ctx: Context
+    resource: Resource
+    cause: str
+    group: str = ""
+
+    def add(self, operation: Operation, after: Steps, *undo: Operation) -> Steps:
+        step = self.ctx.draft.step
+        return (step(operation, self.resource.address, self.cause, after=after, group=self.group, undo=undo),)
+
+    def create(self, name: str, volumes: dict[str, str], after: Steps) -> tuple[Made, Steps]:
+        """The container and its connections; from here on it is what other steps mean by the resource."""
+        body = container_body(self.ctx, self.resource, volumes)
+        later = split_endpoints(self.ctx, body)
+        made = Made(self.ctx.draft.next_number)
+        undo = (RemoveContainer(made),) if self.group else ()
+        done = self.add(CreateContainer(name, body, self.resource.settings.platform), after, *undo)
+        for network, endpoint in later.items():
+            done = self.add(ConnectNetwork(network, made, endpoint), done)
+        self.ctx.targets[self.resource.name] = made
+        self.ctx.renewed.add(self.resource.name)
+        return made, done
+
+
+def carried(resource: Resource, live: ObservedContainer) -> dict[str, str]:
+    """Anonymous volumes that move to the successor: all whose path nothing else is declared for, unless a declared
+    anonymous volume was dropped from the playbook."""
+    declared = resource.values.get("volumes") or {}
+    covered = {target for target, mount in declared.items() if mount.get("source")}
+    covered |= set(resource.values.get("tmpfs") or ())
+    recorded = live.owner.recorded.get("volumes") or {}
+    dropped = {target for target in recorded if target not in declared}
+    return {target: name for target, name in live.anonymous.items() if target not in covered | dropped}

@@ -1,0 +1,71 @@
+"""Keeping secrets out of plans: what counts as one, and how a value is shown without it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+MASK: Final = "***"
+DIGEST_KEY: Final = "$secret"
+"""A recorded secret value is `{"$secret": "<digest>"}`."""
+
+_SENSITIVE_NAME = re.compile(
+    r"(?i)pass(word|wd|phrase)|secret|token|credential|api_?key|private_?key|access_?key|encryption_?key"
+)
+_SHORTEST = 4
+
+
+def is_sensitive_name(name: str) -> bool:
+    """Whether a variable of this name usually holds a secret: its live value is not shown, whoever set it."""
+    return bool(_SENSITIVE_NAME.search(name))
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """The text with every secret of four characters or more replaced; a shorter one only when it is the whole text."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if secret and (len(secret) >= _SHORTEST or text == secret):
+            text = text.replace(secret, MASK)
+    return text
+
+
+def holds_secret(value: Any, secrets: frozenset[str]) -> bool:
+    """Whether any text in a canonical value contains a secret."""
+    match value:
+        case str():
+            return redact(value, secrets) != value
+        case bool() | None:
+            return False
+        case int() | float():
+            return str(value) in secrets
+        case Mapping():
+            return any(holds_secret(part, secrets) for part in (*value.keys(), *value.values()))
+        case list() | tuple():
+            return any(holds_secret(part, secrets) for part in value)
+        case _:
+            return False
+
+
+def sealed(value: Any, secrets: frozenset[str], key: str) -> Any:
+    """The value with every text that holds a secret replaced by its keyed digest, for the record on the object.
+
+    `key` is the object's address: equal secrets of two objects do not look equal."""
+    match value:
+        case Mapping():
+            return {name: sealed(part, secrets, key) for name, part in value.items()}
+        case list() | tuple():
+            return [sealed(part, secrets, key) for part in value]
+        case _ if holds_secret(value, secrets):
+            return {DIGEST_KEY: digest(str(value), key)}
+        case _:
+            return value
+
+
+def digest(text: str, key: str) -> str:
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def is_sealed(value: Any) -> bool:
+    return isinstance(value, Mapping) and DIGEST_KEY in value

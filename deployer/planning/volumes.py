@@ -1,0 +1,80 @@
+"""Volumes: created when missing; never changed, never removed as a side effect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deployer.model.desired import Kind, Resource
+from deployer.model.observed import ObservedVolume
+from deployer.model.plan import Action, CreateVolume, Refusal, RemoveVolume, ResourceChange
+from deployer.planning import record
+from deployer.planning.context import Context
+from deployer.planning.diff import Comparison, diff
+from deployer.spec.field import View
+from deployer.spec.volume import VOLUME
+
+
+def plan_volume(ctx: Context, resource: Resource) -> None:
+    live = ctx.observed.volume(resource.name)
+    if resource.settings.external:
+        if live is None:
+            summary = f"external volume {resource.name} does not exist"
+            ctx.draft.refuse(Refusal(resource.address, summary, "create it, or drop 'external'", resource.origin))
+    elif resource.absent:
+        _remove(ctx, resource, live)
+    elif live is None:
+        _create(ctx, resource)
+    else:
+        _compare(ctx, resource, live)
+
+
+def _create(ctx: Context, resource: Resource) -> None:
+    change = ResourceChange(resource.address, Action.CREATE, origin=resource.origin)
+    ctx.draft.changes.append(change)
+    body: dict[str, Any] = {"Name": resource.name}
+    for row in VOLUME.fields:
+        if row.name in resource.values:
+            row.access.write(resource.values[row.name], body)
+    own = record.labels(resource, ctx.desired.project, ctx.desired.secrets, ctx.policy.version)
+    body["Labels"] = dict(body.get("Labels") or {}) | own
+    step = ctx.draft.step(CreateVolume(resource.name, body), resource.address, "missing")
+    ctx.draft.ready(Kind.VOLUME, resource.name, step)
+
+
+def _compare(ctx: Context, resource: Resource, live: ObservedVolume) -> None:
+    ours = record.belongs_to(live.owner, ctx.desired.project, resource.address)
+    if live.owner.managed and not ours:
+        summary = f"belongs to project {live.owner.project}"
+        ctx.draft.refuse(Refusal(resource.address, summary, "use it with 'external: true'", resource.origin))
+        return
+    view = View(resource.values, live.values, resource.name, live.owner.recorded)
+    diffs = diff(Comparison(VOLUME, resource, view, ctx.desired.secrets, strict=ours))
+    if diffs:
+        hint = (
+            "a volume cannot be changed, and a new one is empty: keep the declaration as the volume is, or copy the "
+            f"data to a volume of another name; to give up the data, 'docker volume rm {resource.name}' on the host"
+        )
+        summary = "differs from its declaration, and changing it would lose its data"
+        ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin, diffs))
+    elif not ours:
+        ctx.draft.notes.append(f"{resource.address.label}: not made by this project; used as it is")
+
+
+def _remove(ctx: Context, resource: Resource, live: ObservedVolume | None) -> None:
+    """Not even `state: absent` removes data without consent for that very volume."""
+    if live is None:
+        return
+    if not record.belongs_to(live.owner, ctx.desired.project, resource.address):
+        summary = "is not this project's, and removing it would lose its data"
+        ctx.draft.refuse(Refusal(resource.address, summary, origin=resource.origin))
+    elif resource.settings.protect:
+        ctx.draft.refuse(Refusal(resource.address, "is protected", "drop 'protect' to remove it", resource.origin))
+    elif str(resource.address) not in ctx.policy.data_loss:
+        hint = f"to remove it with its data, add --allow-data-loss {resource.address}"
+        ctx.draft.refuse(Refusal(resource.address, "removing it would lose its data", hint, resource.origin))
+    else:
+        reason = "absent; its data is lost"
+        change = ResourceChange(resource.address, Action.REMOVE, reason=reason, origin=resource.origin)
+        ctx.draft.changes.append(change)
+        after = [step for name in ctx.targets for step in ctx.draft.when_ready(Kind.CONTAINER, name)]
+        ctx.draft.step(RemoveVolume(resource.name), resource.address, "absent", after=after)
