@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import threading
+from typing import TYPE_CHECKING, Any
 
 from deployer.engine import versions
 from deployer.engine.client import DockerEngine
@@ -17,39 +18,77 @@ from deployer.transport.streams import Dialer
 _OK = 200
 
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deployer.transport.opening import SharedSsh
+
+
 def connect(spec: ConnectionSpec) -> Engine:
-    """Reach the host's engine and agree on an API version; raises `UnreachableError`.
+    """Reach one host's engine and agree on an API version; raises `UnreachableError`. For several, see `Connections`.
 
     `GET /version` is the one request this makes: it is the test of reachability as well.
     """
-    if spec.kind is Kind.SIMULATED:
-        from deployer.engine.simulated import open_simulated
-
-        simulated: Engine = open_simulated(spec)
-        return simulated
-    pool = HttpPool(_dialer(spec))
-    try:
-        info = _describe(pool)
-    except BaseException:
-        pool.close()
-        raise
-    return DockerEngine(EngineHttp(pool, info.api), info)
+    connections = Connections()
+    return connections.open(spec, on_close=connections.close)
 
 
-def _dialer(spec: ConnectionSpec) -> Dialer:
-    """Imports only what the kind needs: paramiko costs 0.1 s."""
-    if spec.kind is Kind.LOCAL:
-        from deployer.transport.local import LocalSocket
+class Connections:
+    """The engines of one run, whose SSH hosts share decrypted keys and jump hosts. Safe to use from several threads."""
 
-        return LocalSocket(spec.docker_socket, spec.connect_timeout)
-    if spec.kind is Kind.TCP:
-        from deployer.transport.tcp import TcpEngine
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._shared: SharedSsh | None = None
 
-        return TcpEngine(spec)
-    from deployer.transport.keys import KeyRing
-    from deployer.transport.ssh import SshHost
+    def connect(self, spec: ConnectionSpec) -> Engine:
+        """As the function of that name; the engine must be closed before this."""
+        return self.open(spec, on_close=None)
 
-    return SshHost(spec, KeyRing())
+    def open(self, spec: ConnectionSpec, on_close: Callable[[], None] | None) -> Engine:
+        """`on_close` is called when the engine is closed."""
+        if spec.kind is Kind.SIMULATED:
+            from deployer.engine.simulated import open_simulated
+
+            simulated: Engine = open_simulated(spec)
+            return simulated
+        pool = HttpPool(self._dialer(spec), on_close=on_close)
+        try:
+            info = _describe(pool)
+        except BaseException:
+            pool.close()
+            raise
+        return DockerEngine(EngineHttp(pool, info.api), info)
+
+    def close(self) -> None:
+        """End the connections to jump hosts."""
+        with self._lock:
+            shared, self._shared = self._shared, None
+        if shared is not None:
+            shared.close()
+
+    def __enter__(self) -> Connections:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _dialer(self, spec: ConnectionSpec) -> Dialer:
+        """Imports only what the kind needs: paramiko costs 0.1 s."""
+        if spec.kind is Kind.LOCAL:
+            from deployer.transport.local import LocalSocket
+
+            return LocalSocket(spec.docker_socket, spec.connect_timeout)
+        if spec.kind is Kind.TCP:
+            from deployer.transport.tcp import TcpEngine
+
+            return TcpEngine(spec)
+        from deployer.transport.opening import SharedSsh
+        from deployer.transport.ssh import SshHost
+
+        with self._lock:
+            if self._shared is None:
+                self._shared = SharedSsh()
+            return SshHost(spec, self._shared)
 
 
 def _describe(pool: HttpPool) -> EngineInfo:

@@ -1,13 +1,18 @@
 """Everything resolved about how to reach one host's engine: values only, no connection.
 
-`variables.connection_spec` computes a `ConnectionSpec` from inventory variables, command line and ssh_config;
-`engine.connect` opens one.
+`connection_spec` computes a `ConnectionSpec` from inventory variables, command line and ssh_config; `engine.connect`
+opens one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deployer.transport.ssh_config import SshConfig
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 """Where the Docker engine listens unless told otherwise; distributions link /var/run to /run."""
@@ -34,6 +39,14 @@ class HostKeyChecking(Enum):
     STRICT = "strict"
     ACCEPT_NEW = "accept-new"
     NO = "no"
+
+
+class AddressFamily(Enum):
+    """Which of a name's addresses to connect to; OpenSSH's words."""
+
+    ANY = "any"
+    IPV4 = "inet"
+    IPV6 = "inet6"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +86,33 @@ class ConnectionSpec:
     connect_timeout: float = DEFAULT_TIMEOUT
     jumps: tuple[ConnectionSpec, ...] = ()
     proxy_command: str = ""
+    address_family: AddressFamily = AddressFamily.ANY
     tls: TlsFiles | None = None
 
     @property
     def address(self) -> str:
         """`host:port` as known_hosts and messages write it: `web1`, `[web1]:2222`."""
         return self.host if self.port == SSH_PORT else f"[{self.host}]:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class CliConnectionOptions:
+    """What the command line says for all hosts. As in Ansible, a host's variables are stronger."""
+
+    user: str = ""
+    private_key_file: str = ""
+    ssh_common_args: str = ""
+    timeout: float | None = None
+    password: str = field(default="", repr=False)
+
+
+def connection_spec(
+    host_name: str, variables: Mapping[str, object], options: CliConnectionOptions, ssh_config: SshConfig
+) -> ConnectionSpec:
+    """How to reach the inventory's `host_name`; raises `InputError` with everything that is wrong.
+
+    Order of strength: variables (Ansible's names before our short ones), ssh arguments, command line, ssh_config.
+    """
+    from deployer.transport.resolve import resolve
+
+    return resolve(host_name, variables, options, ssh_config)

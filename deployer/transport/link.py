@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from deployer.transport.lean import paramiko
@@ -48,6 +49,7 @@ class Link(paramiko.Transport):
         self.auth_timeout = max(timeout, 30.0)
         self.channel_timeout = timeout
         self.disconnect_reason = ""
+        self.after_close: Callable[[], object] | None = None
 
     def open_unix_socket(self, path: str) -> paramiko.Channel:
         """A channel to the socket at `path` on the server; raises `ChannelRefusedError` or `LinkLostError`.
@@ -88,6 +90,9 @@ class Link(paramiko.Transport):
             with contextlib.suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)
         super().close()
+        after, self.after_close = self.after_close, None
+        if after is not None:
+            after()
 
     def _open(
         self, kind: str, to: tuple[str, int] | None = None, origin: tuple[str, int] | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import http.client
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
@@ -114,8 +114,9 @@ class Reply:
 class HttpPool:
     """Sends requests to one engine. Safe to use from several threads."""
 
-    def __init__(self, dialer: Dialer, limit: int = MAX_STREAMS) -> None:
+    def __init__(self, dialer: Dialer, limit: int = MAX_STREAMS, on_close: Callable[[], None] | None = None) -> None:
         self.dialer = dialer
+        self._on_close = on_close
         self._slots = threading.Semaphore(limit)
         self._lock = threading.Lock()
         self._idle: list[_Connection] = []
@@ -183,6 +184,8 @@ class HttpPool:
         for connection in idle:
             connection.close()
         self.dialer.close()
+        if self._on_close is not None:
+            self._on_close()
 
     def _fetch(self, request: Request) -> Reply:
         answer = self.open(request)

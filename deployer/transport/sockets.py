@@ -6,21 +6,34 @@ import errno
 import socket
 
 from deployer.errors import UnreachableError
+from deployer.transport.connection import AddressFamily
 
+_FAMILIES = {
+    AddressFamily.ANY: socket.AF_UNSPEC,
+    AddressFamily.IPV4: socket.AF_INET,
+    AddressFamily.IPV6: socket.AF_INET6,
+}
 _UNROUTED = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
 
 
-def connect_tcp(host: str, port: int, timeout: float, *, what: str = "sshd") -> socket.socket:
+def connect_tcp(
+    host: str,
+    port: int,
+    timeout: float,
+    *,
+    what: str = "sshd",
+    family: AddressFamily = AddressFamily.ANY,
+) -> socket.socket:
     """A connection to the first address of `host` that answers; `timeout` seconds for each."""
     try:
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(host, port, _FAMILIES[family], socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
         raise UnreachableError(
             f"the name {host} cannot be resolved", hint="check host/ansible_host, or HostName in ~/.ssh/config"
         ) from error
     failure: OSError | None = None
-    for family, kind, protocol, _, address in addresses:
-        sock = socket.socket(family, kind, protocol)
+    for found, kind, protocol, _, address in addresses:
+        sock = socket.socket(found, kind, protocol)
         sock.settimeout(timeout)
         try:
             sock.connect(address)

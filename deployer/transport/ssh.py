@@ -1,21 +1,32 @@
 """One SSH connection a host, and streams to its engine over it.
 
-Streams go to the Docker socket (`direct-streamlocal`), or, where the server forbids that or `docker_command` is
-given, through a command (`docker system dial-stdio`).
+Streams go to the Docker socket (`direct-streamlocal`). Where the server refuses that, or `docker_command` is given,
+they go through a command, `docker system dial-stdio`.
 """
 
 from __future__ import annotations
 
+import shlex
 import threading
+from enum import Enum
 
 from deployer.errors import UnreachableError
 from deployer.transport.channels import ChannelSocket
-from deployer.transport.connection import ConnectionSpec
-from deployer.transport.keys import KeyRing
-from deployer.transport.link import ChannelRefusedError, Link, LinkLostError, Wire
-from deployer.transport.login import log_in
-from deployer.transport.sockets import connect_tcp
-from deployer.transport.streams import Stream
+from deployer.transport.commands import CommandResult, run, start
+from deployer.transport.connection import DEFAULT_SOCKET, ConnectionSpec
+from deployer.transport.diagnosis import CommandFailure, explain, probe_command, read_findings
+from deployer.transport.link import ChannelRefusedError, Link, LinkLostError
+from deployer.transport.opening import SharedSsh, open_link
+from deployer.transport.pool import ConnectionLostError
+from deployer.transport.streams import Stream, StreamRefusedError
+
+
+class _Way(Enum):
+    """How streams reach the engine. UNTRIED goes to the socket and learns from the first refusal."""
+
+    UNTRIED = "untried"
+    SOCKET = "socket"
+    COMMAND = "command"
 
 
 class SshHost:
@@ -24,40 +35,37 @@ class SshHost:
     Safe to use from several threads.
     """
 
-    def __init__(self, spec: ConnectionSpec, ring: KeyRing) -> None:
+    def __init__(self, spec: ConnectionSpec, shared: SharedSsh) -> None:
         self.spec = spec
-        self._ring = ring
+        self._shared = shared
         self._lock = threading.Lock()
         self._link: Link | None = None
-        self._by_command = bool(spec.docker_command)
+        self._way = _Way.COMMAND if spec.docker_command else _Way.UNTRIED
 
     @property
     def where(self) -> str:
         return f"the Docker engine of {self.spec.address}"
 
+    def dial(self) -> ChannelSocket:
+        """A new stream to the engine; raises `UnreachableError` or `StreamRefusedError`."""
+        link = self.link()
+        try:
+            if self._way is not _Way.COMMAND:
+                stream = self._by_socket(link)
+                if stream is not None:
+                    return stream
+            return self._by_command(link)
+        except LinkLostError as error:
+            raise ConnectionLostError(f"the SSH connection to {self.spec.address} was lost") from error
+
     def usable(self, stream: Stream) -> bool:
         return isinstance(stream, ChannelSocket) and stream.usable
 
-    def dial(self) -> ChannelSocket:
-        """A new stream to the engine; raises `UnreachableError`."""
-        link = self.link()
-        if not self._by_command:
-            try:
-                return ChannelSocket(link.open_unix_socket(self.spec.docker_socket))
-            except ChannelRefusedError:
-                self._by_command = True
-            except LinkLostError as error:
-                raise self._lost() from error
-        channel = link.open_session_channel()
-        channel.exec_command(f"{self.spec.docker_command or 'docker'} system dial-stdio")
-        return ChannelSocket(channel)
-
     def link(self) -> Link:
+        """The connection, made anew when there is none; raises `UnreachableError`."""
         with self._lock:
             if self._link is None or not self._link.is_active():
-                spec = self.spec
-                sock = Wire.over(connect_tcp(spec.host, spec.port, spec.connect_timeout))
-                self._link = log_in(sock, spec, self._ring)
+                self._link = open_link(self.spec, self._shared)
             return self._link
 
     def close(self) -> None:
@@ -65,5 +73,43 @@ class SshHost:
             if self._link is not None:
                 self._link.close()
 
-    def _lost(self) -> UnreachableError:
-        return UnreachableError(f"the SSH connection to {self.spec.address} was lost")
+    def _by_socket(self, link: Link) -> ChannelSocket | None:
+        """None when the first stream is refused: then the command may do."""
+        try:
+            channel = link.open_unix_socket(self.spec.docker_socket)
+        except ChannelRefusedError as refused:
+            if self._way is _Way.SOCKET:
+                raise self._diagnose(link, None) from refused
+            return None
+        self._way = _Way.SOCKET
+        return ChannelSocket(channel)
+
+    def _by_command(self, link: Link) -> ChannelSocket:
+        command = self._command()
+        try:
+            channel = start(link, command)
+        except ChannelRefusedError as refused:
+            if self._way is _Way.COMMAND:
+                raise StreamRefusedError(f"the server opens no further session (MaxSessions): {refused}") from refused
+            raise self._diagnose(link, None) from refused
+
+        def on_early_end() -> None:
+            result = CommandResult.of(channel)
+            raise self._diagnose(link, CommandFailure(command, result.status, result.errors or result.output))
+
+        def on_first_byte() -> None:
+            self._way = _Way.COMMAND
+
+        return ChannelSocket(channel, on_early_end, on_first_byte)
+
+    def _command(self) -> str:
+        docker, socket = self.spec.docker_command or "docker", self.spec.docker_socket
+        place = "" if socket == DEFAULT_SOCKET else f" -H {shlex.quote(f'unix://{socket}')}"
+        return f"{docker}{place} system dial-stdio"
+
+    def _diagnose(self, link: Link, failure: CommandFailure | None) -> UnreachableError:
+        try:
+            output = run(link, probe_command(self.spec.docker_socket)).output
+        except (ChannelRefusedError, LinkLostError):
+            output = ""
+        return explain(self.spec, read_findings(output), failure)

@@ -1,0 +1,69 @@
+"""Short commands on the server, over sessions of a `Link`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deployer.transport.lean import paramiko
+from deployer.transport.link import ChannelRefusedError, Link, LinkLostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LIMIT = 65536
+"""Bytes of a command's output that are kept."""
+
+_PATIENCE = 5.0
+"""Seconds that the exit status and the last output of an ended command may take to arrive."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """How a command ended; `status` is None when a signal ended it or the server did not say."""
+
+    status: int | None
+    output: str
+    errors: str
+
+    @classmethod
+    def of(cls, channel: paramiko.Channel) -> CommandResult:
+        """Read an ended or ending command to its end; what does not come within 5 s is left out."""
+        channel.settimeout(_PATIENCE)
+        output = _read(channel.recv)
+        errors = _read(channel.recv_stderr)
+        known = channel.status_event.wait(_PATIENCE) and channel.exit_status >= 0
+        return cls(channel.exit_status if known else None, output, errors)
+
+
+def start(link: Link, command: str) -> paramiko.Channel:
+    """Start a command; raises `ChannelRefusedError` or `LinkLostError`."""
+    channel = link.open_session_channel()
+    try:
+        channel.exec_command(command)
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        channel.close()
+        if link.is_active():
+            raise ChannelRefusedError(f"the server runs no commands: {error}") from error
+        raise LinkLostError(link.disconnect_reason) from error
+    return channel
+
+
+def run(link: Link, command: str) -> CommandResult:
+    """Run a short command without input to its end; raises `ChannelRefusedError` or `LinkLostError`."""
+    channel = start(link, command)
+    try:
+        channel.shutdown_write()
+        return CommandResult.of(channel)
+    finally:
+        channel.close()
+
+
+def _read(receive: Callable[[int], bytes]) -> str:
+    data = b""
+    try:
+        while len(data) < _LIMIT and (chunk := receive(_LIMIT)):
+            data += chunk
+    except TimeoutError:
+        pass
+    return data.decode(errors="replace")

@@ -1,0 +1,90 @@
+"""SSH connections, made directly, by way of other hosts, or through a command."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+from deployer.errors import UnreachableError
+from deployer.transport.connection import ConnectionSpec
+from deployer.transport.keys import KeyRing
+from deployer.transport.link import ChannelRefusedError, Link, LinkLostError, Wire
+from deployer.transport.login import log_in
+from deployer.transport.proxy import ProxyProcess
+from deployer.transport.sockets import connect_tcp
+
+
+class SharedSsh:
+    """What the hosts of one run share: private keys once read, and one connection to each jump host.
+
+    Safe to use from several threads. A jump host is one TCP connection and one login however many hosts lie behind
+    it, so that its sshd's MaxStartups does not matter.
+    """
+
+    def __init__(self) -> None:
+        self.ring = KeyRing()
+        self._lock = threading.Lock()
+        self._jumps: dict[tuple[ConnectionSpec, ...], _Jump] = {}
+
+    def jump(self, way: tuple[ConnectionSpec, ...]) -> Link:
+        """The connection to the last of `way`, by way of the others; raises `UnreachableError`."""
+        with self._lock:
+            jump = self._jumps.setdefault(way, _Jump())
+        with jump.lock:
+            if jump.link is None or not jump.link.is_active():
+                jump.link = open_link(replace(way[-1], jumps=way[:-1]), self)
+            return jump.link
+
+    def close(self) -> None:
+        """End the connections to jump hosts, and with them those that go through them."""
+        with self._lock:
+            jumps, self._jumps = self._jumps, {}
+        for jump in jumps.values():
+            if jump.link is not None:
+                jump.link.close()
+
+
+class _Jump:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.link: Link | None = None
+
+
+def open_link(spec: ConnectionSpec, shared: SharedSsh) -> Link:
+    """Connect and log in; raises `UnreachableError`."""
+    if spec.jumps:
+        return _by_jump(spec, shared)
+    if spec.proxy_command:
+        return _by_command(spec, shared)
+    sock = connect_tcp(spec.host, spec.port, spec.connect_timeout, family=spec.address_family)
+    return log_in(Wire.over(sock), spec, shared.ring)
+
+
+def _by_jump(spec: ConnectionSpec, shared: SharedSsh) -> Link:
+    bastion = spec.jumps[-1]
+    try:
+        channel = shared.jump(spec.jumps).open_tcp(spec.host, spec.port)
+    except UnreachableError as error:
+        raise UnreachableError(f"jump host {bastion.name}: {error.message}", hint=error.hint) from error
+    except LinkLostError as error:
+        raise UnreachableError(f"the connection to jump host {bastion.name} was lost") from error
+    except ChannelRefusedError as error:
+        raise UnreachableError(
+            f"jump host {bastion.name} could not connect to {spec.host} port {spec.port}: {error}",
+            hint="does the name resolve there, is sshd up on the host, and does the jump host allow forwarding "
+            "(AllowTcpForwarding)?",
+        ) from error
+    return log_in(channel, spec, shared.ring)
+
+
+def _by_command(spec: ConnectionSpec, shared: SharedSsh) -> Link:
+    process = ProxyProcess(spec.proxy_command)
+    try:
+        link = log_in(process.stream, spec, shared.ring)
+    except UnreachableError as error:
+        said = process.end()
+        raise UnreachableError(
+            f"{error.message} (through ProxyCommand{', which said: ' + said if said else ''})", hint=error.hint
+        ) from error
+    link.after_close = process.end
+    return link

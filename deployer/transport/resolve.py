@@ -1,0 +1,115 @@
+"""A host's variables, the command line and ssh_config become one `ConnectionSpec`.
+
+Reads Ansible's variables as they are and our own short names; where both are given, Ansible's win, because a short
+name may be an ordinary variable of the user's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deployer.transport.connection import (
+    DEFAULT_SOCKET,
+    DEFAULT_TIMEOUT,
+    DOCKER_TLS_PORT,
+    CliConnectionOptions,
+    ConnectionSpec,
+    Kind,
+    TlsFiles,
+)
+from deployer.transport.resolve_ssh import resolve_ssh
+from deployer.transport.ssh_config import SshConfig
+from deployer.transport.ssh_tokens import expand_home
+from deployer.transport.variables import Variables
+
+DOCKER_PORT = 2375
+
+_KINDS = {
+    "ssh": Kind.SSH,
+    "smart": Kind.SSH,
+    "paramiko": Kind.SSH,
+    "paramiko_ssh": Kind.SSH,
+    "local": Kind.LOCAL,
+    "tcp": Kind.TCP,
+    "simulated": Kind.SIMULATED,
+}
+_URL_KINDS = {"ssh": Kind.SSH, "tcp": Kind.TCP, "https": Kind.TCP, "http": Kind.TCP}
+_TLS_NAMES = ("tls_ca", "tls_cert", "tls_key", "tls_verify")
+
+
+def resolve(
+    host_name: str, variables: Mapping[str, object], options: CliConnectionOptions, ssh_config: SshConfig
+) -> ConnectionSpec:
+    """See `connection.connection_spec`."""
+    given = Variables(host_name, variables)
+    kind = _kind(given)
+    if kind is Kind.SSH:
+        spec = resolve_ssh(given, options, ssh_config, docker_socket=_socket(given))
+    elif kind is Kind.TCP:
+        spec = _tcp(given, options)
+    else:
+        spec = ConnectionSpec(
+            name=host_name,
+            kind=kind,
+            host=given.text("ansible_host", "host") or host_name,
+            docker_socket=_socket(given),
+            connect_timeout=_timeout(given, options),
+        )
+    given.problems.raise_if_any()
+    return spec
+
+
+def _kind(given: Variables) -> Kind:
+    """`connection` decides, else the scheme of `docker_host`, else SSH."""
+    names = ("ansible_connection", "connection")
+    url = given.url("docker_host")
+    by_url = _URL_KINDS.get(url.scheme) if url else None
+    if url is not None and by_url is None and url.scheme != "unix":
+        given.mistake("docker_host", f"unknown scheme in '{url.geturl()}'", "use tcp://, unix:// or ssh://")
+    if not given.has(*names):
+        return by_url or Kind.SSH
+    word = given.text(*names).lower().removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
+    kind = _KINDS.get(word)
+    if kind is None:
+        given.mistake(given.name(*names), f"connection '{word}' is not one of {', '.join(_KINDS)}", _why_not(word))
+        return Kind.SSH
+    if by_url is not None and by_url is not kind:
+        given.mistake("docker_host", f"does not go with connection '{word}'", "give one of the two")
+    return kind
+
+
+def _why_not(word: str) -> str:
+    if word.startswith("community.docker."):
+        return "that names a container; deployer needs the machine whose engine runs it"
+    return ""
+
+
+def _socket(given: Variables) -> str:
+    url = given.url("docker_host")
+    inside = url.path if url is not None and url.scheme in ("unix", "ssh") else ""
+    return given.text("docker_socket") or inside or DEFAULT_SOCKET
+
+
+def _timeout(given: Variables, options: CliConnectionOptions) -> float:
+    return given.seconds("ansible_ssh_timeout", "ansible_timeout") or options.timeout or DEFAULT_TIMEOUT
+
+
+def _tcp(given: Variables, options: CliConnectionOptions) -> ConnectionSpec:
+    url = given.url("docker_host")
+    stated = (url.port if url else None) or given.port("ansible_port", "port")
+    encrypted = given.has(*_TLS_NAMES) or stated == DOCKER_TLS_PORT or (url is not None and url.scheme == "https")
+    return ConnectionSpec(
+        name=given.host_name,
+        kind=Kind.TCP,
+        host=(url.hostname if url else None) or given.text("ansible_host", "host") or given.host_name,
+        port=stated or (DOCKER_TLS_PORT if encrypted else DOCKER_PORT),
+        connect_timeout=_timeout(given, options),
+        tls=_tls(given) if encrypted else None,
+    )
+
+
+def _tls(given: Variables) -> TlsFiles:
+    if given.has("tls_key") and not given.has("tls_cert"):
+        given.mistake("tls_key", "is given without tls_cert")
+    ca, cert, key = (expand_home(given.text(name)) for name in ("tls_ca", "tls_cert", "tls_key"))
+    return TlsFiles(ca, cert, key, verify=given.flag("tls_verify") is not False)

@@ -1,0 +1,272 @@
+"""The SSH part of a `ConnectionSpec`: who, where, with which keys, checked how, by way of which hosts."""
+
+from __future__ import annotations
+
+import functools
+import getpass
+from dataclasses import dataclass
+
+from deployer.transport.connection import (
+    DEFAULT_TIMEOUT,
+    SSH_PORT,
+    AddressFamily,
+    CliConnectionOptions,
+    ConnectionSpec,
+    HostKeyChecking,
+    Kind,
+)
+from deployer.transport.ssh_args import SshArguments, parse_ssh_args
+from deployer.transport.ssh_config import Answers, SshConfig
+from deployer.transport.ssh_tokens import expand, expand_path
+from deployer.transport.variables import Variables, parse_port, parse_seconds
+
+USER_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
+GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+"""ssh_config(5), UserKnownHostsFile and GlobalKnownHostsFile."""
+
+_ARGUMENT_NAMES = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
+_NONE = "none"
+_MAX_JUMPS = 8
+_CHECKING = {
+    "yes": HostKeyChecking.STRICT,
+    "true": HostKeyChecking.STRICT,
+    "strict": HostKeyChecking.STRICT,
+    "ask": HostKeyChecking.STRICT,
+    "accept-new": HostKeyChecking.ACCEPT_NEW,
+    "no": HostKeyChecking.NO,
+    "off": HostKeyChecking.NO,
+    "false": HostKeyChecking.NO,
+}
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """Everything that speaks of one host, and the questions asked of it."""
+
+    given: Variables
+    arguments: SshArguments
+    options: CliConnectionOptions
+    config: SshConfig
+
+    @functools.cached_property
+    def target(self) -> str:
+        """The name ssh would be called with, which ssh_config's patterns are compared with."""
+        url = self.given.url("docker_host")
+        by_url = url.hostname if url is not None and url.scheme == "ssh" else None
+        return self.given.text("ansible_host", "ansible_ssh_host", "host") or by_url or self.given.host_name
+
+    @functools.cached_property
+    def stated_user(self) -> str:
+        url = self.given.url("docker_host")
+        by_url = (url.username if url is not None and url.scheme == "ssh" else None) or ""
+        named = self.given.text("ansible_user", "ansible_ssh_user", "user") or by_url
+        return named or self.arguments.first("user") or self.options.user
+
+    @functools.cached_property
+    def answers(self) -> Answers:
+        return self.config.lookup(self.target, user=self.stated_user)
+
+    def say(self, keyword: str) -> str:
+        """ssh's arguments before ssh_config."""
+        return self.arguments.first(keyword) or self.answers.first(keyword)
+
+    def words(self, keyword: str) -> tuple[str, ...]:
+        said = self.arguments.first(keyword)
+        return tuple(said.split()) if said else self.answers.words.get(keyword, ())
+
+    @functools.cached_property
+    def host(self) -> str:
+        return expand(self.say("hostname"), host=self.target, host_name=self.target, user="") or self.target
+
+    @functools.cached_property
+    def user(self) -> str:
+        return self.stated_user or self.answers.first("user") or getpass.getuser()
+
+    @functools.cached_property
+    def port(self) -> int:
+        url = self.given.url("docker_host")
+        by_url = url.port if url is not None and url.scheme == "ssh" else None
+        stated = self.given.port("ansible_port", "ansible_ssh_port", "port") or by_url
+        if stated is None and self.say("port"):
+            stated = parse_port(self.given, "Port", self.say("port"))
+        return stated or SSH_PORT
+
+    def path(self, text: str) -> str:
+        return expand_path(text, host=self.target, host_name=self.host, user=self.user, port=self.port)
+
+
+def resolve_ssh(
+    given: Variables, options: CliConnectionOptions, ssh_config: SshConfig, *, docker_socket: str
+) -> ConnectionSpec:
+    """Mistakes are left in `given.problems`."""
+    arguments = _arguments(given, options)
+    config = SshConfig((arguments.config_file,)) if arguments.config_file else ssh_config
+    sources = _Sources(given, arguments, options, config)
+    jumps, command = _way(sources)
+    return ConnectionSpec(
+        name=given.host_name,
+        kind=Kind.SSH,
+        host=sources.host,
+        port=sources.port,
+        user=sources.user,
+        private_key_files=_key_files(sources),
+        private_key=given.text("ansible_ssh_private_key", "ansible_private_key"),
+        private_key_passphrase=given.text("ansible_ssh_private_key_passphrase", "private_key_passphrase"),
+        password=given.text("ansible_password", "ansible_ssh_pass", "ansible_ssh_password", "password")
+        or options.password,
+        identities_only=sources.say("identitiesonly").lower() in ("yes", "true"),
+        identity_agent=_agent(sources),
+        known_hosts_files=_known_hosts(sources),
+        host_key_alias=sources.say("hostkeyalias"),
+        host_key_checking=_checking(sources),
+        docker_socket=docker_socket,
+        docker_command=_docker_command(given, sources.user),
+        connect_timeout=_timeout(sources),
+        jumps=jumps,
+        proxy_command=command,
+        address_family=_family(sources),
+    )
+
+
+def _arguments(given: Variables, options: CliConnectionOptions) -> SshArguments:
+    merged = SshArguments()
+    texts = [(name, given.text(name)) for name in _ARGUMENT_NAMES] + [("--ssh-common-args", options.ssh_common_args)]
+    for name, text in texts:
+        parsed = parse_ssh_args(text)
+        for keyword, values in parsed.options.items():
+            merged.options.setdefault(keyword, []).extend(values)
+        merged.config_file = merged.config_file or parsed.config_file
+        for summary in parsed.mistakes:
+            given.mistake(name, summary)
+    return merged
+
+
+def _key_files(sources: _Sources) -> tuple[str, ...]:
+    """Named by variables or else on the command line, then those of ssh's arguments and of ssh_config."""
+    named = sources.given.texts("ansible_ssh_private_key_file", "ansible_private_key_file", "private_key_file")
+    if not named and sources.options.private_key_file:
+        named = (sources.options.private_key_file,)
+    files = (*named, *sources.arguments.options.get("identityfile", ()), *sources.answers.words.get("identityfile", ()))
+    return tuple(dict.fromkeys(sources.path(file) for file in files if file.lower() != _NONE))
+
+
+def _agent(sources: _Sources) -> str:
+    said = sources.say("identityagent")
+    if said.lower() == _NONE:
+        return _NONE
+    if said.startswith("$") and not said.startswith("${"):
+        return sources.path("${" + said[1:] + "}")
+    return sources.path(said) if said and said != "SSH_AUTH_SOCK" else ""
+
+
+def _known_hosts(sources: _Sources) -> tuple[str, ...]:
+    named = sources.given.texts("known_hosts_file", "ansible_ssh_known_hosts_file")
+    user = named or sources.words("userknownhostsfile") or USER_KNOWN_HOSTS
+    everybody = sources.words("globalknownhostsfile") or GLOBAL_KNOWN_HOSTS
+    return tuple(sources.path(file) for file in (*user, *everybody) if file.lower() != _NONE)
+
+
+def _checking(sources: _Sources) -> HostKeyChecking:
+    names = ("ansible_ssh_host_key_checking", "ansible_host_key_checking", "host_key_checking")
+    given = sources.given
+    # A boolean is text here as well: YAML's false and ssh's `no` mean the same.
+    word = str(given.raw(*names)).strip().lower() if given.has(*names) else sources.say("stricthostkeychecking").lower()
+    if word and word not in _CHECKING:
+        name = given.name(*names) if given.has(*names) else "StrictHostKeyChecking"
+        given.mistake(name, f"expected strict, accept-new or no, got '{word}'")
+    return _CHECKING.get(word, HostKeyChecking.STRICT)
+
+
+def _timeout(sources: _Sources) -> float:
+    given = sources.given
+    stated = given.seconds("ansible_ssh_timeout", "ansible_timeout") or sources.options.timeout
+    if stated is None and sources.say("connecttimeout"):
+        stated = parse_seconds(given, "ConnectTimeout", sources.say("connecttimeout"))
+    return stated or DEFAULT_TIMEOUT
+
+
+def _family(sources: _Sources) -> AddressFamily:
+    word = sources.say("addressfamily").lower() or AddressFamily.ANY.value
+    try:
+        return AddressFamily(word)
+    except ValueError:
+        sources.given.mistake("AddressFamily", f"expected any, inet or inet6, got '{word}'")
+        return AddressFamily.ANY
+
+
+def _docker_command(given: Variables, user: str) -> str:
+    """Becoming another user means to reach the engine through a command; root need not become root."""
+    stated = given.text("docker_command")
+    become_user = given.text("ansible_become_user") or "root"
+    if stated or not given.flag("ansible_become") or become_user == user:
+        return stated
+    method = given.text("ansible_become_method").removeprefix("ansible.builtin.") or "sudo"
+    if method not in ("sudo", "doas"):
+        given.mistake("ansible_become_method", f"'{method}' is not supported", "use sudo or doas, or docker_command")
+    return f"{method} -n docker" if become_user == "root" else f"{method} -n -u {become_user} docker"
+
+
+def _way(sources: _Sources) -> tuple[tuple[ConnectionSpec, ...], str]:
+    """The hosts to pass, or the command that connects. A variable is stronger than anything ssh's."""
+    stated = sources.given.text("proxy_jump")
+    jump = stated or sources.say("proxyjump")
+    command = "" if stated else sources.say("proxycommand")
+    if sources.arguments.first("proxycommand") and not sources.arguments.first("proxyjump"):
+        jump = stated
+    if jump and jump.lower() != _NONE:
+        return _jumps(jump, sources, depth=0), ""
+    if not command or command.lower() == _NONE:
+        return (), ""
+    tokens = expand(command, host=sources.target, host_name=sources.host, user=sources.user, port=sources.port)
+    return (), tokens
+
+
+def _jumps(text: str, sources: _Sources, depth: int) -> tuple[ConnectionSpec, ...]:
+    """`[user@]host[:port]`, several with commas; the first may have jumps of its own in ssh_config."""
+    found: list[ConnectionSpec] = []
+    for position, part in enumerate(part.strip() for part in text.split(",")):
+        hop, further = _jump(part, sources)
+        if position == 0 and further and further.lower() != _NONE:
+            if depth >= _MAX_JUMPS:
+                sources.given.mistake("proxy_jump", f"{part} is reached by way of itself")
+                return ()
+            found.extend(_jumps(further, sources, depth + 1))
+        found.append(hop)
+    return tuple(found)
+
+
+def _jump(part: str, sources: _Sources) -> tuple[ConnectionSpec, str]:
+    """One hop, and its own ProxyJump. What ssh_config does not say of it is taken over from the host's own spec:
+    the keys come after the hop's own, the passphrase opens both."""
+    given = sources.given
+    user, _, address = part.removeprefix("ssh://").rpartition("@")
+    name, port = _split_port(address)
+    hop_variables = Variables(given.host_name, {"host": name, "user": user, "port": port or None})
+    hop = _Sources(hop_variables, SshArguments(), CliConnectionOptions(), sources.config)
+    spec = ConnectionSpec(
+        name=name,
+        host=hop.host,
+        port=hop.port,
+        user=hop.user,
+        private_key_files=tuple(dict.fromkeys((*_key_files(hop), *_key_files(sources)))),
+        private_key=given.text("ansible_ssh_private_key", "ansible_private_key"),
+        private_key_passphrase=given.text("ansible_ssh_private_key_passphrase", "private_key_passphrase"),
+        identities_only=hop.say("identitiesonly").lower() in ("yes", "true"),
+        identity_agent=_agent(hop),
+        known_hosts_files=_known_hosts(hop if hop.words("userknownhostsfile") else sources),
+        host_key_alias=hop.say("hostkeyalias"),
+        host_key_checking=_checking(hop if hop.say("stricthostkeychecking") else sources),
+        connect_timeout=_timeout(sources),
+        address_family=_family(hop),
+    )
+    given.problems.extend(hop_variables.problems)
+    return spec, hop.answers.first("proxyjump")
+
+
+def _split_port(address: str) -> tuple[str, str]:
+    """`host`, `host:22`, `[::1]:22`; a bare IPv6 address has no port."""
+    if address.startswith("["):
+        name, _, rest = address[1:].partition("]")
+        return name, rest.removeprefix(":")
+    name, colon, port = address.rpartition(":")
+    return (name, port) if colon and ":" not in name else (address, "")
