@@ -1,5 +1,6 @@
 """Fixtures for all tests: the lab of real hosts."""
 
+from tests.lab.fixtures import exclusive_lab as exclusive_lab
 from tests.lab.fixtures import host as host
 from tests.lab.fixtures import host_20 as host_20
 from tests.lab.fixtures import host_26 as host_26

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import faults, lifecycle
+from tests.lab import faults, lifecycle, secure_registry
 from tests.lab import lab as the_lab
 from tests.lab.host import Host
 from tests.lab.images import publishing, recipes
@@ -178,3 +178,24 @@ def test_a_restarted_host_brings_its_containers_back(host: Host) -> None:
     faults.restart_host(host)
     wait_for(lambda: host.api("GET", "/containers/always/json")["State"]["Running"], 10, "the container to be back")
     assert host.ssh("hostname").strip() == host.name
+
+
+def test_the_registry_with_a_login_takes_and_gives_images(host: Host) -> None:
+    secure = secure_registry.start()
+    name = f"{secure.address}/team/box:1"
+    host.docker("pull", "busybox:1")
+    host.docker("tag", "busybox:1", name)
+    secure_registry.distrust(host, secure)
+    with pytest.raises(LabError, match="certificate"):
+        host.docker("push", name)
+    secure_registry.trust(host, secure)
+    with pytest.raises(LabError, match="no basic auth credentials"):
+        host.docker("push", name)
+    host.docker("login", "-u", secure.user, "--password-stdin", secure.address, stdin=secure.password)
+    try:
+        host.docker("push", name)
+        host.docker("rmi", name)
+        host.docker("pull", name)
+    finally:
+        host.docker("logout", secure.address)
+        secure_registry.distrust(host, secure)

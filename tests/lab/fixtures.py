@@ -15,8 +15,7 @@ from tests.lab import cleaning, faults
 from tests.lab import lab as the_lab
 from tests.lab.host import Host
 from tests.lab.lab import Lab
-from tests.lab.settings import CACHE
-from tests.lab.shell import LabUnavailableError, lock
+from tests.lab.shell import LabError, lock
 
 _REASON = "lab not available: "
 
@@ -26,7 +25,7 @@ def lab() -> Lab:
     """The running lab, started if need be. Where it cannot run: a failure on CI, elsewhere a skip."""
     try:
         return the_lab.up()
-    except LabUnavailableError as error:
+    except LabError as error:
         if os.environ.get("CI") == "true":
             pytest.fail(f"{_REASON}{error}", pytrace=False)
         pytest.skip(f"{_REASON}{error}")
@@ -51,7 +50,7 @@ def reserved_hosts(request: pytest.FixtureRequest, lab: Lab) -> Iterator[tuple[H
     with ExitStack() as stack:
         # One order for all processes: no two can wait for each other.
         for name in sorted(wanted):
-            stack.enter_context(lock(CACHE / "locks" / name))
+            stack.enter_context(lock(name))
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(_make_ready, wanted.values()))
         yield tuple(wanted.values())
@@ -73,6 +72,15 @@ def host_26(lab: Lab, reserved_hosts: tuple[Host, ...]) -> Host:
 def lab_hosts(lab: Lab, reserved_hosts: tuple[Host, ...]) -> tuple[Host, ...]:
     """All hosts of the lab, at least three."""
     return lab.hosts
+
+
+@pytest.fixture
+def exclusive_lab(lab: Lab) -> Iterator[Lab]:
+    """The lab with all hosts reserved, while no other process starts or stops any."""
+    with lock(), ExitStack() as stack:
+        for host in lab.hosts:
+            stack.enter_context(lock(host.name))
+        yield lab
 
 
 @pytest.fixture(params=["bookworm", "trixie"], ids=["docker20", "docker26"])

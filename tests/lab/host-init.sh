@@ -5,6 +5,9 @@
 set -eu
 folder=$1 name=$2 lower=$3
 
+# Says so when anything below fails; a successful exec leaves no trace of it.
+trap 'echo failed > "$folder/init.new"' EXIT
+
 # /proc is still the root namespace's here, so this is the pid by which the lab knows this process.
 read -r pid rest < /proc/self/stat
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from tests.lab import inventory, layers, lifecycle, machine, network, registry
+from tests.lab import faults, inventory, layers, lifecycle, machine, network, registry
 from tests.lab.host import KEY, KNOWN_HOSTS, Host
 from tests.lab.images import publishing, recipes
 from tests.lab.rootfs import HOSTS
@@ -104,10 +104,26 @@ def _hosts(count: int) -> tuple[Host, ...]:
     plans = [wanted[number] for number in sorted(wanted)]
     with ThreadPoolExecutor(8) as pool:
         published = pool.submit(publishing.publish)
-        hosts = tuple(pool.map(lambda plan: lifecycle.running_host(plan) or lifecycle.start_host(plan), plans))
+        hosts = tuple(pool.map(_ready_host, plans))
         published.result()
     _write_known_hosts(hosts)
     return hosts
+
+
+def _ready_host(plan: HostPlan) -> Host:
+    """The host as it runs, in good health; one that a test has reserved is left as the test made it."""
+    host = lifecycle.running_host(plan)
+    if host and lifecycle.sshd_greets(host) and lifecycle.engine_answers(host):
+        return host
+    with lock(plan.name, wait=host is None) as reserved:
+        host = lifecycle.running_host(plan)
+        if host and not reserved:
+            return host
+        if host:
+            with contextlib.suppress(LabError):
+                faults.repair(host)
+                return host
+        return lifecycle.start_host(plan)
 
 
 def _plans() -> list[HostPlan]:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import shutil
 import socket
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from tests.lab import network
 from tests.lab.host import KEY, Host
 from tests.lab.rootfs import HOSTS
-from tests.lab.settings import CGROUP, NETWORK, REGISTRY_ADDRESS, REGISTRY_PORT, HostPlan, netns
+from tests.lab.settings import CGROUP, REGISTRY_ADDRESS, REGISTRY_PORT, HostPlan, netns
 from tests.lab.shell import LabError, kill_pids, read_pid, run, start_detached, wait_for, write_pid
 
 _INIT = Path(__file__).with_name("host-init.sh")
@@ -106,7 +107,7 @@ def _boot(plan: HostPlan) -> Host:
         ],
         plan.folder / "init.log",
     )
-    wait_for(lambda: _init_ready(plan), START_TIMEOUT, f"{plan.name} to boot, see {plan.folder}/init.log")
+    wait_for(lambda: _init_ready(plan), START_TIMEOUT, f"{plan.name} to boot")
     write_pid(plan.folder / "init.pid", int((plan.folder / "init.new").read_text()))
     host = _host(plan, "", "")
     start_sshd(host)
@@ -115,10 +116,17 @@ def _boot(plan: HostPlan) -> Host:
 
 
 def _init_ready(plan: HostPlan) -> bool:
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError, ValueError):
-        pid = int((plan.folder / "init.new").read_text())
-        return Path(f"/proc/{pid}/comm").read_text().strip() == "tini"
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        text = (plan.folder / "init.new").read_text().strip()
+        if text == "failed":
+            raise LabError(f"{plan.name} did not boot: {_tail(plan.folder / 'init.log')}")
+        return bool(text) and Path(f"/proc/{text}/comm").read_text().strip() == "tini"
     return False
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return " | ".join(lines[-3:]) or "its log is empty"
 
 
 def _write_files(plan: HostPlan) -> None:
@@ -205,14 +213,21 @@ def start_dockerd(host: Host, options: Mapping[str, Any] | None = None) -> None:
     (host.root / "etc/docker/daemon.json").write_text(daemon_json(options))
     flags = f"--cgroup-parent=/{CGROUP}/{host.name}"
     host.run("sh", "-c", f"setsid dockerd {flags} >>/var/log/dockerd.log 2>&1 </dev/null &")
-    wait_for(lambda: engine_answers(host), START_TIMEOUT, f"dockerd of {host.name}")
+    started = time.monotonic()
+
+    def up() -> bool:
+        if time.monotonic() - started > 3 and dockerd_pid(host) is None:
+            raise LabError(f"dockerd of {host.name} ended: {_tail(host.root / 'var/log/dockerd.log')}")
+        return engine_answers(host)
+
+    wait_for(up, START_TIMEOUT, f"dockerd of {host.name}")
 
 
 def daemon_json(options: Mapping[str, Any] | None = None) -> str:
     """The daemon's configuration: images by their true names come from the lab's registry."""
     base = {
         "registry-mirrors": [f"http://{REGISTRY_ADDRESS}:{REGISTRY_PORT}"],
-        "insecure-registries": [NETWORK],
+        "insecure-registries": [f"{REGISTRY_ADDRESS}:{REGISTRY_PORT}"],
     }
     return json.dumps(base | dict(options or {}), indent=2, sort_keys=True) + "\n"
 

@@ -17,6 +17,9 @@ def ensure_bridge() -> None:
         run("ip", "link", "add", BRIDGE, "type", "bridge")
     run("ip", "address", "replace", f"{GATEWAY}/24", "dev", BRIDGE)
     run("ip", "link", "set", BRIDGE, "up")
+    for cable in Path("/sys/class/net").glob(veth("*")):
+        if not (cable / "master").exists():
+            run("ip", "link", "set", cable.name, "master", BRIDGE)
     if _has_iptables() and not succeeds("iptables", "-w", "-C", *_FORWARD):
         run("iptables", "-w", "-I", *_FORWARD)
 

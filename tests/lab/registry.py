@@ -6,6 +6,7 @@ killed by the namespace alone.
 
 import contextlib
 import http.client
+import socket
 from pathlib import Path
 
 from tests.lab import network
@@ -73,6 +74,15 @@ def answers(port: int = REGISTRY_PORT) -> bool:
         return False
     finally:
         connection.close()
+
+
+def listens(port: int) -> bool:
+    """Whether something takes TCP connections on a port of the registry's address."""
+    try:
+        with socket.create_connection((REGISTRY_ADDRESS, port), timeout=5):
+            return True
+    except OSError:
+        return False
 
 
 class Pusher:

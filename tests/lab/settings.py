@@ -15,7 +15,6 @@ INVENTORY = CHECKOUT / "inventory" / "lab"
 NETNS_FOLDER = Path("/run/netns")
 
 BRIDGE = "deployer0"
-NETWORK = "10.77.0.0/24"
 GATEWAY = "10.77.0.1"
 REGISTRY_ADDRESS = "10.77.0.2"
 REGISTRY_PORT = 5000

@@ -113,10 +113,28 @@ def wait_for(condition: Callable[[], bool], timeout: float, what: str, interval:
 
 
 @contextlib.contextmanager
-def lock(file: Path | None = None) -> Iterator[None]:
-    """Hold an exclusive lock that the kernel releases when this process ends, however it ends."""
-    target = file or CACHE / "lab.lock"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+def lock(name: str = "lab", *, wait: bool = True) -> Iterator[bool]:
+    """Hold a lock of that name against other processes; the kernel releases it when this process ends.
+
+    Yields whether it is held: False only without `wait`, when another process has it. A process that holds a lock
+    may take it again.
+    """
+    file = CACHE / "locks" / name
+    if file in _held:
+        yield True
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        _held.add(file)
+        try:
+            yield True
+        finally:
+            _held.discard(file)
+
+
+_held: set[Path] = set()
