@@ -1,6 +1,33 @@
-"""x"""
+"""Everything templates can call: filters, tests and functions, also by their names in `ansible.builtin`."""
 
-from typing import Any
+from __future__ import annotations
 
-FILTERS: dict[str, Any] = {}
-TESTS: dict[str, Any] = {}
+from deployer.config.filter_tests import extra_tests
+from deployer.config.filters_data import data_filters
+from deployer.config.filters_text import text_filters
+from deployer.config.lookups import lookup, query, refused_now, undef
+from deployer.config.password_hash import password_hash
+from deployer.config.template_env import SandboxEnvironment
+from deployer.config.template_undefined import OMIT
+
+_COLLECTION = "ansible.builtin."
+
+
+def furnish(environment: SandboxEnvironment) -> None:
+    """Give an environment its filters, tests and functions; none of them lets two runs differ."""
+    environment.filters.update(text_filters())
+    environment.filters.update(data_filters())
+    environment.filters["password_hash"] = password_hash
+    environment.tests.update(extra_tests())
+    for table in (environment.filters, environment.tests):
+        table.update({_COLLECTION + name: function for name, function in table.items() if name.isidentifier()})
+    environment.globals.pop("lipsum")
+    environment.globals.update(
+        ansible_managed="Managed by deployer",
+        lookup=lookup,
+        now=refused_now,
+        omit=OMIT,
+        q=query,
+        query=query,
+        undef=undef,
+    )

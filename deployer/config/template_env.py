@@ -11,7 +11,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
-from deployer.config.template_undefined import OMIT, UndefinedValue
+from deployer.config.template_undefined import UndefinedValue
 from deployer.config.template_values import LazyDict, Scope, entry_of, to_plain_value
 
 SCOPE = "\0scope"
@@ -72,7 +72,7 @@ def finalize(value: Any) -> Any:
 
 def new_environment(load: Callable[[str], str | None]) -> SandboxEnvironment:
     """`load` reads an included template by its path; None when there is none."""
-    environment = SandboxEnvironment(
+    return SandboxEnvironment(
         undefined=UndefinedValue,
         finalize=finalize,
         trim_blocks=True,
@@ -81,5 +81,3 @@ def new_environment(load: Callable[[str], str | None]) -> SandboxEnvironment:
         cache_size=-1,
         auto_reload=False,
     )
-    environment.globals["omit"] = OMIT
-    return environment

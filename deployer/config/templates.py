@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import jinja2
 from jinja2.runtime import Undefined
 
-from deployer.config.filters import FILTERS, TESTS
+from deployer.config.filters import furnish
 from deployer.config.template_compile import (
     Compiled,
     compile_expression,
@@ -26,7 +26,7 @@ from deployer.config.template_compile import (
     compile_text,
     is_reference,
 )
-from deployer.config.template_env import SCOPE, new_environment
+from deployer.config.template_env import SCOPE, SandboxEnvironment, new_environment
 from deployer.config.template_results import to_node
 from deployer.config.template_undefined import MissingValueError, TemplateProblem, raise_undefined
 from deployer.config.template_values import Frame, Scope
@@ -48,6 +48,9 @@ EVALUATION_ERRORS = (
 )
 
 _UNKNOWN = re.compile(r"No (filter|test) named '([^']*)'")
+
+
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ class Templates:
         self.environ = environ
         self.vault = vault or VaultSecrets()
         self._environment = new_environment(self._load)
+        furnish(self._environment)
         self._texts: dict[str, Compiled | _SyntaxFault] = {}
         self._expressions: dict[str, Compiled | _SyntaxFault] = {}
         self._files: dict[tuple[str, str], Compiled | _SyntaxFault] = {}
@@ -120,7 +124,7 @@ class Templates:
 
     def evaluate_file(self, text: str, file: str, scope: Scope, *, address: str) -> str:
         """The text a template file makes; problems name the file's line."""
-        compiled = _compiled(self._files, (file, text), lambda: compile_file(text, self._environment, file))
+        compiled = self._compiled(self._files, (file, text), lambda: compile_file(text, self._environment, file))
         return str(self._run(compiled, scope, _Site(Origin(file, 1, 1), address, is_file=True)))
 
     def convert(self, value: Any, origin: Origin, frame: Frame, *, address: str, source: Origin | None = None) -> Node:
@@ -185,10 +189,22 @@ class Templates:
         return value
 
     def _text(self, text: str) -> Compiled | _SyntaxFault:
-        return _compiled(self._texts, text, lambda: compile_text(text, self._environment))
+        return self._compiled(self._texts, text, lambda: compile_text(text, self._environment))
 
     def _expression(self, text: str) -> Compiled | _SyntaxFault:
-        return _compiled(self._expressions, text, lambda: compile_expression(text, self._environment))
+        return self._compiled(self._expressions, text, lambda: compile_expression(text, self._environment))
+
+    def _compiled(
+        self, cache: dict[_Key, Compiled | _SyntaxFault], key: _Key, compile_it: Callable[[], Compiled]
+    ) -> Compiled | _SyntaxFault:
+        known = cache.get(key)
+        if known is None:
+            try:
+                known = compile_it()
+            except jinja2.TemplateSyntaxError as error:
+                known = _fault(error, self._environment)
+            cache[key] = known
+        return known
 
     def _load(self, path: str) -> str | None:
         """A template file named by another, for `include` and `import`."""
@@ -204,28 +220,12 @@ class Templates:
         return self.vault.decrypt(content) if is_encrypted(content) else content.decode("utf-8")
 
 
-_Key = TypeVar("_Key")
-
-
-def _compiled(
-    cache: dict[_Key, Compiled | _SyntaxFault], key: _Key, compile_it: Callable[[], Compiled]
-) -> Compiled | _SyntaxFault:
-    known = cache.get(key)
-    if known is None:
-        try:
-            known = compile_it()
-        except jinja2.TemplateSyntaxError as error:
-            known = _fault(error)
-        cache[key] = known
-    return known
-
-
-def _fault(error: jinja2.TemplateSyntaxError) -> _SyntaxFault:
+def _fault(error: jinja2.TemplateSyntaxError, environment: SandboxEnvironment) -> _SyntaxFault:
     message = (error.message or "not a template").rstrip(".")
     unknown = _UNKNOWN.match(message)
     if unknown:
         kind, name = unknown.groups()
-        known = FILTERS if kind == "filter" else TESTS
+        known = environment.filters if kind == "filter" else environment.tests
         return _SyntaxFault(f"there is no {kind} '{name}'", did_you_mean(name, known), error.lineno)
     hint = "text that is no template is tagged !unsafe or put between {% raw %} and {% endraw %}"
     return _SyntaxFault(f"template syntax: {message}", hint, error.lineno)

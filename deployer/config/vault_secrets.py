@@ -30,8 +30,9 @@ class PasswordSource:
 
 def parse_vault_id(text: str) -> PasswordSource:
     """`label@source`; without `@` the whole is the source."""
-    label, at, source = text.rpartition("@")
-    return PasswordSource(label or DEFAULT_ID, source if at else text, f"--vault-id {text}")
+    label, at, source = text.partition("@")
+    option = f"--vault-id {text}"
+    return PasswordSource(label or DEFAULT_ID, source, option) if at else PasswordSource(DEFAULT_ID, text, option)
 
 
 def password_sources(files: Sequence[str] = (), ids: Sequence[str] = ()) -> tuple[PasswordSource, ...]:
