@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from tests.lab import faults, inventory, layers, lifecycle, machine, network, registry
+from tests.lab import cache, faults, inventory, layers, lifecycle, machine, network, registry
 from tests.lab.host import KEY, KNOWN_HOSTS, Host
 from tests.lab.images import publishing, recipes
 from tests.lab.rootfs import HOSTS
@@ -89,7 +89,9 @@ def _prepare() -> None:
             layers.build_all(wanted, machine.mirror())
         except LabError as error:
             raise LabUnavailableError(str(error)) from error
-    publishing.pack()
+    packed = publishing.pack()
+    cache.mark_used([*(folder for layer in wanted for folder in layer.folders), *packed])
+    cache.prune()
     STATE.mkdir(parents=True, exist_ok=True)
     if not KEY.exists():
         KEY.parent.mkdir(mode=0o700, exist_ok=True)

@@ -49,9 +49,14 @@ class Layer:
         return LAYERS / f"{self.name}-{self.key}"
 
     @property
+    def folders(self) -> list[Path]:
+        """The folders of this layer and its bases, topmost first."""
+        return [self.folder, *(self.base.folders if self.base else ())]
+
+    @property
     def lower(self) -> str:
-        """The overlay option `lowerdir` for this layer on its bases, topmost first."""
-        return f"{self.folder}:{self.base.lower}" if self.base else str(self.folder)
+        """The overlay option `lowerdir` for this layer on its bases."""
+        return ":".join(map(str, self.folders))
 
 
 def build_all(layers: list[Layer], mirror: Mirror) -> None:
@@ -132,7 +137,7 @@ def _in_root(enter: str, script: str, mirror: Mirror) -> None:
 
 
 def _private_mounts(*options: str) -> tuple[str, ...]:
-    return ("unshare", "--mount", "--pid", "--fork", "--kill-child", *options)
+    return ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", *options)
 
 
 def _executable(file: Path, text: str) -> None:

@@ -19,7 +19,7 @@ from tests.lab.shell import LabError, kill_pids, read_pid, run, start_detached, 
 _INIT = Path(__file__).with_name("host-init.sh")
 _RECORD = "host.json"
 # Raise it when hosts that run must be started anew for what changed here.
-FORMAT = 1
+FORMAT = 2
 # A host's first start competes with all others for two cores.
 START_TIMEOUT = 90.0
 
@@ -212,7 +212,7 @@ def start_dockerd(host: Host, options: Mapping[str, Any] | None = None) -> None:
     """Start dockerd with `daemon.json` of the lab's defaults and these options, and wait until it answers."""
     (host.root / "etc/docker/daemon.json").write_text(daemon_json(options))
     flags = f"--cgroup-parent=/{CGROUP}/{host.name}"
-    host.run("sh", "-c", f"setsid dockerd {flags} >>/var/log/dockerd.log 2>&1 </dev/null &")
+    host.run("sh", "-c", f"exec setsid --fork dockerd {flags} >>/var/log/dockerd.log 2>&1 </dev/null")
     started = time.monotonic()
 
     def up() -> bool:

@@ -54,19 +54,24 @@ class Entry:
     owner: int = 0
 
 
+def folder(layer: Layer) -> Path:
+    """Where the archive of a layer lies once packed."""
+    return PACKED / f"{layer.name}-{layer.key}-{FORMAT}"
+
+
 def packed(layer: Layer) -> PackedLayer:
     """The archive of a built layer, packed at the first call."""
-    folder = PACKED / f"{layer.name}-{layer.key}-{FORMAT}"
-    if not folder.is_dir():
-        work = PACKED / f".packing-{folder.name}"
+    target = folder(layer)
+    if not target.is_dir():
+        work = PACKED / f".packing-{target.name}"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         with (work / "layer.tar.gz").open("wb") as output:
             facts = _pack(output, _tree_members(layer.folder))
         (work / "layer.json").write_text(json.dumps(facts._asdict()))
-        work.rename(folder)
-    facts = _Facts(**json.loads((folder / "layer.json").read_text()))
-    return PackedLayer(*facts, folder / "layer.tar.gz")
+        work.rename(target)
+    facts = _Facts(**json.loads((target / "layer.json").read_text()))
+    return PackedLayer(*facts, target / "layer.tar.gz")
 
 
 def packed_files(entries: Mapping[str, Entry]) -> PackedLayer:
@@ -134,10 +139,10 @@ def _entry_members(entries: Mapping[str, Entry]) -> Iterator[Member]:
 
 
 def _tree_members(root: Path) -> Iterator[Member]:
-    for folder, names, files in os.walk(root):
+    for place, names, files in os.walk(root):
         names.sort()
         for name in sorted(names + files):
-            path = Path(folder, name)
+            path = Path(place, name)
             relative = str(path.relative_to(root))
             if relative in _LEFT_OUT:
                 if name in names:
