@@ -52,23 +52,24 @@ class Diagnostic:
 
 
 class Problems:
-    """Collects the diagnostics of one run; the same mistake found twice (for two hosts) is kept once."""
+    """Collects the diagnostics of one run. The same mistake at the same place, found for another host or once more
+    with variables, is kept once, under the address it was first found at."""
 
     def __init__(self) -> None:
-        self._found: dict[Diagnostic, None] = {}
+        self._found: dict[tuple[Origin, str, Severity], Diagnostic] = {}
 
     def add(self, origin: Origin, summary: str, *, address: str = "", hint: str = "") -> None:
-        self._found.setdefault(Diagnostic(origin, summary, address, hint))
+        self.extend([Diagnostic(origin, summary, address, hint)])
 
     def warn(self, origin: Origin, summary: str, *, address: str = "", hint: str = "") -> None:
-        self._found.setdefault(Diagnostic(origin, summary, address, hint, Severity.WARNING))
+        self.extend([Diagnostic(origin, summary, address, hint, Severity.WARNING)])
 
     def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
-        for diagnostic in diagnostics:
-            self._found.setdefault(diagnostic)
+        for found in diagnostics:
+            self._found.setdefault((found.origin, found.summary, found.severity), found)
 
     def __iter__(self) -> Iterator[Diagnostic]:
-        return iter(sorted(self._found, key=lambda found: found.origin))
+        return iter(sorted(self._found.values(), key=lambda found: found.origin))
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

@@ -1,0 +1,178 @@
+"""Does what a plan says, step by step, in parallel where the graph allows. It decides nothing.
+
+A step runs when every step it needs has succeeded. When one fails, those that need it are skipped, and the steps of
+its group that were done are undone, last first. Steps of other groups go on. When the run is stopped, no further step
+begins, and groups left halfway are undone the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from deployer.applying.operations import Done, Worker, perform
+from deployer.errors import DeployerError, EngineError, UnreachableError
+from deployer.interfaces import Clock, Engine, Events, RegistryAuth
+from deployer.model.outcome import HostBegun, Status, StepBegun, StepEnded, StepResult
+from deployer.model.plan import (
+    AwaitCompleted,
+    AwaitHealthy,
+    HostPlan,
+    StartContainer,
+    Step,
+    Target,
+)
+
+WIDTH = 8
+"""Steps at a time on one host; as many as a connection has channels."""
+
+LOG_LINES = 20
+
+
+class Stop(Protocol):
+    """Whether the operator asked to stop."""
+
+    def is_set(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What executing needs besides the plan."""
+
+    engine: Engine
+    clock: Clock
+    events: Events
+    auth: Callable[[str], RegistryAuth | None]
+    stop: Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """`unreachable`: the connection was lost, and this is why."""
+
+    results: tuple[StepResult, ...]
+    unreachable: UnreachableError | None = None
+
+
+def execute(plan: HostPlan, tools: Tools) -> Execution:
+    """Results in the order of the steps."""
+    tools.events.emit(HostBegun(plan.host, len(plan.steps)))
+    with ThreadPoolExecutor(max_workers=WIDTH, thread_name_prefix=f"apply-{plan.host}") as pool:
+        return _Run(plan, tools, pool).run()
+
+
+class _Run:
+    """One execution: which steps are waiting, running and ended."""
+
+    def __init__(self, plan: HostPlan, tools: Tools, pool: ThreadPoolExecutor) -> None:
+        self._plan = plan
+        self._tools = tools
+        self._pool = pool
+        self._made: dict[int, str] = {}
+        self._results: dict[int, StepResult] = {}
+        self._running: dict[Future[StepResult], Step] = {}
+        self._lost: UnreachableError | None = None
+        self._worker = Worker(
+            tools.engine, tools.clock, tools.auth, self._made, tools.events.emit, plan.host, tools.stop.is_set
+        )
+
+    def run(self) -> Execution:
+        waiting = list(self._plan.steps)
+        while waiting or self._running:
+            waiting = self._begin(waiting)
+            if not self._running:
+                break
+            ended, _ = wait(self._running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                self._end(self._running.pop(future), future.result())
+        for step in waiting:
+            self._results[step.number] = StepResult(step, Status.SKIPPED)
+        self._undo_halfway()
+        return Execution(tuple(self._results[step.number] for step in self._plan.steps), self._lost)
+
+    def _begin(self, waiting: list[Step]) -> list[Step]:
+        """Start every step that can start; returns those that cannot yet."""
+        later: list[Step] = []
+        for step in waiting:
+            needed = [self._results.get(number) for number in step.needs]
+            broken = step.group in self._broken_groups()
+            if broken or any(result is not None and result.status is not Status.DONE for result in needed):
+                self._results[step.number] = StepResult(step, Status.SKIPPED)
+            elif self._tools.stop.is_set() or self._lost or any(result is None for result in needed):
+                later.append(step)
+            else:
+                self._running[self._pool.submit(self._do, step)] = step
+        return later
+
+    def _broken_groups(self) -> set[str]:
+        ended = (Status.FAILED, Status.UNDONE)
+        return {result.step.group for result in self._results.values() if result.status in ended} - {""}
+
+    def _do(self, step: Step) -> StepResult:
+        events, clock = self._tools.events, self._tools.clock
+        events.emit(StepBegun(self._plan.host, step))
+        began = clock.now()
+        try:
+            done = perform(self._worker, step.operation)
+        except DeployerError as error:
+            if isinstance(error, UnreachableError):
+                self._lost = error
+            log = self._last_words(step) if not self._lost else ""
+            return StepResult(step, Status.FAILED, clock.now() - began, error.message, error.hint, log)
+        return self._success(step, done, clock.now() - began)
+
+    def _success(self, step: Step, done: Done, seconds: float) -> StepResult:
+        if done.made:
+            self._made[step.number] = done.made
+        return StepResult(step, Status.DONE, seconds, warnings=done.warnings)
+
+    def _last_words(self, step: Step) -> str:
+        """The last lines of a container that did not come up."""
+        match step.operation:
+            case StartContainer(container) | AwaitHealthy(container) | AwaitCompleted(container):
+                return self._log(container)
+            case _:
+                return ""
+
+    def _log(self, container: Target) -> str:
+        try:
+            return self._tools.engine.container_logs(self._worker.id_of(container), tail=LOG_LINES)
+        except DeployerError:
+            return ""
+
+    def _end(self, step: Step, result: StepResult) -> None:
+        self._results[step.number] = result
+        self._tools.events.emit(StepEnded(self._plan.host, result))
+        broken = self._broken_groups()
+        halfway = {running.group for running in self._running.values()}
+        for group in sorted(broken - halfway):
+            self._undo(group)
+
+    def _undo_halfway(self) -> None:
+        """After a stop: groups of which some steps were done and others never began."""
+        for group in sorted({step.group for step in self._plan.steps} - {""}):
+            statuses = {self._results[step.number].status for step in self._plan.steps if step.group == group}
+            if Status.DONE in statuses and statuses != {Status.DONE}:
+                self._undo(group)
+
+    def _undo(self, group: str) -> None:
+        done = [
+            result
+            for result in self._results.values()
+            if result.step.group == group and result.status is Status.DONE and not self._lost
+        ]
+        for result in sorted(done, key=lambda found: found.step.number, reverse=True):
+            undone = self._take_back(result)
+            self._results[result.step.number] = undone
+            self._tools.events.emit(StepEnded(self._plan.host, undone))
+
+    def _take_back(self, result: StepResult) -> StepResult:
+        try:
+            for operation in result.step.undo:
+                perform(self._worker, operation)
+        except (EngineError, UnreachableError) as error:
+            text = f"could not be taken back: {error.message}"
+            return replace(result, status=Status.FAILED, error=text, hint="the next run goes on from here")
+        return replace(result, status=Status.UNDONE)

@@ -1,0 +1,78 @@
+"""Waiting until a container works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deployer.errors import ResourceError
+from deployer.interfaces import Clock, Engine, Json
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
+"""Seconds between looks; grows from the first to the longest."""
+
+
+class WaitInterruptedError(ResourceError):
+    """The operator stopped the run while it waited."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    state: str
+    health: str
+    restarts: int
+    exit_code: int
+    probe: str
+
+
+def await_healthy(
+    engine: Engine, clock: Clock, ref: str, timeout: float, monitor: float, stopped: Callable[[], bool]
+) -> None:
+    """With a healthcheck: until healthy, at most `timeout` seconds. Without: until it ran for `monitor` seconds without
+    being restarted. Raises `ResourceError` naming what was seen instead."""
+    began, pause = clock.now(), _FIRST_PAUSE
+    first = _look(engine, ref)
+    seen = first
+    while True:
+        _raise_if_down(seen, first.restarts)
+        waited = clock.now() - began
+        if seen.health == "healthy" or (not seen.health and waited >= monitor):
+            return
+        if seen.health and waited >= timeout:
+            raise ResourceError(f"still {seen.health} after {timeout:g}s{_said(seen)}")
+        if stopped():
+            raise WaitInterruptedError("interrupted while waiting for it")
+        clock.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
+        seen = _look(engine, ref)
+
+
+def _raise_if_down(seen: _Look, restarts_before: int) -> None:
+    if seen.state != "running":
+        raise ResourceError(f"is {seen.state}" + (f" with code {seen.exit_code}" if seen.state == "exited" else ""))
+    if seen.restarts > restarts_before:
+        raise ResourceError(f"was restarted {seen.restarts - restarts_before} times, last exit code {seen.exit_code}")
+    if seen.health == "unhealthy":
+        raise ResourceError(f"is unhealthy{_said(seen)}")
+
+
+def _said(seen: _Look) -> str:
+    return f"; its healthcheck said: {seen.probe}" if seen.probe else ""
+
+
+def _look(engine: Engine, ref: str) -> _Look:
+    found: Json | None = engine.inspect_container(ref)
+    if found is None:
+        raise ResourceError("is gone")
+    state = found.get("State") or {}
+    health = state.get("Health") or {}
+    status = str(health.get("Status") or "")
+    log = health.get("Log") or []
+    probe = f"{str(log[-1].get('Output', '')).strip()} (exit code {log[-1].get('ExitCode')})" if log else ""
+    return _Look(
+        state=str(state.get("Status", "")),
+        health="" if status == "none" else status,
+        restarts=int(found.get("RestartCount") or 0),
+        exit_code=int(state.get("ExitCode") or 0),
+        probe=probe,
+    )

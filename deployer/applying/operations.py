@@ -1,0 +1,152 @@
+"""One operation of a plan, one call of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from deployer.applying import health
+from deployer.errors import EngineError, ResourceError
+from deployer.interfaces import Clock, Engine, Json, RegistryAuth
+from deployer.model.outcome import PullProgress
+from deployer.model.plan import (
+    AwaitCompleted,
+    AwaitHealthy,
+    ConnectNetwork,
+    CreateContainer,
+    CreateNetwork,
+    CreateVolume,
+    DisconnectNetwork,
+    Made,
+    Operation,
+    PullImage,
+    RemoveContainer,
+    RemoveImage,
+    RemoveNetwork,
+    RemoveVolume,
+    RenameContainer,
+    StartContainer,
+    StopContainer,
+    Target,
+    UpdateContainer,
+)
+
+_GONE = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What an operation needs. `made` holds the ids of containers that earlier steps created, by step."""
+
+    engine: Engine
+    clock: Clock
+    auth: Callable[[str], RegistryAuth | None]
+    made: Mapping[int, str]
+    report: Callable[[PullProgress], None]
+    host: str
+    stopped: Callable[[], bool]
+
+    def id_of(self, target: Target) -> str:
+        if isinstance(target, Made):
+            return self.made[target.step]
+        return target
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """`made`: the id of a container that was created. `warnings`: what the engine said although it did it."""
+
+    made: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def perform(worker: Worker, operation: Operation) -> Done:
+    """Raises `EngineError`, `ResourceError` or `UnreachableError`."""
+    match operation:
+        case CreateContainer(name, body, platform):
+            made, warnings = worker.engine.create_container(name, body, platform)
+            return Done(made, tuple(warnings))
+        case UpdateContainer(container, body):
+            return Done(warnings=tuple(worker.engine.update_container(worker.id_of(container), body)))
+        case (
+            StartContainer()
+            | StopContainer()
+            | RenameContainer()
+            | RemoveContainer()
+            | AwaitHealthy()
+            | AwaitCompleted()
+        ):
+            _on_container(worker, operation)
+        case _:
+            _on_others(worker, operation)
+    return Done()
+
+
+def _on_container(worker: Worker, operation: Operation) -> None:
+    engine = worker.engine
+    match operation:
+        case StartContainer(container):
+            engine.start_container(worker.id_of(container))
+        case StopContainer(container, grace):
+            _unless_gone(lambda: engine.stop_container(worker.id_of(container), grace))
+        case RenameContainer(container, name):
+            engine.rename_container(worker.id_of(container), name)
+        case RemoveContainer(container):
+            ref = worker.id_of(container)
+            _unless_gone(lambda: engine.remove_container(ref, force=False, anonymous_volumes=False))
+        case AwaitHealthy(container, timeout, monitor):
+            health.await_healthy(worker.engine, worker.clock, worker.id_of(container), timeout, monitor, worker.stopped)
+        case AwaitCompleted(container):
+            _await_completed(engine, worker.id_of(container))
+
+
+def _on_others(worker: Worker, operation: Operation) -> None:
+    engine = worker.engine
+    match operation:
+        case PullImage(reference, platform):
+            engine.pull_image(reference, platform, worker.auth(reference), _Layers(worker, reference))
+        case RemoveImage(reference):
+            engine.remove_image(reference)
+        case CreateNetwork(_, body):
+            engine.create_network(body)
+        case RemoveNetwork(network):
+            _unless_gone(lambda: engine.remove_network(network))
+        case ConnectNetwork(network, container, endpoint):
+            engine.connect_network(network, worker.id_of(container), endpoint)
+        case DisconnectNetwork(network, container):
+            engine.disconnect_network(network, worker.id_of(container), force=False)
+        case CreateVolume(_, body):
+            engine.create_volume(body)
+        case RemoveVolume(name):
+            _unless_gone(lambda: engine.remove_volume(name))
+
+
+def _unless_gone(call: Callable[[], None]) -> None:
+    """What should go away and is gone already has gone away."""
+    try:
+        call()
+    except EngineError as error:
+        if error.status != _GONE:
+            raise
+
+
+def _await_completed(engine: Engine, ref: str) -> None:
+    code = engine.wait_container(ref)
+    if code != 0:
+        raise ResourceError(f"exited with code {code}")
+
+
+class _Layers:
+    """Adds up the progress of a pull over its layers."""
+
+    def __init__(self, worker: Worker, reference: str) -> None:
+        self._worker = worker
+        self._reference = reference
+        self._layers: dict[str, tuple[int, int]] = {}
+
+    def __call__(self, message: Json) -> None:
+        detail = message.get("progressDetail") or {}
+        if message.get("id") and detail.get("total") and message.get("status") == "Downloading":
+            self._layers[message["id"]] = (int(detail.get("current") or 0), int(detail["total"]))
+            current, total = (sum(part) for part in zip(*self._layers.values(), strict=True))
+            self._worker.report(PullProgress(self._worker.host, self._reference, current, total))

@@ -1,0 +1,225 @@
+"""Playbooks: YAML files read into plays, checked as far as that goes without any host's variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from deployer import nodes
+from deployer.config import yaml
+from deployer.config.templating import Templar
+from deployer.config.vault import VaultSecrets
+from deployer.diagnostics import Origin, Problems, did_you_mean
+from deployer.model.desired import Kind
+from deployer.spec.container import CONTAINER
+from deployer.spec.image import IMAGE
+from deployer.spec.leaves import TEXT
+from deployer.spec.network import NETWORK
+from deployer.spec.shapes import Entry, Forms, Leaf, ListOf, MapOf, Reading, Record, Shape, is_template, match_keys
+from deployer.spec.table import read
+from deployer.spec.volume import VOLUME
+
+TABLES: Final = {Kind.IMAGE: IMAGE, Kind.NETWORK: NETWORK, Kind.VOLUME: VOLUME, Kind.CONTAINER: CONTAINER}
+SECTIONS: Final = {f"{kind}s": kind for kind in TABLES}
+"""Keys of a play that hold resources: `images`, `networks`, `volumes`, `containers`."""
+
+META_KEYS: Final = ("when", "loop", "tags")
+"""Keys of a resource that are used up when it is resolved."""
+
+
+def _percentage(text: str) -> str:
+    number = text.strip().removesuffix("%")
+    if not text.strip().endswith("%") or not number.isdigit() or not 1 <= int(number) <= 100:
+        raise ValueError(f"'{text}' is not a number of hosts or a percentage such as 30%")
+    return text.strip()
+
+
+def _hosts_count(count: int) -> int:
+    if count < 1:
+        raise ValueError(f"{count} is not a number of hosts")
+    return count
+
+
+BATCH: Final = Forms(
+    expects="a number of hosts, a percentage, or a list of them",
+    scalar=Leaf(
+        lambda size: isinstance(size, int | str) and not isinstance(size, bool),
+        "a number of hosts or a percentage such as 30%",
+        lambda size: _hosts_count(size) if isinstance(size, int) else _percentage(size),
+    ),
+)
+SERIAL: Final = Forms(expects=BATCH.expects, scalar=BATCH.scalar, sequence=ListOf(BATCH))
+PERCENT: Final = Leaf(
+    lambda number: isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number <= 100,
+    "a percentage from 0 to 100",
+    float,
+)
+TAGS: Final = Forms(
+    expects="a tag or a list of tags",
+    scalar=Leaf(str, "a tag", lambda text: [tag.strip() for tag in text.split(",") if tag.strip()]),
+    sequence=ListOf(TEXT),
+)
+REGISTRIES: Final = MapOf(
+    Record(
+        (
+            Entry(name="username", shape=TEXT, doc="User name.", required=True),
+            Entry(name="password", shape=TEXT, doc="Password or token.", required=True),
+        )
+    )
+)
+
+PLAY_KEYS: Final[dict[str, str]] = {
+    "name": "What people call the play.",
+    "hosts": "Pattern of hosts.",
+    "project": "Owner of the resources; the playbook's file name without its ending by default.",
+    "vars": "Variables.",
+    "vars_files": "Files of variables.",
+    "serial": "Hosts at a time: a number, a percentage, or a list of them.",
+    "max_fail_percentage": "Stop when more than this part of a batch failed.",
+    "registries": "Credentials by registry.",
+    "tags": "Tags of everything in the play.",
+    **{section: f"Resources of kind {kind}." for section, kind in SECTIONS.items()},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """One play, its templates not yet rendered. `file` as the user named it."""
+
+    file: str
+    origin: Origin
+    keys: dict[str, nodes.Node]
+
+    @property
+    def name(self) -> str:
+        node = self.keys.get("name")
+        return str(node.value) if isinstance(node, nodes.Scalar) else f"{Path(self.file).name}:{self.origin.line}"
+
+    @property
+    def default_project(self) -> str:
+        return Path(self.file).stem
+
+    def sections(self) -> Iterator[tuple[Kind, nodes.Mapping]]:
+        for section, kind in SECTIONS.items():
+            node = self.keys.get(section)
+            if isinstance(node, nodes.Mapping):
+                yield kind, node
+
+
+def load_playbooks(paths: Sequence[str], problems: Problems, vault: VaultSecrets) -> tuple[Play, ...]:
+    """All plays of all files, in order. Mistakes that need no variables to be seen are reported."""
+    plays = [play for path in paths for play in _load_file(path, problems, vault)]
+    for play in plays:
+        _check(play, problems)
+    return tuple(plays)
+
+
+def _load_file(path: str, problems: Problems, vault: VaultSecrets) -> Iterator[Play]:
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        problems.add(Origin(path), f"cannot be read: {error.strerror}", hint="name a playbook file")
+        return
+    tree = yaml.load(content, path, problems, vault)
+    if tree is None or (isinstance(tree, nodes.Scalar) and tree.value is None):
+        if not problems.errors:
+            problems.add(Origin(path), "has no plays", hint="a playbook is a list of plays")
+        return
+    if not isinstance(tree, nodes.Sequence):
+        problems.add(tree.origin, "a playbook is a list of plays", hint="begin each play with '- name: …'")
+        return
+    for item in tree.items:
+        if isinstance(item, nodes.Mapping):
+            at = Reading(problems, "play")
+            yield Play(path, item.origin, match_keys(item, {key: key for key in PLAY_KEYS}, at))
+        else:
+            problems.add(item.origin, "a play is a map with at least 'hosts'")
+
+
+def _check(play: Play, problems: Problems) -> None:
+    """Everything that can be known without variables: keys, forms, plain values, template syntax."""
+    if "hosts" not in play.keys:
+        problems.add(play.origin, "'hosts' is missing", address="play", hint="name a host, a group or a pattern")
+    shapes: dict[str, Shape] = {
+        "name": TEXT,
+        "project": TEXT,
+        "serial": SERIAL,
+        "max_fail_percentage": PERCENT,
+        "tags": TAGS,
+        "registries": REGISTRIES,
+    }
+    for key, shape in shapes.items():
+        if key in play.keys:
+            shape.read(play.keys[key], Reading(problems, key, static=True))
+    templar = Templar({})
+    for key, node in play.keys.items():
+        templar.check(node, problems, key)
+    for section, kind in SECTIONS.items():
+        if section in play.keys:
+            _check_section(section, kind, play.keys[section], problems)
+
+
+def _check_section(section: str, kind: Kind, node: nodes.Node, problems: Problems) -> None:
+    if not isinstance(node, nodes.Mapping):
+        hint = "write each as 'name:' with its keys below"
+        problems.add(node.origin, f"{section} is a map of names", address=section, hint=hint)
+        return
+    for name, body in node.entries:
+        address = f"{section}.{name.value}"
+        if isinstance(body, nodes.Mapping):
+            _check_meta(body, Reading(problems, address, static=True))
+            body = without_meta(body)
+        read(TABLES[kind], body, Reading(problems, address, static=True))
+        if not is_template(name.value):
+            check_name(kind, str(name.value), name.origin, address, problems)
+
+
+def _check_meta(body: nodes.Mapping, at: Reading) -> None:
+    tags = body.get("tags")
+    if tags is not None:
+        TAGS.read(tags, at.child("tags"))
+
+
+def without_meta(body: nodes.Mapping) -> nodes.Mapping:
+    """The resource without keys that are used up when it is resolved."""
+    entries = tuple(entry for entry in body.entries if str(entry[0].value) not in META_KEYS)
+    return nodes.Mapping(entries, body.origin, body.source)
+
+
+def check_name(kind: Kind, name: str, origin: Origin, address: str, problems: Problems) -> bool:
+    """Names as the engine takes them; an image's name is its reference."""
+    if kind is Kind.IMAGE:
+        shape = IMAGE_NAME
+        return bool(shape.read(nodes.Scalar(name, origin), Reading(problems, address)))
+    allowed = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+    if len(name) < 2 or not set(name) <= allowed or not name[0].isalnum():
+        hint = "two or more of a-z A-Z 0-9 _ . -, beginning with a letter or digit"
+        problems.add(origin, f"'{name}' cannot be the name of a {kind}", address=address, hint=hint)
+        return False
+    return True
+
+
+IMAGE_NAME: Final = next(entry.shape for entry in CONTAINER.settings if entry.name == "image")
+
+
+def check_tags(wanted: Iterable[str], plays: Iterable[Play], problems: Problems) -> None:
+    """A tag that nothing bears is a mistake of typing."""
+    known = {"all", "always", "never", "tagged", "untagged"}
+    for play in plays:
+        for node in _tag_nodes(play):
+            known.update(TAGS.read(node, Reading(Problems(), "tags", static=True)) or ())
+    for tag in wanted:
+        if tag not in known:
+            problems.add(Origin("--tags"), f"nothing has the tag '{tag}'", hint=did_you_mean(tag, known))
+
+
+def _tag_nodes(play: Play) -> Iterator[nodes.Node]:
+    if "tags" in play.keys:
+        yield play.keys["tags"]
+    for _, section in play.sections():
+        for _, body in section.entries:
+            tags = body.get("tags") if isinstance(body, nodes.Mapping) else None
+            if tags is not None:
+                yield tags

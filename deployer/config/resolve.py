@@ -1,0 +1,257 @@
+"""From a play and one host's variables to the host's desired state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from deployer import nodes
+from deployer.config.env_file import read_env_file
+from deployer.config.playbook import REGISTRIES, TABLES, TAGS, Play, check_name, without_meta
+from deployer.config.templating import Templar
+from deployer.config.vault import VaultSecrets
+from deployer.diagnostics import Origin, Problems, did_you_mean
+from deployer.model import dependencies
+from deployer.model.desired import (
+    Address,
+    Dependency,
+    Desired,
+    Kind,
+    Resource,
+    Settings,
+    UpdatePolicy,
+)
+from deployer.nodes import Node
+from deployer.spec.shapes import INVALID, Reading
+from deployer.spec.table import Declaration, read
+from deployer.values import duration, image
+
+
+@dataclass(frozen=True, slots=True)
+class TagFilter:
+    """`--tags` and `--skip-tags`, with Ansible's words: all, tagged, untagged; resources tagged always or never."""
+
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+    def selects(self, tags: Iterable[str]) -> bool:
+        own = set(tags)
+        classes = own | {"all", "tagged" if own else "untagged"}
+        if classes & set(self.skip) and not ("always" in own and "always" not in self.skip):
+            return False
+        if "never" in own and not (own - {"never"}) & set(self.only) and "never" not in self.only:
+            return False
+        return not self.only or "always" in own or bool(classes & set(self.only))
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What resolving needs besides the play."""
+
+    problems: Problems
+    vault: VaultSecrets = field(default_factory=VaultSecrets)
+    tags: TagFilter = TagFilter()
+    project: str = ""
+
+
+def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
+    """One play on one host. Mistakes are reported; what has one is left out."""
+    work = _Work(play, host, templar, inputs)
+    project = inputs.project or work.project()
+    registries = work.registries()
+    resources: dict[tuple[Kind, str], Resource] = {}
+    for kind, section in play.sections():
+        for resource in work.section(kind, section):
+            first = resources.setdefault((kind, resource.name), resource)
+            if first is not resource:
+                _report_twice(first, resource, inputs.problems)
+    found = tuple(resources[key] for key in sorted(resources, key=lambda key: (list(Kind).index(key[0]), key[1])))
+    _check_dependencies(found, work.containers, inputs.problems)
+    return Desired(host, project, found, registries, frozenset(work.secrets))
+
+
+def join_plays(plays: Iterable[Desired], problems: Problems) -> tuple[Desired, ...]:
+    """Plays of the same host: the same resource in two of them is a mistake; each learns what the others declare."""
+    plays = tuple(plays)
+    seen: dict[tuple[Kind, str], Resource] = {}
+    for play in plays:
+        for resource in play.resources:
+            first = seen.setdefault((resource.kind, resource.name), resource)
+            if first is not resource:
+                _report_twice(first, resource, problems)
+    return tuple(replace(play, elsewhere=frozenset(key for key in seen if play.find(*key) is None)) for play in plays)
+
+
+def _report_twice(first: Resource, second: Resource, problems: Problems) -> None:
+    problems.add(
+        second.origin,
+        f"{second.kind} {second.name} is declared twice for one host, first at {first.origin}",
+        address=second.address.label,
+    )
+
+
+class _Work:
+    """Resolving one play for one host. Collects the secrets and the names of containers it comes across, of those
+    with mistakes too."""
+
+    def __init__(self, play: Play, host: str, templar: Templar, inputs: Inputs) -> None:
+        self.secrets: set[str] = set()
+        self.containers: set[str] = set()
+        self._play = play
+        self._host = host
+        self._templar = templar
+        self._inputs = inputs
+
+    def project(self) -> str:
+        node = self._play.keys.get("project")
+        if node is None:
+            return self._play.default_project
+        rendered = self._render(self._templar, node, "project")
+        return str(rendered.value) if isinstance(rendered, nodes.Scalar) else self._play.default_project
+
+    def registries(self) -> dict[str, tuple[str, str]]:
+        """Passwords are secret wherever they come from."""
+        node = self._play.keys.get("registries")
+        if node is None:
+            return {}
+        rendered = self._render(self._templar, node, "registries")
+        given = REGISTRIES.read(rendered, Reading(self._inputs.problems, "registries"))
+        found = {} if given is INVALID else given
+        self.secrets.update(entry["password"] for entry in found.values())
+        return {registry: (entry["username"], entry["password"]) for registry, entry in found.items()}
+
+    def section(self, kind: Kind, section: nodes.Mapping) -> Iterator[Resource]:
+        play_tags = self._tags(self._play.keys.get("tags"), "tags", self._templar)
+        for name, body in section.entries:
+            address = f"{section_name(kind)}.{name.value}"
+            meta = body if isinstance(body, nodes.Mapping) else nodes.Mapping((), name.origin)
+            for templar in self._loop(meta.get("loop"), address):
+                if not self._when(meta.get("when"), templar, address):
+                    continue
+                tags = (*play_tags, *self._tags(meta.get("tags"), address, templar))
+                resource = self._resource(kind, name, body, templar)
+                if resource is not None:
+                    yield replace(resource, selected=self._inputs.tags.selects(tags))
+
+    def _loop(self, node: Node | None, address: str) -> Iterator[Templar]:
+        if node is None:
+            yield self._templar
+            return
+        items = self._templar.evaluate(node, self._inputs.problems, f"{address}.loop")
+        if isinstance(items, nodes.Sequence):
+            for item in items:
+                yield self._templar.with_variables({"item": item})
+        elif items is not None:
+            self._inputs.problems.add(node.origin, "expected a list to loop over", address=f"{address}.loop")
+
+    def _when(self, node: Node | None, templar: Templar, address: str) -> bool:
+        return node is None or templar.condition(node, self._inputs.problems, f"{address}.when")
+
+    def _tags(self, node: Node | None, address: str, templar: Templar) -> tuple[str, ...]:
+        if node is None:
+            return ()
+        rendered = self._render(templar, node, address)
+        tags = TAGS.read(rendered, Reading(self._inputs.problems, f"{address}.tags"))
+        return () if tags is INVALID else tuple(tags)
+
+    def _render(self, templar: Templar, node: Node, address: str) -> Node:
+        rendered = templar.render(node, self._inputs.problems, address)
+        self.secrets.update(nodes.secret_texts(rendered))
+        return rendered
+
+    def _resource(self, kind: Kind, key: nodes.Scalar, body: Node, templar: Templar) -> Resource | None:
+        problems = self._inputs.problems
+        label = f"{section_name(kind)}.{key.value}"
+        errors_before = len(problems.errors)
+        shown = self._render(templar, key, label)
+        name = str(shown.value) if isinstance(shown, nodes.Scalar) else ""
+        address = f"{section_name(kind)}.{name}"
+        if not check_name(kind, name, key.origin, address, problems):
+            return None
+        if kind is Kind.CONTAINER:
+            self.containers.add(name)
+        if isinstance(body, nodes.Mapping):
+            body = without_meta(body)
+        rendered = self._render(templar, body, address)
+        if len(problems.errors) > errors_before:
+            return None
+        declaration = read(TABLES[kind], rendered, Reading(problems, address))
+        if declaration is None:
+            return None
+        return self._finish(kind, name, key.origin, declaration, address)
+
+    def _finish(self, kind: Kind, name: str, origin: Origin, found: Declaration, address: str) -> Resource:
+        problems = self._inputs.problems
+        values, origins = dict(found.values), dict(found.origins)
+        if found.settings.get("env_file"):
+            self._add_env_files(found.settings["env_file"], values, origins)
+        settings = _settings(kind, name, found.settings)
+        if kind is Kind.CONTAINER and not settings.image and settings.state != "absent":
+            at_image = any(path[0] == "image" for path in origins)
+            if not at_image:
+                problems.add(origin, "'image' is missing", address=address, hint="every container needs one")
+        if kind is Kind.IMAGE:
+            name = image.parse(name).familiar
+        return Resource(Address(self._host, kind, name), origin, settings, values, origins)
+
+    def _add_env_files(self, files: Any, values: dict[str, Any], origins: dict[tuple[str, ...], Origin]) -> None:
+        """Later files go over earlier ones, `environment` over all."""
+        merged: dict[str, str | None] = {}
+        declared = values.get("environment") or {}
+        for entry in [files] if isinstance(files, str) else files:
+            options = {"path": entry} if isinstance(entry, str) else entry
+            path = Path(self._play.file).parent / options["path"]
+            if not options.get("required", True) and not path.exists():
+                continue
+            raw = options.get("format") == "raw"
+            file = read_env_file(path, raw=raw, problems=self._inputs.problems, vault=self._inputs.vault)
+            merged |= file.values
+            origins |= {("environment", key): place for key, place in file.places.items() if key not in declared}
+            if file.secret:
+                self.secrets.update(value for value in file.values.values() if value)
+        values["environment"] = merged | declared
+
+
+def section_name(kind: Kind) -> str:
+    return f"{kind}s"
+
+
+def _settings(kind: Kind, name: str, found: Mapping[str, Any]) -> Settings:
+    update = found.get("update") or {}
+    policy = UpdatePolicy()
+    seconds = {
+        key: update[key] / duration.SECOND if key in update else getattr(policy, key)
+        for key in ("health_timeout", "monitor")
+    }
+    reference = str(image.parse(name)) if kind is Kind.IMAGE else found.get("image", "")
+    return Settings(
+        state=found.get("state") or ("started" if kind is Kind.CONTAINER else "present"),
+        image=reference,
+        platform=found.get("platform", ""),
+        pull=found.get("pull" if kind is Kind.IMAGE else "pull_policy", "missing"),
+        depends_on=tuple(
+            Dependency(other, how.get("condition", "service_started"), how.get("required", True))
+            for other, how in (found.get("depends_on") or {}).items()
+        ),
+        protect=found.get("protect", False),
+        recreate=found.get("recreate", "auto"),
+        ignore_changes=tuple(found.get("ignore_changes") or ()),
+        update=UpdatePolicy(order=update.get("order", policy.order), **seconds),
+        external=found.get("external", False),
+    )
+
+
+def _check_dependencies(resources: tuple[Resource, ...], known: set[str], problems: Problems) -> None:
+    declared = {found.name: found for found in resources if found.kind is Kind.CONTAINER}
+    for resource in declared.values():
+        for needed in resource.settings.depends_on:
+            if needed.name not in known and needed.required:
+                hint = did_you_mean(needed.name, known) or "declare it in the same play"
+                place = resource.place(("depends_on", needed.name))
+                problems.add(place, f"no container '{needed.name}'", address=resource.address.label, hint=hint)
+    along = list(dependencies.cycle(resources))
+    if along:
+        first = declared[along[0]]
+        problems.add(first.origin, f"containers depend on each other: {' → '.join(along)}", address=first.address.label)

@@ -1,0 +1,195 @@
+"""Reads one host: few requests, as many at once as the connection takes, and only GETs.
+
+The lists of containers, networks and volumes and the declared images are asked for together; then the containers that
+are declared or ours are inspected, with the images they were made from; at last, where an image is missing or must be
+current, the registry is asked through the engine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployer.errors import EngineError
+from deployer.interfaces import Engine, Json, RegistryAuth
+from deployer.model.desired import Desired, Kind
+from deployer.model.observed import (
+    Observed,
+    ObservedContainer,
+    ObservedImage,
+    ObservedNetwork,
+    ObservedVolume,
+    Stub,
+)
+from deployer.planning import record
+from deployer.planning.leftovers import NEW, OLD
+from deployer.spec.container import CONTAINER
+from deployer.spec.network import NETWORK
+from deployer.spec.table import Table
+from deployer.spec.volume import VOLUME
+from deployer.values import image, mount, paths
+
+WIDTH = 4
+"""Requests at a time on one host; more gains nothing once the engine is busy."""
+
+_ANONYMOUS = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a run wants to know of one host. `images` maps complete references to their pull policy; `auth` finds
+    credentials for a reference."""
+
+    containers: frozenset[str] = frozenset()
+    projects: frozenset[str] = frozenset()
+    images: Mapping[str, str] = field(default_factory=dict)
+    auth: Callable[[str], RegistryAuth | None] = lambda _reference: None
+
+
+def needs_of(plays: Iterable[Desired], auth: Callable[[str], RegistryAuth | None]) -> Needs:
+    """Of all plays of one host together: the host is read once for a run."""
+    plays = tuple(plays)
+    declared = [resource for play in plays for resource in play.resources]
+    names = {resource.name for resource in declared if resource.kind is Kind.CONTAINER}
+    images: dict[str, str] = {}
+    for resource in declared:
+        reference = resource.settings.image
+        if reference and images.get(reference) != "always":
+            images[reference] = "never" if resource.absent else resource.settings.pull
+    with_temporary = {name + suffix for name in names for suffix in ("", NEW, OLD)}
+    return Needs(frozenset(with_temporary), frozenset(play.project for play in plays), images, auth)
+
+
+def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> Observed:
+    """Raises `UnreachableError` when the connection is lost, `EngineError` when the engine refuses a read."""
+    with ThreadPoolExecutor(max_workers=width, thread_name_prefix=f"read-{host}") as pool:
+        listed = pool.submit(engine.list_containers)
+        networks = pool.submit(engine.list_networks)
+        volumes = pool.submit(engine.list_volumes)
+        wanted = list(pool.map(engine.inspect_image, needs.images))
+        chosen, stubs = _choose(listed.result(), needs)
+        inspected = [found for found in pool.map(engine.inspect_container, chosen) if found is not None]
+        known = {answer["Id"] for answer in wanted if answer is not None}
+        further = {str(found["Image"]) for found in inspected} - known
+        own = list(pool.map(engine.inspect_image, sorted(further)))
+        images = {answer["Id"]: read_image(answer) for answer in (*wanted, *own) if answer is not None}
+        tags = {ref: answer["Id"] for ref, answer in zip(needs.images, wanted, strict=True) if answer is not None}
+        asked = [ref for ref, policy in needs.images.items() if _ask_registry(ref, policy, present=ref in tags)]
+        digests = pool.map(lambda reference: _remote_digest(engine, reference, needs), asked)
+        return Observed(
+            host=host,
+            engine=engine.describe(),
+            containers=tuple(sorted(map(read_container, inspected), key=lambda found: found.name)),
+            others=stubs,
+            images=images,
+            tags=tags,
+            networks=tuple(map(read_network, networks.result())),
+            volumes=tuple(map(read_volume, volumes.result())),
+            remote=dict(zip(asked, digests, strict=True)),
+        )
+
+
+def _ask_registry(reference: str, policy: str, *, present: bool) -> bool:
+    return bool(image.parse(reference).path) and (policy == "always" or (policy == "missing" and not present))
+
+
+def _remote_digest(engine: Engine, reference: str, needs: Needs) -> str:
+    """ "" when the registry has no answer; the pull will say why."""
+    try:
+        found = engine.inspect_distribution(reference, needs.auth(reference))
+    except EngineError:
+        return ""
+    return str((found or {}).get("Descriptor", {}).get("digest", ""))
+
+
+def _choose(listed: Iterable[Json], needs: Needs) -> tuple[list[str], tuple[Stub, ...]]:
+    """Ids to inspect, and what is known of the rest."""
+    chosen, stubs = [], []
+    for entry in listed:
+        name = _own_name(entry.get("Names") or ())
+        owner = record.read(entry.get("Labels"))
+        if name in needs.containers or (owner.managed and owner.project in needs.projects):
+            chosen.append(str(entry["Id"]))
+        else:
+            attached = (entry.get("NetworkSettings") or {}).get("Networks") or {}
+            state = str(entry.get("State", ""))
+            stubs.append(Stub(entry["Id"], name, entry.get("ImageID", ""), state, owner, frozenset(attached)))
+    return chosen, tuple(sorted(stubs, key=lambda stub: stub.name))
+
+
+def _own_name(names: Iterable[str]) -> str:
+    """A linked container has further names, `/other/alias`."""
+    return next((name.lstrip("/") for name in names if name.count("/") == 1), "")
+
+
+def read_container(inspect: Json) -> ObservedContainer:
+    state = inspect.get("State") or {}
+    config = inspect.get("Config") or {}
+    values = read_values(CONTAINER, inspect)
+    attached = (inspect.get("NetworkSettings") or {}).get("Networks") or {}
+    probe = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
+    return ObservedContainer(
+        id=inspect["Id"],
+        name=str(inspect["Name"]).lstrip("/"),
+        image=image.canonical(str(config.get("Image", ""))),
+        image_id=inspect["Image"],
+        state=str(state.get("Status", "")),
+        health=_health(state),
+        exit_code=int(state.get("ExitCode") or 0),
+        values=values,
+        attached={name: str((endpoint or {}).get("NetworkID") or "") for name, endpoint in attached.items()},
+        anonymous=_anonymous(inspect, values.get("volumes") or {}),
+        owner=record.read(config.get("Labels")),
+        has_healthcheck=probe != ["NONE"],
+    )
+
+
+def _health(state: Json) -> str:
+    status = str((state.get("Health") or {}).get("Status") or "")
+    return "" if status == "none" else status
+
+
+def _anonymous(inspect: Json, mounts: Mapping[str, mount.Mount]) -> dict[str, str]:
+    found = {}
+    for entry in inspect.get("Mounts") or ():
+        target, name = paths.clean(str(entry.get("Destination"))), str(entry.get("Name") or "")
+        if entry.get("Type") == "volume" and _ANONYMOUS.fullmatch(name) and mount.is_anonymous(mounts.get(target, {})):
+            found[target] = name
+    return found
+
+
+def read_image(inspect: Json) -> ObservedImage:
+    """The image's config has the form of a container's."""
+    config = {"Config": {key: value for key, value in (inspect.get("Config") or {}).items() if key != "Hostname"}}
+    return ObservedImage(
+        id=inspect["Id"],
+        references=frozenset(image.canonical(tag) for tag in inspect.get("RepoTags") or ()),
+        digests=frozenset(entry.partition("@")[2] for entry in inspect.get("RepoDigests") or ()),
+        os=str(inspect.get("Os") or "linux"),
+        arch=str(inspect.get("Architecture") or ""),
+        values=read_values(CONTAINER, config),
+    )
+
+
+def read_network(inspect: Json) -> ObservedNetwork:
+    values = read_values(NETWORK, inspect)
+    return ObservedNetwork(inspect["Id"], inspect["Name"], values, record.read(inspect.get("Labels")))
+
+
+def read_volume(inspect: Json) -> ObservedVolume:
+    return ObservedVolume(inspect["Name"], read_values(VOLUME, inspect), record.read(inspect.get("Labels")))
+
+
+def read_values(table: Table, inspect: Json) -> dict[str, Any]:
+    """Canonical values of every field. What an engine reports in a form nobody expects equals nothing declared, and
+    is shown as it is."""
+    found = {}
+    for row in table.fields:
+        try:
+            found[row.name] = row.access.read(inspect)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            found[row.name] = f"unreadable {row.name}"
+    return found
