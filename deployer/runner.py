@@ -1,1 +1,215 @@
-"""The use cases, one screen each."""
+"""The use cases, one screen each: load, observe, reconcile; and for apply: execute, verify."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from deployer import __version__
+from deployer.applying.executor import Execution, Stop, Tools, execute
+from deployer.diagnostics import Diagnostic
+from deployer.engine.observe import Needs, needs_of, observe
+from deployer.engine.registry_auth import Credentials
+from deployer.fleet import Fleet
+from deployer.inputs import Loaded, PlayInput, Request, load
+from deployer.interfaces import Engine, Events, RegistryAuth
+from deployer.model.desired import Desired, Kind
+from deployer.model.observed import Observed
+from deployer.model.outcome import HostEnded, HostOutcome, Outcome, Status
+from deployer.model.plan import Action, HostPlan, Plan, PlayPlan, ResourceChange, Unreachable
+from deployer.planning.policy import Policy
+from deployer.planning.reconcile import destroy as reconcile_destroy
+from deployer.planning.reconcile import reconcile
+from deployer.values import image
+from deployer.world import World
+
+Planner = Callable[[Desired, Observed, Policy], HostPlan]
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    plays: int
+    hosts: int
+    resources: int
+    warnings: tuple[Diagnostic, ...]
+    secrets: frozenset[str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, and the open connections to apply it with. `secrets` must never be shown."""
+
+    plan: Plan
+    loaded: Loaded
+    fleet: Fleet
+    policy: Policy
+    planner: Planner
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        return self.loaded.secrets
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        return self.loaded.warnings
+
+    def __enter__(self) -> Planned:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.fleet.close()
+
+
+def validate(request: Request, world: World) -> Validated:
+    """Raises `InputError` with every mistake. Contacts no host."""
+    loaded = load(request, world.asking)
+    resources = sum(len(desired.resources) for play in loaded.plays for desired in play.desired)
+    return Validated(len(loaded.plays), len(loaded.hosts), resources, loaded.warnings, loaded.secrets)
+
+
+def plan(request: Request, world: World) -> Planned:
+    """What would be done. Only reads."""
+    return _plan(request, world, reconcile)
+
+
+def destroy(request: Request, world: World) -> Planned:
+    """What removing the projects' containers and networks would do. Only reads."""
+    return _plan(request, world, reconcile_destroy)
+
+
+def _plan(request: Request, world: World, planner: Planner) -> Planned:
+    loaded = load(request, world.asking)
+    policy = Policy(request.adopt, frozenset(request.allow_data_loss), __version__)
+    fleet = Fleet(loaded.hosts, request.forks)
+    try:
+        observed = fleet.each(loaded.hosts, lambda host, engine: _observe(loaded, host, engine))
+    except BaseException:
+        fleet.close()
+        raise
+    unreachable = tuple(found for found in observed.values() if isinstance(found, Unreachable))
+    seen = {host: found for host, found in observed.items() if isinstance(found, Observed)}
+    plays = tuple(_plan_play(play, seen, policy, planner) for play in loaded.plays)
+    return Planned(Plan(plays, unreachable), loaded, fleet, policy, planner)
+
+
+def _observe(loaded: Loaded, host: str, engine: Engine) -> Observed:
+    return observe(engine, host, _needs(loaded, host))
+
+
+def _needs(loaded: Loaded, host: str) -> Needs:
+    plays = loaded.of_host(host)
+    return needs_of(plays, _auth(plays))
+
+
+def _auth(plays: Iterable[Desired]) -> Callable[[str], RegistryAuth | None]:
+    """Credentials for a complete reference: the plays' own, else those `docker login` left on this machine."""
+    registries = {
+        registry: {"username": user, "password": password}
+        for desired in plays
+        for registry, (user, password) in desired.registries.items()
+    }
+    credentials = Credentials(registries)
+    return lambda reference: credentials.find(image.parse(reference).domain)
+
+
+def _plan_play(play: PlayInput, seen: dict[str, Observed], policy: Policy, planner: Planner) -> PlayPlan:
+    hosts = tuple(planner(desired, seen[desired.host], policy) for desired in play.desired if desired.host in seen)
+    project = play.desired[0].project if play.desired else ""
+    reached = tuple(tuple(host for host in batch if host in seen) for batch in play.batches)
+    return PlayPlan(play.name, project, hosts, tuple(batch for batch in reached if batch))
+
+
+def apply(planned: Planned, world: World, events: Events, stop: Stop) -> Outcome:
+    """Do what the plan says: plays in order, batches in order, hosts of a batch in parallel.
+
+    A host that failed takes no part in what follows; a batch with too many failures ends the run.
+    """
+    outcomes: list[HostOutcome] = []
+    out: set[str] = set()
+    for play, given in zip(planned.plan.plays, planned.loaded.plays, strict=True):
+        plans = {found.host: found for found in play.hosts}
+        desired = {found.host: found for found in given.desired}
+        for batch in play.batches:
+            hosts = [host for host in batch if host not in out]
+            if not hosts or stop.is_set():
+                continue
+            work = _Work(planned, world, events, stop, plans, desired)
+            ended = planned.fleet.each(hosts, work.one)
+            found = [_outcome(plans[host], result) for host, result in ended.items()]
+            outcomes += found
+            bad = {outcome.host for outcome in found if outcome.exit_code}
+            out |= bad
+            if _too_many(len(bad), len(hosts), given.max_fail_percentage):
+                return Outcome(planned.plan, tuple(outcomes))
+    return Outcome(planned.plan, tuple(outcomes))
+
+
+def _too_many(bad: int, hosts: int, limit: float | None) -> bool:
+    return bad == hosts if limit is None else 100 * bad / hosts > limit
+
+
+def _outcome(host_plan: HostPlan, result: HostOutcome | Unreachable) -> HostOutcome:
+    return HostOutcome(host_plan, unreachable=result) if isinstance(result, Unreachable) else result
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One batch's work on one of its hosts."""
+
+    planned: Planned
+    world: World
+    events: Events
+    stop: Stop
+    plans: dict[str, HostPlan]
+    desired: dict[str, Desired]
+
+    def one(self, host: str, engine: Engine) -> HostOutcome:
+        outcome = self._apply(self.plans[host], engine)
+        self.events.emit(HostEnded(outcome))
+        return outcome
+
+    def _apply(self, host_plan: HostPlan, engine: Engine) -> HostOutcome:
+        unchanged = self._unchanged(host_plan)
+        if host_plan.refusals:
+            return HostOutcome(host_plan, refused=True, unchanged=unchanged)
+        if not host_plan.steps:
+            return HostOutcome(host_plan, unchanged=unchanged)
+        auth = _auth(self.planned.loaded.of_host(host_plan.host))
+        done = execute(host_plan, Tools(engine, self.world.clock, self.events, auth, self.stop))
+        lost = done.unreachable
+        return HostOutcome(
+            plan=host_plan,
+            results=done.results,
+            remaining=self._verify(host_plan, engine) if _complete(done) else (),
+            unreachable=Unreachable(host_plan.host, lost.message, lost.hint) if lost else None,
+            interrupted=self.stop.is_set() and not _complete(done),
+            unchanged=unchanged,
+        )
+
+    def _unchanged(self, host_plan: HostPlan) -> int:
+        changed = {change.address for change in host_plan.changes} | {found.address for found in host_plan.refusals}
+        return sum(found.address not in changed for found in self.desired[host_plan.host].resources)
+
+    def _verify(self, host_plan: HostPlan, engine: Engine) -> tuple[ResourceChange, ...]:
+        """Read the host again and compare again: what is left did not converge."""
+        loaded = self.planned.loaded
+        desired = _settled(self.desired[host_plan.host])
+        seen = observe(engine, host_plan.host, _needs(loaded, host_plan.host))
+        left = self.planned.planner(desired, seen, self.planned.policy)
+        looping = (
+            ResourceChange(resource.address, Action.START, reason="keeps restarting")
+            for resource in desired.of(Kind.CONTAINER)
+            for found in [seen.container(resource.name)]
+            if found is not None and found.state == "restarting" and not resource.absent
+        )
+        return (*left.changes, *looping)
+
+
+def _complete(done: Execution) -> bool:
+    return all(result.status is Status.DONE for result in done.results)
+
+
+def _settled(desired: Desired) -> Desired:
+    """`recreate: always` was obeyed."""
+    resources = tuple(replace(found, settings=replace(found.settings, recreate="auto")) for found in desired.resources)
+    return replace(desired, resources=resources)

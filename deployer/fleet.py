@@ -1,0 +1,63 @@
+"""The hosts of a run: one connection each, worked on in parallel. One host's failure never stops another's."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from deployer.engine.connect import Connections
+from deployer.errors import DeployerError, UnreachableError
+from deployer.interfaces import Engine
+from deployer.model.plan import Unreachable
+from deployer.transport.connection import ConnectionSpec
+
+Result = TypeVar("Result")
+
+
+class Fleet:
+    """Opens each host's engine when it is first needed and keeps it until the run ends."""
+
+    def __init__(self, specs: Mapping[str, ConnectionSpec], forks: int) -> None:
+        self._specs = specs
+        self._forks = max(1, forks)
+        self._connections = Connections()
+        self._engines: dict[str, Engine] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return tuple(self._specs)
+
+    def engine(self, host: str) -> Engine:
+        """Raises `UnreachableError`."""
+        found = self._engines.get(host)
+        if found is None:
+            found = self._connections.connect(self._specs[host])
+            with self._lock:
+                self._engines[host] = found
+        return found
+
+    def each(self, hosts: Iterable[str], work: Callable[[str, Engine], Result]) -> dict[str, Result | Unreachable]:
+        """The work of every host, in the order given; `Unreachable` for those that could not be reached or read."""
+        hosts = tuple(hosts)
+        if not hosts:
+            return {}
+        with ThreadPoolExecutor(min(self._forks, len(hosts)), thread_name_prefix="host") as pool:
+            results = pool.map(lambda host: self._one(host, work), hosts)
+            return dict(zip(hosts, results, strict=True))
+
+    def _one(self, host: str, work: Callable[[str, Engine], Result]) -> Result | Unreachable:
+        try:
+            return work(host, self.engine(host))
+        except UnreachableError as error:
+            return Unreachable(host, error.message, error.hint)
+        except DeployerError as error:
+            return Unreachable(host, f"cannot be read: {error.message}", error.hint)
+
+    def close(self) -> None:
+        for engine in self._engines.values():
+            engine.close()
+        self._engines.clear()
+        self._connections.close()

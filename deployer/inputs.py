@@ -1,0 +1,276 @@
+"""Everything a run is given, read and checked whole before any host is contacted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deployer import nodes
+from deployer.config.extra_vars import parse_extra_vars
+from deployer.config.inventory import load_inventory
+from deployer.config.inventory_types import Inventory
+from deployer.config.patterns import select, select_limit
+from deployer.config.playbook import PERCENT, SERIAL, Play, check_tags, load_playbooks
+from deployer.config.resolve import Inputs, TagFilter, join_plays, resolve
+from deployer.config.scripts import Prompt, RunScript
+from deployer.config.templating import HostVariables, Templar, Templates
+from deployer.config.variables import PlayVariables, Variables, play_vars
+from deployer.config.vars_files import VariableReader
+from deployer.config.vault import VaultSecrets
+from deployer.config.vault_secrets import load_secrets, password_sources
+from deployer.diagnostics import Diagnostic, Origin, Problems
+from deployer.errors import InputError
+from deployer.model.desired import Desired
+from deployer.spec.shapes import INVALID, Reading
+from deployer.transport.connection import CliConnectionOptions, ConnectionSpec, connection_spec
+
+if TYPE_CHECKING:
+    from deployer.transport.ssh_config import SshConfig
+
+DEFAULT_INVENTORIES = ("inventory", "inventory.yml", "hosts.yml", "hosts")
+"""Looked for in the current directory when `-i` names none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the operator asked for, as the command line says it."""
+
+    playbooks: tuple[str, ...] = ()
+    inventory: tuple[str, ...] = ()
+    limit: str = ""
+    extra_vars: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    skip_tags: tuple[str, ...] = ()
+    project: str = ""
+    forks: int = 50
+    user: str = ""
+    private_key: str = ""
+    connect_timeout: float | None = None
+    vault_ids: tuple[str, ...] = ()
+    vault_password_files: tuple[str, ...] = ()
+    ask_vault_pass: bool = False
+    adopt: bool = False
+    allow_data_loss: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlayInput:
+    """One play: its hosts' desired states in the order they are worked on, and how they are batched."""
+
+    name: str
+    desired: tuple[Desired, ...]
+    batches: tuple[tuple[str, ...], ...]
+    max_fail_percentage: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A whole run's input. `hosts`: how to reach every host of it."""
+
+    plays: tuple[PlayInput, ...]
+    hosts: Mapping[str, ConnectionSpec]
+    warnings: tuple[Diagnostic, ...] = ()
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def of_host(self, host: str) -> tuple[Desired, ...]:
+        return tuple(desired for play in self.plays for desired in play.desired if desired.host == host)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How input may ask the world: run a script, prompt for a password, read the user's ssh_config."""
+
+    run: RunScript
+    prompt: Prompt
+    ssh_config: Callable[[], SshConfig]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What all plays share."""
+
+    request: Request
+    asking: Asking
+    problems: Problems
+    vault: VaultSecrets
+    inventory: Inventory
+    extra: Mapping[str, nodes.Node]
+
+
+def open_sources(request: Request, asking: Asking, problems: Problems) -> Sources:
+    """Vault passwords, inventory and extra variables."""
+    prompts = ("prompt",) if request.ask_vault_pass else ()
+    sources = password_sources(request.vault_password_files, (*request.vault_ids, *prompts))
+    vault = load_secrets(sources, problems, run=asking.run, prompt=asking.prompt)
+    named = request.inventory or tuple(name for name in DEFAULT_INVENTORIES if Path(name).exists())[:1]
+    inventory = load_inventory(named, problems, run=asking.run, vault=vault)
+    extra = parse_extra_vars(request.extra_vars, problems, vault)
+    return Sources(request, asking, problems, vault, inventory, extra)
+
+
+def load(request: Request, asking: Asking) -> Loaded:
+    """Raises `InputError` with every mistake of the run."""
+    problems = Problems()
+    sources = open_sources(request, asking, problems)
+    plays = load_playbooks(request.playbooks, problems, sources.vault)
+    check_tags((*request.tags, *request.skip_tags), plays, problems)
+    limit = _limit(sources)
+    reader = _Reader(sources, limit)
+    loaded = tuple(found for play in plays if (found := reader.play(play)) is not None)
+    loaded = _join(loaded, problems)
+    if plays and not problems.errors and not any(play.desired for play in loaded):
+        problems.add(Origin("--limit"), f"'{request.limit}' leaves no host of any play")
+    problems.raise_if_any()
+    secrets = frozenset(reader.secrets).union(*(found.secrets for play in loaded for found in play.desired))
+    return Loaded(loaded, reader.specs, problems.warnings, secrets)
+
+
+def _limit(sources: Sources) -> frozenset[str] | None:
+    if not sources.request.limit:
+        return None
+    return frozenset(select_limit(sources.request.limit, sources.inventory, sources.problems))
+
+
+def _join(plays: tuple[PlayInput, ...], problems: Problems) -> tuple[PlayInput, ...]:
+    """Tell each play of a host what the host's other plays declare."""
+    hosts = dict.fromkeys(desired.host for play in plays for desired in play.desired)
+    joined: dict[tuple[str, int], Desired] = {}
+    for host in hosts:
+        numbered = [(n, found) for n, play in enumerate(plays) for found in play.desired if found.host == host]
+        for (number, _), found in zip(numbered, join_plays([d for _, d in numbered], problems), strict=True):
+            joined[host, number] = found
+    return tuple(
+        replace(play, desired=tuple(joined[found.host, number] for found in play.desired))
+        for number, play in enumerate(plays)
+    )
+
+
+class _Reader:
+    """Resolves plays for their hosts; collects connections and secrets."""
+
+    def __init__(self, sources: Sources, limit: frozenset[str] | None) -> None:
+        self.specs: dict[str, ConnectionSpec] = {}
+        self.secrets: set[str] = set()
+        self._sources = sources
+        self._limit = limit
+        self._files = VariableReader(sources.problems, sources.vault)
+        self._templates = Templates()
+        self._variables: dict[Path, Variables] = {}
+
+    def play(self, play: Play) -> PlayInput | None:
+        """None when the play's hosts are not to be found, or the limit leaves none."""
+        hosts = self._hosts(play)
+        if not hosts:
+            return None
+        request, problems = self._sources.request, self._sources.problems
+        variables = self._variables_of(play)
+        own = PlayVariables(play_vars(play.keys.get("vars"), problems), play.keys.get("vars_files"), hosts)
+        inputs = Inputs(problems, self._sources.vault, TagFilter(request.tags, request.skip_tags), request.project)
+        desired = []
+        for host in hosts:
+            known = variables.of_play(host, own, problems)
+            templar = variables.templar(known)
+            if host not in self.specs:
+                self._connection(host, known, templar)
+            desired.append(resolve(play, host, templar, inputs))
+        return PlayInput(play.name, tuple(desired), self._batches(play, hosts), self._percentage(play))
+
+    def _variables_of(self, play: Play) -> Variables:
+        folder = Path(play.file).parent
+        if folder not in self._variables:
+            sources = self._sources
+            self._variables[folder] = Variables(
+                sources.inventory, self._files, self._templates, playbook_dir=folder, extra=sources.extra
+            )
+        return self._variables[folder]
+
+    def _hosts(self, play: Play) -> tuple[str, ...]:
+        problems = self._sources.problems
+        node = play.keys.get("hosts")
+        if node is None:
+            return ()
+        rendered = Templar(self._sources.extra, templates=self._templates).render(node, problems, "hosts")
+        patterns = [item.value for item in _scalars(rendered) if isinstance(item.value, str)]
+        if not patterns:
+            problems.add(node.origin, "expected a host, a group or a pattern", address="hosts")
+            return ()
+        hosts = select(patterns, self._sources.inventory, problems, origin=node.origin)
+        return tuple(host for host in hosts if self._limit is None or host in self._limit)
+
+    def _batches(self, play: Play, hosts: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+        sizes = self._number(play, "serial")
+        return batches(hosts, sizes if isinstance(sizes, list) else [sizes] if sizes else [])
+
+    def _percentage(self, play: Play) -> float | None:
+        found = self._number(play, "max_fail_percentage")
+        return None if found is None else float(found)
+
+    def _number(self, play: Play, key: str) -> Any:
+        node = play.keys.get(key)
+        if node is None:
+            return None
+        problems = self._sources.problems
+        rendered = Templar(self._sources.extra, templates=self._templates).render(node, problems, key)
+        shape = SERIAL if key == "serial" else PERCENT
+        found = shape.read(rendered, Reading(problems, key))
+        return None if found is INVALID else found
+
+    def _connection(self, host: str, known: HostVariables, templar: Templar) -> None:
+        request, problems = self._sources.request, self._sources.problems
+        options = CliConnectionOptions(request.user, request.private_key, timeout=request.connect_timeout)
+        plain = PlainVariables(known.variables, templar, problems)
+        try:
+            spec = connection_spec(host, plain, options, self._sources.asking.ssh_config())
+        except InputError as error:
+            problems.extend(_placed(found, known.variables) for found in error.diagnostics)
+            return
+        self.specs[host] = spec
+        self.secrets.update(filter(None, (spec.password, spec.private_key, spec.private_key_passphrase)))
+
+
+def _placed(found: Diagnostic, variables: Mapping[str, nodes.Node]) -> Diagnostic:
+    """The mistake at the place of the variable it is about."""
+    node = variables.get(found.address)
+    return found if node is None else replace(found, origin=nodes.place(node))
+
+
+class PlainVariables(Mapping[str, object]):
+    """A host's variables as plain values; each is rendered when it is looked at."""
+
+    def __init__(self, variables: Mapping[str, nodes.Node], templar: Templar, problems: Problems) -> None:
+        self._variables = variables
+        self._templar = templar
+        self._problems = problems
+
+    def __getitem__(self, name: str) -> object:
+        return nodes.to_plain(self._templar.render(self._variables[name], self._problems, name))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._variables
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
+
+
+def _scalars(node: nodes.Node) -> Iterable[nodes.Scalar]:
+    items = node.items if isinstance(node, nodes.Sequence) else (node,)
+    return (item for item in items if isinstance(item, nodes.Scalar))
+
+
+def batches(hosts: tuple[str, ...], sizes: list[int | str]) -> tuple[tuple[str, ...], ...]:
+    """Ansible's `serial`: sizes in turn, the last one repeated; percentages of all hosts, at least one host."""
+    if not sizes:
+        return (hosts,)
+    found: list[tuple[str, ...]] = []
+    rest = hosts
+    while rest:
+        size = sizes[min(len(found), len(sizes) - 1)]
+        count = size if isinstance(size, int) else max(1, len(hosts) * int(size.removesuffix("%")) // 100)
+        found.append(rest[:count])
+        rest = rest[count:]
+    return tuple(found)

@@ -1,0 +1,52 @@
+"""The real world behind the seams: clock, scripts, password prompts, the user's ssh_config."""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deployer.config.scripts import ScriptResult
+from deployer.errors import RefusedError
+from deployer.inputs import Asking
+from deployer.interfaces import Clock
+from deployer.transport.ssh_config import SshConfig
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a run needs from outside: a clock, and ways to ask."""
+
+    clock: Clock
+    asking: Asking
+
+
+class SystemClock:
+    """Monotonic seconds."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def run_script(command: Sequence[str]) -> ScriptResult:
+    """Inventory and password scripts; what they write to stderr is kept for the error message."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    return ScriptResult(done.returncode, done.stdout, done.stderr)
+
+
+def prompt(text: str) -> str:
+    """Asks on the terminal, without echo."""
+    if not sys.stdin.isatty():
+        raise RefusedError(f"cannot ask: {text}", hint="there is no terminal; give a file or a script instead")
+    return getpass.getpass(f"{text}: ")
+
+
+def real_world() -> World:
+    return World(SystemClock(), Asking(run_script, prompt, functools.cache(SshConfig)))
