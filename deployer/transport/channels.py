@@ -19,18 +19,16 @@ class ChannelSocket:
     """One byte stream over an SSH connection.
 
     `on_early_end` is called when the stream ends before its first byte, and may raise what explains it: a command
-    that could not do its work says why on its standard error. `on_first_byte` is called when it did.
+    that could not do its work says why on its standard error.
     """
 
     def __init__(
         self,
         channel: paramiko.Channel,
         on_early_end: Callable[[], None] | None = None,
-        on_first_byte: Callable[[], None] | None = None,
     ) -> None:
         self._channel = channel
         self._on_early_end = on_early_end
-        self._on_first_byte = on_first_byte
         self._started = False
         self._readers = 0
         self._closing = False
@@ -55,11 +53,9 @@ class ChannelSocket:
 
     def recv(self, size: int) -> bytes:
         data = self._channel.recv(size)
-        if data and not self._started:
+        if data:
             self._started = True
-            if self._on_first_byte is not None:
-                self._on_first_byte()
-        elif not data:
+        else:
             self._explain_end()
         return data
 

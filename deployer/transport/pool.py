@@ -201,23 +201,26 @@ class HttpPool:
             connection = self._kept()
             if connection is not None:
                 return connection
-            connection = _Connection(self.dialer)
-            try:
-                connection.connect()
-            except StreamRefusedError as refused:
-                # The slot stays taken: the server allows only as many streams as are open now.
-                with self._lock:
-                    alone = self._open == 0
-                if alone:
-                    self._slots.release()
-                    raise UnreachableError(f"{self.dialer.where} cannot be reached: {refused}") from refused
-                continue
-            except BaseException:
-                self._slots.release()
-                raise
             with self._lock:
                 self._open += 1
-            return connection
+            try:
+                return self._connected()
+            except BaseException as error:
+                with self._lock:
+                    self._open -= 1
+                    alone = self._open == 0
+                if isinstance(error, StreamRefusedError) and not alone:
+                    # The slot stays taken: the server allows only as many streams as are open now.
+                    continue
+                self._slots.release()
+                if isinstance(error, StreamRefusedError):
+                    raise UnreachableError(f"{self.dialer.where} cannot be reached: {error}") from error
+                raise
+
+    def _connected(self) -> _Connection:
+        connection = _Connection(self.dialer)
+        connection.connect()
+        return connection
 
     def _kept(self) -> _Connection | None:
         """The connection used last, of those that are still open."""

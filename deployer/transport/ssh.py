@@ -40,6 +40,7 @@ class SshHost:
         self._shared = shared
         self._lock = threading.Lock()
         self._link: Link | None = None
+        self._finding_out = threading.Lock()
         self._way = _Way.COMMAND if spec.docker_command else _Way.UNTRIED
 
     @property
@@ -50,11 +51,11 @@ class SshHost:
         """A new stream to the engine; raises `UnreachableError` or `StreamRefusedError`."""
         link = self.link()
         try:
-            if self._way is not _Way.COMMAND:
-                stream = self._by_socket(link)
-                if stream is not None:
-                    return stream
-            return self._by_command(link)
+            if self._way is not _Way.UNTRIED:
+                return self._open(link)
+            # One stream finds out the way for all others.
+            with self._finding_out:
+                return self._open(link)
         except LinkLostError as error:
             raise ConnectionLostError(f"the SSH connection to {self.spec.address} was lost") from error
 
@@ -72,6 +73,10 @@ class SshHost:
         with self._lock:
             if self._link is not None:
                 self._link.close()
+
+    def _open(self, link: Link) -> ChannelSocket:
+        stream = None if self._way is _Way.COMMAND else self._by_socket(link)
+        return stream or self._by_command(link)
 
     def _by_socket(self, link: Link) -> ChannelSocket | None:
         """None when the first stream is refused: then the command may do."""
@@ -93,14 +98,15 @@ class SshHost:
                 raise StreamRefusedError(f"the server opens no further session (MaxSessions): {refused}") from refused
             raise self._diagnose(link, None) from refused
 
+        self._way = _Way.COMMAND
+
         def on_early_end() -> None:
+            if not self.spec.docker_command:
+                self._way = _Way.UNTRIED
             result = CommandResult.of(channel)
             raise self._diagnose(link, CommandFailure(command, result.status, result.errors or result.output))
 
-        def on_first_byte() -> None:
-            self._way = _Way.COMMAND
-
-        return ChannelSocket(channel, on_early_end, on_first_byte)
+        return ChannelSocket(channel, on_early_end)
 
     def _command(self) -> str:
         docker, socket = self.spec.docker_command or "docker", self.spec.docker_socket

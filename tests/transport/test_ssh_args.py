@@ -1,0 +1,47 @@
+"""ssh's command line as inventories carry it."""
+
+from __future__ import annotations
+
+import pytest
+
+from deployer.transport.ssh_args import parse_ssh_args
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("", {}),
+        ("-C -o ControlMaster=auto -o ControlPersist=60s", {}),
+        ("-o StrictHostKeyChecking=no", {"stricthostkeychecking": ["no"]}),
+        ("-oStrictHostKeyChecking=no", {"stricthostkeychecking": ["no"]}),
+        ("-o 'UserKnownHostsFile /dev/null'", {"userknownhostsfile": ["/dev/null"]}),
+        ("-J a,b -p 2222 -l deploy", {"proxyjump": ["a,b"], "port": ["2222"], "user": ["deploy"]}),
+        ("-i one -i two", {"identityfile": ["one", "two"]}),
+        ("-p2222 -4Cq", {"port": ["2222"], "addressfamily": ["inet"]}),
+        ('-o ProxyCommand="ssh -W %h:%p bastion"', {"proxycommand": ["ssh -W %h:%p bastion"]}),
+        ("-o ControlPath=/tmp/x -S /tmp/y -E /tmp/log", {}),
+    ],
+)
+def test_what_is_understood(text: str, options: dict[str, list[str]]) -> None:
+    parsed = parse_ssh_args(text)
+    assert (parsed.options, parsed.mistakes) == (options, [])
+
+
+def test_another_config_file() -> None:
+    assert parse_ssh_args("-F /etc/ssh/special").config_file == "/etc/ssh/special"
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("-o HostKeyAlgorithms=ssh-rsa", "option HostKeyAlgorithms cannot be honoured by this program"),
+        ("-L 8080:localhost:80", "-L cannot be honoured by this program"),
+        ("-b 10.0.0.1", "-b cannot be honoured by this program"),
+        ("-o Port", "option Port has no value"),
+        ("-p", "-p is not understood or lacks its value"),
+        ("web1", "'web1' is not an option of ssh"),
+        ("-o 'Port=1", "cannot be read: No closing quotation"),
+    ],
+)
+def test_what_would_change_the_meaning_is_a_mistake(text: str, mistake: str) -> None:
+    assert parse_ssh_args(text).mistakes == [mistake]
