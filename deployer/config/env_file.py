@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deployer.config.vault import VaultError, VaultSecrets, is_encrypted
@@ -14,13 +15,17 @@ _QUOTED = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)')\s*(?:#.*)?""")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
-def read_env_file(
-    path: Path, *, raw: bool, problems: Problems, vault: VaultSecrets
-) -> tuple[dict[str, Any], dict[str, Origin], bool]:
-    """(values, places, whether they are secret). `KEY` alone unsets. `raw`: everything after `=` counts as it is.
+@dataclass(frozen=True, slots=True)
+class EnvFile:
+    """Values by key (None: unset it) and where each is written. `secret`: the file is vaulted."""
 
-    A vaulted file is decrypted, and its values are secret.
-    """
+    values: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    places: Mapping[str, Origin] = field(default_factory=dict)
+    secret: bool = False
+
+
+def read_env_file(path: Path, *, raw: bool, problems: Problems, vault: VaultSecrets) -> EnvFile:
+    """`KEY` alone unsets. `raw`: everything after `=` counts as it is. Mistakes are reported."""
     try:
         text = path.read_text(encoding="utf-8")
         secret = is_encrypted(text)
