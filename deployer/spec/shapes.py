@@ -64,6 +64,17 @@ def is_template(value: object) -> bool:
     return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
+def has_template(node: Node) -> bool:
+    """Whether any part of the value has to be rendered first."""
+    match node:
+        case nodes.Scalar():
+            return is_template(node.value)
+        case nodes.Sequence():
+            return any(has_template(item) for item in node)
+        case nodes.Mapping():
+            return any(has_template(part) for entry in node.entries for part in entry)
+
+
 class Shape(Protocol):
     def read(self, node: Node, at: Reading) -> Any:
         """The canonical value, or INVALID after reporting to `at`."""

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from deployer import nodes
 from deployer.diagnostics import Origin
 from deployer.spec.field import Field
-from deployer.spec.shapes import INVALID, Entry, Reading, match_keys, spellings
+from deployer.spec.shapes import INVALID, Entry, Reading, has_template, match_keys, spellings
 
 Mistake: TypeAlias = tuple[str, str]
 """(field the mistake is about, what is wrong)."""
@@ -58,7 +58,7 @@ def read(table: Table, node: nodes.Node, at: Reading) -> Declaration | None:
     named = _gather(table, node, named, at)
     values = _read_all(table.fields, named, at)
     settings = _read_all(table.settings, named, at)
-    for rule in table.rules:
+    for rule in () if at.static and has_template(node) else table.rules:
         for name, mistake in rule(values, settings):
             at.child(name).wrong(named.get(name, node), mistake)
     return Declaration(values, settings, at.origins)
