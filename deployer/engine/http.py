@@ -33,18 +33,12 @@ class EngineHttp:
     ) -> Any:
         """The JSON at `path`; raises `EngineError`, `UnreachableError`."""
         reply = self._fetch(path, query, headers)
-        if reply.status >= _BAD:
-            raise engine_error(reply.status, reply.body)
-        return json.loads(reply.body)
+        return _decoded(reply)
 
     def find(self, path: str, *, headers: Mapping[str, str] | None = None) -> Any:
         """The JSON at `path`, None where there is nothing (404); raises `EngineError`, `UnreachableError`."""
         reply = self._fetch(path, None, headers)
-        if reply.status == _NOT_FOUND:
-            return None
-        if reply.status >= _BAD:
-            raise engine_error(reply.status, reply.body)
-        return json.loads(reply.body)
+        return None if reply.status == _NOT_FOUND else _decoded(reply)
 
     def get_bytes(self, path: str, query: Mapping[str, str]) -> Reply:
         """An answer that is not JSON; raises `EngineError`, `UnreachableError`."""
@@ -70,6 +64,15 @@ class EngineHttp:
 
     def _fetch(self, path: str, query: Mapping[str, str] | None, headers: Mapping[str, str] | None) -> Reply:
         return self.pool.fetch(Request("GET", self.target(path, query), None, headers or {}, READ_TIMEOUT))
+
+
+def _decoded(reply: Reply) -> Any:
+    if reply.status >= _BAD:
+        raise engine_error(reply.status, reply.body)
+    try:
+        return json.loads(reply.body)
+    except ValueError as error:
+        raise EngineError("the engine did not answer in JSON", status=0) from error
 
 
 def quote(name: str) -> str:

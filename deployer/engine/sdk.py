@@ -77,3 +77,5 @@ def engine_errors() -> Iterator[None]:
         raise EngineError(str(explanation), status=status) from error
     except docker.errors.DockerException as error:
         raise EngineError(str(error), status=0) from error
+    except requests.RequestException as error:
+        raise EngineError("the engine did not answer in JSON", status=0) from error
