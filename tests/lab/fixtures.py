@@ -18,6 +18,7 @@ from tests.lab.lab import Lab
 from tests.lab.shell import LabError, lock
 
 _REASON = "lab not available: "
+_SUITES = {"host_20": "bookworm", "host_26": "trixie"}
 
 
 @pytest.fixture(scope="session")
@@ -41,19 +42,24 @@ def lab_marker(request: pytest.FixtureRequest) -> None:
 @pytest.fixture
 def reserved_hosts(request: pytest.FixtureRequest, lab: Lab) -> Iterator[tuple[Host, ...]]:
     """The hosts that the test's other fixtures name, repaired, emptied and kept from other test processes."""
-    names = request.fixturenames
-    wanted = {host.name: host for host in lab.hosts} if "lab_hosts" in names else {}
-    for name, suite in (("host_20", "bookworm"), ("host_26", "trixie")):
-        if name in names:
-            host = lab.of_suite(suite)
-            wanted[host.name] = host
+    wanted = _wanted_hosts(request, lab)
     with ExitStack() as stack:
         # One order for all processes: no two can wait for each other.
-        for name in sorted(wanted):
-            stack.enter_context(lock(name))
+        for host in wanted:
+            stack.enter_context(lock(host.name))
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(_make_ready, wanted.values()))
-        yield tuple(wanted.values())
+            list(pool.map(_make_ready, wanted))
+        yield wanted
+
+
+def _wanted_hosts(request: pytest.FixtureRequest, lab: Lab) -> tuple[Host, ...]:
+    names = set(request.fixturenames)
+    if "lab_hosts" in names:
+        return lab.hosts
+    suites = {suite for name, suite in _SUITES.items() if name in names}
+    if "host" in names:
+        suites.add(request.node.callspec.params["host"])
+    return tuple(host for host in lab.hosts if host in {lab.of_suite(suite) for suite in suites})
 
 
 @pytest.fixture
@@ -83,10 +89,10 @@ def exclusive_lab(lab: Lab) -> Iterator[Lab]:
         yield lab
 
 
-@pytest.fixture(params=["bookworm", "trixie"], ids=["docker20", "docker26"])
-def host(request: pytest.FixtureRequest, host_20: Host, host_26: Host) -> Host:
+@pytest.fixture(params=list(_SUITES.values()), ids=["docker20", "docker26"])
+def host(request: pytest.FixtureRequest, lab: Lab, reserved_hosts: tuple[Host, ...]) -> Host:
     """One host after the other: the test runs on both engines."""
-    return host_20 if request.param == "bookworm" else host_26
+    return lab.of_suite(request.param)
 
 
 def _make_ready(host: Host) -> None:

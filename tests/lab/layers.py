@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.lab.machine import Mirror
 from tests.lab.settings import CACHE
-from tests.lab.shell import LabError, run
+from tests.lab.shell import LabError, lock, run
 
 # Part of every key: raise it when the way layers are built changes.
 FORMAT = 1
@@ -60,18 +60,18 @@ class Layer:
 
 
 def build_all(layers: list[Layer], mirror: Mirror) -> None:
-    """Build what is missing, bases first, unrelated layers side by side."""
-    with ThreadPoolExecutor(4) as pool:
-        for done in [pool.submit(build, layer, mirror) for layer in layers]:
+    """Build what is missing, bases first, unrelated layers side by side, one process at a time."""
+    with lock("build"), ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(_build, layer, mirror) for layer in layers]:
             done.result()
 
 
-def build(layer: Layer, mirror: Mirror) -> None:
+def _build(layer: Layer, mirror: Mirror) -> None:
     """Make sure that a layer and its bases exist."""
     if layer.folder.is_dir():
         return
     if layer.base:
-        build(layer.base, mirror)
+        _build(layer.base, mirror)
     with _lock_of(layer):
         if layer.folder.is_dir():
             return

@@ -9,7 +9,7 @@ from tests.lab.host import KEY, KNOWN_HOSTS, Host
 from tests.lab.layers import Layer
 from tests.lab.rootfs import HOSTS
 from tests.lab.settings import STATE
-from tests.lab.shell import lock, run
+from tests.lab.shell import run
 
 _PYTHON = {
     suite: Layer(f"python-{suite}", suite, ("python3", "python3-requests"), "", host) for suite, host in HOSTS.items()
@@ -44,7 +44,6 @@ def environment(host: Host) -> dict[str, str]:
 def install_python(host: Host) -> None:
     """Put Python and requests on a host, which Ansible's Docker modules need there; the first call builds them."""
     layer = _PYTHON[host.suite]
-    with lock():
-        if not layer.folder.is_dir():
-            layers.build(layer, machine.mirror())
+    if not layer.folder.is_dir():
+        layers.build_all([layer], machine.mirror())
     run("cp", "-a", f"{layer.folder}/.", host.root)
