@@ -20,6 +20,10 @@ class LocalSocket:
     def where(self) -> str:
         return f"the Docker engine at {self._path}"
 
+    @property
+    def loss_hint(self) -> str:
+        return ""
+
     def dial(self) -> Stream:
         sock = socket.socket(socket.AF_UNIX)
         sock.settimeout(self._timeout)

@@ -162,7 +162,7 @@ class HttpPool:
         except (OSError, EOFError, http.client.HTTPException) as error:
             reason = str(error) or type(error).__name__
             raise ConnectionLostError(
-                f"the connection to {self.dialer.where} was lost during {doing}: {reason}"
+                f"the connection to {self.dialer.where} was lost during {doing}: {reason}", hint=self.dialer.loss_hint
             ) from error
 
     def give_back(self, connection: _Connection, *, whole: bool) -> None:

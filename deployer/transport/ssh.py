@@ -47,6 +47,10 @@ class SshHost:
     def where(self) -> str:
         return f"the Docker engine of {self.spec.address}"
 
+    @property
+    def loss_hint(self) -> str:
+        return ""
+
     def dial(self) -> ChannelSocket:
         """A new stream to the engine; raises `UnreachableError` or `StreamRefusedError`."""
         link = self.link()

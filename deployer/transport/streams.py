@@ -28,6 +28,11 @@ class Dialer(Protocol):
         """For messages: `the Docker engine of web1`."""
         ...
 
+    @property
+    def loss_hint(self) -> str:
+        """What may be behind a connection that breaks, "" for nothing particular."""
+        ...
+
     def dial(self) -> Stream:
         """A new stream to the engine; raises `UnreachableError` or `StreamRefusedError`."""
         ...

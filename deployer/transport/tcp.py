@@ -22,6 +22,12 @@ class TcpEngine:
     def where(self) -> str:
         return f"the Docker engine at {self._spec.host} port {self._spec.port}"
 
+    @property
+    def loss_hint(self) -> str:
+        if self._spec.tls is None or self._spec.tls.cert:
+            return ""
+        return "if the engine asks for a client certificate, set tls_cert and tls_key"
+
     def dial(self) -> Stream:
         spec = self._spec
         sock = connect_tcp(spec.host, spec.port, spec.connect_timeout, what="the Docker engine")

@@ -162,8 +162,10 @@ class TestTcp:
         assert version(TcpEngine(self.spec(secured, self.files(tmp_path, ca=False, verify=False)))) == "26.1.5"
 
     def test_a_missing_client_certificate(self, secured: int, tmp_path: Path) -> None:
-        with pytest.raises(UnreachableError, match="certificate"):
+        """In TLS 1.3 the server may say so, or only close, after the client took the connection for made."""
+        with pytest.raises(UnreachableError) as caught:
             version(TcpEngine(self.spec(secured, self.files(tmp_path, client=False))))
+        assert "client certificate" in caught.value.hint
 
     def test_files_that_cannot_be_read(self) -> None:
         with pytest.raises(UnreachableError, match=r"the TLS files \(/none\.pem\) cannot be used"):
