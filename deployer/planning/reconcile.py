@@ -15,6 +15,7 @@ from deployer.planning import containers, networks, volumes
 from deployer.planning.context import Context
 from deployer.planning.images import plan_image
 from deployer.planning.policy import Policy
+from deployer.planning.references import check_references
 
 _PLANNERS = (
     (Kind.IMAGE, plan_image),
@@ -35,7 +36,7 @@ def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
     ):
         for resource in _named(wanted, kind):
             plan(ctx, resource)
-    _check_references(ctx)
+    check_references(ctx)
     for resource in reversed(dependencies.in_order(unwanted)):
         containers.plan_container(ctx, resource)
     for resource in dependencies.in_order(r for r in desired.resources if not r.absent):
@@ -88,17 +89,3 @@ def _removal(change: ResourceChange) -> bool:
 
 def _named(resources: list[Resource], kind: Kind) -> list[Resource]:
     return sorted((found for found in resources if found.kind is kind), key=lambda found: found.name)
-
-
-def _check_references(ctx: Context) -> None:
-    """A network that is neither declared nor on the host would fail the container when it starts."""
-    for resource in ctx.desired.of(Kind.CONTAINER):
-        if resource.absent or not resource.selected:
-            continue
-        for name in dependencies.networks(resource):
-            declared = ctx.desired.find(Kind.NETWORK, name) or (Kind.NETWORK, name) in ctx.desired.elsewhere
-            if not declared and ctx.observed.network(name) is None:
-                origin = resource.place(("networks", name))
-                summary = f"network {name} is neither declared nor on the host"
-                hint = f"declare it: networks: {{{name}: {{}}}}"
-                ctx.draft.refuse(Refusal(resource.address, summary, hint, origin))
