@@ -30,6 +30,15 @@ class Fleet:
     def hosts(self) -> tuple[str, ...]:
         return tuple(self._specs)
 
+    def spec(self, host: str) -> ConnectionSpec:
+        return self._specs[host]
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def engine(self, host: str) -> Engine:
         """Raises `UnreachableError`."""
         found = self._engines.get(host)

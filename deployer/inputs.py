@@ -173,9 +173,15 @@ class _Reader:
             known = variables.of_play(host, own, problems)
             templar = variables.templar(known)
             if host not in self.specs:
-                self._connection(host, known, templar)
+                self._connect(host, known, templar)
             desired.append(resolve(play, host, templar, inputs))
         return PlayInput(play.name, tuple(desired), self._batches(play, hosts), self._percentage(play))
+
+    def _connect(self, host: str, known: HostVariables, templar: Templar) -> None:
+        spec = connect_host(host, known, templar, self._sources)
+        if spec is not None:
+            self.specs[host] = spec
+            self.secrets.update(filter(None, (spec.password, spec.private_key, spec.private_key_passphrase)))
 
     def _variables_of(self, play: Play) -> Variables:
         folder = Path(play.file).parent
@@ -217,17 +223,17 @@ class _Reader:
         found = shape.read(rendered, Reading(problems, key))
         return None if found is INVALID else found
 
-    def _connection(self, host: str, known: HostVariables, templar: Templar) -> None:
-        request, problems = self._sources.request, self._sources.problems
-        options = CliConnectionOptions(request.user, request.private_key, timeout=request.connect_timeout)
-        plain = PlainVariables(known.variables, templar, problems)
-        try:
-            spec = connection_spec(host, plain, options, self._sources.asking.ssh_config())
-        except InputError as error:
-            problems.extend(_placed(found, known.variables) for found in error.diagnostics)
-            return
-        self.specs[host] = spec
-        self.secrets.update(filter(None, (spec.password, spec.private_key, spec.private_key_passphrase)))
+
+def connect_host(host: str, known: HostVariables, templar: Templar, sources: Sources) -> ConnectionSpec | None:
+    """How to reach a host, from its variables; None after reporting what is wrong with them."""
+    request, problems = sources.request, sources.problems
+    options = CliConnectionOptions(request.user, request.private_key, timeout=request.connect_timeout)
+    plain = PlainVariables(known.variables, templar, problems)
+    try:
+        return connection_spec(host, plain, options, sources.asking.ssh_config())
+    except InputError as error:
+        problems.extend(_placed(found, known.variables) for found in error.diagnostics)
+        return None
 
 
 def _placed(found: Diagnostic, variables: Mapping[str, nodes.Node]) -> Diagnostic:

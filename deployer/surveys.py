@@ -1,0 +1,167 @@
+"""Looking at hosts without a playbook: what runs there, and whether they can be worked on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from deployer.config.patterns import select_limit
+from deployer.config.templating import Templates
+from deployer.config.variables import Variables
+from deployer.config.vars_files import VariableReader
+from deployer.diagnostics import Origin, Problems
+from deployer.fleet import Fleet
+from deployer.inputs import Request, Sources, connect_host, open_sources
+from deployer.interfaces import Engine, EngineInfo, Json
+from deployer.model.plan import Unreachable
+from deployer.planning import record
+from deployer.transport.connection import ConnectionSpec
+from deployer.values import image, port
+from deployer.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One container. `project` and `resource` are "" for one that is not ours."""
+
+    host: str
+    id: str
+    name: str
+    image: str
+    state: str
+    status: str
+    ports: tuple[str, ...] = ()
+    project: str = ""
+    resource: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One host. `clock_offset`: seconds the host is ahead of this machine, None when it does not say. `free`: bytes
+    free where the engine keeps its data, None when a host cannot be asked."""
+
+    host: str
+    address: str
+    user: str = ""
+    engine: EngineInfo | None = None
+    containers: int = 0
+    storage: str = ""
+    clock_offset: float | None = None
+    free: int | None = None
+    problem: Unreachable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Answers by host, in the order of the inventory."""
+
+    rows: tuple[Row, ...] = ()
+    unreachable: tuple[Unreachable, ...] = ()
+
+
+def ps(request: Request, world: World, *, project: str = "") -> Survey:
+    """Every container of every host; of one project when it is named."""
+    with _fleet(request, world) as fleet:
+        found = fleet.each(fleet.hosts, lambda host, engine: _rows(host, engine, project))
+    rows = tuple(row for answer in found.values() if not isinstance(answer, Unreachable) for row in answer)
+    return Survey(rows, tuple(answer for answer in found.values() if isinstance(answer, Unreachable)))
+
+
+def _rows(host: str, engine: Engine, project: str) -> tuple[Row, ...]:
+    rows = (_row(host, entry) for entry in engine.list_containers())
+    return tuple(sorted((row for row in rows if not project or row.project == project), key=lambda row: row.name))
+
+
+def _row(host: str, entry: Json) -> Row:
+    names = [str(name).lstrip("/") for name in entry.get("Names") or () if str(name).count("/") == 1]
+    owner = record.read(entry.get("Labels"))
+    return Row(
+        host=host,
+        id=str(entry["Id"]),
+        name=names[0] if names else "",
+        image=_familiar(str(entry.get("Image", ""))),
+        state=str(entry.get("State", "")),
+        status=str(entry.get("Status", "")),
+        ports=tuple(sorted({_published(item) for item in entry.get("Ports") or ()}, key=port.order)),
+        project=owner.project,
+        resource=owner.resource,
+    )
+
+
+def _familiar(reference: str) -> str:
+    try:
+        return image.parse(reference).familiar
+    except ValueError:
+        return reference
+
+
+def _published(entry: Json) -> str:
+    """The runtime port; bound to all IPv4 and all IPv6 addresses alike it is shown once."""
+    ip = str(entry.get("IP") or "")
+    shown = "" if ip in ("0.0.0.0", "::") else ip
+    return port.join(str(entry["PrivatePort"]), str(entry.get("PublicPort") or ""), shown, str(entry.get("Type")))
+
+
+def doctor(request: Request, world: World, now: Callable[[], datetime]) -> tuple[Check, ...]:
+    """Reach every host and look at what working on it needs."""
+    with _fleet(request, world) as fleet:
+        found = fleet.each(fleet.hosts, lambda host, engine: _check(fleet.spec(host), engine, now))
+        return tuple(
+            Check(host, fleet.spec(host).address, fleet.spec(host).user, problem=answer)
+            if isinstance(answer, Unreachable)
+            else answer
+            for host, answer in found.items()
+        )
+
+
+def _check(spec: ConnectionSpec, engine: Engine, now: Callable[[], datetime]) -> Check:
+    before = now()
+    info = engine.info()
+    middle = before + (now() - before) / 2
+    return Check(
+        host=spec.name,
+        address=spec.address,
+        user=spec.user,
+        engine=engine.describe(),
+        containers=int(info.get("Containers") or 0),
+        storage=str(info.get("Driver") or ""),
+        clock_offset=_offset(str(info.get("SystemTime") or ""), middle),
+    )
+
+
+def _offset(said: str, here: datetime) -> float | None:
+    """The engine gives nanoseconds, which Python's parser does not take."""
+    whole, _, rest = said.partition(".")
+    zone = rest.lstrip("0123456789") or ("Z" if said.endswith("Z") else "")
+    digits = rest[: len(rest) - len(zone)][:6] if zone != rest else ""
+    try:
+        there = datetime.fromisoformat(f"{whole.removesuffix('Z')}.{digits or '0'}{zone or '+00:00'}")
+    except ValueError:
+        return None
+    return (there.astimezone(UTC) - here.astimezone(UTC)).total_seconds()
+
+
+def _fleet(request: Request, world: World) -> Fleet:
+    """The hosts of the inventory, or those of `--limit`; raises `InputError`."""
+    problems = Problems()
+    sources = open_sources(request, world.asking, problems)
+    names = _names(request, sources, problems)
+    variables = Variables(sources.inventory, VariableReader(problems, sources.vault), Templates(), extra=sources.extra)
+    specs = {}
+    for name in names:
+        known = variables.of_host(name, names)
+        spec = connect_host(name, known, variables.templar(known), sources)
+        if spec is not None:
+            specs[name] = spec
+    problems.raise_if_any()
+    return Fleet(specs, request.forks)
+
+
+def _names(request: Request, sources: Sources, problems: Problems) -> tuple[str, ...]:
+    if request.limit:
+        return select_limit(request.limit, sources.inventory, problems)
+    names = tuple(sources.inventory.hosts)
+    if not names:
+        problems.add(Origin("--inventory"), "the inventory has no hosts", hint="name an inventory with -i")
+    return names
