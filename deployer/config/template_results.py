@@ -8,7 +8,7 @@ from typing import Any
 from jinja2.exceptions import TemplateRuntimeError
 from jinja2.runtime import Undefined
 
-from deployer.config.template_undefined import OMIT, raise_undefined
+from deployer.config.template_undefined import OMIT, kind_of, raise_undefined
 from deployer.config.template_values import (
     Frame,
     LazyDict,
@@ -77,4 +77,4 @@ def _items(value: Any) -> Iterable[Any]:
         return sorted(value)
     if isinstance(value, Iterator):
         return list(value)
-    raise TemplateRuntimeError(f"the result is a {type(value).__name__}, which is not a value YAML knows")
+    raise TemplateRuntimeError(f"the result is {kind_of(value)}, which is not a value YAML knows")

@@ -21,6 +21,8 @@ def kind_of(value: object) -> str:
         ((list, tuple, set), "a list"),
         (type(None), "null"),
     )
+    if callable(value):
+        return "a function"
     return next((name for kind, name in kinds if isinstance(value, kind)), f"a {type(value).__name__}")
 
 

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import jinja2
+from jinja2.exceptions import SecurityError
 from jinja2.runtime import Undefined
 
 from deployer.config.filters import furnish
@@ -55,10 +56,11 @@ _Key = TypeVar("_Key")
 
 @dataclass(frozen=True, slots=True)
 class _Site:
-    """Where a template stands: a value, or a whole file whose lines are the template's."""
+    """Where a template stands: a value, or a whole file whose lines are the template's; and its text."""
 
     origin: Origin
     address: str
+    text: str = ""
     secret: bool = False
     is_file: bool = False
 
@@ -69,6 +71,10 @@ class _Site:
         elif line > 1:
             summary = f"{summary} (line {line} of the text)"
         return TemplateProblem(origin, summary, hint=hint, address=self.address, undefined=undefined)
+
+
+def _site(node: Scalar, address: str) -> _Site:
+    return _Site(node.origin, address, str(node.value), node.secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +120,16 @@ class Templates:
     def evaluate(self, node: Scalar, scope: Scope, *, address: str) -> Any:
         """The value of a text, itself when it is no template; raises `TemplateProblem`, also when it is undefined."""
         text = str(node.value)
-        return (
-            self._run(self._text(text), scope, _Site(node.origin, address, node.secret)) if is_template(text) else text
-        )
+        return self._run(self._text(text), scope, _site(node, address)) if is_template(text) else text
 
     def evaluate_expression(self, node: Scalar, scope: Scope, *, address: str) -> Any:
         """As `evaluate`, for a bare expression as `when` has it."""
-        return self._run(self._expression(str(node.value)), scope, _Site(node.origin, address, node.secret))
+        return self._run(self._expression(str(node.value)), scope, _site(node, address))
 
     def evaluate_file(self, text: str, file: str, scope: Scope, *, address: str) -> str:
         """The text a template file makes; problems name the file's line."""
         compiled = self._compiled(self._files, (file, text), lambda: compile_file(text, self._environment, file))
-        return str(self._run(compiled, scope, _Site(Origin(file, 1, 1), address, is_file=True)))
+        return str(self._run(compiled, scope, _Site(Origin(file, 1, 1), address, text, is_file=True)))
 
     def convert(self, value: Any, origin: Origin, frame: Frame, *, address: str, source: Origin | None = None) -> Node:
         """The tree of a result; raises `TemplateProblem` where it is not data or undefined inside."""
@@ -240,18 +244,30 @@ def _report_fault(compiled: Compiled | _SyntaxFault, site: _Site, problems: Prob
 def _problem(error: Exception, site: _Site, *, names: Iterable[str], secret: bool, line: int) -> TemplateProblem:
     """What a failed evaluation says. A message that may repeat a secret is replaced by the error's kind."""
     if isinstance(error, MissingValueError):
-        if error.name is None:
-            return site.problem(str(error), line, undefined=True)
-        known = names if error.keys is None else error.keys
-        summary = f"undefined variable '{error.name}'" if error.keys is None else f"there is no key '{error.name}'"
-        return site.problem(summary, line, hint=did_you_mean(error.name, known), undefined=True)
+        return _missing_problem(error, site, names, secret=secret, line=line)
     if isinstance(error, RecursionError):
         return site.problem("template failed: variables refer to each other too deeply", line)
     kind = type(error).__name__
     if secret:
         return site.problem(f"template failed: {kind}; its message is hidden because a secret was used", line)
+    if isinstance(error, SecurityError):
+        return site.problem("template failed: it reaches for what templates may not touch", line)
     is_own = isinstance(error, jinja2.TemplateError)
     return site.problem(f"template failed: {error}" if is_own else f"template failed: {kind}: {error}", line)
+
+
+def _missing_problem(
+    error: MissingValueError, site: _Site, names: Iterable[str], *, secret: bool, line: int
+) -> TemplateProblem:
+    """Names the variable or key, except a key that was made of a secret."""
+    name = error.name
+    if secret and (name is None or (error.keys is not None and name not in site.text)):
+        return site.problem("a value is undefined; its name is hidden because a secret was used", line, undefined=True)
+    if name is None:
+        return site.problem(str(error), line, undefined=True)
+    known = names if error.keys is None else error.keys
+    summary = f"undefined variable '{name}'" if error.keys is None else f"there is no key '{name}'"
+    return site.problem(summary, line, hint=did_you_mean(name, known), undefined=True)
 
 
 def _line_in(trace: TracebackType | None, template: jinja2.Template) -> int:
