@@ -1,0 +1,179 @@
+"""The plan as people read it: one block for each set of hosts with the same changes, and a summary.
+
+`plan_text` is pure. Symbols and words carry every meaning; styles only repeat it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from deployer.model.plan import (
+    Action,
+    HostPlan,
+    Plan,
+    PlayPlan,
+    Refusal,
+    ResourceChange,
+    Unreachable,
+    count,
+)
+from deployer.reporting.columns import Row, align
+from deployer.reporting.fields import INDENT, field_rows
+from deployer.reporting.lines import Line, Span, Style, line
+from deployer.reporting.words import host_list, plural
+
+LIMITS = (48, 72)
+"""Widest cells that still align the others: names, values."""
+
+STYLES = {
+    Action.CREATE: Style.CREATE,
+    Action.UPDATE: Style.UPDATE,
+    Action.REPLACE_STOP_FIRST: Style.REPLACE,
+    Action.REPLACE_START_FIRST: Style.REPLACE,
+    Action.REMOVE: Style.REMOVE,
+    Action.START: Style.UPDATE,
+    Action.STOP: Style.UPDATE,
+}
+REFUSED = "!"
+SIMULATED = " (simulated)"
+
+
+def plan_text(plan: Plan, *, steps: bool = False) -> list[Line]:
+    """The whole plan; `steps` adds the operations each host's changes are made of."""
+    several = len(plan.plays) > 1
+    lines: list[Line] = []
+    for play in plan.plays:
+        if several:
+            lines.append(line(Span(f"Play: {play.name or play.project}", Style.TITLE)))
+        lines += _play(play, steps=steps)
+    for host in plan.unreachable:
+        lines += unreachable_lines(host)
+    return [*lines, *summary(plan)]
+
+
+def summary(plan: Plan) -> list[Line]:
+    """`Plan: 2 to create, 1 to update, 1 to replace, 0 to remove on 2 hosts.` Counts what will be done: nothing is
+    where something is refused."""
+    counts = count(change for host in plan.hosts if not host.refusals for change in host.changes)
+    changes = (
+        f"{counts.create} to create, {counts.update} to update, {counts.replace} to replace, {counts.remove} to remove"
+    )
+    text = f"Plan: {changes if counts.total else 'no changes'} on {_hosts(plan)}"
+    refused = sum(1 for _ in plan.refusals)
+    blocked = dict.fromkeys(host.host for host in plan.hosts if host.refusals)
+    further = [f"{refused} refused, so nothing is done on {host_list(blocked)}"] if refused else []
+    if plan.unreachable:
+        further.append(f"{plural(len(plan.unreachable), 'host')} unreachable")
+    return [line(Span("; ".join([text, *further]) + ".", Style.TITLE))]
+
+
+def unreachable_lines(host: Unreachable) -> list[Line]:
+    first, *more = host.message.splitlines() or [""]
+    lines = [line(Span(f"{host.host}: unreachable: {first}", Style.BAD)), *(line(f"  {text}") for text in more)]
+    return lines + hint_lines(host.hint, "  ")
+
+
+def hint_lines(hint: str, indent: str) -> list[Line]:
+    return [line(f"{indent}{'hint: ' if not n else '      '}{text}") for n, text in enumerate(hint.splitlines())]
+
+
+def refusal_rows(refusal: Refusal) -> Iterator[Row]:
+    place = refusal.origin.short if refusal.origin is not None else ""
+    cells = (Span(_name(refusal)), Span(f"refused: {refusal.summary}", Style.BAD), Span(place, Style.MUTED))
+    yield Row(cells, _lead(REFUSED, Style.BAD))
+    yield from field_rows(refusal.diffs)
+    for number, text in enumerate(refusal.hint.splitlines()):
+        yield Row((Span(f"{'hint: ' if not number else '      '}{text}"),), (Span(INDENT),))
+
+
+def _hosts(plan: Plan) -> str:
+    hosts = {host.host: host.simulated for host in plan.hosts}
+    simulated = sum(hosts.values())
+    text = plural(len(hosts), "host")
+    if not simulated:
+        return text
+    return f"{text} (simulated)" if simulated == len(hosts) else f"{text} ({simulated} simulated)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Hosts of a play that have the same to do. `sample` is one of them, without its name."""
+
+    sample: HostPlan
+    hosts: tuple[str, ...]
+
+
+def _play(play: PlayPlan, *, steps: bool) -> Iterator[Line]:
+    if len(play.batches) > 1:
+        order = ", then ".join(host_list(batch) for batch in play.batches)
+        yield line(f"{play.project}: in {len(play.batches)} batches: {order}")
+    for block in _blocks(play.hosts, steps=steps):
+        yield from _block(block, steps=steps)
+
+
+def _blocks(hosts: Iterable[HostPlan], *, steps: bool) -> list[_Block]:
+    found: dict[Hashable, list[HostPlan]] = {}
+    for host in hosts:
+        found.setdefault(_likeness(host, steps=steps), []).append(host)
+    return [_Block(same[0], tuple(host.host for host in same)) for same in found.values()]
+
+
+def _likeness(host: HostPlan, *, steps: bool) -> Hashable:
+    """Equal for hosts that read the same."""
+    return (
+        host.project,
+        host.simulated,
+        host.notes,
+        tuple(replace(change, address=replace(change.address, host="")) for change in host.changes),
+        tuple(replace(refusal, address=replace(refusal.address, host="")) for refusal in host.refusals),
+        str(host) if steps else "",
+    )
+
+
+def _block(block: _Block, *, steps: bool) -> Iterator[Line]:
+    host = block.sample
+    marker = SIMULATED if host.simulated else ""
+    empty = not host.changes and not host.refusals
+    title = Span(f"{host.project} on {host_list(block.hosts)}{marker}", Style.TITLE)
+    yield line(title, ": no changes") if empty else line(title)
+    rows = [row for change in host.changes for row in _change_rows(change)]
+    rows += [row for refusal in host.refusals for row in refusal_rows(refusal)]
+    yield from align(rows, LIMITS)
+    if host.changes and host.refusals:
+        yield line(Span("  none of this is done while something is refused", Style.BAD))
+    yield from (line(f"  note: {note}") for note in host.notes)
+    if steps and host.steps:
+        yield line("  steps:")
+        yield from (line(Span(f"    {step}", Style.MUTED)) for step in host.steps)
+
+
+def _change_rows(change: ResourceChange) -> Iterator[Row]:
+    style = STYLES[change.action]
+    place = change.origin.short if change.origin is not None else ""
+    what = _what(change)
+    if not what and place:
+        what, place = f"declared at {place}", ""
+    shown = "" if change.diffs else place
+    cells = (Span(_name(change)), Span(what), Span(shown, Style.MUTED))
+    yield Row(cells, _lead(str(change.action), style))
+    yield from field_rows(change.diffs, mark=change.action.replaces)
+
+
+def _what(change: ResourceChange) -> str:
+    """The reason, after a word for actions that their symbol and the reason do not tell."""
+    match change.action:
+        case Action.CREATE | Action.UPDATE:
+            return change.reason
+        case Action.REPLACE_STOP_FIRST | Action.REPLACE_START_FIRST:
+            return ", ".join(filter(None, ("replace", change.reason)))
+        case Action.REMOVE | Action.START | Action.STOP:
+            return ": ".join(filter(None, (change.action.name.lower(), change.reason)))
+
+
+def _name(found: ResourceChange | Refusal) -> str:
+    return f"{found.address.kind} {found.address.name}"
+
+
+def _lead(symbol: str, style: Style) -> tuple[Span, ...]:
+    return (Span("  "), Span(symbol, style), Span(" " * (5 - len(symbol))))

@@ -1,0 +1,97 @@
+"""Styled lines: what every report is made of, and how they become text.
+
+A report is a list of `Line`s whose spans name a meaning, not a colour. `render` turns them into plain text or into
+text with ANSI colours; nothing else writes escape sequences, and control characters inside values never reach the
+terminal as such.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+class Style(Enum):
+    """What a span means. Colour only supports the meaning; the text carries it alone."""
+
+    PLAIN = "plain"
+    TITLE = "title"
+    MUTED = "muted"
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    REMOVE = "remove"
+    GOOD = "good"
+    CHANGED = "changed"
+    BAD = "bad"
+    WARNING = "warning"
+
+
+CODES: Final[Mapping[Style, str]] = {
+    Style.TITLE: "1",
+    Style.MUTED: "2",
+    Style.CREATE: "32",
+    Style.UPDATE: "33",
+    Style.REPLACE: "35",
+    Style.REMOVE: "31",
+    Style.GOOD: "32",
+    Style.CHANGED: "33",
+    Style.BAD: "1;31",
+    Style.WARNING: "33",
+}
+"""SGR parameters of each style; `Style.PLAIN` has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a line. `shown` is its text with control characters written as escapes."""
+
+    text: str
+    style: Style = Style.PLAIN
+
+    @property
+    def shown(self) -> str:
+        return visible(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    spans: tuple[Span, ...] = ()
+
+    def __str__(self) -> str:
+        return "".join(span.shown for span in self.spans).rstrip()
+
+
+def line(*parts: str | Span) -> Line:
+    """A line of spans and plain texts."""
+    return Line(tuple(Span(part) if isinstance(part, str) else part for part in parts))
+
+
+def visible(text: str) -> str:
+    """Control characters, line separators, direction overrides and lone surrogates as escapes."""
+    return _UNSAFE.sub(lambda found: _NAMED.get(found[0], _escape(found[0])), text)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def render(lines: Iterable[Line], *, colour: bool) -> str:
+    """Every line ended by a newline."""
+    return "".join(f"{_coloured(found) if colour else found}\n" for found in lines)
+
+
+def _coloured(found: Line) -> str:
+    return "".join(_ansi(span) for span in found.spans).rstrip()
+
+
+def _ansi(span: Span) -> str:
+    code = CODES.get(span.style, "")
+    return f"\x1b[{code}m{span.shown}\x1b[0m" if code and span.text else span.shown

@@ -1,0 +1,145 @@
+"""Progress on a terminal: what ended scrolls by, what is running is redrawn below it, one line a host."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, TextIO
+
+from deployer.model.outcome import HostBegun, HostEnded, PullProgress, StepBegun, StepEnded
+from deployer.model.plan import PullImage, Step
+from deployer.reporting.lines import Line, Span, Style, line, render
+from deployer.reporting.progress import ended_line, host_width, pulled
+from deployer.reporting.words import doing, plural, seconds, subject
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+_REDRAWS_A_SECOND = 8
+_MOST_LINES = 20
+
+
+@dataclass(slots=True)
+class _Host:
+    """What one host is doing. `running` maps numbers of steps to the step and when it began."""
+
+    steps: int
+    ended: int = 0
+    running: dict[int, tuple[Step, float]] = field(default_factory=dict)
+    pulls: dict[str, PullProgress] = field(default_factory=dict)
+
+
+class Board:
+    """What is going on everywhere, kept from events. Not synchronised: its owner is."""
+
+    def __init__(self, hosts: Iterable[str], now: Callable[[], float]) -> None:
+        self._width = host_width(hosts)
+        self._now = now
+        self._hosts: dict[str, _Host] = {}
+
+    def take(self, event: object) -> None:
+        match event:
+            case HostBegun(host, steps):
+                self._hosts[host] = _Host(steps)
+            case StepBegun(host, step) if host in self._hosts:
+                self._hosts[host].running[step.number] = (step, self._now())
+            case StepEnded(host, result) if host in self._hosts:
+                self._hosts[host].ended += result.step.number in self._hosts[host].running
+                self._hosts[host].running.pop(result.step.number, None)
+            case PullProgress(host, reference) if host in self._hosts:
+                self._hosts[host].pulls[reference] = event
+            case HostEnded(outcome):
+                self._hosts.pop(outcome.host, None)
+
+    def lines(self, most: int = _MOST_LINES) -> list[Line]:
+        """One line for each host at work, those that began first first; a count of those that find no room."""
+        busy = [(name, host) for name, host in self._hosts.items() if host.running]
+        shown = busy if len(busy) <= most else busy[: most - 1]
+        lines = [self._line(name, host) for name, host in shown]
+        if len(shown) < len(busy):
+            lines.append(line(Span(f"… and {plural(len(busy) - len(shown), 'host')} more", Style.MUTED)))
+        return lines
+
+    def _line(self, name: str, host: _Host) -> Line:
+        width = len(str(host.steps))
+        running = " · ".join(self._step(host, step, began) for step, began in host.running.values())
+        return line(f"{name:<{self._width}}  ", Span(f"{host.ended:>{width}}/{host.steps}  ", Style.MUTED), running)
+
+    def _step(self, host: _Host, step: Step, began: float) -> str:
+        text = f"{subject(step)}: {doing(step)}"
+        if isinstance(step.operation, PullImage) and step.operation.reference in host.pulls:
+            text += f" {pulled(host.pulls[step.operation.reference])}"
+        return f"{text} {seconds(self._now() - began)}"
+
+
+class LiveProgress:
+    """Draws with rich on `stream`; `clean` takes secrets out of every text first. Used as a context manager."""
+
+    def __init__(
+        self,
+        hosts: Iterable[str],
+        stream: TextIO,
+        *,
+        colour: bool,
+        clean: Callable[[str], str],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        hosts = tuple(hosts)
+        self._board = Board(hosts, now)
+        self._width = host_width(hosts)
+        self._stream = stream
+        self._colour = colour
+        self._clean = clean
+        self._lock = threading.Lock()
+        self._live: Live | None = None
+
+    def emit(self, event: object) -> None:
+        with self._lock:
+            self._board.take(event)
+            ended = ended_line(event, self._width)
+        if ended is not None and self._live is not None:
+            self._live.console.print(self._text([ended]), end="")
+
+    def __enter__(self) -> LiveProgress:
+        from rich.live import Live
+
+        console = self._console()
+        draw = self._draw
+        self._live = Live(console=console, get_renderable=draw, refresh_per_second=_REDRAWS_A_SECOND, transient=True)
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _console(self) -> Console:
+        from rich.console import Console
+
+        return Console(
+            file=self._stream,
+            force_terminal=True,
+            color_system="standard" if self._colour else None,
+            highlight=False,
+            markup=False,
+        )
+
+    def _draw(self) -> Text:
+        with self._lock:
+            lines = self._board.lines()
+        text = self._text(lines)
+        text.no_wrap, text.overflow = True, "ellipsis"
+        return text
+
+    def _text(self, lines: Iterable[Line]) -> Text:
+        from rich.text import Text
+
+        return Text.from_ansi(self._clean(render(lines, colour=self._colour)), end="")

@@ -1,0 +1,28 @@
+"""Which of the many progress messages of a pull are worth a line."""
+
+from __future__ import annotations
+
+import threading
+
+from deployer.model.outcome import PullProgress
+
+STEP = 10
+"""Percent between two lines."""
+
+
+class Milestones:
+    """Remembers how far each pull was when it was last told; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, str], int] = {}
+        self._lock = threading.Lock()
+
+    def passed(self, event: PullProgress) -> bool:
+        """Whether the pull is at least `STEP` percent further. It may fall back when new layers become known."""
+        reached = event.current * 100 // event.total // STEP if event.total else 0
+        key = (event.host, event.reference)
+        with self._lock:
+            if reached <= self._told.get(key, 0):
+                return False
+            self._told[key] = reached
+            return True

@@ -1,0 +1,90 @@
+"""Keeping known secrets out of everything that is written.
+
+Plans carry no secrets; this is the second line: whatever else gets into a text (an engine's error, a container's log,
+an exception) passes here on its way out.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
+from urllib.parse import quote, quote_plus
+
+from deployer.planning.secrets import MASK, redact
+from deployer.reporting.lines import visible
+
+_SHORTEST = 4
+
+
+class Redactor:
+    """Replaces known secrets, and the forms they take inside JSON, URLs and escaped text. Learns while a run reads its
+    input; may be shared by threads."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets: frozenset[str] = frozenset()
+        self._pattern: re.Pattern[str] | None = None
+        self.learn(secrets)
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        known = self._secrets | {secret for secret in secrets if secret}
+        if known != self._secrets:
+            forms = {form for secret in known for form in _forms(secret)}
+            longest_first = sorted(forms, key=lambda form: (-len(form), form))
+            self._pattern = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+            self._secrets = known
+
+    def text(self, text: str) -> str:
+        """The text without secrets; one shorter than four characters is only known as a whole text."""
+        masked = self._pattern.sub(MASK, text) if self._pattern is not None else text
+        return redact(masked, (secret for secret in self._secrets if len(secret) < _SHORTEST))
+
+    def document(self, value: Any) -> Any:
+        """The same JSON value with every text redacted; keys and numbers stay as they are."""
+        match value:
+            case str():
+                return self.text(value)
+            case dict():
+                return {name: self.document(part) for name, part in value.items()}
+            case list() | tuple():
+                return [self.document(part) for part in value]
+            case _:
+                return value
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """The secret, and each of its lines, as it is and as other languages write it."""
+    for text in {secret, secret.strip(), *(part.strip() for part in secret.splitlines())}:
+        if len(text) < _SHORTEST:
+            continue
+        yield text
+        yield from (json.dumps(text, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
+        encoded = text.encode("utf-8", "surrogatepass")
+        yield from (repr(text)[1:-1], visible(text), quote(encoded, safe=""), quote_plus(encoded))
+        yield from (code(encoded).decode().rstrip("=") for code in (base64.b64encode, base64.urlsafe_b64encode))
+
+
+class RedactingWriter:
+    """A text stream that passes on whole lines, redacted. What has no line end yet is passed on by `flush`."""
+
+    def __init__(self, stream: TextIO, redactor: Redactor) -> None:
+        self._stream = stream
+        self._redactor = redactor
+        self._held = ""
+
+    def write(self, text: str) -> int:
+        whole, newline, self._held = (self._held + text).rpartition("\n")
+        if newline:
+            self._stream.write(self._redactor.text(whole) + newline)
+        return len(text)
+
+    def flush(self) -> None:
+        if self._held:
+            self._stream.write(self._redactor.text(self._held))
+            self._held = ""
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()

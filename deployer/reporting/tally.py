@@ -1,0 +1,58 @@
+"""Counting what came of the resources of one host, in Ansible's words and two of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import TypeAlias
+
+from deployer.model.desired import Address
+from deployer.model.outcome import HostOutcome, Status, StepResult
+
+Counts: TypeAlias = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Numbers of resources. `ok`: as declared now, changed ones included. A resource that failed and was taken back
+    counts as `failed` and as `rolledback`, never as `ok`."""
+
+    ok: int = 0
+    changed: int = 0
+    unreachable: int = 0
+    failed: int = 0
+    skipped: int = 0
+    refused: int = 0
+    rolledback: int = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(**{name: value + other.counts[name] for name, value in self.counts.items()})
+
+
+def tally(outcome: HostOutcome) -> Tally:
+    statuses = _by_address(outcome.results)
+    remaining = {change.address for change in outcome.remaining}
+    failed = {address for address, found in statuses.items() if Status.FAILED in found} | remaining
+    undone = {address for address, found in statuses.items() if Status.UNDONE in found}
+    skipped = {address for address, found in statuses.items() if Status.SKIPPED in found} - failed - undone
+    changed = len({change.address for change in outcome.done} - failed)
+    return Tally(
+        ok=outcome.unchanged + changed,
+        changed=changed,
+        unreachable=int(outcome.unreachable is not None),
+        failed=len(failed),
+        skipped=len(skipped),
+        refused=len(outcome.plan.refusals),
+        rolledback=len(undone),
+    )
+
+
+def _by_address(results: Iterable[StepResult]) -> dict[Address, set[Status]]:
+    found: dict[Address, set[Status]] = {}
+    for result in results:
+        found.setdefault(result.step.address, set()).add(result.status)
+    return found

@@ -1,0 +1,23 @@
+"""What a stream can show: colour and animation, decided from facts handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """Of one stream: whether colours are written, whether lines may be redrawn."""
+
+    colour: bool = False
+    animate: bool = False
+
+
+def terminal(mode: str, environ: Mapping[str, str], *, is_tty: bool) -> Terminal:
+    """`mode` is `auto`, `always` or `never`. In `auto`, NO_COLOR and a dumb terminal switch colours off; CI logs that
+    claim to be terminals are not animated."""
+    dumb = environ.get("TERM", "") == "dumb"
+    automatic = is_tty and not dumb and not environ.get("NO_COLOR")
+    colour = mode == "always" or (mode == "auto" and automatic)
+    return Terminal(colour, animate=is_tty and not dumb and not environ.get("CI"))

@@ -1,0 +1,172 @@
+"""Small phrases several reports share: counts, lists of hosts, durations, sizes, what a step does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from deployer.model.plan import (
+    AwaitCompleted,
+    AwaitHealthy,
+    ConnectNetwork,
+    CreateContainer,
+    CreateNetwork,
+    CreateVolume,
+    DisconnectNetwork,
+    Made,
+    Operation,
+    PullImage,
+    RemoveContainer,
+    RemoveImage,
+    RemoveNetwork,
+    RemoveVolume,
+    RenameContainer,
+    StartContainer,
+    Step,
+    StopContainer,
+    UpdateContainer,
+)
+
+_NUMBERED = re.compile(r"(?P<stem>.*?)(?P<number>[0-9]+)(?P<rest>[^0-9]*)\Z")
+_SHORTEST_RUN = 3
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+_VERBS: Final[Mapping[type[Operation], tuple[str, str]]] = {
+    PullImage: ("pulling", "pulled"),
+    RemoveImage: ("removing", "removed"),
+    CreateNetwork: ("creating", "created"),
+    RemoveNetwork: ("removing", "removed"),
+    ConnectNetwork: ("connecting", "connected"),
+    DisconnectNetwork: ("disconnecting", "disconnected"),
+    CreateVolume: ("creating", "created"),
+    RemoveVolume: ("removing", "removed"),
+    CreateContainer: ("creating", "created"),
+    UpdateContainer: ("updating", "updated"),
+    StartContainer: ("starting", "started"),
+    StopContainer: ("stopping", "stopped"),
+    RenameContainer: ("renaming", "renamed"),
+    RemoveContainer: ("removing", "removed"),
+    AwaitHealthy: ("waiting until healthy", "healthy"),
+    AwaitCompleted: ("waiting until it ends", "ended"),
+}
+
+
+def plural(number: int, word: str) -> str:
+    """`1 host`, `2 hosts`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def seconds(value: float) -> str:
+    """`0.3s`, `12s`, `2m05s`."""
+    if value < 9.95:
+        return f"{value:.1f}s"
+    whole = round(value)
+    return f"{whole}s" if whole < 60 else f"{whole // 60}m{whole % 60:02d}s"
+
+
+def size(count: float) -> str:
+    """Bytes in decimal units, as `docker pull` counts them."""
+    for unit in _UNITS:
+        if count < 999.5 or unit == _UNITS[-1]:
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" or count >= 9.95 else f"{count:.1f} {unit}"
+
+
+def host_list(names: Iterable[str]) -> str:
+    """Names joined by commas; three or more in sequence as the inventory's range, `web[01:12]`."""
+    return ", ".join(_runs(list(names)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbered:
+    stem: str
+    digits: str
+    rest: str
+
+    def follows(self, other: _Numbered) -> bool:
+        """Whether a range would go from `other` to this one: same form, the next number, the same padding."""
+        padded = self.digits.startswith("0") or other.digits.startswith("0")
+        return (
+            (self.stem, self.rest) == (other.stem, other.rest)
+            and int(self.digits) == int(other.digits) + 1
+            and (len(self.digits) == len(other.digits) or not padded)
+        )
+
+
+def _runs(names: list[str]) -> Iterator[str]:
+    run: list[tuple[str, _Numbered | None]] = []
+    for name in names:
+        numbered = _numbered(name)
+        last = run[-1][1] if run else None
+        if run and not (numbered is not None and last is not None and numbered.follows(last)):
+            yield from _run(run)
+            run = []
+        run.append((name, numbered))
+    yield from _run(run)
+
+
+def _numbered(name: str) -> _Numbered | None:
+    """Addresses are no names with a number."""
+    found = _NUMBERED.match(name)
+    if found is None or re.fullmatch(r"[0-9.:]+", name):
+        return None
+    return _Numbered(found["stem"], found["number"], found["rest"])
+
+
+def _run(run: list[tuple[str, _Numbered | None]]) -> Iterator[str]:
+    first, last = (run[0][1], run[-1][1]) if run else (None, None)
+    if len(run) < _SHORTEST_RUN or first is None or last is None:
+        yield from (name for name, _ in run)
+    else:
+        yield f"{first.stem}[{first.digits}:{last.digits}]{first.rest}"
+
+
+def subject(step: Step) -> str:
+    """`container web`."""
+    return f"{step.address.kind} {step.address.name}"
+
+
+def doing(step: Step) -> str:
+    """What happens while the step runs: `creating`, `waiting until healthy`."""
+    return _which(step) + _words(step.operation)[0]
+
+
+def done(step: Step) -> str:
+    """What has happened when it is done: `created`, `healthy`."""
+    return _which(step) + _words(step.operation)[1]
+
+
+def _which(step: Step) -> str:
+    """In a replacement two containers bear one address."""
+    replacing = step.group.startswith("replace ") or step.cause.startswith("replaced by")
+    match step.operation:
+        case CreateContainer() if replacing:
+            return "new one: "
+        case (
+            StartContainer(container)
+            | StopContainer(container)
+            | RenameContainer(container)
+            | RemoveContainer(container)
+            | AwaitHealthy(container)
+            | ConnectNetwork(_, container)
+        ) if replacing:
+            return "new one: " if isinstance(container, Made) else "old one: "
+        case _:
+            return ""
+
+
+def _words(operation: Operation) -> tuple[str, str]:
+    match operation:
+        case RenameContainer(_, name):
+            further = f" to {name}"
+        case ConnectNetwork(network):
+            further = f" to {network}"
+        case DisconnectNetwork(network):
+            further = f" from {network}"
+        case _:
+            further = ""
+    before, after = _VERBS[type(operation)]
+    return before + further, after + further

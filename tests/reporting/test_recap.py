@@ -1,0 +1,97 @@
+"""What came of a run, literally."""
+
+from dataclasses import replace
+
+from deployer.model.outcome import HostOutcome, Outcome, Status
+from deployer.model.plan import Action, ResourceChange
+from deployer.reporting.lines import render
+from deployer.reporting.recap import check_recap, recap_text
+from deployer.reporting.tally import tally
+from tests.reporting import samples
+from tests.reporting.golden import Golden
+
+
+def shown(outcome: Outcome) -> str:
+    return render(recap_text(outcome), colour=False)
+
+
+def test_success_is_one_line_a_host_as_ansible_prints_it() -> None:
+    outcome = samples.outcome(samples.succeeded("web2"), HostOutcome(samples.unchanged("web1"), unchanged=7))
+    assert shown(outcome) == (
+        "RECAP\n"
+        "web1                       : ok=7    changed=0    unreachable=0    failed=0    skipped=0    refused=0    "
+        "rolledback=0\n"
+        "web2                       : ok=7    changed=4    unreachable=0    failed=0    skipped=0    refused=0    "
+        "rolledback=0\n"
+    )
+
+
+def test_every_kind_of_trouble(golden: Golden) -> None:
+    lost = HostOutcome(samples.host_plan("web4"), unreachable=replace(samples.LOST, host="web4", message="lost"))
+    refused = HostOutcome(samples.refusing("web5"), refused=True, unchanged=2)
+    stopped = samples.succeeded("web6")
+    results = (*stopped.results[:3], *(replace(found, status=Status.SKIPPED) for found in stopped.results[3:]))
+    interrupted = replace(stopped, results=results, interrupted=True)
+    drifting = replace(
+        samples.succeeded("web7"),
+        remaining=(
+            ResourceChange(samples.container("db", "web7"), Action.UPDATE, (samples.memory_diff(),), "in place"),
+            ResourceChange(samples.container("web", "web7"), Action.START, reason="keeps restarting"),
+        ),
+    )
+    hosts = (samples.rolled_back(), lost, refused, interrupted, drifting)
+    golden.check("recap-trouble.txt", shown(samples.outcome(*hosts, unreachable=(samples.LOST,))))
+
+
+def test_a_host_that_was_rolled_back_is_no_success() -> None:
+    found = tally(samples.rolled_back())
+    assert (found.failed, found.rolledback, found.changed, found.ok) == (1, 1, 3, 4)
+
+
+def test_what_could_not_be_taken_back_is_not_called_rolled_back() -> None:
+    outcome = samples.rolled_back()
+    results = list(outcome.results)
+    results[4] = replace(results[4], status=Status.FAILED, error="could not be taken back: gone")
+    text = shown(samples.outcome(replace(outcome, results=tuple(results))))
+    assert "web1/container.web: only partly rolled back" in text
+    assert "as it was before" not in text
+
+
+def test_what_did_not_converge_counts_as_failed_not_as_changed() -> None:
+    change = ResourceChange(samples.container("db"), Action.UPDATE, (samples.memory_diff(),), "in place")
+    found = tally(replace(samples.succeeded(), remaining=(change,)))
+    assert (found.failed, found.changed, found.ok) == (1, 3, 6)
+
+
+def test_plays_of_one_host_are_added_up() -> None:
+    outcome = samples.outcome(samples.succeeded(), HostOutcome(samples.unchanged("web1"), unchanged=2))
+    assert shown(outcome).splitlines()[1].startswith("web1                       : ok=9    changed=4 ")
+
+
+def test_hosts_whose_turn_never_came_are_listed() -> None:
+    plan = samples.plan(samples.host_plan("web1"), samples.host_plan("web2"))
+    text = shown(Outcome(plan, (samples.rolled_back("web1"),)))
+    assert "web2: 4 changes of shop not begun: the run ended before\n" in text
+    assert "web2                       : ok=0    changed=0    unreachable=0    failed=0    skipped=4 " in text
+
+
+def test_simulated_hosts_are_named_as_such() -> None:
+    outcome = samples.outcome(HostOutcome(samples.unchanged("s1", simulated=True), unchanged=1))
+    assert shown(outcome).splitlines()[1].startswith("s1 (simulated)             : ok=1 ")
+
+
+def test_engine_warnings_are_repeated() -> None:
+    outcome = samples.succeeded()
+    results = (replace(outcome.results[2], warnings=("no swap limit support",)),)
+    assert "web1/container.db: no swap limit support\n" in shown(samples.outcome(replace(outcome, results=results)))
+
+
+def test_a_run_that_only_looked_counts_what_would_change() -> None:
+    plan = samples.plan(samples.host_plan(), samples.refusing("web2"), unreachable=(samples.LOST,))
+    text = render(check_recap(plan), colour=False)
+    assert [" ".join(found.split()) for found in text.splitlines()] == [
+        "RECAP",
+        "web1 : ok=0 changed=4 unreachable=0 failed=0 skipped=0 refused=0 rolledback=0",
+        "web2 : ok=0 changed=0 unreachable=0 failed=0 skipped=0 refused=1 rolledback=0",
+        "web3 : ok=0 changed=0 unreachable=1 failed=0 skipped=0 refused=0 rolledback=0",
+    ]
