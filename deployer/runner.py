@@ -14,9 +14,11 @@ from deployer.fleet import Fleet
 from deployer.inputs import Loaded, PlayInput, Request, load
 from deployer.interfaces import Engine, Events, RegistryAuth
 from deployer.model.desired import Desired, Kind
+from deployer.model.drift import DriftReport
 from deployer.model.observed import Observed
 from deployer.model.outcome import HostEnded, HostOutcome, Outcome, Status
 from deployer.model.plan import Action, HostPlan, Plan, PlayPlan, ResourceChange, Unreachable
+from deployer.planning.drift import find_drift
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import destroy as reconcile_destroy
 from deployer.planning.reconcile import reconcile
@@ -75,6 +77,22 @@ def plan(request: Request, world: World) -> Planned:
 def destroy(request: Request, world: World) -> Planned:
     """What removing the projects' containers and networks would do. Only reads."""
     return _plan(request, world, reconcile_destroy)
+
+
+def drift(request: Request, world: World) -> DriftReport:
+    """Live against last applied against wish. Only reads."""
+    loaded = load(request, world.asking)
+    with Fleet(loaded.hosts, request.forks) as fleet:
+        observed = fleet.each(loaded.hosts, lambda host, engine: _observe(loaded, host, engine))
+    unreachable = tuple(found for found in observed.values() if isinstance(found, Unreachable))
+    seen = {host: found for host, found in observed.items() if isinstance(found, Observed)}
+    hosts = (
+        find_drift(desired, seen[desired.host])
+        for play in loaded.plays
+        for desired in play.desired
+        if desired.host in seen
+    )
+    return DriftReport(tuple(hosts), unreachable)
 
 
 def _plan(request: Request, world: World, planner: Planner) -> Planned:

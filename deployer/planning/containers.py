@@ -88,17 +88,22 @@ def _ours(ctx: Context, resource: Resource, live: ObservedContainer) -> bool:
 def _compare(ctx: Context, resource: Resource, live: ObservedContainer, need: Wanted) -> tuple[FieldDiff, ...]:
     """Everything that differs, the image first."""
     own = ctx.observed.images.get(live.image_id)
-    ids = ctx.observed.ids | {name: f"the new {name}" for name in ctx.renewed}
-    recorded = live.owner.recorded
-    view = View(resource.values, live.values, resource.name, recorded, _image_values(live, own), ids)
-    strict = _ours(ctx, resource, live)
-    fields = diff(Comparison(CONTAINER, resource, view, ctx.desired.secrets, strict=strict))
+    fields = compare_fields(ctx, resource, live)
     shared = tuple(
         FieldDiff(("volumes_from",), name, f"the new {name}", Change.REPLACE, resource.place(("volumes_from",)))
         for name in dependencies.leaders(resource)
         if name in ctx.renewed and not any(found.new == f"container:the new {name}" for found in fields)
     )
     return (*_image_diff(resource, live, own, need), *fields, *shared, *endpoints.stale(ctx, live))
+
+
+def compare_fields(ctx: Context, resource: Resource, live: ObservedContainer) -> tuple[FieldDiff, ...]:
+    """Every field of the table, judged by the image the container was made from."""
+    own = ctx.observed.images.get(live.image_id)
+    ids = ctx.observed.ids | {name: f"the new {name}" for name in ctx.renewed}
+    view = View(resource.values, live.values, resource.name, live.owner.recorded, _image_values(live, own), ids)
+    strict = _ours(ctx, resource, live)
+    return diff(Comparison(CONTAINER, resource, view, ctx.desired.secrets, strict=strict))
 
 
 def _image_values(live: ObservedContainer, own: ObservedImage | None) -> Mapping[str, Any]:
@@ -222,7 +227,7 @@ def _run_or_stop(ctx: Context, resource: Resource, found: leftovers.Found, after
     address, wanted = resource.address, resource.settings.state
     if found.predecessor is not None and wanted == "started":
         return _resume(ctx, resource, found, found.predecessor, (*after, *gate.start))
-    if wanted == "started" and not live.running and not _has_completed(ctx, resource, live):
+    if wanted == "started" and not live.running and not has_completed(ctx, resource, live):
         reason = f"is {live.state}" + (f" with code {live.exit_code}" if live.state == "exited" else "")
         ctx.draft.changes.append(ResourceChange(address, Action.START, reason=reason, origin=resource.origin))
         return (ctx.draft.step(StartContainer(live.id), address, reason, after=(*after, *gate.start)),)
@@ -255,7 +260,7 @@ def _resume(ctx: Context, resource: Resource, found: leftovers.Found, old: Obser
     return after
 
 
-def _has_completed(ctx: Context, resource: Resource, live: ObservedContainer) -> bool:
+def has_completed(ctx: Context, resource: Resource, live: ObservedContainer) -> bool:
     """A container that others wait for to complete, and that did, is not started again."""
     awaited = any(
         dependency.name == resource.name and dependency.condition == "service_completed_successfully"

@@ -1,0 +1,163 @@
+"""Live against last applied against wish, for every resource of a play on one host. Pure, and changes nothing.
+
+What differs between wish and record was changed in the file; what differs between record and live object was changed
+by hand. Recorded secrets are digests and cannot be compared with a live value; they are compared with the wish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from deployer.model.desired import Desired, Kind, Resource
+from deployer.model.drift import Drift, HostDrift, Verdict
+from deployer.model.observed import Observed, ObservedContainer, ObservedNetwork, ObservedVolume, Ownership
+from deployer.model.plan import FieldDiff
+from deployer.planning import images, record
+from deployer.planning.containers import compare_fields, has_completed
+from deployer.planning.context import Context
+from deployer.planning.diff import Comparison, diff
+from deployer.planning.policy import Policy
+from deployer.planning.secrets import is_sealed, sealed
+from deployer.spec.field import View
+from deployer.spec.network import NETWORK
+from deployer.spec.table import Table
+from deployer.spec.volume import VOLUME
+from deployer.values import image
+
+
+def find_drift(desired: Desired, observed: Observed) -> HostDrift:
+    """Everything that is not as declared, with its verdict; one resource may have several."""
+    ctx = Context(desired, observed, Policy())
+    found: list[Drift] = []
+    for resource in desired.resources:
+        if not resource.selected or resource.absent or resource.settings.external:
+            continue
+        found += _of(ctx, resource)
+    found += _undeclared(ctx)
+    return HostDrift(desired.host, desired.project, tuple(found), observed.engine.simulated)
+
+
+def _of(ctx: Context, resource: Resource) -> Iterator[Drift]:
+    observed = ctx.observed
+    match resource.kind:
+        case Kind.IMAGE:
+            yield from _image(ctx, resource)
+        case Kind.NETWORK:
+            yield from _plain(ctx, resource, NETWORK, observed.network(resource.name))
+        case Kind.VOLUME:
+            yield from _plain(ctx, resource, VOLUME, observed.volume(resource.name))
+        case Kind.CONTAINER:
+            yield from _container(ctx, resource)
+
+
+def _image(ctx: Context, resource: Resource) -> Iterator[Drift]:
+    need = images.wanted(ctx, resource)
+    if need.local is None:
+        yield Drift(resource.address, Verdict.GONE)
+    elif need.pull:
+        yield Drift(resource.address, Verdict.IMAGE_MOVED, detail=f"the registry has {need.digest[:19]}")
+
+
+def _plain(
+    ctx: Context, resource: Resource, table: Table, live: ObservedNetwork | ObservedVolume | None
+) -> Iterator[Drift]:
+    if live is None:
+        yield Drift(resource.address, Verdict.GONE)
+        return
+    owner = live.owner
+    ours = record.belongs_to(owner, ctx.desired.project, resource.address)
+
+    def compared(wish: Resource) -> tuple[FieldDiff, ...]:
+        view = View(wish.values, live.values, wish.name, owner.recorded)
+        return diff(Comparison(table, wish, view, ctx.desired.secrets, strict=ours))
+
+    yield from _three_way(ctx, resource, owner, compared(resource), compared(_as_recorded(resource, owner)))
+
+
+def _container(ctx: Context, resource: Resource) -> Iterator[Drift]:
+    live = ctx.observed.container(resource.name)
+    if live is None:
+        yield Drift(resource.address, Verdict.GONE)
+        return
+    wish = compare_fields(ctx, resource, live)
+    applied = compare_fields(ctx, _as_recorded(resource, live.owner), live)
+    yield from _three_way(ctx, resource, live.owner, wish, applied)
+    yield from _image_of(ctx, resource, live)
+    yield from _health(ctx, resource, live)
+
+
+def _as_recorded(resource: Resource, owner: Ownership) -> Resource:
+    """The resource as it was last applied; a secret as it is declared now, if it still is."""
+    values = {name: _unsealed(part, resource.values.get(name)) for name, part in owner.recorded.items()}
+    known = {name: part for name, part in values.items() if name != "image" and not is_sealed(part)}
+    return replace(resource, values=known) if owner.recorded else resource
+
+
+def _unsealed(recorded: Any, declared: Any) -> Any:
+    if is_sealed(recorded):
+        return declared if declared is not None else recorded
+    if isinstance(recorded, Mapping):
+        inner = declared if isinstance(declared, Mapping) else {}
+        return {key: _unsealed(part, inner.get(key)) for key, part in recorded.items()}
+    if isinstance(recorded, list) and any(is_sealed(part) for part in recorded):
+        return declared if isinstance(declared, list) else recorded
+    return recorded
+
+
+def _three_way(
+    ctx: Context, resource: Resource, owner: Ownership, wish: tuple[FieldDiff, ...], applied: tuple[FieldDiff, ...]
+) -> Iterator[Drift]:
+    key = f"{ctx.desired.project}/{resource.address.label}"
+    declared = sealed(dict(resource.values), ctx.desired.secrets, key)
+    in_file = tuple(
+        found for found in wish if owner.recorded and _at(declared, found.path) != _at(owner.recorded, found.path)
+    )
+    by_hand = applied if owner.recorded else wish
+    if by_hand:
+        yield Drift(resource.address, Verdict.BY_HAND, by_hand)
+    if in_file:
+        yield Drift(resource.address, Verdict.IN_FILE, in_file)
+
+
+def _at(values: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        if not isinstance(values, Mapping) or key not in values:
+            return None
+        values = values[key]
+    return values
+
+
+def _image_of(ctx: Context, resource: Resource, live: ObservedContainer) -> Iterator[Drift]:
+    need = images.wanted(ctx, resource)
+    if need.is_that_of(live, ctx.observed.images.get(live.image_id)):
+        return
+    old, new = image.parse(live.image), image.parse(need.reference)
+    detail = f"{old.familiar} → {new.familiar}" if old != new else new.familiar
+    yield Drift(resource.address, Verdict.IN_FILE if old != new else Verdict.IMAGE_MOVED, detail=detail)
+
+
+def _health(ctx: Context, resource: Resource, live: ObservedContainer) -> Iterator[Drift]:
+    wanted = resource.settings.state
+    if wanted == "started" and not live.running and not has_completed(ctx, resource, live):
+        detail = f"{live.state} with code {live.exit_code}" if live.state == "exited" else live.state
+        yield Drift(resource.address, Verdict.NOT_RUNNING, detail=detail)
+    elif wanted == "started" and live.state == "restarting":
+        yield Drift(resource.address, Verdict.UNHEALTHY, detail=f"keeps restarting, last exit code {live.exit_code}")
+    elif wanted == "started" and live.health == "unhealthy":
+        yield Drift(resource.address, Verdict.UNHEALTHY)
+
+
+def _undeclared(ctx: Context) -> Iterator[Drift]:
+    """Objects of the project that no play of this run declares."""
+    desired, observed = ctx.desired, ctx.observed
+    declared = {(resource.kind, resource.name) for resource in desired.resources} | desired.elsewhere
+    objects = [
+        *((Kind.NETWORK, found.name, found.owner) for found in observed.networks),
+        *((Kind.VOLUME, found.name, found.owner) for found in observed.volumes),
+        *((Kind.CONTAINER, found.name, found.owner) for found in observed.containers),
+    ]
+    for kind, name, owner in sorted(objects, key=lambda found: (list(Kind).index(found[0]), found[1])):
+        if owner.project == desired.project and (kind, name) not in declared:
+            yield Drift(ctx.address(kind, name), Verdict.UNDECLARED)
