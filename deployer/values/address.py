@@ -5,11 +5,13 @@ from __future__ import annotations
 import ipaddress
 import re
 
+_BRACKETED = re.compile(r"^\[(.*)\]$")
+
 
 def parse_ip(value: str) -> str:
     """The compressed text of an IPv4 or IPv6 address; a zone (`fe80::1%eth0`) is kept. Raises ValueError."""
     try:
-        return str(ipaddress.ip_address(value.strip().removeprefix("[").removesuffix("]")))
+        return str(ipaddress.ip_address(_BRACKETED.sub(r"\1", value.strip())))
     except ValueError:
         raise ValueError(f"'{value}' is not an IP address") from None
 

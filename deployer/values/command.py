@@ -10,7 +10,7 @@ def parse(value: str) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(value))
     except ValueError as error:
-        raise ValueError(f"'{value}' cannot be split into words: {error}".lower()) from None
+        raise ValueError(f"'{value}' cannot be split into words: {str(error).lower()}") from None
 
 
 def show(words: tuple[str, ...] | None) -> str:

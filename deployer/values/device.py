@@ -1,4 +1,4 @@
-"""Devices and ulimits."""
+"""Devices of the host, kept as `/dev/host:/dev/inside:rwm` with all three parts."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ def parse(value: str) -> str:
     inside, colon, permissions = rest.partition(":")
     if not colon and inside and not inside.startswith("/"):
         inside, permissions = "", inside
-    permissions = permissions or "rwm"
-    if not host.startswith("/") or not set(permissions) <= set("rwm"):
+    inside, permissions = inside or host, permissions or "rwm"
+    if not (host.startswith("/") and inside.startswith("/")) or not set(permissions) <= set("rwm"):
         raise ValueError(f"'{value}' is not a device such as /dev/net/tun or /dev/sda:/dev/xvda:r")
-    ordered = "".join(mark for mark in "rwm" if mark in permissions)
-    return f"{paths.clean(host)}:{paths.clean(inside or host)}:{ordered}"
+    return _text(host, inside, permissions)
 
 
 def to_engine(device: str) -> dict[str, str]:
@@ -27,5 +26,11 @@ def to_engine(device: str) -> dict[str, str]:
 
 
 def from_engine(device: Mapping[str, Any]) -> str:
+    """The engine keeps what it was given, empty and odd texts too."""
     host = str(device.get("PathOnHost") or "")
-    return parse(f"{host}:{device.get('PathInContainer') or host}:{device.get('CgroupPermissions') or 'rwm'}")
+    return _text(host, str(device.get("PathInContainer") or host), str(device.get("CgroupPermissions") or "rwm"))
+
+
+def _text(host: str, inside: str, permissions: str) -> str:
+    marks = sorted(set(permissions), key=lambda mark: ("rwm".find(mark), mark))
+    return f"{paths.clean(host)}:{paths.clean(inside)}:{''.join(marks)}"

@@ -9,7 +9,7 @@ _DOMAIN = re.compile(r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F
 _PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-fA-F]{32,}")
-_ID = re.compile(r"sha256:[0-9a-f]{64}")
+_ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 DOCKER_HUB = "docker.io"
 
 
@@ -42,15 +42,15 @@ class ImageRef:
         """Short, as people and `docker ps` write it: `redis:7`."""
         if not self.path:
             return self.digest[:19]
-        path = self.path.removeprefix("library/") if self.domain == DOCKER_HUB else self.repository
-        return path + self.suffix
+        short = self.path.removeprefix("library/") if self.domain == DOCKER_HUB else self.repository
+        return (short if _split_domain(short) == (self.domain, self.path) else self.repository) + self.suffix
 
 
 def parse(text: str) -> ImageRef:
     """Raises ValueError naming what is wrong."""
     text = text.strip()
-    if _ID.fullmatch(text):
-        return ImageRef("", "", "", text)
+    if found := _ID.fullmatch(text):
+        return ImageRef("", "", "", f"sha256:{found[1]}")
     rest, at, digest = text.partition("@")
     if at and not _DIGEST.fullmatch(digest):
         raise ValueError(f"'{text}': '{digest}' is not a digest such as sha256:…")

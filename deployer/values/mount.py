@@ -58,26 +58,31 @@ def _are_options(text: str) -> bool:
     return bool(text) and not text.startswith("/") and all(_option(word) is not None for word in text.split(","))
 
 
-def _option(word: str) -> Mount | None:
+def _option(word: str) -> tuple[str, Any] | None:
+    """(key, value) of an option word; a value that is the default is None."""
     if word in ("rw", "ro"):
-        return {"read_only": True} if word == "ro" else {}
+        return "read_only", word == "ro" or None
     if word in ("z", "Z"):
-        return {"selinux": word}
+        return "selinux", word
     if word in _PROPAGATION:
-        return {"propagation": word}
+        return "propagation", word
     if word in _CONSISTENCY:
-        return {"consistency": word} if word not in ("default", "consistent") else {}
-    return {"nocopy": True} if word == "nocopy" else None
+        return "consistency", None if word in ("default", "consistent") else word
+    return ("nocopy", True) if word == "nocopy" else None
 
 
 def _options(text: str, whole: str) -> Mount:
-    mount: Mount = {}
+    """At most one word of each kind, in any order."""
+    found: dict[str, Any] = {}
+    words: dict[str, str] = {}
     for word in filter(None, text.split(",")):
         option = _option(word)
         if option is None:
             raise ValueError(f"'{whole}': '{word}' is not a mount option such as ro, z or rshared")
-        mount |= option
-    return mount
+        key, found[option[0]] = option
+        if words.setdefault(key, word) != word:
+            raise ValueError(f"'{whole}': only one of {words[key]} and {word}")
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def show(mount: Mount) -> str:
@@ -118,9 +123,8 @@ def _from_bind(bind: str) -> tuple[str, Mount]:
     mount: Mount = {"type": "bind" if source.startswith("/") else "volume", "source": paths.clean(source)}
     if _ANONYMOUS_NAME.fullmatch(source):
         mount["source"] = ""
-    for word in filter(None, options.split(",")):
-        mount |= _option(word) or {}
-    return paths.clean(target), mount
+    known = filter(None, map(_option, options.split(",")))
+    return paths.clean(target), mount | {key: value for key, value in known if value is not None}
 
 
 def _from_long(long: Mapping[str, Any]) -> Mount:

@@ -42,7 +42,7 @@ def parse_exposed(value: int | str) -> tuple[str, ...]:
 
 def join(target: str, published: str, ip: str, protocol: str) -> str:
     """The short form of Compose's long form."""
-    address = f"[{ip}]" if ":" in ip and not ip.startswith("[") else ip
+    address = f"[{ip}]" if ":" in ip else ip
     head = f"{address}:{published}:" if ip else f"{published}:" if published else ""
     return f"{head}{target}/{protocol}"
 
@@ -69,13 +69,16 @@ def to_engine(ports: Iterable[str]) -> dict[str, list[dict[str, str]]]:
 
 
 def from_engine(bindings: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """Sorted; `"0"` and "" host ports are the same, `08080` is 8080, a key without protocol is tcp."""
+    """Sorted; `"0"` and "" host ports are the same, `08080` is 8080, a key without protocol is tcp.
+
+    An address the engine cannot parse stays as it is, so that it differs from every declared one: engines before 29
+    take `[::1]` in brackets and bind every address (§1.4)."""
     found = set()
     for key, entries in (bindings or {}).items():
         number, _, protocol = key.lower().partition("/")
         for entry in entries or ():
-            ip, host = entry.get("HostIp") or "", _plain_host(entry.get("HostPort") or "")
-            found.add(_text(_read_ip(ip), host, int(number), protocol or "tcp"))
+            host = _plain_host(str(entry.get("HostPort") or ""))
+            found.add(join(number, host, _read_ip(entry.get("HostIp") or ""), protocol or "tcp"))
     return tuple(sorted(found, key=order))
 
 
@@ -111,7 +114,7 @@ def _split(body: str, text: str) -> tuple[str, str, str]:
     if ip:
         ip = _checked_ip(ip, text)
     host = parts[0] if len(parts) == 2 else ""
-    return ip, "" if host == "0" else host, parts[-1]
+    return ip, host.lstrip("0"), parts[-1]
 
 
 def _checked_ip(ip: str, text: str) -> str:
@@ -129,9 +132,9 @@ def _read_ip(ip: str) -> str:
 
 
 def _plain_host(host: str) -> str:
-    first, dash, last = host.partition("-")
-    first = first.lstrip("0")
-    return f"{first}-{last.lstrip('0')}" if dash else first
+    """Without leading zeros; a range of one port is that port."""
+    first, _, last = (part.lstrip("0") for part in host.partition("-"))
+    return f"{first}-{last}" if last and last != first else first
 
 
 def _range(text: str, whole: str) -> range:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 # fmt: off
 _NAMES = (
     "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
@@ -12,6 +14,7 @@ _NAMES = (
 _NUMBERS = {name: number for number, name in enumerate(_NAMES, start=1)}
 _SYNONYMS = {"IOT": "ABRT", "CLD": "CHLD", "POLL": "IO", "UNUSED": "SYS"}
 _RTMIN, _RTMAX = 34, 64
+_REALTIME = re.compile(r"RTMIN(?:\+(\d{1,2}))?|RTMAX(?:-(\d{1,2}))?")
 
 
 def parse(value: int | str) -> str:
@@ -27,12 +30,12 @@ def parse(value: int | str) -> str:
 
 
 def _realtime(short: str) -> int:
-    for base, start, sign in (("RTMIN", _RTMIN, 1), ("RTMAX", _RTMAX, -1)):
-        rest = short.removeprefix(base)
-        if rest != short:
-            offset = rest.lstrip("+-") or "0"
-            return start + sign * int(offset) if offset.isdigit() else 0
-    return 0
+    """34 of `RTMIN`, 36 of `RTMIN+2`, 62 of `RTMAX-2`; 0 of anything else."""
+    found = _REALTIME.fullmatch(short)
+    if found is None:
+        return 0
+    above, below = found.groups()
+    return _RTMAX - int(below or 0) if short.startswith("RTMAX") else _RTMIN + int(above or 0)
 
 
 def _name(number: int, value: int | str) -> str:
