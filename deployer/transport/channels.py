@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import paramiko
 
+_BEGINNING = b"HTTP/"
 _BUFFER = 32768
 """Bytes read at once; the size of an SSH data packet."""
 
@@ -18,17 +19,13 @@ _BUFFER = 32768
 class ChannelSocket:
     """One byte stream over an SSH connection.
 
-    `on_early_end` is called when the stream ends before its first byte, and may raise what explains it: a command
-    that could not do its work says why on its standard error.
+    `on_nonsense` is called when the stream ends at once or begins with something that is no HTTP, and raises what
+    explains it: a command that could not do its work says why. It gets what was read.
     """
 
-    def __init__(
-        self,
-        channel: paramiko.Channel,
-        on_early_end: Callable[[], None] | None = None,
-    ) -> None:
+    def __init__(self, channel: paramiko.Channel, on_nonsense: Callable[[bytes], NoReturn] | None = None) -> None:
         self._channel = channel
-        self._on_early_end = on_early_end
+        self._on_nonsense = on_nonsense
         self._started = False
         self._readers = 0
         self._closing = False
@@ -48,15 +45,13 @@ class ChannelSocket:
         except TimeoutError:
             raise
         except OSError:
-            self._explain_end()
+            self._examine(b"")
             raise
 
     def recv(self, size: int) -> bytes:
         data = self._channel.recv(size)
-        if data:
-            self._started = True
-        else:
-            self._explain_end()
+        if not self._started:
+            self._examine(data)
         return data
 
     def makefile(self, mode: str = "rb", *_: object) -> io.BufferedReader:
@@ -83,9 +78,11 @@ class ChannelSocket:
             with contextlib.suppress(OSError, EOFError):
                 self._channel.close()
 
-    def _explain_end(self) -> None:
-        if not self._started and self._on_early_end is not None:
-            self._on_early_end()
+    def _examine(self, beginning: bytes) -> None:
+        expected = bool(beginning) and beginning[: len(_BEGINNING)] == _BEGINNING[: len(beginning)]
+        if not expected and not self._started and self._on_nonsense is not None:
+            self._on_nonsense(beginning)
+        self._started = self._started or expected
 
 
 class _ChannelReader(io.RawIOBase):

@@ -24,6 +24,7 @@ DEAD_AFTER = 45
 _READ_AHEAD = 65536
 """Bytes taken from the kernel at once; an SSH packet is read as a header of one cipher block and then its rest."""
 
+_FIRST = 200
 _STREAMLOCAL = "direct-streamlocal@openssh.com"
 _CHANNEL_OPEN = b"\x5a"  # SSH_MSG_CHANNEL_OPEN, RFC 4254 section 5.1
 
@@ -135,6 +136,8 @@ class Wire(socket.socket):
     """
 
     _ahead = b""
+    first_bytes = b""
+    """What the other side began with; what is no SSH server, or one that refuses, may say so here."""
 
     @classmethod
     def over(cls, sock: socket.socket) -> Wire:
@@ -149,6 +152,7 @@ class Wire(socket.socket):
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         if not self._ahead:
             self._ahead = super().recv(_READ_AHEAD, flags)
+            self.first_bytes = self.first_bytes or self._ahead[:_FIRST]
             self._acknowledge()
         data, self._ahead = self._ahead[:size], self._ahead[size:]
         return data

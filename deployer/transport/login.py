@@ -10,7 +10,7 @@ from deployer.transport.auth import authenticate
 from deployer.transport.connection import ConnectionSpec, HostKeyChecking
 from deployer.transport.keys import KeyRing
 from deployer.transport.lean import paramiko
-from deployer.transport.link import KEEPALIVE, Link
+from deployer.transport.link import KEEPALIVE, Link, Wire
 
 
 def log_in(sock: Any, spec: ConnectionSpec, ring: KeyRing) -> Link:
@@ -40,14 +40,22 @@ def _shake_hands(link: Link, spec: ConnectionSpec) -> None:
             "with SHA-2; update the server's sshd",
         ) from error
     except (paramiko.SSHException, EOFError, OSError) as error:
-        reason = link.disconnect_reason or str(error) or "connection closed"
-        raise UnreachableError(
-            f"{spec.address} did not complete the SSH handshake: {reason}",
-            hint="is it an SSH server, and is it not overloaded (MaxStartups)?",
-        ) from error
+        raise _no_handshake(link, spec, error) from error
     if not link.initial_kex_done:
         raise UnreachableError(f"{spec.address} did not complete the SSH handshake in time")
     _check_host_key(link, spec, name, known)
+
+
+def _no_handshake(link: Link, spec: ConnectionSpec, error: Exception) -> UnreachableError:
+    """sshd says in one line why it refuses an address: MaxStartups, or PerSourcePenalties after failed logins."""
+    first = link.sock.first_bytes if isinstance(link.sock, Wire) else b""
+    line = "" if first.startswith(b"SSH-") else first.decode(errors="replace").strip().partition("\n")[0].strip()
+    reason = f"it said '{line}'" if line else link.disconnect_reason or str(error) or "connection closed"
+    return UnreachableError(
+        f"{spec.address} did not complete the SSH handshake: {reason}",
+        hint="is it an SSH server? One that is overloaded (MaxStartups) or saw failed logins from here "
+        "(PerSourcePenalties) takes connections again after a while",
+    )
 
 
 def _known_name(spec: ConnectionSpec) -> str:

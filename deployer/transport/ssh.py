@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 import threading
 from enum import Enum
+from typing import NoReturn
 
 from deployer.errors import UnreachableError
 from deployer.transport.channels import ChannelSocket
@@ -104,13 +105,14 @@ class SshHost:
 
         self._way = _Way.COMMAND
 
-        def on_early_end() -> None:
+        def on_nonsense(beginning: bytes) -> NoReturn:
             if not self.spec.docker_command:
                 self._way = _Way.UNTRIED
             result = CommandResult.of(channel)
-            raise self._diagnose(link, CommandFailure(command, result.status, result.errors or result.output))
+            said = result.errors or beginning.decode(errors="replace") + result.output
+            raise self._diagnose(link, CommandFailure(command, result.status, said))
 
-        return ChannelSocket(channel, on_early_end)
+        return ChannelSocket(channel, on_nonsense)
 
     def _command(self) -> str:
         docker, socket = self.spec.docker_command or "docker", self.spec.docker_socket

@@ -191,7 +191,7 @@ class TestConnecting:
 
             threading.Thread(target=answer, daemon=True).start()
             error = failure(world.spec(port=port))
-        assert "did not complete the SSH handshake" in error.message
+        assert "did not complete the SSH handshake: it said 'HTTP/1.1 400 Bad Request'" in error.message
 
 
 class TestFallback:
