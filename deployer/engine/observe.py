@@ -115,8 +115,16 @@ def _choose(listed: Iterable[Json], needs: Needs) -> tuple[list[str], tuple[Stub
             chosen.append(str(entry["Id"]))
         else:
             attached = (entry.get("NetworkSettings") or {}).get("Networks") or {}
-            state = str(entry.get("State", ""))
-            stubs.append(Stub(entry["Id"], name, entry.get("ImageID", ""), state, owner, frozenset(attached)))
+            stub = Stub(
+                id=entry["Id"],
+                name=name,
+                image_id=entry.get("ImageID", ""),
+                state=str(entry.get("State", "")),
+                owner=owner,
+                networks=frozenset(attached),
+                volumes=_mounted(entry),
+            )
+            stubs.append(stub)
     return chosen, tuple(sorted(stubs, key=lambda stub: stub.name))
 
 
@@ -142,6 +150,7 @@ def read_container(inspect: Json) -> ObservedContainer:
         values=values,
         attached={name: str((endpoint or {}).get("NetworkID") or "") for name, endpoint in attached.items()},
         anonymous=_anonymous(inspect, values.get("volumes") or {}),
+        volumes=_mounted(inspect),
         owner=record.read(config.get("Labels")),
         has_healthcheck=probe != ["NONE"],
     )
@@ -150,6 +159,12 @@ def read_container(inspect: Json) -> ObservedContainer:
 def _health(state: Json) -> str:
     status = str((state.get("Health") or {}).get("Status") or "")
     return "" if status == "none" else status
+
+
+def _mounted(inspect: Json) -> frozenset[str]:
+    """Names of the volumes among the mounts, inherited ones too."""
+    mounts = inspect.get("Mounts") or ()
+    return frozenset(str(entry.get("Name")) for entry in mounts if entry.get("Type") == "volume" and entry.get("Name"))
 
 
 def _anonymous(inspect: Json, mounts: Mapping[str, mount.Mount]) -> dict[str, str]:

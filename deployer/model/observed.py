@@ -28,7 +28,7 @@ class ObservedContainer:
     """`values` holds canonical values of every field of the table. `image` is the reference it was made from, complete;
     `image_id` the image itself. `state`: created, running, paused, restarting, exited, dead. `health`: healthy,
     unhealthy, starting or "". `attached` maps network names to the network ids of its endpoints ("" before the first
-    start). `anonymous` maps targets to names of anonymous volumes."""
+    start). `anonymous` maps targets to names of anonymous volumes; `volumes` names all that it mounts."""
 
     id: str
     name: str
@@ -40,6 +40,7 @@ class ObservedContainer:
     values: Mapping[str, Any] = field(default_factory=dict)
     attached: Mapping[str, str] = field(default_factory=dict)
     anonymous: Mapping[str, str] = field(default_factory=dict)
+    volumes: frozenset[str] = frozenset()
     owner: Ownership = Ownership()
     has_healthcheck: bool = False
 
@@ -85,6 +86,7 @@ class Stub:
     state: str
     owner: Ownership = Ownership()
     networks: frozenset[str] = frozenset()
+    volumes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from deployer.planning.bodies import update_body
 from deployer.planning.context import Context, version
 from deployer.planning.diff import Comparison, diff
 from deployer.planning.images import Wanted
-from deployer.planning.replace import Gate, Order, Steps, choose_order, plan_create, plan_replace
+from deployer.planning.replace import Gate, Order, Steps, carried, choose_order, plan_create, plan_replace
 from deployer.spec.container import CONTAINER
 from deployer.spec.field import Change, View
 from deployer.values import image
@@ -44,6 +44,9 @@ def plan_container(ctx: Context, resource: Resource) -> None:
     if _too_new(ctx, resource):
         return
     need = images.wanted(ctx, resource)
+    if resource.name in ctx.dropped:
+        _make_again(ctx, resource, need)
+        return
     exact = ctx.observed.container(resource.name)
     fits = exact is not None and not _compare(ctx, resource, exact, need)
     found = leftovers.find(ctx, resource, fits=fits)
@@ -57,6 +60,18 @@ def plan_container(ctx: Context, resource: Resource) -> None:
     ctx.targets[resource.name] = found.current.id
     ready = _plan_existing(ctx, resource, found, need)
     ctx.draft.ready(Kind.CONTAINER, resource.name, *ready)
+
+
+def _make_again(ctx: Context, resource: Resource, need: Wanted) -> None:
+    """One that had to go before its volume could be made anew. Its anonymous volumes move to the new one."""
+    images.ensure(ctx, need, resource, resource.place(("image",)))
+    reason = "a volume it mounts is made anew"
+    change = ResourceChange(resource.address, Action.REPLACE_STOP_FIRST, (), reason, resource.origin)
+    ctx.draft.changes.append(change)
+    live, gate = ctx.observed.container(resource.name), _gate(ctx, resource, need)
+    after = Gate((*gate.create, *ctx.dropped[resource.name]), gate.start)
+    volumes = carried(resource, live) if live is not None else {}
+    ctx.draft.ready(Kind.CONTAINER, resource.name, *plan_create(ctx, resource, after, volumes))
 
 
 def _settle_unselected(ctx: Context, resource: Resource) -> None:

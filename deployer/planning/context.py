@@ -14,7 +14,8 @@ from deployer.planning.policy import Policy
 @dataclass(frozen=True, slots=True)
 class Context:
     """`targets`: how steps refer to each declared container. `renewed`: containers that get a new id.
-    `renewed_networks`: networks that are made anew. `awaited`: steps that end when a condition of a container holds."""
+    `renewed_networks`: networks that are made anew. `dropped`: containers that have to go since a volume they
+    mount is made anew, and the steps after which they are gone. `awaited`: steps that end when a condition holds."""
 
     desired: Desired
     observed: Observed
@@ -23,6 +24,7 @@ class Context:
     targets: dict[str, Target] = field(default_factory=dict)
     renewed: set[str] = field(default_factory=set)
     renewed_networks: set[str] = field(default_factory=set)
+    dropped: dict[str, tuple[int, ...]] = field(default_factory=dict)
     awaited: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
 
     def address(self, kind: Kind, name: str) -> Address:

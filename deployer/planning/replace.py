@@ -8,7 +8,7 @@ undone when one fails, last first: the old one gets its name back and runs again
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -108,10 +108,11 @@ def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, orde
     return done
 
 
-def plan_create(ctx: Context, resource: Resource, gate: Gate) -> Steps:
-    """Steps that make a container that is not there. Returns those after which others can use it."""
+def plan_create(ctx: Context, resource: Resource, gate: Gate, volumes: Mapping[str, str] | None = None) -> Steps:
+    """Steps that make a container that is not there, with the anonymous `volumes` of one that was. Returns those after
+    which others can use it."""
     track = _Track(ctx, resource, cause="missing")
-    made, created = track.create(resource.name, {}, gate.create)
+    made, created = track.create(resource.name, volumes or {}, gate.create)
     if resource.settings.state != "started":
         return created
     return track.add(StartContainer(made), (*created, *gate.start))
@@ -130,7 +131,7 @@ class _Track:
         step = self.ctx.draft.step
         return (step(operation, self.resource.address, self.cause, after=after, group=self.group, undo=undo),)
 
-    def create(self, name: str, volumes: dict[str, str], after: Steps) -> tuple[Made, Steps]:
+    def create(self, name: str, volumes: Mapping[str, str], after: Steps) -> tuple[Made, Steps]:
         """The container and its connections; from here on it is what other steps mean by the resource."""
         body = container_body(self.ctx, self.resource, volumes)
         later = split_endpoints(self.ctx, body)

@@ -5,8 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from deployer.model.desired import Kind, Resource
-from deployer.model.observed import ObservedVolume
-from deployer.model.plan import Action, CreateVolume, Refusal, RemoveVolume, ResourceChange
+from deployer.model.observed import ObservedContainer, ObservedVolume
+from deployer.model.plan import (
+    Action,
+    CreateVolume,
+    FieldDiff,
+    Refusal,
+    RemoveContainer,
+    RemoveVolume,
+    ResourceChange,
+    StopContainer,
+)
 from deployer.planning import record
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
@@ -31,14 +40,17 @@ def plan_volume(ctx: Context, resource: Resource) -> None:
 def _create(ctx: Context, resource: Resource) -> None:
     change = ResourceChange(resource.address, Action.CREATE, origin=resource.origin)
     ctx.draft.changes.append(change)
+    step = ctx.draft.step(CreateVolume(resource.name, _body(ctx, resource)), resource.address, "missing")
+    ctx.draft.ready(Kind.VOLUME, resource.name, step)
+
+
+def _body(ctx: Context, resource: Resource) -> dict[str, Any]:
     body: dict[str, Any] = {"Name": resource.name}
     for row in VOLUME.fields:
         if row.name in resource.values:
             row.access.write(resource.values[row.name], body)
     own = record.labels(resource, ctx.desired.project, ctx.desired.secrets, ctx.policy.version)
-    body["Labels"] = dict(body.get("Labels") or {}) | own
-    step = ctx.draft.step(CreateVolume(resource.name, body), resource.address, "missing")
-    ctx.draft.ready(Kind.VOLUME, resource.name, step)
+    return body | {"Labels": dict(body.get("Labels") or {}) | own}
 
 
 def _compare(ctx: Context, resource: Resource, live: ObservedVolume) -> None:
@@ -49,15 +61,47 @@ def _compare(ctx: Context, resource: Resource, live: ObservedVolume) -> None:
         return
     view = View(resource.values, live.values, resource.name, live.owner.recorded)
     diffs = diff(Comparison(VOLUME, resource, view, ctx.desired.secrets, strict=ours))
-    if diffs:
+    if diffs and str(resource.address) in ctx.policy.data_loss and ours:
+        _renew(ctx, resource, diffs)
+    elif diffs:
         hint = (
             "a volume cannot be changed, and a new one is empty: keep the declaration as the volume is, or copy the "
-            f"data to a volume of another name; to give up the data, 'docker volume rm {resource.name}' on the host"
+            f"data to a volume of another name; to give up the data, add --allow-data-loss {resource.address}"
         )
         summary = "differs from its declaration, and changing it would lose its data"
         ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin, diffs))
     elif not ours:
         ctx.draft.notes.append(f"{resource.address.label}: not made by this project; used as it is")
+
+
+def _renew(ctx: Context, resource: Resource, diffs: tuple[FieldDiff, ...]) -> None:
+    """With consent: the containers that mount it go, then the volume; both are made again. No volume can be renamed, so
+    there is no way back from here."""
+    users = [found for found in ctx.observed.containers if resource.name in found.volumes]
+    foreign = [stub.name for stub in ctx.observed.others if resource.name in stub.volumes]
+    foreign += [found.name for found in users if not _is_planned(ctx, found)]
+    if foreign or resource.settings.protect:
+        summary = "is protected" if resource.settings.protect else f"is mounted by {', '.join(sorted(foreign))}"
+        hint = "drop 'protect'" if resource.settings.protect else "remove them first, or run with their tags"
+        ctx.draft.refuse(Refusal(resource.address, f"has to be made anew, but {summary}", hint, resource.origin, diffs))
+        return
+    reason = "its data is lost"
+    change = ResourceChange(resource.address, Action.REPLACE_STOP_FIRST, diffs, reason, resource.origin)
+    ctx.draft.changes.append(change)
+    for found in users:
+        address = ctx.address(Kind.CONTAINER, found.name)
+        stop = (ctx.draft.step(StopContainer(found.id), address, "mounts it"),) if found.running else ()
+        ctx.dropped[found.name] = (ctx.draft.step(RemoveContainer(found.id), address, "mounts it", after=stop),)
+    gone = [step for steps in ctx.dropped.values() for step in steps]
+    removed = ctx.draft.step(RemoveVolume(resource.name), resource.address, reason, after=gone)
+    made = ctx.draft.step(CreateVolume(resource.name, _body(ctx, resource)), resource.address, reason, after=(removed,))
+    ctx.draft.ready(Kind.VOLUME, resource.name, made)
+
+
+def _is_planned(ctx: Context, found: ObservedContainer) -> bool:
+    declared = ctx.desired.find(Kind.CONTAINER, found.name)
+    mine = declared is not None and declared.selected and not declared.settings.protect
+    return mine and record.belongs_to(found.owner, ctx.desired.project, ctx.address(Kind.CONTAINER, found.name))
 
 
 def _remove(ctx: Context, resource: Resource, live: ObservedVolume | None) -> None:
