@@ -100,11 +100,15 @@ class _Run:
             broken = step.group in self._broken_groups()
             if broken or any(result is not None and result.status is not Status.DONE for result in needed):
                 self._results[step.number] = StepResult(step, Status.SKIPPED)
-            elif self._tools.stop.is_set() or self._lost or any(result is None for result in needed):
+            elif self._halted() or any(result is None for result in needed):
                 later.append(step)
             else:
                 self._running[self._pool.submit(self._do, step)] = step
         return later
+
+    def _halted(self) -> bool:
+        """Whether no step may begin now. Steps wait here and not in the pool, so that a stop is obeyed at once."""
+        return self._tools.stop.is_set() or self._lost is not None or len(self._running) >= WIDTH
 
     def _broken_groups(self) -> set[str]:
         ended = (Status.FAILED, Status.UNDONE)

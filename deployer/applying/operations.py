@@ -31,7 +31,9 @@ from deployer.model.plan import (
     UpdateContainer,
 )
 
-_GONE = 404
+_GONE, _CONFLICT = 404, 409
+_REMOVAL_TIME, _REMOVAL_PAUSE = 60.0, 0.1
+"""Seconds that a removal which the engine has begun by itself may take, and between looks at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,7 @@ def _on_container(worker: Worker, operation: Operation) -> None:
         case RenameContainer(container, name):
             engine.rename_container(worker.id_of(container), name)
         case RemoveContainer(container):
-            ref = worker.id_of(container)
-            _unless_gone(lambda: engine.remove_container(ref, force=False, anonymous_volumes=False))
+            _unless_gone(lambda: _remove_container(worker, worker.id_of(container)))
         case AwaitHealthy(container, timeout, monitor):
             health.await_healthy(worker.engine, worker.clock, worker.id_of(container), timeout, monitor, worker.stopped)
         case AwaitCompleted(container):
@@ -119,6 +120,20 @@ def _on_others(worker: Worker, operation: Operation) -> None:
             engine.create_volume(body)
         case RemoveVolume(name):
             _unless_gone(lambda: engine.remove_volume(name))
+
+
+def _remove_container(worker: Worker, ref: str) -> None:
+    """One with auto_remove that was stopped is being removed already: wait until it is gone."""
+    try:
+        worker.engine.remove_container(ref, force=False, anonymous_volumes=False)
+    except EngineError as error:
+        if error.status != _CONFLICT or "already in progress" not in error.message:
+            raise
+        began = worker.clock.now()
+        while worker.engine.inspect_container(ref) is not None:
+            if worker.clock.now() - began > _REMOVAL_TIME:
+                raise
+            worker.clock.sleep(_REMOVAL_PAUSE)
 
 
 def _unless_gone(call: Callable[[], None]) -> None:

@@ -85,8 +85,11 @@ def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, orde
     made, created = track.create(resource.name + NEW, carried(resource, live), gate.create)
     ready = (*created, *gate.start)
 
+    vanishes = live.running and bool(live.values.get("auto_remove"))
+
     def stop_old(after: Steps) -> Steps:
-        return track.add(StopContainer(live.id), after, StartContainer(live.id)) if live.running else after
+        back = () if vanishes else (StartContainer(live.id),)
+        return track.add(StopContainer(live.id), after, *back) if live.running else after
 
     def swap_names(after: Steps) -> Steps:
         aside = RenameContainer(live.id, resource.name + OLD)
@@ -100,10 +103,12 @@ def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, orde
         update = resource.settings.update
         return track.add(AwaitHealthy(made, update.health_timeout, update.monitor), after)
 
-    if order.action is Action.REPLACE_START_FIRST:
-        done = swap_names(stop_old(start_new(ready)))
-    else:
-        done = start_new(swap_names(stop_old(ready)))
+    def take_over(after: Steps) -> Steps:
+        """One with auto_remove is gone once it has stopped, so it gives its name away before."""
+        return stop_old(swap_names(after)) if vanishes else swap_names(stop_old(after))
+
+    start_first = order.action is Action.REPLACE_START_FIRST
+    done = take_over(start_new(ready)) if start_first else start_new(take_over(ready))
     ctx.draft.step(RemoveContainer(live.id), resource.address, f"replaced by #{made.step}", after=done)
     return done
 
