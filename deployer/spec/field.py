@@ -61,8 +61,9 @@ def zero_when_unset(row: Field, view: View) -> Any:
 
 
 def image_when_unset(row: Field, view: View) -> Any:
-    """Inherited: nobody declared it, so the image's value counts."""
-    return view.declared.get(row.name, view.image.get(row.name, row.zero))
+    """Inherited: nobody declared it, so the image's value counts. The engine takes "" for not declared."""
+    declared = view.declared.get(row.name, "")
+    return view.image.get(row.name, row.zero) if declared == "" else declared
 
 
 def daemon_when_unset(row: Field, view: View) -> Any:
@@ -77,6 +78,21 @@ def merged_over_image(row: Field, view: View) -> Any:
     return dict(view.image.get(row.name) or {}) | dict(view.declared.get(row.name) or {})
 
 
+def unless_discarded(expect: Expect) -> Expect:
+    """An expectation of what the engine drops, with a warning, where the kernel cannot do it: a value that was declared
+    the same when it was applied and is not there was dropped, and would be again (engine facts §1.2)."""
+
+    def expected(row: Field, view: View) -> Any:
+        wanted, live = expect(row, view), view.live.get(row.name, row.zero)
+        declared, recorded = view.declared.get(row.name), view.recorded.get(row.name)
+        if isinstance(declared, Mapping):
+            before = recorded or {}
+            return {key: part for key, part in wanted.items() if key in live or before.get(key) != part}
+        return live if live == row.zero and recorded is not None and recorded == declared else wanted
+
+    return expected
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """Where the engine keeps the value: read from an inspect answer, written into a create body."""
@@ -87,6 +103,18 @@ class Access:
 
 def _same(value: Any) -> Any:
     return value
+
+
+def lenient(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A parser for live values: what it refuses stays as it is, for engines check less than we do."""
+
+    def read(value: Any) -> Any:
+        try:
+            return parse(value)
+        except ValueError:
+            return value
+
+    return read
 
 
 def at(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from schema import And, Or
 
 from deployer.spec.shapes import Constant, Forms, Keyed, Leaf, ListOf, MapOf
@@ -61,6 +63,21 @@ def _key(text: str) -> str:
     return text
 
 
+OWN_LABELS: Final = "deployer."
+"""Labels with this prefix are the tool's; they are never compared or declared."""
+
+
+def _label_key(text: str) -> str:
+    if text.startswith(OWN_LABELS):
+        raise ValueError(f"'{text}': labels that begin with '{OWN_LABELS}' are this tool's own")
+    return _key(text)
+
+
+def _label_pair(text: str) -> tuple[str, str]:
+    key, value = _pair(text)
+    return _label_key(key), value
+
+
 _NULL = Leaf(None, "null")
 _TEXT_VALUE = Leaf(Or(str, int, float, bool), "text, a number, true or false", text_value)
 
@@ -73,8 +90,8 @@ TEXT_MAP = Forms(
 
 LABELS = Forms(
     expects="a map, or a list of KEY=value",
-    mapping=MapOf(Forms(expects="text or a number", scalar=_TEXT_VALUE, null=Constant(str)), _key),
-    sequence=Keyed(Leaf(str, "KEY=value", _pair)),
+    mapping=MapOf(Forms(expects="text or a number", scalar=_TEXT_VALUE, null=Constant(str)), _label_key),
+    sequence=Keyed(Leaf(str, "KEY=value", _label_pair)),
 )
 
 ENVIRONMENT = Forms(

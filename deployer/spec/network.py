@@ -8,7 +8,7 @@ from typing import Any
 
 from deployer.spec import settings
 from deployer.spec.container.process import foreign_labels
-from deployer.spec.field import DEFAULT, Field, View, at
+from deployer.spec.field import DEFAULT, Field, View, at, lenient
 from deployer.spec.leaves import FLAG, IP, LABELS, TEXT, TEXT_MAP
 from deployer.spec.shapes import Entry, Leaf, ListOf, MapOf, Record, Then
 from deployer.spec.table import Table
@@ -55,17 +55,20 @@ IPAM = Record(
 )
 
 
+_read_subnet = lenient(address.parse_subnet)
+
+
 def _read_ipam(live: Mapping[str, Any]) -> dict[str, Any]:
     pools = {}
     for pool in live.get("Config") or ():
         auxiliary = pool.get("AuxiliaryAddresses") or pool.get("AuxAddress") or {}
         read = {
-            "ip_range": address.parse_subnet(pool["IPRange"]) if pool.get("IPRange") else "",
+            "ip_range": _read_subnet(pool["IPRange"]) if pool.get("IPRange") else "",
             "gateway": address.read_ip(pool.get("Gateway") or ""),
             "aux_addresses": {name: address.read_ip(ip) for name, ip in auxiliary.items()},
         }
         if pool.get("Subnet"):
-            pools[address.parse_subnet(pool["Subnet"])] = {key: value for key, value in read.items() if value}
+            pools[_read_subnet(pool["Subnet"])] = {key: value for key, value in read.items() if value}
     found = {"driver": live.get("Driver") or "default", "config": pools, "options": dict(live.get("Options") or {})}
     return {key: value for key, value in found.items() if value}
 
@@ -101,14 +104,16 @@ def _expected_pool(subnet: str, declared: Mapping[str, Any], live: Mapping[str, 
     expected = dict(declared)
     if "gateway" not in declared and "gateway" in live:
         expected["gateway"] = live["gateway"]
-    if "gateway" in declared and "gateway" not in live and declared["gateway"] == _first(subnet, declared):
+    if "gateway" in declared and "gateway" not in live and declared["gateway"] in _first(subnet, declared):
         del expected["gateway"]
     return expected
 
 
-def _first(subnet: str, pool: Mapping[str, Any]) -> str:
+def _first(subnet: str, pool: Mapping[str, Any]) -> set[str]:
+    """The address an engine takes for the gateway by itself; inside a range, the range's own first one will do."""
     network = ipaddress.ip_network(pool.get("ip_range") or subnet)
-    return str(next(iter(network.hosts()), network.network_address))
+    host = str(next(iter(network.hosts()), network.network_address))
+    return {host, str(network.network_address)} if pool.get("ip_range") else {host}
 
 
 def daemon_map(row: Field, view: View) -> Any:

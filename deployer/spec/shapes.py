@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
-from schema import Schema, SchemaError
+from schema import Or, Schema, SchemaError
 
 from deployer import nodes
 from deployer.diagnostics import Origin, Problems, did_you_mean
@@ -23,6 +23,7 @@ class _Invalid:
         return "INVALID"
 
 
+HIDDEN: Final = "***"
 INVALID: Final = _Invalid()
 """What a shape returns after it reported a mistake, or for a template that has no value yet."""
 
@@ -32,7 +33,8 @@ class Reading:
     """Where a value is being read.
 
     `address` names it for people (`containers.web.ports[0]`), `path` for diffs (("environment", "MODE")). `origins`
-    receives the place of every path. `static`: templates have no value yet and are passed over.
+    receives the place of every path, `secrets` the paths whose values are secret in part or whole. `static`: templates
+    have no value yet and are passed over.
     """
 
     problems: Problems
@@ -40,24 +42,41 @@ class Reading:
     path: tuple[str, ...] = ()
     origins: dict[tuple[str, ...], Origin] = field(default_factory=dict)
     static: bool = False
+    secrets: set[tuple[str, ...]] = field(default_factory=set)
 
-    def child(self, key: str) -> Reading:
-        return replace(self, address=f"{self.address}.{key}", path=(*self.path, key))
+    def child(self, key: str, *, hidden: bool = False) -> Reading:
+        """`hidden`: the key is not shown."""
+        return replace(self, address=f"{self.address}.{HIDDEN if hidden else key}", path=(*self.path, key))
 
     def item(self, index: int) -> Reading:
         return replace(self, address=f"{self.address}[{index}]")
 
     def at(self, node: Node) -> None:
-        """Remember where the value at this path is written."""
+        """Remember where the value at this path is written, and whether it is secret."""
         self.origins[self.path] = nodes.place(node)
+        if isinstance(node, nodes.Scalar) and node.secret:
+            self.secrets.add(self.path)
+
+    def at_whole(self, node: Node) -> None:
+        """The same for a value that is one, whatever parts it is written in."""
+        self.origins[self.path] = nodes.place(node)
+        if nodes.is_secret(node):
+            self.secrets.add(self.path)
 
     def wrong(self, node: Node, summary: str, *, hint: str = "") -> _Invalid:
-        self.problems.add(nodes.place(node), summary, address=self.address, hint=hint)
+        self.problems.add(nodes.place(node), hide(summary, node), address=self.address, hint=hint)
         return INVALID
 
     def passes(self, node: Node) -> bool:
         """Whether this is a template to be passed over."""
         return self.static and isinstance(node, nodes.Scalar) and is_template(node.value)
+
+
+def hide(text: str, node: Node) -> str:
+    """The text without the secrets that are in the node."""
+    for secret in sorted(filter(None, nodes.secret_texts(node)), key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return text
 
 
 def is_template(value: object) -> bool:
@@ -104,6 +123,8 @@ class Leaf:
         if not isinstance(node, nodes.Scalar):
             return at.wrong(node, f"expected {self.expects}, got {_kind(node)}")
         try:
+            if isinstance(node.value, bool) and not _takes_booleans(self.schema):
+                raise SchemaError("a boolean is no number")
             checked = Schema(self.schema).validate(node.value)
         except SchemaError:
             return at.wrong(node, f"expected {self.expects}, got {_shown(node)}", hint=_boolean_hint(self.schema, node))
@@ -117,10 +138,23 @@ class Leaf:
         return {key: value for key, value in derived.items() if not key.startswith("$")} | dict(self.json)
 
 
+def _takes_booleans(schema: object) -> bool:
+    """Python counts booleans as numbers; people do not."""
+    return schema is bool or (isinstance(schema, Or) and bool in schema.args)
+
+
 def _shown(node: nodes.Scalar) -> str:
-    if node.secret:
-        return "***"
-    return "null" if node.value is None else repr(node.value) if isinstance(node.value, str) else str(node.value)
+    match node.value:
+        case _ if node.secret:
+            return HIDDEN
+        case None:
+            return "null"
+        case bool(value):
+            return str(value).lower()
+        case str(value):
+            return repr(value)
+        case value:
+            return str(value)
 
 
 def _kind(node: Node) -> str:
@@ -135,7 +169,7 @@ def _kind(node: Node) -> str:
 
 def _boolean_hint(schema: object, node: nodes.Scalar) -> str:
     words = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-    if schema is bool and str(node.value).lower() in words:
+    if schema is bool and not node.secret and str(node.value).lower() in words:
         return f"write {words[str(node.value).lower()]}"
     return ""
 
@@ -154,12 +188,12 @@ class ListOf:
             return INVALID
         if not isinstance(node, nodes.Sequence):
             return at.wrong(node, f"expected a list, got {_kind(node)}")
-        at.at(node)
         found: list[Any] = []
         for index, part in enumerate(node):
             value = self.item.read(part, at.item(index))
             if value is not INVALID:
                 found += value if self.flat else [value]
+        at.at_whole(node)
         return sorted(set(found), key=self.order) if self.unordered else found
 
     def json_schema(self) -> dict[str, Any]:
@@ -184,11 +218,13 @@ class MapOf:
             key = self._key(name, at)
             if key is None:
                 continue
-            below = at.child(key)
+            below = at.child(key, hidden=name.secret)
             below.at(part)
             value = self.value.read(part, below)
             if value is not INVALID:
                 found[key] = value
+            if name.secret:
+                at.secrets.add(below.path)
         return found
 
     def _key(self, name: nodes.Scalar, at: Reading) -> str | None:
@@ -215,7 +251,6 @@ class Keyed:
             return INVALID
         if not isinstance(node, nodes.Sequence):
             return at.wrong(node, f"expected a list, got {_kind(node)}")
-        at.at(node)
         found: dict[str, Any] = {}
         places: dict[str, Origin] = {}
         for index, part in enumerate(node):
@@ -227,8 +262,9 @@ class Keyed:
                 at.item(index).wrong(part, f"'{key}' is given twice, first at {places[key]}")
                 continue
             places[key] = nodes.place(part)
-            at.child(key).at(part)
+            at.child(key).at_whole(part)
             found[key] = value
+        at.at(node)
         return found
 
     def json_schema(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from deployer import nodes
 from deployer.diagnostics import Origin
 from deployer.spec.field import Field
-from deployer.spec.shapes import INVALID, Entry, Reading, has_template, match_keys, spellings
+from deployer.spec.shapes import INVALID, Entry, Reading, has_template, hide, match_keys, spellings
 
 Mistake: TypeAlias = tuple[str, str]
 """(field the mistake is about, what is wrong)."""
@@ -17,11 +17,13 @@ Mistake: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What was declared. `values`: canonical, of fields the engine knows; `settings`: of keys only this tool knows."""
+    """What was declared. `values`: canonical, of fields the engine knows; `settings`: of keys only this tool knows.
+    `secrets`: the paths in them that are secret, in part or whole."""
 
     values: Mapping[str, Any]
     settings: Mapping[str, Any]
     origins: Mapping[tuple[str, ...], Origin]
+    secrets: frozenset[tuple[str, ...]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,8 @@ def read(table: Table, node: nodes.Node, at: Reading) -> Declaration | None:
     settings = _read_all(table.settings, named, at)
     for rule in () if at.static and has_template(node) else table.rules:
         for name, mistake in rule(values, settings):
-            at.child(name).wrong(named.get(name, node), mistake)
-    return Declaration(values, settings, at.origins)
+            at.child(name).wrong(named.get(name, node), hide(mistake, node))
+    return Declaration(values, settings, at.origins, frozenset(at.secrets))
 
 
 def _read_all(rows: Iterable[Field | Entry], named: Mapping[str, nodes.Node], at: Reading) -> dict[str, Any]:

@@ -6,7 +6,19 @@ from typing import Any
 
 from schema import And, Or
 
-from deployer.spec.field import Access, Body, Field, Json, View, at, show_plain
+from deployer.spec.field import (
+    Access,
+    Body,
+    Change,
+    Field,
+    Json,
+    Path,
+    View,
+    at,
+    show_plain,
+    unless_discarded,
+    zero_when_unset,
+)
 from deployer.spec.leaves import COUNT, INTEGER, SIZE, TEXT, TEXT_MAP, TEXTS
 from deployer.spec.shapes import Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, Then
 from deployer.values import device, paths
@@ -125,6 +137,11 @@ def _write_blkio(value: Any, body: Body) -> None:
             host[name] = [{"Path": path, amount: rate} for path, rate in sorted(value[key].items())]
 
 
+def _change_blkio(path: Path, _old: Any, new: Any) -> Change:
+    """Only the weight can be updated, and not removed (§2.1)."""
+    return Change.UPDATE if path[1:] == ("weight",) and new else Change.REPLACE
+
+
 def _request(found: dict[str, Any]) -> dict[str, Any]:
     """One canonical device request: capabilities as a sorted list of sorted lists."""
     capabilities = found.get("capabilities") or [["gpu"]]
@@ -210,6 +227,8 @@ FIELDS = (
         doc="Shares and rates of block I/O.",
         shape=BLKIO,
         access=Access(_read_blkio, _write_blkio),
+        change=_change_blkio,
+        expect=unless_discarded(zero_when_unset),
         zero={},
         depth=2,
         example={"weight": 300},

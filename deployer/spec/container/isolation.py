@@ -13,6 +13,7 @@ from deployer.spec.field import (
     always,
     at,
     daemon_when_unset,
+    lenient,
 )
 from deployer.spec.leaves import FLAG, NUMBER_OR_TEXT, TEXT, TEXT_MAP, choice
 from deployer.spec.shapes import Entry, Leaf, ListOf, Record
@@ -73,6 +74,8 @@ def _expected_logging(row: Field, view: View) -> Any:
     options that are neither declared nor were declared before are left alone."""
     declared, recorded = view.declared.get(row.name) or {}, view.recorded.get(row.name) or {}
     live = view.live.get(row.name) or {}
+    if not live and not declared:
+        return live
     driver = declared.get("driver", DEFAULT if "driver" in recorded else live.get("driver"))
     options = dict(declared.get("options") or {})
     if driver == live.get("driver"):
@@ -109,7 +112,9 @@ _PRIVILEGES = (
         aliases=("capabilities",),
         doc="Capabilities beyond the engine's default set.",
         shape=ListOf(Leaf(str, "a capability such as NET_ADMIN", security.parse_capability), unordered=True),
-        access=at("HostConfig.CapAdd", zero=[], decode=lambda live: sorted({*map(security.parse_capability, live)})),
+        access=at(
+            "HostConfig.CapAdd", zero=[], decode=lambda live: sorted({*map(lenient(security.parse_capability), live)})
+        ),
         zero=[],
         example=["NET_ADMIN"],
         other=["NET_ADMIN", "SYS_TIME"],
@@ -118,7 +123,9 @@ _PRIVILEGES = (
         name="cap_drop",
         doc="Capabilities taken from the engine's default set.",
         shape=ListOf(Leaf(str, "a capability such as NET_RAW", security.parse_capability), unordered=True),
-        access=at("HostConfig.CapDrop", zero=[], decode=lambda live: sorted({*map(security.parse_capability, live)})),
+        access=at(
+            "HostConfig.CapDrop", zero=[], decode=lambda live: sorted({*map(lenient(security.parse_capability), live)})
+        ),
         zero=[],
         example=["NET_RAW"],
         other=["ALL"],
@@ -128,7 +135,9 @@ _PRIVILEGES = (
         aliases=("security_opts",),
         doc="Security options such as no-new-privileges or seccomp=unconfined.",
         shape=ListOf(Leaf(str, "an option such as seccomp=unconfined", security.parse_option), unordered=True),
-        access=at("HostConfig.SecurityOpt", zero=[], decode=lambda live: sorted({*map(security.parse_option, live)})),
+        access=at(
+            "HostConfig.SecurityOpt", zero=[], decode=lambda live: sorted({*map(lenient(security.parse_option), live)})
+        ),
         expect=_expected_options,
         zero=[],
         example=["no-new-privileges"],
@@ -139,7 +148,7 @@ _PRIVILEGES = (
         aliases=("groups",),
         doc="Further groups, by name or number.",
         shape=ListOf(NUMBER_OR_TEXT, unordered=True),
-        access=at("HostConfig.GroupAdd", zero=[], decode=sorted),
+        access=at("HostConfig.GroupAdd", zero=[], decode=lambda live: sorted({*map(str, live)})),
         zero=[],
         example=["100"],
         other=["100", "101"],

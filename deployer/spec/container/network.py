@@ -74,6 +74,7 @@ def endpoint_from_engine(live: Json, own_names: Iterable[str]) -> dict[str, Any]
         "mac_address": (live.get("MacAddress") or "").lower(),
         "driver_opts": dict(live.get("DriverOpts") or {}),
         "gw_priority": live.get("GwPriority"),
+        "links": sorted(live.get("Links") or ()),
     }
     return {key: value for key, value in found.items() if value}
 
@@ -109,15 +110,17 @@ def _expected_networks(row: Field, view: View) -> Any:
 
 
 def _expected_endpoint(declared: Mapping[str, Any], live: Mapping[str, Any] | None, names: set[Any]) -> Any:
-    expected = dict(declared)
-    if aliases := [alias for alias in declared.get("aliases", ()) if alias not in names]:
-        expected["aliases"] = aliases
-    else:
-        expected.pop("aliases", None)
-    if live is not None and ("mac_address" not in declared or "mac_address" not in live):
-        expected.pop("mac_address", None)
-        expected |= {"mac_address": live["mac_address"]} if "mac_address" in live else {}
-    return expected
+    """`names` reach the container anyway: as aliases they make no difference. Links of endpoints cannot be declared;
+    those that are there stay."""
+    had: Mapping[str, Any] = {} if live is None else live
+    expected = {**declared, "links": had.get("links"), "aliases": _expected_aliases(declared, had, names)}
+    if live is not None and not ("mac_address" in declared and "mac_address" in live):
+        expected["mac_address"] = live.get("mac_address")
+    return {key: value for key, value in expected.items() if value}
+
+
+def _expected_aliases(declared: Mapping[str, Any], live: Mapping[str, Any], names: set[Any]) -> list[str]:
+    return sorted((set(declared.get("aliases", ())) - names) | (set(live.get("aliases", ())) & names))
 
 
 def _read_mode(inspect: Json) -> str:
@@ -168,7 +171,12 @@ PORT = Record(
         Entry(name="app_protocol", shape=TEXT, doc="A hint for people."),
     ),
     lambda found: port.parse(
-        port.join(found["target"], found.get("published", ""), found.get("host_ip", ""), found.get("protocol") or "tcp")
+        port.join(
+            found["target"],
+            found.get("published", ""),
+            found.get("host_ip", "").removeprefix("[").removesuffix("]"),
+            found.get("protocol") or "tcp",
+        )
     ),
 )
 

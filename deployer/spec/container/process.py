@@ -15,6 +15,7 @@ from deployer.spec.field import (
     View,
     at,
     image_when_unset,
+    lenient,
     merged_over_image,
     show_plain,
     shown_by,
@@ -27,6 +28,7 @@ from deployer.spec.leaves import (
     LABELS,
     MAC,
     NUMBER_OR_TEXT,
+    OWN_LABELS,
     PROBE_TIME,
     SECONDS,
     TEXT,
@@ -34,9 +36,6 @@ from deployer.spec.leaves import (
 )
 from deployer.spec.shapes import Entry, Forms, Leaf, ListOf, Record, Then
 from deployer.values import command, duration, paths, port, signals
-
-OWN_LABELS = "deployer."
-"""Labels with this prefix are the tool's; they are never compared or declared."""
 
 
 def _words(live: Any) -> list[str]:
@@ -113,6 +112,13 @@ def _expected_exposed(row: Field, view: View) -> Any:
     return sorted(aligned, key=port.order)
 
 
+def _expected_mac(row: Field, view: View) -> Any:
+    """Engines before 29 show the address declared for an endpoint of the first network here too (§1.1)."""
+    live, endpoints = view.live.get(row.name, ""), view.declared.get("networks") or {}
+    given = {endpoint.get("mac_address") for endpoint in endpoints.values()}
+    return view.declared.get(row.name, live if live in given else row.zero)
+
+
 _PROBE_KEYS = {
     "test": "Test",
     "interval": "Interval",
@@ -143,11 +149,13 @@ def _expected_healthcheck(row: Field, view: View) -> Any:
         return disabled if image or live else {}
     if not declared and not image and live == disabled:
         return live
-    return dict(image) | dict(declared)
+    expected = dict(image) | dict(declared)
+    return disabled if expected.get("test") == disabled["test"] else expected
 
 
 def _finish_healthcheck(found: dict[str, Any]) -> dict[str, Any]:
-    if found.pop("disable", False):
+    """Times say nothing of a probe that never runs."""
+    if found.pop("disable", False) or found.get("test") == ["NONE"]:
         return {"test": ["NONE"]}
     return {key: value for key, value in found.items() if value}
 
@@ -286,7 +294,7 @@ FIELDS = (
         name="stop_signal",
         doc="Signal that asks the container to stop; SIGTERM where neither image nor playbook names one.",
         shape=Leaf(Or(str, int), "a signal such as SIGTERM", signals.parse),
-        access=at("Config.StopSignal", zero="SIGTERM", decode=signals.parse),
+        access=at("Config.StopSignal", zero="SIGTERM", decode=lenient(signals.parse)),
         expect=image_when_unset,
         zero="SIGTERM",
         example="SIGUSR1",
@@ -349,6 +357,7 @@ FIELDS = (
         doc="MAC address on the first network.",
         shape=MAC,
         access=at("Config.MacAddress", zero="", decode=str.lower),
+        expect=_expected_mac,
         zero="",
         example="02:42:ac:11:00:0a",
         other="02:42:ac:11:00:0b",

@@ -5,14 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from deployer.spec.field import DEFAULT, Access, Change, Field, Path, View, always, at, daemon_when_unset, shown_by
+from deployer.spec.field import (
+    DEFAULT,
+    Access,
+    Change,
+    Field,
+    Path,
+    View,
+    always,
+    at,
+    daemon_when_unset,
+    lenient,
+    shown_by,
+    unless_discarded,
+    zero_when_unset,
+)
 from deployer.spec.leaves import COUNT, CPU_SET, CPUS, FLAG, SIZE, SIZE_OR_UNLIMITED
 from deployer.spec.shapes import Leaf
 from deployer.values import cpus, size
 
+_UNLIMITED = -1
+_if_the_kernel_can = unless_discarded(zero_when_unset)
+
 
 def in_place_unless_cleared(_path: Path, _old: Any, new: Any) -> Change:
-    """The engine takes 0 and "" in an update as "not given": a limit can be changed, not removed (§2.1)."""
+    """The engine takes 0 and "" in an update as "not given": a limit can be changed, not removed (§2.1). That covers
+    the switch from `cpus` to a quota or back, which it refuses: one of the two is removed."""
     return Change.UPDATE if new and new is not DEFAULT else Change.REPLACE
 
 
@@ -30,23 +48,21 @@ def _shown_count(value: Any) -> str:
 
 
 def _expected_swap(row: Field, view: View) -> Any:
-    """Undeclared, the engine makes it twice the memory limit, and an update leaves it where it was: both are right.
-    Declared once and no longer, it goes back to twice the limit."""
+    """Undeclared, the engine makes it twice the memory limit, and an update leaves it where it was: both are right, and
+    it goes with the limit. Declared once and no longer, it goes back to twice the limit. A kernel without swap
+    accounting makes it unlimited, with a warning."""
+    live, recorded = view.live.get(row.name, row.zero), view.recorded.get(row.name)
     if row.name in view.declared:
-        return view.declared[row.name]
+        dropped = live == _UNLIMITED and recorded == view.declared[row.name]
+        return live if dropped else view.declared[row.name]
     memory = view.declared.get("mem_limit", 0)
-    if not memory:
-        return row.zero
-    return 2 * memory if row.name in view.recorded else view.live.get(row.name)
+    if recorded is not None:
+        return 2 * memory
+    return live if memory or view.live.get("mem_limit") else row.zero
 
 
 def _change_swap(_path: Path, _old: Any, new: Any) -> Change:
     return Change.UPDATE if new else Change.REPLACE
-
-
-def _change_cpus(_path: Path, old: Any, new: Any) -> Change:
-    """An update cannot switch between `cpus` and quota with period, and cannot clear either."""
-    return Change.UPDATE if old and new else Change.REPLACE
 
 
 def _quota(value: Any) -> int:
@@ -62,6 +78,11 @@ def _check_range(low: int, high: int) -> Callable[[int], int]:
     return check
 
 
+def _swappiness(value: int) -> int | None:
+    """The Docker CLI always sends -1 for "not set"."""
+    return None if value == -1 else _check_range(0, 100)(value)
+
+
 _MEMORY = (
     Field(
         name="mem_limit",
@@ -69,6 +90,7 @@ _MEMORY = (
         doc="Most memory it may use, 6 MiB at least.",
         shape=SIZE,
         access=_limit("HostConfig.Memory"),
+        expect=_if_the_kernel_can,
         change=in_place_unless_cleared,
         zero=0,
         show=shown_by(_shown_size),
@@ -94,6 +116,7 @@ _MEMORY = (
         doc="Memory the kernel tries to leave it under pressure; less than `mem_limit`.",
         shape=SIZE,
         access=_limit("HostConfig.MemoryReservation"),
+        expect=_if_the_kernel_can,
         change=in_place_unless_cleared,
         zero=0,
         show=shown_by(_shown_size),
@@ -104,8 +127,9 @@ _MEMORY = (
         name="mem_swappiness",
         aliases=("memory_swappiness",),
         doc="How readily its memory is swapped out, 0 to 100; only on cgroup v1.",
-        shape=Leaf(int, "a whole number from 0 to 100", _check_range(-1, 100)),
+        shape=Leaf(int, "a whole number from 0 to 100, or -1 for the default", _swappiness),
         access=at("HostConfig.MemorySwappiness", zero=None, decode=lambda value: None if value < 0 else value),
+        expect=_if_the_kernel_can,
         example=10,
         other=60,
     ),
@@ -115,6 +139,7 @@ _MEMORY = (
         doc="Do not kill it when it runs out of memory; only on cgroup v1.",
         shape=FLAG,
         access=at("HostConfig.OomKillDisable", zero=False),
+        expect=_if_the_kernel_can,
         zero=False,
         example=True,
         other=False,
@@ -147,7 +172,7 @@ _CPU = (
         doc="How many CPUs it may use, such as 0.5.",
         shape=CPUS,
         access=_limit("HostConfig.NanoCpus"),
-        change=_change_cpus,
+        change=in_place_unless_cleared,
         zero=0,
         show=lambda _path, value: "no limit" if not value else cpus.show(value),
         example="0.5",
@@ -158,7 +183,7 @@ _CPU = (
         doc="Microseconds of CPU time each `cpu_period`; instead of `cpus`.",
         shape=Leaf(int, "microseconds, 1000 or more, or -1", _quota),
         access=_limit("HostConfig.CpuQuota", negative_is_none=True),
-        change=_change_cpus,
+        change=in_place_unless_cleared,
         zero=0,
         show=shown_by(_shown_count),
         example=50000,
@@ -169,7 +194,7 @@ _CPU = (
         doc="Length in microseconds of the period `cpu_quota` counts in.",
         shape=Leaf(int, "microseconds from 1000 to 1000000", _check_range(1000, 1000000)),
         access=_limit("HostConfig.CpuPeriod"),
-        change=_change_cpus,
+        change=in_place_unless_cleared,
         zero=0,
         show=shown_by(_shown_count),
         example=100000,
@@ -180,6 +205,7 @@ _CPU = (
         doc="Weight when CPUs are busy; the kernel's default is 1024.",
         shape=COUNT,
         access=_limit("HostConfig.CpuShares"),
+        expect=_if_the_kernel_can,
         change=in_place_unless_cleared,
         zero=0,
         show=lambda _path, value: str(value or "default"),
@@ -191,7 +217,8 @@ _CPU = (
         aliases=("cpuset_cpus",),
         doc="CPUs it may run on, such as 0-2,4.",
         shape=CPU_SET,
-        access=at("HostConfig.CpusetCpus", zero="", decode=cpus.parse_set),
+        access=at("HostConfig.CpusetCpus", zero="", decode=lenient(cpus.parse_set)),
+        expect=_if_the_kernel_can,
         change=in_place_unless_cleared,
         zero="",
         example="0-1",
@@ -201,7 +228,8 @@ _CPU = (
         name="cpuset_mems",
         doc="Memory nodes it may use.",
         shape=CPU_SET,
-        access=at("HostConfig.CpusetMems", zero="", decode=cpus.parse_set),
+        access=at("HostConfig.CpusetMems", zero="", decode=lenient(cpus.parse_set)),
+        expect=_if_the_kernel_can,
         change=in_place_unless_cleared,
         zero="",
         example="0",

@@ -7,7 +7,7 @@ from typing import Any
 
 from deployer.spec.container.network import ATTACHED, DEFAULT_NETWORK
 from deployer.spec.table import Mistake
-from deployer.values import size
+from deployer.values import address, port, size
 
 
 def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -30,6 +30,32 @@ def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Ite
     for name in refused["container:" if mode.startswith("container:") else mode]:
         if values.get(name):
             yield name, f"cannot be combined with network_mode: {mode}"
+
+
+def hostname(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    if values.get("hostname") and values.get("uts") == "host":
+        yield "hostname", "cannot be combined with uts: host"
+
+
+def ports(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    """No host port can be bound twice; an absent address is every address."""
+    taken: dict[tuple[str, str], set[str]] = {}
+    for entry in values.get("ports") or ():
+        ip, host = port.host_ports(entry)
+        if not host or "-" in host:
+            continue
+        key = host, port.container_port(entry).partition("/")[2]
+        others = taken.setdefault(key, set())
+        if any(_overlap(ip, other) for other in others):
+            yield "ports", f"host port {host}/{key[1]} is published twice"
+        others.add(ip)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether both addresses bind one and the same."""
+    if one == other or not one or not other:
+        return True
+    return address.family(one) == address.family(other) and bool({"0.0.0.0", "::"} & {one, other})
 
 
 def default_bridge(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -79,4 +105,4 @@ def mounts(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mis
             yield "tmpfs", f"'{target}' is also under volumes"
 
 
-RULES = (network_of_mode, default_bridge, memory, cpu, restart, mounts)
+RULES = (network_of_mode, default_bridge, hostname, ports, memory, cpu, restart, mounts)

@@ -7,7 +7,7 @@ from typing import Any
 
 from schema import Or
 
-from deployer.spec.field import Access, Body, Field, Json, View, at, show_plain
+from deployer.spec.field import Access, Body, Field, Json, View, at, lenient, show_plain
 from deployer.spec.leaves import ABSOLUTE_PATH, FLAG, SIZE, TEXT, TEXT_MAP, choice
 from deployer.spec.shapes import Entry, Forms, Keyed, Leaf, ListOf, Record, Then, one_or_many
 from deployer.values import mount, paths, size
@@ -58,6 +58,8 @@ def _pair(found: dict[str, Any]) -> tuple[str, mount.Mount]:
         bind.pop("create_host_path", None)
     if bind.get("recursive") == "enabled":
         del bind["recursive"]
+    if "selinux" in bind and {"create_host_path", "recursive"} & set(bind):
+        raise ValueError("the engine relabels (selinux) only binds without create_host_path: false and recursive")
     volume = dict(found.get("volume") or {})
     if "labels" in volume:
         volume["volume_labels"] = volume.pop("labels")
@@ -100,10 +102,17 @@ def _write_mounts(value: Any, body: Body) -> None:
 
 
 def _expected_mounts(row: Field, view: View) -> Any:
-    """Declared mounts; an image's VOLUME without a mount on its path becomes an anonymous volume (§1.5)."""
-    declared = view.declared.get(row.name) or {}
+    """Declared mounts; an image's VOLUME without a mount on its path becomes an anonymous volume (§1.5). An anonymous
+    volume that was never declared was carried over from a predecessor whose image had it: it keeps its data."""
+    declared, recorded = view.declared.get(row.name) or {}, view.recorded.get(row.name) or {}
     covered = {*declared, *(view.declared.get("tmpfs") or ())}
-    return {path: own for path, own in (view.image.get(row.name) or {}).items() if path not in covered} | declared
+    carried = {
+        path: own
+        for path, own in (view.live.get(row.name) or {}).items()
+        if mount.is_anonymous(own) and path not in recorded
+    }
+    given = carried | dict(view.image.get(row.name) or {})
+    return {path: own for path, own in given.items() if path not in covered} | declared
 
 
 def _same_mount(expected: Any, live: Any) -> bool:
@@ -129,12 +138,16 @@ def _newer_mount(value: Mapping[str, mount.Mount]) -> Iterable[tuple[str, str]]:
             yield f"volumes.{target} of type image", "1.48"
 
 
+_size = lenient(size.parse)
+"""The kernel reads the size: it may be a percentage too."""
+
+
 def _options(text: str) -> str:
     """Options of a short tmpfs as a sorted set; sizes in bytes."""
     words = []
     for word in filter(None, text.split(",")):
         key, equals, value = word.partition("=")
-        words.append(f"size={size.parse(value)}" if key == "size" and equals and "%" not in value else word)
+        words.append(f"size={_size(value)}" if key == "size" and equals else word)
     return ",".join(sorted(words))
 
 
@@ -144,7 +157,12 @@ def _tmpfs_pair(text: str) -> tuple[str, str]:
 
 
 def _tmpfs_map(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    return dict(pairs)
+    found: dict[str, str] = {}
+    for path, options in pairs:
+        if path in found:
+            raise ValueError(f"'{path}' is given twice")
+        found[path] = options
+    return found
 
 
 def _read_tmpfs(live: Any) -> dict[str, str]:
@@ -160,7 +178,7 @@ def _from(text: str) -> str:
 
 
 def _read_from(inspect: Json) -> list[str]:
-    return sorted(_from(text) for text in (inspect.get("HostConfig") or {}).get("VolumesFrom") or ())
+    return sorted(lenient(_from)(text) for text in (inspect.get("HostConfig") or {}).get("VolumesFrom") or ())
 
 
 def _write_from(value: Any, body: Body) -> None:
