@@ -69,10 +69,7 @@ class EngineHttp:
 def _decoded(reply: Reply) -> Any:
     if reply.status >= _BAD:
         raise engine_error(reply.status, reply.body)
-    try:
-        return json.loads(reply.body)
-    except ValueError as error:
-        raise EngineError("the engine did not answer in JSON", status=0) from error
+    return _parsed(reply.body)
 
 
 def quote(name: str) -> str:
@@ -96,6 +93,13 @@ def json_stream(answer: Answer) -> Iterator[Mapping[str, Any]]:
     with answer:
         while chunk := answer.read_some():
             *lines, pending = (pending + chunk).split(b"\n")
-            yield from (json.loads(line) for line in lines if line.strip())
+            yield from (_parsed(line) for line in lines if line.strip())
         if pending.strip():
-            yield json.loads(pending)
+            yield _parsed(pending)
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise EngineError("the engine did not answer in JSON", status=0) from error

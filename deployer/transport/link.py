@@ -15,12 +15,6 @@ from typing import Any
 
 from deployer.transport.lean import paramiko
 
-KEEPALIVE = 15
-"""Seconds of silence after which a packet is sent, so that firewalls keep the connection."""
-
-DEAD_AFTER = 45
-"""Seconds after which the kernel gives up on a peer that does not acknowledge (TCP_USER_TIMEOUT)."""
-
 _READ_AHEAD = 65536
 """Bytes taken from the kernel at once; an SSH packet is read as a header of one cipher block and then its rest."""
 
@@ -135,6 +129,7 @@ class Wire(socket.socket):
     (tcp(7)) and is asked for anew after each read.
     """
 
+    _is_tcp = True
     _ahead = b""
     first_bytes = b""
     """What the other side began with; what is no SSH server, or one that refuses, may say so here."""
@@ -145,8 +140,8 @@ class Wire(socket.socket):
         timeout = sock.gettimeout()
         wire = cls(sock.family, sock.type, sock.proto, fileno=sock.detach())
         wire.settimeout(timeout)
-        if wire.family != socket.AF_UNIX:
-            wire._tune()
+        wire._is_tcp = wire.family != socket.AF_UNIX
+        wire._acknowledge()
         return wire
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
@@ -157,12 +152,6 @@ class Wire(socket.socket):
         data, self._ahead = self._ahead[:size], self._ahead[size:]
         return data
 
-    def _tune(self) -> None:
-        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            self.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER * 1000)
-        self._acknowledge()
-
     def _acknowledge(self) -> None:
-        if self.family != socket.AF_UNIX and hasattr(socket, "TCP_QUICKACK"):
+        if self._is_tcp and hasattr(socket, "TCP_QUICKACK"):
             self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

@@ -10,7 +10,8 @@ from deployer.transport.auth import authenticate
 from deployer.transport.connection import ConnectionSpec, HostKeyChecking
 from deployer.transport.keys import KeyRing
 from deployer.transport.lean import paramiko
-from deployer.transport.link import KEEPALIVE, Link, Wire
+from deployer.transport.link import Link, Wire
+from deployer.transport.sockets import KEEPALIVE
 
 
 def log_in(sock: Any, spec: ConnectionSpec, ring: KeyRing) -> Link:

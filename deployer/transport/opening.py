@@ -14,40 +14,69 @@ from deployer.transport.proxy import ProxyProcess
 from deployer.transport.sockets import connect_tcp
 
 
+class SharedLink:
+    """One connection that several threads use; made when first asked for, and again after it was lost.
+
+    Threads that wait while another tries to connect share its failure, so that a host that is down costs one timeout.
+    """
+
+    def __init__(self, spec: ConnectionSpec, shared: SharedSsh) -> None:
+        self._spec = spec
+        self._shared = shared
+        self._lock = threading.Lock()
+        self._link: Link | None = None
+        self._attempts = 0
+        self._failure: UnreachableError | None = None
+
+    def get(self) -> Link:
+        """Raises `UnreachableError`."""
+        attempts = self._attempts
+        with self._lock:
+            if self._link is not None and self._link.is_active():
+                return self._link
+            if self._failure is not None and (self._attempts > attempts or self._link is None):
+                raise UnreachableError(self._failure.message, hint=self._failure.hint)
+            self._attempts += 1
+            self._failure = None
+            try:
+                self._link = open_link(self._spec, self._shared)
+            except UnreachableError as error:
+                self._failure = error
+                raise
+            return self._link
+
+    def close(self) -> None:
+        with self._lock:
+            if self._link is not None:
+                self._link.close()
+
+
 class SharedSsh:
     """What the hosts of one run share: private keys once read, and one connection to each jump host.
 
     Safe to use from several threads. A jump host is one TCP connection and one login however many hosts lie behind
-    it, so that its sshd's MaxStartups does not matter.
+    it, so that its sshd's MaxStartups does not matter; one that cannot be reached is tried once.
     """
 
     def __init__(self) -> None:
         self.ring = KeyRing()
         self._lock = threading.Lock()
-        self._jumps: dict[tuple[ConnectionSpec, ...], _Jump] = {}
+        self._jumps: dict[tuple[ConnectionSpec, ...], SharedLink] = {}
 
     def jump(self, way: tuple[ConnectionSpec, ...]) -> Link:
         """The connection to the last of `way`, by way of the others; raises `UnreachableError`."""
         with self._lock:
-            jump = self._jumps.setdefault(way, _Jump())
-        with jump.lock:
-            if jump.link is None or not jump.link.is_active():
-                jump.link = open_link(replace(way[-1], jumps=way[:-1]), self)
-            return jump.link
+            if way not in self._jumps:
+                self._jumps[way] = SharedLink(replace(way[-1], jumps=way[:-1]), self)
+            jump = self._jumps[way]
+        return jump.get()
 
     def close(self) -> None:
         """End the connections to jump hosts, and with them those that go through them."""
         with self._lock:
             jumps, self._jumps = self._jumps, {}
         for jump in jumps.values():
-            if jump.link is not None:
-                jump.link.close()
-
-
-class _Jump:
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.link: Link | None = None
+            jump.close()
 
 
 def open_link(spec: ConnectionSpec, shared: SharedSsh) -> Link:

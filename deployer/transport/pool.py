@@ -21,8 +21,6 @@ MAX_STREAMS = 8
 """Streams to one engine at once: below sshd's default MaxSessions of 10, which `dial-stdio` counts against."""
 
 IDEMPOTENT = ("GET", "HEAD")
-
-
 _CHUNK = 65536
 
 
@@ -154,12 +152,13 @@ class HttpPool:
         doing = f"{request.method} {request.target.partition('?')[0]}"
         try:
             yield
-        except TimeoutError as error:
-            raise UnreachableError(
-                f"{self.dialer.where} did not answer {doing} within {request.timeout:g} s",
-                hint="is the engine hanging, or its host overloaded?",
-            ) from error
         except (OSError, EOFError, http.client.HTTPException) as error:
+            # The kernel's ETIMEDOUT, a peer that is gone, has an errno; a wait that was cut short has none.
+            if isinstance(error, TimeoutError) and error.errno is None:
+                raise UnreachableError(
+                    f"{self.dialer.where} did not answer {doing} within {request.timeout or 0:g} s",
+                    hint="is the engine hanging, or its host overloaded?",
+                ) from error
             reason = str(error) or type(error).__name__
             raise ConnectionLostError(
                 f"the connection to {self.dialer.where} was lost during {doing}: {reason}", hint=self.dialer.loss_hint

@@ -8,6 +8,15 @@ import socket
 from deployer.errors import UnreachableError
 from deployer.transport.connection import AddressFamily
 
+KEEPALIVE = 15
+"""Seconds of silence after which the peer is asked whether it is there; firewalls keep what is in use."""
+
+DEAD_AFTER = 45
+"""Seconds without an acknowledgement after which the kernel gives the connection up (tcp(7), TCP_USER_TIMEOUT)."""
+
+_LINUX_TIMES = {"TCP_KEEPIDLE": KEEPALIVE, "TCP_KEEPINTVL": KEEPALIVE, "TCP_USER_TIMEOUT": DEAD_AFTER * 1000}
+"""Options of tcp(7); the last is in milliseconds."""
+
 _FAMILIES = {
     AddressFamily.ANY: socket.AF_UNSPEC,
     AddressFamily.IPV4: socket.AF_INET,
@@ -41,8 +50,18 @@ def connect_tcp(
             sock.close()
             failure = failure or error
             continue
+        _tune(sock)
         return sock
     raise _no_connection(host, port, timeout, what, failure) from failure
+
+
+def _tune(sock: socket.socket) -> None:
+    """No delay for small writes (tcp(7), TCP_NODELAY), and an end to connections whose peer is gone."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _LINUX_TIMES.items():
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _no_connection(host: str, port: int, timeout: float, what: str, error: OSError | None) -> UnreachableError:

@@ -17,7 +17,7 @@ from deployer.transport.commands import CommandResult, run, start
 from deployer.transport.connection import DEFAULT_SOCKET, ConnectionSpec
 from deployer.transport.diagnosis import CommandFailure, explain, probe_command, read_findings
 from deployer.transport.link import ChannelRefusedError, Link, LinkLostError
-from deployer.transport.opening import SharedSsh, open_link
+from deployer.transport.opening import SharedLink, SharedSsh
 from deployer.transport.pool import ConnectionLostError
 from deployer.transport.streams import Stream, StreamRefusedError
 
@@ -38,9 +38,7 @@ class SshHost:
 
     def __init__(self, spec: ConnectionSpec, shared: SharedSsh) -> None:
         self.spec = spec
-        self._shared = shared
-        self._lock = threading.Lock()
-        self._link: Link | None = None
+        self._shared_link = SharedLink(spec, shared)
         self._finding_out = threading.Lock()
         self._way = _Way.COMMAND if spec.docker_command else _Way.UNTRIED
 
@@ -69,15 +67,10 @@ class SshHost:
 
     def link(self) -> Link:
         """The connection, made anew when there is none; raises `UnreachableError`."""
-        with self._lock:
-            if self._link is None or not self._link.is_active():
-                self._link = open_link(self.spec, self._shared)
-            return self._link
+        return self._shared_link.get()
 
     def close(self) -> None:
-        with self._lock:
-            if self._link is not None:
-                self._link.close()
+        self._shared_link.close()
 
     def _open(self, link: Link) -> ChannelSocket:
         stream = None if self._way is _Way.COMMAND else self._by_socket(link)

@@ -319,6 +319,16 @@ class TestWay:
         error = failure(world.spec(jumps=(hop,), port=port))
         assert f"jump host bastion could not connect to 127.0.0.1 port {port}" in error.message
 
+    def test_a_jump_host_that_is_down_costs_one_attempt_however_many_hosts_need_it(self, world: World) -> None:
+        hop = world.spec(name="bastion", private_key_files=())
+        shared = SharedSsh()
+        pools = [HttpPool(SshHost(world.spec(name=f"web{number}", jumps=(hop,)), shared)) for number in range(5)]
+        for pool in pools:
+            with pytest.raises(UnreachableError, match="jump host bastion: login as deploy"):
+                pool.fetch(GET_VERSION)
+            pool.close()
+        assert world.server.logins == 1
+
     def test_a_proxy_command_carries_the_connection(self, world: World) -> None:
         script = world.folder / "proxy.py"
         script.write_text(
@@ -340,6 +350,20 @@ class TestWay:
 
 
 class TestLoss:
+    def test_requests_that_wait_for_the_same_connection_share_its_failure(self, world: World) -> None:
+        pool = HttpPool(SshHost(world.spec(private_key_files=()), SharedSsh()))
+
+        def attempt(_: int) -> str:
+            with pytest.raises(UnreachableError) as caught:
+                pool.fetch(GET_VERSION)
+            return caught.value.message
+
+        with ThreadPoolExecutor(8) as threads:
+            messages = set(threads.map(attempt, range(8)))
+        pool.close()
+        assert len(messages) == 1
+        assert world.server.logins == 1
+
     def test_a_read_is_repeated_after_the_connection_was_lost(self, world: World) -> None:
         pool = HttpPool(SshHost(world.spec(), SharedSsh()))
         assert pool.fetch(GET_VERSION).status == 200
