@@ -54,8 +54,7 @@ def _pools() -> Iterator[Network]:
 
 def check_free(host: SimulatedHost, subnet: Network) -> None:
     if any(_overlap(subnet, other) for other in subnets_in_use(host)):
-        prefix = "invalid pool request: " if host.profile.is_at_least("25") else ""
-        raise forbidden(f"{prefix}Pool overlaps with other one on this address space")
+        raise forbidden("Pool overlaps with other one on this address space")
 
 
 def _overlap(one: Network, other: Network) -> bool:
@@ -94,10 +93,13 @@ def free_address(network: Record, pool: Record, taken: set[str]) -> str:
 
 def check_static(network: Record, address: str, taken: set[str]) -> str:
     """A pinned address must lie in a subnet of the network and be free."""
-    parsed = ipaddress.ip_address(address)
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError as exc:
+        raise failed(f"Invalid IPv4 address: {address})") from exc
     pool = pool_of(network, parsed.version)
     if pool is None or parsed not in network_of(pool["Subnet"]):
-        raise invalid(f"Invalid address {address}: It does not belong to any of this network's subnets")
+        raise failed(f"Invalid address {address}: It does not belong to any of this network's subnets")
     if str(parsed) in taken or str(parsed) == gateway_of(pool):
         raise forbidden("Address already in use")
     return str(parsed)

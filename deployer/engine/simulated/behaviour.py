@@ -20,16 +20,19 @@ from typing import Final
 from deployer.engine.simulated.state import Record, SimulatedHost
 
 LABEL: Final = "sim.behaviour"
+KILLED: Final = 137
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """`exit_code` None: runs until it is stopped. `reads`: inspections until it exits or its health settles."""
+    """`exit_code` None: runs until it is stopped. `reads`: inspections until it exits or its health settles.
+    `stop_code`: what it exits with when stopped; a bare `sleep` takes no notice and is killed."""
 
     exit_code: int | None = None
     reads: int = 1
     health: str = "healthy"
     start_error: str = ""
+    stop_code: int = 0
 
 
 def parse_behaviour(text: str) -> Behaviour:
@@ -55,8 +58,12 @@ def behaviour_of(host: SimulatedHost, record: Record) -> Behaviour:
     text = config["Labels"].get(LABEL) or host.behaviours.get(config["Image"])
     if text:
         return parse_behaviour(text)
-    code = _exit_code([*(config["Entrypoint"] or []), *(config["Cmd"] or [])])
-    return Behaviour(exit_code=code, reads=0) if code is not None else Behaviour()
+    command = [*(config["Entrypoint"] or []), *(config["Cmd"] or [])]
+    code = _exit_code(command)
+    if code is not None:
+        return Behaviour(exit_code=code, reads=0)
+    ignores_signals = any(word.startswith("sleep") for word in command)
+    return Behaviour(stop_code=KILLED if ignores_signals else 0)
 
 
 def _exit_code(command: list[str]) -> int | None:

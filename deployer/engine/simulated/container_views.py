@@ -7,7 +7,7 @@ from typing import Any
 from deployer.engine.simulated.endpoints import network_of_mode
 from deployer.engine.simulated.images import find_image
 from deployer.engine.simulated.lookup import find_network
-from deployer.engine.simulated.state import Record, SimulatedHost, engine_json, unix_seconds
+from deployer.engine.simulated.state import Record, SimulatedHost, engine_json, sha256, unix_seconds
 from deployer.errors import EngineError
 
 _HEAD_ENDPOINT_KEYS = (
@@ -51,17 +51,18 @@ def _desired_mac(host: SimulatedHost, container: Record) -> str:
 
 
 def _network_settings(container: Record) -> Record:
+    sandbox = sha256(container["Id"]) if container["sandbox"] else ""
     networks = {name: engine_json(endpoint) for name, endpoint in container["networks"].items()}
     bridge: dict[str, Any] = networks.get("bridge", {})
     blank = {key: 0 if key.endswith("Len") else "" for key in _HEAD_ENDPOINT_KEYS}
     return {
         "Bridge": "",
-        "SandboxID": container["Id"][::-1] if container["State"]["Running"] else "",
+        "SandboxID": sandbox,
         "HairpinMode": False,
         "LinkLocalIPv6Address": "",
         "LinkLocalIPv6PrefixLen": 0,
         "Ports": engine_json({"P": container["ports"]})["P"],
-        "SandboxKey": f"/var/run/docker/netns/{container['Id'][:12]}" if container["State"]["Running"] else "",
+        "SandboxKey": f"/var/run/docker/netns/{sandbox[:12]}" if sandbox else "",
         "SecondaryIPAddresses": None,
         "SecondaryIPv6Addresses": None,
         **{key: bridge.get(key, value) for key, value in blank.items()},
@@ -76,7 +77,7 @@ def list_view(host: SimulatedHost, container: Record) -> Record:
             "Names": [f"/{container['name']}"],
             "Image": _shown_image(host, container),
             "ImageID": container["Image"],
-            "Command": " ".join([container["Path"], *container["Args"]]),
+            "Command": _command_text(container),
             "Created": unix_seconds(container["Created"]),
             "Ports": _listed_ports(container),
             "Labels": container["Config"]["Labels"],
@@ -87,6 +88,11 @@ def list_view(host: SimulatedHost, container: Record) -> Record:
             "Mounts": container["Mounts"],
         }
     )
+
+
+def _command_text(container: Record) -> str:
+    """Arguments with blanks are quoted, though not so that a shell could read it."""
+    return " ".join([container["Path"], *(f"'{each}'" if " " in each else each for each in container["Args"])])
 
 
 def _shown_image(host: SimulatedHost, container: Record) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from deployer.engine.simulated.decode import decode_create, decode_host_config
-from deployer.engine.simulated.endpoints import network_of_mode, planned_endpoints
+from deployer.engine.simulated.behaviour import KILLED
+from deployer.engine.simulated.decode import decode_create
+from deployer.engine.simulated.endpoints import add_names, network_of_mode, planned_endpoints
 from deployer.engine.simulated.hostconfig import completed_host_config
 from deployer.engine.simulated.images import need_image
 from deployer.engine.simulated.lifecycle import created_state, discard, finish
@@ -14,19 +15,10 @@ from deployer.engine.simulated.merge import merged_config
 from deployer.engine.simulated.mounts import make_volumes, plan_mounts
 from deployer.engine.simulated.refusals import conflict, invalid, missing
 from deployer.engine.simulated.state import Record, SimulatedHost
-from deployer.engine.simulated.validation import (
-    check_config,
-    check_host_config,
-    check_resources,
-    check_restart_policy,
-)
+from deployer.engine.simulated.validation import check_config, check_host_config
 from deployer.interfaces import Json
 
 _NAME = re.compile(r"/?[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-_UPDATABLE = (
-    *("BlkioWeight", "CpuShares", "NanoCpus", "CpuPeriod", "CpuQuota", "CpusetCpus", "CpusetMems", "Memory"),
-    *("MemorySwap", "MemoryReservation", "CpuRealtimePeriod", "CpuRealtimeRuntime"),
-)
 
 
 # Create
@@ -37,8 +29,7 @@ def create(host: SimulatedHost, name: str, body: Json, platform: str) -> tuple[s
     config, host_config, requests = decode_create(host.profile, body)
     check_config(config)
     warnings = check_host_config(host.profile, host.facts, config, host_config or {})
-    image = need_image(host, config.get("Image", ""))
-    _check_platform(config["Image"], image, platform)
+    image = _image_of(host, config.get("Image", ""), platform)
     config = merged_config(config, image["Config"])
     stored = completed_host_config(host.profile, host.facts, host_config)
     _resolve_modes(host, stored)
@@ -46,44 +37,54 @@ def create(host: SimulatedHost, name: str, body: Json, platform: str) -> tuple[s
         _check_name(host, name)
     endpoints = planned_endpoints(host, config, stored["NetworkMode"], requests)
     mac = _place_mac(host, config, stored, endpoints)
-    mounts = plan_mounts(host, config, stored)
+    plan = plan_mounts(host, config, stored)
     container = _container(host, config, stored, image)
     container["name"] = name.removeprefix("/") or f"simulated_{container['Id'][:12]}"
-    container |= {"networks": endpoints, "Mounts": mounts, "anonymous": make_volumes(host, mounts, stored)}
     _link(host, container)
+    make_volumes(host, plan, stored)
+    container |= {"networks": endpoints, "Mounts": plan.mounts, "anonymous": plan.anonymous}
+    container |= {"implicit": plan.implicit, "inherited": plan.inherited}
     host.state.containers[container["Id"]] = container
     return container["Id"], [*warnings, *mac]
 
 
-def _check_platform(ref: str, image: Record, platform: str) -> None:
-    wanted = platform.split("/")
+def _image_of(host: SimulatedHost, ref: str, platform: str) -> Record:
+    """The local image, of the platform asked for. No reference at all means an empty file system."""
+    if not ref:
+        return {"Id": "", "Config": {}}
+    image = need_image(host, ref)
     actual = [image["Os"], image["Architecture"], image.get("Variant", "")]
-    if platform and wanted[:2] != actual[:2]:
+    wanted = platform.split("/")
+    if platform and any(want != have for want, have in zip(wanted, actual, strict=False)):
         raise missing(
             f"image with reference {ref} was found but does not match the specified platform: "
             f"wanted {platform}, actual: {'/'.join(part for part in actual if part)}"
         )
+    return image
 
 
-def _check_name(host: SimulatedHost, name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise invalid(f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
+def _check_name(host: SimulatedHost, name: str, *, prefix: str = "") -> None:
     plain = name.removeprefix("/")
+    if not _NAME.fullmatch(name):
+        shown = f"/{plain}" if prefix else name
+        raise invalid(f"{prefix}Invalid container name ({shown}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
     for container in host.state.containers.values():
         if container["name"] == plain:
             raise conflict(
-                f'Conflict. The container name "/{plain}" is already in use by container "{container["Id"]}". '
+                f'{prefix}Conflict. The container name "/{plain}" is already in use by container "{container["Id"]}". '
                 "You have to remove (or rename) that container to be able to reuse that name."
             )
 
 
 def _resolve_modes(host: SimulatedHost, stored: Record) -> None:
-    """`container:NAME` is stored with the id; a target that does not exist (yet) is kept as written."""
+    """`container:NAME` is stored with the id. Only for the network may the target be missing: it is kept as written."""
     for key in ("NetworkMode", "IpcMode", "PidMode"):
         if stored[key].startswith("container:"):
             target = find_container(host, stored[key].removeprefix("container:"))
             if target is not None:
                 stored[key] = f"container:{target['Id']}"
+            elif key != "NetworkMode":
+                raise invalid(f"No such container: {stored[key].removeprefix('container:')}")
 
 
 def _place_mac(host: SimulatedHost, config: Record, stored: Record, endpoints: dict[str, Record]) -> list[str]:
@@ -107,8 +108,9 @@ def _place_mac(host: SimulatedHost, config: Record, stored: Record, endpoints: d
                 "or be left empty"
             )
         endpoint["mac"] = mac
-    if not modern:
+    if endpoint is None or not modern:
         return []
+    endpoint["MacAddress"] = mac
     del config["MacAddress"]
     return ["The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead."]
 
@@ -130,6 +132,7 @@ def _container(host: SimulatedHost, config: Record, stored: Record, image: Recor
         "Config": config,
         "ports": {},
         "reads": 0,
+        "sandbox": False,
     }
 
 
@@ -141,7 +144,9 @@ def _link(host: SimulatedHost, container: Record) -> None:
     resolved = []
     for link in links:
         target, _, alias = link.partition(":")
-        other = need_container(host, target)
+        other = find_container(host, target)
+        if other is None:
+            raise invalid(f"could not get container for {target}: No such container: {target}")
         resolved.append(f"/{other['name']}:/{container['name']}/{alias or other['name']}")
     container["HostConfig"]["Links"] = resolved
 
@@ -155,50 +160,12 @@ def rename(host: SimulatedHost, ref: str, name: str) -> None:
         raise invalid("Neither old nor new names may be empty")
     if name.removeprefix("/") == container["name"]:
         raise invalid("Renaming a container with the same name as its current name")
-    _check_name(host, name)
+    _check_name(host, name, prefix="Error when allocating new name: ")
     container["name"] = name.removeprefix("/")
+    for network, endpoint in container["networks"].items():
+        if endpoint.get("DNSNames"):
+            add_names(host.profile, container, network, endpoint)
     host.state.tick()
-
-
-def update(host: SimulatedHost, ref: str, body: Json) -> list[str]:
-    """Resources and restart policy only; zero and the empty text mean "not given", the rest of the body is ignored."""
-    container = need_container(host, ref)
-    stored = container["HostConfig"]
-    given = decode_host_config(host.profile, dict(body))
-    check_resources(host.facts, given, update=True)
-    policy = given.get("RestartPolicy") or {}
-    check_restart_policy(host.profile, policy, auto_remove=False)
-    _check_update(container, given, policy)
-    for key in _UPDATABLE:
-        if given.get(key):
-            stored[key] = given[key]
-    if given.get("PidsLimit") is not None:
-        stored["PidsLimit"] = max(given["PidsLimit"], 0)
-    if policy.get("Name"):
-        stored["RestartPolicy"] = {
-            "Name": policy["Name"],
-            "MaximumRetryCount": policy.get("MaximumRetryCount", 0),
-        }
-    host.state.tick()
-    return []
-
-
-def _check_update(container: Record, given: Record, policy: Record) -> None:
-    """What the container already has can stand against the change."""
-    stored = container["HostConfig"]
-    prefix = f"Cannot update container {container['Id']}: "
-    families = {"NanoCpus": ("CpuPeriod", "CpuQuota"), "CpuPeriod": ("NanoCpus",), "CpuQuota": ("NanoCpus",)}
-    for key, others in families.items():
-        for other in others:
-            if given.get(key, 0) > 0 and stored[other] > 0:
-                raise conflict(f"{prefix}Conflicting options: {key} cannot be updated as {other} has already been set")
-    if given.get("Memory", 0) > stored["MemorySwap"] and not given.get("MemorySwap"):
-        raise conflict(
-            f"{prefix}Memory limit should be smaller than already set memoryswap limit, "
-            "update the memoryswap at the same time"
-        )
-    if stored["AutoRemove"] and policy.get("Name") not in {None, "", "no"}:
-        raise conflict(f"{prefix}Restart policy cannot be updated because AutoRemove is enabled for the container")
 
 
 def remove(host: SimulatedHost, ref: str, *, force: bool, anonymous_volumes: bool) -> None:
@@ -206,7 +173,7 @@ def remove(host: SimulatedHost, ref: str, *, force: bool, anonymous_volumes: boo
     if container["State"]["Running"]:
         if not force:
             raise conflict(_running_refusal(host, container))
-        finish(host, container, 137)
+        finish(host, container, KILLED)
     if container["Id"] in host.state.containers:
         discard(host, container, anonymous_volumes=anonymous_volumes)
     host.state.tick()

@@ -7,16 +7,17 @@ deployer must check versions before it sends them.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from deployer.engine.simulated.hostconfig import blank_host_config
 from deployer.engine.simulated.merge import OPTIONAL_KEYS, blank_config
 from deployer.engine.simulated.profile import Profile
-from deployer.engine.simulated.refusals import invalid
+from deployer.engine.simulated.refusals import failed, invalid
 from deployer.engine.simulated.state import Record
 from deployer.interfaces import Json
 
-_HOST_CONFIG_OPTIONAL = ("StorageOpt", "Tmpfs", "Sysctls", "Runtime", "Mounts", "Init", "KernelMemory")
+_HOST_CONFIG_OPTIONAL = ("StorageOpt", "Tmpfs", "Sysctls", "Runtime", "Mounts", "Init")
 _HEALTHCHECK_KEYS = ("Test", "Interval", "Timeout", "StartPeriod", "Retries")
 _MOUNT_KEYS = ("Type", "Source", "Target", "ReadOnly", "Consistency", "BindOptions", "VolumeOptions", "TmpfsOptions")
 _MOUNT_OPTION_VERSIONS = {
@@ -44,6 +45,8 @@ def decode_create(profile: Profile, body: Json) -> tuple[Record, Record | None, 
 def decode_host_config(profile: Profile, given: Record) -> Record:
     optional = _HOST_CONFIG_OPTIONAL if not profile.speaks("1.43") else (*_HOST_CONFIG_OPTIONAL, "Annotations")
     decoded = _known(given, (*blank_host_config(profile), *optional))
+    bindings = [each for entries in (decoded.get("PortBindings") or {}).values() for each in entries or []]
+    _need_texts(profile, "HostPort", [each.get("HostPort", "") for each in bindings])
     if decoded.get("Mounts"):
         decoded["Mounts"] = [_decoded_mount(profile, mount) for mount in decoded["Mounts"]]
     return decoded
@@ -57,12 +60,20 @@ def _decode_config(profile: Profile, config: Record) -> None:
     for key in ("Cmd", "Entrypoint"):
         if isinstance(config.get(key), str):
             config[key] = [config[key]]
-    for key, value in (config.get("Labels") or {}).items():
-        if not isinstance(value, str):
-            raise invalid(f"json: cannot unmarshal into Go struct field .Labels of type string ({key})")
+    for key in ("Cmd", "Entrypoint", "Env"):
+        _need_texts(profile, key, config.get(key) or [])
+    _need_texts(profile, "Labels", (config.get("Labels") or {}).values())
     if "Healthcheck" in config:
         keys = (*_HEALTHCHECK_KEYS, "StartInterval") if profile.speaks("1.44") else _HEALTHCHECK_KEYS
         config["Healthcheck"] = {key: value for key, value in config["Healthcheck"].items() if key in keys and value}
+
+
+def _need_texts(profile: Profile, field: str, values: Iterable[Any]) -> None:
+    """A number where a text belongs is no request at all: 400, in engines before 25 500."""
+    for value in values:
+        if not isinstance(value, str):
+            refuse = invalid if profile.is_at_least("25") else failed
+            raise refuse(f"json: cannot unmarshal {value!r} into Go struct field .{field} of type string")
 
 
 def _decoded_mount(profile: Profile, mount: Record) -> Record:

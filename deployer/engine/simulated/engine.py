@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from deployer.engine.simulated import (
+    connections,
     container_views,
     containers,
-    endpoints,
     images,
     lifecycle,
     lookup,
     networks,
     system,
+    updates,
     volumes,
 )
 from deployer.engine.simulated.catalog import entry
@@ -95,7 +96,7 @@ class SimulatedEngine:
         differ from what is made up for it; None takes it away."""
         parsed = parse_reference(ref)
         with self._writing() as host:
-            host.state.registry[parsed.complete] = None if image is None else entry(parsed, {}) | dict(image)
+            host.state.registry[str(parsed)] = None if image is None else entry(parsed, {}) | dict(image)
 
     # Reads
 
@@ -194,7 +195,7 @@ class SimulatedEngine:
 
     def update_container(self, ref: str, body: Json) -> Sequence[str]:
         with self._writing() as host:
-            return containers.update(host, ref, body)
+            return updates.update(host, ref, body)
 
     def remove_container(self, ref: str, *, force: bool, anonymous_volumes: bool) -> None:
         with self._writing() as host:
@@ -212,11 +213,11 @@ class SimulatedEngine:
 
     def connect_network(self, network: str, container: str, endpoint: Json) -> None:
         with self._writing() as host:
-            endpoints.connect(host, network, container, endpoint)
+            connections.connect(host, network, container, endpoint)
 
     def disconnect_network(self, network: str, container: str, *, force: bool) -> None:
         with self._writing() as host:
-            endpoints.disconnect(host, network, container, force=force)
+            connections.disconnect(host, network, container, force=force)
 
     def remove_network(self, ref: str) -> None:
         with self._writing() as host:

@@ -46,9 +46,10 @@ def completed_host_config(profile: Profile, facts: HostFacts, given: Record | No
     """What inspect shows for a request's host config; `given` is validated and decoded."""
     stored = blank_host_config(profile) | (given or {})
     _complete_records(stored)
+    stored["Links"] = stored["Links"] or None
     _complete_resources(stored)
     _complete_isolation(profile, facts, stored)
-    if given is not None and not stored.get("Runtime"):
+    if (given is not None or profile.is_at_least("25")) and not stored.get("Runtime"):
         stored["Runtime"] = DEFAULT_RUNTIME
     if not stored["RestartPolicy"]["Name"]:
         stored["RestartPolicy"]["Name"] = profile.unset_restart_policy

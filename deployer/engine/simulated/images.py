@@ -12,10 +12,12 @@ from typing import Any
 
 from deployer.engine.simulated.catalog import registry_entry
 from deployer.engine.simulated.merge import blank_config
-from deployer.engine.simulated.references import Reference, parse_reference
+from deployer.engine.simulated.references import familiar_repository, parse_reference, with_digest
 from deployer.engine.simulated.refusals import conflict, failed, missing
 from deployer.engine.simulated.state import Record, SimulatedHost, engine_json, sha256, unix_seconds
+from deployer.errors import EngineError
 from deployer.interfaces import RegistryAuth
+from deployer.values.image import ImageRef
 
 _HEX = re.compile(r"(sha256:)?[0-9a-f]{1,64}")
 
@@ -45,7 +47,7 @@ def need_image(host: SimulatedHost, text: str) -> Record:
 
 
 def _named(text: str) -> str:
-    return text if _HEX.fullmatch(text) else parse_reference(text).familiar
+    return text if text.startswith("sha256:") else parse_reference(text).familiar
 
 
 # Registry
@@ -79,11 +81,11 @@ def pull(
         raise missing(f"manifest for {ref.familiar} not found: manifest unknown: manifest unknown")
     _authorise(entry, auth)
     wanted = _chosen_platform(host, entry, platform, ref)
-    progress({"status": f"Pulling from {ref.name.partition('/')[2]}", "id": ref.tag or ref.digest})
+    progress({"status": f"Pulling from {ref.path}", "id": ref.tag or ref.digest})
     image_id = "sha256:" + sha256(f"config of {entry['Digest']} for {wanted}")
     known = image_id in host.state.images
     image = host.state.images.setdefault(image_id, _new_image(host, image_id, entry, wanted))
-    digest = ref.with_digest(entry["Digest"]).familiar
+    digest = with_digest(ref, entry["Digest"]).familiar
     if digest not in image["RepoDigests"]:
         image["RepoDigests"].append(digest)
     if not ref.digest:
@@ -101,11 +103,18 @@ def _authorise(entry: Record, auth: RegistryAuth | None) -> None:
         raise failed("unauthorized: authentication required")
 
 
-def _chosen_platform(host: SimulatedHost, entry: Record, platform: str, ref: Reference) -> str:
-    """A list of several platforms must have the wanted one; a single image is taken whatever it is for."""
+def _chosen_platform(host: SimulatedHost, entry: Record, platform: str, ref: ImageRef) -> str:
+    """A list of several platforms must have the wanted one. A single image is taken whatever it is for; engine 25 and
+    later refuse it inside the stream, when another platform was asked for."""
     platforms: list[str] = entry["Platforms"]
     wanted = platform or f"linux/{host.facts.arch}"
     if len(platforms) == 1:
+        if platform and platform != platforms[0] and host.profile.is_at_least("25"):
+            raise EngineError(
+                f"image with reference {ref} was found but does not match the specified platform: "
+                f"wanted {platform}, actual: {platforms[0]}",
+                status=0,
+            )
         return platforms[0]
     if wanted not in platforms:
         raise missing(f"no matching manifest for {wanted} in the manifest list entries: {ref.familiar}")
@@ -140,7 +149,7 @@ def _move_tag(host: SimulatedHost, tag: str, image: Record) -> None:
     for other in host.state.images.values():
         if tag in other["RepoTags"]:
             other["RepoTags"].remove(tag)
-    image["RepoTags"].append(tag)
+    image["RepoTags"] = sorted([*image["RepoTags"], tag])
 
 
 def remove_image(host: SimulatedHost, text: str) -> None:
@@ -158,8 +167,9 @@ def remove_image(host: SimulatedHost, text: str) -> None:
                     f"{container['Id'][:12]} is using its referenced image {image['Id'][7:19]}"
                 )
     image["RepoDigests" if ref.digest else "RepoTags"].remove(ref.familiar)
-    if not any(tag.startswith(f"{ref.familiar_name}:") for tag in image["RepoTags"]):
-        image["RepoDigests"] = [each for each in image["RepoDigests"] if not each.startswith(f"{ref.familiar_name}@")]
+    repository = familiar_repository(ref)
+    if not any(tag.startswith(f"{repository}:") for tag in image["RepoTags"]):
+        image["RepoDigests"] = [each for each in image["RepoDigests"] if not each.startswith(f"{repository}@")]
     if not image["RepoTags"] and not image["RepoDigests"]:
         del host.state.images[image["Id"]]
 
@@ -173,6 +183,10 @@ def _is_single_reference(image: Record) -> bool:
 
 def _remove_by_id(host: SimulatedHost, image: Record) -> None:
     short = image["Id"][7:19]
+    if not _is_single_reference(image):
+        raise conflict(
+            f"conflict: unable to delete {short} (must be forced) - image is referenced in multiple repositories"
+        )
     for container in host.state.containers.values():
         if container["Image"] == image["Id"]:
             running = container["State"]["Running"]
@@ -181,10 +195,6 @@ def _remove_by_id(host: SimulatedHost, image: Record) -> None:
                 f"conflict: unable to delete {short} ({force}) - image is being used by {state} container "
                 f"{container['Id'][:12]}"
             )
-    if len({tag.rpartition(":")[0] for tag in image["RepoTags"]}) > 1:
-        raise conflict(
-            f"conflict: unable to delete {short} (must be forced) - image is referenced in multiple repositories"
-        )
     del host.state.images[image["Id"]]
 
 

@@ -6,19 +6,21 @@ process that is to exit exits, and the restart policy brings it back, as its beh
 
 from __future__ import annotations
 
-from deployer.engine.simulated.behaviour import Behaviour, behaviour_of
-from deployer.engine.simulated.endpoints import activate, deactivate
+from deployer.engine.simulated.behaviour import KILLED, Behaviour, behaviour_of
+from deployer.engine.simulated.endpoints import activate, deactivate, network_of_mode
 from deployer.engine.simulated.hostconfig import DEFAULT_RUNTIME
-from deployer.engine.simulated.lookup import find_container, need_container
+from deployer.engine.simulated.joining import check_joined_spaces, joined_network
+from deployer.engine.simulated.lookup import find_container, find_network, need_container
 from deployer.engine.simulated.ports import publish
-from deployer.engine.simulated.refusals import conflict, invalid, missing
+from deployer.engine.simulated.refusals import conflict, failed, invalid, missing
 from deployer.engine.simulated.state import NEVER, Record, SimulatedHost
-from deployer.engine.simulated.vocabulary import is_kill, is_signal, same_signal
+from deployer.engine.simulated.validation import check_signal
 from deployer.engine.simulated.volumes import volume_users
 from deployer.errors import EngineError
 
-STOP_TERM = 0
-STOP_KILL = 137
+MAX_SIGNAL = 64
+NOT_FOUND = 127
+NOT_STARTED = 128
 
 
 def created_state() -> Record:
@@ -46,44 +48,34 @@ def start(host: SimulatedHost, ref: str) -> None:
     if container["State"]["Running"]:
         return
     behaviour = behaviour_of(host, container)
+    _settle_host_config(host, container)
     try:
         _attach(host, container)
         if behaviour.start_error:
             raise invalid(f"failed to create task for container: {behaviour.start_error}")
     except EngineError as exc:
-        _note_failed_start(host, container, exc)
+        process_failed = behaviour.start_error and behaviour.start_error in exc.message
+        _note_failed_start(host, container, exc.message, NOT_FOUND if process_failed else NOT_STARTED)
         raise
-    _settle_host_config(host, container)
     _launch(host, container, behaviour)
 
 
 def _attach(host: SimulatedHost, container: Record) -> None:
-    """Joins other containers' name spaces, then networks (the default bridge first), then takes host ports."""
-    host_config = container["HostConfig"]
-    for key, word in (("PidMode", "PID"), ("IpcMode", "IPC"), ("NetworkMode", "network")):
-        mode = host_config[key]
-        if mode.startswith("container:"):
-            other = _joined(host, mode.removeprefix("container:"), word)
-            if key == "NetworkMode":
-                container["Config"]["Hostname"] = other["Config"]["Hostname"]
+    """Joins another container's network or its own networks (the default bridge first), then takes host ports."""
+    mode = container["HostConfig"]["NetworkMode"]
+    if mode.startswith("container:"):
+        container["Config"]["Hostname"] = joined_network(host, mode)["Config"]["Hostname"]
+    container["inherited"] = []
     networks = container["networks"]
     for name in sorted(networks, key=lambda each: each != "bridge"):
         activate(host, container, name, networks[name])
     container["ports"] = publish(host, container)
+    check_joined_spaces(host, container)
 
 
-def _joined(host: SimulatedHost, ref: str, space: str) -> Record:
-    other = find_container(host, ref)
-    if other is None:
-        raise missing(f"No such container: {ref}")
-    if not other["State"]["Running"]:
-        raise conflict(f"cannot join {space} of a non running container: {other['Id']}")
-    return other
-
-
-def _note_failed_start(host: SimulatedHost, container: Record, exc: EngineError) -> None:
+def _note_failed_start(host: SimulatedHost, container: Record, message: str, code: int) -> None:
     _detach(container)
-    container["State"] |= {"Error": exc.message, "ExitCode": container["State"]["ExitCode"] or 128}
+    container["State"] |= {"Error": message, "ExitCode": container["State"]["ExitCode"] or code}
     if container["HostConfig"]["AutoRemove"]:
         discard(host, container, anonymous_volumes=True)
     host.state.touch()
@@ -95,8 +87,12 @@ def _detach(container: Record) -> None:
 
 
 def _settle_host_config(host: SimulatedHost, container: Record) -> None:
-    """The first start fills in the runtime, and under cgroup v2 drops the out-of-memory switch."""
+    """The first start fills in the runtime, completes the beginning of a network's id, and under cgroup v2 drops the
+    out-of-memory switch."""
     host_config = container["HostConfig"]
+    network = find_network(host, network_of_mode(host_config["NetworkMode"]))
+    if network and network["Id"].startswith(host_config["NetworkMode"]) and host.profile.is_at_least("25"):
+        host_config["NetworkMode"] = network["Id"]
     host_config.setdefault("Runtime", DEFAULT_RUNTIME)
     if host.facts.cgroup == 2:
         host_config["OomKillDisable"] = None
@@ -190,27 +186,38 @@ def _restarts(container: Record, code: int) -> bool:
 def stop(host: SimulatedHost, ref: str) -> None:
     container = need_container(host, ref)
     if container["State"]["Running"]:
-        finish(host, container, STOP_TERM)
+        finish(host, container, _stop_code(host, container))
+
+
+def _stop_code(host: SimulatedHost, container: Record) -> int:
+    """A container between two attempts has no process left to stop: the last one's code stays."""
+    state = container["State"]
+    return int(state["ExitCode"]) if state["Restarting"] else behaviour_of(host, container).stop_code
 
 
 def kill(host: SimulatedHost, ref: str, signal: str) -> None:
     """SIGKILL and the container's own stop signal end the process; it takes no notice of others."""
-    container = need_container(host, ref)
-    if not is_signal(signal):
-        raise invalid(f"Invalid signal: {signal}")
+    modern = host.profile.is_at_least("25")
+    refusal = f"{'cannot' if modern else 'Cannot'} kill container: {ref}"
+    container = find_container(host, ref)
+    if container is None:
+        raise missing(f"{refusal}: No such container: {ref}")
+    if signal.isdigit() and int(signal) > MAX_SIGNAL:
+        raise (invalid if modern else failed)(f"{refusal}: the linux daemon does not support signal {signal}")
+    name = check_signal(signal or "KILL")
     if not container["State"]["Running"]:
-        raise conflict(f"Cannot kill container: {ref}: Container {container['Id']} is not running")
-    if is_kill(signal):
-        finish(host, container, STOP_KILL)
-    elif same_signal(signal, container["Config"].get("StopSignal") or "TERM"):
-        finish(host, container, STOP_TERM)
+        raise conflict(f"{refusal}: Container {container['Id']} is not running")
+    if name == "SIGKILL":
+        finish(host, container, KILLED)
+    elif name == check_signal(container["Config"].get("StopSignal") or "TERM"):
+        finish(host, container, behaviour_of(host, container).stop_code)
 
 
 def restart(host: SimulatedHost, ref: str) -> None:
     """Stops a running container and starts it, or starts a stopped one; one that removes itself survives it."""
     container = need_container(host, ref)
     if container["State"]["Running"]:
-        _end(host, container, STOP_TERM)
+        _end(host, container, _stop_code(host, container))
     start(host, container["Id"])
 
 

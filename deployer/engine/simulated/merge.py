@@ -6,11 +6,11 @@ image's command is taken only while the entrypoint was not touched.
 
 from __future__ import annotations
 
-import posixpath
 from typing import Any
 
 from deployer.engine.simulated.refusals import invalid
 from deployer.engine.simulated.state import Record
+from deployer.values.paths import clean
 
 OPTIONAL_KEYS = ("ExposedPorts", "Healthcheck", "NetworkDisabled", "StopSignal", "StopTimeout", "Shell", "ArgsEscaped")
 
@@ -49,13 +49,14 @@ def merged_config(given: Record, image: Record) -> Record:
     config["Labels"] = {**(image.get("Labels") or {}), **(config["Labels"] or {})}
     for key in ("ExposedPorts", "Volumes"):
         union = {**(image.get(key) or {}), **(config.get(key) or {})}
-        if union:
-            config[key] = union
+        config[key] = union or None
     healthcheck = _merged_healthcheck(config.get("Healthcheck"), image.get("Healthcheck"))
     if healthcheck is not None:
         config["Healthcheck"] = healthcheck
-    config["WorkingDir"] = _clean_path(config["WorkingDir"])
-    return {key: value for key, value in config.items() if key not in OPTIONAL_KEYS or value not in (None, "", False)}
+    config["WorkingDir"] = clean(config["WorkingDir"])
+    return {
+        key: value for key, value in config.items() if key not in OPTIONAL_KEYS or value not in (None, "", False, [])
+    }
 
 
 def _merge_command(config: Record, image: Record) -> None:
@@ -85,10 +86,3 @@ def _merged_healthcheck(given: Record | None, inherited: Record | None) -> Recor
     if given is None or inherited is None:
         return given if inherited is None else inherited
     return {**inherited, **{key: value for key, value in given.items() if value}}
-
-
-def _clean_path(path: str) -> str:
-    if not path:
-        return path
-    clean = posixpath.normpath(path)
-    return clean[1:] if clean.startswith("//") else clean

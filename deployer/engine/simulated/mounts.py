@@ -6,12 +6,14 @@ gets an anonymous volume; a volume that does not exist is made on the way.
 
 from __future__ import annotations
 
-import posixpath
+from dataclasses import dataclass, field
 
-from deployer.engine.simulated.lookup import need_container
-from deployer.engine.simulated.refusals import invalid
+from deployer.engine.simulated.lookup import find_container
+from deployer.engine.simulated.refusals import failed, invalid
 from deployer.engine.simulated.state import Record, SimulatedHost
 from deployer.engine.simulated.volumes import check_volume_name, create_volume, mountpoint
+from deployer.errors import EngineError
+from deployer.values.paths import clean
 
 _MODES = (
     {"ro", "rw"},
@@ -24,45 +26,58 @@ _PROPAGATIONS = _MODES[2]
 _DATA_ROOT = "/var/lib/docker"
 
 
-def plan_mounts(host: SimulatedHost, config: Record, host_config: Record) -> list[Record]:
-    """Validates and lists the mounts of a new container; makes nothing. A volume without a name is anonymous."""
-    points: dict[str, Record] = {}
-    for mount in _inherited(host, host_config["VolumesFrom"] or []):
-        points[mount["Destination"]] = mount
+@dataclass(slots=True)
+class MountPlan:
+    """The mounts of a new container, and what is special about some volumes among them.
+
+    `implicit`: made for a path of `Config.Volumes`, its own or another container's. `anonymous`: removed together with
+    the container when asked for. `inherited`: of another container; they count as used from the first start on.
+    """
+
+    mounts: list[Record] = field(default_factory=list)
+    implicit: list[str] = field(default_factory=list)
+    anonymous: list[str] = field(default_factory=list)
+    inherited: list[str] = field(default_factory=list)
+
+
+def plan_mounts(host: SimulatedHost, config: Record, host_config: Record) -> MountPlan:
+    """Validates and lists the mounts; makes nothing. A volume without a name is anonymous."""
+    plan = MountPlan()
+    points = _inherited(host, host_config["VolumesFrom"] or [], plan)
     given: dict[str, Record] = {}
     for text in host_config["Binds"] or []:
         _add(given, _short_mount(text))
+    tmpfs = {clean(path) for path in host_config.get("Tmpfs") or {}}
+    for path in sorted(tmpfs & given.keys()):
+        raise invalid(f"Duplicate mount point: {path}")
     for mount in host_config.get("Mounts") or []:
         _add(given, _long_mount(host, mount))
-    tmpfs = {_clean(path) for path in host_config.get("Tmpfs") or {}}
-    binds = {_short_mount(text)["Destination"] for text in host_config["Binds"] or []}
-    for path in sorted(tmpfs & binds):
-        raise invalid(f"Duplicate mount point: {path}")
     points |= given
     for path in config.get("Volumes") or {}:
-        clean = _clean(path)
-        if clean not in points and clean not in tmpfs:
-            points[clean] = _volume_point("", clean, mode="", read_only=False)
-    return list(points.values())
+        if clean(path) not in points.keys() | tmpfs:
+            points[clean(path)] = _volume_point("", clean(path), mode="", read_only=False)
+    plan.mounts = list(points.values())
+    return plan
 
 
-def make_volumes(host: SimulatedHost, mounts: list[Record], host_config: Record) -> list[str]:
-    """Creates what the planned mounts need and returns the names of the anonymous volumes."""
-    anonymous = []
+def make_volumes(host: SimulatedHost, plan: MountPlan, host_config: Record) -> None:
+    """Creates what the planned mounts need. Only a volume for `Config.Volumes` (the only one without a mode) is
+    labelled as anonymous by the engines that do it."""
     settings = {
         mount.get("Source"): mount.get("VolumeOptions") or {}
         for mount in host_config.get("Mounts") or []
         if mount["Type"] == "volume"
     }
-    for mount in mounts:
+    for mount in plan.mounts:
         if mount["Type"] != "volume":
             continue
-        body = _volume_body(mount["Name"], settings.get(mount["Name"], {}), host_config["VolumeDriver"])
-        volume = create_volume(host, body)
+        name = mount["Name"] or (host.state.new_id("volume") if mount["Mode"] else "")
+        options = settings.get(mount["Name"], {})
+        volume = create_volume(host, _volume_body(name, options, host_config["VolumeDriver"]))
         if not mount["Name"]:
-            anonymous.append(volume["Name"])
+            plan.anonymous.append(volume["Name"])
+            plan.implicit += [volume["Name"]] if not mount["Mode"] else []
             mount |= {"Name": volume["Name"], "Source": mountpoint(volume["Name"])}
-    return anonymous
 
 
 def _volume_body(name: str, options: Record, driver: str) -> Record:
@@ -86,82 +101,119 @@ def _short_mount(text: str) -> Record:
     """`/dst`, `source:/dst` or `source:/dst:options`."""
     parts = text.split(":")
     if not 1 <= len(parts) <= 3 or not all(parts):
-        raise invalid(f"invalid volume specification: '{text}'")
+        raise _bad_specification(text)
     source, destination = ("", parts[0]) if len(parts) == 1 else (parts[0], parts[1])
-    options = parts[2] if len(parts) == 3 else ""
-    _check_target(text, destination)
-    words = _check_options(options)
-    read_only = "ro" in words
-    clean = _clean(destination)
-    if source.startswith("/"):
+    kind = "bind" if source.startswith("/") else "volume"
+    words = _split_options(parts[2] if len(parts) == 3 else "")
+    problem = _target_problem(destination) or _option_problem(kind, words)
+    if problem:
+        raise _bad_specification(text, f'invalid mount config for type "{kind}": {problem}')
+    cleaned, read_only, mode = clean(destination), "ro" in words, ",".join(words)
+    if kind == "bind":
         propagation = next((word for word in words if word in _PROPAGATIONS), "")
-        return _bind_point(source, clean, mode=options, read_only=read_only, propagation=propagation)
+        return _bind_point(source, cleaned, mode=mode, read_only=read_only, propagation=propagation)
     if source:
         check_volume_name(source)
-    return _volume_point(source, clean, mode=options or ("z" if source else ""), read_only=read_only)
+    return _volume_point(source, cleaned, mode=mode or "z", read_only=read_only)
 
 
-def _check_target(text: str, destination: str) -> None:
-    if not destination.startswith("/"):
-        raise invalid(f"invalid volume specification: '{text}': invalid mount config: mount path must be absolute")
-    if _clean(destination) == "/":
-        raise invalid(f"invalid volume specification: '{text}': destination can't be '/'")
+def _bad_specification(text: str, reason: str = "") -> EngineError:
+    """The engine answers 500 to a short mount it cannot read."""
+    return failed(f"invalid volume specification: '{text}'" + (f": {reason}" if reason else ""))
 
 
-def _check_options(options: str) -> list[str]:
-    """At most one word of each class, in any order."""
+def _split_options(options: str) -> list[str]:
+    """At most one known word of each class, in any order."""
     words = options.split(",") if options else []
-    for word in words:
-        if not any(word in group for group in _MODES):
-            raise invalid(f"invalid mode: {options}")
-    for group in _MODES:
-        if len([word for word in words if word in group]) > 1:
-            raise invalid(f"invalid mode: {options}")
+    known = all(any(word in group for group in _MODES) for word in words)
+    if not known or any(len([word for word in words if word in group]) > 1 for group in _MODES):
+        raise failed(f"invalid mode: {options}")
     return words
 
 
-def _long_mount(host: SimulatedHost, mount: Record) -> Record:
-    kind, source, target = mount.get("Type", ""), mount.get("Source", ""), mount.get("Target", "")
-    prefix = f'invalid mount config for type "{kind}"'
-    if kind not in {"bind", "volume", "tmpfs"}:
-        raise invalid(f'invalid mount config for type "{kind}": mount type unknown')
+def _option_problem(kind: str, words: list[str]) -> str:
+    if kind == "bind" and "nocopy" in words:
+        return "field VolumeOptions must not be specified"
+    if kind == "volume" and _PROPAGATIONS & set(words):
+        return "field BindOptions must not be specified"
+    return ""
+
+
+def _target_problem(target: str) -> str:
     if not target:
-        raise invalid(f"{prefix}: field Target must not be empty")
-    if not target.startswith("/") or _clean(target) == "/":
-        raise invalid(f"{prefix}: invalid mount path: '{target}' mount path must be absolute")
-    read_only, clean = bool(mount.get("ReadOnly")), _clean(target)
+        return "field Target must not be empty"
+    if not target.startswith("/"):
+        return f"invalid mount path: '{target}' mount path must be absolute"
+    return "invalid specification: destination can't be '/'" if clean(target) == "/" else ""
+
+
+def _long_mount(host: SimulatedHost, mount: Record) -> Record:
+    kind, source = mount.get("Type", ""), mount.get("Source", "")
+    _check_kind(host, kind, mount)
+    problem = _target_problem(mount.get("Target", "")) or _source_problem(host, kind, source, mount)
+    if problem:
+        raise invalid(f'invalid mount config for type "{kind}": {problem}')
+    read_only, cleaned = bool(mount.get("ReadOnly")), clean(mount["Target"])
     if kind == "tmpfs":
-        if source:
-            raise invalid(f"{prefix}: field Source must not be specified")
-        return _point("tmpfs", "", clean, mode="", read_only=read_only)
+        return _point("tmpfs", "", cleaned, mode="", read_only=read_only)
     if kind == "volume":
         if source:
             check_volume_name(source)
-        return _volume_point(source, clean, mode="z" if source else "", read_only=read_only)
-    options = mount.get("BindOptions") or {}
+        return _volume_point(source, cleaned, mode="z", read_only=read_only)
+    propagation = (mount.get("BindOptions") or {}).get("Propagation", "")
+    return _bind_point(source, cleaned, mode="", read_only=read_only, propagation=propagation)
+
+
+def _check_kind(host: SimulatedHost, kind: str, mount: Record) -> None:
+    """A mount carries the options of its own type only."""
+    if kind not in {"bind", "volume", "tmpfs"}:
+        raise invalid(f'invalid mount config for type "{kind}": mount type unknown')
+    for other in ("Bind", "Volume", "Tmpfs"):
+        if other.lower() != kind and mount.get(f"{other}Options"):
+            if host.profile.is_at_least("23"):
+                raise invalid(f'{other}Options must not be specified on mount type "{kind}"')
+            raise invalid(f'invalid mount config for type "{kind}": field {other}Options must not be specified')
+
+
+def _source_problem(host: SimulatedHost, kind: str, source: str, mount: Record) -> str:
+    if kind == "tmpfs":
+        return "field Source must not be specified" if source else ""
+    if kind == "volume":
+        return ""
+    if not source:
+        return "field Source must not be empty"
     if not source.startswith("/"):
-        raise invalid(f"{prefix}: invalid mount path: '{source}' mount path must be absolute")
-    if not host.facts.has_path(source) and not options.get("CreateMountpoint"):
-        raise invalid(f"{prefix}: bind source path does not exist: {source}")
-    return _bind_point(source, clean, mode="", read_only=read_only, propagation=options.get("Propagation", ""))
+        return f"invalid mount path: '{source}' mount path must be absolute"
+    made = (mount.get("BindOptions") or {}).get("CreateMountpoint")
+    return "" if made or host.facts.has_path(source) else f"bind source path does not exist: {source}"
 
 
-def _inherited(host: SimulatedHost, sources: list[str]) -> list[Record]:
+def _inherited(host: SimulatedHost, sources: list[str], plan: MountPlan) -> dict[str, Record]:
     """`container[:ro|rw]`: the mounts of another container, copied."""
-    mounts = []
+    points: dict[str, Record] = {}
     for text in sources:
         name, _, mode = text.partition(":")
-        for mount in need_container(host, name)["Mounts"]:
-            mounts.append({**mount, "RW": mount["RW"] and mode != "ro"})
-    return mounts
+        if mode not in {"", "ro", "rw", "z", "Z"}:
+            raise invalid(f"invalid mode: {mode}")
+        source = find_container(host, name)
+        if source is None:
+            raise invalid(f"No such container: {name}")
+        for mount in source["Mounts"]:
+            points[mount["Destination"]] = {**mount, "Mode": "", "RW": mount["RW"] and mode != "ro"}
+        names = [mount["Name"] for mount in source["Mounts"] if mount["Type"] == "volume"]
+        own = [name for name in names if name in source["implicit"]]
+        plan.implicit += own
+        plan.anonymous += own
+        plan.inherited += [name for name in names if name not in own]
+    return points
 
 
 def _bind_point(source: str, target: str, *, mode: str, read_only: bool, propagation: str) -> Record:
     """Unless told otherwise a bind is private; one that contains the engine's own data is a slave."""
-    clean = _clean(source)
-    holds_data = f"{_DATA_ROOT}/".startswith(clean.rstrip("/") + "/")
+    cleaned = clean(source)
+    holds_data = f"{_DATA_ROOT}/".startswith(cleaned.rstrip("/") + "/")
     default = "rslave" if holds_data else "rprivate"
-    point = _point("bind", clean, target, mode=mode, read_only=read_only)
+    point = _point("bind", cleaned, target, mode=mode, read_only=read_only)
     return point | {"Propagation": propagation or default}
 
 
@@ -179,8 +231,3 @@ def _point(kind: str, source: str, target: str, *, mode: str, read_only: bool) -
         "RW": not read_only,
         "Propagation": "",
     }
-
-
-def _clean(path: str) -> str:
-    clean = posixpath.normpath(path)
-    return clean[1:] if clean.startswith("//") else clean

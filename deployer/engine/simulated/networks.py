@@ -1,26 +1,21 @@
-"""Networks of a simulated host: creation with its checks, removal, and the shapes they are shown in.
+"""Networks of a simulated host: creation, removal, and the shapes they are shown in.
 
-Nothing of a network can be changed. Three are predefined; a bridge network without declared subnets gets one from the
-engine's pools, and inspect does not tell such a subnet from a declared one.
+Nothing of a network can be changed. Three are predefined; a network without declared subnets gets one from the engine's
+pools, and inspect does not tell such a subnet from a declared one.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 from deployer.engine.simulated.addresses import check_free, first_address, free_subnet, missing_pool, network_of
 from deployer.engine.simulated.lookup import need_network
-from deployer.engine.simulated.profile import Profile
-from deployer.engine.simulated.refusals import conflict, failed, forbidden, invalid, missing
+from deployer.engine.simulated.network_rules import PREDEFINED, check_network
+from deployer.engine.simulated.refusals import forbidden, missing
 from deployer.engine.simulated.state import Record, SimulatedHost, engine_json
 from deployer.interfaces import Json
 
-PREDEFINED: Final = ("bridge", "host", "none", "default")
-DRIVERS: Final = ("bridge", "macvlan", "ipvlan", "host", "null")
-
 
 def predefine_networks(host: SimulatedHost) -> None:
-    """What a fresh engine has: bridge on 172.17.0.0/16, host and none."""
+    """What an engine that was restarted once has: bridge on 172.17.0.0/16, host and none."""
     bridge = _network(host, {"Name": "bridge", "Driver": "bridge"})
     bridge["IPAM"]["Config"] = [{"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.1"}]
     bridge["Options"] = {
@@ -32,40 +27,23 @@ def predefine_networks(host: SimulatedHost) -> None:
         "com.docker.network.driver.mtu": "1500",
     }
     others = [_network(host, {"Name": name, "Driver": driver}) for name, driver in (("host", "host"), ("none", "null"))]
+    for network in others if host.profile.is_at_least("25") else ():
+        network["IPAM"]["Config"] = None
     for network in (bridge, *others):
         host.state.networks[network["Id"]] = network
 
 
 def create_network(host: SimulatedHost, body: Json) -> str:
     """`CheckDuplicate` is taken as given unless the body says False, as every client of the protocol sends it."""
-    name = body.get("Name", "")
-    _check_name(host, name, allow_duplicate=body.get("CheckDuplicate") is False)
-    driver = body.get("Driver") or "bridge"
-    if driver not in DRIVERS:
-        raise missing(f'plugin "{driver}" not found')
-    if driver in {"host", "null"}:
-        raise forbidden(f'only one instance of "{driver}" network is allowed')
-    _check_options(body.get("Options") or {})
+    check_network(host, body)
     network = _network(host, body)
-    _assign_subnets(host, network, body)
+    source = network["ConfigFrom"]["Network"]
+    if source:
+        network |= _configuration(host, source)
+    else:
+        _assign_subnets(host, network, body)
     host.state.networks[network["Id"]] = network
     return str(network["Id"])
-
-
-def _check_name(host: SimulatedHost, name: str, *, allow_duplicate: bool) -> None:
-    if not name or name != name.strip() or "/" in name:
-        raise invalid(f"invalid network name: {name or 'name is empty'}")
-    if name in PREDEFINED:
-        raise forbidden(f"operation is not permitted on predefined {name} network ")
-    taken = any(network["Name"] == name for network in host.state.networks.values())
-    if taken and (host.profile.is_at_least("25") or not allow_duplicate):
-        raise conflict(f"network with name {name} already exists")
-
-
-def _check_options(options: Record) -> None:
-    mtu = options.get("com.docker.network.driver.mtu")
-    if mtu is not None and not str(mtu).isdigit():
-        raise failed(f'failed to parse com.docker.network.driver.mtu value: "{mtu}"')
 
 
 def _network(host: SimulatedHost, body: Json) -> Record:
@@ -75,7 +53,7 @@ def _network(host: SimulatedHost, body: Json) -> Record:
         "Id": host.state.new_id("network"),
         "Created": host.state.tick(),
         "Scope": "local",
-        "Driver": None if body.get("ConfigOnly") else body.get("Driver") or "bridge",
+        "Driver": "null" if body.get("ConfigOnly") else body.get("Driver") or "bridge",
         "EnableIPv6": bool(body.get("EnableIPv6")),
         "IPAM": {
             "Driver": ipam.get("Driver") or "default",
@@ -93,36 +71,34 @@ def _network(host: SimulatedHost, body: Json) -> Record:
     }
 
 
+def _configuration(host: SimulatedHost, name: str) -> Record:
+    """What a network takes over from a configuration-only one."""
+    for network in host.state.networks.values():
+        if network["Name"] == name and network["ConfigOnly"]:
+            copied = engine_json(network)
+            return {key: copied[key] for key in ("IPAM", "EnableIPv6", "Internal", "Options")} | {
+                "declared_versions": network["declared_versions"]
+            }
+    raise missing(f'configuration network "{name}" does not exist')
+
+
 def _assign_subnets(host: SimulatedHost, network: Record, body: Json) -> None:
-    """Declared entries are kept as written; a family without one is filled from the pools (IPv6 only from 27 on)."""
-    entries: list[Record] = [
-        {key: value for key, value in entry.items() if value} for entry in (body.get("IPAM") or {}).get("Config") or []
-    ]
-    declared = [entry for entry in entries if entry.get("Subnet")]
+    """Declared entries are kept as written; IPv4 without one is filled from the pools, before the declared ones in
+    engines before 25 and after them since. IPv6 is filled from engine 27 on."""
+    entries = (body.get("IPAM") or {}).get("Config") or []
+    declared: list[Record] = [{key: value for key, value in entry.items() if value} for entry in entries]
     for entry in declared:
-        _check_entry(host.profile, entry)
         check_free(host, network_of(entry["Subnet"]))
     versions = {network_of(entry["Subnet"]).version for entry in declared}
+    network["declared_versions"] = sorted(versions)
+    network["IPAM"]["Config"] = declared
     if network["EnableIPv6"] and 6 not in versions and not host.profile.is_at_least("27"):
         raise missing_pool("IPv6")
-    if network["ConfigOnly"]:
-        network["IPAM"]["Config"] = declared
-        return
-    if 4 not in versions:
+    if 4 not in versions and not network["ConfigOnly"]:
         subnet = free_subnet(host)
-        declared = [{"Subnet": str(subnet), "Gateway": first_address(subnet)}, *declared]
-    network["IPAM"]["Config"] = declared
-    network["declared_versions"] = sorted(versions)
-
-
-def _check_entry(profile: Profile, entry: Record) -> None:
-    subnet = network_of(entry["Subnet"])
-    if profile.is_at_least("25") and str(subnet) != entry["Subnet"].lower() and subnet.version == 4:
-        raise invalid(f"invalid network config:\ninvalid subnet {entry['Subnet']}: it should be {subnet}")
-    for key in ("Gateway", "IPRange"):
-        if entry.get(key) and network_of(entry[key]).network_address not in subnet:
-            text = f"invalid {key.lower()} {entry[key]}: parent subnet is {subnet}"
-            raise invalid(f"invalid network config:\n{text}") if profile.is_at_least("25") else failed(text)
+        filled = [{"Subnet": str(subnet), "Gateway": first_address(subnet)}]
+        newer = host.profile.is_at_least("25")
+        network["IPAM"]["Config"] = [*declared, *filled] if newer else [*filled, *declared]
 
 
 def remove_network(host: SimulatedHost, ref: str) -> None:

@@ -15,21 +15,30 @@ EPHEMERAL_START = 32768
 
 def publish(host: SimulatedHost, container: Record) -> Record:
     """`NetworkSettings.Ports` of a container that starts now."""
+    if container["HostConfig"]["NetworkMode"] in {"host", "none"}:
+        return {}
     bindings = container["HostConfig"]["PortBindings"] or {}
     publish_all = container["HostConfig"]["PublishAllPorts"]
-    reachable = _is_reachable(host, container)
+    if container["networks"] and not _is_reachable(host, container):
+        return {}
     taken = _taken(host)
     ports: Record = {}
     for exposed in container["Config"].get("ExposedPorts") or {}:
-        port = exposed if "/" in exposed else f"{exposed}/tcp"
+        port = _runtime_key(exposed)
         wanted = bindings.get(exposed) or bindings.get(port) or []
         if not wanted and publish_all:
             wanted = [{"HostIp": "", "HostPort": ""}]
         published: list[Record] = []
-        for binding in wanted if reachable else []:
+        for binding in wanted:
             published += _bind(host, container, port, binding, taken)
         ports[port] = published or None
     return ports
+
+
+def _runtime_key(exposed: str) -> str:
+    """`80`, `80/TCP` → `80/tcp`; a range the client did not expand counts as port 0."""
+    number, _, protocol = exposed.partition("/")
+    return f"{number if number.isdigit() else 0}/{protocol.lower() or 'tcp'}"
 
 
 def _is_reachable(host: SimulatedHost, container: Record) -> bool:

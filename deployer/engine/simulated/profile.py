@@ -82,6 +82,7 @@ class HostFacts:
     cgroup: int = 2
     cpus: int = 8
     memory: int = 16 * 1024**3
+    blkio_weight: bool = True
     missing_paths: tuple[str, ...] = ("/nonexistent",)
 
     def has_path(self, path: str) -> bool:

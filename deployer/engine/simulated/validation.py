@@ -1,37 +1,45 @@
-"""What the engine refuses about a container's own settings (400), with its explanation.
+"""What the engine refuses about a container's own settings, with its explanation.
 
-Checks that need other objects (images, volumes, networks, containers) are made where those are looked up.
+Mostly 400; a few checks the engine makes late answer 500. Checks that need other objects (images, volumes, networks,
+containers) are made where those are looked up.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Sequence
 
+from deployer.engine.simulated.limits import check_limits, discarded_limits
 from deployer.engine.simulated.profile import HostFacts, Profile
-from deployer.engine.simulated.refusals import invalid
+from deployer.engine.simulated.refusals import failed, invalid
 from deployer.engine.simulated.state import Record
-from deployer.engine.simulated.vocabulary import CAPABILITIES, LOG_OPTIONS, RUNTIMES, is_signal
+from deployer.engine.simulated.vocabulary import CAPABILITIES, LOG_OPTIONS, RUNTIMES
+from deployer.values import signals
 
-MIN_MEMORY = 6 * 1024**2
 MILLISECOND = 1_000_000
+_POLICIES = ("no", "always", "on-failure", "unless-stopped")
+_LINKS = "can't be used with links. This would result in undefined behavior"
 
 
 def check_config(config: Record) -> None:
-    """Process settings: working directory, environment, stop signal, health check, hostname."""
+    """Process settings: working directory, environment, stop signal, health check."""
     directory = config.get("WorkingDir", "")
     if directory and not directory.startswith("/"):
         raise invalid(f"the working directory '{directory}' is invalid, it needs to be an absolute path")
     for entry in config.get("Env") or []:
         if not entry or entry.startswith("="):
             raise invalid(f"invalid environment variable: {entry}")
-    signal = config.get("StopSignal", "")
-    if signal and not is_signal(signal):
-        raise invalid(f"Invalid signal: {signal}")
-    for port in config.get("ExposedPorts") or {}:
-        check_port(port)
+    if config.get("StopSignal"):
+        check_signal(config["StopSignal"])
     _check_healthcheck(config.get("Healthcheck") or {})
+
+
+def check_signal(text: str) -> str:
+    """The signal's canonical name."""
+    try:
+        return signals.parse(text)
+    except ValueError as exc:
+        raise invalid(f"Invalid signal: {text}") from exc
 
 
 def _check_healthcheck(check: Record) -> None:
@@ -42,99 +50,50 @@ def _check_healthcheck(check: Record) -> None:
         raise invalid("Retries in Healthcheck cannot be negative")
 
 
-def check_port(port: str) -> None:
-    """`80`, `80/udp`, `100-102/tcp`."""
-    number, _, protocol = port.partition("/")
-    if protocol.lower() not in {"", "tcp", "udp", "sctp"}:
-        raise invalid(f"invalid proto: {protocol}")
-    low, dash, high = number.partition("-")
-    numbers = (low, high) if dash else (low,)
-    if not all(part.isdigit() and int(part) <= 65535 for part in numbers):
-        raise invalid(f'invalid port specification: "{port}"')
-
-
-def check_resources(facts: HostFacts, resources: Record, *, update: bool) -> None:
-    """Limits; `update` relaxes what only a whole host config can be held to."""
-    _check_memory(resources, update=update)
-    _check_cpu(facts, resources)
-    weight = resources.get("BlkioWeight", 0)
-    if weight and not 10 <= weight <= 1000:
-        raise invalid("Range of blkio weight is from 10 to 1000")
-
-
-def _check_memory(resources: Record, *, update: bool) -> None:
-    memory, swap = resources.get("Memory", 0), resources.get("MemorySwap", 0)
-    reservation, swappiness = resources.get("MemoryReservation", 0), resources.get("MemorySwappiness")
-    if memory != 0 and memory < MIN_MEMORY:
-        raise invalid("Minimum memory limit allowed is 6MB")
-    if memory > 0 and 0 < swap < memory:
-        raise invalid("Minimum memoryswap limit should be larger than memory limit, see usage")
-    if memory == 0 and swap > 0 and not update:
-        raise invalid("You should always set the Memory limit when using Memoryswap limit, see usage")
-    if swappiness is not None and not -1 <= swappiness <= 100:
-        raise invalid(f"Invalid value: {swappiness}, valid memory swappiness range is 0-100")
-    if reservation > 0 and reservation < MIN_MEMORY:
-        raise invalid("Minimum memory reservation allowed is 6MB")
-    if 0 < memory < reservation:
-        raise invalid("Minimum memory limit can not be less than memory reservation limit, see usage")
-
-
-def _check_cpu(facts: HostFacts, resources: Record) -> None:
-    nano, period, quota = (resources.get(key, 0) for key in ("NanoCpus", "CpuPeriod", "CpuQuota"))
-    for given, name in ((period, "Period"), (quota, "Quota")):
-        if nano > 0 and given > 0:
-            raise invalid(f"Conflicting options: Nano CPUs and CPU {name} cannot both be set.")
-    if nano < 0 or nano > facts.cpus * 1_000_000_000:
-        raise invalid(f"Range of CPUs is from 0.01 to {facts.cpus}.00, as there are only {facts.cpus} CPUs available")
-    if period and not 1000 <= period <= 1_000_000:
-        raise invalid("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)")
-    if 0 < quota < 1000:
-        raise invalid("CPU cfs quota can not be less than 1ms (i.e. 1000)")
-    _check_cpuset(resources.get("CpusetCpus", ""), facts.cpus, "CPUs")
-    _check_cpuset(resources.get("CpusetMems", ""), 1, "memory nodes")
-
-
-def _check_cpuset(text: str, available: int, kind: str) -> None:
-    if not text:
-        return
-    if not re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", text):
-        raise invalid(f"Invalid value {text} for cpuset {kind}")
-    if max(int(number) for number in re.findall(r"\d+", text)) >= available:
-        raise invalid(f"Requested {kind} are not available - requested {text}, available: 0-{available - 1}")
-
-
 def check_host_config(profile: Profile, facts: HostFacts, config: Record, host: Record) -> list[str]:
-    """Everything else in the host config. Returns the warnings about values the engine discards."""
-    check_resources(facts, host, update=False)
+    """Limits and everything else in the host config. Returns the warnings about values the engine discards."""
+    check_limits(facts, host, update=False)
     check_restart_policy(profile, host.get("RestartPolicy") or {}, auto_remove=bool(host.get("AutoRemove")))
-    score = host.get("OomScoreAdj", 0)
-    if not -1000 <= score <= 1000:
-        raise invalid(f"Invalid value {score}, range for oom score adj is [-1000, 1000]")
     for key in ("CapAdd", "CapDrop"):
         _check_capabilities(key, host.get(key) or [])
-    if host.get("Runtime") and host["Runtime"] not in RUNTIMES:
-        raise invalid(f"Unknown runtime specified {host['Runtime']}")
     _check_log_config(host.get("LogConfig") or {})
     _check_extra_hosts(host.get("ExtraHosts") or [])
     _check_bindings(host.get("PortBindings") or {})
-    _check_modes(config, host)
-    return _discard(facts, host)
+    _check_name_spaces(profile, config, host)
+    _check_network_mode(profile, config, host)
+    _check_security_options(host.get("SecurityOpt") or [])
+    _check_rest(profile, host)
+    warnings = discarded_limits(facts, host)
+    if host.get("NetworkMode") == "host" and host.get("PortBindings"):
+        warnings.append("Published ports are discarded when using host network mode")
+    return warnings
 
 
 def check_restart_policy(profile: Profile, policy: Record, *, auto_remove: bool) -> None:
     """A retry count belongs to on-failure alone; a container that removes itself has no policy."""
     name, count = policy.get("Name", ""), policy.get("MaximumRetryCount", 0)
-    modern = profile.is_at_least("25")
-    if name not in {"", "no", "always", "unless-stopped", "on-failure"}:
-        raise invalid(
-            f"invalid restart policy: unknown policy '{name}'" if modern else f"invalid restart policy '{name}'"
-        )
-    if count < 0:
-        raise invalid("maximum retry count cannot be negative")
-    if count != 0 and name != "on-failure" and (name or modern):
+    if profile.is_at_least("25"):
+        _check_modern_policy(name, count)
+    elif name not in {"", *_POLICIES}:
+        raise invalid(f"invalid restart policy '{name}'")
+    elif name not in {"", "on-failure"} and count != 0:
         raise invalid(f"maximum retry count cannot be used with restart policy '{name}'")
+    elif count < 0:
+        raise invalid("maximum retry count cannot be negative")
     if auto_remove and name not in {"", "no"}:
         raise invalid("can't create 'AutoRemove' container with restart policy")
+
+
+def _check_modern_policy(name: str, count: int) -> None:
+    prefix = "invalid restart policy: "
+    if name not in {"", *_POLICIES}:
+        words = "'no', 'always', 'on-failure', or 'unless-stopped'"
+        raise invalid(f"{prefix}unknown policy '{name}'; use one of {words}")
+    if name != "on-failure" and count != 0:
+        also = " and cannot be negative" if count < 0 else ""
+        raise invalid(f"{prefix}maximum retry count can only be used with 'on-failure'{also}")
+    if count < 0:
+        raise invalid(f"{prefix}maximum retry count cannot be negative")
 
 
 def _check_capabilities(field: str, names: Sequence[str]) -> None:
@@ -147,8 +106,8 @@ def _check_capabilities(field: str, names: Sequence[str]) -> None:
 def _check_log_config(log: Record) -> None:
     driver = log.get("Type") or "json-file"
     if driver not in LOG_OPTIONS:
-        raise invalid(f"logger: no log driver named '{driver}' is registered")
-    for option in log.get("Config") or {}:
+        raise invalid(f'error looking up logging plugin {driver}: plugin "{driver}" not found')
+    for option in log.get("Config") or {} if driver != "none" else ():
         if option not in LOG_OPTIONS[driver] and option not in {"mode", "max-buffer-size"}:
             raise invalid(f"unknown log opt '{option}' for {driver} log driver")
 
@@ -171,31 +130,43 @@ def _is_address(text: str) -> bool:
 
 
 def _check_bindings(bindings: Record) -> None:
+    """Only published ports are looked at; what is merely exposed may be any text."""
     for port, entries in bindings.items():
-        check_port(port)
-        for entry in entries or []:
-            host_port = entry.get("HostPort", "")
-            if host_port and not re.fullmatch(r"\d{1,5}(-\d{1,5})?", host_port):
-                raise invalid(f'invalid port specification: "{host_port}"')
+        for number in (port.partition("/")[0], *(entry.get("HostPort", "") for entry in entries or [])):
+            parts = number.split("-", 1) if number else []
+            if not all(part.isdigit() and int(part) <= 65535 for part in parts):
+                raise invalid(f'invalid port specification: "{number}"')
 
 
-def _check_modes(config: Record, host: Record) -> None:
-    """Another container's network stack brings its own names, addresses and ports."""
+def _check_name_spaces(profile: Profile, config: Record, host: Record) -> None:
+    """Modes are closed vocabularies; before engine 25 only that of the control groups was checked."""
+    modes = {"CgroupnsMode": ("cgroup namespace", "private host")}
+    if profile.is_at_least("25"):
+        modes["IpcMode"] = ("IPC", "private host shareable none")
+        modes |= {"PidMode": ("PID", "host"), "UTSMode": ("UTS", "host")}
+    for key, (name, words) in modes.items():
+        mode = host.get(key) or ""
+        if mode and mode not in words.split() and not mode.startswith("container:"):
+            raise invalid(f"invalid {name} mode: {mode}")
     if host.get("UTSMode") == "host" and config.get("Hostname"):
         raise invalid("conflicting options: hostname and the UTS mode")
+
+
+def _check_network_mode(profile: Profile, config: Record, host: Record) -> None:
+    """Another container's network stack brings its own names, addresses and ports."""
     mode = host.get("NetworkMode", "")
     if mode == "host" and host.get("Links"):
-        raise invalid("conflicting options: host type networking can't be used with links")
+        raise invalid(f"conflicting options: host type networking {_LINKS}")
     if not mode.startswith("container"):
         return
     if not mode.removeprefix("container").removeprefix(":"):
-        raise invalid("invalid container format container:<name|id>")
+        raise invalid("Invalid network mode: invalid container format container:<name|id>")
     conflicts = {
         "hostname and the network mode": config.get("Hostname"),
-        "container type network can't be used with links": host.get("Links"),
+        f"container type network {_LINKS}": host.get("Links"),
         "dns and the network mode": host.get("Dns"),
         "custom host-to-IP mapping and the network mode": host.get("ExtraHosts"),
-        "mac-address and the network mode": config.get("MacAddress"),
+        "mac-address and the network mode": config.get("MacAddress") and not profile.speaks("1.44"),
         "port publishing and the container type network mode": host.get("PortBindings") or host.get("PublishAllPorts"),
         "port exposing and the container type network mode": config.get("ExposedPorts"),
     }
@@ -204,12 +175,30 @@ def _check_modes(config: Record, host: Record) -> None:
             raise invalid(f"conflicting options: {text}")
 
 
-def _discard(facts: HostFacts, host: Record) -> list[str]:
-    """Resets what this machine cannot do, and says so."""
-    warnings = []
-    if facts.cgroup == 2 and (host.get("MemorySwappiness") or -1) != -1:
-        warnings.append("Your kernel does not support memory swappiness capabilities, memory swappiness discarded.")
-        host["MemorySwappiness"] = None
-    if host.get("NetworkMode") == "host" and host.get("PortBindings"):
-        warnings.append("Published ports are discarded when using host network mode")
-    return warnings
+def _check_security_options(options: Sequence[str]) -> None:
+    """`name=value`, or the older `name:value`; only `no-new-privileges` and `disable` stand alone."""
+    for option in options:
+        if option in {"no-new-privileges", "disable"}:
+            continue
+        parts = option.split("=", 1) if "=" in option else option.split(":", 1)
+        if len(parts) != 2:
+            raise failed(f'invalid --security-opt 1: "{option}"')
+        if parts[0] not in {"label", "apparmor", "seccomp", "no-new-privileges"}:
+            raise failed(f'invalid --security-opt 2: "{option}"')
+
+
+def _check_rest(profile: Profile, host: Record) -> None:
+    score, runtime = host.get("OomScoreAdj", 0), host.get("Runtime")
+    if not -1000 <= score <= 1000:
+        raise invalid(f"Invalid value {score}, range for oom score adj is [-1000, 1000]")
+    if runtime and runtime not in RUNTIMES:
+        unknown = "unknown or invalid runtime name:" if profile.is_at_least("25") else "Unknown runtime specified"
+        raise invalid(f"{unknown} {runtime}")
+    if host.get("ShmSize", 0) < 0:
+        raise invalid("SHM size can not be less than 0")
+    if host.get("Isolation", "") not in {"", "default"}:
+        raise failed(f"Invalid isolation: \"{host['Isolation']}\" - linux only supports 'default'")
+    if host.get("StorageOpt"):
+        raise failed("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
+    if "" in (host.get("Annotations") or {}):
+        raise invalid("invalid Annotations: the empty string is not permitted as an annotation key")

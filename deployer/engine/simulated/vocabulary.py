@@ -1,14 +1,9 @@
-"""The closed vocabularies of the engine: signals, capabilities, log drivers with their options, runtimes."""
+"""The closed vocabularies of the engine: capabilities, log drivers with their options, runtimes."""
 
 from __future__ import annotations
 
 from typing import Final
 
-SIGNALS: Final = (
-    *("HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM"),
-    *("TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF"),
-    *("WINCH", "IO", "PWR", "SYS"),
-)
 CAPABILITIES: Final = frozenset(
     (
         *("AUDIT_CONTROL", "AUDIT_READ", "AUDIT_WRITE", "BLOCK_SUSPEND", "BPF", "CHECKPOINT_RESTORE", "CHOWN"),
@@ -38,23 +33,3 @@ LOG_OPTIONS: Final = {
     "gcplogs": frozenset({"gcp-project", "gcp-log-cmd", "labels", "env"}),
 }
 RUNTIMES: Final = ("runc", "io.containerd.runc.v2")
-
-
-def is_signal(text: str) -> bool:
-    """A number from 1 to 64, or a name in any case, with or without SIG."""
-    if text.isdigit():
-        return 1 <= int(text) <= 64
-    return text.upper().removeprefix("SIG") in SIGNALS
-
-
-def is_kill(text: str) -> bool:
-    return text == "9" or text.upper().removeprefix("SIG") == "KILL"
-
-
-def same_signal(one: str, other: str) -> bool:
-    return _number(one) == _number(other)
-
-
-def _number(text: str) -> int:
-    """The Linux number of a signal this page names; they are numbered in the order of the list."""
-    return int(text) if text.isdigit() else SIGNALS.index(text.upper().removeprefix("SIG")) + 1

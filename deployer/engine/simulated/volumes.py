@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from deployer.engine.simulated.refusals import conflict, invalid, missing
+from deployer.engine.simulated.refusals import conflict, failed, invalid, missing
 from deployer.engine.simulated.state import Record, SimulatedHost
 from deployer.interfaces import Json
 
@@ -28,6 +28,8 @@ def create_volume(host: SimulatedHost, body: Json) -> Record:
     if driver != "local":
         raise missing(f'create {name}: error looking up volume plugin {driver}: plugin "{driver}" not found')
     check_volume_name(name)
+    if len(name) > 255:
+        raise failed(f"create {name}: mkdir {mountpoint(name)}: file name too long")
     options, labels = body.get("DriverOpts"), body.get("Labels")
     _check_local_options(name, dict(options or {}))
     record: Record = {
@@ -51,7 +53,7 @@ def mountpoint(name: str) -> str:
 
 def check_volume_name(name: str) -> None:
     if len(name) == 1:
-        raise invalid("volume name is too short, names should be at least two alphanumeric characters")
+        raise invalid(f"create {name}: volume name is too short, names should be at least two alphanumeric characters")
     if not _NAME.fullmatch(name):
         raise invalid(
             f'create {name}: "{name}" includes invalid characters for a local volume name, only '
@@ -68,8 +70,10 @@ def _check_local_options(name: str, options: Record) -> None:
         raise invalid(f'create {name}: missing required option: "type"')
     if options.get("type") and not options.get("device"):
         raise invalid(f'create {name}: missing required option: "device"')
-    if options.get("o") and not (options.get("type") and options.get("device")):
-        raise invalid(f'create {name}: missing required option: "type"')
+    if options.get("o") and not options.get("device"):
+        raise invalid(f'create {name}: missing required option: "device"')
+    if options.get("size"):
+        raise invalid(f"create {name}: quota size requested but no quota support")
 
 
 def remove_volume(host: SimulatedHost, name: str) -> None:
@@ -82,9 +86,10 @@ def remove_volume(host: SimulatedHost, name: str) -> None:
 
 
 def volume_users(host: SimulatedHost, name: str) -> list[str]:
-    """The ids of the containers that mount a volume, stopped ones too."""
+    """The ids of the containers that mount a volume, stopped ones too; one that never ran does not hold what it took
+    over from others."""
     return [
         key
         for key, container in host.state.containers.items()
-        if any(mount.get("Name") == name for mount in container["Mounts"])
+        if name not in container["inherited"] and any(mount.get("Name") == name for mount in container["Mounts"])
     ]
