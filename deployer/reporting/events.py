@@ -42,11 +42,18 @@ def utc_now() -> datetime:
 
 
 class JsonEvents:
-    """Writes events as they come, each with one call of `write`; safe to call from several threads."""
+    """Writes events as they come, each with one call of `write`; safe to call from several threads. `clean` takes
+    secrets out of a document."""
 
-    def __init__(self, write: Callable[[str], object], clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        write: Callable[[str], object],
+        clock: Callable[[], datetime] = utc_now,
+        clean: Callable[[Document], Document] = dict,
+    ) -> None:
         self._write = write
         self._clock = clock
+        self._clean = clean
         self._pulls = Milestones()
         self._lock = threading.Lock()
 
@@ -71,7 +78,7 @@ class JsonEvents:
         with self._lock:
             stamp = self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             head = {"format_version": FORMAT_VERSION, "type": document["type"], "@timestamp": stamp}
-            self._write(json.dumps(head | document, ensure_ascii=False) + "\n")
+            self._write(json.dumps(self._clean(head | document), ensure_ascii=False) + "\n")
 
     def _document(self, event: object) -> Document | None:
         match event:

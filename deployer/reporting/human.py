@@ -78,6 +78,12 @@ def hint_lines(hint: str, indent: str) -> list[Line]:
     return [line(f"{indent}{'hint: ' if not n else '      '}{text}") for n, text in enumerate(hint.splitlines())]
 
 
+def error_lines(message: str, hint: str = "") -> list[Line]:
+    """What ended a run, and what to do about it."""
+    first, *more = message.splitlines() or [""]
+    return [line(Span("error: ", Style.BAD), first), *(line(f"  {text}") for text in more), *hint_lines(hint, "  ")]
+
+
 def refusal_rows(refusal: Refusal) -> Iterator[Row]:
     place = refusal.origin.short if refusal.origin is not None else ""
     cells = (Span(_name(refusal)), Span(f"refused: {refusal.summary}", Style.BAD), Span(place, Style.MUTED))

@@ -97,6 +97,11 @@ class LiveProgress:
         self._clean = clean
         self._lock = threading.Lock()
         self._live: Live | None = None
+        self._notice = ""
+
+    def notice(self, text: str) -> None:
+        """Shown below everything from the next redraw on; takes no lock, so that signal handlers may call it."""
+        self._notice = text
 
     def emit(self, event: object) -> None:
         with self._lock:
@@ -110,7 +115,14 @@ class LiveProgress:
 
         console = self._console()
         draw = self._draw
-        self._live = Live(console=console, get_renderable=draw, refresh_per_second=_REDRAWS_A_SECOND, transient=True)
+        self._live = Live(
+            console=console,
+            get_renderable=draw,
+            refresh_per_second=_REDRAWS_A_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
         self._live.start()
         return self
 
@@ -135,6 +147,8 @@ class LiveProgress:
     def _draw(self) -> Text:
         with self._lock:
             lines = self._board.lines()
+        if self._notice:
+            lines.append(line(Span(self._notice, Style.WARNING)))
         text = self._text(lines)
         text.no_wrap, text.overflow = True, "ellipsis"
         return text

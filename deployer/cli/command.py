@@ -1,0 +1,125 @@
+"""Our kinds of click commands: examples first in the help, subcommands loaded late, one plain call."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import click
+
+from deployer.cli.console import Console
+from deployer.diagnostics import did_you_mean
+
+CONTEXT: Final = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "DEPLOYER", "max_content_width": 100}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One command as the operator gave it."""
+
+    console: Console
+    params: Mapping[str, Any]
+
+
+class Command(click.Command):
+    """A command whose `run` takes the call and returns the exit code. The first line of `help` is what lists say."""
+
+    def __init__(
+        self, name: str, *, run: Callable[[Call], int], examples: str, help: str, params: list[click.Parameter]
+    ):
+        super().__init__(name, params=params, help=help, context_settings=dict(CONTEXT))
+        self._run = run
+        self._examples = examples
+
+    def invoke(self, ctx: click.Context) -> int:
+        console = ctx.find_object(Console)
+        assert console is not None
+        _take_globals(console, ctx.params)
+        return self._run(Call(console, ctx.params))
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _write_help(self.help or "", self._examples, formatter)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _write_options(self, ctx, formatter)
+
+
+class Group(click.Group):
+    """Subcommands with examples and suggestions. `table` maps their names to what lists say of them."""
+
+    def __init__(self, *, examples: str, **given: Any) -> None:
+        super().__init__(**given)
+        self._examples = examples
+        self.table: Mapping[str, str] = {name: found.help or "" for name, found in self.commands.items()}
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self.table and not args[0].startswith("-") and not ctx.resilient_parsing:
+            hint = did_you_mean(args[0], self.table)
+            ctx.fail(f"No such command '{args[0]}'." + (f" {hint[0].upper()}{hint[1:]}" if hint else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.table.items()))
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _write_help(self.help or "", self._examples, formatter)
+
+
+class LazyGroup(Group):
+    """Subcommands named in a table; each is `COMMAND` of the module of its name, imported when it is asked for."""
+
+    def __init__(self, *, package: str, table: Mapping[str, str], **given: Any) -> None:
+        super().__init__(**given)
+        self._package = package
+        self.table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.table:
+            return None
+        found = importlib.import_module(f"{self._package}.{cmd_name}").COMMAND
+        assert isinstance(found, click.Command)
+        return found
+
+
+def adopt_globals(**_params: object) -> None:
+    """The callback of the root command: options before the subcommand hold for it."""
+    context = click.get_current_context()
+    console = context.find_object(Console)
+    assert console is not None
+    _take_globals(console, context.params)
+
+
+def _take_globals(console: Console, params: Mapping[str, Any]) -> None:
+    """Given before the subcommand or after it; what is said last counts."""
+    console.colour = params.get("color") or console.colour
+    console.verbose = max(console.verbose, params.get("verbose") or 0)
+    console.debug = console.debug or bool(params.get("debug"))
+    console.json = console.json or bool(params.get("json"))
+
+
+def _write_help(text: str, examples: str, formatter: click.HelpFormatter) -> None:
+    with formatter.section("Examples"):
+        for example in examples.splitlines():
+            formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
+    formatter.write_paragraph()
+    formatter.write_text(text)
+
+
+def _write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    """Under the headings of `options.Option.section`."""
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for param in command.get_params(ctx):
+        record = param.get_help_record(ctx)
+        if record is not None and isinstance(param, click.Option):
+            sections.setdefault(getattr(param, "section", "Output"), []).append(record)
+    for heading, records in sections.items():
+        with formatter.section(heading):
+            formatter.write_dl(records)

@@ -1,0 +1,124 @@
+"""Where a run writes: results to stdout, everything else to stderr, both without secrets."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from deployer.diagnostics import Diagnostic
+    from deployer.errors import DeployerError
+    from deployer.reporting.events import JsonEvents
+    from deployer.reporting.lines import Line
+    from deployer.reporting.redaction import Redactor
+    from deployer.reporting.terminal import Terminal
+
+
+class Console:
+    """One run's streams and how they are written: `colour` is `auto`, `always` or `never`; `json` asks for documents
+    instead of texts. Everything heavy is loaded when something is first written."""
+
+    def __init__(self, out: TextIO, err: TextIO, environ: Mapping[str, str]) -> None:
+        self.colour = "auto"
+        self.json = False
+        self.verbose = 0
+        self.debug = False
+        self._out = out
+        self._err = err
+        self._environ = environ
+        self._steadfast = False
+        self._redactor: Redactor | None = None
+
+    @property
+    def redactor(self) -> Redactor:
+        if self._redactor is None:
+            from deployer.reporting.redaction import Redactor
+
+            self._redactor = Redactor()
+        return self._redactor
+
+    @property
+    def err(self) -> TextIO:
+        return self._err
+
+    @property
+    def err_terminal(self) -> Terminal:
+        return self._terminal(self._err)
+
+    def result(self, lines: Iterable[Line]) -> None:
+        self._lines(self._out, lines)
+
+    def tell(self, lines: Iterable[Line]) -> None:
+        self._lines(self._err, lines)
+
+    def text(self, text: str) -> None:
+        """A result that is text already, such as YAML."""
+        self._write(self._out, self.redactor.text(text))
+
+    def document(self, document: Mapping[str, Any]) -> None:
+        """A result as one indented JSON document."""
+        clean = self.redactor.document(dict(document))
+        self._write(self._out, json.dumps(clean, indent=2, ensure_ascii=False) + "\n")
+
+    def events(self) -> JsonEvents:
+        """Results as JSON lines."""
+        from deployer.reporting.events import JsonEvents
+
+        return JsonEvents(lambda text: self._write(self._out, text), clean=self.redactor.document)
+
+    def warn(self, warnings: Iterable[Diagnostic]) -> None:
+        from deployer.reporting.diagnostics import diagnostic_lines
+
+        self.tell(diagnostic_lines(warnings))
+
+    def error(self, error: DeployerError) -> None:
+        """The message and what to do next, or every diagnostic; with --json as an event too."""
+        from deployer.errors import InputError
+        from deployer.reporting.diagnostics import diagnostic_lines
+        from deployer.reporting.human import error_lines
+
+        if isinstance(error, InputError) and error.diagnostics:
+            self.tell(diagnostic_lines(error.diagnostics))
+        else:
+            self.tell(error_lines(error.message, error.hint))
+        if self.json:
+            self.events().error(error)
+
+    @contextmanager
+    def steadfast(self) -> Iterator[None]:
+        """While hosts are being changed, a reader that went away stops no work: what cannot be written is dropped."""
+        self._steadfast = True
+        try:
+            yield
+        finally:
+            self._steadfast = False
+
+    def _lines(self, stream: TextIO, lines: Iterable[Line]) -> None:
+        from deployer.reporting.lines import render
+
+        self._write(stream, self.redactor.text(render(lines, colour=self._terminal(stream).colour)))
+
+    def _terminal(self, stream: TextIO) -> Terminal:
+        from deployer.reporting.terminal import terminal
+
+        return terminal(self.colour, self._environ, is_tty=stream.isatty())
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        try:
+            stream.write(text)
+            stream.flush()
+        except OSError:
+            if not self._steadfast:
+                raise
+
+
+def real_console(environ: Mapping[str, str]) -> Console:
+    """On this process's streams; characters that their encoding lacks are written as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    return Console(sys.stdout, sys.stderr, environ)

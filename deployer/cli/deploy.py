@@ -1,0 +1,120 @@
+"""What apply and destroy share: show the plan, ask, change the hosts, say what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
+from typing import TypeAlias
+
+from deployer import runner
+from deployer.cli import options
+from deployer.cli.command import Call
+from deployer.cli.console import Console
+from deployer.cli.interrupt import Interrupt
+from deployer.errors import ExitCode, RefusedError
+from deployer.inputs import Request
+from deployer.interfaces import Events
+from deployer.model.outcome import Outcome
+from deployer.model.plan import Plan
+from deployer.reporting.human import plan_text
+from deployer.reporting.lines import line
+from deployer.reporting.live import LiveProgress
+from deployer.reporting.progress import PlainProgress
+from deployer.reporting.recap import check_recap, recap_text
+from deployer.world import World, real_world
+
+Planner: TypeAlias = Callable[[Request, World], runner.Planned]
+
+
+def deploy(call: Call, planner: Planner, question: str) -> int:
+    """Returns the exit code; raises `RefusedError` when nobody agreed."""
+    world = real_world()
+    with planner(options.request(call.params), world) as planned:
+        learn(call.console, planned)
+        _show(call.console, planned)
+        if call.params["check"]:
+            if not call.console.json:
+                call.console.result([line(), *check_recap(planned.plan)])
+            return plan_exit_code(planned.plan, detailed=call.params["detailed_exitcode"])
+        if not any(host.changes and not host.refusals for host in planned.plan.hosts):
+            return plan_exit_code(planned.plan, detailed=False)
+        _confirm(call, planned.plan, question)
+        with call.console.steadfast():
+            return _apply(call.console, planned, world)
+
+
+def learn(console: Console, planned: runner.Planned) -> None:
+    """From here on the run's secrets are known, and its warnings shown."""
+    console.redactor.learn(planned.secrets)
+    if not console.json:
+        console.warn(planned.warnings)
+
+
+def plan_exit_code(plan: Plan, *, detailed: bool) -> ExitCode:
+    if plan.unreachable:
+        return ExitCode.UNREACHABLE
+    if any(plan.refusals):
+        return ExitCode.REFUSED
+    return ExitCode.CHANGES_PENDING if detailed and not plan.empty else ExitCode.OK
+
+
+def _show(console: Console, planned: runner.Planned) -> None:
+    if console.json:
+        console.events().plan(planned.plan, planned.warnings)
+    else:
+        console.result(plan_text(planned.plan, steps=console.verbose > 0))
+
+
+def _confirm(call: Call, plan: Plan, question: str) -> None:
+    if call.params["yes"]:
+        return
+    if not sys.stdin.isatty():
+        raise RefusedError("nobody confirmed the changes: there is no terminal to ask on", hint="add --yes to do them")
+    if call.console.json:
+        call.console.tell(plan_text(plan))
+    call.console.err.write(f"{question} [y/N] ")
+    call.console.err.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise RefusedError("not confirmed; nothing was changed")
+
+
+def _apply(console: Console, planned: runner.Planned, world: World) -> ExitCode:
+    events, tell = _events(console, planned.plan)
+    with ExitStack() as stack:
+        interrupt = stack.enter_context(Interrupt(tell))
+        stack.enter_context(events if isinstance(events, LiveProgress) else nullcontext())
+        outcome = runner.apply(planned, world, events, interrupt.stop)
+    if console.json:
+        console.events().summary(outcome)
+    else:
+        console.result([line(), *recap_text(outcome)])
+    return _exit_code(outcome, stopped=interrupt.stop.is_set())
+
+
+def _exit_code(outcome: Outcome, *, stopped: bool) -> ExitCode:
+    """A stop that came between two batches interrupted no host, but the run."""
+    begun = len(outcome.hosts)
+    if stopped and begun < sum(1 for _ in outcome.plan.hosts):
+        return ExitCode.INTERRUPTED
+    return outcome.exit_code
+
+
+def _events(console: Console, plan: Plan) -> tuple[Events, Callable[[str], object]]:
+    """What shows the progress, and how it shows a notice."""
+    if console.json:
+        return console.events(), _notice
+    hosts = sorted({host.host for host in plan.hosts})
+    terminal = console.err_terminal
+    if not terminal.animate:
+        return PlainProgress(hosts, lambda ended: console.tell([ended])), _notice
+    live = LiveProgress(hosts, console.err, colour=terminal.colour, clean=console.redactor.text)
+    return live, live.notice
+
+
+def _notice(text: str) -> None:
+    """Past every buffer and lock: a signal may have come in the middle of a write."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"{text}\n".encode())

@@ -1,0 +1,27 @@
+"""`deployer destroy`: remove what a playbook's projects made, but no data."""
+
+from __future__ import annotations
+
+from deployer.cli import options
+from deployer.cli.command import Call, Command
+
+EXAMPLES = """\
+deployer destroy -i inventory playbooks/shop.yml
+deployer destroy playbooks/shop.yml --check
+"""
+
+
+def _run(call: Call) -> int:
+    from deployer import runner
+    from deployer.cli.deploy import deploy
+
+    return deploy(call, runner.destroy, "Remove all of this?")
+
+
+COMMAND = Command(
+    "destroy",
+    run=_run,
+    examples=EXAMPLES,
+    help="Remove a playbook's containers and networks; volumes and images stay.",
+    params=options.deploying(),
+)

@@ -1,0 +1,100 @@
+"""`deployer doctor`: can every host be worked on, and what to do where not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from deployer.cli import options
+from deployer.cli.command import Call, Command
+from deployer.errors import ExitCode
+
+if TYPE_CHECKING:
+    from deployer.reporting.lines import Span
+    from deployer.surveys import Check
+
+EXAMPLES = """\
+deployer doctor -i inventory
+deployer doctor -i inventory --limit web1 -u admin
+"""
+HEADER: Final = ("HOST", "ADDRESS", "USER", "STATE", "ENGINE", "API", "CONTAINERS", "STORAGE", "CLOCK", "DISK FREE")
+
+SKEW: Final = 5.0
+"""Seconds a clock may differ before it is worth a word: certificates and tokens begin to fail in minutes."""
+
+LITTLE: Final = 2_000_000_000
+"""Bytes free below which a pull is likely to fail."""
+
+
+def _run(call: Call) -> int:
+    from deployer import surveys
+    from deployer.reporting.columns import table
+    from deployer.reporting.human import hint_lines, unreachable_lines
+    from deployer.reporting.json_plan import FORMAT_VERSION
+    from deployer.reporting.lines import Span, Style, line
+    from deployer.world import real_world
+
+    console = call.console
+    checks = surveys.doctor(options.request(call.params), real_world(), lambda: datetime.now(UTC))
+    if console.json:
+        hosts = [_document(check) for check in checks]
+        console.document({"format_version": FORMAT_VERSION, "type": "doctor", "hosts": hosts})
+    else:
+        console.result(table(HEADER, [_cells(check) for check in checks]))
+        for check in checks:
+            if check.problem is not None:
+                console.result(unreachable_lines(check.problem))
+            for what, hint in _concerns(check):
+                console.result([line(Span(f"{check.host}: {what}", Style.WARNING)), *hint_lines(hint, "  ")])
+    return ExitCode.UNREACHABLE if any(check.problem for check in checks) else ExitCode.OK
+
+
+def _cells(check: Check) -> tuple[str | Span, ...]:
+    from deployer.reporting.lines import Span, Style
+    from deployer.reporting.words import size
+
+    engine = check.engine
+    if engine is None:
+        return (check.host, check.address, check.user, Span("unreachable", Style.BAD))
+    state = Span("simulated", Style.WARNING) if engine.simulated else Span("ok", Style.GOOD)
+    clock = "" if check.clock_offset is None else f"{check.clock_offset:+.1f}s"
+    free = "" if check.free is None else size(check.free)
+    where = "" if engine.simulated else check.address
+    name = f"{engine.kind} {engine.version}"
+    return (check.host, where, check.user, state, name, engine.api, str(check.containers), check.storage, clock, free)
+
+
+def _concerns(check: Check) -> list[tuple[str, str]]:
+    """What works but may not for long, and what to do about it."""
+    from deployer.reporting.words import seconds, size
+
+    found = []
+    if check.clock_offset is not None and abs(check.clock_offset) > SKEW:
+        direction = "ahead of" if check.clock_offset > 0 else "behind"
+        what = f"its clock is {seconds(abs(check.clock_offset))} {direction} this machine's"
+        found.append((what, "let both follow a time server: timedatectl set-ntp true"))
+    if check.free is not None and check.free < LITTLE:
+        what = f"only {size(check.free)} are free where the engine keeps its data"
+        found.append((what, "docker system df there shows what takes the room; docker image prune frees some"))
+    return found
+
+
+def _document(check: Check) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(check) | {"ok": check.problem is None}
+
+
+COMMAND = Command(
+    "doctor",
+    run=_run,
+    examples=EXAMPLES,
+    help="Check whether every host can be worked on.",
+    params=[
+        *options.hosts(),
+        *options.connection(),
+        *options.vault(),
+        options.json_option("Print one JSON document."),
+        *options.global_options(),
+    ],
+)

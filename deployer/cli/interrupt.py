@@ -1,0 +1,44 @@
+"""Ctrl-C while hosts are being changed: the first finishes the steps in hand, the second aborts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any, Final
+
+from deployer.errors import ExitCode
+
+STOPPING: Final = "stopping when the steps in hand are done; press Ctrl-C again to abort"
+ABORTED: Final = "aborted; the next run goes on from here"
+
+
+class Interrupt:
+    """Handles SIGINT and SIGTERM while it is entered. `stop` is what the runner looks at; `tell` shows a notice and
+    takes no lock, since it runs between any two instructions of the main thread."""
+
+    def __init__(self, tell: Callable[[str], object], abort: Callable[[int], object] = os._exit) -> None:
+        self.stop = threading.Event()
+        self._tell = tell
+        self._abort = abort
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupt:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        if self.stop.is_set():
+            self._tell(ABORTED)
+            self._abort(ExitCode.INTERRUPTED)
+        self.stop.set()
+        self._tell(STOPPING)

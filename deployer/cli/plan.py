@@ -1,0 +1,50 @@
+"""`deployer plan`: what apply would change, and nothing is changed."""
+
+from __future__ import annotations
+
+from deployer.cli import options
+from deployer.cli.command import Call, Command
+
+EXAMPLES = """\
+deployer plan -i inventory playbooks/shop.yml
+deployer plan playbooks/shop.yml --limit 'web:!web3' -e tag=1.4.2
+deployer plan playbooks/shop.yml --json | jq '.counts'
+deployer plan playbooks/shop.yml --detailed-exitcode    # 2 when something would change
+"""
+
+
+def _run(call: Call) -> int:
+    from deployer import runner
+    from deployer.cli.deploy import learn, plan_exit_code
+    from deployer.reporting.human import plan_text
+    from deployer.reporting.json_plan import plan_document
+    from deployer.world import real_world
+
+    console = call.console
+    with runner.plan(options.request(call.params), real_world()) as planned:
+        learn(console, planned)
+        if console.json:
+            console.document(plan_document(planned.plan, planned.warnings))
+        else:
+            console.result(plan_text(planned.plan, steps=console.verbose > 0))
+        return plan_exit_code(planned.plan, detailed=call.params["detailed_exitcode"])
+
+
+COMMAND = Command(
+    "plan",
+    run=_run,
+    examples=EXAMPLES,
+    help="Show what apply would change.",
+    params=[
+        options.playbooks(),
+        *options.hosts(),
+        *options.selection(),
+        *options.connection(),
+        *options.vault(),
+        *options.policy(),
+        options.json_option("Print the plan as one JSON document."),
+        options.detailed_exitcode(),
+        options.diff(),
+        *options.global_options(),
+    ],
+)

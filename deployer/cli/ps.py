@@ -1,0 +1,60 @@
+"""`deployer ps`: what runs where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deployer.cli import options
+from deployer.cli.command import Call, Command
+from deployer.errors import ExitCode
+
+EXAMPLES = """\
+deployer ps -i inventory
+deployer ps -i inventory --limit web --project shop
+"""
+
+
+def _run(call: Call) -> int:
+    from deployer import surveys
+    from deployer.reporting.columns import table
+    from deployer.reporting.human import unreachable_lines
+    from deployer.reporting.json_plan import FORMAT_VERSION, unreachable_document
+    from deployer.world import real_world
+
+    console = call.console
+    survey = surveys.ps(options.request(call.params), real_world(), project=call.params["project"])
+    if console.json:
+        lost = [unreachable_document(host) for host in survey.unreachable]
+        rows = [_document(row) for row in survey.rows]
+        console.document({"format_version": FORMAT_VERSION, "type": "ps", "containers": rows, "unreachable": lost})
+    else:
+        header = ("HOST", "NAME", "IMAGE", "STATUS", "PORTS", "PROJECT")
+        cells = [
+            (row.host, row.name, row.image, row.status or row.state, ", ".join(row.ports), row.project)
+            for row in survey.rows
+        ]
+        console.result(table(header, cells))
+        console.tell(line for host in survey.unreachable for line in unreachable_lines(host))
+    return ExitCode.UNREACHABLE if survey.unreachable else ExitCode.OK
+
+
+def _document(row: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(row) | {"ports": list(row.ports)}
+
+
+COMMAND = Command(
+    "ps",
+    run=_run,
+    examples=EXAMPLES,
+    help="List the containers of all hosts.",
+    params=[
+        *options.hosts(),
+        options.project("Only containers of this project."),
+        *options.connection(),
+        *options.vault(),
+        options.json_option("Print one JSON document."),
+        *options.global_options(),
+    ],
+)

@@ -1,0 +1,49 @@
+"""`deployer validate`: every mistake at once, no host contacted."""
+
+from __future__ import annotations
+
+from deployer.cli import options
+from deployer.cli.command import Call, Command
+
+EXAMPLES = """\
+deployer validate -i inventory playbooks/shop.yml
+deployer validate playbooks/*.yml
+"""
+
+
+def _run(call: Call) -> int:
+    from deployer import runner
+    from deployer.reporting.json_plan import FORMAT_VERSION, diagnostic_document
+    from deployer.reporting.lines import line
+    from deployer.reporting.words import plural
+    from deployer.world import real_world
+
+    console = call.console
+    found = runner.validate(options.request(call.params), real_world())
+    console.redactor.learn(found.secrets)
+    if console.json:
+        document = {"format_version": FORMAT_VERSION, "type": "validation", "valid": True}
+        counts = {"plays": found.plays, "hosts": found.hosts, "resources": found.resources}
+        console.document(document | counts | {"warnings": [diagnostic_document(warning) for warning in found.warnings]})
+    else:
+        console.warn(found.warnings)
+        counted = (plural(found.plays, "play"), plural(found.hosts, "host"), plural(found.resources, "resource"))
+        console.result([line(f"Valid: {', '.join(counted)}.")])
+    return 0
+
+
+COMMAND = Command(
+    "validate",
+    run=_run,
+    examples=EXAMPLES,
+    help="Check playbooks and inventory without contacting a host.",
+    params=[
+        options.playbooks(),
+        *options.hosts(),
+        *options.selection(),
+        *options.connection(),
+        *options.vault(),
+        options.json_option("Print one JSON document."),
+        *options.global_options(),
+    ],
+)
