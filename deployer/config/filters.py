@@ -8,7 +8,7 @@ from deployer.config.filters_text import text_filters
 from deployer.config.lookups import lookup, query, refused_now, undef
 from deployer.config.password_hash import password_hash
 from deployer.config.template_env import SandboxEnvironment
-from deployer.config.template_undefined import OMIT
+from deployer.config.template_problems import OMIT
 
 _COLLECTION = "ansible.builtin."
 

@@ -10,10 +10,9 @@ from typing import Any
 
 from jinja2 import pass_environment
 from jinja2.exceptions import FilterArgumentError
-from jinja2.runtime import Undefined
 
 from deployer.config.template_env import SandboxEnvironment
-from deployer.config.template_undefined import kind_of, raise_undefined
+from deployer.config.template_problems import Absent, kind_of, raise_absent
 
 _TRUE = ("yes", "on", "1", "true", "y", "t")
 _FALSE = ("no", "off", "0", "false", "n", "f", "")
@@ -21,10 +20,10 @@ _LIST_MERGES = ("replace", "keep", "append", "prepend", "append_rp", "prepend_rp
 
 
 def mandatory(value: Any, msg: str | None = None) -> Any:
-    if isinstance(value, Undefined):
+    if isinstance(value, Absent):
         if msg:
             raise FilterArgumentError(str(msg))
-        raise_undefined(value)
+        raise_absent(value)
     return value
 
 
@@ -52,8 +51,8 @@ def combine(*terms: Any, recursive: bool = False, list_merge: str = "replace") -
         raise FilterArgumentError(f"combine: list_merge is one of {', '.join(_LIST_MERGES)}")
     merged: dict[Any, Any] = {}
     for term in _flat(terms, 1, skip_nulls=False):
-        if isinstance(term, Undefined):
-            raise_undefined(term)
+        if isinstance(term, Absent):
+            raise_absent(term)
         if not isinstance(term, dict):
             raise FilterArgumentError(f"combine: expected a mapping, got {kind_of(term)}")
         merged = _merged(merged, term, recursive=bool(recursive), list_merge=list_merge)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -121,6 +120,8 @@ class _Reader:
             read_yaml_tree(tree, self.draft)
 
     def _read_toml(self, path: Path, content: bytes) -> None:
+        import tomllib
+
         try:
             tree = tomllib.loads(content.decode("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -18,7 +18,7 @@ from jinja2.runtime import Context, Undefined
 from jinja2.utils import missing
 
 from deployer.config.filters_data import flatten, subelements
-from deployer.config.template_env import scope_of
+from deployer.config.template_env import lookup_variable, scope_of
 from deployer.config.template_undefined import UndefinedValue
 from deployer.config.template_values import Scope, Text
 from deployer.config.vault import VaultError, is_encrypted
@@ -110,7 +110,7 @@ def _secret(scope: Scope, text: str) -> Text:
 
 def _find(scope: Scope, kind: str, name: str, folders: Sequence[str]) -> Path:
     path = Path(name).expanduser()
-    choices = [scope.templates.base / folder / path for folder in folders]
+    choices = [scope.session.base / folder / path for folder in folders]
     found = next((choice for choice in choices if choice.is_file()), None)
     if found is None:
         places = " or ".join(str(choice) for choice in dict.fromkeys(choices))
@@ -157,7 +157,7 @@ def _template(scope: Scope, terms: Sequence[Any], options: dict[str, Any]) -> li
 def _vars(scope: Scope, terms: Sequence[Any], options: dict[str, Any]) -> list[Any]:
     found = []
     for name in map(str, terms):
-        value = scope.lookup(name)
+        value = lookup_variable(scope, name)
         if value is missing or isinstance(value, Undefined):
             value = options.get("default", UndefinedValue(name=name) if value is missing else value)
         found.append(value)
@@ -177,7 +177,7 @@ def _first_found(scope: Scope, terms: Sequence[Any], options: dict[str, Any]) ->
             names.extend(str(Path(folder) / str(term)) for folder in flatten([options.get("paths") or [""]]))
     for name in names:
         for folder in ("files", "templates", "vars", ""):
-            path = scope.templates.base / folder / Path(name).expanduser()
+            path = scope.session.base / folder / Path(name).expanduser()
             if path.is_file():
                 return [str(path.absolute())]
     if skip:
@@ -189,7 +189,7 @@ def _fileglob(scope: Scope, terms: Sequence[Any], _options: dict[str, Any]) -> l
     found: list[str] = []
     for pattern in map(str, terms):
         path = Path(pattern).expanduser()
-        for folder in (scope.templates.base / "files" / path.parent, scope.templates.base / path.parent):
+        for folder in (scope.session.base / "files" / path.parent, scope.session.base / path.parent):
             files = sorted(str(file.absolute()) for file in folder.glob(path.name) if file.is_file())
             if files:
                 found.extend(files)

@@ -19,5 +19,5 @@ class ScriptResult:
 #: Runs `[program, argument, …]` and waits; raises OSError when the program cannot be started.
 RunScript: TypeAlias = Callable[[Sequence[str]], ScriptResult]
 
-#: Shows the text and returns what was typed; raises `RefusedError` where nobody can be asked.
+#: Shows the text, a colon behind it, and returns what was typed; raises `RefusedError` where nobody can be asked.
 Prompt: TypeAlias = Callable[[str], str]

@@ -11,8 +11,10 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
+from deployer.config.template_problems import TemplateProblem
+from deployer.config.template_simple import finalize
 from deployer.config.template_undefined import UndefinedValue
-from deployer.config.template_values import LazyDict, Scope, entry_of, to_plain_value
+from deployer.config.template_values import Entry, LazyDict, Scope, entry_of
 
 SCOPE = "\0scope"
 
@@ -27,8 +29,15 @@ class ScopeContext(Context):
         if key in parent and key not in self.environment.globals:
             return parent[key]
         scope = parent.get(SCOPE)
-        found = scope.lookup(key) if scope is not None else missing
+        found = lookup_variable(scope, key) if scope is not None else missing
         return parent.get(key, missing) if found is missing else found
+
+
+def context_of(scope: Scope, environment: jinja2.Environment) -> dict[str, Any]:
+    """The names every template sees; the scope answers all others."""
+    if scope.context is None:
+        scope.context = {**environment.globals, SCOPE: scope}
+    return scope.context
 
 
 def scope_of(context: Context) -> Scope:
@@ -37,6 +46,21 @@ def scope_of(context: Context) -> Scope:
     if scope is None:
         raise jinja2.TemplateRuntimeError("variables are not visible here; import the template 'with context'")
     return scope
+
+
+def lookup_variable(scope: Scope, name: str) -> Any:
+    """The value of a variable, `missing`, or an undefined value when it needs a variable that is missing."""
+    entry = scope.entry(name)
+    return missing if entry is None else _read(entry, name)
+
+
+def _read(entry: Entry, name: str) -> Any:
+    try:
+        return entry.read()
+    except TemplateProblem as problem:
+        if problem.undefined:
+            return UndefinedValue.because(problem, name)
+        raise
 
 
 class SandboxEnvironment(ImmutableSandboxedEnvironment):
@@ -56,18 +80,11 @@ class SandboxEnvironment(ImmutableSandboxedEnvironment):
 
     def _leaf(self, lazy: LazyDict, key: str) -> Any:
         entry = entry_of(lazy, key)
-        return self.undefined(obj=lazy, name=key) if entry is None else entry.scope.read(entry, key)
+        return self.undefined(obj=lazy, name=key) if entry is None else _read(entry, key)
 
     def join_path(self, template: str, parent: str) -> str:
         """Included templates are named relative to the including one."""
         return str(Path(parent).parent / template)
-
-
-def finalize(value: Any) -> Any:
-    """What stands in the text for a value: null is empty, collections are written as Python would."""
-    if value is None:
-        return ""
-    return to_plain_value(value) if isinstance(value, dict | list | tuple) else value
 
 
 def new_environment(load: Callable[[str], str | None]) -> SandboxEnvironment:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from jinja2.exceptions import TemplateRuntimeError
-from jinja2.runtime import Undefined
-
-from deployer.config.template_undefined import OMIT, kind_of, raise_undefined
+from deployer.config.template_problems import OMIT, Absent, TemplateFault, kind_of, raise_absent
 from deployer.config.template_values import (
     Frame,
     LazyDict,
@@ -39,24 +36,25 @@ def to_node(value: Any, origin: Origin, frame: Frame, source: Origin | None = No
         kept = ((key, item) for key, item in value.items() if item is not OMIT)
         entries = tuple((_key(key, origin, frame), to_node(item, origin, frame, source)) for key, item in kept)
         return Mapping(entries, origin, source)
-    if isinstance(value, Undefined):
-        raise_undefined(value)
+    if isinstance(value, Absent):
+        raise_absent(value)
     if value is OMIT:
-        raise TemplateRuntimeError("omit can only stand for the value of a key or an item of a list")
+        raise TemplateFault("omit can only stand for the value of a key or an item of a list")
     kept_items = [item for item in _items(value) if item is not OMIT]
     return Sequence(tuple(to_node(item, origin, frame, source) for item in kept_items), origin, source)
 
 
 def _lazy_entries(lazy: LazyDict, origin: Origin) -> tuple[tuple[Scalar, Node], ...]:
     """Each leaf is as secret as itself; reading them here taints nothing else."""
-    frames = owner_of(lazy).scope.session.frames
+    owner = owner_of(lazy)
+    frames = owner.scope.session.frames
     made = []
     for key, entry in entries_of(lazy):
         frames.append(Frame())
         try:
             value = entry.read()
             if value is not OMIT:
-                name = Scalar(key, origin, verbatim="{" in key)
+                name = Scalar(key, origin, owner.secret, verbatim="{" in key)
                 made.append((name, to_node(value, origin, frames[-1], entry.place)))
         finally:
             frames.pop()
@@ -64,8 +62,8 @@ def _lazy_entries(lazy: LazyDict, origin: Origin) -> tuple[tuple[Scalar, Node], 
 
 
 def _key(key: Any, origin: Origin, frame: Frame) -> Scalar:
-    if isinstance(key, Undefined):
-        raise_undefined(key)
+    if isinstance(key, Absent):
+        raise_absent(key)
     text = str(key)
     return Scalar(text, origin, is_secret_text(key) if isinstance(key, Text) else frame.secret, None, "{" in text)
 
@@ -77,4 +75,4 @@ def _items(value: Any) -> Iterable[Any]:
         return sorted(value)
     if isinstance(value, Iterator):
         return list(value)
-    raise TemplateRuntimeError(f"the result is {kind_of(value)}, which is not a value YAML knows")
+    raise TemplateFault(f"the result is {kind_of(value)}, which is not a value YAML knows")

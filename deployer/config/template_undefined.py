@@ -1,57 +1,17 @@
-"""What a template meets where there is no value: undefined variables, `omit`, and the problem that stops it."""
+"""Undefined variables while Jinja runs: they raise where they are used, with what the diagnostic needs."""
 
 from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from jinja2.exceptions import TemplateRuntimeError, UndefinedError
+from jinja2.exceptions import UndefinedError
 from jinja2.runtime import Undefined
 from jinja2.utils import missing
 
-from deployer.diagnostics import Origin
+from deployer.config.template_problems import Absent, TemplateProblem, kind_of
 
 
-def kind_of(value: object) -> str:
-    """What a user calls a value of this type."""
-    kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
-        (str, "text"),
-        (bool, "true or false"),
-        ((int, float), "a number"),
-        (dict, "a mapping"),
-        ((list, tuple, set), "a list"),
-        (type(None), "null"),
-    )
-    if callable(value):
-        return "a function"
-    return next((name for kind, name in kinds if isinstance(value, kind)), f"a {type(value).__name__}")
-
-
-class TemplateProblem(Exception):  # noqa: N818
-    """A template cannot be rendered; carries what the diagnostic says. `undefined`: only for want of a variable."""
-
-    def __init__(self, origin: Origin, summary: str, *, hint: str = "", address: str = "", undefined: bool = False):
-        super().__init__(summary)
-        self.origin = origin
-        self.summary = summary
-        self.hint = hint
-        self.address = address
-        self.undefined = undefined
-
-
-class Omit:
-    """The value of `omit`: removes the key or item it is given to; has no text of its own."""
-
-    def __repr__(self) -> str:
-        return "omit"
-
-    def __str__(self) -> NoReturn:
-        raise TemplateRuntimeError("omit can only be a whole value, not a part of one")
-
-
-OMIT = Omit()
-
-
-class UndefinedValue(Undefined):
+class UndefinedValue(Undefined, Absent):
     """Raises whenever it is used, except by `default`, `is defined` and reading further into it."""
 
     __slots__ = ("_undefined_cause",)
@@ -102,8 +62,3 @@ class MissingValueError(UndefinedError):
         super().__init__(message)
         self.name = name
         self.keys = keys
-
-
-def raise_undefined(value: Undefined) -> NoReturn:
-    str(value)
-    raise AssertionError("an undefined value has text")

@@ -12,12 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from jinja2.runtime import Undefined
-from jinja2.utils import missing
-
-from deployer.config.template_undefined import OMIT, TemplateProblem, UndefinedValue, raise_undefined
+from deployer.config.template_problems import OMIT, Absent, TemplateProblem, raise_absent
 from deployer.diagnostics import Origin
 from deployer.nodes import Mapping, Node, Scalar, Sequence, is_secret, place
 
@@ -115,8 +113,8 @@ def to_plain_value(value: Any) -> Any:
         return {to_plain_value(key): to_plain_value(item) for key, item in value.items() if item is not OMIT}
     if isinstance(value, list | tuple):
         return [to_plain_value(item) for item in value if item is not OMIT]
-    if isinstance(value, Undefined):
-        raise_undefined(value)
+    if isinstance(value, Absent):
+        raise_absent(value)
     return value
 
 
@@ -139,8 +137,9 @@ class Frame:
 
 @dataclass(slots=True)
 class Session:
-    """What rendering for one host is in the middle of; used by one thread at a time."""
+    """What rendering for one host is in the middle of; used by one thread at a time. `base`: the playbook's folder."""
 
+    base: Path
     frames: list[Frame] = field(default_factory=lambda: [Frame()])
     running: list[Entry] = field(default_factory=list)
     hosts: tuple[str, ...] = ()
@@ -223,7 +222,9 @@ class Entry:
     def _compute(self, node: Node, frame: Frame) -> Any:
         match node:
             case Mapping():
-                return self._lazy(node)
+                made = self._lazy(node)
+                self.secret = frame.secret  # by its keys
+                return made
             case Sequence():
                 items = [self._child(f"[{index}]", item).read() for index, item in enumerate(node.items)]
                 self.secret = frame.secret
@@ -239,8 +240,9 @@ class Entry:
         if isinstance(value, LazyDict):
             self.place = owner_of(value).place
             return value
-        made = templates.convert(value, node.origin, frame, address=self.label)
+        made = templates.convert(value, node, frame, address=self.label)
         if isinstance(made, Mapping):
+            self.secret = any(key.secret for key, _ in made.entries)
             return self._lazy(made)
         if isinstance(value, Text):
             self.place = place_of(value)
@@ -273,7 +275,7 @@ def lazy_dict(entries: MappingABC[str, Entry], owner: Entry) -> LazyDict:
 class Scope:
     """The names one template can see: `local` ones over the `outer` scope's."""
 
-    __slots__ = ("_entries", "_is_magic", "local", "outer", "parent", "session", "templates")
+    __slots__ = ("_entries", "_is_magic", "context", "local", "outer", "session", "templates")
 
     def __init__(
         self,
@@ -288,7 +290,7 @@ class Scope:
         self.session = session
         self.local = local
         self.outer = outer
-        self.parent: dict[str, Any] = templates.context_of(self)
+        self.context: dict[str, Any] | None = None  # Jinja's, once it has run in this scope
         self._entries: dict[str, Entry | None] = {}
         self._is_magic = magic
 
@@ -316,19 +318,6 @@ class Scope:
 
     def names(self) -> Iterable[str]:
         return chain(self.local, self.outer.names() if self.outer else ())
-
-    def lookup(self, name: str) -> Any:
-        """The value of a variable, `missing`, or an undefined value when it needs a variable that is missing."""
-        entry = self.entry(name)
-        return missing if entry is None else self.read(entry, name)
-
-    def read(self, entry: Entry, name: object) -> Any:
-        try:
-            return entry.read()
-        except TemplateProblem as problem:
-            if problem.undefined:
-                return UndefinedValue.because(problem, name)
-            raise
 
     def key_text(self, key: Scalar, label: str) -> str | None:
         """The text of a mapping's key, rendered; None when it is omitted."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from deployer.config.template_undefined import OMIT, TemplateProblem, kind_of
+from deployer.config.template_problems import OMIT, TemplateProblem, kind_of
 from deployer.config.template_values import Frame, Scope, Session, Text, place_of
 from deployer.config.templates import Templates, is_template
 from deployer.diagnostics import Origin, Problems
@@ -31,7 +32,8 @@ class HostVariables:
 class Templar:
     """Renders with one host's variables. Used by one thread at a time; `templates` may be shared by all.
 
-    `hostvars` answers the variable of that name; a host is looked up when a template first reads it.
+    `hostvars` answers the variable of that name; a host is looked up when a template first reads it. `base` is the
+    playbook's folder, where lookups find files.
     """
 
     def __init__(
@@ -41,12 +43,15 @@ class Templar:
         magic: MappingABC[str, Node] | None = None,
         hostvars: MappingABC[str, HostVariables] | None = None,
         templates: Templates | None = None,
+        base: Path | None = None,
     ) -> None:
         self._templates = templates or Templates()
         self._hostvars = hostvars
         self._host_scopes: dict[str, Scope] = {}
         self._session = Session(
-            hosts=tuple(hostvars or ()), host_scope=self._host_scope if hostvars is not None else None
+            base or self._templates.base,
+            hosts=tuple(hostvars or ()),
+            host_scope=self._host_scope if hostvars is not None else None,
         )
         self._scope = self._new_scope(HostVariables(variables, magic or {}))
 
@@ -170,7 +175,7 @@ class Templar:
             source = place_of(value) if isinstance(value, Text) else frame.source()
             return Scalar(text, node.origin, frame.secret or node.secret, source, "{" in text)
         source = frame.source()
-        made = self._templates.convert(value, node.origin, frame, address=address, source=source)
+        made = self._templates.convert(value, node, frame, address=address, source=source)
         return replace(made, secret=True) if isinstance(made, Scalar) and node.secret else made
 
     def _render_mapping(self, node: Mapping, problems: Problems, address: str) -> Mapping:

@@ -110,7 +110,13 @@ class Variables:
 
     def templar(self, host: HostVariables) -> Templar:
         """Renders with these variables, and everybody's through `hostvars`."""
-        return Templar(host.variables, magic=host.magic, hostvars=self._hostvars, templates=self._templates)
+        return Templar(
+            host.variables,
+            magic=host.magic,
+            hostvars=self._hostvars,
+            templates=self._templates,
+            base=self._playbook_dir,
+        )
 
     def _of_inventory(self, name: str) -> tuple[Level, ...]:
         known = self._inventory_levels.get(name)

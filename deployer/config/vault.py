@@ -13,8 +13,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
 from deployer.errors import DeployerError
 
 HEADER = "$ANSIBLE_VAULT"
@@ -120,6 +118,8 @@ class _Keys:
         return hmac.digest(self.mac, ciphertext, "sha256")
 
     def apply_cipher(self, data: bytes) -> bytes:
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
         stream = Cipher(algorithms.AES(self.cipher), modes.CTR(self.counter)).encryptor()
         return stream.update(data) + stream.finalize()
 

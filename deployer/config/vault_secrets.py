@@ -67,7 +67,7 @@ def _password(source: PasswordSource, known: VaultSecrets, run: RunScript | None
     if source.source == _PROMPT:
         if prompt is None:
             raise VaultError("nobody can be asked for the vault password", hint="keep it in a file")
-        return prompt(f"Vault password ({source.label}): ").strip().encode()
+        return prompt(f"Vault password ({source.label})").strip().encode()
     path = Path(source.source).expanduser()
     if not path.exists():
         raise VaultError(f"there is no vault password file {path}")

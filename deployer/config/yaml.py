@@ -7,6 +7,7 @@ Every mistake becomes a diagnostic with line and column; nothing here is templat
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +17,7 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from deployer.config.vault import VaultError, VaultSecrets, is_encrypted
 from deployer.diagnostics import Origin, Problems
-from deployer.nodes import Mapping, Node, Scalar, Sequence, as_secret
+from deployer.nodes import Mapping, Node, Scalar, Sequence, as_secret, from_plain
 
 _PLAIN = "plain"
 _TEXT = "tag:yaml.org,2002:str"
@@ -85,12 +86,21 @@ def load(
 
 
 def load_json(source: str | bytes, file: str, problems: Problems, vault: VaultSecrets | None = None) -> Node | None:
-    """As `load`, for JSON: escaped surrogate pairs, which YAML does not know, are joined first."""
+    """As `load`, for JSON, which is YAML but for escaped surrogate pairs and very long keys. A document with such keys
+    has the file as its only place."""
+    found = Problems()
     try:
         text = _decode(source)
     except UnicodeDecodeError:
         return load(source, file, problems, vault)
-    return load(_SURROGATES.sub(_join_surrogates, text), file, problems, vault)
+    tree = load(_SURROGATES.sub(_join_surrogates, text), file, found, vault)
+    if tree is None and not is_encrypted(text):
+        try:
+            return from_plain(json.loads(text), Origin(file, 1, 1))
+        except (ValueError, RecursionError):
+            pass
+    problems.extend(found)
+    return tree
 
 
 def scalar_value(text: str) -> bool | int | float | str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -90,6 +92,32 @@ def test_values(text: str, value: object) -> None:
     assert made == {"key": value}
     assert isinstance(made, dict)
     assert type(made["key"]) is type(value)
+
+
+REFERENCES = (
+    *("tag", "number", "flag", "nothing", "image", "lone", "names", "ports", "db", "raw", "db.user", "db['port']"),
+    *("names[0]", "names[-1]", 'hostvars["web1"].db.url', "db.broken", "db.nope", "names[9]", "tag.nope", "missing"),
+    *("missing.deep", "inventory_hostname", "groups", "omit", "db.items", "tag[0]", "loop", "self", "none", "true"),
+    *("db [ 'user' ]", "db . user", "number.real", "names.0", "a-b", "5", "''"),
+)
+
+
+@pytest.mark.parametrize("reference", REFERENCES)
+@pytest.mark.parametrize(
+    "form", ["{{ %s }}", "{{%s}}", "a{{ %s }}b {{ %s }}", "{{ %s }}\n", "\n{{ %s }}", "{{ %s }}\n\nx"]
+)
+def test_references_mean_what_jinja_makes_of_them(reference: str, form: str) -> None:
+    """In parentheses they are never evaluated the short way."""
+    origin = Origin("site.yml", 1, 1)
+
+    def outcome(expression: str) -> tuple[Node | None, list[str]]:
+        problems = Problems()
+        written = Scalar(form.replace("%s", expression), origin)
+        made = templar(VARIABLES).render_or_omit(written, problems)
+        return (None if made is written else made), messages(problems)
+
+    short, long = outcome(reference), outcome(f"({reference})")
+    assert short == long
 
 
 def test_rendered_text_is_plain_text() -> None:
@@ -547,6 +575,30 @@ def test_an_alias_bomb_in_a_variable_is_not_expanded_by_looking_at_it() -> None:
     started = time.perf_counter()
     assert rendered("'{{ a3 | length }}'", using) == 2
     assert time.perf_counter() - started < 1
+
+
+def test_references_do_not_need_jinja() -> None:
+    """Starting quickly: only what is more than a reference loads it."""
+    program = """
+import sys
+from deployer.config.templating import Templar
+from deployer.config.variables import Variables
+from deployer.config.inventory import load_inventory
+from deployer.config.yaml import load
+from deployer.diagnostics import Problems
+problems = Problems()
+using = Templar(dict(load("{a: {b: [x]}, c: '{{ a.b[0] }}'}", "v", problems).items()))
+node = load("['{{ c }}', 'web:{{ a.b }}']", "s", problems)
+using.check(node, problems)
+print(using.render(node, problems).items[1].value, list(problems))
+if len(sys.argv) > 1:
+    using.condition(load("'a.b == []'", "s", problems), problems)
+print("jinja2" in sys.modules, "cryptography" in sys.modules)
+"""
+    for more, loaded in (([], "False False"), (["x"], "True False")):
+        done = subprocess.run([sys.executable, "-c", program, *more], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[0].startswith("web:['x'] []")
+        assert done.stdout.splitlines()[1] == loaded
 
 
 def test_a_fleet_is_rendered_in_time() -> None:

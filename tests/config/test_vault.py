@@ -190,7 +190,7 @@ def test_a_prompt_asks_with_the_label() -> None:
         return "typed"
 
     assert passwords(password_sources([], ["dev@prompt"]), prompt=prompt) == ([("dev", b"typed")], [])
-    assert asked == ["Vault password (dev): "]
+    assert asked == ["Vault password (dev)"]
 
 
 def test_a_prompt_that_refuses_ends_the_run() -> None:

@@ -1,0 +1,83 @@
+"""What stops a template, as values that know nothing of Jinja."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+from deployer.diagnostics import Origin
+
+
+class TemplateProblem(Exception):  # noqa: N818
+    """A template cannot be rendered; carries what the diagnostic says. `undefined`: only for want of a variable."""
+
+    def __init__(self, origin: Origin, summary: str, *, hint: str = "", address: str = "", undefined: bool = False):
+        super().__init__(summary)
+        self.origin = origin
+        self.summary = summary
+        self.hint = hint
+        self.address = address
+        self.undefined = undefined
+
+
+class TemplateFault(Exception):  # noqa: N818
+    """What a template does makes no value; the text says why, and may repeat what the template read."""
+
+
+class Absent:
+    """Marks values that stand for a missing one and raise when used."""
+
+    __slots__ = ()
+
+
+class Omit:
+    """The value of `omit`: removes the key or item it is given to; has no text of its own."""
+
+    def __repr__(self) -> str:
+        return "omit"
+
+    def __str__(self) -> NoReturn:
+        raise TemplateFault("omit can only be a whole value, not a part of one")
+
+
+OMIT = Omit()
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a template stands: a value, or a whole file whose lines are the template's; and its text."""
+
+    origin: Origin
+    address: str
+    text: str = ""
+    secret: bool = False
+    is_file: bool = False
+
+    def problem(self, summary: str, line: int = 0, *, hint: str = "", undefined: bool = False) -> TemplateProblem:
+        origin = self.origin
+        if self.is_file and line:
+            origin = Origin(origin.file, line, 1)
+        elif line > 1:
+            summary = f"{summary} (line {line} of the text)"
+        return TemplateProblem(origin, summary, hint=hint, address=self.address, undefined=undefined)
+
+
+def kind_of(value: object) -> str:
+    """What a user calls a value of this type."""
+    kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
+        (str, "text"),
+        (bool, "true or false"),
+        ((int, float), "a number"),
+        (dict, "a mapping"),
+        ((list, tuple, set), "a list"),
+        (type(None), "null"),
+    )
+    if callable(value):
+        return "a function"
+    return next((name for kind, name in kinds if isinstance(value, kind)), f"a {type(value).__name__}")
+
+
+def raise_absent(value: Absent) -> NoReturn:
+    """Raise the error of an undefined value."""
+    str(value)
+    raise AssertionError("an undefined value has text")
