@@ -106,7 +106,7 @@ class Host:
 
     def api(self, method: str, path: str, body: object = None, timeout: float = 60) -> Any:
         """Ask the host's engine directly over its socket; the decoded JSON answer, or None when there is none."""
-        connection = _UnixConnection(self.docker_socket, timeout)
+        connection = UnixConnection(self.docker_socket, timeout)
         try:
             text = None if body is None else json.dumps(body)
             connection.request(method, path, text, {"Content-Type": "application/json"})
@@ -129,7 +129,9 @@ def init_pid(folder: Path, name: str) -> int:
     return pid
 
 
-class _UnixConnection(http.client.HTTPConnection):
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
     def __init__(self, path: Path, timeout: float) -> None:
         super().__init__("docker", timeout=timeout)
         self._path = os.fspath(path)
