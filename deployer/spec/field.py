@@ -51,21 +51,40 @@ class View:
     ids: Mapping[str, str] = field(default_factory=dict)
 
 
-Expect: TypeAlias = "Callable[[Field, View], Any]"
+Judge: TypeAlias = "Callable[[Field, View], Any]"
 Show: TypeAlias = Callable[[tuple[str, ...], Any], str]
 
 
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """What a live value should be. `unset` says in words what counts when nobody declared the field; `{zero}` in it
+    stands for the row's own."""
+
+    judge: Judge
+    unset: str
+
+    def __call__(self, row: Field, view: View) -> Any:
+        return self.judge(row, view)
+
+
+def when_unset(words: str) -> Callable[[Judge], Expect]:
+    return lambda judge: Expect(judge, words)
+
+
+@when_unset("{zero}")
 def zero_when_unset(row: Field, view: View) -> Any:
     """Computable: nobody declared it, so a live value is drift."""
     return view.declared.get(row.name, row.zero)
 
 
+@when_unset("the image's value, else {zero}")
 def image_when_unset(row: Field, view: View) -> Any:
     """Inherited: nobody declared it, so the image's value counts. The engine takes "" for not declared."""
     declared = view.declared.get(row.name, "")
     return view.image.get(row.name, row.zero) if declared == "" else declared
 
 
+@when_unset("the daemon's default, whatever it is")
 def daemon_when_unset(row: Field, view: View) -> Any:
     """Defaulted by the daemon: never declared is ignored; declared once and no longer goes back to the default."""
     if row.name in view.declared:
@@ -73,6 +92,7 @@ def daemon_when_unset(row: Field, view: View) -> Any:
     return DEFAULT if row.name in view.recorded else view.live.get(row.name)
 
 
+@when_unset("what the image sets")
 def merged_over_image(row: Field, view: View) -> Any:
     """A map of the image, overlaid with what is declared, key by key."""
     return dict(view.image.get(row.name) or {}) | dict(view.declared.get(row.name) or {})
@@ -90,7 +110,7 @@ def unless_discarded(expect: Expect) -> Expect:
             return {key: part for key, part in wanted.items() if key in live or before.get(key) != part}
         return live if live == row.zero and recorded is not None and recorded == declared else wanted
 
-    return expected
+    return Expect(expected, expect.unset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from deployer.spec import settings
 from deployer.spec.container.process import foreign_labels
-from deployer.spec.field import DEFAULT, Field, View, at, lenient
+from deployer.spec.field import DEFAULT, Field, View, at, lenient, when_unset
 from deployer.spec.leaves import FLAG, IP, LABELS, TEXT, TEXT_MAP
 from deployer.spec.shapes import Entry, Leaf, ListOf, MapOf, Record, Then
 from deployer.spec.table import Table
@@ -83,6 +83,7 @@ def _write_ipam(value: Mapping[str, Any]) -> dict[str, Any]:
     return body | ({"Options": value["options"]} if value.get("options") else {})
 
 
+@when_unset("subnet and gateway are the engine's choice")
 def _expected_ipam(row: Field, view: View) -> Any:
     """Undeclared, the engine picks subnet and gateway: no intent. Declared pools are compared in what they declare; a
     pool of a family that is not declared (the automatic IPv4 one beside IPv6) is the engine's."""
@@ -116,6 +117,7 @@ def _first(subnet: str, pool: Mapping[str, Any]) -> set[str]:
     return {host, str(network.network_address)} if pool.get("ip_range") else {host}
 
 
+@when_unset("none; options the daemon adds are left alone")
 def daemon_map(row: Field, view: View) -> Any:
     """A map to which the daemon adds defaults of its own: keys neither declared nor declared before are left alone."""
     gone = set(view.recorded.get(row.name) or ())
@@ -128,7 +130,7 @@ NETWORK = Table(
     fields=(
         Field(
             name="driver",
-            doc="bridge (default), macvlan, ipvlan, overlay, …",
+            doc="bridge (default), macvlan, ipvlan, overlay or a plugin's.",
             shape=TEXT,
             access=at("Driver", zero="bridge"),
             zero="bridge",

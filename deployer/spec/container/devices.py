@@ -17,6 +17,7 @@ from deployer.spec.field import (
     at,
     show_plain,
     unless_discarded,
+    when_unset,
     zero_when_unset,
 )
 from deployer.spec.leaves import COUNT, INTEGER, SIZE, TEXT, TEXT_MAP, TEXTS
@@ -32,6 +33,7 @@ def _ulimit_entries(value: Any) -> list[dict[str, Any]]:
     return [{"Name": name, "Soft": limit["soft"], "Hard": limit["hard"]} for name, limit in sorted(value.items())]
 
 
+@when_unset("the daemon's default limits")
 def _expected_ulimits(row: Field, view: View) -> Any:
     """The daemon's `default-ulimits` show up in inspect: only names declared now or before are ours."""
     kept = dict(view.live.get(row.name) or {})
@@ -137,9 +139,10 @@ def _write_blkio(value: Any, body: Body) -> None:
             host[name] = [{"Path": path, amount: rate} for path, rate in sorted(value[key].items())]
 
 
-def _change_blkio(path: Path, _old: Any, new: Any) -> Change:
-    """Only the weight can be updated, and not removed (§2.1)."""
-    return Change.UPDATE if path[1:] == ("weight",) and new else Change.REPLACE
+def _change_blkio(path: Path, old: Any, new: Any) -> Change:
+    """Only the weight can be updated, and not removed (§2.1). One that is not there may have been dropped by the engine
+    where the kernel cannot do it; an update would be dropped too, and leave no record of that."""
+    return Change.UPDATE if path[1:] == ("weight",) and old and new else Change.REPLACE
 
 
 def _request(found: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from deployer.spec.field import (
     at,
     daemon_when_unset,
     lenient,
+    when_unset,
+    zero_when_unset,
 )
 from deployer.spec.leaves import FLAG, NUMBER_OR_TEXT, TEXT, TEXT_MAP, choice
 from deployer.spec.shapes import Entry, Leaf, ListOf, Record
@@ -35,7 +37,7 @@ def resolve(mode: Any, view: View) -> Any:
 
 def resolved(otherwise: Expect) -> Expect:
     """An expectation whose `container:NAME` is resolved."""
-    return lambda row, view: resolve(otherwise(row, view), view)
+    return Expect(lambda row, view: resolve(otherwise(row, view), view), otherwise.unset)
 
 
 def _namespace(*words: str) -> Leaf:
@@ -48,10 +50,7 @@ def _namespace(*words: str) -> Leaf:
     return Leaf(str, "text", check)
 
 
-def _zero(row: Field, view: View) -> Any:
-    return view.declared.get(row.name, row.zero)
-
-
+@when_unset("none; `label=` options the engine adds are left alone")
 def _expected_options(row: Field, view: View) -> Any:
     """Engine-added `label=…` entries (privileged, host namespaces) count only when labels are declared."""
     declared = set(view.declared.get(row.name) or ())
@@ -69,6 +68,7 @@ def _write_logging(value: Any) -> dict[str, Any]:
     return {"Type": value.get("driver", ""), "Config": value.get("options", {})}
 
 
+@when_unset("the daemon's default driver and options")
 def _expected_logging(row: Field, view: View) -> Any:
     """The daemon fills in its default driver and that driver's default options, and no API tells which (§0.3):
     options that are neither declared nor were declared before are left alone."""
@@ -173,7 +173,7 @@ _NAMESPACES = (
         doc="PID namespace: host or container:NAME.",
         shape=_namespace("host", "container:"),
         access=at("HostConfig.PidMode", zero=""),
-        expect=resolved(_zero),
+        expect=resolved(zero_when_unset),
         zero="",
         example="host",
         other="container:db",

@@ -12,7 +12,7 @@ from typing import Any
 from schema import Or
 
 from deployer.spec.container.isolation import container_mode, resolve
-from deployer.spec.field import Access, Body, Change, Field, Json, Path, View, at, show_plain
+from deployer.spec.field import Access, Body, Change, Field, Json, Path, View, at, show_plain, when_unset
 from deployer.spec.leaves import INTEGER, IP, IPV4, IPV6, MAC, TEXT, TEXT_MAP, TEXTS
 from deployer.spec.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, Then, one_or_many
 from deployer.values import address, port
@@ -99,6 +99,7 @@ def _write_networks(value: Any, body: Body) -> None:
         body["NetworkingConfig"] = {"EndpointsConfig": endpoints}
 
 
+@when_unset("the engine's default network, `bridge`")
 def _expected_networks(row: Field, view: View) -> Any:
     """Exactly the declared ones. An address the engine chose (MAC of a running container) is no intent, and a stopped
     container reports none."""
@@ -133,6 +134,7 @@ def _write_mode(value: Any, body: Body) -> None:
         body.setdefault("HostConfig", {})["NetworkMode"] = value
 
 
+@when_unset("attached to `networks`")
 def _expected_mode(row: Field, view: View) -> Any:
     return resolve(view.declared.get(row.name, row.zero), view)
 

@@ -19,6 +19,7 @@ from deployer.spec.field import (
     merged_over_image,
     show_plain,
     shown_by,
+    when_unset,
 )
 from deployer.spec.leaves import (
     ABSOLUTE_PATH,
@@ -42,6 +43,7 @@ def _words(live: Any) -> list[str]:
     return [str(word) for word in live or ()]
 
 
+@when_unset("the image's command; none when `entrypoint` is declared")
 def _expected_command(row: Field, view: View) -> Any:
     """A declared entrypoint drops the image's command (engine facts §1.1, merge of Cmd and Entrypoint)."""
     declared = view.declared.get("command")
@@ -50,6 +52,7 @@ def _expected_command(row: Field, view: View) -> Any:
     return [] if view.declared.get("entrypoint") else view.image.get(row.name, [])
 
 
+@when_unset("the image's entrypoint")
 def _expected_entrypoint(row: Field, view: View) -> Any:
     """`[""]` and `[]` both clear it; the engine keeps null for the first."""
     expected = image_when_unset(row, view)
@@ -84,6 +87,7 @@ def _read_hostname(inspect: Json) -> str:
     return "" if name and str(inspect.get("Id", "")).startswith(name) and len(name) == 12 else str(name)
 
 
+@when_unset("the container's short id")
 def _expected_hostname(row: Field, view: View) -> Any:
     """With the host's or another container's network the engine fills in that one's name."""
     if row.name in view.declared or view.live.get("network_mode") == "networks":
@@ -104,6 +108,7 @@ def _write_exposed(values: Any, body: Body) -> None:
     exposed.update({value: {} for value in values})
 
 
+@when_unset("the image's ports, and the published ones")
 def _expected_exposed(row: Field, view: View) -> Any:
     """Image ports and declared ones. Published ports are exposed too, on either side; that is no difference."""
     published = {port.container_port(p) for side in (view.declared, view.live) for p in side.get("ports") or ()}
@@ -112,6 +117,7 @@ def _expected_exposed(row: Field, view: View) -> Any:
     return sorted(aligned, key=port.order)
 
 
+@when_unset("the engine's choice")
 def _expected_mac(row: Field, view: View) -> Any:
     """Engines before 29 show the address declared for an endpoint of the first network here too (§1.1)."""
     live, endpoints = view.live.get(row.name, ""), view.declared.get("networks") or {}
@@ -141,6 +147,7 @@ def _write_healthcheck(value: Any, body: Body) -> None:
     body["Healthcheck"] = {_PROBE_KEYS[key]: part for key, part in value.items()}
 
 
+@when_unset("the image's healthcheck, part by part")
 def _expected_healthcheck(row: Field, view: View) -> Any:
     """The engine fills every unset part from the image. Disabling what is not there is no difference."""
     image, declared = view.image.get(row.name) or {}, view.declared.get(row.name) or {}

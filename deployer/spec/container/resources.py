@@ -18,6 +18,7 @@ from deployer.spec.field import (
     lenient,
     shown_by,
     unless_discarded,
+    when_unset,
     zero_when_unset,
 )
 from deployer.spec.leaves import COUNT, CPU_SET, CPUS, FLAG, SIZE, SIZE_OR_UNLIMITED
@@ -47,6 +48,7 @@ def _shown_count(value: Any) -> str:
     return "no limit" if not value else str(value)
 
 
+@when_unset("twice `mem_limit`, no limit without one")
 def _expected_swap(row: Field, view: View) -> Any:
     """Undeclared, the engine makes it twice the memory limit, and an update leaves it where it was: both are right, and
     it goes with the limit. Declared once and no longer, it goes back to twice the limit. A kernel without swap

@@ -7,7 +7,7 @@ from typing import Any
 
 from schema import Or
 
-from deployer.spec.field import Access, Body, Field, Json, View, at, lenient, show_plain
+from deployer.spec.field import Access, Body, Field, Json, View, at, lenient, show_plain, when_unset
 from deployer.spec.leaves import ABSOLUTE_PATH, FLAG, SIZE, TEXT, TEXT_MAP, choice
 from deployer.spec.shapes import Entry, Forms, Keyed, Leaf, ListOf, Record, Then, one_or_many
 from deployer.values import mount, paths, size
@@ -101,6 +101,7 @@ def _write_mounts(value: Any, body: Body) -> None:
     body.setdefault("HostConfig", {}).update(parts)
 
 
+@when_unset("an anonymous volume for each volume of the image")
 def _expected_mounts(row: Field, view: View) -> Any:
     """Declared mounts; an image's VOLUME without a mount on its path becomes an anonymous volume (§1.5). An anonymous
     volume that was never declared was carried over from a predecessor whose image had it: it keeps its data."""
