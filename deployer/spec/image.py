@@ -5,4 +5,9 @@ from __future__ import annotations
 from deployer.spec import settings
 from deployer.spec.table import Table
 
-IMAGE = Table(kind="image", fields=(), settings=settings.IMAGE)
+IMAGE = Table(
+    kind="image",
+    doc="An image by its reference, pulled when it is missing. Those of containers need not be listed.",
+    fields=(),
+    settings=settings.IMAGE,
+)

@@ -8,7 +8,7 @@ from typing import Any
 
 from deployer.spec import settings
 from deployer.spec.container.process import foreign_labels
-from deployer.spec.field import DEFAULT, Field, View, at, lenient, when_unset
+from deployer.spec.field import DEFAULT, Field, View, at, show_plain, lenient, when_unset
 from deployer.spec.leaves import FLAG, IP, LABELS, TEXT, TEXT_MAP
 from deployer.spec.shapes import Entry, Leaf, ListOf, MapOf, Record, Then
 from deployer.spec.table import Table
@@ -84,6 +84,18 @@ def _write_ipam(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @when_unset("subnet and gateway are the engine's choice")
+def _show_ipam(path: tuple[str, ...], value: Any) -> str:
+    """Pools as `10.0.0.0/24 (gateway 10.0.0.1)`."""
+    if path[-1] != "config" or not isinstance(value, Mapping):
+        return show_plain(path, value)
+    pools = (f"{subnet} ({_options(pool)})" if pool else subnet for subnet, pool in sorted(value.items()))
+    return ", ".join(pools)
+
+
+def _options(pool: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {show_plain((), part)}" for key, part in sorted(pool.items()))
+
+
 def _expected_ipam(row: Field, view: View) -> Any:
     """Undeclared, the engine picks subnet and gateway: no intent. Declared pools are compared in what they declare; a
     pool of a family that is not declared (the automatic IPv4 one beside IPv6) is the engine's."""
@@ -127,6 +139,7 @@ def daemon_map(row: Field, view: View) -> Any:
 
 NETWORK = Table(
     kind="network",
+    doc="A network. A difference takes a new one, as the engine can change nothing; its containers are reconnected.",
     fields=(
         Field(
             name="driver",
@@ -155,7 +168,8 @@ NETWORK = Table(
             access=at("IPAM", zero={}, decode=_read_ipam, encode=_write_ipam),
             expect=_expected_ipam,
             zero={},
-            depth=3,
+            depth=2,
+            show=_show_ipam,
             example={"config": [{"subnet": "10.201.0.0/24"}]},
             other={"config": [{"subnet": "10.202.0.0/24", "gateway": "10.202.0.254"}]},
         ),

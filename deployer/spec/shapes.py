@@ -99,8 +99,6 @@ class Shape(Protocol):
         """The canonical value, or INVALID after reporting to `at`."""
         ...
 
-    def json_schema(self) -> dict[str, Any]: ...
-
 
 def _same(value: Any) -> Any:
     return value
@@ -110,7 +108,7 @@ def _same(value: Any) -> Any:
 class Leaf:
     """A scalar: checked by `schema`, then converted; ValueError from the converter is the user's mistake.
 
-    `json` adds to the JSON Schema that `schema` derives (patterns, examples)."""
+    `json` says in JSON Schema what cannot be derived from `schema`."""
 
     schema: object
     expects: str
@@ -132,10 +130,6 @@ class Leaf:
             return self.convert(checked)
         except ValueError as error:
             return at.wrong(node, f"expected {self.expects}" if node.secret else str(error))
-
-    def json_schema(self) -> dict[str, Any]:
-        derived = Schema(self.schema).json_schema("leaf")
-        return {key: value for key, value in derived.items() if not key.startswith("$")} | dict(self.json)
 
 
 def _takes_booleans(schema: object) -> bool:
@@ -196,9 +190,6 @@ class ListOf:
         at.at_whole(node)
         return sorted(set(found), key=self.order) if self.unordered else found
 
-    def json_schema(self) -> dict[str, Any]:
-        return {"type": "array", "items": self.item.json_schema()}
-
 
 @dataclass(frozen=True, slots=True)
 class MapOf:
@@ -236,9 +227,6 @@ class MapOf:
             at.wrong(name, str(error))
             return None
 
-    def json_schema(self) -> dict[str, Any]:
-        return {"type": "object", "additionalProperties": self.value.json_schema()}
-
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
@@ -266,9 +254,6 @@ class Keyed:
             found[key] = value
         at.at(node)
         return found
-
-    def json_schema(self) -> dict[str, Any]:
-        return {"type": "array", "items": self.item.json_schema()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,12 +303,6 @@ class Record:
         except ValueError as error:
             return at.wrong(node, str(error))
 
-    def json_schema(self) -> dict[str, Any]:
-        properties = {n: e.shape.json_schema() for e in self.entries for n in (e.name, *e.aliases)}
-        required = [e.name for e in self.entries if e.required]
-        schema = {"type": "object", "properties": properties, "additionalProperties": False}
-        return schema | ({"required": required} if required else {})
-
 
 def match_keys(node: nodes.Mapping, names: Mapping[str, str], at: Reading) -> dict[str, Node]:
     """Entries by canonical name. `names` maps every accepted spelling to it; unknown and double ones are reported."""
@@ -371,12 +350,6 @@ class Forms:
             case _:
                 return self.scalar
 
-    def json_schema(self) -> dict[str, Any]:
-        shapes = (self.scalar, self.sequence, self.mapping)
-        options = [shape.json_schema() for shape in shapes if shape is not None]
-        options += [{"type": "null"}] if self.null is not None else []
-        return options[0] if len(options) == 1 else {"anyOf": options}
-
 
 @dataclass(frozen=True, slots=True)
 class Constant:
@@ -387,9 +360,6 @@ class Constant:
     def read(self, node: Node, at: Reading) -> Any:
         at.at(node)
         return self.value()
-
-    def json_schema(self) -> dict[str, Any]:
-        return {"type": "null"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,9 +377,6 @@ class Then:
             return self.convert(value)
         except ValueError as error:
             return at.wrong(node, str(error))
-
-    def json_schema(self) -> dict[str, Any]:
-        return self.shape.json_schema()
 
 
 def one_or_many(item: Shape, expects: str, *, unordered: bool = False) -> Shape:

@@ -28,10 +28,11 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`rules` look at a whole declaration: they may complete its values and report mistakes. `nested` maps a flat
-    spelling to a key inside a field: Ansible's `log_driver` is `logging.driver`."""
+    """`doc` says what is done about one. `rules` look at a whole declaration: they may complete its values and report
+    mistakes. `nested` maps a flat spelling to a key inside a field: Ansible's `log_driver` is `logging.driver`."""
 
     kind: str
+    doc: str
     fields: tuple[Field, ...]
     settings: tuple[Entry, ...] = ()
     rules: tuple[Callable[[dict[str, Any], Mapping[str, Any]], Iterable[Mistake]], ...] = ()

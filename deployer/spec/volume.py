@@ -18,6 +18,7 @@ def _texts(live: Mapping[str, Any]) -> dict[str, str]:
 
 VOLUME = Table(
     kind="volume",
+    doc="A volume. A difference is refused, as the engine can change nothing and a new volume is empty.",
     fields=(
         Field(
             name="driver",

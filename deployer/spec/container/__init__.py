@@ -7,6 +7,7 @@ from deployer.spec.table import Table
 
 CONTAINER = Table(
     kind="container",
+    doc="A container: created when it is missing, changed in place where the engine can, else replaced.",
     fields=(
         *process.FIELDS,
         *network.FIELDS,

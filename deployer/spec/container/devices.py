@@ -206,7 +206,11 @@ GPUS = Forms(
                     Entry(name="driver", shape=TEXT, doc="Driver, such as nvidia or cdi."),
                     Entry(
                         name="count",
-                        shape=Leaf(lambda n: n == "all" or isinstance(n, int), "a number or 'all'"),
+                        shape=Leaf(
+                            lambda n: n == "all" or isinstance(n, int),
+                            "a number or 'all'",
+                            json={"anyOf": [{"const": "all"}, {"type": "integer"}]},
+                        ),
                         doc="How many; -1 or all.",
                     ),
                     Entry(name="device_ids", shape=TEXTS, doc="Which ones, by id."),
