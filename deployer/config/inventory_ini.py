@@ -88,7 +88,7 @@ class _Reader:
     @staticmethod
     def _is_address(text: str) -> bool:
         """Whether a line with a bracket in front is a host: `[::1]:22`, `[a:c]1`."""
-        return re.match(r"\s*\[[^\]\s]*\][^\s#;]", text) is not None or text.lstrip().startswith("[::")
+        return re.match(r"\s*\[(?:[^\]\s]*\][^\s#;]|[0-9A-Fa-f]*:[0-9A-Fa-f:]*:)", text) is not None
 
     def _open_section(self, line: _Line) -> None:
         found = _SECTION.match(line.text.strip())

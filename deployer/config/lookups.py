@@ -105,7 +105,7 @@ def _env(scope: Scope, terms: Sequence[Any], options: dict[str, Any]) -> list[An
 
 def _secret(scope: Scope, text: str) -> Text:
     scope.session.frames[-1].secret = True
-    return Text.at(text, Origin("lookup"), secret=True)
+    return Text.at(text, None, secret=True)
 
 
 def _find(scope: Scope, kind: str, name: str, folders: Sequence[str]) -> Path:

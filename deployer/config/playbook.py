@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from schema import Or
+
 from deployer import nodes
 from deployer.config import yaml
 from deployer.config.templating import Templar
@@ -15,18 +17,15 @@ from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.model.desired import Kind
 from deployer.spec.container import CONTAINER
 from deployer.spec.image import IMAGE
-from deployer.spec.leaves import TEXT
+from deployer.spec.leaves import ANYTHING, TEXT, TEXTS
 from deployer.spec.network import NETWORK
-from deployer.spec.shapes import Entry, Forms, Leaf, ListOf, MapOf, Reading, Record, Shape, is_template, match_keys
+from deployer.spec.shapes import Entry, Forms, Leaf, ListOf, MapOf, Reading, Record, is_template, match_keys
 from deployer.spec.table import read
 from deployer.spec.volume import VOLUME
 
 TABLES: Final = {Kind.IMAGE: IMAGE, Kind.NETWORK: NETWORK, Kind.VOLUME: VOLUME, Kind.CONTAINER: CONTAINER}
 SECTIONS: Final = {f"{kind}s": kind for kind in TABLES}
 """Keys of a play that hold resources: `images`, `networks`, `volumes`, `containers`."""
-
-META_KEYS: Final = ("when", "loop", "tags")
-"""Keys of a resource that are used up when it is resolved."""
 
 
 def _percentage(text: str) -> str:
@@ -48,6 +47,7 @@ BATCH: Final = Forms(
         lambda size: isinstance(size, int | str) and not isinstance(size, bool),
         "a number of hosts or a percentage such as 30%",
         lambda size: _hosts_count(size) if isinstance(size, int) else _percentage(size),
+        json={"type": ["integer", "string"]},
     ),
 )
 SERIAL: Final = Forms(expects=BATCH.expects, scalar=BATCH.scalar, sequence=ListOf(BATCH))
@@ -55,6 +55,7 @@ PERCENT: Final = Leaf(
     lambda number: isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number <= 100,
     "a percentage from 0 to 100",
     float,
+    json={"type": "number", "minimum": 0, "maximum": 100},
 )
 TAGS: Final = Forms(
     expects="a tag or a list of tags",
@@ -70,18 +71,66 @@ REGISTRIES: Final = MapOf(
     )
 )
 
-PLAY_KEYS: Final[dict[str, str]] = {
-    "name": "What people call the play.",
-    "hosts": "Pattern of hosts.",
-    "project": "Owner of the resources; the playbook's file name without its ending by default.",
-    "vars": "Variables.",
-    "vars_files": "Files of variables.",
-    "serial": "Hosts at a time: a number, a percentage, or a list of them.",
-    "max_fail_percentage": "Stop when more than this part of a batch failed.",
-    "registries": "Credentials by registry.",
-    "tags": "Tags of everything in the play.",
-    **{section: f"Resources of kind {kind}." for section, kind in SECTIONS.items()},
-}
+VARS: Final = Forms(
+    expects="a map: name: value",
+    mapping=MapOf(ANYTHING),
+    sequence=ListOf(Forms(expects="a map", mapping=MapOf(ANYTHING))),
+)
+CONDITION: Final = Leaf(Or(str, bool), "an expression, true or false")
+
+PLAY: Final = (
+    Entry(name="name", shape=TEXT, doc="What people call the play."),
+    Entry(
+        name="hosts",
+        shape=Forms(expects="a host, a group or a pattern", scalar=TEXT, sequence=ListOf(TEXT)),
+        doc="Pattern of hosts, as in Ansible: `web:&production`, `all`, `web*`.",
+        required=True,
+    ),
+    Entry(
+        name="project",
+        shape=TEXT,
+        doc="Owner of the resources; by default the playbook's file name without its ending.",
+    ),
+    Entry(name="vars", shape=VARS, doc="Variables."),
+    Entry(
+        name="vars_files",
+        shape=Forms(
+            expects="a file or a list of files",
+            scalar=TEXT,
+            sequence=ListOf(
+                Forms(expects="a file, or several of which the first is read", scalar=TEXT, sequence=TEXTS)
+            ),
+        ),
+        doc="Files of variables, vaulted or plain; of a list inside the list, the first that exists.",
+    ),
+    Entry(name="serial", shape=SERIAL, doc="Hosts at a time: a number, a percentage, or a list of them."),
+    Entry(
+        name="max_fail_percentage",
+        shape=PERCENT,
+        doc="Stop when more than this part of a batch failed; by default when a whole batch did.",
+    ),
+    Entry(name="registries", shape=REGISTRIES, doc="Credentials by registry."),
+    Entry(name="tags", shape=TAGS, doc="Tags of everything in the play."),
+)
+"""Keys of a play beside its sections."""
+
+META: Final = (
+    Entry(
+        name="when",
+        shape=Forms(expects=CONDITION.expects, scalar=CONDITION, sequence=ListOf(CONDITION)),
+        doc="Leave it out where this expression, or one of these, is not true.",
+    ),
+    Entry(
+        name="loop",
+        shape=Forms(expects="a list, or an expression", scalar=TEXT, sequence=ListOf(ANYTHING)),
+        doc="Declare it once for each item, with `item` in templates.",
+    ),
+    Entry(name="tags", shape=TAGS, doc="Tags, for --tags and --skip-tags."),
+)
+"""Keys of a resource that are used up when it is resolved."""
+
+_READ_WITH_VARIABLES: Final = ("hosts", "vars", "vars_files")
+"""Keys of a play that are checked where they are used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,26 +182,22 @@ def _load_file(path: str, problems: Problems, vault: VaultSecrets) -> Iterator[P
     for item in tree.items:
         if isinstance(item, nodes.Mapping):
             at = Reading(problems, "play")
-            yield Play(path, item.origin, match_keys(item, {key: key for key in PLAY_KEYS}, at))
+            yield Play(path, item.origin, match_keys(item, {key: key for key in _play_keys()}, at))
         else:
             problems.add(item.origin, "a play is a map with at least 'hosts'")
+
+
+def _play_keys() -> tuple[str, ...]:
+    return (*(entry.name for entry in PLAY), *SECTIONS)
 
 
 def _check(play: Play, problems: Problems) -> None:
     """Everything that can be known without variables: keys, forms, plain values, template syntax."""
     if "hosts" not in play.keys:
         problems.add(play.origin, "'hosts' is missing", address="play", hint="name a host, a group or a pattern")
-    shapes: dict[str, Shape] = {
-        "name": TEXT,
-        "project": TEXT,
-        "serial": SERIAL,
-        "max_fail_percentage": PERCENT,
-        "tags": TAGS,
-        "registries": REGISTRIES,
-    }
-    for key, shape in shapes.items():
-        if key in play.keys:
-            shape.read(play.keys[key], Reading(problems, key, static=True))
+    for entry in PLAY:
+        if entry.name in play.keys and entry.name not in _READ_WITH_VARIABLES:
+            entry.shape.read(play.keys[entry.name], Reading(problems, entry.name, static=True))
     templar = Templar({})
     for key, node in play.keys.items():
         templar.check(node, problems, key)
@@ -184,7 +229,8 @@ def _check_meta(body: nodes.Mapping, at: Reading) -> None:
 
 def without_meta(body: nodes.Mapping) -> nodes.Mapping:
     """The resource without keys that are used up when it is resolved."""
-    entries = tuple(entry for entry in body.entries if str(entry[0].value) not in META_KEYS)
+    used_up = {entry.name for entry in META}
+    entries = tuple(entry for entry in body.entries if str(entry[0].value) not in used_up)
     return nodes.Mapping(entries, body.origin, body.source)
 
 

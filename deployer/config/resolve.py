@@ -24,6 +24,7 @@ from deployer.model.desired import (
     UpdatePolicy,
 )
 from deployer.nodes import Node
+from deployer.spec.leaves import FLAG
 from deployer.spec.shapes import INVALID, Reading
 from deployer.spec.table import Declaration, read
 from deployer.values import duration, image
@@ -69,7 +70,7 @@ def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
                 _report_twice(first, resource, inputs.problems)
     found = tuple(resources[key] for key in sorted(resources, key=lambda key: (list(Kind).index(key[0]), key[1])))
     _check_dependencies(found, work.containers, inputs.problems)
-    return Desired(host, project, found, registries, frozenset(work.secrets))
+    return Desired(host, project, found, registries, frozenset(work.secrets), prune=work.prune())
 
 
 def join_plays(plays: Iterable[Desired], problems: Problems) -> tuple[Desired, ...]:
@@ -110,6 +111,13 @@ class _Work:
             return self._play.default_project
         rendered = self._render(self._templar, node, "project")
         return str(rendered.value) if isinstance(rendered, nodes.Scalar) else self._play.default_project
+
+    def prune(self) -> bool:
+        node = self._play.keys.get("prune")
+        if node is None:
+            return False
+        rendered = self._render(self._templar, node, "prune")
+        return FLAG.read(rendered, Reading(self._inputs.problems, "prune")) is True
 
     def registries(self) -> dict[str, tuple[str, str]]:
         """Passwords are secret wherever they come from."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast as ast_literals
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,10 +16,25 @@ from deployer.config.template_env import SandboxEnvironment, ScopeContext, conte
 from deployer.config.template_values import Scope
 
 _RESULT = "_result"
+_HEADER = "#jinja2:"
+_FILE_OPTIONS = (
+    *("trim_blocks", "lstrip_blocks", "newline_sequence", "keep_trailing_newline"),
+    *("block_start_string", "block_end_string", "variable_start_string", "variable_end_string"),
+    *("comment_start_string", "comment_end_string", "line_statement_prefix", "line_comment_prefix"),
+)
 
 
 class Compiled(Protocol):
-    """A template ready to be evaluated. Lone ones, of one expression, give a value of any type; others give text."""
+    """A template ready to be evaluated. Lone ones, of one expression, give a value of any type; others give text.
+
+    `skipped`: how many lines of the text came before the template.
+    """
+
+    @property
+    def template(self) -> jinja2.Template: ...
+
+    @property
+    def skipped(self) -> int: ...
 
     def evaluate(self, scope: Scope) -> Any: ...
 
@@ -28,6 +44,7 @@ class Rendered:
     """Any template that makes text."""
 
     template: jinja2.Template
+    skipped: int = 0
 
     def evaluate(self, scope: Scope) -> str:
         return "".join(self.template.root_render_func(_context(self.template, scope)))
@@ -35,27 +52,18 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """Any single expression, by its value."""
+    """Any single expression, by its value; `tail` are line ends behind it, kept when the value is text."""
 
     template: jinja2.Template
+    tail: str = ""
+    skipped: int = 0
 
     def evaluate(self, scope: Scope) -> Any:
         context = _context(self.template, scope)
         for _ in self.template.root_render_func(context):
             pass
-        return context.vars[_RESULT]
-
-
-@dataclass(frozen=True, slots=True)
-class WithTail:
-    """A lone expression with line ends behind it, which are kept when the value is text."""
-
-    inner: Expression
-    tail: str
-
-    def evaluate(self, scope: Scope) -> Any:
-        value = self.inner.evaluate(scope)
-        return value + self.tail if isinstance(value, str) else value
+        value = context.vars[_RESULT]
+        return value + self.tail if self.tail and isinstance(value, str) else value
 
 
 def compile_text(text: str, environment: SandboxEnvironment) -> Compiled:
@@ -63,14 +71,37 @@ def compile_text(text: str, environment: SandboxEnvironment) -> Compiled:
     core = text.rstrip("\n")
     lone = _lone_expression(core, environment)
     if lone is not None:
-        inner = _expression(lone, environment)
-        return inner if core == text else WithTail(inner, text[len(core) :])
+        return _expression(lone, environment, tail=text[len(core) :])
     return Rendered(_template(environment.parse(text), environment, None))
 
 
 def compile_file(text: str, environment: SandboxEnvironment, name: str) -> Rendered:
-    """A template file, always giving text; `name` is its path, which includes are relative to."""
-    return Rendered(_template(environment.parse(text, name, name), environment, name))
+    """A template file, always giving text; `name` is its path, which includes are relative to.
+
+    A first line `#jinja2: trim_blocks: False, variable_start_string: '[%'` sets Jinja's options for the file and is
+    not part of it. Raises `TemplateSyntaxError` with the file's line.
+    """
+    if not text.startswith(_HEADER):
+        return Rendered(_template(environment.parse(text, name, name), environment, name))
+    header, _, body = text.partition("\n")
+    special = environment.overlay(**_options(header.removeprefix(_HEADER)))
+    try:
+        return Rendered(_template(special.parse(body, name, name), special, name), skipped=1)
+    except TemplateSyntaxError as error:
+        raise TemplateSyntaxError(error.message or "", error.lineno + 1, name) from error
+
+
+def _options(written: str) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for part in written.split(","):
+        key, _, value = part.partition(":")
+        try:
+            options[key.strip()] = ast_literals.literal_eval(value.strip())
+        except (ValueError, SyntaxError) as error:
+            raise TemplateSyntaxError(f"the value of '{key.strip()}' is not a literal", 1) from error
+        if key.strip() not in _FILE_OPTIONS:
+            raise TemplateSyntaxError(f"'{key.strip()}' is not an option; known: {', '.join(_FILE_OPTIONS)}", 1)
+    return options
 
 
 def compile_expression(text: str, environment: SandboxEnvironment) -> Compiled:
@@ -92,11 +123,11 @@ def _template(tree: ast.Template, environment: SandboxEnvironment, name: str | N
     return jinja2.Template.from_code(environment, code, environment.globals)
 
 
-def _expression(tree: ast.Expr, environment: SandboxEnvironment) -> Expression:
+def _expression(tree: ast.Expr, environment: SandboxEnvironment, tail: str = "") -> Expression:
     store = ast.Assign(ast.Name(_RESULT, "store", lineno=1), tree, lineno=1)
     body = ast.Template([store], lineno=1)
     body.set_environment(environment)
-    return Expression(_template(body, environment, None))
+    return Expression(_template(body, environment, None), tail)
 
 
 def _lone_expression(text: str, environment: SandboxEnvironment) -> ast.Expr | None:

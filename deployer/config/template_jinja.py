@@ -23,6 +23,7 @@ from deployer.config.template_problems import Absent, Site, TemplateFault, Templ
 from deployer.config.template_results import to_node
 from deployer.config.template_undefined import MissingValueError
 from deployer.config.template_values import Frame, Scope
+from deployer.config.vault import is_encrypted
 from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.nodes import Node
 
@@ -55,11 +56,10 @@ class _SyntaxFault:
 
 
 class JinjaTemplates:
-    """Compiled templates by their text. `read` gives the text of a file that a template includes."""
+    """Compiled templates by their text. Included files are looked for beside the including one, then in `base`."""
 
-    def __init__(self, base: Path, read: Callable[[Path], str]) -> None:
+    def __init__(self, base: Path) -> None:
         self._base = base
-        self._read = read
         self._environment = new_environment(self._load)
         furnish(self._environment)
         self._texts: dict[str, Compiled | _SyntaxFault] = {}
@@ -102,8 +102,7 @@ class JinjaTemplates:
             if isinstance(value, Absent):
                 raise_absent(value)
         except EVALUATION_ERRORS as error:
-            template = getattr(compiled, "template", None)
-            line = _line_in(error.__traceback__, template) if template is not None else 0
+            line = _line_in(error.__traceback__, compiled)
             secret = frame.secret or site.secret
             raise _problem(error, site, names=scope.names(), secret=secret, line=line) from error
         return value
@@ -128,11 +127,14 @@ class JinjaTemplates:
 
     def _load(self, path: str) -> str | None:
         """A template file named by another, for `include` and `import`."""
-        for folder in (Path(), self._base / "templates", self._base):
-            file = folder / path
-            if file.is_file():
-                return self._read(file)
-        return None
+        choices = (folder / path for folder in (Path(), self._base / "templates", self._base))
+        file = next((choice for choice in choices if choice.is_file()), None)
+        if file is None:
+            return None
+        text = file.read_text("utf-8")
+        if is_encrypted(text):
+            raise TemplateFault(f"the vaulted file {file} cannot be included; use lookup('template', …)")
+        return text
 
 
 def _fault(error: jinja2.TemplateSyntaxError, environment: SandboxEnvironment) -> _SyntaxFault:
@@ -181,11 +183,12 @@ def _missing_problem(
     return site.problem(summary, line, hint=did_you_mean(name, known), undefined=True)
 
 
-def _line_in(trace: TracebackType | None, template: jinja2.Template) -> int:
+def _line_in(trace: TracebackType | None, compiled: Compiled) -> int:
     """The template's line an error came through, 0 when it cannot be told."""
+    template = compiled.template
     line = 0
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == template.filename or trace.tb_frame.f_globals is template.globals:
-            line = template.get_corresponding_lineno(trace.tb_lineno)
+        if trace.tb_frame.f_code.co_filename == template.filename:
+            line = template.get_corresponding_lineno(trace.tb_lineno) + compiled.skipped
         trace = trace.tb_next
     return line

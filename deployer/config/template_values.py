@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 
 
 class Text(str):
-    """Text of a variable; methods of `str` return plain text, so a computed value never passes for this one."""
+    """Text of a variable; methods of `str` return plain text, so a computed value never passes for this one. Its place
+    is None when the user wrote it nowhere."""
 
     __slots__ = ("_place", "_secret")
-    _place: Origin
+    _place: Origin | None
     _secret: bool
 
     @staticmethod
-    def at(text: str, origin: Origin, *, secret: bool) -> Text:
+    def at(text: str, origin: Origin | None, *, secret: bool) -> Text:
         made = Text(text)
         made._place = origin
         made._secret = secret
@@ -41,7 +42,7 @@ class Text(str):
         return str, (str(self),)
 
 
-def place_of(text: Text) -> Origin:
+def place_of(text: Text) -> Origin | None:
     return text._place
 
 
@@ -200,8 +201,8 @@ class Entry:
         node = self.node
         if isinstance(node, Scalar) and (node.verbatim or not isinstance(node.value, str) or "{" not in node.value):
             self.secret = node.secret
-            text = node.value
-            self.settle(Text.at(text, self.place, secret=node.secret) if isinstance(text, str) else text)
+            text, written = node.value, None if self.is_magic else self.place
+            self.settle(Text.at(text, written, secret=node.secret) if isinstance(text, str) else text)
             return
         running = self.scope.session.running
         if self in running:
@@ -245,7 +246,7 @@ class Entry:
             self.secret = any(key.secret for key, _ in made.entries)
             return self._lazy(made)
         if isinstance(value, Text):
-            self.place = place_of(value)
+            self.place = place_of(value) or self.place
         elif templates.is_reference(str(node.value)):
             self.place = frame.source() or self.place
         self.secret = node.secret or frame.secret

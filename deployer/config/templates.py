@@ -11,7 +11,7 @@ from deployer.config.template_problems import Site, TemplateFault
 from deployer.config.template_results import to_node
 from deployer.config.template_simple import FALLBACK, Pieces, Reference, parse_reference, parse_text
 from deployer.config.template_values import Frame, Scope
-from deployer.config.vault import VaultSecrets, is_encrypted
+from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems
 from deployer.nodes import Mapping, Node, Scalar, Sequence
 
@@ -114,11 +114,6 @@ class Templates:
             if isinstance(item, Scalar) and isinstance(item.value, str) and self._simple_expression(item.value) is None:
                 self._heavy().check_expression(item.value, _site(item, address), problems)
 
-    def read(self, file: Path) -> str:
-        """The text of a file, decrypted when it is vaulted; raises OSError, ValueError or `VaultError`."""
-        content = file.read_bytes()
-        return self.vault.decrypt(content) if is_encrypted(content) else content.decode("utf-8")
-
     def _simple(self, text: str) -> Pieces | None:
         if text not in self._texts:
             self._texts[text] = parse_text(text)
@@ -133,7 +128,7 @@ class Templates:
         if self._jinja is None:
             from deployer.config.template_jinja import JinjaTemplates
 
-            self._jinja = JinjaTemplates(self.base, self.read)
+            self._jinja = JinjaTemplates(self.base)
         return self._jinja
 
 

@@ -213,6 +213,28 @@ def test_tests(expression: str, expected: bool) -> None:
             "password_hash needs a salt, or every run would differ: password_hash('sha512', salt)",
         ),
         ("'pw' | password_hash('md5', 'salt')", "password_hash: there is no 'md5'; known: sha512, sha256, bcrypt"),
+        ("'x' | regex_search('x', '1')", "regex_search: '1' names no group; write '\\1' or '\\g<name>'"),
+        ("'x' | regex_escape('perl')", "regex_escape: unknown re_type 'perl'; known: python, posix_basic"),
+        (
+            "'x' | urlsplit('prot')",
+            "urlsplit: there is no part 'prot'; known: scheme, netloc, path, query, fragment, "
+            "username, password, hostname, port",
+        ),
+        ("'x' is regex('x', match_type='all')", "regex: match_type is one of search, match, fullmatch"),
+        (
+            "'1' is version('1', version_type='pep440')",
+            "version: version_type is one of loose, strict, semver, semantic",
+        ),
+        ("'1' is version('1', version_type='semver')", "version: '1' is not a semantic version such as 1.2.3"),
+        ("users | subelements('nope')", "subelements: an item has no list at 'nope'"),
+        (
+            "'pw' | password_hash('bcrypt', 'short')",
+            "password_hash: a salt for bcrypt has 22 characters out of ./A-Za-z0-9",
+        ),
+        (
+            "'pw' | password_hash('sha512', 'not:a:salt')",
+            "password_hash: a salt has up to 16 characters out of ./A-Za-z0-9",
+        ),
         ("now()", "now() is not available: every run would make another plan; pass the time with -e"),
         (
             "lookup('password', '/dev/null')",

@@ -350,6 +350,7 @@ def test_a_script_without_meta_is_asked_for_each_host(tmp_path: Path) -> None:
             "{p} --list printed something that is not JSON: Expecting value: line 1 column 1 (char 0)",
         ),
         (ScriptResult(0, "[]"), "{p} --list printed JSON that is not an object"),
+        ({"web": ["a"], "_meta": {"hostvars": {"a": 5}}}, "the variables of the host 'a' are not an object"),
         ({"web": 5}, "the group 'web' is not an object with hosts, vars and children"),
         ({"web": {"hosts": "web1"}}, "the hosts of the group 'web' are not a list of names"),
         ({"web": {"vars": []}, "_meta": {"hostvars": {}}}, None),
@@ -501,3 +502,38 @@ def test_a_vaulted_inventory_is_secret(tmp_path: Path, name: str, text: str) -> 
     assert is_secret(inventory.hosts["web1"].variables["pw"])
     assert SENTINEL not in repr(inventory)
     assert len(reported(path)) == 1
+
+
+@pytest.mark.parametrize("text", ["[fe80::1]\n", "[fe80::1]:22 a=1\n", "[a:c]x\n", "[2:3]\n", " [::1]\n"])
+def test_ini_tells_addresses_and_ranges_from_sections(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, "hosts", f"[web]\n{text}")
+    problems = Problems()
+    inventory = load_inventory([str(path)], problems)
+    assert (len(inventory.groups["web"].hosts) > 0) is (text != "[2:3]\n")
+
+
+def test_files_that_cannot_be_read_are_reported(tmp_path: Path) -> None:
+    (tmp_path / "gone").symlink_to(tmp_path / "none")
+    (tmp_path / "latin").write_bytes(b"[web]\nw\xe9b\n")
+    (tmp_path / "broken.toml").write_text("[web")
+    script(tmp_path, "run.sh")
+    assert reported(tmp_path) == [
+        f"{tmp_path}/broken.toml: not valid TOML: Expected ']' at the end of a table declaration (at end of document)",
+        f"{tmp_path}/gone: cannot be read: No such file or directory",
+        f"{tmp_path}/latin: the file is not UTF-8 text",
+        f"{tmp_path}/run.sh: inventory scripts are not run here",
+    ]
+    assert reported(write(tmp_path, "empty/hosts.yml", "")) == []
+
+
+def test_a_script_named_without_a_folder_is_run_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    script(tmp_path, "list.sh")
+    calls: list[Sequence[str]] = []
+
+    def run(command: Sequence[str]) -> ScriptResult:
+        calls.append(command)
+        return ScriptResult(0, "{}")
+
+    assert read("list.sh", run=run).hosts == {}
+    assert calls == [["./list.sh", "--list"]]

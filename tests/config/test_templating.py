@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deployer.config.templating import HostVariables, Templar, Templates
+from deployer.config.vault import VaultSecret, encrypt
 from deployer.diagnostics import Origin, Problems
 from deployer.nodes import Mapping, Node, Scalar, Sequence, is_secret, to_plain
 from tests.config.helpers import (
@@ -38,6 +39,7 @@ ports: ["80:80", "{{ number }}"]
 db: {user: app, port: 5432, url: "pg://{{ db.user }}@h:{{ db.port }}", broken: "{{ missing }}"}
 names: [a, b]
 raw: !unsafe "{{ not a template }}"
+named: "{{ inventory_hostname }}"
 """
 
 
@@ -200,7 +202,9 @@ def source(text: str, using: Templar | None = None) -> str:
         ("{{ tag if flag else version }}", "vars.yml:1:6"),
         ("{{ hostvars.web1.tag }}", "vars.yml:1:6"),
         ("{{ tag }}{{ number }}", "None"),
-        ("{{ inventory_hostname }}", "built in"),
+        ("{{ inventory_hostname }}", "None"),
+        ("{{ named }}", "vars.yml:14:8"),
+        ("x{{ named }}", "vars.yml:14:8"),
         ("{{ 5 }}", "None"),
         ("{{ missing | default(1) }}", "None"),
     ],
@@ -544,6 +548,76 @@ def test_template_files_include_others_beside_them(tmp_path: Path) -> None:
     assert made.value == "<t 1><t 2>*t*"
     assert using.template_text("{% include 'none.j2' %}", Origin("x.j2", 1, 1), problems) is None
     assert messages(problems) == ["x.j2:1:1: template failed: none.j2"]
+
+
+def test_a_template_files_first_line_may_set_jinjas_options() -> None:
+    problems = Problems()
+    place = Origin("x.j2", 1, 1)
+    text = "#jinja2: trim_blocks: False, variable_start_string: '[%', variable_end_string: '%]'\n"
+    text += "{% if true %}\n[% tag %]\n{% endif %}{{ x }}\n"
+    made = templar("tag: t").template_text(text, place, problems)
+    assert messages(problems) == []
+    assert made is not None
+    assert made.value == "\nt\n{{ x }}\n"
+    for wrong in ("\n{{ nope }}", "\n\n{% if %}", ", trim: 1\n", ", lstrip_blocks: x\n"):
+        assert templar().template_text(f"#jinja2: trim_blocks: True{wrong}", place, problems) is None
+    assert [message.split(";")[0] for message in messages(problems)] == [
+        "x.j2:1:1: template syntax: 'trim' is not an option",
+        "x.j2:1:1: template syntax: the value of 'lstrip_blocks' is not a literal",
+        "x.j2:2:1: undefined variable 'nope'",
+        "x.j2:3:1: template syntax: Expected an expression, got 'end of statement block'",
+    ]
+
+
+def test_vaulted_templates_are_not_included(tmp_path: Path) -> None:
+    (tmp_path / "x.j2").write_text(encrypt(SENTINEL, VaultSecret("default", b"pw")))
+    (found,) = complaints("\"{% include 'x.j2' %}\"", templar(base=tmp_path))
+    assert found == (
+        f"site.yml:1:1: template failed: the vaulted file {tmp_path}/x.j2 cannot be included; use lookup('template', …)"
+    )
+
+
+def test_mappings_of_variables_behave_as_mappings() -> None:
+    using = templar("a: {x: '{{ one }}', '{{ key }}': 2}\nb: {x: 3}\none: 1\nkey: y\n")
+    text = """
+items: "{{ a.items() | list }}"
+values: "{{ a.values() | list }}"
+keys: "{{ a | list }}"
+equal: "{{ a == {'x': 1, 'y': 2} }} {{ a != b }} {{ a == a }} {{ b in [b] }}"
+get: "{{ a.get('x') }} {{ a.get('z', 'none') }}"
+joined: "{{ dict(a, z=3) }}"
+copy: "{{ a.copy() }}"
+text: "{{ a }} {{ '%s' % b }} {{ a ~ '' }}"
+sorted: "{{ a | dictsort }}"
+chosen: "{{ [a, b] | selectattr('x', 'eq', 3) }}"
+json: "{{ a | tojson }}"
+has: "{{ 'x' in a }} {{ 'z' in a }} {{ a | length }}"
+"""
+    assert rendered(text, using) == {
+        "items": [["x", 1], ["y", 2]],
+        "values": [1, 2],
+        "keys": ["x", "y"],
+        "equal": "True True True True",
+        "get": "1 none",
+        "joined": {"x": 1, "y": 2, "z": 3},
+        "copy": {"x": 1, "y": 2},
+        "text": "{'x': 1, 'y': 2} {'x': 3} {'x': 1, 'y': 2}",
+        "sorted": [["x", 1], ["y", 2]],
+        "chosen": [{"x": 3}],
+        "json": '{"x": 1, "y": 2}',
+        "has": "True False 2",
+    }
+
+
+def test_a_key_made_of_a_secret_taints_its_mapping() -> None:
+    using = templar("a: {'{{ pw }}': 1}\nb: \"{{ {pw: 1} }}\"", pw=secret())
+    for text in ("{{ a | first }}", "{{ b | first }}", "{{ a }}", "{{ b }}"):
+        problems = Problems()
+        made = using.render(tree(f"'{text}'"), problems)
+        assert messages(problems) == []
+        keys = made.keys() if isinstance(made, Mapping) else (made,)
+        assert all(key.secret for key in keys if isinstance(key, Scalar))
+        assert SENTINEL not in repr(made)
 
 
 def test_hosts_see_each_others_variables_as_the_other_sees_them() -> None:

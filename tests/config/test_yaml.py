@@ -302,6 +302,18 @@ def test_json_is_read_with_its_surrogate_pairs() -> None:
     assert to_plain(load_json(b'{\n\t"a":\t"\\/"}', "f.json", Problems()) or tree("")) == {"a": "/"}
 
 
+def test_json_that_is_no_yaml_is_read_all_the_same() -> None:
+    written = json.dumps({"k" * 2000: 1})
+    assert to_plain(load_json(written, "f.json", Problems()) or tree("")) == {"k" * 2000: 1}
+    problems = Problems()
+    assert load_json(b'{"a": ', "f.json", problems) is None
+    assert load_json(b"\xff", "g.json", problems) is None
+    assert messages(problems) == [
+        "f.json:2:1: not valid YAML: did not find expected node content while parsing a flow node",
+        "g.json:1:1: the file is not UTF-8 text",
+    ]
+
+
 plain_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
