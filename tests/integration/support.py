@@ -1,0 +1,243 @@
+"""A playbook and an inventory for hosts of the lab, the program run on them as a user runs it, and what it says.
+
+Tests compare short texts: `lab1/container.web -/+ image, environment.MODE`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.lab.host import Host
+from tests.lab.settings import CHECKOUT
+from tests.lab.shell import LabError
+
+Json = dict[str, Any]
+
+PROGRAM = CHECKOUT / ".venv/bin/deployer"
+SLEEP: Mapping[str, Any] = {"image": "busybox:1", "command": "sleep 100000", "stop_signal": "SIGKILL"}
+"""A container that runs and stops at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How the program ended, what it printed, and the plan and events in that."""
+
+    code: int
+    out: str
+    err: str
+    plan: Json = field(default_factory=dict)
+    events: tuple[Json, ...] = ()
+
+    @property
+    def changes(self) -> list[str]:
+        """`lab1/container.web -/+ image, environment.MODE`, sorted."""
+        return sorted(_change(found) for host in self._hosts for found in host["changes"])
+
+    @property
+    def refusals(self) -> list[str]:
+        return [f"{found['address']}: {found['summary']}" for host in self._hosts for found in host["refusals"]]
+
+    @property
+    def notes(self) -> list[str]:
+        return [note for host in self._hosts for note in host["notes"]]
+
+    @property
+    def unreachable(self) -> dict[str, str]:
+        """Hosts, and why."""
+        return {found["host"]: f"{found['message']} ({found['hint']})" for found in self.plan["unreachable"]}
+
+    @property
+    def results(self) -> list[Json]:
+        """Steps as they ended, with `status`, `error`, `hint` and `log`."""
+        return [found for found in self.events if found["type"] == "step_ended"]
+
+    @property
+    def failures(self) -> list[Json]:
+        return [found for found in self.results if found["status"] == "failed"]
+
+    @property
+    def errors(self) -> list[str]:
+        return [f"{found['step']['operation']}: {found['error']}" for found in self.failures]
+
+    @property
+    def summary(self) -> Json:
+        return next(found for found in self.events if found["type"] == "summary")
+
+    @property
+    def exit_codes(self) -> dict[str, int]:
+        """Of every host that was worked on."""
+        return {found["host"]: found["exit_code"] for found in self.summary["hosts"]}
+
+    @property
+    def remaining(self) -> list[str]:
+        """What did not converge."""
+        return [_change(found) for host in self.summary["hosts"] for found in host["remaining"]]
+
+    @property
+    def diagnostics(self) -> list[Json]:
+        return [one for found in self.events if found["type"] == "error" for one in found["diagnostics"]]
+
+    @property
+    def _hosts(self) -> list[Json]:
+        return [host for play in self.plan.get("plays", ()) for host in play["hosts"]]
+
+    def change(self, address: str) -> Json:
+        """The one change of a resource."""
+        (found,) = [change for host in self._hosts for change in host["changes"] if change["address"] == address]
+        return dict(found)
+
+
+def _change(found: Json) -> str:
+    names = ", ".join(".".join(part["path"]) for part in found["fields"])
+    return f"{found['address']} {found['symbol']} {names}".strip()
+
+
+class Site:
+    """A folder with a playbook and an inventory of some hosts. `variables` hold for all of them."""
+
+    def __init__(self, folder: Path, *hosts: Host, **variables: Any) -> None:
+        self.folder = folder
+        self.file = folder / "site.yml"
+        self.inventory = folder / "hosts.yml"
+        self.hosts = hosts
+        self.write_inventory({host.name: {} for host in hosts}, variables)
+
+    def write_inventory(self, hosts: Mapping[str, Json], variables: Mapping[str, Any] | None = None) -> None:
+        """Hosts by name with what they need beside their address; unknown names are hosts of their own."""
+        addresses = {host.name: {"ansible_host": host.address} for host in self.hosts}
+        first = self.hosts[0]
+        common = {
+            "ansible_user": first.user,
+            "ansible_ssh_private_key_file": str(first.key),
+            "known_hosts_file": str(first.known_hosts),
+        }
+        entries = {name: addresses.get(name, {}) | own for name, own in hosts.items()}
+        everything = {"all": {"vars": common | dict(variables or {}), "hosts": entries}}
+        self.inventory.write_text(yaml.safe_dump(everything, sort_keys=False))
+
+    def write(self, *plays: Json | str) -> Site:
+        """The playbook: text, or plays of all hosts and project `site`."""
+        if isinstance(plays[0], str):
+            self.file.write_text(plays[0])
+            return self
+        whole = [{"hosts": "all", "project": "site"} | dict(play) for play in plays if not isinstance(play, str)]
+        self.file.write_text(yaml.safe_dump(whole, sort_keys=False))
+        return self
+
+    def containers(self, **containers: Mapping[str, Any]) -> Site:
+        """A playbook of containers that sleep, with further keys."""
+        return self.write({"containers": {name: {**SLEEP, **own} for name, own in containers.items()}})
+
+    def run(self, *words: str, environ: Mapping[str, str] | None = None, timeout: float = 120) -> Ran:
+        """The program with its streams caught; JSON in its standard output is read."""
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "DEPLOYER_"))}
+        done = subprocess.run(
+            [PROGRAM, *words],
+            cwd=self.folder,
+            env={**clean, "HOME": str(self.folder), **(environ or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        documents = _documents(done.stdout)
+        plan = next((found for found in documents if found["type"] == "plan"), {})
+        return Ran(done.returncode, done.stdout, done.stderr, plan, tuple(documents))
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        return ("-i", str(self.inventory), str(self.file))
+
+    def plan(self, *words: str) -> Ran:
+        return self.run("plan", "--json", "--detailed-exitcode", *self.arguments, *words)
+
+    def apply(self, *words: str) -> Ran:
+        return self.run("apply", "--json", "--yes", *self.arguments, *words)
+
+    def converge(self, *words: str) -> Ran:
+        """Apply, and see to it that it succeeded and that nothing is left to do."""
+        applied = self.apply(*words)
+        assert (applied.code, applied.errors, applied.err, applied.remaining) == (0, [], "", [])
+        again = self.plan(*words)
+        assert (again.code, again.changes, again.refusals) == (0, [], [])
+        return applied
+
+
+def _documents(text: str) -> list[Json]:
+    """One document, or one a line; none when the output is not JSON."""
+    if not text.startswith("{"):
+        return []
+    try:
+        return [json.loads(text)]
+    except json.JSONDecodeError:
+        return [json.loads(line) for line in text.splitlines()]
+
+
+def inspect(host: Host, container: str) -> Json:
+    """What the host's engine says of a container."""
+    found: Json = host.api("GET", f"/containers/{container}/json")
+    return found
+
+
+def states(host: Host) -> dict[str, str]:
+    """Every container's name and state."""
+    return {_name(entry): entry["State"] for entry in host.api("GET", "/containers/json?all=1")}
+
+
+def ids(host: Host) -> dict[str, str]:
+    """Every container's name and id."""
+    return {_name(entry): entry["Id"] for entry in host.api("GET", "/containers/json?all=1")}
+
+
+def _name(entry: Json) -> str:
+    return next(str(name).lstrip("/") for name in entry["Names"] if name.count("/") == 1)
+
+
+def exists(host: Host, kind: str, name: str) -> bool:
+    """Whether the host has a volume, network or container; `kind` in the plural."""
+    path = f"/containers/{name}/json" if kind == "containers" else f"/{kind}/{name}"
+    try:
+        host.api("GET", path)
+    except LabError as error:
+        if ": 404 " in str(error):
+            return False
+        raise
+    return True
+
+
+def fetch(host: Host, *images: str) -> None:
+    """Have images on the host, so that a test's plan is not about pulling."""
+    for image in images:
+        if not _has_image(host, image):
+            host.docker("pull", image)
+
+
+def _has_image(host: Host, image: str) -> bool:
+    return any(image in (found["RepoTags"] or ()) for found in host.api("GET", "/images/json"))
+
+
+def lines(*texts: str) -> list[str]:
+    """Sorted, as `Ran.changes` is."""
+    return sorted(texts)
+
+
+def of_container(host: Host, container: str, *command: str) -> str:
+    """What a command inside a container prints."""
+    return host.docker("exec", container, *command)
+
+
+def select(items: Iterable[str], part: str) -> list[str]:
+    return [item for item in items if part in item]
+
+
+def words(text: Sequence[str]) -> str:
+    return " ".join(text)
