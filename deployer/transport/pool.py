@@ -159,7 +159,8 @@ class HttpPool:
                     f"{self.dialer.where} did not answer {doing} within {request.timeout or 0:g} s",
                     hint="is the engine hanging, or its host overloaded?",
                 ) from error
-            reason = str(error) or type(error).__name__
+            cut = isinstance(error, http.client.IncompleteRead)
+            reason = "the answer was cut short" if cut else str(error) or type(error).__name__
             raise ConnectionLostError(
                 f"the connection to {self.dialer.where} was lost during {doing}: {reason}", hint=self.dialer.loss_hint
             ) from error
