@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from deployer import nodes
+from deployer.config.yaml import load
 from deployer.diagnostics import Origin, Problems
 from deployer.nodes import Node
 from deployer.spec.container import CONTAINER
@@ -19,7 +21,7 @@ HERE = Origin("play.yml", 1, 1)
 def try_declare(table: Table, written: Mapping[str, Any] | Node) -> tuple[Declaration | None, Problems]:
     """What is read from a resource, plain or as a tree, and every mistake found in it."""
     problems = Problems()
-    node = nodes.from_plain(written, HERE) if isinstance(written, dict) else written
+    node = load(json.dumps(written), "play.yml", problems) if isinstance(written, dict) else written
     assert isinstance(node, nodes.Scalar | nodes.Sequence | nodes.Mapping)
     return read(table, node, Reading(problems, f"{table.kind}s.it")), problems
 

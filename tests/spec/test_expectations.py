@@ -1,0 +1,343 @@
+"""What is expected of a live container, beyond the recorded vectors: other engines, records, side effects (§7.3)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+
+from tests.spec.comparing import container, shown
+from tests.spec.engine_answers import ID
+
+WEB_ID = "a" * 64
+PLAIN = container()
+
+
+@pytest.mark.parametrize(
+    ("declared", "live"),
+    [
+        pytest.param({}, container(NetworkMode="bridge"), id="W01 bridge by default"),
+        pytest.param({"network_mode": "default"}, container(NetworkMode="bridge"), id="W01 default is bridge"),
+        pytest.param({}, container(RestartPolicy={"Name": "no"}), id="W02 no restart policy"),
+        pytest.param({"restart": ""}, container(RestartPolicy={"Name": "no"}), id="W02 empty restart policy"),
+        pytest.param({"oom_kill_disable": False}, container(OomKillDisable=None), id="W03 null is false"),
+        pytest.param(
+            {"networks": {"front": {"aliases": ["web"]}}},
+            container(networks={"front": {"Aliases": ["web", ID[:12], ID[:12]]}}),
+            id="W04 short id among the aliases",
+        ),
+        pytest.param(
+            {"hostname": "www", "networks": {"front": {"aliases": ["web"]}}},
+            container({"Hostname": "www"}, {"front": {"Aliases": ["web", ID[:12], "www"]}}),
+            id="W04 host name among the aliases",
+        ),
+        pytest.param(
+            {"networks": {"front": {"aliases": ["web"]}}},
+            container(networks={"front": {"Aliases": ["web"]}}),
+            id="W04 exact aliases",
+        ),
+        pytest.param(
+            {"ports": ["[0:0:0:0:0:0:0:1]:80:80"]},
+            container({"ExposedPorts": {"80/tcp": {}}}, PortBindings={"80/tcp": [{"HostIp": "::1", "HostPort": "80"}]}),
+            id="W07 addresses are compressed",
+        ),
+        pytest.param(
+            {},
+            container(LogConfig={"Type": "json-file", "Config": {"labels": "x", "max-size": "5m"}}),
+            id="W10 log options of the daemon",
+        ),
+        pytest.param(
+            {"logging": {"options": {"max-size": "1m"}}},
+            container(LogConfig={"Type": "json-file", "Config": {"labels": "x", "max-size": "1m"}}),
+            id="W10 declared beside the daemon's",
+        ),
+        pytest.param(
+            {},
+            container(Ulimits=[{"Name": "nofile", "Soft": 1, "Hard": 1}]),
+            id="W11 ulimits of the daemon",
+        ),
+        pytest.param({}, container(ShmSize=33554432), id="W12 shm size of the daemon"),
+        pytest.param({"cap_add": ["net_admin"]}, container(CapAdd=["CAP_NET_ADMIN"]), id="W14 made by the docker CLI"),
+        pytest.param({"cap_add": ["net_admin"]}, container(CapAdd=["NET_ADMIN"]), id="W14 made by the API"),
+        pytest.param(
+            {},
+            container({"AttachStdout": True}, PortBindings={}, BlkioWeightDevice=[], RestartPolicy={"Name": "no"}),
+            id="W15 made by the docker CLI",
+        ),
+        pytest.param({}, container({"Labels": None}, PortBindings=None, Dns=None), id="W15 made by the API"),
+        pytest.param(
+            {"mem_limit": "128m"}, container(Memory=134217728, MemorySwap=536870912), id="W19 swap left from before"
+        ),
+        pytest.param({"cpuset": "0-1"}, container(CpusetCpus="0,1"), id="W22 sets of CPUs"),
+        pytest.param({"network_mode": "host"}, container({"Hostname": "box"}, {}, NetworkMode="host"), id="host mode"),
+        pytest.param({}, container(MaskedPaths=["/proc/interrupts"], ReadonlyPaths=None), id="masked paths"),
+        pytest.param(
+            {"privileged": True},
+            container(Privileged=True, SecurityOpt=["label=disable"]),
+            id="privileged adds a label",
+        ),
+        pytest.param({"init": False}, container(Init=None), id="init off and unset"),
+        pytest.param({}, container(Init=True), id="init by the daemon"),
+        pytest.param({}, container(CgroupnsMode="private", IpcMode="shareable", Runtime="runc"), id="daemon's modes"),
+        pytest.param({"pids_limit": -1}, container(PidsLimit=None), id="no limit of processes"),
+        pytest.param({"user": ""}, container({"User": "1000"}), id="an empty user inherits"),
+        pytest.param(
+            {"networks": {"front": {"mac_address": "02:00:00:00:00:01"}}},
+            container({"MacAddress": "02:00:00:00:00:01"}, {"front": {"MacAddress": "02:00:00:00:00:01"}}),
+            id="the first network's MAC address shows up twice",
+        ),
+        pytest.param(
+            {"mac_address": "02:00:00:00:00:01"},
+            container({"MacAddress": "02:00:00:00:00:01"}, {"bridge": {"MacAddress": "02:00:00:00:00:01"}}),
+            id="a MAC address for the container",
+        ),
+        pytest.param(
+            {"networks": {"front": {"mac_address": "02:00:00:00:00:01"}}},
+            container(networks={"front": {"MacAddress": ""}}),
+            id="a stopped container reports no MAC address",
+        ),
+        pytest.param(
+            {"networks": ["front"]},
+            container(networks={"front": {"MacAddress": "02:42:ac:11:00:02", "IPAddress": "172.17.0.2"}}),
+            id="addresses the engine chose",
+        ),
+        pytest.param(
+            {"networks": ["front"]},
+            container(networks={"front": {"Links": ["db:db"]}}),
+            id="links of an endpoint stay",
+        ),
+        pytest.param(
+            {"networks": {"front": {"aliases": ["it", "www"]}}},
+            container(networks={"front": {"Aliases": ["www"]}}),
+            id="its own name as an alias",
+        ),
+        pytest.param(
+            {"networks": {"front": {"aliases": ["it"]}}},
+            container(networks={"front": {"Aliases": ["it"]}}, name="it.deployer-old"),
+            id="its own name as an alias while it has another",
+        ),
+        pytest.param(
+            {"links": ["db:database"]}, container(Links=["/db:/it/database"]), id="links as inspect shows them"
+        ),
+        pytest.param({"volumes_from": ["db"]}, container(VolumesFrom=["db:rw"]), id="volumes_from"),
+        pytest.param({"tmpfs": ["/t"]}, container({"Volumes": {"/t": {}}}, Tmpfs={"/t/": ""}), id="tmpfs over VOLUME"),
+        pytest.param({}, container({"Volumes": {"/data": {}}}), id="an anonymous volume carried over keeps its data"),
+    ],
+)
+def test_no_difference(declared: dict[str, Any], live: dict[str, Any]) -> None:
+    image = {"User": "1000"} if "user" in declared else {}
+    assert shown(declared, live, image=image) == []
+
+
+@pytest.mark.parametrize(
+    ("declared", "live", "differences"),
+    [
+        pytest.param(
+            {"shm_size": "64m"},
+            container(ShmSize=33554432),
+            ["shm_size: 32 MiB → 64 MiB (replace)"],
+            id="W12 declared shm size",
+        ),
+        pytest.param(
+            {},
+            container(networks={"bridge": {}, "extra": {}}),
+            ["networks.extra: attached →  (reconnect)"],
+            id="W18 a network that is not declared",
+        ),
+        pytest.param(
+            {},
+            container({"Env": ["HTTP_PROXY=http://proxy"]}),
+            ["environment.HTTP_PROXY: http://proxy →  (replace)"],
+            id="W23 variables nobody declared",
+        ),
+        pytest.param(
+            {"networks": ["back"]},
+            container(networks={"front": {}}),
+            ["networks.back:  → attached (reconnect)", "networks.front: attached →  (reconnect)"],
+            id="another network",
+        ),
+        pytest.param(
+            {"networks": {"front": {"mac_address": "02:00:00:00:00:02"}}},
+            container(networks={"front": {"MacAddress": "02:00:00:00:00:01"}}),
+            ["networks.front.mac_address: 02:00:00:00:00:01 → 02:00:00:00:00:02 (replace)"],
+            id="another MAC address",
+        ),
+        pytest.param(
+            {"network_mode": "host"},
+            PLAIN,
+            ["network_mode: networks → host (replace)", "networks.bridge: attached →  (reconnect)"],
+            id="to the host's network",
+        ),
+        pytest.param(
+            {"cpus": 1}, PLAIN, ["cpus: no limit → 1 (update in place)"], id="a limit where none was is set in place"
+        ),
+        pytest.param(
+            {"cpus": 1},
+            container(CpuQuota=50000, CpuPeriod=100000),
+            [
+                "cpus: no limit → 1 (update in place)",
+                "cpu_quota: 50000 → no limit (replace)",
+                "cpu_period: 100000 → no limit (replace)",
+            ],
+            id="from a quota to cpus",
+        ),
+        pytest.param(
+            {"blkio_config": {"weight": 300}},
+            container(BlkioWeight=200),
+            ["blkio_config.weight: 200 → 300 (update in place)"],
+            id="the weight of block I/O is updated",
+        ),
+        pytest.param(
+            {}, container(BlkioWeight=200), ["blkio_config.weight: 200 →  (replace)"], id="but cannot be removed"
+        ),
+        pytest.param(
+            {}, container(PidsLimit=100), ["pids_limit: 100 → no limit (update in place)"], id="this limit can"
+        ),
+        pytest.param(
+            {"healthcheck": {"interval": "5s"}},
+            container({"Healthcheck": {"Test": ["CMD", "true"], "Interval": 9000000000}}),
+            ["healthcheck.interval: 9s → 5s (replace)", "healthcheck.test: CMD, true →  (replace)"],
+            id="healthcheck",
+        ),
+        pytest.param(
+            {"mac_address": "02:00:00:00:00:01"},
+            PLAIN,
+            ['mac_address: "" → 02:00:00:00:00:01 (replace)'],
+            id="a MAC address where none was",
+        ),
+        pytest.param(
+            {"volumes": ["data:/data"]},
+            container({"Volumes": {"/data": {}}}),
+            ["volumes./data: anonymous volume → data (replace)"],
+            id="a named volume for an anonymous one",
+        ),
+    ],
+)
+def test_differences(declared: dict[str, Any], live: dict[str, Any], differences: list[str]) -> None:
+    assert shown(declared, live) == differences
+
+
+def test_a_shared_namespace_is_compared_by_the_id_its_name_has_now() -> None:
+    live = container({}, {}, NetworkMode=f"container:{WEB_ID}", PidMode=f"container:{WEB_ID}")
+    declared = {"network_mode": "container:web", "pid": "container:web"}
+    assert shown(declared, live, ids={"web": WEB_ID}) == []
+    assert shown(declared, live, ids={"web": "b" * 64}) == [
+        f"network_mode: container:{WEB_ID} → container:{'b' * 64} (replace)",
+        f"pid: container:{WEB_ID} → container:{'b' * 64} (replace)",
+    ]
+
+
+class TestNoLongerDeclared:
+    """What was declared when the container was made, and is not any more, goes back to the default."""
+
+    def test_daemon_defaulted_fields(self) -> None:
+        live = container(ShmSize=67108864, Init=True, Runtime="crun", IpcMode="shareable")
+        assert shown({}, live, recorded={"shm_size": "64m", "init": True, "runtime": "crun"}) == [
+            "init: true → the default (replace)",
+            "runtime: crun → the default (replace)",
+            "shm_size: 64 MiB → the default (replace)",
+        ]
+
+    def test_log_options(self) -> None:
+        live = container(LogConfig={"Type": "local", "Config": {"max-size": "1m", "labels": "x"}})
+        recorded = {"logging": {"options": {"max-size": "1m"}}}
+        assert shown({}, live, recorded=recorded) == ["logging.options.max-size: 1m →  (replace)"]
+
+    def test_ulimits(self) -> None:
+        live = container(Ulimits=[{"Name": name, "Soft": 1, "Hard": 2} for name in ("core", "nofile", "nproc")])
+        recorded = {"ulimits": {"nofile": 5, "nproc": {"soft": 1, "hard": 2}}}
+        assert shown({"ulimits": {"nproc": {"soft": 1, "hard": 2}}}, live, recorded=recorded) == [
+            "ulimits.nofile: 1:2 →  (replace)"
+        ]
+
+    def test_swap(self) -> None:
+        live = container(Memory=67108864, MemorySwap=-1)
+        recorded = {"mem_limit": "64m", "memswap_limit": -1}
+        assert shown({"mem_limit": "64m"}, live, recorded=recorded) == [
+            "memswap_limit: unlimited → 128 MiB (update in place)"
+        ]
+
+    def test_an_anonymous_volume(self) -> None:
+        live = container({"Volumes": {"/data": {}}})
+        assert shown({}, live, recorded={"volumes": ["/data"]}) == ["volumes./data: anonymous volume →  (replace)"]
+
+
+class TestWhatTheKernelCannotDo:
+    """Dropped by the engine with a warning: declared the same before, and not there, it is no difference."""
+
+    @pytest.mark.parametrize("declared", [{"mem_swappiness": 10}, {"oom_kill_disable": True}, {"mem_limit": "64m"}])
+    def test_it_was_dropped(self, declared: dict[str, Any]) -> None:
+        assert shown(declared, PLAIN, recorded=declared) == []
+        assert len(shown(declared, PLAIN)) == 1
+
+    def test_part_of_a_map_was_dropped(self) -> None:
+        declared = {"blkio_config": {"weight": 300, "device_read_bps": [{"path": "/dev/sda", "rate": "1m"}]}}
+        live = container(BlkioDeviceReadBps=[{"Path": "/dev/sda", "Rate": 1048576}])
+        assert shown(declared, live, recorded=declared) == []
+
+    def test_swap_without_accounting_is_unlimited(self) -> None:
+        declared = {"mem_limit": "64m", "memswap_limit": "128m"}
+        assert shown(declared, container(Memory=67108864, MemorySwap=-1), recorded=declared) == []
+
+
+class TestImage:
+    """What an image hands down counts where nothing is declared (§7.1 class 1)."""
+
+    IMAGE: ClassVar[dict[str, Any]] = {
+        "Env": ["PATH=/bin", "A=img"],
+        "Labels": {"a": "img"},
+        "User": "app",
+        "WorkingDir": "/work",
+        "StopSignal": "SIGINT",
+        "ExposedPorts": {"80/tcp": {}},
+        "Volumes": {"/data": {}},
+        "Healthcheck": {"Test": ["CMD", "true"], "Interval": 5_000_000_000},
+        "Entrypoint": ["run"],
+        "Cmd": ["it"],
+    }
+
+    def test_everything_inherited(self) -> None:
+        assert shown({}, container(self.IMAGE), image=self.IMAGE) == []
+
+    def test_everything_overridden_by_hand(self) -> None:
+        assert shown({}, PLAIN, image=self.IMAGE) == [
+            "command: [] → it (replace)",
+            "entrypoint: [] → run (replace)",
+            "environment.A:  → img (replace)",
+            "environment.PATH:  → /bin (replace)",
+            "labels.a:  → img (replace)",
+            'user: "" → app (replace)',
+            'working_dir: "" → /work (replace)',
+            "stop_signal: SIGTERM → SIGINT (replace)",
+            "expose: none → 80/tcp (replace)",
+            "healthcheck.interval:  → 5s (replace)",
+            "healthcheck.test:  → CMD, true (replace)",
+            "volumes./data:  → anonymous volume (replace)",
+        ]
+
+    def test_declared_over_it(self) -> None:
+        live = container(
+            self.IMAGE
+            | {
+                "Env": ["A=mine", "PATH=/bin", "B"],
+                "Labels": {"a": "mine"},
+                "ExposedPorts": {"80/tcp": {}, "81/tcp": {}},
+                "Healthcheck": {"Test": ["CMD", "true"], "Interval": 9_000_000_000},
+                "Entrypoint": ["mine"],
+                "Cmd": None,
+            }
+        )
+        declared = {
+            "environment": {"A": "mine", "B": None},
+            "labels": {"a": "mine"},
+            "expose": [81],
+            "healthcheck": {"interval": "9s"},
+            "entrypoint": ["mine"],
+        }
+        assert shown(declared, live, image=self.IMAGE) == []
+
+    def test_a_disabled_healthcheck_keeps_no_times(self) -> None:
+        disabled = {"Healthcheck": {"Test": ["NONE"], "Interval": 5_000_000_000}}
+        assert shown({}, container(disabled), image=disabled) == []
+        assert shown({"healthcheck": {"interval": "9s"}}, container(disabled), image=disabled) == []
+        assert shown({"healthcheck": {"disable": True}}, PLAIN) == []

@@ -1,0 +1,93 @@
+"""Rules that look at several fields of a container at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from deployer.spec.container import CONTAINER
+from tests.spec.declare import declare, mistakes
+
+
+@pytest.mark.parametrize(
+    ("written", "values"),
+    [
+        ({"network_mode": "bridge"}, {"network_mode": "networks", "networks": {"bridge": {}}}),
+        ({"network_mode": "default"}, {"network_mode": "networks", "networks": {"bridge": {}}}),
+        ({"network_mode": "front"}, {"network_mode": "networks", "networks": {"front": {}}}),
+        ({"network_mode": "host"}, {"network_mode": "host"}),
+        ({"network_mode": "none"}, {"network_mode": "none"}),
+        ({"network_mode": "service:db"}, {"network_mode": "container:db"}),
+        ({"network_mode": "host", "hostname": "web"}, {"network_mode": "host", "hostname": "web"}),
+        ({"restart": "on-failure", "restart_retries": 3}, {"restart": "on-failure:3"}),
+        ({"mem_limit": "64m", "memswap_limit": "128m"}, {"mem_limit": 67108864, "memswap_limit": 134217728}),
+        ({"memswap_limit": -1}, {"memswap_limit": -1}),
+        ({"cpu_quota": 1000, "cpu_period": 2000}, {"cpu_quota": 1000, "cpu_period": 2000}),
+        ({"ports": ["53:53", "53:53/udp"]}, {"ports": ["53:53/tcp", "53:53/udp"]}),
+        (
+            {"ports": ["127.0.0.1:80:80", "127.0.0.2:80:80", "[::]:80:80"]},
+            {"ports": ["127.0.0.1:80:80/tcp", "127.0.0.2:80:80/tcp", "[::]:80:80/tcp"]},
+        ),
+        ({"ports": ["80", "80-81:80"]}, {"ports": ["80-81:80/tcp", "80/tcp"]}),
+        ({"auto_remove": True, "restart": "no"}, {"auto_remove": True, "restart": "no"}),
+        ({"hostname": "web", "uts": "host", "tty": False} | {"hostname": None}, {"uts": "host", "tty": False}),
+    ],
+)
+def test_valid_together(written: dict[str, Any], values: dict[str, Any]) -> None:
+    assert declare(CONTAINER, written).values == values
+
+
+@pytest.mark.parametrize(
+    ("written", "messages"),
+    [
+        (
+            {"network_mode": "bridge", "networks": ["front"]},
+            ["network_mode: write either network_mode or networks"],
+        ),
+        (
+            {"network_mode": "container:db", "hostname": "web", "ports": [80], "dns": ["1.1.1.1"], "expose": [1]},
+            [
+                "hostname: cannot be combined with network_mode: container:db",
+                "ports: cannot be combined with network_mode: container:db",
+                "dns: cannot be combined with network_mode: container:db",
+                "expose: cannot be combined with network_mode: container:db",
+            ],
+        ),
+        ({"network_mode": "host", "ports": [80]}, ["ports: cannot be combined with network_mode: host"]),
+        ({"network_mode": "none", "links": ["db"]}, ["links: cannot be combined with network_mode: none"]),
+        (
+            {"networks": {"bridge": {"aliases": ["a"], "ipv4_address": "172.17.0.9"}}},
+            [
+                "networks: the default network 'bridge' takes no aliases; declare a network",
+                "networks: the default network 'bridge' takes no ipv4_address; declare a network",
+            ],
+        ),
+        ({"hostname": "web", "uts": "host"}, ["hostname: cannot be combined with uts: host"]),
+        ({"ports": ["80:80", "80:81"]}, ["ports: host port 80/tcp is published twice"]),
+        ({"ports": ["80:80", "0.0.0.0:80:80"]}, ["ports: host port 80/tcp is published twice"]),
+        ({"ports": ["127.0.0.1:80:80", "0.0.0.0:80:81"]}, ["ports: host port 80/tcp is published twice"]),
+        ({"ports": ["[::1]:80:80", "[::]:80:81"]}, ["ports: host port 80/tcp is published twice"]),
+        ({"mem_limit": "5m"}, ["mem_limit: 5 MiB is less than the engine's minimum of 6 MiB"]),
+        ({"mem_reservation": "5m"}, ["mem_reservation: 5 MiB is less than the engine's minimum of 6 MiB"]),
+        ({"memswap_limit": "64m"}, ["memswap_limit: needs mem_limit as well"]),
+        (
+            {"mem_limit": "64m", "memswap_limit": "32m"},
+            ["memswap_limit: is memory and swap together, so it cannot be less than mem_limit"],
+        ),
+        ({"mem_limit": "64m", "mem_reservation": "65m"}, ["mem_reservation: cannot be more than mem_limit"]),
+        (
+            {"cpus": 1, "cpu_quota": 1000, "cpu_period": 2000},
+            ["cpu_quota: cannot be combined with cpus", "cpu_period: cannot be combined with cpus"],
+        ),
+        (
+            {"restart": "always", "restart_retries": 3},
+            ["restart_retries: only goes with restart: on-failure"],
+        ),
+        ({"restart_retries": 3}, ["restart_retries: only goes with restart: on-failure"]),
+        ({"auto_remove": True, "restart": "always"}, ["auto_remove: cannot be combined with a restart policy"]),
+        ({"tmpfs": ["/t"], "volumes": ["data:/t/"]}, ["tmpfs: '/t' is also under volumes"]),
+    ],
+)
+def test_mistakes(written: dict[str, Any], messages: list[str]) -> None:
+    assert mistakes(CONTAINER, written) == [f"containers.it.{message}" for message in messages]
