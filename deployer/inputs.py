@@ -51,6 +51,7 @@ class Request:
     vault_ids: tuple[str, ...] = ()
     vault_password_files: tuple[str, ...] = ()
     ask_vault_pass: bool = False
+    prune: bool = False
     adopt: bool = False
     allow_data_loss: tuple[str, ...] = ()
 

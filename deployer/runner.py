@@ -79,35 +79,33 @@ def destroy(request: Request, world: World) -> Planned:
     return _plan(request, world, reconcile_destroy)
 
 
-def drift(request: Request, world: World) -> DriftReport:
+def drift(request: Request, world: World) -> tuple[DriftReport, Loaded]:
     """Live against last applied against wish. Only reads."""
     loaded = load(request, world.asking)
     with Fleet(loaded.hosts, request.forks) as fleet:
-        observed = fleet.each(loaded.hosts, lambda host, engine: _observe(loaded, host, engine))
-    unreachable = tuple(found for found in observed.values() if isinstance(found, Unreachable))
-    seen = {host: found for host, found in observed.items() if isinstance(found, Observed)}
-    hosts = (
-        find_drift(desired, seen[desired.host])
-        for play in loaded.plays
-        for desired in play.desired
-        if desired.host in seen
-    )
-    return DriftReport(tuple(hosts), unreachable)
+        seen, unreachable = _observe_all(loaded, fleet)
+    desired = (found for play in loaded.plays for found in play.desired if found.host in seen)
+    return DriftReport(tuple(find_drift(found, seen[found.host]) for found in desired), unreachable), loaded
 
 
 def _plan(request: Request, world: World, planner: Planner) -> Planned:
     loaded = load(request, world.asking)
-    policy = Policy(request.adopt, frozenset(request.allow_data_loss), __version__)
+    policy = Policy(request.prune, request.adopt, frozenset(request.allow_data_loss), __version__)
     fleet = Fleet(loaded.hosts, request.forks)
     try:
-        observed = fleet.each(loaded.hosts, lambda host, engine: _observe(loaded, host, engine))
+        seen, unreachable = _observe_all(loaded, fleet)
     except BaseException:
         fleet.close()
         raise
-    unreachable = tuple(found for found in observed.values() if isinstance(found, Unreachable))
-    seen = {host: found for host, found in observed.items() if isinstance(found, Observed)}
     plays = tuple(_plan_play(play, seen, policy, planner) for play in loaded.plays)
     return Planned(Plan(plays, unreachable), loaded, fleet, policy, planner)
+
+
+def _observe_all(loaded: Loaded, fleet: Fleet) -> tuple[dict[str, Observed], tuple[Unreachable, ...]]:
+    """Every host is read once for the whole run."""
+    answers = fleet.each(loaded.hosts, lambda host, engine: _observe(loaded, host, engine))
+    seen = {host: found for host, found in answers.items() if isinstance(found, Observed)}
+    return seen, tuple(found for found in answers.values() if isinstance(found, Unreachable))
 
 
 def _observe(loaded: Loaded, host: str, engine: Engine) -> Observed:

@@ -146,6 +146,22 @@ def policy() -> list[click.Parameter]:
     section = "Safety"
     return [
         Option(
+            ["--prune"],
+            section=section,
+            is_flag=True,
+            allow_from_autoenv=False,
+            help="Remove what the project made and nothing declares any more; volumes are kept.",
+        ),
+        Option(
+            ["--remove-volume"],
+            section=section,
+            multiple=True,
+            allow_from_autoenv=False,
+            callback=_volumes,
+            metavar="HOST/volume.NAME",
+            help="With --prune: remove this volume and its data. May be repeated.",
+        ),
+        Option(
             ["--adopt"],
             section=section,
             is_flag=True,
@@ -203,6 +219,7 @@ def request(params: Mapping[str, Any]) -> Request:
     given = dict(params)
     given["tags"] = _split(given.get("tags", ()))
     given["skip_tags"] = _split(given.get("skip_tags", ()))
+    given["allow_data_loss"] = (*given.get("allow_data_loss", ()), *given.get("remove_volume", ()))
     given["vault_ids"] = given.get("vault_id", ())
     given["vault_password_files"] = given.get("vault_password_file", ())
     names = {field.name for field in fields(Request)}

@@ -104,7 +104,8 @@ class Resource:
 @dataclass(frozen=True, slots=True)
 class Desired:
     """One play on one host. `secrets` are texts that must never be shown; `registries` maps a registry to
-    (username, password). `elsewhere` names resources of the same host that other plays declare."""
+    (username, password). `elsewhere` names resources of the same host that other plays declare. `prune`: the
+    play wants what the project made and nothing declares any more to be removed."""
 
     host: str
     project: str
@@ -112,6 +113,7 @@ class Desired:
     registries: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     elsewhere: frozenset[tuple[Kind, str]] = frozenset()
+    prune: bool = False
 
     def of(self, kind: Kind) -> tuple[Resource, ...]:
         return tuple(resource for resource in self.resources if resource.kind is kind)

@@ -116,7 +116,8 @@ def _three_way(
     )
     by_hand = applied if owner.recorded else wish
     if by_hand:
-        yield Drift(resource.address, Verdict.BY_HAND, by_hand)
+        done = tuple(replace(found, old=found.new, new=found.old, origin=None, source="") for found in by_hand)
+        yield Drift(resource.address, Verdict.BY_HAND, done)
     if in_file:
         yield Drift(resource.address, Verdict.IN_FILE, in_file)
 

@@ -21,6 +21,11 @@ OLD: Final = ".deployer-old"
 _CAUSE: Final = "left by an interrupted run"
 
 
+def base_name(name: str) -> str:
+    """The resource a container belongs to, whichever of the names it has."""
+    return name.removesuffix(NEW).removesuffix(OLD)
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """`current`: the container that is the resource. `predecessor`: the one it was replacing, still set aside.

@@ -6,15 +6,15 @@ containers they need. What goes away goes in the opposite order.
 
 from __future__ import annotations
 
-from deployer.diagnostics import Origin
 from deployer.model import dependencies
-from deployer.model.desired import Address, Desired, Kind, Resource, Settings
+from deployer.model.desired import Desired, Kind, Resource
 from deployer.model.observed import Observed
 from deployer.model.plan import Action, HostPlan, Refusal, ResourceChange
 from deployer.planning import containers, networks, volumes
 from deployer.planning.context import Context
 from deployer.planning.images import plan_image
 from deployer.planning.policy import Policy
+from deployer.planning.prune import plan_prune, stand_in
 from deployer.planning.references import check_references
 
 _PLANNERS = (
@@ -48,6 +48,8 @@ def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
     ):
         for resource in _named(unwanted, kind):
             plan(ctx, resource)
+    if policy.prune or desired.prune:
+        plan_prune(ctx)
     return _finish(ctx)
 
 
@@ -57,23 +59,18 @@ def destroy(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
     mine = {found.name: found for found in observed.containers if found.owner.project == desired.project}
     declared = [found.name for found in reversed(dependencies.in_order(desired.resources)) if found.name in mine]
     for name in dict.fromkeys([*declared, *sorted(mine)]):
-        resource = _stand_in(ctx, Kind.CONTAINER, name)
+        resource = stand_in(ctx, Kind.CONTAINER, name)
         if resource.settings.protect:
             ctx.draft.refuse(Refusal(resource.address, "is protected", "drop 'protect' to remove it", resource.origin))
         else:
             containers.remove(ctx, resource, mine[name], "destroyed")
     for network in sorted(observed.networks, key=lambda found: found.name):
         if network.owner.project == desired.project:
-            networks.remove(ctx, _stand_in(ctx, Kind.NETWORK, network.name), network, "destroyed")
+            networks.remove(ctx, stand_in(ctx, Kind.NETWORK, network.name), network, "destroyed")
     kept = sorted(found.name for found in observed.volumes if found.owner.project == desired.project)
     if kept:
         ctx.draft.notes.append(f"volumes are kept: {', '.join(kept)}")
     return _finish(ctx)
-
-
-def _stand_in(ctx: Context, kind: Kind, name: str) -> Resource:
-    declared = ctx.desired.find(kind, name)
-    return declared or Resource(Address(ctx.desired.host, kind, name), Origin("undeclared"), Settings("absent"))
 
 
 def _finish(ctx: Context) -> HostPlan:

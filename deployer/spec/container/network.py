@@ -159,7 +159,11 @@ def _newer_endpoint(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
 
 def _show_networks(path: tuple[str, ...], value: Any) -> str:
-    return "attached" if value == {} and len(path) == 2 else show_plain(path, value)
+    """The MAC address of a running container is the engine's choice."""
+    if len(path) != 2 or not isinstance(value, Mapping):
+        return show_plain(path, value)
+    intent = {key: part for key, part in value.items() if key != "mac_address"}
+    return show_plain(path, intent) if intent else "attached"
 
 
 PORT = Record(

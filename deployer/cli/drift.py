@@ -1,0 +1,47 @@
+"""`deployer drift`: who changed what since the last apply, and nothing is changed."""
+
+from __future__ import annotations
+
+from deployer.cli import options
+from deployer.cli.command import Call, Command
+
+EXAMPLES = """\
+deployer drift -i inventory playbooks/shop.yml
+deployer drift playbooks/shop.yml --json | jq '.hosts[].found'
+"""
+
+
+def _run(call: Call) -> int:
+    from deployer import runner
+    from deployer.errors import ExitCode
+    from deployer.reporting.drift import drift_document, drift_text
+    from deployer.world import real_world
+
+    console = call.console
+    report, loaded = runner.drift(options.request(call.params), real_world())
+    console.redactor.learn(loaded.secrets)
+    if console.json:
+        console.document(drift_document(report))
+    else:
+        console.warn(loaded.warnings)
+        console.result(drift_text(report))
+    if report.unreachable:
+        return ExitCode.UNREACHABLE
+    return ExitCode.CHANGES_PENDING if report.any else ExitCode.OK
+
+
+COMMAND = Command(
+    "drift",
+    run=_run,
+    examples=EXAMPLES,
+    help="Compare the hosts with what was last applied and with the playbook. Exits with 2 when anything differs.",
+    params=[
+        options.playbooks(),
+        *options.hosts(),
+        *options.selection(),
+        *options.connection(),
+        *options.vault(),
+        options.json_option("Print one JSON document."),
+        *options.global_options(),
+    ],
+)

@@ -1,0 +1,62 @@
+"""Removing what the project once made and no play of the run declares any more.
+
+`--limit` and `--tags` never make anything look undeclared: a host that is left out is not looked at, and resources
+that tags pass over are declared all the same.
+"""
+
+from __future__ import annotations
+
+from deployer.diagnostics import Origin
+from deployer.model.desired import Kind, Resource, Settings
+from deployer.model.plan import Action, Refusal, RemoveVolume, ResourceChange
+from deployer.planning import containers, networks
+from deployer.planning.context import Context
+from deployer.planning.leftovers import base_name
+
+_REASON = "no longer declared"
+
+
+def plan_prune(ctx: Context) -> None:
+    """Containers, then networks; volumes are only named, and removed when the operator named them."""
+    project = ctx.desired.project
+    for container in ctx.observed.containers:
+        declared = _declared(ctx, Kind.CONTAINER, base_name(container.name))
+        if container.owner.project == project and not declared:
+            containers.remove(ctx, stand_in(ctx, Kind.CONTAINER, container.name), container, _REASON)
+    for network in ctx.observed.networks:
+        if network.owner.project == project and not _declared(ctx, Kind.NETWORK, network.name):
+            networks.remove(ctx, stand_in(ctx, Kind.NETWORK, network.name), network, _REASON)
+    _volumes(ctx)
+
+
+def _volumes(ctx: Context) -> None:
+    for volume in ctx.observed.volumes:
+        if volume.owner.project != ctx.desired.project or _declared(ctx, Kind.VOLUME, volume.name):
+            continue
+        resource = stand_in(ctx, Kind.VOLUME, volume.name)
+        address = resource.address
+        if str(address) not in ctx.policy.data_loss:
+            hint = f"--remove-volume {address} removes it with its data"
+            ctx.draft.notes.append(f"{address.label}: {_REASON}, kept; {hint}")
+            continue
+        users = [found.name for found in ctx.observed.containers if volume.name in found.volumes]
+        staying = [name for name in users if not ctx.draft.when_ready(Kind.CONTAINER, name)]
+        staying += [stub.name for stub in ctx.observed.others if volume.name in stub.volumes]
+        if staying:
+            summary = f"cannot be removed while containers mount it: {', '.join(sorted(staying))}"
+            ctx.draft.refuse(Refusal(address, summary, "remove them first"))
+            continue
+        change = ResourceChange(address, Action.REMOVE, reason=f"{_REASON}; its data is lost")
+        ctx.draft.changes.append(change)
+        after = [step for name in users for step in ctx.draft.when_ready(Kind.CONTAINER, name)]
+        ctx.draft.step(RemoveVolume(volume.name), address, _REASON, after=after)
+
+
+def stand_in(ctx: Context, kind: Kind, name: str) -> Resource:
+    """What is declared, or something that stands for an object nobody declares."""
+    declared = ctx.desired.find(kind, name)
+    return declared or Resource(ctx.address(kind, name), Origin("undeclared"), Settings("absent"))
+
+
+def _declared(ctx: Context, kind: Kind, name: str) -> bool:
+    return ctx.desired.find(kind, name) is not None or (kind, name) in ctx.desired.elsewhere
