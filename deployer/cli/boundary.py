@@ -22,7 +22,7 @@ def run(args: Sequence[str] | None = None) -> int:
         _silence()
         return ExitCode.ERROR
     except (KeyboardInterrupt, click.Abort):
-        console.err.write("interrupted\n")
+        console.err.write("\ninterrupted\n" if console.err.isatty() else "interrupted\n")
         return ExitCode.INTERRUPTED
     except Exception as error:  # noqa: BLE001  # the one place where anything may end
         return _internal(error, console)

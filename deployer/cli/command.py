@@ -10,7 +10,6 @@ from typing import Any, Final
 import click
 
 from deployer.cli.console import Console
-from deployer.diagnostics import did_you_mean
 
 CONTEXT: Final = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "DEPLOYER", "max_content_width": 100}
 
@@ -58,6 +57,8 @@ class Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in self.table and not args[0].startswith("-") and not ctx.resilient_parsing:
+            from deployer.diagnostics import did_you_mean
+
             hint = did_you_mean(args[0], self.table)
             ctx.fail(f"No such command '{args[0]}'." + (f" {hint[0].upper()}{hint[1:]}" if hint else ""))
         return super().resolve_command(ctx, args)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -60,6 +59,8 @@ class Console:
 
     def document(self, document: Mapping[str, Any]) -> None:
         """A result as one indented JSON document."""
+        import json
+
         clean = self.redactor.document(dict(document))
         self._write(self._out, json.dumps(clean, indent=2, ensure_ascii=False) + "\n")
 

@@ -106,9 +106,9 @@ class LiveProgress:
     def emit(self, event: object) -> None:
         with self._lock:
             self._board.take(event)
-            ended = ended_line(event, self._width)
-        if ended is not None and self._live is not None:
-            self._live.console.print(self._text([ended]), end="")
+        ended, live = ended_line(event, self._width), self._live
+        if ended is not None and live is not None:
+            live.console.print(self._text([ended]), end="")
 
     def __enter__(self) -> LiveProgress:
         from rich.live import Live

@@ -117,9 +117,7 @@ def plan(*hosts: HostPlan, unreachable: tuple[Unreachable, ...] = ()) -> Plan:
 LOST = Unreachable("web3", "web3:22 refused the connection", "is sshd running there?")
 
 
-def result(
-    step: Step, status: Status = Status.DONE, *, error: str = "", hint: str = "", log: str = ""
-) -> StepResult:
+def result(step: Step, status: Status = Status.DONE, *, error: str = "", hint: str = "", log: str = "") -> StepResult:
     return StepResult(step, status, 0.3, error, hint, log)
 
 

@@ -1,0 +1,134 @@
+"""`deployer apply` and `destroy` on simulated hosts."""
+
+import io
+import json
+
+import pytest
+
+from tests.cli.runs import Shop
+
+APPLY = ("apply", "-i", "hosts.yml", "shop.yml")
+
+RECAP = "unreachable=0 failed=0 skipped=0 refused=0 rolledback=0"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(text))
+
+
+def test_plan_on_stdout_progress_on_stderr_recap_on_stdout(shop: Shop) -> None:
+    found = shop.run(*APPLY, "--yes", "--limit", "web1")
+    assert found.code == 0
+    assert found.words == [
+        "shop on web1 (simulated)",
+        "+ image nginx:latest pull shop.yml:8",
+        "+ network front declared at shop.yml:5",
+        "+ container web declared at shop.yml:7",
+        "Plan: 3 to create, 0 to update, 0 to replace, 0 to remove on 1 host (simulated).",
+        "",
+        "RECAP",
+        f"web1 (simulated) : ok=3 changed=3 {RECAP}",
+    ]
+    assert sorted(line.partition(" (")[0] for line in found.err.splitlines()) == [
+        "web1  container web: created",
+        "web1  container web: started",
+        "web1  image nginx:latest: pulled",
+        "web1  network front: created",
+    ]
+
+
+def test_a_second_apply_asks_nothing_and_changes_nothing(shop: Shop) -> None:
+    shop.run(*APPLY, "--yes")
+    found = shop.run(*APPLY)
+    assert (found.code, found.err) == (0, "")
+    assert found.words[-1] == "Plan: no changes on 2 hosts (simulated)."
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_done(shop: Shop) -> None:
+    found = shop.run(*APPLY)
+    assert found.code == 5
+    assert found.err == (
+        "error: nobody confirmed the changes: there is no terminal to ask on\n  hint: add --yes to do them\n"
+    )
+    assert shop.run("plan", "-i", "hosts.yml", "shop.yml", "--detailed-exitcode").code == 2
+
+
+@pytest.mark.parametrize(("text", "code"), [("y\n", 0), ("YES\n", 0), ("n\n", 5), ("\n", 5), ("", 5)])
+def test_on_a_terminal_the_operator_is_asked(shop: Shop, monkeypatch: pytest.MonkeyPatch, text: str, code: int) -> None:
+    answer(monkeypatch, text)
+    found = shop.run(*APPLY)
+    assert found.code == code
+    assert found.err.startswith("Apply these changes? [y/N] ")
+    assert ("RECAP" in found.out) == (code == 0)
+
+
+def test_with_json_the_plan_is_shown_beside_the_question(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, "n\n")
+    found = shop.run(*APPLY, "--json")
+    assert "Plan: 6 to create" in found.err
+    assert [json.loads(line)["type"] for line in found.out.splitlines()] == ["plan", "error"]
+
+
+def test_check_only_looks(shop: Shop) -> None:
+    found = shop.run(*APPLY, "--check", "--diff")
+    assert found.code == 0
+    assert found.words[-3:] == [
+        "RECAP",
+        f"web1 (simulated) : ok=0 changed=3 {RECAP}",
+        f"web2 (simulated) : ok=0 changed=3 {RECAP}",
+    ]
+    assert shop.run(*APPLY, "--check", "--detailed-exitcode").code == 2
+
+
+def test_events_are_one_json_object_a_line(shop: Shop) -> None:
+    found = shop.run(*APPLY, "--yes", "--json", "--limit", "web1")
+    events = [json.loads(line) for line in found.out.splitlines()]
+    assert (found.code, found.err) == (0, "")
+    assert [event["type"] for event in events][:2] == ["plan", "host_begun"]
+    assert [event["type"] for event in events][-2:] == ["host_ended", "summary"]
+    assert {event["format_version"] for event in events} == {"1.0"}
+    assert all(event["@timestamp"].endswith("Z") for event in events)
+    assert events[-1]["hosts"][0]["counts"]["changed"] == 3
+
+
+def test_a_change_is_shown_field_by_field_and_converges(shop: Shop) -> None:
+    shop.run(*APPLY, "--yes")
+    shop.edit("8080:80", "9090:80")
+    found = shop.run(*APPLY, "--yes", "--limit", "web1")
+    assert found.words[1:3] == [
+        "-/+ container web replace, stop-first: host port 9090 is fixed",
+        "ports 8080:80/tcp → 9090:80/tcp shop.yml:9",
+    ]
+    assert found.words[-1] == f"web1 (simulated) : ok=2 changed=1 {RECAP}".replace("ok=2", "ok=2")
+    assert shop.run("plan", "-i", "hosts.yml", "shop.yml", "-l", "web1", "--detailed-exitcode").code == 0
+
+
+def test_a_host_with_a_refusal_is_left_alone_and_the_others_are_not(shop: Shop) -> None:
+    shop.write("other.yml", "- hosts: web1\n  containers: {web: {image: redis:7}}\n")
+    shop.run("apply", "-i", "hosts.yml", "other.yml", "-y")
+    found = shop.run(*APPLY, "--yes")
+    assert found.code == 5
+    assert "Plan: 3 to create, 0 to update, 0 to replace, 0 to remove on 2 hosts (simulated); " in found.out
+    assert "1 refused, so nothing is done on web1." in found.out
+    assert "web1: nothing was changed: container.web: the name is taken by project other" in found.out
+    assert f"web2 (simulated) : ok=3 changed=3 {RECAP}" in found.words
+
+
+def test_when_everything_is_refused_nobody_is_asked(shop: Shop) -> None:
+    shop.write("other.yml", "- hosts: web\n  containers: {web: {image: redis:7}}\n")
+    shop.run("apply", "-i", "hosts.yml", "other.yml", "-y")
+    found = shop.run(*APPLY)
+    assert (found.code, found.err) == (5, "")
+
+
+def test_destroy_removes_what_apply_made(shop: Shop) -> None:
+    shop.run(*APPLY, "--yes")
+    found = shop.run("destroy", "-i", "hosts.yml", "shop.yml", "--yes", "-l", "web1")
+    assert found.code == 0
+    assert "- container web remove: destroyed shop.yml:7" in found.words
+    assert shop.run("ps", "-i", "hosts.yml", "-l", "web1").words == ["HOST NAME IMAGE STATUS PORTS PROJECT"]

@@ -1,0 +1,109 @@
+"""Help, mistakes in usage, and what it costs to load."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from deployer import __version__
+from deployer.cli.app import APP, COMMANDS
+from deployer.cli.options import FORKS
+from deployer.inputs import Request
+from tests.cli.runs import Shop
+
+HEAVY = ("rich", "paramiko", "docker", "jinja2", "requests", "schema", "yaml", "deployer.runner", "deployer.model")
+
+
+def test_help_begins_with_usage_and_examples(shop: Shop) -> None:
+    found = shop.run("--help")
+    assert found.code == 0
+    assert found.out.startswith("Usage: deployer [OPTIONS] COMMAND [ARGS]...\n\nExamples:\n  deployer plan -i ")
+    assert [line.split()[0] for line in found.out.partition("Commands:\n")[2].splitlines()[: len(COMMANDS)]] == list(
+        COMMANDS
+    )
+
+
+@pytest.mark.parametrize("words", [("-h",), *((name, "-h") for name in COMMANDS), ("inventory", "list", "-h")])
+def test_every_command_explains_itself(shop: Shop, words: tuple[str, ...]) -> None:
+    found = shop.run(*words)
+    assert (found.code, found.err) == (0, "")
+    assert "\n\nExamples:\n  deployer " in found.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_lists_say_of_a_command_what_it_says_of_itself(shop: Shop, name: str) -> None:
+    command = APP.commands.get(name) or APP.get_command(APP.make_context("deployer", ["plan"]), name)
+    assert command is not None
+    assert command.name == name
+    assert (command.help or "").split(".")[0].split(":")[0].split(";")[0] in COMMANDS[name]
+
+
+def test_without_a_command_there_is_help_and_an_error(shop: Shop) -> None:
+    found = shop.run()
+    assert found.code == 1
+    assert "Usage: deployer" in found.out + found.err
+
+
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_the_version(shop: Shop, option: str) -> None:
+    found = shop.run(option)
+    assert (found.code, found.out) == (0, f"deployer {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("plna",), "No such command 'plna'. Did you mean 'plan'?"),
+        (("inventory", "lsit"), "No such command 'lsit'. Did you mean 'list'?"),
+        (("frobnicate",), "No such command 'frobnicate'."),
+        (("plan", "--limt", "web1", "shop.yml"), "No such option '--limt'. Did you mean '--limit'?"),
+        (("plan",), "Missing argument 'PLAYBOOK...'"),
+        (("plan", "--forks", "0", "shop.yml"), "0 is not in the range x>=1."),
+        (("plan", "--color", "blue", "shop.yml"), "'blue' is not one of"),
+        (("plan", "--allow-data-loss", "web1", "shop.yml"), "'web1' is not of the form web1/volume.NAME"),
+    ],
+)
+def test_mistakes_in_usage_end_with_1_and_not_with_2(shop: Shop, words: tuple[str, ...], message: str) -> None:
+    found = shop.run(*words)
+    assert (found.code, found.out) == (1, "")
+    assert message in found.err
+
+
+def test_the_help_tells_the_default_of_forks() -> None:
+    assert Request().forks == FORKS
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from deployer.cli import main; main(['--help']); "
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "[]"
+
+
+def test_validate_loads_neither_paramiko_nor_docker_nor_rich(shop: Shop) -> None:
+    code = (
+        "import sys; from deployer.cli import main; code = main(['validate', '-i', 'hosts.yml', 'shop.yml']); "
+        "print(code, [m for m in ('paramiko', 'docker', 'requests', 'rich') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "0 []"
+
+
+def cpu(*words: str) -> float:
+    """Seconds, user and system, at best."""
+
+    def once() -> float:
+        before = os.times()
+        subprocess.run([sys.executable, *words], capture_output=True, check=True)
+        after = os.times()
+        return after.children_user + after.children_system - before.children_user - before.children_system
+
+    return min(once() for _ in range(5))
+
+
+def test_help_costs_little_more_than_loading_click() -> None:
+    """0.15 s of CPU; on a busy or slow machine, where that says little, not twice what Python and click take."""
+    assert cpu("-m", "deployer.cli", "--help") < max(0.15, 2 * cpu("-c", "import click"))
