@@ -48,6 +48,10 @@ class Fleet:
                 self._engines[host] = found
         return found
 
+    def free_space(self, host: str, folder: str) -> int | None:
+        """Bytes; None where a host cannot be asked."""
+        return self._connections.free_space(self._specs[host], folder)
+
     def each(self, hosts: Iterable[str], work: Callable[[str, Engine], Result]) -> dict[str, Result | Unreachable]:
         """The work of every host, in the order given; `Unreachable` for those that could not be reached or read."""
         hosts = tuple(hosts)

@@ -16,7 +16,6 @@ from deployer.inputs import Request, Sources, connect_host, open_sources
 from deployer.interfaces import Engine, EngineInfo, Json
 from deployer.model.plan import Unreachable
 from deployer.planning import record
-from deployer.transport.connection import ConnectionSpec
 from deployer.values import image, port
 from deployer.world import World
 
@@ -106,7 +105,7 @@ def _published(entry: Json) -> str:
 def doctor(request: Request, world: World, now: Callable[[], datetime]) -> tuple[Check, ...]:
     """Reach every host and look at what working on it needs."""
     with _fleet(request, world) as fleet:
-        found = fleet.each(fleet.hosts, lambda host, engine: _check(fleet.spec(host), engine, now))
+        found = fleet.each(fleet.hosts, lambda host, engine: _check(fleet, host, engine, now))
         return tuple(
             Check(host, fleet.spec(host).address, fleet.spec(host).user, problem=answer)
             if isinstance(answer, Unreachable)
@@ -115,8 +114,8 @@ def doctor(request: Request, world: World, now: Callable[[], datetime]) -> tuple
         )
 
 
-def _check(spec: ConnectionSpec, engine: Engine, now: Callable[[], datetime]) -> Check:
-    before = now()
+def _check(fleet: Fleet, host: str, engine: Engine, now: Callable[[], datetime]) -> Check:
+    spec, before = fleet.spec(host), now()
     info = engine.info()
     middle = before + (now() - before) / 2
     return Check(
@@ -127,6 +126,7 @@ def _check(spec: ConnectionSpec, engine: Engine, now: Callable[[], datetime]) ->
         containers=int(info.get("Containers") or 0),
         storage=str(info.get("Driver") or ""),
         clock_offset=_offset(str(info.get("SystemTime") or ""), middle),
+        free=fleet.free_space(host, str(info.get("DockerRootDir") or "/var/lib/docker")),
     )
 
 

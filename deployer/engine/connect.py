@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from deployer.engine.http import READ_TIMEOUT, EngineHttp, engine_error
 from deployer.errors import UnreachableError
 from deployer.interfaces import Engine, EngineInfo
 from deployer.transport.connection import ConnectionSpec, Kind
+from deployer.transport.link import ChannelRefusedError, LinkLostError
 from deployer.transport.pool import HttpPool, Request
 from deployer.transport.streams import Dialer
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deployer.transport.opening import SharedSsh
+    from deployer.transport.ssh import SshHost
 
 
 def connect(spec: ConnectionSpec) -> Engine:
@@ -39,6 +43,7 @@ class Connections:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._shared: SharedSsh | None = None
+        self._hosts: dict[str, SshHost] = {}
 
     def connect(self, spec: ConnectionSpec) -> Engine:
         """As the function of that name; the engine must be closed before this."""
@@ -88,7 +93,37 @@ class Connections:
         with self._lock:
             if self._shared is None:
                 self._shared = SharedSsh()
-            return SshHost(spec, self._shared)
+            self._hosts[spec.name] = host = SshHost(spec, self._shared)
+            return host
+
+    def free_space(self, spec: ConnectionSpec, folder: str) -> int | None:
+        """Bytes free in a folder of a host that `open` reached; None where no way leads to an answer: over TCP, and
+        where the server runs no commands."""
+        if spec.kind is Kind.LOCAL:
+            return _local_space(folder)
+        host = self._hosts.get(spec.name)
+        if host is None:
+            return None
+        from deployer.transport import commands
+
+        try:
+            said = commands.run(host.link(), f"df -Pk {shlex.quote(folder)}")
+        except (ChannelRefusedError, LinkLostError):
+            return None
+        return _space_of(said.output)
+
+
+def _local_space(folder: str) -> int | None:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
+def _space_of(said: str) -> int | None:
+    """The fourth column of POSIX `df -Pk`, in KiB."""
+    columns = said.strip().rpartition("\n")[2].split()
+    return int(columns[3]) * 1024 if len(columns) >= 6 and columns[3].isdigit() else None
 
 
 def _describe(pool: HttpPool) -> EngineInfo:
