@@ -14,7 +14,6 @@ from deployer.engine.http import READ_TIMEOUT, EngineHttp, engine_error
 from deployer.errors import UnreachableError
 from deployer.interfaces import Engine, EngineInfo
 from deployer.transport.connection import ConnectionSpec, Kind
-from deployer.transport.link import ChannelRefusedError, LinkLostError
 from deployer.transport.pool import HttpPool, Request
 from deployer.transport.streams import Dialer
 
@@ -105,6 +104,7 @@ class Connections:
         if host is None:
             return None
         from deployer.transport import commands
+        from deployer.transport.link import ChannelRefusedError, LinkLostError
 
         try:
             said = commands.run(host.link(), f"df -Pk {shlex.quote(folder)}")
