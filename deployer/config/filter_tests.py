@@ -138,6 +138,7 @@ def contains(value: Any, item: Any) -> bool:
 
 
 def extra_tests() -> dict[str, Callable[..., bool]]:
+    """This module's tests by the names templates know."""
     return {
         "abs": lambda path: Path(str(path)).is_absolute(),
         "all": lambda items: all(items),

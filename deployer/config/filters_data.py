@@ -220,6 +220,7 @@ def logarithm(value: Any, base: float = math.e) -> float:
 
 
 def data_filters() -> dict[str, Callable[..., Any]]:
+    """This module's filters by the names templates know."""
     return {
         "bool": to_bool,
         "combinations": lambda items, size: [list(part) for part in itertools.combinations(items, size)],

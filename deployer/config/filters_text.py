@@ -234,6 +234,7 @@ def urlsplit_filter(value: Any, query: str = "") -> Any:
 
 
 def text_filters() -> dict[str, Callable[..., Any]]:
+    """This module's filters by the names templates know."""
     return {
         "b64decode": b64decode,
         "b64encode": b64encode,

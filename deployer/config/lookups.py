@@ -62,10 +62,12 @@ def query(context: Context, name: str, *terms: Any, **options: Any) -> Any:
 
 
 def refused_now(*_args: Any, **_options: Any) -> NoReturn:
+    """`now()` in a template."""
     raise TemplateRuntimeError("now() is not available: every run would make another plan; pass the time with -e")
 
 
 def undef(hint: str | None = None) -> UndefinedValue:
+    """A value that must be overridden: using it is an error that says `hint`."""
     return UndefinedValue(hint=hint or "a value that must be given is undefined")
 
 

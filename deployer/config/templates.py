@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def is_template(text: str) -> bool:
+    """Whether a text holds an expression, a statement or a comment of Jinja."""
     return "{" in text and ("{{" in text or "{%" in text or "{#" in text)
 
 

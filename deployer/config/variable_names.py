@@ -47,6 +47,7 @@ def check_names(variables: Mapping, problems: Problems, *, is_inventory: bool = 
 
 
 def inventory_variables(given: Iterable[tuple[Origin, str, Node]], problems: Problems) -> dict[str, Node]:
+    """What may be set of an inventory's variables, given as (place, name, value); faults are warnings."""
     usable = {}
     for origin, name, value in given:
         fault = name_fault(name)
