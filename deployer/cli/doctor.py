@@ -57,7 +57,7 @@ def _cells(check: Check) -> tuple[str | Span, ...]:
     if engine is None:
         return (check.host, check.address, check.user, Span("unreachable", Style.BAD))
     state = Span("simulated", Style.WARNING) if engine.simulated else Span("ok", Style.GOOD)
-    clock = "" if check.clock_offset is None else f"{check.clock_offset:+.1f}s"
+    clock = "" if check.clock_offset is None else f"{round(check.clock_offset, 1) or 0.0:+.1f}s"
     free = "" if check.free is None else size(check.free)
     where = "" if engine.simulated else check.address
     name = f"{engine.kind} {engine.version}"

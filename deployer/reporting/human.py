@@ -21,7 +21,7 @@ from deployer.model.plan import (
 from deployer.reporting.columns import Row, align
 from deployer.reporting.fields import INDENT, field_rows
 from deployer.reporting.lines import Line, Span, Style, line
-from deployer.reporting.words import host_list, plural
+from deployer.reporting.words import by_number, host_list, plural
 
 LIMITS = (48, 72)
 """Widest cells that still align the others: names, values."""
@@ -104,7 +104,7 @@ def _hosts(plan: Plan) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Hosts of a play that have the same to do. `sample` is one of them, without its name."""
+    """Hosts of a play that have the same to do, by name. `sample` is one of them."""
 
     sample: HostPlan
     hosts: tuple[str, ...]
@@ -122,7 +122,7 @@ def _blocks(hosts: Iterable[HostPlan], *, steps: bool) -> list[_Block]:
     found: dict[Hashable, list[HostPlan]] = {}
     for host in hosts:
         found.setdefault(_likeness(host, steps=steps), []).append(host)
-    return [_Block(same[0], tuple(host.host for host in same)) for same in found.values()]
+    return [_Block(same[0], tuple(sorted((h.host for h in same), key=by_number))) for same in found.values()]
 
 
 def _likeness(host: HostPlan, *, steps: bool) -> Hashable:

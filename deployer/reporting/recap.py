@@ -11,7 +11,7 @@ from deployer.reporting.fields import field_rows
 from deployer.reporting.human import LIMITS, SIMULATED, hint_lines, unreachable_lines
 from deployer.reporting.lines import Line, Span, Style, line
 from deployer.reporting.tally import Tally, tally
-from deployer.reporting.words import doing, plural
+from deployer.reporting.words import by_number, doing, plural
 
 _HOST_WIDTH = 26
 _BAR = "    | "
@@ -50,7 +50,10 @@ def _recap(tallies: Iterable[tuple[HostPlan, Tally]], unreachable: Iterable[Unre
     for lost in unreachable:
         total[lost.host] = total.get(lost.host, Tally()) + Tally(unreachable=1)
     width = max((_HOST_WIDTH, *map(len, total)))
-    return [line(Span("RECAP", Style.TITLE)), *(_recap_line(name, total[name], width) for name in sorted(total))]
+    return [
+        line(Span("RECAP", Style.TITLE)),
+        *(_recap_line(name, total[name], width) for name in sorted(total, key=by_number)),
+    ]
 
 
 def _recap_line(name: str, found: Tally, width: int) -> Line:

@@ -80,6 +80,12 @@ def host_list(names: Iterable[str]) -> str:
     return ", ".join(_runs(list(names)))
 
 
+def by_number(name: str) -> list[tuple[int, int, str]]:
+    """Sorts web2 before web10."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts]
+
+
 @dataclass(frozen=True, slots=True)
 class _Numbered:
     stem: str

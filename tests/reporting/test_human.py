@@ -57,7 +57,7 @@ def test_colours_only_repeat_what_the_text_says(golden: Golden) -> None:
 def test_hosts_with_the_same_changes_share_a_block() -> None:
     text = shown(plan(*(samples.host_plan(f"web{number}") for number in range(1, 4)), samples.host_plan("db1")))
     assert [found for found in text.splitlines() if not found.startswith(" ")] == [
-        "shop on web[1:3], db1",
+        "shop on db1, web[1:3]",
         "Plan: 8 to create, 4 to update, 4 to replace, 0 to remove on 4 hosts.",
     ]
 

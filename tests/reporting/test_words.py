@@ -3,7 +3,7 @@
 import pytest
 
 from deployer.model.plan import CreateNetwork, StartContainer, Step
-from deployer.reporting.words import doing, done, host_list, plural, seconds, size, subject
+from deployer.reporting.words import by_number, doing, done, host_list, plural, seconds, size, subject
 from tests.reporting import samples
 
 
@@ -64,3 +64,8 @@ def test_outside_a_replacement_there_is_one_container() -> None:
     start = Step(1, StartContainer(samples.OLD_ID), samples.container("web"), "is exited")
     create = Step(2, CreateNetwork("front", {}), samples.network("front"), "missing")
     assert [done(step) for step in (start, create)] == ["started", "created"]
+
+
+def test_hosts_are_sorted_by_their_numbers() -> None:
+    names = ["web10", "web2", "db", "10.0.0.12", "10.0.0.9", "web02", "web"]
+    assert sorted(names, key=by_number) == ["10.0.0.9", "10.0.0.12", "db", "web", "web02", "web2", "web10"]
