@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ RUNTIME_PORTS = {"V18": r"32\d\d\d|[345]\d\d\d\d", "V19": r"1809[0-5]"}
 def test_create_gives_the_recorded_inspect(world: World, vector: dict[str, Any]) -> None:
     key = _made(world, vector)
     inspected = world.inspect(key)
-    expected = dict(vector["inspect"])
+    expected = deepcopy(vector["inspect"])
     if world.modern:
         expected |= NEWER.get(vector["id"], {})
         if vector["id"] == "V45":

@@ -18,6 +18,8 @@ from deployer.engine.simulated.state import Record, SimulatedHost
 from deployer.engine.simulated.validation import check_config, check_host_config
 from deployer.interfaces import Json
 
+_ARCHITECTURES = ("386", "amd64", "arm", "arm64", "ppc64le", "riscv64", "s390x")
+_MAC = re.compile(r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}")
 _NAME = re.compile(r"/?[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
@@ -55,6 +57,10 @@ def _image_of(host: SimulatedHost, ref: str, platform: str) -> Record:
     image = need_image(host, ref)
     actual = [image["Os"], image["Architecture"], image.get("Variant", "")]
     wanted = platform.split("/")
+    if wanted[0] not in {"", "linux", "windows", *_ARCHITECTURES}:
+        raise invalid(f'"{platform}": unknown operating system or architecture: invalid argument')
+    if wanted[0] in _ARCHITECTURES:
+        wanted = ["linux", *wanted]
     if platform and any(want != have for want, have in zip(wanted, actual, strict=False)):
         raise missing(
             f"image with reference {ref} was found but does not match the specified platform: "
@@ -96,7 +102,9 @@ def _place_mac(host: SimulatedHost, config: Record, stored: Record, endpoints: d
     network = find_network(host, mode)
     endpoint = endpoints.get(network["Name"] if network else mode)
     modern = host.profile.speaks("1.44")
-    if endpoint is None and modern:
+    if modern and not _MAC.fullmatch(mac):
+        raise invalid(f"invalid config for network {mode}: invalid MAC address {mac}")
+    if endpoint is None and modern and mode:
         raise invalid(
             "unable to migrate container-wide MAC address to a specific network: HostConfig.NetworkMode must match "
             "the identity of a network in NetworkSettings.Networks"
@@ -108,9 +116,10 @@ def _place_mac(host: SimulatedHost, config: Record, stored: Record, endpoints: d
                 "or be left empty"
             )
         endpoint["mac"] = mac
-    if endpoint is None or not modern:
+    if not modern:
         return []
-    endpoint["MacAddress"] = mac
+    if endpoint is not None:
+        endpoint["MacAddress"] = mac
     del config["MacAddress"]
     return ["The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead."]
 

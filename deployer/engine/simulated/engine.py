@@ -34,7 +34,8 @@ from deployer.interfaces import EngineInfo, Json, Progress, RegistryAuth
 class SimulatedEngine:
     """An engine in memory, in a state file when `store` is given. Safe to call from several threads at once.
 
-    `behaviours` maps image references, as containers name them, to what `behaviour.parse_behaviour` reads.
+    `state` is taken over, not copied; without it the host is a fresh one. `behaviours` maps image references, as
+    containers name them, to what `behaviour.parse_behaviour` reads.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class SimulatedEngine:
         *,
         facts: HostFacts | None = None,
         behaviours: Mapping[str, str] | None = None,
+        state: State | None = None,
         store: StateFile | None = None,
     ) -> None:
         facts = facts or HostFacts()
-        self._host = SimulatedHost(profile_named(profile), facts, dict(behaviours or {}), State(facts.name))
-        networks.predefine_networks(self._host)
+        self._host = SimulatedHost(profile_named(profile), facts, dict(behaviours or {}), state or State(facts.name))
+        if state is None:
+            networks.predefine_networks(self._host)
         self._profile_name = profile
         self._store = store
         self._lock = threading.RLock()
@@ -86,10 +89,13 @@ class SimulatedEngine:
 
     def copy(self) -> SimulatedEngine:
         """An engine of its own in the same state, without a state file."""
-        twin = SimulatedEngine(self._profile_name, facts=self._host.facts, behaviours=self._host.behaviours)
+        host = self._host
+        return SimulatedEngine(self._profile_name, facts=host.facts, behaviours=host.behaviours, state=self.snapshot())
+
+    def snapshot(self) -> State:
+        """A copy of everything the host remembers."""
         with self._reading() as host:
-            twin._host.state = host.state.copy()
-        return twin
+            return host.state.copy()
 
     def publish_image(self, ref: str, image: Mapping[str, Any] | None) -> None:
         """Sets what the registry has under a reference: `Config`, `Digest`, `Size`, `Platforms` and `Auth` where they

@@ -25,7 +25,7 @@ _TRUTHS: Final = ("1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false",
 def check_network(host: SimulatedHost, body: Json) -> None:
     """The whole create body, but for clashes with subnets in use."""
     name, profile = body.get("Name", ""), host.profile
-    _check_name(host, name, allow_duplicate=body.get("CheckDuplicate") is False)
+    _check_name(host, name)
     _check_driver(profile, body)
     ipam = body.get("IPAM") or {}
     if ipam.get("Driver") not in {None, "", "default", "null"}:
@@ -39,7 +39,7 @@ def check_network(host: SimulatedHost, body: Json) -> None:
     _check_options(profile, dict(body.get("Options") or {}))
 
 
-def _check_name(host: SimulatedHost, name: str, *, allow_duplicate: bool) -> None:
+def _check_name(host: SimulatedHost, name: str) -> None:
     modern = host.profile.is_at_least("25")
     if not name.strip():
         if not modern and not name:
@@ -47,8 +47,7 @@ def _check_name(host: SimulatedHost, name: str, *, allow_duplicate: bool) -> Non
         raise invalid(f"invalid name: {name}") if modern else failed(f"invalid name: {name}")
     if name in PREDEFINED:
         raise forbidden(f"operation is not permitted on predefined {name} network ")
-    taken = any(network["Name"] == name for network in host.state.networks.values())
-    if taken and (modern or not allow_duplicate):
+    if any(network["Name"] == name for network in host.state.networks.values()):
         raise conflict(f"network with name {name} already exists")
 
 

@@ -34,7 +34,7 @@ def predefine_networks(host: SimulatedHost) -> None:
 
 
 def create_network(host: SimulatedHost, body: Json) -> str:
-    """`CheckDuplicate` is taken as given unless the body says False, as every client of the protocol sends it."""
+    """A name is used once, as if `CheckDuplicate` were always sent: the protocol promises it."""
     check_network(host, body)
     network = _network(host, body)
     source = network["ConfigFrom"]["Network"]
