@@ -24,6 +24,7 @@ DEFINITIONS: Final[Mapping[str, JsonSchema]] = {
     "template": {"type": "string", "pattern": TEMPLATE, "description": "A template: '{{ variable }}'."}
 }
 _REFERENCE: Final = {"$ref": "#/$defs/template"}
+_TEMPLATED_KEYS: Final[JsonSchema] = {"patternProperties": {TEMPLATE: True}}
 
 
 def schema_of(shape: Shape) -> JsonSchema:
@@ -59,7 +60,8 @@ def _plain(shape: Shape) -> JsonSchema:
         case MapOf(value=value):
             return {"type": "object", "additionalProperties": schema_of(value)}
         case Record(entries=entries):
-            return closed(_entries(entries), [(e.name, *e.aliases) for e in entries if e.required])
+            required = [(entry.name, *entry.aliases) for entry in entries if entry.required]
+            return closed(_entries(entries), required) | _TEMPLATED_KEYS
         case Forms():
             forms = (shape.scalar, shape.sequence, shape.mapping, shape.null)
             return _one_of(_plain(form) for form in forms if form is not None)
@@ -100,13 +102,8 @@ def _one_of(schemas: Iterable[JsonSchema]) -> JsonSchema:
 
 
 def closed(properties: Mapping[str, JsonSchema], required: Sequence[tuple[str, ...]] = ()) -> JsonSchema:
-    """A map without other keys than these and templates. `required`: spellings of which one has to be there."""
-    schema: JsonSchema = {
-        "type": "object",
-        "properties": dict(properties),
-        "patternProperties": {TEMPLATE: True},
-        "additionalProperties": False,
-    }
+    """A map without other keys than these. `required`: spellings of which one has to be there."""
+    schema: JsonSchema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
     alone = [one for one, *others in required if not others]
     several = [{"anyOf": [{"required": [one]} for one in names]} for names in required if len(names) > 1]
     return schema | ({"required": alone} if alone else {}) | ({"allOf": several} if several else {})
@@ -131,7 +128,9 @@ def resource_schema(table: Table, further: Iterable[Entry] = ()) -> JsonSchema:
         properties |= {alias: _same_as(table, entry.name) for alias in entry.aliases}
     for flat, (name, key) in table.nested.items():
         properties[flat] = _same_as(table, name, key)
-    return {"title": table.kind.capitalize(), "description": table.doc} | or_null(or_template(closed(properties)))
+    properties |= {extra: _same_as(table, name) for extra, name in table.appended.items()}
+    whole = or_null(or_template(closed(properties) | _TEMPLATED_KEYS))
+    return {"title": table.kind.capitalize(), "description": table.doc} | whole
 
 
 def _field(row: Field) -> JsonSchema:

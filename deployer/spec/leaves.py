@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from schema import And, Or
 
-from deployer.spec.shapes import Constant, Forms, Keyed, Leaf, ListOf, MapOf
+from deployer import nodes
+from deployer.nodes import Node
+from deployer.spec.shapes import INVALID, Constant, Forms, Keyed, Leaf, ListOf, MapOf, Reading
 from deployer.values import address, command, cpus, duration, paths, size
 
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """Any value, as it is."""
+
+    def read(self, node: Node, at: Reading) -> Any:
+        return INVALID if at.passes(node) else nodes.to_plain(node)
+
+
+ANYTHING = Anything()
 TEXT = Leaf(str, "text")
 NUMBER_OR_TEXT = Leaf(Or(str, int), "text or a number", str)
 FLAG = Leaf(bool, "true or false")

@@ -8,8 +8,8 @@ from typing import Any
 
 from deployer.spec import settings
 from deployer.spec.container.process import foreign_labels
-from deployer.spec.field import DEFAULT, Field, View, at, show_plain, lenient, when_unset
-from deployer.spec.leaves import FLAG, IP, LABELS, TEXT, TEXT_MAP
+from deployer.spec.field import DEFAULT, Field, View, at, daemon_when_unset, lenient, show_plain, when_unset
+from deployer.spec.leaves import FLAG, IP, LABELS, TEXT, TEXT_MAP, choice
 from deployer.spec.shapes import Entry, Leaf, ListOf, MapOf, Record, Then
 from deployer.spec.table import Table
 from deployer.values import address
@@ -83,7 +83,6 @@ def _write_ipam(value: Mapping[str, Any]) -> dict[str, Any]:
     return body | ({"Options": value["options"]} if value.get("options") else {})
 
 
-@when_unset("subnet and gateway are the engine's choice")
 def _show_ipam(path: tuple[str, ...], value: Any) -> str:
     """Pools as `10.0.0.0/24 (gateway 10.0.0.1)`."""
     if path[-1] != "config" or not isinstance(value, Mapping):
@@ -96,6 +95,7 @@ def _options(pool: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {show_plain((), part)}" for key, part in sorted(pool.items()))
 
 
+@when_unset("subnet and gateway are the engine's choice")
 def _expected_ipam(row: Field, view: View) -> Any:
     """Undeclared, the engine picks subnet and gateway: no intent. Declared pools are compared in what they declare; a
     pool of a family that is not declared (the automatic IPv4 one beside IPv6) is the engine's."""
@@ -201,6 +201,53 @@ NETWORK = Table(
             other=False,
         ),
         Field(
+            name="enable_ipv4",
+            doc="Give IPv4 addresses; on unless turned off.",
+            shape=FLAG,
+            access=at("EnableIPv4", zero=True),
+            zero=True,
+            since="1.48",
+            example=False,
+            other=True,
+        ),
+        Field(
+            name="ingress",
+            doc="The routing mesh of a swarm.",
+            shape=FLAG,
+            access=at("Ingress", zero=False),
+            zero=False,
+            example=True,
+            other=False,
+        ),
+        Field(
+            name="scope",
+            doc="local or swarm; the driver's own unless named.",
+            shape=choice("local", "swarm", "global"),
+            access=at("Scope", zero="local"),
+            expect=daemon_when_unset,
+            zero="local",
+            example="local",
+            other="swarm",
+        ),
+        Field(
+            name="config_only",
+            doc="Only a configuration that other networks take theirs from.",
+            shape=FLAG,
+            access=at("ConfigOnly", zero=False),
+            zero=False,
+            example=True,
+            other=False,
+        ),
+        Field(
+            name="config_from",
+            doc="Network whose configuration it takes.",
+            shape=TEXT,
+            access=at("ConfigFrom.Network", zero=""),
+            zero="",
+            example="base",
+            other="base-2",
+        ),
+        Field(
             name="labels",
             doc="Labels.",
             shape=LABELS,
@@ -211,4 +258,5 @@ NETWORK = Table(
         ),
     ),
     settings=settings.RESOURCE,
+    advice=settings.OBJECT_ADVICE,
 )

@@ -111,3 +111,30 @@ IMAGE = (
     Entry(name="pull", aliases=("pull_policy",), shape=PULL, doc="missing (default), always or never."),
     Entry(name="platform", shape=PLATFORM, doc="Platform: os/architecture[/variant]."),
 )
+
+_NAMED_BY_KEY = "its key is its name"
+
+CONTAINER_ADVICE = {
+    "build": "build the image first and name it under image",
+    "configs": "mount a file of the host under volumes",
+    "container_name": _NAMED_BY_KEY,
+    "deploy": "write mem_limit, cpus and update; one container a key",
+    "detach": "every container runs in the background",
+    "kernel_memory": "engines ignore it since 23.0",
+    "keep_volumes": "volumes are always kept",
+    "name": _NAMED_BY_KEY,
+    "paused": "pausing is nothing to declare; state is started, stopped, created or absent",
+    "profiles": "use tags or when",
+    "scale": "use loop: one container a key",
+    "secrets": "put the value into environment from a vaulted variable, or mount a file of the host",
+}
+"""For keys that Compose or Ansible have for a container."""
+
+OBJECT_ADVICE = {
+    "name": _NAMED_BY_KEY,
+    "connected": "containers name their networks",
+    "volume_name": _NAMED_BY_KEY,
+    "force": "what differs is planned; data is lost only with --allow-data-loss",
+    "recreate": "what differs is planned; data is lost only with --allow-data-loss",
+}
+"""For keys that Compose or Ansible have for a network or volume."""

@@ -304,8 +304,11 @@ class Record:
             return at.wrong(node, str(error))
 
 
-def match_keys(node: nodes.Mapping, names: Mapping[str, str], at: Reading) -> dict[str, Node]:
-    """Entries by canonical name. `names` maps every accepted spelling to it; unknown and double ones are reported."""
+def match_keys(
+    node: nodes.Mapping, names: Mapping[str, str], at: Reading, advice: Mapping[str, str] | None = None
+) -> dict[str, Node]:
+    """Entries by canonical name. `names` maps every accepted spelling to it; unknown and double ones are reported,
+    with `advice` for words that other tools know."""
     found: dict[str, Node] = {}
     written: dict[str, nodes.Scalar] = {}
     for key, value in node.entries:
@@ -313,7 +316,8 @@ def match_keys(node: nodes.Mapping, names: Mapping[str, str], at: Reading) -> di
             continue
         name = names.get(str(key.value))
         if name is None:
-            at.wrong(key, f"unknown key '{key.value}'", hint=did_you_mean(str(key.value), names))
+            word = str(key.value)
+            at.wrong(key, f"unknown key '{word}'", hint=(advice or {}).get(word) or did_you_mean(word, names))
         elif name in found:
             at.wrong(key, f"'{key.value}' and '{written[name].value}' are the same; write one of them")
         elif not (isinstance(value, nodes.Scalar) and value.value is None):

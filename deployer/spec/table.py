@@ -29,7 +29,9 @@ class Declaration:
 @dataclass(frozen=True, slots=True)
 class Table:
     """`doc` says what is done about one. `rules` look at a whole declaration: they may complete its values and report
-    mistakes. `nested` maps a flat spelling to a key inside a field: Ansible's `log_driver` is `logging.driver`."""
+    mistakes. `nested` maps a flat spelling to a key inside a field: Ansible's `log_driver` is `logging.driver`.
+    `appended` maps the name of a list to the one it adds to: Ansible's `mounts` to `volumes`. `advice`: what to write
+    instead of keys that other tools know."""
 
     kind: str
     doc: str
@@ -37,6 +39,8 @@ class Table:
     settings: tuple[Entry, ...] = ()
     rules: tuple[Callable[[dict[str, Any], Mapping[str, Any]], Iterable[Mistake]], ...] = ()
     nested: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    appended: Mapping[str, str] = field(default_factory=dict)
+    advice: Mapping[str, str] = field(default_factory=dict)
 
     def row(self, name: str) -> Field:
         return next(row for row in self.fields if row.name == name)
@@ -46,7 +50,7 @@ class Table:
         """Every accepted key to its canonical name."""
         fields = [(row.name, row.aliases) for row in self.fields]
         settings = [(entry.name, entry.aliases) for entry in self.settings]
-        return spellings([*fields, *settings, *((name, ()) for name in self.nested)])
+        return spellings([*fields, *settings, *((name, ()) for name in (*self.nested, *self.appended))])
 
 
 def read(table: Table, node: nodes.Node, at: Reading) -> Declaration | None:
@@ -57,8 +61,8 @@ def read(table: Table, node: nodes.Node, at: Reading) -> Declaration | None:
         if not at.passes(node):
             at.wrong(node, f"expected a map of {table.kind} keys")
         return None
-    named = match_keys(node, table.spellings, at)
-    named = _gather(table, node, named, at)
+    named = match_keys(node, table.spellings, at, table.advice)
+    named = _append(table, _gather(table, node, named, at))
     values = _read_all(table.fields, named, at)
     settings = _read_all(table.settings, named, at)
     for rule in () if at.static and has_template(node) else table.rules:
@@ -78,6 +82,19 @@ def _read_all(rows: Iterable[Field | Entry], named: Mapping[str, nodes.Node], at
         if value is not INVALID:
             found[row.name] = value
     return found
+
+
+def _append(table: Table, named: dict[str, nodes.Node]) -> dict[str, nodes.Node]:
+    """One list of both; something that is no list is left for its shape to complain about."""
+    for extra, name in table.appended.items():
+        added = named.pop(extra, None)
+        if added is None:
+            continue
+        there = named.get(name)
+        if isinstance(there, nodes.Sequence) and isinstance(added, nodes.Sequence):
+            added = nodes.Sequence((*there.items, *added.items), there.origin, there.source)
+        named[name] = added
+    return named
 
 
 def _gather(table: Table, node: nodes.Mapping, named: Mapping[str, nodes.Node], at: Reading) -> dict[str, nodes.Node]:

@@ -55,4 +55,5 @@ VOLUME = Table(
         ),
     ),
     settings=settings.RESOURCE,
+    advice=settings.OBJECT_ADVICE,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 import pytest
 
 from deployer.diagnostics import Origin
@@ -158,7 +158,7 @@ def test_settings_are_documented_and_have_a_schema(entry: Entry) -> None:
 def test_no_spelling_means_two_things(table: Table) -> None:
     words = [word for row in table.fields for word in (row.name, *row.aliases)]
     words += [word for entry in table.settings for word in (entry.name, *entry.aliases)]
-    words += list(table.nested)
+    words += [*table.nested, *table.appended]
     assert sorted(words) == sorted(set(words))
     assert set(words) == set(table.spellings)
 

@@ -18,7 +18,17 @@ CONTAINER = Table(
     ),
     settings=settings.CONTAINER,
     rules=RULES,
-    nested={"log_driver": ("logging", "driver"), "log_options": ("logging", "options")},
+    nested={
+        "log_driver": ("logging", "driver"),
+        "log_options": ("logging", "options"),
+        "blkio_weight": ("blkio_config", "weight"),
+        "device_read_bps": ("blkio_config", "device_read_bps"),
+        "device_write_bps": ("blkio_config", "device_write_bps"),
+        "device_read_iops": ("blkio_config", "device_read_iops"),
+        "device_write_iops": ("blkio_config", "device_write_iops"),
+    },
+    appended={"mounts": "volumes"},
+    advice=settings.CONTAINER_ADVICE,
 )
 
 __all__ = ["CONTAINER"]

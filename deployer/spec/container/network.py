@@ -13,7 +13,7 @@ from schema import Or
 
 from deployer.spec.container.isolation import container_mode, resolve
 from deployer.spec.field import Access, Body, Change, Field, Json, Path, View, at, show_plain, when_unset
-from deployer.spec.leaves import INTEGER, IP, IPV4, IPV6, MAC, TEXT, TEXT_MAP, TEXTS
+from deployer.spec.leaves import FLAG, INTEGER, IP, IPV4, IPV6, MAC, TEXT, TEXT_MAP, TEXTS
 from deployer.spec.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, Then, one_or_many
 from deployer.values import address, port
 
@@ -260,6 +260,15 @@ FIELDS = (
         zero=[],
         example=["18080:80"],
         other=["127.0.0.1:18081:80", "18082:81/udp"],
+    ),
+    Field(
+        name="publish_all_ports",
+        doc="Publish every exposed port on a free port of the host.",
+        shape=FLAG,
+        access=at("HostConfig.PublishAllPorts", zero=False),
+        zero=False,
+        example=True,
+        other=False,
     ),
     Field(
         name="dns",

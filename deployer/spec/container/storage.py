@@ -45,8 +45,9 @@ _IMAGE = Record((Entry(name="subpath", shape=TEXT, doc="Directory inside the ima
 
 
 def _pair(found: dict[str, Any]) -> tuple[str, mount.Mount]:
-    """(target, mount) of Compose's long form."""
-    kind, target, source = found["type"], found["target"], found.get("source", "")
+    """(target, mount) of Compose's long form, or of Ansible's flat one."""
+    found = _nested(found)
+    kind, target, source = found.get("type", "volume"), found["target"], found.get("source", "")
     if kind == "bind":
         source = mount.source_of(source, source)["source"] if source.startswith("/") else _no_path(source)
     elif kind == "tmpfs" and source:
@@ -63,8 +64,34 @@ def _pair(found: dict[str, Any]) -> tuple[str, mount.Mount]:
     volume = dict(found.get("volume") or {})
     if "labels" in volume:
         volume["volume_labels"] = volume.pop("labels")
+    volume |= {key: found[key] for key in ("volume_driver", "volume_options") if key in found}
     extra = bind | volume | (found.get("tmpfs") or {}) | (found.get("image") or {})
     return target, parts | {key: value for key, value in extra.items() if value or key == "create_host_path"}
+
+
+_FLAT = {
+    "propagation": ("bind", "propagation"),
+    "create_mountpoint": ("bind", "create_host_path"),
+    "no_copy": ("volume", "nocopy"),
+    "labels": ("volume", "labels"),
+    "tmpfs_size": ("tmpfs", "size"),
+    "tmpfs_mode": ("tmpfs", "mode"),
+}
+"""Ansible's spelling of options that Compose groups."""
+
+
+def _nested(found: dict[str, Any]) -> dict[str, Any]:
+    grouped = {key: value for key, value in found.items() if key not in _FLAT}
+    for flat, (group, key) in _FLAT.items():
+        if flat in found:
+            grouped[group] = {**(grouped.get(group) or {}), key: found[flat]}
+    return grouped
+
+
+def _flat(name: str, group: Record) -> Entry:
+    key = _FLAT[name][1]
+    shape = next(entry.shape for entry in group.entries if entry.name == key)
+    return Entry(name=name, shape=shape, doc=f"Ansible's spelling of {'.'.join(_FLAT[name])}.")
 
 
 def _no_path(source: str) -> str:
@@ -73,7 +100,7 @@ def _no_path(source: str) -> str:
 
 _LONG = Record(
     (
-        Entry(name="type", shape=choice(*_TYPES), doc="bind, volume, tmpfs or image.", required=True),
+        Entry(name="type", shape=choice(*_TYPES), doc="bind, volume (default), tmpfs or image."),
         Entry(name="source", aliases=("src",), shape=TEXT, doc="Path on the host, volume name or image."),
         Entry(name="target", aliases=("dst",), shape=ABSOLUTE_PATH, doc="Path in the container.", required=True),
         Entry(name="read_only", shape=FLAG, doc="Mount read-only."),
@@ -82,6 +109,14 @@ _LONG = Record(
         Entry(name="volume", shape=_VOLUME, doc="Options of a volume."),
         Entry(name="tmpfs", shape=_TMPFS, doc="Options of a tmpfs."),
         Entry(name="image", shape=_IMAGE, doc="Options of an image mount (API 1.48)."),
+        _flat("propagation", _BIND),
+        _flat("create_mountpoint", _BIND),
+        _flat("no_copy", _VOLUME),
+        _flat("labels", _VOLUME),
+        _flat("tmpfs_size", _TMPFS),
+        _flat("tmpfs_mode", _TMPFS),
+        Entry(name="volume_driver", shape=TEXT, doc="Driver of a volume that does not exist yet."),
+        Entry(name="volume_options", shape=TEXT_MAP, doc="Options of that driver."),
     ),
     _pair,
 )
