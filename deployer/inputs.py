@@ -157,7 +157,7 @@ class _Reader:
         self._sources = sources
         self._limit = limit
         self._files = VariableReader(sources.problems, sources.vault)
-        self._templates = Templates()
+        self._templates = Templates(vault=sources.vault)
         self._variables: dict[Path, Variables] = {}
 
     def play(self, play: Play) -> PlayInput | None:

@@ -147,7 +147,9 @@ def _fleet(request: Request, world: World) -> Fleet:
     problems = Problems()
     sources = open_sources(request, world.asking, problems)
     names = _names(request, sources, problems)
-    variables = Variables(sources.inventory, VariableReader(problems, sources.vault), Templates(), extra=sources.extra)
+    variables = Variables(
+        sources.inventory, VariableReader(problems, sources.vault), Templates(vault=sources.vault), extra=sources.extra
+    )
     specs = {}
     for name in names:
         known = variables.of_host(name, names)

@@ -50,7 +50,7 @@ def _load(call: Call, name: str = "") -> _Known:
     if name and inventory.find(name) is None:
         problems.add(Origin("inventory host"), f"there is no host '{name}'", hint=did_you_mean(name, inventory.hosts))
     reader = VariableReader(problems, sources.vault)
-    merged = Variables(inventory, reader, Templates(), extra=sources.extra)
+    merged = Variables(inventory, reader, Templates(vault=sources.vault), extra=sources.extra)
     variables = {host: merged.of_host(host).variables for host in ((name,) if name else hosts)}
     for known in variables.values():
         call.console.redactor.learn(text for node in known.values() for text in secret_texts(node))

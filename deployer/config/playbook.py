@@ -11,7 +11,7 @@ from schema import Or
 
 from deployer import nodes
 from deployer.config import yaml
-from deployer.config.templating import Templar
+from deployer.config.templating import Templates
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.model.desired import Kind
@@ -160,8 +160,9 @@ class Play:
 def load_playbooks(paths: Sequence[str], problems: Problems, vault: VaultSecrets) -> tuple[Play, ...]:
     """All plays of all files, in order. Mistakes that need no variables to be seen are reported."""
     plays = [play for path in paths for play in _load_file(path, problems, vault)]
+    templates = Templates()
     for play in plays:
-        _check(play, problems)
+        _check(play, templates, problems)
     return tuple(plays)
 
 
@@ -191,19 +192,22 @@ def _play_keys() -> tuple[str, ...]:
     return (*(entry.name for entry in PLAY), *SECTIONS)
 
 
-def _check(play: Play, problems: Problems) -> None:
+def _check(play: Play, templates: Templates, problems: Problems) -> None:
     """Everything that can be known without variables: keys, forms, plain values, template syntax."""
     if "hosts" not in play.keys:
         problems.add(play.origin, "'hosts' is missing", address="play", hint="name a host, a group or a pattern")
     for entry in PLAY:
         if entry.name in play.keys and entry.name not in _READ_WITH_VARIABLES:
             entry.shape.read(play.keys[entry.name], Reading(problems, entry.name, static=True))
-    templar = Templar({})
     for key, node in play.keys.items():
-        templar.check(node, problems, key)
+        templates.check(node, problems, key)
     for section, kind in SECTIONS.items():
         if section in play.keys:
             _check_section(section, kind, play.keys[section], problems)
+    for kind, resources in play.sections():
+        for name, body in resources.entries:
+            if isinstance(body, nodes.Mapping):
+                _check_expressions(body, templates, f"{kind}s.{name.value}", problems)
 
 
 def _check_section(section: str, kind: Kind, node: nodes.Node, problems: Problems) -> None:
@@ -219,6 +223,15 @@ def _check_section(section: str, kind: Kind, node: nodes.Node, problems: Problem
         read(TABLES[kind], body, Reading(problems, address, static=True))
         if not is_template(name.value):
             check_name(kind, str(name.value), name.origin, address, problems)
+
+
+def _check_expressions(body: nodes.Mapping, templates: Templates, address: str, problems: Problems) -> None:
+    """`when` and a `loop` written as text are expressions without braces."""
+    when, loop = body.get("when"), body.get("loop")
+    if when is not None:
+        templates.check_expression(when, problems, f"{address}.when")
+    if isinstance(loop, nodes.Scalar) and not is_template(loop.value):
+        templates.check_expression(loop, problems, f"{address}.loop")
 
 
 def _check_meta(body: nodes.Mapping, at: Reading) -> None:
