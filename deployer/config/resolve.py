@@ -202,7 +202,8 @@ class _Work:
                 problems.add(origin, "'image' is missing", address=address, hint="every container needs one")
         if kind is Kind.IMAGE:
             name = image.parse(name).familiar
-        return Resource(Address(self._host, kind, name), origin, settings, values, origins)
+        address_of_it = Address(self._host, kind, name)
+        return Resource(address_of_it, origin, settings, values, origins, secret_paths=found.secrets)
 
     def _add_env_files(self, files: Any, values: dict[str, Any], origins: dict[tuple[str, ...], Origin]) -> None:
         """Later files go over earlier ones, `environment` over all."""

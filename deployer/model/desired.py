@@ -73,7 +73,8 @@ class Settings:
 @dataclass(frozen=True, slots=True)
 class Resource:
     """One declared resource. `values` holds canonical values of declared fields (see `spec.shapes`), `origins` the
-    place of every path in them. `selected`: whether `--tags` and `--skip-tags` let it be changed in this run."""
+    place of every path in them, `secret_paths` those that are secret in part or whole. `selected`: whether `--tags` and
+    `--skip-tags` let it be changed in this run."""
 
     address: Address
     origin: Origin
@@ -81,6 +82,7 @@ class Resource:
     values: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[tuple[str, ...], Origin] = field(default_factory=dict)
     selected: bool = True
+    secret_paths: frozenset[tuple[str, ...]] = frozenset()
 
     @property
     def kind(self) -> Kind:

@@ -100,7 +100,7 @@ class RemoveNetwork:
 class ConnectNetwork:
     network: str
     container: Target
-    endpoint: Mapping[str, Any]
+    endpoint: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class CreateContainer:
 @dataclass(frozen=True, slots=True)
 class UpdateContainer:
     container: Target
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

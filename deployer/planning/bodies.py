@@ -21,13 +21,20 @@ def container_body(ctx: Context, resource: Resource, carried: Mapping[str, str])
     """The create body. `carried`: anonymous volumes of the predecessor, by target. `HostConfig` is always sent: engines
     fill in other defaults without it (§0.7)."""
     body: Body = {"Image": resource.settings.image, "HostConfig": {}}
-    _write_declared(CONTAINER, resource.values, body)
-    if carried:
-        binds = body["HostConfig"].setdefault("Binds", [])
-        binds += [f"{volume}:{target}" for target, volume in sorted(carried.items())]
+    _write_declared(CONTAINER, _with_volumes(resource.values, carried), body)
     own = record.labels(resource, ctx.desired.project, ctx.desired.secrets, ctx.policy.version)
     body["Labels"] = dict(body.get("Labels") or {}) | own
     return body
+
+
+def _with_volumes(values: Mapping[str, Any], carried: Mapping[str, str]) -> Mapping[str, Any]:
+    """The values with those volumes mounted, under the options that are declared for their paths."""
+    if not carried:
+        return values
+    mounts = dict(values.get("volumes") or {})
+    for target, volume in carried.items():
+        mounts[target] = {"type": "volume"} | mounts.get(target, {}) | {"source": volume}
+    return {**values, "volumes": mounts}
 
 
 def split_endpoints(ctx: Context, body: Body) -> dict[str, dict[str, Any]]:

@@ -24,10 +24,10 @@ from deployer.model.plan import (
 )
 from deployer.planning import endpoints, images, leftovers, record
 from deployer.planning.bodies import update_body
-from deployer.planning.context import Context, version
+from deployer.planning.context import Context, completes, version
 from deployer.planning.diff import Comparison, diff
 from deployer.planning.images import Wanted
-from deployer.planning.replace import Gate, Order, Steps, carried, choose_order, plan_create, plan_replace
+from deployer.planning.replace import Gate, Order, Steps, awaited, carried, choose_order, plan_create, plan_replace
 from deployer.spec.container import CONTAINER
 from deployer.spec.field import Change, View
 from deployer.values import image
@@ -53,8 +53,8 @@ def plan_container(ctx: Context, resource: Resource) -> None:
     if found.current is None:
         images.ensure(ctx, need, resource, resource.place(("image",)))
         ctx.draft.changes.append(ResourceChange(resource.address, Action.CREATE, origin=resource.origin))
-        gate = _gate(ctx, resource, need)
-        ready = plan_create(ctx, resource, Gate((*gate.create, *found.after), gate.start))
+        gate = _gate(ctx, resource, need, found.after)
+        ready = plan_create(ctx, resource, gate)
         ctx.draft.ready(Kind.CONTAINER, resource.name, *ready)
         return
     ctx.targets[resource.name] = found.current.id
@@ -68,10 +68,9 @@ def _make_again(ctx: Context, resource: Resource, need: Wanted) -> None:
     reason = "a volume it mounts is made anew"
     change = ResourceChange(resource.address, Action.REPLACE_STOP_FIRST, (), reason, resource.origin)
     ctx.draft.changes.append(change)
-    live, gate = ctx.observed.container(resource.name), _gate(ctx, resource, need)
-    after = Gate((*gate.create, *ctx.dropped[resource.name]), gate.start)
-    volumes = carried(resource, live) if live is not None else {}
-    ctx.draft.ready(Kind.CONTAINER, resource.name, *plan_create(ctx, resource, after, volumes))
+    live, gate = ctx.observed.container(resource.name), _gate(ctx, resource, need, ctx.dropped[resource.name])
+    volumes = carried(ctx, resource, live) if live is not None else {}
+    ctx.draft.ready(Kind.CONTAINER, resource.name, *plan_create(ctx, resource, gate, volumes))
 
 
 def _settle_unselected(ctx: Context, resource: Resource) -> None:
@@ -109,7 +108,7 @@ def _compare(ctx: Context, resource: Resource, live: ObservedContainer, need: Wa
         for name in dependencies.leaders(resource)
         if name in ctx.renewed and not any(found.new == f"container:the new {name}" for found in fields)
     )
-    return (*_image_diff(resource, live, own, need), *fields, *shared, *endpoints.stale(ctx, live))
+    return (*_image_diff(resource, live, own, need), *fields, *shared, *endpoints.stale(ctx, resource, live))
 
 
 def compare_fields(ctx: Context, resource: Resource, live: ObservedContainer) -> tuple[FieldDiff, ...]:
@@ -141,12 +140,12 @@ def _image_diff(
 ) -> tuple[FieldDiff, ...]:
     if "image" in resource.settings.ignore_changes or need.is_that_of(live, own):
         return ()
-    old, new = image.parse(live.image), image.parse(need.reference)
+    old, new = image.familiar(live.image), image.familiar(need.reference)
     if old == new:
         what = need.digest if need.pull else need.local.id if need.local else ""
-        texts = (f"{old.familiar} ({live.image_id[:19]})", f"{new.familiar} ({what[:19] or 'to be pulled'})")
+        texts = (f"{old} ({live.image_id[:19]})", f"{new} ({what[:19] or 'to be pulled'})")
     else:
-        texts = (old.familiar, new.familiar)
+        texts = (old, new)
     return (FieldDiff(("image",), *texts, Change.REPLACE, resource.place(("image",))),)
 
 
@@ -166,21 +165,19 @@ def _judge(ctx: Context, resource: Resource, live: ObservedContainer, diffs: tup
     ours, settings = _ours(ctx, resource, live), resource.settings
     if live.owner.managed and not ours:
         return refusal(f"the name is taken by project {live.owner.project}", "choose another name")
-    if not ours and diffs:
-        if not ctx.policy.adopt:
-            return refusal(
-                "a container of that name exists that this project did not make, and it differs",
-                "declare it as it is, remove it, or replace it with --adopt",
-            )
-        return _Verdict(replace=True, reason="adopted")
-    replacing = any(found.effect is Change.REPLACE for found in diffs)
-    if settings.recreate == "always":
-        return _Verdict(replace=True, reason="recreate: always")
+    always = settings.recreate == "always"
+    if not ours and (diffs or always) and not ctx.policy.adopt:
+        return refusal(
+            "a container of that name exists that this project did not make, and it differs",
+            "declare it as it is, remove it, or replace it with --adopt",
+        )
+    replacing = always or any(not ours or found.effect is Change.REPLACE for found in diffs)
     if replacing and settings.recreate == "never":
         return refusal("would have to be replaced, but says recreate: never", "allow it, or take the change back")
     if replacing and settings.protect:
         return refusal("would have to be replaced, but is protected", "drop 'protect', or take the change back")
-    return _Verdict(replace=replacing)
+    reason = "" if ours else "adopted"
+    return _Verdict(replacing, "recreate: always" if always else reason)
 
 
 def _plan_existing(ctx: Context, resource: Resource, found: leftovers.Found, need: Wanted) -> Steps:
@@ -204,7 +201,7 @@ def _plan_existing(ctx: Context, resource: Resource, found: leftovers.Found, nee
         change = ResourceChange(resource.address, Action.UPDATE, diffs, "in place", resource.origin)
         ctx.draft.changes.append(change)
         ready = _update(ctx, resource, live, diffs, ready)
-    return _run_or_stop(ctx, resource, found, ready, _gate(ctx, resource, need))
+    return _run_or_stop(ctx, resource, found, need, ready)
 
 
 def _replace(
@@ -221,8 +218,7 @@ def _replace(
     reason = ", ".join(filter(None, (verdict.reason, order.reason)))
     ctx.draft.changes.append(ResourceChange(resource.address, order.action, diffs, reason, resource.origin))
     cleared = leftovers.drop_predecessor(ctx, resource, found, found.after) or found.after
-    gate = _gate(ctx, resource, need)
-    return plan_replace(ctx, resource, live, order, Gate((*gate.create, *cleared), gate.start))
+    return plan_replace(ctx, resource, live, order, _gate(ctx, resource, need, cleared))
 
 
 def _update(
@@ -236,28 +232,49 @@ def _update(
     return endpoints.reconnect(ctx, resource, live, networks, after)
 
 
-def _run_or_stop(ctx: Context, resource: Resource, found: leftovers.Found, after: Steps, gate: Gate) -> Steps:
+def _run_or_stop(ctx: Context, resource: Resource, found: leftovers.Found, need: Wanted, after: Steps) -> Steps:
     live = found.current
     assert live is not None
     address, wanted = resource.address, resource.settings.state
-    if found.predecessor is not None and wanted == "started":
-        return _resume(ctx, resource, found, found.predecessor, (*after, *gate.start))
-    if wanted == "started" and not live.running and not has_completed(ctx, resource, live):
+    completed = has_completed(ctx, resource, live)
+    if found.predecessor is not None and wanted == "started" and not completed:
+        return _resume(ctx, resource, found, found.predecessor, _before_start(ctx, resource, need, after))
+    leftovers.drop_predecessor(ctx, resource, found, after)
+    if wanted == "started" and not live.running and not completed:
         reason = f"is {live.state}" + (f" with code {live.exit_code}" if live.state == "exited" else "")
         ctx.draft.changes.append(ResourceChange(address, Action.START, reason=reason, origin=resource.origin))
-        return (ctx.draft.step(StartContainer(live.id), address, reason, after=(*after, *gate.start)),)
+        ctx.restarted.add(resource.name)
+        before = _before_start(ctx, resource, need, after)
+        return (ctx.draft.step(StartContainer(live.id), address, reason, after=before),)
     if wanted == "stopped" and live.running:
         ctx.draft.changes.append(ResourceChange(address, Action.STOP, reason="is running", origin=resource.origin))
         return (ctx.draft.step(StopContainer(live.id), address, "is running", after=after),)
+    leader = str(resource.values.get("network_mode", "")).removeprefix("container:")
+    if wanted == "started" and live.running and leader in ctx.restarted:
+        return _restart(ctx, resource, live, leader, _before_start(ctx, resource, need, after))
     return after
 
 
+def _before_start(ctx: Context, resource: Resource, need: Wanted, after: Steps) -> Steps:
+    gate = _gate(ctx, resource, need, after)
+    return (*gate.create, *gate.start)
+
+
+def _restart(ctx: Context, resource: Resource, live: ObservedContainer, leader: str, after: Steps) -> Steps:
+    """A network namespace ends with the process that it was made for."""
+    reason = f"shares the network of {leader}, which is started"
+    ctx.draft.changes.append(ResourceChange(resource.address, Action.START, reason=reason, origin=resource.origin))
+    ctx.restarted.add(resource.name)
+    stopped = ctx.draft.step(StopContainer(live.id), resource.address, reason, after=after)
+    return (ctx.draft.step(StartContainer(live.id), resource.address, reason, after=(stopped,)),)
+
+
 def _resume(ctx: Context, resource: Resource, found: leftovers.Found, old: ObservedContainer, after: Steps) -> Steps:
-    """Finish a replacement that was interrupted after the names were swapped."""
+    """Finish a replacement that was interrupted after the names were swapped. The predecessor goes only when its
+    successor is known to work; when it does not, the predecessor gets its name back."""
     live, address, group = found.current, resource.address, f"replace {resource.name}"
     assert live is not None
-    works = live.running and (not live.has_healthcheck or live.health == "healthy")
-    if not works:
+    if live.health != "healthy":
         cause = "goes on after an interrupted run"
         ctx.draft.changes.append(ResourceChange(address, Action.START, reason=cause, origin=resource.origin))
         undo = (
@@ -268,8 +285,7 @@ def _resume(ctx: Context, resource: Resource, found: leftovers.Found, old: Obser
         )
         operation = StartContainer(live.id)
         after = (ctx.draft.step(operation, address, cause, after=after, group=group, undo=undo),)
-        update = resource.settings.update
-        wait = AwaitHealthy(live.id, update.health_timeout, update.monitor)
+        wait = awaited(ctx, resource, live.id)
         after = (ctx.draft.step(wait, address, cause, after=after, group=group),)
     leftovers.drop_predecessor(ctx, resource, found, after)
     return after
@@ -277,17 +293,14 @@ def _resume(ctx: Context, resource: Resource, found: leftovers.Found, old: Obser
 
 def has_completed(ctx: Context, resource: Resource, live: ObservedContainer) -> bool:
     """A container that others wait for to complete, and that did, is not started again."""
-    awaited = any(
-        dependency.name == resource.name and dependency.condition == "service_completed_successfully"
-        for other in ctx.desired.of(Kind.CONTAINER)
-        for dependency in other.settings.depends_on
-    )
-    return awaited and live.state == "exited" and live.exit_code == 0
+    return completes(ctx, resource.name) and live.state == "exited" and live.exit_code == 0
 
 
-def _gate(ctx: Context, resource: Resource, need: Wanted) -> Gate:
+def _gate(ctx: Context, resource: Resource, need: Wanted, also: Steps) -> Gate:
+    """`also`: further steps before it is created."""
     ready = ctx.draft.when_ready
     create = [
+        *also,
         *ready(Kind.IMAGE, need.reference),
         *(step for name in dependencies.networks(resource) for step in ready(Kind.NETWORK, name)),
         *(step for name in dependencies.volumes(resource) for step in ready(Kind.VOLUME, name)),
@@ -308,11 +321,8 @@ def _when_met(ctx: Context, dependency: Dependency) -> Steps:
         return ()
     if (name, condition) not in ctx.awaited:
         update = needed.settings.update
-        wait = (
-            AwaitHealthy(target, update.health_timeout, update.monitor)
-            if condition == "service_healthy"
-            else AwaitCompleted(target)
-        )
+        healthy = condition == "service_healthy"
+        wait = AwaitHealthy(target, update.health_timeout, update.monitor) if healthy else AwaitCompleted(target)
         ctx.awaited[name, condition] = (ctx.draft.step(wait, needed.address, "others wait for it", after=ready),)
     return ctx.awaited[name, condition]
 
@@ -325,6 +335,7 @@ def _is_met(live: ObservedContainer, condition: str) -> bool:
 
 def _plan_absent(ctx: Context, resource: Resource) -> None:
     live = ctx.observed.container(resource.name)
+    leftovers.remove_all(ctx, resource)
     if live is None:
         return
     if not _ours(ctx, resource, live) and not (ctx.policy.adopt and not live.owner.managed):
@@ -338,13 +349,12 @@ def _plan_absent(ctx: Context, resource: Resource) -> None:
 
 
 def remove(ctx: Context, resource: Resource, live: ObservedContainer, reason: str) -> None:
-    """Stop and remove; its volumes stay."""
+    """Stop and remove, after those that need it; its volumes stay."""
     address = resource.address
     ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=reason, origin=resource.origin))
-    after: Steps = ()
+    dependants = [found.name for found in ctx.desired.of(Kind.CONTAINER) if live.name in dependencies.containers(found)]
+    after: Steps = tuple(step for name in dependants for step in ctx.draft.when_ready(Kind.CONTAINER, name))
     if live.running:
-        after = (ctx.draft.step(StopContainer(live.id), address, reason),)
-    ctx.targets[resource.name] = live.id
-    ctx.draft.ready(
-        Kind.CONTAINER, resource.name, ctx.draft.step(RemoveContainer(live.id), address, reason, after=after)
-    )
+        after = (ctx.draft.step(StopContainer(live.id), address, reason, after=after),)
+    ctx.targets[live.name] = live.id
+    ctx.draft.ready(Kind.CONTAINER, live.name, ctx.draft.step(RemoveContainer(live.id), address, reason, after=after))

@@ -14,6 +14,7 @@ from deployer.planning.policy import Policy
 @dataclass(frozen=True, slots=True)
 class Context:
     """`targets`: how steps refer to each declared container. `renewed`: containers that get a new id.
+    `restarted`: containers that keep theirs and are started.
     `renewed_networks`: networks that are made anew. `dropped`: containers that have to go since a volume they
     mount is made anew, and the steps after which they are gone. `awaited`: steps that end when a condition holds."""
 
@@ -23,6 +24,7 @@ class Context:
     draft: Draft = field(default_factory=Draft)
     targets: dict[str, Target] = field(default_factory=dict)
     renewed: set[str] = field(default_factory=set)
+    restarted: set[str] = field(default_factory=set)
     renewed_networks: set[str] = field(default_factory=set)
     dropped: dict[str, tuple[int, ...]] = field(default_factory=dict)
     awaited: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
@@ -34,6 +36,15 @@ class Context:
     def many_endpoints(self) -> bool:
         """API 1.44 takes all networks at create, older ones a single one (§1.6)."""
         return version(self.observed.engine.api) >= (1, 44)
+
+
+def completes(ctx: Context, name: str) -> bool:
+    """Whether the container is a job: others wait for it to end well."""
+    return any(
+        dependency.name == name and dependency.condition == "service_completed_successfully"
+        for other in ctx.desired.of(Kind.CONTAINER)
+        for dependency in other.settings.depends_on
+    )
 
 
 def version(text: str) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from deployer.model.desired import Resource
 from deployer.model.plan import FieldDiff
-from deployer.planning.secrets import MASK, holds_secret, is_sealed, is_sensitive_name, redact
+from deployer.planning.secrets import MASK, holds_sealed, holds_secret, is_sensitive_name, redact, redacted
 from deployer.spec.field import DEFAULT, Field, View
 from deployer.spec.table import Table
 
@@ -37,7 +37,7 @@ def diff(comparison: Comparison) -> tuple[FieldDiff, ...]:
         if not comparison.strict and row.name == "labels":
             live = {key: value for key, value in live.items() if key in expected}
         for path, new, old in _differences(row, expected, live):
-            if not _ignored(path, comparison.resource.settings.ignore_changes):
+            if not is_ignored(path, comparison.resource.settings.ignore_changes):
                 found.append(_field_diff(comparison, row, path, old, new))
     return tuple(found)
 
@@ -61,7 +61,7 @@ def _differences(row: Field, expected: Any, live: Any) -> Iterator[tuple[tuple[s
     return walk((row.name,), expected, live)
 
 
-def _ignored(path: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
+def is_ignored(path: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
     name = ".".join(path)
     return any(name == pattern or name.startswith(f"{pattern}.") for pattern in patterns)
 
@@ -70,17 +70,15 @@ def _field_diff(comparison: Comparison, row: Field, path: tuple[str, ...], old: 
     declared = _at(comparison.view.declared, path) is not _MISSING
     recorded = _at(comparison.view.recorded, path)
     secrets = comparison.secrets
+    hidden = _is_secret_path(comparison, path) or _has_sensitive_name(path)
     sensitive = (
-        holds_secret(new, secrets)
-        or holds_secret(old, secrets)
-        or is_sealed(recorded)
-        or (path[0] in ("environment", "labels") and is_sensitive_name(path[-1]))
+        hidden or holds_secret([old, new], secrets) or holds_sealed(recorded) or _may_be_secret(comparison, path)
     )
     effect = row.change(path, None if old is _MISSING else old, None if new is _MISSING else new)
     return FieldDiff(
         path=path,
-        old=_text(row, path, old, mask=sensitive, redacted=secrets),
-        new=_text(row, path, new, mask=sensitive and is_sensitive_name(path[-1]), redacted=secrets),
+        old=_text(row, path, old, hidden=sensitive, secrets=secrets),
+        new=_text(row, path, new, hidden=hidden, secrets=secrets),
         effect=effect,
         origin=comparison.resource.place(path) if declared else None,
         source="" if declared else _source(comparison, row, path, recorded),
@@ -88,12 +86,27 @@ def _field_diff(comparison: Comparison, row: Field, path: tuple[str, ...], old: 
     )
 
 
-def _text(row: Field, path: tuple[str, ...], value: Any, *, mask: bool, redacted: frozenset[str]) -> str:
+def _is_secret_path(comparison: Comparison, path: tuple[str, ...]) -> bool:
+    secret = comparison.resource.secret_paths
+    return any(path[: len(each)] == each or each[: len(path)] == path for each in secret)
+
+
+def _has_sensitive_name(path: tuple[str, ...]) -> bool:
+    return path[0] in ("environment", "labels") and is_sensitive_name(path[-1])
+
+
+def _may_be_secret(comparison: Comparison, path: tuple[str, ...]) -> bool:
+    """Whether a variable of ours may have been secret when it was applied: its record cannot be read."""
+    return path[0] == "environment" and comparison.strict and not comparison.view.recorded
+
+
+def _text(row: Field, path: tuple[str, ...], value: Any, *, hidden: bool, secrets: frozenset[str]) -> str:
     if value is _MISSING:
         return ""
     if value is DEFAULT:
         return "the default"
-    return MASK if mask else redact(row.show(path, value), redacted)
+    shown = MASK if hidden else redacted(value, secrets)
+    return MASK if shown == MASK else redact(row.show(path, shown), secrets)
 
 
 def _source(comparison: Comparison, row: Field, path: tuple[str, ...], recorded: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deployer.model.desired import Address, Kind
-from deployer.model.plan import HostPlan, Operation, Refusal, ResourceChange, Step
+from deployer.model.plan import HostPlan, Operation, Refusal, RemoveContainer, ResourceChange, Step, Target
 
 
 class Draft:
@@ -45,6 +45,19 @@ class Draft:
     def when_ready(self, kind: Kind, name: str) -> tuple[int, ...]:
         """Steps after which the resource can be used; none when it needs no step."""
         return self._ready.get((kind, name), ())
+
+    def note(self, text: str) -> None:
+        """Said once, however many resources it is about."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def removed(self) -> set[Target]:
+        """Containers that steps remove."""
+        return {step.operation.container for step in self._steps if isinstance(step.operation, RemoveContainer)}
+
+    def removals(self) -> tuple[int, ...]:
+        """Steps that remove containers: what a container uses can only go after it."""
+        return tuple(step.number for step in self._steps if isinstance(step.operation, RemoveContainer))
 
     def refuse(self, refusal: Refusal) -> None:
         self.refusals.append(refusal)

@@ -19,7 +19,7 @@ from deployer.planning.containers import compare_fields, has_completed
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
 from deployer.planning.policy import Policy
-from deployer.planning.secrets import is_sealed, sealed
+from deployer.planning.secrets import is_sealed
 from deployer.spec.field import View
 from deployer.spec.network import NETWORK
 from deployer.spec.table import Table
@@ -109,8 +109,7 @@ def _unsealed(recorded: Any, declared: Any) -> Any:
 def _three_way(
     ctx: Context, resource: Resource, owner: Ownership, wish: tuple[FieldDiff, ...], applied: tuple[FieldDiff, ...]
 ) -> Iterator[Drift]:
-    key = f"{ctx.desired.project}/{resource.address.label}"
-    declared = sealed(dict(resource.values), ctx.desired.secrets, key)
+    declared = record.declared(resource, ctx.desired.project, ctx.desired.secrets)
     in_file = tuple(
         found for found in wish if owner.recorded and _at(declared, found.path) != _at(owner.recorded, found.path)
     )
@@ -134,8 +133,8 @@ def _image_of(ctx: Context, resource: Resource, live: ObservedContainer) -> Iter
     need = images.wanted(ctx, resource)
     if need.is_that_of(live, ctx.observed.images.get(live.image_id)):
         return
-    old, new = image.parse(live.image), image.parse(need.reference)
-    detail = f"{old.familiar} → {new.familiar}" if old != new else new.familiar
+    old, new = image.familiar(live.image), image.familiar(need.reference)
+    detail = f"{old} → {new}" if old != new else new
     yield Drift(resource.address, Verdict.IN_FILE if old != new else Verdict.IMAGE_MOVED, detail=detail)
 
 

@@ -9,11 +9,12 @@ from deployer.model.desired import Kind, Resource
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import ConnectNetwork, DisconnectNetwork, FieldDiff
 from deployer.planning.context import Context
+from deployer.planning.diff import is_ignored
 from deployer.spec.container.network import endpoint_to_engine
 from deployer.spec.field import Change
 
 
-def stale(ctx: Context, live: ObservedContainer) -> tuple[FieldDiff, ...]:
+def stale(ctx: Context, resource: Resource, live: ObservedContainer) -> tuple[FieldDiff, ...]:
     """Endpoints of a running container on a network that has been removed and made again: the name is right, the
     network is not. A stopped container looks the name up when it starts (§4.1)."""
     if not live.running:
@@ -23,6 +24,8 @@ def stale(ctx: Context, live: ObservedContainer) -> tuple[FieldDiff, ...]:
         network = ctx.observed.network(name)
         if network is not None and network_id and network_id != network.id and name in live.values.get("networks", {}):
             path = ("networks", name)
+            if is_ignored(path, resource.settings.ignore_changes):
+                continue
             found.append(FieldDiff(path, "a removed network", "attached", Change.RECONNECT, source="not attached"))
     return tuple(found)
 
@@ -36,7 +39,7 @@ def reconnect(
     had: Mapping[str, Any] = live.values.get("networks") or {}
     group = f"reconnect {resource.name}"
     for name in dict.fromkeys(found.path[1] for found in diffs):
-        if name in ctx.renewed_networks:
+        if name in ctx.renewed_networks and name in had:
             continue
         here = (*after, *ctx.draft.when_ready(Kind.NETWORK, name))
         if name in had:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deployer.diagnostics import Origin
@@ -34,14 +35,24 @@ class Wanted:
 
 
 def wanted(ctx: Context, resource: Resource) -> Wanted:
-    """Only reads what was observed."""
-    reference, policy = resource.settings.image, resource.settings.pull
+    """Only reads what was observed. A pull for one resource is a pull for all that want the reference."""
+    reference, policy = resource.settings.image, _policy(ctx, resource)
     local = ctx.observed.image_of(reference)
     if local is not None and not _fits_platform(local, resource.settings.platform):
         local = None
     remote = ctx.observed.remote.get(reference, "")
-    moved = local is not None and policy == "always" and remote not in (local.digests | {local.id})
+    moved = local is not None and policy == "always" and remote not in ("", *local.digests, local.id)
     return Wanted(reference, local, pull=(local is None and policy != "never") or moved, digest=remote)
+
+
+def _policy(ctx: Context, resource: Resource) -> str:
+    """The most eager one of all that want the same image. An image id cannot be pulled."""
+    reference = resource.settings.image
+    if not image.parse(reference).path:
+        return "never"
+    wanting = (found for found in ctx.desired.resources if found.selected and not found.absent)
+    asked = {found.settings.pull for found in wanting if found.settings.image == reference} | {resource.settings.pull}
+    return next(policy for policy in ("always", "missing", "never") if policy in asked)
 
 
 def _fits_platform(local: ObservedImage, platform: str) -> bool:
@@ -63,9 +74,11 @@ def ensure(ctx: Context, need: Wanted, resource: Resource, origin: Origin) -> No
         operation = PullImage(need.reference, resource.settings.platform)
         ctx.draft.ready(Kind.IMAGE, need.reference, ctx.draft.step(operation, address, reason))
     elif need.local is None:
-        ctx.draft.refuse(
-            Refusal(resource.address, f"image {name} is not on the host", "pull: never forbids to fetch it", origin)
-        )
+        by_id = not image.parse(need.reference).path
+        hint = "an image id cannot be pulled" if by_id else "pull: never forbids to fetch it"
+        ctx.draft.refuse(Refusal(resource.address, f"image {name} is not on the host", hint, origin))
+    elif need.reference in ctx.observed.remote and not need.digest and _policy(ctx, resource) == "always":
+        ctx.draft.note(f"{address.label}: the registry did not answer; the image on the host is used as it is")
 
 
 def plan_image(ctx: Context, resource: Resource) -> None:
@@ -74,7 +87,24 @@ def plan_image(ctx: Context, resource: Resource) -> None:
     if not resource.absent:
         ensure(ctx, wanted(ctx, resource), resource, resource.origin)
         return
-    if reference in ctx.observed.tags:
-        address: Address = ctx.address(Kind.IMAGE, image.parse(reference).familiar)
-        ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason="absent", origin=resource.origin))
-        ctx.draft.step(RemoveImage(reference), address, "absent")
+    key = ctx.observed.tags.get(reference)
+    if key is None:
+        return
+    address: Address = ctx.address(Kind.IMAGE, image.parse(reference).familiar)
+    users = sorted(_staying(ctx, key))
+    if users and sum(found == key for found in ctx.observed.tags.values()) == 1:
+        summary = f"cannot be removed while containers use it: {', '.join(users)}"
+        ctx.draft.refuse(Refusal(address, summary, "remove or change them first", resource.origin))
+        return
+    ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason="absent", origin=resource.origin))
+    ctx.draft.step(RemoveImage(reference), address, "absent", after=ctx.draft.removals())
+
+
+def _staying(ctx: Context, key: str) -> Iterator[str]:
+    """Containers that are made from the image, or will be, when all planned so far is done."""
+    gone = ctx.draft.removed()
+    yield from (stub.name for stub in ctx.observed.others if stub.image_id == key)
+    yield from (found.name for found in ctx.observed.containers if found.image_id == key and found.id not in gone)
+    for resource in ctx.desired.of(Kind.CONTAINER):
+        if not resource.absent and resource.selected and ctx.observed.tags.get(resource.settings.image) == key:
+            yield resource.name

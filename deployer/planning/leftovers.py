@@ -74,6 +74,11 @@ def _remove(ctx: Context, resource: Resource, found: ObservedContainer | None) -
     return (ctx.draft.step(RemoveContainer(found.id), address, _CAUSE, after=stop),)
 
 
+def remove_all(ctx: Context, resource: Resource) -> tuple[int, ...]:
+    """Of a container that should not be there."""
+    return tuple(step for suffix in (NEW, OLD) for step in _remove(ctx, resource, _of_ours(ctx, resource, suffix)))
+
+
 def drop_predecessor(ctx: Context, resource: Resource, found: Found, after: tuple[int, ...]) -> tuple[int, ...]:
     """Remove the container set aside, once its successor works."""
     old = found.predecessor

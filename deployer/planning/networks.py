@@ -119,9 +119,9 @@ def _endpoint(values: Mapping[str, Any], network: str) -> dict[str, Any]:
 
 
 def _wanted_endpoint(ctx: Context, container: ObservedContainer, network: str) -> dict[str, Any] | None:
-    """As declared; as it was for one that is not declared in this run. None when it is declared without the network."""
+    """As declared; as it was for one that this run does not change. None when it is declared without the network."""
     declared = ctx.desired.find(Kind.CONTAINER, container.name)
-    if declared is None or declared.absent:
+    if declared is None or declared.absent or not declared.selected:
         return _endpoint(container.values, network)
     if network not in dependencies.networks(declared):
         return None
@@ -152,12 +152,10 @@ def _plan_absent(ctx: Context, resource: Resource, live: ObservedNetwork | None)
 
 
 def remove(ctx: Context, resource: Resource, live: ObservedNetwork, reason: str) -> None:
-    """Remove it, after the containers that go away with it; refused while others are attached."""
+    """Remove it, after the containers that go away or leave it; refused while others are attached."""
     staying = sorted(found.name for found in ctx.observed.others if live.name in found.networks)
     staying += sorted(
-        found.name
-        for found in ctx.observed.containers
-        if live.name in found.attached and not ctx.draft.when_ready(Kind.CONTAINER, found.name)
+        found.name for found in ctx.observed.containers if live.name in found.attached and _stays(ctx, found, live.name)
     )
     if staying:
         summary = f"cannot be removed while containers are attached: {', '.join(staying)}"
@@ -165,4 +163,12 @@ def remove(ctx: Context, resource: Resource, live: ObservedNetwork, reason: str)
         return
     ctx.draft.changes.append(ResourceChange(resource.address, Action.REMOVE, reason=reason, origin=resource.origin))
     after = [step for name in ctx.targets for step in ctx.draft.when_ready(Kind.CONTAINER, name)]
+    after += ctx.draft.removals()
     ctx.draft.step(RemoveNetwork(live.id), resource.address, reason, after=after)
+
+
+def _stays(ctx: Context, container: ObservedContainer, network: str) -> bool:
+    """Whether it is attached to the network when all planned so far is done."""
+    declared = ctx.desired.find(Kind.CONTAINER, container.name)
+    wanted = declared is not None and not declared.absent and network in dependencies.networks(declared)
+    return wanted or not ctx.draft.when_ready(Kind.CONTAINER, container.name)

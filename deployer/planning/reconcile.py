@@ -65,8 +65,13 @@ def destroy(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
         else:
             containers.remove(ctx, resource, mine[name], "destroyed")
     for network in sorted(observed.networks, key=lambda found: found.name):
-        if network.owner.project == desired.project:
-            networks.remove(ctx, stand_in(ctx, Kind.NETWORK, network.name), network, "destroyed")
+        resource = stand_in(ctx, Kind.NETWORK, network.name)
+        if network.owner.project != desired.project:
+            continue
+        if resource.settings.protect:
+            ctx.draft.refuse(Refusal(resource.address, "is protected", "drop 'protect' to remove it", resource.origin))
+        else:
+            networks.remove(ctx, resource, network, "destroyed")
     kept = sorted(found.name for found in observed.volumes if found.owner.project == desired.project)
     if kept:
         ctx.draft.notes.append(f"volumes are kept: {', '.join(kept)}")

@@ -15,8 +15,9 @@ RESOURCE: Final = "deployer.resource"
 SPEC: Final = "deployer.spec"
 VERSION: Final = "deployer.version"
 FORMAT: Final = 1
-"""Of the record. A reader takes the fields it knows from any format and ignores the rest, so that a record written by
-another release never causes a change by itself."""
+"""Of the record. It changes only when what a field records changes its meaning; a record of another format counts as
+none, and fields that a reader does not know are passed over, so that no release takes the record of another one for a
+difference."""
 
 
 def labels(resource: Resource, project: str, secrets: frozenset[str], version: str) -> dict[str, str]:
@@ -30,11 +31,15 @@ def labels(resource: Resource, project: str, secrets: frozenset[str], version: s
 
 
 def _write(resource: Resource, project: str, secrets: frozenset[str]) -> str:
-    key = f"{project}/{resource.address.label}"
-    fields = sealed(dict(resource.values), secrets, key)
-    image = {"image": resource.settings.image} if resource.settings.image else {}
-    record = {"format": FORMAT, "fields": fields | sealed(image, secrets, key)}
+    record = {"format": FORMAT, "fields": declared(resource, project, secrets)}
     return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def declared(resource: Resource, project: str, secrets: frozenset[str]) -> dict[str, Any]:
+    """What the record says of a resource, secrets as digests."""
+    image = {"image": resource.settings.image} if resource.settings.image else {}
+    key = f"{project}/{resource.address.label}"
+    return dict(sealed({**resource.values, **image}, secrets, key, resource.secret_paths))
 
 
 def read(live: Mapping[str, Any] | None) -> Ownership:
@@ -43,11 +48,11 @@ def read(live: Mapping[str, Any] | None) -> Ownership:
     if PROJECT not in found:
         return Ownership()
     try:
-        fields = json.loads(found.get(SPEC) or "{}").get("fields")
-    except (ValueError, AttributeError):
-        fields = None
-    recorded = fields if isinstance(fields, dict) else {}
-    return Ownership(str(found[PROJECT]), str(found.get(RESOURCE, "")), recorded)
+        written = json.loads(found.get(SPEC) or "{}")
+    except ValueError:
+        written = None
+    known = isinstance(written, dict) and written.get("format") == FORMAT and isinstance(written.get("fields"), dict)
+    return Ownership(str(found[PROJECT]), str(found.get(RESOURCE, "")), written["fields"] if known else {})
 
 
 def belongs_to(owner: Ownership, project: str, address: Address) -> bool:

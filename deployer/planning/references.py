@@ -20,10 +20,9 @@ def check_references(ctx: Context) -> None:
         if resource.absent or not resource.selected:
             continue
         for kind, name, origin in _references(resource):
-            if not _exists(ctx, kind, name):
-                hint = f"declare it: {kind}s: {{{name}: {{}}}}" if kind is not Kind.CONTAINER else "declare it"
-                summary = f"{kind} {name} is neither declared nor on the host"
-                ctx.draft.refuse(Refusal(resource.address, summary, hint, origin))
+            if refusal := _dead_end(ctx, kind, name):
+                summary, hint = refusal
+                ctx.draft.refuse(Refusal(resource.address, f"{kind} {name} {summary}", hint, origin))
 
 
 def _references(resource: Resource) -> Iterator[tuple[Kind, str, Origin]]:
@@ -37,10 +36,20 @@ def _references(resource: Resource) -> Iterator[tuple[Kind, str, Origin]]:
         yield Kind.CONTAINER, name, resource.origin
 
 
-def _exists(ctx: Context, kind: Kind, name: str) -> bool:
+def _dead_end(ctx: Context, kind: Kind, name: str) -> tuple[str, str] | None:
+    """Why the reference leads nowhere, and what to do about it."""
     declared = ctx.desired.find(kind, name)
-    if (declared is not None and not declared.absent) or (kind, name) in ctx.desired.elsewhere:
-        return True
+    if declared is not None and declared.selected:
+        return ("is declared absent", "drop one of the two") if declared.absent else None
+    if (kind, name) in ctx.desired.elsewhere or _is_there(ctx, kind, name):
+        return None
+    if declared is not None:
+        return "is left out by tags, and not on the host", "run without tags, or with its tags too"
+    hint = f"declare it: {kind}s: {{{name}: {{}}}}" if kind is not Kind.CONTAINER else "declare it"
+    return "is neither declared nor on the host", hint
+
+
+def _is_there(ctx: Context, kind: Kind, name: str) -> bool:
     match kind:
         case Kind.NETWORK:
             return ctx.observed.network(name) is not None

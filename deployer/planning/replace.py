@@ -16,6 +16,7 @@ from deployer.model.desired import Resource
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import (
     Action,
+    AwaitCompleted,
     AwaitHealthy,
     ConnectNetwork,
     CreateContainer,
@@ -25,9 +26,10 @@ from deployer.model.plan import (
     RenameContainer,
     StartContainer,
     StopContainer,
+    Target,
 )
 from deployer.planning.bodies import container_body, split_endpoints
-from deployer.planning.context import Context
+from deployer.planning.context import Context, completes
 from deployer.planning.leftovers import NEW, OLD
 from deployer.values import port
 
@@ -67,7 +69,7 @@ def _obstacles(resource: Resource, live: ObservedContainer) -> Iterator[str]:
         fixed = [host for host in map(port.host_ports, values.get("ports") or ()) if host[1] and "-" not in host[1]]
         if fixed:
             yield f"host port {fixed[0][1]} is fixed"
-        if values.get("network_mode", "networks") != "networks":
+        if values.get("network_mode", "networks") not in ("networks", "none"):
             yield f"network_mode {values['network_mode'].partition(':')[0]} is shared"
         for name, endpoint in (values.get("networks") or {}).items():
             if endpoint.get("ipv4_address") or endpoint.get("ipv6_address"):
@@ -82,7 +84,7 @@ def _obstacles(resource: Resource, live: ObservedContainer) -> Iterator[str]:
 def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, order: Order, gate: Gate) -> Steps:
     """Steps of one replacement. Returns those after which others can use the container."""
     track = _Track(ctx, resource, cause="replaced", group=f"replace {resource.name}")
-    made, created = track.create(resource.name + NEW, carried(resource, live), gate.create)
+    made, created = track.create(resource.name + NEW, carried(ctx, resource, live), gate.create)
     ready = (*created, *gate.start)
 
     vanishes = live.running and bool(live.values.get("auto_remove"))
@@ -100,8 +102,7 @@ def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, orde
         if resource.settings.state != "started":
             return after
         after = track.add(StartContainer(made), after, StopContainer(made))
-        update = resource.settings.update
-        return track.add(AwaitHealthy(made, update.health_timeout, update.monitor), after)
+        return track.add(awaited(ctx, resource, made), after)
 
     def take_over(after: Steps) -> Steps:
         """One with auto_remove is gone once it has stopped, so it gives its name away before."""
@@ -150,12 +151,24 @@ class _Track:
         return made, done
 
 
-def carried(resource: Resource, live: ObservedContainer) -> dict[str, str]:
-    """Anonymous volumes that move to the successor: all whose path nothing else is declared for, unless a declared
-    anonymous volume was dropped from the playbook."""
+def awaited(ctx: Context, resource: Resource, target: Target) -> AwaitHealthy | AwaitCompleted:
+    """What shows that a container works: that it is healthy; of a job, that it ends well."""
+    if completes(ctx, resource.name):
+        return AwaitCompleted(target)
+    update = resource.settings.update
+    return AwaitHealthy(target, update.health_timeout, update.monitor)
+
+
+def carried(ctx: Context, resource: Resource, live: ObservedContainer) -> dict[str, str]:
+    """Anonymous volumes that move to the successor: its own whose path nothing else is declared for, unless one that
+    was declared was dropped from the playbook, and not one of the image's either."""
     declared = resource.values.get("volumes") or {}
     covered = {target for target, mount in declared.items() if mount.get("source")}
     covered |= set(resource.values.get("tmpfs") or ())
-    recorded = live.owner.recorded.get("volumes") or {}
-    dropped = {target for target in recorded if target not in declared}
-    return {target: name for target, name in live.anonymous.items() if target not in covered | dropped}
+    own = ctx.observed.images.get(live.image_id)
+    kept = {*declared, *((own.values.get("volumes") or ()) if own else ())}
+    dropped = {target for target in live.owner.recorded.get("volumes") or () if target not in kept}
+    mounts = live.values.get("volumes") or {}
+    return {
+        target: name for target, name in live.anonymous.items() if target in mounts and target not in covered | dropped
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -48,13 +49,37 @@ def holds_secret(value: Any, secrets: frozenset[str]) -> bool:
             return False
 
 
-def sealed(value: Any, secrets: frozenset[str], key: str) -> Any:
-    """The value with every text that holds a secret replaced by its keyed digest, for the record on the object.
+def redacted(value: Any, secrets: frozenset[str]) -> Any:
+    """A canonical value with every secret in it replaced, before a printer quotes or joins its parts."""
+    match value:
+        case str():
+            return redact(value, secrets)
+        case Mapping():
+            return {redact(str(name), secrets): redacted(part, secrets) for name, part in value.items()}
+        case list() | tuple():
+            return [redacted(part, secrets) for part in value]
+        case _:
+            return MASK if holds_secret(value, secrets) else value
 
-    `key` is the object's address: equal secrets of two objects do not look equal."""
+
+def sealed(
+    value: Any,
+    secrets: frozenset[str],
+    key: str,
+    paths: frozenset[tuple[str, ...]] = frozenset(),
+    here: tuple[str, ...] = (),
+) -> Any:
+    """The value with everything that is secret, by its text or by its path, replaced by its keyed digest, for the
+    record on the object. `key` is the object's address: equal secrets of two objects do not look equal."""
+    below = isinstance(value, Mapping)
+    if here in paths or (not below and any(path[: len(here)] == here for path in paths if here)):
+        return {DIGEST_KEY: digest(json.dumps(value, sort_keys=True), key)}
     match value:
         case Mapping():
-            return {name: sealed(part, secrets, key) for name, part in value.items()}
+            return {
+                _sealed_name(name, secrets, key): sealed(part, secrets, key, paths, (*here, name))
+                for name, part in value.items()
+            }
         case list() | tuple():
             return [sealed(part, secrets, key) for part in value]
         case _ if holds_secret(value, secrets):
@@ -63,9 +88,24 @@ def sealed(value: Any, secrets: frozenset[str], key: str) -> Any:
             return value
 
 
+def _sealed_name(name: str, secrets: frozenset[str], key: str) -> str:
+    return f"{DIGEST_KEY}:{digest(name, key)}" if holds_secret(name, secrets) else name
+
+
 def digest(text: str, key: str) -> str:
     return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def is_sealed(value: Any) -> bool:
     return isinstance(value, Mapping) and DIGEST_KEY in value
+
+
+def holds_sealed(value: Any) -> bool:
+    """Whether any part of a recorded value is a digest."""
+    match value:
+        case Mapping():
+            return is_sealed(value) or any(holds_sealed(part) for part in value.values())
+        case list() | tuple():
+            return any(holds_sealed(part) for part in value)
+        case _:
+            return False

@@ -121,4 +121,5 @@ def _remove(ctx: Context, resource: Resource, live: ObservedVolume | None) -> No
         change = ResourceChange(resource.address, Action.REMOVE, reason=reason, origin=resource.origin)
         ctx.draft.changes.append(change)
         after = [step for name in ctx.targets for step in ctx.draft.when_ready(Kind.CONTAINER, name)]
+        after += ctx.draft.removals()
         ctx.draft.step(RemoveVolume(resource.name), resource.address, "absent", after=after)

@@ -84,3 +84,11 @@ def canonical(text: str) -> str:
         return str(parse(text))
     except ValueError:
         return text
+
+
+def familiar(text: str) -> str:
+    """The short text of a reference; text that is none as it is."""
+    try:
+        return parse(text).familiar
+    except ValueError:
+        return text

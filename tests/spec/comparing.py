@@ -29,7 +29,7 @@ def shown(
         declared=values,
         live=values_of(live, table),
         name="it",
-        recorded=declare(table, recorded or {}).values,
+        recorded={"image": "busybox:1", **declare(table, recorded or {}).values},
         image=values_of({"Config": image or {}}, table),
         ids=ids or {},
     )
