@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "validate": "Check playbooks and inventory without contacting a host.",
     "plan": "Show what apply would change.",
     "apply": "Make the hosts as declared.",
+    "show": "Print a saved plan again.",
     "drift": "Compare the hosts with what was last applied and with the playbook.",
     "destroy": "Remove a playbook's containers and networks; volumes stay.",
     "ps": "List the containers of all hosts.",

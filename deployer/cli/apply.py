@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from deployer.cli import options
 from deployer.cli.command import Call, Command
 
@@ -9,13 +11,19 @@ EXAMPLES = """\
 deployer apply -i inventory playbooks/shop.yml
 deployer apply playbooks/shop.yml --yes --json    # one event a line
 deployer apply playbooks/shop.yml --check         # as Ansible's dry run
+deployer apply shop.plan                          # what 'plan -o shop.plan' showed, and nothing else
 """
 
 
 def _run(call: Call) -> int:
-    from deployer import runner
+    from deployer import runner, saved
     from deployer.cli.deploy import deploy
 
+    named = call.params["playbooks"]
+    if len(named) == 1 and saved.is_saved(named[0]):
+        plan = saved.read(named[0])
+        agreed = replace(call, params={**call.params, "yes": True})
+        return deploy(agreed, lambda request, world: saved.plan(plan, request, world), "")
     return deploy(call, runner.plan, "Apply these changes?")
 
 

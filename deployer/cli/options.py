@@ -184,6 +184,16 @@ def yes() -> click.Parameter:
     return Option(["-y", "--yes"], section="Safety", is_flag=True, help="Do not ask.")
 
 
+def out() -> click.Parameter:
+    return Option(
+        ["-o", "--out"],
+        default="",
+        metavar="FILE",
+        allow_from_autoenv=False,
+        help="Save the plan, to apply exactly it later with 'apply FILE'.",
+    )
+
+
 def diff() -> click.Parameter:
     return Option(["-D", "--diff"], is_flag=True, help="For hands used to Ansible: differences are always shown.")
 

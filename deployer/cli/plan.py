@@ -18,6 +18,7 @@ def _run(call: Call) -> int:
     from deployer.cli.deploy import learn, plan_exit_code
     from deployer.reporting.human import plan_text
     from deployer.reporting.json_plan import plan_document
+    from deployer.reporting.lines import line
     from deployer.world import real_world
 
     console = call.console
@@ -27,6 +28,13 @@ def _run(call: Call) -> int:
             console.document(plan_document(planned.plan, planned.warnings))
         else:
             console.result(plan_text(planned.plan, steps=console.verbose > 0))
+        if call.params["out"]:
+            from deployer import saved
+            from deployer.reporting.lines import render
+
+            shown = console.redactor.text(render(plan_text(planned.plan), colour=False))
+            saved.write(call.params["out"], planned, options.request(call.params), shown)
+            console.tell([line(f"saved: to apply exactly this, run: deployer apply {call.params['out']}")])
         return plan_exit_code(planned.plan, detailed=call.params["detailed_exitcode"])
 
 
@@ -42,6 +50,7 @@ COMMAND = Command(
         *options.connection(),
         *options.vault(),
         *options.policy(),
+        options.out(),
         options.json_option("Print the plan as one JSON document."),
         options.detailed_exitcode(),
         options.diff(),

@@ -1,0 +1,31 @@
+"""`deployer show`: a saved plan, printed again."""
+
+from __future__ import annotations
+
+import click
+
+from deployer.cli import options
+from deployer.cli.command import Call, Command
+
+EXAMPLES = """\
+deployer show shop.plan
+"""
+
+
+def _run(call: Call) -> int:
+    from deployer import saved
+    from deployer.reporting.lines import line
+
+    plan = saved.read(call.params["file"])
+    call.console.tell([line(f"made at {plan.made_at} by deployer {plan.version}")])
+    call.console.text(plan.shown)
+    return 0
+
+
+COMMAND = Command(
+    "show",
+    run=_run,
+    examples=EXAMPLES,
+    help="Print a saved plan again. Contacts no host.",
+    params=[click.Argument(["file"], metavar="FILE"), *options.global_options()],
+)

@@ -1,0 +1,154 @@
+"""A plan in a file: what was asked, what was shown, and a fingerprint of every host's steps. No secret is in it.
+
+A saved plan is applied by making it again from the same input and comparing: a host whose plan comes out otherwise has
+changed since, or its input has, and is refused. So the file needs no bodies of requests, and apply does what was shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from deployer.diagnostics import Diagnostic, Origin
+from deployer.errors import InputError
+from deployer.model.desired import Address, Kind
+from deployer.model.plan import HostPlan, Plan, PlayPlan, Refusal, ResourceChange
+
+FORMAT: Final = "deployer-plan/1"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedHost:
+    """`fingerprint` is of the steps, bodies included; `changes` names what was shown, by address."""
+
+    host: str
+    play: int
+    fingerprint: str
+    changes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """`request` holds the command line's words by name; `inline` is a digest of `-e` texts, which may hold secrets and
+    are not kept. `shown` is the plan as it was printed."""
+
+    made_at: str
+    version: str
+    request: Mapping[str, Any]
+    inline: str
+    hosts: tuple[SavedHost, ...]
+    shown: str
+
+
+def save(plan: Plan, *, made_at: str, version: str, request: Mapping[str, Any], inline: str, shown: str) -> SavedPlan:
+    hosts = tuple(
+        SavedHost(host.host, number, fingerprint(host), _changes(host))
+        for number, play in enumerate(plan.plays)
+        for host in play.hosts
+    )
+    return SavedPlan(made_at, version, dict(request), inline, hosts, shown)
+
+
+def fingerprint(host: HostPlan) -> str:
+    """Of everything that would be done: ids of the objects it is done to, bodies, order."""
+    steps = "\n".join(
+        f"{step} {sorted(_public(step.operation).items())} {[sorted(_public(undo).items()) for undo in step.undo]}"
+        for step in host.steps
+    )
+    return hashlib.sha256(f"{host.project}\n{steps}".encode()).hexdigest()
+
+
+def _public(operation: object) -> dict[str, str]:
+    """Every attribute of an operation, those left out of its repr too."""
+    names = getattr(operation, "__slots__", ())
+    return {name: _stable(getattr(operation, name)) for name in names} | {"": type(operation).__name__}
+
+
+def _stable(value: object) -> str:
+    match value:
+        case Mapping():
+            return "{" + ",".join(f"{key}:{_stable(part)}" for key, part in sorted(value.items())) + "}"
+        case list() | tuple():
+            return "[" + ",".join(map(_stable, value)) + "]"
+        case _:
+            return repr(value)
+
+
+def _changes(host: HostPlan) -> dict[str, str]:
+    """One line for each resource; compared to say what is different now."""
+    return {change.address.label: _line(change) for change in host.changes}
+
+
+def _line(change: ResourceChange) -> str:
+    fields = "; ".join(f"{diff.name}: {diff.old} → {diff.new}" for diff in change.diffs)
+    return f"{change.action} {change.reason} {fields}".strip()
+
+
+def refuse_stale(plan: Plan, saved: SavedPlan) -> Plan:
+    """The plan made again, with nothing to do on hosts where it came out otherwise, and a refusal that says what."""
+    known = {(found.play, found.host): found for found in saved.hosts}
+    plays = tuple(_checked(number, play, known) for number, play in enumerate(plan.plays))
+    return replace(plan, plays=plays)
+
+
+def _checked(number: int, play: PlayPlan, known: Mapping[tuple[int, str], SavedHost]) -> PlayPlan:
+    hosts = tuple(_host(host, known.get((number, host.host))) for host in play.hosts)
+    return replace(play, hosts=hosts)
+
+
+def _host(host: HostPlan, saved: SavedHost | None) -> HostPlan:
+    if saved is not None and saved.fingerprint == fingerprint(host):
+        return host
+    now, then = _changes(host), dict(saved.changes) if saved else {}
+    differing = sorted(label for label in {*now, *then} if now.get(label) != then.get(label))
+    what = ", ".join(differing) if differing else "the objects the plan was made for"
+    summary = "was not part of the plan" if saved is None else f"changed since the plan was made: {what}"
+    address = Address(host.host, Kind.CONTAINER, "*") if not differing else _address(host.host, differing[0])
+    refusal = Refusal(address, summary, "make a new plan")
+    return replace(host, changes=(), steps=(), refusals=(refusal,))
+
+
+def _address(host: str, label: str) -> Address:
+    kind, _, name = label.partition(".")
+    return Address(host, Kind(kind), name)
+
+
+def to_document(saved: SavedPlan) -> dict[str, Any]:
+    """JSON."""
+    return {
+        "format": FORMAT,
+        "made_at": saved.made_at,
+        "version": saved.version,
+        "request": dict(saved.request),
+        "extra_vars_digest": saved.inline,
+        "hosts": [
+            {"host": h.host, "play": h.play, "fingerprint": h.fingerprint, "changes": dict(h.changes)}
+            for h in saved.hosts
+        ],
+        "shown": saved.shown,
+    }
+
+
+def from_document(document: Any, file: str) -> SavedPlan:
+    """Raises `InputError` for anything that is no plan of this format."""
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        found = document.get("format") if isinstance(document, dict) else None
+        hint = "make a new plan with this release" if found else "make one with: deployer plan -o FILE"
+        raise InputError([Diagnostic(Origin(file), f"is not a saved plan of format {FORMAT}", hint=hint)])
+    try:
+        hosts = tuple(
+            SavedHost(str(h["host"]), int(h["play"]), str(h["fingerprint"]), dict(h["changes"]))
+            for h in document["hosts"]
+        )
+        return SavedPlan(
+            str(document["made_at"]),
+            str(document["version"]),
+            dict(document["request"]),
+            str(document["extra_vars_digest"]),
+            hosts,
+            str(document["shown"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError([Diagnostic(Origin(file), "is damaged", hint="make a new plan")]) from error

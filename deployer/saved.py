@@ -1,0 +1,96 @@
+"""Saved plans: `plan -o FILE`, `apply FILE`, `show FILE`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from deployer import __version__, runner
+from deployer.diagnostics import Diagnostic, Origin
+from deployer.errors import DeployerError, InputError, RefusedError
+from deployer.inputs import Request
+from deployer.planning import planfile
+from deployer.planning.planfile import SavedPlan
+from deployer.world import World
+
+_NOT_KEPT: Final = frozenset({"extra_vars", "forks", "connect_timeout"})
+"""Of a request: how fast it runs says nothing about the plan, and `-e` may hold secrets."""
+
+
+def write(path: str, planned: runner.Planned, request: Request, shown: str) -> None:
+    """Readable by its owner only. Raises `DeployerError` when it cannot be written."""
+    kept = {item.name: getattr(request, item.name) for item in fields(request) if item.name not in _NOT_KEPT}
+    made_at = datetime.now(UTC).isoformat(timespec="seconds")
+    saved = planfile.save(
+        planned.plan,
+        made_at=made_at,
+        version=__version__,
+        request=kept,
+        inline=_digest(request.extra_vars),
+        shown=shown,
+    )
+    text = json.dumps(planfile.to_document(saved), indent=1, ensure_ascii=False, sort_keys=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(descriptor, 0o600)
+            file.write(text + "\n")
+    except OSError as error:
+        raise DeployerError(f"{path} cannot be written: {error.strerror}", hint="name another file with -o") from error
+
+
+def is_saved(path: str) -> bool:
+    """Whether the file is a saved plan rather than a playbook."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(1) == b"{"
+    except OSError:
+        return False
+
+
+def read(path: str) -> SavedPlan:
+    """Raises `InputError` for what is no saved plan."""
+    try:
+        document: Any = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError([Diagnostic(Origin(path), f"cannot be read: {error.strerror}")]) from error
+    except ValueError as error:
+        raise InputError(
+            [Diagnostic(Origin(path), "is not a saved plan", hint="deployer plan -o FILE makes one")]
+        ) from error
+    return planfile.from_document(document, path)
+
+
+def plan(saved: SavedPlan, given: Request, world: World) -> runner.Planned:
+    """The saved plan made again; hosts where it comes out otherwise are refused. `given` says only how to open vaults
+    and how fast to work; its `-e` must be the same as then, or `RefusedError` is raised."""
+    if _digest(given.extra_vars) != saved.inline:
+        hint = "give the same -e as for the plan; they are not kept in the file, since they may hold secrets"
+        raise RefusedError("the plan was made with other extra variables", hint=hint)
+    names = {item.name for item in fields(Request)} - _NOT_KEPT
+    kept = {name: _value(value) for name, value in saved.request.items() if name in names}
+    secrets_again = {
+        name: getattr(given, name)
+        for name in ("vault_ids", "vault_password_files", "ask_vault_pass")
+        if getattr(given, name)
+    }
+    planned = runner.plan(replace(given, **{**kept, **secrets_again}), world)
+    return replace(planned, plan=planfile.refuse_stale(planned.plan, saved))
+
+
+def _value(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _digest(extra_vars: Sequence[str]) -> str:
+    """Equal for equal `-e` options in the same order; slow to compute, so that short values are not easily guessed."""
+    if not extra_vars:
+        return ""
+    text = "\0".join(extra_vars)
+    return hashlib.scrypt(text.encode(), salt=b"deployer-plan/1", n=2**14, r=8, p=1, dklen=16).hex()

@@ -1,0 +1,62 @@
+"""`plan -o`, `apply FILE` and `show` on simulated hosts."""
+
+import json
+
+from tests.cli.runs import Shop
+
+PLAN = ("plan", "-i", "hosts.yml", "shop.yml", "-o", "shop.plan")
+APPLY = ("apply", "-i", "hosts.yml", "shop.yml", "--yes")
+
+
+def test_a_saved_plan_is_applied_without_a_question(shop: Shop) -> None:
+    assert shop.run(*PLAN).code == 0
+    found = shop.run("apply", "shop.plan")
+    assert found.code == 0
+    assert [words for words in found.words if words.startswith("web")] == [
+        f"web{n} (simulated) : ok=3 changed=3 unreachable=0 failed=0 skipped=0 refused=0 rolledback=0" for n in (1, 2)
+    ]
+
+
+def test_show_prints_it_again_and_its_file_is_private(shop: Shop) -> None:
+    planned = shop.run(*PLAN)
+    assert planned.err == "saved: to apply exactly this, run: deployer apply shop.plan\n"
+    assert shop.run("show", "shop.plan").out == planned.out
+    assert (shop.folder / "shop.plan").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_stale_host_is_refused_and_says_what_changed_and_the_others_go_on(shop: Shop) -> None:
+    shop.run(*PLAN)
+    shop.run(*APPLY, "--limit", "web1")
+    found = shop.run("apply", "shop.plan")
+    assert found.code == 5
+    changed = "container.web, image.nginx:latest, network.front"
+    assert f"! container web refused: changed since the plan was made: {changed}" in found.words
+    assert "hint: make a new plan" in found.words
+    assert "web2 (simulated) : ok=3 changed=3 unreachable=0 failed=0 skipped=0 refused=0 rolledback=0" in found.words
+
+
+def test_a_changed_playbook_makes_the_plan_stale(shop: Shop) -> None:
+    shop.run(*PLAN)
+    shop.edit("8080:80", "8081:80")
+    found = shop.run("apply", "shop.plan")
+    assert found.code == 5
+    assert "changed since the plan was made: the objects the plan was made for" in found.out
+
+
+def test_extra_variables_are_not_kept_and_have_to_be_the_same(shop: Shop) -> None:
+    shop.edit("ports:", 'environment: {TOKEN: "{{ token }}"}\n      ports:')
+    assert shop.run(*PLAN, "-e", "token=s3ntinel").code == 0
+    assert "s3ntinel" not in (shop.folder / "shop.plan").read_text()
+    refused = shop.run("apply", "shop.plan", "-e", "token=other")
+    assert refused.code == 5
+    assert "the plan was made with other extra variables" in refused.err
+    assert shop.run("apply", "shop.plan", "-e", "token=s3ntinel").code == 0
+
+
+def test_what_is_no_saved_plan_is_named(shop: Shop) -> None:
+    shop.write("other.plan", json.dumps({"format": "deployer-plan/99"}))
+    shop.write("broken.plan", "{")
+    shop.write("damaged.plan", json.dumps({"format": "deployer-plan/1"}))
+    assert "other.plan: is not a saved plan of format deployer-plan/1" in shop.run("apply", "other.plan").err
+    assert "broken.plan: is not a saved plan; deployer plan -o FILE makes one" in shop.run("show", "broken.plan").err
+    assert "damaged.plan: is damaged; make a new plan" in shop.run("apply", "damaged.plan").err
