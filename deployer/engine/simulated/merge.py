@@ -54,9 +54,12 @@ def merged_config(given: Record, image: Record) -> Record:
     if healthcheck is not None:
         config["Healthcheck"] = healthcheck
     config["WorkingDir"] = clean(config["WorkingDir"])
-    return {
-        key: value for key, value in config.items() if key not in OPTIONAL_KEYS or value not in (None, "", False, [])
-    }
+    return {key: value for key, value in config.items() if key not in OPTIONAL_KEYS or not _is_empty(value)}
+
+
+def _is_empty(value: object) -> bool:
+    """0 is a value: a stop timeout of 0 seconds is stored (§1.1)."""
+    return value is None or value is False or value in ("", [])
 
 
 def _merge_command(config: Record, image: Record) -> None:
