@@ -1,0 +1,164 @@
+"""The schemas of whole files: what the program reads is valid, typos and wrong types are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from deployer.config.connection_variables import CONNECTION
+from deployer.config.json_schema import inventory_schema, playbook_schema
+from deployer.errors import InputError
+from deployer.transport.connection import CliConnectionOptions, connection_spec
+from deployer.transport.ssh_config import SshConfig
+
+ROOT = Path(__file__).parents[2]
+PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
+
+DESIGN = """
+- name: Web tier
+  hosts: web:&production
+  project: shop
+  serial: [1, "50%"]
+  max_fail_percentage: 0
+  vars: {tag: "1.4.2"}
+  vars_files: [secrets.yml, [a.yml, b.yml]]
+  registries:
+    registry.example.com: {username: ci, password: "{{ registry_password }}"}
+  images:
+    registry.example.com/shop/web:{{ tag }}: {pull: missing}
+  networks:
+    front: {driver: bridge}
+  volumes:
+    db-data: {}
+    cache:
+  containers:
+    db:
+      image: postgres:16
+      environment: {POSTGRES_PASSWORD: "{{ db_password }}"}
+      volumes: ["db-data:/var/lib/postgresql/data"]
+      networks: {front: {aliases: [database]}}
+      healthcheck: {test: [CMD, pg_isready], interval: 5s}
+      protect: true
+      when: db_here and not maintenance
+    web-{{ item }}:
+      image: registry.example.com/shop/web:{{ tag }}
+      loop: [a, b]
+      tags: web, front
+      when: [true, "item != 'c'"]
+      ports: ["8080:80"]
+      depends_on: {db: {condition: service_healthy}}
+      networks: [front]
+      update: {order: auto, health_timeout: 60s, monitor: 5s}
+"""
+INVENTORY = """
+all:
+  vars: {ansible_user: deploy, anything: [1, {two: 3}]}
+  children:
+    web:
+      hosts:
+        web1: {ansible_host: 192.0.2.1, ansible_port: 2222}
+        web2:
+    db:
+      hosts: db1
+    empty:
+"""
+
+
+def mistakes(schema: Mapping[str, Any], written: object) -> list[str]:
+    found = Draft202012Validator(schema).iter_errors(written)
+    return sorted(f"{'.'.join(map(str, error.absolute_path))}: {error.validator}" for error in found)
+
+
+@pytest.mark.parametrize("schema", [playbook_schema(), inventory_schema()], ids=["playbook", "inventory"])
+def test_the_schemas_are_valid_and_complete(schema: dict[str, Any]) -> None:
+    Draft202012Validator.check_schema(schema)
+    for reference in set(_references(schema)):
+        part: Any = schema
+        for step in reference.removeprefix("#/").split("/"):
+            part = part[step]
+
+
+def _references(part: object) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        for value in part.values():
+            yield from _references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _references(value)
+
+
+@pytest.mark.parametrize("file", PLAYBOOKS, ids=lambda file: file.name)
+def test_the_playbooks_that_come_with_the_program_are_valid(file: Path) -> None:
+    assert mistakes(playbook_schema(), yaml.safe_load(file.read_text("utf-8"))) == []
+
+
+def test_everything_the_language_has_is_valid() -> None:
+    assert mistakes(playbook_schema(), yaml.safe_load(DESIGN)) == []
+
+
+@pytest.mark.parametrize(
+    ("play", "found"),
+    [
+        ({}, ["0: required"]),
+        ({"hosts": "all", "container": {}}, ["0: additionalProperties"]),
+        ({"hosts": "all", "containers": []}, ["0.containers: type"]),
+        ({"hosts": "all", "containers": {"web": "nginx"}}, ["0.containers.web: pattern"]),
+        ({"hosts": "all", "containers": {"web": {"imagee": "a"}}}, ["0.containers.web: additionalProperties"]),
+        ({"hosts": "all", "networks": {"front": {"internal": 1}}}, ["0.networks.front.internal: type"]),
+        ({"hosts": "all", "volumes": {"data": {"driver": []}}}, ["0.volumes.data.driver: type"]),
+        ({"hosts": "all", "images": {"redis:7": {"pull": True}}}, ["0.images.redis:7.pull: type"]),
+        ({"hosts": "all", "serial": {}}, ["0.serial: type"]),
+        ({"hosts": "all", "max_fail_percentage": 101}, ["0.max_fail_percentage: maximum"]),
+        ({"hosts": "all", "registries": {"r": {"username": "u"}}}, ["0.registries.r: required"]),
+        ({"hosts": ["web", "db"], "vars": [{"a": 1}], "vars_files": "a.yml"}, []),
+    ],
+    ids=str,
+)
+def test_mistakes_in_plays(play: object, found: list[str]) -> None:
+    assert mistakes(playbook_schema(), [play]) == found
+
+
+def test_inventories() -> None:
+    schema = inventory_schema()
+    assert mistakes(schema, yaml.safe_load(INVENTORY)) == []
+    assert mistakes(schema, None) == []
+    assert mistakes(schema, {"web": {"host": {}}}) == ["web: additionalProperties"]
+    assert mistakes(schema, {"web": {"hosts": ["a"]}}) == ["web.hosts: type"]
+    assert mistakes(schema, {"web": {"hosts": {"a": {"ansible_host": 5}}}}) == ["web.hosts.a.ansible_host: type"]
+    assert mistakes(schema, {"plugin": "aws_ec2"}) == ["plugin: type"]
+
+
+class _Asked(dict[str, object]):
+    """Variables that note which names are asked for."""
+
+    def __init__(self, given: dict[str, object]) -> None:
+        super().__init__(given)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: object = None) -> object:
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def test_the_variables_are_those_that_are_read(tmp_path: Path) -> None:
+    asked: set[str] = set()
+    cases: tuple[dict[str, object], ...] = (
+        {},
+        {"ansible_become": True, "ansible_user": "deploy"},
+        {"connection": "local"},
+        {"connection": "tcp", "tls_ca": "ca.pem", "tls_key": "key.pem"},
+    )
+    for case in cases:
+        given = _Asked(case)
+        with suppress(InputError):
+            connection_spec("web1", given, CliConnectionOptions(), SshConfig((str(tmp_path / "none"),)))
+        asked |= given.names
+    assert asked - {""} == {name for entry in CONNECTION for name in (entry.name, *entry.aliases)}
