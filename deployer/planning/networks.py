@@ -168,7 +168,9 @@ def remove(ctx: Context, resource: Resource, live: ObservedNetwork, reason: str)
 
 
 def _stays(ctx: Context, container: ObservedContainer, network: str) -> bool:
-    """Whether it is attached to the network when all planned so far is done."""
+    """Whether it, or the one that replaces it, is attached to the network when all planned so far is done."""
+    if container.id in ctx.draft.removed() and container.name not in ctx.renewed:
+        return False
     declared = ctx.desired.find(Kind.CONTAINER, container.name)
-    wanted = declared is not None and not declared.absent and network in dependencies.networks(declared)
+    wanted = declared is not None and network in dependencies.networks(declared)
     return wanted or not ctx.draft.when_ready(Kind.CONTAINER, container.name)
