@@ -189,7 +189,8 @@ def _plan_existing(ctx: Context, resource: Resource, found: leftovers.Found, nee
     if verdict.refusal is not None:
         ctx.draft.refuse(verdict.refusal)
         return ()
-    images.ensure(ctx, need, resource, resource.place(("image",)))
+    if verdict.replace or "image" not in resource.settings.ignore_changes:
+        images.ensure(ctx, need, resource, resource.place(("image",)))
     if verdict.replace:
         return _replace(ctx, resource, found, need, diffs, verdict)
     if not _ours(ctx, resource, live):

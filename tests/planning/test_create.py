@@ -1,0 +1,203 @@
+"""What is missing is made, in the order it is needed; what is as declared is left alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.planning.build import EMPTY, applied, changed, changes, nothing, plan, play, refusals, steps, without
+
+SHOP = """
+networks: {front: {}}
+volumes: {data: {}}
+containers:
+  web:
+    image: web:1
+    environment: {MODE: production}
+    ports: ["8080:80"]
+    volumes: ["data:/data"]
+    networks: {front: {aliases: [www]}}
+    mem_limit: 64m
+    healthcheck: {test: [CMD, "true"]}
+"""
+
+
+def test_everything_a_container_needs_is_made_before_it() -> None:
+    found = plan(SHOP, applied(EMPTY))
+    assert steps(found) == [
+        "#1 network.front, CreateNetwork front, missing",
+        "#2 volume.data, CreateVolume data, missing",
+        "#3 image.web:1, PullImage docker.io/library/web:1, pull",
+        "[1,2,3] -> #4 container.web, CreateContainer web, missing",
+        "[4] -> #5 container.web, StartContainer made by #4, missing",
+    ]
+    assert changes(found) == ["+ image.web:1 (pull)", "+ network.front", "+ volume.data", "+ container.web"]
+
+
+def test_every_change_says_where_it_was_declared() -> None:
+    found = plan(SHOP, applied(EMPTY))
+    places = {change.address.label: change.origin.short if change.origin else "" for change in found.changes}
+    assert places == {
+        "image.web:1": "shop.yml:5",
+        "network.front": "shop.yml:1",
+        "volume.data": "shop.yml:2",
+        "container.web": "shop.yml:4",
+    }
+
+
+def test_the_second_run_has_nothing_to_do() -> None:
+    assert nothing(plan(SHOP, applied(SHOP)))
+
+
+def test_what_is_on_the_host_is_not_made_again() -> None:
+    found = plan(SHOP, without(applied(SHOP), "web"))
+    assert steps(found) == [
+        "#1 container.web, CreateContainer web, missing",
+        "[1] -> #2 container.web, StartContainer made by #1, missing",
+    ]
+
+
+def test_a_container_that_is_only_to_be_created_is_not_started() -> None:
+    for state in ("created", "stopped"):
+        found = plan(f"containers: {{web: {{image: web:1, state: {state}}}}}", applied(EMPTY))
+        assert steps(found) == [
+            "#1 image.web:1, PullImage docker.io/library/web:1, pull",
+            "[1] -> #2 container.web, CreateContainer web, missing",
+        ]
+
+
+def test_engines_before_api_1_44_get_further_networks_one_by_one() -> None:
+    wish = """
+    networks: {front: {}, back: {}, far: {}}
+    containers: {web: {image: web:1, networks: [front, far, back]}}
+    """
+    found = plan(wish, applied(EMPTY, api="1.43"))
+    assert steps(found)[4:] == [
+        "[1,2,3,4] -> #5 container.web, CreateContainer web, missing",
+        "[5] -> #6 container.web, ConnectNetwork far made by #5, missing",
+        "[6] -> #7 container.web, ConnectNetwork back made by #5, missing",
+        "[7] -> #8 container.web, StartContainer made by #7, missing".replace("made by #7", "made by #5"),
+    ]
+    assert len(steps(plan(wish, applied(EMPTY, api="1.44")))) == 6
+
+
+def test_a_container_interrupted_before_its_networks_were_connected_gets_them_before_it_starts() -> None:
+    wish = "networks: {front: {}, back: {}}\ncontainers: {web: {image: web:1, networks: [front, back]}}"
+    host = changed(applied(wish, api="1.43"), "web", state="created", values={"networks": {"front": {}}})
+    assert steps(plan(wish, host)) == [
+        "#1 container.web, ConnectNetwork back web-1, changed [reconnect web]",
+        "[1] -> #2 container.web, StartContainer web-1, is created",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "reason"),
+    [("exited", 0, "is exited with code 0"), ("exited", 137, "is exited with code 137"), ("created", 0, "is created")],
+)
+def test_a_container_that_does_not_run_is_started(state: str, code: int, reason: str) -> None:
+    found = plan(SHOP, changed(applied(SHOP), "web", state=state, exit_code=code))
+    assert steps(found) == [f"#1 container.web, StartContainer web-1, {reason}"]
+    assert changes(found) == [f"> container.web ({reason})"]
+
+
+def test_a_running_container_that_should_not_run_is_stopped() -> None:
+    found = plan(SHOP + "    state: stopped", applied(SHOP))
+    assert steps(found) == ["#1 container.web, StopContainer web-1, is running"]
+    assert changes(found) == ["# container.web (is running)"]
+
+
+def test_a_container_to_be_created_may_run() -> None:
+    assert nothing(plan(SHOP + "    state: created", applied(SHOP)))
+
+
+def test_a_start_waits_for_the_network_that_has_to_be_made_again() -> None:
+    host = changed(without(applied(SHOP), "front"), "web", state="exited")
+    assert steps(plan(SHOP, host)) == [
+        "#1 network.front, CreateNetwork front, missing",
+        "[1] -> #2 container.web, StartContainer web-1, is exited with code 0",
+    ]
+
+
+def test_a_container_declared_absent_is_stopped_and_removed() -> None:
+    wish = "containers: {web: {state: absent}}"
+    found = plan(wish, applied("containers: {web: {image: web:1}}"))
+    assert steps(found) == [
+        "#1 container.web, StopContainer web-1, absent",
+        "[1] -> #2 container.web, RemoveContainer web-1, absent",
+    ]
+    assert changes(found) == ["- container.web (absent)"]
+    assert nothing(plan(wish, applied(EMPTY)))
+
+
+def test_a_stopped_container_declared_absent_is_only_removed() -> None:
+    host = changed(applied("containers: {web: {image: web:1}}"), "web", state="exited")
+    assert steps(plan("containers: {web: {state: absent}}", host)) == [
+        "#1 container.web, RemoveContainer web-1, absent",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "what"),
+    [
+        ("annotations: {a: b}", "annotations needs Docker API 1.43"),
+        ("networks: {front: {gw_priority: 5}}", "networks.front.gw_priority needs Docker API 1.48"),
+        ("healthcheck: {test: x, start_interval: 1s}", "healthcheck.start_interval needs Docker API 1.44"),
+        (
+            "volumes: [{type: volume, source: data, target: /d, volume: {subpath: a}}]",
+            "volumes./d.subpath needs Docker API 1.45",
+        ),
+    ],
+)
+def test_what_the_engine_would_drop_without_a_word_is_refused(key: str, what: str) -> None:
+    wish = f"networks: {{front: {{}}}}\nvolumes: {{data: {{}}}}\ncontainers:\n  web:\n    image: web:1\n    {key}\n"
+    found = plan(wish, applied(EMPTY, api="1.41"))
+    assert refusals(found) == [f"container.web: {what}; the engine here is 26.1.5 (API 1.41)"]
+    assert refusals(plan(wish, applied(EMPTY, api="1.48"))) == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "refusal"),
+    [
+        (
+            "containers: {web: {image: web:1, networks: [front]}}",
+            "container.web: network front is neither declared nor on the host",
+        ),
+        (
+            "containers: {web: {image: web:1, volumes: ['data:/d']}}",
+            "container.web: volume data is neither declared nor on the host",
+        ),
+        (
+            "containers: {web: {image: web:1, network_mode: 'container:db'}}",
+            "container.web: container db is neither declared nor on the host",
+        ),
+        (
+            "networks: {front: {state: absent}}\ncontainers: {web: {image: web:1, networks: [front]}}",
+            "container.web: network front is declared absent",
+        ),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_refused(wish: str, refusal: str) -> None:
+    assert refusals(plan(wish, applied(EMPTY))) == [refusal]
+
+
+def test_a_network_that_a_container_uses_cannot_be_declared_absent() -> None:
+    host = applied("networks: {front: {}}\ncontainers: {web: {image: web:1, networks: [front]}}")
+    wish = "networks: {front: {state: absent}}\ncontainers: {web: {image: web:1, networks: [front]}}"
+    assert refusals(plan(wish, host)) == [
+        "container.web: network front is declared absent",
+        "network.front: cannot be removed while containers are attached: web",
+    ]
+
+
+def test_what_another_play_declares_is_there_when_it_is_needed() -> None:
+    desired = play("containers: {web: {image: web:1, networks: [front]}}")
+    network = play("networks: {front: {}}").resources[0]
+    desired = replace(desired, elsewhere=frozenset({(network.kind, network.name)}))
+    assert refusals(plan(desired, applied(EMPTY))) == []
+
+
+def test_what_the_host_has_may_be_used_without_declaring_it() -> None:
+    host = applied("networks: {front: {}}\nvolumes: {data: {}}")
+    wish = "containers: {web: {image: web:1, networks: [front], volumes: ['data:/d']}}"
+    assert refusals(plan(wish, host)) == []

@@ -1,0 +1,246 @@
+"""Networks: attached to and left while containers stay, made anew with every endpoint given back, refused otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from deployer.model.observed import Observed
+from deployer.model.plan import ConnectNetwork, CreateNetwork, HostPlan
+from tests.planning.build import applied, changed, changes, joined, nothing, plan, play, refusals, steps, stub
+
+NETWORKS = "networks: {front: {}, back: {}}\n"
+
+
+def web(networks: str) -> str:
+    return NETWORKS + f"containers: {{web: {{image: web:1, networks: {networks}}}}}"
+
+
+def test_a_further_network_is_connected() -> None:
+    found = plan(web("[front, back]"), applied(web("[front]")))
+    assert changes(found) == ["~ container.web (in place): networks.back - → attached"]
+    assert steps(found) == ["#1 container.web, ConnectNetwork back web-1, changed [reconnect web]"]
+
+
+def test_a_removed_network_is_disconnected() -> None:
+    found = plan(web("[front]"), applied(web("[front, back]")))
+    assert changes(found) == ["~ container.web (in place): networks.back attached → -"]
+    assert steps(found) == ["#1 container.web, DisconnectNetwork back web-1, changed [reconnect web]"]
+
+
+def test_another_alias_or_address_is_a_new_connection() -> None:
+    old, new = web("{front: {aliases: [a]}}"), web("{front: {aliases: [b], ipv4_address: 10.0.0.9}}")
+    found = plan(new, applied(old))
+    assert changes(found) == [
+        "~ container.web (in place): networks.front.aliases a → b, networks.front.ipv4_address - → 10.0.0.9"
+    ]
+    assert steps(found) == [
+        "#1 container.web, DisconnectNetwork front web-1, changed [reconnect web]",
+        "[1] -> #2 container.web, ConnectNetwork front web-1, changed [reconnect web]",
+    ]
+    assert endpoints(found) == [{"IPAMConfig": {"IPv4Address": "10.0.0.9"}, "Aliases": ["b"]}]
+    undone = found.steps[0].undo[0]
+    assert isinstance(undone, ConnectNetwork)
+    assert undone.endpoint == {"Aliases": ["a"]}
+
+
+def endpoints(found: HostPlan) -> list[Any]:
+    return [step.operation.endpoint for step in found.steps if isinstance(step.operation, ConnectNetwork)]
+
+
+def test_a_network_is_made_before_a_container_is_connected_to_it() -> None:
+    wish = "networks: {front: {}, new: {}}\ncontainers: {web: {image: web:1, networks: [front, new]}}"
+    assert steps(plan(wish, applied(web("[front]")))) == [
+        "#1 network.new, CreateNetwork new, missing",
+        "[1] -> #2 container.web, ConnectNetwork new web-1, changed [reconnect web]",
+    ]
+
+
+def test_an_endpoint_on_a_network_that_was_removed_and_made_again_is_renewed() -> None:
+    host = changed(applied(web("[front]")), "web", attached={"front": "front-0"})
+    found = plan(web("[front]"), host)
+    assert changes(found) == ["~ container.web (in place): networks.front a removed network → attached"]
+    assert steps(found) == [
+        "#1 container.web, DisconnectNetwork front web-1, changed [reconnect web]",
+        "[1] -> #2 container.web, ConnectNetwork front web-1, changed [reconnect web]",
+    ]
+
+
+@pytest.mark.parametrize("facts", [{"state": "exited"}, {"state": "created", "attached": {"front": ""}}])
+def test_a_stopped_container_looks_its_network_up_when_it_starts(facts: dict[str, Any]) -> None:
+    wish = web("[front]").replace("image", "state: created, image")
+    host = changed(applied(web("[front]")), "web", **({"attached": {"front": "front-0"}} | facts))
+    assert nothing(plan(wish, host))
+
+
+SHOP = """
+networks: {front: {ipam: {config: [{subnet: 10.0.0.0/24}]}}}
+containers:
+  cache: {image: web:1, networks: {front: {ipv4_address: 10.0.0.9, aliases: [redis]}}}
+  idle: {image: web:1, state: stopped, networks: [front]}
+  web: {image: web:1, networks: [front]}
+"""
+
+
+def shop(**options: Any) -> str:
+    return SHOP.replace("front: {ipam", "front: {internal: true, ipam")
+
+
+def test_a_network_that_differs_is_made_anew_and_every_container_gets_its_place_back() -> None:
+    found = plan(shop(), applied(SHOP))
+    assert changes(found) == ["-/+ network.front (its containers are reconnected): internal false → true"]
+    assert steps(found) == [
+        "#1 network.front, DisconnectNetwork front cache-1, made anew [renew front]",
+        "#2 network.front, DisconnectNetwork front idle-1, made anew [renew front]",
+        "#3 network.front, DisconnectNetwork front web-1, made anew [renew front]",
+        "[1,2,3] -> #4 network.front, RemoveNetwork front-1, made anew [renew front]",
+        "[4] -> #5 network.front, CreateNetwork front, made anew [renew front]",
+        "[5] -> #6 network.front, ConnectNetwork front cache-1, made anew [renew front]",
+        "[5] -> #7 network.front, ConnectNetwork front idle-1, made anew [renew front]",
+        "[5] -> #8 network.front, ConnectNetwork front web-1, made anew [renew front]",
+    ]
+    assert endpoints(found) == [{"IPAMConfig": {"IPv4Address": "10.0.0.9"}, "Aliases": ["redis"]}, {}, {}]
+
+
+def test_a_network_made_anew_can_be_undone() -> None:
+    found = plan(shop(), applied(SHOP))
+    back, recreated, removed = found.steps[0].undo[0], found.steps[3].undo[0], found.steps[4].undo[0]
+    assert isinstance(back, ConnectNetwork)
+    assert back.endpoint == {"IPAMConfig": {"IPv4Address": "10.0.0.9"}, "Aliases": ["redis"]}
+    assert isinstance(recreated, CreateNetwork)
+    assert recreated.body == {
+        "Name": "front",
+        "IPAM": {"Driver": "default", "Config": [{"Subnet": "10.0.0.0/24"}]},
+        "Labels": {"deployer.project": "shop", "deployer.resource": "network.front"},
+    }
+    assert type(removed).__name__ == "RemoveNetwork"
+
+
+def test_containers_join_and_leave_a_network_that_is_made_anew() -> None:
+    old = SHOP.replace("web: {image: web:1, networks: [front]}", "web: {image: web:1}")
+    new = shop().replace(
+        "{image: web:1, networks: {front: {ipv4_address: 10.0.0.9, aliases: [redis]}}}", "{image: web:1}"
+    )
+    found = plan(new, applied(old))
+    assert steps(found) == [
+        "#1 network.front, DisconnectNetwork front cache-1, made anew [renew front]",
+        "#2 network.front, DisconnectNetwork front idle-1, made anew [renew front]",
+        "[1,2] -> #3 network.front, RemoveNetwork front-1, made anew [renew front]",
+        "[3] -> #4 network.front, CreateNetwork front, made anew [renew front]",
+        "[4] -> #5 network.front, ConnectNetwork front idle-1, made anew [renew front]",
+        "#6 container.cache, ConnectNetwork bridge cache-1, changed [reconnect cache]",
+        "#7 container.web, DisconnectNetwork bridge web-1, changed [reconnect web]",
+        "[4,7] -> #8 container.web, ConnectNetwork front web-1, changed [reconnect web]",
+    ]
+
+
+def test_a_container_that_tags_leave_out_gets_back_what_it_had() -> None:
+    new = shop().replace("aliases: [redis]", "aliases: [other], tags: [x]").replace(", tags: [x]", "")
+    new = new.replace("front: {internal", "front: {tags: [net], internal")
+    found = plan(play(new, tags=("net",)), applied(SHOP))
+    assert endpoints(found) == [{"IPAMConfig": {"IPv4Address": "10.0.0.9"}, "Aliases": ["redis"]}, {}, {}]
+
+
+def test_a_network_with_containers_of_others_on_it_is_not_made_anew() -> None:
+    host = replace(applied(SHOP), others=(stub("theirs", networks=frozenset({"front"})),))
+    assert refusals(plan(shop(), host)) == [
+        "network.front: has to be made anew, but containers of others are attached: theirs"
+    ]
+    other = applied(play("containers: {api: {image: web:1, networks: [front]}}", project="other"))
+    assert refusals(plan(shop(), joined(applied(SHOP), other))) == [
+        "network.front: has to be made anew, but containers of others are attached: api"
+    ]
+
+
+def test_a_protected_network_is_not_made_anew() -> None:
+    wish = shop().replace("internal", "protect: true, internal")
+    assert refusals(plan(wish, applied(SHOP))) == ["network.front: has to be made anew, but is protected"]
+
+
+def test_a_container_that_is_replaced_has_been_given_back_its_place_before() -> None:
+    found = plan(shop().replace("web: {", "web: {tty: true, "), applied(SHOP))
+    create = next(line for line in steps(found) if "CreateContainer" in line)
+    assert create == "[5] -> #9 container.web, CreateContainer web.deployer-new, replaced [replace web]"
+
+
+def test_a_network_declared_absent_goes_after_its_containers() -> None:
+    wish = "networks: {front: {state: absent}}\ncontainers: {web: {state: absent}}"
+    host = applied("networks: {front: {}}\ncontainers: {web: {image: web:1, networks: [front]}}")
+    assert steps(plan(wish, host)) == [
+        "#1 container.web, StopContainer web-1, absent",
+        "[1] -> #2 container.web, RemoveContainer web-1, absent",
+        "[2] -> #3 network.front, RemoveNetwork front-1, absent",
+    ]
+
+
+def test_a_network_declared_absent_goes_after_its_containers_left_it() -> None:
+    wish = "networks: {front: {}, back: {state: absent}}\ncontainers: {web: {image: web:1, networks: [front]}}"
+    assert steps(plan(wish, applied(web("[front, back]")))) == [
+        "#1 container.web, DisconnectNetwork back web-1, changed [reconnect web]",
+        "[1] -> #2 network.back, RemoveNetwork back-1, absent",
+    ]
+
+
+def test_a_network_declared_absent_goes_after_a_container_that_was_replaced() -> None:
+    wish = (
+        "networks: {front: {}, back: {state: absent}}\ncontainers: {web: {image: web:1, tty: true, networks: [front]}}"
+    )
+    found = plan(wish, applied(web("[front, back]")))
+    assert steps(found)[-2:] == [
+        "[6] -> #7 container.web, RemoveContainer web-1, replaced by #1",
+        "[6,7] -> #8 network.back, RemoveNetwork back-1, absent",
+    ]
+
+
+def test_a_network_declared_absent_stays_while_somebody_is_attached() -> None:
+    wish = "networks: {front: {state: absent}}"
+    host = replace(applied(NETWORKS), others=(stub("theirs", networks=frozenset({"front"})),))
+    assert refusals(plan(wish, host)) == ["network.front: cannot be removed while containers are attached: theirs"]
+    assert refusals(plan(wish, applied(web("[front]")))) == [
+        "network.front: cannot be removed while containers are attached: web"
+    ]
+
+
+def test_two_networks_of_one_name_are_refused() -> None:
+    host = applied(NETWORKS)
+    twin = replace(next(each for each in host.networks if each.name == "front"), id="front-2")
+    assert refusals(plan(NETWORKS, replace(host, networks=(*host.networks, twin)))) == [
+        "network.front: 2 networks have the name front (front-1, front-2)"
+    ]
+
+
+def unmanaged(host: Observed) -> Observed:
+    free = tuple(replace(found, owner=type(found.owner)()) for found in host.networks)
+    return replace(host, networks=free)
+
+
+def test_a_network_nobody_manages_is_used_as_it_is_when_it_fits() -> None:
+    found = plan(NETWORKS, unmanaged(applied("networks: {front: {labels: {a: b}}, back: {}}")))
+    assert nothing(found)
+    assert found.notes == (
+        "network.back: not made by this project; used as it is",
+        "network.front: not made by this project; used as it is",
+    )
+
+
+def test_a_network_nobody_manages_is_refused_when_it_does_not_fit() -> None:
+    found = plan("networks: {front: {internal: true}}", unmanaged(applied(NETWORKS)))
+    assert refusals(found) == [
+        "network.front: a network of that name exists that this project did not make, and it differs"
+    ]
+    assert [each.name for each in found.refusals[0].diffs] == ["internal"]
+
+
+def test_a_network_of_another_project_is_refused_unless_it_is_external() -> None:
+    host = applied(play(NETWORKS, project="other"))
+    assert refusals(plan("networks: {front: {}}", host)) == ["network.front: belongs to project other"]
+    assert refusals(plan("networks: {front: {state: absent}}", host)) == ["network.front: is not this project's"]
+    assert nothing(plan("networks: {front: {external: true}}", host))
+
+
+def test_an_external_network_has_to_exist() -> None:
+    assert refusals(plan("networks: {far: {external: true}}", applied(NETWORKS))) == [
+        "network.far: external network far does not exist"
+    ]

@@ -1,0 +1,228 @@
+"""A container that has to be replaced: in which order, with what, and how the steps are undone."""
+
+from __future__ import annotations
+
+import pytest
+
+from deployer.model.plan import CreateContainer
+from tests.planning.build import applied, changed, changes, nothing, plan, refusals, steps
+
+WEB = "containers: {web: {image: web:1, environment: {MODE: a}}}"
+PUBLISHED = "containers: {web: {image: web:1, ports: ['8080:80'], environment: {MODE: a}}}"
+
+STOP_FIRST = [
+    "#1 container.web, CreateContainer web.deployer-new, replaced [replace web]",
+    "[1] -> #2 container.web, StopContainer web-1, replaced [replace web]",
+    "[2] -> #3 container.web, RenameContainer web-1 to web.deployer-old, replaced [replace web]",
+    "[3] -> #4 container.web, RenameContainer made by #1 to web, replaced [replace web]",
+    "[4] -> #5 container.web, StartContainer made by #1, replaced [replace web]",
+    "[5] -> #6 container.web, AwaitHealthy made by #1, replaced [replace web]",
+    "[6] -> #7 container.web, RemoveContainer web-1, replaced by #1",
+]
+START_FIRST = [
+    "#1 container.web, CreateContainer web.deployer-new, replaced [replace web]",
+    "[1] -> #2 container.web, StartContainer made by #1, replaced [replace web]",
+    "[2] -> #3 container.web, AwaitHealthy made by #1, replaced [replace web]",
+    "[3] -> #4 container.web, StopContainer web-1, replaced [replace web]",
+    "[4] -> #5 container.web, RenameContainer web-1 to web.deployer-old, replaced [replace web]",
+    "[5] -> #6 container.web, RenameContainer made by #1 to web, replaced [replace web]",
+    "[6] -> #7 container.web, RemoveContainer web-1, replaced by #1",
+]
+
+
+def test_a_fixed_host_port_is_given_up_before_the_new_one_starts() -> None:
+    found = plan(PUBLISHED.replace("MODE: a", "MODE: b"), applied(PUBLISHED))
+    assert steps(found) == STOP_FIRST
+    assert changes(found) == ["-/+ container.web (stop-first: host port 8080 is fixed): environment.MODE a → b"]
+
+
+def test_where_nothing_is_exclusive_the_new_one_starts_first() -> None:
+    found = plan(WEB.replace("MODE: a", "MODE: b"), applied(WEB))
+    assert steps(found) == START_FIRST
+    assert changes(found) == ["+/- container.web (start-first: nothing of it is exclusive): environment.MODE a → b"]
+
+
+def test_the_steps_are_undone_one_by_one() -> None:
+    found = plan(PUBLISHED.replace("MODE: a", "MODE: b"), applied(PUBLISHED))
+    undo = [" ".join(type(each).__name__ for each in step.undo) for step in found.steps]
+    assert undo == [
+        "RemoveContainer",
+        "StartContainer",
+        "RenameContainer",
+        "RenameContainer",
+        "StopContainer",
+        "",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        ("ports: ['127.0.0.1:8080:80']", "stop-first: host port 8080 is fixed"),
+        ("ports: ['8080-8081:80']", "start-first: nothing of it is exclusive"),
+        ("ports: ['80']", "start-first: nothing of it is exclusive"),
+        ("network_mode: host", "stop-first: network_mode host is shared"),
+        ("network_mode: none", "start-first: nothing of it is exclusive"),
+        ("networks: {front: {ipv4_address: 10.0.0.9}}", "stop-first: its address on front is fixed"),
+        ("networks: {front: {aliases: [www]}}", "start-first: nothing of it is exclusive"),
+        ("volumes: ['data:/data']", "stop-first: data is writable"),
+        ("volumes: ['data:/data:ro']", "start-first: nothing of it is exclusive"),
+        ("volumes: ['/srv:/srv']", "stop-first: /srv is writable"),
+        ("volumes: ['/cache']", "stop-first: /cache is writable"),
+        ("tmpfs: ['/run']", "start-first: nothing of it is exclusive"),
+        ("hostname: web", "stop-first: its host name or MAC address is fixed"),
+        ("update: {order: stop-first}", "stop-first"),
+        ("update: {order: start-first}", "start-first: nothing of it is exclusive"),
+        ("ports: ['8080:80'], update: {order: start-first}", "stop-first: host port 8080 is fixed"),
+    ],
+)
+def test_which_order(keys: str, reason: str) -> None:
+    wish = f"""
+    networks: {{front: {{}}}}
+    volumes: {{data: {{}}}}
+    containers: {{web: {{image: web:1, environment: {{MODE: a}}, {keys}}}}}
+    """
+    found = plan(wish.replace("MODE: a", "MODE: b"), applied(wish))
+    assert [change.reason for change in found.changes] == [reason]
+
+
+def test_what_the_old_one_holds_counts_too() -> None:
+    found = plan(WEB, applied(PUBLISHED))
+    assert changes(found) == ["-/+ container.web (stop-first: host port 8080 is fixed): ports 8080:80/tcp → none"]
+
+
+def test_one_that_does_not_run_is_replaced_and_started() -> None:
+    host = changed(applied(WEB), "web", state="exited")
+    found = plan(WEB.replace("MODE: a", "MODE: b"), host)
+    assert changes(found) == ["-/+ container.web (not running): environment.MODE a → b"]
+    assert [line.split(", ")[1] for line in steps(found)] == [
+        "CreateContainer web.deployer-new",
+        "RenameContainer web-1 to web.deployer-old",
+        "RenameContainer made by #1 to web",
+        "StartContainer made by #1",
+        "AwaitHealthy made by #1",
+        "RemoveContainer web-1",
+    ]
+
+
+def test_one_that_should_not_run_is_replaced_and_stays_down() -> None:
+    wish = WEB.replace("MODE: a", "MODE: b, X: y").replace("}}}", "}, state: stopped}}")
+    host = changed(applied(WEB), "web", state="exited")
+    assert [line.split(", ")[1] for line in steps(plan(wish, host))] == [
+        "CreateContainer web.deployer-new",
+        "RenameContainer web-1 to web.deployer-old",
+        "RenameContainer made by #1 to web",
+        "RemoveContainer web-1",
+    ]
+
+
+def test_one_that_removes_itself_gives_its_name_away_before_it_stops() -> None:
+    wish = "containers: {web: {image: web:1, auto_remove: true, ports: ['80:80'], environment: {MODE: a}}}"
+    found = plan(wish.replace("MODE: a", "MODE: b"), applied(wish))
+    assert [line.split(", ")[1] for line in steps(found)] == [
+        "CreateContainer web.deployer-new",
+        "RenameContainer web-1 to web.deployer-old",
+        "RenameContainer made by #1 to web",
+        "StopContainer web-1",
+        "StartContainer made by #1",
+        "AwaitHealthy made by #1",
+        "RemoveContainer web-1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "diff"),
+    [
+        ("environment: {A: a, B: b}", "environment: {A: a}", "environment.B b → -"),
+        ("labels: {a: b}", "tty: false", "labels.a b → -"),
+        ("ports: ['80', '81']", "ports: ['81']", "ports 80/tcp, 81/tcp → 81/tcp"),
+        ("cap_add: [NET_ADMIN]", "tty: false", "cap_add NET_ADMIN → none"),
+        ("mem_limit: 64m", "tty: false", "mem_limit 64 MiB → no limit"),
+        ("cpus: 1", "cpu_quota: 50000", "cpus 1 → no limit, cpu_quota no limit → 50000"),
+        ("cpu_quota: 50000", "cpus: 1", "cpus no limit → 1, cpu_quota 50000 → no limit"),
+        ("command: sleep 5", "command: sleep 6", "command sleep 5 → sleep 6"),
+        ("shm_size: 64m", "tty: false", "shm_size 64 MiB → the default"),
+        ("network_mode: none", "tty: false", "network_mode none → networks, networks.bridge - → attached"),
+    ],
+)
+def test_what_takes_a_replacement(old: str, new: str, diff: str) -> None:
+    found = plan(
+        f"containers: {{web: {{image: web:1, {new}}}}}", applied(f"containers: {{web: {{image: web:1, {old}}}}}")
+    )
+    assert [change.split("): ", 1)[1] for change in changes(found)] == [diff]
+    assert found.changes[0].action.replaces
+
+
+def test_anonymous_volumes_move_to_the_new_one() -> None:
+    images = {"web:1": {"Volumes": {"/cache": {}}}}
+    wish = "containers: {web: {image: web:1, volumes: ['/data', '/logs:ro'], environment: {MODE: a}}}"
+    host = applied(wish, images)
+    assert nothing(plan(wish, host))
+    found = plan(wish.replace("MODE: a", "MODE: b"), host)
+    create = found.steps[0].operation
+    assert isinstance(create, CreateContainer)
+    assert create.body["HostConfig"]["Binds"] == [
+        "anonymous /cache:/cache",
+        "anonymous /data:/data",
+        "anonymous /logs:/logs:ro",
+    ]
+    assert "Volumes" not in create.body
+    assert "Mounts" not in create.body["HostConfig"]
+
+
+def test_an_anonymous_volume_that_was_dropped_or_covered_does_not_move() -> None:
+    images = {"web:1": {"Volumes": {"/cache": {}}}}
+    old = "containers: {web: {image: web:1, volumes: ['/data', '/cache']}}"
+    new = "volumes: {named: {}}\ncontainers: {web: {image: web:1, volumes: ['named:/logs'], tmpfs: [/cache]}}"
+    found = plan(new, applied(old, images))
+    create = found.steps[1].operation
+    assert isinstance(create, CreateContainer)
+    assert create.body["HostConfig"]["Binds"] == ["named:/logs"]
+
+
+def test_a_dropped_anonymous_volume_of_the_image_still_moves() -> None:
+    images = {"web:1": {"Volumes": {"/cache": {}}}}
+    host = applied("containers: {web: {image: web:1, volumes: ['/cache']}}", images)
+    found = plan("containers: {web: {image: web:1, environment: {MODE: b}}}", host)
+    create = found.steps[0].operation
+    assert isinstance(create, CreateContainer)
+    assert create.body["HostConfig"]["Binds"] == ["anonymous /cache:/cache"]
+
+
+def test_recreate_always_replaces_what_is_as_declared() -> None:
+    found = plan(WEB.replace("MODE: a}", "MODE: a}, recreate: always"), applied(WEB))
+    assert steps(found) == START_FIRST
+    assert changes(found) == ["+/- container.web (recreate: always, start-first: nothing of it is exclusive)"]
+
+
+def test_recreate_never_refuses_a_replacement_and_nothing_else() -> None:
+    never = WEB.replace("MODE: a}", "MODE: a}, recreate: never")
+    assert nothing(plan(never, applied(WEB)))
+    found = plan(never.replace("MODE: a", "MODE: b"), applied(WEB))
+    assert refusals(found) == ["container.web: would have to be replaced, but says recreate: never"]
+    assert [each.name for each in found.refusals[0].diffs] == ["environment.MODE"]
+    assert changes(plan(never.replace("recreate", "mem_limit: 64m, recreate"), applied(WEB))) == [
+        "~ container.web (in place): mem_limit no limit → 64 MiB"
+    ]
+
+
+def test_a_protected_container_is_neither_replaced_nor_removed() -> None:
+    wish = WEB.replace("MODE: a}", "MODE: b}, protect: true")
+    assert refusals(plan(wish, applied(WEB))) == ["container.web: would have to be replaced, but is protected"]
+    always = WEB.replace("MODE: a}", "MODE: a}, protect: true, recreate: always")
+    assert refusals(plan(always, applied(WEB))) == ["container.web: would have to be replaced, but is protected"]
+    absent = "containers: {web: {state: absent, protect: true}}"
+    assert refusals(plan(absent, applied(WEB))) == ["container.web: is protected"]
+
+
+def test_ignored_fields_are_left_alone() -> None:
+    wish = WEB.replace("MODE: a}", "MODE: b, X: y}, ignore_changes: [environment.MODE]")
+    found = plan(wish, applied(WEB))
+    assert [each.name for each in found.changes[0].diffs] == ["environment.X"]
+    assert nothing(plan(wish.replace("environment.MODE", "environment"), applied(WEB)))
+
+
+def test_an_ignored_image_is_left_alone() -> None:
+    wish = WEB.replace("web:1", "web:2").replace("MODE: a}", "MODE: a}, ignore_changes: image")
+    assert [change.address.label for change in plan(wish, applied(WEB)).changes] == []

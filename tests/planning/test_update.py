@@ -1,0 +1,133 @@
+"""What the engine can change while the container stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from deployer.model.plan import UpdateContainer
+from tests.planning.build import applied, changed, changes, nothing, plan, steps
+
+
+def web(keys: str) -> str:
+    return f"containers: {{web: {{image: web:1, {keys}}}}}"
+
+
+def bodies(found: Any) -> list[Any]:
+    return [step.operation.body for step in found.steps if isinstance(step.operation, UpdateContainer)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "diff", "body"),
+    [
+        (
+            "mem_limit: 64m",
+            "mem_limit: 256m",
+            "mem_limit 64 MiB → 256 MiB",
+            {"Memory": 268435456, "MemorySwap": 536870912},
+        ),
+        ("tty: false", "mem_limit: 64m", "mem_limit no limit → 64 MiB", {"Memory": 67108864, "MemorySwap": 134217728}),
+        (
+            "mem_limit: 64m",
+            "mem_limit: 64m, memswap_limit: -1",
+            "memswap_limit 128 MiB → unlimited",
+            {"Memory": 67108864, "MemorySwap": -1},
+        ),
+        (
+            "mem_limit: 64m, memswap_limit: -1",
+            "mem_limit: 128m, memswap_limit: -1",
+            "mem_limit 64 MiB → 128 MiB",
+            {"Memory": 134217728, "MemorySwap": -1},
+        ),
+        (
+            "mem_limit: 64m, memswap_limit: -1",
+            "mem_limit: 64m",
+            "memswap_limit unlimited → 128 MiB",
+            {"Memory": 67108864, "MemorySwap": 134217728},
+        ),
+        (
+            "mem_reservation: 32m",
+            "mem_reservation: 48m",
+            "mem_reservation 32 MiB → 48 MiB",
+            {"MemoryReservation": 50331648},
+        ),
+        ("cpus: 1", "cpus: 1.5", "cpus 1 → 1.5", {"NanoCpus": 1500000000}),
+        ("tty: false", "cpus: 1", "cpus no limit → 1", {"NanoCpus": 1000000000}),
+        ("cpu_quota: 50000", "cpu_quota: 80000", "cpu_quota 50000 → 80000", {"CpuQuota": 80000}),
+        ("cpu_shares: 512", "cpu_shares: 256", "cpu_shares 512 → 256", {"CpuShares": 256}),
+        ("cpuset: 0-1", "cpuset: '0'", "cpuset 0-1 → 0", {"CpusetCpus": "0"}),
+        ("pids_limit: 100", "pids_limit: 200", "pids_limit 100 → 200", {"PidsLimit": 200}),
+        ("pids_limit: 100", "tty: false", "pids_limit 100 → no limit", {"PidsLimit": 0}),
+        (
+            "blkio_config: {weight: 300}",
+            "blkio_config: {weight: 500}",
+            "blkio_config.weight 300 → 500",
+            {"BlkioWeight": 500},
+        ),
+        (
+            "restart: always",
+            "restart: 'no'",
+            "restart always → no",
+            {"RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}},
+        ),
+        (
+            "restart: on-failure:3",
+            "tty: false",
+            "restart on-failure:3 → no",
+            {"RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}},
+        ),
+        (
+            "restart: always",
+            "restart: on-failure, restart_retries: 2",
+            "restart always → on-failure:2",
+            {"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 2}},
+        ),
+    ],
+)
+def test_in_place(old: str, new: str, diff: str, body: dict[str, Any]) -> None:
+    host = applied(web(old))
+    if "mem_limit" in old and "memswap" not in old:
+        host = changed(host, "web", values={"memswap_limit": 134217728})
+    found = plan(web(new), host)
+    assert changes(found) == [f"~ container.web (in place): {diff}"]
+    assert steps(found) == ["#1 container.web, UpdateContainer web-1, changed"]
+    assert bodies(found) == [body]
+
+
+def test_several_limits_are_one_update() -> None:
+    found = plan(web("mem_limit: 128m, cpus: 2, restart: always"), applied(web("mem_limit: 64m, cpus: 1")))
+    assert steps(found) == ["#1 container.web, UpdateContainer web-1, changed"]
+    assert bodies(found)[0] == {
+        "Memory": 134217728,
+        "MemorySwap": 268435456,
+        "NanoCpus": 2000000000,
+        "RestartPolicy": {"Name": "always", "MaximumRetryCount": 0},
+    }
+
+
+def test_a_stopped_container_is_updated_before_it_starts() -> None:
+    host = changed(applied(web("cpus: 1")), "web", state="exited")
+    assert steps(plan(web("cpus: 2"), host)) == [
+        "#1 container.web, UpdateContainer web-1, changed",
+        "[1] -> #2 container.web, StartContainer web-1, is exited with code 0",
+    ]
+
+
+def test_swap_that_an_update_left_behind_is_no_difference() -> None:
+    host = changed(applied(web("mem_limit: 128m")), "web", values={"memswap_limit": 536870912})
+    assert nothing(plan(web("mem_limit: 128m"), host))
+
+
+def test_a_change_by_hand_is_taken_back() -> None:
+    host = changed(applied(web("cpus: 1")), "web", values={"cpus": 2000000000})
+    assert changes(plan(web("cpus: 1"), host)) == ["~ container.web (in place): cpus 2 → 1"]
+
+
+def test_networks_and_limits_together() -> None:
+    old = "networks: {front: {}, back: {}}\n" + web("networks: [front], cpus: 1")
+    new = "networks: {front: {}, back: {}}\n" + web("networks: [front, back], cpus: 2")
+    assert steps(plan(new, applied(old))) == [
+        "#1 container.web, UpdateContainer web-1, changed",
+        "[1] -> #2 container.web, ConnectNetwork back web-1, changed [reconnect web]",
+    ]
