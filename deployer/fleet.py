@@ -57,9 +57,13 @@ class Fleet:
         hosts = tuple(hosts)
         if not hosts:
             return {}
-        with ThreadPoolExecutor(min(self._forks, len(hosts)), thread_name_prefix="host") as pool:
+        pool = ThreadPoolExecutor(min(self._forks, len(hosts)), thread_name_prefix="host")
+        try:
             results = pool.map(lambda host: self._one(host, work), hosts)
             return dict(zip(hosts, results, strict=True))
+        finally:
+            # Interrupted, it does not wait for hosts that do not answer.
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _one(self, host: str, work: Callable[[str, Engine], Result]) -> Result | Unreachable:
         try:

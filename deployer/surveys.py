@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from deployer.config.patterns import select_limit
@@ -33,6 +33,7 @@ class Row:
     ports: tuple[str, ...] = ()
     project: str = ""
     resource: str = ""
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ def ps(request: Request, world: World, *, project: str = "") -> Survey:
 
 
 def _rows(host: str, engine: Engine, project: str) -> tuple[Row, ...]:
-    rows = (_row(host, entry) for entry in engine.list_containers())
+    simulated = engine.describe().simulated
+    rows = (replace(_row(host, entry), simulated=simulated) for entry in engine.list_containers())
     return tuple(sorted((row for row in rows if not project or row.project == project), key=lambda row: row.name))
 
 

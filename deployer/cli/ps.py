@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deployer.cli import options
 from deployer.cli.command import Call, Command
 from deployer.errors import ExitCode
+
+if TYPE_CHECKING:
+    from deployer.surveys import Row
 
 EXAMPLES = """\
 deployer ps -i inventory
@@ -29,16 +32,19 @@ def _run(call: Call) -> int:
         console.document({"format_version": FORMAT_VERSION, "type": "ps", "containers": rows, "unreachable": lost})
     else:
         header = ("HOST", "NAME", "IMAGE", "STATUS", "PORTS", "PROJECT")
-        cells = [
-            (row.host, row.name, row.image, row.status or row.state, ", ".join(row.ports), row.project)
-            for row in survey.rows
-        ]
-        console.result(table(header, cells))
+        console.result(table(header, [_cells(row) for row in survey.rows]))
         console.tell(line for host in survey.unreachable for line in unreachable_lines(host))
     return ExitCode.UNREACHABLE if survey.unreachable else ExitCode.OK
 
 
-def _document(row: Any) -> dict[str, Any]:
+def _cells(row: Row) -> tuple[str, ...]:
+    from deployer.reporting.human import SIMULATED
+
+    host = f"{row.host}{SIMULATED if row.simulated else ''}"
+    return host, row.name, row.image, row.status or row.state, ", ".join(row.ports), row.project
+
+
+def _document(row: Row) -> dict[str, Any]:
     from dataclasses import asdict
 
     return asdict(row) | {"ports": list(row.ports)}

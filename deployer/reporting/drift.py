@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from deployer.model.drift import Drift, DriftReport, HostDrift
 from deployer.reporting.columns import Row, align
 from deployer.reporting.fields import field_rows
 from deployer.reporting.human import LIMITS, SIMULATED, unreachable_lines
-from deployer.reporting.json_plan import field_document, unreachable_document
+from deployer.reporting.json_plan import FORMAT_VERSION, field_document, unreachable_document
 from deployer.reporting.lines import Line, Span, Style, line
-
-FORMAT_VERSION: Final = "1.0"
 
 
 def drift_text(report: DriftReport) -> list[Line]:
@@ -43,6 +41,7 @@ def drift_document(report: DriftReport) -> dict[str, Any]:
     """One versioned document."""
     return {
         "format_version": FORMAT_VERSION,
+        "type": "drift",
         "hosts": [
             {
                 "host": host.host,

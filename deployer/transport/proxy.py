@@ -22,7 +22,12 @@ class ProxyProcess:
             self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  # read when the login fails, closed in `end`
             # ssh runs the command with the user's shell and `exec`, so that no shell stays in between.
             self._process = subprocess.Popen(
-                f"exec {command}", shell=True, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=self._complaints
+                f"exec {command}",
+                shell=True,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=self._complaints,
+                start_new_session=True,  # a terminal's Ctrl-C must not end it before the step in hand
             )
         self.stream = Wire.over(ours)
 
