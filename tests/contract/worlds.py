@@ -34,6 +34,7 @@ class World:
     volumes: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=_numbers)
+    facts: dict[str, str] = field(default_factory=dict)
 
     @property
     def version(self) -> tuple[int, ...]:

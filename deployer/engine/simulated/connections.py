@@ -27,7 +27,7 @@ def connect(host: SimulatedHost, network_ref: str, container_ref: str, request: 
         raise missing(f"network {network_ref} not found")
     name = network["Name"] if network else network_ref
     _check_mode(container, name)
-    if name in container["networks"]:
+    if _is_attached(host, container, name):
         if running:
             raise forbidden(f"endpoint with name {container['name']} already exists in network {name}")
         return
@@ -40,14 +40,22 @@ def connect(host: SimulatedHost, network_ref: str, container_ref: str, request: 
     container["networks"][name] = endpoint
 
 
+def _is_attached(host: SimulatedHost, container: Record, name: str) -> bool:
+    """An endpoint of a network that is gone does not count, though one of the same name was made since."""
+    endpoint = container["networks"].get(name)
+    return endpoint is not None and (not endpoint["NetworkID"] or endpoint["NetworkID"] in host.state.networks)
+
+
 def _check_mode(container: Record, name: str) -> None:
-    """A network stack that is shared or private is left alone; of a stopped container only the host's is noticed."""
+    """A network stack that is shared or private is left alone. Of a stopped container only the host's is noticed, and
+    what it is attached to."""
     mode, running = container["HostConfig"]["NetworkMode"], container["State"]["Running"]
+    others = container["networks"].keys() - {name}
     if mode == "host" or (running and mode.startswith("container:")):
         raise invalid(_SHARED)
     if name == "host":
         raise invalid(_HOST)
-    if name == "none" or (running and mode == "none"):
+    if "none" in others or (name == "none" and others) or (running and "none" in {name, mode}):
         raise invalid(_PRIVATE)
 
 

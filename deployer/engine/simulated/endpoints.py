@@ -70,10 +70,15 @@ def planned_endpoints(host: SimulatedHost, config: Record, mode: str, requests: 
 
 
 def activate(host: SimulatedHost, container: Record, name: str, endpoint: Record) -> None:
-    """Attaches one endpoint: resolves the network by name, allocates addresses. Names stay even when that fails."""
-    network = find_network(host, name)
+    """Attaches one endpoint and allocates addresses. Names stay even when that fails.
+
+    A user-defined network that was used before is looked for by its id: one that was made anew under the same name is
+    not joined until the container is disconnected and connected again.
+    """
+    wanted = endpoint["NetworkID"] if is_user_defined(name) and endpoint["NetworkID"] else name
+    network = find_network(host, wanted)
     if network is None:
-        raise missing(f"network {name} not found")
+        raise missing(f"network {wanted} not found")
     container["sandbox"] = True
     add_names(host.profile, container, name, endpoint)
     check_at_use(host.profile, network, endpoint)
