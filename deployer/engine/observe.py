@@ -30,7 +30,7 @@ from deployer.spec.container import CONTAINER
 from deployer.spec.network import NETWORK
 from deployer.spec.table import Table
 from deployer.spec.volume import VOLUME
-from deployer.values import image, mount, paths
+from deployer.values import image, mount, paths, port
 
 WIDTH = 4
 """Requests at a time on one host; more gains nothing once the engine is busy."""
@@ -123,6 +123,7 @@ def _choose(listed: Iterable[Json], needs: Needs) -> tuple[list[str], tuple[Stub
                 owner=owner,
                 networks=frozenset(attached),
                 volumes=_mounted(entry),
+                ports=_held_ports(entry),
             )
             stubs.append(stub)
     return chosen, tuple(sorted(stubs, key=lambda stub: stub.name))
@@ -159,6 +160,14 @@ def read_container(inspect: Json) -> ObservedContainer:
 def _health(state: Json) -> str:
     status = str((state.get("Health") or {}).get("Status") or "")
     return "" if status == "none" else status
+
+
+def _held_ports(entry: Json) -> frozenset[str]:
+    ports = [item for item in entry.get("Ports") or () if item.get("PublicPort")]
+    return frozenset(
+        port.join(str(item["PrivatePort"]), str(item["PublicPort"]), str(item.get("IP") or ""), str(item.get("Type")))
+        for item in ports
+    )
 
 
 def _mounted(inspect: Json) -> frozenset[str]:

@@ -78,7 +78,8 @@ class ObservedVolume:
 
 @dataclass(frozen=True, slots=True)
 class Stub:
-    """A container that was listed but not read whole: enough to see names, owners and mounts in use."""
+    """A container that was listed but not read whole: enough to see names, owners, mounts and ports in use. `ports`, as
+    `values.port` writes them, are those it holds while it runs."""
 
     id: str
     name: str
@@ -87,6 +88,7 @@ class Stub:
     owner: Ownership = Ownership()
     networks: frozenset[str] = frozenset()
     volumes: frozenset[str] = frozenset()
+    ports: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from deployer.planning import containers, networks, volumes
 from deployer.planning.context import Context
 from deployer.planning.images import plan_image
 from deployer.planning.policy import Policy
+from deployer.planning.ports import check_ports
 from deployer.planning.prune import plan_prune, stand_in
 from deployer.planning.references import check_references
 
@@ -29,23 +30,16 @@ def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
     ctx = Context(desired, observed, policy)
     wanted = [resource for resource in desired.resources if resource.selected and not resource.absent]
     unwanted = [resource for resource in desired.resources if resource.selected and resource.absent]
-    for kind, plan in (
-        (Kind.IMAGE, plan_image),
-        (Kind.NETWORK, networks.plan_network),
-        (Kind.VOLUME, volumes.plan_volume),
-    ):
+    for kind, plan in _PLANNERS:
         for resource in _named(wanted, kind):
             plan(ctx, resource)
     check_references(ctx)
+    check_ports(ctx)
     for resource in reversed(dependencies.in_order(unwanted)):
         containers.plan_container(ctx, resource)
     for resource in dependencies.in_order(r for r in desired.resources if not r.absent):
         containers.plan_container(ctx, resource)
-    for kind, plan in (
-        (Kind.NETWORK, networks.plan_network),
-        (Kind.VOLUME, volumes.plan_volume),
-        (Kind.IMAGE, plan_image),
-    ):
+    for kind, plan in reversed(_PLANNERS):
         for resource in _named(unwanted, kind):
             plan(ctx, resource)
     if policy.prune or desired.prune:

@@ -1,0 +1,53 @@
+"""Host ports that containers of others hold: found before anything is stopped, not when the new container starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from deployer.model.desired import Kind, Resource
+from deployer.model.plan import Refusal
+from deployer.planning.context import Context
+from deployer.planning.leftovers import base_name
+from deployer.values import port
+
+_ANY = ("", "0.0.0.0", "::")
+
+
+def check_ports(ctx: Context) -> None:
+    """Refuse a container whose fixed host port a running container outside the play holds."""
+    held = list(_held(ctx))
+    for resource in ctx.desired.of(Kind.CONTAINER):
+        if resource.settings.state != "started" or not resource.selected:
+            continue
+        for published in resource.values.get("ports") or ():
+            holder = next((name for other, name in held if name != resource.name and _clash(published, other)), "")
+            if holder:
+                _refuse(ctx, resource, published, holder)
+
+
+def _refuse(ctx: Context, resource: Resource, published: str, holder: str) -> None:
+    number = port.host_ports(published)[1]
+    summary = f"host port {number} is taken by container {holder}"
+    hint = "choose another port, or stop that container"
+    ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.place(("ports",))))
+
+
+def _held(ctx: Context) -> Iterator[tuple[str, str]]:
+    """(published port, container) of every running container that this run neither declares nor owns."""
+    for stub in ctx.observed.others:
+        yield from ((published, stub.name) for published in stub.ports)
+    for found in ctx.observed.containers:
+        ours = found.owner.project == ctx.desired.project
+        declared = ctx.desired.find(Kind.CONTAINER, base_name(found.name)) is not None
+        if found.running and not ours and not declared:
+            ports: Iterable[str] = found.values.get("ports") or ()
+            yield from ((published, found.name) for published in ports)
+
+
+def _clash(wanted: str, held: str) -> bool:
+    """The same protocol and host port on addresses that overlap. A range is tried port by port by the engine."""
+    (ip, number), (other_ip, other) = port.host_ports(wanted), port.host_ports(held)
+    same_protocol = wanted.rpartition("/")[2] == held.rpartition("/")[2]
+    if not number or number != other or "-" in number or not same_protocol:
+        return False
+    return ip == other_ip or ip in _ANY or other_ip in _ANY
