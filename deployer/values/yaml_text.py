@@ -1,0 +1,69 @@
+"""YAML text that every reader takes for the same values.
+
+Text is quoted wherever YAML 1.1 and 1.2, or any two of their readers, differ: `"22:22"`, `"on"`, `"1.10"`, `"y"`. Maps
+keep their order; a short list of scalars stands on one line.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import yaml
+
+_WIDTH: Final = 90
+_PLAIN = re.compile(r"[A-Za-z_/](?:[A-Za-z0-9_./@+=-]|:(?=[^\s])|,(?=[^\s])| (?=[A-Za-z0-9_./]))*")
+_WORDS: Final = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
+_LINE_BREAKS: Final = re.compile(r"[\r\x85\u2028\u2029\ufeff]")
+
+
+class Verbatim(str):
+    """Text in which `{{` is no template; written with the tag `!unsafe`."""
+
+    __slots__ = ()
+
+
+def emit(value: Any) -> str:
+    """The document of a value made of dicts, lists, text, numbers, booleans and None; ends with a newline."""
+    return yaml.dump(value, Dumper=_Dumper, allow_unicode=True, default_flow_style=False, sort_keys=False, width=10**6)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Lists are indented below their key; nothing becomes an alias."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: FBT001, FBT002
+        super().increase_indent(flow=flow, indentless=False)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _style(text: str) -> str:
+    """ "" for plain, else the mark of the style."""
+    if "\n" in text.rstrip("\n") and not _LINE_BREAKS.search(text):
+        return "|"
+    return "" if _is_plain(text) else '"'
+
+
+def _is_plain(text: str) -> bool:
+    return _PLAIN.fullmatch(text) is not None and text.lower() not in _WORDS
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=_style(text) or None)
+
+
+def _verbatim(dumper: yaml.SafeDumper, text: Verbatim) -> yaml.ScalarNode:
+    return dumper.represent_scalar("!unsafe", str(text), style=_style(text) or '"')
+
+
+def _list(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.SequenceNode:
+    flat = all(item is None or isinstance(item, str | int | float) for item in items)
+    short = sum(len(str(item)) + 4 for item in items) <= _WIDTH
+    whole = not any("\n" in str(item) for item in items)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=flat and short and whole)
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(Verbatim, _verbatim)
+_Dumper.add_representer(list, _list)
