@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from deployer.diagnostics import Origin
 from deployer.model.desired import Kind, Resource, Settings
-from deployer.model.plan import Action, Refusal, RemoveVolume, ResourceChange
-from deployer.planning import containers, networks
+from deployer.planning import containers, networks, volumes
 from deployer.planning.context import Context
 from deployer.planning.leftovers import base_name
 
@@ -39,17 +38,7 @@ def _volumes(ctx: Context) -> None:
             hint = f"--remove-volume {address} removes it with its data"
             ctx.draft.notes.append(f"{address.label}: {_REASON}, kept; {hint}")
             continue
-        users = [found.name for found in ctx.observed.containers if volume.name in found.volumes]
-        staying = [name for name in users if not ctx.draft.when_ready(Kind.CONTAINER, name)]
-        staying += [stub.name for stub in ctx.observed.others if volume.name in stub.volumes]
-        if staying:
-            summary = f"cannot be removed while containers mount it: {', '.join(sorted(staying))}"
-            ctx.draft.refuse(Refusal(address, summary, "remove them first"))
-            continue
-        change = ResourceChange(address, Action.REMOVE, reason=f"{_REASON}; its data is lost")
-        ctx.draft.changes.append(change)
-        after = [step for name in users for step in ctx.draft.when_ready(Kind.CONTAINER, name)]
-        ctx.draft.step(RemoveVolume(volume.name), address, _REASON, after=after)
+        volumes.remove(ctx, resource, _REASON)
 
 
 def stand_in(ctx: Context, kind: Kind, name: str) -> Resource:

@@ -117,9 +117,22 @@ def _remove(ctx: Context, resource: Resource, live: ObservedVolume | None) -> No
         hint = f"to remove it with its data, add --allow-data-loss {resource.address}"
         ctx.draft.refuse(Refusal(resource.address, "removing it would lose its data", hint, resource.origin))
     else:
-        reason = "absent; its data is lost"
-        change = ResourceChange(resource.address, Action.REMOVE, reason=reason, origin=resource.origin)
-        ctx.draft.changes.append(change)
-        after = [step for name in ctx.targets for step in ctx.draft.when_ready(Kind.CONTAINER, name)]
-        after += ctx.draft.removals()
-        ctx.draft.step(RemoveVolume(resource.name), resource.address, "absent", after=after)
+        remove(ctx, resource, "absent")
+
+
+def remove(ctx: Context, resource: Resource, reason: str) -> None:
+    """Remove it with its data, after the containers that mount it; refused while others do."""
+    gone = ctx.draft.removed()
+    staying = [
+        found.name for found in ctx.observed.containers if resource.name in found.volumes and found.id not in gone
+    ]
+    staying += [stub.name for stub in ctx.observed.others if resource.name in stub.volumes]
+    if staying:
+        summary = f"cannot be removed while containers mount it: {', '.join(sorted(staying))}"
+        ctx.draft.refuse(Refusal(resource.address, summary, "remove them first", resource.origin))
+        return
+    change = ResourceChange(
+        resource.address, Action.REMOVE, reason=f"{reason}; its data is lost", origin=resource.origin
+    )
+    ctx.draft.changes.append(change)
+    ctx.draft.step(RemoveVolume(resource.name), resource.address, reason, after=ctx.draft.removals())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployer.model.plan import CreateContainer
-from tests.planning.build import applied, changed, changes, nothing, plan, refusals, steps
+from tests.planning.build import Images, applied, changed, changes, nothing, plan, refusals, steps
 
 WEB = "containers: {web: {image: web:1, environment: {MODE: a}}}"
 PUBLISHED = "containers: {web: {image: web:1, ports: ['8080:80'], environment: {MODE: a}}}"
@@ -155,7 +155,7 @@ def test_what_takes_a_replacement(old: str, new: str, diff: str) -> None:
 
 
 def test_anonymous_volumes_move_to_the_new_one() -> None:
-    images = {"web:1": {"Volumes": {"/cache": {}}}}
+    images: Images = {"web:1": {"Volumes": {"/cache": {}}}}
     wish = "containers: {web: {image: web:1, volumes: ['/data', '/logs:ro'], environment: {MODE: a}}}"
     host = applied(wish, images)
     assert nothing(plan(wish, host))
@@ -172,7 +172,7 @@ def test_anonymous_volumes_move_to_the_new_one() -> None:
 
 
 def test_an_anonymous_volume_that_was_dropped_or_covered_does_not_move() -> None:
-    images = {"web:1": {"Volumes": {"/cache": {}}}}
+    images: Images = {"web:1": {"Volumes": {"/cache": {}}}}
     old = "containers: {web: {image: web:1, volumes: ['/data', '/cache']}}"
     new = "volumes: {named: {}}\ncontainers: {web: {image: web:1, volumes: ['named:/logs'], tmpfs: [/cache]}}"
     found = plan(new, applied(old, images))
@@ -182,7 +182,7 @@ def test_an_anonymous_volume_that_was_dropped_or_covered_does_not_move() -> None
 
 
 def test_a_dropped_anonymous_volume_of_the_image_still_moves() -> None:
-    images = {"web:1": {"Volumes": {"/cache": {}}}}
+    images: Images = {"web:1": {"Volumes": {"/cache": {}}}}
     host = applied("containers: {web: {image: web:1, volumes: ['/cache']}}", images)
     found = plan("containers: {web: {image: web:1, environment: {MODE: b}}}", host)
     create = found.steps[0].operation
