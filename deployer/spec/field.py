@@ -192,10 +192,27 @@ def shown_by(show: Callable[[Any], str]) -> Show:
 
 
 Path: TypeAlias = tuple[str, ...]
+Effect: TypeAlias = Callable[[Path, Any, Any], Change]
 
 
-def always(change: Change) -> Callable[[Path, Any, Any], Change]:
-    return lambda _path, _old, _new: change
+@dataclass(frozen=True, slots=True)
+class Changing:
+    """What a difference at a path takes, from an old value to a new one, and in words for the reference."""
+
+    effect: Effect
+    words: str
+
+    def __call__(self, path: Path, old: Any, new: Any) -> Change:
+        return self.effect(path, old, new)
+
+
+def when_changed(words: str) -> Callable[[Effect], Changing]:
+    return lambda effect: Changing(effect, words)
+
+
+def always(change: Change) -> Changing:
+    words = {Change.UPDATE: "in place", Change.RECONNECT: "reconnected", Change.REPLACE: "replaced"}
+    return Changing(lambda _path, _old, _new: change, words[change])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +234,7 @@ class Field:
     aliases: tuple[str, ...] = ()
     expect: Expect = zero_when_unset
     same: Callable[[Any, Any], bool] = lambda expected, live: bool(expected == live)
-    change: Callable[[Path, Any, Any], Change] = field(default_factory=lambda: always(Change.REPLACE))
+    change: Changing = field(default_factory=lambda: always(Change.REPLACE))
     depth: int = 1
     since: str = ""
     newer: Callable[[Any], Iterable[tuple[str, str]]] = lambda _value: ()

@@ -17,6 +17,7 @@ from deployer.spec.field import (
     at,
     show_plain,
     unless_discarded,
+    when_changed,
     when_unset,
     zero_when_unset,
 )
@@ -139,6 +140,7 @@ def _write_blkio(value: Any, body: Body) -> None:
             host[name] = [{"Path": path, amount: rate} for path, rate in sorted(value[key].items())]
 
 
+@when_changed("the weight in place; replaced for all else, and when the weight is removed")
 def _change_blkio(path: Path, old: Any, new: Any) -> Change:
     """Only the weight can be updated, and not removed (§2.1). One that is not there may have been dropped by the engine
     where the kernel cannot do it; an update would be dropped too, and leave no record of that."""

@@ -12,7 +12,7 @@ from typing import Any
 from schema import Or
 
 from deployer.spec.container.isolation import container_mode, resolve
-from deployer.spec.field import Access, Body, Change, Field, Json, Path, View, at, show_plain, when_unset
+from deployer.spec.field import Access, Body, Change, Field, Json, Path, View, at, show_plain, when_changed, when_unset
 from deployer.spec.leaves import FLAG, INTEGER, IP, IPV4, IPV6, MAC, TEXT, TEXT_MAP, TEXTS
 from deployer.spec.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, Then, one_or_many
 from deployer.values import address, port
@@ -145,6 +145,7 @@ def _parse_mode(text: str) -> str:
     return DEFAULT_NETWORK if mode in ("default", "") else mode
 
 
+@when_changed("reconnected; replaced for another MAC address")
 def _change_networks(path: Path, _old: Any, _new: Any) -> Change:
     """`connect` honours a MAC address only from API 1.54 on (§1.6)."""
     return Change.REPLACE if path[-1] == "mac_address" else Change.RECONNECT

@@ -18,6 +18,7 @@ from deployer.spec.field import (
     lenient,
     shown_by,
     unless_discarded,
+    when_changed,
     when_unset,
     zero_when_unset,
 )
@@ -29,6 +30,7 @@ _UNLIMITED = -1
 _if_the_kernel_can = unless_discarded(zero_when_unset)
 
 
+@when_changed("in place; replaced when it is removed")
 def in_place_unless_cleared(_path: Path, _old: Any, new: Any) -> Change:
     """The engine takes 0 and "" in an update as "not given": a limit can be changed, not removed (§2.1). That covers
     the switch from `cpus` to a quota or back, which it refuses: one of the two is removed."""
@@ -63,6 +65,7 @@ def _expected_swap(row: Field, view: View) -> Any:
     return live if memory or view.live.get("mem_limit") else row.zero
 
 
+@when_changed("in place; replaced when it is removed")
 def _change_swap(_path: Path, _old: Any, new: Any) -> Change:
     return Change.UPDATE if new else Change.REPLACE
 
