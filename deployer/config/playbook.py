@@ -253,8 +253,9 @@ def check_name(kind: Kind, name: str, origin: Origin, address: str, problems: Pr
         shape = IMAGE_NAME
         return bool(shape.read(nodes.Scalar(name, origin), Reading(problems, address)))
     allowed = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
-    if len(name) < 2 or not set(name) <= allowed or not name[0].isalnum():
-        hint = "two or more of a-z A-Z 0-9 _ . -, beginning with a letter or digit"
+    shortest = 1 if kind is Kind.NETWORK else 2
+    if len(name) < shortest or not set(name) <= allowed or not name[0].isalnum():
+        hint = f"{shortest} or more of a-z A-Z 0-9 _ . -, beginning with a letter or digit"
         problems.add(origin, f"'{name}' cannot be the name of a {kind}", address=address, hint=hint)
         return False
     return True

@@ -164,29 +164,30 @@ class _Work:
         tags = TAGS.read(rendered, Reading(self._inputs.problems, f"{address}.tags"))
         return () if tags is INVALID else tuple(tags)
 
-    def _render(self, templar: Templar, node: Node, address: str) -> Node:
-        rendered = templar.render(node, self._inputs.problems, address)
+    def _render(self, templar: Templar, node: Node, address: str, problems: Problems | None = None) -> Node:
+        rendered = templar.render(node, self._inputs.problems if problems is None else problems, address)
         self.secrets.update(nodes.secret_texts(rendered))
         return rendered
 
     def _resource(self, kind: Kind, key: nodes.Scalar, body: Node, templar: Templar) -> Resource | None:
-        problems = self._inputs.problems
+        """None after reporting. What could not be rendered is passed over, so that the rest is checked all the same."""
+        problems, unrendered = self._inputs.problems, Problems()
         label = f"{section_name(kind)}.{key.value}"
-        errors_before = len(problems.errors)
-        shown = self._render(templar, key, label)
+        shown = self._render(templar, key, label, unrendered)
         name = str(shown.value) if isinstance(shown, nodes.Scalar) else ""
         address = f"{section_name(kind)}.{name}"
-        if not check_name(kind, name, key.origin, address, problems):
+        if unrendered.errors or not check_name(kind, name, key.origin, address, problems):
+            problems.extend(unrendered)
             return None
         if kind is Kind.CONTAINER:
             self.containers.add(name)
         if isinstance(body, nodes.Mapping):
             body = without_meta(body)
-        rendered = self._render(templar, body, address)
-        if len(problems.errors) > errors_before:
-            return None
-        declaration = read(TABLES[kind], rendered, Reading(problems, address))
-        if declaration is None:
+        rendered = self._render(templar, body, address, unrendered)
+        problems.extend(unrendered)
+        failed = bool(unrendered.errors)
+        declaration = read(TABLES[kind], rendered, Reading(problems, address, static=failed))
+        if declaration is None or failed:
             return None
         return self._finish(kind, name, key.origin, declaration, address)
 
