@@ -56,6 +56,10 @@ def test_the_host_config_of_an_empty_request(world: World) -> None:
     assert ("/sys/devices/virtual/powercap" in host["MaskedPaths"]) is world.modern
 
 
+def test_a_stop_timeout_of_zero_is_not_an_absent_one(world: World) -> None:
+    assert world.inspect(world.container("a", StopTimeout=0))["Config"]["StopTimeout"] == 0
+
+
 def test_privileged_takes_labels_and_masks_away(world: World) -> None:
     host = world.host_config(world.container("a", HostConfig={"Privileged": True, "CapAdd": ["SYS_ADMIN"]}))
     assert host["SecurityOpt"] == ["label=disable"]

@@ -6,7 +6,6 @@ deployer must check versions before it sends them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,7 +13,7 @@ from deployer.engine.simulated.hostconfig import blank_host_config
 from deployer.engine.simulated.merge import OPTIONAL_KEYS, blank_config
 from deployer.engine.simulated.profile import Profile
 from deployer.engine.simulated.refusals import failed, invalid
-from deployer.engine.simulated.state import Record
+from deployer.engine.simulated.state import Record, plain_copy
 from deployer.interfaces import Json
 
 _HOST_CONFIG_OPTIONAL = ("StorageOpt", "Tmpfs", "Sysctls", "Runtime", "Mounts", "Init")
@@ -32,7 +31,7 @@ _MOUNT_OPTION_VERSIONS = {
 
 def decode_create(profile: Profile, body: Json) -> tuple[Record, Record | None, Record]:
     """Splits a create body into config, host config (None when absent) and endpoints by network."""
-    request: Record = json.loads(json.dumps(dict(body)))
+    request = plain_copy(body)
     config = _known(request, (*blank_config(), *OPTIONAL_KEYS, "MacAddress"))
     _decode_config(profile, config)
     host_config = request.get("HostConfig")

@@ -27,7 +27,7 @@ from deployer.engine.simulated.catalog import entry
 from deployer.engine.simulated.persistence import StateFile, default_state_path
 from deployer.engine.simulated.profile import HostFacts, profile_named
 from deployer.engine.simulated.references import parse_reference
-from deployer.engine.simulated.state import Record, SimulatedHost, State, engine_json
+from deployer.engine.simulated.state import Record, SimulatedHost, State, engine_json, plain_copy
 from deployer.interfaces import EngineInfo, Json, Progress, RegistryAuth
 
 
@@ -102,7 +102,7 @@ class SimulatedEngine:
         differ from what is made up for it; None takes it away."""
         parsed = parse_reference(ref)
         with self._writing() as host:
-            host.state.registry[str(parsed)] = None if image is None else entry(parsed, {}) | dict(image)
+            host.state.registry[str(parsed)] = None if image is None else entry(parsed, {}) | plain_copy(image)
 
     # Reads
 
@@ -201,7 +201,7 @@ class SimulatedEngine:
 
     def update_container(self, ref: str, body: Json) -> Sequence[str]:
         with self._writing() as host:
-            return updates.update(host, ref, body)
+            return updates.update(host, ref, plain_copy(body))
 
     def remove_container(self, ref: str, *, force: bool, anonymous_volumes: bool) -> None:
         with self._writing() as host:
@@ -215,11 +215,11 @@ class SimulatedEngine:
 
     def create_network(self, body: Json) -> str:
         with self._writing() as host:
-            return networks.create_network(host, body)
+            return networks.create_network(host, plain_copy(body))
 
     def connect_network(self, network: str, container: str, endpoint: Json) -> None:
         with self._writing() as host:
-            connections.connect(host, network, container, endpoint)
+            connections.connect(host, network, container, plain_copy(endpoint))
 
     def disconnect_network(self, network: str, container: str, *, force: bool) -> None:
         with self._writing() as host:
@@ -231,7 +231,7 @@ class SimulatedEngine:
 
     def create_volume(self, body: Json) -> Json:
         with self._writing() as host:
-            return engine_json(volumes.create_volume(host, body))
+            return engine_json(volumes.create_volume(host, plain_copy(body)))
 
     def remove_volume(self, name: str) -> None:
         with self._writing() as host:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
@@ -73,11 +74,15 @@ class SimulatedHost:
     state: State
 
 
+def plain_copy(document: Mapping[str, Any]) -> Record:
+    """A deep copy that shares nothing with what a caller passed."""
+    copied: Record = json.loads(json.dumps(dict(document)))
+    return copied
+
+
 def engine_json(record: Record) -> Record:
     """A deep copy of a record without the simulation's own (lower-case) keys on its first level."""
-    visible = {key: value for key, value in record.items() if key[0].isupper()}
-    copied: Record = json.loads(json.dumps(visible))
-    return copied
+    return plain_copy({key: value for key, value in record.items() if key[0].isupper()})
 
 
 def sha256(text: str) -> str:
