@@ -249,7 +249,9 @@ def _run_or_stop(ctx: Context, resource: Resource, found: leftovers.Found, need:
         return (ctx.draft.step(StartContainer(live.id), address, reason, after=before),)
     if wanted == "stopped" and live.running:
         ctx.draft.changes.append(ResourceChange(address, Action.STOP, reason="is running", origin=resource.origin))
-        return (ctx.draft.step(StopContainer(live.id), address, "is running", after=after),)
+        stopped = ctx.draft.step(StopContainer(live.id), address, "is running", after=after)
+        ctx.free(live.values, stopped)
+        return (stopped,)
     leader = str(resource.values.get("network_mode", "")).removeprefix("container:")
     if wanted == "started" and live.running and leader in ctx.restarted:
         return _restart(ctx, resource, live, leader, _before_start(ctx, resource, need, after))
@@ -308,7 +310,7 @@ def _gate(ctx: Context, resource: Resource, need: Wanted, also: Steps) -> Gate:
         *(step for name in dependencies.leaders(resource) for step in ready(Kind.CONTAINER, name)),
     ]
     start = [step for found in dependencies.depends_on(resource) for step in _when_met(ctx, found)]
-    return Gate(tuple(create), tuple(start))
+    return Gate(tuple(create), (*start, *ctx.when_free(resource.values)))
 
 
 def _when_met(ctx: Context, dependency: Dependency) -> Steps:
@@ -357,5 +359,6 @@ def remove(ctx: Context, resource: Resource, live: ObservedContainer, reason: st
     after: Steps = tuple(step for name in dependants for step in ctx.draft.when_ready(Kind.CONTAINER, name))
     if live.running:
         after = (ctx.draft.step(StopContainer(live.id), address, reason, after=after),)
+        ctx.free(live.values, *after)
     ctx.targets[live.name] = live.id
     ctx.draft.ready(Kind.CONTAINER, live.name, ctx.draft.step(RemoveContainer(live.id), address, reason, after=after))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from deployer.model.desired import Address, Desired, Kind
 from deployer.model.observed import Observed
 from deployer.model.plan import Target
 from deployer.planning.draft import Draft
+from deployer.planning.exclusive import held
 from deployer.planning.policy import Policy
 
 
@@ -16,7 +19,8 @@ class Context:
     """`targets`: how steps refer to each declared container. `renewed`: containers that get a new id.
     `restarted`: containers that keep theirs and are started.
     `renewed_networks`: networks that are made anew. `dropped`: containers that have to go since a volume they
-    mount is made anew, and the steps after which they are gone. `awaited`: steps that end when a condition holds."""
+    mount is made anew, and the steps after which they are gone. `freed`: what only one container can
+    hold, and the steps after which it is free. `awaited`: steps that end when a condition holds."""
 
     desired: Desired
     observed: Observed
@@ -27,7 +31,17 @@ class Context:
     restarted: set[str] = field(default_factory=set)
     renewed_networks: set[str] = field(default_factory=set)
     dropped: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    freed: dict[str, tuple[int, ...]] = field(default_factory=dict)
     awaited: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+
+    def free(self, values: Mapping[str, Any], *after: int) -> None:
+        """What a container of these values holds is free after these steps."""
+        for what in held(values):
+            self.freed[what] = after
+
+    def when_free(self, values: Mapping[str, Any]) -> tuple[int, ...]:
+        """Steps after which a container of these values can have what it holds."""
+        return tuple(step for what in held(values) for step in self.freed.get(what, ()))
 
     def address(self, kind: Kind, name: str) -> Address:
         return Address(self.desired.host, kind, name)

@@ -15,15 +15,18 @@ from deployer.planning.leftovers import base_name
 _REASON = "no longer declared"
 
 
-def plan_prune(ctx: Context) -> None:
-    """Containers, then networks; volumes are only named, and removed when the operator named them."""
-    project = ctx.desired.project
+def prune_containers(ctx: Context) -> None:
+    """Before what is wanted is made: it may want the ports that these hold."""
     for container in ctx.observed.containers:
         declared = _declared(ctx, Kind.CONTAINER, base_name(container.name))
-        if container.owner.project == project and not declared:
+        if container.owner.project == ctx.desired.project and not declared:
             containers.remove(ctx, stand_in(ctx, Kind.CONTAINER, container.name), container, _REASON)
+
+
+def prune_others(ctx: Context) -> None:
+    """Networks; volumes are only named, and removed when the operator named them."""
     for network in ctx.observed.networks:
-        if network.owner.project == project and not _declared(ctx, Kind.NETWORK, network.name):
+        if network.owner.project == ctx.desired.project and not _declared(ctx, Kind.NETWORK, network.name):
             networks.remove(ctx, stand_in(ctx, Kind.NETWORK, network.name), network, _REASON)
     _volumes(ctx)
 

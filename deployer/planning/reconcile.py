@@ -15,7 +15,7 @@ from deployer.planning.context import Context
 from deployer.planning.images import plan_image
 from deployer.planning.policy import Policy
 from deployer.planning.ports import check_ports
-from deployer.planning.prune import plan_prune, stand_in
+from deployer.planning.prune import prune_containers, prune_others, stand_in
 from deployer.planning.references import check_references
 
 _PLANNERS = (
@@ -35,15 +35,18 @@ def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
             plan(ctx, resource)
     check_references(ctx)
     check_ports(ctx)
+    prune = policy.prune or desired.prune
     for resource in reversed(dependencies.in_order(unwanted)):
         containers.plan_container(ctx, resource)
+    if prune:
+        prune_containers(ctx)
     for resource in dependencies.in_order(r for r in desired.resources if not r.absent):
         containers.plan_container(ctx, resource)
     for kind, plan in reversed(_PLANNERS):
         for resource in _named(unwanted, kind):
             plan(ctx, resource)
-    if policy.prune or desired.prune:
-        plan_prune(ctx)
+    if prune:
+        prune_others(ctx)
     return _finish(ctx)
 
 

@@ -90,8 +90,12 @@ def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, orde
     vanishes = live.running and bool(live.values.get("auto_remove"))
 
     def stop_old(after: Steps) -> Steps:
+        if not live.running:
+            return after
         back = () if vanishes else (StartContainer(live.id),)
-        return track.add(StopContainer(live.id), after, *back) if live.running else after
+        after = track.add(StopContainer(live.id), after, *back)
+        ctx.free(live.values, *after)
+        return after
 
     def swap_names(after: Steps) -> Steps:
         aside = RenameContainer(live.id, resource.name + OLD)

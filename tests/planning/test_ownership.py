@@ -1,0 +1,213 @@
+"""Whose a container is, and what may be done to it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from deployer.model.observed import Observed, Ownership
+from deployer.model.plan import CreateContainer, CreateNetwork, CreateVolume
+from deployer.planning import record
+from tests.planning.build import EMPTY, applied, changed, changes, nothing, plan, play, refusals, steps
+
+WEB = "containers: {web: {image: web:1, environment: {MODE: a}, labels: {team: shop}}}"
+OTHER = WEB.replace("MODE: a", "MODE: b")
+DIFFERS = "container.web: a container of that name exists that this project did not make, and it differs"
+
+
+def unmanaged(text: str) -> Observed:
+    return changed(applied(text), "web", owner=Ownership())
+
+
+def test_what_is_made_says_whose_it_is_and_how_it_was_declared() -> None:
+    wish = "networks: {front: {}}\nvolumes: {data: {}}\ncontainers: {web: {image: web:1, tty: true}}"
+    found = plan(wish, applied(EMPTY), version="1.2.3")
+    labels = {
+        step.address.label: step.operation.body["Labels"]
+        for step in found.steps
+        if isinstance(step.operation, CreateContainer | CreateNetwork | CreateVolume)
+    }
+    assert labels["container.web"] == {
+        "deployer.project": "shop",
+        "deployer.resource": "container.web",
+        "deployer.spec": '{"fields":{"image":"docker.io/library/web:1","tty":true},"format":1}',
+        "deployer.version": "1.2.3",
+    }
+    assert {name: found["deployer.resource"] for name, found in labels.items()} == {
+        name: name for name in ("network.front", "volume.data", "container.web")
+    }
+
+
+def test_an_unmanaged_container_that_fits_is_left_as_it_is() -> None:
+    found = plan(WEB, unmanaged(WEB))
+    assert nothing(found)
+    assert found.notes == ("container.web: not made by this project; as declared, so it is left as it is",)
+
+
+def test_only_what_is_declared_has_to_fit() -> None:
+    more = WEB.replace("labels: {team: shop}", "labels: {team: shop, x: y}, cap_add: [NET_ADMIN], mem_limit: 64m")
+    assert nothing(plan(WEB, unmanaged(more)))
+    assert refusals(plan(more, unmanaged(WEB))) == [DIFFERS]
+
+
+def test_an_unmanaged_container_that_differs_is_refused_with_what_differs() -> None:
+    found = plan(OTHER, unmanaged(WEB))
+    assert refusals(found) == [DIFFERS]
+    assert [each.name for each in found.refusals[0].diffs] == ["environment.MODE"]
+    assert not found.changes
+
+
+def test_it_is_replaced_when_adoption_is_allowed() -> None:
+    found = plan(OTHER, unmanaged(WEB), adopt=True)
+    assert changes(found) == [
+        "+/- container.web (adopted, start-first: nothing of it is exclusive): environment.MODE a → b"
+    ]
+    in_place = plan(WEB.replace("labels", "mem_limit: 64m, labels"), unmanaged(WEB), adopt=True)
+    assert in_place.changes[0].action.replaces, "labels can only be given to a new one"
+
+
+def test_adoption_does_not_touch_what_fits() -> None:
+    assert nothing(plan(WEB, unmanaged(WEB), adopt=True))
+
+
+@pytest.mark.parametrize(
+    ("keys", "refusal"),
+    [
+        ("recreate: always", DIFFERS),
+        ("recreate: never", DIFFERS),
+    ],
+)
+def test_recreate_gives_no_right_to_replace_what_is_not_ours(keys: str, refusal: str) -> None:
+    wish = (WEB if keys == "recreate: always" else OTHER).replace("labels", f"{keys}, labels")
+    assert refusals(plan(wish, unmanaged(WEB))) == [refusal]
+
+
+def test_adoption_respects_protection() -> None:
+    wish = OTHER.replace("labels", "protect: true, labels")
+    assert refusals(plan(wish, unmanaged(WEB), adopt=True)) == [
+        "container.web: would have to be replaced, but is protected"
+    ]
+
+
+def test_a_stopped_unmanaged_container_that_fits_is_started() -> None:
+    host = changed(unmanaged(WEB), "web", state="exited")
+    assert steps(plan(WEB, host)) == ["#1 container.web, StartContainer web-1, is exited with code 0"]
+
+
+def test_a_container_of_another_project_is_never_touched() -> None:
+    host = applied(play(WEB, project="other"))
+    for wish in (WEB, OTHER, WEB.replace("labels", "recreate: always, labels")):
+        assert refusals(plan(wish, host, adopt=True, prune=True)) == [
+            "container.web: the name is taken by project other"
+        ]
+    absent = "containers: {web: {state: absent}}"
+    assert refusals(plan(absent, host, adopt=True)) == ["container.web: belongs to project other"]
+
+
+def test_an_unmanaged_container_declared_absent_needs_consent_too() -> None:
+    absent = "containers: {web: {state: absent}}"
+    assert refusals(plan(absent, unmanaged(WEB))) == ["container.web: belongs to nobody this tool knows"]
+    assert [line.split(", ")[1] for line in steps(plan(absent, unmanaged(WEB), adopt=True))] == [
+        "StopContainer web-1",
+        "RemoveContainer web-1",
+    ]
+
+
+def recorded(**changes: object) -> Observed:
+    """A container of ours with another record."""
+    host = applied("containers: {web: {image: web:1, tty: true, shm_size: 64m}}")
+    labels = record.labels(play(WEB).resources[0], "shop", frozenset(), "1.0")
+    written = json.loads(labels["deployer.spec"]) | changes
+    return changed(host, "web", owner=record.read(labels | {"deployer.spec": json.dumps(written)}))
+
+
+WITHOUT_SHM = "containers: {web: {image: web:1, tty: true}}"
+
+
+def test_what_was_declared_when_it_was_made_goes_back_to_the_default() -> None:
+    fields = {"image": "docker.io/library/web:1", "tty": True, "shm_size": 67108864}
+    assert changes(plan(WITHOUT_SHM, recorded(fields=fields))) == [
+        "+/- container.web (start-first: nothing of it is exclusive): shm_size 64 MiB → the default"
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": 2},
+        {"format": 0},
+        {"format": "1"},
+        {"fields": ["shm_size"]},
+        {"fields": {"image": "x", "shm_sizes": 5, "unheard_of": {"a": [1]}}},
+    ],
+)
+def test_a_record_of_another_release_is_no_difference(changes: dict[str, object]) -> None:
+    fields = {"image": "docker.io/library/web:1", "shm_size": 67108864}
+    assert nothing(plan(WITHOUT_SHM, recorded(**({"fields": fields} | changes))))
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", "[]", '"x"', "5"])
+def test_a_record_that_cannot_be_read_counts_as_none(text: str) -> None:
+    labels = {"deployer.project": "shop", "deployer.resource": "container.web", "deployer.spec": text}
+    assert record.read(labels) == Ownership("shop", "container.web", {})
+    host = changed(applied(WEB), "web", owner=record.read(labels))
+    assert nothing(plan(WEB, host))
+
+
+def test_labels_without_a_project_are_not_ours() -> None:
+    assert record.read(None) == Ownership()
+    assert record.read({"deployer.resource": "container.web"}) == Ownership()
+
+
+def test_resources_that_tags_leave_out_are_neither_changed_nor_removed() -> None:
+    host = applied("containers: {api: {image: web:1}, old: {image: web:1}, web: {image: web:1}}")
+    wish = """
+    networks: {front: {}}
+    containers:
+      api: {image: web:2, tags: [api]}
+      old: {state: absent, tags: [web]}
+      web: {image: web:1, tty: true, tags: [web], mem_limit: 64m}
+    """
+    found = plan(play(wish, tags=("api",)), host)
+    assert {change.address.label for change in found.changes} == {"image.web:2", "container.api"}
+    assert nothing(plan(play(wish, tags=("nosuch",)), host, prune=True))
+
+
+def test_what_is_left_out_by_tags_is_not_undeclared() -> None:
+    host = applied("networks: {front: {}}\ncontainers: {web: {image: web:1, networks: [front]}}")
+    wish = "networks: {front: {tags: [x]}}\ncontainers: {web: {image: web:2, networks: [front], tags: [x]}}"
+    assert nothing(plan(play(wish, tags=("y",)), host, prune=True))
+
+
+def test_a_reference_to_what_tags_leave_out_must_lead_somewhere() -> None:
+    wish = "networks: {front: {tags: [x]}}\ncontainers: {web: {image: web:1, networks: [front], tags: [y]}}"
+    assert refusals(plan(play(wish, tags=("y",)), applied(EMPTY))) == [
+        "container.web: network front is left out by tags, and not on the host"
+    ]
+    assert refusals(plan(play(wish, tags=("y",)), applied("networks: {front: {}}"))) == []
+
+
+def test_pruning_removes_what_nothing_declares_before_its_port_is_wanted() -> None:
+    host = applied("containers: {web: {image: web:1, ports: ['8080:80']}}")
+    found = plan("containers: {www: {image: web:1, ports: ['8080:80']}}", host, prune=True)
+    assert steps(found) == [
+        "#1 container.web, StopContainer web-1, no longer declared",
+        "[1] -> #2 container.web, RemoveContainer web-1, no longer declared",
+        "#3 container.www, CreateContainer www, missing",
+        "[1,3] -> #4 container.www, StartContainer made by #3, missing",
+    ]
+    assert nothing(plan("containers: {}", host))
+
+
+def test_pruning_removes_networks_after_their_containers_and_spares_other_plays() -> None:
+    host = applied("networks: {front: {}}\ncontainers: {web: {image: web:1, networks: [front]}}")
+    assert steps(plan("", host, prune=True)) == [
+        "#1 container.web, StopContainer web-1, no longer declared",
+        "[1] -> #2 container.web, RemoveContainer web-1, no longer declared",
+        "[2] -> #3 network.front, RemoveNetwork front-1, no longer declared",
+    ]
+    elsewhere = frozenset((each.kind, each.name) for each in play("networks: {front: {}}\n" + WEB).resources)
+    assert nothing(plan(replace(EMPTY, elsewhere=elsewhere), host, prune=True))
+    assert nothing(plan("", applied(play(WEB, project="other")), prune=True))
