@@ -30,9 +30,7 @@ PROBED = ", healthcheck: {test: [CMD, 'true']}"
 
 
 def test_a_healthy_dependency_is_waited_for_once() -> None:
-    wish = (
-        pair("service_healthy", db=PROBED) + "  api: {image: web:1, depends_on: {db: {condition: service_healthy}}}"
-    )
+    wish = pair("service_healthy", db=PROBED) + "  api: {image: web:1, depends_on: {db: {condition: service_healthy}}}"
     found = steps(plan(wish, applied(EMPTY)))
     assert [line for line in found if "others wait" in line] == [
         "[3] -> #5 container.db, AwaitHealthy made by #2, others wait for it"

@@ -1,0 +1,195 @@
+"""What an interrupted run left behind is finished or cleared away by the next one, wherever it was interrupted."""
+
+from __future__ import annotations
+
+import pytest
+
+from deployer.model.observed import Observed
+from deployer.model.plan import Operation
+from tests.planning.build import applied, changed, changes, joined, nothing, plan, steps
+from tests.planning.world import Host, converged
+
+OLD = "containers: {web: {image: web:1, environment: {MODE: a}}}"
+NEW = OLD.replace("MODE: a", "MODE: b")
+
+
+def twin(text: str, name: str, key: str, state: str = "running") -> Observed:
+    """A container of the resource `web` under another name."""
+    return changed(applied(text), "web", rename=name, id=key, state=state)
+
+
+def names(found: list[str]) -> list[str]:
+    return [line.partition(" ")[2].split(", ")[1] if line[0] == "#" else line.split(", ")[1] for line in found]
+
+
+def test_a_successor_that_never_took_the_name_is_removed() -> None:
+    host = joined(applied(OLD), twin(NEW, "web.deployer-new", "web-2", "created"))
+    assert steps(plan(OLD, host)) == [
+        "#1 container.web.deployer-new, RemoveContainer web-2, left by an interrupted run"
+    ]
+    assert changes(plan(OLD, host)) == ["- container.web.deployer-new (left by an interrupted run)"]
+
+
+def test_it_is_removed_before_another_successor_is_made() -> None:
+    host = joined(applied(OLD), twin(NEW, "web.deployer-new", "web-2"))
+    assert steps(plan(NEW, host))[:3] == [
+        "#1 container.web.deployer-new, StopContainer web-2, left by an interrupted run",
+        "[1] -> #2 container.web.deployer-new, RemoveContainer web-2, left by an interrupted run",
+        "[2] -> #3 container.web, CreateContainer web.deployer-new, replaced [replace web]",
+    ]
+
+
+def test_one_set_aside_gets_its_name_back_when_nothing_has_the_name() -> None:
+    host = joined(twin(OLD, "web.deployer-old", "web-1", "exited"), twin(NEW, "web.deployer-new", "web-2", "created"))
+    assert steps(plan(OLD, host)) == [
+        "#1 container.web.deployer-new, RemoveContainer web-2, left by an interrupted run",
+        "[1] -> #2 container.web, RenameContainer web-1 to web, left by an interrupted run",
+        "[2] -> #3 container.web, StartContainer web-1, is exited with code 0",
+    ]
+
+
+def test_it_is_replaced_again_when_it_differs() -> None:
+    host = joined(twin(OLD, "web.deployer-old", "web-1", "exited"), twin(NEW, "web.deployer-new", "web-2", "created"))
+    assert names(steps(plan(NEW, host)))[:4] == [
+        "RemoveContainer web-2",
+        "RenameContainer web-1 to web",
+        "CreateContainer web.deployer-new",
+        "RenameContainer web-1 to web.deployer-old",
+    ]
+
+
+def test_a_successor_with_the_name_goes_on_from_where_it_was() -> None:
+    host = joined(twin(NEW, "web", "web-2", "created"), twin(OLD, "web.deployer-old", "web-1", "exited"))
+    found = plan(NEW, host)
+    assert steps(found) == [
+        "#1 container.web, StartContainer web-2, goes on after an interrupted run [replace web]",
+        "[1] -> #2 container.web, AwaitHealthy web-2, goes on after an interrupted run [replace web]",
+        "[2] -> #3 container.web.deployer-old, RemoveContainer web-1, left by an interrupted run",
+    ]
+    assert [_text(each) for each in found.steps[0].undo] == [
+        "StopContainer",
+        "RemoveContainer",
+        "RenameContainer",
+        "StartContainer",
+    ]
+
+
+def _text(operation: Operation) -> str:
+    return type(operation).__name__
+
+
+@pytest.mark.parametrize("state", ["running", "restarting"])
+def test_a_successor_that_runs_has_to_show_that_it_works(state: str) -> None:
+    host = joined(twin(NEW, "web", "web-2", state), twin(OLD, "web.deployer-old", "web-1", "exited"))
+    assert names(steps(plan(NEW, host))) == ["StartContainer web-2", "AwaitHealthy web-2", "RemoveContainer web-1"]
+
+
+def test_a_successor_that_is_healthy_has_shown_it() -> None:
+    host = joined(twin(NEW, "web", "web-2"), twin(OLD, "web.deployer-old", "web-1", "exited"))
+    host = changed(host, "web", health="healthy", has_healthcheck=True)
+    assert names(steps(plan(NEW, host))) == ["RemoveContainer web-1"]
+
+
+def test_a_successor_that_is_no_good_makes_room_for_its_predecessor() -> None:
+    host = joined(twin(NEW, "web", "web-2", "created"), twin(OLD, "web.deployer-old", "web-1", "exited"))
+    assert names(steps(plan(OLD, host))) == [
+        "RemoveContainer web-2",
+        "RenameContainer web-1 to web",
+        "StartContainer web-1",
+    ]
+
+
+def test_a_successor_that_runs_and_differs_is_replaced_by_itself() -> None:
+    host = joined(twin(OLD, "web", "web-2"), twin(OLD, "web.deployer-old", "web-1", "exited"))
+    assert names(steps(plan(NEW, host)))[:2] == ["RemoveContainer web-1", "CreateContainer web.deployer-new"]
+
+
+@pytest.mark.parametrize("state", ["stopped", "created"])
+def test_a_predecessor_goes_also_when_nothing_should_run(state: str) -> None:
+    wish = NEW.replace("environment", f"state: {state}, environment")
+    host = joined(twin(NEW, "web", "web-2", "exited"), twin(OLD, "web.deployer-old", "web-1", "exited"))
+    assert names(steps(plan(wish, host))) == ["RemoveContainer web-1"]
+
+
+def test_all_of_it_goes_when_the_container_is_declared_absent() -> None:
+    host = joined(
+        applied(OLD), twin(NEW, "web.deployer-new", "web-2"), twin(OLD, "web.deployer-old", "web-0", "exited")
+    )
+    assert names(steps(plan("containers: {web: {state: absent}}", host))) == [
+        "StopContainer web-2",
+        "RemoveContainer web-2",
+        "RemoveContainer web-0",
+        "StopContainer web-1",
+        "RemoveContainer web-1",
+    ]
+
+
+def test_containers_of_others_with_such_names_are_left_alone() -> None:
+    theirs = twin(OLD, "web.deployer-new", "web-9")
+    theirs = changed(theirs, "web.deployer-new", owner=type(theirs.containers[0].owner)("other", "container.web"))
+    assert nothing(plan(OLD, joined(applied(OLD), theirs)))
+
+
+STOP_FIRST = "containers: {web: {image: web:1, ports: ['8080:80'], environment: {MODE: a}}}"
+VARIANTS = {
+    "stop-first": STOP_FIRST,
+    "start-first": OLD,
+    "stop-first, probed": STOP_FIRST.replace("ports", "healthcheck: {test: [CMD, 'true']}, ports"),
+    "start-first, probed": OLD.replace("environment", "healthcheck: {test: [CMD, 'true']}, environment"),
+    "stopped": OLD.replace("environment", "state: stopped, environment"),
+    "with volumes": OLD.replace("environment", "volumes: [/data, '/logs:ro'], environment"),
+    "removes itself": OLD.replace("environment", "auto_remove: true, environment"),
+    "job": OLD.replace(
+        "}}}", "}}, api: {image: web:1, depends_on: {web: {condition: service_completed_successfully}}}}"
+    ),
+}
+
+
+@pytest.mark.parametrize("killed_after", range(8))
+@pytest.mark.parametrize(
+    ("variant", "then"),
+    [
+        *((variant, then) for variant in VARIANTS for then in ("same", "back")),
+        *((variant, then) for variant in ("stop-first", "start-first") for then in ("other", "absent")),
+    ],
+)
+def test_a_run_killed_at_any_point_is_finished_by_the_next(variant: str, then: str, killed_after: int) -> None:
+    first = VARIANTS[variant]
+    second = first.replace("MODE: a", "MODE: b")
+    third = {
+        "same": second,
+        "back": first,
+        "other": first.replace("MODE: a", "MODE: c"),
+        "absent": "containers: {web: {state: absent}}",
+    }[then]
+    host = Host(converged(first).copy())
+    host.apply(second, steps=killed_after)
+    host.converge(third)
+    temporary = [name for name in host.containers if "deployer" in name]
+    assert temporary == []
+    assert ("web" in host.containers) == (then != "absent")
+
+
+def test_a_run_killed_between_create_and_start_of_a_new_container() -> None:
+    for killed_after in range(4):
+        host = Host()
+        host.apply(OLD, steps=killed_after)
+        host.converge(OLD)
+        assert host.containers == {"web": "running"}
+
+
+NETWORK = """
+networks: {front: {}}
+containers:
+  api: {image: web:1, networks: {front: {aliases: [a]}}}
+  web: {image: web:1, networks: [front]}
+"""
+
+
+@pytest.mark.parametrize("killed_after", range(8))
+def test_a_network_half_made_anew_is_finished_by_the_next_run(killed_after: int) -> None:
+    host = Host(converged(NETWORK).copy())
+    renewed = NETWORK.replace("front: {}}", "front: {internal: true}}", 1)
+    host.apply(renewed, steps=killed_after)
+    host.converge(renewed)
+    assert host.containers == {"api": "running", "web": "running"}

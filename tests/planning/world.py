@@ -1,0 +1,103 @@
+"""A simulated engine to carry plans out on: read, plan, execute, as often as a test likes."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+from deployer.applying.executor import Execution, Tools, execute
+from deployer.engine.observe import needs_of, observe
+from deployer.engine.simulated import SimulatedEngine
+from deployer.model.desired import Desired
+from deployer.model.observed import Observed
+from deployer.model.outcome import Status, StepResult
+from deployer.model.plan import HostPlan
+from deployer.planning.policy import Policy
+from deployer.planning.reconcile import destroy, reconcile
+from tests.planning.build import HOST, play
+
+
+class _Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def now(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self._now += seconds
+
+
+class _Silence:
+    def emit(self, event: object) -> None:
+        """Nobody looks."""
+
+
+@dataclass(slots=True)
+class Host:
+    """One simulated host."""
+
+    engine: SimulatedEngine = field(default_factory=SimulatedEngine)
+
+    def look(self, *wishes: Desired) -> Observed:
+        return observe(self.engine, HOST, needs_of(wishes, lambda _reference: None), width=1)
+
+    def plan(self, wish: str | Desired, **policy: Any) -> HostPlan:
+        desired = _read(wish)
+        return reconcile(desired, self.look(desired), Policy(**policy))
+
+    def apply(self, wish: str | Desired, *, steps: int | None = None, **policy: Any) -> Execution:
+        """Carry out the plan, or only its first `steps`, as if the run was killed after them."""
+        found = self.plan(wish, **policy)
+        assert not found.refusals, found.refusals
+        return self.execute(found if steps is None else replace(found, steps=found.steps[:steps]))
+
+    def execute(self, found: HostPlan) -> Execution:
+        stop = threading.Event()
+        # What a killed run leaves is not undone by that run.
+        killed = replace(found, steps=tuple(replace(step, group="") for step in found.steps))
+        return execute(killed, Tools(self.engine, _Clock(), _Silence(), lambda _reference: None, stop))
+
+    def converge(self, wish: str | Desired, **policy: Any) -> None:
+        """Apply, and see that nothing is left to do."""
+        done = self.apply(wish, **policy)
+        assert all(result.status is Status.DONE for result in done.results), failures(done)
+        again = self.plan(wish, **policy)
+        assert (again.changes, again.steps) == ((), ()), str(again)
+
+    def destroy(self, wish: str | Desired) -> HostPlan:
+        desired = _read(wish)
+        found = destroy(desired, self.look(desired), Policy())
+        self.execute(found)
+        return found
+
+    @property
+    def containers(self) -> dict[str, str]:
+        """Names and states."""
+        listed = self.engine.list_containers()
+        return {str(entry["Names"][0]).lstrip("/"): str(entry["State"]) for entry in listed}
+
+
+@cache
+def converged(text: str) -> SimulatedEngine:
+    """An engine on which a play was applied; copy it before use."""
+    host = Host()
+    host.converge(text)
+    return host.engine
+
+
+@cache
+def _play(text: str) -> Desired:
+    return play(text)
+
+
+def _read(wish: str | Desired) -> Desired:
+    return wish if isinstance(wish, Desired) else _play(wish)
+
+
+def failures(done: Execution) -> list[StepResult]:
+    return [result for result in done.results if result.status is not Status.DONE]
