@@ -83,6 +83,36 @@ def _write_ipam(value: Mapping[str, Any]) -> dict[str, Any]:
     return body | ({"Options": value["options"]} if value.get("options") else {})
 
 
+_POOLS = (("172.16.0.0/12", 16), ("192.168.0.0/16", 20))
+"""Where an engine takes subnets from, and how large, unless its configuration names other pools."""
+
+
+def _usual_ipam(info: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
+    """The pools that the engine may have picked by itself."""
+    configured = [(str(pool["Base"]), int(pool["Size"])) for pool in info.get("DefaultAddressPools") or ()]
+    picked = {
+        subnet: pool
+        for subnet, pool in (live.get("config") or {}).items()
+        if any(_is_picked(subnet, pool, base, size) for base, size in configured or _POOLS)
+    }
+    return {"driver": "default", "config": picked}
+
+
+def _is_picked(subnet: str, pool: Mapping[str, Any], base: str, size: int) -> bool:
+    try:
+        inside = ipaddress.ip_network(subnet)
+    except ValueError:
+        return False
+    gateway = pool.get("gateway")
+    plain = set(pool) <= {"gateway"} and (gateway is None or gateway in _first(subnet, pool))
+    return plain and inside.prefixlen == size and inside.network_address in ipaddress.ip_network(base)
+
+
+def _spell_ipam(value: Mapping[str, Any]) -> dict[str, Any]:
+    pools = [{"subnet": subnet, **pool} for subnet, pool in (value.get("config") or {}).items()]
+    return {key: part for key, part in value.items() if key != "config"} | ({"config": pools} if pools else {})
+
+
 def _show_ipam(path: tuple[str, ...], value: Any) -> str:
     """Pools as `10.0.0.0/24 (gateway 10.0.0.1)`."""
     if path[-1] != "config" or not isinstance(value, Mapping):
@@ -158,6 +188,7 @@ NETWORK = Table(
             access=at("Options", zero={}, decode=dict),
             expect=daemon_map,
             zero={},
+            usual=lambda _info, _live: {},
             example={"com.docker.network.driver.mtu": 1400},
             other={"com.docker.network.driver.mtu": 1450},
         ),
@@ -170,6 +201,8 @@ NETWORK = Table(
             zero={},
             depth=2,
             show=_show_ipam,
+            spell=_spell_ipam,
+            usual=_usual_ipam,
             example={"config": [{"subnet": "10.201.0.0/24"}]},
             other={"config": [{"subnet": "10.202.0.0/24", "gateway": "10.202.0.254"}]},
         ),

@@ -20,6 +20,13 @@ def parse(value: str) -> str:
     return _text(host, inside, permissions)
 
 
+def spell(device: str) -> str:
+    """The shortest form: `/dev/fuse`."""
+    host, inside, permissions = device.rsplit(":", 2)
+    parts = (host, inside, permissions) if permissions != "rwm" else (host, inside) if inside != host else (host,)
+    return ":".join(parts)
+
+
 def to_engine(device: str) -> dict[str, str]:
     host, inside, permissions = device.rsplit(":", 2)
     return {"PathOnHost": host, "PathInContainer": inside, "CgroupPermissions": permissions}

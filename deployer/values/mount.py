@@ -85,6 +85,17 @@ def _options(text: str, whole: str) -> Mount:
     return {key: value for key, value in found.items() if value is not None}
 
 
+def spell_short(target: str, mount: Mount) -> str | None:
+    """The short form that stands for the mount; None when none does."""
+    if mount["type"] not in ("bind", "volume"):
+        return None
+    text = target if is_anonymous(mount) else _to_bind(target, mount)
+    try:
+        return text if parse_short(text) == (target, mount) else None
+    except ValueError:
+        return None
+
+
 def show(mount: Mount) -> str:
     """`db-data`, `/srv (bind, read_only)`."""
     kind, source = mount.get("type"), mount.get("source") or ""

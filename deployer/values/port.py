@@ -47,6 +47,11 @@ def join(target: str, published: str, ip: str, protocol: str) -> str:
     return f"{head}{target}/{protocol}"
 
 
+def spell(port: str) -> str:
+    """Without the protocol where it is tcp: `8080:80`."""
+    return port.removesuffix("/tcp")
+
+
 def container_port(port: str) -> str:
     """`80/tcp` of `8080:80/tcp`."""
     return port.rpartition(":")[2]

@@ -27,6 +27,14 @@ def parse_or_unlimited(value: int | str) -> int:
     return -1 if str(value).strip() == "-1" else parse(value)
 
 
+def spell(size: int) -> int | str:
+    """`512m`: as one would write it; bytes where no unit fits."""
+    for power, unit in ((4, "t"), (3, "g"), (2, "m"), (1, "k")):
+        if size >= 1024**power and size % 1024**power == 0:
+            return f"{size // 1024**power}{unit}"
+    return size
+
+
 def show(size: int) -> str:
     """`512 MiB`: the largest unit that loses nothing; bytes otherwise."""
     if size < 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from schema import And, Or
@@ -147,6 +148,14 @@ def _change_blkio(path: Path, old: Any, new: Any) -> Change:
     return Change.UPDATE if path[1:] == ("weight",) and old and new else Change.REPLACE
 
 
+def _spell_blkio(value: Mapping[str, Any]) -> dict[str, Any]:
+    written = dict(value)
+    for key, (_, amount, _) in _BLKIO_DEVICES.items():
+        if key in value:
+            written[key] = [{"path": path, amount: rate} for path, rate in value[key].items()]
+    return written
+
+
 def _request(found: dict[str, Any]) -> dict[str, Any]:
     """One canonical device request: capabilities as a sorted list of sorted lists."""
     capabilities = found.get("capabilities") or [["gpu"]]
@@ -198,6 +207,17 @@ def _request_bodies(value: Any) -> list[dict[str, Any]]:
     ]
 
 
+def _spell_requests(value: list[dict[str, Any]]) -> Any:
+    """`all`, or requests with what they say."""
+    if value == _gpus("all"):
+        return "all"
+    return [{key: part for key, part in request.items() if part or key == "count"} for request in value]
+
+
+def _spell_ulimits(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: limit["soft"] if limit["soft"] == limit["hard"] else limit for name, limit in value.items()}
+
+
 GPUS = Forms(
     expects="'all', a number, or a list of device requests",
     scalar=Leaf(Or(int, str), "'all' or a number", _gpus),
@@ -239,6 +259,7 @@ FIELDS = (
         change=_change_blkio,
         expect=unless_discarded(zero_when_unset),
         zero={},
+        spell=_spell_blkio,
         depth=2,
         example={"weight": 300},
         other={"weight": 500},
@@ -251,6 +272,8 @@ FIELDS = (
         expect=_expected_ulimits,
         zero={},
         show=_show_ulimit,
+        spell=_spell_ulimits,
+        usual=lambda _info, _live: {},
         example={"nofile": {"soft": 1024, "hard": 2048}},
         other={"nofile": 4096},
     ),
@@ -265,6 +288,7 @@ FIELDS = (
             encode=lambda value: [device.to_engine(entry) for entry in value],
         ),
         zero=[],
+        spell=lambda value: [device.spell(entry) for entry in value],
         example=["/dev/null:/dev/nothing:r"],
         other=["/dev/zero"],
     ),
@@ -284,6 +308,7 @@ FIELDS = (
         shape=GPUS,
         access=at("HostConfig.DeviceRequests", zero=[], decode=_requests, encode=_request_bodies),
         zero=[],
+        spell=_spell_requests,
         example="all",
         other=1,
     ),

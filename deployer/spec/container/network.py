@@ -42,6 +42,10 @@ NETWORKS = Forms(
 )
 
 
+def _spell_networks(value: Mapping[str, Any]) -> Any:
+    return dict(value) if any(value.values()) else list(value)
+
+
 def endpoint_to_engine(endpoint: Mapping[str, Any]) -> dict[str, Any]:
     """An `EndpointConfig`, for create and connect."""
     ipam = {
@@ -249,6 +253,7 @@ FIELDS = (
         zero={},
         depth=2,
         show=_show_networks,
+        spell=_spell_networks,
         example={"front": {"aliases": ["www"]}},
         other=["front", "back"],
     ),
@@ -259,6 +264,7 @@ FIELDS = (
         shape=PORTS,
         access=Access(_read_ports, _write_ports),
         zero=[],
+        spell=lambda value: [port.spell(entry) for entry in value],
         example=["18080:80"],
         other=["127.0.0.1:18081:80", "18082:81/udp"],
     ),

@@ -133,6 +133,7 @@ _PROBE_KEYS = {
     "start_interval": "StartInterval",
     "retries": "Retries",
 }
+_PROBE_TIMES = frozenset({"interval", "timeout", "start_period", "start_interval"})
 
 
 def _read_healthcheck(inspect: Json) -> dict[str, Any]:
@@ -167,6 +168,12 @@ def _finish_healthcheck(found: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
+def _spell_healthcheck(value: Mapping[str, Any]) -> dict[str, Any]:
+    if value.get("test") == ["NONE"]:
+        return {"disable": True}
+    return {key: duration.show(part) if key in _PROBE_TIMES else part for key, part in value.items()}
+
+
 def _check_test(words: list[str]) -> list[str]:
     if words and words[0] not in ("NONE", "CMD", "CMD-SHELL"):
         raise ValueError("a test list begins with CMD, CMD-SHELL or NONE")
@@ -174,7 +181,7 @@ def _check_test(words: list[str]) -> list[str]:
 
 
 def _show_healthcheck(path: tuple[str, ...], value: Any) -> str:
-    if path and path[-1] in ("interval", "timeout", "start_period", "start_interval") and isinstance(value, int):
+    if path and path[-1] in _PROBE_TIMES and isinstance(value, int):
         return duration.show(value)
     return show_plain(path, value)
 
@@ -314,6 +321,7 @@ FIELDS = (
         shape=SECONDS,
         access=at("Config.StopTimeout", zero=None),
         show=lambda path, value: show_plain(path, value) if value is None else duration.show_seconds(value),
+        spell=lambda value: value if value < 0 else duration.show_seconds(value),
         example="30s",
         other="1m",
     ),
@@ -344,6 +352,7 @@ FIELDS = (
         access=Access(_read_exposed, _write_exposed),
         expect=_expected_exposed,
         zero=[],
+        spell=lambda value: [port.spell(entry) for entry in value],
         example=["9100"],
         other=["9100", "9200/udp"],
     ),
@@ -356,6 +365,7 @@ FIELDS = (
         newer=_newer_healthcheck,
         zero={},
         show=_show_healthcheck,
+        spell=_spell_healthcheck,
         example={"test": ["CMD", "true"], "interval": "5s"},
         other={"test": ["CMD", "true"], "interval": "9s"},
     ),

@@ -151,6 +151,23 @@ def _expected_mounts(row: Field, view: View) -> Any:
     return {path: own for path, own in given.items() if path not in covered} | declared
 
 
+def _spell_mounts(value: Mapping[str, mount.Mount]) -> list[Any]:
+    return [mount.spell_short(target, own) or _spell_long(target, own) for target, own in value.items()]
+
+
+def _spell_long(target: str, own: mount.Mount) -> dict[str, Any]:
+    """Compose's long form."""
+    flat = {"labels" if key == "volume_labels" else key: part for key, part in own.items()}
+    flat |= {"mode": f"{own['mode']:o}"} if "mode" in own else {}
+    flat |= {"size": size.spell(own["size"])} if "size" in own else {}
+    written = {key: flat.pop(key) for key in ("type", "source") if flat.get(key)} | {"target": target}
+    for group, record in (("bind", _BIND), ("volume", _VOLUME), ("tmpfs", _TMPFS), ("image", _IMAGE)):
+        if own["type"] == group:
+            options = {entry.name: flat.pop(entry.name) for entry in record.entries if entry.name in flat}
+            written |= {group: options} if options else {}
+    return written | {key: part for key, part in flat.items() if key != "source"}
+
+
 def _same_mount(expected: Any, live: Any) -> bool:
     """`Binds` and `Mounts` are two spellings; whether a missing host directory was created is past."""
     return bool(_essence(expected) == _essence(live))
@@ -232,6 +249,7 @@ FIELDS = (
         newer=_newer_mount,
         zero={},
         show=_show_mount,
+        spell=_spell_mounts,
         example=["data:/data", {"type": "bind", "source": "/srv", "target": "/srv", "read_only": True}],
         other=["data:/data:ro", "/srv:/srv:ro"],
     ),
@@ -241,6 +259,7 @@ FIELDS = (
         shape=Then(one_or_many(Leaf(str, "/path[:options]", _tmpfs_pair), "a path or a list of paths"), _tmpfs_map),
         access=at("HostConfig.Tmpfs", zero={}, decode=_read_tmpfs),
         zero={},
+        spell=lambda value: [f"{path}:{options}" if options else path for path, options in value.items()],
         example=["/run:size=64m,mode=1777"],
         other=["/run:size=32m"],
     ),
