@@ -1,0 +1,20 @@
+"""What only one container of a host can hold at a time: fixed host ports and fixed addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deployer.values import port
+
+
+def held(values: Mapping[str, Any]) -> Iterator[str]:
+    """In words: `host port 8080/tcp`, `address 10.0.0.9 on front`. Of a range the engine takes what is free."""
+    for entry in values.get("ports") or ():
+        _, host = port.host_ports(entry)
+        if host and "-" not in host:
+            yield f"host port {host}/{port.container_port(entry).partition('/')[2]}"
+    for name, endpoint in (values.get("networks") or {}).items():
+        for key in ("ipv4_address", "ipv6_address"):
+            if endpoint.get(key):
+                yield f"address {endpoint[key]} on {name}"
