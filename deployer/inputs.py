@@ -12,7 +12,7 @@ from deployer.config.extra_vars import parse_extra_vars
 from deployer.config.inventory import load_inventory
 from deployer.config.inventory_types import Inventory
 from deployer.config.patterns import select, select_limit
-from deployer.config.playbook import PERCENT, SERIAL, Play, check_tags, load_playbooks
+from deployer.config.playbook import PLAY, Play, check_tags, load_playbooks
 from deployer.config.resolve import Inputs, TagFilter, join_plays, resolve
 from deployer.config.scripts import Prompt, RunScript
 from deployer.config.templating import HostVariables, Templar, Templates
@@ -25,6 +25,7 @@ from deployer.errors import InputError
 from deployer.model.desired import Desired
 from deployer.spec.shapes import INVALID, Reading
 from deployer.transport.connection import CliConnectionOptions, ConnectionSpec, connection_spec
+from deployer.values import duration
 
 if TYPE_CHECKING:
     from deployer.transport.ssh_config import SshConfig
@@ -58,12 +59,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class PlayInput:
-    """One play: its hosts' desired states in the order they are worked on, and how they are batched."""
+    """One play: its hosts' desired states in the order they are worked on, and how they are batched. `pause`: seconds
+    between batches."""
 
     name: str
     desired: tuple[Desired, ...]
     batches: tuple[tuple[str, ...], ...]
     max_fail_percentage: float | None = None
+    any_errors_fatal: bool = False
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +180,14 @@ class _Reader:
             if host not in self.specs:
                 self._connect(host, known, templar)
             desired.append(resolve(play, host, templar, inputs))
-        return PlayInput(play.name, tuple(desired), self._batches(play, hosts), self._percentage(play))
+        return PlayInput(
+            name=play.name,
+            desired=tuple(desired),
+            batches=batches(hosts, self._sizes(play)),
+            max_fail_percentage=self._key(play, "max_fail_percentage"),
+            any_errors_fatal=bool(self._key(play, "any_errors_fatal")),
+            pause=(self._key(play, "pause") or 0) / duration.SECOND,
+        )
 
     def _connect(self, host: str, known: HostVariables, templar: Templar) -> None:
         spec = connect_host(host, known, templar, self._sources)
@@ -204,23 +215,21 @@ class _Reader:
             problems.add(node.origin, "expected a host, a group or a pattern", address="hosts")
             return ()
         hosts = select(patterns, self._sources.inventory, problems, origin=node.origin)
-        return tuple(host for host in hosts if self._limit is None or host in self._limit)
+        ordered = in_order(hosts, self._key(play, "order") or "inventory")
+        return tuple(host for host in ordered if self._limit is None or host in self._limit)
 
-    def _batches(self, play: Play, hosts: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-        sizes = self._number(play, "serial")
-        return batches(hosts, sizes if isinstance(sizes, list) else [sizes] if sizes else [])
+    def _sizes(self, play: Play) -> list[int | str]:
+        found = self._key(play, "serial")
+        return found if isinstance(found, list) else [found] if found else []
 
-    def _percentage(self, play: Play) -> float | None:
-        found = self._number(play, "max_fail_percentage")
-        return None if found is None else float(found)
-
-    def _number(self, play: Play, key: str) -> Any:
+    def _key(self, play: Play, key: str) -> Any:
+        """The value of a play's key, rendered with extra variables only; None when not given or wrong."""
         node = play.keys.get(key)
         if node is None:
             return None
         problems = self._sources.problems
         rendered = Templar(self._sources.extra, templates=self._templates).render(node, problems, key)
-        shape = SERIAL if key == "serial" else PERCENT
+        shape = next(entry.shape for entry in PLAY if entry.name == key)
         found = shape.read(rendered, Reading(problems, key))
         return None if found is INVALID else found
 
@@ -267,6 +276,12 @@ class PlainVariables(Mapping[str, object]):
 def _scalars(node: nodes.Node) -> Iterable[nodes.Scalar]:
     items = node.items if isinstance(node, nodes.Sequence) else (node,)
     return (item for item in items if isinstance(item, nodes.Scalar))
+
+
+def in_order(hosts: tuple[str, ...], order: str) -> tuple[str, ...]:
+    """Ansible's `order`, but for shuffle: two runs are to do the same."""
+    found = sorted(hosts) if order.endswith("sorted") else list(hosts)
+    return tuple(reversed(found)) if order.startswith("reverse") else tuple(found)
 
 
 def batches(hosts: tuple[str, ...], sizes: list[int | str]) -> tuple[tuple[str, ...], ...]:

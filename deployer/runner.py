@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from deployer import __version__
 from deployer.applying.executor import Execution, Stop, Tools, execute
@@ -12,18 +13,19 @@ from deployer.engine.observe import Needs, needs_of, observe
 from deployer.engine.registry_auth import Credentials
 from deployer.fleet import Fleet
 from deployer.inputs import Loaded, PlayInput, Request, load
-from deployer.interfaces import Engine, Events, RegistryAuth
+from deployer.interfaces import Clock, Engine, Events, RegistryAuth
 from deployer.model.desired import Desired, Kind
-from deployer.model.drift import DriftReport
 from deployer.model.observed import Observed
 from deployer.model.outcome import HostEnded, HostOutcome, Outcome, Status
 from deployer.model.plan import Action, HostPlan, Plan, PlayPlan, ResourceChange, Unreachable
-from deployer.planning.drift import find_drift
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import destroy as reconcile_destroy
 from deployer.planning.reconcile import reconcile
 from deployer.values import image
 from deployer.world import World
+
+if TYPE_CHECKING:
+    from deployer.model.drift import DriftReport
 
 Planner = Callable[[Desired, Observed, Policy], HostPlan]
 
@@ -81,6 +83,9 @@ def destroy(request: Request, world: World) -> Planned:
 
 def drift(request: Request, world: World) -> tuple[DriftReport, Loaded]:
     """Live against last applied against wish. Only reads."""
+    from deployer.model.drift import DriftReport
+    from deployer.planning.drift import find_drift
+
     loaded = load(request, world.asking)
     with Fleet(loaded.hosts, request.forks) as fleet:
         seen, unreachable = _observe_all(loaded, fleet)
@@ -145,8 +150,10 @@ def apply(planned: Planned, world: World, events: Events, stop: Stop) -> Outcome
     for play, given in zip(planned.plan.plays, planned.loaded.plays, strict=True):
         plans = {found.host: found for found in play.hosts}
         desired = {found.host: found for found in given.desired}
-        for batch in play.batches:
+        for number, batch in enumerate(play.batches):
             hosts = [host for host in batch if host not in out]
+            if number and hosts:
+                _pause(given.pause, world.clock, stop)
             if not hosts or stop.is_set():
                 continue
             work = _Work(planned, world, events, stop, plans, desired)
@@ -155,12 +162,23 @@ def apply(planned: Planned, world: World, events: Events, stop: Stop) -> Outcome
             outcomes += found
             bad = {outcome.host for outcome in found if outcome.exit_code}
             out |= bad
-            if _too_many(len(bad), len(hosts), given.max_fail_percentage):
+            if _too_many(len(bad), len(hosts), given):
                 return Outcome(planned.plan, tuple(outcomes))
     return Outcome(planned.plan, tuple(outcomes))
 
 
-def _too_many(bad: int, hosts: int, limit: float | None) -> bool:
+def _pause(seconds: float, clock: Clock, stop: Stop) -> None:
+    """Ends early when the operator stops the run."""
+    until = clock.now() + seconds
+    while clock.now() < until and not stop.is_set():
+        clock.sleep(min(0.2, max(0.0, until - clock.now())))
+
+
+def _too_many(bad: int, hosts: int, given: PlayInput) -> bool:
+    """Ansible's rule: strictly more than the percentage; without one, a batch of which every host failed."""
+    if given.any_errors_fatal and bad:
+        return True
+    limit = given.max_fail_percentage
     return bad == hosts if limit is None else 100 * bad / hosts > limit
 
 

@@ -17,7 +17,7 @@ from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.model.desired import Kind
 from deployer.spec.container import CONTAINER
 from deployer.spec.image import IMAGE
-from deployer.spec.leaves import ANYTHING, TEXT, TEXTS
+from deployer.spec.leaves import ANYTHING, DURATION, FLAG, TEXT, TEXTS, choice
 from deployer.spec.network import NETWORK
 from deployer.spec.shapes import Entry, Forms, Leaf, ListOf, MapOf, Reading, Record, is_template, match_keys
 from deployer.spec.table import read
@@ -108,6 +108,18 @@ PLAY: Final = (
         name="max_fail_percentage",
         shape=PERCENT,
         doc="Stop when more than this part of a batch failed; by default when a whole batch did.",
+    ),
+    Entry(name="any_errors_fatal", shape=FLAG, doc="Stop after a batch in which any host failed."),
+    Entry(
+        name="order",
+        shape=choice("inventory", "reverse_inventory", "sorted", "reverse_sorted"),
+        doc="Order of hosts: inventory (default), reverse_inventory, sorted or reverse_sorted.",
+    ),
+    Entry(name="pause", shape=DURATION, doc="Time between one batch and the next."),
+    Entry(
+        name="prune",
+        shape=FLAG,
+        doc="Remove what the project made and no play declares any more; volumes are kept.",
     ),
     Entry(name="registries", shape=REGISTRIES, doc="Credentials by registry."),
     Entry(name="tags", shape=TAGS, doc="Tags of everything in the play."),
