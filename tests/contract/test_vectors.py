@@ -28,7 +28,7 @@ RUNTIME_PORTS = {"V18": r"32\d\d\d|[345]\d\d\d\d", "V19": r"1809[0-5]"}
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[f"{each['id']} {each['field']}" for each in VECTORS])
 def test_create_gives_the_recorded_inspect(world: World, vector: dict[str, Any]) -> None:
-    key = _made(world, vector)
+    key = made(world, vector)
     inspected = world.inspect(key)
     expected = deepcopy(vector["inspect"])
     if world.modern:
@@ -43,7 +43,7 @@ def test_create_gives_the_recorded_inspect(world: World, vector: dict[str, Any])
         assert actual == _shape(vector["id"], value, expected.get("Id", "")), path
 
 
-def _made(world: World, vector: dict[str, Any]) -> str:
+def made(world: World, vector: dict[str, Any]) -> str:
     if vector["id"] == "V53":
         world.remember_container(world.engine.create_container("eng-ref", {"Image": BUSYBOX, "Cmd": SLEEP}, "")[0])
     if vector["id"] == "V56":

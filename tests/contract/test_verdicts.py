@@ -1,0 +1,55 @@
+"""The recorded verdicts on containers that an engine has really made: created, read back, compared."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from deployer.diagnostics import Origin
+from deployer.engine.observe import read_container, read_image
+from deployer.model.desired import Address, Kind, Resource, Settings
+from deployer.planning.diff import Comparison, diff
+from deployer.spec.container import CONTAINER
+from deployer.spec.field import Change, View
+from tests.contract.test_vectors import VECTORS, made
+from tests.contract.worlds import World
+from tests.spec.declare import declare
+from tests.spec.test_vectors import recorded_of
+
+EFFECTS = {
+    "update": {Change.UPDATE},
+    "network_connect": {Change.RECONNECT},
+}
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=[f"{each['id']} {each['field']}" for each in VECTORS])
+def test_every_declaration_gets_its_verdict(world: World, vector: dict[str, Any]) -> None:
+    key = made(world, vector)
+    wrong = []
+    for case in vector["cases"]:
+        found = _differences(world, vector, key, case["declared"])
+        effects = {effect for _, effect in found}
+        right = {
+            "no_change": not effects,
+            "recreate": Change.REPLACE in effects,
+        }.get(case["verdict"], effects == EFFECTS.get(case["verdict"]))
+        if not right:
+            wrong.append(f"{json.dumps(case['declared'])} should be {case['verdict']}: {found}")
+    assert wrong == []
+
+
+def _differences(world: World, vector: dict[str, Any], key: str, declared: dict[str, Any]) -> list[tuple[str, Change]]:
+    live = read_container(world.inspect(key))
+    image = read_image(world.engine.inspect_image(live.image_id) or {})
+    kept = {"command": vector["create"]["Cmd"]} if "Cmd" in vector["create"] else {}
+    values = declare(CONTAINER, kept | declared).values
+    listed = world.engine.list_containers()
+    ids = {str(name).lstrip("/"): str(entry["Id"]) for entry in listed for name in entry["Names"]}
+    view = View(values, live.values, live.name, recorded_of(vector, declared), image.values, ids)
+    resource = Resource(
+        Address("web1", Kind.CONTAINER, live.name), Origin("play.yml", 1, 1), Settings("started"), values
+    )
+    found = diff(Comparison(CONTAINER, resource, view, frozenset()))
+    return [(f"{each.name}: {each.old} → {each.new}", each.effect) for each in found]
