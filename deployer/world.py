@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import getpass
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -37,6 +35,8 @@ class SystemClock:
 
 def run_script(command: Sequence[str]) -> ScriptResult:
     """Inventory and password scripts; what they write to stderr is kept for the error message."""
+    import subprocess
+
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     return ScriptResult(done.returncode, done.stdout, done.stderr)
 
@@ -45,6 +45,8 @@ def prompt(text: str) -> str:
     """Asks on the terminal, without echo."""
     if not sys.stdin.isatty():
         raise RefusedError(f"cannot ask: {text}", hint="there is no terminal; give a file or a script instead")
+    import getpass
+
     return getpass.getpass(f"{text}: ")
 
 

@@ -7,24 +7,22 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from deployer import runner
 from deployer.cli import options
 from deployer.cli.command import Call
 from deployer.cli.console import Console
-from deployer.cli.interrupt import Interrupt
 from deployer.errors import ExitCode, RefusedError
 from deployer.inputs import Request
 from deployer.interfaces import Events
-from deployer.model.outcome import Outcome
 from deployer.model.plan import Plan
 from deployer.reporting.human import plan_text
 from deployer.reporting.lines import line
-from deployer.reporting.live import LiveProgress
-from deployer.reporting.progress import PlainProgress
-from deployer.reporting.recap import check_recap, recap_text
 from deployer.world import World, real_world
+
+if TYPE_CHECKING:
+    from deployer.model.outcome import Outcome
 
 Planner: TypeAlias = Callable[[Request, World], runner.Planned]
 
@@ -37,6 +35,8 @@ def deploy(call: Call, planner: Planner, question: str) -> int:
         _show(call.console, planned)
         if call.params["check"]:
             if not call.console.json:
+                from deployer.reporting.recap import check_recap
+
                 call.console.result([line(), *check_recap(planned.plan)])
             return plan_exit_code(planned.plan, detailed=call.params["detailed_exitcode"])
         if not any(host.changes and not host.refusals for host in planned.plan.hosts):
@@ -82,6 +82,10 @@ def _confirm(call: Call, plan: Plan, question: str) -> None:
 
 
 def _apply(console: Console, planned: runner.Planned, world: World) -> ExitCode:
+    from deployer.cli.interrupt import Interrupt
+    from deployer.reporting.live import LiveProgress
+    from deployer.reporting.recap import recap_text
+
     events, tell = _events(console, planned.plan)
     with ExitStack() as stack:
         interrupt = stack.enter_context(Interrupt(tell))
@@ -104,6 +108,9 @@ def _exit_code(outcome: Outcome, *, stopped: bool) -> ExitCode:
 
 def _events(console: Console, plan: Plan) -> tuple[Events, Callable[[str], object]]:
     """What shows the progress, and how it shows a notice."""
+    from deployer.reporting.live import LiveProgress
+    from deployer.reporting.progress import PlainProgress
+
     if console.json:
         return console.events(), _notice
     hosts = sorted({host.host for host in plan.hosts})

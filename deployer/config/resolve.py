@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from deployer import nodes
-from deployer.config.env_file import read_env_file
 from deployer.config.playbook import REGISTRIES, TABLES, TAGS, Play, check_name, without_meta
 from deployer.config.templating import Templar
 from deployer.config.vault import VaultSecrets
@@ -208,6 +207,8 @@ class _Work:
 
     def _add_env_files(self, files: Any, values: dict[str, Any], origins: dict[tuple[str, ...], Origin]) -> None:
         """Later files go over earlier ones, `environment` over all."""
+        from deployer.config.env_file import read_env_file
+
         merged: dict[str, str | None] = {}
         declared = values.get("environment") or {}
         for entry in [files] if isinstance(files, str) else files:

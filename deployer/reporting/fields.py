@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 
 from deployer.model.plan import FieldDiff
@@ -59,6 +58,8 @@ def _by_line(found: FieldDiff) -> Iterator[Span]:
     """The lines that differ between two long texts, with a line of context."""
     if not _has_lines(found):
         return
+    import difflib
+
     compared = difflib.unified_diff(found.old.split("\n"), found.new.split("\n"), n=_CONTEXT, lineterm="")
     styles = {"+": Style.CREATE, "-": Style.REMOVE}
     for text in list(compared)[2:]:

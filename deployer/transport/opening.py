@@ -10,7 +10,6 @@ from deployer.transport.connection import ConnectionSpec
 from deployer.transport.keys import KeyRing
 from deployer.transport.link import ChannelRefusedError, Link, LinkLostError, Wire
 from deployer.transport.login import log_in
-from deployer.transport.proxy import ProxyProcess
 from deployer.transport.sockets import connect_tcp
 
 
@@ -107,6 +106,8 @@ def _by_jump(spec: ConnectionSpec, shared: SharedSsh) -> Link:
 
 
 def _by_command(spec: ConnectionSpec, shared: SharedSsh) -> Link:
+    from deployer.transport.proxy import ProxyProcess
+
     process = ProxyProcess(spec.proxy_command)
     try:
         link = log_in(process.stream, spec, shared.ring)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import getpass
 from dataclasses import dataclass
 
 from deployer.transport.connection import (
@@ -80,7 +79,7 @@ class _Sources:
 
     @functools.cached_property
     def user(self) -> str:
-        return self.stated_user or self.answers.first("user") or getpass.getuser()
+        return self.stated_user or self.answers.first("user") or _local_user()
 
     @functools.cached_property
     def port(self) -> int:
@@ -93,6 +92,12 @@ class _Sources:
 
     def path(self, text: str) -> str:
         return expand_path(text, host=self.target, host_name=self.host, user=self.user, port=self.port)
+
+
+def _local_user() -> str:
+    import getpass
+
+    return getpass.getuser()
 
 
 def resolve_ssh(

@@ -9,17 +9,19 @@ from __future__ import annotations
 import shlex
 import threading
 from enum import Enum
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from deployer.errors import UnreachableError
 from deployer.transport.channels import ChannelSocket
 from deployer.transport.commands import CommandResult, run, start
 from deployer.transport.connection import DEFAULT_SOCKET, ConnectionSpec
-from deployer.transport.diagnosis import CommandFailure, explain, probe_command, read_findings
 from deployer.transport.link import ChannelRefusedError, Link, LinkLostError
 from deployer.transport.opening import SharedLink, SharedSsh
 from deployer.transport.pool import ConnectionLostError
 from deployer.transport.streams import Stream, StreamRefusedError
+
+if TYPE_CHECKING:
+    from deployer.transport.diagnosis import CommandFailure
 
 
 class _Way(Enum):
@@ -99,6 +101,8 @@ class SshHost:
         self._way = _Way.COMMAND
 
         def on_nonsense(beginning: bytes) -> NoReturn:
+            from deployer.transport.diagnosis import CommandFailure
+
             if not self.spec.docker_command:
                 self._way = _Way.UNTRIED
             result = CommandResult.of(channel)
@@ -113,6 +117,8 @@ class SshHost:
         return f"{docker}{place} system dial-stdio"
 
     def _diagnose(self, link: Link, failure: CommandFailure | None) -> UnreachableError:
+        from deployer.transport.diagnosis import explain, probe_command, read_findings
+
         try:
             output = run(link, probe_command(self.spec.docker_socket)).output
         except (ChannelRefusedError, LinkLostError):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
-
 NANO = 10**9
 
 
 def parse(value: int | float | str) -> int:
     """Billionths of a CPU, the engine's `NanoCpus`. Raises ValueError."""
+    from decimal import Decimal, InvalidOperation
+
     try:
         count = Decimal(str(value).strip())
     except InvalidOperation:
@@ -19,6 +19,8 @@ def parse(value: int | float | str) -> int:
 
 
 def show(nano: int) -> str:
+    from decimal import Decimal
+
     return f"{Decimal(nano) / NANO:f}"
 
 
