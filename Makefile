@@ -4,12 +4,13 @@ BIN := .venv/bin
 READY := .venv/.ready
 HOSTS ?= 3
 
-.PHONY: help demo test lint lab lab-down bench
+.PHONY: help demo test lint docs lab lab-down bench
 
 help:
 	@echo 'make demo        bring up the lab, deploy playbooks/quickstart.yml to it, show that a second run changes nothing'
 	@echo 'make test        lint, then every test; tests on real hosts start the lab themselves (needs root)'
 	@echo 'make lint        ruff, mypy, import rules'
+	@echo 'make docs        write docs/reference.md from the field tables'
 	@echo 'make lab         real SSH and Docker hosts on this machine, written to inventory/lab (HOSTS=10 for ten)'
 	@echo 'make lab-down    remove the lab'
 	@echo 'make bench       measure against docker compose and Ansible'
@@ -25,6 +26,9 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(READY)
+	$(BIN)/python -m deployer.config.reference > docs/reference.md
 
 lab: $(READY)
 	$(BIN)/python -m tests.lab up --hosts $(HOSTS)

@@ -61,7 +61,11 @@ def _list(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.SequenceNode:
     flat = all(item is None or isinstance(item, str | int | float) for item in items)
     short = sum(len(str(item)) + 4 for item in items) <= _WIDTH
     whole = not any("\n" in str(item) for item in items)
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=flat and short and whole)
+    node = dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=flat and short and whole)
+    for item in node.value if node.flow_style else ():
+        if item.style is None and isinstance(item.value, str) and {":", ","} & set(item.value):
+            item.style = '"'
+    return node
 
 
 _Dumper.add_representer(str, _text)

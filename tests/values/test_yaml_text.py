@@ -70,7 +70,7 @@ def test_both_readers_get_back_what_was_written(value: Any) -> None:
         (10, "10"),
         ([], "[]"),
         ({}, "{}"),
-        (["CMD", "a b", "1"], '[CMD, a b, "1"]'),
+        (["CMD", "a b", "1", "c:d"], '[CMD, a b, "1", "c:d"]'),
         (Verbatim("{{.Name}}"), '!unsafe "{{.Name}}"'),
     ],
 )

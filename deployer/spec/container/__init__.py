@@ -1,21 +1,26 @@
 """The container table, one file for each group of fields."""
 
+from typing import Final
+
 from deployer.spec import settings
 from deployer.spec.container import devices, isolation, network, process, resources, storage
 from deployer.spec.container.rules import RULES
 from deployer.spec.table import Table
 
+GROUPS: Final = {
+    "What runs": process.FIELDS,
+    "Networks, addresses and ports": network.FIELDS,
+    "Mounts and the root file system": storage.FIELDS,
+    "Privileges, namespaces, logging and restarts": isolation.FIELDS,
+    "Memory and CPU": resources.FIELDS,
+    "Devices, block I/O and limits of processes": devices.FIELDS,
+}
+"""All fields, under the headings of the reference."""
+
 CONTAINER = Table(
     kind="container",
     doc="A container: created when it is missing, changed in place where the engine can, else replaced.",
-    fields=(
-        *process.FIELDS,
-        *network.FIELDS,
-        *storage.FIELDS,
-        *isolation.FIELDS,
-        *resources.FIELDS,
-        *devices.FIELDS,
-    ),
+    fields=tuple(row for rows in GROUPS.values() for row in rows),
     settings=settings.CONTAINER,
     rules=RULES,
     nested={
@@ -31,4 +36,4 @@ CONTAINER = Table(
     advice=settings.CONTAINER_ADVICE,
 )
 
-__all__ = ["CONTAINER"]
+__all__ = ["CONTAINER", "GROUPS"]

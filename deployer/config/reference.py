@@ -1,0 +1,72 @@
+"""The reference page of the language. `make docs` writes it to docs/reference.md."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from deployer.config.connection_variables import CONNECTION
+from deployer.config.playbook import META, PLAY, SECTIONS, TABLES
+from deployer.model.desired import Kind
+from deployer.spec import docs
+from deployer.spec.container import GROUPS
+
+_INTRODUCTION = """\
+# Reference
+
+Every key of playbooks, and the variables of an inventory that say how a host is reached. This page is made from the
+program's own tables by `make docs`; `deployer schema` prints the same as JSON Schema for editors.
+
+A playbook is a list of plays. Any value may be a template, `"{{ variable }}"`, in whole or in part. A key with nothing
+after it counts as not written. Sizes are written `64m` or `1.5g` (binary units; a bare number is bytes), durations
+`1m30s` or `500ms` (a bare number is seconds). Keys have the Compose specification's names; other spellings are listed
+as "also". Two spellings of one key are an error, and so is a key that is not on this page.
+
+Of each field the page says what counts when it is *not declared*, and what a *changed* value takes: a change "in place"
+goes without interruption, "reconnected" means that the container leaves a network and joins it again, "replaced" that a
+new container takes the old one's place."""
+
+
+def reference() -> str:
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield _INTRODUCTION
+    yield from _heading("Plays")
+    yield from docs.table_of_entries(PLAY)
+    yield ""
+    for section, kind in SECTIONS.items():
+        yield f"- `{section}`: [{kind}s](#{kind}s) by name"
+    yield from _heading("All resources")
+    yield "Keys that images, networks, volumes and containers have in common."
+    yield ""
+    yield from docs.table_of_entries(META)
+    for kind in (Kind.CONTAINER, Kind.NETWORK, Kind.VOLUME, Kind.IMAGE):
+        yield from _kind(kind)
+    yield from _heading("Inventory: reaching a host")
+    yield "Variables of hosts and groups. Of several spellings that are given, the first in the list counts."
+    yield ""
+    yield from docs.table_of_entries(CONNECTION)
+
+
+def _kind(kind: Kind) -> Iterator[str]:
+    table = TABLES[kind]
+    yield from _heading(f"{kind.capitalize()}s")
+    yield table.doc
+    yield ""
+    yield from docs.table_of_entries(table.settings)
+    groups = GROUPS if kind is Kind.CONTAINER else {"Fields": table.fields}
+    for title, rows in groups.items():
+        if rows:
+            yield ""
+            yield f"### {title if kind is Kind.CONTAINER else f'{title} of {kind}s'}"
+            yield from docs.fields(table, rows)
+
+
+def _heading(title: str) -> Iterator[str]:
+    yield from ("", f"## {title}", "")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

@@ -1,0 +1,40 @@
+"""docs/reference.md says what the tables say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deployer.config.playbook import META, PLAY, TABLES
+from deployer.config.reference import reference
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert (DOCS / "reference.md").read_text("utf-8") == reference(), "docs/reference.md is stale: run 'make docs'"
+
+
+def test_every_key_and_every_spelling_is_on_it() -> None:
+    page = reference()
+    names = {entry.name for entry in (*PLAY, *META)} | {name for table in TABLES.values() for name in table.spellings}
+    assert [name for name in sorted(names) if f"`{name}`" not in page and f"#### {name}\n" not in page] == []
+
+
+def test_a_field_says_all_that_its_row_says() -> None:
+    page = reference()
+    at = page.index("#### environment\n")
+    assert page[at : page.index("#### labels\n")] == (
+        "#### environment\n\n"
+        "Environment variables, over those of the image. null unsets one of the image's.\n\n"
+        "- also: `env`\n"
+        "- written as: a map, or a list of KEY=value\n"
+        "- not declared: what the image sets\n"
+        "- changed: replaced\n\n"
+        "```yaml\nenvironment:\n  MODE: production\n```\n\n"
+    )
+
+
+def test_links_inside_the_page_lead_somewhere() -> None:
+    page = reference()
+    for kind in TABLES:
+        assert f"\n## {kind.capitalize()}s\n" in page
