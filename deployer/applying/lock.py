@@ -1,0 +1,206 @@
+"""One project's lock on one host: taken, kept, released. `model.locks` says why it holds; this asks the engine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from deployer.errors import DeployerError, EngineError, ExitCode, UnreachableError
+from deployer.interfaces import Clock, Engine, Json
+from deployer.model import locks
+from deployer.model.locks import Claim, Clear, Decision, Enter, Entry, Held, Taken, Tenure, View
+
+_GONE: Final = 404
+_ATTEMPTS: Final = 50
+"""Looks at a lock that changes with every look."""
+
+
+class LockLostError(UnreachableError):
+    """Another run works on the host now, or someone released our lock: it is out of reach for the rest of this run."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class HostLock:
+    """Safe to use from several threads. `jitter` gives the seconds to wait when two got in each other's way."""
+
+    def __init__(self, engine: Engine, claim: Claim, clock: Clock, jitter: Callable[[], float]) -> None:
+        self.claim = claim
+        self.volumes: Sequence[Json] = ()
+        """All volumes of the host when the lock was taken."""
+        self._engine = engine
+        self._clock = clock
+        self._jitter = jitter
+        self._mutex = threading.Lock()
+        self._asked: dict[str, float] = {}
+        self._doubtful: set[str] = set()
+        self._watched: dict[tuple[str, str], float] = {}
+        self._tenure: Tenure | None = None
+        self._lost: LockLostError | None = None
+
+    def try_take(self) -> Entry | None:
+        """None when the lock is ours; else whose it is. Waits for nobody, and leaves nothing behind.
+
+        Nobody else has the lock mostly, so the first attempt makes its entry before it looks: two requests in all.
+        """
+        decision: Decision = self._look() if self._watched else Enter(1)
+        withdrew = False
+        for _ in range(_ATTEMPTS):
+            match decision:
+                case Enter(number):
+                    self._enter(number)
+                case Clear(entries):
+                    self._clear(entries)
+                case Taken(entry):
+                    self._tenure = Tenure(entry, self._asked[entry.name])
+                    return None
+                case Held(by, mine):
+                    self._remove_ours()
+                    if not mine or withdrew:
+                        return by
+                    withdrew = True
+                    self._clock.sleep(self._jitter())
+            decision = self._look()
+        raise EngineError(f"the lock of {self.claim.project} does not come to rest", status=0)
+
+    def due(self) -> float:
+        """Seconds until the lock is to be renewed."""
+        tenure = self._tenure
+        return tenure.due(self._clock.now()) if tenure is not None else 0.0
+
+    def renew(self) -> None:
+        """Raises `LockLostError`; any other `DeployerError` means that it is to be tried again."""
+        with self._mutex:
+            self._renew()
+
+    @property
+    def sure(self) -> bool:
+        """Whether we have the lock and nobody can have taken it over by now."""
+        tenure = self._tenure
+        return self._lost is None and tenure is not None and tenure.sure(self._clock.now())
+
+    def check(self) -> None:
+        """Before every write: it may be done, for nobody else can have the lock. Asks the host only when the last sign
+        of life is too long ago. Raises `LockLostError`, or why the host cannot be asked."""
+        if self.sure:
+            return
+        with self._mutex:
+            if self._lost is not None:
+                raise self._lost
+            self._renew()
+
+    def release(self) -> None:
+        """Remove every entry of ours. Harmless when there is none. Raises `DeployerError`."""
+        tenure, patience = self._tenure, self.claim.lease / locks.RENEWALS
+        if tenure is None or not self._mutex.acquire(timeout=patience):
+            return
+        try:
+            self._tenure = None
+            if not tenure.sure(self._clock.now()) or self._lost is not None:
+                self._doubtful.update(self._asked)
+            self._remove_ours()
+        finally:
+            self._mutex.release()
+
+    def _look(self) -> Decision:
+        """Asks for the time only when someone else's entry is there to be judged."""
+        began = self._clock.now()
+        volumes = self._engine.list_volumes()
+        entries = locks.read_entries(volumes, self.claim.project)
+        self._watched = locks.watch(self._watched, entries, began)
+        watched = {key: began - since for key, since in self._watched.items()}
+        strangers = any(entry.token != self.claim.token for entry in entries)
+        decision = locks.decide(self.claim.token, View(entries, self._host_now(began) if strangers else None, watched))
+        if isinstance(decision, Taken):
+            self.volumes = volumes
+        return decision
+
+    def _host_now(self, began: float) -> datetime | None:
+        """The host's clock as it was when we began to look: on a slow connection nobody seems older than he is."""
+        now = locks.host_time(str(self._engine.info().get("SystemTime") or ""))
+        return now - timedelta(seconds=self._clock.now() - began) if now is not None else None
+
+    def _enter(self, number: int) -> Entry:
+        """Make an entry, or find whose it is. One that we asked for before counts from then."""
+        name = locks.volume_name(self.claim.project, number)
+        if name not in self._asked:
+            self._asked[name] = self._clock.now()
+            self._doubtful.add(name)
+        try:
+            volume: Json | None = self._engine.create_volume({"Name": name, "Labels": self.claim.labels})
+        except EngineError:
+            # Podman refuses one that was made at the same moment.
+            volume = self._engine.inspect_volume(name)
+            if volume is None:
+                raise
+        entry = locks.read_entry(volume or {})
+        if entry is None:
+            raise EngineError(f"the engine answered with another volume than {name}", status=0)
+        self._doubtful.discard(name)
+        if entry.token != self.claim.token:
+            del self._asked[name]
+        return entry
+
+    def _clear(self, entries: tuple[Entry, ...]) -> None:
+        """Only while our own entry keeps others from taking the lock: else their entries could bear the same names."""
+        asked = min(self._asked.values(), default=0.0)
+        if self._clock.now() - asked < self.claim.lease / locks.RENEWALS:
+            for entry in entries:
+                self._remove(entry.name)
+        else:
+            self._remove_ours()
+
+    def _renew(self) -> None:
+        tenure = self._tenure
+        if tenure is None:
+            return
+        number = tenure.entry.number + 1
+        while (entry := self._enter(number)).token != self.claim.token:
+            number += 1
+        if not self._is_ours(tenure.entry.name):
+            raise self._lose(entry)
+        self._tenure = Tenure(entry, self._asked[entry.name])
+        for name in [name for name in self._asked if name != entry.name]:
+            self._remove(name)
+
+    def _lose(self, entry: Entry) -> LockLostError:
+        """Our entry of before is gone: someone took the lock over, or released it by hand."""
+        project, taker = self.claim.project, None
+        self._lost = LockLostError(
+            f"the lock of {project} was lost: it was released by hand, or its volume was removed",
+            hint="plan again before going on",
+        )
+        try:
+            self._remove(entry.name)
+            others = [found for found in self._entries() if found.token != self.claim.token]
+            taker = others[0].claim if others else None
+        except DeployerError:
+            pass
+        if taker is not None:
+            hint = "this run was not heard of for too long; plan again before going on"
+            self._lost = LockLostError(f"the lock of {project} was lost: {taker.who} took it over", hint=hint)
+        return self._lost
+
+    def _entries(self) -> tuple[Entry, ...]:
+        return locks.read_entries(self._engine.list_volumes(), self.claim.project)
+
+    def _is_ours(self, name: str) -> bool:
+        volume = self._engine.inspect_volume(name)
+        entry = locks.read_entry(volume) if volume is not None else None
+        return entry is not None and entry.token == self.claim.token
+
+    def _remove_ours(self) -> None:
+        for name in list(self._asked):
+            if name not in self._doubtful or self._is_ours(name):
+                self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        try:
+            self._engine.remove_volume(name)
+        except EngineError as error:
+            if error.status != _GONE:
+                raise
+        self._asked.pop(name, None)
+        self._doubtful.discard(name)
