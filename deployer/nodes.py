@@ -104,7 +104,7 @@ def is_secret(node: Node) -> bool:
         case Sequence():
             return any(is_secret(item) for item in node.items)
         case Mapping():
-            return any(is_secret(value) for _, value in node.entries)
+            return any(is_secret(part) for entry in node.entries for part in entry)
 
 
 def as_secret(node: Node) -> Node:
@@ -128,5 +128,6 @@ def secret_texts(node: Node) -> Iterator[str]:
             for item in node.items:
                 yield from secret_texts(item)
         case Mapping():
-            for _, value in node.entries:
-                yield from secret_texts(value)
+            for entry in node.entries:
+                for part in entry:
+                    yield from secret_texts(part)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from deployer.model.desired import Resource
 from deployer.model.plan import FieldDiff
-from deployer.planning.secrets import MASK, holds_sealed, holds_secret, is_sensitive_name, redact, redacted
+from deployer.planning.secrets import MASK, holds_sealed, holds_secret, is_sealed, is_sensitive_name, redact, redacted
 from deployer.spec.field import DEFAULT, Field, View
 from deployer.spec.table import Table
 
@@ -36,13 +36,13 @@ def diff(comparison: Comparison) -> tuple[FieldDiff, ...]:
         expected, live = row.expect(row, comparison.view), comparison.view.live.get(row.name, row.zero)
         if not comparison.strict and row.name == "labels":
             live = {key: value for key, value in live.items() if key in expected}
-        for path, new, old in _differences(row, expected, live):
+        for path, new, old in differences(row, expected, live):
             if not is_ignored(path, comparison.resource.settings.ignore_changes):
                 found.append(_field_diff(comparison, row, path, old, new))
     return tuple(found)
 
 
-def _differences(row: Field, expected: Any, live: Any) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+def differences(row: Field, expected: Any, live: Any) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
     """(path, expected, live) of every part that differs, down to the row's depth."""
 
     def walk(path: tuple[str, ...], new: Any, old: Any) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
@@ -68,7 +68,7 @@ def is_ignored(path: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
 
 def _field_diff(comparison: Comparison, row: Field, path: tuple[str, ...], old: Any, new: Any) -> FieldDiff:
     declared = _at(comparison.view.declared, path) is not _MISSING
-    recorded = _at(comparison.view.recorded, path)
+    recorded = _recorded_at(comparison.view.recorded, path)
     secrets = comparison.secrets
     hidden = _is_secret_path(comparison, path) or _has_sensitive_name(path)
     sensitive = (
@@ -76,7 +76,7 @@ def _field_diff(comparison: Comparison, row: Field, path: tuple[str, ...], old: 
     )
     effect = row.change(path, None if old is _MISSING else old, None if new is _MISSING else new)
     return FieldDiff(
-        path=path,
+        path=path if path[0] == "networks" else tuple(redact(part, secrets) for part in path),
         old=_text(row, path, old, hidden=sensitive, secrets=secrets),
         new=_text(row, path, new, hidden=hidden, secrets=secrets),
         effect=effect,
@@ -125,10 +125,7 @@ def _at(values: Mapping[str, Any], path: tuple[str, ...]) -> Any:
     return found
 
 
-def without(diffs: tuple[FieldDiff, ...], unwanted: Callable[[FieldDiff], bool]) -> tuple[FieldDiff, ...]:
-    return tuple(found for found in diffs if not unwanted(found))
-
-
-def renamed(found: FieldDiff, *, old: str, new: str) -> FieldDiff:
-    """The same difference, shown in other words."""
-    return replace(found, old=old, new=new)
+def _recorded_at(recorded: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    """What is recorded at a path, or the digest that stands for a whole of which it is a part."""
+    found = next((part for end in range(1, len(path)) if is_sealed(part := _at(recorded, path[:end]))), None)
+    return _at(recorded, path) if found is None else found

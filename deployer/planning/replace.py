@@ -76,7 +76,7 @@ def _obstacles(resource: Resource, live: ObservedContainer) -> Iterator[str]:
                 yield f"its address on {name} is fixed"
         for target, mount in (values.get("volumes") or {}).items():
             if mount["type"] in ("volume", "bind") and not mount.get("read_only"):
-                yield f"{mount['source'] or target} is writable"
+                yield f"{target} is writable"
     if resource.values.get("hostname") or resource.values.get("mac_address"):
         yield "its host name or MAC address is fixed"
 

@@ -66,7 +66,7 @@ def test_the_steps_are_undone_one_by_one() -> None:
         ("network_mode: none", "start-first: nothing of it is exclusive"),
         ("networks: {front: {ipv4_address: 10.0.0.9}}", "stop-first: its address on front is fixed"),
         ("networks: {front: {aliases: [www]}}", "start-first: nothing of it is exclusive"),
-        ("volumes: ['data:/data']", "stop-first: data is writable"),
+        ("volumes: ['data:/data']", "stop-first: /data is writable"),
         ("volumes: ['data:/data:ro']", "start-first: nothing of it is exclusive"),
         ("volumes: ['/srv:/srv']", "stop-first: /srv is writable"),
         ("volumes: ['/cache']", "stop-first: /cache is writable"),

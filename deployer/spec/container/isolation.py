@@ -52,11 +52,16 @@ def _namespace(*words: str) -> Leaf:
 
 @when_unset("none; `label=` options the engine adds are left alone")
 def _expected_options(row: Field, view: View) -> Any:
-    """Engine-added `label=…` entries (privileged, host namespaces) count only when labels are declared."""
-    declared = set(view.declared.get(row.name) or ())
-    if not any(option.startswith("label=") for option in declared):
-        declared |= {option for option in view.live.get(row.name) or () if option.startswith("label=")}
+    """Engine-added `label=…` entries (privileged, host namespaces) count only when labels are, or were, declared."""
+    declared, recorded = set(view.declared.get(row.name) or ()), view.recorded.get(row.name) or ()
+    if not any(_may_be_label(option) for option in (*declared, *recorded)):
+        declared |= {option for option in view.live.get(row.name) or () if _may_be_label(option)}
     return sorted(declared)
+
+
+def _may_be_label(option: Any) -> bool:
+    """A recorded option that is a digest may be one."""
+    return not isinstance(option, str) or option.startswith(("label=", "$"))
 
 
 def _read_logging(live: Any) -> dict[str, Any]:

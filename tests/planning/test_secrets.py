@@ -1,0 +1,215 @@
+"""Secrets are nowhere in a plan: not in its texts, not in what Python prints of it, not in labels."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from deployer.model.desired import Desired
+from deployer.model.observed import Observed
+from deployer.model.plan import CreateContainer, HostPlan
+from deployer.planning import record
+from deployer.planning.secrets import MASK, digest, holds_secret, is_sensitive_name, redact, redacted, sealed
+from tests.planning.build import EMPTY, applied, changed, plan, play
+
+NEW = "s3ntinel it's new"
+OLD = "s3ntinel it's old"
+
+
+def wish(keys: str, secret: str) -> Desired:
+    return play(f"containers: {{web: {{image: web:1, {keys}}}}}", secrets={"pw": secret, "key": "a" + secret})
+
+
+def everything(found: HostPlan) -> str:
+    """All that might be shown of a plan, and what its objects print of themselves."""
+    texts = [str(found), repr(found)]
+    for step in found.steps:
+        texts += [str(step), repr(step), repr(step.operation), *map(repr, step.undo)]
+    for change in found.changes:
+        texts += [repr(change), *(f"{each.name}: {each.old} → {each.new}" for each in change.diffs)]
+    return "\n".join([*texts, *found.notes, *(repr(each) for each in found.refusals)])
+
+
+def leaks(text: str) -> bool:
+    return "s3ntinel" in text or "it's" in text or "it'\"'\"'s" in text
+
+
+KEYS = [
+    "environment: {DB_PASSWORD: '{{ pw }}'}",
+    "environment: {URL: 'postgres://u:{{ pw }}@db'}",
+    "environment: ['X={{ pw }}']",
+    "environment: {X: '{{ pw | b64encode }}'}",
+    "command: ['--pw', '{{ pw }}']",
+    "command: ['--pw={{ pw }}']",
+    "command: 'run --pw \"{{ pw }}\" now'",
+    "entrypoint: ['sh', '-c', 'echo {{ pw }}']",
+    "labels: {traefik: '{{ pw }}'}",
+    "labels: ['traefik={{ pw }}']",
+    "healthcheck: {test: 'curl -u u:{{ pw }} localhost'}",
+    "healthcheck: {test: [CMD, curl, '{{ pw }}']}",
+    "sysctls: {kernel.x: '{{ pw }}'}",
+    "logging: {driver: splunk, options: {splunk-token: '{{ pw }}'}}",
+    "log_options: ['splunk-token={{ pw }}']",
+    "storage_opt: {x: '{{ pw }}'}",
+    "annotations: {x: '{{ pw }}'}",
+    "hostname: '{{ pw }}'",
+    "domainname: '{{ pw }}'",
+    "user: '{{ pw }}'",
+    "tmpfs: ['/run:x={{ pw }}']",
+    "volumes: ['/srv/{{ pw }}:/srv']",
+    "volumes: [{type: bind, source: '/srv/{{ pw }}', target: /srv}]",
+    "security_opt: ['label=user:{{ pw }}']",
+    "networks: {bridge: {driver_opts: {x: '{{ pw }}'}}}",
+    "dns_search: ['{{ pw }}']",
+    "device_cgroup_rules: ['{{ pw }}']",
+    "group_add: ['{{ pw }}']",
+    "cgroup_parent: '{{ pw }}'",
+    "gpus: [{options: {x: '{{ pw }}'}}]",
+]
+
+
+@pytest.mark.parametrize("keys", [*KEYS, "labels: {'{{ pw }}': x}"])
+def test_a_new_container(keys: str) -> None:
+    desired = wish(keys, NEW)
+    found = plan(desired, applied(EMPTY))
+    assert not leaks(everything(found))
+    created = next(step.operation for step in found.steps if isinstance(step.operation, CreateContainer))
+    assert not leaks(created.body["Labels"][record.SPEC])
+    assert NEW in json.dumps(created.body) or "b64" in keys or "run --pw" in keys, "the engine gets it"
+
+
+@pytest.mark.parametrize("keys", KEYS)
+def test_nothing_to_do_is_nothing_to_do(keys: str) -> None:
+    desired = wish(keys, NEW)
+    found = plan(desired, applied(desired))
+    assert (found.changes, found.steps) == ((), ())
+
+
+@pytest.mark.parametrize("keys", KEYS)
+def test_a_secret_that_was_changed_is_neither_shown_old_nor_new(keys: str) -> None:
+    found = plan(wish(keys, NEW), applied(wish(keys, OLD)))
+    assert found.changes
+    assert not leaks(everything(found))
+
+
+@pytest.mark.parametrize("keys", KEYS)
+def test_a_secret_that_is_no_longer_declared_is_not_shown(keys: str) -> None:
+    found = plan("containers: {web: {image: web:1}}", applied(wish(keys, OLD)))
+    assert found.changes
+    assert not leaks(everything(found))
+
+
+@pytest.mark.parametrize("keys", [*KEYS, "labels: {'{{ pw }}': x}"])
+def test_a_secret_declared_instead_of_another_value_is_not_shown(keys: str) -> None:
+    found = plan(wish(keys, NEW), applied("containers: {web: {image: web:1}}"))
+    assert not leaks(everything(found))
+
+
+def unreadable(host: Observed) -> Observed:
+    (web,) = host.containers
+    return changed(host, "web", owner=replace(web.owner, recorded={}))
+
+
+def test_variables_of_ours_are_not_shown_when_their_record_cannot_be_read() -> None:
+    host = unreadable(applied(wish("environment: {X: '{{ pw }}'}", OLD)))
+    assert not leaks(everything(plan("containers: {web: {image: web:1}}", host)))
+
+
+def test_what_usually_is_a_secret_is_not_shown_whoever_set_it() -> None:
+    host = applied("containers: {web: {image: web:1, environment: {DB_PASSWORD: plain, MODE: a}}}")
+    found = plan("containers: {web: {image: web:1, environment: {DB_PASSWORD: other, MODE: b}}}", host)
+    shown = {each.name: (each.old, each.new, each.sensitive) for change in found.changes for each in change.diffs}
+    assert shown == {"environment.DB_PASSWORD": (MASK, MASK, True), "environment.MODE": ("a", "b", False)}
+
+
+def test_what_is_not_secret_stays_readable() -> None:
+    found = plan(
+        wish("environment: {URL: 'x', PW: '{{ pw }}'}, command: [run, now]", NEW), applied(wish("tty: false", OLD))
+    )
+    shown = {each.name: each.new for change in found.changes for each in change.diffs}
+    assert shown == {"command": "run now", "environment.PW": MASK, "environment.URL": "x"}
+
+
+def test_a_refusal_shows_no_secret() -> None:
+    desired = wish("environment: {X: '{{ pw }}'}, recreate: never", NEW)
+    found = plan(desired, applied(wish("environment: {X: '{{ pw }}'}", OLD)))
+    assert found.refusals
+    assert not leaks(everything(found))
+
+
+def test_networks_and_volumes() -> None:
+    text = """
+    networks: {front: {driver_opts: {x: '{{ pw }}'}, labels: {a: '{{ pw }}'}}}
+    volumes: {data: {driver_opts: {type: cifs, device: //s/x, o: 'password={{ pw }}'}}}
+    """
+    old, new = (play(text, secrets={"pw": secret}) for secret in (OLD, NEW))
+    assert not leaks(everything(plan(new, applied(EMPTY))))
+    assert not leaks(everything(plan(new, applied(old))))
+    assert not leaks(everything(plan("", applied(old), prune=True)))
+    host = applied(old)
+    assert not leaks(repr([found.owner for found in (*host.networks, *host.volumes)]))
+
+
+def test_the_record_tells_a_changed_secret_from_the_same_one() -> None:
+    (old,), (same,), (new,) = (wish("environment: {X: '{{ pw }}'}", each).resources for each in (OLD, OLD, NEW))
+    written = [record.declared(each, "shop", frozenset()) for each in (old, same, new)]
+    assert written[0] == written[1] != written[2]
+    assert record.declared(old, "blog", frozenset()) != written[0], "keyed by owner and address"
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets", "shown"),
+    [
+        ("a hunter2 b", {"hunter2"}, "a *** b"),
+        ("hunter2hunter2", {"hunter2"}, "******"),
+        ("abc", {"abc"}, "***"),
+        ("abcd abc", {"abc"}, "abcd abc"),
+        ("hunter22", {"hunter2", "hunter22"}, "***"),
+        ("x", set(), "x"),
+        ("x", {""}, "x"),
+    ],
+)
+def test_redaction(text: str, secrets: set[str], shown: str) -> None:
+    assert redact(text, secrets) == shown
+
+
+def test_redaction_of_values() -> None:
+    secrets = frozenset({"hunter2", "12345"})
+    value: Any = {"a": ["x", "hunter2"], "hunter2": {"b": 12345, "c": True, "d": None, "e": 5}}
+    assert redacted(value, secrets) == {"a": ["x", "***"], "***": {"b": "***", "c": True, "d": None, "e": 5}}
+    assert holds_secret(value, secrets)
+    assert not holds_secret(value, frozenset({"absent", "True"}))
+
+
+def test_sealing_by_text_and_by_path() -> None:
+    value = {"a": "hunter2", "b": ["x", "hunter2"], "c": {"d": 5, "e": 6}, "f": ["y"], "hunter2": 1}
+    found = sealed(value, frozenset({"hunter2"}), "shop/web", frozenset({("c", "d"), ("f", "g"), ("c", "z")}))
+    assert found == {
+        "a": {"$secret": digest("hunter2", "shop/web")},
+        "b": ["x", {"$secret": digest("hunter2", "shop/web")}],
+        "c": {"d": {"$secret": digest("5", "shop/web")}, "e": 6},
+        "f": {"$secret": digest('["y"]', "shop/web")},
+        f"$secret:{digest('hunter2', 'shop/web')}": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "sensitive"),
+    [
+        ("DB_PASSWORD", True),
+        ("MYSQL_PASSWD", True),
+        ("SECRET_KEY", True),
+        ("GITHUB_TOKEN", True),
+        ("AWS_ACCESS_KEY_ID", True),
+        ("apiKey", True),
+        ("PASSPHRASE", True),
+        ("MODE", False),
+        ("KEYBOARD", False),
+        ("PATH", False),
+    ],
+)
+def test_names_of_secrets(name: str, sensitive: bool) -> None:
+    assert is_sensitive_name(name) is sensitive
