@@ -24,10 +24,11 @@ class EnvFile:
     secret: bool = False
 
 
-def read_env_file(path: Path, *, raw: bool, problems: Problems, vault: VaultSecrets) -> EnvFile:
-    """`KEY` alone unsets. `raw`: everything after `=` counts as it is. Mistakes are reported."""
+def read_env_file(path: Path, named_at: Origin, *, raw: bool, problems: Problems, vault: VaultSecrets) -> EnvFile:
+    """`KEY` alone unsets. `raw`: everything after `=` counts as it is. Mistakes are reported; a file that cannot be
+    read at the place that names it."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         secret = is_encrypted(text)
         text = vault.decrypt(text) if secret else text
     except VaultError as error:
@@ -35,7 +36,7 @@ def read_env_file(path: Path, *, raw: bool, problems: Problems, vault: VaultSecr
         return EnvFile()
     except (OSError, UnicodeDecodeError) as error:
         what = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
-        problems.add(Origin(str(path)), f"env_file cannot be read: {what}")
+        problems.add(named_at, f"env_file {path} cannot be read: {what}")
         return EnvFile()
     values: dict[str, str | None] = {}
     places: dict[str, Origin] = {}
@@ -45,7 +46,7 @@ def read_env_file(path: Path, *, raw: bool, problems: Problems, vault: VaultSecr
 
 
 def _lines(text: str, path: Path, *, raw: bool, problems: Problems) -> Iterator[tuple[int, str, str | None]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(re.split(r"\r?\n", text), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = _LINE.fullmatch(line)
@@ -53,7 +54,15 @@ def _lines(text: str, path: Path, *, raw: bool, problems: Problems) -> Iterator[
             problems.add(Origin(str(path), number, 1), "is not of the form KEY=value")
             continue
         key, equals, value = match.groups()
+        if equals and not raw and _is_open(value):
+            problems.add(Origin(str(path), number, 1), f"the quote of {key} is not closed on its line")
+            continue
         yield number, key, (value if raw else _unquoted(value)) if equals else None
+
+
+def _is_open(text: str) -> bool:
+    quote = text.strip()[:1]
+    return quote in ("'", '"') and _QUOTED.fullmatch(text) is None and quote not in text.strip()[1:]
 
 
 def _unquoted(text: str) -> str:

@@ -19,7 +19,19 @@ from deployer.spec.container import CONTAINER
 from deployer.spec.image import IMAGE
 from deployer.spec.leaves import ANYTHING, DURATION, FLAG, TEXT, TEXTS, choice
 from deployer.spec.network import NETWORK
-from deployer.spec.shapes import Entry, Forms, Leaf, ListOf, MapOf, Reading, Record, is_template, match_keys
+from deployer.spec.shapes import (
+    INVALID,
+    Entry,
+    Forms,
+    Leaf,
+    ListOf,
+    MapOf,
+    Reading,
+    Record,
+    has_template,
+    is_template,
+    match_keys,
+)
 from deployer.spec.table import read
 from deployer.spec.volume import VOLUME
 
@@ -28,11 +40,12 @@ SECTIONS: Final = {f"{kind}s": kind for kind in TABLES}
 """Keys of a play that hold resources: `images`, `networks`, `volumes`, `containers`."""
 
 
-def _percentage(text: str) -> str:
+def _batch(text: str) -> int | str:
+    """A number may be text too: that is what `-e` gives."""
     number = text.strip().removesuffix("%")
-    if not text.strip().endswith("%") or not number.isdigit() or not 1 <= int(number) <= 100:
+    if not number.isdecimal() or (number != text.strip() and not 1 <= int(number) <= 100):
         raise ValueError(f"'{text}' is not a number of hosts or a percentage such as 30%")
-    return text.strip()
+    return text.strip() if number != text.strip() else _hosts_count(int(number))
 
 
 def _hosts_count(count: int) -> int:
@@ -41,18 +54,25 @@ def _hosts_count(count: int) -> int:
     return count
 
 
+def _is_share(number: object) -> bool:
+    """A number may be text too, for `-e` gives nothing else."""
+    if isinstance(number, str):
+        return number.isdecimal() and int(number) <= 100
+    return isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number <= 100
+
+
 BATCH: Final = Forms(
     expects="a number of hosts, a percentage, or a list of them",
     scalar=Leaf(
         lambda size: isinstance(size, int | str) and not isinstance(size, bool),
         "a number of hosts or a percentage such as 30%",
-        lambda size: _hosts_count(size) if isinstance(size, int) else _percentage(size),
+        lambda size: _hosts_count(size) if isinstance(size, int) else _batch(size),
         json={"type": ["integer", "string"]},
     ),
 )
 SERIAL: Final = Forms(expects=BATCH.expects, scalar=BATCH.scalar, sequence=ListOf(BATCH))
 PERCENT: Final = Leaf(
-    lambda number: isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number <= 100,
+    _is_share,
     "a percentage from 0 to 100",
     float,
     json={"type": "number", "minimum": 0, "maximum": 100},
@@ -77,6 +97,8 @@ VARS: Final = Forms(
     sequence=ListOf(Forms(expects="a map", mapping=MapOf(ANYTHING))),
 )
 CONDITION: Final = Leaf(Or(str, bool), "an expression, true or false")
+NO_CONDITION: Final = "a condition is an expression, true or false"
+NO_LIST: Final = "expected a list to loop over"
 
 PLAY: Final = (
     Entry(name="name", shape=TEXT, doc="What people call the play."),
@@ -240,16 +262,27 @@ def _check_section(section: str, kind: Kind, node: nodes.Node, problems: Problem
 def _check_expressions(body: nodes.Mapping, templates: Templates, address: str, problems: Problems) -> None:
     """`when` and a `loop` written as text are expressions without braces."""
     when, loop = body.get("when"), body.get("loop")
-    if when is not None:
-        templates.check_expression(when, problems, f"{address}.when")
+    for condition in when.items if isinstance(when, nodes.Sequence) else (when,):
+        if condition is not None and not (isinstance(condition, nodes.Scalar) and is_template(condition.value)):
+            templates.check_expression(condition, problems, f"{address}.when")
     if isinstance(loop, nodes.Scalar) and not is_template(loop.value):
         templates.check_expression(loop, problems, f"{address}.loop")
 
 
 def _check_meta(body: nodes.Mapping, at: Reading) -> None:
-    tags = body.get("tags")
+    """In the words that are used when it is resolved, so that a mistake is reported once."""
+    when, loop, tags = (body.get(key) for key in ("when", "loop", "tags"))
+    for condition in when.items if isinstance(when, nodes.Sequence) else (when,):
+        if condition is not None and not _is_condition(condition):
+            at.child("when").wrong(condition, NO_CONDITION)
+    if isinstance(loop, nodes.Mapping) or (isinstance(loop, nodes.Scalar) and not isinstance(loop.value, str)):
+        at.child("loop").wrong(loop, NO_LIST)
     if tags is not None:
         TAGS.read(tags, at.child("tags"))
+
+
+def _is_condition(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Scalar) and isinstance(node.value, str | bool)
 
 
 def without_meta(body: nodes.Mapping) -> nodes.Mapping:
@@ -277,11 +310,14 @@ IMAGE_NAME: Final = next(entry.shape for entry in CONTAINER.settings if entry.na
 
 
 def check_tags(wanted: Iterable[str], plays: Iterable[Play], problems: Problems) -> None:
-    """A tag that nothing bears is a mistake of typing."""
+    """A tag that nothing bears is a mistake of typing; one that a template makes may be any."""
     known = {"all", "always", "never", "tagged", "untagged"}
     for play in plays:
         for node in _tag_nodes(play):
-            known.update(TAGS.read(node, Reading(Problems(), "tags", static=True)) or ())
+            if has_template(node):
+                return
+            tags = TAGS.read(node, Reading(Problems(), "tags", static=True))
+            known.update(() if tags is INVALID else tags)
     for tag in wanted:
         if tag not in known:
             problems.add(Origin("--tags"), f"nothing has the tag '{tag}'", hint=did_you_mean(tag, known))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deployer import nodes
-from deployer.config.playbook import REGISTRIES, TABLES, TAGS, Play, check_name, without_meta
+from deployer.config.playbook import NO_LIST, REGISTRIES, TABLES, TAGS, Play, check_name, without_meta
 from deployer.config.templating import Templar
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems, did_you_mean
@@ -37,13 +37,20 @@ class TagFilter:
     skip: tuple[str, ...] = ()
 
     def selects(self, tags: Iterable[str]) -> bool:
-        own = set(tags)
-        classes = own | {"all", "tagged" if own else "untagged"}
-        if classes & set(self.skip) and not ("always" in own and "always" not in self.skip):
-            return False
-        if "never" in own and not (own - {"never"}) & set(self.only) and "never" not in self.only:
-            return False
-        return not self.only or "always" in own or bool(classes & set(self.only))
+        own = set(tags) or {"untagged"}
+        return self._wants(own) and not self._skips(own)
+
+    def _wants(self, own: set[str]) -> bool:
+        only = set(self.only) or {"all"}
+        if "always" in own or own & only:
+            return True
+        return "never" not in own and ("all" in only or ("tagged" in only and own != {"untagged"}))
+
+    def _skips(self, own: set[str]) -> bool:
+        """Of all that is skipped, only `always` is spared, unless it is named."""
+        if "all" in self.skip:
+            return "always" not in own or "always" in self.skip
+        return bool(own & set(self.skip)) or ("tagged" in self.skip and own != {"untagged"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +137,7 @@ class _Work:
         return {registry: (entry["username"], entry["password"]) for registry, entry in found.items()}
 
     def section(self, kind: Kind, section: nodes.Mapping) -> Iterator[Resource]:
-        play_tags = self._tags(self._play.keys.get("tags"), "tags", self._templar)
+        play_tags = self._tags(self._play.keys.get("tags"), "", self._templar)
         for name, body in section.entries:
             address = f"{section_name(kind)}.{name.value}"
             meta = body if isinstance(body, nodes.Mapping) else nodes.Mapping((), name.origin)
@@ -151,7 +158,7 @@ class _Work:
             for item in items:
                 yield self._templar.with_variables({"item": item})
         elif items is not None:
-            self._inputs.problems.add(node.origin, "expected a list to loop over", address=f"{address}.loop")
+            self._inputs.problems.add(node.origin, NO_LIST, address=f"{address}.loop")
 
     def _when(self, node: Node | None, templar: Templar, address: str) -> bool:
         return node is None or templar.condition(node, self._inputs.problems, f"{address}.when")
@@ -159,8 +166,9 @@ class _Work:
     def _tags(self, node: Node | None, address: str, templar: Templar) -> tuple[str, ...]:
         if node is None:
             return ()
-        rendered = self._render(templar, node, address)
-        tags = TAGS.read(rendered, Reading(self._inputs.problems, f"{address}.tags"))
+        where = f"{address}.tags" if address else "tags"
+        rendered = self._render(templar, node, where)
+        tags = TAGS.read(rendered, Reading(self._inputs.problems, where))
         return () if tags is INVALID else tuple(tags)
 
     def _render(self, templar: Templar, node: Node, address: str, problems: Problems | None = None) -> Node:
@@ -217,7 +225,8 @@ class _Work:
             if not options.get("required", True) and not path.exists():
                 continue
             raw = options.get("format") == "raw"
-            file = read_env_file(path, raw=raw, problems=self._inputs.problems, vault=self._inputs.vault)
+            place = origins[("env_file",)]
+            file = read_env_file(path, place, raw=raw, problems=self._inputs.problems, vault=self._inputs.vault)
             merged |= file.values
             origins |= {("environment", key): place for key, place in file.places.items() if key not in declared}
             if file.secret:
