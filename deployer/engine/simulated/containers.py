@@ -1,4 +1,4 @@
-"""Containers of a simulated host: create, rename, update, remove."""
+"""Containers of a simulated host: create, rename, remove."""
 
 from __future__ import annotations
 

@@ -79,10 +79,10 @@ def activate(host: SimulatedHost, container: Record, name: str, endpoint: Record
     network = find_network(host, wanted)
     if network is None:
         raise missing(f"network {wanted} not found")
-    container["sandbox"] = True
     add_names(host.profile, container, name, endpoint)
     check_at_use(host.profile, network, endpoint)
     endpoint |= _allocated(host, network, endpoint)
+    container["sandbox"] = True
     endpoint |= {"NetworkID": network["Id"], "EndpointID": host.state.new_id("endpoint")}
 
 

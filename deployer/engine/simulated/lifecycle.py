@@ -203,7 +203,9 @@ def kill(host: SimulatedHost, ref: str, signal: str) -> None:
     if container is None:
         raise missing(f"{refusal}: No such container: {ref}")
     if signal.isdigit() and int(signal) > MAX_SIGNAL:
-        raise (invalid if modern else failed)(f"{refusal}: the linux daemon does not support signal {signal}")
+        raise (invalid if modern else failed)(
+            f"{refusal}: {'the' if modern else 'The'} linux daemon does not support signal {signal}"
+        )
     name = check_signal(signal or "KILL")
     if not container["State"]["Running"]:
         raise conflict(f"{refusal}: Container {container['Id']} is not running")

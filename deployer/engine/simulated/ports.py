@@ -11,6 +11,8 @@ from deployer.engine.simulated.refusals import failed
 from deployer.engine.simulated.state import Record, SimulatedHost
 
 EPHEMERAL_START = 32768
+EPHEMERAL_SPREAD = 20000
+EPHEMERAL_END = 61000
 
 
 def publish(host: SimulatedHost, container: Record) -> Record:
@@ -61,7 +63,7 @@ def _bind(
 ) -> list[Record]:
     protocol = port.rpartition("/")[2]
     addresses = _addresses(binding["HostIp"])
-    candidates = _candidates(binding["HostPort"])
+    candidates = _candidates(host, binding["HostPort"])
     for candidate in candidates:
         if not any(_clashes(address, candidate, protocol, taken) for address in addresses):
             taken |= {(address, candidate, protocol) for address in addresses}
@@ -80,9 +82,10 @@ def _addresses(host_ip: str) -> list[str]:
         return ["0.0.0.0", "::"]
 
 
-def _candidates(host_port: str) -> range:
+def _candidates(host: SimulatedHost, host_port: str) -> range:
+    """A port left to the engine is another one at every start."""
     if host_port in {"", "0"}:
-        return range(EPHEMERAL_START, 61000)
+        return range(EPHEMERAL_START + host.state.counter % EPHEMERAL_SPREAD, EPHEMERAL_END)
     low, _, high = host_port.partition("-")
     return range(int(low), int(high or low) + 1)
 

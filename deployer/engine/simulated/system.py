@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deployer.engine.simulated.hostconfig import DEFAULT_LOG_DRIVER, DEFAULT_RUNTIME
+from deployer.engine.simulated.profile import HostFacts
 from deployer.engine.simulated.state import Record, SimulatedHost, sha256
 from deployer.engine.simulated.vocabulary import LOG_OPTIONS, RUNTIMES
 
@@ -14,7 +15,6 @@ _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "386": "i686", "arm": "armv7
 def info(host: SimulatedHost) -> dict[str, Any]:
     """`GET /info`. Log options, default limits and the default IPC mode are not part of it in any engine."""
     containers = [container["State"]["Status"] for container in host.state.containers.values()]
-    version_two = host.facts.cgroup == 2
     return {
         "ID": sha256(host.facts.name),
         "Name": host.facts.name,
@@ -30,23 +30,18 @@ def info(host: SimulatedHost) -> dict[str, Any]:
         "OSType": "linux",
         "OperatingSystem": "Simulated Linux",
         "KernelVersion": "6.1.0",
+        **_kernel(host.facts),
         "Architecture": _MACHINES.get(host.facts.arch, host.facts.arch),
         "NCPU": host.facts.cpus,
         "MemTotal": host.facts.memory,
-        "CgroupDriver": "systemd" if version_two else "cgroupfs",
-        "CgroupVersion": str(host.facts.cgroup),
-        "MemoryLimit": True,
-        "SwapLimit": True,
-        "PidsLimit": True,
-        "OomKillDisable": not version_two,
         "LoggingDriver": DEFAULT_LOG_DRIVER,
         "DefaultRuntime": DEFAULT_RUNTIME,
         "Runtimes": {name: {"path": "runc"} for name in RUNTIMES},
-        "SecurityOptions": ["name=seccomp,profile=default", *(["name=cgroupns"] if version_two else [])],
+        "SecurityOptions": _security_options(host),
         "Plugins": {
             "Volume": ["local"],
             "Network": ["bridge", "host", "ipvlan", "macvlan", "null", "overlay"],
-            "Log": sorted(LOG_OPTIONS),
+            "Log": sorted(LOG_OPTIONS.keys() - {"none"}),
         },
         "IndexServerAddress": "https://index.docker.io/v1/",
         "RegistryConfig": {"Mirrors": [], "InsecureRegistryCIDRs": ["127.0.0.0/8"], "IndexConfigs": {}},
@@ -54,6 +49,24 @@ def info(host: SimulatedHost) -> dict[str, Any]:
         "LiveRestoreEnabled": False,
         "Warnings": None,
     }
+
+
+def _kernel(facts: HostFacts) -> dict[str, Any]:
+    """What the kernel can limit; the out-of-memory switch went with cgroup v1."""
+    version_two = facts.cgroup == 2
+    return {
+        "CgroupDriver": "systemd" if version_two else "cgroupfs",
+        "CgroupVersion": str(facts.cgroup),
+        "MemoryLimit": True,
+        "SwapLimit": True,
+        "PidsLimit": True,
+        "OomKillDisable": not version_two,
+    }
+
+
+def _security_options(host: SimulatedHost) -> list[str]:
+    profile = "builtin" if host.profile.is_at_least("25") else "default"
+    return [f"name=seccomp,profile={profile}", *(["name=cgroupns"] if host.facts.cgroup == 2 else [])]
 
 
 def logs(host: SimulatedHost, container: Record, tail: int) -> str:
