@@ -20,6 +20,8 @@ from deployer.model.plan import (
     AwaitCompleted,
     AwaitHealthy,
     HostPlan,
+    Made,
+    Operation,
     StartContainer,
     Step,
     Target,
@@ -29,6 +31,7 @@ WIDTH = 8
 """Steps at a time on one host; as many as a connection has channels."""
 
 LOG_LINES = 20
+_GONE = 404
 
 
 class Stop(Protocol):
@@ -39,13 +42,15 @@ class Stop(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What executing needs besides the plan."""
+    """What executing needs besides the plan. `permit` is called before every operation and raises `UnreachableError`
+    when the host is no longer ours to change."""
 
     engine: Engine
     clock: Clock
     events: Events
     auth: Callable[[str], RegistryAuth | None]
     stop: Stop
+    permit: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,14 @@ class _Run:
         self._running: dict[Future[StepResult], Step] = {}
         self._lost: UnreachableError | None = None
         self._worker = Worker(
-            tools.engine, tools.clock, tools.auth, self._made, tools.events.emit, plan.host, tools.stop.is_set
+            engine=tools.engine,
+            clock=tools.clock,
+            auth=tools.auth,
+            made=self._made,
+            report=tools.events.emit,
+            host=plan.host,
+            stopped=tools.stop.is_set,
+            permit=tools.permit,
         )
 
     def run(self) -> Execution:
@@ -125,6 +137,9 @@ class _Run:
                 self._lost = error
             log = self._last_words(step) if not self._lost else ""
             return StepResult(step, Status.FAILED, clock.now() - began, error.message, error.hint, log)
+        except Exception as error:  # noqa: BLE001 - a mistake of this tool must not leave a host halfway
+            text = f"internal error: {type(error).__name__}: {error}"
+            return StepResult(step, Status.FAILED, clock.now() - began, text, "this is a mistake of deployer")
         return self._success(step, done, clock.now() - began)
 
     def _success(self, step: Step, done: Done, seconds: float) -> StepResult:
@@ -163,20 +178,35 @@ class _Run:
 
     def _undo(self, group: str) -> None:
         done = [
-            result
-            for result in self._results.values()
-            if result.step.group == group and result.status is Status.DONE and not self._lost
+            result for result in self._results.values() if result.step.group == group and result.status is Status.DONE
         ]
         for result in sorted(done, key=lambda found: found.step.number, reverse=True):
+            if self._lost:
+                return
             undone = self._take_back(result)
             self._results[result.step.number] = undone
             self._tools.events.emit(StepEnded(self._plan.host, undone))
 
     def _take_back(self, result: StepResult) -> StepResult:
-        try:
-            for operation in result.step.undo:
+        """Operations in order; one that fails keeps none of the others from being tried, but a lost connection does."""
+        failures: list[str] = []
+        for operation in result.step.undo:
+            try:
                 perform(self._worker, operation)
-        except (EngineError, UnreachableError) as error:
-            text = f"could not be taken back: {error.message}"
+            except UnreachableError as error:
+                self._lost = error
+                failures.append(error.message)
+                break
+            except DeployerError as error:
+                if not _is_of_no_matter(operation, error):
+                    failures.append(error.message)
+        if failures:
+            text = f"could not be taken back: {'; '.join(failures)}"
             return replace(result, status=Status.FAILED, error=text, hint="the next run goes on from here")
         return replace(result, status=Status.UNDONE)
+
+
+def _is_of_no_matter(operation: Operation, error: DeployerError) -> bool:
+    """A container that this run made, and that vanished by itself, needs nothing taken back."""
+    made = isinstance(getattr(operation, "container", None), Made)
+    return made and isinstance(error, EngineError) and error.status == _GONE

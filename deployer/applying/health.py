@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from deployer.errors import ResourceError
 from deployer.interfaces import Clock, Engine, Json
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
-"""Seconds between looks; grows from the first to the longest."""
+_FIRST_PAUSE, _LONGEST_PAUSE, _SHORTEST_PAUSE = 0.1, 1.0, 0.01
+"""Seconds between looks; grows from the first to the longest, and is cut short by the end of the wait."""
 
 
 class WaitInterruptedError(ResourceError):
@@ -42,7 +42,8 @@ def await_healthy(
             raise ResourceError(f"still {seen.health} after {timeout:g}s{_said(seen)}")
         if stopped():
             raise WaitInterruptedError("interrupted while waiting for it")
-        clock.sleep(pause)
+        left = (timeout if seen.health else monitor) - waited
+        clock.sleep(min(pause, max(left, _SHORTEST_PAUSE)))
         pause = min(pause * 1.5, _LONGEST_PAUSE)
         seen = _look(engine, ref)
 
@@ -50,8 +51,10 @@ def await_healthy(
 def _raise_if_down(seen: _Look, restarts_before: int) -> None:
     if seen.state != "running":
         raise ResourceError(f"is {seen.state}" + (f" with code {seen.exit_code}" if seen.state == "exited" else ""))
-    if seen.restarts > restarts_before:
-        raise ResourceError(f"was restarted {seen.restarts - restarts_before} times, last exit code {seen.exit_code}")
+    restarts = seen.restarts - restarts_before
+    if restarts > 0:
+        often = "once" if restarts == 1 else f"{restarts} times"
+        raise ResourceError(f"was restarted {often}, last exit code {seen.exit_code}")
     if seen.health == "unhealthy":
         raise ResourceError(f"is unhealthy{_said(seen)}")
 

@@ -38,7 +38,8 @@ _REMOVAL_TIME, _REMOVAL_PAUSE = 60.0, 0.1
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What an operation needs. `made` holds the ids of containers that earlier steps created, by step."""
+    """What an operation needs. `made` holds the ids of containers that earlier steps created, by step; `permit` raises
+    when the host may not be changed any more."""
 
     engine: Engine
     clock: Clock
@@ -47,6 +48,7 @@ class Worker:
     report: Callable[[PullProgress], None]
     host: str
     stopped: Callable[[], bool]
+    permit: Callable[[], None] = lambda: None
 
     def id_of(self, target: Target) -> str:
         if isinstance(target, Made):
@@ -64,6 +66,7 @@ class Done:
 
 def perform(worker: Worker, operation: Operation) -> Done:
     """Raises `EngineError`, `ResourceError` or `UnreachableError`."""
+    worker.permit()
     match operation:
         case CreateContainer(name, body, platform):
             made, warnings = worker.engine.create_container(name, body, platform)
@@ -107,7 +110,7 @@ def _on_others(worker: Worker, operation: Operation) -> None:
         case PullImage(reference, platform):
             engine.pull_image(reference, platform, worker.auth(reference), _Layers(worker, reference))
         case RemoveImage(reference):
-            engine.remove_image(reference)
+            _unless_gone(lambda: engine.remove_image(reference))
         case CreateNetwork(_, body):
             engine.create_network(body)
         case RemoveNetwork(network):
@@ -115,7 +118,7 @@ def _on_others(worker: Worker, operation: Operation) -> None:
         case ConnectNetwork(network, container, endpoint):
             engine.connect_network(network, worker.id_of(container), endpoint)
         case DisconnectNetwork(network, container):
-            engine.disconnect_network(network, worker.id_of(container), force=False)
+            _unless_gone(lambda: engine.disconnect_network(network, worker.id_of(container), force=False))
         case CreateVolume(_, body):
             engine.create_volume(body)
         case RemoveVolume(name):

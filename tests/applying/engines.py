@@ -1,0 +1,107 @@
+"""Engines, clocks and plans for tests of applying."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from deployer.applying.executor import Execution, Stop, Tools, execute
+from deployer.engine.simulated import SimulatedEngine
+from deployer.interfaces import Engine
+from deployer.model.desired import Address, Kind
+from deployer.model.plan import HostPlan, Operation, Step
+
+IMAGE = "docker.io/library/app:1"
+
+
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.naps: list[float] = []
+
+    def now(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        self.naps.append(seconds)
+
+
+@dataclass
+class Seen:
+    """Events, in the order they came."""
+
+    events: list[object] = field(default_factory=list)
+
+    def emit(self, event: object) -> None:
+        self.events.append(event)
+
+
+Around = Callable[[str, tuple[Any, ...], Callable[[], Any]], Any]
+"""Told of a call by name and arguments, and how to make it."""
+
+
+def surrounded(engine: Engine, around: Around) -> Engine:
+    """`engine`, every call of which goes through `around`."""
+    return cast("Engine", _Surrounded(engine, around))
+
+
+class _Surrounded:
+    def __init__(self, engine: Engine, around: Around) -> None:
+        self._engine = engine
+        self._around = around
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method: Callable[..., Any] = getattr(self._engine, name)
+        return lambda *args, **keys: self._around(name, args, lambda: method(*args, **keys))
+
+
+def app_engine(behaviours: Mapping[str, str] | None = None) -> SimulatedEngine:
+    """One that has the image `app:1`."""
+    engine = SimulatedEngine(behaviours=behaviours)
+    engine.pull_image(IMAGE, "", None, lambda _message: None)
+    return engine
+
+
+def run(engine: Engine, name: str, labels: Mapping[str, str] | None = None, **host: Any) -> str:
+    """A running container."""
+    body = {"Image": IMAGE, "Labels": dict(labels or {}), "HostConfig": host}
+    made, _ = engine.create_container(name, body, "")
+    engine.start_container(made)
+    return made
+
+
+def step(
+    number: int,
+    operation: Operation,
+    *,
+    needs: tuple[int, ...] = (),
+    group: str = "",
+    undo: tuple[Operation, ...] = (),
+    name: str = "app",
+) -> Step:
+    return Step(number, operation, Address("web1", Kind.CONTAINER, name), "test", needs, group, undo)
+
+
+def host_plan(*steps: Step) -> HostPlan:
+    return HostPlan("web1", "shop", steps=steps)
+
+
+def carry_out(
+    engine: Engine, *steps: Step, stop: Stop | None = None, seen: Seen | None = None, clock: Clock | None = None
+) -> Execution:
+    tools = Tools(engine, clock or Clock(), seen or Seen(), lambda _reference: None, stop or threading.Event())
+    return execute(host_plan(*steps), tools)
+
+
+def statuses(done: Execution) -> str:
+    """`done done failed skipped`, in the order of the steps."""
+    return " ".join(result.status for result in done.results)
+
+
+def states(engine: Engine) -> dict[str, str]:
+    return {str(entry["Names"][0]).lstrip("/"): str(entry["State"]) for entry in engine.list_containers()}

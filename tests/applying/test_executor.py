@@ -1,0 +1,332 @@
+"""Carrying out steps: in which order, what a failure, a stop or a lost connection leaves, and what is told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from deployer.applying.executor import WIDTH
+from deployer.engine.simulated import SimulatedEngine
+from deployer.errors import EngineError, UnreachableError
+from deployer.interfaces import Engine
+from deployer.model.outcome import HostBegun, StepBegun, StepEnded
+from deployer.model.plan import (
+    AwaitHealthy,
+    CreateContainer,
+    CreateVolume,
+    Made,
+    RemoveContainer,
+    RenameContainer,
+    StartContainer,
+    Step,
+    StopContainer,
+)
+from tests.applying.engines import IMAGE, Seen, app_engine, carry_out, run, states, statuses, step, surrounded
+from tests.engine.faulty import Faults, connection_lost, with_faults
+
+BODY: dict[str, Any] = {"Image": IMAGE, "HostConfig": {}}
+
+
+def volume(number: int, name: str, *needs: int, group: str = "") -> Step:
+    return step(number, CreateVolume(name, {"Name": name}), needs=needs, group=group, name=name)
+
+
+def volumes(engine: Engine) -> list[str]:
+    return [found["Name"] for found in engine.list_volumes()]
+
+
+def replacement(old: str, *, first: int = 1, name: str = "app", body: dict[str, Any] | None = None) -> list[Step]:
+    """The steps of a replacement, stop-first, as the planner makes them."""
+    group, n = f"replace {name}", first
+    made = Made(n)
+
+    def add(number: int, operation: Any, *undo: Any) -> Step:
+        needs = (number - 1,) if number > first else ()
+        return step(number, operation, needs=needs, group=group, undo=undo, name=name)
+
+    return [
+        add(n, CreateContainer(f"{name}.new", body or BODY), RemoveContainer(made)),
+        add(n + 1, StopContainer(old), StartContainer(old)),
+        add(n + 2, RenameContainer(old, f"{name}.old"), RenameContainer(old, name)),
+        add(n + 3, RenameContainer(made, name), RenameContainer(made, f"{name}.new")),
+        add(n + 4, StartContainer(made), StopContainer(made)),
+        add(n + 5, AwaitHealthy(made, 60, 5)),
+        step(n + 6, RemoveContainer(old), needs=(n + 5,), name=name),
+    ]
+
+
+# Order
+
+
+def test_no_steps_are_no_work() -> None:
+    seen = Seen()
+    assert carry_out(SimulatedEngine(), seen=seen).results == ()
+    assert seen.events == [HostBegun("web1", 0)]
+
+
+def test_a_step_begins_when_those_it_needs_have_ended() -> None:
+    seen = Seen()
+    steps = [volume(1, "aa"), volume(2, "bb", 1), volume(3, "cc", 1, 2), volume(4, "dd", 3)]
+    assert statuses(carry_out(SimulatedEngine(), *steps, seen=seen)) == "done done done done"
+    told = [event for event in seen.events if isinstance(event, StepBegun | StepEnded)]
+    assert [type(event) for event in told] == [StepBegun, StepEnded] * 4
+
+
+def test_steps_that_need_nothing_of_each_other_go_together() -> None:
+    meeting = threading.Barrier(WIDTH, timeout=5)
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        meeting.wait()
+        return call()
+
+    steps = [volume(number, f"v{number}") for number in range(1, WIDTH + 1)]
+    assert statuses(carry_out(surrounded(SimulatedEngine(), around), *steps)) == " ".join(["done"] * WIDTH)
+
+
+def test_never_more_than_a_connection_has_channels() -> None:
+    lock, now, most = threading.Lock(), [0], [0]
+    gate = threading.Event()
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+            if most[0] == WIDTH:
+                gate.set()
+        gate.wait(5)
+        with lock:
+            now[0] -= 1
+        return call()
+
+    carry_out(surrounded(SimulatedEngine(), around), *[volume(n, f"v{n}") for n in range(1, 4 * WIDTH)])
+    assert most[0] == WIDTH
+
+
+# Failure
+
+
+def test_what_needs_a_failed_step_is_skipped_and_everything_else_is_done() -> None:
+    engine = SimulatedEngine()
+    faults = Faults(at=1)
+    steps = [volume(1, "aa"), volume(2, "bb", 1), volume(3, "cc", 2), volume(4, "dd", 5), volume(5, "ee")]
+    sequential = [steps[0], steps[1], steps[2], steps[4], steps[3]]
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if args[0]["Name"] == "aa":
+            raise faults.error
+        return call()
+
+    done = carry_out(surrounded(engine, around), *sequential)
+    assert statuses(done) == "failed skipped skipped done done"
+    assert volumes(engine) == ["ee", "dd"]
+    assert done.results[0].error == "injected failure"
+    assert done.unreachable is None
+
+
+WRITES = ["create", "stop", "rename", "rename", "start", "wait"]
+
+
+@pytest.mark.parametrize("at", range(1, 6))
+def test_a_replacement_that_fails_anywhere_leaves_the_old_one_running(at: int) -> None:
+    engine = app_engine()
+    old = run(engine, "app")
+    done = carry_out(with_faults(engine, Faults(at=at)), *replacement(old))
+    expected = ["undone"] * (at - 1) + ["failed"] + ["skipped"] * (7 - at)
+    assert statuses(done) == " ".join(expected)
+    assert states(engine) == {"app": "running"}
+    assert (engine.inspect_container("app") or {})["Id"] == old
+
+
+def test_what_was_done_is_undone_last_first() -> None:
+    engine = app_engine()
+    old = run(engine, "app")
+    faults = Faults(at=5)
+    carry_out(with_faults(engine, faults), *replacement(old))
+    assert faults.writes == [
+        *("create_container", "stop_container", "rename_container", "rename_container", "start_container"),
+        *("rename_container", "rename_container", "start_container", "remove_container"),
+    ]
+
+
+def test_one_that_does_not_get_healthy_is_taken_back_with_its_last_words() -> None:
+    engine = app_engine()
+    old = run(engine, "app")
+    body = {**BODY, "Labels": {"sim.behaviour": "exit:3:1"}}
+    done = carry_out(engine, *replacement(old, body=body))
+    assert statuses(done) == "undone undone undone undone undone failed skipped"
+    assert done.results[5].error == "is exited with code 3"
+    assert done.results[5].log
+    assert states(engine) == {"app": "running"}
+
+
+def test_one_that_vanishes_by_itself_is_taken_back_too() -> None:
+    engine = app_engine()
+    old = run(engine, "app")
+    body = {"Image": IMAGE, "HostConfig": {"AutoRemove": True}, "Labels": {"sim.behaviour": "exit:3:1"}}
+    done = carry_out(engine, *replacement(old, body=body))
+    assert statuses(done) == "undone undone undone undone undone failed skipped"
+    assert states(engine) == {"app": "running"}
+
+
+def test_other_groups_go_on() -> None:
+    engine = app_engine()
+    one, two = run(engine, "one"), run(engine, "two")
+    bad = {**BODY, "Labels": {"sim.behaviour": "fail:no such file"}}
+    done = carry_out(engine, *replacement(one, name="one", body=bad), *replacement(two, first=8, name="two"))
+    assert statuses(done) == "undone undone undone undone failed skipped skipped" + " done" * 7
+    assert states(engine) == {"one": "running", "two": "running"}
+    assert (engine.inspect_container("one") or {})["Id"] == one
+    assert (engine.inspect_container("two") or {})["Id"] != two
+
+
+def test_a_mistake_of_this_tool_is_taken_back_like_any_failure() -> None:
+    engine = app_engine()
+    old = run(engine, "app")
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if name == "start_container" and args[0] != old:
+            raise KeyError("odd")
+        return call()
+
+    done = carry_out(surrounded(engine, around), *replacement(old))
+    assert statuses(done) == "undone undone undone undone failed skipped skipped"
+    assert done.results[4].error == "internal error: KeyError: 'odd'"
+    assert states(engine) == {"app": "running"}
+
+
+def test_what_cannot_be_taken_back_is_said_and_the_rest_is_tried() -> None:
+    engine = app_engine()
+    old = run(engine, "app")
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if name == "start_container" and args[0] != old:
+            raise EngineError("no", status=500)
+        if name == "rename_container" and args == (old, "app"):
+            raise EngineError("the name is taken", status=409)
+        return call()
+
+    done = carry_out(surrounded(engine, around), *replacement(old))
+    assert statuses(done) == "undone undone failed undone failed skipped skipped"
+    assert done.results[2].error == "could not be taken back: the name is taken"
+    assert done.results[2].hint == "the next run goes on from here"
+    assert states(engine) == {"app.old": "running"}
+
+
+# Stop and a lost connection
+
+
+def stopping_at(engine: Engine, stop: threading.Event, write: str, when: Callable[[tuple[Any, ...]], bool]) -> Engine:
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if name == write and when(args):
+            stop.set()
+        return call()
+
+    return surrounded(engine, around)
+
+
+def test_a_stop_from_the_beginning_begins_nothing() -> None:
+    engine, stop = SimulatedEngine(), threading.Event()
+    stop.set()
+    assert statuses(carry_out(engine, volume(1, "aa"), volume(2, "bb", 1), stop=stop)) == "skipped skipped"
+    assert volumes(engine) == []
+
+
+def test_a_stop_ends_the_step_in_hand_and_begins_no_other() -> None:
+    engine, stop = SimulatedEngine(), threading.Event()
+    stopping = stopping_at(engine, stop, "create_volume", lambda args: args[0]["Name"] == "bb")
+    done = carry_out(stopping, volume(1, "aa"), volume(2, "bb", 1), volume(3, "cc", 2), stop=stop)
+    assert statuses(done) == "done done skipped"
+    assert volumes(engine) == ["aa", "bb"]
+
+
+@pytest.mark.parametrize("write", ["create_container", "stop_container", "rename_container", "start_container"])
+def test_a_stop_in_the_middle_of_a_replacement_undoes_it(write: str) -> None:
+    engine, stop = app_engine(), threading.Event()
+    old = run(engine, "app")
+    done = carry_out(stopping_at(engine, stop, write, lambda _args: True), *replacement(old), stop=stop)
+    assert "done" not in statuses(done).split()
+    assert states(engine) == {"app": "running"}
+    assert (engine.inspect_container("app") or {})["Id"] == old
+
+
+def test_a_stop_while_waiting_for_health_undoes_it() -> None:
+    engine, stop = app_engine(), threading.Event()
+    old = run(engine, "app")
+    stopping = stopping_at(engine, stop, "inspect_container", lambda _args: True)
+    done = carry_out(stopping, *replacement(old), stop=stop)
+    assert statuses(done) == "undone undone undone undone undone failed skipped"
+    assert done.results[5].error == "interrupted while waiting for it"
+    assert states(engine) == {"app": "running"}
+
+
+@pytest.mark.parametrize("at", range(1, 6))
+def test_after_the_connection_is_lost_nothing_more_is_asked(at: int) -> None:
+    engine = app_engine()
+    old = run(engine, "app")
+    faults = Faults(at=at, error=connection_lost(), for_ever=True)
+    done = carry_out(with_faults(engine, faults), *replacement(old), volume(8, "vv", 7))
+    assert isinstance(done.unreachable, UnreachableError)
+    assert statuses(done) == " ".join(["done"] * (at - 1) + ["failed"] + ["skipped"] * (8 - at))
+    assert len(faults.writes) == at
+
+
+def test_a_connection_lost_while_undoing_is_lost() -> None:
+    engine = app_engine()
+    old = run(engine, "app")
+    asked: list[str] = []
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        asked.append(name)
+        if name == "start_container":
+            raise EngineError("no", status=500)
+        if "start_container" in asked and name == "rename_container":
+            raise connection_lost()
+        return call()
+
+    done = carry_out(surrounded(engine, around), *replacement(old))
+    assert done.unreachable is not None
+    assert statuses(done) == "done done done failed failed skipped skipped"
+    assert asked[-1] == "rename_container"
+
+
+# What is told
+
+
+def test_events_of_a_failure() -> None:
+    engine = app_engine()
+    old = run(engine, "app")
+    seen = Seen()
+    done = carry_out(with_faults(engine, Faults(at=3)), *replacement(old), seen=seen)
+    assert isinstance(seen.events[0], HostBegun)
+    assert (seen.events[0].host, seen.events[0].steps) == ("web1", 7)
+    told = [
+        (event.result.step.number, str(event.result.status)) for event in seen.events if isinstance(event, StepEnded)
+    ]
+    assert told == [(1, "done"), (2, "done"), (3, "failed"), (2, "undone"), (1, "undone")]
+    assert [result.step.number for result in done.results] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_warnings_and_times_are_kept() -> None:
+    from tests.applying.engines import Clock
+
+    clock = Clock()
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        clock.sleep(2)
+        call()
+        return "id", ["careful"]
+
+    done = carry_out(surrounded(app_engine(), around), step(1, CreateContainer("app", BODY)), clock=clock)
+    assert done.results[0].warnings == ("careful",)
+    assert done.results[0].seconds == 2
+
+
+def test_a_container_without_logs_is_reported_all_the_same() -> None:
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        raise EngineError(f"{name} failed", status=500)
+
+    done = carry_out(surrounded(SimulatedEngine(), around), step(1, StartContainer("app")))
+    assert (done.results[0].error, done.results[0].log) == ("start_container failed", "")

@@ -1,0 +1,141 @@
+"""When a container counts as working, by a clock that only sleeping moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from deployer.applying.health import WaitInterruptedError, await_healthy
+from deployer.errors import EngineError, ResourceError
+from deployer.interfaces import Engine
+from tests.applying.engines import Clock
+
+
+def look(
+    health: str = "", *, state: str = "running", restarts: int = 0, code: int = 0, said: str = ""
+) -> dict[str, Any]:
+    probe = {"Status": health, "Log": [{"Output": f" {said}\n", "ExitCode": 1}] if said else None}
+    return {"State": {"Status": state, "ExitCode": code, "Health": probe if health else None}, "RestartCount": restarts}
+
+
+class Looks:
+    """An engine that answers one look after the other, the last one for ever."""
+
+    def __init__(self, *looks: dict[str, Any] | None) -> None:
+        self.count = 0
+        self._looks = looks
+
+    def inspect_container(self, ref: str) -> dict[str, Any] | None:
+        assert ref == "web"
+        self.count += 1
+        return self._looks[min(self.count, len(self._looks)) - 1]
+
+
+def wait(looks: Looks, *, timeout: float = 60, monitor: float = 5, stops: Iterator[bool] | None = None) -> Clock:
+    clock = Clock()
+    answers = stops or iter(())
+    await_healthy(cast("Engine", looks), clock, "web", timeout, monitor, lambda: next(answers, False))
+    return clock
+
+
+STARTING, HEALTHY = look("starting"), look("healthy")
+
+
+def test_healthy_at_once_takes_no_time() -> None:
+    looks = Looks(HEALTHY)
+    assert wait(looks).seconds == 0
+    assert looks.count == 1
+
+
+def test_healthy_after_a_while() -> None:
+    looks = Looks(STARTING, STARTING, STARTING, HEALTHY)
+    clock = wait(looks)
+    assert looks.count == 4
+    assert clock.seconds == pytest.approx(0.1 + 0.15 + 0.225)
+
+
+def test_pauses_grow_to_a_second() -> None:
+    clock = wait(Looks(*[STARTING] * 20, HEALTHY))
+    assert clock.naps == sorted(clock.naps)
+    assert (clock.naps[0], clock.naps[-1]) == (0.1, 1.0)
+
+
+def test_unhealthy_ends_the_wait_with_what_the_probe_said() -> None:
+    with pytest.raises(ResourceError) as caught:
+        wait(Looks(STARTING, look("unhealthy", said="connection refused")))
+    assert caught.value.message == "is unhealthy; its healthcheck said: connection refused (exit code 1)"
+
+
+def test_never_healthy() -> None:
+    looks = Looks(look("starting", said="not yet"))
+    with pytest.raises(ResourceError) as caught:
+        wait(looks, timeout=2.5)
+    assert caught.value.message == "still starting after 2.5s; its healthcheck said: not yet (exit code 1)"
+
+
+def test_the_timeout_is_kept_to_the_second() -> None:
+    clock = Clock()
+    with pytest.raises(ResourceError):
+        await_healthy(cast("Engine", Looks(STARTING)), clock, "web", 3.3, 5, lambda: False)
+    assert clock.seconds == pytest.approx(3.3)
+
+
+@pytest.mark.parametrize(
+    ("last", "message"),
+    [
+        (look(state="exited", code=3), "is exited with code 3"),
+        (look("starting", state="exited", code=0), "is exited with code 0"),
+        (look(state="restarting", code=1, restarts=1), "is restarting"),
+        (look(state="dead"), "is dead"),
+        (look(state="paused"), "is paused"),
+        (look(restarts=2, code=7), "was restarted 2 times, last exit code 7"),
+        (look(restarts=1, code=7), "was restarted once, last exit code 7"),
+        (None, "is gone"),
+    ],
+)
+def test_what_is_not_working(last: dict[str, Any] | None, message: str) -> None:
+    with pytest.raises(ResourceError) as caught:
+        wait(Looks(look(), last))
+    assert caught.value.message == message
+
+
+def test_restarts_of_before_do_not_count() -> None:
+    assert wait(Looks(look(restarts=4))).seconds >= 5
+
+
+def test_without_a_healthcheck_it_is_watched_for_a_while() -> None:
+    clock = wait(Looks(look()), monitor=5)
+    assert clock.seconds == pytest.approx(5)
+
+
+def test_a_healthcheck_that_is_switched_off_is_none() -> None:
+    assert wait(Looks(look("none")), monitor=2).seconds == pytest.approx(2)
+
+
+def test_no_time_to_watch_is_one_look() -> None:
+    looks = Looks(look())
+    assert wait(looks, monitor=0).seconds == 0
+    assert looks.count == 1
+
+
+def test_one_that_crashes_within_the_time_it_is_watched() -> None:
+    with pytest.raises(ResourceError, match="is exited with code 1"):
+        wait(Looks(*[look()] * 6, look(state="exited", code=1)))
+
+
+def test_interrupted() -> None:
+    looks = Looks(STARTING)
+    with pytest.raises(WaitInterruptedError):
+        wait(looks, stops=iter([False, False, True]))
+    assert looks.count == 3
+
+
+def test_an_error_of_the_engine_is_passed_on() -> None:
+    class Broken:
+        def inspect_container(self, ref: str) -> None:
+            raise EngineError("broken", status=500)
+
+    with pytest.raises(EngineError):
+        await_healthy(cast("Engine", Broken()), Clock(), "web", 60, 5, lambda: False)

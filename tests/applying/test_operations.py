@@ -1,0 +1,196 @@
+"""What one operation asks of the engine, and how it takes the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from deployer.applying.operations import Done, Worker, perform
+from deployer.engine.simulated import SimulatedEngine
+from deployer.errors import EngineError, ResourceError
+from deployer.interfaces import Engine, RegistryAuth
+from deployer.model.outcome import PullProgress
+from deployer.model.plan import (
+    AwaitCompleted,
+    ConnectNetwork,
+    CreateContainer,
+    CreateNetwork,
+    CreateVolume,
+    DisconnectNetwork,
+    Made,
+    Operation,
+    PullImage,
+    RemoveContainer,
+    RemoveImage,
+    RemoveNetwork,
+    RemoveVolume,
+    RenameContainer,
+    StartContainer,
+    StopContainer,
+    UpdateContainer,
+)
+from tests.applying.engines import IMAGE, Clock, app_engine, run, states, surrounded
+
+
+@dataclass
+class Bench:
+    engine: Engine
+    clock: Clock = field(default_factory=Clock)
+    made: dict[int, str] = field(default_factory=dict)
+    pulls: list[PullProgress] = field(default_factory=list)
+    auth: RegistryAuth | None = None
+
+    def do(self, operation: Operation) -> Done:
+        worker = Worker(
+            self.engine, self.clock, lambda _ref: self.auth, self.made, self.pulls.append, "web1", lambda: False
+        )
+        return perform(worker, operation)
+
+
+@pytest.fixture
+def engine() -> SimulatedEngine:
+    return app_engine()
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        StopContainer("gone"),
+        RemoveContainer("gone"),
+        RemoveNetwork("gone"),
+        RemoveVolume("gone"),
+        RemoveImage("gone:1"),
+    ],
+)
+def test_what_is_gone_counts_as_removed(engine: SimulatedEngine, operation: Operation) -> None:
+    assert Bench(engine).do(operation) == Done()
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        StartContainer("gone"),
+        RenameContainer("gone", "other"),
+        UpdateContainer("gone", {"Memory": 1}),
+        ConnectNetwork("gone", "gone", {}),
+        AwaitCompleted("gone"),
+    ],
+)
+def test_what_is_gone_cannot_be_used(engine: SimulatedEngine, operation: Operation) -> None:
+    with pytest.raises(EngineError) as caught:
+        Bench(engine).do(operation)
+    assert caught.value.status == 404
+
+
+def test_one_that_left_a_network_has_left_it(engine: SimulatedEngine) -> None:
+    engine.create_network({"Name": "front"})
+    run(engine, "app")
+    assert Bench(engine).do(DisconnectNetwork("gone", "app")) == Done()
+
+
+def test_a_life_from_create_to_remove(engine: SimulatedEngine) -> None:
+    bench = Bench(engine)
+    bench.do(CreateNetwork("front", {"Name": "front"}))
+    bench.do(CreateVolume("data", {"Name": "data"}))
+    made = bench.do(CreateContainer("app", {"Image": IMAGE, "HostConfig": {"Binds": ["data:/data"]}}, "")).made
+    bench.made[1] = made
+    bench.do(ConnectNetwork("front", Made(1), {}))
+    bench.do(StartContainer(Made(1)))
+    bench.do(UpdateContainer(Made(1), {"PidsLimit": 9}))
+    bench.do(RenameContainer(Made(1), "renamed"))
+    assert states(engine) == {"renamed": "running"}
+    bench.do(DisconnectNetwork("front", Made(1)))
+    bench.do(StopContainer(Made(1), 3))
+    bench.do(RemoveContainer(Made(1)))
+    bench.do(RemoveNetwork("front"))
+    bench.do(RemoveVolume("data"))
+    bench.do(RemoveImage(IMAGE))
+    assert (engine.list_containers(), engine.list_volumes(), engine.list_images()) == ([], [], [])
+
+
+def test_warnings_are_handed_on(engine: SimulatedEngine) -> None:
+    def warn(name: str, args: tuple[Any, ...], call: Any) -> Any:
+        made = call()
+        return (
+            (made[0], ["careful"]) if name == "create_container" else ["slowly"] if name == "update_container" else made
+        )
+
+    bench = Bench(surrounded(engine, warn))
+    made = bench.do(CreateContainer("app", {"Image": IMAGE, "HostConfig": {}}))
+    assert made.warnings == ("careful",)
+    assert bench.do(UpdateContainer("app", {})).warnings == ("slowly",)
+
+
+def test_a_job_ends_well_or_with_its_code(engine: SimulatedEngine) -> None:
+    run(engine, "good", {"sim.behaviour": "exit:0"})
+    run(engine, "bad", {"sim.behaviour": "exit:3"})
+    assert Bench(engine).do(AwaitCompleted("good")) == Done()
+    with pytest.raises(ResourceError, match="exited with code 3"):
+        Bench(engine).do(AwaitCompleted("bad"))
+
+
+def removing(engine: SimulatedEngine, looks: int) -> Bench:
+    """A container that the engine is removing by itself, for so many looks."""
+    left = [looks]
+
+    def around(name: str, args: tuple[Any, ...], call: Any) -> Any:
+        if name == "remove_container":
+            raise EngineError("removal of container app is already in progress", status=409)
+        if name == "inspect_container":
+            left[0] -= 1
+            return {} if left[0] >= 0 else None
+        return call()
+
+    return Bench(surrounded(engine, around))
+
+
+def test_a_removal_in_progress_is_waited_for(engine: SimulatedEngine) -> None:
+    bench = removing(engine, 3)
+    assert bench.do(RemoveContainer("app")) == Done()
+    assert bench.clock.seconds == pytest.approx(0.3)
+
+
+def test_a_removal_that_never_ends_is_an_error(engine: SimulatedEngine) -> None:
+    bench = removing(engine, 10**6)
+    with pytest.raises(EngineError, match="already in progress"):
+        bench.do(RemoveContainer("app"))
+    assert 60 <= bench.clock.seconds < 62
+
+
+def test_another_conflict_is_an_error(engine: SimulatedEngine) -> None:
+    run(engine, "app")
+    with pytest.raises(EngineError) as caught:
+        Bench(engine).do(RemoveContainer("app"))
+    assert caught.value.status == 409
+
+
+def layer(key: str, current: int, total: int, status: str = "Downloading") -> dict[str, Any]:
+    return {"id": key, "status": status, "progressDetail": {"current": current, "total": total}}
+
+
+def test_progress_of_a_pull_is_that_of_all_its_layers(engine: SimulatedEngine) -> None:
+    messages = [
+        {"status": "Pulling from library/app", "id": "1"},
+        {"id": "aa", "status": "Pulling fs layer", "progressDetail": {}},
+        layer("aa", 10, 100),
+        layer("bb", 5, 50),
+        layer("aa", 100, 100),
+        {"id": "aa", "status": "Download complete", "progressDetail": {}},
+        layer("aa", 3, 400, "Extracting"),
+        {"id": "bb", "status": "Downloading"},
+        {"id": "bb", "status": "Downloading", "progressDetail": {"current": 7}},
+        layer("bb", 50, 50),
+        {"status": "Status: Downloaded newer image"},
+    ]
+
+    def around(name: str, args: tuple[Any, ...], call: Any) -> Any:
+        assert args[:3] == ("docker.io/a/b:1", "linux/arm64", RegistryAuth("u", "p", "docker.io"))
+        for message in messages:
+            args[3](message)
+
+    bench = Bench(surrounded(engine, around), auth=RegistryAuth("u", "p", "docker.io"))
+    bench.do(PullImage("docker.io/a/b:1", "linux/arm64"))
+    assert [(found.current, found.total) for found in bench.pulls] == [(10, 100), (15, 150), (105, 150), (150, 150)]
+    assert {(found.host, found.reference) for found in bench.pulls} == {("web1", "docker.io/a/b:1")}
