@@ -16,12 +16,21 @@ DIGEST_KEY: Final = "$secret"
 _SENSITIVE_NAME = re.compile(
     r"(?i)pass(word|wd|phrase)|secret|token|credential|api_?key|private_?key|access_?key|encryption_?key"
 )
+_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
+_ASSIGNED = re.compile(r"([\w-]+)=[^\s,;&]")
+_PRIVATE_KEY = "PRIVATE KEY-----"
 _SHORTEST = 4
 
 
 def is_sensitive_name(name: str) -> bool:
     """Whether a variable of this name usually holds a secret: its live value is not shown, whoever set it."""
     return bool(_SENSITIVE_NAME.search(name))
+
+
+def holds_credentials(text: str) -> bool:
+    """Whether a text looks as if a secret is part of it: a password in a URL, `password=…`, a private key."""
+    assigned = any(is_sensitive_name(name) or name.lower() in ("pass", "pw", "pwd") for name in _ASSIGNED.findall(text))
+    return assigned or bool(_IN_URL.search(text)) or _PRIVATE_KEY in text
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

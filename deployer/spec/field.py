@@ -222,8 +222,8 @@ class Field:
     `same` decides equality of two canonical values where more than one live spelling survives reading. `depth`: how
     many levels of a map are told apart in a diff. `since`: the API version that brought the field; older engines drop
     it silently, so it is refused before anything is sent; `newer` names parts of a value that came later. `spell`: a
-    canonical value as a user would write it. `usual`: of the engine's `/info` and the live value, what the daemon gives
-    when nothing is declared; None for fields that it has no say in.
+    canonical value as a user would write it. `usual`: of the engine's `/info` and what is live, what one finds when
+    nothing was declared, where `expect` takes whatever is there.
     """
 
     name: str
@@ -242,7 +242,7 @@ class Field:
     newer: Callable[[Any], Iterable[tuple[str, str]]] = lambda _value: ()
     show: Show = show_plain
     spell: Callable[[Any], Any] = _same
-    usual: Callable[[Json, Any], Any] | None = None
+    usual: Callable[[Json, View], Any] | None = None
 
     def needs(self, value: Any) -> Iterable[tuple[str, str]]:
         """(what, API version) for everything in a declared value that not every engine knows."""

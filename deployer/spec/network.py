@@ -8,7 +8,7 @@ from typing import Any
 
 from deployer.spec import settings
 from deployer.spec.container.process import foreign_labels
-from deployer.spec.field import DEFAULT, Field, View, at, daemon_when_unset, lenient, show_plain, when_unset
+from deployer.spec.field import DEFAULT, Field, Json, View, at, daemon_when_unset, lenient, show_plain, when_unset
 from deployer.spec.leaves import FLAG, IP, LABELS, TEXT, TEXT_MAP, choice
 from deployer.spec.shapes import Entry, Leaf, ListOf, MapOf, Record, Then
 from deployer.spec.table import Table
@@ -87,12 +87,12 @@ _POOLS = (("172.16.0.0/12", 16), ("192.168.0.0/16", 20))
 """Where an engine takes subnets from, and how large, unless its configuration names other pools."""
 
 
-def _usual_ipam(info: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
+def _usual_ipam(info: Json, view: View) -> dict[str, Any]:
     """The pools that the engine may have picked by itself."""
     configured = [(str(pool["Base"]), int(pool["Size"])) for pool in info.get("DefaultAddressPools") or ()]
     picked = {
         subnet: pool
-        for subnet, pool in (live.get("config") or {}).items()
+        for subnet, pool in (view.live["ipam"].get("config") or {}).items()
         if any(_is_picked(subnet, pool, base, size) for base, size in configured or _POOLS)
     }
     return {"driver": "default", "config": picked}
@@ -188,7 +188,7 @@ NETWORK = Table(
             access=at("Options", zero={}, decode=dict),
             expect=daemon_map,
             zero={},
-            usual=lambda _info, _live: {},
+            usual=lambda _info, _view: {},
             example={"com.docker.network.driver.mtu": 1400},
             other={"com.docker.network.driver.mtu": 1450},
         ),

@@ -24,6 +24,13 @@ def show(nano: int) -> str:
     return f"{Decimal(nano) / NANO:f}"
 
 
+def spell(nano: int) -> int | float | str:
+    """A number where one says it exactly."""
+    text = show(nano)
+    number = float(text)
+    return int(text) if text.isdigit() else number if str(number) == text else text
+
+
 def parse_set(value: int | str) -> str:
     """A CPU or memory-node set in one spelling: `0,1,2-3` and `3,0-2` both become `0-3`. Raises ValueError."""
     text = str(value).strip()

@@ -13,6 +13,7 @@ import yaml
 
 _WIDTH: Final = 90
 _PLAIN = re.compile(r"[A-Za-z_/](?:[A-Za-z0-9_./@+=-]|:(?=[^\s])|,(?=[^\s])| (?=[A-Za-z0-9_./]))*")
+_MEASURE = re.compile(r"(?:[1-9][0-9]*(?:ms|us|ns|[kmgtsh]))+")
 _WORDS: Final = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
 _LINE_BREAKS: Final = re.compile(r"[\r\x85\u2028\u2029\ufeff]")
 
@@ -46,7 +47,8 @@ def _style(text: str) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    return _PLAIN.fullmatch(text) is not None and text.lower() not in _WORDS
+    """Sizes and durations are no numbers to any reader."""
+    return bool(_PLAIN.fullmatch(text) or _MEASURE.fullmatch(text)) and text.lower() not in _WORDS
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

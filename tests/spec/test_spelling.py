@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from deployer.spec.container import CONTAINER
+from deployer.spec.field import View
 from deployer.spec.network import NETWORK
 from deployer.spec.table import Table
 from deployer.spec.volume import VOLUME
@@ -97,7 +98,8 @@ def test_what_is_spelled_out_reads_back_the_same(table: Table, name: str, writte
         ("ports", ["8080:80/tcp", "53:53/udp"], ["53:53/udp", "8080:80"]),
         ("mem_limit", 67108864, "64m"),
         ("mem_limit", 100000001, 100000001),
-        ("cpus", 0.5, "0.5"),
+        ("cpus", "0.50", 0.5),
+        ("cpus", "2", 2),
         ("volumes", ["data:/data", "/srv:/srv:ro", "/cache"], ["data:/data", "/srv:/srv:ro", "/cache"]),
         ("devices", ["/dev/fuse:/dev/fuse:rwm"], ["/dev/fuse"]),
         ("networks", {"front": {}, "back": {}}, ["front", "back"]),
@@ -127,5 +129,5 @@ def test_spelling(name: str, written: Any, spelled: Any) -> None:
 def test_subnets_an_engine_picks_by_itself(config: Any, info: Any, left: Any) -> None:
     usual = NETWORK.row("ipam").usual
     assert usual is not None
-    picked = usual(info, {"driver": "default", "config": config})["config"]
+    picked = usual(info, View({}, {"ipam": {"driver": "default", "config": config}}))["config"]
     assert {subnet: pool for subnet, pool in config.items() if subnet not in picked} == left

@@ -47,6 +47,8 @@ def test_both_readers_get_back_what_was_written(value: Any) -> None:
         ("redis:7", "redis:7"),
         ("/srv/data", "/srv/data"),
         ("sleep 600", "sleep 600"),
+        ("64m", "64m"),
+        ("1m30s", "1m30s"),
         ("22:22", '"22:22"'),
         ("8080:80", '"8080:80"'),
         ("on", '"on"'),

@@ -273,7 +273,7 @@ FIELDS = (
         zero={},
         show=_show_ulimit,
         spell=_spell_ulimits,
-        usual=lambda _info, _live: {},
+        usual=lambda _info, _view: {},
         example={"nofile": {"soft": 1024, "hard": 2048}},
         other={"nofile": 4096},
     ),

@@ -10,6 +10,7 @@ from deployer.spec.field import (
     Access,
     Change,
     Field,
+    Json,
     Path,
     View,
     always,
@@ -65,6 +66,10 @@ def _expected_swap(row: Field, view: View) -> Any:
     return live if memory or view.live.get("mem_limit") else row.zero
 
 
+def _usual_swap(info: Json, view: View) -> int:
+    return 2 * int(view.live["mem_limit"]) if info.get("SwapLimit", True) else _UNLIMITED
+
+
 @when_changed("in place; replaced when it is removed")
 def _change_swap(_path: Path, _old: Any, new: Any) -> Change:
     return Change.UPDATE if new else Change.REPLACE
@@ -110,6 +115,7 @@ _MEMORY = (
         shape=SIZE_OR_UNLIMITED,
         access=_limit("HostConfig.MemorySwap"),
         expect=_expected_swap,
+        usual=_usual_swap,
         change=_change_swap,
         zero=0,
         show=shown_by(_shown_size),
@@ -170,7 +176,7 @@ _MEMORY = (
         zero=0,
         show=shown_by(_shown_size),
         spell=size.spell,
-        usual=lambda _info, _live: 64 * 1024**2,
+        usual=lambda _info, _view: 64 * 1024**2,
         example="128m",
         other="256m",
     ),
@@ -185,7 +191,7 @@ _CPU = (
         change=in_place_unless_cleared,
         zero=0,
         show=lambda _path, value: "no limit" if not value else cpus.show(value),
-        spell=cpus.show,
+        spell=cpus.spell,
         example="0.5",
         other=1,
     ),

@@ -151,6 +151,12 @@ def _expected_mounts(row: Field, view: View) -> Any:
     return {path: own for path, own in given.items() if path not in covered} | declared
 
 
+def _usual_mounts(_info: Json, view: View) -> dict[str, mount.Mount]:
+    """An anonymous volume that no image asks for was declared once."""
+    given = view.image.get("volumes") or {}
+    return {path: own for path, own in view.live["volumes"].items() if path in given or not mount.is_anonymous(own)}
+
+
 def _spell_mounts(value: Mapping[str, mount.Mount]) -> list[Any]:
     return [mount.spell_short(target, own) or _spell_long(target, own) for target, own in value.items()]
 
@@ -250,6 +256,7 @@ FIELDS = (
         zero={},
         show=_show_mount,
         spell=_spell_mounts,
+        usual=_usual_mounts,
         example=["data:/data", {"type": "bind", "source": "/srv", "target": "/srv", "read_only": True}],
         other=["data:/data:ro", "/srv:/srv:ro"],
     ),

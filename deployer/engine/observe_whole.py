@@ -1,0 +1,23 @@
+"""Reads everything on a host that import may write down; only GETs."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from deployer.engine.observe import WIDTH, Needs, observe
+from deployer.interfaces import Engine
+from deployer.model.observed import Observed
+from deployer.planning.importing import image_references
+
+
+def observe_whole(engine: Engine, host: str) -> Observed:
+    """Every container, and under `tags` what the names of their images stand for now. Raises as `observe`."""
+    listed = observe(engine, host, Needs())
+    seen = observe(engine, host, Needs(frozenset(stub.name for stub in listed.others)))
+    pairs = ((found, seen.images.get(found.image_id)) for found in seen.containers)
+    references = sorted({reference for found, own in pairs for reference in image_references(found, own)})
+    with ThreadPoolExecutor(max_workers=WIDTH, thread_name_prefix=f"read-{host}") as pool:
+        answers = list(pool.map(engine.inspect_image, references))
+    tags = {name: str(answer["Id"]) for name, answer in zip(references, answers, strict=True) if answer is not None}
+    return replace(seen, tags=tags)

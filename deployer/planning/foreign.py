@@ -1,0 +1,47 @@
+"""What other tools leave on containers: labels that are theirs, and what those tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from deployer.model.observed import ObservedContainer
+from deployer.spec.settings import CONDITIONS
+
+_PREFIXES: Final = ("com.docker.compose.", "com.docker.stack.", "com.docker.swarm.", "com.docker.volume.", "io.podman.")
+_PROJECT: Final = "com.docker.compose.project"
+_SERVICE: Final = "com.docker.compose.service"
+_DEPENDS_ON: Final = "com.docker.compose.depends_on"
+
+
+def is_foreign(label: str) -> bool:
+    return label.startswith(_PREFIXES)
+
+
+def split_labels(labels: Mapping[str, str], image: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The labels without those of other tools, and the names of those. Where the image has them, they are its own."""
+    kept = {key: value for key, value in labels.items() if not is_foreign(key)}
+    given = {key: value for key, value in image.items() if is_foreign(key)}
+    return kept | given, tuple(sorted(key for key in labels if is_foreign(key) and labels[key] != given.get(key)))
+
+
+def depends_on(container: ObservedContainer, others: Iterable[ObservedContainer]) -> dict[str, Any]:
+    """What Compose was told: `db:service_healthy:false,…` names services of the same project."""
+    labels = _labels(container)
+    services = {
+        labels_of[_SERVICE]: other.name
+        for other in others
+        if (labels_of := _labels(other)).get(_PROJECT) == labels.get(_PROJECT) and labels_of.get(_SERVICE)
+    }
+    found: dict[str, Any] = {}
+    for entry in filter(None, labels.get(_DEPENDS_ON, "").split(",")):
+        service, _, rest = entry.partition(":")
+        condition = rest.partition(":")[0]
+        if service in services and condition in CONDITIONS:
+            found[services[service]] = {"condition": condition}
+    return dict(sorted(found.items()))
+
+
+def _labels(container: ObservedContainer) -> Mapping[str, str]:
+    labels = container.values.get("labels")
+    return labels if isinstance(labels, Mapping) else {}

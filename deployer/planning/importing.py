@@ -1,0 +1,235 @@
+"""A host as a playbook: what its containers were made with, and the networks and volumes they use.
+
+Applied to the same host the playbook changes nothing: every field declared is as it is, every field that image and
+engine give by themselves is left out. Secrets are left to variables; their values are nowhere in the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from deployer import nodes
+from deployer.config.playbook import check_name
+from deployer.diagnostics import Origin, Problems
+from deployer.interfaces import Json
+from deployer.model.desired import Address, Kind
+from deployer.model.observed import Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume
+from deployer.planning import foreign
+from deployer.planning.declaring import misfits, smallest
+from deployer.planning.hiding import Hidden
+from deployer.spec.container import CONTAINER
+from deployer.spec.container.network import DEFAULT_NETWORK
+from deployer.spec.field import View
+from deployer.spec.network import NETWORK
+from deployer.spec.shapes import Reading
+from deployer.spec.table import Table
+from deployer.spec.volume import VOLUME
+from deployer.values import image, yaml_text
+
+_HERE = Origin("import")
+_FIXED: Final[Mapping[str, Any]] = {"ipam": {"driver": "default"}}
+"""What is usual of a network with fixed addresses: its subnets have to be declared."""
+_SHARED: Final = ("network_mode", "ipc", "pid")
+"""Fields that name another container, in a live value by its id."""
+
+
+def image_references(container: ObservedContainer, own: ObservedImage | None) -> tuple[str, ...]:
+    """Complete references that may stand for the container's image, the one it was made from first."""
+    found = [container.image]
+    if own is not None:
+        found += sorted(own.references)
+        repositories = [image.parse(reference).repository for reference in found if _is_reference(reference)]
+        found += [f"{repositories[0]}@{digest}" for digest in sorted(own.digests) if repositories]
+    return tuple(dict.fromkeys(reference for reference in found if _is_reference(reference)))
+
+
+def _is_reference(text: str) -> bool:
+    try:
+        return bool(image.parse(text).path)
+    except ValueError:
+        return False
+
+
+@dataclass(slots=True)
+class _Notes:
+    """What a reader of the playbook has to know."""
+
+    left_out: list[str] = field(default_factory=list)
+
+    def add(self, label: str, what: str, why: str) -> None:
+        self.left_out.append(f"{label} {what}: {why}")
+
+
+def host_playbook(observed: Observed, info: Json, names: Iterable[str] = ()) -> str:
+    """Plays for one host: of the containers named, or of all that no project made. `observed` has every container read
+    whole, and under `tags` what `image_references` name; `info` is the engine's `/info`."""
+    wanted = frozenset(names)
+    chosen = [found for found in observed.containers if (found.name in wanted if wanted else not found.owner.managed)]
+    writer = _Writer(observed, info)
+    plays = [writer.play(project, chosen) for project in sorted({found.owner.project for found in chosen})]
+    if not wanted:
+        writer.note_projects()
+    return writer.head(len(chosen)) + (yaml_text.emit(plays) if plays else "[]\n")
+
+
+class _Writer:
+    """The plays of one host. Networks and volumes are declared in the first play that uses them."""
+
+    def __init__(self, observed: Observed, info: Json) -> None:
+        self._observed = observed
+        self._info = info
+        self._notes = _Notes()
+        self._hidden = Hidden()
+        self._declared: set[tuple[Kind, str]] = set()
+        self._ids = observed.ids
+        self._names = {key: name for name, key in self._ids.items()}
+
+    def play(self, project: str, chosen: Iterable[ObservedContainer]) -> dict[str, Any]:
+        mine = sorted((found for found in chosen if found.owner.project == project), key=lambda found: found.name)
+        containers = {found.name: self._container(found) for found in mine}
+        sections = {
+            "networks": dict(self._networks(project, mine)),
+            "volumes": dict(self._volumes(project, mine)),
+            "containers": containers,
+        }
+        head = {"name": f"Imported from {self._observed.host}", "hosts": self._observed.host}
+        return head | ({"project": project} if project else {}) | {key: part for key, part in sections.items() if part}
+
+    def head(self, count: int) -> str:
+        lines = [f"{count} {'container' if count == 1 else 'containers'} of {self._observed.host}, as they were read."]
+        if self._hidden.variables:
+            lines += ["", "Secrets were left out. Give these variables, best in a vault:"]
+            lines += [f"  {name}: {place}" for name, place in self._hidden.variables.items()]
+        if self._notes.left_out:
+            lines += ["", "Not in this playbook:"]
+            lines += [f"  {note}" for note in self._notes.left_out]
+        return "".join(f"# {line}".rstrip() + "\n" for line in lines)
+
+    def note_projects(self) -> None:
+        owned: dict[str, list[str]] = {}
+        for found in self._observed.containers:
+            if found.owner.managed:
+                owned.setdefault(found.owner.project, []).append(found.name)
+        for project, names in sorted(owned.items()):
+            self._notes.add(
+                f"project {project}", ", ".join(sorted(names)), "made by deployer; name them to import them"
+            )
+
+    def _container(self, found: ObservedContainer) -> dict[str, Any]:
+        own = self._observed.images.get(found.image_id)
+        label = Address(self._observed.host, Kind.CONTAINER, found.name).label
+        live = self._readable(CONTAINER, found.values, label)
+        if not found.owner.managed:
+            live["labels"] = self._own_labels(label, live["labels"], own)
+        view = View({}, live, found.name, found.owner.recorded, own.values if own else {}, self._ids)
+        settings = {"image": self._image(found, own, label)} | _state(found) | self._dependencies(found)
+        return settings | self._fields(CONTAINER, view, label)
+
+    def _own_labels(self, label: str, labels: Mapping[str, str], own: ObservedImage | None) -> dict[str, str]:
+        """Without those of other tools; where the image has them, as the image has them."""
+        given = (own.values.get("labels") if own else None) or {}
+        kept, dropped = foreign.split_labels(labels, given)
+        if dropped:
+            self._notes.add(label, "labels", f"{', '.join(dropped)} are another tool's")
+        return kept
+
+    def _by_name(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Other containers by their names instead of their ids."""
+        found = dict(values)
+        for name in _SHARED:
+            kind, _, key = str(found.get(name, "")).partition(":")
+            if kind == "container" and key in self._names:
+                found[name] = f"container:{self._names[key]}"
+        return found
+
+    def _image(self, found: ObservedContainer, own: ObservedImage | None, label: str) -> str:
+        references = image_references(found, own)
+        exact = [reference for reference in references if self._observed.tags.get(reference) == found.image_id]
+        chosen = exact[0] if exact else found.image_id if own else found.image
+        if chosen != found.image and _is_reference(found.image):
+            self._notes.add(label, f"image {image.familiar(found.image)}", "names another image now, or none")
+        return chosen if chosen.startswith("sha256:") else image.familiar(chosen)
+
+    def _dependencies(self, found: ObservedContainer) -> dict[str, Any]:
+        needed = foreign.depends_on(found, self._observed.containers)
+        return {"depends_on": needed} if needed else {}
+
+    def _networks(self, project: str, containers: Iterable[ObservedContainer]) -> Iterator[tuple[str, dict[str, Any]]]:
+        fixed: dict[str, bool] = {}
+        for found in containers:
+            for name, endpoint in (found.values.get("networks") or {}).items():
+                fixed[name] = fixed.get(name, False) or bool(endpoint.keys() & {"ipv4_address", "ipv6_address"})
+        for name in sorted(fixed.keys() - {DEFAULT_NETWORK}):
+            live = [network for network in self._observed.networks if network.name == name]
+            if len(live) == 1 and self._first_use(Kind.NETWORK, name):
+                yield name, self._object(NETWORK, live[0], project, _FIXED if fixed[name] else {})
+
+    def _volumes(self, project: str, containers: Iterable[ObservedContainer]) -> Iterator[tuple[str, dict[str, Any]]]:
+        mounts = [mount for found in containers for mount in (found.values.get("volumes") or {}).values()]
+        for name in sorted({mount["source"] for mount in mounts if mount["type"] == "volume" and mount["source"]}):
+            live = self._observed.volume(name)
+            if live is not None and self._first_use(Kind.VOLUME, name):
+                yield name, self._object(VOLUME, live, project)
+
+    def _first_use(self, kind: Kind, name: str) -> bool:
+        """Also whether a playbook can declare it; an odd name can still be used."""
+        if (kind, name) in self._declared:
+            return False
+        self._declared.add((kind, name))
+        return check_name(kind, name, _HERE, name, Problems())
+
+    def _object(
+        self, table: Table, live: ObservedNetwork | ObservedVolume, project: str, usual: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        label = f"{table.kind}.{live.name}"
+        if live.owner.managed and live.owner.project != project:
+            return {"external": True}
+        values = self._readable(table, live.values, label)
+        if not live.owner.managed:
+            values["labels"], _ = foreign.split_labels(values["labels"], {})
+        view = View({}, values, live.name, live.owner.recorded)
+        return self._fields(table, view, label, usual)
+
+    def _readable(self, table: Table, live: Mapping[str, Any], label: str) -> dict[str, Any]:
+        """What the engine reports in a form nobody expects counts as nothing."""
+        odd = [row for row in table.fields if live.get(row.name) == f"unreadable {row.name}"]
+        for row in odd:
+            self._notes.add(label, row.name, "the engine reports it in a form that cannot be read")
+        return {row.name: row.zero if row in odd else live.get(row.name, row.zero) for row in table.fields}
+
+    def _fields(self, table: Table, view: View, label: str, usual: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """As a user writes them; what cannot be written so that it reads back the same is left out."""
+        values = self._by_name(smallest(table, view, self._info, usual))
+        written = {name: table.row(name).spell(value) for name, value in values.items()}
+        for name, why in list(_mistakes(table, values, written)):
+            self._notes.add(label, name, why)
+            written.pop(name, None)
+        left = {name: values[name] for name in written}
+        for name in sorted(misfits(table, view, left) & left.keys()):
+            self._notes.add(label, name, "cannot be declared without what is missing here")
+            del written[name]
+        return {name: self._hidden.hide(value, label, name) for name, value in written.items()}
+
+
+def _state(found: ObservedContainer) -> dict[str, Any]:
+    if found.running:
+        return {}
+    return {"state": "created" if found.state == "created" else "stopped"}
+
+
+def _mistakes(table: Table, values: Mapping[str, Any], written: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(field, why it cannot be declared)."""
+    read: dict[str, Any] = {}
+    for name, value in written.items():
+        problems = Problems()
+        found = table.row(name).shape.read(nodes.from_plain(value, _HERE), Reading(problems, name))
+        if problems.errors:
+            yield name, problems.errors[0].summary
+        elif found != values[name]:
+            yield name, "there is no way to write it"
+        else:
+            read[name] = found
+    for rule in table.rules:
+        yield from ((name, why) for name, why in rule(dict(read), {}) if name in read)
