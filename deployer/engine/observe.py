@@ -15,6 +15,7 @@ from typing import Any
 
 from deployer.errors import EngineError
 from deployer.interfaces import Engine, Json, RegistryAuth
+from deployer.model import history, locks
 from deployer.model.desired import Desired, Kind
 from deployer.model.observed import (
     Observed,
@@ -34,6 +35,9 @@ from deployer.values import image, mount, paths, port
 
 WIDTH = 4
 """Requests at a time on one host; more gains nothing once the engine is busy."""
+
+_DEMANDING = ("never", "missing", "always")
+"""Pull policies, each asking more of the registry than the one before."""
 
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 
@@ -56,9 +60,9 @@ def needs_of(plays: Iterable[Desired], auth: Callable[[str], RegistryAuth | None
     names = {resource.name for resource in declared if resource.kind is Kind.CONTAINER}
     images: dict[str, str] = {}
     for resource in declared:
-        reference = resource.settings.image
-        if reference and images.get(reference) != "always":
-            images[reference] = "never" if resource.absent else resource.settings.pull
+        reference, wanted = resource.settings.image, "never" if resource.absent else resource.settings.pull
+        if reference:
+            images[reference] = max(wanted, images.get(reference, "never"), key=_DEMANDING.index)
     with_temporary = {name + suffix for name in names for suffix in ("", NEW, OLD)}
     return Needs(frozenset(with_temporary), frozenset(play.project for play in plays), images, auth)
 
@@ -87,9 +91,15 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
             images=images,
             tags=tags,
             networks=tuple(map(read_network, networks.result())),
-            volumes=tuple(map(read_volume, volumes.result())),
+            volumes=tuple(read_volume(found) for found in volumes.result() if not _is_note(found)),
             remote=dict(zip(asked, digests, strict=True)),
+            records={project: history.newest(volumes.result(), project) for project in needs.projects},
         )
+
+
+def _is_note(volume: Json) -> bool:
+    """Whether a volume only bears labels of this tool's own, and is nobody's data: a lock, or a record of a run."""
+    return str(volume["Name"]).startswith((locks.PREFIX, history.PREFIX))
 
 
 def _ask_registry(reference: str, policy: str, *, present: bool) -> bool:
@@ -102,7 +112,7 @@ def _remote_digest(engine: Engine, reference: str, needs: Needs) -> str:
         found = engine.inspect_distribution(reference, needs.auth(reference))
     except EngineError:
         return ""
-    return str((found or {}).get("Descriptor", {}).get("digest", ""))
+    return str(_map(_map(found).get("Descriptor")).get("digest") or "")
 
 
 def _choose(listed: Iterable[Json], needs: Needs) -> tuple[list[str], tuple[Stub, ...]]:
@@ -110,11 +120,11 @@ def _choose(listed: Iterable[Json], needs: Needs) -> tuple[list[str], tuple[Stub
     chosen, stubs = [], []
     for entry in listed:
         name = _own_name(entry.get("Names") or ())
-        owner = record.read(entry.get("Labels"))
+        owner = record.read(_map(entry.get("Labels")))
         if name in needs.containers or (owner.managed and owner.project in needs.projects):
             chosen.append(str(entry["Id"]))
         else:
-            attached = (entry.get("NetworkSettings") or {}).get("Networks") or {}
+            attached = _map(_map(entry.get("NetworkSettings")).get("Networks"))
             stub = Stub(
                 id=entry["Id"],
                 name=name,
@@ -135,11 +145,10 @@ def _own_name(names: Iterable[str]) -> str:
 
 
 def read_container(inspect: Json) -> ObservedContainer:
-    state = inspect.get("State") or {}
-    config = inspect.get("Config") or {}
+    state, config = _map(inspect.get("State")), _map(inspect.get("Config"))
     values = read_values(CONTAINER, inspect)
-    attached = (inspect.get("NetworkSettings") or {}).get("Networks") or {}
-    probe = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
+    attached = _map(_map(inspect.get("NetworkSettings")).get("Networks"))
+    probe = _map(config.get("Healthcheck")).get("Test") or ["NONE"]
     return ObservedContainer(
         id=inspect["Id"],
         name=str(inspect["Name"]).lstrip("/"),
@@ -149,21 +158,31 @@ def read_container(inspect: Json) -> ObservedContainer:
         health=_health(state),
         exit_code=int(state.get("ExitCode") or 0),
         values=values,
-        attached={name: str((endpoint or {}).get("NetworkID") or "") for name, endpoint in attached.items()},
-        anonymous=_anonymous(inspect, values.get("volumes") or {}),
+        attached={name: str(_map(endpoint).get("NetworkID") or "") for name, endpoint in attached.items()},
+        anonymous=_anonymous(inspect, _map(values.get("volumes"))),
         volumes=_mounted(inspect),
-        owner=record.read(config.get("Labels")),
+        owner=record.read(_map(config.get("Labels"))),
         has_healthcheck=probe != ["NONE"],
     )
 
 
+def _map(value: Any) -> Mapping[str, Any]:
+    """What an engine answers with, where a map is expected; anything else counts as an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _maps(value: Any) -> Iterable[Mapping[str, Any]]:
+    """The same for a list of maps."""
+    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else ()
+
+
 def _health(state: Json) -> str:
-    status = str((state.get("Health") or {}).get("Status") or "")
+    status = str(_map(state.get("Health")).get("Status") or "")
     return "" if status == "none" else status
 
 
 def _held_ports(entry: Json) -> frozenset[str]:
-    ports = [item for item in entry.get("Ports") or () if item.get("PublicPort")]
+    ports = [item for item in _maps(entry.get("Ports")) if item.get("PublicPort")]
     return frozenset(
         port.join(str(item["PrivatePort"]), str(item["PublicPort"]), str(item.get("IP") or ""), str(item.get("Type")))
         for item in ports
@@ -172,13 +191,13 @@ def _held_ports(entry: Json) -> frozenset[str]:
 
 def _mounted(inspect: Json) -> frozenset[str]:
     """Names of the volumes among the mounts, inherited ones too."""
-    mounts = inspect.get("Mounts") or ()
+    mounts = _maps(inspect.get("Mounts"))
     return frozenset(str(entry.get("Name")) for entry in mounts if entry.get("Type") == "volume" and entry.get("Name"))
 
 
 def _anonymous(inspect: Json, mounts: Mapping[str, mount.Mount]) -> dict[str, str]:
     found = {}
-    for entry in inspect.get("Mounts") or ():
+    for entry in _maps(inspect.get("Mounts")):
         target, name = paths.clean(str(entry.get("Destination"))), str(entry.get("Name") or "")
         if entry.get("Type") == "volume" and _ANONYMOUS.fullmatch(name) and mount.is_anonymous(mounts.get(target, {})):
             found[target] = name
@@ -187,7 +206,7 @@ def _anonymous(inspect: Json, mounts: Mapping[str, mount.Mount]) -> dict[str, st
 
 def read_image(inspect: Json) -> ObservedImage:
     """The image's config has the form of a container's."""
-    config = {"Config": {key: value for key, value in (inspect.get("Config") or {}).items() if key != "Hostname"}}
+    config = {"Config": {key: value for key, value in _map(inspect.get("Config")).items() if key != "Hostname"}}
     return ObservedImage(
         id=inspect["Id"],
         references=frozenset(image.canonical(tag) for tag in inspect.get("RepoTags") or ()),
@@ -200,11 +219,11 @@ def read_image(inspect: Json) -> ObservedImage:
 
 def read_network(inspect: Json) -> ObservedNetwork:
     values = read_values(NETWORK, inspect)
-    return ObservedNetwork(inspect["Id"], inspect["Name"], values, record.read(inspect.get("Labels")))
+    return ObservedNetwork(inspect["Id"], inspect["Name"], values, record.read(_map(inspect.get("Labels"))))
 
 
 def read_volume(inspect: Json) -> ObservedVolume:
-    return ObservedVolume(inspect["Name"], read_values(VOLUME, inspect), record.read(inspect.get("Labels")))
+    return ObservedVolume(inspect["Name"], read_values(VOLUME, inspect), record.read(_map(inspect.get("Labels"))))
 
 
 def read_values(table: Table, inspect: Json) -> dict[str, Any]:
