@@ -356,7 +356,8 @@ def remove(ctx: Context, resource: Resource, live: ObservedContainer, reason: st
     address = resource.address
     ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=reason, origin=resource.origin))
     dependants = [found.name for found in ctx.desired.of(Kind.CONTAINER) if live.name in dependencies.containers(found)]
-    after: Steps = tuple(step for name in dependants for step in ctx.draft.when_ready(Kind.CONTAINER, name))
+    after = tuple(step for name in dependants for step in ctx.draft.when_ready(Kind.CONTAINER, name))
+    after += ctx.moved.get(live.id, ())
     if live.running:
         after = (ctx.draft.step(StopContainer(live.id), address, reason, after=after),)
         ctx.free(live.values, *after)

@@ -16,11 +16,14 @@ from deployer.planning.policy import Policy
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`targets`: how steps refer to each declared container. `renewed`: containers that get a new id.
-    `restarted`: containers that keep theirs and are started.
-    `renewed_networks`: networks that are made anew. `dropped`: containers that have to go since a volume they
-    mount is made anew, and the steps after which they are gone. `freed`: what only one container can
-    hold, and the steps after which it is free. `awaited`: steps that end when a condition holds."""
+    """What was decided so far.
+
+    `targets`: how steps refer to each declared container. `renewed`: containers that get a new id. `restarted`:
+    containers that keep theirs and are started. `renewed_networks`: networks that are made anew. `moved`: containers on
+    them, by id, and the steps after which others may touch them. `dropped`: containers that have to go since a volume
+    they mount is made anew, and the steps after which they are gone. `freed`: what only one container can hold, and the
+    steps after which it is free. `awaited`: steps that end when a condition holds.
+    """
 
     desired: Desired
     observed: Observed
@@ -29,6 +32,7 @@ class Context:
     targets: dict[str, Target] = field(default_factory=dict)
     renewed: set[str] = field(default_factory=set)
     restarted: set[str] = field(default_factory=set)
+    moved: dict[str, tuple[int, ...]] = field(default_factory=dict)
     renewed_networks: set[str] = field(default_factory=set)
     dropped: dict[str, tuple[int, ...]] = field(default_factory=dict)
     freed: dict[str, tuple[int, ...]] = field(default_factory=dict)

@@ -48,14 +48,19 @@ def find(ctx: Context, resource: Resource, *, fits: bool) -> Found:
     old = _of_ours(ctx, resource, OLD)
     foreign = current is not None and not record.belongs_to(current.owner, ctx.desired.project, resource.address)
     if old is None or foreign:
-        return Found(current, None, after)
+        return Found(current, None, after + _moved(ctx, current))
     if current is not None and (fits or current.running):
-        return Found(current, old, after)
+        return Found(current, old, after + _moved(ctx, current))
     after += _remove(ctx, resource, current)
     change = ResourceChange(resource.address, Action.UPDATE, reason=f"gets its name back, {_CAUSE}")
     ctx.draft.changes.append(change)
+    after += _moved(ctx, old)
     back = ctx.draft.step(RenameContainer(old.id, resource.name), resource.address, _CAUSE, after=after)
     return Found(old, None, (back,))
+
+
+def _moved(ctx: Context, found: ObservedContainer | None) -> tuple[int, ...]:
+    return ctx.moved.get(found.id, ()) if found is not None else ()
 
 
 def _of_ours(ctx: Context, resource: Resource, suffix: str) -> ObservedContainer | None:
@@ -70,8 +75,10 @@ def _remove(ctx: Context, resource: Resource, found: ObservedContainer | None) -
         return ()
     address = ctx.address(resource.kind, found.name)
     ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=_CAUSE))
-    stop = (ctx.draft.step(StopContainer(found.id), address, _CAUSE),) if found.running else ()
-    return (ctx.draft.step(RemoveContainer(found.id), address, _CAUSE, after=stop),)
+    after = _moved(ctx, found)
+    if found.running:
+        after = (ctx.draft.step(StopContainer(found.id), address, _CAUSE, after=after),)
+    return (ctx.draft.step(RemoveContainer(found.id), address, _CAUSE, after=after),)
 
 
 def remove_all(ctx: Context, resource: Resource) -> tuple[int, ...]:
@@ -86,5 +93,6 @@ def drop_predecessor(ctx: Context, resource: Resource, found: Found, after: tupl
         return ()
     address = ctx.address(resource.kind, old.name)
     ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=_CAUSE))
+    after += _moved(ctx, old)
     stop = (ctx.draft.step(StopContainer(old.id), address, _CAUSE, after=after),) if old.running else after
     return (ctx.draft.step(RemoveContainer(old.id), address, _CAUSE, after=stop),)

@@ -107,11 +107,22 @@ def _renewal_steps(ctx: Context, resource: Resource, live: ObservedNetwork, atta
     gone = add(RemoveNetwork(live.id), off, CreateNetwork(live.name, _old_body(live)))
     made = add(CreateNetwork(live.name, network_body(ctx, resource)), gone, RemoveNetwork(live.name))
     ctx.draft.ready(Kind.NETWORK, live.name, *made)
-    for container in attached:
-        endpoint = _wanted_endpoint(ctx, container, live.name)
+    pinned: tuple[int, ...] = ()
+    endpoints = {container.id: _wanted_endpoint(ctx, container, live.name) for container in attached}
+    for container, left in sorted(zip(attached, off, strict=True), key=lambda pair: not _pinned(endpoints[pair[0].id])):
+        endpoint = endpoints[container.id]
+        last: tuple[int, ...] = (left,)
         if endpoint is not None:
             undo = DisconnectNetwork(live.name, container.id)
-            add(ConnectNetwork(live.name, container.id, endpoint), made, undo)
+            after = made if _pinned(endpoint) else (*made, *pinned)
+            last = add(ConnectNetwork(live.name, container.id, endpoint), after, undo)
+            pinned += last if _pinned(endpoint) else ()
+        ctx.moved[container.id] = (*ctx.moved.get(container.id, ()), *last)
+
+
+def _pinned(endpoint: Mapping[str, Any] | None) -> bool:
+    """Such an endpoint comes first: the engine could give its address to another one."""
+    return bool(endpoint) and "IPAMConfig" in (endpoint or {})
 
 
 def _endpoint(values: Mapping[str, Any], network: str) -> dict[str, Any]:
@@ -119,11 +130,11 @@ def _endpoint(values: Mapping[str, Any], network: str) -> dict[str, Any]:
 
 
 def _wanted_endpoint(ctx: Context, container: ObservedContainer, network: str) -> dict[str, Any] | None:
-    """As declared; as it was for one that this run does not change. None when it is declared without the network."""
+    """As declared; as it was for one that this run does not change. None for one that leaves the network, or goes."""
     declared = ctx.desired.find(Kind.CONTAINER, container.name)
-    if declared is None or declared.absent or not declared.selected:
+    if declared is None or not declared.selected:
         return _endpoint(container.values, network)
-    if network not in dependencies.networks(declared):
+    if declared.absent or network not in dependencies.networks(declared):
         return None
     return _endpoint(declared.values, network)
 

@@ -90,8 +90,10 @@ def _renew(ctx: Context, resource: Resource, diffs: tuple[FieldDiff, ...]) -> No
     ctx.draft.changes.append(change)
     for found in users:
         address = ctx.address(Kind.CONTAINER, found.name)
-        stop = (ctx.draft.step(StopContainer(found.id), address, "mounts it"),) if found.running else ()
-        ctx.dropped[found.name] = (ctx.draft.step(RemoveContainer(found.id), address, "mounts it", after=stop),)
+        after = ctx.moved.get(found.id, ())
+        if found.running:
+            after = (ctx.draft.step(StopContainer(found.id), address, "mounts it", after=after),)
+        ctx.dropped[found.name] = (ctx.draft.step(RemoveContainer(found.id), address, "mounts it", after=after),)
     gone = [step for steps in ctx.dropped.values() for step in steps]
     removed = ctx.draft.step(RemoveVolume(resource.name), resource.address, reason, after=gone)
     made = ctx.draft.step(CreateVolume(resource.name, _body(ctx, resource)), resource.address, reason, after=(removed,))

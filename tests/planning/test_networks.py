@@ -98,8 +98,8 @@ def test_a_network_that_differs_is_made_anew_and_every_container_gets_its_place_
         "[1,2,3] -> #4 network.front, RemoveNetwork front-1, made anew [renew front]",
         "[4] -> #5 network.front, CreateNetwork front, made anew [renew front]",
         "[5] -> #6 network.front, ConnectNetwork front cache-1, made anew [renew front]",
-        "[5] -> #7 network.front, ConnectNetwork front idle-1, made anew [renew front]",
-        "[5] -> #8 network.front, ConnectNetwork front web-1, made anew [renew front]",
+        "[5,6] -> #7 network.front, ConnectNetwork front idle-1, made anew [renew front]",
+        "[5,6] -> #8 network.front, ConnectNetwork front web-1, made anew [renew front]",
     ]
     assert endpoints(found) == [{"IPAMConfig": {"IPv4Address": "10.0.0.9"}, "Aliases": ["redis"]}, {}, {}]
 
@@ -130,7 +130,7 @@ def test_containers_join_and_leave_a_network_that_is_made_anew() -> None:
         "[1,2] -> #3 network.front, RemoveNetwork front-1, made anew [renew front]",
         "[3] -> #4 network.front, CreateNetwork front, made anew [renew front]",
         "[4] -> #5 network.front, ConnectNetwork front idle-1, made anew [renew front]",
-        "#6 container.cache, ConnectNetwork bridge cache-1, changed [reconnect cache]",
+        "[1] -> #6 container.cache, ConnectNetwork bridge cache-1, changed [reconnect cache]",
         "#7 container.web, DisconnectNetwork bridge web-1, changed [reconnect web]",
         "[4,7] -> #8 container.web, ConnectNetwork front web-1, changed [reconnect web]",
     ]
@@ -162,7 +162,20 @@ def test_a_protected_network_is_not_made_anew() -> None:
 def test_a_container_that_is_replaced_has_been_given_back_its_place_before() -> None:
     found = plan(shop().replace("web: {", "web: {tty: true, "), applied(SHOP))
     create = next(line for line in steps(found) if "CreateContainer" in line)
-    assert create == "[5] -> #9 container.web, CreateContainer web.deployer-new, replaced [replace web]"
+    assert create == "[5,8] -> #9 container.web, CreateContainer web.deployer-new, replaced [replace web]"
+
+
+def test_a_container_that_goes_is_not_given_back_its_place() -> None:
+    found = plan(shop().replace("{image: web:1, state: stopped, networks: [front]}", "{state: absent}"), applied(SHOP))
+    assert [line for line in steps(found) if "idle-1" in line] == [
+        "#2 network.front, DisconnectNetwork front idle-1, made anew [renew front]",
+        "[2] -> #8 container.idle, RemoveContainer idle-1, absent",
+    ]
+
+
+def test_a_container_is_started_after_it_was_given_back_its_place() -> None:
+    found = plan(shop(), changed(applied(SHOP), "web", state="exited"))
+    assert steps(found)[-1] == "[5,8] -> #9 container.web, StartContainer web-1, is exited with code 0"
 
 
 def test_a_network_declared_absent_goes_after_its_containers() -> None:

@@ -1,0 +1,129 @@
+"""What holds for every play on every host: plans are carried out, converge, and touch nothing of others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from hypothesis import HealthCheck, assume, given, note, settings
+from hypothesis import strategies as st
+
+from deployer.engine.simulated import SimulatedEngine
+from deployer.errors import InputError
+from deployer.model.desired import Desired
+from deployer.model.plan import HostPlan, RemoveVolume
+from deployer.spec.container import CONTAINER
+from tests.planning.build import play
+from tests.planning.world import Host
+
+NAMES = ("db", "api", "web")
+PORTS = {"db": 5432, "api": 8000, "web": 8080}
+APART = {"ports", "networks", "volumes", "volumes_from", "links", "storage_opt", "network_mode", "pid", "annotations"}
+"""Fields that the strategies below give, or that no simulated engine takes."""
+PLAIN = [row for row in CONTAINER.fields if row.name not in APART]
+
+FIELDS = st.lists(
+    st.sampled_from(PLAIN).flatmap(lambda row: st.sampled_from([(row.name, row.example), (row.name, row.other)])),
+    max_size=4,
+    unique_by=lambda pair: pair[0],
+).map(dict)
+NETWORK = st.sampled_from([{}, {"internal": True}, {"labels": {"a": "b"}}, {"driver_opts": {"x": "y"}}])
+ENDPOINT = st.sampled_from([None, {"aliases": ["one"]}, {"aliases": ["two", "three"]}])
+MOUNTS = st.sampled_from([[], ["data:/data"], ["data:/data:ro"], ["/cache"], ["/cache:ro", "/srv:/srv"]])
+STATE = st.sampled_from(["started", "started", "started", "stopped", "created", "absent"])
+
+
+@st.composite
+def container(draw: st.DrawFn, name: str) -> dict[str, Any]:
+    keys: dict[str, Any] = {"image": draw(st.sampled_from(["one:1", "two:1"])), "state": draw(STATE)} | draw(FIELDS)
+    if draw(st.booleans()):
+        keys["networks"] = {each: draw(ENDPOINT) for each in draw(st.sets(st.sampled_from(["front", "back"])))} or None
+    keys["ports"] = draw(st.sampled_from([[], [f"{PORTS[name]}:80"], ["80"]]))
+    keys["volumes"] = draw(MOUNTS)
+    keys["update"] = {"order": draw(st.sampled_from(["auto", "stop-first", "start-first"]))}
+    return {key: value for key, value in keys.items() if value}
+
+
+@st.composite
+def plays(draw: st.DrawFn) -> dict[str, Any]:
+    """Containers may need those before them in `NAMES`."""
+    found: dict[str, Any] = {}
+    for index, name in enumerate(NAMES):
+        if not draw(st.booleans()):
+            continue
+        keys = draw(container(name))
+        before = [other for other in NAMES[:index] if found.get(other, {"state": "absent"}).get("state") == "started"]
+        if before and draw(st.booleans()):
+            condition = draw(st.sampled_from(["service_started", "service_healthy"]))
+            keys["depends_on"] = {before[0]: {"condition": condition}}
+        if before and "networks" not in keys and "ports" not in keys and draw(st.booleans()):
+            keys["network_mode"] = f"container:{before[-1]}"
+        found[name] = keys
+    networks = {name: draw(NETWORK) for name in ("front", "back")}
+    return {"networks": networks, "volumes": {"data": {}}, "containers": found}
+
+
+def read(written: dict[str, Any]) -> Desired:
+    text = str(yaml.safe_dump(written))
+    note(text)
+    try:
+        return play(text)
+    except InputError:
+        assume(False)
+        raise
+
+
+def populated() -> SimulatedEngine:
+    """A host on which others have things."""
+    engine = SimulatedEngine()
+    engine.pull_image("docker.io/library/theirs:1", "", None, lambda _: None)
+    engine.create_network({"Name": "theirs"})
+    engine.create_volume({"Name": "theirs"})
+    body = {
+        "Image": "theirs:1",
+        "HostConfig": {"NetworkMode": "theirs", "Binds": ["theirs:/data"]},
+        "NetworkingConfig": {"EndpointsConfig": {"theirs": {}}},
+    }
+    key, _ = engine.create_container("theirs", body, "")
+    engine.start_container(key)
+    Host(engine).converge(play("containers: {other: {image: one:1}}", project="other"))
+    return engine
+
+
+POPULATED = populated()
+FOREIGN = ("theirs", "other")
+
+
+def foreign(engine: SimulatedEngine) -> list[Any]:
+    containers = [engine.inspect_container(name) for name in FOREIGN]
+    return [*containers, engine.inspect_network("theirs"), engine.inspect_volume("theirs")]
+
+
+def check_order(found: HostPlan) -> None:
+    numbers = [step.number for step in found.steps]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert all(need < step.number for step in found.steps for need in step.needs)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(plays(), plays(), st.integers(min_value=0, max_value=30))
+def test_any_play_after_any_other_interrupted_anywhere(
+    first: dict[str, Any], second: dict[str, Any], killed_after: int
+) -> None:
+    """It is carried out, leaves nothing to do, loses no data, and does not touch what is not its own."""
+    before, after = read(first), read(second)
+    host = Host(POPULATED.copy())
+    untouched = foreign(host.engine)
+    host.converge(before)
+    found = host.plan(after)
+    note(str(found))
+    assume(not found.refusals)
+    check_order(found)
+    assert not any(isinstance(step.operation, RemoveVolume) for step in found.steps)
+    host.apply(after, steps=killed_after)
+    host.converge(after)
+    assert foreign(host.engine) == untouched
+    assert [name for name in host.containers if "deployer" in name] == []
+    host.destroy(after)
+    assert set(host.containers) == set(FOREIGN)
+    assert host.engine.inspect_volume("data") is not None
