@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from deployer import __version__
 from deployer.applying.executor import Execution, Stop, Tools, execute
+from deployer.applying.lock import LockLostError
+from deployer.applying.locking import Run
+from deployer.applying.turns import Turn, Turns
 from deployer.diagnostics import Diagnostic
 from deployer.engine.observe import Needs, needs_of, observe
 from deployer.engine.registry_auth import Credentials
@@ -16,7 +20,7 @@ from deployer.inputs import Loaded, PlayInput, Request, load
 from deployer.interfaces import Clock, Engine, Events, RegistryAuth
 from deployer.model.desired import Desired, Kind
 from deployer.model.observed import Observed
-from deployer.model.outcome import HostEnded, HostOutcome, Outcome, Status
+from deployer.model.outcome import Blocked, HostEnded, HostOutcome, Obstacle, Outcome, Status
 from deployer.model.plan import Action, HostPlan, Plan, PlayPlan, ResourceChange, Unreachable
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import destroy as reconcile_destroy
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from deployer.model.drift import DriftReport
 
 Planner = Callable[[Desired, Observed, Policy], HostPlan]
+Of = TypeVar("Of", HostPlan, Desired)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +46,16 @@ class Validated:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan, and the open connections to apply it with. `secrets` must never be shown."""
+    """A plan, and the open connections to apply it with. `read_at`: when its hosts were read, by the world's clock;
+    `records`: the newest record of a run on each host and of each project then. `secrets` must never be shown."""
 
     plan: Plan
     loaded: Loaded
     fleet: Fleet
     policy: Policy
     planner: Planner
+    read_at: float
+    records: Mapping[tuple[str, str], int]
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -97,13 +105,15 @@ def _plan(request: Request, world: World, planner: Planner) -> Planned:
     loaded = load(request, world.asking)
     policy = Policy(request.prune, request.adopt, frozenset(request.allow_data_loss), __version__)
     fleet = Fleet(loaded.hosts, request.forks)
+    read_at = world.clock.now()
     try:
         seen, unreachable = _observe_all(loaded, fleet)
     except BaseException:
         fleet.close()
         raise
     plays = tuple(_plan_play(play, seen, policy, planner) for play in loaded.plays)
-    return Planned(Plan(plays, unreachable), loaded, fleet, policy, planner)
+    records = {(host, project): number for host, found in seen.items() for project, number in found.records.items()}
+    return Planned(Plan(plays, unreachable), loaded, fleet, policy, planner, read_at, records)
 
 
 def _observe_all(loaded: Loaded, fleet: Fleet) -> tuple[dict[str, Observed], tuple[Unreachable, ...]]:
@@ -140,31 +150,40 @@ def _plan_play(play: PlayInput, seen: dict[str, Observed], policy: Policy, plann
     return PlayPlan(play.name, project, hosts, tuple(batch for batch in reached if batch))
 
 
-def apply(planned: Planned, world: World, events: Events, stop: Stop) -> Outcome:
+def apply(planned: Planned, world: World, events: Events, stop: Stop, run: Run | None = None) -> Outcome:
     """Do what the plan says: plays in order, batches in order, hosts of a batch in parallel.
 
-    A host that failed takes no part in what follows; a batch with too many failures ends the run.
+    A host that failed takes no part in what follows; a batch with too many failures ends the run. `run`: for whom
+    hosts are locked and what is put on record; without it neither is done.
     """
     outcomes: list[HostOutcome] = []
     out: set[str] = set()
+    turns = Turns(run, planned.fleet.each, world.clock, events, stop, read_at=planned.read_at, records=planned.records)
     for play, given in zip(planned.plan.plays, planned.loaded.plays, strict=True):
-        plans = {found.host: found for found in play.hosts}
-        desired = {found.host: found for found in given.desired}
-        for number, batch in enumerate(play.batches):
-            hosts = [host for host in batch if host not in out]
-            if number and hosts:
-                _pause(given.pause, world.clock, stop)
-            if not hosts or stop.is_set():
-                continue
-            work = _Work(planned, world, events, stop, plans, desired)
-            ended = planned.fleet.each(hosts, work.one)
-            found = [_outcome(plans[host], result) for host, result in ended.items()]
-            outcomes += found
-            bad = {outcome.host for outcome in found if outcome.exit_code}
-            out |= bad
-            if _too_many(len(bad), len(hosts), given):
-                return Outcome(planned.plan, tuple(outcomes))
+        with turns.of_play(found for found in play.hosts if found.host not in out) as turn:
+            work = _Work(planned, world, events, stop, turn, _by_host(play.hosts), _by_host(given.desired))
+            if not _batches(work, play, given, outcomes, out):
+                break
     return Outcome(planned.plan, tuple(outcomes))
+
+
+def _batches(work: _Work, play: PlayPlan, given: PlayInput, outcomes: list[HostOutcome], out: set[str]) -> bool:
+    """One play. Adds to the outcomes and to the hosts that are `out`; returns whether the run goes on."""
+    for number, batch in enumerate(play.batches):
+        hosts = [host for host in batch if host not in out]
+        if number and hosts:
+            _pause(given.pause, work.world.clock, work.stop)
+        if not hosts or work.stop.is_set():
+            continue
+        ended = work.planned.fleet.each(hosts, work.one)
+        found = [_outcome(work.plans[host], result) for host, result in ended.items()]
+        work.turn.ended(found)
+        outcomes += found
+        bad = {outcome.host for outcome in found if outcome.exit_code}
+        out |= bad
+        if _too_many(len(bad), len(hosts), given):
+            return False
+    return True
 
 
 def _pause(seconds: float, clock: Clock, stop: Stop) -> None:
@@ -188,37 +207,53 @@ def _outcome(host_plan: HostPlan, result: HostOutcome | Unreachable) -> HostOutc
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One batch's work on one of its hosts."""
+    """One play's work on one of its hosts."""
 
     planned: Planned
     world: World
     events: Events
     stop: Stop
-    plans: dict[str, HostPlan]
-    desired: dict[str, Desired]
+    turn: Turn
+    plans: Mapping[str, HostPlan]
+    desired: Mapping[str, Desired]
 
     def one(self, host: str, engine: Engine) -> HostOutcome:
         outcome = self._apply(self.plans[host], engine)
         self.events.emit(HostEnded(outcome))
         return outcome
 
-    def _apply(self, host_plan: HostPlan, engine: Engine) -> HostOutcome:
-        unchanged = self._unchanged(host_plan)
-        if host_plan.refusals:
-            return HostOutcome(host_plan, refused=True, unchanged=unchanged)
-        if not host_plan.steps:
-            return HostOutcome(host_plan, unchanged=unchanged)
+    def _apply(self, shown: HostPlan, engine: Engine) -> HostOutcome:
+        outcome = HostOutcome(shown, refused=bool(shown.refusals), unchanged=self._unchanged(shown))
+        if shown.refusals or not shown.steps:
+            return outcome
+        match self.turn.begin(shown, lambda: self._plan_again(shown.host, engine)):
+            case Blocked() as blocked:
+                return replace(outcome, blocked=blocked)
+            case Unreachable() as lost:
+                return replace(outcome, unreachable=lost)
+            case host_plan:
+                outcome = replace(outcome, plan=host_plan, shown=shown, unchanged=self._unchanged(host_plan))
+                return self._execute(outcome, engine) if host_plan.steps else outcome
+
+    def _execute(self, outcome: HostOutcome, engine: Engine) -> HostOutcome:
+        host_plan = outcome.plan
         auth = _auth(self.planned.loaded.of_host(host_plan.host))
-        done = execute(host_plan, Tools(engine, self.world.clock, self.events, auth, self.stop))
+        permit = partial(self.turn.check, host_plan.host)
+        done = execute(host_plan, Tools(engine, self.world.clock, self.events, auth, self.stop, permit))
         lost = done.unreachable
-        return HostOutcome(
-            plan=host_plan,
+        taken = isinstance(lost, LockLostError)
+        return replace(
+            outcome,
             results=done.results,
             remaining=self._verify(host_plan, engine) if _complete(done) else (),
-            unreachable=Unreachable(host_plan.host, lost.message, lost.hint) if lost else None,
+            unreachable=Unreachable(host_plan.host, lost.message, lost.hint) if lost and not taken else None,
+            blocked=Blocked(Obstacle.LOST, detail=lost.message, hint=lost.hint) if lost and taken else None,
             interrupted=self.stop.is_set() and not _complete(done),
-            unchanged=unchanged,
         )
+
+    def _plan_again(self, host: str, engine: Engine) -> HostPlan:
+        seen = observe(engine, host, _needs(self.planned.loaded, host))
+        return self.planned.planner(self.desired[host], seen, self.planned.policy)
 
     def _unchanged(self, host_plan: HostPlan) -> int:
         changed = {change.address for change in host_plan.changes} | {found.address for found in host_plan.refusals}
@@ -237,6 +272,10 @@ class _Work:
             if found is not None and found.state == "restarting" and not resource.absent
         )
         return (*left.changes, *looping)
+
+
+def _by_host(found: Iterable[Of]) -> dict[str, Of]:
+    return {each.host: each for each in found}
 
 
 def _complete(done: Execution) -> bool:

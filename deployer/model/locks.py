@@ -190,7 +190,7 @@ def read_entry(volume: Mapping[str, Any]) -> Entry | None:
     """None for a volume that is no lock's."""
     name = str(volume.get("Name") or "")
     middle, _, number = name.removeprefix(PREFIX).rpartition(".")
-    if not name.startswith(PREFIX) or not number.isdecimal():
+    if not name.startswith(PREFIX) or not (number.isascii() and number.isdecimal()):
         return None
     labels = volume.get("Labels") or {}
     said = {key: str(labels.get(label) or "") for key, label in _LABELS.items()}

@@ -95,7 +95,8 @@ class Stub:
 class Observed:
     """One host. `containers` are those declared or owned by the project; `others` all the rest. `images` has every
     image needed to judge them, `tags` every local reference to an image id. `remote` maps references that have to be
-    looked up in a registry to the digest found there, "" when the registry did not answer."""
+    looked up in a registry to the digest found there, "" when the registry did not answer. `records`: each
+    project's newest record of a run, by number."""
 
     host: str
     engine: EngineInfo
@@ -106,6 +107,7 @@ class Observed:
     networks: tuple[ObservedNetwork, ...] = ()
     volumes: tuple[ObservedVolume, ...] = ()
     remote: Mapping[str, str] = field(default_factory=dict)
+    records: Mapping[str, int] = field(default_factory=dict)
 
     def container(self, name: str) -> ObservedContainer | None:
         return next((found for found in self.containers if found.name == name), None)

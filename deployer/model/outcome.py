@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from deployer.errors import ExitCode
+from deployer.model.locks import Claim
 from deployer.model.plan import HostPlan, Plan, ResourceChange, Step, Unreachable
 
 
@@ -65,13 +66,50 @@ class HostEnded:
     outcome: HostOutcome
 
 
-Event: TypeAlias = "HostBegun | StepBegun | StepEnded | PullProgress | HostEnded"
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """For another run, which has the host's lock."""
+
+    host: str
+    holder: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the operator should know that fails nothing."""
+
+    host: str
+    text: str
+
+
+Event: TypeAlias = "HostBegun | StepBegun | StepEnded | PullProgress | HostEnded | Waiting | Notice"
+
+
+class Obstacle(StrEnum):
+    """`LOST`: the lock, in the middle. `CHANGED`: since the plan was made."""
+
+    LOCKED = "locked"
+    CHANGED = "changed"
+    NOT_LOCKABLE = "not lockable"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Why nothing, or nothing more, was done on a host although its plan refuses nothing. `holder`: who has the lock.
+    `detail`: what changed, or why the lock could not be had."""
+
+    obstacle: Obstacle
+    holder: Claim | None = None
+    detail: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class HostOutcome:
     """One play on one host. `remaining`: what a second comparison after the steps still found, "did not converge".
-    `unreachable`: the connection was lost, and why."""
+    `unreachable`: the connection was lost, and why. `shown`: the plan as the operator saw it, where the host was read
+    again before it was worked on and came out with less to do."""
 
     plan: HostPlan
     results: tuple[StepResult, ...] = ()
@@ -80,6 +118,8 @@ class HostOutcome:
     refused: bool = False
     interrupted: bool = False
     unchanged: int = 0
+    blocked: Blocked | None = None
+    shown: HostPlan | None = None
 
     @property
     def host(self) -> str:
@@ -101,6 +141,8 @@ class HostOutcome:
             return ExitCode.INTERRUPTED
         if self.unreachable is not None:
             return ExitCode.UNREACHABLE
+        if self.blocked is not None:
+            return ExitCode.REFUSED
         if self.failed or self.remaining:
             return ExitCode.FAILED
         return ExitCode.REFUSED if self.refused else ExitCode.OK

@@ -1,0 +1,152 @@
+"""A run's turn on the hosts of each of its plays: alone, with a plan that still holds, and put on record.
+
+Hosts with nothing to do are neither locked nor written to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from deployer import __version__
+from deployer.applying import history as records
+from deployer.applying.executor import Stop
+from deployer.applying.locking import Each, Locks, Run, time_stamp
+from deployer.errors import EngineError
+from deployer.interfaces import Clock, Engine, Events
+from deployer.model import history
+from deployer.model.history import Record, changes_of, result_of
+from deployer.model.outcome import Blocked, HostOutcome, Notice, Obstacle
+from deployer.model.plan import HostPlan, ResourceChange, Unreachable
+
+OLD: Final = 15.0
+"""Seconds after which a host is read again before it is worked on: someone may have read the plan for so long."""
+
+
+class Turns:
+    """Of one run. `read_at`: when the hosts were read, by `clock`; `records`: the number of the newest record of each
+    host and project then. Without a run nothing is locked and nothing is put on record."""
+
+    def __init__(
+        self,
+        run: Run | None,
+        each: Each,
+        clock: Clock,
+        events: Events,
+        stop: Stop,
+        *,
+        read_at: float,
+        records: Mapping[tuple[str, str], int],
+    ) -> None:
+        self._run = run
+        self._each = each
+        self._clock = clock
+        self._events = events
+        self._stop = stop
+        self._read_at = read_at
+        self._records = dict(records)
+        self._worked: set[str] = set()
+
+    @contextmanager
+    def of_play(self, plans: Iterable[HostPlan]) -> Iterator[Turn]:
+        """The turn on the hosts that have something to do. Released on every way out."""
+        busy = {plan.host: plan.project for plan in plans if plan.steps and not plan.refusals}
+        if self._run is None or not busy:
+            yield Turn(self, None)
+            return
+        locks = Locks(self._run, self._each, self._clock, self._events, self._stop)
+        turn = Turn(self, locks)
+        try:
+            if self._run.lock:
+                locks.take(busy)
+            yield turn
+        finally:
+            try:
+                self._put_on_record(turn.outcomes, locks)
+            finally:
+                locks.release()
+
+    def still_holds(self, plan: HostPlan, locks: Locks | None) -> bool:
+        """Whether a plan needs no second look: we waited for nobody, nobody has applied anything since the host was
+        read, and that was just now. After a play of our own on the host its age says nothing."""
+        if self._run is None or locks is None:
+            return True
+        volumes = locks.volumes(plan.host)
+        known = self._records.get((plan.host, plan.project), 0)
+        if plan.host in locks.waited or (volumes is not None and history.newest(volumes, plan.project) != known):
+            return False
+        return plan.host in self._worked or self._clock.now() - self._read_at < OLD
+
+    def _put_on_record(self, outcomes: Mapping[str, HostOutcome], locks: Locks) -> None:
+        changed = {host: found for host, found in outcomes.items() if found.results and found.unreachable is None}
+        self._worked |= set(changed)
+        if not changed or self._run is None:
+            return
+        stamp, commit = time_stamp(self._run.now()), self._run.commit()
+        made = {host: self._record(found, stamp, commit) for host, found in changed.items()}
+        self._each(changed, lambda host, engine: self._write(host, engine, made[host], locks))
+
+    def _record(self, outcome: HostOutcome, stamp: str, commit: str) -> Record:
+        assert self._run is not None
+        changes, counts = changes_of(outcome)
+        return Record(
+            project=outcome.plan.project,
+            time=stamp,
+            who=self._run.who,
+            command=self._run.command,
+            commit=commit,
+            result=result_of(outcome),
+            version=__version__,
+            counts=counts,
+            changes=changes,
+        )
+
+    def _write(self, host: str, engine: Engine, record: Record, locks: Locks) -> None:
+        """A record that cannot be written fails no run."""
+        try:
+            number = records.write(engine, record, locks.volumes(host))
+        except EngineError as error:
+            self._events.emit(Notice(host, f"this run could not be put on record: {error.message}"))
+        else:
+            self._records[host, record.project] = number
+
+
+class Turn:
+    """On the hosts of one play."""
+
+    def __init__(self, turns: Turns, locks: Locks | None) -> None:
+        self.outcomes: dict[str, HostOutcome] = {}
+        """By host; the last one said of a host goes on record."""
+        self._turns = turns
+        self._locks = locks
+
+    def begin(self, plan: HostPlan, again: Callable[[], HostPlan]) -> HostPlan | Blocked | Unreachable:
+        """What to do now on one host: the plan, or what is left of it when it was made `again`, or why nothing."""
+        if self._locks is not None and (bar := self._locks.bar(plan.host)) is not None:
+            return bar
+        if self._turns.still_holds(plan, self._locks):
+            return plan
+        made = again()
+        unseen = _unseen(plan, made)
+        return Blocked(Obstacle.CHANGED, detail=", ".join(unseen)) if unseen else made
+
+    def check(self, host: str) -> None:
+        """Before every write; raises `LockLostError`, or why the host cannot be asked."""
+        if self._locks is not None:
+            self._locks.check(host)
+
+    def ended(self, outcomes: Iterable[HostOutcome]) -> None:
+        self.outcomes |= {outcome.host: outcome for outcome in outcomes}
+
+
+def _unseen(shown: HostPlan, made: HostPlan) -> list[str]:
+    """What the operator did not agree to. Less than that is fine: another run has done it already."""
+    agreed = {_key(change) for change in shown.changes}
+    new = [change.address.label for change in made.changes if _key(change) not in agreed]
+    return [*new, *(refusal.address.label for refusal in made.refusals)]
+
+
+def _key(change: ResourceChange) -> Hashable:
+    """What is done to what, from what to what; not why, nor where it is written."""
+    return change.address, change.action, tuple((diff.path, diff.old, diff.new) for diff in change.diffs)

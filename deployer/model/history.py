@@ -1,0 +1,146 @@
+"""What was applied to a host: one record for each run and play, kept on the host as a volume with labels. Pure.
+
+The number in the name `deployer.history.<project>.<number>` only grows, so that the newest record tells whether
+anyone applied something since a host was last looked at.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from deployer.model.locks import slug
+from deployer.model.outcome import HostOutcome, Status
+from deployer.model.plan import Counts, count
+
+PREFIX: Final = "deployer.history."
+KEPT: Final = 20
+"""Records of one project on one host."""
+
+_LABELS: Final = {
+    name: f"deployer.history.{name}"
+    for name in ("project", "time", "who", "command", "commit", "result", "version", "counts", "changes")
+}
+
+
+class Result(StrEnum):
+    OK = "ok"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled back"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`time` is UTC; `commit` that of the playbook's folder, "" without one, with "+dirty" when files differed from it.
+    `changes` are texts such as `-/+ container.web` or `+ container.db (failed)`."""
+
+    project: str
+    time: str
+    who: str
+    command: str
+    commit: str
+    result: str
+    version: str
+    counts: Counts
+    changes: tuple[str, ...] = ()
+    number: int = 0
+
+    @property
+    def labels(self) -> dict[str, str]:
+        plain = {
+            label: str(getattr(self, name)) for name, label in _LABELS.items() if name not in ("counts", "changes")
+        }
+        return plain | {
+            _LABELS["counts"]: json.dumps(counts_document(self.counts)),
+            _LABELS["changes"]: json.dumps(list(self.changes), ensure_ascii=False),
+        }
+
+
+def counts_document(counts: Counts) -> dict[str, int]:
+    return {"create": counts.create, "update": counts.update, "replace": counts.replace, "remove": counts.remove}
+
+
+def volume_name(project: str, number: int) -> str:
+    return f"{PREFIX}{slug(project)}.{number}"
+
+
+def numbers(volumes: Iterable[Mapping[str, Any]], project: str) -> list[int]:
+    """Of a project's records, in order."""
+    found = (str(volume.get("Name") or "") for volume in volumes)
+    begin = f"{PREFIX}{slug(project)}."
+    return sorted(int(name.removeprefix(begin)) for name in found if _is_numbered(name, begin))
+
+
+def newest(volumes: Iterable[Mapping[str, Any]], project: str) -> int:
+    """The number of a project's last record; 0 without any."""
+    return max(numbers(volumes, project), default=0)
+
+
+def _is_numbered(name: str, begin: str) -> bool:
+    number = name.removeprefix(begin)
+    return name.startswith(begin) and number.isascii() and number.isdecimal()
+
+
+def read_records(volumes: Iterable[Mapping[str, Any]], project: str = "") -> tuple[Record, ...]:
+    """Newest first; of all projects unless one is named."""
+    records = [record for volume in volumes if (record := _read(volume)) is not None]
+    chosen = [record for record in records if project in ("", record.project)]
+    return tuple(sorted(chosen, key=lambda record: (record.time, record.number), reverse=True))
+
+
+def _read(volume: Mapping[str, Any]) -> Record | None:
+    middle, _, number = str(volume.get("Name") or "").removeprefix(PREFIX).rpartition(".")
+    if not str(volume.get("Name") or "").startswith(PREFIX) or not (number.isascii() and number.isdecimal()):
+        return None
+    labels = volume.get("Labels") or {}
+    said = {name: str(labels.get(label) or "") for name, label in _LABELS.items()}
+    changes = _parsed(said["changes"], list)
+    counts = {key: int(value) for key, value in _parsed(said["counts"], dict).items() if isinstance(value, int)}
+    return Record(
+        project=said["project"] or middle,
+        time=said["time"],
+        who=said["who"],
+        command=said["command"],
+        commit=said["commit"],
+        result=said["result"],
+        version=said["version"],
+        counts=Counts(**{key: counts.get(key, 0) for key in ("create", "update", "replace", "remove")}),
+        changes=tuple(str(change) for change in changes),
+        number=int(number),
+    )
+
+
+def _parsed(text: str, kind: type[Any]) -> Any:
+    """A record that another release wrote, or a hand, shows what can be read of it."""
+    try:
+        found = json.loads(text or "null")
+    except ValueError:
+        return kind()
+    return found if isinstance(found, kind) else kind()
+
+
+def result_of(outcome: HostOutcome) -> Result:
+    statuses = {result.status for result in outcome.results}
+    if outcome.interrupted or outcome.blocked is not None:
+        return Result.INTERRUPTED
+    if outcome.failed or outcome.remaining or outcome.unreachable is not None:
+        undone = Status.UNDONE in statuses and Status.DONE not in statuses
+        return Result.ROLLED_BACK if undone else Result.FAILED
+    return Result.ROLLED_BACK if Status.UNDONE in statuses else Result.OK
+
+
+def changes_of(outcome: HostOutcome) -> tuple[tuple[str, ...], Counts]:
+    """Each change with what came of it, and how many were done."""
+    words = {Status.FAILED: "failed", Status.UNDONE: "rolled back", Status.SKIPPED: "not done"}
+    found: dict[str, str] = {}
+    for status in (Status.SKIPPED, Status.UNDONE, Status.FAILED):
+        found |= {str(r.step.address): words[status] for r in outcome.results if r.status is status}
+    texts = []
+    for change in outcome.plan.changes:
+        word = found.get(str(change.address), "")
+        texts.append(f"{change.action} {change.address.label}" + (f" ({word})" if word else ""))
+    return tuple(texts), count(outcome.done)
