@@ -1,13 +1,14 @@
 """Live against last applied against wish, for every resource of a play on one host. Pure, and changes nothing.
 
 What differs between wish and record was changed in the file; what differs between record and live object was changed
-by hand. Recorded secrets are digests and cannot be compared with a live value; they are compared with the wish.
+by hand. Of secrets the record has digests: they tell whether the live value is still the one that was applied.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deployer.model.desired import Desired, Kind, Resource
@@ -19,7 +20,7 @@ from deployer.planning.containers import compare_fields, has_completed
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
 from deployer.planning.policy import Policy
-from deployer.planning.secrets import is_sealed
+from deployer.planning.secrets import DIGEST_KEY, MASK, digest, is_sealed
 from deployer.spec.field import View
 from deployer.spec.network import NETWORK
 from deployer.spec.table import Table
@@ -73,7 +74,9 @@ def _plain(
         view = View(wish.values, live.values, wish.name, owner.recorded)
         return diff(Comparison(table, wish, view, ctx.desired.secrets, strict=ours))
 
-    yield from _three_way(ctx, resource, owner, compared(resource), compared(_as_recorded(resource, owner)))
+    yield from _three_way(
+        ctx, resource, owner, compared(resource), compared(_as_recorded(resource, owner, live.values))
+    )
 
 
 def _container(ctx: Context, resource: Resource) -> Iterator[Drift]:
@@ -82,28 +85,66 @@ def _container(ctx: Context, resource: Resource) -> Iterator[Drift]:
         yield Drift(resource.address, Verdict.GONE)
         return
     wish = compare_fields(ctx, resource, live)
-    applied = compare_fields(ctx, _as_recorded(resource, live.owner), live)
+    applied = compare_fields(ctx, _as_recorded(resource, live.owner, live.values), live)
     yield from _three_way(ctx, resource, live.owner, wish, applied)
     yield from _image_of(ctx, resource, live)
     yield from _health(ctx, resource, live)
 
 
-def _as_recorded(resource: Resource, owner: Ownership) -> Resource:
-    """The resource as it was last applied; a secret as it is declared now, if it still is."""
-    values = {name: _unsealed(part, resource.values.get(name)) for name, part in owner.recorded.items()}
-    known = {name: part for name, part in values.items() if name != "image" and not is_sealed(part)}
-    return replace(resource, values=known) if owner.recorded else resource
+def _as_recorded(resource: Resource, owner: Ownership, live: Mapping[str, Any]) -> Resource:
+    """The resource as it was last applied."""
+    if not owner.recorded:
+        return resource
+    seals = _Seals(f"{owner.project}/{owner.resource}")
+    fields = {name: part for name, part in owner.recorded.items() if name != "image"}
+    opened = seals.open_map(fields, live, resource.values)
+    return replace(resource, values={name: part for name, part in opened.items() if not is_sealed(part)})
 
 
-def _unsealed(recorded: Any, declared: Any) -> Any:
-    if is_sealed(recorded):
-        return declared if declared is not None else recorded
-    if isinstance(recorded, Mapping):
-        inner = declared if isinstance(declared, Mapping) else {}
-        return {key: _unsealed(part, inner.get(key)) for key, part in recorded.items()}
-    if isinstance(recorded, list) and any(is_sealed(part) for part in recorded):
-        return declared if isinstance(declared, list) else recorded
-    return recorded
+@dataclass(frozen=True, slots=True)
+class _Seals:
+    """What a record holds of secrets, opened by trying: with the live value, then with the declared one. What neither
+    opens was changed both by hand and in the file. `key` is that of the digests."""
+
+    key: str
+
+    def open(self, recorded: Any, live: Any, declared: Any) -> Any:
+        if is_sealed(recorded):
+            return self._try(recorded[DIGEST_KEY], live, declared)
+        if isinstance(recorded, Mapping):
+            return self.open_map(recorded, live, declared)
+        if isinstance(recorded, list) and any(is_sealed(part) for part in recorded):
+            tried = [_parts(live, len(recorded)), _parts(declared, len(recorded))]
+            return [self.open(part, *others) for part, *others in zip(recorded, *tried, strict=True)]
+        return recorded
+
+    def open_map(self, recorded: Mapping[str, Any], live: Any, declared: Any) -> dict[str, Any]:
+        known, wish = (each if isinstance(each, Mapping) else {} for each in (live, declared))
+        names = {name: self._name(name, (*known, *wish)) for name in recorded}
+        return {
+            names[name]: self.open(part, known.get(names[name]), wish.get(names[name]))
+            for name, part in recorded.items()
+        }
+
+    def _name(self, recorded: str, names: tuple[str, ...]) -> str:
+        marker, _, found = recorded.partition(":")
+        if marker != DIGEST_KEY:
+            return recorded
+        return next((name for name in names if digest(name, self.key) == found), recorded)
+
+    def _try(self, found: str, live: Any, declared: Any) -> Any:
+        for value in (live, declared):
+            if value is not None and found in (digest(str(value), self.key), digest(_json(value), self.key)):
+                return value
+        return MASK if isinstance(live, str) or declared is None else declared
+
+
+def _parts(value: Any, count: int) -> list[Any]:
+    return value if isinstance(value, list) and len(value) == count else [None] * count
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def _three_way(

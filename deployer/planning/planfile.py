@@ -69,7 +69,7 @@ def _public(operation: object) -> dict[str, str]:
 def _stable(value: object) -> str:
     match value:
         case Mapping():
-            return "{" + ",".join(f"{key}:{_stable(part)}" for key, part in sorted(value.items())) + "}"
+            return "{" + ",".join(f"{key!r}:{_stable(part)}" for key, part in sorted(value.items())) + "}"
         case list() | tuple():
             return "[" + ",".join(map(_stable, value)) + "]"
         case _:
@@ -99,9 +99,9 @@ def _checked(number: int, play: PlayPlan, known: Mapping[tuple[int, str], SavedH
 
 
 def _host(host: HostPlan, saved: SavedHost | None) -> HostPlan:
-    if saved is not None and saved.fingerprint == fingerprint(host):
-        return host
     now, then = _changes(host), dict(saved.changes) if saved else {}
+    if saved is not None and saved.fingerprint == fingerprint(host) and now == then:
+        return host
     differing = sorted(label for label in {*now, *then} if now.get(label) != then.get(label))
     what = ", ".join(differing) if differing else "the objects the plan was made for"
     summary = "was not part of the plan" if saved is None else f"changed since the plan was made: {what}"

@@ -29,17 +29,21 @@ def _refuse(ctx: Context, resource: Resource, published: str, holder: str) -> No
     number = port.host_ports(published)[1]
     summary = f"host port {number} is taken by container {holder}"
     hint = "choose another port, or stop that container"
+    if any(found.name == holder and found.owner.project == ctx.desired.project for found in ctx.observed.containers):
+        hint = "it is no longer declared: remove it with --prune, or choose another port"
     ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.place(("ports",))))
 
 
 def _held(ctx: Context) -> Iterator[tuple[str, str]]:
-    """(published port, container) of every running container that this run neither declares nor owns."""
+    """(published port, container) of every running container that this run leaves as it is."""
     for stub in ctx.observed.others:
         yield from ((published, stub.name) for published in stub.ports)
     for found in ctx.observed.containers:
+        key = (Kind.CONTAINER, base_name(found.name))
+        declared = ctx.desired.find(*key) is not None
         ours = found.owner.project == ctx.desired.project
-        declared = ctx.desired.find(Kind.CONTAINER, base_name(found.name)) is not None
-        if found.running and not ours and not declared:
+        goes = ours and (ctx.policy.prune or ctx.desired.prune or key in ctx.desired.elsewhere)
+        if found.running and not goes and not declared:
             ports: Iterable[str] = found.values.get("ports") or ()
             yield from ((published, found.name) for published in ports)
 

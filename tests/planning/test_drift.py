@@ -1,0 +1,258 @@
+"""How a host stands to what was last applied and to the playbook: every verdict, and no secret in any."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from deployer.model.desired import Desired, Kind
+from deployer.model.drift import Drift, HostDrift, Verdict
+from deployer.model.observed import Observed, Ownership
+from deployer.planning.drift import find_drift
+from tests.planning.build import EMPTY, applied, changed, joined, play, stub, without
+
+WEB = "containers: {web: {image: web:1, mem_limit: 64m, environment: {MODE: a}}}"
+
+
+def drift(wish: str | Desired, host: Observed) -> list[str]:
+    """`container.web: stopped (exited with code 1)`, with `; field old → new` for each difference."""
+    found = find_drift(wish if isinstance(wish, Desired) else play(wish), host)
+    return [_line(each) for each in found.found]
+
+
+def _line(found: Drift) -> str:
+    detail = f" ({found.detail})" if found.detail else ""
+    diffs = "".join(f"; {diff.name} {diff.old or '-'} → {diff.new or '-'}" for diff in found.diffs)
+    return f"{found.address.label}: {found.verdict.name}{detail}{diffs}"
+
+
+def by_hand(host: Observed, name: str = "web", **values: Any) -> Observed:
+    return changed(host, name, values=values)
+
+
+# Nothing
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        WEB,
+        "networks: {front: {}}\nvolumes: {data: {}}\nimages: {'job:1': {}}\ncontainers: {web: {image: web:1}}",
+        "containers: {web: {image: web:1, state: stopped}}",
+        "containers: {web: {image: web:1, healthcheck: {test: [CMD, 'true']}}}",
+    ],
+)
+def test_a_host_as_declared_has_no_drift(text: str) -> None:
+    assert find_drift(play(text), applied(text)) == HostDrift("web1", "shop", ())
+
+
+def test_what_tags_leave_out_and_what_is_absent_or_external_is_not_looked_at() -> None:
+    tagged = "containers: {web: {image: web:1, tags: web}}\nvolumes: {data: {}}"
+    assert drift(play(tagged, tags=("data",)), applied(EMPTY)) == []
+    assert drift(play(tagged, tags=("web",)), applied(EMPTY)) == ["container.web: GONE"]
+    assert drift("containers: {web: {image: web:1, state: absent}}", applied(WEB)) == []
+    assert drift("networks: {front: {external: true}}\nvolumes: {data: {external: true}}", applied(EMPTY)) == []
+
+
+# Fields
+
+
+def test_a_field_changed_by_hand() -> None:
+    assert drift(WEB, by_hand(applied(WEB), mem_limit=128 * 1024**2)) == [
+        "container.web: BY_HAND; mem_limit 64 MiB → 128 MiB"
+    ]
+
+
+def test_a_field_changed_in_the_file() -> None:
+    assert drift(WEB.replace("64m", "32m"), applied(WEB)) == ["container.web: IN_FILE; mem_limit 64 MiB → 32 MiB"]
+
+
+def test_a_field_changed_by_hand_and_in_the_file() -> None:
+    assert drift(WEB.replace("64m", "32m"), by_hand(applied(WEB), mem_limit=128 * 1024**2)) == [
+        "container.web: BY_HAND; mem_limit 64 MiB → 128 MiB",
+        "container.web: IN_FILE; mem_limit 128 MiB → 32 MiB",
+    ]
+
+
+def test_a_file_that_follows_what_was_done_by_hand() -> None:
+    assert drift(WEB.replace("64m", "128m"), by_hand(applied(WEB), mem_limit=128 * 1024**2)) == [
+        "container.web: BY_HAND; mem_limit 64 MiB → 128 MiB"
+    ]
+
+
+def test_a_key_taken_out_of_the_file() -> None:
+    wish = WEB.replace(", environment: {MODE: a}", "")
+    assert drift(wish, applied(WEB)) == ["container.web: IN_FILE; environment.MODE a → -"]
+
+
+def test_a_variable_added_by_hand() -> None:
+    host = by_hand(applied(WEB), environment={"MODE": "a", "DEBUG": "1"})
+    assert drift(WEB, host) == ["container.web: BY_HAND; environment.DEBUG - → 1"]
+
+
+def test_what_is_ignored_is_no_drift() -> None:
+    wish = WEB.replace("}}}", "}, ignore_changes: [environment.MODE, mem_limit]}}")
+    assert drift(wish, by_hand(applied(wish), environment={"MODE": "z"}, mem_limit=0)) == []
+
+
+def test_an_object_without_a_record_differs_by_hand() -> None:
+    host = changed(applied(WEB), "web", owner=Ownership(), values={"mem_limit": 0})
+    assert [line.partition(" → ")[0] for line in drift(WEB, host)] == ["container.web: BY_HAND; mem_limit 64 MiB"]
+
+
+def test_networks_and_volumes() -> None:
+    text = "networks: {front: {internal: true}}\nvolumes: {data: {labels: {a: b}}}"
+    host = applied(text)
+    front = host.network("front")
+    assert front is not None
+    others = tuple(found for found in host.networks if found.name != "front")
+    opened = replace(host, networks=(*others, replace(front, values={**front.values, "internal": False})))
+    assert drift(text, opened) == ["network.front: BY_HAND; internal true → false"]
+    assert drift(text.replace("a: b", "a: c"), host) == ["volume.data: IN_FILE; labels.a b → c"]
+    assert drift(text, without(host, "front", "data")) == ["network.front: GONE", "volume.data: GONE"]
+
+
+# Images
+
+
+def test_an_image_named_otherwise_in_the_file() -> None:
+    wish = WEB.replace("web:1", "web:2")
+    assert drift(wish, joined(applied(WEB), without(applied(wish), "web"))) == [
+        "container.web: IN_FILE (web:1 → web:2)"
+    ]
+
+
+def test_an_image_that_moved_under_its_tag() -> None:
+    text = "images: {'web:1': {pull: always}}\ncontainers: {web: {image: web:1, pull: always}}"
+    host = applied(text)
+    moved = replace(host, remote={"docker.io/library/web:1": "sha256:0123456789abcdef"})
+    assert drift(text, moved) == [
+        "image.web:1: IMAGE_MOVED (the registry has sha256:0123456789ab)",
+        "container.web: IMAGE_MOVED (web:1)",
+    ]
+
+
+def test_an_image_that_is_gone() -> None:
+    text = "images: {'job:1': {}}"
+    assert drift(text, without(applied(text), "job:1")) == ["image.job:1: GONE"]
+
+
+# State
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"state": "exited", "exit_code": 137}, ["container.web: NOT_RUNNING (exited with code 137)"]),
+        ({"state": "created"}, ["container.web: NOT_RUNNING (created)"]),
+        ({"state": "dead"}, ["container.web: NOT_RUNNING (dead)"]),
+        (
+            {"state": "restarting", "exit_code": 1},
+            ["container.web: UNHEALTHY (keeps restarting, last exit code 1)"],
+        ),
+        ({"health": "unhealthy"}, ["container.web: UNHEALTHY"]),
+        ({"health": "starting"}, []),
+        ({"state": "paused"}, []),
+    ],
+)
+def test_states(facts: Mapping[str, Any], expected: list[str]) -> None:
+    assert drift(WEB, changed(applied(WEB), "web", **facts)) == expected
+
+
+def test_one_that_is_to_be_stopped_may_be_anything_but_running() -> None:
+    wish = "containers: {web: {image: web:1, state: stopped}}"
+    assert drift(wish, changed(applied(wish), "web", state="exited", exit_code=1)) == []
+
+
+def test_a_job_that_ended_well_has_done_its_work() -> None:
+    text = (
+        "containers: {job: {image: a:1}, "
+        "web: {image: a:1, depends_on: {job: {condition: service_completed_successfully}}}}"
+    )
+    host = applied(text)
+    assert drift(text, changed(host, "job", state="exited", exit_code=0)) == []
+    assert drift(text, changed(host, "job", state="exited", exit_code=2)) == [
+        "container.job: NOT_RUNNING (exited with code 2)"
+    ]
+
+
+# Undeclared
+
+
+def test_what_the_project_made_and_nothing_declares() -> None:
+    host = applied("networks: {old: {}}\nvolumes: {olddata: {}}\ncontainers: {oldweb: {image: web:1}}")
+    expected = ["network.old: UNDECLARED", "volume.olddata: UNDECLARED", "container.oldweb: UNDECLARED"]
+    assert drift(EMPTY, host) == expected
+    elsewhere = frozenset({(Kind.NETWORK, "old"), (Kind.VOLUME, "olddata"), (Kind.CONTAINER, "oldweb")})
+    assert drift(replace(EMPTY, elsewhere=elsewhere), host) == []
+
+
+def test_what_others_made_is_not_ours_to_declare() -> None:
+    theirs = applied(play("volumes: {theirs: {}}\ncontainers: {theirweb: {image: web:1}}", project="other"))
+    assert drift(EMPTY, replace(theirs, others=(stub("stranger"),))) == []
+
+
+# Secrets
+
+
+SECRET = "containers: {web: {image: web:1, environment: {DB: '{{ pw }}', URL: 'pg://{{ pw }}@db', MODE: a}}}"
+
+
+def with_password(password: str, text: str = SECRET) -> Desired:
+    return play(text, secrets={"pw": password})
+
+
+def shown(wish: Desired, host: Observed) -> list[str]:
+    lines = drift(wish, host)
+    assert not any(word in repr(find_drift(wish, host)) for word in ("hunter2", "swordfish", "letmein"))
+    return lines
+
+
+def test_a_secret_as_it_was_is_no_drift() -> None:
+    assert shown(with_password("hunter2"), applied(with_password("hunter2"))) == []
+
+
+def test_a_secret_changed_in_the_file_was_not_changed_by_hand() -> None:
+    assert shown(with_password("swordfish"), applied(with_password("hunter2"))) == [
+        "container.web: IN_FILE; environment.DB *** → ***; environment.URL *** → ***"
+    ]
+
+
+def test_a_secret_changed_by_hand_was_not_changed_in_the_file() -> None:
+    host = applied(with_password("hunter2"))
+    values = {"DB": "letmein", "URL": "pg://hunter2@db", "MODE": "a"}
+    assert shown(with_password("hunter2"), by_hand(host, environment=values)) == [
+        "container.web: BY_HAND; environment.DB *** → ***"
+    ]
+
+
+def test_a_secret_changed_in_both() -> None:
+    host = applied(with_password("hunter2"))
+    values = {"DB": "letmein", "URL": "pg://hunter2@db", "MODE": "a"}
+    assert shown(with_password("swordfish"), by_hand(host, environment=values)) == [
+        "container.web: BY_HAND; environment.DB *** → ***",
+        "container.web: IN_FILE; environment.DB *** → ***; environment.URL *** → ***",
+    ]
+
+
+def test_a_secret_taken_out_of_the_file() -> None:
+    wish = play("containers: {web: {image: web:1, environment: {MODE: a}}}")
+    assert shown(wish, applied(with_password("hunter2"))) == [
+        "container.web: IN_FILE; environment.DB *** → -; environment.URL *** → -"
+    ]
+
+
+def test_a_secret_in_a_list() -> None:
+    text = "containers: {web: {image: web:1, command: [run, --password, '{{ pw }}']}}"
+    host = applied(with_password("hunter2", text))
+    assert shown(with_password("hunter2", text), host) == []
+    lines = shown(with_password("swordfish", text), host)
+    assert [line.partition(";")[0] for line in lines] == ["container.web: IN_FILE"]
+
+
+def test_verdicts_are_words_for_people() -> None:
+    assert len({str(verdict) for verdict in Verdict}) == len(Verdict)

@@ -1,0 +1,195 @@
+"""Saved plans: what they hold, when a host has changed since, and that no secret is in them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from deployer.errors import InputError
+from deployer.model.desired import Desired
+from deployer.model.observed import Observed
+from deployer.model.plan import CreateContainer, HostPlan, Plan, PlayPlan
+from deployer.planning import planfile
+from deployer.planning.planfile import SavedPlan, fingerprint, from_document, refuse_stale, save, to_document
+from tests.planning.build import EMPTY, applied, changed, plan, play
+
+SHOP = """
+networks: {front: {}}
+volumes: {data: {}}
+containers: {web: {image: web:1, networks: [front], mem_limit: 64m, environment: {MODE: a}, labels: {x: y}}}
+"""
+
+
+def made(wish: str | Desired = SHOP, on: Observed | None = None) -> HostPlan:
+    return plan(wish, on if on is not None else applied(EMPTY))
+
+
+def of(*hosts: HostPlan) -> Plan:
+    return Plan((PlayPlan("Web", "shop", hosts, (tuple(host.host for host in hosts),)),))
+
+
+def saved(found: Plan) -> SavedPlan:
+    return save(found, made_at="2026-01-02", version="1.0", request={"limit": "web"}, inline="", shown="the plan")
+
+
+# The file
+
+
+def test_there_and_back() -> None:
+    before = saved(of(made()))
+    after = from_document(json.loads(json.dumps(to_document(before))), "plan.json")
+    assert after == before
+    assert after.hosts[0].changes == {
+        "image.web:1": "+ pull",
+        "network.front": "+",
+        "volume.data": "+",
+        "container.web": "+",
+    }
+
+
+@pytest.mark.parametrize("document", [None, [], "text", {}, {"format": "deployer-plan/0"}])
+def test_what_is_no_saved_plan(document: Any) -> None:
+    with pytest.raises(InputError, match=r"plan\.json: is not a saved plan of format deployer-plan/1"):
+        from_document(document, "plan.json")
+
+
+@pytest.mark.parametrize("missing", ["made_at", "version", "request", "hosts", "shown", "extra_vars_digest"])
+def test_a_damaged_plan(missing: str) -> None:
+    document = to_document(saved(of(made())))
+    del document[missing]
+    with pytest.raises(InputError, match="is damaged"):
+        from_document(document, "plan.json")
+
+
+@pytest.mark.parametrize("hosts", [None, [None], [{}], [{"host": "a", "play": "x", "fingerprint": "", "changes": {}}]])
+def test_a_plan_with_damaged_hosts(hosts: Any) -> None:
+    with pytest.raises(InputError, match="is damaged"):
+        from_document(to_document(saved(of(made()))) | {"hosts": hosts}, "plan.json")
+
+
+def test_no_secret_is_in_it() -> None:
+    keys = "environment: {PW: '{{ pw }}', URL: 'pg://u:{{ pw }}@db'}, command: ['{{ pw }}']"
+    text = f"containers: {{web: {{image: web:1, {keys}}}}}"
+    for old, new in (("", "hunter2"), ("hunter2", "swordfish")):
+        on = applied(play(text, secrets={"pw": old})) if old else applied(EMPTY)
+        document = json.dumps(to_document(saved(of(made(play(text, secrets={"pw": new}), on)))))
+        assert "hunter2" not in document
+        assert "swordfish" not in document
+
+
+# The fingerprint
+
+
+def test_the_same_again_has_the_same_fingerprint() -> None:
+    assert fingerprint(made()) == fingerprint(made())
+    assert len(fingerprint(made())) == 64
+
+
+DIFFERENT = {
+    "a value": SHOP.replace("64m", "65m"),
+    "a variable": SHOP.replace("MODE: a", "MODE: b"),
+    "a label": SHOP.replace("x: y", "x: z"),
+    "an image": SHOP.replace("web:1", "web:2"),
+    "a name": SHOP.replace("web: {", "api: {"),
+    "a network": SHOP.replace("front: {}", "front: {internal: true}"),
+    "a volume": SHOP.replace("data: {}", "data: {labels: {a: b}}"),
+    "one more": SHOP.replace("data: {}", "data: {}, more: {}"),
+    "the state": SHOP.replace("image:", "state: created, image:"),
+    "a platform": SHOP.replace("image:", "platform: linux/arm64, image:"),
+}
+
+
+@pytest.mark.parametrize("wish", DIFFERENT.values(), ids=DIFFERENT.keys())
+def test_what_matters_changes_it(wish: str) -> None:
+    assert fingerprint(made(wish)) != fingerprint(made())
+
+
+def test_a_secret_changes_it() -> None:
+    text = "containers: {web: {image: web:1, environment: {PW: '{{ pw }}'}}}"
+    one, two = (made(play(text, secrets={"pw": pw})) for pw in ("hunter2", "swordfish"))
+    assert fingerprint(one) != fingerprint(two)
+
+
+def test_the_object_that_it_is_done_to_changes_it() -> None:
+    wish = SHOP.replace("64m", "65m")
+    same, other = applied(SHOP), changed(applied(SHOP), "web", id="another")
+    assert fingerprint(made(wish, same)) != fingerprint(made(wish, other))
+
+
+def test_what_does_not_matter_does_not_change_it() -> None:
+    reordered = """
+containers: {web: {labels: [x=y], environment: [MODE=a], memory: 65536k, networks: {front: }, image: 'docker.io/web:1'}}
+volumes: {data: }
+networks: {front: }
+"""
+    assert fingerprint(made(reordered)) == fingerprint(made())
+    noted = replace(made(), notes=("a note",), changes=())
+    assert fingerprint(noted) == fingerprint(made())
+
+
+def test_keys_and_values_of_a_body_are_told_apart() -> None:
+    def with_labels(labels: dict[str, str]) -> str:
+        step = made().steps[2]
+        operation = CreateContainer("web", {"Labels": labels})
+        return fingerprint(replace(made(), steps=(replace(step, operation=operation),)))
+
+    assert with_labels({"a": "1", "b": "2"}) != with_labels({"a:'1',b": "2"})
+    assert with_labels({"a": "1", "b": "2"}) == with_labels({"b": "2", "a": "1"})
+
+
+def test_the_order_of_a_list_and_the_type_of_a_value_matter() -> None:
+    def with_body(body: dict[str, Any]) -> str:
+        return fingerprint(replace(made(), steps=(replace(made().steps[2], operation=CreateContainer("web", body)),)))
+
+    assert len({with_body({"Cmd": value}) for value in (["a", "b"], ["b", "a"], ["ab"], "ab", 1, "1", True, None)}) == 8
+
+
+# Hosts that changed
+
+
+def test_a_plan_that_comes_out_the_same_is_kept() -> None:
+    found = of(made())
+    assert refuse_stale(found, saved(found)) == found
+
+
+def test_only_the_host_that_changed_is_refused() -> None:
+    wish = SHOP.replace("64m", "65m")
+    host = made(wish, applied(SHOP))
+    then = of(host, replace(host, host="web2"))
+    now = of(made(wish, changed(applied(SHOP), "web", values={"mem_limit": 1024**3})), replace(host, host="web2"))
+    web1, web2 = refuse_stale(now, saved(then)).plays[0].hosts
+    assert (web1.steps, web1.changes) == ((), ())
+    assert [(str(found.address), found.summary, found.hint) for found in web1.refusals] == [
+        ("web1/container.web", "changed since the plan was made: container.web", "make a new plan")
+    ]
+    assert web2 == now.plays[0].hosts[1]
+
+
+def test_an_object_made_again_under_its_name_is_another() -> None:
+    wish = SHOP.replace("64m", "65m")
+    then = of(made(wish, applied(SHOP)))
+    now = of(made(wish, changed(applied(SHOP), "web", id="another")))
+    (found,) = refuse_stale(now, saved(then)).plays[0].hosts[0].refusals
+    assert found.summary == "changed since the plan was made: the objects the plan was made for"
+
+
+def test_a_host_that_was_not_in_the_plan_is_refused() -> None:
+    web1, web2 = made(), replace(made(), host="web2")
+    hosts = refuse_stale(of(web1, web2), saved(of(web1))).plays[0].hosts
+    assert [[found.summary for found in host.refusals] for host in hosts] == [[], ["was not part of the plan"]]
+    assert hosts[1].steps == ()
+
+
+def test_a_host_is_known_by_its_play() -> None:
+    host, none = made(), replace(made(), steps=(), changes=())
+    then = Plan((of(host).plays[0], of(none).plays[0]))
+    now = Plan((of(none).plays[0], of(host).plays[0]))
+    stale = refuse_stale(now, saved(then))
+    assert [len(found.refusals) for found in stale.hosts] == [1, 1]
+
+
+def test_formats_are_named_in_one_place() -> None:
+    assert to_document(saved(of(made())))["format"] == planfile.FORMAT
