@@ -206,10 +206,9 @@ class _Reader:
 
     def _hosts(self, play: Play) -> tuple[str, ...]:
         problems = self._sources.problems
-        node = play.keys.get("hosts")
-        if node is None:
+        node, rendered = play.keys.get("hosts"), self._rendered(play, "hosts")
+        if node is None or rendered is None:
             return ()
-        rendered = Templar(self._sources.extra, templates=self._templates).render(node, problems, "hosts")
         patterns = [item.value for item in _scalars(rendered) if isinstance(item.value, str)]
         if not patterns:
             problems.add(node.origin, "expected a host, a group or a pattern", address="hosts")
@@ -223,15 +222,23 @@ class _Reader:
         return found if isinstance(found, list) else [found] if found else []
 
     def _key(self, play: Play, key: str) -> Any:
-        """The value of a play's key, rendered with extra variables only; None when not given or wrong."""
-        node = play.keys.get(key)
+        """The value of a play's key that is the same for all hosts; None when not given or wrong."""
+        rendered = self._rendered(play, key)
+        if rendered is None:
+            return None
+        shape = next(entry.shape for entry in PLAY if entry.name == key)
+        found = shape.read(rendered, Reading(self._sources.problems, key))
+        return None if found is INVALID else found
+
+    def _rendered(self, play: Play, key: str) -> nodes.Node | None:
+        """With the variables that no host has a say in, the play's and the extra ones; None when not given or wrong."""
+        node, unrendered = play.keys.get(key), Problems()
         if node is None:
             return None
-        problems = self._sources.problems
-        rendered = Templar(self._sources.extra, templates=self._templates).render(node, problems, key)
-        shape = next(entry.shape for entry in PLAY if entry.name == key)
-        found = shape.read(rendered, Reading(problems, key))
-        return None if found is INVALID else found
+        known = play_vars(play.keys.get("vars"), self._sources.problems) | dict(self._sources.extra)
+        rendered = Templar(known, templates=self._templates).render(node, unrendered, key)
+        self._sources.problems.extend(unrendered)
+        return None if unrendered.errors else rendered
 
 
 def connect_host(host: str, known: HostVariables, templar: Templar, sources: Sources) -> ConnectionSpec | None:

@@ -1,0 +1,300 @@
+"""From the command line's words to what every play wants of every host, and every mistake on the way at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from deployer.config.scripts import ScriptResult
+from deployer.config.vault import VaultSecret, encrypt
+from deployer.errors import InputError
+from deployer.inputs import Asking, Loaded, Request, batches, load
+from deployer.model.desired import Kind
+from deployer.transport.connection import Kind as ConnectionKind
+from deployer.transport.ssh_config import SshConfig
+
+HOSTS = """
+all:
+  vars: {connection: simulated}
+  children:
+    web: {hosts: {web1: {}, web2: {}, web3: {}}}
+    db: {hosts: {db1: {}}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write("hosts.yml", HOSTS)
+
+
+def write(name: str, text: str) -> None:
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Path(name).write_text(dedent(text).lstrip("\n"))
+
+
+def asking(answers: dict[str, str] | None = None) -> Asking:
+    return Asking(lambda command: ScriptResult(1, "", "no"), lambda text: (answers or {})[text], SshConfig)
+
+
+def loaded(playbook: str = "", *names: str, **words: object) -> Loaded:
+    if playbook:
+        write("site.yml", playbook)
+    request = Request(playbooks=names or ("site.yml",), **words)  # type: ignore[arg-type]
+    return load(request, asking())
+
+
+def mistakes(playbook: str = "", *names: str, **words: object) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        loaded(playbook, *names, **words)
+    return [str(found) for found in caught.value.diagnostics]
+
+
+def hosts(found: Loaded) -> list[list[str]]:
+    return [[desired.host for desired in play.desired] for play in found.plays]
+
+
+# Batches
+
+
+TEN = tuple(f"h{number}" for number in range(10))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([], [10]),
+        ([1], [1] * 10),
+        ([3], [3, 3, 3, 1]),
+        ([20], [10]),
+        (["30%"], [3, 3, 3, 1]),
+        (["100%"], [10]),
+        (["1%"], [1] * 10),
+        (["35%"], [3, 3, 3, 1]),
+        ([1, 5, "30%"], [1, 5, 3, 1]),
+        ([1, 2], [1, 2, 2, 2, 2, 1]),
+        (["10%", 20], [1, 9]),
+    ],
+)
+def test_batches(sizes: list[int | str], expected: list[int]) -> None:
+    found = batches(TEN, sizes)
+    assert [len(batch) for batch in found] == expected
+    assert tuple(host for batch in found for host in batch) == TEN
+
+
+def test_a_percentage_is_of_the_hosts_that_the_limit_leaves() -> None:
+    play = "- hosts: all\n  serial: 50%\n"
+    assert loaded(play).plays[0].batches == (("web1", "web2"), ("web3", "db1"))
+    assert loaded(play, limit="web").plays[0].batches == (("web1",), ("web2",), ("web3",))
+
+
+@pytest.mark.parametrize("serial", ["2", "'2'", "'{{ n }}'", "['{{ n }}']", "'{{ own }}'"])
+def test_a_size_may_be_a_variable_of_the_play_or_the_command_line(serial: str) -> None:
+    found = loaded(f"- hosts: web\n  vars: {{own: 2}}\n  serial: {serial}\n", extra_vars=("n=2",))
+    assert found.plays[0].batches == (("web1", "web2"), ("web3",))
+
+
+def test_max_fail_percentage() -> None:
+    plays = "- hosts: web\n- hosts: db\n  max_fail_percentage: '{{ share }}'\n"
+    assert [play.max_fail_percentage for play in loaded(plays, extra_vars=("share=30",)).plays] == [None, 30.0]
+
+
+# Hosts
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("web", "web1 web2 web3"),
+        ("all:!web2", "web1 web3 db1"),
+        ("[db, web1]", "db1 web1"),
+        ("'{{ where }}'", "db1"),
+        ("'{{ mine }}[0]'", "web1"),
+    ],
+)
+def test_hosts_of_a_play(pattern: str, expected: str) -> None:
+    found = loaded(f"- hosts: {pattern}\n  vars: {{mine: web}}\n", extra_vars=("where=db",))
+    assert " ".join(hosts(found)[0]) == expected
+
+
+def test_the_limit_is_laid_over_every_play() -> None:
+    plays = "- hosts: web\n- hosts: db\n- hosts: all\n"
+    assert hosts(loaded(plays, limit="web2,db1")) == [["web2"], ["db1"], ["web2", "db1"]]
+    assert hosts(loaded(plays, limit="web2")) == [["web2"], ["web2"]]
+    assert list(loaded(plays, limit="web2").hosts) == ["web2"]
+
+
+def test_a_limit_that_leaves_nothing_of_any_play() -> None:
+    assert mistakes("- hosts: web\n", limit="db") == ["--limit: 'db' leaves no host of any play"]
+
+
+def test_a_limit_from_a_file() -> None:
+    write("some.txt", "# a comment\nweb1\n\nweb3\n")
+    assert hosts(loaded("- hosts: all\n", limit="@some.txt")) == [["web1", "web3"]]
+    write("some.txt", "web1\nwebb\n")
+    assert mistakes("- hosts: all\n", limit="@some.txt")[0].startswith("some.txt:2:1: no host or group matches 'webb'")
+    assert mistakes("- hosts: all\n", limit="@gone.txt")[0].startswith("--limit: the file gone.txt cannot be read")
+
+
+def test_a_pattern_that_matches_nothing_is_a_mistake_at_its_place() -> None:
+    assert mistakes("- hosts: wbe\n- hosts: web\n") == [
+        "site.yml:1:10: no host or group matches 'wbe'; did you mean 'web'?"
+    ]
+
+
+def test_an_undefined_variable_in_a_key_of_a_play_is_one_mistake() -> None:
+    assert len(mistakes("- hosts: '{{ missing }}'\n")) == 1
+    assert len(mistakes("- hosts: web\n  serial: '{{ missing }}'\n  max_fail_percentage: '{{ gone }}'\n")) == 2
+
+
+# Tags
+
+
+def test_unknown_tags() -> None:
+    play = "- hosts: web\n  networks: {front: {tags: edge}}\n"
+    assert mistakes(play, tags=("egde",), skip_tags=("nothing",)) == [
+        "--tags: nothing has the tag 'egde'; did you mean 'edge'?",
+        "--tags: nothing has the tag 'nothing'",
+    ]
+    assert loaded(play, tags=("edge",)).plays[0].desired[0].resources[0].selected
+
+
+# Inventories and playbooks
+
+
+def test_an_inventory_or_playbook_that_is_not_there() -> None:
+    found = mistakes("", "gone.yml", inventory=("nowhere.yml",))
+    assert [text.partition(":")[0] for text in found] == ["gone.yml", "nowhere.yml"]
+
+
+@pytest.mark.parametrize("name", ["inventory", "inventory.yml", "hosts.yml", "hosts"])
+def test_inventories_that_need_not_be_named(name: str) -> None:
+    Path("hosts.yml").unlink()
+    write(name, "x1 connection=simulated\n" if "." not in name else "all: {hosts: {x1: {connection: simulated}}}\n")
+    assert hosts(loaded("- hosts: all\n")) == [["x1"]]
+
+
+def test_the_first_of_them_counts_and_a_named_one_replaces_it() -> None:
+    write("hosts", "x1 connection=simulated\n")
+    write("inventory.yml", "all: {hosts: {y1: {connection: simulated}}}\n")
+    assert hosts(loaded("- hosts: all\n")) == [["y1"]]
+    assert hosts(loaded("- hosts: all\n", inventory=("hosts",))) == [["x1"]]
+
+
+def test_no_inventory_at_all() -> None:
+    Path("hosts.yml").unlink()
+    assert mistakes("- hosts: web\n") == [
+        "site.yml:1:10: 'web' matches nothing: the inventory has no hosts; name an inventory with -i"
+    ]
+
+
+def test_playbooks_in_different_folders_have_their_own_variables() -> None:
+    for folder, tag in (("one", "1.1"), ("two", "2.2")):
+        write(f"{folder}/group_vars/all.yml", f"tag: '{tag}'\n")
+        write(f"{folder}/site.yml", f"- hosts: web1\n  containers: {{c-{folder}: {{image: 'app:{{{{ tag }}}}'}}}}\n")
+    found = loaded("", "one/site.yml", "two/site.yml")
+    images = [desired.resources[0].settings.image for play in found.plays for desired in play.desired]
+    assert images == ["docker.io/library/app:1.1", "docker.io/library/app:2.2"]
+    assert [desired.project for desired in found.of_host("web1")] == ["site", "site"]
+    assert found.plays[0].desired[0].elsewhere == {(Kind.CONTAINER, "c-two")}
+
+
+def test_one_resource_in_two_playbooks() -> None:
+    for name in ("one.yml", "two.yml"):
+        write(name, "- hosts: web1\n  volumes: {data: {}}\n")
+    assert mistakes("", "one.yml", "two.yml") == [
+        "two.yml:2:13: volume.data: volume data is declared twice for one host, first at one.yml:2:13"
+    ]
+
+
+def test_the_same_name_on_two_hosts_is_no_mistake() -> None:
+    plays = "- hosts: web1\n  volumes: {data: {}}\n- hosts: web2\n  volumes: {data: {}}\n"
+    assert hosts(loaded(plays)) == [["web1"], ["web2"]]
+
+
+# Variables
+
+
+def test_extra_variables_win_over_all() -> None:
+    write("group_vars/all.yml", "size: 32m\n")
+    write("host_vars/web1.yml", "size: 33m\n")
+    write("more.yml", "size: 34m\n")
+    play = """
+    - hosts: web1
+      vars: {size: 35m}
+      vars_files: [more.yml]
+      containers: {web: {image: a, mem_limit: '{{ size }}'}}
+    """
+
+    def limit(**words: object) -> int:
+        return int(loaded(play, **words).plays[0].desired[0].resources[0].values["mem_limit"]) // 1024**2
+
+    assert limit() == 34
+    assert limit(extra_vars=("size=36m",)) == 36
+    assert limit(extra_vars=("size=36m", '{"size": "37m"}')) == 37
+
+
+def test_a_mistake_for_every_host_is_reported_once() -> None:
+    assert len(mistakes("- hosts: all\n  containers: {web: {image: a, mem_limit: '{{ nothing }}', cpus: much}}\n")) == 2
+
+
+# Connections
+
+
+def test_how_hosts_are_reached() -> None:
+    write("hosts.yml", "all: {hosts: {web1: {connection: simulated}, web2: {ansible_host: 10.0.0.2, user: me}}}\n")
+    found = loaded("- hosts: all\n- hosts: web2\n", private_key="~/.ssh/id").hosts
+    assert (found["web1"].kind, found["web2"].kind) == (ConnectionKind.SIMULATED, ConnectionKind.SSH)
+    assert (found["web2"].host, found["web2"].user) == ("10.0.0.2", "me")
+
+
+def test_a_mistake_of_a_connection_is_at_its_variable() -> None:
+    write("hosts.yml", "all:\n  hosts:\n    web1: {connection: telnet}\n    web2: {ansible_port: many}\n")
+    found = mistakes("- hosts: all\n")
+    assert [text.partition(": ")[0] for text in found] == ["hosts.yml:3:24", "hosts.yml:4:26"]
+
+
+def test_passwords_are_secret() -> None:
+    write("hosts.yml", "all: {hosts: {web1: {ansible_password: hunter2}}}\n")
+    found = loaded("- hosts: all\n")
+    assert "hunter2" in found.secrets
+    assert "hunter2" not in repr(found)
+
+
+# All of it
+
+
+def test_every_mistake_of_every_file_at_once() -> None:
+    write("hosts.yml", "all:\n  hosts:\n    web1: {ansible_port: many}\n    web1:x: {}\n")
+    write("host_vars/web1.yml", encrypt("a: 1\n", VaultSecret("default", b"unknown")))
+    play = """
+    - hosts: web1
+      serial: none
+      networks: {front: {drivr: bridge}}
+    - hosts: nowhere
+    - hots: web1
+    """
+    found = mistakes(play, extra_vars=("novalue", "{a: [}"), vault_password_files=("gone.txt",), tags=("zz",))
+    files = [text.partition(": ")[0].partition(":")[0] for text in found]
+    expected = {
+        "--extra-vars",
+        "--tags",
+        "--vault-password-file gone.txt",
+        "hosts.yml",
+        "host_vars/web1.yml",
+        "site.yml",
+    }
+    assert set(files) == expected
+    assert files.count("site.yml") == 5
+    assert files.count("--extra-vars") == 2
+
+
+def test_a_vault_password_may_be_asked_for() -> None:
+    write("group_vars/all.yml", encrypt("pw: hunter2\n", VaultSecret("default", b"sesame")))
+    write("site.yml", "- hosts: web1\n  containers: {web: {image: a, environment: {PW: '{{ pw }}'}}}\n")
+    request = Request(playbooks=("site.yml",), ask_vault_pass=True)
+    found = load(request, asking({"Vault password (default)": "sesame"}))
+    assert "hunter2" in found.secrets
