@@ -15,6 +15,7 @@ from deployer.applying.turns import Turn, Turns
 from deployer.diagnostics import Diagnostic
 from deployer.engine.observe import Needs, needs_of, observe
 from deployer.engine.registry_auth import Credentials
+from deployer.errors import EngineError, UnreachableError
 from deployer.fleet import Fleet
 from deployer.inputs import Loaded, PlayInput, Request, load
 from deployer.interfaces import Clock, Engine, Events, RegistryAuth
@@ -56,6 +57,7 @@ class Planned:
     planner: Planner
     read_at: float
     records: Mapping[tuple[str, str], int]
+    playbooks: tuple[str, ...] = ()
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -113,7 +115,7 @@ def _plan(request: Request, world: World, planner: Planner) -> Planned:
         raise
     plays = tuple(_plan_play(play, seen, policy, planner) for play in loaded.plays)
     records = {(host, project): number for host, found in seen.items() for project, number in found.records.items()}
-    return Planned(Plan(plays, unreachable), loaded, fleet, policy, planner, read_at, records)
+    return Planned(Plan(plays, unreachable), loaded, fleet, policy, planner, read_at, records, request.playbooks)
 
 
 def _observe_all(loaded: Loaded, fleet: Fleet) -> tuple[dict[str, Observed], tuple[Unreachable, ...]]:
@@ -240,12 +242,12 @@ class _Work:
         auth = _auth(self.planned.loaded.of_host(host_plan.host))
         permit = partial(self.turn.check, host_plan.host)
         done = execute(host_plan, Tools(engine, self.world.clock, self.events, auth, self.stop, permit))
-        lost = done.unreachable
+        remaining, lost = self._verified(host_plan, engine) if _complete(done) else ((), done.unreachable)
         taken = isinstance(lost, LockLostError)
         return replace(
             outcome,
             results=done.results,
-            remaining=self._verify(host_plan, engine) if _complete(done) else (),
+            remaining=remaining,
             unreachable=Unreachable(host_plan.host, lost.message, lost.hint) if lost and not taken else None,
             blocked=Blocked(Obstacle.LOST, detail=lost.message, hint=lost.hint) if lost and taken else None,
             interrupted=self.stop.is_set() and not _complete(done),
@@ -258,6 +260,17 @@ class _Work:
     def _unchanged(self, host_plan: HostPlan) -> int:
         changed = {change.address for change in host_plan.changes} | {found.address for found in host_plan.refusals}
         return sum(found.address not in changed for found in self.desired[host_plan.host].resources)
+
+    def _verified(
+        self, host_plan: HostPlan, engine: Engine
+    ) -> tuple[tuple[ResourceChange, ...], UnreachableError | None]:
+        """What is left, or why that cannot be said."""
+        try:
+            return self._verify(host_plan, engine), None
+        except UnreachableError as error:
+            return (), error
+        except EngineError as error:
+            return (), UnreachableError(f"cannot be read again: {error.message}", hint=error.hint)
 
     def _verify(self, host_plan: HostPlan, engine: Engine) -> tuple[ResourceChange, ...]:
         """Read the host again and compare again: what is left did not converge."""

@@ -62,7 +62,7 @@ class Survey:
 
 def ps(request: Request, world: World, *, project: str = "") -> Survey:
     """Every container of every host; of one project when it is named."""
-    with _fleet(request, world) as fleet:
+    with fleet_of(request, world) as fleet:
         found = fleet.each(fleet.hosts, lambda host, engine: _rows(host, engine, project))
     rows = tuple(row for answer in found.values() if not isinstance(answer, Unreachable) for row in answer)
     return Survey(rows, tuple(answer for answer in found.values() if isinstance(answer, Unreachable)))
@@ -106,7 +106,7 @@ def _published(entry: Json) -> str:
 
 def doctor(request: Request, world: World, now: Callable[[], datetime]) -> tuple[Check, ...]:
     """Reach every host and look at what working on it needs."""
-    with _fleet(request, world) as fleet:
+    with fleet_of(request, world) as fleet:
         found = fleet.each(fleet.hosts, lambda host, engine: _check(fleet, host, engine, now))
         return tuple(
             Check(host, fleet.spec(host).address, fleet.spec(host).user, problem=answer)
@@ -144,7 +144,7 @@ def _offset(said: str, here: datetime) -> float | None:
     return (there.astimezone(UTC) - here.astimezone(UTC)).total_seconds()
 
 
-def _fleet(request: Request, world: World) -> Fleet:
+def fleet_of(request: Request, world: World) -> Fleet:
     """The hosts of the inventory, or those of `--limit`; raises `InputError`."""
     problems = Problems()
     sources = open_sources(request, world.asking, problems)

@@ -7,12 +7,15 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from deployer.config.scripts import ScriptResult
 from deployer.errors import RefusedError
 from deployer.inputs import Asking
 from deployer.interfaces import Clock
 from deployer.transport.ssh_config import SshConfig
+
+_STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +27,10 @@ class World:
 
 
 class SystemClock:
-    """Monotonic seconds."""
+    """Monotonic seconds, those included that the machine was asleep: leases run on meanwhile."""
 
     def now(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(_STEADY)
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -48,6 +51,32 @@ def prompt(text: str) -> str:
     import getpass
 
     return getpass.getpass(f"{text}: ")
+
+
+def operator() -> str:
+    """Who runs this, `ann@laptop`."""
+    import getpass
+    import os
+    import socket
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
+
+
+def commit_of(folder: str) -> str:
+    """The short git commit a folder is at, with `+dirty` when files differ from it; "" where there is none."""
+    git = ("git", "--no-optional-locks", "-C", folder or ".")
+    try:
+        head = run_script([*git, "rev-parse", "--short", "HEAD"])
+        changed = run_script([*git, "status", "--porcelain", "--untracked-files=no"])
+    except OSError:
+        return ""
+    if head.status or changed.status:
+        return ""
+    return head.stdout.strip() + ("+dirty" if changed.stdout.strip() else "")
 
 
 def real_world() -> World:

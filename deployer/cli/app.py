@@ -17,6 +17,8 @@ COMMANDS: Final = {
     "show": "Print a saved plan again.",
     "drift": "Compare the hosts with what was last applied and with the playbook.",
     "destroy": "Remove a playbook's containers and networks; volumes stay.",
+    "history": "Show what was applied to the hosts, by whom and with what result.",
+    "lock": "Show and release the locks that runs take on hosts.",
     "ps": "List the containers of all hosts.",
     "inventory": "Show hosts, groups and variables as deployer reads them.",
     "doctor": "Check whether every host can be worked on.",

@@ -20,6 +20,7 @@ class Call:
 
     console: Console
     params: Mapping[str, Any]
+    name: str = ""
 
 
 class Command(click.Command):
@@ -36,7 +37,7 @@ class Command(click.Command):
         console = ctx.find_object(Console)
         assert console is not None
         _take_globals(console, ctx.params)
-        return self._run(Call(console, ctx.params))
+        return self._run(Call(console, ctx.params, self.name or ""))
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         _write_help(self.help or "", self._examples, formatter)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from deployer import runner
@@ -22,6 +23,7 @@ from deployer.reporting.lines import line
 from deployer.world import World, real_world
 
 if TYPE_CHECKING:
+    from deployer.applying.locking import Run
     from deployer.model.outcome import Outcome
 
 Planner: TypeAlias = Callable[[Request, World], runner.Planned]
@@ -40,10 +42,10 @@ def deploy(call: Call, planner: Planner, question: str) -> int:
                 call.console.result([line(), *check_recap(planned.plan)])
             return plan_exit_code(planned.plan, detailed=call.params["detailed_exitcode"])
         if not any(host.changes and not host.refusals for host in planned.plan.hosts):
-            return plan_exit_code(planned.plan, detailed=False)
+            return _nothing_to_do(call, planned)
         _confirm(call, planned.plan, question)
         with call.console.steadfast():
-            return _apply(call.console, planned, world)
+            return _apply(call, planned, world)
 
 
 def learn(console: Console, planned: runner.Planned) -> None:
@@ -81,21 +83,68 @@ def _confirm(call: Call, plan: Plan, question: str) -> None:
         raise RefusedError("not confirmed; nothing was changed")
 
 
-def _apply(console: Console, planned: runner.Planned, world: World) -> ExitCode:
+def _nothing_to_do(call: Call, planned: runner.Planned) -> ExitCode:
+    """Hosts that an earlier run left unfinished are finished."""
+    from deployer.cli import retry
+
+    code = plan_exit_code(planned.plan, detailed=False)
+    path = retry.retry_file(call.params["retry_file"], planned.playbooks)
+    if code is ExitCode.OK and path is not None:
+        retry.drop(path, {host.host for host in planned.plan.hosts})
+    return code
+
+
+def _apply(call: Call, planned: runner.Planned, world: World) -> ExitCode:
     from deployer.cli.interrupt import Interrupt
     from deployer.reporting.live import LiveProgress
     from deployer.reporting.recap import recap_text
 
+    console = call.console
     events, tell = _events(console, planned.plan)
     with ExitStack() as stack:
         interrupt = stack.enter_context(Interrupt(tell))
         stack.enter_context(events if isinstance(events, LiveProgress) else nullcontext())
-        outcome = runner.apply(planned, world, events, interrupt.stop)
+        outcome = runner.apply(planned, world, events, interrupt.stop, _this_run(call, planned))
     if console.json:
         console.events().summary(outcome)
     else:
         console.result([line(), *recap_text(outcome)])
+    _keep_retry_list(call, planned, outcome)
     return _exit_code(outcome, stopped=interrupt.stop.is_set())
+
+
+def _this_run(call: Call, planned: runner.Planned) -> Run:
+    """As other operators are told of it. No option is named: one may hold a secret."""
+    from datetime import UTC, datetime
+
+    from deployer.applying.locking import Run
+    from deployer.world import commit_of, operator
+
+    return Run(
+        who=operator(),
+        command=" ".join([call.name, *planned.playbooks]),
+        now=lambda: datetime.now(UTC),
+        commit=lambda: commit_of(str(Path(planned.playbooks[0]).parent)) if planned.playbooks else "",
+        wait=call.params["lock_wait"],
+        lease=call.params["lock_lease"],
+        lock=not call.params["no_lock"],
+    )
+
+
+def _keep_retry_list(call: Call, planned: runner.Planned, outcome: Outcome) -> None:
+    from deployer.cli import retry
+
+    path = retry.retry_file(call.params["retry_file"], planned.playbooks)
+    if path is None:
+        return
+    try:
+        hosts = retry.keep(path, outcome)
+    except OSError as error:
+        call.console.tell([line(f"warning: the list of unfinished hosts could not be written: {error}")])
+        return
+    if hosts and not call.console.json:
+        again = retry.how_to_go_on(call.name, call.params["inventory"], planned.playbooks, path)
+        call.console.tell([line(f"to go on: {again}")])
 
 
 def _exit_code(outcome: Outcome, *, stopped: bool) -> ExitCode:

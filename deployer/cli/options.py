@@ -202,6 +202,59 @@ def detailed_exitcode() -> click.Parameter:
     return Option(["--detailed-exitcode"], is_flag=True, help="Exit with 2 when a plan has something to change.")
 
 
+class Duration(click.types.FloatParamType):
+    """`90`, `5m`, `1h30m`; the value is in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from deployer.values import duration
+
+        if isinstance(value, int | float):
+            return float(value)
+        try:
+            return duration.parse(value) / duration.SECOND
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def locking() -> list[click.Parameter]:
+    """How a run stands to others that work on the same hosts."""
+    section = "Other runs"
+    return [
+        Option(
+            ["--lock-wait"],
+            section=section,
+            type=Duration(),
+            default=0.0,
+            metavar="DURATION",
+            help="Wait so long for hosts that another run has locked, e.g. 5m.",
+        ),
+        Option(
+            ["--lock-lease"],
+            section=section,
+            type=Duration(),
+            default=60.0,
+            metavar="DURATION",
+            help="Free this run's locks when it has not been heard of for so long. [default: 60s]",
+        ),
+        Option(
+            ["--no-lock"],
+            section=section,
+            is_flag=True,
+            allow_from_autoenv=False,
+            help="Lock no host, and heed no lock. For emergencies.",
+        ),
+        Option(
+            ["--retry-file"],
+            section=section,
+            default="",
+            metavar="FILE",
+            help="Where to list unfinished hosts for --limit @FILE. [default: PLAYBOOK.retry]",
+        ),
+    ]
+
+
 def deploying() -> list[click.Parameter]:
     """Everything a command that changes hosts takes."""
     return [
@@ -213,6 +266,7 @@ def deploying() -> list[click.Parameter]:
         Option(["-C", "--check"], section="Safety", is_flag=True, help="Only show the plan."),
         yes(),
         *policy(),
+        *locking(),
         json_option("Print one JSON event a line."),
         detailed_exitcode(),
         diff(),

@@ -17,11 +17,13 @@ from deployer.model.outcome import (
     HostBegun,
     HostEnded,
     HostOutcome,
+    Notice,
     Outcome,
     PullProgress,
     StepBegun,
     StepEnded,
     StepResult,
+    Waiting,
 )
 from deployer.model.plan import Plan
 from deployer.reporting.json_plan import (
@@ -33,6 +35,7 @@ from deployer.reporting.json_plan import (
     step_document,
     unreachable_document,
 )
+from deployer.reporting.locks import blocked_document, claim_document
 from deployer.reporting.pulls import Milestones
 from deployer.reporting.tally import tally
 
@@ -90,6 +93,10 @@ class JsonEvents:
                 return {"type": "step_ended", "host": host} | result_document(result)
             case PullProgress(host, reference, current, total) if self._pulls.passed(event):
                 return {"type": "pull", "host": host, "reference": reference, "current": current, "total": total}
+            case Waiting(host, holder):
+                return {"type": "waiting", "host": host, "holder": claim_document(holder)}
+            case Notice(host, text):
+                return {"type": "notice", "host": host, "message": text}
             case HostEnded(outcome):
                 return {"type": "host_ended"} | host_document(outcome)
             case _:
@@ -118,6 +125,7 @@ def host_document(outcome: HostOutcome) -> Document:
         "interrupted": outcome.interrupted,
         "unreachable": unreachable_document(lost) if lost is not None else None,
         "remaining": [change_document(change) for change in outcome.remaining],
+        "blocked": blocked_document(outcome.blocked, outcome.plan.project),
     }
 
 

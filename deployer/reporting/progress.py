@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from deployer.model.outcome import HostEnded, PullProgress, Status, StepBegun, StepEnded, StepResult
+from deployer.model.outcome import HostEnded, Notice, PullProgress, Status, StepBegun, StepEnded, StepResult, Waiting
 from deployer.model.plan import AwaitCompleted, AwaitHealthy
 from deployer.reporting.lines import Line, Span, Style, line
+from deployer.reporting.locks import waiting_words
 from deployer.reporting.pulls import Milestones
 from deployer.reporting.words import doing, done, seconds, size, subject
 
@@ -46,10 +47,14 @@ def host_line(host: str, width: int, *parts: Span) -> Line:
 
 
 def ended_line(event: object, width: int) -> Line | None:
-    """What is told of every step and host that ended, on terminals as in logs."""
+    """What is told of every step and host that ended, and of waiting, on terminals as in logs."""
     match event:
         case StepEnded(host, result):
             return host_line(host, width, _result(result))
+        case Waiting(host, holder):
+            return host_line(host, width, Span(waiting_words(holder), Style.WARNING))
+        case Notice(host, text):
+            return host_line(host, width, Span(text, Style.WARNING))
         case HostEnded(outcome) if outcome.unreachable is not None:
             return host_line(outcome.host, width, Span(f"unreachable: {outcome.unreachable.message}", Style.BAD))
         case _:

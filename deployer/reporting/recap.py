@@ -10,6 +10,7 @@ from deployer.reporting.columns import align
 from deployer.reporting.fields import field_rows
 from deployer.reporting.human import LIMITS, SIMULATED, hint_lines, unreachable_lines
 from deployer.reporting.lines import Line, Span, Style, line
+from deployer.reporting.locks import blocked_lines
 from deployer.reporting.tally import Tally, tally
 from deployer.reporting.words import by_number, doing, plural
 
@@ -22,7 +23,7 @@ NOT_TAKEN_BACK = "could not be taken back"
 
 def recap_text(outcome: Outcome) -> list[Line]:
     """Everything that went wrong, host by host, and the recap."""
-    begun = [host.plan for host in outcome.hosts]
+    begun = [host.shown or host.plan for host in outcome.hosts]
     left = [host for host in outcome.plan.hosts if host not in begun]
     details = [found for host in outcome.hosts for found in _details(host)]
     details += [_not_begun(host) for host in left if host.changes]
@@ -83,6 +84,7 @@ def _details(host: HostOutcome) -> Iterator[Line]:
         yield from unreachable_lines(host.unreachable)
     if host.refused:
         yield line(Span(f"{host.host}: nothing was changed: {_refusals(host.plan)}", Style.BAD))
+    yield from blocked_lines(host)
     skipped = sum(result.status is Status.SKIPPED for result in host.results)
     if host.interrupted:
         left = f" with {plural(skipped, 'step')} left" if skipped else ""

@@ -46,7 +46,7 @@ def tally(outcome: HostOutcome) -> Tally:
         unreachable=int(outcome.unreachable is not None),
         failed=len(failed),
         skipped=len(skipped),
-        refused=len(outcome.plan.refusals),
+        refused=len(outcome.plan.refusals) + int(outcome.blocked is not None),
         rolledback=len(undone),
     )
 

@@ -1,0 +1,49 @@
+"""`deployer history`: what was applied when, by whom, from which commit, with what result."""
+
+from __future__ import annotations
+
+from deployer.cli import options
+from deployer.cli.command import Call, Command
+from deployer.errors import ExitCode
+
+EXAMPLES = """\
+deployer history -i inventory
+deployer history -i inventory --limit web1 --project shop
+deployer history -i inventory --json | jq '.records[0]'
+"""
+
+
+def _run(call: Call) -> int:
+    from deployer import notes
+    from deployer.reporting.history import history_lines, record_document
+    from deployer.reporting.human import unreachable_lines
+    from deployer.reporting.json_plan import FORMAT_VERSION, unreachable_document
+    from deployer.world import real_world
+
+    console = call.console
+    found = notes.records(options.request(call.params), real_world(), project=call.params["project"])
+    records = [(applied.host, applied.record) for applied in found.found]
+    if console.json:
+        lost = [unreachable_document(host) for host in found.unreachable]
+        made = [record_document(host, record) for host, record in records]
+        console.document({"format_version": FORMAT_VERSION, "type": "history", "records": made, "unreachable": lost})
+    else:
+        console.result(history_lines(records, changes=console.verbose > 0))
+        console.tell(line for host in found.unreachable for line in unreachable_lines(host))
+    return ExitCode.UNREACHABLE if found.unreachable else ExitCode.OK
+
+
+COMMAND = Command(
+    "history",
+    run=_run,
+    examples=EXAMPLES,
+    help="Show what was applied to the hosts, by whom and with what result. The newest comes first.",
+    params=[
+        *options.hosts(),
+        options.project("Only runs of this project."),
+        *options.connection(),
+        *options.vault(),
+        options.json_option("Print one JSON document."),
+        *options.global_options(),
+    ],
+)

@@ -1,0 +1,130 @@
+"""`deployer lock status|release`: who works on which host, and freeing what a dead run left."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from deployer.cli import options
+from deployer.cli.command import CONTEXT, Call, Command, Group
+from deployer.errors import ExitCode, RefusedError
+
+if TYPE_CHECKING:
+    from deployer.notes import Lock, Notes
+    from deployer.reporting.lines import Line
+
+STATUS_EXAMPLES: Final = """\
+deployer lock status -i inventory
+deployer lock status -i inventory --project shop --json
+"""
+RELEASE_EXAMPLES: Final = """\
+deployer lock release -i inventory --limit web1 --project shop
+deployer lock release -i inventory --project shop --yes
+"""
+
+
+def _status(call: Call) -> int:
+    notes = _read(call)
+    _show(call, notes)
+    return ExitCode.UNREACHABLE if notes.unreachable else ExitCode.OK
+
+
+def _release(call: Call) -> int:
+    """Raises `RefusedError` when nobody agreed."""
+    from deployer import notes
+    from deployer.reporting.human import unreachable_lines
+    from deployer.reporting.lines import line
+    from deployer.reporting.words import plural
+    from deployer.world import real_world
+
+    console, found = call.console, _read(call)
+    if not call.params["yes"] and found.found:
+        console.tell(_lines(found))
+        _confirm(call)
+    lost = notes.release(options.request(call.params), real_world(), found.found) if found.found else found.unreachable
+    if console.json:
+        _document(call, found)
+    else:
+        console.result([line(f"{plural(len(found.found), 'lock')} released.")])
+        console.tell(text for host in lost for text in unreachable_lines(host))
+    return ExitCode.UNREACHABLE if lost else ExitCode.OK
+
+
+def _read(call: Call) -> Notes[Lock]:
+    from deployer import notes
+    from deployer.world import real_world
+
+    return notes.lock_status(options.request(call.params), real_world(), project=call.params["project"])
+
+
+def _confirm(call: Call) -> None:
+    if not sys.stdin.isatty():
+        hint = "add --yes to do it"
+        raise RefusedError("nobody confirmed the release: there is no terminal to ask on", hint=hint)
+    call.console.err.write("A run that still works stops before its next change. Release? [y/N] ")
+    call.console.err.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise RefusedError("not confirmed; nothing was released")
+
+
+def _show(call: Call, notes: Notes[Lock]) -> None:
+    from deployer.reporting.human import unreachable_lines
+
+    if call.console.json:
+        _document(call, notes)
+        return
+    call.console.result(_lines(notes))
+    call.console.tell(line for host in notes.unreachable for line in unreachable_lines(host))
+
+
+def _lines(notes: Notes[Lock]) -> list[Line]:
+    from deployer.reporting.columns import table
+    from deployer.reporting.locks import LOCK_HEADER, lock_cells, no_locks
+
+    rows = [lock_cells(lock.host, lock.claim, lock.quiet, free=lock.free) for lock in notes.found]
+    return table(LOCK_HEADER, rows) if rows else no_locks()
+
+
+def _document(call: Call, notes: Notes[Lock]) -> None:
+    from deployer.reporting.json_plan import FORMAT_VERSION, unreachable_document
+    from deployer.reporting.locks import claim_document
+
+    found = [
+        {"host": lock.host, **claim_document(lock.claim), "quiet": lock.quiet, "free": lock.free}
+        for lock in notes.found
+    ]
+    lost = [unreachable_document(host) for host in notes.unreachable]
+    call.console.document({"format_version": FORMAT_VERSION, "type": "locks", "locks": found, "unreachable": lost})
+
+
+def _params() -> list[click.Parameter]:
+    return [
+        *options.hosts(),
+        options.project("Only locks of this project."),
+        *options.connection(),
+        *options.vault(),
+        options.json_option("Print one JSON document."),
+        *options.global_options(),
+    ]
+
+
+COMMAND: Final = Group(
+    name="lock",
+    help="Show and release the locks that runs take on hosts.",
+    examples=STATUS_EXAMPLES + RELEASE_EXAMPLES,
+    context_settings=dict(CONTEXT),
+    commands=[
+        Command(
+            "status", run=_status, examples=STATUS_EXAMPLES, help="List who works on which host.", params=_params()
+        ),
+        Command(
+            "release",
+            run=_release,
+            examples=RELEASE_EXAMPLES,
+            help="Free hosts by hand. A dead run's locks free themselves; one that lives stops before its next change.",
+            params=[*_params(), options.yes()],
+        ),
+    ],
+)

@@ -1,0 +1,114 @@
+"""What runs leave on hosts for each other: locks and records. Looked at, and released, without a playbook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from deployer.errors import EngineError
+from deployer.fleet import Fleet
+from deployer.inputs import Request
+from deployer.interfaces import Engine
+from deployer.model import history, locks
+from deployer.model.history import Record
+from deployer.model.locks import Claim, Entry, View
+from deployer.model.plan import Unreachable
+from deployer.surveys import fleet_of
+from deployer.world import World
+
+Found = TypeVar("Found")
+_GONE = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Of one project on one host. `quiet`: seconds since its holder's last sign of life, by the host's clock, None when
+    the host does not tell. `free`: whether it was quiet for so long that the next run takes it over."""
+
+    host: str
+    claim: Claim
+    quiet: float | None
+    free: bool
+    volumes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """One record on one host."""
+
+    host: str
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Notes(Generic[Found]):
+    """In the order of the inventory."""
+
+    found: tuple[Found, ...] = ()
+    unreachable: tuple[Unreachable, ...] = ()
+
+
+def lock_status(request: Request, world: World, *, project: str = "") -> Notes[Lock]:
+    """Every lock of every host; of one project when it is named."""
+    return _of_all(request, world, lambda host, engine: _locks(host, engine, project))
+
+
+def release(request: Request, world: World, given: Iterable[Lock]) -> tuple[Unreachable, ...]:
+    """Remove these locks. A run that has one stops before its next write."""
+    chosen: dict[str, list[str]] = {}
+    for lock in given:
+        chosen.setdefault(lock.host, []).extend(lock.volumes)
+    return _of_all(request, world, lambda host, engine: _remove(engine, chosen.get(host, ()))).unreachable
+
+
+def records(request: Request, world: World, *, project: str = "") -> Notes[Applied]:
+    """What was applied to every host, newest first."""
+    notes = _of_all(request, world, lambda host, engine: _records(host, engine, project))
+    newest_first = sorted(notes.found, key=lambda applied: applied.record.time, reverse=True)
+    return Notes(tuple(newest_first), notes.unreachable)
+
+
+def _of_all(request: Request, world: World, read: Callable[[str, Engine], tuple[Found, ...]]) -> Notes[Found]:
+    with fleet_of(request, world) as fleet:
+        return _joined(fleet, read)
+
+
+def _joined(fleet: Fleet, read: Callable[[str, Engine], tuple[Found, ...]]) -> Notes[Found]:
+    answers = fleet.each(fleet.hosts, read)
+    found = tuple(each for answer in answers.values() if not isinstance(answer, Unreachable) for each in answer)
+    return Notes(found, tuple(answer for answer in answers.values() if isinstance(answer, Unreachable)))
+
+
+def _locks(host: str, engine: Engine, project: str) -> tuple[Lock, ...]:
+    entries = locks.read_entries(engine.list_volumes(), project or None)
+    if not entries:
+        return ()
+    view = View(entries, locks.host_time(str(engine.info().get("SystemTime") or "")))
+    holders = dict.fromkeys((entry.claim.project, entry.token) for entry in entries)
+    return tuple(
+        _lock(host, [entry for entry in entries if (entry.claim.project, entry.token) == holder], view)
+        for holder in holders
+    )
+
+
+def _lock(host: str, entries: list[Entry], view: View) -> Lock:
+    """All entries of one holder; its last sign of life counts."""
+    last = entries[-1]
+    quiet = None if view.now is None or last.made is None else max(0.0, (view.now - last.made).total_seconds())
+    names = tuple(entry.name for entry in entries)
+    return Lock(host, last.claim, quiet, all(view.silent(entry) for entry in entries), names)
+
+
+def _records(host: str, engine: Engine, project: str) -> tuple[Applied, ...]:
+    return tuple(Applied(host, record) for record in history.read_records(engine.list_volumes(), project))
+
+
+def _remove(engine: Engine, names: Iterable[str]) -> tuple[str, ...]:
+    for name in names:
+        try:
+            engine.remove_volume(name)
+        except EngineError as error:
+            if error.status != _GONE:
+                raise
+    return tuple(names)
