@@ -1,0 +1,380 @@
+"""Runs over several simulated hosts: plays and batches in order, what a failed host stops and what it does not, and
+whether the hosts are as declared afterwards."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from deployer import runner
+from deployer.config.scripts import ScriptResult
+from deployer.engine.simulated import SimulatedEngine
+from deployer.errors import EngineError, ExitCode, UnreachableError
+from deployer.inputs import Asking, Request
+from deployer.interfaces import Engine
+from deployer.model.outcome import HostBegun, HostEnded, Outcome
+from deployer.transport.connection import ConnectionSpec
+from deployer.transport.ssh_config import SshConfig
+from deployer.world import World
+from tests.applying.engines import Clock, Seen, states, surrounded
+from tests.engine.faulty import Faults, connection_lost, with_faults
+
+NAMES = ("h1", "h2", "h3", "h4", "h5")
+FAILING = "image: web:1, labels: {sim.behaviour: 'fail:no such file'}"
+
+
+@dataclass
+class Fleet:
+    """The hosts of the inventory, in memory. `wrap` goes around an engine; hosts that are `down` cannot be reached."""
+
+    engines: dict[str, SimulatedEngine] = field(default_factory=lambda: {name: SimulatedEngine() for name in NAMES})
+    wrap: dict[str, Callable[[Engine], Engine]] = field(default_factory=dict)
+    down: set[str] = field(default_factory=set)
+    clock: Clock = field(default_factory=Clock)
+    seen: Seen = field(default_factory=Seen)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def connect(self, spec: ConnectionSpec) -> Engine:
+        if spec.name in self.down:
+            raise UnreachableError(f"{spec.name} is down", hint="start it")
+        engine: Engine = self.engines[spec.name]
+        return self.wrap[spec.name](engine) if spec.name in self.wrap else engine
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    @property
+    def world(self) -> World:
+        return World(self.clock, Asking(lambda _command: ScriptResult(1, "", ""), lambda _text: "", SshConfig))
+
+    def plan(self, playbook: str = "", **words: Any) -> runner.Planned:
+        return runner.plan(_request(playbook, words), self.world)
+
+    def apply(self, playbook: str = "", **words: Any) -> Outcome:
+        with self.plan(playbook, **words) as planned:
+            return runner.apply(planned, self.world, self.seen, self.stop)
+
+    def containers(self) -> dict[str, list[str]]:
+        return {name: sorted(states(engine)) for name, engine in self.engines.items() if states(engine)}
+
+    @property
+    def begun(self) -> list[str]:
+        return [event.host for event in self.seen.events if isinstance(event, HostBegun)]
+
+    @property
+    def ended(self) -> list[str]:
+        return [event.outcome.host for event in self.seen.events if isinstance(event, HostEnded)]
+
+
+def _request(playbook: str, words: dict[str, Any]) -> Request:
+    if playbook:
+        Path("site.yml").write_text(dedent(playbook).lstrip("\n"))
+    return Request(playbooks=("site.yml",), **words)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    Path("hosts.yml").write_text(
+        "all:\n  vars: {connection: simulated}\n  hosts: {" + ", ".join(f"{name}: {{}}" for name in NAMES) + "}\n"
+    )
+    made = Fleet()
+    monkeypatch.setattr("deployer.fleet.Connections", lambda: made)
+    return made
+
+
+def play(keys: str = "image: web:1", name: str = "web", more: str = "", hosts: str = "all") -> str:
+    lines = "".join(f"  {line}\n" for line in more.splitlines())
+    return f"- hosts: {hosts}\n  project: shop\n{lines}  containers: {{{name}: {{{keys}}}}}\n"
+
+
+def codes(outcome: Outcome) -> str:
+    return " ".join(f"{found.host}:{found.exit_code.name}" for found in outcome.hosts)
+
+
+# Plans
+
+
+def test_planning_writes_nothing(fleet: Fleet) -> None:
+    before = {name: engine.snapshot() for name, engine in fleet.engines.items()}
+    with fleet.plan(play()) as planned:
+        assert len(list(planned.plan.changes)) == 2 * len(NAMES)
+    assert {name: engine.snapshot() for name, engine in fleet.engines.items()} == before
+
+
+def test_applied_hosts_have_nothing_left_to_do(fleet: Fleet) -> None:
+    outcome = fleet.apply(play())
+    assert (outcome.exit_code, codes(outcome)) == (ExitCode.OK, " ".join(f"{name}:OK" for name in NAMES))
+    with fleet.plan() as planned:
+        assert planned.plan.empty
+    again = fleet.apply()
+    assert [(found.results, found.unchanged) for found in again.hosts] == [((), 1)] * len(NAMES)
+
+
+def test_validating_contacts_no_host(fleet: Fleet) -> None:
+    fleet.down = set(NAMES)
+    found = runner.validate(_request(play(), {}), fleet.world)
+    assert (found.plays, found.hosts, found.resources) == (1, 5, 5)
+
+
+def test_hosts_that_are_down_do_not_keep_others_from_being_planned(fleet: Fleet) -> None:
+    fleet.down = {"h2"}
+    with fleet.plan(play(more="serial: 2")) as planned:
+        assert [(found.host, found.message, found.hint) for found in planned.plan.unreachable] == [
+            ("h2", "h2 is down", "start it")
+        ]
+        assert [found.host for found in planned.plan.hosts] == ["h1", "h3", "h4", "h5"]
+        assert planned.plan.plays[0].batches == (("h1",), ("h3", "h4"), ("h5",))
+    outcome = fleet.apply()
+    assert outcome.exit_code is ExitCode.UNREACHABLE
+    assert sorted(fleet.containers()) == ["h1", "h3", "h4", "h5"]
+
+
+def test_a_host_that_refuses_to_be_read_is_one_that_cannot_be_reached(fleet: Fleet) -> None:
+    def refuse(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if name == "list_networks":
+            raise EngineError("permission denied", status=403)
+        return call()
+
+    fleet.wrap["h1"] = lambda engine: surrounded(engine, refuse)
+    with fleet.plan(play()) as planned:
+        assert [found.message for found in planned.plan.unreachable] == ["cannot be read: permission denied"]
+
+
+# Order
+
+
+def test_plays_are_worked_on_in_order(fleet: Fleet) -> None:
+    plays = play(name="aa", hosts="h1:h2") + play(name="bb", hosts="h2:h3") + play(name="cc", hosts="h1")
+    outcome = fleet.apply(plays)
+    assert [found.host for found in outcome.hosts] == ["h1", "h2", "h2", "h3", "h1"]
+    assert fleet.containers() == {"h1": ["aa", "cc"], "h2": ["aa", "bb"], "h3": ["bb"]}
+    assert (set(fleet.ended[:2]), set(fleet.ended[2:4]), fleet.ended[4:]) == ({"h1", "h2"}, {"h2", "h3"}, ["h1"])
+
+
+def test_a_batch_begins_when_the_one_before_is_done(fleet: Fleet) -> None:
+    fleet.apply(play(more="serial: [1, 2]"))
+    told = [(type(event).__name__, event) for event in fleet.seen.events if isinstance(event, HostBegun | HostEnded)]
+    order = [name for name, _ in told]
+    batch_of_two = ["HostBegun", "HostBegun", "HostEnded", "HostEnded"]
+    assert order[:2] == ["HostBegun", "HostEnded"]
+    assert sorted(order[2:6]) == sorted(batch_of_two)
+    assert fleet.begun[0] == "h1"
+    assert (set(fleet.begun[1:3]), set(fleet.begun[3:])) == ({"h2", "h3"}, {"h4", "h5"})
+
+
+# Failures
+
+
+def broken(*hosts: str) -> str:
+    """A play whose container starts on all hosts but these."""
+    labels = "{sim.behaviour: \"{{ 'fail:no' if inventory_hostname in " + str(list(hosts)) + " else 'run' }}\"}"
+    return play(f"image: web:1, labels: {labels}")
+
+
+def serial(text: str, keys: str) -> str:
+    return text.replace("  project: shop\n", f"  project: shop\n  {keys}\n")
+
+
+def test_one_failed_host_does_not_stop_the_others_of_its_batch(fleet: Fleet) -> None:
+    outcome = fleet.apply(broken("h2"))
+    assert codes(outcome) == "h1:OK h2:FAILED h3:OK h4:OK h5:OK"
+    assert outcome.exit_code is ExitCode.FAILED
+    assert sorted(fleet.begun) == sorted(fleet.ended) == list(NAMES)
+
+
+def test_a_failed_host_takes_no_part_in_later_plays(fleet: Fleet) -> None:
+    outcome = fleet.apply(broken("h2") + play(name="later"))
+    assert codes(outcome).split()[5:] == ["h1:OK", "h3:OK", "h4:OK", "h5:OK"]
+    assert "later" not in states(fleet.engines["h2"])
+
+
+def test_a_batch_that_fails_as_a_whole_ends_the_run(fleet: Fleet) -> None:
+    outcome = fleet.apply(serial(broken("h2"), "serial: 1") + play(name="later"))
+    assert codes(outcome) == "h1:OK h2:FAILED"
+    assert sorted(fleet.containers()) == ["h1", "h2"]
+
+
+@pytest.mark.parametrize(
+    ("percentage", "failing", "worked_on"),
+    [
+        (50, ("h1",), 4),
+        (49, ("h1",), 2),
+        (0, ("h2",), 2),
+        (100, ("h1", "h2"), 4),
+        (99, ("h1", "h2"), 2),
+    ],
+)
+def test_more_than_the_percentage_ends_the_run(
+    fleet: Fleet, percentage: int, failing: tuple[str, ...], worked_on: int
+) -> None:
+    text = serial(broken(*failing), f"serial: 2\n  max_fail_percentage: {percentage}").replace("all", "'all:!h5'")
+    assert len(fleet.apply(text).hosts) == worked_on
+
+
+def test_any_error_may_be_fatal(fleet: Fleet) -> None:
+    outcome = fleet.apply(serial(broken("h1"), "serial: 2\n  any_errors_fatal: true"))
+    assert codes(outcome) == "h1:FAILED h2:OK"
+
+
+def test_a_connection_lost_in_the_middle_stops_nobody_else(fleet: Fleet) -> None:
+    fleet.wrap["h3"] = lambda engine: with_faults(engine, Faults(at=2, error=connection_lost(), for_ever=True))
+    outcome = fleet.apply(play())
+    assert codes(outcome) == "h1:OK h2:OK h3:UNREACHABLE h4:OK h5:OK"
+    assert outcome.exit_code is ExitCode.UNREACHABLE
+    lost = outcome.hosts[2]
+    assert [str(result.status) for result in lost.results] == ["done", "failed", "skipped"]
+    assert lost.unreachable is not None
+    assert lost.unreachable.message == "the connection was lost (injected)"
+
+
+def test_a_host_that_refuses_does_nothing_and_the_others_go_on(fleet: Fleet) -> None:
+    foreign = fleet.engines["h2"]
+    foreign.pull_image("docker.io/library/web:1", "", None, lambda _message: None)
+    foreign.create_container("web", {"Image": "web:1", "Cmd": ["other"], "HostConfig": {}}, "")
+    outcome = fleet.apply(play("image: web:1, command: mine"))
+    assert codes(outcome) == "h1:OK h2:REFUSED h3:OK h4:OK h5:OK"
+    assert states(foreign) == {"web": "created"}
+    assert "h2" not in fleet.begun
+
+
+# Stopping
+
+
+def stopping(fleet: Fleet, host: str, write: str) -> None:
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if name == write:
+            fleet.stop.set()
+        return call()
+
+    fleet.wrap[host] = lambda engine: surrounded(engine, around)
+
+
+def test_a_stop_ends_the_run_after_the_steps_in_hand(fleet: Fleet) -> None:
+    stopping(fleet, "h2", "create_container")
+    outcome = fleet.apply(play(more="serial: 1") + play(name="later"))
+    assert codes(outcome) == "h1:OK h2:INTERRUPTED"
+    assert outcome.exit_code is ExitCode.INTERRUPTED
+    assert sorted(fleet.containers()) == ["h1", "h2"]
+    fleet.stop.clear()
+    fleet.wrap.clear()
+    assert fleet.apply().exit_code is ExitCode.OK
+    with fleet.plan() as planned:
+        assert planned.plan.empty
+
+
+def test_a_stop_between_two_batches_begins_no_other(fleet: Fleet) -> None:
+    looks: list[str] = []
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        looks.extend([name] if name == "list_containers" else [])
+        if len(looks) == 2:
+            fleet.stop.set()
+        return call()
+
+    fleet.wrap["h1"] = lambda engine: surrounded(engine, around)
+    outcome = fleet.apply(play(more="serial: 1"))
+    assert codes(outcome) == "h1:OK"
+    assert sorted(fleet.containers()) == ["h1"]
+
+
+# Reading again
+
+
+def test_a_host_that_does_not_keep_what_it_is_told_did_not_converge(fleet: Fleet) -> None:
+    def forget(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if name == "create_container":
+            args[1].pop("User")
+        return call()
+
+    fleet.wrap["h1"] = lambda engine: surrounded(engine, forget)
+    outcome = fleet.apply(play("image: web:1, user: me", hosts="h1:h2"))
+    assert codes(outcome) == "h1:FAILED h2:OK"
+    assert [[diff.name for diff in change.diffs] for change in outcome.hosts[0].remaining] == [["user"]]
+    assert outcome.hosts[0].failed == ()
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (connection_lost(), "the connection was lost (injected)"),
+        (EngineError("no more", status=500), "cannot be read again: no more"),
+    ],
+)
+def test_a_host_that_cannot_be_read_again_keeps_what_was_done(fleet: Fleet, error: Exception, message: str) -> None:
+    looks: list[str] = []
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        looks.extend([name] if name == "list_containers" else [])
+        if name == "list_containers" and len(looks) == 2:
+            raise error
+        return call()
+
+    fleet.wrap["h1"] = lambda engine: surrounded(engine, around)
+    fleet.clock.seconds = 0
+    outcome = fleet.apply(play(hosts="h1:h2"))
+    assert codes(outcome) == "h1:UNREACHABLE h2:OK"
+    lost = outcome.hosts[0]
+    assert [str(result.status) for result in lost.results] == ["done"] * 3
+    assert lost.unreachable is not None
+    assert lost.unreachable.message == message
+    assert sorted(fleet.ended) == ["h1", "h2"]
+
+
+def test_recreate_always_replaces_every_time_and_converges(fleet: Fleet) -> None:
+    text = play("image: web:1, recreate: always", hosts="h1")
+    fleet.apply(text)
+    before = fleet.engines["h1"].list_containers()[0]["Id"]
+    outcome = fleet.apply(text)
+    assert (outcome.exit_code, outcome.hosts[0].remaining) == (ExitCode.OK, ())
+    assert fleet.engines["h1"].list_containers()[0]["Id"] != before
+    assert states(fleet.engines["h1"]) == {"web": "running"}
+
+
+def test_a_failed_replacement_leaves_the_old_one_running(fleet: Fleet) -> None:
+    fleet.apply(play(hosts="h1"))
+    before = fleet.engines["h1"].list_containers()[0]["Id"]
+    outcome = fleet.apply(play(FAILING, hosts="h1"))
+    assert outcome.exit_code is ExitCode.FAILED
+    assert outcome.hosts[0].done == ()
+    assert states(fleet.engines["h1"]) == {"web": "running"}
+    assert fleet.engines["h1"].list_containers()[0]["Id"] == before
+
+
+def test_what_was_unchanged_is_counted(fleet: Fleet) -> None:
+    text = "- hosts: h1\n  containers: {aa: {image: web:1}, bb: {image: web:1}}\n  networks: {front: {}}\n"
+    assert [found.unchanged for found in fleet.apply(text).hosts] == [0]
+    assert [found.unchanged for found in fleet.apply(text.replace("bb: {", "bb: {tty: true, ")).hosts] == [2]
+
+
+# Drift and destroying
+
+
+def test_drift_of_every_host(fleet: Fleet) -> None:
+    fleet.apply(play())
+    fleet.engines["h2"].stop_container("web", None)
+    fleet.down = {"h5"}
+    report, _ = runner.drift(_request("", {}), fleet.world)
+    assert {host.host: [found.verdict.name for found in host.found] for host in report.hosts} == {
+        "h1": [],
+        "h2": ["NOT_RUNNING"],
+        "h3": [],
+        "h4": [],
+    }
+    assert [found.host for found in report.unreachable] == ["h5"]
+    assert report.any
+
+
+def test_destroying_leaves_hosts_without_containers(fleet: Fleet) -> None:
+    fleet.apply(play(hosts="h1") + play(name="more", hosts="h1"))
+    with runner.destroy(_request("", {}), fleet.world) as planned:
+        outcome = runner.apply(planned, fleet.world, fleet.seen, fleet.stop)
+    assert outcome.exit_code is ExitCode.OK
+    assert fleet.containers() == {}
