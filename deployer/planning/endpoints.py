@@ -15,19 +15,22 @@ from deployer.spec.field import Change
 
 
 def stale(ctx: Context, resource: Resource, live: ObservedContainer) -> tuple[FieldDiff, ...]:
-    """Endpoints of a running container on a network that has been removed and made again: the name is right, the
-    network is not. A stopped container looks the name up when it starts (§4.1)."""
-    if not live.running:
-        return ()
+    """Endpoints on a network that has been removed and made again: the name is right, the network is not. A container
+    that has run keeps the old network's id and cannot start; one that never ran looks the name up (measured on engines
+    20.10 and 26.1)."""
     found = []
-    for name, network_id in sorted(live.attached.items()):
-        network = ctx.observed.network(name)
-        if network is not None and network_id and network_id != network.id and name in live.values.get("networks", {}):
+    for name in sorted(live.attached):
+        if _dangles(ctx, live, name) and name in live.values.get("networks", {}):
             path = ("networks", name)
             if is_ignored(path, resource.settings.ignore_changes):
                 continue
             found.append(FieldDiff(path, "a removed network", "attached", Change.RECONNECT, source="not attached"))
     return tuple(found)
+
+
+def _dangles(ctx: Context, live: ObservedContainer, name: str) -> bool:
+    network, network_id = ctx.observed.network(name), live.attached.get(name)
+    return network is not None and bool(network_id) and network_id != network.id
 
 
 def reconnect(
@@ -42,7 +45,8 @@ def reconnect(
         if name in ctx.renewed_networks and name in had:
             continue
         here = (*after, *ctx.draft.when_ready(Kind.NETWORK, name))
-        if name in had:
+        # A stopped container cannot be disconnected from what is gone; connecting replaces the endpoint.
+        if name in had and (live.running or not _dangles(ctx, live, name)):
             operation = DisconnectNetwork(name, live.id)
             undo = (ConnectNetwork(name, live.id, endpoint_to_engine(had[name])),)
             here = (ctx.draft.step(operation, resource.address, "changed", after=here, group=group, undo=undo),)

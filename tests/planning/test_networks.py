@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from deployer.model.observed import Observed
 from deployer.model.plan import ConnectNetwork, CreateNetwork, HostPlan
 from tests.planning.build import applied, changed, changes, joined, nothing, plan, play, refusals, steps, stub
@@ -68,11 +66,16 @@ def test_an_endpoint_on_a_network_that_was_removed_and_made_again_is_renewed() -
     ]
 
 
-@pytest.mark.parametrize("facts", [{"state": "exited"}, {"state": "created", "attached": {"front": ""}}])
-def test_a_stopped_container_looks_its_network_up_when_it_starts(facts: dict[str, Any]) -> None:
+def test_a_stopped_container_keeps_a_removed_network_until_it_is_connected_anew() -> None:
     wish = web("[front]").replace("image", "state: created, image")
-    host = changed(applied(web("[front]")), "web", **({"attached": {"front": "front-0"}} | facts))
-    assert nothing(plan(wish, host))
+    found = plan(wish, changed(applied(web("[front]")), "web", state="exited", attached={"front": "front-0"}))
+    assert changes(found) == ["~ container.web (in place): networks.front a removed network → attached"]
+    assert steps(found) == ["#1 container.web, ConnectNetwork front web-1, changed [reconnect web]"]
+
+
+def test_a_container_that_never_ran_looks_its_network_up_when_it_starts() -> None:
+    wish = web("[front]").replace("image", "state: created, image")
+    assert nothing(plan(wish, changed(applied(web("[front]")), "web", state="created", attached={"front": ""})))
 
 
 SHOP = """
