@@ -55,6 +55,10 @@ def test_valid_together(written: dict[str, Any], values: dict[str, Any]) -> None
             ],
         ),
         ({"network_mode": "host", "ports": [80]}, ["ports: cannot be combined with network_mode: host"]),
+        (
+            {"network_mode": "container:db", "publish_all_ports": True},
+            ["publish_all_ports: cannot be combined with network_mode: container:db"],
+        ),
         ({"network_mode": "none", "links": ["db"]}, ["links: cannot be combined with network_mode: none"]),
         (
             {"networks": {"bridge": {"aliases": ["a"], "ipv4_address": "172.17.0.9"}}},

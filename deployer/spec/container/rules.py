@@ -23,9 +23,18 @@ def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Ite
         values["networks"] = {mode: {}}
         return
     refused = {
-        "container:": ("hostname", "ports", "expose", "dns", "extra_hosts", "mac_address", "links"),
-        "host": ("ports", "links"),
-        "none": ("ports", "links"),
+        "container:": (
+            "hostname",
+            "ports",
+            "publish_all_ports",
+            "expose",
+            "dns",
+            "extra_hosts",
+            "mac_address",
+            "links",
+        ),
+        "host": ("ports", "publish_all_ports", "links"),
+        "none": ("ports", "publish_all_ports", "links"),
     }
     for name in refused["container:" if mode.startswith("container:") else mode]:
         if values.get(name):
