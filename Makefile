@@ -13,7 +13,7 @@ help:
 	@echo 'make docs        write docs/reference.md from the field tables'
 	@echo 'make lab         real SSH and Docker hosts on this machine, written to inventory/lab (HOSTS=10 for ten)'
 	@echo 'make lab-down    remove the lab'
-	@echo 'make bench       measure against docker compose and Ansible'
+	@echo 'make bench       measure beside ssh, Docker Compose and Ansible (BENCH="--hosts 1,10 --rounds 9")'
 
 demo: $(READY)
 	$(BIN)/python -m tests.lab.demo
@@ -37,7 +37,7 @@ lab-down: $(READY)
 	$(BIN)/python -m tests.lab down
 
 bench: $(READY)
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(BENCH)
 
 # Debian keeps what `python3 -m venv` needs in a package of its own.
 $(READY): pyproject.toml

@@ -1,0 +1,157 @@
+"""What is measured, in which state of the hosts, and which ratios come of it."""
+
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench import ansible, workload
+from tests.bench.measure import BenchError, Series, Subject, alternate, run
+from tests.bench.report import Comparison, Limit, Section
+from tests.lab import cleaning, faults, peers
+from tests.lab.host import Host
+from tests.lab.settings import CHECKOUT
+
+_DEPLOYER = str(CHECKOUT / ".venv" / "bin" / "deployer")
+_MOST_ANSIBLE_ROUNDS = 3
+_FEW = 3
+
+# Compose logs in once for every request under way, more at a time than sshd's default of 10:30:100 lets in: without
+# this its first `up` of twenty services fails.
+_SSHD = {"MaxStartups": "200:30:400"}
+
+HELP_CPU = 0.15
+"""Seconds of CPU for `deployer --help`."""
+
+MEMORY = 250_000_000
+"""Bytes, for a plan of up to a hundred hosts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One run: `hosts` are reserved and hold nothing else; files are in `folder`; `sizes` are the N of N × 20."""
+
+    hosts: tuple[Host, ...]
+    folder: Path
+    rounds: int
+    sizes: tuple[int, ...]
+    with_ansible: bool = True
+
+    def plan(self, count: int) -> Subject:
+        """A plan of the first hosts that finds nothing to change."""
+        limit = ",".join(host.name for host in self.hosts[:count])
+        words = ["plan", "--detailed-exitcode", *self._playbook, "--limit", limit]
+        return Subject(f"deployer plan, {count} × {workload.COUNT}", [_DEPLOYER, *words], check=_says("no changes"))
+
+    def apply(self, hosts: Sequence[Host]) -> Subject:
+        """A first apply."""
+        limit = ",".join(host.name for host in hosts)
+        words = ["apply", "--yes", *self._playbook, "--limit", limit]
+        name = f"deployer apply, {len(hosts)} × {workload.COUNT}"
+        return Subject(name, [_DEPLOYER, *words], prepare=lambda: _clean(hosts))
+
+    def compose(self, name: str, *words: str) -> Subject:
+        """Compose on the first host, over SSH."""
+        command = [str(peers.compose()), "-f", str(self.folder / "compose.yml"), *words]
+        return Subject(name, command, peers.environment(self.hosts[0]))
+
+    @property
+    def _playbook(self) -> list[str]:
+        return ["-i", str(self.folder / "hosts.yml"), str(self.folder / "bench.yml")]
+
+
+def start(bench: Bench) -> Section:
+    """The program alone."""
+    (found,) = alternate([Subject("deployer --help", [_DEPLOYER, "--help"])], bench.rounds)
+    limit = Limit("deployer --help, seconds of CPU", found.cpu, HELP_CPU)
+    return Section("The program alone", (found,), limits=(limit,))
+
+
+def first(bench: Bench) -> Section:
+    """Twenty containers on an empty host that has the image."""
+    host = bench.hosts[:1]
+    up = bench.compose("Compose up, 1 × 20", "up", "-d")
+    empty = Subject(up.name, up.command, up.env, prepare=lambda: _clean(host))
+    ours, theirs = alternate([bench.apply(host), empty], bench.rounds)
+    return Section("First time, empty host", (ours, theirs), (Comparison("first apply / Compose", ours, theirs, 1.0),))
+
+
+def fleet(bench: Bench) -> Section:
+    """Nothing to change on N hosts, beside the bare read of the same objects."""
+    found: list[Series] = []
+    comparisons: list[Comparison] = []
+    for count in bench.sizes:
+        ours, theirs = alternate([bench.plan(count), _bare(bench.hosts[:count])], bench.rounds)
+        found += [ours, theirs]
+        comparisons.append(Comparison(f"plan {count} × 20 / bare read", ours, theirs, 2.0))
+    limit = Limit("peak memory, MB", max(series.memory for series in found[::2]) / 1e6, MEMORY / 1e6)
+    return Section("Nothing to change, N hosts", tuple(found), tuple(comparisons), (limit,))
+
+
+def few(bench: Bench) -> Section:
+    """Nothing to change on three hosts, beside Ansible."""
+    count = min(_FEW, len(bench.hosts))
+    subjects = [bench.plan(count), ansible.subject(bench.folder, bench.hosts[:count])]
+    ours, theirs = alternate(subjects, min(bench.rounds, _MOST_ANSIBLE_ROUNDS))
+    comparison = Comparison(f"plan {count} × 20 / Ansible", ours, theirs, 1 / 25)
+    return Section("Nothing to change, beside Ansible", (ours, theirs), (comparison,))
+
+
+def one(bench: Bench) -> Section:
+    """Nothing to change on one host, beside one SSH login and Compose."""
+    host = bench.hosts[0]
+    login = Subject("ssh host true", [*host.ssh_command(), "true"])
+    up = bench.compose("Compose up, nothing to change", "up", "-d")
+    run(up)
+    ssh, ours, theirs = alternate([login, bench.plan(1), up], bench.rounds)
+    comparisons = (
+        Comparison("plan 1 × 20 / ssh host true", ours, ssh, 2.0),
+        Comparison("plan 1 × 20 / Compose", ours, theirs, 1.3),
+    )
+    return Section("Nothing to change, one host", (ssh, ours, theirs), comparisons)
+
+
+def all_sections(bench: Bench) -> list[Section]:
+    """Everything, in an order in which each finds the hosts as it needs them; they are left empty."""
+    workload.write(bench.folder, bench.hosts)
+    faults.restart_sshd(bench.hosts[0], _SSHD)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda host: host.docker("pull", "-q", workload.IMAGE), bench.hosts))
+    try:
+        sections = [start(bench), first(bench)]
+        run(bench.apply(bench.hosts))
+        sections.append(fleet(bench))
+        if bench.with_ansible:
+            sections.append(few(bench))
+        return [*sections, one(bench)]
+    finally:
+        faults.restart_sshd(bench.hosts[0])
+        _clean(bench.hosts)
+
+
+def _bare(hosts: Sequence[Host]) -> Subject:
+    addresses = [host.address for host in hosts]
+    command = [sys.executable, "-m", "tests.bench.bare", str(hosts[0].key), *addresses]
+    expected = f"{len(hosts)} hosts, {len(hosts) * workload.COUNT} containers"
+    return Subject(f"bare paramiko read, {len(hosts)} × {workload.COUNT}", command, check=_says(expected))
+
+
+def _says(expected: str) -> "_Says":
+    return _Says(expected)
+
+
+@dataclass(frozen=True, slots=True)
+class _Says:
+    """Output that must hold a text."""
+
+    expected: str
+
+    def __call__(self, output: str) -> None:
+        if self.expected not in output:
+            raise BenchError(f"expected '{self.expected}', got: {output.strip()[-2000:]}")
+
+
+def _clean(hosts: Sequence[Host]) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(cleaning.clean, hosts))
