@@ -39,15 +39,20 @@ class Request:
     def reads(self) -> bool:
         return self.method in ("GET", "HEAD")
 
+    @property
+    def last(self) -> str:
+        """The last word of the path: the action of a POST."""
+        return self.path.rpartition("/")[2]
+
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
 
-AfterWrite = Callable[[int, Request], None]
-"""Called with the number of the write, from 1, when the engine has done it and the client does not know yet."""
+AfterWrite = Callable[[Request], None]
+"""Called when the engine has done a write and the client does not know yet."""
 
 
-def _nothing(_number: int, _request: Request) -> None:
+def _nothing(_request: Request) -> None:
     pass
 
 
@@ -73,6 +78,7 @@ def recording(host: Host, path: Path, after_write: AfterWrite = _nothing) -> Ite
         engine = host.docker_socket
         recorded = seen
 
+    path.unlink(missing_ok=True)
     with _Server(str(path), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
@@ -84,12 +90,16 @@ def recording(host: Host, path: Path, after_write: AfterWrite = _nothing) -> Ite
             path.unlink()
 
 
-def kill_client_after(number: int) -> AfterWrite:
-    """SIGKILL for the client as soon as the engine has done its n-th write."""
+def kill_client_after(word: str, times: int = 1) -> AfterWrite:
+    """SIGKILL for the client as soon as the engine has done the n-th write on containers or networks that `word` names:
+    `create`, `stop`, `rename`, `start`, `connect`, …, `DELETE`."""
+    left = [times]
 
-    def kill(count: int, request: Request) -> None:
-        if count == number:
-            os.kill(request.client, signal.SIGKILL)
+    def kill(request: Request) -> None:
+        if re.match(r"/(containers|networks)/", request.path) and word in (request.method, request.last):
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(request.client, signal.SIGKILL)
 
     return kill
 
@@ -107,6 +117,10 @@ class _Handler(BaseHTTPRequestHandler):
     engine: Path
     recorded: Recording
 
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            super().handle()
+
     def address_string(self) -> str:
         return "local"
 
@@ -123,16 +137,13 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(self.command, _VERSION.sub("", self.path).partition("?")[0], self._client())
         with self.recorded.lock:
             self.recorded.requests.append(request)
-            count = len(self.recorded.writes)
         engine = UnixConnection(self.engine, timeout=120)
         try:
             engine.request(self.command, self.path, body, dict(self.headers))
             answer = engine.getresponse()
             if not request.reads:
-                self.recorded.after_write(count, request)
+                self.recorded.after_write(request)
             self._answer(answer)
-        except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True
         finally:
             engine.close()
 

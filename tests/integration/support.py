@@ -5,16 +5,20 @@ Tests compare short texts: `lab1/container.web -/+ image, environment.MODE`.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from deployer.cli import boundary
 from tests.lab.host import Host
 from tests.lab.settings import CHECKOUT
 from tests.lab.shell import LabError
@@ -31,15 +35,27 @@ SLEEP: Mapping[str, Any] = {
 """A container that runs, stops at once, and is soon found to work."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ran:
     """How the program ended, what it printed, and the plan and events in that."""
 
     code: int
     out: str
     err: str
-    plan: Json = field(default_factory=dict)
-    events: tuple[Json, ...] = ()
+
+    @cached_property
+    def events(self) -> tuple[Json, ...]:
+        """The documents in the output: one, or one a line; none when it is not JSON."""
+        if not self.out.startswith("{"):
+            return ()
+        try:
+            return (json.loads(self.out),)
+        except json.JSONDecodeError:
+            return tuple(json.loads(line) for line in self.out.splitlines())
+
+    @property
+    def plan(self) -> Json:
+        return next((found for found in self.events if found["type"] == "plan"), {})
 
     @property
     def changes(self) -> list[str]:
@@ -141,22 +157,36 @@ class Site:
         """A playbook of containers that sleep, with further keys."""
         return self.write({"containers": {name: {**SLEEP, **own} for name, own in containers.items()}})
 
-    def run(self, *words: str, environ: Mapping[str, str] | None = None, timeout: float = 120) -> Ran:
-        """The program with its streams caught; JSON in its standard output is read."""
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "DEPLOYER_"))}
+    def run(self, *words: str) -> Ran:
+        """The program's own entry point, called in this process: starting Python costs more than most runs."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(contextlib.redirect_stdout(out))
+            stack.enter_context(contextlib.redirect_stderr(err))
+            stack.enter_context(contextlib.chdir(self.folder))
+            stack.enter_context(_environment(self._environ))
+            code = boundary.run(words)
+        return Ran(int(code), out.getvalue(), err.getvalue())
+
+    def program(self, *words: str, environ: Mapping[str, str] | None = None, timeout: float = 120) -> Ran:
+        """The installed program in a process of its own."""
         done = subprocess.run(
             [PROGRAM, *words],
             cwd=self.folder,
-            env={**clean, "HOME": str(self.folder), **(environ or {})},
+            env={**self._environ, **(environ or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=timeout,
             check=False,
         )
-        documents = _documents(done.stdout)
-        plan = next((found for found in documents if found["type"] == "plan"), {})
-        return Ran(done.returncode, done.stdout, done.stderr, plan, tuple(documents))
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    @property
+    def _environ(self) -> dict[str, str]:
+        """Without settings of this machine's user."""
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "DEPLOYER_"))}
+        return clean | {"HOME": str(self.folder)}
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -173,18 +203,20 @@ class Site:
         applied = self.apply(*words)
         assert applied.code == 0, (applied.errors, applied.remaining, applied.refusals, applied.err)
         again = self.plan(*words)
-        assert (again.code, again.changes, again.refusals) == (0, [], [])
+        assert (again.code, again.changes, again.refusals, again.err) == (0, [], [], ""), again.out
         return applied
 
 
-def _documents(text: str) -> list[Json]:
-    """One document, or one a line; none when the output is not JSON."""
-    if not text.startswith("{"):
-        return []
+@contextlib.contextmanager
+def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(wanted)
     try:
-        return [json.loads(text)]
-    except json.JSONDecodeError:
-        return [json.loads(line) for line in text.splitlines()]
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def inspect(host: Host, container: str) -> Json:
@@ -238,11 +270,3 @@ def lines(*texts: str) -> list[str]:
 def of_container(host: Host, container: str, *command: str) -> str:
     """What a command inside a container prints."""
     return host.docker("exec", container, *command)
-
-
-def select(items: Iterable[str], part: str) -> list[str]:
-    return [item for item in items if part in item]
-
-
-def words(text: Sequence[str]) -> str:
-    return " ".join(text)

@@ -108,7 +108,7 @@ def test_a_playbook_with_every_field_is_applied_and_then_has_nothing_to_do(host:
     site.converge()
     env = of_container(host, "web", "env").splitlines()
     assert {"MODE=production", "EMPTY=", "N=3", "FLAG=true", "FROM_FILE=here", "ONLY_FILE=yes"} <= set(env)
-    text = site.run("plan", "--detailed-exitcode", *site.arguments)
+    text = site.program("plan", "--detailed-exitcode", *site.arguments)
     assert (text.code, text.out) == (0, f"site on {host.name}: no changes\nPlan: no changes on 1 host.\n")
 
 
@@ -179,7 +179,7 @@ def test_a_container_that_does_not_run_is_not_replaced(host: Host, tmp_path: Pat
     """T3: engines report ports, addresses and aliases otherwise while it does not run."""
     own = {"ports": ["18080:80"], "networks": {"front": {"aliases": ["www"]}}, "mac_address": "02:42:0a:00:00:07"}
     site = Site(tmp_path, host)
-    play = {"networks": {"front": {}}}
+    play: Json = {"networks": {"front": {}}}
     if state == "stopped":
         site.write({**play, "containers": {"web": {**SLEEP, **own}}}).converge()
     before = ids(host).get("web")
