@@ -50,7 +50,9 @@ def await_healthy(
 
 def _raise_if_down(seen: _Look, restarts_before: int) -> None:
     if seen.state != "running":
-        raise ResourceError(f"is {seen.state}" + (f" with code {seen.exit_code}" if seen.state == "exited" else ""))
+        after = " with" if seen.state == "exited" else ", it exited with"
+        code = f"{after} code {seen.exit_code}" if seen.state in ("exited", "restarting") else ""
+        raise ResourceError(f"is {seen.state}{code}")
     restarts = seen.restarts - restarts_before
     if restarts > 0:
         often = "once" if restarts == 1 else f"{restarts} times"
