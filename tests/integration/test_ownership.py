@@ -1,0 +1,168 @@
+"""What this project did not make: used or taken over when it fits, refused when not, never touched when another's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.support import SLEEP, Site, exists, fetch, ids, inspect, states
+from tests.lab.host import Host
+
+pytestmark = pytest.mark.lab
+
+
+def run_by_hand(host: Host, *words: str) -> str:
+    return host.docker("run", "-d", "--name", "web", "--stop-signal", "SIGKILL", *words).strip()
+
+
+def test_a_container_made_by_hand_that_fits_is_taken_over_as_it_is(host: Host, tmp_path: Path) -> None:
+    made = run_by_hand(
+        host, "-e", "MODE=a", "-p", "18080:80", "--restart", "always", "--cap-add", "NET_ADMIN", "-v", "/srv/x:/x",
+        "--label", "extra=1", "busybox:1", "sleep", "100000",
+    )  # fmt: skip
+    own = {"environment": ["MODE=a"], "ports": ["18080:80"], "restart": "always", "cap_add": ["NET_ADMIN"]}
+    site = Site(tmp_path, host).containers(web={**own, "volumes": ["/srv/x:/x"]})
+    planned = site.plan()
+    assert (planned.code, planned.changes) == (0, [])
+    assert any("web" in note for note in planned.notes)
+    site.converge()
+    assert ids(host) == {"web": made}
+
+
+def test_one_that_differs_is_replaced_only_with_adopt(host: Host, tmp_path: Path) -> None:
+    made = run_by_hand(host, "-v", "/data", "busybox:1", "sleep", "100000")
+    host.docker("exec", "web", "sh", "-c", "echo kept >/data/file")
+    site = Site(tmp_path, host).containers(web={"environment": {"MODE": "b"}, "volumes": ["/data"]})
+    refused = site.apply()
+    assert refused.code == 5
+    (refusal,) = refused.refusals
+    assert refusal.startswith(f"{host.name}/container.web: ")
+    assert "--adopt" in site.program("plan", *site.arguments).out
+    assert ids(host) == {"web": made}
+    site.converge("--adopt")
+    assert ids(host)["web"] != made
+    assert inspect(host, "web")["Config"]["Labels"]["deployer.project"] == "site"
+    assert host.docker("exec", "web", "cat", "/data/file") == "kept\n"
+
+
+def test_after_taking_over_a_change_asks_for_adopt(host: Host, tmp_path: Path) -> None:
+    made = run_by_hand(host, "busybox:1", "sleep", "100000")
+    site = Site(tmp_path, host).containers(web={})
+    site.converge()
+    assert site.containers(web={"mem_limit": "64m"}).apply().code == 5
+    assert ids(host) == {"web": made}
+
+
+def test_objects_of_another_project_are_never_touched(host: Host, tmp_path: Path) -> None:
+    others = {
+        "project": "theirs",
+        "networks": {"front": {"labels": {"a": "1"}}},
+        "volumes": {"data": {"labels": {"a": "1"}}},
+        "containers": {"web": {**SLEEP, "networks": ["front"], "volumes": ["data:/data"]}},
+    }
+    theirs = Site(_folder(tmp_path, "theirs"), host).write(others)
+    theirs.converge()
+    before = (ids(host), host.api("GET", "/networks/front")["Id"], host.api("GET", "/volumes/data")["CreatedAt"])
+    ours = Site(_folder(tmp_path, "ours"), host).write(
+        {
+            "networks": {"front": {"labels": {"a": "2"}}},
+            "volumes": {"data": {"labels": {"a": "2"}}},
+            "containers": {"web": {**SLEEP, "environment": {"OURS": "1"}}},
+        }
+    )
+    for flags in ((), ("--adopt",), ("--allow-data-loss", f"{host.name}/volume.data")):
+        refused = ours.apply(*flags)
+        assert refused.code == 5
+        assert len(refused.refusals) == 3
+        assert all("theirs" in refusal for refusal in refused.refusals)
+    ours.write({kind: {name: {"state": "absent"}} for kind, name in _EACH})
+    assert ours.apply("--adopt").code == 5
+    assert ours.run("destroy", "--yes", *ours.arguments).code == 0
+    after = (ids(host), host.api("GET", "/networks/front")["Id"], host.api("GET", "/volumes/data")["CreatedAt"])
+    assert after == before
+    assert theirs.plan().code == 0
+
+
+_EACH = (("networks", "front"), ("volumes", "data"), ("containers", "web"))
+
+
+def _folder(tmp_path: Path, name: str) -> Path:
+    folder = tmp_path / name
+    folder.mkdir()
+    return folder
+
+
+def test_networks_and_volumes_made_by_hand_are_used_when_they_fit(host: Host, tmp_path: Path) -> None:
+    host.docker("network", "create", "--label", "a=1", "--subnet", "10.204.0.0/24", "front")
+    host.docker("volume", "create", "--label", "a=1", "data")
+    made = host.api("GET", "/networks/front")["Id"]
+    web = {**SLEEP, "networks": ["front"], "volumes": ["data:/data"]}
+    fits = {"networks": {"front": {"labels": {"a": "1"}}}, "volumes": {"data": {}}, "containers": {"web": web}}
+    site = Site(tmp_path, host).write(fits)
+    site.converge()
+    assert host.api("GET", "/networks/front")["Id"] == made
+    assert len(site.plan().notes) == 2
+    site.write({**fits, "networks": {"front": {"internal": True}}, "volumes": {"data": {"labels": {"a": "2"}}}})
+    refused = site.apply()
+    assert refused.code == 5
+    assert [refusal.partition(": ")[0] for refusal in refused.refusals] == [
+        f"{host.name}/network.front",
+        f"{host.name}/volume.data",
+    ]
+    assert host.api("GET", "/networks/front")["Id"] == made
+
+
+def test_what_is_external_must_be_there_and_is_only_used(host: Host, tmp_path: Path) -> None:
+    web = {**SLEEP, "networks": ["front"], "volumes": ["data:/data"]}
+    external = {"networks": {"front": {"external": True}}, "volumes": {"data": {"external": True}}}
+    site = Site(tmp_path, host).write({**external, "containers": {"web": web}})
+    refused = site.apply()
+    assert refused.code == 5
+    assert len(refused.refusals) == 2
+    assert states(host) == {}
+    host.docker("network", "create", "--internal", "front")
+    host.docker("volume", "create", "data")
+    site.converge()
+    assert site.run("destroy", "--yes", *site.arguments).code == 0
+    assert states(host) == {}
+    assert exists(host, "networks", "front")
+    assert exists(host, "volumes", "data")
+
+
+def test_destroy_removes_what_is_the_projects_and_keeps_data(host: Host, tmp_path: Path) -> None:
+    fetch(host, "busybox:1")
+    host.docker("run", "-d", "--name", "foreign", "busybox:1", "sleep", "1000")
+    web = {**SLEEP, "networks": ["front"], "volumes": ["data:/data"]}
+    play = {"networks": {"front": {}}, "volumes": {"data": {}}, "containers": {"web": web, "job": SLEEP}}
+    site = Site(tmp_path, host).write(play)
+    site.converge()
+    site.containers(web={})
+    assert site.run("destroy", "--yes", *site.arguments).code == 0
+    assert states(host) == {"foreign": "running"}
+    assert not exists(host, "networks", "front")
+    assert exists(host, "volumes", "data")
+    assert site.run("destroy", "--yes", *site.arguments).code == 0
+
+
+def test_a_volume_is_removed_only_with_leave_for_that_one(host: Host, tmp_path: Path) -> None:
+    site = Site(tmp_path, host).write({"volumes": {"data": {}}})
+    site.converge()
+    site.write({"volumes": {"data": {"state": "absent"}}})
+    assert site.apply().code == 5
+    assert site.apply("--allow-data-loss", f"{host.name}/volume.other").code == 5
+    assert exists(host, "volumes", "data")
+    site.converge("--allow-data-loss", f"{host.name}/volume.data")
+    assert not exists(host, "volumes", "data")
+
+
+def test_what_is_protected_stays(host: Host, tmp_path: Path) -> None:
+    site = Site(tmp_path, host).containers(web={"protect": True})
+    site.converge()
+    made = ids(host)
+    assert site.containers(web={"protect": True, "environment": {"A": "1"}}).apply().code == 5
+    assert site.containers(web={"protect": True, "state": "absent"}).apply().code == 5
+    assert site.containers(web={"protect": True}).run("destroy", "--yes", *site.arguments).code == 5
+    assert ids(host) == made
+    site.containers(web={"protect": True, "mem_limit": "64m"}).converge()
+    assert ids(host) == made
