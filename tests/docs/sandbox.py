@@ -1,0 +1,102 @@
+"""Where the commands of one page run: an empty folder that is also the home, with simulated hosts."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.lab.settings import CHECKOUT
+
+# A page may use these without showing them.
+HOSTS = """\
+all:
+  vars: {connection: simulated}
+  children:
+    web: {hosts: {"web[1:3]": {}}}
+    db: {hosts: {db1: {}}}
+    production: {hosts: {web1: {}, web2: {}, db1: {}}}
+"""
+_VARYING = (
+    (re.compile(r"\b\d+\.\d+ ?s\b"), "0.1s"),
+    (re.compile(r"\b\d+(\.\d+)? [kMGT]B\b"), "1 GB"),
+    (re.compile(r"\bUp (Less than a|\d+) seconds?"), "Up 1 second"),
+    (re.compile(r'"@timestamp": "[^"]+"'), '"@timestamp": "…"'),
+    (re.compile(r'"seconds": [0-9.e-]+'), '"seconds": 0.1'),
+    (re.compile(r"\bmade at \S+ by deployer \S+"), "made at … by deployer …"),
+)
+
+
+@dataclass(slots=True)
+class Sandbox:
+    """Runs commands one after the other; `$?` is the exit code of the one before."""
+
+    folder: Path
+    home: Path
+    _code: int = field(default=0, init=False)
+
+    def run(self, command: str) -> tuple[int, str]:
+        """The exit code, and what was written to both streams."""
+        done = subprocess.run(
+            ["bash", "-c", f"(exit {self._code})\n{command}"],
+            cwd=self.folder,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        self._code = done.returncode
+        return done.returncode, done.stdout
+
+    def write(self, name: str, text: str) -> None:
+        """A file in the folder."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+    def _environment(self) -> dict[str, str]:
+        programs = Path(sys.executable).parent
+        return {
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "HOME": str(self.home),
+            "XDG_STATE_HOME": str(self.home / "state"),
+            "LANG": "C.UTF-8",
+            "COLUMNS": "80",
+        }
+
+
+def sandbox(folder: Path) -> Sandbox:
+    """A new one, in a folder of its own below `folder`."""
+    here, home = folder / "here", folder / "home"
+    here.mkdir()
+    home.mkdir()
+    made = Sandbox(here, home)
+    made.write("hosts.yml", HOSTS)
+    (here / "playbooks").symlink_to(CHECKOUT / "playbooks")
+    return made
+
+
+def same(shown: Sequence[str], printed: Sequence[str]) -> bool:
+    """Whether a page shows what was printed; times do not count, and `…` stands for any lines."""
+    return _same([_settled(line) for line in shown], [_settled(line) for line in printed])
+
+
+def _same(shown: Sequence[str], printed: Sequence[str]) -> bool:
+    if "…" not in shown:
+        return list(shown) == list(printed)
+    gap = list(shown).index("…")
+    if list(shown[:gap]) != list(printed[:gap]):
+        return False
+    rest = shown[gap + 1 :]
+    return any(_same(rest, printed[start:]) for start in range(gap, len(printed) + 1))
+
+
+def _settled(line: str) -> str:
+    for pattern, text in _VARYING:
+        line = pattern.sub(text, line)
+    return line.rstrip()
