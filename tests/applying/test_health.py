@@ -87,7 +87,7 @@ def test_the_timeout_is_kept_to_the_second() -> None:
     [
         (look(state="exited", code=3), "is exited with code 3"),
         (look("starting", state="exited", code=0), "is exited with code 0"),
-        (look(state="restarting", code=1, restarts=1), "is restarting"),
+        (look(state="restarting", code=1, restarts=1), "is restarting, it exited with code 1"),
         (look(state="dead"), "is dead"),
         (look(state="paused"), "is paused"),
         (look(restarts=2, code=7), "was restarted 2 times, last exit code 7"),
