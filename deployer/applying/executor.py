@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from deployer.applying.operations import Done, Worker, perform
 from deployer.errors import DeployerError, EngineError, UnreachableError
@@ -32,6 +32,10 @@ WIDTH = 8
 
 LOG_LINES = 20
 _GONE = 404
+
+
+Failures: TypeAlias = list[tuple[Operation, str]]
+"""Operations that failed, and why."""
 
 
 class Stop(Protocol):
@@ -177,33 +181,46 @@ class _Run:
                 self._undo(group)
 
     def _undo(self, group: str) -> None:
+        """Last first. What fails because something before it is not yet taken back is tried once more at the end: a
+        container in another's namespaces starts only after that one."""
         done = [
             result for result in self._results.values() if result.step.group == group and result.status is Status.DONE
         ]
+        missed: list[tuple[StepResult, Failures]] = []
         for result in sorted(done, key=lambda found: found.step.number, reverse=True):
             if self._lost:
                 return
-            undone = self._take_back(result)
-            self._results[result.step.number] = undone
-            self._tools.events.emit(StepEnded(self._plan.host, undone))
+            failures = self._take_back(result.step.undo)
+            if failures and not self._lost:
+                missed.append((result, failures))
+            else:
+                self._report_undone(result, failures)
+        for result, failures in reversed(missed):
+            again = failures if self._lost else self._take_back(tuple(operation for operation, _ in failures))
+            self._report_undone(result, again)
 
-    def _take_back(self, result: StepResult) -> StepResult:
-        """Operations in order; one that fails keeps none of the others from being tried, but a lost connection does."""
-        failures: list[str] = []
-        for operation in result.step.undo:
+    def _take_back(self, operations: tuple[Operation, ...]) -> Failures:
+        """What failed, and why. One that fails keeps none of the others from being tried; a lost connection does."""
+        failures: Failures = []
+        for operation in operations:
             try:
                 perform(self._worker, operation)
             except UnreachableError as error:
                 self._lost = error
-                failures.append(error.message)
+                failures.append((operation, error.message))
                 break
             except DeployerError as error:
                 if not _is_of_no_matter(operation, error):
-                    failures.append(error.message)
+                    failures.append((operation, error.message))
+        return failures
+
+    def _report_undone(self, result: StepResult, failures: Failures) -> None:
+        undone = replace(result, status=Status.UNDONE)
         if failures:
-            text = f"could not be taken back: {'; '.join(failures)}"
-            return replace(result, status=Status.FAILED, error=text, hint="the next run goes on from here")
-        return replace(result, status=Status.UNDONE)
+            text = f"could not be taken back: {'; '.join(message for _, message in failures)}"
+            undone = replace(result, status=Status.FAILED, error=text, hint="the next run goes on from here")
+        self._results[result.step.number] = undone
+        self._tools.events.emit(StepEnded(self._plan.host, undone))
 
 
 def _is_of_no_matter(operation: Operation, error: DeployerError) -> bool:

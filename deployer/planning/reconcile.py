@@ -17,6 +17,7 @@ from deployer.planning.policy import Policy
 from deployer.planning.ports import check_ports
 from deployer.planning.prune import prune_containers, prune_others, stand_in
 from deployer.planning.references import check_references
+from deployer.planning.replace import remove_retired
 
 _PLANNERS = (
     (Kind.IMAGE, plan_image),
@@ -42,6 +43,7 @@ def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
         prune_containers(ctx)
     for resource in dependencies.in_order(r for r in desired.resources if not r.absent):
         containers.plan_container(ctx, resource)
+    remove_retired(ctx)
     for kind, plan in reversed(_PLANNERS):
         for resource in _named(unwanted, kind):
             plan(ctx, resource)

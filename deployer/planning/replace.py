@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from deployer.model.dependencies import leaders
 from deployer.model.desired import Resource
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import (
@@ -29,7 +30,7 @@ from deployer.model.plan import (
     Target,
 )
 from deployer.planning.bodies import container_body, split_endpoints
-from deployer.planning.context import Context, completes
+from deployer.planning.context import Context, Retired, completes
 from deployer.planning.leftovers import NEW, OLD
 from deployer.values import port
 
@@ -82,8 +83,14 @@ def _obstacles(resource: Resource, live: ObservedContainer) -> Iterator[str]:
 
 
 def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, order: Order, gate: Gate) -> Steps:
-    """Steps of one replacement. Returns those after which others can use the container."""
-    track = _Track(ctx, resource, cause="replaced", group=f"replace {resource.name}")
+    """Steps of one replacement. Returns those after which others can use the container.
+
+    A container and those in its namespaces are replaced as one: all of them or none, for the old followers cannot start
+    without the old leader. So it is removed only after the last of them works.
+    """
+    group = next((ctx.groups[name] for name in leaders(resource) if name in ctx.groups), f"replace {resource.name}")
+    ctx.groups[resource.name] = group
+    track = _Track(ctx, resource, cause="replaced", group=group)
     made, created = track.create(resource.name + NEW, carried(ctx, resource, live), gate.create)
     ready = (*created, *gate.start)
 
@@ -114,8 +121,19 @@ def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, orde
 
     start_first = order.action is Action.REPLACE_START_FIRST
     done = take_over(start_new(ready)) if start_first else start_new(take_over(ready))
-    ctx.draft.step(RemoveContainer(live.id), resource.address, f"replaced by #{made.step}", after=done)
+    cause = f"replaced by #{made.step}"
+    if ctx.is_led_or_leads(resource):
+        ctx.retired.append(Retired(group, live.id, resource.address, cause, done))
+    else:
+        ctx.draft.step(RemoveContainer(live.id), resource.address, cause, after=done)
     return done
+
+
+def remove_retired(ctx: Context) -> None:
+    """Remove the containers whose replacement had to wait for that of others."""
+    for retired in ctx.retired:
+        after = [step for other in ctx.retired if other.group == retired.group for step in other.after]
+        ctx.draft.step(RemoveContainer(retired.id), retired.address, retired.cause, after=after)
 
 
 def plan_create(ctx: Context, resource: Resource, gate: Gate, volumes: Mapping[str, str] | None = None) -> Steps:

@@ -153,7 +153,12 @@ def test_it_follows_when_its_leader_is_replaced(key: str, diff: str) -> None:
     assert [change.address.name for change in found.changes] == ["app", "proxy"]
     assert changes(found)[1].split("): ")[1] == diff
     create = next(line for line in steps(found) if "CreateContainer proxy" in line)
-    assert create == "[6] -> #8 container.proxy, CreateContainer proxy.deployer-new, replaced [replace proxy]"
+    assert create == "[6] -> #7 container.proxy, CreateContainer proxy.deployer-new, replaced [replace app]"
+    gone = [line for line in steps(found) if "RemoveContainer" in line]
+    assert gone == [
+        "[6,12] -> #13 container.app, RemoveContainer app-1, replaced by #1",
+        "[6,12] -> #14 container.proxy, RemoveContainer proxy-1, replaced by #7",
+    ]
 
 
 def test_it_follows_when_its_leader_was_missing() -> None:
