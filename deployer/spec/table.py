@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -65,10 +66,44 @@ def read(table: Table, node: nodes.Node, at: Reading) -> Declaration | None:
     named = _append(table, _gather(table, node, named, at))
     values = _read_all(table.fields, named, at)
     settings = _read_all(table.settings, named, at)
-    for rule in () if at.static and has_template(node) else table.rules:
-        for name, mistake in rule(values, settings):
+    if not (at.static and any(has_template(key) for key, _ in node.entries)):
+        unknown = _unknown(named, {*values, *settings}, at)
+        for name, mistake in _mistakes(table, _Known(values, unknown), _Known(settings, unknown)):
             at.child(name).wrong(named.get(name, node), hide(mistake, node))
     return Declaration(values, settings, at.origins, frozenset(at.secrets))
+
+
+class _UnknownError(Exception):
+    """A rule asked for a value that is not known."""
+
+
+class _Known(dict[str, Any]):
+    """What is known of a declaration, as rules see it: what they complete goes into the declaration itself."""
+
+    def __init__(self, values: dict[str, Any], unknown: frozenset[str]) -> None:
+        super().__init__(values)
+        self._values = values
+        self._unknown = unknown
+
+    def get(self, name: str, default: Any = None) -> Any:  # type: ignore[override]
+        if name in self._unknown:
+            raise _UnknownError
+        return super().get(name, default)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, value)
+        self._values[name] = value
+
+
+def _unknown(named: Mapping[str, nodes.Node], read: set[str], at: Reading) -> frozenset[str]:
+    """Fields with a mistake, or with a template that has no value yet: what rules would say of them is a guess."""
+    return frozenset(name for name in named if name not in read or (at.static and has_template(named[name])))
+
+
+def _mistakes(table: Table, values: _Known, settings: _Known) -> Iterable[Mistake]:
+    for rule in table.rules:
+        with contextlib.suppress(_UnknownError):
+            yield from rule(values, settings)
 
 
 def _read_all(rows: Iterable[Field | Entry], named: Mapping[str, nodes.Node], at: Reading) -> dict[str, Any]:
