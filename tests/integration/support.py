@@ -158,22 +158,14 @@ class Site:
         return self.write({"containers": {name: {**SLEEP, **own} for name, own in containers.items()}})
 
     def run(self, *words: str) -> Ran:
-        """The program's own entry point, called in this process: starting Python costs more than most runs."""
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(contextlib.redirect_stdout(out))
-            stack.enter_context(contextlib.redirect_stderr(err))
-            stack.enter_context(contextlib.chdir(self.folder))
-            stack.enter_context(_environment(self._environ))
-            code = boundary.run(words)
-        return Ran(int(code), out.getvalue(), err.getvalue())
+        return run_program(self.folder, *words)
 
     def program(self, *words: str, environ: Mapping[str, str] | None = None, timeout: float = 120) -> Ran:
         """The installed program in a process of its own."""
         done = subprocess.run(
             [PROGRAM, *words],
             cwd=self.folder,
-            env={**self._environ, **(environ or {})},
+            env=environment(self.folder) | dict(environ or {}),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -181,12 +173,6 @@ class Site:
             check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
-
-    @property
-    def _environ(self) -> dict[str, str]:
-        """Without settings of this machine's user."""
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "DEPLOYER_"))}
-        return clean | {"HOME": str(self.folder)}
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -207,8 +193,26 @@ class Site:
         return applied
 
 
+def run_program(folder: Path, *words: str) -> Ran:
+    """The program's own entry point, called in this process: starting Python costs more than most runs."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(out))
+        stack.enter_context(contextlib.redirect_stderr(err))
+        stack.enter_context(contextlib.chdir(folder))
+        stack.enter_context(_environ(environment(folder)))
+        code = boundary.run(words)
+    return Ran(int(code), out.getvalue(), err.getvalue())
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Without settings of this machine's user."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "DEPLOYER_"))}
+    return clean | {"HOME": str(home)}
+
+
 @contextlib.contextmanager
-def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+def _environ(wanted: Mapping[str, str]) -> Iterator[None]:
     before = dict(os.environ)
     os.environ.clear()
     os.environ.update(wanted)
