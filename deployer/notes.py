@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from deployer.applying.processes import is_dead
 from deployer.errors import EngineError
 from deployer.fleet import Fleet
 from deployer.inputs import Request
@@ -84,7 +85,8 @@ def _locks(host: str, engine: Engine, project: str) -> tuple[Lock, ...]:
     entries = locks.read_entries(engine.list_volumes(), project or None)
     if not entries:
         return ()
-    view = View(entries, locks.host_time(str(engine.info().get("SystemTime") or "")))
+    dead = frozenset(process for entry in entries if is_dead(process := entry.claim.process))
+    view = View(entries, locks.host_time(str(engine.info().get("SystemTime") or "")), dead=dead)
     holders = dict.fromkeys((entry.claim.project, entry.token) for entry in entries)
     return tuple(
         _lock(host, [entry for entry in entries if (entry.claim.project, entry.token) == holder], view)

@@ -27,8 +27,8 @@ from deployer.model.plan import (
     Target,
 )
 
-WIDTH = 8
-"""Steps at a time on one host; as many as a connection has channels."""
+WIDTH = 7
+"""Steps at a time on one host: as many as a connection has channels, but for one by which the lock is renewed."""
 
 LOG_LINES = 20
 _GONE = 404

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from deployer.applying.processes import is_dead
 from deployer.errors import DeployerError, EngineError, ExitCode, UnreachableError
 from deployer.interfaces import Clock, Engine, Json
 from deployer.model import locks
@@ -24,15 +25,24 @@ class LockLostError(UnreachableError):
 
 
 class HostLock:
-    """Safe to use from several threads. `jitter` gives the seconds to wait when two got in each other's way."""
+    """Safe to use from several threads. `jitter` gives the seconds to wait when two got in each other's way; `is_dead`
+    says of a process whether it is known to be no more."""
 
-    def __init__(self, engine: Engine, claim: Claim, clock: Clock, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        claim: Claim,
+        clock: Clock,
+        jitter: Callable[[], float],
+        is_dead: Callable[[str], bool] = is_dead,
+    ) -> None:
         self.claim = claim
         self.volumes: Sequence[Json] = ()
         """All volumes of the host when the lock was taken."""
         self._engine = engine
         self._clock = clock
         self._jitter = jitter
+        self._is_dead = is_dead
         self._mutex = threading.Lock()
         self._asked: dict[str, float] = {}
         self._doubtful: set[str] = set()
@@ -105,14 +115,17 @@ class HostLock:
             self._mutex.release()
 
     def _look(self) -> Decision:
-        """Asks for the time only when someone else's entry is there to be judged."""
+        """Asks for the time only when someone else's entry is there to be judged. What the answer shows was so at some
+        moment between question and answer: it is seen first at the answer, and still seen at the question."""
         began = self._clock.now()
         volumes = self._engine.list_volumes()
         entries = locks.read_entries(volumes, self.claim.project)
-        self._watched = locks.watch(self._watched, entries, began)
+        self._watched = locks.watch(self._watched, entries, self._clock.now())
         watched = {key: began - since for key, since in self._watched.items()}
         strangers = any(entry.token != self.claim.token for entry in entries)
-        decision = locks.decide(self.claim.token, View(entries, self._host_now(began) if strangers else None, watched))
+        dead = frozenset(process for entry in entries if self._is_dead(process := entry.claim.process))
+        view = View(entries, self._host_now(began) if strangers else None, watched, dead)
+        decision = locks.decide(self.claim.token, view)
         if isinstance(decision, Taken):
             self.volumes = volumes
         return decision

@@ -16,6 +16,7 @@ from typing import Final, Protocol, TypeVar
 
 from deployer.applying.executor import Stop
 from deployer.applying.lock import HostLock, LockLostError
+from deployer.applying.processes import this_process
 from deployer.errors import DeployerError, EngineError
 from deployer.interfaces import Clock, Engine, Events, Json
 from deployer.model import locks
@@ -159,7 +160,8 @@ class Locks:
 
     def _claim(self, host: str) -> Claim:
         run = self._run
-        return Claim(self._projects[host], self._token(), run.who, time_stamp(run.now()), run.command, run.lease)
+        since = time_stamp(run.now())
+        return Claim(self._projects[host], self._token(), run.who, since, run.command, run.lease, this_process())
 
     def _await(self, host: str, holder: Entry, until: float) -> None:
         """Until it is taken, or nothing can come of it."""

@@ -19,7 +19,8 @@ first. Others remove the entry only when it is older than the lease and `MARGIN`
 host and controller agree on how long a second is; and where a host's clock jumps, (2) ends the slower one at its next
 renewal.
 
-A host that tells no time is watched instead: an entry that did not change for lease and margin is silent.
+A host that tells no time is watched instead: an entry that did not change for lease and margin is silent. So is, at
+once, one of a process of this machine that is no more.
 """
 
 from __future__ import annotations
@@ -41,14 +42,17 @@ MARGIN: Final = 2.0
 RENEWALS: Final = 3
 """In one lease."""
 
-_LABELS: Final = {name: f"deployer.lock.{name}" for name in ("project", "token", "who", "since", "command", "lease")}
+_LABELS: Final = {
+    name: f"deployer.lock.{name}" for name in ("project", "token", "who", "since", "command", "lease", "process")
+}
 _UNFIT = re.compile(r"[^a-zA-Z0-9_.-]")
 _LONGEST: Final = 150
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who wants or has a lock. `token` is this run's own; `since` is the controller's time, for people only."""
+    """Who wants or has a lock. `token` is this run's own; `since` is the controller's time, for people only;
+    `process` names the process on its machine."""
 
     project: str
     token: str
@@ -56,6 +60,7 @@ class Claim:
     since: str
     command: str
     lease: float = LEASE
+    process: str = ""
 
     @property
     def labels(self) -> dict[str, str]:
@@ -80,15 +85,19 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class View:
     """All entries of one lock as the host showed them at once. `now`: the host's clock, read after the entries, None
-    when it was not asked or has none. `watched`: for how long we have seen an entry, in seconds, by name and token."""
+    when it was not asked or has none. `watched`: for how long we have seen an entry, in seconds, by name and token.
+    `dead`: processes that are known to be no more."""
 
     entries: tuple[Entry, ...]
     now: datetime | None = None
     watched: Mapping[tuple[str, str], float] | None = None
+    dead: frozenset[str] = frozenset()
 
     def silent(self, entry: Entry) -> bool:
         """Whether its holder has not been heard of for so long that the lock is free."""
         limit = entry.claim.lease + MARGIN
+        if entry.claim.process in self.dead:
+            return True
         if self.now is not None and entry.made is not None and (self.now - entry.made).total_seconds() > limit:
             return True
         return (self.watched or {}).get((entry.name, entry.token), 0.0) > limit
@@ -201,6 +210,7 @@ def read_entry(volume: Mapping[str, Any]) -> Entry | None:
         since=said["since"],
         command=said["command"],
         lease=_seconds(said["lease"]),
+        process=said["process"],
     )
     return Entry(name, int(number), claim, host_time(str(volume.get("CreatedAt") or "")))
 

@@ -192,6 +192,18 @@ MOVES = st.tuples(st.sampled_from([0, 1, 2, -1]), st.integers(1, 12))
 """A run makes so many requests; -1: time passes, for 12 up to a little more than the lease and its margin."""
 
 
+def test_an_answer_that_took_long_shows_nobody_silent(host: ClockedHost) -> None:
+    """Found by the test below: what an answer shows may have begun while it was on its way."""
+    first, late = lock_on(host, "a"), host.another()
+    host.tells_time = late.tells_time = False
+    slow = [lambda: None, lambda: (host.clock.sleep(LEASE + 3), first.renew())]
+    late.before = lambda: slow.pop(0)() if slow else None
+    assert first.try_take() is None
+    second = lock_on(late, "b")
+    assert second.try_take() is not None
+    assert second.try_take() is not None
+
+
 @settings(max_examples=250, deadline=None)
 @given(st.integers(2, 3), st.booleans(), st.lists(MOVES, min_size=3, max_size=20))
 def test_never_do_two_hold_it_however_their_requests_interleave(

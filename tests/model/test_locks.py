@@ -76,6 +76,14 @@ def test_a_host_without_a_clock_is_watched() -> None:
     assert not View((found,), None, {(found.name, "another"): 1000.0}).silent(found)
 
 
+def test_a_process_that_is_known_to_be_no_more_is_silent_at_once() -> None:
+    found = entry(1, "you")
+    dead = replace(found, claim=replace(found.claim, process="here/7/1"))
+    assert View((), NOON, dead=frozenset({"here/7/1"})).silent(dead)
+    assert not View((), NOON, dead=frozenset({"here/7/2"})).silent(dead)
+    assert not View((), NOON).silent(found)
+
+
 def test_a_clock_that_was_set_back_does_not_keep_a_lock_for_ever() -> None:
     found = entry(1, "you", -3600)
     assert not View((found,), NOON).silent(found)
@@ -125,7 +133,7 @@ def test_names_fit_the_engine_and_tell_projects_apart(one: str, other: str) -> N
 
 @given(st.sampled_from(["shop", "shop.1", "a b", "ü"]), st.integers(1, 10**6))
 def test_what_is_written_is_read(project: str, number: int) -> None:
-    claim = Claim(project, "t", "you@there", "2026-01-02T12:00:00Z", "apply shop.yml", 3.5)
+    claim = Claim(project, "t", "you@there", "2026-01-02T12:00:00Z", "apply shop.yml", 3.5, "here/7/1")
     volume = {"Name": volume_name(project, number), "Labels": claim.labels, "CreatedAt": "2026-01-02T12:00:00Z"}
     assert read_entries([volume, {"Name": "data", "Labels": None}], project) == (
         Entry(volume_name(project, number), number, claim, NOON),
