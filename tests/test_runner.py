@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from deployer import runner
+from deployer import rollout, runner
 from deployer.config.scripts import ScriptResult
 from deployer.engine.simulated import SimulatedEngine
 from deployer.errors import EngineError, ExitCode, UnreachableError
@@ -58,7 +58,7 @@ class Fleet:
 
     def apply(self, playbook: str = "", **words: Any) -> Outcome:
         with self.plan(playbook, **words) as planned:
-            return runner.apply(planned, self.world, self.seen, self.stop)
+            return rollout.apply(planned, self.world, self.seen, self.stop)
 
     def containers(self) -> dict[str, list[str]]:
         return {name: sorted(states(engine)) for name, engine in self.engines.items() if states(engine)}
@@ -375,6 +375,6 @@ def test_drift_of_every_host(fleet: Fleet) -> None:
 def test_destroying_leaves_hosts_without_containers(fleet: Fleet) -> None:
     fleet.apply(play(hosts="h1") + play(name="more", hosts="h1"))
     with runner.destroy(_request("", {}), fleet.world) as planned:
-        outcome = runner.apply(planned, fleet.world, fleet.seen, fleet.stop)
+        outcome = rollout.apply(planned, fleet.world, fleet.seen, fleet.stop)
     assert outcome.exit_code is ExitCode.OK
     assert fleet.containers() == {}

@@ -95,6 +95,7 @@ def _nothing_to_do(call: Call, planned: runner.Planned) -> ExitCode:
 
 
 def _apply(call: Call, planned: runner.Planned, world: World) -> ExitCode:
+    from deployer import rollout
     from deployer.cli.interrupt import Interrupt
     from deployer.reporting.live import LiveProgress
     from deployer.reporting.recap import recap_text
@@ -104,7 +105,7 @@ def _apply(call: Call, planned: runner.Planned, world: World) -> ExitCode:
     with ExitStack() as stack:
         interrupt = stack.enter_context(Interrupt(tell))
         stack.enter_context(events if isinstance(events, LiveProgress) else nullcontext())
-        outcome = runner.apply(planned, world, events, interrupt.stop, _this_run(call, planned))
+        outcome = rollout.apply(planned, world, events, interrupt.stop, _this_run(call, planned))
     if console.json:
         console.events().summary(outcome)
     else:
