@@ -1,4 +1,6 @@
-"""Fixtures for all tests: the lab of real hosts."""
+"""For all tests: the lab of real hosts, and `--update-golden`, which takes over what tests found instead of comparing."""
+
+import pytest
 
 from tests.lab.fixtures import exclusive_lab as exclusive_lab
 from tests.lab.fixtures import host as host
@@ -9,3 +11,12 @@ from tests.lab.fixtures import lab_hosts as lab_hosts
 from tests.lab.fixtures import lab_marker as lab_marker
 from tests.lab.fixtures import pytest_terminal_summary as pytest_terminal_summary
 from tests.lab.fixtures import reserved_hosts as reserved_hosts
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite golden files, and outputs shown in docs")
+
+
+@pytest.fixture(scope="session")
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--update-golden"))

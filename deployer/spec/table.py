@@ -85,7 +85,7 @@ class _Known(dict[str, Any]):
         self._values = values
         self._unknown = unknown
 
-    def get(self, name: str, default: Any = None) -> Any:  # type: ignore[override]
+    def get(self, name: str, default: Any = None) -> Any:
         if name in self._unknown:
             raise _UnknownError
         return super().get(name, default)

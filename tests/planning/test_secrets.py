@@ -150,7 +150,8 @@ def test_networks_and_volumes() -> None:
     assert not leaks(everything(plan(new, applied(old))))
     assert not leaks(everything(plan("", applied(old), prune=True)))
     host = applied(old)
-    assert not leaks(repr([found.owner for found in (*host.networks, *host.volumes)]))
+    owners = [*(found.owner for found in host.networks), *(found.owner for found in host.volumes)]
+    assert not leaks(repr(owners))
 
 
 def test_the_record_tells_a_changed_secret_from_the_same_one() -> None:
