@@ -1,4 +1,4 @@
-"""For all tests: the lab of real hosts, and `--update-golden`, which takes over what tests found instead of comparing."""
+"""The lab of real hosts, and `--update-golden`, which takes over what tests found instead of comparing."""
 
 import pytest
 
