@@ -15,7 +15,7 @@ from typing import Any
 
 from deployer.errors import EngineError
 from deployer.interfaces import Engine, Json, RegistryAuth
-from deployer.model import history, locks
+from deployer.model import volume_names
 from deployer.model.desired import Desired, Kind
 from deployer.model.observed import (
     Observed,
@@ -93,13 +93,13 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
             networks=tuple(map(read_network, networks.result())),
             volumes=tuple(read_volume(found) for found in volumes.result() if not _is_note(found)),
             remote=dict(zip(asked, digests, strict=True)),
-            records={project: history.newest(volumes.result(), project) for project in needs.projects},
+            records={project: volume_names.newest(volumes.result(), project) for project in needs.projects},
         )
 
 
 def _is_note(volume: Json) -> bool:
     """Whether a volume only bears labels of this tool's own, and is nobody's data: a lock, or a record of a run."""
-    return str(volume["Name"]).startswith((locks.PREFIX, history.PREFIX))
+    return volume_names.is_own(str(volume["Name"]))
 
 
 def _ask_registry(reference: str, policy: str, *, present: bool) -> bool:

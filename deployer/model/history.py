@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from deployer.model.locks import slug
 from deployer.model.outcome import HostOutcome, Status
 from deployer.model.plan import Counts, count
+from deployer.model.volume_names import RECORDS, slug
+from deployer.model.volume_names import newest as newest
+from deployer.model.volume_names import numbers as numbers
 
-PREFIX: Final = "deployer.history."
+PREFIX: Final = RECORDS
 KEPT: Final = 20
 """Records of one project on one host."""
 
@@ -66,23 +68,6 @@ def counts_document(counts: Counts) -> dict[str, int]:
 
 def volume_name(project: str, number: int) -> str:
     return f"{PREFIX}{slug(project)}.{number}"
-
-
-def numbers(volumes: Iterable[Mapping[str, Any]], project: str) -> list[int]:
-    """Of a project's records, in order."""
-    found = (str(volume.get("Name") or "") for volume in volumes)
-    begin = f"{PREFIX}{slug(project)}."
-    return sorted(int(name.removeprefix(begin)) for name in found if _is_numbered(name, begin))
-
-
-def newest(volumes: Iterable[Mapping[str, Any]], project: str) -> int:
-    """The number of a project's last record; 0 without any."""
-    return max(numbers(volumes, project), default=0)
-
-
-def _is_numbered(name: str, begin: str) -> bool:
-    number = name.removeprefix(begin)
-    return name.startswith(begin) and number.isascii() and number.isdecimal()
 
 
 def read_records(volumes: Iterable[Mapping[str, Any]], project: str = "") -> tuple[Record, ...]:

@@ -25,14 +25,16 @@ once, one of a process of this machine that is no more.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
-PREFIX: Final = "deployer.lock."
+from deployer.model.volume_names import LOCKS
+from deployer.model.volume_names import slug as slug
+
+PREFIX: Final = LOCKS
 LEASE: Final = 60.0
 """Seconds without a sign of life after which a lock is free."""
 
@@ -45,8 +47,6 @@ RENEWALS: Final = 3
 _LABELS: Final = {
     name: f"deployer.lock.{name}" for name in ("project", "token", "who", "since", "command", "lease", "process")
 }
-_UNFIT = re.compile(r"[^a-zA-Z0-9_.-]")
-_LONGEST: Final = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +176,6 @@ def watch(
 def volume_name(project: str, number: int) -> str:
     """Of an entry."""
     return f"{PREFIX}{slug(project)}.{number}"
-
-
-def slug(project: str) -> str:
-    """The project as a part of a volume's name; names that do not fit are told apart by a digest."""
-    fit = _UNFIT.sub("-", project)[:_LONGEST]
-    return fit if fit == project else f"{fit}-{hashlib.sha256(project.encode()).hexdigest()[:8]}"
 
 
 def read_entries(volumes: Iterable[Mapping[str, Any]], project: str | None = None) -> tuple[Entry, ...]:

@@ -1,0 +1,45 @@
+"""Names of the volumes that hold no data but labels: locks and records of runs. Pure.
+
+Apart from what the labels say, so that a host can be read without knowing it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+LOCKS: Final = "deployer.lock."
+RECORDS: Final = "deployer.history."
+
+_UNFIT = re.compile(r"[^a-zA-Z0-9_.-]")
+_LONGEST: Final = 150
+
+
+def is_own(name: str) -> bool:
+    """Whether a volume is one of these, and nobody's data."""
+    return name.startswith((LOCKS, RECORDS))
+
+
+def slug(project: str) -> str:
+    """The project as a part of a volume's name; names that do not fit are told apart by a digest."""
+    fit = _UNFIT.sub("-", project)[:_LONGEST]
+    return fit if fit == project else f"{fit}-{hashlib.sha256(project.encode()).hexdigest()[:8]}"
+
+
+def numbers(volumes: Iterable[Mapping[str, Any]], project: str) -> list[int]:
+    """Of a project's records, in order."""
+    found = (str(volume.get("Name") or "") for volume in volumes)
+    begin = f"{RECORDS}{slug(project)}."
+    return sorted(int(name.removeprefix(begin)) for name in found if _is_numbered(name, begin))
+
+
+def newest(volumes: Iterable[Mapping[str, Any]], project: str) -> int:
+    """The number of a project's last record; 0 without any."""
+    return max(numbers(volumes, project), default=0)
+
+
+def _is_numbered(name: str, begin: str) -> bool:
+    number = name.removeprefix(begin)
+    return name.startswith(begin) and number.isascii() and number.isdecimal()
