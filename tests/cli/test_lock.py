@@ -1,0 +1,248 @@
+"""Locks, records and retry lists on simulated hosts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployer.engine.simulated import SimulatedEngine
+from deployer.engine.simulated.persistence import StateFile, default_state_path
+from deployer.engine.simulated.profile import HostFacts
+from deployer.model.locks import Claim, volume_name
+from tests.cli.runs import Shop
+
+APPLY = ("apply", "-i", "hosts.yml", "shop.yml", "--yes")
+HOSTS = ("-i", "hosts.yml")
+
+
+def engine(host: str) -> SimulatedEngine:
+    return SimulatedEngine(facts=HostFacts(name=host), store=StateFile(default_state_path(host)))
+
+
+def locked(host: str, project: str = "shop", number: int = 1, **more: Any) -> None:
+    """By someone else."""
+    claim = Claim(project, "other", "bob@laptop", "2026-01-02T12:00:00Z", "apply shop.yml", **more)
+    engine(host).create_volume({"Name": volume_name(project, number), "Labels": claim.labels})
+
+
+def volumes(host: str) -> list[str]:
+    return sorted(volume["Name"] for volume in engine(host).list_volumes())
+
+
+def test_a_locked_host_is_refused_by_name_and_the_others_are_not(shop: Shop) -> None:
+    locked("web1")
+    found = shop.run(*APPLY)
+    assert found.code == 5
+    assert (
+        "web1: nothing was changed: shop is locked by bob@laptop since 2026-01-02 12:00:00 UTC (apply shop.yml)"
+        in found.words
+    )
+    assert "hint: --lock-wait 5m waits for it; should its holder be dead, it frees itself;" in " ".join(found.words)
+    assert "web1 (simulated) : ok=0 changed=0 unreachable=0 failed=0 skipped=0 refused=1 rolledback=0" in found.words
+    assert volumes("web1") == ["deployer.lock.shop.1"]
+    assert volumes("web2") == ["deployer.history.shop.1"]
+    assert (shop.folder / "shop.retry").read_text() == "web1\n"
+
+
+def test_waiting_tells_for_whom_and_ends_in_time(shop: Shop) -> None:
+    locked("web1")
+    found = shop.run(*APPLY, "--lock-wait", "1500ms", "-l", "web1")
+    assert found.code == 5
+    assert (
+        "web1  waiting for bob@laptop since 2026-01-02 12:00:00 UTC (apply shop.yml), who has the lock of shop"
+        in found.err
+    )
+
+
+def test_a_host_without_a_clock_frees_itself_while_one_waits(shop: Shop) -> None:
+    locked("web1", lease=0.2)
+    assert shop.run(*APPLY, "--lock-wait", "10s", "-l", "web1").code == 0
+    assert volumes("web1") == ["deployer.history.shop.1"]
+
+
+def test_without_lock_nothing_is_heeded(shop: Shop) -> None:
+    locked("web1")
+    assert shop.run(*APPLY, "--no-lock").code == 0
+    assert volumes("web1") == ["deployer.history.shop.1", "deployer.lock.shop.1"]
+
+
+@pytest.mark.parametrize("text", ["soon", "-1s"])
+def test_odd_durations_are_refused(shop: Shop, text: str) -> None:
+    found = shop.run(*APPLY, f"--lock-wait={text}")
+    assert found.code == 1
+    assert f"'{text}' is not a duration such as 30s" in found.err
+
+
+def test_events_of_a_locked_host(shop: Shop) -> None:
+    locked("web1")
+    found = shop.run(*APPLY, "--json", "--lock-wait", "100ms")
+    events = [json.loads(line) for line in found.out.splitlines()]
+    (waiting,) = [event for event in events if event["type"] == "waiting"]
+    assert waiting["holder"]["who"] == "bob@laptop"
+    (blocked,) = [host["blocked"] for host in events[-1]["hosts"] if host["blocked"]]
+    assert (blocked["reason"], blocked["holder"]["since"]) == ("locked", "2026-01-02T12:00:00Z")
+    assert "token" not in blocked["holder"]
+
+
+def test_status_and_release(shop: Shop) -> None:
+    assert shop.run("lock", "status", *HOSTS).out == "No host is locked.\n"
+    locked("web1")
+    locked("web2", "blog")
+    found = shop.run("lock", "status", *HOSTS)
+    assert found.words == [
+        "HOST PROJECT WHO SINCE LAST SIGN STATE COMMAND",
+        "web1 shop bob@laptop 2026-01-02 12:00:00 UTC held apply shop.yml",
+        "web2 blog bob@laptop 2026-01-02 12:00:00 UTC held apply shop.yml",
+    ]
+    document = json.loads(shop.run("lock", "status", *HOSTS, "--project", "shop", "--json").out)
+    assert [(lock["host"], lock["who"], lock["free"]) for lock in document["locks"]] == [("web1", "bob@laptop", False)]
+    refused = shop.run("lock", "release", *HOSTS, "--project", "shop")
+    assert (refused.code, refused.out) == (5, "")
+    assert "add --yes to do it" in refused.err
+    assert shop.run("lock", "release", *HOSTS, "--project", "shop", "--yes").out == "1 lock released.\n"
+    assert (volumes("web1"), volumes("web2")) == ([], ["deployer.lock.blog.1"])
+    assert shop.run("lock", "release", *HOSTS, "--project", "shop").out == "0 locks released.\n"
+
+
+def test_locks_and_records_are_nobodys_resources(shop: Shop) -> None:
+    shop.run(*APPLY)
+    locked("web1")
+    assert shop.run("plan", *HOSTS, "shop.yml", "--prune", "--detailed-exitcode").code == 0
+    assert shop.run("drift", *HOSTS, "shop.yml").code == 0
+    assert "deployer." not in shop.run("plan", *HOSTS, "shop.yml").out
+
+
+def test_what_was_applied_is_on_record(shop: Shop) -> None:
+    assert shop.run("history", *HOSTS).out == "No run is on record.\n"
+    shop.run(*APPLY, "-l", "web1")
+    shop.edit("8080:80", "9090:80")
+    shop.run(*APPLY, "-l", "web1")
+    shop.run(*APPLY, "-l", "web1")
+    document = json.loads(shop.run("history", *HOSTS, "--json").out)
+    last, first = sorted(document["records"], key=lambda record: -record["number"])
+    assert (first["number"], last["number"]) == (1, 2)
+    assert first["counts"] == {"create": 3, "update": 0, "replace": 0, "remove": 0}
+    assert last["changes"] == ["-/+ container.web"]
+    assert (last["host"], last["result"], last["command"], last["commit"]) == ("web1", "ok", "apply shop.yml", "")
+    lines = shop.run("history", *HOSTS, "-v").words
+    assert lines[0] == "TIME HOST PROJECT RESULT CHANGES WHO COMMIT COMMAND"
+    assert "-/+ container.web" in lines
+    assert any("web1 shop ok 1 replaced" in line for line in lines)
+    assert shop.run("history", *HOSTS, "--project", "blog").out == "No run is on record.\n"
+
+
+def test_destroying_is_on_record_too(shop: Shop) -> None:
+    shop.run(*APPLY, "-l", "web1")
+    shop.run("destroy", *HOSTS, "shop.yml", "--yes", "-l", "web1")
+    document = json.loads(shop.run("history", *HOSTS, "--json").out)
+    assert {record["command"] for record in document["records"]} == {"apply shop.yml", "destroy shop.yml"}
+
+
+def test_the_commit_of_the_playbook_and_whether_files_differ(shop: Shop) -> None:
+    import subprocess
+
+    def git(*words: str) -> str:
+        who = ("-c", "user.name=a", "-c", "user.email=a@b")
+        return subprocess.run(["git", *who, *words], cwd=shop.folder, check=True, capture_output=True, text=True).stdout
+
+    git("init", "-q")
+    git("add", "shop.yml")
+    git("commit", "-qm", "first")
+    commit = git("rev-parse", "--short", "HEAD").strip()
+    shop.run(*APPLY, "-l", "web1")
+    shop.edit("8080:80", "9090:80")
+    shop.run(*APPLY, "-l", "web1")
+    document = json.loads(shop.run("history", *HOSTS, "--json").out)
+    assert {record["commit"] for record in document["records"]} == {commit, f"{commit}+dirty"}
+
+
+def test_no_secret_is_on_record_or_in_a_lock(shop: Shop) -> None:
+    shop.edit("      ports:", "      environment: {TOKEN: '{{ token }}'}\n      ports:")
+    shop.run(*APPLY, "-l", "web1", "-e", "token=hunter2")
+    records = [volume for volume in engine("web1").list_volumes() if volume["Name"].startswith("deployer.")]
+    assert records
+    assert "hunter2" not in json.dumps([dict(volume) for volume in records])
+
+
+def test_an_old_plan_is_made_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Someone thought about it for long, and another changed the host meanwhile."""
+    monkeypatch.setattr("deployer.applying.turns.OLD", -1.0)
+    monkeypatch.setattr("sys.stdin", _Answer(lambda: None))
+    assert shop.run("apply", *HOSTS, "shop.yml", "-l", "web1").code == 0
+    shop.edit("8080:80", "9090:80")
+
+    def by_hand() -> None:
+        engine("web1").remove_container("web", force=True, anonymous_volumes=False)
+
+    monkeypatch.setattr("sys.stdin", _Answer(by_hand))
+    found = shop.run("apply", *HOSTS, "shop.yml", "-l", "web1")
+    assert found.code == 5
+    assert "web1: nothing was changed: changed since the plan: container.web" in found.words
+    assert "hint: plan again to see what is different" in found.words
+
+
+def test_a_plan_is_made_again_when_another_has_applied_meanwhile(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """He did what was to be done: nothing is left."""
+    monkeypatch.setattr("sys.stdin", _Answer(lambda: shop.run(*APPLY, "-l", "web1")))
+    found = shop.run("apply", *HOSTS, "shop.yml", "-l", "web1")
+    assert found.code == 0
+    assert "web1 (simulated) : ok=2 changed=0 unreachable=0 failed=0 skipped=0 refused=0 rolledback=0" in found.words
+    assert volumes("web1") == ["deployer.history.shop.1"]
+
+
+class _Answer:
+    """A terminal on which somebody says yes, after something happened."""
+
+    def __init__(self, meanwhile: Any) -> None:
+        self._meanwhile = meanwhile
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self) -> str:
+        self._meanwhile()
+        return "yes\n"
+
+
+def test_a_failed_run_leaves_a_list_to_go_on_with(shop: Shop) -> None:
+    shop.edit("      ports:", "      labels: {sim.behaviour: 'fail:no such thing'}\n      ports:")
+    found = shop.run(*APPLY)
+    assert found.code == 3
+    assert found.err.splitlines()[-1] == "to go on: deployer apply -i hosts.yml shop.yml --limit @shop.retry"
+    assert (shop.folder / "shop.retry").read_text() == "web1\nweb2\n"
+    shop.edit("fail:no such thing", "run")
+    assert shop.run(*APPLY, "-l", "web1").code == 0
+    assert (shop.folder / "shop.retry").exists()
+    assert shop.run(*APPLY, "--limit", "@shop.retry").code == 0
+    assert not (shop.folder / "shop.retry").exists()
+
+
+def test_a_list_is_dropped_when_nothing_is_left_to_do(shop: Shop) -> None:
+    shop.run(*APPLY)
+    shop.write("shop.retry", "web1\n")
+    assert shop.run(*APPLY).code == 0
+    assert not (shop.folder / "shop.retry").exists()
+
+
+def test_the_list_goes_where_it_is_told(shop: Shop) -> None:
+    locked("web1")
+    shop.run(*APPLY, "--retry-file", "again.txt")
+    assert (shop.folder / "again.txt").read_text() == "web1\n"
+    assert not (shop.folder / "shop.retry").exists()
+
+
+def test_a_list_that_cannot_be_written_fails_nothing(shop: Shop) -> None:
+    locked("web1")
+    found = shop.run(*APPLY, "--retry-file", "nowhere/again.txt")
+    assert found.code == 5
+    assert "warning: the list of unfinished hosts could not be written" in found.err
+
+
+def test_looking_touches_no_list(shop: Shop, tmp_path: Path) -> None:
+    shop.write("shop.retry", "web1\n")
+    shop.run("plan", *HOSTS, "shop.yml")
+    shop.run("apply", *HOSTS, "shop.yml", "--check")
+    assert (shop.folder / "shop.retry").read_text() == "web1\n"

@@ -1,0 +1,87 @@
+"""What goes on record, and what is read back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from deployer.model.desired import Address, Kind
+from deployer.model.history import Record, changes_of, newest, numbers, read_records, result_of, volume_name
+from deployer.model.outcome import Blocked, HostOutcome, Obstacle, Status, StepResult
+from deployer.model.plan import Action, Counts, HostPlan, RemoveImage, ResourceChange, Step, Unreachable
+
+RECORD = Record(
+    project="shop",
+    time="2026-01-02T12:00:00Z",
+    who="ann@laptop",
+    command="apply shop.yml",
+    commit="abc1234+dirty",
+    result="ok",
+    version="1.0",
+    counts=Counts(create=1, replace=2),
+    changes=("+ container.web", "-/+ container.db (failed)"),
+    number=7,
+)
+
+
+def volume(record: Record) -> dict[str, Any]:
+    return {"Name": volume_name(record.project, record.number), "Labels": record.labels}
+
+
+def test_what_is_written_is_read_newest_first() -> None:
+    older = replace(RECORD, number=6, time="2026-01-01T12:00:00Z")
+    other = replace(RECORD, project="blog", number=1)
+    volumes: list[dict[str, Any]] = [volume(older), {"Name": "data", "Labels": None}, volume(RECORD), volume(other)]
+    assert read_records(volumes, "shop") == (RECORD, older)
+    assert len(read_records(volumes)) == 3
+    assert numbers(volumes, "shop") == [6, 7]
+    assert (newest(volumes, "shop"), newest(volumes, "none")) == (7, 0)
+
+
+def test_no_label_makes_it_a_resource_of_the_project() -> None:
+    assert "deployer.project" not in RECORD.labels
+    assert all(isinstance(text, str) for text in RECORD.labels.values())
+
+
+def test_of_a_damaged_record_the_rest_is_read() -> None:
+    labels = RECORD.labels | {"deployer.history.counts": "{", "deployer.history.changes": "7"}
+    (found,) = read_records([{"Name": "deployer.history.shop.7", "Labels": labels}])
+    assert found == replace(RECORD, counts=Counts(), changes=())
+    (bare,) = read_records([{"Name": "deployer.history.shop.1", "Labels": None}])
+    assert (bare.project, bare.number) == ("shop", 1)
+    assert read_records([{"Name": "deployer.history.shop.x", "Labels": {}}]) == ()
+
+
+def outcome(*statuses: Status) -> HostOutcome:
+    addresses = [Address("web1", Kind.IMAGE, f"i{number}") for number in range(len(statuses))]
+    changes = tuple(ResourceChange(address, Action.REMOVE) for address in addresses)
+    results = tuple(
+        StepResult(Step(number, RemoveImage("x"), address, ""), status)
+        for number, (address, status) in enumerate(zip(addresses, statuses, strict=True))
+    )
+    return HostOutcome(HostPlan("web1", "shop", changes), results)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (outcome(Status.DONE), "ok"),
+        (outcome(Status.DONE, Status.FAILED), "failed"),
+        (outcome(Status.FAILED, Status.UNDONE), "rolled back"),
+        (outcome(Status.FAILED, Status.UNDONE, Status.DONE), "failed"),
+        (replace(outcome(Status.DONE, Status.SKIPPED), interrupted=True), "interrupted"),
+        (replace(outcome(Status.FAILED), blocked=Blocked(Obstacle.LOST)), "interrupted"),
+        (replace(outcome(Status.DONE), remaining=outcome(Status.DONE).plan.changes), "failed"),
+        (replace(outcome(Status.DONE), unreachable=Unreachable("web1", "gone")), "failed"),
+    ],
+)
+def test_results(found: HostOutcome, expected: str) -> None:
+    assert result_of(found) == expected
+
+
+def test_every_change_with_what_came_of_it() -> None:
+    found = outcome(Status.DONE, Status.FAILED, Status.UNDONE, Status.SKIPPED)
+    texts = ("- image.i0", "- image.i1 (failed)", "- image.i2 (rolled back)", "- image.i3 (not done)")
+    assert changes_of(found) == (texts, Counts(remove=1))
