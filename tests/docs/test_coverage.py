@@ -14,7 +14,7 @@ from deployer.config.connection_variables import CONNECTION
 from deployer.config.playbook import PLAY, SECTIONS
 from deployer.errors import ExitCode
 from deployer.model.plan import Action
-from tests.docs.blocks import blocks
+from tests.docs.blocks import blocks, documents
 from tests.lab.settings import CHECKOUT
 
 DOCS = CHECKOUT / "docs"
@@ -109,6 +109,11 @@ def test_explained_messages_are_those_of_the_program() -> None:
     parts = [part.strip() for message in messages for part in message.split("…") if len(part.strip()) > 2]
     assert len(messages) > 15
     assert not [part for part in parts if not any(part in literal for literal in literals)]
+
+
+def test_pages_know_nothing_of_the_machine_they_were_written_on() -> None:
+    for page in documents():
+        assert str(CHECKOUT) not in page.read_text("utf-8"), page.name
 
 
 def test_rooms_exist() -> None:

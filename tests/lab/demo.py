@@ -25,6 +25,7 @@ from tests.lab.settings import CHECKOUT, INVENTORY
 from tests.lab.shell import LabError, lock, wait_for
 
 SOCKET = Path("/var/run/docker.sock")
+_PROGRAM = ".venv/bin/deployer"
 _HOSTS = 3
 _VISITS = 3
 _PATIENCE = 20.0
@@ -54,7 +55,7 @@ class Stage:
     pages: tuple[str, ...] = ()
     versions: tuple[str, ...] = _VERSIONS
     env: Mapping[str, str] = field(default_factory=dict)
-    farewell: tuple[str, ...] = ()
+    farewell: Mapping[str, str] = field(default_factory=dict)
 
 
 def main() -> int:
@@ -100,15 +101,16 @@ def _empty(host: Host) -> None:
 def _on_lab(hosts: Sequence[Host], *, all_of_it: bool) -> Stage:
     limit = () if all_of_it else ("--limit", ",".join(host.name for host in hosts))
     where = ("-i", str(INVENTORY.relative_to(CHECKOUT)), *limit)
+    words = " ".join(where)
     return Stage(
         where,
         pages=tuple(f"http://{host.address}:8080/" for host in hosts),
-        farewell=(
-            f"The hosts run on. Look at them:     deployer ps {' '.join(where)}",
-            f"Change {_PLAYBOOK}, then:  deployer plan {' '.join(where)} {_PLAYBOOK}",
-            f"Log in:                             {' '.join(hosts[0].ssh_command())}",
-            "Remove them:                        make lab-down",
-        ),
+        farewell={
+            "The hosts run on. What is on them": f"{_PROGRAM} ps {words}",
+            f"Change {_PLAYBOOK}, and see what that would do": f"{_PROGRAM} plan {words} {_PLAYBOOK}",
+            "Log in to one": " ".join(hosts[0].ssh_command()),
+            "Remove the hosts": "make lab-down",
+        },
     )
 
 
@@ -119,7 +121,7 @@ def _local() -> Stage | None:
     if subprocess.run([_program(), "doctor", *_LOCAL], cwd=CHECKOUT, capture_output=True, check=False).returncode:
         return None
     _say(f"There is a Docker engine on this machine, so the demo runs Redis on that ({_LOCAL_PLAYBOOK}).")
-    farewell = (f"Remove what it made:  deployer destroy {' '.join(_LOCAL)} {_LOCAL_PLAYBOOK}",)
+    farewell = {"Remove what it made": f"{_PROGRAM} destroy {' '.join(_LOCAL)} {_LOCAL_PLAYBOOK}"}
     return Stage(_LOCAL, _LOCAL_PLAYBOOK, pages=(_LOCAL_PAGE,), versions=("",), farewell=farewell)
 
 
@@ -131,11 +133,11 @@ def _simulated() -> Iterator[Stage]:
     with tempfile.TemporaryDirectory(prefix="deployer-demo-") as folder:
         inventory = Path(folder, "hosts.yml")
         inventory.write_text(_SIMULATED)
-        farewell = ("README.md shows how to write an inventory of simulated hosts, and one of your own.",)
-        yield Stage(("-i", str(inventory)), env={"XDG_STATE_HOME": folder}, farewell=farewell)
+        yield Stage(("-i", str(inventory)), env={"XDG_STATE_HOME": folder})
 
 
 def _play(stage: Stage) -> None:
+    _say(f"\nBelow, `deployer` stands for {_PROGRAM}.")
     first, *later = stage.versions
     _title("The plan: what would change")
     _deployer(stage, "plan", version=first)
@@ -150,8 +152,9 @@ def _play(stage: Stage) -> None:
         counts = _visit(stage, version, counts) if stage.pages else {}
         _deployer(stage, "plan", "--detailed-exitcode", version=version)
     _title("Where to go next")
-    for line in (*stage.farewell, "Read on:  README.md, docs/playbooks.md, docs/inventory.md"):
-        _say(line)
+    for what, command in stage.farewell.items():
+        _say(f"{what}:\n  {command}")
+    _say("README.md shows how to describe hosts of your own; docs/playbooks.md explains the language.")
 
 
 def _deployer(stage: Stage, command: str, *options: str, version: str) -> None:
