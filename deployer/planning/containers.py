@@ -47,9 +47,7 @@ def plan_container(ctx: Context, resource: Resource) -> None:
     if resource.name in ctx.dropped:
         _make_again(ctx, resource, need)
         return
-    exact = ctx.observed.container(resource.name)
-    fits = exact is not None and not _compare(ctx, resource, exact, need)
-    found = leftovers.find(ctx, resource, fits=fits)
+    found = leftovers.find(ctx, resource, fits=lambda live: not _compare(ctx, resource, live, need))
     if found.current is None:
         images.ensure(ctx, need, resource, resource.place(("image",)))
         ctx.draft.changes.append(ResourceChange(resource.address, Action.CREATE, origin=resource.origin))

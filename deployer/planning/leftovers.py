@@ -7,6 +7,7 @@ the resource.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,8 +37,9 @@ class Found:
     after: tuple[int, ...] = ()
 
 
-def find(ctx: Context, resource: Resource, *, fits: bool) -> Found:
-    """Plan the removal of leftovers. `fits`: whether a container of the resource's name has what is declared.
+def find(ctx: Context, resource: Resource, *, fits: Callable[[ObservedContainer], bool]) -> Found:
+    """Plan the removal of leftovers. `fits`: whether a container of the resource's name has what is declared; it is
+    only asked where there is a predecessor, since comparing is most of the work of a plan without changes.
 
     A successor that never took the name is removed. A predecessor set aside gets its name back when nothing has the
     name, or when what has it is no good: not running and not as declared. Otherwise the successor goes on from where
@@ -49,7 +51,7 @@ def find(ctx: Context, resource: Resource, *, fits: bool) -> Found:
     foreign = current is not None and not record.belongs_to(current.owner, ctx.desired.project, resource.address)
     if old is None or foreign:
         return Found(current, None, after + _moved(ctx, current))
-    if current is not None and (fits or current.running):
+    if current is not None and (current.running or fits(current)):
         return Found(current, old, after + _moved(ctx, current))
     after += _remove(ctx, resource, current)
     change = ResourceChange(resource.address, Action.UPDATE, reason=f"gets its name back, {_CAUSE}")
