@@ -7,7 +7,7 @@ HOSTS ?= 3
 .PHONY: help demo test lint docs lab lab-down bench
 
 help:
-	@echo 'make demo        bring up the lab, deploy playbooks/quickstart.yml to it, show that a second run changes nothing'
+	@echo 'make demo        deploy playbooks/quickstart.yml to real hosts on this machine, visit it, bring it to a new version'
 	@echo 'make test        lint, then every test; tests on real hosts start the lab themselves (needs root)'
 	@echo 'make lint        ruff, mypy, import rules'
 	@echo 'make docs        write docs/reference.md from the field tables'
