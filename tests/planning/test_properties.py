@@ -53,7 +53,7 @@ def plays(draw: st.DrawFn) -> dict[str, Any]:
             continue
         keys = draw(container(name))
         before = [other for other in NAMES[:index] if found.get(other, {"state": "absent"}).get("state") == "started"]
-        if before and draw(st.booleans()):
+        if before and bool(draw(st.booleans())):
             condition = draw(st.sampled_from(["service_started", "service_healthy"]))
             keys["depends_on"] = {before[0]: {"condition": condition}}
         if before and "networks" not in keys and "ports" not in keys and draw(st.booleans()):
