@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "ps": "List the containers of all hosts.",
     "inventory": "Show hosts, groups and variables as deployer reads them.",
     "doctor": "Check whether every host can be worked on.",
+    "schema": "Print the JSON Schema of playbooks or inventories, for editors.",
 }
 
 EXAMPLES: Final = """\
