@@ -30,7 +30,7 @@ def _seeds(table: Table, view: View, usual: Mapping[str, Any]) -> Iterator[tuple
     for name in usual:
         row = table.row(name)
         live = view.live.get(name, row.zero)
-        if live != row.zero and not row.same(live, usual[name]):
+        if live not in (row.zero, usual[name]):
             yield name, _beyond(live, usual[name])
 
 

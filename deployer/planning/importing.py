@@ -113,9 +113,7 @@ class _Writer:
             if found.owner.managed:
                 owned.setdefault(found.owner.project, []).append(found.name)
         for project, names in sorted(owned.items()):
-            self._notes.add(
-                f"project {project}", ", ".join(sorted(names)), "made by deployer; name them to import them"
-            )
+            self._notes.add(f"project {project}", ", ".join(sorted(names)), "made by deployer; imported when named")
 
     def _container(self, found: ObservedContainer) -> dict[str, Any]:
         own = self._observed.images.get(found.image_id)

@@ -95,6 +95,12 @@ def _expected_hostname(row: Field, view: View) -> Any:
     return view.live.get(row.name, "")
 
 
+def _usual_hostname(info: Json, view: View) -> Any:
+    """With the host's network the engine fills in the host's name, with a container's that one's."""
+    mode = view.live["network_mode"]
+    return info.get("Name") if mode == "host" else view.live["hostname"] if mode.startswith("container:") else ""
+
+
 def _write_hostname(value: Any, body: Body) -> None:
     body["Hostname"] = value
 
@@ -291,6 +297,7 @@ FIELDS = (
         shape=TEXT,
         access=Access(_read_hostname, _write_hostname),
         expect=_expected_hostname,
+        usual=_usual_hostname,
         zero="",
         example="web-1",
         other="web-2",
