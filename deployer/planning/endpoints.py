@@ -15,9 +15,9 @@ from deployer.spec.field import Change
 
 
 def stale(ctx: Context, resource: Resource, live: ObservedContainer) -> tuple[FieldDiff, ...]:
-    """Endpoints on a network that has been removed and made again: the name is right, the network is not. A container
-    that has run keeps the old network's id and cannot start; one that never ran looks the name up (measured on engines
-    20.10 and 26.1)."""
+    """Endpoints on a network that has been removed, and made again or about to be: the name is right, the network is
+    not. A container that has run keeps the old network's id and cannot start; one that never ran looks the name up
+    (measured on engines 20.10 and 26.1)."""
     found = []
     for name in sorted(live.attached):
         if _dangles(ctx, live, name) and name in live.values.get("networks", {}):
@@ -30,7 +30,7 @@ def stale(ctx: Context, resource: Resource, live: ObservedContainer) -> tuple[Fi
 
 def _dangles(ctx: Context, live: ObservedContainer, name: str) -> bool:
     network, network_id = ctx.observed.network(name), live.attached.get(name)
-    return network is not None and bool(network_id) and network_id != network.id
+    return bool(network_id) and (network is None or network_id != network.id)
 
 
 def reconnect(

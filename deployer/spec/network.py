@@ -128,24 +128,28 @@ def _options(pool: Mapping[str, Any]) -> str:
 @when_unset("subnet and gateway are the engine's choice")
 def _expected_ipam(row: Field, view: View) -> Any:
     """Undeclared, the engine picks subnet and gateway: no intent. Declared pools are compared in what they declare; a
-    pool of a family that is not declared (the automatic IPv4 one beside IPv6) is the engine's."""
-    live = view.live.get(row.name) or {}
+    pool of a family that is not declared (the automatic IPv4 one beside IPv6) is the engine's, unless it was declared
+    before."""
+    live, recorded = view.live.get(row.name) or {}, view.recorded.get(row.name) or {}
     if row.name not in view.declared:
-        return DEFAULT if view.recorded.get(row.name) else live
+        return DEFAULT if recorded else live
     declared = view.declared[row.name]
-    pools = declared.get("config") or {}
+    pools, there, before = (of.get("config") or {} for of in (declared, live, recorded))
     families = {address.family(subnet) for subnet in pools}
-    expected = {s: pool for s, pool in (live.get("config") or {}).items() if address.family(s) not in families}
+    expected = {s: pool for s, pool in there.items() if address.family(s) not in families and s not in before}
     for subnet, pool in pools.items():
-        expected[subnet] = _expected_pool(subnet, pool, (live.get("config") or {}).get(subnet, {}))
-    return live | {key: part for key, part in declared.items() if key != "config"} | {"config": expected}
+        expected[subnet] = _expected_pool(subnet, pool, there.get(subnet, {}), before.get(subnet, {}))
+    usual = {"driver": "default"} | {key: part for key, part in live.items() if key not in recorded}
+    return usual | {key: part for key, part in declared.items() if key != "config"} | {"config": expected}
 
 
-def _expected_pool(subnet: str, declared: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
-    """An undeclared gateway is the engine's choice; engines before 29 do not show the one they chose, which is the
-    first address, so declaring just that is no difference."""
+def _expected_pool(
+    subnet: str, declared: Mapping[str, Any], live: Mapping[str, Any], before: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A gateway that was never declared is the engine's choice; engines before 29 do not show the one they chose, which
+    is the first address, so declaring just that is no difference."""
     expected = dict(declared)
-    if "gateway" not in declared and "gateway" in live:
+    if "gateway" not in declared and "gateway" in live and "gateway" not in before:
         expected["gateway"] = live["gateway"]
     if "gateway" in declared and "gateway" not in live and declared["gateway"] in _first(subnet, declared):
         del expected["gateway"]

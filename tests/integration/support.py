@@ -243,6 +243,12 @@ def _name(entry: Json) -> str:
     return next(str(name).lstrip("/") for name in entry["Names"] if name.count("/") == 1)
 
 
+def volumes(host: Host) -> set[str]:
+    """Every volume but those in which the tool keeps locks and history."""
+    names = {str(entry["Name"]) for entry in host.api("GET", "/volumes")["Volumes"] or ()}
+    return {name for name in names if not name.startswith("deployer.")}
+
+
 def exists(host: Host, kind: str, name: str) -> bool:
     """Whether the host has a volume, network or container; `kind` in the plural."""
     path = f"/containers/{name}/json" if kind == "containers" else f"/{kind}/{name}"

@@ -112,10 +112,12 @@ def test_a_container_to_be_created_may_run() -> None:
 
 
 def test_a_start_waits_for_the_network_that_has_to_be_made_again() -> None:
+    """One that has run keeps the id of the network that is gone, and would not start."""
     host = changed(without(applied(SHOP), "front"), "web", state="exited")
     assert steps(plan(SHOP, host)) == [
         "#1 network.front, CreateNetwork front, missing",
-        "[1] -> #2 container.web, StartContainer web-1, is exited with code 0",
+        "[1] -> #2 container.web, ConnectNetwork front web-1, changed [reconnect web]",
+        "[1,2] -> #3 container.web, StartContainer web-1, is exited with code 0",
     ]
 
 
