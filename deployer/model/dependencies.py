@@ -32,6 +32,12 @@ def networks(resource: Resource) -> tuple[str, ...]:
     return tuple(resource.values.get("networks") or ())
 
 
+def fixed_on(resource: Resource, network: str) -> bool:
+    """Whether it is attached to the network with an address of its choice."""
+    endpoint = (resource.values.get("networks") or {}).get(network) or {}
+    return bool(endpoint.get("ipv4_address") or endpoint.get("ipv6_address"))
+
+
 def volumes(resource: Resource) -> tuple[str, ...]:
     """Named volumes it mounts."""
     mounts: Iterable[mount.Mount] = (resource.values.get("volumes") or {}).values()
@@ -43,7 +49,8 @@ def containers(resource: Resource) -> tuple[str, ...]:
 
 
 def in_order(resources: Iterable[Resource]) -> tuple[Resource, ...]:
-    """Containers after the containers they need; otherwise by name. Raises `graphlib.CycleError`."""
+    """Containers after the containers they need; otherwise those with fixed addresses first, and by name. Raises
+    `graphlib.CycleError`."""
     by_name = {resource.name: resource for resource in resources if resource.kind is Kind.CONTAINER}
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for name, resource in sorted(by_name.items()):
@@ -51,10 +58,14 @@ def in_order(resources: Iterable[Resource]) -> tuple[Resource, ...]:
     sorter.prepare()
     found: list[Resource] = []
     while sorter.is_active():
-        ready = sorted(sorter.get_ready())
+        ready = sorted(sorter.get_ready(), key=lambda name: (not _has_fixed_address(by_name[name]), name))
         found += [by_name[name] for name in ready]
         sorter.done(*ready)
     return tuple(found)
+
+
+def _has_fixed_address(resource: Resource) -> bool:
+    return any(fixed_on(resource, network) for network in networks(resource))
 
 
 def cycle(resources: Iterable[Resource]) -> Iterator[str]:

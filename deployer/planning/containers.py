@@ -308,7 +308,20 @@ def _gate(ctx: Context, resource: Resource, need: Wanted, also: Steps) -> Gate:
         *(step for name in dependencies.leaders(resource) for step in ready(Kind.CONTAINER, name)),
     ]
     start = [step for found in dependencies.depends_on(resource) for step in _when_met(ctx, found)]
-    return Gate(tuple(create), (*start, *ctx.when_free(resource.values)))
+    return Gate(tuple(create), (*start, *ctx.when_free(resource.values), *_when_fixed(ctx, resource)))
+
+
+def _when_fixed(ctx: Context, resource: Resource) -> Steps:
+    """Steps after which the fixed addresses of its networks are in use: an engine gives any other that nobody runs with
+    to one that has none, and the one whose it is could not start."""
+    return tuple(
+        step
+        for network in dependencies.networks(resource)
+        if not dependencies.fixed_on(resource, network)
+        for other in ctx.desired.of(Kind.CONTAINER)
+        if other.name != resource.name and dependencies.fixed_on(other, network)
+        for step in ctx.draft.when_ready(Kind.CONTAINER, other.name)
+    )
 
 
 def _when_met(ctx: Context, dependency: Dependency) -> Steps:

@@ -180,3 +180,21 @@ def test_each_field_of_a_network_changes_alone_and_is_taken_back(host: Host, tmp
         site.converge()
         site.write({"networks": {"front": base}})
         assert site.plan().changes == [f"{host.name}/network.front -/+ {path}"]
+
+
+def test_addresses_that_are_declared_are_not_given_to_others(host: Host, tmp_path: Path) -> None:
+    """Engines give the lowest address that nobody runs with: who has one declared starts first."""
+
+    def play(version: int) -> Json:
+        free = {**SLEEP, "networks": ["front"], "environment": {"VERSION": version}}
+        fixed = {**free, "networks": {"front": {"ipv4_address": "10.206.0.2"}}}
+        names = [f"a{n}" for n in range(6)]
+        containers = {**dict.fromkeys(names, free), "fixed": fixed, "late": {**free, "depends_on": ["fixed"]}}
+        return {"networks": {"front": network(6)}, "containers": containers}
+
+    site = Site(tmp_path, host)
+    for version in (1, 2):
+        site.write(play(version)).converge()
+        assert endpoint(host, "fixed")["IPAddress"] == "10.206.0.2"
+    host.docker("stop", "-t", "0", *states(host))
+    site.converge()

@@ -178,7 +178,7 @@ def test_a_container_that_goes_is_not_given_back_its_place() -> None:
 
 def test_a_container_is_started_after_it_was_given_back_its_place() -> None:
     found = plan(shop(), changed(applied(SHOP), "web", state="exited"))
-    assert steps(found)[-1] == "[5,8] -> #9 container.web, StartContainer web-1, is exited with code 0"
+    assert steps(found)[-1] == "[5,6,8] -> #9 container.web, StartContainer web-1, is exited with code 0"
 
 
 def test_a_network_declared_absent_goes_after_its_containers() -> None:
