@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from deployer.errors import InputError
+from deployer.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from deployer.config.vault_secrets import load_secrets, password_sources
 from deployer.diagnostics import Diagnostic, Origin, Problems
 from deployer.errors import InputError
 from deployer.model.desired import Desired
+from deployer.records import dataclass
 from deployer.spec.shapes import INVALID, Reading
 from deployer.transport.connection import CliConnectionOptions, ConnectionSpec, connection_spec
 from deployer.values import duration

@@ -10,8 +10,9 @@ is lost. Reads of something that does not exist return None; writes to it raise 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
+
+from deployer.records import dataclass
 
 Json: TypeAlias = Mapping[str, Any]
 

@@ -7,10 +7,11 @@ A node made by a template keeps the place of the template text; `source` then na
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 from deployer.diagnostics import Origin
+from deployer.records import dataclass
 
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from deployer.applying.processes import is_dead
@@ -15,6 +14,7 @@ from deployer.model import history, locks
 from deployer.model.history import Record
 from deployer.model.locks import Claim, Entry, View
 from deployer.model.plan import Unreachable
+from deployer.records import dataclass
 from deployer.surveys import fleet_of
 from deployer.world import World
 

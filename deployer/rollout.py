@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from deployer.interfaces import Clock, Engine, Events
 from deployer.model.desired import Desired, Kind
 from deployer.model.outcome import Blocked, HostEnded, HostOutcome, Obstacle, Outcome, Status
 from deployer.model.plan import Action, HostPlan, PlayPlan, ResourceChange, Unreachable
+from deployer.records import dataclass
 from deployer.world import World
 
 Of = TypeVar("Of", HostPlan, Desired)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from deployer import __version__
@@ -19,6 +19,7 @@ from deployer.model.plan import HostPlan, Plan, PlayPlan, Unreachable
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import destroy as reconcile_destroy
 from deployer.planning.reconcile import reconcile
+from deployer.records import dataclass
 from deployer.values import image
 from deployer.world import World
 

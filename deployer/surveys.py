@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from deployer.config.patterns import select_limit
@@ -16,6 +16,7 @@ from deployer.inputs import Request, Sources, connect_host, open_sources
 from deployer.interfaces import Engine, EngineInfo, Json
 from deployer.model.plan import Unreachable
 from deployer.planning import record
+from deployer.records import dataclass
 from deployer.values import image, port
 from deployer.world import World
 

@@ -6,13 +6,13 @@ import functools
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from deployer.config.scripts import ScriptResult
 from deployer.errors import RefusedError
 from deployer.inputs import Asking
 from deployer.interfaces import Clock
+from deployer.records import dataclass
 from deployer.transport.ssh_config import SshConfig
 
 _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol, TypeAlias
 
 from deployer.applying.operations import Done, Worker, perform
@@ -26,6 +26,7 @@ from deployer.model.plan import (
     Step,
     Target,
 )
+from deployer.records import dataclass
 
 WIDTH = 7
 """Steps at a time on one host: as many as a connection has channels, but for one by which the lock is renewed."""

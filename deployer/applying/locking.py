@@ -10,7 +10,6 @@ import random
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol, TypeVar
 
@@ -23,6 +22,7 @@ from deployer.model import locks
 from deployer.model.locks import Claim, Entry
 from deployer.model.outcome import Blocked, Notice, Obstacle, Waiting
 from deployer.model.plan import Unreachable
+from deployer.records import dataclass
 
 _POLL: Final = 1.0
 """Seconds between looks at a lock that is waited for."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from deployer.applying import health
 from deployer.errors import EngineError, ResourceError
@@ -30,6 +29,7 @@ from deployer.model.plan import (
     Target,
     UpdateContainer,
 )
+from deployer.records import dataclass
 
 _GONE, _CONFLICT = 404, 409
 _REMOVAL_TIME, _REMOVAL_PAUSE = 60.0, 0.1

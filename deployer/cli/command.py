@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import click
 
 from deployer.cli.console import Console
+from deployer.records import dataclass
 
 CONTEXT: Final = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "DEPLOYER", "max_content_width": 100}
 

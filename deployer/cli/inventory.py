@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from deployer.cli import options
 from deployer.cli.command import CONTEXT, Call, Command, Group
+from deployer.records import dataclass
 
 if TYPE_CHECKING:
     from deployer.config.inventory_types import Inventory

@@ -10,12 +10,12 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from deployer.config.inventory_draft import Draft
 from deployer.config.inventory_types import UNGROUPED
 from deployer.diagnostics import Origin, did_you_mean
 from deployer.nodes import Node, from_plain
+from deployer.records import dataclass
 
 _SECTION = re.compile(r"\[(?P<group>[^:\]\s]+)(?::(?P<kind>\w+))?\]\s*(?:[#;].*)?\Z")
 _KINDS = ("hosts", "children", "vars")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from deployer.diagnostics import Origin
 from deployer.nodes import Node, Scalar
+from deployer.records import dataclass
 
 ALL = "all"
 UNGROUPED = "ungrouped"

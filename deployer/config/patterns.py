@@ -6,12 +6,12 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from deployer.config.inventory_names import NameFaultError, split_port
 from deployer.config.inventory_types import ALL, LOCAL_NAMES, Inventory
 from deployer.diagnostics import Origin, Problems, did_you_mean
+from deployer.records import dataclass
 
 _SUBSCRIPT = re.compile(r"(?P<expr>.+)\[(?:(?P<index>-?[0-9]+)|(?P<first>[0-9]+)[:-](?P<last>[0-9]*))\]\Z")
 _COLON_ITEM = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ from deployer.config.templating import Templates
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.model.desired import Kind
+from deployer.records import dataclass
 from deployer.spec.container import CONTAINER
 from deployer.spec.image import IMAGE
 from deployer.spec.leaves import ANYTHING, DURATION, FLAG, TEXT, TEXTS, choice

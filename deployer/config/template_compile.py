@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast as ast_literals
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import jinja2
@@ -14,6 +13,7 @@ from jinja2.runtime import Context
 
 from deployer.config.template_env import SandboxEnvironment, ScopeContext, context_of
 from deployer.config.template_values import Scope
+from deployer.records import dataclass
 
 _RESULT = "_result"
 _HEADER = "#jinja2:"

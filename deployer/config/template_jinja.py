@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -26,6 +25,7 @@ from deployer.config.template_values import Frame, Scope
 from deployer.config.vault import is_encrypted
 from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.nodes import Node
+from deployer.records import dataclass
 
 #: What evaluating a template may raise: Jinja's own errors and those of the operators and filters it runs.
 EVALUATION_ERRORS = (

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NoReturn
 
 from deployer.diagnostics import Origin
+from deployer.records import dataclass
 
 
 class TemplateProblem(Exception):  # noqa: N818

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from deployer.config.template_problems import OMIT
 from deployer.config.template_values import LazyDict, Scope, entry_of, to_plain_value
+from deployer.records import dataclass
 
 FALLBACK: Final = object()
 

@@ -8,7 +8,7 @@ from; it is secret when anything read for it was.
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingABC
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from deployer.config.template_values import Frame, Scope, Session, Text, place_o
 from deployer.config.templates import Templates, is_template
 from deployer.diagnostics import Origin, Problems
 from deployer.nodes import Mapping, Node, Scalar, Sequence, to_plain
+from deployer.records import dataclass
 
 __all__ = ["HostVariables", "Templar", "Templates", "is_template"]
 

@@ -8,7 +8,6 @@ vars. Within a level of groups, later ones by (depth, ansible_group_priority, na
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from deployer.config.inventory_types import ALL, Host, Inventory
@@ -19,6 +18,7 @@ from deployer.diagnostics import Origin, Problems
 from deployer.nodes import Mapping as MappingNode
 from deployer.nodes import Node, Scalar, from_plain
 from deployer.nodes import Sequence as SequenceNode
+from deployer.records import dataclass
 
 _BUILT_IN = Origin("built in")
 

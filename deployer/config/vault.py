@@ -11,9 +11,10 @@ import hashlib
 import hmac
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from deployer.errors import DeployerError
+from deployer.records import dataclass
 
 HEADER = "$ANSIBLE_VAULT"
 DEFAULT_ID = "default"

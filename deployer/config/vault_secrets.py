@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from deployer.config.scripts import Prompt, RunScript
 from deployer.config.vault import DEFAULT_ID, VaultError, VaultSecret, VaultSecrets, is_encrypted
 from deployer.diagnostics import Origin, Problems
+from deployer.records import dataclass
 
 _PROMPT = "prompt"
 _UNKNOWN_ID = 2

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from deployer.errors import EngineError
@@ -27,6 +27,7 @@ from deployer.model.observed import (
 )
 from deployer.planning import record
 from deployer.planning.leftovers import NEW, OLD
+from deployer.records import dataclass
 from deployer.spec.container import CONTAINER
 from deployer.spec.network import NETWORK
 from deployer.spec.table import Table

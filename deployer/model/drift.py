@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from deployer.model.desired import Address
 from deployer.model.plan import FieldDiff, Unreachable
+from deployer.records import dataclass
 
 
 class Verdict(StrEnum):

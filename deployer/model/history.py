@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from deployer.model.plan import Counts, count
 from deployer.model.volume_names import RECORDS, slug
 from deployer.model.volume_names import newest as newest
 from deployer.model.volume_names import numbers as numbers
+from deployer.records import dataclass
 
 PREFIX: Final = RECORDS
 KEPT: Final = 20

@@ -27,12 +27,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from deployer.model.volume_names import LOCKS
 from deployer.model.volume_names import slug as slug
+from deployer.records import dataclass
 
 PREFIX: Final = LOCKS
 LEASE: Final = 60.0

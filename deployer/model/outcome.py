@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
 from deployer.errors import ExitCode
 from deployer.model.locks import Claim
 from deployer.model.plan import HostPlan, Plan, ResourceChange, Step, Unreachable
+from deployer.records import dataclass
 
 
 class Status(StrEnum):

@@ -7,12 +7,13 @@ is what the executor does: a graph of operations, each one engine call, each nam
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
 from deployer.diagnostics import Origin
 from deployer.model.desired import Address
+from deployer.records import dataclass
 from deployer.spec.field import Change as Effect
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from deployer.model.dependencies import leaders
@@ -13,6 +13,7 @@ from deployer.model.plan import Target
 from deployer.planning.draft import Draft
 from deployer.planning.exclusive import held
 from deployer.planning.policy import Policy
+from deployer.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

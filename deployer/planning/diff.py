@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from deployer.model.desired import Resource
 from deployer.model.plan import FieldDiff
 from deployer.planning.secrets import MASK, holds_sealed, holds_secret, is_sealed, is_sensitive_name, redact, redacted
+from deployer.records import dataclass
 from deployer.spec.field import DEFAULT, Field, View
 from deployer.spec.table import Table
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from deployer.model.desired import Desired, Kind, Resource
@@ -21,6 +21,7 @@ from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
 from deployer.planning.policy import Policy
 from deployer.planning.secrets import DIGEST_KEY, MASK, digest, is_sealed
+from deployer.records import dataclass
 from deployer.spec.field import View
 from deployer.spec.network import NETWORK
 from deployer.spec.table import Table

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from deployer.diagnostics import Origin
 from deployer.model.desired import Address, Kind, Resource
 from deployer.model.observed import ObservedContainer, ObservedImage
 from deployer.model.plan import Action, PullImage, Refusal, RemoveImage, ResourceChange
 from deployer.planning.context import Context
+from deployer.records import dataclass
 from deployer.values import image
 
 

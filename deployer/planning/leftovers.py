@@ -8,7 +8,6 @@ the resource.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from deployer.model.desired import Resource
@@ -16,6 +15,7 @@ from deployer.model.observed import ObservedContainer
 from deployer.model.plan import Action, RemoveContainer, RenameContainer, ResourceChange, StopContainer
 from deployer.planning import record
 from deployer.planning.context import Context
+from deployer.records import dataclass
 
 NEW: Final = ".deployer-new"
 OLD: Final = ".deployer-old"

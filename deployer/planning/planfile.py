@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import InputError
 from deployer.model.desired import Address, Kind
 from deployer.model.plan import HostPlan, Plan, PlayPlan, Refusal, ResourceChange
+from deployer.records import dataclass
 
 FORMAT: Final = "deployer-plan/1"
 

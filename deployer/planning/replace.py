@@ -9,7 +9,6 @@ undone when one fails, last first: the old one gets its name back and runs again
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from deployer.model.dependencies import leaders
@@ -32,6 +31,7 @@ from deployer.model.plan import (
 from deployer.planning.bodies import container_body, split_endpoints
 from deployer.planning.context import Context, Retired, completes
 from deployer.planning.leftovers import NEW, OLD
+from deployer.records import dataclass
 from deployer.values import port
 
 Steps: TypeAlias = tuple[int, ...]

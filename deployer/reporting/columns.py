@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from deployer.records import dataclass
 from deployer.reporting.lines import Line, Span, Style
 
 GAP = 2

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from deployer.model.plan import (
     Action,
@@ -18,6 +18,7 @@ from deployer.model.plan import (
     Unreachable,
     count,
 )
+from deployer.records import dataclass
 from deployer.reporting.columns import Row, align
 from deployer.reporting.fields import INDENT, field_rows
 from deployer.reporting.lines import Line, Span, Style, line

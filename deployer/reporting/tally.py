@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TypeAlias
 
 from deployer.model.desired import Address
 from deployer.model.outcome import HostOutcome, Status, StepResult
+from deployer.records import dataclass
 
 Counts: TypeAlias = Mapping[str, int]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from deployer.model.plan import (
@@ -28,6 +27,7 @@ from deployer.model.plan import (
     StopContainer,
     UpdateContainer,
 )
+from deployer.records import dataclass
 
 _NUMBERED = re.compile(r"(?P<stem>.*?)(?P<number>[0-9]+)(?P<rest>[^0-9]*)\Z")
 _SHORTEST_RUN = 3

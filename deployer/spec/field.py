@@ -8,10 +8,11 @@ bodies, diff and import all read the row.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
+from deployer.records import dataclass
 from deployer.spec.shapes import Shape
 
 Json: TypeAlias = Mapping[str, Any]

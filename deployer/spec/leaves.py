@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from schema import And, Or
 
 from deployer import nodes
 from deployer.nodes import Node
+from deployer.records import dataclass
 from deployer.spec.shapes import INVALID, Constant, Forms, Keyed, Leaf, ListOf, MapOf, Reading
 from deployer.values import address, command, cpus, duration, paths, size
 

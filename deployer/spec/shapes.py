@@ -8,7 +8,7 @@ here, so that every mistake is found in one pass and knows its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final, Protocol
 
 from schema import Or, Schema, SchemaError
@@ -16,6 +16,7 @@ from schema import Or, Schema, SchemaError
 from deployer import nodes
 from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.nodes import Node
+from deployer.records import dataclass
 
 
 class _Invalid:

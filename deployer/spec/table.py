@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from deployer import nodes
 from deployer.diagnostics import Origin
+from deployer.records import dataclass
 from deployer.spec.field import Field
 from deployer.spec.shapes import INVALID, Entry, Reading, has_template, hide, match_keys, spellings
 

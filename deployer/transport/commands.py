@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from deployer.records import dataclass
 from deployer.transport.lean import paramiko
 from deployer.transport.link import ChannelRefusedError, Link, LinkLostError
 

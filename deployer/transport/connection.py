@@ -7,9 +7,11 @@ opens one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from deployer.records import dataclass
 
 if TYPE_CHECKING:
     from deployer.transport.ssh_config import SshConfig

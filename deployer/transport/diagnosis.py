@@ -8,9 +8,9 @@ findings into one message with the next step. Pure: text in, error out.
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 
 from deployer.errors import UnreachableError
+from deployer.records import dataclass
 from deployer.transport.connection import DEFAULT_SOCKET, ConnectionSpec
 
 NOT_FOUND = 127

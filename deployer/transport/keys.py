@@ -11,10 +11,10 @@ import binascii
 import io
 import struct
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deployer.records import dataclass
 from deployer.transport.lean import paramiko
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ import hmac
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from deployer.records import dataclass
 
 REVOKED = "@revoked"
 _MARKERS = (REVOKED, "@cert-authority")

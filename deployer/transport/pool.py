@@ -10,11 +10,12 @@ import http.client
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from email.message import Message
 from typing import Any
 
 from deployer.errors import UnreachableError
+from deployer.records import dataclass
 from deployer.transport.streams import Dialer, StreamRefusedError
 
 MAX_STREAMS = 8

@@ -15,11 +15,12 @@ import itertools
 import os
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import InputError
+from deployer.records import dataclass
 from deployer.transport.ssh_match import Block, Facts, parse_host, parse_match
 
 USER_FILE = "~/.ssh/config"

@@ -6,10 +6,10 @@ import fnmatch
 import getpass
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import InputError
+from deployer.records import dataclass
 from deployer.transport.ssh_tokens import expand
 
 

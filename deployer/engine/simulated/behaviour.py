@@ -14,10 +14,10 @@ inherited), from the constructor's mapping, or guessed from the simplest command
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from deployer.engine.simulated.state import Record, SimulatedHost
+from deployer.records import dataclass
 
 LABEL: Final = "sim.behaviour"
 KILLED: Final = 137

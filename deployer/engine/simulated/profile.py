@@ -6,8 +6,9 @@ reads as one engine's behaviour with named exceptions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from deployer.records import dataclass
 
 MASKED_PATHS: Final = (
     "/proc/asound",
