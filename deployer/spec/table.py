@@ -11,6 +11,7 @@ from deployer import nodes
 from deployer.diagnostics import Origin
 from deployer.records import dataclass
 from deployer.spec.field import Field
+from deployer.spec.ignored import KEY, read_ignored
 from deployer.spec.shapes import INVALID, Entry, Reading, has_template, hide, match_keys, spellings
 
 Mistake: TypeAlias = tuple[str, str]
@@ -54,6 +55,13 @@ class Table:
         settings = [(entry.name, entry.aliases) for entry in self.settings]
         return spellings([*fields, *settings, *((name, ()) for name in (*self.nested, *self.appended))])
 
+    @property
+    def ignorable(self) -> dict[str, str]:
+        """Every key under which `ignore_changes` may name a field: those the engine knows, and the image."""
+        fields = [(row.name, row.aliases) for row in self.fields]
+        image = [(entry.name, entry.aliases) for entry in self.settings if entry.name == "image"]
+        return spellings([*fields, *image]) | dict(self.appended)
+
 
 def read(table: Table, node: nodes.Node, at: Reading) -> Declaration | None:
     """Read one resource; None after reporting when it is no map at all. Every mistake in it is reported."""
@@ -67,6 +75,8 @@ def read(table: Table, node: nodes.Node, at: Reading) -> Declaration | None:
     named = _append(table, _gather(table, node, named, at))
     values = _read_all(table.fields, named, at)
     settings = _read_all(table.settings, named, at)
+    if KEY in settings:
+        settings[KEY] = read_ignored(settings[KEY], named[KEY], at, table.ignorable, table.nested)
     if not (at.static and any(has_template(key) for key, _ in node.entries)):
         unknown = _unknown(named, {*values, *settings}, at)
         for name, mistake in _mistakes(table, _Known(values, unknown), _Known(settings, unknown)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,14 @@ WRITTEN = [(row.name, value) for row in CONTAINER.fields for value in (row.examp
 NONSENSE: tuple[Any, ...] = (5, 1.5, True, "x y z", [[]], {"no such key": 1}, [{"no such key": 1}])
 
 
+@cache
+def validator(kind: str) -> Draft202012Validator:
+    return Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": definitions(TABLES)})
+
+
 def mistakes(table: Table, written: Any) -> list[str]:
     """`path: keyword that failed`, deepest first where one schema has several."""
-    schema = {"$ref": f"#/$defs/{table.kind}", "$defs": definitions(TABLES)}
-    found = Draft202012Validator(schema).iter_errors(written)
+    found = validator(table.kind).iter_errors(written)
     return sorted(f"{'.'.join(map(str, error.absolute_path))}: {error.validator}" for error in found)
 
 

@@ -371,3 +371,23 @@ def test_templates_are_passed_over_before_they_have_a_value() -> None:
     assert found == ["play.yml:9:12: containers.web.read_only: expected true or false, got 'maybe'"]
     assert declaration is not None
     assert declaration.values["ports"] == ["8081:81/tcp"]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("labels.build_time", ["labels.build_time"]),
+        (["env.MODE", "environment"], ["environment.MODE", "environment"]),
+        (["log_driver", "log_options.max-size"], ["logging.driver", "logging.options.max-size"]),
+        (["image", "published_ports", "memory"], ["image", "ports", "mem_limit"]),
+        (["labels.com.example.a.b"], ["labels.com.example.a.b"]),
+    ],
+)
+def test_ignored_fields_may_have_any_spelling(written: Any, read: list[str]) -> None:
+    assert declare(CONTAINER, {"ignore_changes": written}).settings["ignore_changes"] == read
+
+
+def test_an_ignored_field_that_is_none_is_a_mistake() -> None:
+    _, found = read_text("ignore_changes: [labels, enviroment.MODE]\n")
+    assert found == ["play.yml:1:26: containers.web.ignore_changes: no field 'enviroment'; did you mean 'environment'?"]
+    assert mistakes(VOLUME, {"ignore_changes": "state"}) == ["volumes.it.ignore_changes: no field 'state'"]
