@@ -1,0 +1,77 @@
+"""Destroying what a project made on a host: everything in order, nothing of others, no data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from deployer.model.observed import Observed
+from deployer.model.plan import HostPlan
+from deployer.planning.policy import Policy
+from deployer.planning.reconcile import destroy
+from tests.planning.build import EMPTY, applied, changed, changes, joined, play, refusals, steps, stub
+from tests.planning.world import Host
+
+SHOP = """
+networks: {front: {}}
+volumes: {data: {}}
+containers:
+  db: {image: db:1, networks: [front], volumes: ['data:/data']}
+  web: {image: web:1, networks: [front], depends_on: [db]}
+"""
+
+
+def destroyed(host: Observed, text: str = SHOP) -> HostPlan:
+    return destroy(play(text), host, Policy())
+
+
+def test_what_needs_others_goes_before_them() -> None:
+    assert steps(destroyed(applied(SHOP))) == [
+        "#1 container.web, StopContainer web-1, destroyed",
+        "[1] -> #2 container.web, RemoveContainer web-1, destroyed",
+        "[2] -> #3 container.db, StopContainer db-1, destroyed",
+        "[3] -> #4 container.db, RemoveContainer db-1, destroyed",
+        "[2,4] -> #5 network.front, RemoveNetwork front-1, destroyed",
+    ]
+
+
+def test_what_was_made_and_is_no_longer_declared_goes_too() -> None:
+    assert changes(destroyed(applied(SHOP), "")) == [
+        "- network.front (destroyed)",
+        "- container.db (destroyed)",
+        "- container.web (destroyed)",
+    ]
+
+
+def test_what_an_interrupted_run_left_goes_too() -> None:
+    aside = changed(applied(SHOP), "web", rename="web.deployer-old", id="web-0", state="exited")
+    host = joined(applied(SHOP), replace(aside, containers=tuple(c for c in aside.containers if c.id == "web-0")))
+    assert "RemoveContainer web-0" in str(destroyed(host))
+
+
+def test_a_network_with_a_container_of_others_on_it_stays() -> None:
+    host = replace(applied(SHOP), others=(stub("theirs", networks=frozenset({"front"})),))
+    assert refusals(destroyed(host)) == ["network.front: cannot be removed while containers are attached: theirs"]
+
+
+def test_a_network_with_a_protected_container_on_it_stays() -> None:
+    text = SHOP.replace("db:1", "db:1, protect: true")
+    assert refusals(destroyed(applied(SHOP), text)) == [
+        "container.db: is protected",
+        "network.front: cannot be removed while containers are attached: db",
+    ]
+
+
+def test_nothing_there_is_nothing_to_do() -> None:
+    found = destroyed(applied(EMPTY))
+    assert (found.changes, found.steps, found.notes) == ((), (), ())
+
+
+def test_it_can_be_made_again_with_its_data() -> None:
+    host = Host()
+    host.converge(SHOP)
+    volume = host.engine.inspect_volume("data")
+    assert host.destroy(SHOP).notes == ("volumes are kept: data",)
+    assert host.containers == {}
+    assert host.engine.inspect_network("front") is None
+    host.converge(SHOP)
+    assert host.engine.inspect_volume("data") == volume
