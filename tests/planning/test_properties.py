@@ -28,8 +28,11 @@ FIELDS = st.lists(
     unique_by=lambda pair: pair[0],
 ).map(dict)
 SUBNETS = {"front": "10.91.0.0/24", "back": "10.92.0.0/24"}
-NETWORK = st.sampled_from([{}, {"internal": True}, {"labels": {"a": "b"}}, {"driver_opts": {"x": "y"}}])
-ENDPOINT = st.sampled_from([{}, {"aliases": ["one"]}, {"aliases": ["two", "three"]}])
+Keys = dict[str, Any]
+NETWORK: st.SearchStrategy[Keys] = st.sampled_from(
+    [{}, {"internal": True}, {"labels": {"a": "b"}}, {"driver_opts": {"x": "y"}}]
+)
+ENDPOINT: st.SearchStrategy[Keys] = st.sampled_from([{}, {"aliases": ["one"]}, {"aliases": ["two", "three"]}])
 MOUNTS = st.sampled_from([[], ["data:/data"], ["data:/data:ro"], ["/cache"], ["/cache:ro", "/srv:/srv"]])
 STATE = st.sampled_from(["started", "started", "started", "stopped", "created", "absent"])
 
@@ -46,7 +49,8 @@ def container(draw: st.DrawFn, name: str) -> dict[str, Any]:
     keys: dict[str, Any] = {"image": draw(st.sampled_from(["one:1", "two:1"])), "state": draw(STATE)} | draw(FIELDS)
     if draw(st.booleans()):
         keys["networks"] = {each: draw(endpoint(name, each)) for each in draw(st.sets(st.sampled_from(list(SUBNETS))))}
-    keys["ports"] = draw(st.sampled_from([[], [f"{PORTS[name]}:80"], ["80"]]))
+    ports: list[list[str]] = [[], [f"{PORTS[name]}:80"], ["80"]]
+    keys["ports"] = draw(st.sampled_from(ports))
     keys["volumes"] = draw(MOUNTS)
     keys["update"] = {"order": draw(st.sampled_from(["auto", "stop-first", "start-first"]))}
     return {key: value for key, value in keys.items() if value}
@@ -61,13 +65,13 @@ def plays(draw: st.DrawFn) -> dict[str, Any]:
             continue
         keys = draw(container(name))
         before = [other for other in NAMES[:index] if found.get(other, {"state": "absent"}).get("state") == "started"]
-        if before and draw(st.booleans()):
+        if draw(st.booleans()) and before:
             condition = draw(st.sampled_from(["service_started", "service_healthy"]))
             keys["depends_on"] = {before[0]: {"condition": condition}}
-        if before and "networks" not in keys and "ports" not in keys and draw(st.booleans()):
+        if draw(st.booleans()) and before and not {"networks", "ports"} & set(keys):
             keys["network_mode"] = f"container:{before[-1]}"
         found[name] = keys
-    networks = {name: {"ipam": {"config": [{"subnet": subnet}]}} | draw(NETWORK) for name, subnet in SUBNETS.items()}
+    networks = {name: {"ipam": {"config": [{"subnet": subnet}]}, **draw(NETWORK)} for name, subnet in SUBNETS.items()}
     return {"networks": networks, "volumes": {"data": {}}, "containers": found}
 
 
