@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from deployer.errors import ResourceError
 from deployer.interfaces import Clock, Engine, Json
+from deployer.records import dataclass
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _SHORTEST_PAUSE = 0.1, 1.0, 0.01
 """Seconds between looks; grows from the first to the longest, and is cut short by the end of the wait."""
@@ -62,7 +62,7 @@ def _raise_if_down(seen: _Look, restarts_before: int) -> None:
 
 
 def _said(seen: _Look) -> str:
-    return f"; its healthcheck said: {seen.probe}" if seen.probe else ""
+    return f"; its healthcheck {seen.probe}" if seen.probe else ""
 
 
 def _look(engine: Engine, ref: str) -> _Look:
@@ -73,7 +73,7 @@ def _look(engine: Engine, ref: str) -> _Look:
     health = state.get("Health") or {}
     status = str(health.get("Status") or "")
     log = health.get("Log") or []
-    probe = f"{str(log[-1].get('Output', '')).strip()} (exit code {log[-1].get('ExitCode')})" if log else ""
+    probe = f"said{_output(log[-1])} (exit code {log[-1].get('ExitCode')})" if log else ""
     return _Look(
         state=str(state.get("Status", "")),
         health="" if status == "none" else status,
@@ -81,3 +81,8 @@ def _look(engine: Engine, ref: str) -> _Look:
         exit_code=int(state.get("ExitCode") or 0),
         probe=probe,
     )
+
+
+def _output(probe: Json) -> str:
+    text = str(probe.get("Output") or "").strip()
+    return f": {text}" if text else " nothing"

@@ -252,7 +252,9 @@ def _settings(kind: Kind, name: str, found: Mapping[str, Any]) -> Settings:
         platform=found.get("platform", ""),
         pull=found.get("pull" if kind is Kind.IMAGE else "pull_policy", "missing"),
         depends_on=tuple(
-            Dependency(other, how.get("condition", "service_started"), how.get("required", True))
+            Dependency(
+                other, how.get("condition", "service_started"), how.get("required", True), how.get("restart", False)
+            )
             for other, how in (found.get("depends_on") or {}).items()
         ),
         protect=found.get("protect", False),

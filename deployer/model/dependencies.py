@@ -20,12 +20,20 @@ def depends_on(resource: Resource) -> tuple[Dependency, ...]:
     return tuple(declared.values())
 
 
+def bonds(resource: Resource) -> dict[str, str]:
+    """Containers it is bound to by their ids, and the field that binds it: it follows when they are replaced."""
+    values = resource.values
+    modes = ((field, str(values.get(field, ""))) for field in _NAMESPACES)
+    found = {mode.partition(":")[2]: field for field, mode in modes if mode.startswith("container:")}
+    for field in ("volumes_from", "links"):
+        for name in values.get(field) or ():
+            found.setdefault(name.partition(":")[0], field)
+    return found
+
+
 def leaders(resource: Resource) -> tuple[str, ...]:
-    """Containers whose namespaces or mounts it shares: it is bound to their ids and follows when they are replaced."""
-    modes = (str(resource.values.get(field, "")) for field in _NAMESPACES)
-    named = [mode.partition(":")[2] for mode in modes if mode.startswith("container:")]
-    shared = [name.partition(":")[0] for name in resource.values.get("volumes_from") or ()]
-    return tuple(dict.fromkeys([*named, *shared]))
+    """Containers whose namespaces or mounts it shares, or that it is linked to."""
+    return tuple(bonds(resource))
 
 
 def networks(resource: Resource) -> tuple[str, ...]:

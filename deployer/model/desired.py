@@ -38,11 +38,13 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """`condition` is one of `spec.settings.CONDITIONS`."""
+    """`condition` is one of `spec.settings.CONDITIONS`. `restart`: who depends on it is restarted when it was replaced
+    or started."""
 
     name: str
     condition: str = "service_started"
     required: bool = True
+    restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

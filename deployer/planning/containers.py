@@ -102,8 +102,8 @@ def _compare(ctx: Context, resource: Resource, live: ObservedContainer, need: Wa
     own = ctx.observed.images.get(live.image_id)
     fields = compare_fields(ctx, resource, live)
     shared = tuple(
-        FieldDiff(("volumes_from",), name, f"the new {name}", Change.REPLACE, resource.place(("volumes_from",)))
-        for name in dependencies.leaders(resource)
+        FieldDiff((field,), name, f"the new {name}", Change.REPLACE, resource.place((field,)))
+        for name, field in dependencies.bonds(resource).items()
         if name in ctx.renewed and not any(found.new == f"container:the new {name}" for found in fields)
     )
     return (*_image_diff(resource, live, own, need), *fields, *shared, *endpoints.stale(ctx, resource, live))
@@ -250,10 +250,21 @@ def _run_or_stop(ctx: Context, resource: Resource, found: leftovers.Found, need:
         stopped = ctx.draft.step(StopContainer(live.id), address, "is running", after=after)
         ctx.free(live.values, stopped)
         return (stopped,)
-    leader = str(resource.values.get("network_mode", "")).removeprefix("container:")
-    if wanted == "started" and live.running and leader in ctx.restarted:
-        return _restart(ctx, resource, live, leader, _before_start(ctx, resource, need, after))
+    reason = _reason_to_restart(ctx, resource, live)
+    if wanted == "started" and live.running and reason:
+        return _restart(ctx, resource, live, reason, _before_start(ctx, resource, need, after))
     return after
+
+
+def _reason_to_restart(ctx: Context, resource: Resource, live: ObservedContainer) -> str:
+    """A network namespace ends with the process that it was made for."""
+    leader = str(resource.values.get("network_mode", "")).removeprefix("container:")
+    if leader in ctx.restarted:
+        return f"shares the network of {leader}, which is started"
+    for needed in resource.settings.depends_on:
+        if needed.restart and needed.name in ctx.renewed | ctx.restarted:
+            return f"{needed.name} is {'replaced' if needed.name in ctx.renewed else 'started'}"
+    return "is paused" if live.state == "paused" else ""
 
 
 def _before_start(ctx: Context, resource: Resource, need: Wanted, after: Steps) -> Steps:
@@ -261,9 +272,7 @@ def _before_start(ctx: Context, resource: Resource, need: Wanted, after: Steps) 
     return (*gate.create, *gate.start)
 
 
-def _restart(ctx: Context, resource: Resource, live: ObservedContainer, leader: str, after: Steps) -> Steps:
-    """A network namespace ends with the process that it was made for."""
-    reason = f"shares the network of {leader}, which is started"
+def _restart(ctx: Context, resource: Resource, live: ObservedContainer, reason: str, after: Steps) -> Steps:
     ctx.draft.changes.append(ResourceChange(resource.address, Action.START, reason=reason, origin=resource.origin))
     ctx.restarted.add(resource.name)
     stopped = ctx.draft.step(StopContainer(live.id), resource.address, reason, after=after)
