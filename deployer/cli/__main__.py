@@ -1,7 +1,5 @@
 """`python -m deployer.cli`."""
 
-import sys
+from deployer.cli import program
 
-from deployer.cli import main
-
-sys.exit(main())
+program()
