@@ -54,7 +54,7 @@ def test_one_that_was_renamed_by_hand_is_not_lost_sight_of(site: Site, host: Hos
 
 
 def test_what_is_no_longer_declared_goes_only_with_prune(site: Site, host: Host) -> None:
-    whole = {"networks": {"front": {}}, "volumes": {"data": {}}}
+    whole: dict[str, Any] = {"networks": {"front": {}}, "volumes": {"data": {}}}
     web = {**SLEEP, "networks": ["front"]}
     site.write({**whole, "containers": {"web": web, "db": {**web, "volumes": ["data:/data"]}}}).converge()
     site.containers(web={}).converge()
@@ -101,10 +101,8 @@ def test_what_needs_an_unhealthy_one_is_not_started(site: Site, host: Host) -> N
 
 def test_restart_follows_a_replaced_dependency(site: Site, host: Host) -> None:
     def play(version: int) -> Site:
-        needs: dict[str, Any] = {"db": {"restart": True}}
-        return site.containers(
-            db={"environment": {"V": version}}, web={"depends_on": needs}, calm={"depends_on": ["db"]}
-        )
+        follows: dict[str, Any] = {"depends_on": {"db": {"restart": True}}}
+        return site.containers(db={"environment": {"V": version}}, web=follows, calm={"depends_on": ["db"]})
 
     play(1).converge()
     before = {name: inspect(host, name)["State"]["StartedAt"] for name in ("web", "calm")}
@@ -144,10 +142,10 @@ def test_recreate_always_and_never(site: Site, host: Host) -> None:
 def test_ignored_changes_are_left_alone(site: Site, host: Host) -> None:
     site.containers(web={"labels": {"build": "1"}, "environment": {"A": "1"}}).converge()
     before = ids(host)
-    ignoring = {"ignore_changes": ["labels.build", "environment", "mem_limit"]}
+    ignoring = {"ignore_changes": ["labels.build", "environment", "mem_limit", "memswap_limit"]}
     site.containers(web={"labels": {"build": "2"}, "environment": {"A": "2"}, **ignoring}).converge()
     host.docker("update", "--memory", "64m", "--memory-swap", "-1", "web")
-    assert f"{host.name}/container.web" not in " ".join(site.plan().changes) or "mem_limit" not in site.plan().out
+    assert site.plan().code == 0
     assert ids(host) == before
 
 
@@ -156,12 +154,11 @@ def test_an_interrupt_finishes_the_step_in_hand_and_takes_back_what_is_halfway(s
     site.containers(web=slow).converge()
     before = ids(host)
     site.containers(web={**slow, "environment": {"A": "1"}})
-    words = [PROGRAM, "apply", "--yes", *site.arguments]
+    words = [str(PROGRAM), "apply", "--yes", *site.arguments]
     pipe = subprocess.PIPE
     with subprocess.Popen(words, env=environment(site.folder), stdout=pipe, stderr=pipe, text=True) as running:
-        wait_for(
-            lambda: states(host).get("web.deployer-old") == "exited" and states(host).get("web") == "running", 20, "it"
-        )
+        halfway = {"web": "running", "web.deployer-old": "exited"}
+        wait_for(lambda: states(host) == halfway, 20, "the new container to be watched")
         os.kill(running.pid, signal.SIGINT)
         out, err = running.communicate(timeout=30)
     assert running.returncode == 130, (out, err)
