@@ -230,7 +230,7 @@ def test_a_connection_lost_in_the_middle_stops_nobody_else(fleet: Fleet) -> None
     assert codes(outcome) == "h1:OK h2:OK h3:UNREACHABLE h4:OK h5:OK"
     assert outcome.exit_code is ExitCode.UNREACHABLE
     lost = outcome.hosts[2]
-    assert [str(result.status) for result in lost.results] == ["done", "failed", "skipped"]
+    assert [str(result.status) for result in lost.results] == ["done", "failed", "skipped", "skipped"]
     assert lost.unreachable is not None
     assert lost.unreachable.message == "the connection was lost (injected)"
 
@@ -322,7 +322,7 @@ def test_a_host_that_cannot_be_read_again_keeps_what_was_done(fleet: Fleet, erro
     outcome = fleet.apply(play(hosts="h1:h2"))
     assert codes(outcome) == "h1:UNREACHABLE h2:OK"
     lost = outcome.hosts[0]
-    assert [str(result.status) for result in lost.results] == ["done"] * 3
+    assert [str(result.status) for result in lost.results] == ["done"] * 4
     assert lost.unreachable is not None
     assert lost.unreachable.message == message
     assert sorted(fleet.ended) == ["h1", "h2"]
@@ -335,7 +335,7 @@ def test_recreate_always_replaces_every_time_and_converges(fleet: Fleet) -> None
     outcome = fleet.apply(text)
     assert (outcome.exit_code, outcome.hosts[0].remaining) == (ExitCode.OK, ())
     assert fleet.engines["h1"].list_containers()[0]["Id"] != before
-    assert states(fleet.engines["h1"]) == {"web": "running"}
+    assert states(fleet.engines["h1"]) == {"web": "running", "web.previous": "exited"}
 
 
 def test_a_failed_replacement_leaves_the_old_one_running(fleet: Fleet) -> None:
@@ -344,8 +344,8 @@ def test_a_failed_replacement_leaves_the_old_one_running(fleet: Fleet) -> None:
     outcome = fleet.apply(play(FAILING, hosts="h1"))
     assert outcome.exit_code is ExitCode.FAILED
     assert outcome.hosts[0].done == ()
-    assert states(fleet.engines["h1"]) == {"web": "running"}
-    assert fleet.engines["h1"].list_containers()[0]["Id"] == before
+    assert states(fleet.engines["h1"]) == {"web": "running", "web.failed": "created"}
+    assert (fleet.engines["h1"].inspect_container("web") or {})["Id"] == before
 
 
 def test_what_was_unchanged_is_counted(fleet: Fleet) -> None:

@@ -1,20 +1,24 @@
 """Does what a plan says, step by step, in parallel where the graph allows. It decides nothing.
 
-A step runs when every step it needs has succeeded. When one fails, those that need it are skipped, and the steps of
-its group that were done are undone, last first. Steps of other groups go on. When the run is stopped, no further step
-begins, and groups left halfway are undone the same way.
+A step runs when every step it needs has succeeded. When one fails, what becomes of the others is said by the plan's
+`on_failure`: either those that need it are skipped and the steps of its group undone, while other groups go on; or
+nothing more begins and everything that was done on the host is undone. Undoing goes from the last step to the first.
+When the run is stopped, no further step begins, and groups left halfway are undone.
+
+`change` does all that can be taken back, `take_back` does so, and `commit` does the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import Protocol, TypeAlias
 
 from deployer.applying.operations import Done, Worker, perform
 from deployer.errors import DeployerError, EngineError, UnreachableError
 from deployer.interfaces import Clock, Engine, Events, RegistryAuth
+from deployer.model.desired import OnFailure
 from deployer.model.outcome import HostBegun, Status, StepBegun, StepEnded, StepResult
 from deployer.model.plan import (
     AwaitCompleted,
@@ -22,6 +26,7 @@ from deployer.model.plan import (
     HostPlan,
     Made,
     Operation,
+    Phase,
     StartContainer,
     Step,
     Target,
@@ -30,6 +35,9 @@ from deployer.records import dataclass
 
 WIDTH = 7
 """Steps at a time on one host: as many as a connection has channels, but for one by which the lock is renewed."""
+
+WAITS = 57
+"""Further steps that only wait, and ask the engine now and then."""
 
 LOG_LINES = 20
 _GONE = 404
@@ -60,28 +68,76 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """`unreachable`: the connection was lost, and this is why."""
+    """What came of the steps, in their order; those of a phase that has not begun are not among them. `unreachable`:
+    the connection was lost, and this is why. `made`: ids of containers, by the step that created them."""
 
     results: tuple[StepResult, ...]
     unreachable: UnreachableError | None = None
+    made: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        return all(result.status is Status.DONE for result in self.results)
 
 
 def execute(plan: HostPlan, tools: Tools) -> Execution:
-    """Results in the order of the steps."""
+    """Both phases, one after the other."""
+    done = change(plan, tools)
+    return commit(plan, tools, done) if may_commit(plan, done) else abandon(plan, done)
+
+
+def may_commit(plan: HostPlan, done: Execution) -> bool:
+    """Whether what cannot be taken back may be done: nothing was, and the host is still there. Steps of it that need
+    others which failed are skipped in any case."""
+    failed = any(result.status is Status.FAILED for result in done.results)
+    return done.unreachable is None and (plan.on_failure is OnFailure.STOP or not failed)
+
+
+def change(plan: HostPlan, tools: Tools) -> Execution:
+    """Everything that can be taken back; taken back again as far as the plan's `on_failure` says."""
     tools.events.emit(HostBegun(plan.host, len(plan.steps)))
+    with ThreadPoolExecutor(max_workers=WIDTH + WAITS, thread_name_prefix=f"apply-{plan.host}") as pool:
+        run = _Run(plan, tools, pool)
+        run.forward(Phase.CHANGE)
+        if plan.on_failure is OnFailure.STOP or not run.failed:
+            run.undo_halfway()
+        else:
+            run.undo_all()
+        return run.execution
+
+
+def commit(plan: HostPlan, tools: Tools, done: Execution) -> Execution:
+    """What cannot be taken back. A stop that comes now is too late."""
     with ThreadPoolExecutor(max_workers=WIDTH, thread_name_prefix=f"apply-{plan.host}") as pool:
-        return _Run(plan, tools, pool).run()
+        run = _Run(plan, tools, pool, done)
+        run.forward(Phase.COMMIT)
+        return run.execution
+
+
+def abandon(plan: HostPlan, done: Execution) -> Execution:
+    """The second phase will not be: all its steps are skipped."""
+    known = {result.step.number: result for result in done.results}
+    results = (known.get(step.number, StepResult(step, Status.SKIPPED)) for step in plan.steps)
+    return replace(done, results=tuple(results))
+
+
+def take_back(plan: HostPlan, tools: Tools, done: Execution) -> Execution:
+    """Undo a first phase that succeeded."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        run = _Run(plan, tools, pool, done)
+        run.undo_all()
+        return abandon(plan, run.execution)
 
 
 class _Run:
     """One execution: which steps are waiting, running and ended."""
 
-    def __init__(self, plan: HostPlan, tools: Tools, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, plan: HostPlan, tools: Tools, pool: ThreadPoolExecutor, done: Execution | None = None) -> None:
         self._plan = plan
         self._tools = tools
         self._pool = pool
-        self._made: dict[int, str] = {}
-        self._results: dict[int, StepResult] = {}
+        self._made: dict[int, str] = dict(done.made) if done else {}
+        self._results = {result.step.number: result for result in (done.results if done else ())}
         self._running: dict[Future[StepResult], Step] = {}
         self._lost: UnreachableError | None = None
         self._worker = Worker(
@@ -95,8 +151,18 @@ class _Run:
             permit=tools.permit,
         )
 
-    def run(self) -> Execution:
-        waiting = list(self._plan.steps)
+    @property
+    def execution(self) -> Execution:
+        ended = (self._results.get(step.number) for step in self._plan.steps)
+        return Execution(tuple(result for result in ended if result is not None), self._lost, self._made)
+
+    @property
+    def failed(self) -> bool:
+        return any(result.status is Status.FAILED for result in self._results.values())
+
+    def forward(self, phase: Phase) -> None:
+        """Every step of the phase that can be done."""
+        waiting = [step for step in self._plan.steps if step.phase is phase]
         while waiting or self._running:
             waiting = self._begin(waiting)
             if not self._running:
@@ -106,8 +172,6 @@ class _Run:
                 self._end(self._running.pop(future), future.result())
         for step in waiting:
             self._results[step.number] = StepResult(step, Status.SKIPPED)
-        self._undo_halfway()
-        return Execution(tuple(self._results[step.number] for step in self._plan.steps), self._lost)
 
     def _begin(self, waiting: list[Step]) -> list[Step]:
         """Start every step that can start; returns those that cannot yet."""
@@ -117,15 +181,24 @@ class _Run:
             broken = step.group in self._broken_groups()
             if broken or any(result is not None and result.status is not Status.DONE for result in needed):
                 self._results[step.number] = StepResult(step, Status.SKIPPED)
-            elif self._halted() or any(result is None for result in needed):
+            elif self._halted(step) or any(result is None for result in needed):
                 later.append(step)
             else:
                 self._running[self._pool.submit(self._do, step)] = step
         return later
 
-    def _halted(self) -> bool:
-        """Whether no step may begin now. Steps wait here and not in the pool, so that a stop is obeyed at once."""
-        return self._tools.stop.is_set() or self._lost is not None or len(self._running) >= WIDTH
+    def _halted(self, step: Step) -> bool:
+        """Whether the step may not begin now. Steps wait here and not in the pool, so that a stop is obeyed at once."""
+        if self._lost is not None or self._is_full(step):
+            return True
+        if step.phase is Phase.COMMIT:
+            return False
+        return self._tools.stop.is_set() or (self._plan.on_failure is not OnFailure.STOP and self.failed)
+
+    def _is_full(self, step: Step) -> bool:
+        waits = _only_waits(step)
+        alike = sum(_only_waits(running) is waits for running in self._running.values())
+        return alike >= (WAITS if waits else WIDTH)
 
     def _broken_groups(self) -> set[str]:
         ended = (Status.FAILED, Status.UNDONE)
@@ -169,29 +242,40 @@ class _Run:
     def _end(self, step: Step, result: StepResult) -> None:
         self._results[step.number] = result
         self._tools.events.emit(StepEnded(self._plan.host, result))
+        if self._plan.on_failure is not OnFailure.STOP:
+            return
         broken = self._broken_groups()
         halfway = {running.group for running in self._running.values()}
         for group in sorted(broken - halfway):
-            self._undo(group)
+            self._undo(result for result in self._results.values() if result.step.group == group)
 
-    def _undo_halfway(self) -> None:
+    def undo_halfway(self) -> None:
         """After a stop: groups of which some steps were done and others never began."""
         for group in sorted({step.group for step in self._plan.steps} - {""}):
-            statuses = {self._results[step.number].status for step in self._plan.steps if step.group == group}
+            found = [result for result in self._results.values() if result.step.group == group]
+            statuses = {result.status for result in found}
             if Status.DONE in statuses and statuses != {Status.DONE}:
-                self._undo(group)
+                self._undo(found)
 
-    def _undo(self, group: str) -> None:
+    def undo_all(self) -> None:
+        self._undo(self._results.values())
+
+    def _undo(self, results: Iterable[StepResult]) -> None:
         """Last first. What fails because something before it is not yet taken back is tried once more at the end: a
         container in another's namespaces starts only after that one."""
-        done = [
-            result for result in self._results.values() if result.step.group == group and result.status is Status.DONE
-        ]
+        results = list(results)
+        failed = {result.step.address for result in results if result.status is Status.FAILED}
         missed: list[tuple[StepResult, Failures]] = []
-        for result in sorted(done, key=lambda found: found.step.number, reverse=True):
+        for result in sorted(results, key=lambda found: found.step.number, reverse=True):
+            step = result.step
             if self._lost:
                 return
-            failures = self._take_back(result.step.undo)
+            if result.status is Status.FAILED and isinstance(step.operation, StartContainer):
+                self._take_back(step.undo)  # The engine may have started it all the same.
+            if result.status is not Status.DONE or not (step.undo or step.group):
+                continue
+            is_kept = bool(step.keep) and step.address in failed and not self._tools.stop.is_set()
+            failures = self._take_back(step.keep if is_kept else step.undo)
             if failures and not self._lost:
                 missed.append((result, failures))
             else:
@@ -222,6 +306,10 @@ class _Run:
             undone = replace(result, status=Status.FAILED, error=text, hint="the next run goes on from here")
         self._results[result.step.number] = undone
         self._tools.events.emit(StepEnded(self._plan.host, undone))
+
+
+def _only_waits(step: Step) -> bool:
+    return isinstance(step.operation, AwaitHealthy | AwaitCompleted)
 
 
 def _is_of_no_matter(operation: Operation, error: DeployerError) -> bool:

@@ -11,11 +11,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
+from operator import attrgetter
 from typing import Any
 
 from deployer.errors import EngineError
 from deployer.interfaces import Engine, Json, RegistryAuth
 from deployer.model import volume_names
+from deployer.model.container_names import NEW, OLD, is_kept
 from deployer.model.desired import Desired, Kind
 from deployer.model.observed import (
     Observed,
@@ -23,10 +25,10 @@ from deployer.model.observed import (
     ObservedImage,
     ObservedNetwork,
     ObservedVolume,
+    Ownership,
     Stub,
 )
 from deployer.planning import record
-from deployer.planning.leftovers import NEW, OLD
 from deployer.records import dataclass
 from deployer.spec.container import CONTAINER
 from deployer.spec.network import NETWORK
@@ -75,7 +77,7 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
         networks = pool.submit(engine.list_networks)
         volumes = pool.submit(engine.list_volumes)
         wanted = list(pool.map(engine.inspect_image, needs.images))
-        chosen, stubs = _choose(listed.result(), needs)
+        chosen, kept, stubs = _choose(listed.result(), needs)
         inspected = [found for found in pool.map(engine.inspect_container, chosen) if found is not None]
         known = {answer["Id"] for answer in wanted if answer is not None}
         further = {str(found["Image"]) for found in inspected} - known
@@ -95,6 +97,7 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
             volumes=tuple(read_volume(found) for found in volumes.result() if not _is_note(found)),
             remote=dict(zip(asked, digests, strict=True)),
             records={project: volume_names.newest(volumes.result(), project) for project in needs.projects},
+            kept=kept,
         )
 
 
@@ -116,28 +119,36 @@ def _remote_digest(engine: Engine, reference: str, needs: Needs) -> str:
     return str(_map(_map(found).get("Descriptor")).get("digest") or "")
 
 
-def _choose(listed: Iterable[Json], needs: Needs) -> tuple[list[str], tuple[Stub, ...]]:
-    """Ids to inspect, and what is known of the rest."""
-    chosen, stubs = [], []
+def _choose(listed: Iterable[Json], needs: Needs) -> tuple[list[str], tuple[Stub, ...], tuple[Stub, ...]]:
+    """Ids to inspect; what is known of those that are kept, which need no closer look; and of the rest."""
+    chosen: list[str] = []
+    kept: list[Stub] = []
+    stubs: list[Stub] = []
     for entry in listed:
         name = _own_name(entry.get("Names") or ())
         owner = record.read(_map(entry.get("Labels")))
-        if name in needs.containers or (owner.managed and owner.project in needs.projects):
+        ours = owner.managed and owner.project in needs.projects
+        if ours and is_kept(name, owner.resource) and name not in needs.containers:
+            kept.append(_stub(entry, name, owner))
+        elif ours or name in needs.containers:
             chosen.append(str(entry["Id"]))
         else:
-            attached = _map(_map(entry.get("NetworkSettings")).get("Networks"))
-            stub = Stub(
-                id=entry["Id"],
-                name=name,
-                image_id=entry.get("ImageID", ""),
-                state=str(entry.get("State", "")),
-                owner=owner,
-                networks=frozenset(attached),
-                volumes=_mounted(entry),
-                ports=_held_ports(entry),
-            )
-            stubs.append(stub)
-    return chosen, tuple(sorted(stubs, key=lambda stub: stub.name))
+            stubs.append(_stub(entry, name, owner))
+    by_name = attrgetter("name")
+    return chosen, tuple(sorted(kept, key=by_name)), tuple(sorted(stubs, key=by_name))
+
+
+def _stub(entry: Json, name: str, owner: Ownership) -> Stub:
+    return Stub(
+        id=entry["Id"],
+        name=name,
+        image_id=entry.get("ImageID", ""),
+        state=str(entry.get("State", "")),
+        owner=owner,
+        networks=frozenset(_map(_map(entry.get("NetworkSettings")).get("Networks"))),
+        volumes=_mounted(entry),
+        ports=_held_ports(entry),
+    )
 
 
 def _own_name(names: Iterable[str]) -> str:

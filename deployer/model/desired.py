@@ -19,6 +19,16 @@ class Kind(StrEnum):
     CONTAINER = "container"
 
 
+class OnFailure(StrEnum):
+    """What happens to what was done already when something fails. `STOP`: it stays, but for the group of the step that
+    failed. `ROLLBACK_HOST`: everything on that host is undone. `ROLLBACK_ALL`: on the play's other hosts too, when the
+    failure ends the play."""
+
+    STOP = "stop"
+    ROLLBACK_HOST = "rollback_host"
+    ROLLBACK_ALL = "rollback_all"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Address:
     """`web1/container.api`: one resource on one host."""
@@ -58,7 +68,8 @@ class UpdatePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What only this tool knows of a resource. `image` is a complete reference, "" where none is declared."""
+    """What only this tool knows of a resource. `image` is a complete reference, "" where none is declared;
+    `keep_previous` how many replaced containers are kept stopped."""
 
     state: str
     image: str = ""
@@ -70,6 +81,7 @@ class Settings:
     ignore_changes: tuple[str, ...] = ()
     update: UpdatePolicy = UpdatePolicy()
     external: bool = False
+    keep_previous: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +130,7 @@ class Desired:
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     elsewhere: frozenset[tuple[Kind, str]] = frozenset()
     prune: bool = False
+    on_failure: OnFailure = OnFailure.ROLLBACK_HOST
 
     def of(self, kind: Kind) -> tuple[Resource, ...]:
         return tuple(resource for resource in self.resources if resource.kind is kind)

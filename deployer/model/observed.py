@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any
+from typing import Any, Final
 
 from deployer.interfaces import EngineInfo
 from deployer.records import dataclass
+
+_RUNNING: Final = ("running", "paused", "restarting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class ObservedContainer:
 
     @property
     def running(self) -> bool:
-        return self.state in ("running", "paused", "restarting")
+        return self.state in _RUNNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +93,17 @@ class Stub:
     volumes: frozenset[str] = frozenset()
     ports: frozenset[str] = frozenset()
 
+    @property
+    def running(self) -> bool:
+        return self.state in _RUNNING
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One host. `containers` are those declared or owned by the project; `others` all the rest. `images` has every
-    image needed to judge them, `tags` every local reference to an image id. `remote` maps references that have to be
-    looked up in a registry to the digest found there, "" when the registry did not answer. `records`: each
-    project's newest record of a run, by number."""
+    """One host. `containers` are those declared or owned by the project; `kept` are its stopped ones that were
+    replaced, and successors that failed; `others` all the rest. `images` has every image needed to judge them, `tags`
+    every local reference to an image id. `remote` maps references that have to be looked up in a registry to the digest
+    found there, "" when the registry did not answer. `records`: each project's newest record of a run, by number."""
 
     host: str
     engine: EngineInfo
@@ -109,6 +115,7 @@ class Observed:
     volumes: tuple[ObservedVolume, ...] = ()
     remote: Mapping[str, str] = field(default_factory=dict)
     records: Mapping[str, int] = field(default_factory=dict)
+    kept: tuple[Stub, ...] = ()
 
     def container(self, name: str) -> ObservedContainer | None:
         return next((found for found in self.containers if found.name == name), None)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from deployer.diagnostics import Origin
-from deployer.model.desired import Address
+from deployer.model.desired import Address, OnFailure
 from deployer.records import dataclass
 from deployer.spec.field import Change as Effect
 
@@ -196,10 +196,18 @@ Operation: TypeAlias = (
 )
 
 
+class Phase(StrEnum):
+    """`COMMIT`: what cannot be taken back, and is done only when nothing before it will be any more."""
+
+    CHANGE = "change"
+    COMMIT = "commit"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operation. `needs` are numbers of steps that must have succeeded. When a step fails, the steps of its `group`
-    that were done are undone, last first, each by its `undo` operations in order."""
+    """One operation. `needs` are numbers of steps that must have succeeded; no step of the phase `CHANGE` needs one of
+    `COMMIT`. Steps of one `group` are undone together when one of them fails, last first, each by its `undo` operations
+    in order; by those of `keep`, where there are any, when its own resource is what failed."""
 
     number: int
     operation: Operation
@@ -208,11 +216,14 @@ class Step:
     needs: tuple[int, ...] = ()
     group: str = ""
     undo: tuple[Operation, ...] = ()
+    keep: tuple[Operation, ...] = ()
+    phase: Phase = Phase.CHANGE
 
     def __str__(self) -> str:
         needs = f"[{','.join(map(str, self.needs))}] -> " if self.needs else ""
         group = f" [{self.group}]" if self.group else ""
-        return f"{needs}#{self.number} {self.address.label}, {describe(self.operation)}, {self.cause}{group}"
+        at_last = ", at last" if self.phase is Phase.COMMIT else ""
+        return f"{needs}#{self.number} {self.address.label}, {describe(self.operation)}, {self.cause}{at_last}{group}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +248,7 @@ class HostPlan:
     notes: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     simulated: bool = False
+    on_failure: OnFailure = OnFailure.ROLLBACK_HOST
 
     def __str__(self) -> str:
         """The steps, one a line: what tests of the planner compare."""

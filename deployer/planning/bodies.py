@@ -11,7 +11,7 @@ from deployer.model.plan import FieldDiff
 from deployer.planning import record
 from deployer.planning.context import Context
 from deployer.spec.container import CONTAINER
-from deployer.spec.container.network import endpoint_to_engine
+from deployer.spec.container.network import DEFAULT_NETWORK, endpoint_to_engine
 from deployer.spec.field import Body
 from deployer.spec.network import NETWORK
 from deployer.spec.table import Table
@@ -35,6 +35,14 @@ def _with_volumes(values: Mapping[str, Any], carried: Mapping[str, str]) -> Mapp
     for target, volume in carried.items():
         mounts[target] = {"type": "volume"} | mounts.get(target, {}) | {"source": volume}
     return {**values, "volumes": mounts}
+
+
+def add_alias(body: Body, alias: str) -> None:
+    """On networks that users made: the default one takes none (§1.6)."""
+    endpoints = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
+    for network, endpoint in endpoints.items():
+        if network != DEFAULT_NETWORK:
+            endpoint["Aliases"] = [*(endpoint.get("Aliases") or ()), alias]
 
 
 def split_endpoints(ctx: Context, body: Body) -> dict[str, dict[str, Any]]:
@@ -61,18 +69,18 @@ def _write_declared(table: Table, values: Mapping[str, Any], body: Body) -> None
             row.access.write(values[row.name], body)
 
 
-def update_body(diffs: Iterable[FieldDiff], resource: Resource, live: ObservedContainer) -> Body:
-    """The body of an update. Memory and swap always go together: the engine refuses a limit above the swap it has
-    stored, which it made twice the old limit (§2.1)."""
+def update_body(diffs: Iterable[FieldDiff], wanted: Mapping[str, Any], live: ObservedContainer) -> Body:
+    """The body of an update to the wanted values. Memory and swap always go together: the engine refuses a limit above
+    the swap it has stored, which it made twice the old limit (§2.1)."""
     body: Body = {"HostConfig": {}}
     changed = {found.path[0] for found in diffs}
     for name in sorted(changed):
         row = CONTAINER.row(name)
-        row.access.write(resource.values.get(name, row.zero), body)
+        row.access.write(wanted.get(name, row.zero), body)
     if changed & {"mem_limit", "memswap_limit"}:
-        memory = resource.values.get("mem_limit", live.values.get("mem_limit", 0))
+        memory = wanted.get("mem_limit", live.values.get("mem_limit", 0))
         body["HostConfig"]["Memory"] = memory
-        body["HostConfig"]["MemorySwap"] = resource.values.get("memswap_limit", 2 * memory)
+        body["HostConfig"]["MemorySwap"] = wanted.get("memswap_limit", 2 * memory)
     return dict(body["HostConfig"])
 
 

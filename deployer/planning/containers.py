@@ -24,9 +24,10 @@ from deployer.model.plan import (
 )
 from deployer.planning import endpoints, images, leftovers, record
 from deployer.planning.bodies import update_body
-from deployer.planning.context import Context, completes, version
+from deployer.planning.context import Begun, Context, completes, version
 from deployer.planning.diff import Comparison, diff
 from deployer.planning.images import Wanted
+from deployer.planning.keeping import discard, discard_holders, kept_of
 from deployer.planning.replace import Gate, Order, Steps, awaited, carried, choose_order, plan_create, plan_replace
 from deployer.spec.container import CONTAINER
 from deployer.spec.field import Change, View
@@ -216,7 +217,7 @@ def _replace(
     order: Order = choose_order(resource, live)
     reason = ", ".join(filter(None, (verdict.reason, order.reason)))
     ctx.draft.changes.append(ResourceChange(resource.address, order.action, diffs, reason, resource.origin))
-    cleared = leftovers.drop_predecessor(ctx, resource, found, found.after) or found.after
+    cleared = leftovers.drop_predecessor(ctx, resource, found)
     return plan_replace(ctx, resource, live, order, _gate(ctx, resource, need, cleared))
 
 
@@ -225,10 +226,19 @@ def _update(
 ) -> Steps:
     updated = [found for found in diffs if found.effect is Change.UPDATE]
     if updated:
-        operation = UpdateContainer(live.id, update_body(updated, resource, live))
-        after = (ctx.draft.step(operation, resource.address, "changed", after=after),)
+        operation = UpdateContainer(live.id, update_body(updated, resource.values, live))
+        back = [found for found in updated if _has_way_back(found, resource, live)]
+        undo = (UpdateContainer(live.id, update_body(back, live.values, live)),) if back else ()
+        after = (ctx.draft.step(operation, resource.address, "changed", after=after, undo=undo),)
     networks = [found for found in diffs if found.effect is Change.RECONNECT]
     return endpoints.reconnect(ctx, resource, live, networks, after)
+
+
+def _has_way_back(found: FieldDiff, resource: Resource, live: ObservedContainer) -> bool:
+    """An engine sets a limit in place, but does not take it away."""
+    name = found.path[0]
+    row = CONTAINER.row(name)
+    return row.change(found.path, resource.values.get(name, row.zero), live.values.get(name)) is Change.UPDATE
 
 
 def _run_or_stop(ctx: Context, resource: Resource, found: leftovers.Found, need: Wanted, after: Steps) -> Steps:
@@ -238,18 +248,22 @@ def _run_or_stop(ctx: Context, resource: Resource, found: leftovers.Found, need:
     completed = has_completed(ctx, resource, live)
     if found.predecessor is not None and wanted == "started" and not completed:
         return _resume(ctx, resource, found, found.predecessor, _before_start(ctx, resource, need, after))
-    leftovers.drop_predecessor(ctx, resource, found, after)
+    leftovers.retire_predecessor(ctx, resource, found, after)
     if wanted == "started" and not live.running and not completed:
         reason = f"is {live.state}" + (f" with code {live.exit_code}" if live.state == "exited" else "")
         ctx.draft.changes.append(ResourceChange(address, Action.START, reason=reason, origin=resource.origin))
         ctx.restarted.add(resource.name)
         before = _before_start(ctx, resource, need, after)
-        return (ctx.draft.step(StartContainer(live.id), address, reason, after=before),)
+        undo = (StopContainer(live.id),)
+        started = ctx.draft.step(StartContainer(live.id), address, reason, after=before, undo=undo)
+        ctx.begun.append(Begun(resource, live.id, (started,)))
+        return (started,)
     if wanted == "stopped" and live.running:
         ctx.draft.changes.append(ResourceChange(address, Action.STOP, reason="is running", origin=resource.origin))
-        stopped = ctx.draft.step(StopContainer(live.id), address, "is running", after=after)
-        ctx.free(live.values, stopped)
-        return (stopped,)
+        back = (StartContainer(live.id),)
+        halted = ctx.draft.step(StopContainer(live.id), address, "is running", after=after, undo=back)
+        ctx.free(live.values, halted)
+        return (halted,)
     reason = _reason_to_restart(ctx, resource, live)
     if wanted == "started" and live.running and reason:
         return _restart(ctx, resource, live, reason, _before_start(ctx, resource, need, after))
@@ -275,8 +289,11 @@ def _before_start(ctx: Context, resource: Resource, need: Wanted, after: Steps) 
 def _restart(ctx: Context, resource: Resource, live: ObservedContainer, reason: str, after: Steps) -> Steps:
     ctx.draft.changes.append(ResourceChange(resource.address, Action.START, reason=reason, origin=resource.origin))
     ctx.restarted.add(resource.name)
-    stopped = ctx.draft.step(StopContainer(live.id), resource.address, reason, after=after)
-    return (ctx.draft.step(StartContainer(live.id), resource.address, reason, after=(stopped,)),)
+    undo = (StartContainer(live.id),)
+    stopped = ctx.draft.step(StopContainer(live.id), resource.address, reason, after=after, undo=undo)
+    started = ctx.draft.step(StartContainer(live.id), resource.address, reason, after=(stopped,))
+    ctx.begun.append(Begun(resource, live.id, (started,)))
+    return (started,)
 
 
 def _resume(ctx: Context, resource: Resource, found: leftovers.Found, old: ObservedContainer, after: Steps) -> Steps:
@@ -297,7 +314,7 @@ def _resume(ctx: Context, resource: Resource, found: leftovers.Found, old: Obser
         after = (ctx.draft.step(operation, address, cause, after=after, group=group, undo=undo),)
         wait = awaited(ctx, resource, live.id)
         after = (ctx.draft.step(wait, address, cause, after=after, group=group),)
-    leftovers.drop_predecessor(ctx, resource, found, after)
+    leftovers.retire_predecessor(ctx, resource, found, after)
     return after
 
 
@@ -360,6 +377,7 @@ def _plan_absent(ctx: Context, resource: Resource) -> None:
     live = ctx.observed.container(resource.name)
     leftovers.remove_all(ctx, resource)
     if live is None:
+        discard_holders(ctx, lambda stub: stub.owner.resource == resource.address.label, "absent")
         return
     if not _ours(ctx, resource, live) and not (ctx.policy.adopt and not live.owner.managed):
         owner = f"project {live.owner.project}" if live.owner.managed else "nobody this tool knows"
@@ -379,7 +397,12 @@ def remove(ctx: Context, resource: Resource, live: ObservedContainer, reason: st
     after = tuple(step for name in dependants for step in ctx.draft.when_ready(Kind.CONTAINER, name))
     after += ctx.moved.get(live.id, ())
     if live.running:
-        after = (ctx.draft.step(StopContainer(live.id), address, reason, after=after),)
+        vanishes = bool(live.values.get("auto_remove"))
+        undo = () if vanishes else (StartContainer(live.id),)
+        after = (ctx.draft.step(StopContainer(live.id), address, reason, after=after, undo=undo),)
         ctx.free(live.values, *after)
     ctx.targets[live.name] = live.id
-    ctx.draft.ready(Kind.CONTAINER, live.name, ctx.draft.step(RemoveContainer(live.id), address, reason, after=after))
+    ctx.draft.ready(Kind.CONTAINER, live.name, *after)
+    for stub in kept_of(ctx, resource):
+        after = discard(ctx, address, stub, reason, after)
+    ctx.draft.at_last(RemoveContainer(live.id), address, reason, after=after)

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
-from deployer.model.dependencies import leaders
 from deployer.model.desired import Address, Desired, Kind, Resource
-from deployer.model.observed import Observed
+from deployer.model.observed import Observed, ObservedContainer
 from deployer.model.plan import Target
 from deployer.planning.draft import Draft
 from deployer.planning.exclusive import held
@@ -18,12 +17,21 @@ from deployer.records import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """A container that is removed once everything of its group works. `after`: the last steps of its successor."""
+    """A container that is put away once everything of its group works. `after`: the last steps of its successor."""
 
     group: str
-    id: str
-    address: Address
+    resource: Resource
+    old: ObservedContainer
     cause: str
+    after: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A container that is started and replaces none. `after`: the steps after which it has been."""
+
+    resource: Resource
+    target: Target
     after: tuple[int, ...]
 
 
@@ -36,7 +44,7 @@ class Context:
     them, by id, and the steps after which others may touch them. `dropped`: containers that have to go since a volume
     they mount is made anew, and the steps after which they are gone. `freed`: what only one container can hold, and the
     steps after which it is free. `awaited`: steps that end when a condition holds. `groups`: the group under which a
-    container is replaced. `retired`: containers that wait for others of their group before they are removed.
+    container is replaced. `begun`: containers that are started. `retired`: containers that are replaced.
     """
 
     desired: Desired
@@ -53,12 +61,8 @@ class Context:
     awaited: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
 
     groups: dict[str, str] = field(default_factory=dict)
+    begun: list[Begun] = field(default_factory=list)
     retired: list[Retired] = field(default_factory=list)
-
-    def is_led_or_leads(self, resource: Resource) -> bool:
-        """Whether it shares its namespaces or mounts with another container of the play."""
-        others = self.desired.of(Kind.CONTAINER)
-        return bool(leaders(resource)) or any(resource.name in leaders(other) for other in others)
 
     def free(self, values: Mapping[str, Any], *after: int) -> None:
         """What a container of these values holds is free after these steps."""

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from deployer.model.desired import Address, Kind
-from deployer.model.plan import HostPlan, Operation, Refusal, RemoveContainer, ResourceChange, Step, Target
+from deployer.model.desired import Address, Kind, OnFailure
+from deployer.model.plan import (
+    HostPlan,
+    Operation,
+    Phase,
+    Refusal,
+    RemoveContainer,
+    ResourceChange,
+    Step,
+    Target,
+)
 
 
 class Draft:
@@ -28,11 +37,18 @@ class Draft:
         after: Iterable[int] = (),
         group: str = "",
         undo: tuple[Operation, ...] = (),
+        keep: tuple[Operation, ...] = (),
+        phase: Phase = Phase.CHANGE,
     ) -> int:
         number = len(self._steps) + 1
         needs = tuple(sorted({*after}))
-        self._steps.append(Step(number, operation, address, cause, needs, group, undo))
+        assert phase is Phase.COMMIT or all(self._steps[need - 1].phase is Phase.CHANGE for need in needs)
+        self._steps.append(Step(number, operation, address, cause, needs, group, undo, keep, phase))
         return number
+
+    def at_last(self, operation: Operation, address: Address, cause: str, *, after: Iterable[int] = ()) -> int:
+        """A step that cannot be taken back: done when nothing of the plan will be any more."""
+        return self.step(operation, address, cause, after=after, phase=Phase.COMMIT)
 
     @property
     def next_number(self) -> int:
@@ -62,7 +78,7 @@ class Draft:
     def refuse(self, refusal: Refusal) -> None:
         self.refusals.append(refusal)
 
-    def finish(self, host: str, project: str, *, simulated: bool) -> HostPlan:
+    def finish(self, host: str, project: str, on_failure: OnFailure, *, simulated: bool) -> HostPlan:
         return HostPlan(
             host=host,
             project=project,
@@ -71,4 +87,5 @@ class Draft:
             notes=tuple(self.notes),
             refusals=tuple(self.refusals),
             simulated=simulated,
+            on_failure=on_failure,
         )

@@ -9,6 +9,7 @@ from deployer.model.desired import Address, Kind, Resource
 from deployer.model.observed import ObservedContainer, ObservedImage
 from deployer.model.plan import Action, PullImage, Refusal, RemoveImage, ResourceChange
 from deployer.planning.context import Context
+from deployer.planning.keeping import discard_holders
 from deployer.records import dataclass
 from deployer.values import image
 
@@ -97,7 +98,8 @@ def plan_image(ctx: Context, resource: Resource) -> None:
         ctx.draft.refuse(Refusal(address, summary, "remove or change them first", resource.origin))
         return
     ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason="absent", origin=resource.origin))
-    ctx.draft.step(RemoveImage(reference), address, "absent", after=ctx.draft.removals())
+    discard_holders(ctx, lambda stub: stub.image_id == key, f"made from {address.name}")
+    ctx.draft.at_last(RemoveImage(reference), address, "absent", after=ctx.draft.removals())
 
 
 def _staying(ctx: Context, key: str) -> Iterator[str]:

@@ -1,8 +1,6 @@
 """What an interrupted run left behind, and which container is the resource now.
 
-While a container `web` is replaced, its successor is called `web.deployer-new` and it is itself set aside as
-`web.deployer-old`. Whatever was interrupted, at most one container of each name exists, and all carry the labels of
-the resource.
+Whatever was interrupted, at most one container exists of each name that a resource has while it is replaced.
 """
 
 from __future__ import annotations
@@ -10,21 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from deployer.model.container_names import NEW, OLD, previous
 from deployer.model.desired import Resource
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import Action, RemoveContainer, RenameContainer, ResourceChange, StopContainer
-from deployer.planning import record
+from deployer.planning import keeping, record
 from deployer.planning.context import Context
 from deployer.records import dataclass
 
-NEW: Final = ".deployer-new"
-OLD: Final = ".deployer-old"
 _CAUSE: Final = "left by an interrupted run"
-
-
-def base_name(name: str) -> str:
-    """The resource a container belongs to, whichever of the names it has."""
-    return name.removesuffix(NEW).removesuffix(OLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +64,15 @@ def _of_ours(ctx: Context, resource: Resource, suffix: str) -> ObservedContainer
     return None
 
 
-def _remove(ctx: Context, resource: Resource, found: ObservedContainer | None) -> tuple[int, ...]:
+def _remove(
+    ctx: Context, resource: Resource, found: ObservedContainer | None, after: tuple[int, ...] = ()
+) -> tuple[int, ...]:
+    """Returns `after` when there is nothing to remove."""
     if found is None:
-        return ()
+        return after
     address = ctx.address(resource.kind, found.name)
     ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=_CAUSE))
-    after = _moved(ctx, found)
+    after += _moved(ctx, found)
     if found.running:
         after = (ctx.draft.step(StopContainer(found.id), address, _CAUSE, after=after),)
     return (ctx.draft.step(RemoveContainer(found.id), address, _CAUSE, after=after),)
@@ -88,13 +83,21 @@ def remove_all(ctx: Context, resource: Resource) -> tuple[int, ...]:
     return tuple(step for suffix in (NEW, OLD) for step in _remove(ctx, resource, _of_ours(ctx, resource, suffix)))
 
 
-def drop_predecessor(ctx: Context, resource: Resource, found: Found, after: tuple[int, ...]) -> tuple[int, ...]:
-    """Remove the container set aside, once its successor works."""
+def drop_predecessor(ctx: Context, resource: Resource, found: Found) -> tuple[int, ...]:
+    """Remove the container set aside before its successor is replaced too. Returns the steps that clear the way."""
+    return _remove(ctx, resource, found.predecessor, found.after)
+
+
+def retire_predecessor(ctx: Context, resource: Resource, found: Found, after: tuple[int, ...]) -> None:
+    """Keep the container set aside, or remove it, at last: its successor works."""
     old = found.predecessor
     if old is None:
-        return ()
+        return
+    kept = keeping.keeps(ctx, resource, old)
+    action, reason = (Action.UPDATE, f"kept as {previous(resource.name, 1)}, ") if kept else (Action.REMOVE, "")
     address = ctx.address(resource.kind, old.name)
-    ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=_CAUSE))
+    ctx.draft.changes.append(ResourceChange(address, action, reason=reason + _CAUSE))
     after += _moved(ctx, old)
-    stop = (ctx.draft.step(StopContainer(old.id), address, _CAUSE, after=after),) if old.running else after
-    return (ctx.draft.step(RemoveContainer(old.id), address, _CAUSE, after=stop),)
+    if old.running:
+        after = (ctx.draft.at_last(StopContainer(old.id), address, _CAUSE, after=after),)
+    keeping.retire(ctx, resource, old, _CAUSE, after)

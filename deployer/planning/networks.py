@@ -44,7 +44,7 @@ def plan_network(ctx: Context, resource: Resource) -> None:
     elif live is None:
         ctx.draft.changes.append(ResourceChange(resource.address, Action.CREATE, origin=resource.origin))
         operation = CreateNetwork(resource.name, network_body(ctx, resource))
-        step = ctx.draft.step(operation, resource.address, "missing")
+        step = ctx.draft.step(operation, resource.address, "missing", undo=(RemoveNetwork(resource.name),))
         ctx.draft.ready(Kind.NETWORK, resource.name, step)
     else:
         _compare(ctx, resource, live)
@@ -168,6 +168,7 @@ def remove(ctx: Context, resource: Resource, live: ObservedNetwork, reason: str)
     staying += sorted(
         found.name for found in ctx.observed.containers if live.name in found.attached and _stays(ctx, found, live.name)
     )
+    staying += [stub.name for stub in ctx.observed.kept if live.name in stub.networks and stub.running]
     if staying:
         summary = f"cannot be removed while containers are attached: {', '.join(staying)}"
         ctx.draft.refuse(Refusal(resource.address, summary, "remove or disconnect them first", resource.origin))
@@ -175,7 +176,7 @@ def remove(ctx: Context, resource: Resource, live: ObservedNetwork, reason: str)
     ctx.draft.changes.append(ResourceChange(resource.address, Action.REMOVE, reason=reason, origin=resource.origin))
     after = [step for name in ctx.targets for step in ctx.draft.when_ready(Kind.CONTAINER, name)]
     after += ctx.draft.removals()
-    ctx.draft.step(RemoveNetwork(live.id), resource.address, reason, after=after)
+    ctx.draft.at_last(RemoveNetwork(live.id), resource.address, reason, after=after)
 
 
 def _stays(ctx: Context, container: ObservedContainer, network: str) -> bool:

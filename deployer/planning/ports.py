@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from deployer.model.container_names import base_name
 from deployer.model.desired import Kind, Resource
 from deployer.model.plan import Refusal
 from deployer.planning.context import Context
-from deployer.planning.leftovers import base_name
 from deployer.values import port
 
 _ANY = ("", "0.0.0.0", "::")

@@ -7,10 +7,12 @@ that tags pass over are declared all the same.
 from __future__ import annotations
 
 from deployer.diagnostics import Origin
+from deployer.model.container_names import base_name
 from deployer.model.desired import Kind, Resource, Settings
+from deployer.model.observed import Stub
 from deployer.planning import containers, networks, volumes
 from deployer.planning.context import Context
-from deployer.planning.leftovers import base_name
+from deployer.planning.keeping import discard_holders
 
 _REASON = "no longer declared"
 
@@ -21,6 +23,13 @@ def prune_containers(ctx: Context) -> None:
         declared = _declared(ctx, Kind.CONTAINER, base_name(container.name))
         if container.owner.project == ctx.desired.project and not declared:
             containers.remove(ctx, stand_in(ctx, Kind.CONTAINER, container.name), container, _REASON)
+    discard_holders(ctx, lambda stub: not _declared(ctx, *resource_of(stub)), _REASON)
+
+
+def resource_of(stub: Stub) -> tuple[Kind, str]:
+    """What a container was that is kept."""
+    kind, _, name = stub.owner.resource.partition(".")
+    return Kind(kind), name
 
 
 def prune_others(ctx: Context) -> None:

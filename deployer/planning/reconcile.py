@@ -13,11 +13,12 @@ from deployer.model.plan import Action, HostPlan, Refusal, ResourceChange
 from deployer.planning import containers, networks, volumes
 from deployer.planning.context import Context
 from deployer.planning.images import plan_image
+from deployer.planning.keeping import discard_holders
 from deployer.planning.policy import Policy
 from deployer.planning.ports import check_ports
-from deployer.planning.prune import prune_containers, prune_others, stand_in
+from deployer.planning.prune import prune_containers, prune_others, resource_of, stand_in
 from deployer.planning.references import check_references
-from deployer.planning.replace import remove_retired
+from deployer.planning.replace import put_away_retired, watch_begun
 
 _PLANNERS = (
     (Kind.IMAGE, plan_image),
@@ -43,7 +44,8 @@ def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
         prune_containers(ctx)
     for resource in dependencies.in_order(r for r in desired.resources if not r.absent):
         containers.plan_container(ctx, resource)
-    remove_retired(ctx)
+    watch_begun(ctx)
+    put_away_retired(ctx)
     for kind, plan in reversed(_PLANNERS):
         for resource in _named(unwanted, kind):
             plan(ctx, resource)
@@ -63,6 +65,7 @@ def destroy(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
             ctx.draft.refuse(Refusal(resource.address, "is protected", "drop 'protect' to remove it", resource.origin))
         else:
             containers.remove(ctx, resource, mine[name], "destroyed")
+    discard_holders(ctx, lambda stub: not stand_in(ctx, *resource_of(stub)).settings.protect, "destroyed")
     for network in sorted(observed.networks, key=lambda found: found.name):
         resource = stand_in(ctx, Kind.NETWORK, network.name)
         if network.owner.project != desired.project:
@@ -81,7 +84,8 @@ def _finish(ctx: Context) -> HostPlan:
     order = list(Kind)
     changes = sorted(ctx.draft.changes, key=lambda change: (order.index(change.address.kind), _removal(change)))
     ctx.draft.changes[:] = changes
-    return ctx.draft.finish(ctx.desired.host, ctx.desired.project, simulated=ctx.observed.engine.simulated)
+    desired = ctx.desired
+    return ctx.draft.finish(desired.host, desired.project, desired.on_failure, simulated=ctx.observed.engine.simulated)
 
 
 def _removal(change: ResourceChange) -> bool:

@@ -3,14 +3,15 @@
 The successor is created under a temporary name first, where mistakes in its body cost nothing. *stop-first*: stop the
 old one, set it aside, give the new one its name, start it, wait until it is healthy. *start-first*: start the new one,
 wait until it is healthy, then stop the old one and swap names. Until the new one is known to work, every step is
-undone when one fails, last first: the old one gets its name back and runs again. Only then is the old one removed.
+undone when one fails, last first: the old one gets its name back and runs again. Only then is the old one put away.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+from deployer.model.container_names import NEW, OLD
 from deployer.model.dependencies import leaders
 from deployer.model.desired import Resource
 from deployer.model.observed import ObservedContainer
@@ -28,11 +29,14 @@ from deployer.model.plan import (
     StopContainer,
     Target,
 )
-from deployer.planning.bodies import container_body, split_endpoints
-from deployer.planning.context import Context, Retired, completes
-from deployer.planning.leftovers import NEW, OLD
+from deployer.planning.bodies import add_alias, container_body, split_endpoints
+from deployer.planning.context import Begun, Context, Retired, completes
+from deployer.planning.keeping import discard_failed, keep_failed, retire
 from deployer.records import dataclass
 from deployer.values import port
+
+FIRST_LOOK: Final = 1.0
+"""Seconds that a container without a healthcheck is watched when it replaces nothing."""
 
 Steps: TypeAlias = tuple[int, ...]
 """Numbers of steps."""
@@ -61,8 +65,9 @@ def choose_order(resource: Resource, live: ObservedContainer) -> Order:
         return Order(Action.REPLACE_STOP_FIRST, "not running")
     obstacle = next(_obstacles(resource, live), "")
     if wanted == "stop-first" or obstacle:
-        return Order(Action.REPLACE_STOP_FIRST, f"stop-first: {obstacle}" if obstacle else "stop-first")
-    return Order(Action.REPLACE_START_FIRST, "start-first: nothing of it is exclusive")
+        why = f"stop-first: {obstacle}" if obstacle else "stop-first"
+        return Order(Action.REPLACE_STOP_FIRST, f"{why}; stopped while the new one starts")
+    return Order(Action.REPLACE_START_FIRST, "start-first: no downtime")
 
 
 def _obstacles(resource: Resource, live: ObservedContainer) -> Iterator[str]:
@@ -91,7 +96,9 @@ def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, orde
     group = next((ctx.groups[name] for name in leaders(resource) if name in ctx.groups), f"replace {resource.name}")
     ctx.groups[resource.name] = group
     track = _Track(ctx, resource, cause="replaced", group=group)
-    made, created = track.create(resource.name + NEW, carried(ctx, resource, live), gate.create)
+    start_first = order.action is Action.REPLACE_START_FIRST
+    alias = resource.name if start_first else ""
+    made, created = track.create(resource.name + NEW, carried(ctx, resource, live), gate.create, alias)
     ready = (*created, *gate.start)
 
     vanishes = live.running and bool(live.values.get("auto_remove"))
@@ -119,36 +126,44 @@ def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, orde
         """One with auto_remove is gone once it has stopped, so it gives its name away before."""
         return stop_old(swap_names(after)) if vanishes else swap_names(stop_old(after))
 
-    start_first = order.action is Action.REPLACE_START_FIRST
     done = take_over(start_new(ready)) if start_first else start_new(take_over(ready))
-    cause = f"replaced by #{made.step}"
-    if ctx.is_led_or_leads(resource):
-        ctx.retired.append(Retired(group, live.id, resource.address, cause, done))
-    else:
-        ctx.draft.step(RemoveContainer(live.id), resource.address, cause, after=done)
+    ctx.retired.append(Retired(group, resource, live, f"replaced by #{made.step}", done))
     return done
 
 
-def remove_retired(ctx: Context) -> None:
-    """Remove the containers whose replacement had to wait for that of others."""
+def put_away_retired(ctx: Context) -> None:
+    """Keep or remove the replaced containers; those of one group when the last of its successors works."""
     for retired in ctx.retired:
         after = [step for other in ctx.retired if other.group == retired.group for step in other.after]
-        ctx.draft.step(RemoveContainer(retired.id), retired.address, retired.cause, after=after)
+        retire(ctx, retired.resource, retired.old, retired.cause, tuple(after))
 
 
 def plan_create(ctx: Context, resource: Resource, gate: Gate, volumes: Mapping[str, str] | None = None) -> Steps:
     """Steps that make a container that is not there, with the anonymous `volumes` of one that was. Returns those after
     which others can use it."""
     track = _Track(ctx, resource, cause="missing")
-    made, created = track.create(resource.name, volumes or {}, gate.create)
-    if resource.settings.state != "started":
-        return created
-    return track.add(StartContainer(made), (*created, *gate.start))
+    made, done = track.create(resource.name, volumes or {}, gate.create)
+    if resource.settings.state == "started":
+        done = track.add(StartContainer(made), (*done, *gate.start), StopContainer(made))
+        ctx.begun.append(Begun(resource, made, done))
+    discard_failed(ctx, resource, f"followed by #{made.step}", done)
+    return done
+
+
+def watch_begun(ctx: Context) -> None:
+    """Whatever is started is looked after: not only that the engine starts it, also that it works. Those that others
+    wait for are so already; the rest are waited for all together at the end."""
+    for begun in ctx.begun:
+        name, update = begun.resource.name, begun.resource.settings.update
+        if completes(ctx, name) or (name, "service_healthy") in ctx.awaited:
+            continue
+        wait = AwaitHealthy(begun.target, update.health_timeout, min(update.monitor, FIRST_LOOK))
+        ctx.draft.step(wait, begun.resource.address, "has to work", after=begun.after)
 
 
 @dataclass(frozen=True, slots=True)
 class _Track:
-    """Adds steps of one resource with one cause; those with a group can be undone."""
+    """Adds steps of one resource with one cause."""
 
     ctx: Context
     resource: Resource
@@ -159,13 +174,27 @@ class _Track:
         step = self.ctx.draft.step
         return (step(operation, self.resource.address, self.cause, after=after, group=self.group, undo=undo),)
 
-    def create(self, name: str, volumes: Mapping[str, str], after: Steps) -> tuple[Made, Steps]:
-        """The container and its connections; from here on it is what other steps mean by the resource."""
+    def create(self, name: str, volumes: Mapping[str, str], after: Steps, alias: str = "") -> tuple[Made, Steps]:
+        """The container and its connections; from here on it is what other steps mean by the resource. By the `alias`
+        others on its own networks reach it before it has its name."""
         body = container_body(self.ctx, self.resource, volumes)
+        if alias:
+            add_alias(body, alias)
         later = split_endpoints(self.ctx, body)
         made = Made(self.ctx.draft.next_number)
-        undo = (RemoveContainer(made),) if self.group else ()
-        done = self.add(CreateContainer(name, body, self.resource.settings.platform), after, *undo)
+        operation = CreateContainer(name, body, self.resource.settings.platform)
+        lost = self.resource.name in self.ctx.dropped
+        done: Steps = (
+            self.ctx.draft.step(
+                operation,
+                self.resource.address,
+                self.cause,
+                after=after,
+                group=self.group,
+                undo=() if lost else (RemoveContainer(made),),
+                keep=() if lost else keep_failed(self.ctx, self.resource, made),
+            ),
+        )
         for network, endpoint in later.items():
             done = self.add(ConnectNetwork(network, made, endpoint), done)
         self.ctx.targets[self.resource.name] = made

@@ -19,6 +19,7 @@ from deployer.model.plan import (
 from deployer.planning import record
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
+from deployer.planning.keeping import discard_holders
 from deployer.spec.field import View
 from deployer.spec.volume import VOLUME
 
@@ -95,6 +96,11 @@ def _renew(ctx: Context, resource: Resource, diffs: tuple[FieldDiff, ...]) -> No
             after = (ctx.draft.step(StopContainer(found.id), address, "mounts it", after=after),)
         ctx.dropped[found.name] = (ctx.draft.step(RemoveContainer(found.id), address, "mounts it", after=after),)
     gone = [step for steps in ctx.dropped.values() for step in steps]
+    for stub in ctx.observed.kept:
+        if resource.name in stub.volumes:
+            address = ctx.address(Kind.CONTAINER, stub.name)
+            ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason="mounts it"))
+            gone.append(ctx.draft.step(RemoveContainer(stub.id), address, "mounts it"))
     removed = ctx.draft.step(RemoveVolume(resource.name), resource.address, reason, after=gone)
     made = ctx.draft.step(CreateVolume(resource.name, _body(ctx, resource)), resource.address, reason, after=(removed,))
     ctx.draft.ready(Kind.VOLUME, resource.name, made)
@@ -137,4 +143,5 @@ def remove(ctx: Context, resource: Resource, reason: str) -> None:
         resource.address, Action.REMOVE, reason=f"{reason}; its data is lost", origin=resource.origin
     )
     ctx.draft.changes.append(change)
-    ctx.draft.step(RemoveVolume(resource.name), resource.address, reason, after=ctx.draft.removals())
+    discard_holders(ctx, lambda stub: resource.name in stub.volumes, f"mounts {resource.name}")
+    ctx.draft.at_last(RemoveVolume(resource.name), resource.address, reason, after=ctx.draft.removals())

@@ -10,8 +10,8 @@ from typing import Any, cast
 from deployer.applying.executor import Execution, Stop, Tools, execute
 from deployer.engine.simulated import SimulatedEngine
 from deployer.interfaces import Engine
-from deployer.model.desired import Address, Kind
-from deployer.model.plan import HostPlan, Operation, Step
+from deployer.model.desired import Address, Kind, OnFailure
+from deployer.model.plan import HostPlan, Operation, Phase, Step
 
 IMAGE = "docker.io/library/app:1"
 
@@ -82,20 +82,27 @@ def step(
     needs: tuple[int, ...] = (),
     group: str = "",
     undo: tuple[Operation, ...] = (),
+    keep: tuple[Operation, ...] = (),
+    phase: Phase = Phase.CHANGE,
     name: str = "app",
 ) -> Step:
-    return Step(number, operation, Address("web1", Kind.CONTAINER, name), "test", needs, group, undo)
+    return Step(number, operation, Address("web1", Kind.CONTAINER, name), "test", needs, group, undo, keep, phase)
 
 
-def host_plan(*steps: Step) -> HostPlan:
-    return HostPlan("web1", "shop", steps=steps)
+def host_plan(*steps: Step, on_failure: OnFailure = OnFailure.STOP) -> HostPlan:
+    return HostPlan("web1", "shop", steps=steps, on_failure=on_failure)
 
 
 def carry_out(
-    engine: Engine, *steps: Step, stop: Stop | None = None, seen: Seen | None = None, clock: Clock | None = None
+    engine: Engine,
+    *steps: Step,
+    stop: Stop | None = None,
+    seen: Seen | None = None,
+    clock: Clock | None = None,
+    on_failure: OnFailure = OnFailure.STOP,
 ) -> Execution:
     tools = Tools(engine, clock or Clock(), seen or Seen(), lambda _reference: None, stop or threading.Event())
-    return execute(host_plan(*steps), tools)
+    return execute(host_plan(*steps, on_failure=on_failure), tools)
 
 
 def statuses(done: Execution) -> str:

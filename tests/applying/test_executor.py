@@ -147,7 +147,7 @@ def test_what_was_done_is_undone_last_first() -> None:
     carry_out(with_faults(engine, faults), *replacement(old))
     assert faults.writes == [
         *("create_container", "stop_container", "rename_container", "rename_container", "start_container"),
-        *("rename_container", "rename_container", "start_container", "remove_container"),
+        *("stop_container", "rename_container", "rename_container", "start_container", "remove_container"),
     ]
 
 

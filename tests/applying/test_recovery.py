@@ -15,7 +15,7 @@ from deployer.errors import EngineError
 from deployer.interfaces import Engine
 from deployer.model.desired import Desired, Kind
 from deployer.model.outcome import Status
-from deployer.model.plan import HostPlan
+from deployer.model.plan import HostPlan, Phase
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import reconcile
 from tests.applying.engines import Clock, Seen, app_engine, run, states
@@ -79,7 +79,7 @@ class How(Enum):
 
 
 @cache
-def broken_runs(change: str, how: How) -> tuple[tuple[int, SimulatedEngine], ...]:
+def broken_runs(change: str, how: How) -> tuple[tuple[int, SimulatedEngine, Execution], ...]:
     """The host after a run of which one write failed, for every write."""
     wish, faults = play(change), Faults()
     engine = before().copy()
@@ -88,8 +88,8 @@ def broken_runs(change: str, how: How) -> tuple[tuple[int, SimulatedEngine], ...
     found = []
     for at in range(1, len(faults.writes) + 1):
         engine = before().copy()
-        carry_out(with_faults(engine, how.faults(at)), look(engine, wish))
-        found.append((at, engine))
+        done = carry_out(with_faults(engine, how.faults(at)), look(engine, wish))
+        found.append((at, engine, done))
     return tuple(found)
 
 
@@ -117,21 +117,35 @@ def check_next_run(left: SimulatedEngine, wish: Desired, at: int) -> None:
     assert not again.changes, (at, again.changes)
     assert not [name for name in states(engine) if "deployer" in name], at
     expected = {found.name for found in wish.of(Kind.CONTAINER) if not found.absent} | {"stranger"}
-    assert states(engine) == dict.fromkeys(expected, "running"), at
+    running = {name: state for name, state in states(engine).items() if not name.endswith(".previous")}
+    assert running == dict.fromkeys(expected, "running"), at
+    kept = {state for name, state in states(engine).items() if name not in running}
+    assert kept <= {"exited"}, at
+
+
+def check_all_as_it_was(engine: SimulatedEngine, done: Execution, at: int) -> None:
+    """When anything failed before the first step that cannot be taken back."""
+    failed = [result.step for result in done.results if result.status is Status.FAILED]
+    if any(step.phase is Phase.CHANGE for step in failed):
+        was, now = ({found["Id"] for found in each.list_containers()} for each in (before(), engine))
+        names = {found["Names"][0] for found in engine.list_containers() if found["Id"] not in was}
+        assert was <= now, at
+        assert all(name.endswith(".failed") for name in names), (at, names)
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_a_write_that_the_engine_refuses_stops_no_service(change: str) -> None:
     wish = play(change)
-    for at, engine in broken_runs(change, How.REFUSED):
+    for at, engine, done in broken_runs(change, How.REFUSED):
         check_running(engine, {"web", "db", "stranger"}, at)
         check_nothing_lost(engine, at)
+        check_all_as_it_was(engine, done, at)
         check_next_run(engine, wish, at)
 
 
 @pytest.mark.parametrize("change", [CHANGES[name] for name in CHANGES if name != "one less"])
 def test_nor_one_that_shares_the_network_of_another(change: str) -> None:
-    for at, engine in broken_runs(change, How.REFUSED):
+    for at, engine, _ in broken_runs(change, How.REFUSED):
         check_running(engine, {"side"}, at)
 
 
@@ -139,6 +153,6 @@ def test_nor_one_that_shares_the_network_of_another(change: str) -> None:
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_after_a_failure_that_left_anything_behind_the_next_run_converges(change: str, how: How) -> None:
     wish = play(change)
-    for at, engine in broken_runs(change, how):
+    for at, engine, _ in broken_runs(change, how):
         check_nothing_lost(engine, at)
         check_next_run(engine, wish, at)

@@ -36,7 +36,9 @@ def test_plan_on_stdout_progress_on_stderr_recap_on_stdout(shop: Shop) -> None:
     ]
     assert sorted(line.partition(" (")[0] for line in found.err.splitlines()) == [
         "web1  container web: created",
+        "web1  container web: healthy",
         "web1  container web: started",
+        "web1  container web: waiting until healthy",
         "web1  image nginx:latest: pulled",
         "web1  network front: created",
     ]
@@ -101,7 +103,7 @@ def test_a_change_is_shown_field_by_field_and_converges(shop: Shop) -> None:
     shop.edit("8080:80", "9090:80")
     found = shop.run(*APPLY, "--yes", "--limit", "web1")
     assert found.words[1:3] == [
-        "-/+ container web replace, stop-first: host port 9090 is fixed",
+        "-/+ container web replace, stop-first: host port 9090 is fixed; stopped while the new one starts",
         "ports 8080:80/tcp → 9090:80/tcp shop.yml:9",
     ]
     assert found.words[-1] == f"web1 (simulated) : ok=2 changed=1 {RECAP}".replace("ok=2", "ok=2")

@@ -23,6 +23,8 @@ def test_a_started_dependency_is_started_before() -> None:
         "#4 image.web:1, PullImage docker.io/library/web:1, pull",
         "[4] -> #5 container.web, CreateContainer web, missing",
         "[3,5] -> #6 container.web, StartContainer made by #5, missing",
+        "[3] -> #7 container.db, AwaitHealthy made by #2, has to work",
+        "[6] -> #8 container.web, AwaitHealthy made by #5, has to work",
     ]
 
 
@@ -48,13 +50,17 @@ def test_a_completed_dependency_is_waited_for() -> None:
         "[3] -> #5 container.db, AwaitCompleted made by #2, others wait for it",
         "[4] -> #6 container.web, CreateContainer web, missing",
         "[5,6] -> #7 container.web, StartContainer made by #6, missing",
+        "[7] -> #8 container.web, AwaitHealthy made by #6, has to work",
     ]
 
 
 def test_a_dependency_that_is_healthy_already_is_not_waited_for() -> None:
     wish = pair("service_healthy", db=PROBED)
     host = changed(applied(wish), "web", state="exited")
-    assert steps(plan(wish, host)) == ["#1 container.web, StartContainer web-1, is exited with code 0"]
+    assert steps(plan(wish, host)) == [
+        "#1 container.web, StartContainer web-1, is exited with code 0",
+        "[1] -> #2 container.web, AwaitHealthy web-1, has to work",
+    ]
 
 
 @pytest.mark.parametrize("health", ["starting", "unhealthy"])
@@ -70,6 +76,7 @@ def test_a_dependency_that_is_not_healthy_yet_is_waited_for(health: str) -> None
     assert steps(plan(wish, host)) == [
         "#1 container.db, AwaitHealthy db-1, others wait for it",
         "[1] -> #2 container.web, StartContainer web-1, is exited with code 0",
+        "[2] -> #3 container.web, AwaitHealthy web-1, has to work",
     ]
 
 
@@ -90,14 +97,14 @@ def test_a_job_that_is_replaced_is_waited_for_to_its_end() -> None:
         "[2] -> #3 container.db, RenameContainer made by #1 to db, replaced [replace db]",
         "[3] -> #4 container.db, StartContainer made by #1, replaced [replace db]",
         "[4] -> #5 container.db, AwaitCompleted made by #1, replaced [replace db]",
-        "[5] -> #6 container.db, RemoveContainer db-1, replaced by #1",
+        "[5] -> #6 container.db, RenameContainer db-1 to db.previous, replaced by #1, at last",
     ]
 
 
 def test_a_replaced_dependency_is_up_before_its_dependant_is_replaced() -> None:
     wish = pair("service_started", db=", tty: true", web=", tty: true")
     found = steps(plan(wish, applied(pair("service_started"))))
-    assert "[6,8] -> #9 container.web, StartContainer made by #8, replaced [replace web]" in found
+    assert "[6,7] -> #8 container.web, StartContainer made by #7, replaced [replace web]" in found
     assert "[5] -> #6 container.db, RenameContainer made by #1 to db, replaced [replace db]" in found
 
 
@@ -110,9 +117,9 @@ def test_what_goes_away_goes_before_what_it_needs() -> None:
     """
     assert steps(plan(wish, host)) == [
         "#1 container.web, StopContainer web-1, absent",
-        "[1] -> #2 container.web, RemoveContainer web-1, absent",
-        "[2] -> #3 container.db, StopContainer db-1, absent",
-        "[3] -> #4 container.db, RemoveContainer db-1, absent",
+        "[1] -> #2 container.web, RemoveContainer web-1, absent, at last",
+        "[1] -> #3 container.db, StopContainer db-1, absent",
+        "[3] -> #4 container.db, RemoveContainer db-1, absent, at last",
     ]
 
 
@@ -129,6 +136,8 @@ def test_what_shares_a_namespace_is_made_after_its_leader() -> None:
         "#4 image.web:1, PullImage docker.io/library/web:1, pull",
         "[3,4] -> #5 container.proxy, CreateContainer proxy, missing",
         "[5] -> #6 container.proxy, StartContainer made by #5, missing",
+        "[3] -> #7 container.app, AwaitHealthy made by #2, has to work",
+        "[6] -> #8 container.proxy, AwaitHealthy made by #5, has to work",
     ]
     assert nothing(plan(SHARED, applied(SHARED)))
 
@@ -154,10 +163,9 @@ def test_it_follows_when_its_leader_is_replaced(key: str, diff: str) -> None:
     assert changes(found)[1].split("): ")[1] == diff
     create = next(line for line in steps(found) if "CreateContainer proxy" in line)
     assert create == "[6] -> #7 container.proxy, CreateContainer proxy.deployer-new, replaced [replace app]"
-    gone = [line for line in steps(found) if "RemoveContainer" in line]
-    assert gone == [
-        "[6,12] -> #13 container.app, RemoveContainer app-1, replaced by #1",
-        "[6,12] -> #14 container.proxy, RemoveContainer proxy-1, replaced by #7",
+    assert steps(found)[-2:] == [
+        "[6,12] -> #13 container.app, RenameContainer app-1 to app.previous, replaced by #1, at last",
+        "[6,12] -> #14 container.proxy, RenameContainer proxy-1 to proxy.previous, replaced by #7, at last",
     ]
 
 
@@ -171,7 +179,7 @@ def test_it_follows_when_its_leader_was_missing() -> None:
 def test_it_follows_when_its_leader_was_replaced_by_hand() -> None:
     found = plan(SHARED, changed(applied(SHARED), "app", id="app-2"))
     assert changes(found) == [
-        "-/+ container.proxy (stop-first: network_mode container is shared): "
+        "-/+ container.proxy (stop-first: network_mode container is shared; stopped while the new one starts): "
         "network_mode container:app-1 → container:app-2"
     ]
 
@@ -182,6 +190,8 @@ def test_it_is_started_again_when_its_leader_is() -> None:
         "#1 container.app, StartContainer app-1, is exited with code 0",
         "[1] -> #2 container.proxy, StopContainer proxy-1, shares the network of app, which is started",
         "[2] -> #3 container.proxy, StartContainer proxy-1, shares the network of app, which is started",
+        "[1] -> #4 container.app, AwaitHealthy app-1, has to work",
+        "[3] -> #5 container.proxy, AwaitHealthy proxy-1, has to work",
     ]
 
 
@@ -190,13 +200,15 @@ def test_both_are_started_in_order() -> None:
     assert steps(plan(SHARED, host)) == [
         "#1 container.app, StartContainer app-1, is exited with code 0",
         "[1] -> #2 container.proxy, StartContainer proxy-1, is exited with code 0",
+        "[1] -> #3 container.app, AwaitHealthy app-1, has to work",
+        "[2] -> #4 container.proxy, AwaitHealthy proxy-1, has to work",
     ]
 
 
 def test_a_linked_container_is_started_before() -> None:
     wish = "containers: {db: {image: db:1}, web: {image: web:1, links: [db]}}"
     found = steps(plan(wish, applied(EMPTY)))
-    assert found[-1] == "[3,5] -> #6 container.web, StartContainer made by #5, missing"
+    assert "[3,5] -> #6 container.web, StartContainer made by #5, missing" in found
 
 
 def test_a_port_is_free_before_another_container_gets_it() -> None:
@@ -206,11 +218,11 @@ def test_a_port_is_free_before_another_container_gets_it() -> None:
     assert "[1,3] -> #4 container.bb, StopContainer bb-1, replaced [replace bb]" in found
     moved = "containers: {aa: {image: x:1, ports: ['8081:80']}, bb: {image: x:1, ports: ['8080:80']}}"
     found = steps(plan(moved, applied(old)))
-    assert "[2,8] -> #9 container.bb, StopContainer bb-1, replaced [replace bb]" in found
+    assert "[2,7] -> #8 container.bb, StopContainer bb-1, replaced [replace bb]" in found
     stopped = """
     containers:
       aa: {image: x:1, ports: ['8080:80'], state: stopped}
       cc: {image: x:1, ports: ['8080:80']}
     """
     found = steps(plan(stopped, applied(old)))
-    assert found[-1] == "[1,2] -> #3 container.cc, StartContainer made by #2, missing"
+    assert found[2] == "[1,2] -> #3 container.cc, StartContainer made by #2, missing"

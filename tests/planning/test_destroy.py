@@ -27,10 +27,10 @@ def destroyed(host: Observed, text: str = SHOP) -> HostPlan:
 def test_what_needs_others_goes_before_them() -> None:
     assert steps(destroyed(applied(SHOP))) == [
         "#1 container.web, StopContainer web-1, destroyed",
-        "[1] -> #2 container.web, RemoveContainer web-1, destroyed",
-        "[2] -> #3 container.db, StopContainer db-1, destroyed",
-        "[3] -> #4 container.db, RemoveContainer db-1, destroyed",
-        "[2,4] -> #5 network.front, RemoveNetwork front-1, destroyed",
+        "[1] -> #2 container.web, RemoveContainer web-1, destroyed, at last",
+        "[1] -> #3 container.db, StopContainer db-1, destroyed",
+        "[3] -> #4 container.db, RemoveContainer db-1, destroyed, at last",
+        "[1,2,3,4] -> #5 network.front, RemoveNetwork front-1, destroyed, at last",
     ]
 
 

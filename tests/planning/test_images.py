@@ -27,7 +27,7 @@ def test_another_tag_replaces_the_container() -> None:
     ]
     assert changes(found) == [
         "+ image.web:2 (pull)",
-        "+/- container.web (start-first: nothing of it is exclusive): image web:1 → web:2",
+        "+/- container.web (start-first: no downtime): image web:1 → web:2",
     ]
 
 
@@ -48,7 +48,7 @@ def test_a_tag_that_moved_on_the_host_replaces_the_container() -> None:
     moved = replace(host.images[host.tags[REF]], id="image new")
     host = replace(host, images={**host.images, "image new": moved}, tags={REF: "image new"})
     assert changes(plan(WEB, host)) == [
-        "+/- container.web (start-first: nothing of it is exclusive): image web:1 (image web:1) → web:1 (image new)"
+        "+/- container.web (start-first: no downtime): image web:1 (image web:1) → web:1 (image new)",
     ]
 
 
@@ -64,8 +64,7 @@ def test_pull_always_pulls_when_the_registry_has_another() -> None:
     assert steps(found)[0] == "#1 image.web:1, PullImage docker.io/library/web:1, pull, the tag moved"
     assert changes(found) == [
         "~ image.web:1 (pull, the tag moved)",
-        "+/- container.web (start-first: nothing of it is exclusive): "
-        f"image web:1 (image web:1) → web:1 ({DIGEST[:19]})",
+        f"+/- container.web (start-first: no downtime): image web:1 (image web:1) → web:1 ({DIGEST[:19]})",
     ]
 
 
@@ -128,8 +127,8 @@ def test_an_image_declared_absent_goes_after_the_containers_made_from_it() -> No
     wish = "images: {'web:1': {state: absent}}\ncontainers: {web: {image: web:2}}"
     found = plan(wish, applied(WEB))
     assert steps(found)[-2:] == [
-        "[7] -> #8 container.web, RemoveContainer web-1, replaced by #2",
-        "[8] -> #9 image.web:1, RemoveImage docker.io/library/web:1, absent",
+        "[7] -> #8 container.web, RemoveContainer web-1, replaced by #2, at last",
+        "[8] -> #9 image.web:1, RemoveImage docker.io/library/web:1, absent, at last",
     ]
 
 
@@ -148,7 +147,7 @@ def test_one_tag_of_several_can_be_removed_while_the_image_is_in_use() -> None:
     host = applied(WEB)
     both = replace(host, tags={**host.tags, "docker.io/library/web:2": host.tags[REF]})
     assert steps(plan("images: {'web:2': {state: absent}}", both)) == [
-        "#1 image.web:2, RemoveImage docker.io/library/web:2, absent"
+        "#1 image.web:2, RemoveImage docker.io/library/web:2, absent, at last",
     ]
     assert nothing(plan("images: {'web:3': {state: absent}}", both))
 
@@ -166,7 +165,7 @@ def test_a_container_whose_image_was_removed_by_force_is_judged_by_itself() -> N
 def test_text_that_is_no_reference_does_not_stop_the_plan() -> None:
     host = changed(applied(WEB), "web", image="<none>", image_id="gone")
     assert changes(plan(WEB, host)) == [
-        "+/- container.web (start-first: nothing of it is exclusive): image <none> → web:1"
+        "+/- container.web (start-first: no downtime): image <none> → web:1",
     ]
 
 

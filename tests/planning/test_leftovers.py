@@ -45,6 +45,7 @@ def test_one_set_aside_gets_its_name_back_when_nothing_has_the_name() -> None:
         "#1 container.web.deployer-new, RemoveContainer web-2, left by an interrupted run",
         "[1] -> #2 container.web, RenameContainer web-1 to web, left by an interrupted run",
         "[2] -> #3 container.web, StartContainer web-1, is exited with code 0",
+        "[3] -> #4 container.web, AwaitHealthy web-1, has to work",
     ]
 
 
@@ -64,7 +65,7 @@ def test_a_successor_with_the_name_goes_on_from_where_it_was() -> None:
     assert steps(found) == [
         "#1 container.web, StartContainer web-2, goes on after an interrupted run [replace web]",
         "[1] -> #2 container.web, AwaitHealthy web-2, goes on after an interrupted run [replace web]",
-        "[2] -> #3 container.web.deployer-old, RemoveContainer web-1, left by an interrupted run",
+        "[2] -> #3 container.web, RenameContainer web-1 to web.previous, left by an interrupted run, at last",
     ]
     assert [_text(each) for each in found.steps[0].undo] == [
         "StopContainer",
@@ -81,13 +82,19 @@ def _text(operation: Operation) -> str:
 @pytest.mark.parametrize("state", ["running", "restarting"])
 def test_a_successor_that_runs_has_to_show_that_it_works(state: str) -> None:
     host = joined(twin(NEW, "web", "web-2", state), twin(OLD, "web.deployer-old", "web-1", "exited"))
-    assert names(steps(plan(NEW, host))) == ["StartContainer web-2", "AwaitHealthy web-2", "RemoveContainer web-1"]
+    assert names(steps(plan(NEW, host))) == [
+        "StartContainer web-2",
+        "AwaitHealthy web-2",
+        "RenameContainer web-1 to web.previous",
+    ]
 
 
 def test_a_successor_that_is_healthy_has_shown_it() -> None:
     host = joined(twin(NEW, "web", "web-2"), twin(OLD, "web.deployer-old", "web-1", "exited"))
     host = changed(host, "web", health="healthy", has_healthcheck=True)
-    assert names(steps(plan(NEW, host))) == ["RemoveContainer web-1"]
+    assert names(steps(plan(NEW, host))) == [
+        "RenameContainer web-1 to web.previous",
+    ]
 
 
 def test_a_successor_that_is_no_good_makes_room_for_its_predecessor() -> None:
@@ -96,6 +103,7 @@ def test_a_successor_that_is_no_good_makes_room_for_its_predecessor() -> None:
         "RemoveContainer web-2",
         "RenameContainer web-1 to web",
         "StartContainer web-1",
+        "AwaitHealthy web-1",
     ]
 
 
@@ -108,7 +116,9 @@ def test_a_successor_that_runs_and_differs_is_replaced_by_itself() -> None:
 def test_a_predecessor_goes_also_when_nothing_should_run(state: str) -> None:
     wish = NEW.replace("environment", f"state: {state}, environment")
     host = joined(twin(NEW, "web", "web-2", "exited"), twin(OLD, "web.deployer-old", "web-1", "exited"))
-    assert names(steps(plan(wish, host))) == ["RemoveContainer web-1"]
+    assert names(steps(plan(wish, host))) == [
+        "RenameContainer web-1 to web.previous",
+    ]
 
 
 def test_all_of_it_goes_when_the_container_is_declared_absent() -> None:

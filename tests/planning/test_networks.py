@@ -172,13 +172,13 @@ def test_a_container_that_goes_is_not_given_back_its_place() -> None:
     found = plan(shop().replace("{image: web:1, state: stopped, networks: [front]}", "{state: absent}"), applied(SHOP))
     assert [line for line in steps(found) if "idle-1" in line] == [
         "#2 network.front, DisconnectNetwork front idle-1, made anew [renew front]",
-        "[2] -> #8 container.idle, RemoveContainer idle-1, absent",
+        "[2] -> #8 container.idle, RemoveContainer idle-1, absent, at last",
     ]
 
 
 def test_a_container_is_started_after_it_was_given_back_its_place() -> None:
     found = plan(shop(), changed(applied(SHOP), "web", state="exited"))
-    assert steps(found)[-1] == "[5,6,8] -> #9 container.web, StartContainer web-1, is exited with code 0"
+    assert steps(found)[-2] == "[5,6,8] -> #9 container.web, StartContainer web-1, is exited with code 0"
 
 
 def test_a_network_declared_absent_goes_after_its_containers() -> None:
@@ -186,8 +186,8 @@ def test_a_network_declared_absent_goes_after_its_containers() -> None:
     host = applied("networks: {front: {}}\ncontainers: {web: {image: web:1, networks: [front]}}")
     assert steps(plan(wish, host)) == [
         "#1 container.web, StopContainer web-1, absent",
-        "[1] -> #2 container.web, RemoveContainer web-1, absent",
-        "[2] -> #3 network.front, RemoveNetwork front-1, absent",
+        "[1] -> #2 container.web, RemoveContainer web-1, absent, at last",
+        "[1,2] -> #3 network.front, RemoveNetwork front-1, absent, at last",
     ]
 
 
@@ -195,7 +195,7 @@ def test_a_network_declared_absent_goes_after_its_containers_left_it() -> None:
     wish = "networks: {front: {}, back: {state: absent}}\ncontainers: {web: {image: web:1, networks: [front]}}"
     assert steps(plan(wish, applied(web("[front, back]")))) == [
         "#1 container.web, DisconnectNetwork back web-1, changed [reconnect web]",
-        "[1] -> #2 network.back, RemoveNetwork back-1, absent",
+        "[1] -> #2 network.back, RemoveNetwork back-1, absent, at last",
     ]
 
 
@@ -205,8 +205,8 @@ def test_a_network_declared_absent_goes_after_a_container_that_was_replaced() ->
     )
     found = plan(wish, applied(web("[front, back]")))
     assert steps(found)[-2:] == [
-        "[6] -> #7 container.web, RemoveContainer web-1, replaced by #1",
-        "[6,7] -> #8 network.back, RemoveNetwork back-1, absent",
+        "[6] -> #7 container.web, RenameContainer web-1 to web.previous, replaced by #1, at last",
+        "[6] -> #8 network.back, RemoveNetwork back-1, absent, at last",
     ]
 
 

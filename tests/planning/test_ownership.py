@@ -62,7 +62,7 @@ def test_an_unmanaged_container_that_differs_is_refused_with_what_differs() -> N
 def test_it_is_replaced_when_adoption_is_allowed() -> None:
     found = plan(OTHER, unmanaged(WEB), adopt=True)
     assert changes(found) == [
-        "+/- container.web (adopted, start-first: nothing of it is exclusive): environment.MODE a → b"
+        "+/- container.web (adopted, start-first: no downtime): environment.MODE a → b",
     ]
     in_place = plan(WEB.replace("labels", "mem_limit: 64m, labels"), unmanaged(WEB), adopt=True)
     assert in_place.changes[0].action.replaces, "labels can only be given to a new one"
@@ -93,7 +93,10 @@ def test_adoption_respects_protection() -> None:
 
 def test_a_stopped_unmanaged_container_that_fits_is_started() -> None:
     host = changed(unmanaged(WEB), "web", state="exited")
-    assert steps(plan(WEB, host)) == ["#1 container.web, StartContainer web-1, is exited with code 0"]
+    assert steps(plan(WEB, host)) == [
+        "#1 container.web, StartContainer web-1, is exited with code 0",
+        "[1] -> #2 container.web, AwaitHealthy web-1, has to work",
+    ]
 
 
 def test_a_container_of_another_project_is_never_touched() -> None:
@@ -129,7 +132,7 @@ WITHOUT_SHM = "containers: {web: {image: web:1, tty: true}}"
 def test_what_was_declared_when_it_was_made_goes_back_to_the_default() -> None:
     fields = {"image": "docker.io/library/web:1", "tty": True, "shm_size": 67108864}
     assert changes(plan(WITHOUT_SHM, recorded(fields=fields))) == [
-        "+/- container.web (start-first: nothing of it is exclusive): shm_size 64 MiB → the default"
+        "+/- container.web (start-first: no downtime): shm_size 64 MiB → the default",
     ]
 
 
@@ -194,9 +197,10 @@ def test_pruning_removes_what_nothing_declares_before_its_port_is_wanted() -> No
     found = plan("containers: {www: {image: web:1, ports: ['8080:80']}}", host, prune=True)
     assert steps(found) == [
         "#1 container.web, StopContainer web-1, no longer declared",
-        "[1] -> #2 container.web, RemoveContainer web-1, no longer declared",
+        "[1] -> #2 container.web, RemoveContainer web-1, no longer declared, at last",
         "#3 container.www, CreateContainer www, missing",
         "[1,3] -> #4 container.www, StartContainer made by #3, missing",
+        "[4] -> #5 container.www, AwaitHealthy made by #3, has to work",
     ]
     assert nothing(plan("containers: {}", host))
 
@@ -205,8 +209,8 @@ def test_pruning_removes_networks_after_their_containers_and_spares_other_plays(
     host = applied("networks: {front: {}}\ncontainers: {web: {image: web:1, networks: [front]}}")
     assert steps(plan("", host, prune=True)) == [
         "#1 container.web, StopContainer web-1, no longer declared",
-        "[1] -> #2 container.web, RemoveContainer web-1, no longer declared",
-        "[2] -> #3 network.front, RemoveNetwork front-1, no longer declared",
+        "[1] -> #2 container.web, RemoveContainer web-1, no longer declared, at last",
+        "[1,2] -> #3 network.front, RemoveNetwork front-1, no longer declared, at last",
     ]
     elsewhere = frozenset((each.kind, each.name) for each in play("networks: {front: {}}\n" + WEB).resources)
     assert nothing(plan(replace(EMPTY, elsewhere=elsewhere), host, prune=True))

@@ -43,8 +43,8 @@ def test_containers_and_networks_go_and_volumes_are_named() -> None:
     )
     assert steps(found) == [
         "#1 container.web, StopContainer web-1, no longer declared",
-        "[1] -> #2 container.web, RemoveContainer web-1, no longer declared",
-        "[2] -> #3 network.front, RemoveNetwork front-1, no longer declared",
+        "[1] -> #2 container.web, RemoveContainer web-1, no longer declared, at last",
+        "[1,2] -> #3 network.front, RemoveNetwork front-1, no longer declared, at last",
     ]
 
 
@@ -61,7 +61,9 @@ def test_a_volume_goes_with_consent_for_that_very_volume() -> None:
         "- container.web (no longer declared)",
     ]
     removed = [step for step in found.steps if isinstance(step.operation, RemoveVolume)]
-    assert [str(step) for step in removed] == ["[2] -> #4 volume.data, RemoveVolume data, no longer declared"]
+    assert [str(step) for step in removed] == [
+        "[2] -> #4 volume.data, RemoveVolume data, no longer declared, at last",
+    ]
 
 
 @pytest.mark.parametrize("consent", ["data", "volume.data", "web1/data", "web2/volume.data", "web1/volume.data2", "*"])
@@ -119,7 +121,9 @@ def test_what_an_interrupted_run_left_of_another_play_is_left_to_it() -> None:
 
 def test_a_stopped_container_is_only_removed() -> None:
     stopped = changed(host("containers: {web: {image: web:1}}"), "web", state="exited")
-    assert steps(plan("", stopped, prune=True)) == ["#1 container.web, RemoveContainer web-1, no longer declared"]
+    assert steps(plan("", stopped, prune=True)) == [
+        "#1 container.web, RemoveContainer web-1, no longer declared, at last",
+    ]
 
 
 def test_a_host_port_is_free_before_its_next_holder_starts() -> None:
@@ -127,9 +131,10 @@ def test_a_host_port_is_free_before_its_next_holder_starts() -> None:
     on = host("containers: {old: {image: web:1, ports: ['80:80']}}")
     assert steps(plan(wish, on, prune=True)) == [
         "#1 container.old, StopContainer old-1, no longer declared",
-        "[1] -> #2 container.old, RemoveContainer old-1, no longer declared",
+        "[1] -> #2 container.old, RemoveContainer old-1, no longer declared, at last",
         "#3 container.new, CreateContainer new, missing",
         "[1,3] -> #4 container.new, StartContainer made by #3, missing",
+        "[4] -> #5 container.new, AwaitHealthy made by #3, has to work",
     ]
 
 
@@ -158,8 +163,8 @@ def test_destroy_keeps_volumes_images_and_everything_of_others() -> None:
     assert found.notes == ("volumes are kept: data",)
     assert steps(found) == [
         "#1 container.web, StopContainer web-1, destroyed",
-        "[1] -> #2 container.web, RemoveContainer web-1, destroyed",
-        "[2] -> #3 network.front, RemoveNetwork front-1, destroyed",
+        "[1] -> #2 container.web, RemoveContainer web-1, destroyed, at last",
+        "[1,2] -> #3 network.front, RemoveNetwork front-1, destroyed, at last",
     ]
 
 

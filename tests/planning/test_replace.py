@@ -9,6 +9,7 @@ from tests.planning.build import Images, applied, changed, changes, nothing, pla
 
 WEB = "containers: {web: {image: web:1, environment: {MODE: a}}}"
 PUBLISHED = "containers: {web: {image: web:1, ports: ['8080:80'], environment: {MODE: a}}}"
+DOWN = "; stopped while the new one starts"
 
 STOP_FIRST = [
     "#1 container.web, CreateContainer web.deployer-new, replaced [replace web]",
@@ -17,7 +18,7 @@ STOP_FIRST = [
     "[3] -> #4 container.web, RenameContainer made by #1 to web, replaced [replace web]",
     "[4] -> #5 container.web, StartContainer made by #1, replaced [replace web]",
     "[5] -> #6 container.web, AwaitHealthy made by #1, replaced [replace web]",
-    "[6] -> #7 container.web, RemoveContainer web-1, replaced by #1",
+    "[6] -> #7 container.web, RenameContainer web-1 to web.previous, replaced by #1, at last",
 ]
 START_FIRST = [
     "#1 container.web, CreateContainer web.deployer-new, replaced [replace web]",
@@ -26,20 +27,20 @@ START_FIRST = [
     "[3] -> #4 container.web, StopContainer web-1, replaced [replace web]",
     "[4] -> #5 container.web, RenameContainer web-1 to web.deployer-old, replaced [replace web]",
     "[5] -> #6 container.web, RenameContainer made by #1 to web, replaced [replace web]",
-    "[6] -> #7 container.web, RemoveContainer web-1, replaced by #1",
+    "[6] -> #7 container.web, RenameContainer web-1 to web.previous, replaced by #1, at last",
 ]
 
 
 def test_a_fixed_host_port_is_given_up_before_the_new_one_starts() -> None:
     found = plan(PUBLISHED.replace("MODE: a", "MODE: b"), applied(PUBLISHED))
     assert steps(found) == STOP_FIRST
-    assert changes(found) == ["-/+ container.web (stop-first: host port 8080 is fixed): environment.MODE a → b"]
+    assert changes(found) == [f"-/+ container.web (stop-first: host port 8080 is fixed{DOWN}): environment.MODE a → b"]
 
 
 def test_where_nothing_is_exclusive_the_new_one_starts_first() -> None:
     found = plan(WEB.replace("MODE: a", "MODE: b"), applied(WEB))
     assert steps(found) == START_FIRST
-    assert changes(found) == ["+/- container.web (start-first: nothing of it is exclusive): environment.MODE a → b"]
+    assert changes(found) == ["+/- container.web (start-first: no downtime): environment.MODE a → b"]
 
 
 def test_the_steps_are_undone_one_by_one() -> None:
@@ -59,22 +60,22 @@ def test_the_steps_are_undone_one_by_one() -> None:
 @pytest.mark.parametrize(
     ("keys", "reason"),
     [
-        ("ports: ['127.0.0.1:8080:80']", "stop-first: host port 8080 is fixed"),
-        ("ports: ['8080-8081:80']", "start-first: nothing of it is exclusive"),
-        ("ports: ['80']", "start-first: nothing of it is exclusive"),
-        ("network_mode: host", "stop-first: network_mode host is shared"),
-        ("network_mode: none", "start-first: nothing of it is exclusive"),
-        ("networks: {front: {ipv4_address: 10.0.0.9}}", "stop-first: its address on front is fixed"),
-        ("networks: {front: {aliases: [www]}}", "start-first: nothing of it is exclusive"),
-        ("volumes: ['data:/data']", "stop-first: /data is writable"),
-        ("volumes: ['data:/data:ro']", "start-first: nothing of it is exclusive"),
-        ("volumes: ['/srv:/srv']", "stop-first: /srv is writable"),
-        ("volumes: ['/cache']", "stop-first: /cache is writable"),
-        ("tmpfs: ['/run']", "start-first: nothing of it is exclusive"),
-        ("hostname: web", "stop-first: its host name or MAC address is fixed"),
-        ("update: {order: stop-first}", "stop-first"),
-        ("update: {order: start-first}", "start-first: nothing of it is exclusive"),
-        ("ports: ['8080:80'], update: {order: start-first}", "stop-first: host port 8080 is fixed"),
+        ("ports: ['127.0.0.1:8080:80']", "stop-first: host port 8080 is fixed" + DOWN),
+        ("ports: ['8080-8081:80']", "start-first: no downtime"),
+        ("ports: ['80']", "start-first: no downtime"),
+        ("network_mode: host", "stop-first: network_mode host is shared" + DOWN),
+        ("network_mode: none", "start-first: no downtime"),
+        ("networks: {front: {ipv4_address: 10.0.0.9}}", "stop-first: its address on front is fixed" + DOWN),
+        ("networks: {front: {aliases: [www]}}", "start-first: no downtime"),
+        ("volumes: ['data:/data']", "stop-first: /data is writable" + DOWN),
+        ("volumes: ['data:/data:ro']", "start-first: no downtime"),
+        ("volumes: ['/srv:/srv']", "stop-first: /srv is writable" + DOWN),
+        ("volumes: ['/cache']", "stop-first: /cache is writable" + DOWN),
+        ("tmpfs: ['/run']", "start-first: no downtime"),
+        ("hostname: web", "stop-first: its host name or MAC address is fixed" + DOWN),
+        ("update: {order: stop-first}", "stop-first" + DOWN),
+        ("update: {order: start-first}", "start-first: no downtime"),
+        ("ports: ['8080:80'], update: {order: start-first}", "stop-first: host port 8080 is fixed" + DOWN),
     ],
 )
 def test_which_order(keys: str, reason: str) -> None:
@@ -89,7 +90,9 @@ def test_which_order(keys: str, reason: str) -> None:
 
 def test_what_the_old_one_holds_counts_too() -> None:
     found = plan(WEB, applied(PUBLISHED))
-    assert changes(found) == ["-/+ container.web (stop-first: host port 8080 is fixed): ports 8080:80/tcp → none"]
+    assert changes(found) == [
+        f"-/+ container.web (stop-first: host port 8080 is fixed{DOWN}): ports 8080:80/tcp → none"
+    ]
 
 
 def test_one_that_does_not_run_is_replaced_and_started() -> None:
@@ -102,7 +105,7 @@ def test_one_that_does_not_run_is_replaced_and_started() -> None:
         "RenameContainer made by #1 to web",
         "StartContainer made by #1",
         "AwaitHealthy made by #1",
-        "RemoveContainer web-1",
+        "RenameContainer web-1 to web.previous",
     ]
 
 
@@ -113,7 +116,7 @@ def test_one_that_should_not_run_is_replaced_and_stays_down() -> None:
         "CreateContainer web.deployer-new",
         "RenameContainer web-1 to web.deployer-old",
         "RenameContainer made by #1 to web",
-        "RemoveContainer web-1",
+        "RenameContainer web-1 to web.previous",
     ]
 
 
@@ -193,7 +196,7 @@ def test_a_dropped_anonymous_volume_of_the_image_still_moves() -> None:
 def test_recreate_always_replaces_what_is_as_declared() -> None:
     found = plan(WEB.replace("MODE: a}", "MODE: a}, recreate: always"), applied(WEB))
     assert steps(found) == START_FIRST
-    assert changes(found) == ["+/- container.web (recreate: always, start-first: nothing of it is exclusive)"]
+    assert changes(found) == ["+/- container.web (recreate: always, start-first: no downtime)"]
 
 
 def test_recreate_never_refuses_a_replacement_and_nothing_else() -> None:

@@ -111,6 +111,7 @@ def test_a_stopped_container_is_updated_before_it_starts() -> None:
     assert steps(plan(web("cpus: 2"), host)) == [
         "#1 container.web, UpdateContainer web-1, changed",
         "[1] -> #2 container.web, StartContainer web-1, is exited with code 0",
+        "[2] -> #3 container.web, AwaitHealthy web-1, has to work",
     ]
 
 

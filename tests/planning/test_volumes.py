@@ -47,6 +47,7 @@ def test_with_consent_for_that_very_volume_it_is_made_anew_after_its_containers_
         "[3] -> #4 volume.data, CreateVolume data, its data is lost",
         "[2,4] -> #5 container.db, CreateContainer db, missing",
         "[5] -> #6 container.db, StartContainer made by #5, missing",
+        "[6] -> #7 container.db, AwaitHealthy made by #5, has to work",
     ]
     assert changes(found) == [
         "-/+ volume.data (its data is lost): driver_opts.o size=1m → size=2m",
@@ -70,7 +71,9 @@ def test_a_volume_declared_absent_stays_without_consent() -> None:
 
 def test_a_volume_declared_absent_goes_with_consent() -> None:
     found = plan("volumes: {data: {state: absent}}", applied(DATA), data_loss=CONSENT)
-    assert steps(found) == ["#1 volume.data, RemoveVolume data, absent"]
+    assert steps(found) == [
+        "#1 volume.data, RemoveVolume data, absent, at last",
+    ]
     assert changes(found) == ["- volume.data (absent; its data is lost)"]
     assert nothing(plan("volumes: {data: {state: absent}}", applied(EMPTY)))
 
@@ -78,12 +81,12 @@ def test_a_volume_declared_absent_goes_with_consent() -> None:
 def test_it_goes_after_the_containers_that_mounted_it() -> None:
     wish = "volumes: {data: {state: absent}}\ncontainers: {db: {state: absent}}"
     assert steps(plan(wish, applied(DATA + DB), data_loss=CONSENT))[-1] == (
-        "[2] -> #3 volume.data, RemoveVolume data, absent"
+        "[2] -> #3 volume.data, RemoveVolume data, absent, at last"
     )
     replaced = "volumes: {data: {state: absent}}\ncontainers: {db: {image: db:1}}"
     assert steps(plan(replaced, applied(DATA + DB), data_loss=CONSENT))[-2:] == [
-        "[6] -> #7 container.db, RemoveContainer db-1, replaced by #1",
-        "[7] -> #8 volume.data, RemoveVolume data, absent",
+        "[6] -> #7 container.db, RemoveContainer db-1, replaced by #1, at last",
+        "[7] -> #8 volume.data, RemoveVolume data, absent, at last",
     ]
 
 
@@ -134,5 +137,5 @@ def test_pruning_names_volumes_and_removes_only_those_that_were_named() -> None:
         "volume.data: no longer declared, kept; --remove-volume web1/volume.data removes it with its data",
     )
     assert steps(plan("", applied(DATA), prune=True, data_loss=CONSENT)) == [
-        "#1 volume.data, RemoveVolume data, no longer declared"
+        "#1 volume.data, RemoveVolume data, no longer declared, at last",
     ]

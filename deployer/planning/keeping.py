@@ -1,0 +1,114 @@
+"""Containers that are kept stopped: those that were replaced, to go back to, and the last successor that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from deployer.model.container_names import FAILED, number_of, previous
+from deployer.model.desired import Address, Kind, Resource
+from deployer.model.observed import ObservedContainer, Stub
+from deployer.model.plan import (
+    Action,
+    Operation,
+    RemoveContainer,
+    RenameContainer,
+    ResourceChange,
+    StopContainer,
+    Target,
+    UpdateContainer,
+)
+from deployer.planning import record
+from deployer.planning.context import Context
+from deployer.spec.container import CONTAINER
+
+Steps = tuple[int, ...]
+"""Numbers of steps."""
+
+_UNRESTARTED: Final[Mapping[str, Any]] = {"RestartPolicy": {"Name": "no"}}
+
+
+def kept_of(ctx: Context, resource: Resource) -> list[Stub]:
+    """The newest first, after the one that failed."""
+    found = (stub for stub in ctx.observed.kept if stub.owner.resource == resource.address.label)
+    return sorted(found, key=lambda stub: number_of(stub.name))
+
+
+def restart_body(policy: str) -> dict[str, Any]:
+    """Of an update that sets nothing but a restart policy."""
+    body: dict[str, Any] = {"HostConfig": {}}
+    CONTAINER.row("restart").access.write(policy, body)
+    return dict(body["HostConfig"])
+
+
+def unrestarted(target: Target, values: Mapping[str, Any]) -> Iterator[Operation]:
+    """The engine starts what has a restart policy when it starts itself, though it was stopped."""
+    if values.get("restart", "no") not in ("", "no"):
+        yield UpdateContainer(target, dict(_UNRESTARTED))
+
+
+def keeps(ctx: Context, resource: Resource, old: ObservedContainer) -> bool:
+    """Whether a replaced container is kept. One that this project did not make could not be told from others later, and
+    none may hold on to a volume or an image that is to go."""
+    ours = record.belongs_to(old.owner, ctx.desired.project, resource.address)
+    holds = any(str(ctx.address(Kind.VOLUME, name)) in ctx.policy.data_loss for name in old.volumes)
+    holds = holds or any(
+        image.absent and ctx.observed.tags.get(image.settings.image) == old.image_id
+        for image in ctx.desired.of(Kind.IMAGE)
+    )
+    return ours and resource.settings.keep_previous > 0 and not holds and not old.values.get("auto_remove")
+
+
+def retire(ctx: Context, resource: Resource, old: ObservedContainer, cause: str, after: Steps) -> Steps:
+    """Keep a container whose successor works, and as many before it as are wanted, or remove it; all at last."""
+    is_kept = keeps(ctx, resource, old)
+    after = discard_failed(ctx, resource, cause, after)
+    earlier = [stub for stub in kept_of(ctx, resource) if number_of(stub.name)]
+    staying = earlier[: max(0, resource.settings.keep_previous - is_kept)]
+    for stub in earlier[len(staying) :]:
+        after = discard(ctx, resource.address, stub, cause, after)
+    if not is_kept:
+        return (ctx.draft.at_last(RemoveContainer(old.id), resource.address, cause, after=after),)
+    for place, stub in reversed(list(enumerate(staying, start=2))):
+        if stub.name != previous(resource.name, place):
+            operation = RenameContainer(stub.id, previous(resource.name, place))
+            after = (ctx.draft.at_last(operation, resource.address, cause, after=after),)
+    for step in (*unrestarted(old.id, old.values), RenameContainer(old.id, previous(resource.name, 1))):
+        after = (ctx.draft.at_last(step, resource.address, cause, after=after),)
+    return after
+
+
+def discard_failed(ctx: Context, resource: Resource, cause: str, after: Steps) -> Steps:
+    """Remove the last successor that failed: another one works now."""
+    for stub in kept_of(ctx, resource):
+        if not number_of(stub.name):
+            after = discard(ctx, resource.address, stub, cause, after)
+    return after
+
+
+def discard(ctx: Context, address: Address, stub: Stub, cause: str, after: Steps = ()) -> Steps:
+    """Remove one that was kept, at last."""
+    if stub.running:
+        after = (ctx.draft.at_last(StopContainer(stub.id), address, cause, after=after),)
+    return (ctx.draft.at_last(RemoveContainer(stub.id), address, cause, after=after),)
+
+
+def discard_holders(ctx: Context, holds: Callable[[Stub], bool], cause: str) -> None:
+    """Remove those that were kept and hold on to something that goes."""
+    gone = ctx.draft.removed()
+    for stub in ctx.observed.kept:
+        if stub.id not in gone and holds(stub):
+            address = ctx.address(Kind.CONTAINER, stub.name)
+            ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=cause))
+            discard(ctx, address, stub, cause)
+
+
+def keep_failed(ctx: Context, resource: Resource, made: Target) -> tuple[Operation, ...]:
+    """What keeps a successor that failed instead of removing it; nothing where the name is somebody else's."""
+    name = resource.name + FAILED
+    if any(stub.name == name for stub in ctx.observed.others) or ctx.observed.container(name) is not None:
+        return ()
+    if resource.values.get("auto_remove"):
+        return ()
+    before = [RemoveContainer(stub.id) for stub in kept_of(ctx, resource) if stub.name == name]
+    return (*before, *unrestarted(made, resource.values), RenameContainer(made, name))
