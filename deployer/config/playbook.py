@@ -13,12 +13,13 @@ from deployer.config import yaml
 from deployer.config.templating import Templates
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems, did_you_mean
-from deployer.model.desired import Kind
+from deployer.model.desired import Kind, OnFailure
 from deployer.records import dataclass
 from deployer.spec.container import CONTAINER
 from deployer.spec.image import IMAGE
-from deployer.spec.leaves import ANYTHING, DURATION, FLAG, TEXT, TEXTS, choice
+from deployer.spec.leaves import ANYTHING, COUNT, DURATION, FLAG, TEXT, TEXTS, choice
 from deployer.spec.network import NETWORK
+from deployer.spec.settings import UPDATE
 from deployer.spec.shapes import (
     INVALID,
     Entry,
@@ -77,6 +78,7 @@ PERCENT: Final = Leaf(
     float,
     json={"type": "number", "minimum": 0, "maximum": 100},
 )
+ON_FAILURE: Final = choice(*OnFailure)
 TAGS: Final = Forms(
     expects="a tag or a list of tags",
     scalar=Leaf(str, "a tag", lambda text: [tag.strip() for tag in text.split(",") if tag.strip()]),
@@ -139,6 +141,14 @@ PLAY: Final = (
     ),
     Entry(name="pause", shape=DURATION, doc="Time between one batch and the next."),
     Entry(
+        name="on_failure",
+        shape=ON_FAILURE,
+        doc="What goes back when something fails: its whole host (rollback_host, default), all hosts of the play when "
+        "that ends it (rollback_all), or only the replacement that failed (stop).",
+    ),
+    Entry(name="keep_previous", shape=COUNT, doc="Default of the containers' `keep_previous`."),
+    Entry(name="update", shape=UPDATE, doc="Default of the containers' `update`, key by key."),
+    Entry(
         name="prune",
         shape=FLAG,
         doc="Remove what the project made and no play declares any more; volumes are kept.",
@@ -147,6 +157,9 @@ PLAY: Final = (
     Entry(name="tags", shape=TAGS, doc="Tags of everything in the play."),
 )
 """Keys of a play beside its sections."""
+
+CONTAINER_DEFAULTS: Final = ("keep_previous", "update")
+"""Keys of a play that are defaults of its containers' keys."""
 
 META: Final = (
     Entry(

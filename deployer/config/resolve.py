@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from deployer import nodes
-from deployer.config.playbook import NO_LIST, REGISTRIES, TABLES, TAGS, Play, check_name, without_meta
+from deployer.config.playbook import (
+    CONTAINER_DEFAULTS,
+    NO_LIST,
+    PLAY,
+    REGISTRIES,
+    TABLES,
+    TAGS,
+    Play,
+    check_name,
+    without_meta,
+)
 from deployer.config.templating import Templar
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems, did_you_mean
@@ -18,12 +28,12 @@ from deployer.model.desired import (
     Dependency,
     Desired,
     Kind,
+    OnFailure,
     Resource,
     Settings,
     UpdatePolicy,
 )
 from deployer.nodes import Node
-from deployer.spec.leaves import FLAG
 from deployer.spec.shapes import INVALID, Reading
 from deployer.spec.table import Declaration, read
 from deployer.values import duration, image
@@ -76,7 +86,15 @@ def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
                 _report_twice(first, resource, inputs.problems)
     found = tuple(resources[key] for key in sorted(resources, key=lambda key: (list(Kind).index(key[0]), key[1])))
     _check_dependencies(found, work.containers, inputs.problems)
-    return Desired(host, project, found, registries, frozenset(work.secrets), prune=work.prune())
+    return Desired(
+        host,
+        project,
+        found,
+        registries,
+        frozenset(work.secrets),
+        prune=work.key("prune") is True,
+        on_failure=OnFailure(work.key("on_failure") or OnFailure.ROLLBACK_HOST),
+    )
 
 
 def join_plays(plays: Iterable[Desired], problems: Problems) -> tuple[Desired, ...]:
@@ -110,6 +128,8 @@ class _Work:
         self._host = host
         self._templar = templar
         self._inputs = inputs
+        defaults = {key: self.key(key) for key in CONTAINER_DEFAULTS}
+        self._defaults = {key: value for key, value in defaults.items() if value is not None}
 
     def project(self) -> str:
         node = self._play.keys.get("project")
@@ -118,12 +138,15 @@ class _Work:
         rendered = self._render(self._templar, node, "project")
         return str(rendered.value) if isinstance(rendered, nodes.Scalar) else self._play.default_project
 
-    def prune(self) -> bool:
-        node = self._play.keys.get("prune")
+    def key(self, name: str) -> Any:
+        """The value of a play's key; None when it is not given or wrong."""
+        node = self._play.keys.get(name)
         if node is None:
-            return False
-        rendered = self._render(self._templar, node, "prune")
-        return FLAG.read(rendered, Reading(self._inputs.problems, "prune")) is True
+            return None
+        rendered = self._render(self._templar, node, name)
+        shape = next(entry.shape for entry in PLAY if entry.name == name)
+        found = shape.read(rendered, Reading(self._inputs.problems, name))
+        return None if found is INVALID else found
 
     def registries(self) -> dict[str, tuple[str, str]]:
         """Passwords are secret wherever they come from."""
@@ -203,7 +226,8 @@ class _Work:
         values, origins = dict(found.values), dict(found.origins)
         if found.settings.get("env_file"):
             self._add_env_files(found.settings["env_file"], values, origins)
-        settings = _settings(kind, name, found.settings)
+        defaults = self._defaults if kind is Kind.CONTAINER else {}
+        settings = _settings(kind, name, _over(defaults, found.settings))
         if kind is Kind.CONTAINER and not settings.image and settings.state != "absent":
             at_image = any(path[0] == "image" for path in origins)
             if not at_image:
@@ -234,6 +258,15 @@ class _Work:
         values["environment"] = merged | declared
 
 
+def _over(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given goes over the defaults, a map key by key."""
+    merged = {**defaults, **given}
+    for name in defaults.keys() & given.keys():
+        if isinstance(defaults[name], Mapping):
+            merged[name] = {**defaults[name], **given[name]}
+    return merged
+
+
 def section_name(kind: Kind) -> str:
     return f"{kind}s"
 
@@ -260,8 +293,13 @@ def _settings(kind: Kind, name: str, found: Mapping[str, Any]) -> Settings:
         protect=found.get("protect", False),
         recreate=found.get("recreate", "auto"),
         ignore_changes=tuple(found.get("ignore_changes") or ()),
-        update=UpdatePolicy(order=update.get("order", policy.order), **seconds),
+        update=UpdatePolicy(
+            order=update.get("order", policy.order),
+            stop_grace_period=update.get("stop_grace_period"),
+            **seconds,
+        ),
         external=found.get("external", False),
+        keep_previous=found.get("keep_previous", 1),
     )
 
 

@@ -59,11 +59,13 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class UpdatePolicy:
-    """How a container is replaced; seconds."""
+    """How a container is replaced; seconds. `stop_grace_period`: the time the old one has to stop, -1 for no limit,
+    None for its own."""
 
     order: str = "auto"
     health_timeout: float = 60.0
     monitor: float = 5.0
+    stop_grace_period: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from deployer.diagnostics import Origin
 from deployer.model.desired import Address, OnFailure
 from deployer.records import dataclass
 from deployer.spec.field import Change as Effect
+from deployer.values import duration
 
 
 class Action(StrEnum):
@@ -330,6 +331,8 @@ def describe(operation: Operation) -> str:
             subject = f"{network} {_target(container)}"
         case RenameContainer(container, name):
             subject = f"{_target(container)} to {name}"
+        case StopContainer(container, int(grace)):
+            subject = f"{_target(container)} ({duration.show_seconds(grace)})"
         case (
             UpdateContainer(container)
             | StartContainer(container)

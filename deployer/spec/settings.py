@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployer.spec.leaves import COUNT, DURATION, FLAG, TEXT, choice
+from deployer.spec.leaves import COUNT, DURATION, FLAG, SECONDS, TEXT, choice
 from deployer.spec.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, one_or_many
 from deployer.values import image
 
@@ -70,11 +70,16 @@ ENV_FILE = Forms(
     ),
 )
 
-_UPDATE = Record(
+UPDATE = Record(
     (
         Entry(name="order", shape=choice("auto", "stop-first", "start-first"), doc="Which one runs while both exist."),
         Entry(name="health_timeout", shape=DURATION, doc="Longest wait for healthy; 60s."),
         Entry(name="monitor", shape=DURATION, doc="How long one without a healthcheck must keep running; 5s."),
+        Entry(
+            name="stop_grace_period",
+            shape=SECONDS,
+            doc="Time the old one has to stop when it is replaced; by default its own `stop_grace_period`.",
+        ),
     )
 )
 
@@ -101,7 +106,12 @@ CONTAINER = (
         doc="Replace when a change needs it (auto, default), at every run, or never.",
     ),
     IGNORE,
-    Entry(name="update", shape=_UPDATE, doc="How it is replaced."),
+    Entry(name="update", shape=UPDATE, doc="How it is replaced."),
+    Entry(
+        name="keep_previous",
+        shape=COUNT,
+        doc="How many replaced containers are kept, stopped, to go back to with `deployer rollback`; 1.",
+    ),
 )
 
 RESOURCE = (PRESENCE, PROTECT, EXTERNAL, IGNORE)

@@ -390,7 +390,7 @@ def test_settings_that_are_not_said() -> None:
 def test_settings_that_are() -> None:
     settings = web(
         """
-        update: {order: stop-first, health_timeout: 1m30s, monitor: 500ms}
+        update: {order: stop-first, health_timeout: 1m30s, monitor: 500ms, stop_grace_period: 90s}
         ignore_changes: [labels.build_time, image]
         protect: true
         state: stopped
@@ -398,7 +398,7 @@ def test_settings_that_are() -> None:
         pull: always
         """
     ).settings
-    assert settings.update == UpdatePolicy("stop-first", 90.0, 0.5)
+    assert settings.update == UpdatePolicy("stop-first", 90.0, 0.5, 90)
     assert settings.ignore_changes == ("labels.build_time", "image")
     assert (settings.protect, settings.state) == (True, "stopped")
     assert (settings.platform, settings.pull) == ("linux/arm64", "always")
@@ -406,3 +406,28 @@ def test_settings_that_are() -> None:
 
 def test_a_duration_of_no_time() -> None:
     assert web("update: {monitor: 0}").settings.update.monitor == 0.0
+    assert web("update: {stop_grace_period: 0}").settings.update.stop_grace_period == 0
+
+
+def test_a_plays_update_is_the_default_of_its_containers_key_by_key() -> None:
+    found = desired(
+        """
+        - hosts: all
+          update: {order: stop-first, monitor: 1s, stop_grace_period: "{{ grace }}"}
+          containers:
+            own: {image: web:1, update: {monitor: 2s, health_timeout: 10s}}
+            plain: {image: web:1}
+        """.replace("\n        ", "\n").lstrip("\n"),
+        "grace: 30s",
+    )
+    own, plain = found.of(Kind.CONTAINER)
+    assert own.settings.update == UpdatePolicy("stop-first", 10.0, 2.0, 30)
+    assert plain.settings.update == UpdatePolicy("stop-first", 60.0, 1.0, 30)
+
+
+def test_a_mistake_in_a_plays_update() -> None:
+    text = "- hosts: all\n  update: {stop_grace_perod: 1s, monitor: soon}\n"
+    assert complaints(text) == [
+        "site.yml:2:12: update: unknown key 'stop_grace_perod'; did you mean 'stop_grace_period'?",
+        "site.yml:2:43: update.monitor: 'soon' is not a duration such as 30s, 1m30s or 500ms",
+    ]
