@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from deployer import runner
-from deployer.applying.executor import Execution, Stop, Tools, execute
+from deployer.applying.executor import Execution, Stop, Tools, abandon, change, commit, may_commit, take_back
 from deployer.applying.lock import LockLostError
 from deployer.applying.locking import Run
 from deployer.applying.turns import Turn, Turns
@@ -16,13 +16,16 @@ from deployer.engine.observe import observe
 from deployer.errors import EngineError, UnreachableError
 from deployer.inputs import PlayInput
 from deployer.interfaces import Clock, Engine, Events
-from deployer.model.desired import Desired, Kind
-from deployer.model.outcome import Blocked, HostEnded, HostOutcome, Obstacle, Outcome, Status
-from deployer.model.plan import Action, HostPlan, PlayPlan, ResourceChange, Unreachable
+from deployer.model.desired import Desired, Kind, OnFailure
+from deployer.model.observed import Observed
+from deployer.model.outcome import Blocked, HostEnded, HostOutcome, Obstacle, Outcome
+from deployer.model.plan import Action, HostPlan, Phase, PlayPlan, ResourceChange, Unreachable
 from deployer.records import dataclass
 from deployer.world import World
 
 Of = TypeVar("Of", HostPlan, Desired)
+
+LOOPS = "keeps restarting"
 
 
 def apply(planned: runner.Planned, world: World, events: Events, stop: Stop, run: Run | None = None) -> Outcome:
@@ -37,13 +40,17 @@ def apply(planned: runner.Planned, world: World, events: Events, stop: Stop, run
     for play, given in zip(planned.plan.plays, planned.loaded.plays, strict=True):
         with turns.of_play(found for found in play.hosts if found.host not in out) as turn:
             work = _Work(planned, world, events, stop, turn, _by_host(play.hosts), _by_host(given.desired))
-            if not _batches(work, play, given, outcomes, out):
-                break
+            goes_on, ended = _play(work, play, given, out)
+        outcomes += ended
+        if not goes_on:
+            break
     return Outcome(planned.plan, tuple(outcomes))
 
 
-def _batches(work: _Work, play: PlayPlan, given: PlayInput, outcomes: list[HostOutcome], out: set[str]) -> bool:
-    """One play. Adds to the outcomes and to the hosts that are `out`; returns whether the run goes on."""
+def _play(work: _Work, play: PlayPlan, given: PlayInput, out: set[str]) -> tuple[bool, list[HostOutcome]]:
+    """One play. Adds to the hosts that are `out`; returns whether the run goes on, and what came of the hosts."""
+    outcomes: list[HostOutcome] = []
+    failed = False
     for number, batch in enumerate(play.batches):
         hosts = [host for host in batch if host not in out]
         if number and hosts:
@@ -56,9 +63,10 @@ def _batches(work: _Work, play: PlayPlan, given: PlayInput, outcomes: list[HostO
         outcomes += found
         bad = {outcome.host for outcome in found if outcome.exit_code}
         out |= bad
-        if _too_many(len(bad), len(hosts), given):
-            return False
-    return True
+        failed = _too_many(len(bad), len(hosts), given, work.on_failure)
+        if failed:
+            break
+    return not failed, work.settle(outcomes, restore=failed)
 
 
 def _pause(seconds: float, clock: Clock, stop: Stop) -> None:
@@ -68,11 +76,12 @@ def _pause(seconds: float, clock: Clock, stop: Stop) -> None:
         clock.sleep(min(0.2, max(0.0, until - clock.now())))
 
 
-def _too_many(bad: int, hosts: int, given: PlayInput) -> bool:
-    """Ansible's rule: strictly more than the percentage; without one, a batch of which every host failed."""
-    if given.any_errors_fatal and bad:
-        return True
+def _too_many(bad: int, hosts: int, given: PlayInput, on_failure: OnFailure) -> bool:
+    """Ansible's rule: strictly more than the percentage; without one, a batch of which every host failed. Who wants
+    all hosts restored wants so after the first failure, unless a percentage says otherwise."""
     limit = given.max_fail_percentage
+    if bad and (given.any_errors_fatal or (limit is None and on_failure is OnFailure.ROLLBACK_ALL)):
+        return True
     return bad == hosts if limit is None else 100 * bad / hosts > limit
 
 
@@ -81,21 +90,56 @@ def _outcome(host_plan: HostPlan, result: HostOutcome | Unreachable) -> HostOutc
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
-    """One play's work on one of its hosts."""
+class _Pending:
+    """A host of a play that may still be taken back as a whole."""
 
-    planned: runner.Planned
-    world: World
-    events: Events
-    stop: Stop
-    turn: Turn
-    plans: Mapping[str, HostPlan]
-    desired: Mapping[str, Desired]
+    outcome: HostOutcome
+    done: Execution
+
+
+class _Work:
+    """One play's work on its hosts."""
+
+    def __init__(
+        self,
+        planned: runner.Planned,
+        world: World,
+        events: Events,
+        stop: Stop,
+        turn: Turn,
+        plans: Mapping[str, HostPlan],
+        desired: Mapping[str, Desired],
+    ) -> None:
+        self.planned = planned
+        self.world = world
+        self.stop = stop
+        self.turn = turn
+        self.plans = plans
+        self._events = events
+        self._desired = desired
+        self._pending: dict[str, _Pending] = {}
+
+    @property
+    def on_failure(self) -> OnFailure:
+        return next((found.on_failure for found in self.plans.values()), OnFailure.ROLLBACK_HOST)
 
     def one(self, host: str, engine: Engine) -> HostOutcome:
         outcome = self._apply(self.plans[host], engine)
-        self.events.emit(HostEnded(outcome))
+        if host not in self._pending:
+            self._events.emit(HostEnded(outcome))
         return outcome
+
+    def settle(self, outcomes: list[HostOutcome], *, restore: bool) -> list[HostOutcome]:
+        """What waited for the end of the play is done, or taken back on every host. Returns the outcomes as they are
+        after it."""
+        if not self._pending:
+            return outcomes
+        why = ", ".join(found.host for found in outcomes if found.exit_code)
+        end = partial(self._restore, why) if restore else self._commit
+        ended = self.planned.fleet.each(self._pending, end)
+        settled = [_settled_outcome(found, ended.get(found.host)) for found in outcomes]
+        self.turn.ended(settled)
+        return settled
 
     def _apply(self, shown: HostPlan, engine: Engine) -> HostOutcome:
         outcome = HostOutcome(shown, refused=bool(shown.refusals), unchanged=self._unchanged(shown))
@@ -111,28 +155,58 @@ class _Work:
                 return self._execute(outcome, engine) if host_plan.steps else outcome
 
     def _execute(self, outcome: HostOutcome, engine: Engine) -> HostOutcome:
-        host_plan = outcome.plan
-        auth = runner.credentials(self.planned.loaded.of_host(host_plan.host))
-        permit = partial(self.turn.check, host_plan.host)
-        done = execute(host_plan, Tools(engine, self.world.clock, self.events, auth, self.stop, permit))
-        remaining, lost = self._verified(host_plan, engine) if _complete(done) else ((), done.unreachable)
+        host_plan, tools = outcome.plan, self._tools(outcome.host, engine)
+        done = change(host_plan, tools)
+        remaining, lost = self._verified(host_plan, engine) if done.complete else ((), done.unreachable)
+        interrupted = self.stop.is_set() and not done.complete
+        if host_plan.on_failure is not OnFailure.STOP and any(map(_is_down, remaining)):
+            done = take_back(host_plan, tools, done)
+        elif lost is not None or not may_commit(host_plan, done):
+            done = abandon(host_plan, done)
+        elif host_plan.on_failure is OnFailure.ROLLBACK_ALL and not remaining and not interrupted:
+            found = self._ended(outcome, done, lost)
+            self._pending[outcome.host] = _Pending(found, done)
+            return found
+        else:
+            done = commit(host_plan, tools, done)
+        lost = lost or done.unreachable
+        return replace(self._ended(outcome, done, lost), remaining=remaining, interrupted=interrupted)
+
+    def _ended(self, outcome: HostOutcome, done: Execution, lost: UnreachableError | None) -> HostOutcome:
         taken = isinstance(lost, LockLostError)
         return replace(
             outcome,
             results=done.results,
-            remaining=remaining,
-            unreachable=Unreachable(host_plan.host, lost.message, lost.hint) if lost and not taken else None,
+            unreachable=Unreachable(outcome.host, lost.message, lost.hint) if lost and not taken else None,
             blocked=Blocked(Obstacle.LOST, detail=lost.message, hint=lost.hint) if lost and taken else None,
-            interrupted=self.stop.is_set() and not _complete(done),
         )
+
+    def _commit(self, host: str, engine: Engine) -> HostOutcome:
+        pending = self._pending[host]
+        done = commit(pending.outcome.plan, self._tools(host, engine), pending.done)
+        outcome = self._ended(pending.outcome, done, done.unreachable)
+        self._events.emit(HostEnded(outcome))
+        return outcome
+
+    def _restore(self, why: str, host: str, engine: Engine) -> HostOutcome:
+        pending = self._pending[host]
+        done = take_back(pending.outcome.plan, self._tools(host, engine), pending.done)
+        outcome = replace(self._ended(pending.outcome, done, done.unreachable), restored=f"after the failure of {why}")
+        self._events.emit(HostEnded(outcome))
+        return outcome
+
+    def _tools(self, host: str, engine: Engine) -> Tools:
+        auth = runner.credentials(self.planned.loaded.of_host(host))
+        permit = partial(self.turn.check, host)
+        return Tools(engine, self.world.clock, self._events, auth, self.stop, permit)
 
     def _plan_again(self, host: str, engine: Engine) -> HostPlan:
         seen = observe(engine, host, runner.needs(self.planned.loaded, host))
-        return self.planned.planner(self.desired[host], seen, self.planned.policy)
+        return self.planned.planner(self._desired[host], seen, self.planned.policy)
 
     def _unchanged(self, host_plan: HostPlan) -> int:
         changed = {change.address for change in host_plan.changes} | {found.address for found in host_plan.refusals}
-        return sum(found.address not in changed for found in self.desired[host_plan.host].resources)
+        return sum(found.address not in changed for found in self._desired[host_plan.host].resources)
 
     def _verified(
         self, host_plan: HostPlan, engine: Engine
@@ -146,26 +220,40 @@ class _Work:
             return (), UnreachableError(f"cannot be read again: {error.message}", hint=error.hint)
 
     def _verify(self, host_plan: HostPlan, engine: Engine) -> tuple[ResourceChange, ...]:
-        """Read the host again and compare again: what is left did not converge."""
+        """Read the host again and compare again: what is left did not converge, but for what is done at last."""
         loaded = self.planned.loaded
-        desired = _settled(self.desired[host_plan.host])
-        seen = observe(engine, host_plan.host, runner.needs(loaded, host_plan.host))
+        desired = _settled(self._desired[host_plan.host])
+        seen = _without(observe(engine, host_plan.host, runner.needs(loaded, host_plan.host)), host_plan)
         left = self.planned.planner(desired, seen, self.planned.policy)
+        at_last = {step.address for step in left.steps} - {s.address for s in left.steps if s.phase is Phase.CHANGE}
         looping = (
-            ResourceChange(resource.address, Action.START, reason="keeps restarting")
+            ResourceChange(resource.address, Action.START, reason=LOOPS)
             for resource in desired.of(Kind.CONTAINER)
             for found in [seen.container(resource.name)]
             if found is not None and found.state == "restarting" and not resource.absent
         )
-        return (*left.changes, *looping)
+        return (*(found for found in left.changes if found.address not in at_last), *looping)
+
+
+def _without(seen: Observed, host_plan: HostPlan) -> Observed:
+    """The host without the containers that will be put away at last."""
+    at_last = (step.operation for step in host_plan.steps if step.phase is Phase.COMMIT)
+    ids = {getattr(operation, "container", "") for operation in at_last}
+    return replace(seen, containers=tuple(found for found in seen.containers if found.id not in ids))
+
+
+def _is_down(found: ResourceChange) -> bool:
+    return found.action is Action.START
+
+
+def _settled_outcome(found: HostOutcome, ended: HostOutcome | Unreachable | None) -> HostOutcome:
+    if ended is None:
+        return found
+    return ended if isinstance(ended, HostOutcome) else replace(found, unreachable=ended)
 
 
 def _by_host(found: Iterable[Of]) -> dict[str, Of]:
     return {each.host: each for each in found}
-
-
-def _complete(done: Execution) -> bool:
-    return all(result.status is Status.DONE for result in done.results)
 
 
 def _settled(desired: Desired) -> Desired:

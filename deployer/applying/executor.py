@@ -27,6 +27,7 @@ from deployer.model.plan import (
     Made,
     Operation,
     Phase,
+    RenameContainer,
     StartContainer,
     Step,
     Target,
@@ -276,6 +277,8 @@ class _Run:
                 continue
             is_kept = bool(step.keep) and step.address in failed and not self._tools.stop.is_set()
             failures = self._take_back(step.keep if is_kept else step.undo)
+            if is_kept and not failures:
+                result = replace(result, warnings=(*result.warnings, _kept_as(step)))
             if failures and not self._lost:
                 missed.append((result, failures))
             else:
@@ -306,6 +309,11 @@ class _Run:
             undone = replace(result, status=Status.FAILED, error=text, hint="the next run goes on from here")
         self._results[result.step.number] = undone
         self._tools.events.emit(StepEnded(self._plan.host, undone))
+
+
+def _kept_as(step: Step) -> str:
+    name = next((operation.name for operation in step.keep if isinstance(operation, RenameContainer)), "")
+    return f"what failed is kept, stopped, as {name}"
 
 
 def _only_waits(step: Step) -> bool:

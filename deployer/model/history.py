@@ -113,8 +113,8 @@ def result_of(outcome: HostOutcome) -> Result:
     if outcome.interrupted or outcome.blocked is not None:
         return Result.INTERRUPTED
     if outcome.failed or outcome.remaining or outcome.unreachable is not None:
-        undone = Status.UNDONE in statuses and Status.DONE not in statuses
-        return Result.ROLLED_BACK if undone else Result.FAILED
+        left = any(result.status is Status.DONE and result.step.undo for result in outcome.results)
+        return Result.ROLLED_BACK if Status.UNDONE in statuses and not left else Result.FAILED
     return Result.ROLLED_BACK if Status.UNDONE in statuses else Result.OK
 
 

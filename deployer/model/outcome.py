@@ -108,8 +108,9 @@ class Blocked:
 @dataclass(frozen=True, slots=True)
 class HostOutcome:
     """One play on one host. `remaining`: what a second comparison after the steps still found, "did not converge".
-    `unreachable`: the connection was lost, and why. `shown`: the plan as the operator saw it, where the host was read
-    again before it was worked on and came out with less to do."""
+    `unreachable`: the connection was lost, and why. `restored`: why everything was taken back although it worked.
+    `shown`: the plan as the operator saw it, where the host was read again before it was worked on and came out with
+    less to do."""
 
     plan: HostPlan
     results: tuple[StepResult, ...] = ()
@@ -120,6 +121,7 @@ class HostOutcome:
     unchanged: int = 0
     blocked: Blocked | None = None
     shown: HostPlan | None = None
+    restored: str = ""
 
     @property
     def host(self) -> str:
@@ -143,7 +145,7 @@ class HostOutcome:
             return ExitCode.UNREACHABLE
         if self.blocked is not None:
             return ExitCode.REFUSED
-        if self.failed or self.remaining:
+        if self.failed or self.remaining or self.restored:
             return ExitCode.FAILED
         return ExitCode.REFUSED if self.refused else ExitCode.OK
 

@@ -59,30 +59,33 @@ def keeps(ctx: Context, resource: Resource, old: ObservedContainer) -> bool:
     return ours and resource.settings.keep_previous > 0 and not holds and not old.values.get("auto_remove")
 
 
-def retire(ctx: Context, resource: Resource, old: ObservedContainer, cause: str, after: Steps) -> Steps:
-    """Keep a container whose successor works, and as many before it as are wanted, or remove it; all at last."""
+def retire(
+    ctx: Context, resource: Resource, old: ObservedContainer, address: Address, cause: str, after: Steps
+) -> Steps:
+    """Keep a container whose successor works, and as many before it as are wanted, or remove it; all at last. The
+    steps bear the address."""
     is_kept = keeps(ctx, resource, old)
-    after = discard_failed(ctx, resource, cause, after)
+    after = discard_failed(ctx, resource, address, cause, after)
     earlier = [stub for stub in kept_of(ctx, resource) if number_of(stub.name)]
     staying = earlier[: max(0, resource.settings.keep_previous - is_kept)]
     for stub in earlier[len(staying) :]:
-        after = discard(ctx, resource.address, stub, cause, after)
+        after = discard(ctx, address, stub, cause, after)
     if not is_kept:
-        return (ctx.draft.at_last(RemoveContainer(old.id), resource.address, cause, after=after),)
+        return (ctx.draft.at_last(RemoveContainer(old.id), address, cause, after=after),)
     for place, stub in reversed(list(enumerate(staying, start=2))):
         if stub.name != previous(resource.name, place):
             operation = RenameContainer(stub.id, previous(resource.name, place))
-            after = (ctx.draft.at_last(operation, resource.address, cause, after=after),)
+            after = (ctx.draft.at_last(operation, address, cause, after=after),)
     for step in (*unrestarted(old.id, old.values), RenameContainer(old.id, previous(resource.name, 1))):
-        after = (ctx.draft.at_last(step, resource.address, cause, after=after),)
+        after = (ctx.draft.at_last(step, address, cause, after=after),)
     return after
 
 
-def discard_failed(ctx: Context, resource: Resource, cause: str, after: Steps) -> Steps:
+def discard_failed(ctx: Context, resource: Resource, address: Address, cause: str, after: Steps) -> Steps:
     """Remove the last successor that failed: another one works now."""
     for stub in kept_of(ctx, resource):
         if not number_of(stub.name):
-            after = discard(ctx, resource.address, stub, cause, after)
+            after = discard(ctx, address, stub, cause, after)
     return after
 
 

@@ -100,4 +100,4 @@ def retire_predecessor(ctx: Context, resource: Resource, found: Found, after: tu
     after += _moved(ctx, old)
     if old.running:
         after = (ctx.draft.at_last(StopContainer(old.id), address, _CAUSE, after=after),)
-    keeping.retire(ctx, resource, old, _CAUSE, after)
+    keeping.retire(ctx, resource, old, address, _CAUSE, after)

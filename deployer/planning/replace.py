@@ -107,7 +107,7 @@ def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, orde
         if not live.running:
             return after
         back = () if vanishes else (StartContainer(live.id),)
-        after = track.add(StopContainer(live.id), after, *back)
+        after = track.add(StopContainer(live.id, resource.settings.update.stop_grace_period), after, *back)
         ctx.free(live.values, *after)
         return after
 
@@ -135,7 +135,7 @@ def put_away_retired(ctx: Context) -> None:
     """Keep or remove the replaced containers; those of one group when the last of its successors works."""
     for retired in ctx.retired:
         after = [step for other in ctx.retired if other.group == retired.group for step in other.after]
-        retire(ctx, retired.resource, retired.old, retired.cause, tuple(after))
+        retire(ctx, retired.resource, retired.old, retired.resource.address, retired.cause, tuple(after))
 
 
 def plan_create(ctx: Context, resource: Resource, gate: Gate, volumes: Mapping[str, str] | None = None) -> Steps:
@@ -146,7 +146,7 @@ def plan_create(ctx: Context, resource: Resource, gate: Gate, volumes: Mapping[s
     if resource.settings.state == "started":
         done = track.add(StartContainer(made), (*done, *gate.start), StopContainer(made))
         ctx.begun.append(Begun(resource, made, done))
-    discard_failed(ctx, resource, f"followed by #{made.step}", done)
+    discard_failed(ctx, resource, resource.address, f"followed by #{made.step}", done)
     return done
 
 

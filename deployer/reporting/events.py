@@ -123,6 +123,7 @@ def host_document(outcome: HostOutcome) -> Document:
         "counts": tally(outcome).counts,
         "refused": outcome.refused,
         "interrupted": outcome.interrupted,
+        "restored": outcome.restored,
         "unreachable": unreachable_document(lost) if lost is not None else None,
         "remaining": [change_document(change) for change in outcome.remaining],
         "blocked": blocked_document(outcome.blocked, outcome.plan.project),

@@ -101,6 +101,7 @@ def step_document(step: Step) -> Document:
         "cause": step.cause,
         "needs": list(step.needs),
         "group": step.group,
+        "phase": step.phase.value,
     }
 
 
@@ -144,6 +145,7 @@ def _host(host: HostPlan) -> Document:
         "changes": [change_document(change) for change in host.changes],
         "refusals": [_refusal(refusal) for refusal in host.refusals],
         "notes": list(host.notes),
+        "on_failure": host.on_failure.value,
         "steps": [step_document(step) for step in host.steps],
     }
 

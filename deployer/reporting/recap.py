@@ -112,6 +112,9 @@ def _taken_back(host: HostOutcome) -> Iterator[Line]:
     """What was tried and is as it was before; not for resources of which some step could not be taken back."""
     stuck = {result.step.address for result in host.results if result.error.startswith(NOT_TAKEN_BACK)}
     undone = dict.fromkeys(result.step.address for result in host.results if result.status is Status.UNDONE)
+    if host.restored and not stuck:
+        yield line(Span(f"{host.host}: rolled back {host.restored}: it is as it was before this run", Style.WARNING))
+        return
     for address in undone:
         words = "only partly rolled back" if address in stuck else "rolled back: it is as it was before this run"
         yield line(Span(f"{address}: {words}", Style.WARNING))

@@ -10,7 +10,7 @@ import pytest
 from deployer.model.desired import Address, Kind
 from deployer.model.history import Record, changes_of, newest, numbers, read_records, result_of, volume_name
 from deployer.model.outcome import Blocked, HostOutcome, Obstacle, Status, StepResult
-from deployer.model.plan import Action, Counts, HostPlan, RemoveImage, ResourceChange, Step, Unreachable
+from deployer.model.plan import Action, Counts, HostPlan, Operation, RemoveImage, ResourceChange, Step, Unreachable
 
 RECORD = Record(
     project="shop",
@@ -54,11 +54,11 @@ def test_of_a_damaged_record_the_rest_is_read() -> None:
     assert read_records([{"Name": "deployer.history.shop.x", "Labels": {}}]) == ()
 
 
-def outcome(*statuses: Status) -> HostOutcome:
+def outcome(*statuses: Status, undo: tuple[Operation, ...] = ()) -> HostOutcome:
     addresses = [Address("web1", Kind.IMAGE, f"i{number}") for number in range(len(statuses))]
     changes = tuple(ResourceChange(address, Action.REMOVE) for address in addresses)
     results = tuple(
-        StepResult(Step(number, RemoveImage("x"), address, ""), status)
+        StepResult(Step(number, RemoveImage("x"), address, "", undo=undo), status)
         for number, (address, status) in enumerate(zip(addresses, statuses, strict=True))
     )
     return HostOutcome(HostPlan("web1", "shop", changes), results)
@@ -70,7 +70,8 @@ def outcome(*statuses: Status) -> HostOutcome:
         (outcome(Status.DONE), "ok"),
         (outcome(Status.DONE, Status.FAILED), "failed"),
         (outcome(Status.FAILED, Status.UNDONE), "rolled back"),
-        (outcome(Status.FAILED, Status.UNDONE, Status.DONE), "failed"),
+        (outcome(Status.FAILED, Status.UNDONE, Status.DONE), "rolled back"),
+        (outcome(Status.FAILED, Status.UNDONE, Status.DONE, undo=(RemoveImage("x"),)), "failed"),
         (replace(outcome(Status.DONE, Status.SKIPPED), interrupted=True), "interrupted"),
         (replace(outcome(Status.FAILED), blocked=Blocked(Obstacle.LOST)), "interrupted"),
         (replace(outcome(Status.DONE), remaining=outcome(Status.DONE).plan.changes), "failed"),

@@ -43,6 +43,13 @@ def test_where_nothing_is_exclusive_the_new_one_starts_first() -> None:
     assert changes(found) == ["+/- container.web (start-first: no downtime): environment.MODE a → b"]
 
 
+@pytest.mark.parametrize(("keys", "time"), [("3s", "3s"), ("0", "0s"), ("-1", "no limit")])
+def test_the_old_one_gets_the_time_that_is_said_for_being_replaced(keys: str, time: str) -> None:
+    wish = WEB.replace("MODE: a}", f"MODE: b}}, stop_grace_period: 2m, update: {{stop_grace_period: {keys}}}")
+    found = plan(wish, applied(WEB))
+    assert steps(found)[3] == f"[3] -> #4 container.web, StopContainer web-1 ({time}), replaced [replace web]"
+
+
 def test_the_steps_are_undone_one_by_one() -> None:
     found = plan(PUBLISHED.replace("MODE: a", "MODE: b"), applied(PUBLISHED))
     undo = [" ".join(type(each).__name__ for each in step.undo) for step in found.steps]
