@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 from deployer.model import dependencies
-from deployer.model.desired import Dependency, Kind, Resource
-from deployer.model.observed import ObservedContainer, ObservedImage
+from deployer.model.desired import Kind, Resource
+from deployer.model.observed import ObservedContainer
 from deployer.model.plan import (
     Action,
-    AwaitCompleted,
-    AwaitHealthy,
     FieldDiff,
     Refusal,
     RemoveContainer,
@@ -22,16 +16,16 @@ from deployer.model.plan import (
     StopContainer,
     UpdateContainer,
 )
-from deployer.planning import endpoints, images, leftovers, record
+from deployer.planning import endpoints, images, leftovers
 from deployer.planning.bodies import update_body
 from deployer.planning.context import Begun, Context, completes, version
-from deployer.planning.diff import Comparison, diff
+from deployer.planning.gates import gate_of
 from deployer.planning.images import Wanted
+from deployer.planning.judging import Verdict, compare, is_ours, judge
 from deployer.planning.keeping import discard, discard_holders, kept_of
-from deployer.planning.replace import Gate, Order, Steps, awaited, carried, choose_order, plan_create, plan_replace
+from deployer.planning.replace import Order, Steps, awaited, carried, choose_order, plan_create, plan_replace
 from deployer.spec.container import CONTAINER
-from deployer.spec.field import Change, View
-from deployer.values import image
+from deployer.spec.field import Change
 
 
 def plan_container(ctx: Context, resource: Resource) -> None:
@@ -48,11 +42,11 @@ def plan_container(ctx: Context, resource: Resource) -> None:
     if resource.name in ctx.dropped:
         _make_again(ctx, resource, need)
         return
-    found = leftovers.find(ctx, resource, fits=lambda live: not _compare(ctx, resource, live, need))
+    found = leftovers.find(ctx, resource, fits=lambda live: not compare(ctx, resource, live, need))
     if found.current is None:
         images.ensure(ctx, need, resource, resource.place(("image",)))
         ctx.draft.changes.append(ResourceChange(resource.address, Action.CREATE, origin=resource.origin))
-        gate = _gate(ctx, resource, need, found.after)
+        gate = gate_of(ctx, resource, need, found.after)
         ready = plan_create(ctx, resource, gate)
         ctx.draft.ready(Kind.CONTAINER, resource.name, *ready)
         return
@@ -67,7 +61,7 @@ def _make_again(ctx: Context, resource: Resource, need: Wanted) -> None:
     reason = "a volume it mounts is made anew"
     change = ResourceChange(resource.address, Action.REPLACE_STOP_FIRST, (), reason, resource.origin)
     ctx.draft.changes.append(change)
-    live, gate = ctx.observed.container(resource.name), _gate(ctx, resource, need, ctx.dropped[resource.name])
+    live, gate = ctx.observed.container(resource.name), gate_of(ctx, resource, need, ctx.dropped[resource.name])
     volumes = carried(ctx, resource, live) if live is not None else {}
     ctx.draft.ready(Kind.CONTAINER, resource.name, *plan_create(ctx, resource, gate, volumes))
 
@@ -94,97 +88,12 @@ def _too_new(ctx: Context, resource: Resource) -> bool:
     return refused
 
 
-def _ours(ctx: Context, resource: Resource, live: ObservedContainer) -> bool:
-    return record.belongs_to(live.owner, ctx.desired.project, resource.address)
-
-
-def _compare(ctx: Context, resource: Resource, live: ObservedContainer, need: Wanted) -> tuple[FieldDiff, ...]:
-    """Everything that differs, the image first."""
-    own = ctx.observed.images.get(live.image_id)
-    fields = compare_fields(ctx, resource, live)
-    shared = tuple(
-        FieldDiff((field,), name, f"the new {name}", Change.REPLACE, resource.place((field,)))
-        for name, field in dependencies.bonds(resource).items()
-        if name in ctx.renewed and not any(found.new == f"container:the new {name}" for found in fields)
-    )
-    return (*_image_diff(resource, live, own, need), *fields, *shared, *endpoints.stale(ctx, resource, live))
-
-
-def compare_fields(ctx: Context, resource: Resource, live: ObservedContainer) -> tuple[FieldDiff, ...]:
-    """Every field of the table, judged by the image the container was made from."""
-    own = ctx.observed.images.get(live.image_id)
-    ids = ctx.observed.ids | {name: f"the new {name}" for name in ctx.renewed}
-    view = View(resource.values, live.values, resource.name, live.owner.recorded, _image_values(live, own), ids)
-    strict = _ours(ctx, resource, live)
-    return diff(Comparison(CONTAINER, resource, view, ctx.desired.secrets, strict=strict))
-
-
-def _image_values(live: ObservedContainer, own: ObservedImage | None) -> Mapping[str, Any]:
-    """What the image gives. An image that is gone (removed by force) leaves only the container to tell: everything
-    that was not declared when it was applied (§0.2)."""
-    if own is not None:
-        return own.values
-    recorded = live.owner.recorded
-    found: dict[str, Any] = {}
-    for name, value in live.values.items():
-        if isinstance(value, Mapping):
-            found[name] = {key: part for key, part in value.items() if key not in (recorded.get(name) or {})}
-        elif name not in recorded:
-            found[name] = value
-    return found
-
-
-def _image_diff(
-    resource: Resource, live: ObservedContainer, own: ObservedImage | None, need: Wanted
-) -> tuple[FieldDiff, ...]:
-    if "image" in resource.settings.ignore_changes or need.is_that_of(live, own):
-        return ()
-    old, new = image.familiar(live.image), image.familiar(need.reference)
-    if old == new:
-        what = need.digest if need.pull else need.local.id if need.local else ""
-        texts = (f"{old} ({live.image_id[:19]})", f"{new} ({what[:19] or 'to be pulled'})")
-    else:
-        texts = (old, new)
-    return (FieldDiff(("image",), *texts, Change.REPLACE, resource.place(("image",))),)
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    """What the differences take. `refusal` is set when it will not be done."""
-
-    replace: bool = False
-    reason: str = ""
-    refusal: Refusal | None = None
-
-
-def _judge(ctx: Context, resource: Resource, live: ObservedContainer, diffs: tuple[FieldDiff, ...]) -> _Verdict:
-    def refusal(summary: str, hint: str) -> _Verdict:
-        return _Verdict(refusal=Refusal(resource.address, summary, hint, resource.origin, diffs))
-
-    ours, settings = _ours(ctx, resource, live), resource.settings
-    if live.owner.managed and not ours:
-        return refusal(f"the name is taken by project {live.owner.project}", "choose another name")
-    always = settings.recreate == "always"
-    if not ours and (diffs or always) and not ctx.policy.adopt:
-        return refusal(
-            "a container of that name exists that this project did not make, and it differs",
-            "declare it as it is, remove it, or replace it with --adopt",
-        )
-    replacing = always or any(not ours or found.effect is Change.REPLACE for found in diffs)
-    if replacing and settings.recreate == "never":
-        return refusal("would have to be replaced, but says recreate: never", "allow it, or take the change back")
-    if replacing and settings.protect:
-        return refusal("would have to be replaced, but is protected", "drop 'protect', or take the change back")
-    reason = "" if ours else "adopted"
-    return _Verdict(replacing, "recreate: always" if always else reason)
-
-
 def _plan_existing(ctx: Context, resource: Resource, found: leftovers.Found, need: Wanted) -> Steps:
     """Returns the steps after which others can use the container."""
     live = found.current
     assert live is not None
-    diffs = _compare(ctx, resource, live, need)
-    verdict = _judge(ctx, resource, live, diffs)
+    diffs = compare(ctx, resource, live, need)
+    verdict = judge(ctx, resource, live, diffs)
     if verdict.refusal is not None:
         ctx.draft.refuse(verdict.refusal)
         return ()
@@ -192,7 +101,7 @@ def _plan_existing(ctx: Context, resource: Resource, found: leftovers.Found, nee
         images.ensure(ctx, need, resource, resource.place(("image",)))
     if verdict.replace:
         return _replace(ctx, resource, found, need, diffs, verdict)
-    if not _ours(ctx, resource, live):
+    if not is_ours(ctx, resource, live):
         ctx.draft.notes.append(
             f"{resource.address.label}: not made by this project; as declared, so it is left as it is"
         )
@@ -210,7 +119,7 @@ def _replace(
     found: leftovers.Found,
     need: Wanted,
     diffs: tuple[FieldDiff, ...],
-    verdict: _Verdict,
+    verdict: Verdict,
 ) -> Steps:
     live = found.current
     assert live is not None
@@ -218,7 +127,7 @@ def _replace(
     reason = ", ".join(filter(None, (verdict.reason, order.reason)))
     ctx.draft.changes.append(ResourceChange(resource.address, order.action, diffs, reason, resource.origin))
     cleared = leftovers.drop_predecessor(ctx, resource, found)
-    return plan_replace(ctx, resource, live, order, _gate(ctx, resource, need, cleared))
+    return plan_replace(ctx, resource, live, order, gate_of(ctx, resource, need, cleared))
 
 
 def _update(
@@ -282,7 +191,7 @@ def _reason_to_restart(ctx: Context, resource: Resource, live: ObservedContainer
 
 
 def _before_start(ctx: Context, resource: Resource, need: Wanted, after: Steps) -> Steps:
-    gate = _gate(ctx, resource, need, after)
+    gate = gate_of(ctx, resource, need, after)
     return (*gate.create, *gate.start)
 
 
@@ -323,63 +232,13 @@ def has_completed(ctx: Context, resource: Resource, live: ObservedContainer) -> 
     return completes(ctx, resource.name) and live.state == "exited" and live.exit_code == 0
 
 
-def _gate(ctx: Context, resource: Resource, need: Wanted, also: Steps) -> Gate:
-    """`also`: further steps before it is created."""
-    ready = ctx.draft.when_ready
-    create = [
-        *also,
-        *ready(Kind.IMAGE, need.reference),
-        *(step for name in dependencies.networks(resource) for step in ready(Kind.NETWORK, name)),
-        *(step for name in dependencies.volumes(resource) for step in ready(Kind.VOLUME, name)),
-        *(step for name in dependencies.leaders(resource) for step in ready(Kind.CONTAINER, name)),
-    ]
-    start = [step for found in dependencies.depends_on(resource) for step in _when_met(ctx, found)]
-    return Gate(tuple(create), (*start, *ctx.when_free(resource.values), *_when_fixed(ctx, resource)))
-
-
-def _when_fixed(ctx: Context, resource: Resource) -> Steps:
-    """Steps after which the fixed addresses of its networks are in use: an engine gives any other that nobody runs with
-    to one that has none, and the one whose it is could not start."""
-    return tuple(
-        step
-        for network in dependencies.networks(resource)
-        if not dependencies.fixed_on(resource, network)
-        for other in ctx.desired.of(Kind.CONTAINER)
-        if other.name != resource.name and dependencies.fixed_on(other, network)
-        for step in ctx.draft.when_ready(Kind.CONTAINER, other.name)
-    )
-
-
-def _when_met(ctx: Context, dependency: Dependency) -> Steps:
-    """Steps after which a dependency is met; a wait is planned once, and only for what is not met already."""
-    name, condition = dependency.name, dependency.condition
-    target, ready = ctx.targets.get(name), ctx.draft.when_ready(Kind.CONTAINER, name)
-    needed, live = ctx.desired.find(Kind.CONTAINER, name), ctx.observed.container(name)
-    if condition == "service_started" or target is None or needed is None:
-        return ready
-    if not ready and live is not None and _is_met(live, condition):
-        return ()
-    if (name, condition) not in ctx.awaited:
-        update = needed.settings.update
-        healthy = condition == "service_healthy"
-        wait = AwaitHealthy(target, update.health_timeout, update.monitor) if healthy else AwaitCompleted(target)
-        ctx.awaited[name, condition] = (ctx.draft.step(wait, needed.address, "others wait for it", after=ready),)
-    return ctx.awaited[name, condition]
-
-
-def _is_met(live: ObservedContainer, condition: str) -> bool:
-    if condition == "service_healthy":
-        return live.running and (live.health == "healthy" or not live.has_healthcheck)
-    return live.state == "exited" and live.exit_code == 0
-
-
 def _plan_absent(ctx: Context, resource: Resource) -> None:
     live = ctx.observed.container(resource.name)
     leftovers.remove_all(ctx, resource)
     if live is None:
         discard_holders(ctx, lambda stub: stub.owner.resource == resource.address.label, "absent")
         return
-    if not _ours(ctx, resource, live) and not (ctx.policy.adopt and not live.owner.managed):
+    if not is_ours(ctx, resource, live) and not (ctx.policy.adopt and not live.owner.managed):
         owner = f"project {live.owner.project}" if live.owner.managed else "nobody this tool knows"
         hint = "" if live.owner.managed else "remove it by hand, or add --adopt"
         ctx.draft.refuse(Refusal(resource.address, f"belongs to {owner}", hint, resource.origin))

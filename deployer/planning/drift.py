@@ -16,9 +16,10 @@ from deployer.model.drift import Drift, HostDrift, Verdict
 from deployer.model.observed import Observed, ObservedContainer, ObservedNetwork, ObservedVolume, Ownership
 from deployer.model.plan import FieldDiff
 from deployer.planning import images, record
-from deployer.planning.containers import compare_fields, has_completed
+from deployer.planning.containers import has_completed
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
+from deployer.planning.judging import compare_fields
 from deployer.planning.policy import Policy
 from deployer.planning.secrets import DIGEST_KEY, MASK, digest, is_sealed
 from deployer.records import dataclass

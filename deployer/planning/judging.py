@@ -1,0 +1,104 @@
+"""Whether a container is as declared, and what it takes where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from deployer.model import dependencies
+from deployer.model.desired import Resource
+from deployer.model.observed import ObservedContainer, ObservedImage
+from deployer.model.plan import FieldDiff, Refusal
+from deployer.planning import endpoints, record
+from deployer.planning.context import Context
+from deployer.planning.diff import Comparison, diff
+from deployer.planning.images import Wanted
+from deployer.records import dataclass
+from deployer.spec.container import CONTAINER
+from deployer.spec.field import Change, View
+from deployer.values import image
+
+
+def is_ours(ctx: Context, resource: Resource, live: ObservedContainer) -> bool:
+    return record.belongs_to(live.owner, ctx.desired.project, resource.address)
+
+
+def compare(ctx: Context, resource: Resource, live: ObservedContainer, need: Wanted) -> tuple[FieldDiff, ...]:
+    """Everything that differs, the image first."""
+    own = ctx.observed.images.get(live.image_id)
+    fields = compare_fields(ctx, resource, live)
+    shared = tuple(
+        FieldDiff((field,), name, f"the new {name}", Change.REPLACE, resource.place((field,)))
+        for name, field in dependencies.bonds(resource).items()
+        if name in ctx.renewed and not any(found.new == f"container:the new {name}" for found in fields)
+    )
+    return (*_image_diff(resource, live, own, need), *fields, *shared, *endpoints.stale(ctx, resource, live))
+
+
+def compare_fields(ctx: Context, resource: Resource, live: ObservedContainer) -> tuple[FieldDiff, ...]:
+    """Every field of the table, judged by the image the container was made from."""
+    own = ctx.observed.images.get(live.image_id)
+    ids = ctx.observed.ids | {name: f"the new {name}" for name in ctx.renewed}
+    view = View(resource.values, live.values, resource.name, live.owner.recorded, _image_values(live, own), ids)
+    strict = is_ours(ctx, resource, live)
+    return diff(Comparison(CONTAINER, resource, view, ctx.desired.secrets, strict=strict))
+
+
+def _image_values(live: ObservedContainer, own: ObservedImage | None) -> Mapping[str, Any]:
+    """What the image gives. An image that is gone (removed by force) leaves only the container to tell: everything
+    that was not declared when it was applied (§0.2)."""
+    if own is not None:
+        return own.values
+    recorded = live.owner.recorded
+    found: dict[str, Any] = {}
+    for name, value in live.values.items():
+        if isinstance(value, Mapping):
+            found[name] = {key: part for key, part in value.items() if key not in (recorded.get(name) or {})}
+        elif name not in recorded:
+            found[name] = value
+    return found
+
+
+def _image_diff(
+    resource: Resource, live: ObservedContainer, own: ObservedImage | None, need: Wanted
+) -> tuple[FieldDiff, ...]:
+    if "image" in resource.settings.ignore_changes or need.is_that_of(live, own):
+        return ()
+    old, new = image.familiar(live.image), image.familiar(need.reference)
+    if old == new:
+        what = need.digest if need.pull else need.local.id if need.local else ""
+        texts = (f"{old} ({live.image_id[:19]})", f"{new} ({what[:19] or 'to be pulled'})")
+    else:
+        texts = (old, new)
+    return (FieldDiff(("image",), *texts, Change.REPLACE, resource.place(("image",))),)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the differences take. `refusal` is set when it will not be done."""
+
+    replace: bool = False
+    reason: str = ""
+    refusal: Refusal | None = None
+
+
+def judge(ctx: Context, resource: Resource, live: ObservedContainer, diffs: tuple[FieldDiff, ...]) -> Verdict:
+    def refusal(summary: str, hint: str) -> Verdict:
+        return Verdict(refusal=Refusal(resource.address, summary, hint, resource.origin, diffs))
+
+    ours, settings = is_ours(ctx, resource, live), resource.settings
+    if live.owner.managed and not ours:
+        return refusal(f"the name is taken by project {live.owner.project}", "choose another name")
+    always = settings.recreate == "always"
+    if not ours and (diffs or always) and not ctx.policy.adopt:
+        return refusal(
+            "a container of that name exists that this project did not make, and it differs",
+            "declare it as it is, remove it, or replace it with --adopt",
+        )
+    replacing = always or any(not ours or found.effect is Change.REPLACE for found in diffs)
+    if replacing and settings.recreate == "never":
+        return refusal("would have to be replaced, but says recreate: never", "allow it, or take the change back")
+    if replacing and settings.protect:
+        return refusal("would have to be replaced, but is protected", "drop 'protect', or take the change back")
+    reason = "" if ours else "adopted"
+    return Verdict(replacing, "recreate: always" if always else reason)
