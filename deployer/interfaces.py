@@ -116,6 +116,11 @@ class Engine(Protocol):
         """Blocks until the container is not running; returns its exit code."""
         ...
 
+    def exit_code(self, ref: str) -> int | None:
+        """Of a container that has ended; None while it runs, and between two attempts of its restart policy. Raises
+        `EngineError` for one that was never started."""
+        ...
+
     # Networks and volumes
     def create_network(self, body: Json) -> str:
         """Returns the id. Sends CheckDuplicate where the engine needs it."""

@@ -48,6 +48,21 @@ def await_healthy(
         seen = _look(engine, ref)
 
 
+def await_completed(engine: Engine, clock: Clock, ref: str, timeout: float | None, stopped: Callable[[], bool]) -> int:
+    """Until it exits, at most `timeout` seconds; returns the code. It is asked about now and then rather than waited
+    for with one long call, so that a stop is obeyed. Raises `EngineError` when it is gone."""
+    began, pause = clock.now(), _FIRST_PAUSE
+    while (code := engine.exit_code(ref)) is None:
+        left = pause if timeout is None else timeout - (clock.now() - began)
+        if left <= 0:
+            raise ResourceError(f"still running after {timeout:g}s")
+        if stopped():
+            raise WaitInterruptedError("interrupted while waiting for its end")
+        clock.sleep(min(pause, left))
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
+    return code
+
+
 def _raise_if_down(seen: _Look, restarts_before: int) -> None:
     if seen.state != "running":
         after = " with" if seen.state == "exited" else ", it exited with"

@@ -100,8 +100,10 @@ def _on_container(worker: Worker, operation: Operation) -> None:
             _unless_gone(lambda: _remove_container(worker, worker.id_of(container)))
         case AwaitHealthy(container, timeout, monitor):
             health.await_healthy(worker.engine, worker.clock, worker.id_of(container), timeout, monitor, worker.stopped)
-        case AwaitCompleted(container):
-            _await_completed(engine, worker.id_of(container))
+        case AwaitCompleted(container, longest, whatever_code):
+            code = health.await_completed(engine, worker.clock, worker.id_of(container), longest, worker.stopped)
+            if code and not whatever_code:
+                raise ResourceError(f"exited with code {code}")
 
 
 def _on_others(worker: Worker, operation: Operation) -> None:
@@ -146,12 +148,6 @@ def _unless_gone(call: Callable[[], None]) -> None:
     except EngineError as error:
         if error.status != _GONE:
             raise
-
-
-def _await_completed(engine: Engine, ref: str) -> None:
-    code = engine.wait_container(ref)
-    if code != 0:
-        raise ResourceError(f"exited with code {code}")
 
 
 class _Layers:

@@ -30,7 +30,7 @@ DEFAULT_STOP_TIMEOUT = 10
 PULL_SILENCE = 1800.0
 """Seconds that a pull may say nothing, while it unpacks a layer or waits for the registry."""
 
-_FOREVER = -1
+_FOREVER, _NOT_FOUND = -1, 404
 _FRAMED = "application/vnd.docker.multiplexed-stream"
 _RAW = "application/vnd.docker.raw-stream"
 
@@ -166,6 +166,15 @@ class DockerEngine:
         if ended.get("Error"):
             raise EngineError(str(ended["Error"].get("Message")), status=0)
         return int(ended["StatusCode"])
+
+    def exit_code(self, ref: str) -> int | None:
+        container = self.inspect_container(ref)
+        if container is None:
+            raise EngineError(f"No such container: {ref}", status=_NOT_FOUND)
+        state = container["State"]
+        if state["Status"] == "created" and not state["ExitCode"]:
+            raise EngineError(f"{ref} was never started", status=0)
+        return None if state["Running"] else int(state["ExitCode"])
 
     def _end(self, ref: str, how: str, timeout: int | None) -> None:
         """Stop or restart; waits as long as the container may take. The SDK's own methods would wait 70 s at most."""

@@ -172,9 +172,12 @@ class AwaitHealthy:
 
 @dataclass(frozen=True, slots=True)
 class AwaitCompleted:
-    """Waits until it exits; any code but 0 is a failure."""
+    """Waits until it exits, at most `timeout` seconds where there is one. Any code but 0 is a failure, unless nobody
+    asks how it ended."""
 
     container: Target
+    timeout: float | None = None
+    whatever_code: bool = False
 
 
 Operation: TypeAlias = (

@@ -7,10 +7,48 @@ from typing import Any, cast
 
 import pytest
 
-from deployer.applying.health import WaitInterruptedError, await_healthy
+from deployer.applying.health import WaitInterruptedError, await_completed, await_healthy
 from deployer.errors import EngineError, ResourceError
 from deployer.interfaces import Engine
 from tests.applying.engines import Clock
+
+
+class Codes:
+    """An engine whose container ends with the last of these codes."""
+
+    def __init__(self, *codes: int | None) -> None:
+        self._codes = iter(codes)
+
+    def exit_code(self, ref: str) -> int | None:
+        assert ref == "job"
+        return next(self._codes)
+
+
+def end(codes: Codes, *, timeout: float | None = None, stopped_at: float = 1e9) -> tuple[int, float]:
+    """The code, and how long that took."""
+    clock = Clock()
+    code = await_completed(cast("Engine", codes), clock, "job", timeout, lambda: clock.now() >= stopped_at)
+    return code, clock.seconds
+
+
+def test_a_job_is_asked_about_until_it_ends() -> None:
+    assert end(Codes(0)) == (0, 0.0)
+    code, seconds = end(Codes(None, None, None, 3))
+    assert code == 3
+    assert seconds == pytest.approx(0.1 + 0.15 + 0.225)
+
+
+def test_a_job_that_takes_too_long() -> None:
+    with pytest.raises(ResourceError, match=r"^still running after 2\.5s$"):
+        end(Codes(*[None] * 99), timeout=2.5)
+    code, seconds = end(Codes(None, None, 0), timeout=0.2)
+    assert code == 0
+    assert seconds == pytest.approx(0.2)
+
+
+def test_waiting_for_a_job_ends_when_the_run_is_stopped() -> None:
+    with pytest.raises(WaitInterruptedError, match=r"^interrupted while waiting for its end$"):
+        end(Codes(*[None] * 99), stopped_at=1)
 
 
 def look(

@@ -63,6 +63,18 @@ def test_a_process_ends_with_its_own_exit_code(world: World) -> None:
     state = eventually(world, key, lambda found: not found["State"]["Running"])["State"]
     assert (state["Status"], state["ExitCode"], state["Error"]) == ("exited", 3, "")
     assert engine.wait_container(key) == 3
+    assert engine.exit_code(key) == 3
+
+
+def test_one_that_has_not_ended_has_no_exit_code(world: World) -> None:
+    engine, key = world.engine, world.container("a", Labels={"sim.behaviour": "run"})
+    assert status_of(engine.exit_code, key) == 0
+    assert status_of(engine.exit_code, "no-such-container") == 404
+    engine.start_container(key)
+    assert engine.exit_code(key) is None
+    engine.kill_container(key, "KILL")
+    eventually(world, key, lambda found: not found["State"]["Running"])
+    assert engine.exit_code(key) == 137
 
 
 def test_the_list_tells_the_exit_code(world: World) -> None:

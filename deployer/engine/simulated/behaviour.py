@@ -3,7 +3,7 @@
 A behaviour is one word with arguments, taken from the container's label `sim.behaviour` (an image's label is
 inherited), from the constructor's mapping, or guessed from the simplest commands (`true`, `sh -c "exit 3"`):
 
-    run                     stays up; a health check passes on the second read
+    run                     stays up, even when its end is waited for; a health check passes on the second read
     exit:CODE[:READS]       ends with CODE, at once or after READS inspections
     healthy[:READS]         health is "starting" for READS inspections, then "healthy"
     unhealthy[:READS]       … then "unhealthy"
@@ -26,13 +26,15 @@ KILLED: Final = 137
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """`exit_code` None: runs until it is stopped. `reads`: inspections until it exits or its health settles.
-    `stop_code`: what it exits with when stopped; a bare `sleep` takes no notice and is killed."""
+    `stop_code`: what it exits with when stopped; a bare `sleep` takes no notice and is killed. `lasts`: waiting for its
+    end does not bring it about, as it does where nothing is known of the process."""
 
     exit_code: int | None = None
     reads: int = 1
     health: str = "healthy"
     start_error: str = ""
     stop_code: int = 0
+    lasts: bool = False
 
 
 def parse_behaviour(text: str) -> Behaviour:
@@ -48,7 +50,7 @@ def parse_behaviour(text: str) -> Behaviour:
     if word == "starting":
         return Behaviour(health="starting")
     if word == "run":
-        return Behaviour()
+        return Behaviour(lasts=True)
     raise ValueError(f"unknown simulated behaviour {text!r}")
 
 

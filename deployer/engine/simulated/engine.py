@@ -211,6 +211,10 @@ class SimulatedEngine:
         with self._writing() as host:
             return lifecycle.wait(host, ref)
 
+    def exit_code(self, ref: str) -> int | None:
+        with self._writing() as host:
+            return lifecycle.exit_code(host, ref)
+
     # Networks and volumes
 
     def create_network(self, body: Json) -> str:

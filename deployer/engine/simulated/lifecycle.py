@@ -233,6 +233,19 @@ def wait(host: SimulatedHost, ref: str) -> int:
     return code
 
 
+def exit_code(host: SimulatedHost, ref: str) -> int | None:
+    """One look at a process that somebody waits for. Only one that is said to run does so for ever."""
+    container = need_container(host, ref)
+    behaviour = behaviour_of(host, container)
+    if container["State"]["Status"] == "created" and not container["State"]["ExitCode"]:
+        raise EngineError(f"{ref} was never started", status=0)
+    if container["State"]["Running"] and behaviour.exit_code is None and not behaviour.lasts:
+        return wait(host, ref)
+    observe(host, container)
+    running = container["State"]["Running"]
+    return None if running else int(container["State"]["ExitCode"])
+
+
 def finish(host: SimulatedHost, container: Record, code: int) -> None:
     """The container has exited and stays so; one that removes itself does it now."""
     _end(host, container, code)
