@@ -201,7 +201,7 @@ class _Work:
         return Tools(engine, self.world.clock, self._events, auth, self.stop, permit)
 
     def _plan_again(self, host: str, engine: Engine) -> HostPlan:
-        seen = observe(engine, host, runner.needs(self.planned.loaded, host))
+        seen = observe(engine, host, self.planned.needs(self.planned.loaded, host))
         return self.planned.planner(self._desired[host], seen, self.planned.policy)
 
     def _unchanged(self, host_plan: HostPlan) -> int:
@@ -223,9 +223,11 @@ class _Work:
         """Read the host again and compare again: what is left did not converge, but for what is done at last."""
         loaded = self.planned.loaded
         desired = _settled(self._desired[host_plan.host])
-        seen = _without(observe(engine, host_plan.host, runner.needs(loaded, host_plan.host)), host_plan)
-        left = self.planned.planner(desired, seen, self.planned.policy)
+        seen = _without(observe(engine, host_plan.host, self.planned.needs(loaded, host_plan.host)), host_plan)
+        left = self.planned.verifier(desired, seen, self.planned.policy)
         at_last = {step.address for step in left.steps} - {s.address for s in left.steps if s.phase is Phase.CHANGE}
+        others = self.planned.verifier is not self.planned.planner
+        at_last |= {found.address for found in left.changes if others} - {found.address for found in host_plan.changes}
         looping = (
             ResourceChange(resource.address, Action.START, reason=LOOPS)
             for resource in desired.of(Kind.CONTAINER)

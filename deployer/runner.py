@@ -12,7 +12,7 @@ from deployer.engine.observe import Needs, needs_of, observe
 from deployer.engine.registry_auth import Credentials
 from deployer.fleet import Fleet
 from deployer.inputs import Loaded, PlayInput, Request, load
-from deployer.interfaces import Engine, RegistryAuth
+from deployer.interfaces import RegistryAuth
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
 from deployer.model.plan import HostPlan, Plan, PlayPlan, Unreachable
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from deployer.model.drift import DriftReport
 
 Planner = Callable[[Desired, Observed, Policy], HostPlan]
+Reader = Callable[[Loaded, str], Needs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,18 @@ class Validated:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan, and the open connections to apply it with. `read_at`: when its hosts were read, by the world's clock;
-    `records`: the newest record of a run on each host and of each project then. `secrets` must never be shown."""
+    """A plan, and the open connections to apply it with. `needs` and `planner` make it again; what `verifier` finds
+    afterwards, of the resources it changed, did not converge. `read_at`: when its hosts were read, by the world's
+    clock; `records`: the newest record of a run on each host and of each project then. `secrets` must never be
+    shown."""
 
     plan: Plan
     loaded: Loaded
     fleet: Fleet
     policy: Policy
     planner: Planner
+    verifier: Planner
+    needs: Reader
     read_at: float
     records: Mapping[tuple[str, str], int]
     playbooks: tuple[str, ...] = ()
@@ -76,12 +81,12 @@ def validate(request: Request, world: World) -> Validated:
 
 def plan(request: Request, world: World) -> Planned:
     """What would be done. Only reads."""
-    return _plan(request, world, reconcile)
+    return plan_with(request, world, reconcile)
 
 
 def destroy(request: Request, world: World) -> Planned:
     """What removing the projects' containers and networks would do. Only reads."""
-    return _plan(request, world, reconcile_destroy)
+    return plan_with(request, world, reconcile_destroy)
 
 
 def drift(request: Request, world: World) -> tuple[DriftReport, Loaded]:
@@ -91,38 +96,56 @@ def drift(request: Request, world: World) -> tuple[DriftReport, Loaded]:
 
     loaded = load(request, world.asking)
     with Fleet(loaded.hosts, request.forks) as fleet:
-        seen, unreachable = _observe_all(loaded, fleet)
+        seen, unreachable = _observe_all(loaded, fleet, needs_to_reconcile)
     desired = (found for play in loaded.plays for found in play.desired if found.host in seen)
     return DriftReport(tuple(find_drift(found, seen[found.host]) for found in desired), unreachable), loaded
 
 
-def _plan(request: Request, world: World, planner: Planner) -> Planned:
+def plan_with(
+    request: Request,
+    world: World,
+    planner: Planner,
+    *,
+    needs: Reader | None = None,
+    before: Callable[[Loaded, Fleet], None] = lambda _loaded, _fleet: None,
+    verifier: Planner | None = None,
+) -> Planned:
+    """`before` is called when the hosts have been read."""
     loaded = load(request, world.asking)
     policy = Policy(request.prune, request.adopt, frozenset(request.allow_data_loss), __version__)
+    reader = needs or needs_to_reconcile
     fleet = Fleet(loaded.hosts, request.forks)
     read_at = world.clock.now()
     try:
-        seen, unreachable = _observe_all(loaded, fleet)
+        seen, unreachable = _observe_all(loaded, fleet, reader)
+        before(loaded, fleet)
     except BaseException:
         fleet.close()
         raise
     plays = tuple(_plan_play(play, seen, policy, planner) for play in loaded.plays)
     records = {(host, project): number for host, found in seen.items() for project, number in found.records.items()}
-    return Planned(Plan(plays, unreachable), loaded, fleet, policy, planner, read_at, records, request.playbooks)
+    return Planned(
+        plan=Plan(plays, unreachable),
+        loaded=loaded,
+        fleet=fleet,
+        policy=policy,
+        planner=planner,
+        verifier=verifier or planner,
+        needs=reader,
+        read_at=read_at,
+        records=records,
+        playbooks=request.playbooks,
+    )
 
 
-def _observe_all(loaded: Loaded, fleet: Fleet) -> tuple[dict[str, Observed], tuple[Unreachable, ...]]:
+def _observe_all(loaded: Loaded, fleet: Fleet, needs: Reader) -> tuple[dict[str, Observed], tuple[Unreachable, ...]]:
     """Every host is read once for the whole run."""
-    answers = fleet.each(loaded.hosts, lambda host, engine: _observe(loaded, host, engine))
+    answers = fleet.each(loaded.hosts, lambda host, engine: observe(engine, host, needs(loaded, host)))
     seen = {host: found for host, found in answers.items() if isinstance(found, Observed)}
     return seen, tuple(found for found in answers.values() if isinstance(found, Unreachable))
 
 
-def _observe(loaded: Loaded, host: str, engine: Engine) -> Observed:
-    return observe(engine, host, needs(loaded, host))
-
-
-def needs(loaded: Loaded, host: str) -> Needs:
+def needs_to_reconcile(loaded: Loaded, host: str) -> Needs:
     """What the run's plays want to know of a host."""
     plays = loaded.of_host(host)
     return needs_of(plays, credentials(plays))

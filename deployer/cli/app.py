@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "show": "Print a saved plan again.",
     "drift": "Compare the hosts with what was last applied and with the playbook.",
     "destroy": "Remove a playbook's containers and networks; volumes stay.",
+    "rollback": "Put the containers that were replaced last back in their place.",
     "history": "Show what was applied to the hosts, by whom and with what result.",
     "lock": "Show and release the locks that runs take on hosts.",
     "ps": "List the containers of all hosts.",

@@ -56,8 +56,13 @@ class Needs:
     auth: Callable[[str], RegistryAuth | None] = lambda _reference: None
 
 
-def needs_of(plays: Iterable[Desired], auth: Callable[[str], RegistryAuth | None]) -> Needs:
-    """Of all plays of one host together: the host is read once for a run."""
+def needs_of(
+    plays: Iterable[Desired],
+    auth: Callable[[str], RegistryAuth | None],
+    suffixes: Iterable[str] = ("", NEW, OLD),
+) -> Needs:
+    """Of all plays of one host together: the host is read once for a run. `suffixes`: of names that a declared
+    container may have, and is looked at under."""
     plays = tuple(plays)
     declared = [resource for play in plays for resource in play.resources]
     names = {resource.name for resource in declared if resource.kind is Kind.CONTAINER}
@@ -66,8 +71,8 @@ def needs_of(plays: Iterable[Desired], auth: Callable[[str], RegistryAuth | None
         reference, wanted = resource.settings.image, "never" if resource.absent else resource.settings.pull
         if reference:
             images[reference] = max(wanted, images.get(reference, "never"), key=_DEMANDING.index)
-    with_temporary = {name + suffix for name in names for suffix in ("", NEW, OLD)}
-    return Needs(frozenset(with_temporary), frozenset(play.project for play in plays), images, auth)
+    with_suffixes = {name + suffix for name in names for suffix in suffixes}
+    return Needs(frozenset(with_suffixes), frozenset(play.project for play in plays), images, auth)
 
 
 def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> Observed:

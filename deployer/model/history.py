@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from deployer.model.outcome import HostOutcome, Status
-from deployer.model.plan import Counts, count
+from deployer.model.plan import Action, Counts, count
 from deployer.model.volume_names import RECORDS, slug
 from deployer.model.volume_names import newest as newest
 from deployer.model.volume_names import numbers as numbers
@@ -26,6 +26,9 @@ _LABELS: Final = {
     name: f"deployer.history.{name}"
     for name in ("project", "time", "who", "command", "commit", "result", "version", "counts", "changes")
 }
+
+
+_REPLACED: Final = tuple(action.value for action in Action if action.replaces)
 
 
 class Result(StrEnum):
@@ -106,6 +109,16 @@ def _parsed(text: str, kind: type[Any]) -> Any:
     except ValueError:
         return kind()
     return found if isinstance(found, kind) else kind()
+
+
+def replaced_last(records: Iterable[Record]) -> frozenset[str]:
+    """Names of the containers that were replaced in the newest run that replaced any, and not taken back."""
+    for record in records:
+        found = [text.partition(" container.") for text in record.changes if text.startswith(_REPLACED)]
+        names = frozenset(name for _, kind, name in found if kind and not name.endswith(")"))
+        if names:
+            return names
+    return frozenset()
 
 
 def result_of(outcome: HostOutcome) -> Result:

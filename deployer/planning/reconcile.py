@@ -51,7 +51,7 @@ def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
             plan(ctx, resource)
     if prune:
         prune_others(ctx)
-    return _finish(ctx)
+    return finish(ctx)
 
 
 def destroy(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
@@ -77,10 +77,10 @@ def destroy(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
     kept = sorted(found.name for found in observed.volumes if found.owner.project == desired.project)
     if kept:
         ctx.draft.notes.append(f"volumes are kept: {', '.join(kept)}")
-    return _finish(ctx)
+    return finish(ctx)
 
 
-def _finish(ctx: Context) -> HostPlan:
+def finish(ctx: Context) -> HostPlan:
     order = list(Kind)
     changes = sorted(ctx.draft.changes, key=lambda change: (order.index(change.address.kind), _removal(change)))
     ctx.draft.changes[:] = changes

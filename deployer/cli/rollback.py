@@ -1,0 +1,41 @@
+"""`deployer rollback`: go back to the containers that were replaced."""
+
+from __future__ import annotations
+
+import click
+
+from deployer.cli import options
+from deployer.cli.command import Call, Command
+
+EXAMPLES = """\
+deployer rollback -i inventory playbooks/shop.yml            # what the last run replaced
+deployer rollback -i inventory playbooks/shop.yml web api    # these containers
+deployer rollback playbooks/shop.yml --limit web1 --check
+"""
+
+
+def _run(call: Call) -> int:
+    from deployer import rollback
+    from deployer.cli.deploy import deploy
+
+    given = Call(call.console, {**call.params, "playbooks": (call.params["playbook"],)}, call.name)
+    return deploy(given, lambda request, world: rollback.plan(request, world, call.params["names"]), "Go back?")
+
+
+def _params() -> list[click.Parameter]:
+    _, *rest = options.deploying()
+    useless = {param.name for param in options.policy()}
+    return [
+        click.Argument(["playbook"], metavar="PLAYBOOK"),
+        click.Argument(["names"], nargs=-1, metavar="[CONTAINER]..."),
+        *(param for param in rest if param.name not in useless),
+    ]
+
+
+COMMAND = Command(
+    "rollback",
+    run=_run,
+    examples=EXAMPLES,
+    help="Put the containers that were replaced last back in their place; those of now are kept instead.",
+    params=_params(),
+)

@@ -1,0 +1,206 @@
+"""Going back: the containers that were replaced last become the resource again, and what is now is kept instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from typing import Any, Final
+
+from deployer.model import dependencies
+from deployer.model.container_names import OLD, PREVIOUS
+from deployer.model.desired import Desired, Kind, Resource
+from deployer.model.observed import Observed, ObservedContainer
+from deployer.model.plan import (
+    Action,
+    AwaitHealthy,
+    ConnectNetwork,
+    FieldDiff,
+    HostPlan,
+    Operation,
+    Refusal,
+    RenameContainer,
+    ResourceChange,
+    StartContainer,
+    StopContainer,
+    UpdateContainer,
+)
+from deployer.planning import record
+from deployer.planning.context import Context, Retired
+from deployer.planning.keeping import restart_body
+from deployer.planning.policy import Policy
+from deployer.planning.reconcile import finish
+from deployer.planning.replace import put_away_retired
+from deployer.records import dataclass
+from deployer.spec.container import CONTAINER
+from deployer.spec.container.network import endpoint_to_engine
+from deployer.spec.field import Change
+from deployer.values import image
+
+_GROUP: Final = "roll back"
+_CAUSE: Final = "rolled back"
+_SAYS_NOTHING: Final = ("restart", "labels", "hostname")
+"""Fields that differ between any two containers: one that is kept is never restarted."""
+
+Steps = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A container, if it is there, and the one that takes its place."""
+
+    resource: Resource
+    live: ObservedContainer | None
+    previous: ObservedContainer
+
+
+def roll_back(desired: Desired, observed: Observed, policy: Policy, names: Set[str]) -> HostPlan:
+    """The plan that puts the previous container in the place of each of these, and of those in its namespaces. When
+    one of them fails, all are as they were."""
+    ctx = Context(desired, observed, policy)
+    together = _together(desired, names)
+    chosen = [found for found in dependencies.in_order(desired.of(Kind.CONTAINER)) if found.name in together]
+    pairs = [pair for resource in chosen if (pair := _pair(ctx, resource)) is not None]
+    stopped = {pair.resource.name: _stop(ctx, pair) for pair in reversed(pairs)}
+    for pair in pairs:
+        ctx.draft.changes.append(_change(pair))
+        done = _take_place(ctx, pair, stopped[pair.resource.name])
+        ctx.draft.ready(Kind.CONTAINER, pair.resource.name, *done)
+        if pair.live is not None:
+            ctx.retired.append(Retired(_GROUP, pair.resource, pair.live, _CAUSE, done))
+    put_away_retired(ctx)
+    return finish(ctx)
+
+
+def check(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
+    """After a rollback: what should run and does not."""
+    ctx = Context(desired, observed, policy)
+    for resource in desired.of(Kind.CONTAINER):
+        found = observed.container(resource.name)
+        if resource.settings.state == "started" and (found is None or not found.running):
+            reason = "is gone" if found is None else f"is {found.state}"
+            ctx.draft.changes.append(ResourceChange(resource.address, Action.START, reason=reason))
+    return finish(ctx)
+
+
+def _together(desired: Desired, names: Set[str]) -> set[str]:
+    """Containers that share namespaces or mounts: the previous ones know each other, not those of today."""
+    found, before = set(names), set[str]()
+    while found != before:
+        before = set(found)
+        for resource in desired.of(Kind.CONTAINER):
+            bound = {resource.name, *dependencies.leaders(resource)}
+            found |= bound if bound & found else set()
+    return found
+
+
+def _pair(ctx: Context, resource: Resource) -> _Pair | None:
+    """None after refusing."""
+    previous, live = ctx.observed.container(resource.name + PREVIOUS), ctx.observed.container(resource.name)
+    summary, hint = "", ""
+    if previous is None or not _ours(ctx, resource, previous):
+        summary, hint = "has no previous container to go back to", "it was not replaced, or keep_previous is 0"
+    elif live is not None and not _ours(ctx, resource, live):
+        summary, hint = "its name is taken by a container that is not this project's", "remove or rename that one"
+    elif resource.settings.protect:
+        summary, hint = "would have to be replaced, but is protected", "drop 'protect'"
+    elif gone := sorted(name for name in previous.attached if ctx.observed.network(name) is None):
+        summary = f"its previous container needs network {', '.join(gone)}, which is gone"
+        hint = "make the network again, or apply an older playbook"
+    else:
+        return _Pair(resource, live, previous)
+    ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin))
+    return None
+
+
+def _ours(ctx: Context, resource: Resource, found: ObservedContainer) -> bool:
+    return record.belongs_to(found.owner, ctx.desired.project, resource.address)
+
+
+def _change(pair: _Pair) -> ResourceChange:
+    address, origin = pair.resource.address, pair.resource.origin
+    back = f"back to {pair.previous.name}"
+    if pair.live is None:
+        return ResourceChange(address, Action.CREATE, reason=back, origin=origin)
+    old, new = image.familiar(pair.live.image), image.familiar(pair.previous.image)
+    texts = (
+        (old, new) if old != new else (f"{old} ({pair.live.image_id[:19]})", f"{new} ({pair.previous.image_id[:19]})")
+    )
+    same = pair.live.image_id == pair.previous.image_id
+    diffs = () if same else (FieldDiff(("image",), *texts, Change.REPLACE, source=pair.previous.name),)
+    others = list(_differing(pair.live.values, pair.previous.values))
+    also = f" (differs in {', '.join(others)})" if others else ""
+    reason = f"{back}{also}; stopped while it starts"
+    return ResourceChange(address, Action.REPLACE_STOP_FIRST, diffs, reason, origin)
+
+
+def _image_diff(live: ObservedContainer, previous: ObservedContainer) -> Iterator[FieldDiff]:
+    if live.image_id == previous.image_id:
+        return
+    old, new = image.familiar(live.image), image.familiar(previous.image)
+    texts = (old, new) if old != new else (f"{old} ({live.image_id[:19]})", f"{new} ({previous.image_id[:19]})")
+    yield FieldDiff(("image",), *texts, Change.REPLACE, source=previous.name)
+
+
+def _differing(live: Mapping[str, Any], previous: Mapping[str, Any]) -> Iterator[str]:
+    for row in CONTAINER.fields:
+        old, new = (_intent(row.name, values.get(row.name)) for values in (live, previous))
+        if row.name not in _SAYS_NOTHING and not row.same(old, new):
+            yield row.name
+
+
+def _intent(field: str, value: Any) -> Any:
+    """Without what running adds: a MAC address the engine chose, the name under which it answered while it started."""
+    if field != "networks":
+        return value
+    return {
+        name: {key: part for key, part in endpoint.items() if key not in ("aliases", "mac_address")}
+        for name, endpoint in (value or {}).items()
+    }
+
+
+def _stop(ctx: Context, pair: _Pair) -> Steps:
+    """All of them stop before one starts: they may have exchanged ports."""
+    if pair.live is None or not pair.live.running:
+        return ()
+    timeout = pair.resource.settings.update.stop_grace_period
+    operation = StopContainer(pair.live.id, timeout)
+    stopped = _step(ctx, pair, operation, (), StartContainer(pair.live.id))
+    ctx.free(pair.live.values, *stopped)
+    return stopped
+
+
+def _take_place(ctx: Context, pair: _Pair, after: Steps) -> Steps:
+    name, previous, live = pair.resource.name, pair.previous, pair.live
+    after += ctx.when_free(previous.values)
+    for other in dependencies.containers(pair.resource):
+        after += ctx.draft.when_ready(Kind.CONTAINER, other)
+    if live is not None:
+        after = _step(ctx, pair, RenameContainer(live.id, name + OLD), after, RenameContainer(live.id, name))
+    back = RenameContainer(previous.id, previous.name)
+    after = _step(ctx, pair, RenameContainer(previous.id, name), after, back)
+    for operation, undo in _repairs(ctx, previous):
+        after = _step(ctx, pair, operation, after, *undo)
+    if pair.resource.settings.state != "started":
+        return after
+    after = _step(ctx, pair, StartContainer(previous.id), after, StopContainer(previous.id))
+    update = pair.resource.settings.update
+    return _step(ctx, pair, AwaitHealthy(previous.id, update.health_timeout, update.monitor), after)
+
+
+def _repairs(ctx: Context, previous: ObservedContainer) -> Iterator[tuple[Operation, tuple[Operation, ...]]]:
+    """What it lost when it was put away: its restart policy, and networks that were made anew since."""
+    policy = str(previous.owner.recorded.get("restart") or "no")
+    now = str(previous.values.get("restart") or "no")
+    if policy != now:
+        yield (
+            UpdateContainer(previous.id, restart_body(policy)),
+            (UpdateContainer(previous.id, restart_body(now)),),
+        )
+    for name, network_id in sorted(previous.attached.items()):
+        network = ctx.observed.network(name)
+        if network is not None and network_id not in ("", network.id):
+            endpoint = (previous.values.get("networks") or {}).get(name) or {}
+            yield ConnectNetwork(name, previous.id, endpoint_to_engine(endpoint)), ()
+
+
+def _step(ctx: Context, pair: _Pair, operation: Operation, after: Steps, *undo: Operation) -> Steps:
+    return (ctx.draft.step(operation, pair.resource.address, _CAUSE, after=after, group=_GROUP, undo=undo),)
