@@ -11,7 +11,20 @@ from deployer.applying.executor import Execution, Stop, Tools, execute
 from deployer.engine.simulated import SimulatedEngine
 from deployer.interfaces import Engine
 from deployer.model.desired import Address, Kind, OnFailure
-from deployer.model.plan import HostPlan, Operation, Phase, Step
+from deployer.model.plan import (
+    AwaitHealthy,
+    CreateContainer,
+    CreateVolume,
+    HostPlan,
+    Made,
+    Operation,
+    Phase,
+    RemoveContainer,
+    RenameContainer,
+    StartContainer,
+    Step,
+    StopContainer,
+)
 
 IMAGE = "docker.io/library/app:1"
 
@@ -58,6 +71,9 @@ class _Surrounded:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method: Callable[..., Any] = getattr(self._engine, name)
         return lambda *args, **keys: self._around(name, args, lambda: method(*args, **keys))
+
+
+BODY: dict[str, Any] = {"Image": IMAGE, "HostConfig": {}}
 
 
 def app_engine(behaviours: Mapping[str, str] | None = None) -> SimulatedEngine:
@@ -112,3 +128,31 @@ def statuses(done: Execution) -> str:
 
 def states(engine: Engine) -> dict[str, str]:
     return {str(entry["Names"][0]).lstrip("/"): str(entry["State"]) for entry in engine.list_containers()}
+
+
+def volume(number: int, name: str, *needs: int, group: str = "") -> Step:
+    return step(number, CreateVolume(name, {"Name": name}), needs=needs, group=group, name=name)
+
+
+def volumes(engine: Engine) -> list[str]:
+    return [found["Name"] for found in engine.list_volumes()]
+
+
+def replacement(old: str, *, first: int = 1, name: str = "app", body: dict[str, Any] | None = None) -> list[Step]:
+    """The steps of a replacement, stop-first, as the planner makes them."""
+    group, n = f"replace {name}", first
+    made = Made(n)
+
+    def add(number: int, operation: Any, *undo: Any) -> Step:
+        needs = (number - 1,) if number > first else ()
+        return step(number, operation, needs=needs, group=group, undo=undo, name=name)
+
+    return [
+        add(n, CreateContainer(f"{name}.new", body or BODY), RemoveContainer(made)),
+        add(n + 1, StopContainer(old), StartContainer(old)),
+        add(n + 2, RenameContainer(old, f"{name}.old"), RenameContainer(old, name)),
+        add(n + 3, RenameContainer(made, name), RenameContainer(made, f"{name}.new")),
+        add(n + 4, StartContainer(made), StopContainer(made)),
+        add(n + 5, AwaitHealthy(made, 60, 5)),
+        step(n + 6, RemoveContainer(old), needs=(n + 5,), phase=Phase.COMMIT, name=name),
+    ]

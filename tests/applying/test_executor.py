@@ -13,50 +13,23 @@ from deployer.engine.simulated import SimulatedEngine
 from deployer.errors import EngineError, UnreachableError
 from deployer.interfaces import Engine
 from deployer.model.outcome import HostBegun, StepBegun, StepEnded
-from deployer.model.plan import (
-    AwaitHealthy,
-    CreateContainer,
-    CreateVolume,
-    Made,
-    RemoveContainer,
-    RenameContainer,
-    StartContainer,
-    Step,
-    StopContainer,
+from deployer.model.plan import CreateContainer, StartContainer
+from tests.applying.engines import (
+    BODY,
+    IMAGE,
+    Seen,
+    app_engine,
+    carry_out,
+    replacement,
+    run,
+    states,
+    statuses,
+    step,
+    surrounded,
+    volume,
+    volumes,
 )
-from tests.applying.engines import IMAGE, Seen, app_engine, carry_out, run, states, statuses, step, surrounded
 from tests.engine.faulty import Faults, connection_lost, with_faults
-
-BODY: dict[str, Any] = {"Image": IMAGE, "HostConfig": {}}
-
-
-def volume(number: int, name: str, *needs: int, group: str = "") -> Step:
-    return step(number, CreateVolume(name, {"Name": name}), needs=needs, group=group, name=name)
-
-
-def volumes(engine: Engine) -> list[str]:
-    return [found["Name"] for found in engine.list_volumes()]
-
-
-def replacement(old: str, *, first: int = 1, name: str = "app", body: dict[str, Any] | None = None) -> list[Step]:
-    """The steps of a replacement, stop-first, as the planner makes them."""
-    group, n = f"replace {name}", first
-    made = Made(n)
-
-    def add(number: int, operation: Any, *undo: Any) -> Step:
-        needs = (number - 1,) if number > first else ()
-        return step(number, operation, needs=needs, group=group, undo=undo, name=name)
-
-    return [
-        add(n, CreateContainer(f"{name}.new", body or BODY), RemoveContainer(made)),
-        add(n + 1, StopContainer(old), StartContainer(old)),
-        add(n + 2, RenameContainer(old, f"{name}.old"), RenameContainer(old, name)),
-        add(n + 3, RenameContainer(made, name), RenameContainer(made, f"{name}.new")),
-        add(n + 4, StartContainer(made), StopContainer(made)),
-        add(n + 5, AwaitHealthy(made, 60, 5)),
-        step(n + 6, RemoveContainer(old), needs=(n + 5,), name=name),
-    ]
-
 
 # Order
 

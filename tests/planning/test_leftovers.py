@@ -65,7 +65,8 @@ def test_a_successor_with_the_name_goes_on_from_where_it_was() -> None:
     assert steps(found) == [
         "#1 container.web, StartContainer web-2, goes on after an interrupted run [replace web]",
         "[1] -> #2 container.web, AwaitHealthy web-2, goes on after an interrupted run [replace web]",
-        "[2] -> #3 container.web.deployer-old, RenameContainer web-1 to web.previous, left by an interrupted run, at last",
+        "[2] -> #3 container.web.deployer-old, RenameContainer web-1 to web.previous, "
+        "left by an interrupted run, at last",
     ]
     assert [_text(each) for each in found.steps[0].undo] == [
         "StopContainer",
