@@ -13,7 +13,7 @@ from deployer.applying.lock import LockLostError
 from deployer.applying.locking import Run
 from deployer.applying.turns import Turn, Turns
 from deployer.engine.observe import observe
-from deployer.errors import EngineError, UnreachableError
+from deployer.errors import EngineError, ExitCode, UnreachableError
 from deployer.inputs import PlayInput
 from deployer.interfaces import Clock, Engine, Events
 from deployer.model.desired import Desired, Kind, OnFailure
@@ -61,9 +61,9 @@ def _play(work: _Work, play: PlayPlan, given: PlayInput, out: set[str]) -> tuple
         found = [_outcome(work.plans[host], result) for host, result in ended.items()]
         work.turn.ended(found)
         outcomes += found
-        bad = {outcome.host for outcome in found if outcome.exit_code}
-        out |= bad
-        failed = _too_many(len(bad), len(hosts), given, work.on_failure)
+        out |= {outcome.host for outcome in found if outcome.exit_code}
+        bad = sum(outcome.exit_code not in (ExitCode.OK, ExitCode.INTERRUPTED) for outcome in found)
+        failed = _too_many(bad, len(hosts), given, work.on_failure)
         if failed:
             break
     return not failed, work.settle(outcomes, restore=failed)

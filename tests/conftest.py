@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.fleets import fleet as fleet
 from tests.lab.fixtures import exclusive_lab as exclusive_lab
 from tests.lab.fixtures import host as host
 from tests.lab.fixtures import host_20 as host_20

@@ -3,101 +3,17 @@ whether the hosts are as declared afterwards."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import pytest
 
 from deployer import rollout, runner
-from deployer.config.scripts import ScriptResult
-from deployer.engine.simulated import SimulatedEngine
-from deployer.errors import EngineError, ExitCode, UnreachableError
-from deployer.inputs import Asking, Request
-from deployer.interfaces import Engine
-from deployer.model.outcome import HostBegun, HostEnded, Outcome
-from deployer.transport.connection import ConnectionSpec
-from deployer.transport.ssh_config import SshConfig
-from deployer.world import World
-from tests.applying.engines import Clock, Seen, states, surrounded
+from deployer.errors import EngineError, ExitCode
+from deployer.model.outcome import HostBegun, HostEnded
+from tests.applying.engines import states, surrounded
 from tests.engine.faulty import Faults, connection_lost, with_faults
-
-NAMES = ("h1", "h2", "h3", "h4", "h5")
-FAILING = "image: web:1, labels: {sim.behaviour: 'fail:no such file'}"
-
-
-@dataclass
-class Fleet:
-    """The hosts of the inventory, in memory. `wrap` goes around an engine; hosts that are `down` cannot be reached."""
-
-    engines: dict[str, SimulatedEngine] = field(default_factory=lambda: {name: SimulatedEngine() for name in NAMES})
-    wrap: dict[str, Callable[[Engine], Engine]] = field(default_factory=dict)
-    down: set[str] = field(default_factory=set)
-    clock: Clock = field(default_factory=Clock)
-    seen: Seen = field(default_factory=Seen)
-    stop: threading.Event = field(default_factory=threading.Event)
-
-    def connect(self, spec: ConnectionSpec) -> Engine:
-        if spec.name in self.down:
-            raise UnreachableError(f"{spec.name} is down", hint="start it")
-        engine: Engine = self.engines[spec.name]
-        return self.wrap[spec.name](engine) if spec.name in self.wrap else engine
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-    @property
-    def world(self) -> World:
-        return World(self.clock, Asking(lambda _command: ScriptResult(1, "", ""), lambda _text: "", SshConfig))
-
-    def plan(self, playbook: str = "", **words: Any) -> runner.Planned:
-        return runner.plan(_request(playbook, words), self.world)
-
-    def apply(self, playbook: str = "", **words: Any) -> Outcome:
-        with self.plan(playbook, **words) as planned:
-            return rollout.apply(planned, self.world, self.seen, self.stop)
-
-    def containers(self) -> dict[str, list[str]]:
-        return {name: sorted(states(engine)) for name, engine in self.engines.items() if states(engine)}
-
-    @property
-    def begun(self) -> list[str]:
-        return [event.host for event in self.seen.events if isinstance(event, HostBegun)]
-
-    @property
-    def ended(self) -> list[str]:
-        return [event.outcome.host for event in self.seen.events if isinstance(event, HostEnded)]
-
-
-def _request(playbook: str, words: dict[str, Any]) -> Request:
-    if playbook:
-        Path("site.yml").write_text(dedent(playbook).lstrip("\n"))
-    return Request(playbooks=("site.yml",), **words)
-
-
-@pytest.fixture
-def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    Path("hosts.yml").write_text(
-        "all:\n  vars: {connection: simulated}\n  hosts: {" + ", ".join(f"{name}: {{}}" for name in NAMES) + "}\n"
-    )
-    made = Fleet()
-    monkeypatch.setattr("deployer.fleet.Connections", lambda: made)
-    return made
-
-
-def play(keys: str = "image: web:1", name: str = "web", more: str = "", hosts: str = "all") -> str:
-    lines = "".join(f"  {line}\n" for line in more.splitlines())
-    return f"- hosts: {hosts}\n  project: shop\n{lines}  containers: {{{name}: {{{keys}}}}}\n"
-
-
-def codes(outcome: Outcome) -> str:
-    return " ".join(f"{found.host}:{found.exit_code.name}" for found in outcome.hosts)
-
+from tests.fleets import FAILING, NAMES, Fleet, codes, play, request
 
 # Plans
 
@@ -120,7 +36,7 @@ def test_applied_hosts_have_nothing_left_to_do(fleet: Fleet) -> None:
 
 def test_validating_contacts_no_host(fleet: Fleet) -> None:
     fleet.down = set(NAMES)
-    found = runner.validate(_request(play(), {}), fleet.world)
+    found = runner.validate(request(play(), {}), fleet.world)
     assert (found.plays, found.hosts, found.resources) == (1, 5, 5)
 
 
@@ -361,7 +277,7 @@ def test_drift_of_every_host(fleet: Fleet) -> None:
     fleet.apply(play())
     fleet.engines["h2"].stop_container("web", None)
     fleet.down = {"h5"}
-    report, _ = runner.drift(_request("", {}), fleet.world)
+    report, _ = runner.drift(request("", {}), fleet.world)
     assert {host.host: [found.verdict.name for found in host.found] for host in report.hosts} == {
         "h1": [],
         "h2": ["NOT_RUNNING"],
@@ -374,7 +290,7 @@ def test_drift_of_every_host(fleet: Fleet) -> None:
 
 def test_destroying_leaves_hosts_without_containers(fleet: Fleet) -> None:
     fleet.apply(play(hosts="h1") + play(name="more", hosts="h1"))
-    with runner.destroy(_request("", {}), fleet.world) as planned:
+    with runner.destroy(request("", {}), fleet.world) as planned:
         outcome = rollout.apply(planned, fleet.world, fleet.seen, fleet.stop)
     assert outcome.exit_code is ExitCode.OK
     assert fleet.containers() == {}

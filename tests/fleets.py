@@ -1,0 +1,110 @@
+"""Several simulated hosts and runs over them, for tests of whole runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from deployer import rollback, rollout, runner
+from deployer.applying.locking import Run
+from deployer.config.scripts import ScriptResult
+from deployer.engine.simulated import SimulatedEngine
+from deployer.errors import UnreachableError
+from deployer.inputs import Asking, Request
+from deployer.interfaces import Engine
+from deployer.model.outcome import HostBegun, HostEnded, Outcome
+from deployer.transport.connection import ConnectionSpec
+from deployer.transport.ssh_config import SshConfig
+from deployer.world import World
+from tests.applying.engines import Clock, Seen, states
+
+NAMES = ("h1", "h2", "h3", "h4", "h5")
+FAILING = "image: web:1, labels: {sim.behaviour: 'fail:no such file'}"
+
+
+@dataclass
+class Fleet:
+    """The hosts of the inventory, in memory. `wrap` goes around an engine; hosts that are `down` cannot be reached.
+    `run`: for whom runs are put on record."""
+
+    engines: dict[str, SimulatedEngine] = field(default_factory=lambda: {name: SimulatedEngine() for name in NAMES})
+    wrap: dict[str, Callable[[Engine], Engine]] = field(default_factory=dict)
+    down: set[str] = field(default_factory=set)
+    clock: Clock = field(default_factory=Clock)
+    seen: Seen = field(default_factory=Seen)
+    stop: threading.Event = field(default_factory=threading.Event)
+    run: Run | None = None
+
+    def connect(self, spec: ConnectionSpec) -> Engine:
+        if spec.name in self.down:
+            raise UnreachableError(f"{spec.name} is down", hint="start it")
+        engine: Engine = self.engines[spec.name]
+        return self.wrap[spec.name](engine) if spec.name in self.wrap else engine
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    @property
+    def world(self) -> World:
+        return World(self.clock, Asking(lambda _command: ScriptResult(1, "", ""), lambda _text: "", SshConfig))
+
+    def plan(self, playbook: str = "", **words: Any) -> runner.Planned:
+        return runner.plan(request(playbook, words), self.world)
+
+    def apply(self, playbook: str = "", **words: Any) -> Outcome:
+        with self.plan(playbook, **words) as planned:
+            return rollout.apply(planned, self.world, self.seen, self.stop, self.run)
+
+    def roll_back(self, *names: str, playbook: str = "") -> Outcome:
+        with rollback.plan(request(playbook, {}), self.world, names) as planned:
+            return rollout.apply(planned, self.world, self.seen, self.stop, self.run)
+
+    def ids(self, name: str = "web") -> dict[str, str]:
+        """Of the containers of that name, by host."""
+        found = {host: engine.inspect_container(name) for host, engine in self.engines.items()}
+        return {host: str(inspected["Id"]) for host, inspected in found.items() if inspected is not None}
+
+    def containers(self) -> dict[str, list[str]]:
+        return {name: sorted(states(engine)) for name, engine in self.engines.items() if states(engine)}
+
+    @property
+    def begun(self) -> list[str]:
+        return [event.host for event in self.seen.events if isinstance(event, HostBegun)]
+
+    @property
+    def ended(self) -> list[str]:
+        return [event.outcome.host for event in self.seen.events if isinstance(event, HostEnded)]
+
+
+def request(playbook: str, words: dict[str, Any]) -> Request:
+    """Of `site.yml`, written anew when a playbook is given."""
+    if playbook:
+        Path("site.yml").write_text(dedent(playbook).lstrip("\n"))
+    return Request(playbooks=("site.yml",), **words)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    Path("hosts.yml").write_text(
+        "all:\n  vars: {connection: simulated}\n  hosts: {" + ", ".join(f"{name}: {{}}" for name in NAMES) + "}\n"
+    )
+    made = Fleet()
+    monkeypatch.setattr("deployer.fleet.Connections", lambda: made)
+    return made
+
+
+def play(keys: str = "image: web:1", name: str = "web", more: str = "", hosts: str = "all") -> str:
+    lines = "".join(f"  {line}\n" for line in more.splitlines())
+    return f"- hosts: {hosts}\n  project: shop\n{lines}  containers: {{{name}: {{{keys}}}}}\n"
+
+
+def codes(outcome: Outcome) -> str:
+    return " ".join(f"{found.host}:{found.exit_code.name}" for found in outcome.hosts)

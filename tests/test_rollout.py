@@ -1,0 +1,252 @@
+"""Changing a running fleet: what a failure leaves on the host that failed and on the others of the play."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from deployer.applying.locking import Run
+from deployer.errors import ExitCode, InputError
+from deployer.model.outcome import HostEnded, Status
+from tests.applying.engines import states, surrounded
+from tests.engine.faulty import Faults, connection_lost, with_faults
+from tests.fleets import NAMES, Fleet, codes, play
+
+OLD = "image: web:1, command: old"
+NEW = "image: web:1, command: new"
+BAD = {"h3", "h4"}
+
+
+def rolling(*bad: str, more: str = "serial: 2") -> str:
+    """The new version, which does not work on some hosts."""
+    value = "{{ 'exit:3:1' if inventory_hostname in " + repr(list(bad)) + " else 'run' }}"
+    return play(f'{NEW}, labels: {{sim.behaviour: "{value}"}}', more=more)
+
+
+@pytest.fixture
+def before(fleet: Fleet) -> dict[str, str]:
+    """Ids of the old containers."""
+    fleet.apply(play(OLD))
+    fleet.seen.events.clear()
+    return fleet.ids()
+
+
+def kept(fleet: Fleet) -> dict[str, list[str]]:
+    return {
+        host: sorted(name for name in states(engine) if name != "web")
+        for host, engine in fleet.engines.items()
+        if len(states(engine)) > 1
+    }
+
+
+def unchanged(fleet: Fleet, before: dict[str, str]) -> set[str]:
+    """Hosts that run the old container; on the others the new one runs."""
+    assert {states(engine)["web"] for engine in fleet.engines.values()} == {"running"}
+    return {host for host, found in fleet.ids().items() if found == before[host]}
+
+
+def test_by_default_a_failing_host_goes_back_and_the_rest_is_left_alone(fleet: Fleet, before: dict[str, str]) -> None:
+    outcome = fleet.apply(rolling(*BAD))
+    assert codes(outcome) == "h1:OK h2:OK h3:FAILED h4:FAILED"
+    assert unchanged(fleet, before) == {"h3", "h4", "h5"}
+    assert kept(fleet) == {
+        **{key: ["web.previous"] for key in ("h1", "h2")},
+        **{key: ["web.failed"] for key in ("h3", "h4")},
+    }
+
+
+def test_or_every_host_of_the_play_goes_back(fleet: Fleet, before: dict[str, str]) -> None:
+    outcome = fleet.apply(rolling(*BAD, more="serial: 2\non_failure: rollback_all"))
+    assert codes(outcome) == "h1:FAILED h2:FAILED h3:FAILED h4:FAILED"
+    assert unchanged(fleet, before) == set(NAMES)
+    assert [found.restored for found in outcome.hosts] == ["after the failure of h3, h4"] * 2 + ["", ""]
+    assert {result.status for result in outcome.hosts[0].results} == {Status.UNDONE, Status.SKIPPED}
+    assert kept(fleet) == {key: ["web.failed"] for key in ("h3", "h4")}
+    assert sorted(fleet.ended) == ["h1", "h2", "h3", "h4"]
+
+
+def test_one_failure_is_enough_for_that(fleet: Fleet, before: dict[str, str]) -> None:
+    outcome = fleet.apply(rolling("h4", more="serial: 2\non_failure: rollback_all"))
+    assert codes(outcome) == "h1:FAILED h2:FAILED h3:FAILED h4:FAILED"
+    assert unchanged(fleet, before) == set(NAMES)
+
+
+def test_unless_a_percentage_allows_for_it(fleet: Fleet, before: dict[str, str]) -> None:
+    more = "serial: 2\non_failure: rollback_all\nmax_fail_percentage: 50"
+    assert codes(fleet.apply(rolling("h4", more=more))) == "h1:OK h2:OK h3:OK h4:FAILED h5:OK"
+    assert unchanged(fleet, before) == {"h4"}
+    assert kept(fleet) == {**{key: ["web.previous"] for key in NAMES}, "h4": ["web.failed"]}
+
+
+def test_a_play_in_which_all_goes_well_is_finished_at_its_end(fleet: Fleet, before: dict[str, str]) -> None:
+    outcome = fleet.apply(rolling(more="serial: 1\non_failure: rollback_all"))
+    assert (outcome.exit_code, unchanged(fleet, before)) == (ExitCode.OK, set())
+    assert kept(fleet) == {key: ["web.previous"] for key in NAMES}
+    assert all(found.step.phase and found.status is Status.DONE for host in outcome.hosts for found in host.results)
+    assert [event.outcome.exit_code for event in fleet.seen.events if isinstance(event, HostEnded)] == [0] * 5
+
+
+def test_what_an_operator_stops_is_finished_where_it_was_done(fleet: Fleet, before: dict[str, str]) -> None:
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if name == "create_container":
+            fleet.stop.set()
+        return call()
+
+    fleet.wrap["h2"] = lambda engine: surrounded(engine, around)
+    outcome = fleet.apply(rolling(more="serial: 1\non_failure: rollback_all"))
+    assert codes(outcome) == "h1:OK h2:INTERRUPTED"
+    assert unchanged(fleet, before) == set(NAMES) - {"h1"}
+    assert kept(fleet) == {"h1": ["web.previous"]}
+
+
+def test_a_host_that_is_lost_on_the_way_back_is_named(fleet: Fleet, before: dict[str, str]) -> None:
+    fleet.wrap["h1"] = lambda engine: with_faults(engine, Faults(at=7, error=connection_lost(), for_ever=True))
+    outcome = fleet.apply(rolling("h2", more="serial: 1\non_failure: rollback_all"))
+    assert codes(outcome) == "h1:UNREACHABLE h2:FAILED"
+    fleet.wrap.clear()
+    assert fleet.apply(play(OLD)).exit_code is ExitCode.OK
+    assert unchanged(fleet, before) == set(NAMES)
+
+
+TWO = "- hosts: h1\n  project: shop\n{more}  containers:\n    api: {{image: web:1, command: {word}}}\n"
+TWO += "    web: {{image: web:1, command: {word}, labels: {{sim.behaviour: {how}}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "api"), [("", "old"), ("  on_failure: rollback_host\n", "old"), ("  on_failure: stop\n", "new")]
+)
+def test_what_else_was_done_on_a_failing_host(fleet: Fleet, more: str, api: str) -> None:
+    fleet.apply(TWO.format(more=more, word="old", how="run"))
+    outcome = fleet.apply(TWO.format(more=more, word="new", how="exit:3:9"))
+    found = {name: (fleet.engines["h1"].inspect_container(name) or {})["Config"]["Cmd"][0] for name in ("api", "web")}
+    assert (codes(outcome), found) == ("h1:FAILED", {"api": api, "web": "old"})
+
+
+def test_a_container_that_is_down_when_all_is_read_again_goes_back(fleet: Fleet, before: dict[str, str]) -> None:
+    lists: list[str] = []
+    engine = fleet.engines["h1"]
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        lists.extend([name] if name == "list_containers" else [])
+        if name == "list_containers" and len(lists) == 2:
+            engine.stop_container("web", 0)
+        return call()
+
+    fleet.wrap["h1"] = lambda engine: surrounded(engine, around)
+    outcome = fleet.apply(play(NEW, hosts="h1"))
+    assert codes(outcome) == "h1:FAILED"
+    assert [change.reason for change in outcome.hosts[0].remaining] == ["is exited with code 0"]
+    assert unchanged(fleet, before) == set(NAMES)
+
+
+# Going back on request
+
+
+RUN = Run("me", "apply", lambda: datetime(2026, 1, 1, tzinfo=UTC), lock=False)
+
+
+def commands(fleet: Fleet, *names: str) -> dict[str, dict[str, str]]:
+    return {
+        host: {name: (engine.inspect_container(name) or {})["Config"]["Cmd"][0] for name in names}
+        for host, engine in fleet.engines.items()
+        if states(engine)
+    }
+
+
+@pytest.fixture
+def two_versions(fleet: Fleet) -> Fleet:
+    """`web` was replaced before `api` was."""
+    fleet.run = RUN
+    for web, api in (("old", "old"), ("new", "old"), ("new", "new")):
+        both = f"{{web: {{image: web:1, command: {web}}}, api: {{image: web:1, command: {api}}}}}"
+        fleet.apply(f"- hosts: h1\n  project: shop\n  containers: {both}\n")
+    return fleet
+
+
+def test_what_was_replaced_last_comes_back(two_versions: Fleet) -> None:
+    outcome = two_versions.roll_back()
+    assert (codes(outcome), outcome.hosts[0].remaining) == ("h1:OK", ())
+    assert commands(two_versions, "web", "api") == {"h1": {"web": "new", "api": "old"}}
+    assert states(two_versions.engines["h1"]) == {
+        "web": "running",
+        "api": "running",
+        "web.previous": "exited",
+        "api.previous": "exited",
+    }
+
+
+def test_a_second_time_it_goes_forward_again(two_versions: Fleet) -> None:
+    two_versions.roll_back()
+    assert two_versions.roll_back().exit_code is ExitCode.OK
+    assert commands(two_versions, "web", "api") == {"h1": {"web": "new", "api": "new"}}
+
+
+def test_any_container_can_be_named(two_versions: Fleet) -> None:
+    two_versions.roll_back("container.web")
+    assert commands(two_versions, "web", "api") == {"h1": {"web": "old", "api": "new"}}
+
+
+def test_a_name_that_nothing_declares_is_an_error(two_versions: Fleet) -> None:
+    with pytest.raises(InputError) as caught:
+        two_versions.roll_back("wbe", "api", "nothing")
+    assert [str(found.summary) for found in caught.value.diagnostics] == [
+        "no container 'nothing' is declared on these hosts",
+        "no container 'wbe' is declared on these hosts",
+    ]
+
+
+def test_where_nothing_was_replaced_nothing_is_done(fleet: Fleet) -> None:
+    fleet.run = RUN
+    fleet.apply(play(OLD))
+    assert codes(fleet.roll_back()) == " ".join(f"{host}:OK" for host in NAMES)
+    refused = fleet.roll_back("web")
+    assert refused.exit_code is ExitCode.REFUSED
+    assert refused.hosts[0].plan.refusals[0].summary == "has no previous container to go back to"
+
+
+def test_a_previous_one_that_does_not_work_any_more_leaves_all_as_it_was(two_versions: Fleet) -> None:
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if name == "start_container":
+            raise connection_refused
+        return call()
+
+    connection_refused = Faults().error
+    host, before = two_versions.engines["h1"], two_versions.ids("api")
+    two_versions.wrap["h1"] = lambda engine: surrounded(engine, _once(around))
+    outcome = two_versions.roll_back()
+    assert codes(outcome) == "h1:FAILED"
+    assert (two_versions.ids("api"), states(host)["api"]) == (before, "running")
+    assert states(host)["api.previous"] == "exited"
+
+
+def _once(around: Callable[..., Any]) -> Callable[..., Any]:
+    """Only the first start goes wrong."""
+    done: list[str] = []
+
+    def first(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if name == "start_container" and not done:
+            done.append(name)
+            return around(name, args, call)
+        return call()
+
+    return first
+
+
+def test_a_run_that_was_taken_back_is_not_what_was_replaced_last(two_versions: Fleet) -> None:
+    bad = (
+        "{web: {image: web:1, command: newest, labels: {sim.behaviour: 'exit:3:1'}}, api: {image: web:1, command: new}}"
+    )
+    assert two_versions.apply(f"- hosts: h1\n  project: shop\n  containers: {bad}\n").exit_code is ExitCode.FAILED
+    two_versions.roll_back()
+    assert commands(two_versions, "web", "api") == {"h1": {"web": "new", "api": "old"}}
+
+
+def test_the_run_is_put_on_record(two_versions: Fleet) -> None:
+    two_versions.run = replace(RUN, command="rollback site.yml")
+    two_versions.roll_back()
+    labels = [found["Labels"] for found in two_versions.engines["h1"].list_volumes()]
+    assert "rollback site.yml" in {found.get("deployer.history.command") for found in labels}
