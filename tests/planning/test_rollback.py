@@ -1,0 +1,166 @@
+"""Going back to what was replaced: which containers, in which steps, and when not."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from deployer.model.desired import Desired
+from deployer.model.observed import Observed, ObservedContainer, Ownership
+from deployer.model.plan import HostPlan, UpdateContainer
+from deployer.planning.policy import Policy
+from deployer.planning.rollback import check, roll_back
+from tests.planning.build import applied, changed, changes, play, refusals, steps, without
+
+WEB = "containers: {web: {image: web:1, command: new, ports: ['8080:80']}}"
+OLD = "containers: {web: {image: web:0, command: old, ports: ['9090:80']}}"
+
+
+def before(text: str, name: str = "web", **facts: Any) -> ObservedContainer:
+    """What was replaced: stopped, under the name of a previous one, with the id `NAME-0`."""
+    found = applied(text).container(name)
+    assert found is not None
+    return replace(found, id=f"{name}-0", name=f"{name}.previous", state="exited", **facts)
+
+
+def host(now: str = WEB, then: str = OLD, *names: str) -> Observed:
+    found = applied(now)
+    old = [before(then, name) for name in names or ("web",)]
+    images = {**applied(then).images, **found.images}
+    return replace(found, containers=(*found.containers, *old), images=images)
+
+
+def back(seen: Observed, names: Set[str] = frozenset({"web"}), wish: str | Desired = WEB) -> HostPlan:
+    return roll_back(wish if isinstance(wish, Desired) else play(wish), seen, Policy(), names)
+
+
+def test_the_previous_one_takes_the_place_of_the_one_of_now() -> None:
+    found = back(host())
+    assert steps(found) == [
+        "#1 container.web, StopContainer web-1, rolled back [roll back]",
+        "[1] -> #2 container.web, RenameContainer web-1 to web.deployer-old, rolled back [roll back]",
+        "[2] -> #3 container.web, RenameContainer web-0 to web, rolled back [roll back]",
+        "[3] -> #4 container.web, StartContainer web-0, rolled back [roll back]",
+        "[4] -> #5 container.web, AwaitHealthy web-0, rolled back [roll back]",
+        "[5] -> #6 container.web, RenameContainer web-1 to web.previous, rolled back, at last",
+    ]
+    assert changes(found) == [
+        "-/+ container.web (back to web.previous (differs in command, ports); stopped while it starts): "
+        "image web:1 → web:0"
+    ]
+    assert [len(step.undo) for step in found.steps] == [1, 1, 1, 1, 0, 0]
+
+
+def test_only_what_was_asked_for() -> None:
+    assert steps(back(host(), frozenset())) == []
+
+
+def test_it_gets_its_restart_policy_back() -> None:
+    always = OLD.replace("command: old", "command: old, restart: always")
+    now = host()
+    put_away = before(always)
+    put_away = replace(put_away, values={**put_away.values, "restart": "no"})
+    found = back(replace(now, containers=(*now.containers[:1], put_away)))
+    (update,) = [step for step in found.steps if isinstance(step.operation, UpdateContainer)]
+    assert isinstance(update.operation, UpdateContainer)
+    assert update.operation.body == {"RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}}
+    assert [undo.body for undo in update.undo if isinstance(undo, UpdateContainer)] == [
+        {"RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}}
+    ]
+
+
+NET = "networks: {front: {}}\n" + WEB.replace("command: new", "command: new, networks: [front]")
+OLD_NET = "networks: {front: {}}\n" + OLD.replace("command: old", "command: old, networks: {front: {aliases: [www]}}")
+
+
+def test_it_is_connected_to_a_network_that_was_made_anew() -> None:
+    seen = host(NET, OLD_NET)
+    renewed = replace(seen, networks=tuple(replace(net, id=f"{net.name}-9") for net in seen.networks))
+    found = steps(back(renewed, wish=NET))
+    assert "[3] -> #4 container.web, ConnectNetwork front web-0, rolled back [roll back]" in found
+    assert not any("ConnectNetwork" in line for line in steps(back(seen, wish=NET)))
+
+
+def test_not_to_one_whose_network_is_gone() -> None:
+    assert refusals(back(without(host(NET, OLD_NET), "front"), wish=NET)) == [
+        "container.web: its previous container needs network front, which is gone"
+    ]
+
+
+PAIR = "containers: {app: {image: app:1, command: new}, side: {image: app:1, network_mode: 'container:app'}}"
+OLD_PAIR = PAIR.replace("new", "old")
+
+
+@pytest.mark.parametrize("name", ["app", "side"])
+def test_what_shares_a_namespace_goes_along(name: str) -> None:
+    found = back(host(PAIR, OLD_PAIR, "app", "side"), frozenset({name}), PAIR)
+    lines = steps(found)
+    assert lines[:2] == [
+        "#1 container.side, StopContainer side-1, rolled back [roll back]",
+        "#2 container.app, StopContainer app-1, rolled back [roll back]",
+    ]
+    started = [line for line in lines if "StartContainer" in line]
+    assert [line.split("StartContainer ")[1][:5] for line in started] == ["app-0", "side-"]
+    assert lines[-2].endswith("RenameContainer app-1 to app.previous, rolled back, at last")
+
+
+def test_exchanged_ports_are_free_before_either_starts() -> None:
+    now = "containers: {aa: {image: x:1, ports: ['1:80']}, bb: {image: x:1, ports: ['2:80']}}"
+    then = "containers: {aa: {image: x:1, ports: ['2:80']}, bb: {image: x:1, ports: ['1:80']}}"
+    found = steps(back(host(now, then, "aa", "bb"), frozenset({"aa", "bb"}), now))
+    assert found[:3] == [
+        "#1 container.bb, StopContainer bb-1, rolled back [roll back]",
+        "#2 container.aa, StopContainer aa-1, rolled back [roll back]",
+        "[1,2] -> #3 container.aa, RenameContainer aa-1 to aa.deployer-old, rolled back [roll back]",
+    ]
+
+
+def test_one_that_was_removed_by_hand_comes_back() -> None:
+    found = back(without(host(), "web"))
+    assert changes(found) == ["+ container.web (back to web.previous)"]
+    assert steps(found)[0] == "#1 container.web, RenameContainer web-0 to web, rolled back [roll back]"
+
+
+def test_what_should_not_run_is_not_started() -> None:
+    stopped = WEB.replace("command: new", "command: new, state: stopped")
+    lines = steps(back(host(), wish=stopped))
+    assert not any("StartContainer" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("seen", "wish", "summary"),
+    [
+        (applied(WEB), WEB, "has no previous container to go back to"),
+        (
+            replace(host(), containers=(*applied(WEB).containers, replace(before(OLD), owner=Ownership()))),
+            WEB,
+            "has no previous container to go back to",
+        ),
+        (
+            changed(host(), "web", owner=Ownership("other", "container.web")),
+            WEB,
+            "its name is taken by a container that is not this project's",
+        ),
+        (
+            host(),
+            WEB.replace("command: new", "command: new, protect: true"),
+            "would have to be replaced, but is protected",
+        ),
+    ],
+)
+def test_when_there_is_no_way_back(seen: Observed, wish: str, summary: str) -> None:
+    found = back(seen, wish=wish)
+    assert (refusals(found), steps(found)) == ([f"container.web: {summary}"], [])
+
+
+def test_afterwards_everything_that_should_run_runs() -> None:
+    assert changes(check(play(WEB), applied(WEB), Policy())) == []
+    down = changed(applied(WEB), "web", state="restarting")
+    assert changes(check(play(WEB), down, Policy())) == []
+    assert changes(check(play(WEB), changed(applied(WEB), "web", state="exited"), Policy())) == [
+        "> container.web (is exited)"
+    ]
+    assert changes(check(play(WEB), without(applied(WEB), "web"), Policy())) == ["> container.web (is gone)"]
