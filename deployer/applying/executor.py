@@ -15,6 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import field, replace
 from typing import Protocol, TypeAlias
 
+from deployer.applying.health import WaitInterruptedError
 from deployer.applying.operations import Done, Worker, perform
 from deployer.errors import DeployerError, EngineError, UnreachableError
 from deployer.interfaces import Clock, Engine, Events, RegistryAuth
@@ -27,6 +28,7 @@ from deployer.model.plan import (
     Made,
     Operation,
     Phase,
+    RemoveNetwork,
     RenameContainer,
     StartContainer,
     Step,
@@ -41,6 +43,10 @@ WAITS = 57
 """Further steps that only wait, and ask the engine now and then."""
 
 LOG_LINES = 20
+
+GOES_ON = "runs on; the next run waits for its end"
+"""Said of a job that was waited for when the operator stopped the run."""
+
 _GONE = 404
 
 
@@ -194,7 +200,10 @@ class _Run:
             return True
         if step.phase is Phase.COMMIT:
             return False
-        return self._tools.stop.is_set() or (self._plan.on_failure is not OnFailure.STOP and self.failed)
+        if self._tools.stop.is_set():
+            return True
+        ends = self._plan.on_failure is not OnFailure.STOP and self.failed
+        return ends and not (step.lasting or step.group in self._lasting_groups())
 
     def _is_full(self, step: Step) -> bool:
         waits = _only_waits(step)
@@ -214,6 +223,8 @@ class _Run:
         except DeployerError as error:
             if isinstance(error, UnreachableError):
                 self._lost = error
+            if isinstance(error, WaitInterruptedError) and step.lasting:
+                return StepResult(step, Status.SKIPPED, clock.now() - began, warnings=(GOES_ON,))
             log = self._last_words(step) if not self._lost else ""
             return StepResult(step, Status.FAILED, clock.now() - began, error.message, error.hint, log)
         except Exception as error:  # noqa: BLE001 - a mistake of this tool must not leave a host halfway
@@ -261,18 +272,33 @@ class _Run:
     def undo_all(self) -> None:
         self._undo(self._results.values())
 
+    def _lasting_groups(self) -> set[str]:
+        """Groups that stay as they are: what a job did is done, and one that runs when the operator stops runs on."""
+        found: set[str] = set()
+        for step in self._plan.steps:
+            result = self._results.get(step.number)
+            if not (step.lasting and step.group) or result is None:
+                continue
+            needed = [self._results.get(need) for need in step.needs]
+            begun = all(other is not None and other.status is Status.DONE for other in needed)
+            runs_on = result.status is Status.SKIPPED and begun and self._tools.stop.is_set()
+            if result.status is Status.DONE or runs_on:
+                found.add(step.group)
+        return found
+
     def _undo(self, results: Iterable[StepResult]) -> None:
         """Last first. What fails because something before it is not yet taken back is tried once more at the end: a
         container in another's namespaces starts only after that one."""
-        results = list(results)
+        lasting = self._lasting_groups()
+        results = [result for result in results if result.step.group not in lasting]
         failed = {result.step.address for result in results if result.status is Status.FAILED}
         missed: list[tuple[StepResult, Failures]] = []
         for result in sorted(results, key=lambda found: found.step.number, reverse=True):
             step = result.step
             if self._lost:
                 return
-            if result.status is Status.FAILED and isinstance(step.operation, StartContainer):
-                self._take_back(step.undo)  # The engine may have started it all the same.
+            if result.status is Status.FAILED and self._may_be_done(step.operation):
+                self._take_back(step.undo)
             if result.status is not Status.DONE or not (step.undo or step.group):
                 continue
             is_kept = bool(step.keep) and step.address in failed and not self._tools.stop.is_set()
@@ -286,6 +312,23 @@ class _Run:
         for result, failures in reversed(missed):
             again = failures if self._lost else self._take_back(tuple(operation for operation, _ in failures))
             self._report_undone(result, again)
+
+    def _may_be_done(self, operation: Operation) -> bool:
+        """Whether the engine may have done what it reports as failed, or did not answer to in time. Taking it back
+        does no harm then. What an engine made under a name may be somebody else's: that is left alone."""
+        match operation:
+            case RemoveNetwork(network):
+                return self._is_gone(network)
+            case AwaitHealthy() | AwaitCompleted():
+                return False
+            case _:
+                return isinstance(getattr(operation, "container", None), str | Made)
+
+    def _is_gone(self, network: str) -> bool:
+        try:
+            return self._tools.engine.inspect_network(network) is None
+        except DeployerError:
+            return False
 
     def _take_back(self, operations: tuple[Operation, ...]) -> Failures:
         """What failed, and why. One that fails keeps none of the others from being tried; a lost connection does."""

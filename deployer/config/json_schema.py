@@ -16,7 +16,7 @@ def playbook_schema() -> dict[str, Any]:
     return {
         "$schema": DIALECT,
         "title": "deployer playbook",
-        "description": "A list of plays; each binds hosts to images, networks, volumes and containers.",
+        "description": "A list of plays; each binds hosts to images, networks, volumes, containers and jobs.",
         "type": "array",
         "items": {"$ref": "#/$defs/play"},
         "$defs": {"play": _play()} | definitions(TABLES.values(), META),

@@ -17,6 +17,7 @@ from deployer.model.desired import Kind, OnFailure
 from deployer.records import dataclass
 from deployer.spec.container import CONTAINER
 from deployer.spec.image import IMAGE
+from deployer.spec.job import JOB
 from deployer.spec.leaves import ANYTHING, COUNT, DURATION, FLAG, TEXT, TEXTS, choice
 from deployer.spec.network import NETWORK
 from deployer.spec.settings import UPDATE
@@ -36,9 +37,15 @@ from deployer.spec.shapes import (
 from deployer.spec.table import read
 from deployer.spec.volume import VOLUME
 
-TABLES: Final = {Kind.IMAGE: IMAGE, Kind.NETWORK: NETWORK, Kind.VOLUME: VOLUME, Kind.CONTAINER: CONTAINER}
+TABLES: Final = {
+    Kind.IMAGE: IMAGE,
+    Kind.NETWORK: NETWORK,
+    Kind.VOLUME: VOLUME,
+    Kind.CONTAINER: CONTAINER,
+    Kind.JOB: JOB,
+}
 SECTIONS: Final = {f"{kind}s": kind for kind in TABLES}
-"""Keys of a play that hold resources: `images`, `networks`, `volumes`, `containers`."""
+"""Keys of a play that hold resources: `images`, `networks`, `volumes`, `containers`, `jobs`."""
 
 
 def _batch(text: str) -> int | str:

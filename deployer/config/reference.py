@@ -39,10 +39,10 @@ def _lines() -> Iterator[str]:
     for section, kind in SECTIONS.items():
         yield f"- `{section}`: [{kind}s](#{kind}s) by name"
     yield from _heading("All resources")
-    yield "Keys that images, networks, volumes and containers have in common."
+    yield "Keys that images, networks, volumes, containers and jobs have in common."
     yield ""
     yield from docs.table_of_entries(META)
-    for kind in (Kind.CONTAINER, Kind.NETWORK, Kind.VOLUME, Kind.IMAGE):
+    for kind in (Kind.CONTAINER, Kind.JOB, Kind.NETWORK, Kind.VOLUME, Kind.IMAGE):
         yield from _kind(kind)
     yield from _heading("Inventory: reaching a host")
     yield "Variables of hosts and groups. Of several spellings that are given, the first in the list counts."
@@ -56,6 +56,10 @@ def _kind(kind: Kind) -> Iterator[str]:
     yield table.doc
     yield ""
     yield from docs.table_of_entries(table.settings)
+    if kind is Kind.JOB:
+        yield ""
+        yield "Beside these a job has all the fields of [containers](#containers); any change of one runs it again."
+        return
     groups = GROUPS if kind is Kind.CONTAINER else {"Fields": table.fields}
     for title, rows in groups.items():
         if rows:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deployer import nodes
+from deployer.config.depending import settle_dependencies
 from deployer.config.playbook import (
     CONTAINER_DEFAULTS,
     NO_LIST,
@@ -21,8 +22,7 @@ from deployer.config.playbook import (
 )
 from deployer.config.templating import Templar
 from deployer.config.vault import VaultSecrets
-from deployer.diagnostics import Origin, Problems, did_you_mean
-from deployer.model import dependencies
+from deployer.diagnostics import Origin, Problems
 from deployer.model.desired import (
     Address,
     Dependency,
@@ -81,15 +81,15 @@ def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
     resources: dict[tuple[Kind, str], Resource] = {}
     for kind, section in play.sections():
         for resource in work.section(kind, section):
-            first = resources.setdefault((kind, resource.name), resource)
+            first = resources.setdefault(_slot(resource), resource)
             if first is not resource:
                 _report_twice(first, resource, inputs.problems)
-    found = tuple(resources[key] for key in sorted(resources, key=lambda key: (list(Kind).index(key[0]), key[1])))
-    _check_dependencies(found, work.containers, inputs.problems)
+    kinds = list(Kind)
+    found = sorted(resources.values(), key=lambda resource: (kinds.index(resource.kind), resource.name))
     return Desired(
         host,
         project,
-        found,
+        settle_dependencies(found, work.containers, inputs.problems),
         registries,
         frozenset(work.secrets),
         prune=work.key("prune") is True,
@@ -103,27 +103,34 @@ def join_plays(plays: Iterable[Desired], problems: Problems) -> tuple[Desired, .
     seen: dict[tuple[Kind, str], Resource] = {}
     for play in plays:
         for resource in play.resources:
-            first = seen.setdefault((resource.kind, resource.name), resource)
+            first = seen.setdefault(_slot(resource), resource)
             if first is not resource:
                 _report_twice(first, resource, problems)
-    return tuple(replace(play, elsewhere=frozenset(key for key in seen if play.find(*key) is None)) for play in plays)
+    keys = [(found.kind, found.name) for found in seen.values()]
+    return tuple(replace(play, elsewhere=frozenset(key for key in keys if play.find(*key) is None)) for play in plays)
+
+
+def _slot(resource: Resource) -> tuple[Kind, str]:
+    """What no two resources of a host can have in common: a job's name is a container's."""
+    return Kind.CONTAINER if resource.kind.is_container else resource.kind, resource.name
 
 
 def _report_twice(first: Resource, second: Resource, problems: Problems) -> None:
+    kind = f"as a {first.kind} " if first.kind is not second.kind else ""
     problems.add(
         second.origin,
-        f"{second.kind} {second.name} is declared twice for one host, first at {first.origin}",
+        f"{second.kind} {second.name} is declared twice for one host, first {kind}at {first.origin}",
         address=second.address.label,
     )
 
 
 class _Work:
-    """Resolving one play for one host. Collects the secrets and the names of containers it comes across, of those
-    with mistakes too."""
+    """Resolving one play for one host. Collects the secrets and the names of containers and jobs it comes across,
+    of those with mistakes too."""
 
     def __init__(self, play: Play, host: str, templar: Templar, inputs: Inputs) -> None:
         self.secrets: set[str] = set()
-        self.containers: set[str] = set()
+        self.containers: dict[str, Kind] = {}
         self._play = play
         self._host = host
         self._templar = templar
@@ -209,8 +216,8 @@ class _Work:
         if unrendered.errors or not check_name(kind, name, key.origin, address, problems):
             problems.extend(unrendered)
             return None
-        if kind is Kind.CONTAINER:
-            self.containers.add(name)
+        if kind.is_container:
+            self.containers.setdefault(name, kind)
         if isinstance(body, nodes.Mapping):
             body = without_meta(body)
         rendered = self._render(templar, body, address, unrendered)
@@ -228,10 +235,10 @@ class _Work:
             self._add_env_files(found.settings["env_file"], values, origins)
         defaults = self._defaults if kind is Kind.CONTAINER else {}
         settings = _settings(kind, name, _over(defaults, found.settings))
-        if kind is Kind.CONTAINER and not settings.image and settings.state != "absent":
+        if kind.is_container and not settings.image and settings.state != "absent":
             at_image = any(path[0] == "image" for path in origins)
             if not at_image:
-                problems.add(origin, "'image' is missing", address=address, hint="every container needs one")
+                problems.add(origin, "'image' is missing", address=address, hint=f"every {kind} needs one")
         if kind is Kind.IMAGE:
             name = image.parse(name).familiar
         address_of_it = Address(self._host, kind, name)
@@ -280,14 +287,12 @@ def _settings(kind: Kind, name: str, found: Mapping[str, Any]) -> Settings:
     }
     reference = str(image.parse(name)) if kind is Kind.IMAGE else found.get("image", "")
     return Settings(
-        state=found.get("state") or ("started" if kind is Kind.CONTAINER else "present"),
+        state=found.get("state") or ("started" if kind.is_container else "present"),
         image=reference,
         platform=found.get("platform", ""),
         pull=found.get("pull" if kind is Kind.IMAGE else "pull_policy", "missing"),
         depends_on=tuple(
-            Dependency(
-                other, how.get("condition", "service_started"), how.get("required", True), how.get("restart", False)
-            )
+            Dependency(other, how.get("condition", ""), how.get("required", True), how.get("restart", False))
             for other, how in (found.get("depends_on") or {}).items()
         ),
         protect=found.get("protect", False),
@@ -300,18 +305,6 @@ def _settings(kind: Kind, name: str, found: Mapping[str, Any]) -> Settings:
         ),
         external=found.get("external", False),
         keep_previous=found.get("keep_previous", 1),
+        run_once=found.get("run_once", False),
+        timeout=found["timeout"] / duration.SECOND if "timeout" in found else None,
     )
-
-
-def _check_dependencies(resources: tuple[Resource, ...], known: set[str], problems: Problems) -> None:
-    declared = {found.name: found for found in resources if found.kind is Kind.CONTAINER}
-    for resource in declared.values():
-        for needed in resource.settings.depends_on:
-            if needed.name not in known and needed.required:
-                hint = did_you_mean(needed.name, known) or "declare it in the same play"
-                place = resource.place(("depends_on", needed.name))
-                problems.add(place, f"no container '{needed.name}'", address=resource.address.label, hint=hint)
-    along = list(dependencies.cycle(resources))
-    if along:
-        first = declared[along[0]]
-        problems.add(first.origin, f"containers depend on each other: {' → '.join(along)}", address=first.address.label)

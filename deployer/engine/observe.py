@@ -18,7 +18,7 @@ from deployer.errors import EngineError
 from deployer.interfaces import Engine, Json, RegistryAuth
 from deployer.model import volume_names
 from deployer.model.container_names import NEW, OLD, is_kept
-from deployer.model.desired import Desired, Kind
+from deployer.model.desired import Desired
 from deployer.model.observed import (
     Observed,
     ObservedContainer,
@@ -65,7 +65,7 @@ def needs_of(
     container may have, and is looked at under."""
     plays = tuple(plays)
     declared = [resource for play in plays for resource in play.resources]
-    names = {resource.name for resource in declared if resource.kind is Kind.CONTAINER}
+    names = {resource.name for resource in declared if resource.kind.is_container}
     images: dict[str, str] = {}
     for resource in declared:
         reference, wanted = resource.settings.image, "never" if resource.absent else resource.settings.pull

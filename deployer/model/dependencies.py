@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
-from deployer.model.desired import Dependency, Kind, Resource
+from deployer.model.desired import Dependency, Resource
 from deployer.values import mount
 
 _NAMESPACES = ("network_mode", "ipc", "pid")
@@ -57,9 +57,9 @@ def containers(resource: Resource) -> tuple[str, ...]:
 
 
 def in_order(resources: Iterable[Resource]) -> tuple[Resource, ...]:
-    """Containers after the containers they need; otherwise those with fixed addresses first, and by name. Raises
+    """Containers and jobs after those they need; otherwise those with fixed addresses first, and by name. Raises
     `graphlib.CycleError`."""
-    by_name = {resource.name: resource for resource in resources if resource.kind is Kind.CONTAINER}
+    by_name = {resource.name: resource for resource in resources if resource.kind.is_container}
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for name, resource in sorted(by_name.items()):
         sorter.add(name, *(needed for needed in containers(resource) if needed in by_name))

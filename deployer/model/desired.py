@@ -17,6 +17,12 @@ class Kind(StrEnum):
     NETWORK = "network"
     VOLUME = "volume"
     CONTAINER = "container"
+    JOB = "job"
+
+    @property
+    def is_container(self) -> bool:
+        """A job is a container too: on a host, both share one set of names."""
+        return self in (Kind.CONTAINER, Kind.JOB)
 
 
 class OnFailure(StrEnum):
@@ -71,7 +77,8 @@ class UpdatePolicy:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What only this tool knows of a resource. `image` is a complete reference, "" where none is declared;
-    `keep_previous` how many replaced containers are kept stopped."""
+    `keep_previous` how many replaced containers are kept stopped. Of a job: `run_once`, on the play's first host only;
+    `timeout`, the seconds it may take, None for any."""
 
     state: str
     image: str = ""
@@ -84,6 +91,8 @@ class Settings:
     update: UpdatePolicy = UpdatePolicy()
     external: bool = False
     keep_previous: int = 1
+    run_once: bool = False
+    timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +145,15 @@ class Desired:
 
     def of(self, kind: Kind) -> tuple[Resource, ...]:
         return tuple(resource for resource in self.resources if resource.kind is kind)
+
+    @property
+    def containers(self) -> tuple[Resource, ...]:
+        """Jobs too."""
+        return tuple(resource for resource in self.resources if resource.kind.is_container)
+
+    def container(self, name: str) -> Resource | None:
+        """The container or job of that name."""
+        return next((found for found in self.containers if found.name == name), None)
 
     def find(self, kind: Kind, name: str) -> Resource | None:
         return next((r for r in self.resources if r.kind is kind and r.name == name), None)

@@ -28,6 +28,7 @@ class Action(StrEnum):
     REMOVE = "-"
     START = ">"
     STOP = "#"
+    RUN = ">>"
 
     @property
     def replaces(self) -> bool:
@@ -211,7 +212,8 @@ class Phase(StrEnum):
 class Step:
     """One operation. `needs` are numbers of steps that must have succeeded; no step of the phase `CHANGE` needs one of
     `COMMIT`. Steps of one `group` are undone together when one of them fails, last first, each by its `undo` operations
-    in order; by those of `keep`, where there are any, when its own resource is what failed."""
+    in order; by those of `keep`, where there are any, when its own resource is what failed. Once its `lasting` step is
+    done, a group stays as it is: a job that has run has run."""
 
     number: int
     operation: Operation
@@ -222,6 +224,7 @@ class Step:
     undo: tuple[Operation, ...] = ()
     keep: tuple[Operation, ...] = ()
     phase: Phase = Phase.CHANGE
+    lasting: bool = False
 
     def __str__(self) -> str:
         needs = f"[{','.join(map(str, self.needs))}] -> " if self.needs else ""
@@ -304,10 +307,11 @@ class Counts:
     update: int = 0
     replace: int = 0
     remove: int = 0
+    run: int = 0
 
     @property
     def total(self) -> int:
-        return self.create + self.update + self.replace + self.remove
+        return self.create + self.update + self.replace + self.remove + self.run
 
 
 def count(changes: Iterable[ResourceChange]) -> Counts:
@@ -318,6 +322,7 @@ def count(changes: Iterable[ResourceChange]) -> Counts:
         update=sum(action in (Action.UPDATE, Action.START, Action.STOP) for action in actions),
         replace=sum(action.replaces for action in actions),
         remove=sum(action is Action.REMOVE for action in actions),
+        run=sum(action is Action.RUN for action in actions),
     )
 
 

@@ -21,6 +21,7 @@ from deployer.planning.bodies import update_body
 from deployer.planning.context import Begun, Context, completes, version
 from deployer.planning.gates import gate_of
 from deployer.planning.images import Wanted
+from deployer.planning.jobs import plan_job
 from deployer.planning.judging import Verdict, compare, is_ours, judge
 from deployer.planning.keeping import discard, discard_holders, kept_of
 from deployer.planning.replace import Order, Steps, awaited, carried, choose_order, plan_create, plan_replace
@@ -29,7 +30,7 @@ from deployer.spec.field import Change
 
 
 def plan_container(ctx: Context, resource: Resource) -> None:
-    """Plan one container; those it needs have been planned before."""
+    """Plan one container or job; those it needs have been planned before."""
     if not resource.selected:
         _settle_unselected(ctx, resource)
         return
@@ -39,6 +40,9 @@ def plan_container(ctx: Context, resource: Resource) -> None:
     if _too_new(ctx, resource):
         return
     need = images.wanted(ctx, resource)
+    if resource.kind is Kind.JOB:
+        plan_job(ctx, resource, need)
+        return
     if resource.name in ctx.dropped:
         _make_again(ctx, resource, need)
         return
@@ -236,7 +240,7 @@ def _plan_absent(ctx: Context, resource: Resource) -> None:
     live = ctx.observed.container(resource.name)
     leftovers.remove_all(ctx, resource)
     if live is None:
-        discard_holders(ctx, lambda stub: stub.owner.resource == resource.address.label, "absent")
+        discard_holders(ctx, lambda stub: is_ours(ctx, resource, stub), "absent")
         return
     if not is_ours(ctx, resource, live) and not (ctx.policy.adopt and not live.owner.managed):
         owner = f"project {live.owner.project}" if live.owner.managed else "nobody this tool knows"
@@ -252,7 +256,7 @@ def remove(ctx: Context, resource: Resource, live: ObservedContainer, reason: st
     """Stop and remove, after those that need it; its volumes stay."""
     address = resource.address
     ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=reason, origin=resource.origin))
-    dependants = [found.name for found in ctx.desired.of(Kind.CONTAINER) if live.name in dependencies.containers(found)]
+    dependants = [found.name for found in ctx.desired.containers if live.name in dependencies.containers(found)]
     after = tuple(step for name in dependants for step in ctx.draft.when_ready(Kind.CONTAINER, name))
     after += ctx.moved.get(live.id, ())
     if live.running:

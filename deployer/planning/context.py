@@ -43,8 +43,9 @@ class Context:
     containers that keep theirs and are started. `renewed_networks`: networks that are made anew. `moved`: containers on
     them, by id, and the steps after which others may touch them. `dropped`: containers that have to go since a volume
     they mount is made anew, and the steps after which they are gone. `freed`: what only one container can hold, and the
-    steps after which it is free. `awaited`: steps that end when a condition holds. `groups`: the group under which a
-    container is replaced. `begun`: containers that are started. `retired`: containers that are replaced.
+    steps after which it is free. `awaited`: steps that end when a condition holds. `jobs`: those that are run.
+    `groups`: the group under which a container is replaced. `begun`: containers that are started. `retired`:
+    containers that are replaced.
     """
 
     desired: Desired
@@ -60,6 +61,7 @@ class Context:
     freed: dict[str, tuple[int, ...]] = field(default_factory=dict)
     awaited: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
 
+    jobs: set[str] = field(default_factory=set)
     groups: dict[str, str] = field(default_factory=dict)
     begun: list[Begun] = field(default_factory=list)
     retired: list[Retired] = field(default_factory=list)
@@ -83,10 +85,10 @@ class Context:
 
 
 def completes(ctx: Context, name: str) -> bool:
-    """Whether the container is a job: others wait for it to end well."""
+    """Whether the container is meant to end: others wait for it to end well."""
     return any(
         dependency.name == name and dependency.condition == "service_completed_successfully"
-        for other in ctx.desired.of(Kind.CONTAINER)
+        for other in ctx.desired.containers
         for dependency in other.settings.depends_on
     )
 

@@ -39,11 +39,12 @@ class Draft:
         undo: tuple[Operation, ...] = (),
         keep: tuple[Operation, ...] = (),
         phase: Phase = Phase.CHANGE,
+        lasting: bool = False,
     ) -> int:
         number = len(self._steps) + 1
         needs = tuple(sorted({*after}))
         assert phase is Phase.COMMIT or all(self._steps[need - 1].phase is Phase.CHANGE for need in needs)
-        self._steps.append(Step(number, operation, address, cause, needs, group, undo, keep, phase))
+        self._steps.append(Step(number, operation, address, cause, needs, group, undo, keep, phase, lasting))
         return number
 
     def at_last(self, operation: Operation, address: Address, cause: str, *, after: Iterable[int] = ()) -> int:

@@ -42,8 +42,8 @@ def when_met(ctx: Context, dependency: Dependency) -> Steps:
     """Steps after which a dependency is met; a wait is planned once, and only for what is not met already."""
     name, condition = dependency.name, dependency.condition
     target, ready = ctx.targets.get(name), ctx.draft.when_ready(Kind.CONTAINER, name)
-    needed, live = ctx.desired.find(Kind.CONTAINER, name), ctx.observed.container(name)
-    if condition == "service_started" or target is None or needed is None:
+    needed, live = ctx.desired.container(name), ctx.observed.container(name)
+    if condition == "service_started" or target is None or needed is None or name in ctx.jobs:
         return ready
     if not ready and live is not None and _is_met(live, condition):
         return ()

@@ -107,6 +107,6 @@ def _staying(ctx: Context, key: str) -> Iterator[str]:
     gone = ctx.draft.removed()
     yield from (stub.name for stub in ctx.observed.others if stub.image_id == key)
     yield from (found.name for found in ctx.observed.containers if found.image_id == key and found.id not in gone)
-    for resource in ctx.desired.of(Kind.CONTAINER):
+    for resource in ctx.desired.containers:
         if not resource.absent and resource.selected and ctx.observed.tags.get(resource.settings.image) == key:
             yield resource.name

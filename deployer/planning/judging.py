@@ -7,7 +7,7 @@ from typing import Any
 
 from deployer.model import dependencies
 from deployer.model.desired import Resource
-from deployer.model.observed import ObservedContainer, ObservedImage
+from deployer.model.observed import ObservedContainer, ObservedImage, Stub
 from deployer.model.plan import FieldDiff, Refusal
 from deployer.planning import endpoints, record
 from deployer.planning.context import Context
@@ -19,7 +19,7 @@ from deployer.spec.field import Change, View
 from deployer.values import image
 
 
-def is_ours(ctx: Context, resource: Resource, live: ObservedContainer) -> bool:
+def is_ours(ctx: Context, resource: Resource, live: ObservedContainer | Stub) -> bool:
     return record.belongs_to(live.owner, ctx.desired.project, resource.address)
 
 
@@ -82,19 +82,28 @@ class Verdict:
     refusal: Refusal | None = None
 
 
+def foreign(
+    ctx: Context, resource: Resource, live: ObservedContainer, diffs: tuple[FieldDiff, ...], *, differs: bool
+) -> Refusal | None:
+    """Why a container that this project did not make cannot be the resource."""
+    if live.owner.managed:
+        summary, hint = f"the name is taken by project {live.owner.project}", "choose another name"
+    elif differs and not ctx.policy.adopt:
+        summary = "a container of that name exists that this project did not make, and it differs"
+        hint = "declare it as it is, remove it, or replace it with --adopt"
+    else:
+        return None
+    return Refusal(resource.address, summary, hint, resource.origin, diffs)
+
+
 def judge(ctx: Context, resource: Resource, live: ObservedContainer, diffs: tuple[FieldDiff, ...]) -> Verdict:
     def refusal(summary: str, hint: str) -> Verdict:
         return Verdict(refusal=Refusal(resource.address, summary, hint, resource.origin, diffs))
 
     ours, settings = is_ours(ctx, resource, live), resource.settings
-    if live.owner.managed and not ours:
-        return refusal(f"the name is taken by project {live.owner.project}", "choose another name")
     always = settings.recreate == "always"
-    if not ours and (diffs or always) and not ctx.policy.adopt:
-        return refusal(
-            "a container of that name exists that this project did not make, and it differs",
-            "declare it as it is, remove it, or replace it with --adopt",
-        )
+    if not ours and (found := foreign(ctx, resource, live, diffs, differs=bool(diffs or always))) is not None:
+        return Verdict(refusal=found)
     replacing = always or any(not ours or found.effect is Change.REPLACE for found in diffs)
     if replacing and settings.recreate == "never":
         return refusal("would have to be replaced, but says recreate: never", "allow it, or take the change back")

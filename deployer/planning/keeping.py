@@ -30,7 +30,8 @@ _UNRESTARTED: Final[Mapping[str, Any]] = {"RestartPolicy": {"Name": "no"}}
 
 def kept_of(ctx: Context, resource: Resource) -> list[Stub]:
     """The newest first, after the one that failed."""
-    found = (stub for stub in ctx.observed.kept if stub.owner.resource == resource.address.label)
+    project = ctx.desired.project
+    found = (stub for stub in ctx.observed.kept if record.belongs_to(stub.owner, project, resource.address))
     return sorted(found, key=lambda stub: number_of(stub.name))
 
 

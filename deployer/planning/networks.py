@@ -131,7 +131,7 @@ def _endpoint(values: Mapping[str, Any], network: str) -> dict[str, Any]:
 
 def _wanted_endpoint(ctx: Context, container: ObservedContainer, network: str) -> dict[str, Any] | None:
     """As declared; as it was for one that this run does not change. None for one that leaves the network, or goes."""
-    declared = ctx.desired.find(Kind.CONTAINER, container.name)
+    declared = ctx.desired.container(container.name)
     if declared is None or not declared.selected:
         return _endpoint(container.values, network)
     if declared.absent or network not in dependencies.networks(declared):
@@ -183,6 +183,6 @@ def _stays(ctx: Context, container: ObservedContainer, network: str) -> bool:
     """Whether it, or the one that replaces it, is attached to the network when all planned so far is done."""
     if container.id in ctx.draft.removed() and container.name not in ctx.renewed:
         return False
-    declared = ctx.desired.find(Kind.CONTAINER, container.name)
+    declared = ctx.desired.container(container.name)
     wanted = declared is not None and network in dependencies.networks(declared)
     return wanted or not ctx.draft.when_ready(Kind.CONTAINER, container.name)

@@ -10,13 +10,11 @@ from deployer.model.plan import Refusal
 from deployer.planning.context import Context
 from deployer.values import port
 
-_ANY = ("", "0.0.0.0", "::")
-
 
 def check_ports(ctx: Context) -> None:
     """Refuse a container whose fixed host port a running container outside the play holds."""
     held = list(_held(ctx))
-    for resource in ctx.desired.of(Kind.CONTAINER):
+    for resource in ctx.desired.containers:
         if resource.settings.state != "started" or not resource.selected:
             continue
         for published in resource.values.get("ports") or ():
@@ -39,10 +37,11 @@ def _held(ctx: Context) -> Iterator[tuple[str, str]]:
     for stub in ctx.observed.others:
         yield from ((published, stub.name) for published in stub.ports)
     for found in ctx.observed.containers:
-        key = (Kind.CONTAINER, base_name(found.name))
-        declared = ctx.desired.find(*key) is not None
+        name = base_name(found.name)
+        declared = ctx.desired.container(name) is not None
+        elsewhere = any((kind, name) in ctx.desired.elsewhere for kind in Kind if kind.is_container)
         ours = found.owner.project == ctx.desired.project
-        goes = ours and (ctx.policy.prune or ctx.desired.prune or key in ctx.desired.elsewhere)
+        goes = ours and (ctx.policy.prune or ctx.desired.prune or elsewhere)
         if found.running and not goes and not declared:
             ports: Iterable[str] = found.values.get("ports") or ()
             yield from ((published, found.name) for published in ports)
@@ -54,4 +53,4 @@ def _clash(wanted: str, held: str) -> bool:
     same_protocol = wanted.rpartition("/")[2] == held.rpartition("/")[2]
     if not number or number != other or "-" in number or not same_protocol:
         return False
-    return ip == other_ip or ip in _ANY or other_ip in _ANY
+    return any(port.same_ip(one, two) for one in port.bound_ips(ip) for two in port.bound_ips(other_ip))

@@ -10,7 +10,7 @@ from deployer.diagnostics import Origin
 from deployer.model.container_names import base_name
 from deployer.model.desired import Kind, Resource, Settings
 from deployer.model.observed import Stub
-from deployer.planning import containers, networks, volumes
+from deployer.planning import containers, networks, record, volumes
 from deployer.planning.context import Context
 from deployer.planning.keeping import discard_holders
 
@@ -20,9 +20,10 @@ _REASON = "no longer declared"
 def prune_containers(ctx: Context) -> None:
     """Before what is wanted is made: it may want the ports that these hold."""
     for container in ctx.observed.containers:
-        declared = _declared(ctx, Kind.CONTAINER, base_name(container.name))
+        kind = record.kind_of(container.owner)
+        declared = _declared(ctx, kind, base_name(container.name))
         if container.owner.project == ctx.desired.project and not declared:
-            containers.remove(ctx, stand_in(ctx, Kind.CONTAINER, container.name), container, _REASON)
+            containers.remove(ctx, stand_in(ctx, kind, container.name), container, _REASON)
     discard_holders(ctx, lambda stub: not _declared(ctx, *resource_of(stub)), _REASON)
 
 
@@ -55,9 +56,11 @@ def _volumes(ctx: Context) -> None:
 
 def stand_in(ctx: Context, kind: Kind, name: str) -> Resource:
     """What is declared, or something that stands for an object nobody declares."""
-    declared = ctx.desired.find(kind, name)
+    declared = ctx.desired.container(name) if kind.is_container else ctx.desired.find(kind, name)
     return declared or Resource(ctx.address(kind, name), Origin("undeclared"), Settings("absent"))
 
 
 def _declared(ctx: Context, kind: Kind, name: str) -> bool:
-    return ctx.desired.find(kind, name) is not None or (kind, name) in ctx.desired.elsewhere
+    """One that was a container and is a job now, or the other way round, is declared."""
+    kinds = [other for other in Kind if other.is_container] if kind.is_container else [kind]
+    return any(ctx.desired.find(each, name) is not None or (each, name) in ctx.desired.elsewhere for each in kinds)

@@ -10,7 +10,7 @@ from deployer.model import dependencies
 from deployer.model.desired import Desired, Kind, Resource
 from deployer.model.observed import Observed
 from deployer.model.plan import Action, HostPlan, Refusal, ResourceChange
-from deployer.planning import containers, networks, volumes
+from deployer.planning import containers, networks, record, volumes
 from deployer.planning.context import Context
 from deployer.planning.images import plan_image
 from deployer.planning.keeping import discard_holders
@@ -60,7 +60,7 @@ def destroy(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
     mine = {found.name: found for found in observed.containers if found.owner.project == desired.project}
     declared = [found.name for found in reversed(dependencies.in_order(desired.resources)) if found.name in mine]
     for name in dict.fromkeys([*declared, *sorted(mine)]):
-        resource = stand_in(ctx, Kind.CONTAINER, name)
+        resource = stand_in(ctx, record.kind_of(mine[name].owner), name)
         if resource.settings.protect:
             ctx.draft.refuse(Refusal(resource.address, "is protected", "drop 'protect' to remove it", resource.origin))
         else:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from deployer.model.desired import Address, Resource
+from deployer.model.desired import Address, Kind, Resource
 from deployer.model.observed import Ownership
 from deployer.planning.secrets import sealed
 
@@ -56,4 +56,16 @@ def read(live: Mapping[str, Any] | None) -> Ownership:
 
 
 def belongs_to(owner: Ownership, project: str, address: Address) -> bool:
-    return owner.project == project and owner.resource == address.label
+    """A container that is declared as a job now, or the other way round, still belongs to what has its name."""
+    return owner.project == project and owner.resource in _labels(address)
+
+
+def _labels(address: Address) -> tuple[str, ...]:
+    if not address.kind.is_container:
+        return (address.label,)
+    return tuple(f"{kind}.{address.name}" for kind in Kind if kind.is_container)
+
+
+def kind_of(owner: Ownership) -> Kind:
+    """Of a container, by what it was made for."""
+    return Kind.JOB if owner.resource.startswith(f"{Kind.JOB}.") else Kind.CONTAINER

@@ -16,7 +16,7 @@ from deployer.planning.context import Context
 
 def check_references(ctx: Context) -> None:
     """Refuse every reference of a wanted container that leads nowhere."""
-    for resource in ctx.desired.of(Kind.CONTAINER):
+    for resource in ctx.desired.containers:
         if resource.absent or not resource.selected:
             continue
         for kind, name, origin in _references(resource):
@@ -38,7 +38,7 @@ def _references(resource: Resource) -> Iterator[tuple[Kind, str, Origin]]:
 
 def _dead_end(ctx: Context, kind: Kind, name: str) -> tuple[str, str] | None:
     """Why the reference leads nowhere, and what to do about it."""
-    declared = ctx.desired.find(kind, name)
+    declared = ctx.desired.container(name) if kind.is_container else ctx.desired.find(kind, name)
     if declared is not None and declared.selected:
         return ("is declared absent", "drop one of the two") if declared.absent else None
     if (kind, name) in ctx.desired.elsewhere or _is_there(ctx, kind, name):

@@ -90,7 +90,7 @@ def _renew(ctx: Context, resource: Resource, diffs: tuple[FieldDiff, ...]) -> No
     change = ResourceChange(resource.address, Action.REPLACE_STOP_FIRST, diffs, reason, resource.origin)
     ctx.draft.changes.append(change)
     for found in users:
-        address = ctx.address(Kind.CONTAINER, found.name)
+        address = ctx.address(record.kind_of(found.owner), found.name)
         after = ctx.moved.get(found.id, ())
         if found.running:
             after = (ctx.draft.step(StopContainer(found.id), address, "mounts it", after=after),)
@@ -107,7 +107,7 @@ def _renew(ctx: Context, resource: Resource, diffs: tuple[FieldDiff, ...]) -> No
 
 
 def _is_planned(ctx: Context, found: ObservedContainer) -> bool:
-    declared = ctx.desired.find(Kind.CONTAINER, found.name)
+    declared = ctx.desired.container(found.name)
     mine = declared is not None and declared.selected and not declared.settings.protect
     return mine and record.belongs_to(found.owner, ctx.desired.project, ctx.address(Kind.CONTAINER, found.name))
 

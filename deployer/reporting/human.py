@@ -35,6 +35,7 @@ STYLES = {
     Action.REMOVE: Style.REMOVE,
     Action.START: Style.UPDATE,
     Action.STOP: Style.UPDATE,
+    Action.RUN: Style.CREATE,
 }
 REFUSED = "!"
 SIMULATED = " (simulated)"
@@ -59,6 +60,7 @@ def summary(plan: Plan) -> list[Line]:
     counts = count(change for host in plan.hosts if not host.refusals for change in host.changes)
     changes = (
         f"{counts.create} to create, {counts.update} to update, {counts.replace} to replace, {counts.remove} to remove"
+        + (f", {plural(counts.run, 'job')} to run" if counts.run else "")
     )
     text = f"Plan: {changes if counts.total else 'no changes'} on {_hosts(plan)}"
     refused = sum(1 for _ in plan.refusals)
@@ -170,7 +172,7 @@ def _change_rows(change: ResourceChange) -> Iterator[Row]:
 def _what(change: ResourceChange) -> str:
     """The reason, after a word for actions that their symbol and the reason do not tell."""
     match change.action:
-        case Action.CREATE | Action.UPDATE:
+        case Action.CREATE | Action.UPDATE | Action.RUN:
             return change.reason
         case Action.REPLACE_STOP_FIRST | Action.REPLACE_START_FIRST:
             return ", ".join(filter(None, ("replace", change.reason)))

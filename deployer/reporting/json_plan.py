@@ -36,6 +36,7 @@ ACTION_WORDS: Final = {
     Action.REMOVE: "remove",
     Action.START: "start",
     Action.STOP: "stop",
+    Action.RUN: "run",
 }
 _ORDERS = {Action.REPLACE_STOP_FIRST: "stop-first", Action.REPLACE_START_FIRST: "start-first"}
 
@@ -62,6 +63,7 @@ def counts_document(changes: Iterable[ResourceChange], refusals: Iterable[Refusa
         "update": counts.update,
         "replace": counts.replace,
         "remove": counts.remove,
+        "run": counts.run,
         "refused": sum(1 for _ in refusals),
     }
 

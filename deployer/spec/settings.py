@@ -83,17 +83,29 @@ UPDATE = Record(
     )
 )
 
+IMAGE_OF = Entry(name="image", shape=IMAGE_REF, doc="Image it is made from.")
+PLATFORM_OF = Entry(name="platform", shape=PLATFORM, doc="Platform of the image: os/architecture[/variant].")
+PULL_OF = Entry(name="pull_policy", aliases=("pull",), shape=PULL, doc="missing (default), always or never.")
+NEEDED = Entry(
+    name="depends_on",
+    shape=DEPENDS_ON,
+    doc="Containers that must be started, healthy or completed before, and jobs that must have completed.",
+)
+ENV_FILES = Entry(
+    name="env_file", shape=ENV_FILE, doc="Files of KEY=value on this machine; `environment` goes over them."
+)
+
 CONTAINER = (
-    Entry(name="image", shape=IMAGE_REF, doc="Image it is made from."),
+    IMAGE_OF,
     Entry(
         name="state",
         shape=choice("started", "stopped", "created", "absent"),
         doc="started (default), stopped, created or absent.",
     ),
-    Entry(name="platform", shape=PLATFORM, doc="Platform of the image: os/architecture[/variant]."),
-    Entry(name="pull_policy", aliases=("pull",), shape=PULL, doc="missing (default), always or never."),
-    Entry(name="depends_on", shape=DEPENDS_ON, doc="Containers that must be started, healthy or completed before."),
-    Entry(name="env_file", shape=ENV_FILE, doc="Files of KEY=value on this machine; `environment` goes over them."),
+    PLATFORM_OF,
+    PULL_OF,
+    NEEDED,
+    ENV_FILES,
     Entry(
         name="restart_retries",
         shape=COUNT,
@@ -112,6 +124,27 @@ CONTAINER = (
         shape=COUNT,
         doc="How many replaced containers are kept, stopped, to go back to with `deployer rollback`; 1.",
     ),
+)
+
+JOB = (
+    IMAGE_OF,
+    Entry(
+        name="state",
+        shape=choice("started", "absent"),
+        doc="started (default): it has run; absent: there is no record of it.",
+    ),
+    Entry(name="run_once", shape=FLAG, doc="Run it on the first host of the play only, before any other host begins."),
+    Entry(name="timeout", shape=DURATION, doc="Longest time it may take; by default there is no limit."),
+    Entry(
+        name="recreate",
+        shape=choice("auto", "always"),
+        doc="Run it when something of it changed (auto, default), or at every run.",
+    ),
+    PLATFORM_OF,
+    PULL_OF,
+    NEEDED,
+    ENV_FILES,
+    IGNORE,
 )
 
 RESOURCE = (PRESENCE, PROTECT, EXTERNAL, IGNORE)
@@ -139,6 +172,15 @@ CONTAINER_ADVICE = {
     "secrets": "put the value into environment from a vaulted variable, or mount a file of the host",
 }
 """For keys that Compose or Ansible have for a container."""
+
+JOB_ADVICE = CONTAINER_ADVICE | {
+    "keep_previous": "of a job the last run is kept, and the last one that failed",
+    "paused": "pausing is nothing to declare; state is started or absent",
+    "protect": "a job's container is only the record that it ran",
+    "restart_retries": "a job that failed is run again by the next apply",
+    "update": "a job is waited for until it ends; timeout is the longest wait",
+}
+"""For keys that a container has and a job has not, too."""
 
 OBJECT_ADVICE = {
     "name": _NAMED_BY_KEY,

@@ -55,6 +55,13 @@ DESIGN = """
       depends_on: {db: {condition: service_healthy}}
       networks: [front]
       update: {order: auto, health_timeout: 60s, monitor: 5s}
+  jobs:
+    migrate:
+      image: registry.example.com/shop/web:{{ tag }}
+      command: migrate
+      run_once: true
+      timeout: 10m
+      depends_on: [db]
 """
 INVENTORY = """
 all:

@@ -272,8 +272,8 @@ def test_dependencies() -> None:
 def test_a_dependency_that_nobody_declares() -> None:
     text = "- hosts: all\n  containers:\n    redis: {image: a}\n    web: {image: a, depends_on: [reds, zzz]}\n"
     assert complaints(text) == [
-        "site.yml:4:34: container.web: no container 'reds'; did you mean 'redis'?",
-        "site.yml:4:40: container.web: no container 'zzz'; declare it in the same play",
+        "site.yml:4:34: container.web: no container or job 'reds'; did you mean 'redis'?",
+        "site.yml:4:40: container.web: no container or job 'zzz'; declare it in the same play",
     ]
 
 

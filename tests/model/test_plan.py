@@ -91,7 +91,7 @@ def test_a_step_reads_as_needs_number_call_cause_and_group() -> None:
 
 def test_every_action_counts_once() -> None:
     changes = [ResourceChange(WEB, action, origin=Origin("play.yml")) for action in Action]
-    assert count(changes) == Counts(create=1, update=3, replace=2, remove=1)
+    assert count(changes) == Counts(create=1, update=3, replace=2, remove=1, run=1)
     assert count(changes).total == len(Action)
     assert {action for action in Action if action.replaces} == {
         Action.REPLACE_STOP_FIRST,

@@ -93,8 +93,8 @@ def applied(text: str | Desired, images: Images | None = None, *, api: str = "1.
         ),
         volumes=tuple(_volume(desired, found) for found in desired.of(Kind.VOLUME) if not found.absent),
     )
-    ids = {found.name: f"{found.name}-1" for found in desired.of(Kind.CONTAINER)}
-    containers = [_container(desired, found, made, ids, known) for found in desired.of(Kind.CONTAINER)]
+    ids = {found.name: f"{found.name}-1" for found in desired.containers}
+    containers = [_container(desired, found, made, ids, known) for found in desired.containers]
     return replace(present, containers=tuple(found for found in containers if found is not None))
 
 

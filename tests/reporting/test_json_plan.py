@@ -20,7 +20,7 @@ def test_a_whole_plan(golden: Golden) -> None:
 def test_nothing_to_do() -> None:
     document = plan_document(plan(samples.unchanged("web1")))
     assert document["changes_pending"] is False
-    assert document["counts"] == {"create": 0, "update": 0, "replace": 0, "remove": 0, "refused": 0}
+    assert document["counts"] == {"create": 0, "update": 0, "replace": 0, "remove": 0, "run": 0, "refused": 0}
 
 
 def test_the_same_plan_gives_the_same_document() -> None:

@@ -1,0 +1,213 @@
+"""Jobs: containers that run to their end, once for every change of what is declared of them.
+
+The container of the last run is kept, exited, as the record that it ran with that declaration. A job is run again in a
+new container, and the one of the last run that ended well stays, set aside, until the new one has ended well too. Once
+it has, nothing takes it back: what a job did is done.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from deployer.model.container_names import NEW, OLD
+from deployer.model.desired import Kind, Resource
+from deployer.model.observed import ObservedContainer
+from deployer.model.plan import (
+    Action,
+    AwaitCompleted,
+    ConnectNetwork,
+    CreateContainer,
+    FieldDiff,
+    Made,
+    Operation,
+    RemoveContainer,
+    RenameContainer,
+    ResourceChange,
+    StartContainer,
+    StopContainer,
+)
+from deployer.planning import images, leftovers, record
+from deployer.planning.bodies import container_body, split_endpoints
+from deployer.planning.context import Context
+from deployer.planning.gates import gate_of
+from deployer.planning.images import Wanted
+from deployer.planning.judging import compare, foreign, is_ours
+from deployer.planning.keeping import discard_failed, keep_failed
+from deployer.planning.replace import Steps, carried
+from deployer.records import dataclass
+
+RUN: Final = "run"
+AGAIN: Final = "run again"
+STILL_RUNS: Final = "wait for its end: it still runs"
+LEFT: Final = "left by an interrupted run"
+
+
+def plan_job(ctx: Context, resource: Resource, need: Wanted) -> None:
+    """Plan one job that is selected and wanted; what it needs has been planned before."""
+    if resource.name in ctx.dropped:
+        reason = f"{AGAIN}: a volume it mounts is made anew"
+        _Run(ctx, resource, need, leftovers.Found(None, None, ctx.dropped[resource.name])).plan(reason)
+        return
+    found = leftovers.find(ctx, resource, fits=lambda live: not changed(ctx, resource, live, need))
+    live = found.current
+    run = _Run(ctx, resource, need, found)
+    if live is None:
+        run.plan(RUN)
+        return
+    ctx.targets[resource.name] = live.id
+    diffs, ours = changed(ctx, resource, live, need), is_ours(ctx, resource, live)
+    reason = why_again(resource, live)
+    refusal = None if ours else foreign(ctx, resource, live, diffs, differs=bool(diffs or reason or live.running))
+    if refusal is not None:
+        ctx.draft.refuse(refusal)
+    elif live.running and ours and not diffs:
+        run.wait(live)
+    elif diffs or reason or live.running:
+        run.plan(": ".join(filter(None, (AGAIN, reason if not diffs else ""))), diffs)
+    else:
+        if not ours:
+            counts = "not made by this project; as declared, so it counts as run"
+            ctx.draft.notes.append(f"{resource.address.label}: {counts}")
+        run.put_away()
+
+
+def changed(ctx: Context, resource: Resource, live: ObservedContainer, need: Wanted) -> tuple[FieldDiff, ...]:
+    """What differs from the declaration of its last run. What was changed on the container since then is no matter, nor
+    are the ids of networks and containers that were replaced: nothing of that is a reason to do the work again."""
+    recorded = live.owner.recorded
+    declared = record.declared(resource, ctx.desired.project, ctx.desired.secrets)
+    return tuple(
+        found
+        for found in compare(ctx, resource, live, need)
+        if not recorded or found.path == ("image",) or declared.get(found.path[0]) != recorded.get(found.path[0])
+    )
+
+
+def why_again(resource: Resource, live: ObservedContainer) -> str:
+    """Why a job whose declaration did not change is run again all the same; "" when it is not, or still runs."""
+    if live.running:
+        return ""
+    if live.state == "created":
+        return "it was never started"
+    if live.state != "exited" or live.exit_code:
+        return f"its last run ended with code {live.exit_code}"
+    return "recreate: always" if resource.settings.recreate == "always" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Plans what is done for one job. `found`: the container of its last run, and the one that was set aside for it."""
+
+    ctx: Context
+    resource: Resource
+    need: Wanted
+    found: leftovers.Found
+
+    def plan(self, reason: str, diffs: tuple[FieldDiff, ...] = ()) -> None:
+        """A new run. A failure brings back the name of the last run that ended well, and keeps the new one aside."""
+        ctx, resource = self.ctx, self.resource
+        images.ensure(ctx, self.need, resource, resource.place(("image",)))
+        self._change(reason, diffs)
+        gate = gate_of(ctx, resource, self.need, self._cleared())
+        made, done = self._create(gate.create)
+        aside, done = self._take_name(made, done)
+        done = self._add(StartContainer(made), (*done, *gate.start), StopContainer(made))
+        done = self._await(made, done)
+        if aside is not None:
+            done = self._add(RemoveContainer(aside.id), done)
+        discard_failed(ctx, resource, resource.address, "a later run ended well", done)
+        ctx.targets[resource.name] = made
+        ctx.renewed.add(resource.name)
+        self._ready(done)
+
+    def wait(self, live: ObservedContainer) -> None:
+        """One that an interrupted run has started is not started twice."""
+        self._change(STILL_RUNS)
+        done = self._await(live.id, self.found.after)
+        if self.found.predecessor is not None:
+            done = self._add(RemoveContainer(self.found.predecessor.id), done)
+        self._ready(done)
+
+    def put_away(self) -> None:
+        """It has run. What an interrupted run left aside goes."""
+        old = self.found.predecessor
+        self.ctx.draft.ready(Kind.CONTAINER, self.resource.name, *self.found.after)
+        if old is not None:
+            address = self.ctx.address(Kind.JOB, old.name)
+            change = ResourceChange(address, Action.REMOVE, reason=LEFT)
+            self.ctx.draft.changes.append(change)
+            self.ctx.draft.at_last(RemoveContainer(old.id), address, LEFT, after=self.found.after)
+
+    def _cleared(self) -> Steps:
+        """Steps that end what still runs: a run that has begun, though with another declaration, is not cut short."""
+        live = self.found.current
+        if live is None or not live.running:
+            return self.found.after
+        if not is_ours(self.ctx, self.resource, live):
+            return self._add(StopContainer(live.id), self.found.after, StartContainer(live.id))
+        wait = AwaitCompleted(live.id, self.resource.settings.timeout, whatever_code=True)
+        return (self.ctx.draft.step(wait, self.resource.address, "still runs", after=self.found.after),)
+
+    def _create(self, after: Steps) -> tuple[Made, Steps]:
+        ctx, resource, live = self.ctx, self.resource, self.found.current
+        last = live or ctx.observed.container(resource.name)
+        body = container_body(ctx, resource, carried(ctx, resource, last) if last is not None else {})
+        later = split_endpoints(ctx, body)
+        made = Made(ctx.draft.next_number)
+        name = resource.name + (NEW if live is not None else "")
+        create = CreateContainer(name, body, resource.settings.platform)
+        kept = keep_failed(ctx, resource, made)
+        done = self._add(create, after, RemoveContainer(made), keep=kept)
+        for network, endpoint in later.items():
+            done = self._add(ConnectNetwork(network, made, endpoint), done)
+        return made, done
+
+    def _take_name(self, made: Made, after: Steps) -> tuple[ObservedContainer | None, Steps]:
+        """Returns the container that is set aside for as long as the new one runs."""
+        name, live, aside = self.resource.name, self.found.current, self.found.predecessor
+        if live is None:
+            return aside, after
+        if _ended_well(live) and aside is None:
+            aside = live
+            after = self._add(RenameContainer(live.id, name + OLD), after, RenameContainer(live.id, name))
+        else:
+            back = (RenameContainer(aside.id, name),) if aside is not None else ()
+            after = self._add(RemoveContainer(live.id), after, *back)
+        return aside, self._add(RenameContainer(made, name), after, RenameContainer(made, name + NEW))
+
+    def _await(self, target: Any, after: Steps) -> Steps:
+        return self._add(AwaitCompleted(target, self.resource.settings.timeout), after, lasting=True)
+
+    def _add(
+        self,
+        operation: Operation,
+        after: Steps,
+        *undo: Operation,
+        keep: tuple[Operation, ...] = (),
+        lasting: bool = False,
+    ) -> Steps:
+        step = self.ctx.draft.step(
+            operation,
+            self.resource.address,
+            "run",
+            after=after,
+            group=f"run {self.resource.name}",
+            undo=undo,
+            keep=keep,
+            lasting=lasting,
+        )
+        return (step,)
+
+    def _change(self, reason: str, diffs: tuple[FieldDiff, ...] = ()) -> None:
+        resource = self.resource
+        self.ctx.draft.changes.append(ResourceChange(resource.address, Action.RUN, diffs, reason, resource.origin))
+
+    def _ready(self, after: Steps) -> None:
+        """To those that need it, it is a container like any other."""
+        self.ctx.jobs.add(self.resource.name)
+        self.ctx.draft.ready(Kind.CONTAINER, self.resource.name, *after)
+
+
+def _ended_well(live: ObservedContainer) -> bool:
+    """As far as can be told: one that still runs may yet."""
+    return live.running or (live.state == "exited" and live.exit_code == 0)
