@@ -52,6 +52,10 @@ class Fleet:
         """Bytes; None where a host cannot be asked."""
         return self._connections.free_space(self._specs[host], folder)
 
+    def run_script(self, host: str, script: str) -> str | None:
+        """What a POSIX script prints on a host; None where none can be run."""
+        return self._connections.run_script(self._specs[host], script)
+
     def each(self, hosts: Iterable[str], work: Callable[[str, Engine], Result]) -> dict[str, Result | Unreachable]:
         """The work of every host, in the order given; `Unreachable` for those that could not be reached or read."""
         hosts = tuple(hosts)

@@ -15,6 +15,7 @@ from deployer.config.patterns import select, select_limit
 from deployer.config.playbook import PLAY, Play, check_tags, load_playbooks
 from deployer.config.resolve import Inputs, TagFilter, join_plays, resolve
 from deployer.config.scripts import Prompt, RunScript
+from deployer.config.subnets import check_subnets
 from deployer.config.templating import HostVariables, Templar, Templates
 from deployer.config.variables import PlayVariables, Variables, play_vars
 from deployer.config.vars_files import VariableReader
@@ -144,6 +145,7 @@ def _join(plays: tuple[PlayInput, ...], problems: Problems) -> tuple[PlayInput, 
     hosts = dict.fromkeys(desired.host for play in plays for desired in play.desired)
     joined: dict[tuple[str, int], Desired] = {}
     for host in hosts:
+        check_subnets((found for play in plays for found in play.desired if found.host == host), problems)
         numbered = [(n, found) for n, play in enumerate(plays) for found in play.desired if found.host == host]
         for (number, _), found in zip(numbered, join_plays([d for _, d in numbered], problems), strict=True):
             joined[host, number] = found

@@ -119,10 +119,12 @@ def plan_with(
     try:
         seen, unreachable = _observe_all(loaded, fleet, reader)
         before(loaded, fleet)
+        plays = tuple(_plan_play(play, seen, policy, planner) for play in loaded.plays)
+        if any(host.steps for play in plays for host in play.hosts):
+            plays = _preflight(plays, loaded, seen, fleet)
     except BaseException:
         fleet.close()
         raise
-    plays = tuple(_plan_play(play, seen, policy, planner) for play in loaded.plays)
     records = {(host, project): number for host, found in seen.items() for project, number in found.records.items()}
     return Planned(
         plan=Plan(plays, unreachable),
@@ -136,6 +138,17 @@ def plan_with(
         records=records,
         playbooks=request.playbooks,
     )
+
+
+def _preflight(
+    plays: tuple[PlayPlan, ...], loaded: Loaded, seen: Mapping[str, Observed], fleet: Fleet
+) -> tuple[PlayPlan, ...]:
+    """The plays with what would fail on their hosts. Imported here: a run without changes needs none of it."""
+    from deployer import preflight
+
+    auth = {host: credentials(loaded.of_host(host)) for host in seen}
+    known = preflight.Known(seen, lambda host, reference: auth[host](reference))
+    return preflight.check(plays, (play.desired for play in loaded.plays), known, fleet)
 
 
 def _observe_all(loaded: Loaded, fleet: Fleet, needs: Reader) -> tuple[dict[str, Observed], tuple[Unreachable, ...]]:

@@ -298,3 +298,42 @@ def test_a_vault_password_may_be_asked_for() -> None:
     request = Request(playbooks=("site.yml",), ask_vault_pass=True)
     found = load(request, asking({"Vault password (default)": "sesame"}))
     assert "hunter2" in found.secrets
+
+
+NETWORKS = """
+- hosts: web1
+  project: one
+  networks:
+    back: {{ipam: {{config: [{{subnet: 10.9.0.0/24}}]}}}}
+    {second}
+- hosts: web
+  project: two
+  networks:
+    lan: {{ipam: {{config: [{{subnet: 10.8.0.0/24}}, {{subnet: {subnet}}}]}}}}
+"""
+
+
+def networks(subnet: str = "10.7.0.0/24", second: str = "front: {}") -> str:
+    return NETWORKS.format(subnet=subnet, second=second)
+
+
+@pytest.mark.parametrize("subnet", ["10.9.0.0/24", "10.9.0.64/26", "10.0.0.0/8"])
+def test_subnets_of_two_networks_of_a_host_overlap(subnet: str) -> None:
+    assert mistakes(networks(subnet)) == [
+        f"site.yml:9:26: networks.lan: subnet {subnet} overlaps with 10.9.0.0/24 of network back at site.yml:4:27; "
+        "give each network addresses of its own"
+    ]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        "front: {}",
+        "front: {ipam: {config: [{subnet: 10.9.1.0/24}]}}",
+        "front: {state: absent, ipam: {config: [{subnet: 10.9.0.0/24}]}}",
+        "front: {driver: overlay, ipam: {config: [{subnet: 10.9.0.0/24}]}}",
+        "front: {ipam: {driver: other, config: [{subnet: 10.9.0.0/24}]}}",
+    ],
+)
+def test_subnets_that_are_no_mistake(second: str) -> None:
+    assert loaded(networks(second=second))

@@ -18,6 +18,8 @@ from deployer.transport.pool import HttpPool, Request
 from deployer.transport.streams import Dialer
 
 _OK = 200
+_PATIENCE = 10.0
+"""Seconds that a script on this machine may take."""
 
 
 if TYPE_CHECKING:
@@ -100,6 +102,14 @@ class Connections:
         where the server runs no commands."""
         if spec.kind is Kind.LOCAL:
             return _local_space(folder)
+        said = self.run_script(spec, f"df -Pk {shlex.quote(folder)}")
+        return None if said is None else _space_of(said)
+
+    def run_script(self, spec: ConnectionSpec, script: str) -> str | None:
+        """What a POSIX script prints on a host that `open` reached, cut off at 64 KiB; None where none can be run: over
+        TCP, and where the server runs no commands."""
+        if spec.kind is Kind.LOCAL:
+            return _run_here(script)
         host = self._hosts.get(spec.name)
         if host is None:
             return None
@@ -107,10 +117,25 @@ class Connections:
         from deployer.transport.link import ChannelRefusedError, LinkLostError
 
         try:
-            said = commands.run(host.link(), f"df -Pk {shlex.quote(folder)}")
+            return commands.run(host.link(), f"exec sh -c {shlex.quote(script)}").output
         except (ChannelRefusedError, LinkLostError):
             return None
-        return _space_of(said.output)
+
+
+def _run_here(script: str) -> str | None:
+    import subprocess
+
+    try:
+        return subprocess.run(
+            ("sh", "-c", script),
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=_PATIENCE,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
 
 
 def _local_space(folder: str) -> int | None:

@@ -14,7 +14,7 @@ from dataclasses import field
 from operator import attrgetter
 from typing import Any
 
-from deployer.errors import EngineError
+from deployer.engine.registries import ask
 from deployer.interfaces import Engine, Json, RegistryAuth
 from deployer.model import volume_names
 from deployer.model.container_names import NEW, OLD, is_kept
@@ -90,7 +90,8 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
         images = {answer["Id"]: read_image(answer) for answer in (*wanted, *own) if answer is not None}
         tags = {ref: answer["Id"] for ref, answer in zip(needs.images, wanted, strict=True) if answer is not None}
         asked = [ref for ref, policy in needs.images.items() if _ask_registry(ref, policy, present=ref in tags)]
-        digests = pool.map(lambda reference: _remote_digest(engine, reference, needs), asked)
+        answers = pool.map(lambda reference: ask(engine, reference, needs.auth(reference)), asked)
+        registry = dict(zip(asked, answers, strict=True))
         return Observed(
             host=host,
             engine=engine.describe(),
@@ -100,7 +101,7 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
             tags=tags,
             networks=tuple(map(read_network, networks.result())),
             volumes=tuple(read_volume(found) for found in volumes.result() if not _is_note(found)),
-            remote=dict(zip(asked, digests, strict=True)),
+            registry=registry,
             records={project: volume_names.newest(volumes.result(), project) for project in needs.projects},
             kept=kept,
         )
@@ -113,15 +114,6 @@ def _is_note(volume: Json) -> bool:
 
 def _ask_registry(reference: str, policy: str, *, present: bool) -> bool:
     return bool(image.parse(reference).path) and (policy == "always" or (policy == "missing" and not present))
-
-
-def _remote_digest(engine: Engine, reference: str, needs: Needs) -> str:
-    """ "" when the registry has no answer; the pull will say why."""
-    try:
-        found = engine.inspect_distribution(reference, needs.auth(reference))
-    except EngineError:
-        return ""
-    return str(_map(_map(found).get("Descriptor")).get("digest") or "")
 
 
 def _choose(listed: Iterable[Json], needs: Needs) -> tuple[list[str], tuple[Stub, ...], tuple[Stub, ...]]:
@@ -152,7 +144,7 @@ def _stub(entry: Json, name: str, owner: Ownership) -> Stub:
         owner=owner,
         networks=frozenset(_map(_map(entry.get("NetworkSettings")).get("Networks"))),
         volumes=_mounted(entry),
-        ports=_held_ports(entry),
+        ports=read_held_ports(entry),
     )
 
 
@@ -198,7 +190,7 @@ def _health(state: Json) -> str:
     return "" if status == "none" else status
 
 
-def _held_ports(entry: Json) -> frozenset[str]:
+def read_held_ports(entry: Json) -> frozenset[str]:
     ports = [item for item in _maps(entry.get("Ports")) if item.get("PublicPort")]
     return frozenset(
         port.join(str(item["PrivatePort"]), str(item["PublicPort"]), str(item.get("IP") or ""), str(item.get("Type")))

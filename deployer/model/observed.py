@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Any, Final
 
 from deployer.interfaces import EngineInfo
+from deployer.model.registry import RegistryAnswer
 from deployer.records import dataclass
 
 _RUNNING: Final = ("running", "paused", "restarting")
@@ -102,8 +103,8 @@ class Stub:
 class Observed:
     """One host. `containers` are those declared or owned by the project; `kept` are its stopped ones that were
     replaced, and successors that failed; `others` all the rest. `images` has every image needed to judge them, `tags`
-    every local reference to an image id. `remote` maps references that have to be looked up in a registry to the digest
-    found there, "" when the registry did not answer. `records`: each project's newest record of a run, by number."""
+    every local reference to an image id. `registry`: what registries say about references that have to be looked up
+    there. `records`: each project's newest record of a run, by number."""
 
     host: str
     engine: EngineInfo
@@ -113,7 +114,7 @@ class Observed:
     tags: Mapping[str, str] = field(default_factory=dict)
     networks: tuple[ObservedNetwork, ...] = ()
     volumes: tuple[ObservedVolume, ...] = ()
-    remote: Mapping[str, str] = field(default_factory=dict)
+    registry: Mapping[str, RegistryAnswer] = field(default_factory=dict)
     records: Mapping[str, int] = field(default_factory=dict)
     kept: tuple[Stub, ...] = ()
 
@@ -125,6 +126,11 @@ class Observed:
 
     def volume(self, name: str) -> ObservedVolume | None:
         return next((found for found in self.volumes if found.name == name), None)
+
+    @property
+    def remote(self) -> dict[str, str]:
+        """References that were looked up in a registry to the digest found there, "" when it had no answer."""
+        return {reference: answer.digest for reference, answer in self.registry.items()}
 
     def image_of(self, reference: str) -> ObservedImage | None:
         """The local image a complete reference names: by tag, by digest, or by id."""

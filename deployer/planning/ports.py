@@ -10,8 +10,6 @@ from deployer.model.plan import Refusal
 from deployer.planning.context import Context
 from deployer.values import port
 
-_ANY = ("", "0.0.0.0", "::")
-
 
 def check_ports(ctx: Context) -> None:
     """Refuse a container whose fixed host port a running container outside the play holds."""
@@ -55,4 +53,4 @@ def _clash(wanted: str, held: str) -> bool:
     same_protocol = wanted.rpartition("/")[2] == held.rpartition("/")[2]
     if not number or number != other or "-" in number or not same_protocol:
         return False
-    return ip == other_ip or ip in _ANY or other_ip in _ANY
+    return any(port.same_ip(one, two) for one in port.bound_ips(ip) for two in port.bound_ips(other_ip))

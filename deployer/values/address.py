@@ -46,6 +46,17 @@ def parse_subnet(value: str) -> str:
         raise ValueError(f"'{value}' is not a subnet such as 172.28.0.0/16") from None
 
 
+def overlap(one: str, other: str) -> bool:
+    """Whether two subnets have addresses in common. Text that is no subnet has none."""
+    try:
+        first, second = ipaddress.ip_network(one, strict=False), ipaddress.ip_network(other, strict=False)
+    except ValueError:
+        return False
+    if isinstance(first, ipaddress.IPv4Network):
+        return isinstance(second, ipaddress.IPv4Network) and first.overlaps(second)
+    return isinstance(second, ipaddress.IPv6Network) and first.overlaps(second)
+
+
 def family(text: str) -> int:
     """4 or 6, of an address or subnet in text form."""
     return 6 if ":" in text else 4

@@ -64,6 +64,18 @@ def host_ports(port: str) -> tuple[str, str]:
     return ip.removeprefix("[").removesuffix("]"), host
 
 
+def bound_ips(ip: str) -> tuple[str, ...]:
+    """The addresses the engine binds for the address of a published port: without one, every IPv4 and every IPv6 one,
+    each by itself (§1.4)."""
+    return (ip,) if ip else ("0.0.0.0", "::")
+
+
+def same_ip(one: str, other: str) -> bool:
+    """Whether not both can be bound: they are the same, or one is every address of the other's family."""
+    wildcard = "::" if ":" in one else "0.0.0.0"
+    return (":" in one) == (":" in other) and (one == other or wildcard in (one, other))
+
+
 def to_engine(ports: Iterable[str]) -> dict[str, list[dict[str, str]]]:
     """`HostConfig.PortBindings`. Never an empty list: engines differ in what that means."""
     bindings: dict[str, list[dict[str, str]]] = {}

@@ -43,3 +43,10 @@ def show(size: int) -> str:
         if size >= 1024**power and size % 1024**power == 0:
             return f"{size // 1024**power} {unit}"
     return f"{size} B"
+
+
+def show_rounded(size: int) -> str:
+    """`1.5 GiB`, for amounts that nobody declared."""
+    power = next((power for power in (4, 3, 2, 1) if size >= 1024**power), 0)
+    unit = ("B", "KiB", "MiB", "GiB", "TiB")[power]
+    return f"{size / 1024**power:.1f} {unit}" if power else f"{size} B"

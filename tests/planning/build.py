@@ -29,6 +29,7 @@ from deployer.model.observed import (
     Stub,
 )
 from deployer.model.plan import HostPlan, ResourceChange
+from deployer.model.registry import Availability, RegistryAnswer
 from deployer.nodes import Mapping as MappingNode
 from deployer.nodes import Node, Scalar
 from deployer.planning import bodies, record
@@ -70,6 +71,11 @@ def play(
 
 
 EMPTY = play("")
+
+
+def answer(digest: str) -> RegistryAnswer:
+    """Of a registry that has the image, or of one that does not answer."""
+    return RegistryAnswer(Availability.FOUND if digest else Availability.UNKNOWN, digest)
 
 
 def engine(api: str = "1.45") -> EngineInfo:

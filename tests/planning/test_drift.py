@@ -12,7 +12,7 @@ from deployer.model.desired import Desired, Kind
 from deployer.model.drift import Drift, HostDrift, Verdict
 from deployer.model.observed import Observed, Ownership
 from deployer.planning.drift import find_drift
-from tests.planning.build import EMPTY, applied, changed, joined, play, stub, without
+from tests.planning.build import EMPTY, answer, applied, changed, joined, play, stub, without
 
 WEB = "containers: {web: {image: web:1, mem_limit: 64m, environment: {MODE: a}}}"
 
@@ -129,7 +129,7 @@ def test_an_image_named_otherwise_in_the_file() -> None:
 def test_an_image_that_moved_under_its_tag() -> None:
     text = "images: {'web:1': {pull: always}}\ncontainers: {web: {image: web:1, pull: always}}"
     host = applied(text)
-    moved = replace(host, remote={"docker.io/library/web:1": "sha256:0123456789abcdef"})
+    moved = replace(host, registry={"docker.io/library/web:1": answer("sha256:0123456789abcdef")})
     assert drift(text, moved) == [
         "image.web:1: IMAGE_MOVED (the registry has sha256:0123456789ab)",
         "container.web: IMAGE_MOVED (web:1)",

@@ -8,7 +8,20 @@ from typing import Any
 import pytest
 
 from deployer.model.observed import Observed
-from tests.planning.build import EMPTY, applied, changed, changes, joined, nothing, plan, refusals, steps, stub, without
+from tests.planning.build import (
+    EMPTY,
+    answer,
+    applied,
+    changed,
+    changes,
+    joined,
+    nothing,
+    plan,
+    refusals,
+    steps,
+    stub,
+    without,
+)
 
 WEB = "containers: {web: {image: web:1}}"
 REF = "docker.io/library/web:1"
@@ -16,7 +29,7 @@ DIGEST = "sha256:" + "ab" * 32
 
 
 def registry(host: Observed, digest: str) -> Observed:
-    return replace(host, remote={REF: digest})
+    return replace(host, registry={REF: answer(digest)})
 
 
 def test_another_tag_replaces_the_container() -> None:
@@ -156,7 +169,7 @@ def test_a_container_whose_image_was_removed_by_force_is_judged_by_itself() -> N
     images: dict[str, dict[str, Any]] = {"web:1": {"Env": ["PATH=/bin"], "User": "app", "Cmd": ["run"]}}
     wish = "containers: {web: {image: web:1, environment: {A: b}}}"
     host = applied(wish, images)
-    gone = replace(host, images={}, tags={}, remote={REF: "sha256:web:1"})
+    gone = replace(host, images={}, tags={}, registry={REF: answer("sha256:web:1")})
     found = plan(wish, gone)
     assert [change.address.label for change in found.changes] == ["image.web:1", "container.web"]
     assert [each.name for each in found.changes[1].diffs] == ["image"]

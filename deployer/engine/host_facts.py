@@ -1,0 +1,93 @@
+"""Gathers what the questions about a host ask for: a request or two, and one look with a shell where one is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Final
+
+from deployer.engine import shell_facts
+from deployer.engine.observe import read_held_ports
+from deployer.engine.registries import ask
+from deployer.engine.shell_facts import ShellFacts
+from deployer.interfaces import Engine, Json, RegistryAuth
+from deployer.model.observed import Observed
+from deployer.model.preflight import Facts, Listener, Process, Questions, Route
+from deployer.values import image
+
+Shell = Callable[[str], "str | None"]
+"""Runs a script on the host and returns its output; None where that is not possible."""
+
+_ROOT: Final = "/var/lib/docker"
+
+
+def gather(
+    engine: Engine,
+    observed: Observed,
+    questions: Questions,
+    *,
+    auth: Callable[[str], RegistryAuth | None],
+    shell: Shell,
+    taken: Callable[[Questions, Iterable[Listener]], tuple[Listener, ...]],
+) -> Facts:
+    """`taken` says which listeners need a closer look. Raises `UnreachableError`, and `EngineError` where the engine
+    refuses a read."""
+    info = engine.info()
+    facts = Facts(
+        mirrored=bool((info.get("RegistryConfig") or {}).get("Mirrors")),
+        registry={reference: ask(engine, reference, auth(reference)) for reference in sorted(questions.pulls)},
+    )
+    if observed.engine.simulated:
+        return facts
+    root = str(info.get("DockerRootDir") or _ROOT)
+    said = shell(shell_facts.script(questions, root))
+    seen = shell_facts.read(said or "", root, observed.engine.arch)
+    if seen is None or seen.name != info.get("Name"):
+        return facts
+    facts = replace(facts, missing=seen.missing if seen.has_root else frozenset(), room=seen.room)
+    if facts.room is not None and questions.room:
+        facts = replace(facts, sizes=_sizes(engine.list_images()))
+    if not _is_engines_network(seen, observed):
+        return facts
+    return _with_network(
+        replace(facts, routes=_routes(seen, observed)), engine, shell, taken(questions, seen.listeners)
+    )
+
+
+def _is_engines_network(seen: ShellFacts, observed: Observed) -> bool:
+    """Whether the shell sees the network that the engine works on, and not that of a machine around it, or of a
+    rootless engine's user."""
+    return bool(seen.interfaces & _bridges(observed))
+
+
+def _bridges(observed: Observed) -> frozenset[str]:
+    own = {f"br-{found.id[:12]}" for found in observed.networks if found.name != "bridge"}
+    named = (found.values.get("driver_opts") for found in observed.networks)
+    given = {opts.get("com.docker.network.bridge.name") for opts in named if isinstance(opts, dict)}
+    return frozenset({"docker0", *own, *filter(None, given)})
+
+
+def _routes(seen: ShellFacts, observed: Observed) -> tuple[Route, ...]:
+    """Without those to the engine's own networks."""
+    bridges = _bridges(observed)
+    return tuple(route for route in seen.routes if route.interface not in bridges)
+
+
+def _with_network(facts: Facts, engine: Engine, shell: Shell, taken: tuple[Listener, ...]) -> Facts:
+    """Who listens is only asked for ports that somebody wants."""
+    if not taken:
+        return facts
+    owners: dict[int, Process] = shell_facts.read_owners(
+        shell(shell_facts.owners_script({found.inode for found in taken})) or ""
+    )
+    held = frozenset(port for entry in engine.list_containers() for port in read_held_ports(entry))
+    return replace(facts, listeners=taken, processes=owners, published=held)
+
+
+def _sizes(listed: Iterable[Json]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for entry in listed:
+        for tag in entry.get("RepoTags") or ():
+            name = image.canonical(str(tag)).rpartition(":")[0]
+            found[name] = max(found.get(name, 0), int(entry.get("Size") or 0))
+    return found

@@ -1,0 +1,88 @@
+"""What is looked at on a host before the first write, beyond its Docker objects: questions, and the facts they bring.
+
+Facts that could not be had are absent, and then nothing is said about them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+
+from deployer.model.registry import RegistryAnswer
+from deployer.records import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """About one host. `ports`: published ports, as `values.port` writes them, that containers are to get; `sources`:
+    paths that are to be bound; `pulls`: references nobody asked a registry for yet; `routes`: whether they matter;
+    `room`: whether something will be written to the engine's folder."""
+
+    ports: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
+    pulls: frozenset[str] = frozenset()
+    routes: bool = False
+    room: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.ports or self.sources or self.pulls or self.routes or self.room)
+
+    def __or__(self, other: Questions) -> Questions:
+        return Questions(
+            self.ports | other.ports,
+            self.sources | other.sources,
+            self.pulls | other.pulls,
+            self.routes or other.routes,
+            self.room or other.room,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A socket that waits for others, of the host itself. `ip` is complete: `0.0.0.0`, `::`, `127.0.0.1`."""
+
+    protocol: str
+    ip: str
+    port: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """`container`: the id of the container it runs in, "" for none."""
+
+    pid: int
+    name: str
+    container: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    subnet: str
+    interface: str
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Bytes in `folder`: `free` for everybody, `left` with what is reserved for root, which the engine may use."""
+
+    folder: str
+    free: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Of one host. `mirrored`: whether its engine asks others before Docker Hub. `published`: what containers hold now;
+    `processes` by the inode of their socket; both only where a wanted port is not free. `missing`: paths that are
+    certainly not there. `sizes`: bytes of the largest local image of each repository."""
+
+    mirrored: bool = False
+    registry: Mapping[str, RegistryAnswer] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    listeners: tuple[Listener, ...] = ()
+    published: frozenset[str] = frozenset()
+    processes: Mapping[int, Process] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+    missing: frozenset[str] = frozenset()
+    room: Room | None = None

@@ -1,0 +1,30 @@
+"""What a registry says about an image."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from deployer.records import dataclass
+
+
+class Availability(StrEnum):
+    """What a registry says about an image. `UNKNOWN`: nothing that can be relied on."""
+
+    FOUND = "found"
+    MISSING = "missing"
+    DENIED = "denied"
+    UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryAnswer:
+    """Of one reference. `platforms` as `linux/arm64/v8`; `several`: whether a platform is chosen from them, rather than
+    the only one taken. `authenticated`: whether credentials were sent. `message`: what failed."""
+
+    availability: Availability
+    digest: str = ""
+    platforms: tuple[str, ...] = ()
+    several: bool = False
+    authenticated: bool = False
+    message: str = ""

@@ -1,0 +1,53 @@
+"""What would fail on a host is found before the first write: a plan and facts in, refusals and notes out.
+
+A refusal is only for what is certain to fail; whatever may still work is a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from deployer.model.desired import Desired
+from deployer.model.observed import Observed
+from deployer.model.plan import CreateContainer, CreateNetwork, HostPlan, PullImage, Refusal
+from deployer.model.preflight import Facts, Listener, Questions
+from deployer.planning.preflight import images, mounts, ports, room, subnets
+from deployer.planning.preflight.seen import Finding, Seen
+
+
+def questions(plan: HostPlan, observed: Observed) -> Questions:
+    """Nothing for a plan that makes, starts and pulls nothing."""
+    operations = [step.operation for step in plan.steps]
+    return Questions(
+        ports=frozenset(found.published for found in ports.wanted(plan, observed)),
+        sources=frozenset(found.source for found in mounts.binds(plan)),
+        pulls=frozenset(images.unasked(plan, observed)),
+        routes=any(isinstance(each, CreateNetwork) for each in operations),
+        room=any(isinstance(each, PullImage | CreateContainer) for each in operations),
+    )
+
+
+def taken(questions: Questions, listeners: Iterable[Listener]) -> tuple[Listener, ...]:
+    """Listeners at which a closer look is needed."""
+    return tuple(found for found in listeners if any(ports.clash(each, found) is not False for each in questions.ports))
+
+
+def judge(plan: HostPlan, desired: Desired, observed: Observed, facts: Facts) -> HostPlan:
+    """The plan with what was found about it."""
+    found = tuple(_findings(Seen(plan, desired, observed, facts)))
+    refusals = (each for each in found if isinstance(each, Refusal))
+    notes = (each for each in found if isinstance(each, str))
+    return replace(
+        plan,
+        refusals=tuple(dict.fromkeys((*plan.refusals, *refusals))),
+        notes=tuple(dict.fromkeys((*plan.notes, *notes))),
+    )
+
+
+def _findings(seen: Seen) -> Iterator[Finding]:
+    yield from images.findings(seen)
+    yield from room.findings(seen)
+    yield from subnets.findings(seen)
+    yield from ports.findings(seen)
+    yield from mounts.findings(seen)

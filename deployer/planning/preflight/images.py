@@ -1,0 +1,107 @@
+"""Whether images can be pulled: they are there, may be had with the credentials given, and for the host's platform."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from deployer.model.observed import Observed
+from deployer.model.plan import HostPlan, PullImage, Step
+from deployer.model.registry import Availability, RegistryAnswer
+from deployer.planning.preflight.seen import Finding, Seen
+from deployer.values import image
+
+_KIN: Final = (frozenset({"amd64", "386"}), frozenset({"arm64", "arm"}))
+"""Architectures of which an engine may take one for the other."""
+
+
+def unasked(plan: HostPlan, observed: Observed) -> Iterator[str]:
+    """What is to be pulled and no registry was asked for when the host was read."""
+    for step in plan.steps:
+        if isinstance(step.operation, PullImage) and step.operation.reference not in observed.registry:
+            yield step.operation.reference
+
+
+def findings(seen: Seen) -> Iterator[Finding]:
+    for step in seen.plan.steps:
+        if not isinstance(step.operation, PullImage):
+            continue
+        reference = step.operation.reference
+        answer = seen.observed.registry.get(reference) or seen.facts.registry.get(reference)
+        if answer is None:
+            continue
+        if answer.availability is Availability.FOUND:
+            yield from _platform(seen, step, step.operation.platform, answer)
+        else:
+            yield from _absent(seen, step, reference, answer)
+
+
+def _absent(seen: Seen, step: Step, reference: str, answer: RegistryAnswer) -> Iterator[Finding]:
+    """Docker asks the mirrors of Docker Hub for what it is about to pull, and goes on to the next one only when it
+    pulls: then nothing is certain."""
+    domain = image.parse(reference).domain
+    said = _explain(domain, answer)
+    if said is None:
+        return
+    summary, hint = said
+    if seen.facts.mirrored and domain == image.DOCKER_HUB:
+        yield f"{step.address.label}: {summary}, says the host's mirror; the pull may still find it"
+    else:
+        yield seen.refuse(step.address, summary, hint)
+
+
+def _explain(domain: str, answer: RegistryAnswer) -> tuple[str, str] | None:
+    """What is wrong, and what to do; None where nobody knows."""
+    match answer.availability:
+        case Availability.MISSING:
+            hidden = "" if answer.authenticated else "; it may also be one that is only shown to who logs in"
+            return f"the registry {domain} does not have it", f"check the name and the tag{hidden}"
+        case Availability.DENIED if answer.authenticated:
+            return (
+                f"the registry {domain} refuses the credentials given",
+                f"check those of {domain} under 'registries', and that they may pull this image",
+            )
+        case Availability.DENIED:
+            return (
+                f"the registry {domain} wants credentials, or does not have it",
+                f"name them under 'registries' in the play, or run docker login {domain} on this machine",
+            )
+        case Availability.UNREACHABLE:
+            hint = f"{answer.message}\n{_way(domain, answer.message)}"
+            return f"the host cannot reach the registry {domain}", hint
+        case _:
+            return None
+
+
+def _way(domain: str, message: str) -> str:
+    if "x509:" in message:
+        return f"let the host's engine trust it: put its CA in /etc/docker/certs.d/{domain}/ca.crt there"
+    if "HTTP response to HTTPS client" in message:
+        return f"it speaks no TLS: add {domain} to insecure-registries in the engine's daemon.json"
+    if "lookup" in message:
+        return "check the name of the registry, and the name servers of the host"
+    return "check the address of the registry, and firewalls and proxies between it and the host"
+
+
+def _platform(seen: Seen, step: Step, platform: str, answer: RegistryAnswer) -> Iterator[Finding]:
+    engine = seen.observed.engine
+    asked = platform or f"{engine.os}/{engine.arch}"
+    system, arch = _parts(asked, engine.os)
+    offered = [_parts(found, "linux") for found in answer.platforms]
+    if not arch or not offered or any(system == there and _akin(arch, other) for there, other in offered):
+        return
+    summary = f"is not for {asked}, only for {', '.join(dict.fromkeys(answer.platforms))}"
+    if answer.several:
+        yield seen.refuse(step.address, summary, "choose a tag that is, or name a 'platform'")
+    else:
+        yield f"{step.address.label}: {summary}"
+
+
+def _parts(platform: str, system: str) -> tuple[str, str]:
+    """(os, architecture); without a slash either may be meant, and `linux` is no architecture."""
+    first, slash, rest = platform.partition("/")
+    return (first, rest.partition("/")[0]) if slash else (system, "" if first == system else first)
+
+
+def _akin(one: str, other: str) -> bool:
+    return one == other or any(one in kin and other in kin for kin in _KIN)

@@ -1,0 +1,42 @@
+"""Directories and files of the host that containers are to see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deployer.model.desired import Address
+from deployer.model.plan import CreateContainer, HostPlan
+from deployer.planning.preflight.seen import Finding, Seen
+from deployer.records import dataclass
+from deployer.values import mount
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """`creates`: whether the engine makes a directory of a source that is missing."""
+
+    address: Address
+    source: str
+    target: str
+    creates: bool
+
+
+def binds(plan: HostPlan) -> Iterator[Bind]:
+    """Of all containers that the plan makes."""
+    for step in plan.steps:
+        if isinstance(step.operation, CreateContainer):
+            for target, found in mount.from_engine(step.operation.body).items():
+                if found["type"] == "bind":
+                    yield Bind(step.address, found["source"], target, found.get("create_host_path", True))
+
+
+def findings(seen: Seen) -> Iterator[Finding]:
+    for found in binds(seen.plan):
+        if found.source not in seen.facts.missing:
+            continue
+        if found.creates:
+            yield f"{found.address.label}: {found.source} is not on the host; the engine makes an empty directory of it"
+        else:
+            summary = f"bind source {found.source} is not on the host"
+            hint = "create it there, or drop 'create_host_path: false'"
+            yield seen.refuse(found.address, summary, hint, "volumes", found.target)

@@ -1,0 +1,33 @@
+"""Whether there is room for what is pulled and made. How much an image needs is known only when it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deployer.model.plan import CreateContainer, PullImage
+from deployer.planning.preflight.seen import Finding, Seen
+from deployer.values import image, size
+
+_FULL = 1024**2
+"""Bytes below which not even the files of a container can be written."""
+
+_LITTLE = 1024**3
+"""Bytes below which a pull may fail, for an image of which nothing is known."""
+
+
+def findings(seen: Seen) -> Iterator[Finding]:
+    room = seen.facts.room
+    needing = [step for step in seen.plan.steps if isinstance(step.operation, PullImage | CreateContainer)]
+    if room is None or not needing:
+        return
+    if room.left < _FULL:
+        first = needing[0].address
+        hint = f"make room in {room.folder}; docker system df on the host says what is in it"
+        yield seen.refuse(first, f"no space is left in {room.folder}", hint)
+        return
+    for step in needing:
+        if isinstance(step.operation, PullImage):
+            before = seen.facts.sizes.get(image.parse(step.operation.reference).repository, 0)
+            if room.free < (before or _LITTLE):
+                known = f"; the one of the same name that is there takes {size.show_rounded(before)}" if before else ""
+                yield f"{step.address.label}: only {size.show_rounded(room.free)} are free in {room.folder}{known}"

@@ -1,0 +1,71 @@
+"""Looks at every host that something will be made on, before the first write, for what would fail there.
+
+All that is found is part of the plan: a refusal, or a note. A plan with nothing to do asks for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial, reduce
+from operator import or_
+
+from deployer.engine.host_facts import gather
+from deployer.fleet import Fleet
+from deployer.interfaces import Engine, RegistryAuth
+from deployer.model.desired import Desired
+from deployer.model.observed import Observed
+from deployer.model.plan import HostPlan, PlayPlan
+from deployer.model.preflight import Facts, Questions
+from deployer.planning import preflight
+from deployer.records import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What planning went by. `auth` finds credentials for a host's reference."""
+
+    seen: Mapping[str, Observed]
+    auth: Callable[[str, str], RegistryAuth | None]
+
+
+def check(
+    plays: Iterable[PlayPlan], desired: Iterable[Iterable[Desired]], known: Known, fleet: Fleet
+) -> tuple[PlayPlan, ...]:
+    """The plays with what was found. `desired`: of each play, by host."""
+    plays = tuple(plays)
+    questions = _questions(plays, known)
+    answers = fleet.each(questions, lambda host, engine: _gather(host, engine, questions[host], known, fleet))
+    facts = {host: found for host, found in answers.items() if isinstance(found, Facts)}
+    wished = [{found.host: found for found in play} for play in desired]
+    return tuple(
+        replace(play, hosts=tuple(_judged(host, wishes[host.host], known, facts) for host in play.hosts))
+        for play, wishes in zip(plays, wished, strict=True)
+    )
+
+
+def _questions(plays: Iterable[PlayPlan], known: Known) -> dict[str, Questions]:
+    """Of all plays of a host together."""
+    found: dict[str, list[Questions]] = {}
+    for play in plays:
+        for plan in play.hosts:
+            if asked := preflight.questions(plan, known.seen[plan.host]):
+                found.setdefault(plan.host, []).append(asked)
+    return {host: reduce(or_, asked) for host, asked in found.items()}
+
+
+def _gather(host: str, engine: Engine, questions: Questions, known: Known, fleet: Fleet) -> Facts:
+    return gather(
+        engine,
+        known.seen[host],
+        questions,
+        auth=partial(known.auth, host),
+        shell=partial(fleet.run_script, host),
+        taken=preflight.taken,
+    )
+
+
+def _judged(plan: HostPlan, desired: Desired, known: Known, facts: Mapping[str, Facts]) -> HostPlan:
+    """A host that could not be asked is left as it is: working on it will say what is wrong."""
+    found = facts.get(plan.host)
+    return plan if found is None or not plan.steps else preflight.judge(plan, desired, known.seen[plan.host], found)

@@ -1,0 +1,105 @@
+"""Whether images can be pulled."""
+
+from dataclasses import replace
+
+import pytest
+
+from deployer.model.registry import Availability, RegistryAnswer
+from tests.planning.build import applied
+from tests.planning.preflight.looking import NOTHING, asked, judged, refused
+
+WEB = "containers: {web: {image: 'reg.example.com/web:1'}}"
+REF = "reg.example.com/web:1"
+HUB, HUB_REF = "containers: {web: {image: 'web:1'}}", "docker.io/library/web:1"
+CA = "x509: certificate signed by unknown authority"
+PLATFORMS = ("linux/amd64", "linux/arm64/v8")
+
+
+def answer(availability: Availability, message: str = "", *, sent: bool = False) -> RegistryAnswer:
+    return RegistryAnswer(availability, authenticated=sent, message=message)
+
+
+@pytest.mark.parametrize(
+    ("found", "summary", "hint"),
+    [
+        (
+            answer(Availability.MISSING),
+            "the registry reg.example.com does not have it",
+            "check the name and the tag; it may also be one that is only shown to who logs in",
+        ),
+        (
+            answer(Availability.MISSING, sent=True),
+            "the registry reg.example.com does not have it",
+            "check the name and the tag",
+        ),
+        (
+            answer(Availability.DENIED),
+            "the registry reg.example.com wants credentials, or does not have it",
+            "name them under 'registries' in the play, or run docker login reg.example.com on this machine",
+        ),
+        (
+            answer(Availability.DENIED, sent=True),
+            "the registry reg.example.com refuses the credentials given",
+            "check those of reg.example.com under 'registries', and that they may pull this image",
+        ),
+        (
+            answer(Availability.UNREACHABLE, f'Get "https://reg.example.com/v2/": {CA}'),
+            "the host cannot reach the registry reg.example.com",
+            f'Get "https://reg.example.com/v2/": {CA}\n'
+            "let the host's engine trust it: put its CA in /etc/docker/certs.d/reg.example.com/ca.crt there",
+        ),
+    ],
+)
+def test_what_is_wrong_and_what_to_do(found: RegistryAnswer, summary: str, hint: str) -> None:
+    plan = judged(WEB, replace(NOTHING, registry={REF: found}))
+    assert refused(plan) == [f"shop.yml:1 image.reg.example.com/web:1: {summary}"]
+    assert plan.refusals[0].hint == hint
+
+
+def test_what_a_registry_does_not_tell_is_no_finding() -> None:
+    plan = judged(WEB, replace(NOTHING, registry={REF: answer(Availability.UNKNOWN, "toomanyrequests")}))
+    assert (plan.refusals, plan.notes) == ((), ())
+
+
+def test_a_mirror_has_no_last_word() -> None:
+    host = replace(NOTHING, registry={HUB_REF: answer(Availability.MISSING)})
+    assert refused(judged(HUB, host)) == ["shop.yml:1 image.web:1: the registry docker.io does not have it"]
+    mirrored = judged(HUB, host, mirrored=True)
+    note = "image.web:1: the registry docker.io does not have it, says the host's mirror; the pull may still find it"
+    assert (mirrored.refusals, mirrored.notes) == ((), (note,))
+    other = replace(NOTHING, registry={REF: answer(Availability.MISSING)})
+    assert len(judged(WEB, other, mirrored=True).refusals) == 1
+
+
+@pytest.mark.parametrize("platform", ["", "linux/amd64", "amd64", "linux", "linux/386", "linux/arm64", "linux/arm/v7"])
+def test_a_platform_that_is_offered_or_akin(platform: str) -> None:
+    found = RegistryAnswer(Availability.FOUND, "sha256:1", PLATFORMS, several=True)
+    text = f"containers: {{web: {{image: '{REF}', platform: '{platform}'}}}}" if platform else WEB
+    plan = judged(text, replace(NOTHING, registry={REF: found}))
+    assert (plan.refusals, plan.notes) == ((), ())
+
+
+def test_a_platform_that_is_not_offered() -> None:
+    found = RegistryAnswer(Availability.FOUND, "sha256:1", PLATFORMS, several=True)
+    text = f"containers: {{web: {{image: '{REF}', platform: linux/s390x}}}}"
+    plan = judged(text, replace(NOTHING, registry={REF: found}))
+    summary = "is not for linux/s390x, only for linux/amd64, linux/arm64/v8"
+    assert refused(plan) == [f"shop.yml:1 image.{REF}: {summary}"]
+
+
+def test_the_only_image_may_still_run_by_emulation() -> None:
+    found = RegistryAnswer(Availability.FOUND, "sha256:1", ("linux/arm64",))
+    plan = judged(WEB, replace(NOTHING, registry={REF: found}))
+    assert (plan.refusals, plan.notes) == ((), (f"image.{REF}: is not for linux/amd64, only for linux/arm64",))
+
+
+def test_windows_is_another_system() -> None:
+    found = RegistryAnswer(Availability.FOUND, "sha256:1", ("windows/amd64",), several=True)
+    plan = judged(WEB, replace(NOTHING, registry={REF: found}))
+    assert [refusal.summary for refusal in plan.refusals] == ["is not for linux/amd64, only for windows/amd64"]
+
+
+def test_only_what_nobody_asked_for_yet_is_asked_for() -> None:
+    assert asked(WEB).pulls == {REF}
+    assert not asked(WEB, replace(NOTHING, registry={REF: answer(Availability.UNKNOWN)})).pulls
+    assert not asked(WEB, applied(WEB))

@@ -1,0 +1,32 @@
+"""Directories and files of the host that containers are to see."""
+
+from tests.planning.build import applied
+from tests.planning.preflight.looking import asked, judged, refused
+
+WEB = """
+containers:
+  web:
+    image: web:1
+    volumes:
+      - /srv/www:/www:ro
+      - {type: bind, source: /etc/web, target: /etc/web, bind: {create_host_path: false}}
+      - data:/data
+volumes: {data: {}}
+"""
+
+
+def test_only_binds_are_looked_for_and_only_for_containers_that_are_made() -> None:
+    assert asked(WEB).sources == {"/srv/www", "/etc/web"}
+    assert not asked(WEB, applied(WEB))
+
+
+def test_a_missing_source_is_refused_where_the_engine_would_and_noted_where_it_makes_one() -> None:
+    found = judged(WEB, missing=frozenset({"/srv/www", "/etc/web"}))
+    assert refused(found) == ["shop.yml:6 container.web: bind source /etc/web is not on the host"]
+    note = "container.web: /srv/www is not on the host; the engine makes an empty directory of it"
+    assert found.notes == (note,)
+
+
+def test_what_is_there_or_cannot_be_seen_is_no_finding() -> None:
+    found = judged(WEB, missing=frozenset({"/elsewhere"}))
+    assert (found.refusals, found.notes) == ((), ())

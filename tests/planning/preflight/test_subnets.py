@@ -1,0 +1,72 @@
+"""Subnets of networks that are made."""
+
+from dataclasses import replace
+
+import pytest
+
+from deployer.model.observed import Observed, ObservedNetwork
+from deployer.model.preflight import Route
+from tests.planning.build import applied
+from tests.planning.preflight.looking import NOTHING, asked, judged, refused
+
+BACK = """
+networks:
+  back:
+    ipam:
+      config:
+        - subnet: 10.9.0.0/24
+"""
+
+
+def with_network(subnet: str, driver: str = "bridge") -> Observed:
+    values = {"driver": driver, "ipam": {"driver": "default", "config": {subnet: {}}}}
+    return replace(NOTHING, networks=(*NOTHING.networks, ObservedNetwork("lan-1", "lan", values)))
+
+
+@pytest.mark.parametrize("subnet", ["10.9.0.0/24", "10.9.0.128/25", "10.0.0.0/8"])
+def test_another_network_has_it(subnet: str) -> None:
+    found = judged(BACK, with_network(subnet))
+    assert refused(found) == [f"shop.yml:5 network.back: subnet 10.9.0.0/24 overlaps with network lan ({subnet})"]
+    assert found.refusals[0].hint == "choose another subnet"
+
+
+def test_beside_it_there_is_room() -> None:
+    assert judged(BACK, with_network("10.9.1.0/24")).refusals == ()
+    assert judged("networks: {back: {}}", with_network("10.9.0.0/24")).refusals == ()
+
+
+def test_a_macvlan_overlaps_with_a_bridge_but_maybe_not_with_another() -> None:
+    assert len(judged(BACK, with_network("10.9.0.0/24", "macvlan")).refusals) == 1
+    macvlan = BACK.replace("back:\n", "back:\n    driver: macvlan\n")
+    assert len(judged(macvlan, with_network("10.9.0.0/24")).refusals) == 1
+    assert judged(macvlan, with_network("10.9.0.0/24", "macvlan")).refusals == ()
+    assert judged(BACK, with_network("10.9.0.0/24", "overlay")).refusals == ()
+
+
+def test_a_network_that_goes_away_at_the_end_is_still_in_the_way() -> None:
+    text = BACK + "  lan: {state: absent}\n"
+    lan = applied(BACK.replace("back", "lan"))
+    found = judged(text, lan)
+    assert refused(found) == ["shop.yml:5 network.back: subnet 10.9.0.0/24 overlaps with network lan (10.9.0.0/24)"]
+    assert found.refusals[0].hint == (
+        "lan goes away only at the end of a run: remove it in a run before, or choose another subnet"
+    )
+
+
+def test_a_network_that_is_made_anew_has_its_own_subnet() -> None:
+    wider = BACK.replace("/24", "/25")
+    assert judged(wider, applied(BACK)).refusals == ()
+
+
+def test_a_route_of_the_host_is_noted() -> None:
+    found = judged(BACK, routes=(Route("192.168.0.0/16", "eth0"), Route("10.0.0.0/8", "tun0")))
+    note = (
+        "network.back: subnet 10.9.0.0/24 overlaps with the host's route to 10.0.0.0/8 (tun0); "
+        "what is there may then be out of reach"
+    )
+    assert (found.refusals, found.notes) == ((), (note,))
+
+
+def test_routes_only_matter_where_a_network_is_made() -> None:
+    assert asked(BACK).routes
+    assert not asked(BACK, applied(BACK))
