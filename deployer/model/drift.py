@@ -18,6 +18,8 @@ class Verdict(StrEnum):
     NOT_RUNNING = "stopped"
     UNHEALTHY = "unhealthy"
     GONE = "gone"
+    NOT_RUN = "has not run"
+    RUN_FAILED = "its last run failed"
     UNDECLARED = "no longer declared"
 
 

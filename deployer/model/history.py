@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from enum import StrEnum
 from typing import Any, Final
 
@@ -66,7 +67,7 @@ class Record:
 
 
 def counts_document(counts: Counts) -> dict[str, int]:
-    return {"create": counts.create, "update": counts.update, "replace": counts.replace, "remove": counts.remove}
+    return {each.name: getattr(counts, each.name) for each in fields(counts)}
 
 
 def volume_name(project: str, number: int) -> str:
@@ -96,7 +97,7 @@ def _read(volume: Mapping[str, Any]) -> Record | None:
         commit=said["commit"],
         result=said["result"],
         version=said["version"],
-        counts=Counts(**{key: counts.get(key, 0) for key in ("create", "update", "replace", "remove")}),
+        counts=Counts(**{each.name: counts.get(each.name, 0) for each in fields(Counts)}),
         changes=tuple(str(change) for change in changes),
         number=int(number),
     )

@@ -15,7 +15,7 @@ from deployer.model.desired import Desired, Kind, Resource
 from deployer.model.drift import Drift, HostDrift, Verdict
 from deployer.model.observed import Observed, ObservedContainer, ObservedNetwork, ObservedVolume, Ownership
 from deployer.model.plan import FieldDiff
-from deployer.planning import images, record
+from deployer.planning import images, jobs, record
 from deployer.planning.containers import has_completed
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
@@ -53,6 +53,8 @@ def _of(ctx: Context, resource: Resource) -> Iterator[Drift]:
             yield from _plain(ctx, resource, VOLUME, observed.volume(resource.name))
         case Kind.CONTAINER:
             yield from _container(ctx, resource)
+        case Kind.JOB:
+            yield from _job(ctx, resource)
 
 
 def _image(ctx: Context, resource: Resource) -> Iterator[Drift]:
@@ -91,6 +93,20 @@ def _container(ctx: Context, resource: Resource) -> Iterator[Drift]:
     yield from _three_way(ctx, resource, live.owner, wish, applied)
     yield from _image_of(ctx, resource, live)
     yield from _health(ctx, resource, live)
+
+
+def _job(ctx: Context, resource: Resource) -> Iterator[Drift]:
+    """Its container is only the record that it ran, so nothing but the declaration and the end of that run count."""
+    live = ctx.observed.container(resource.name)
+    if live is None or live.state == "created":
+        yield Drift(resource.address, Verdict.NOT_RUN)
+        return
+    found = jobs.changed(ctx, resource, live, images.wanted(ctx, resource))
+    if in_file := tuple(diff for diff in found if diff.path != ("image",)):
+        yield Drift(resource.address, Verdict.IN_FILE, in_file)
+    yield from _image_of(ctx, resource, live)
+    if not live.running and (live.state != "exited" or live.exit_code):
+        yield Drift(resource.address, Verdict.RUN_FAILED, detail=f"{live.state} with code {live.exit_code}")
 
 
 def _as_recorded(resource: Resource, owner: Ownership, live: Mapping[str, Any]) -> Resource:
@@ -195,12 +211,18 @@ def _health(ctx: Context, resource: Resource, live: ObservedContainer) -> Iterat
 def _undeclared(ctx: Context) -> Iterator[Drift]:
     """Objects of the project that no play of this run declares."""
     desired, observed = ctx.desired, ctx.observed
-    declared = {(resource.kind, resource.name) for resource in desired.resources} | desired.elsewhere
+    declared = {_slot(resource.kind, resource.name) for resource in desired.resources}
+    declared |= {_slot(*key) for key in desired.elsewhere}
     objects = [
         *((Kind.NETWORK, found.name, found.owner) for found in observed.networks),
         *((Kind.VOLUME, found.name, found.owner) for found in observed.volumes),
-        *((Kind.CONTAINER, found.name, found.owner) for found in observed.containers),
+        *((record.kind_of(found.owner), found.name, found.owner) for found in observed.containers),
     ]
     for kind, name, owner in sorted(objects, key=lambda found: (list(Kind).index(found[0]), found[1])):
-        if owner.project == desired.project and (kind, name) not in declared:
+        if owner.project == desired.project and _slot(kind, name) not in declared:
             yield Drift(ctx.address(kind, name), Verdict.UNDECLARED)
+
+
+def _slot(kind: Kind, name: str) -> tuple[Kind, str]:
+    """Containers and jobs share one set of names."""
+    return Kind.CONTAINER if kind.is_container else kind, name

@@ -40,8 +40,8 @@ def _cells(host: str, record: Record) -> tuple[str | Span, ...]:
 
 
 def counted(record: Record) -> str:
-    """`1 created, 2 updated`."""
-    words = {"create": "created", "update": "updated", "replace": "replaced", "remove": "removed"}
+    """`1 created, 2 updated, 1 run`."""
+    words = {"create": "created", "update": "updated", "replace": "replaced", "remove": "removed", "run": "run"}
     counts = counts_document(record.counts)
     return ", ".join(f"{counts[key]} {word}" for key, word in words.items() if counts[key]) or "none"
 

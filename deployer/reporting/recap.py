@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from deployer.model.desired import Address, Kind
 from deployer.model.outcome import HostOutcome, Outcome, Status, StepResult
-from deployer.model.plan import HostPlan, Plan, ResourceChange, Unreachable
+from deployer.model.plan import HostPlan, Plan, ResourceChange, StartContainer, Unreachable
 from deployer.reporting.columns import align
 from deployer.reporting.fields import field_rows
 from deployer.reporting.human import LIMITS, SIMULATED, hint_lines, unreachable_lines
@@ -116,8 +117,23 @@ def _taken_back(host: HostOutcome) -> Iterator[Line]:
         yield line(Span(f"{host.host}: rolled back {host.restored}: it is as it was before this run", Style.WARNING))
         return
     for address in undone:
+        if address.kind is Kind.JOB:
+            yield line(Span(f"{address}: {_job_words(host, address)}", Style.WARNING))
+            continue
         words = "only partly rolled back" if address in stuck else "rolled back: it is as it was before this run"
         yield line(Span(f"{address}: {words}", Style.WARNING))
+
+
+def _job_words(host: HostOutcome, address: Address) -> str:
+    """What a job did is not taken back with its container."""
+    undone = [result.step.operation for result in host.results if result.step.address == address and _is_undone(result)]
+    if any(isinstance(operation, StartContainer) for operation in undone):
+        return "what it did is not undone; the next run starts it again"
+    return "was not run"
+
+
+def _is_undone(result: StepResult) -> bool:
+    return result.status is Status.UNDONE
 
 
 def _remaining(change: ResourceChange) -> Iterator[Line]:

@@ -149,6 +149,8 @@ def _which(step: Step) -> str:
     """In a replacement two containers bear one address."""
     replacing = step.group.startswith("replace ") or step.cause.startswith("replaced by")
     match step.operation:
+        case RenameContainer(str()) | RemoveContainer(str()) if step.group.startswith("run "):
+            return "last one: "
         case CreateContainer() if replacing:
             return "new one: "
         case (
