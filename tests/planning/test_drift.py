@@ -180,6 +180,28 @@ def test_a_job_that_ended_well_has_done_its_work() -> None:
     ]
 
 
+JOB = "jobs: {migrate: {image: a:1, command: up, mem_limit: 64m}}"
+
+
+def test_a_job_is_judged_by_its_last_run() -> None:
+    done = changed(applied(JOB), "migrate", state="exited")
+    assert drift(JOB, done) == []
+    assert drift(JOB, applied(JOB)) == []
+    assert drift(JOB, applied(EMPTY)) == ["job.migrate: NOT_RUN"]
+    assert drift(JOB, changed(applied(JOB), "migrate", state="created")) == ["job.migrate: NOT_RUN"]
+    assert drift(JOB, changed(done, "migrate", exit_code=3)) == ["job.migrate: RUN_FAILED (exited with code 3)"]
+    assert drift(JOB.replace("up", "down"), done) == ["job.migrate: IN_FILE; command up → down"]
+    assert drift(JOB, by_hand(done, "migrate", mem_limit=5)) == []
+    moved = changed(done, "migrate", image_id="image before")
+    assert drift(JOB, moved) == ["job.migrate: IMAGE_MOVED (a:1)"]
+
+
+def test_a_job_that_nothing_declares_any_more() -> None:
+    done = changed(applied(JOB), "migrate", state="exited")
+    assert drift(EMPTY, done) == ["job.migrate: UNDECLARED"]
+    assert drift(replace(EMPTY, elsewhere=frozenset({(Kind.CONTAINER, "migrate")})), done) == []
+
+
 # Undeclared
 
 
