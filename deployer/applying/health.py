@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from deployer.errors import ResourceError
 from deployer.interfaces import Clock, Engine, Json
+from deployer.model.plan import AwaitHealthy
 from deployer.records import dataclass
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _SHORTEST_PAUSE = 0.1, 1.0, 0.01
@@ -25,25 +26,22 @@ class _Look:
     probe: str
 
 
-def await_healthy(
-    engine: Engine, clock: Clock, ref: str, timeout: float, monitor: float, stopped: Callable[[], bool]
-) -> None:
-    """With a healthcheck: until healthy, at most `timeout` seconds. Without: until it ran for `monitor` seconds without
-    being restarted. Raises `ResourceError` naming what was seen instead."""
+def await_healthy(engine: Engine, clock: Clock, ref: str, wanted: AwaitHealthy, stopped: Callable[[], bool]) -> None:
+    """Until it works as wanted. Raises `ResourceError` naming what was seen instead."""
     began, pause = clock.now(), _FIRST_PAUSE
     first = _look(engine, ref)
     seen = first
     while True:
         _raise_if_down(seen, first.restarts)
         waited = clock.now() - began
-        if seen.health == "healthy" or (not seen.health and waited >= monitor):
+        until = _longest(seen, wanted)
+        if waited >= until and seen.health in ("healthy", ""):
             return
-        if seen.health and waited >= timeout:
-            raise ResourceError(f"still {seen.health} after {timeout:g}s{_said(seen)}")
+        if waited >= until:
+            raise ResourceError(f"still {seen.health} after {wanted.timeout:g}s{_said(seen)}")
         if stopped():
             raise WaitInterruptedError("interrupted while waiting for it")
-        left = (timeout if seen.health else monitor) - waited
-        clock.sleep(min(pause, max(left, _SHORTEST_PAUSE)))
+        clock.sleep(min(pause, max(until - waited, _SHORTEST_PAUSE)))
         pause = min(pause * 1.5, _LONGEST_PAUSE)
         seen = _look(engine, ref)
 
@@ -61,6 +59,13 @@ def await_completed(engine: Engine, clock: Clock, ref: str, timeout: float | Non
         clock.sleep(min(pause, left))
         pause = min(pause * 1.5, _LONGEST_PAUSE)
     return code
+
+
+def _longest(seen: _Look, wanted: AwaitHealthy) -> float:
+    """Seconds after which what is seen is good enough, or too long."""
+    if not seen.health:
+        return wanted.monitor
+    return wanted.watch if seen.health == "healthy" else wanted.timeout
 
 
 def _raise_if_down(seen: _Look, restarts_before: int) -> None:

@@ -98,8 +98,8 @@ def _on_container(worker: Worker, operation: Operation) -> None:
             engine.rename_container(worker.id_of(container), name)
         case RemoveContainer(container):
             _unless_gone(lambda: _remove_container(worker, worker.id_of(container)))
-        case AwaitHealthy(container, timeout, monitor):
-            health.await_healthy(worker.engine, worker.clock, worker.id_of(container), timeout, monitor, worker.stopped)
+        case AwaitHealthy():
+            health.await_healthy(engine, worker.clock, worker.id_of(operation.container), operation, worker.stopped)
         case AwaitCompleted(container, longest, whatever_code):
             code = health.await_completed(engine, worker.clock, worker.id_of(container), longest, worker.stopped)
             if code and not whatever_code:

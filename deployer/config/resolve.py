@@ -301,6 +301,7 @@ def _settings(kind: Kind, name: str, found: Mapping[str, Any]) -> Settings:
         update=UpdatePolicy(
             order=update.get("order", policy.order),
             stop_grace_period=update.get("stop_grace_period"),
+            watch=seconds["monitor"] if "monitor" in update else policy.watch,
             **seconds,
         ),
         external=found.get("external", False),

@@ -66,12 +66,13 @@ class Dependency:
 @dataclass(frozen=True, slots=True)
 class UpdatePolicy:
     """How a container is replaced; seconds. `stop_grace_period`: the time the old one has to stop, -1 for no limit,
-    None for its own."""
+    None for its own. `watch`: how long one with a healthcheck must stay healthy."""
 
     order: str = "auto"
     health_timeout: float = 60.0
     monitor: float = 5.0
     stop_grace_period: int | None = None
+    watch: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,15 @@ class Resource:
         while path and path not in self.origins:
             path = path[:-1]
         return self.origins.get(path, self.origin)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOnce:
+    """Jobs that one host runs for all hosts of a play. `reached`: whether that host is among those of the run."""
+
+    host: str
+    jobs: tuple[str, ...]
+    reached: bool = True
 
 
 @dataclass(frozen=True, slots=True)

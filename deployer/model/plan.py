@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from deployer.diagnostics import Origin
-from deployer.model.desired import Address, OnFailure
+from deployer.model.desired import Address, OnFailure, RunOnce
 from deployer.records import dataclass
 from deployer.spec.field import Change as Effect
 from deployer.values import duration
@@ -164,11 +164,13 @@ class RemoveContainer:
 
 @dataclass(frozen=True, slots=True)
 class AwaitHealthy:
-    """With a healthcheck: healthy within `timeout` seconds. Without: running, never restarted, for `monitor`."""
+    """With a healthcheck: healthy within `timeout` seconds, and still so after `watch`. Without: running, never
+    restarted, for `monitor`."""
 
     container: Target
     timeout: float
     monitor: float
+    watch: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,12 +273,14 @@ class Unreachable:
 
 @dataclass(frozen=True, slots=True)
 class PlayPlan:
-    """`batches`: hosts in the order they are worked on; a batch begins when the one before is done."""
+    """`batches`: hosts in the order they are worked on; a batch begins when the one before is done. `once`: jobs that the
+    first host runs for all; when it fails, no other begins."""
 
     name: str
     project: str
     hosts: tuple[HostPlan, ...] = ()
     batches: tuple[tuple[str, ...], ...] = ()
+    once: RunOnce | None = None
 
 
 @dataclass(frozen=True, slots=True)

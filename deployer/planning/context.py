@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
-from deployer.model.desired import Address, Desired, Kind, Resource
+from deployer.model.desired import Address, Desired, Kind, Resource, UpdatePolicy
 from deployer.model.observed import Observed, ObservedContainer
-from deployer.model.plan import Target
+from deployer.model.plan import AwaitHealthy, Target
 from deployer.planning.draft import Draft
 from deployer.planning.exclusive import held
 from deployer.planning.policy import Policy
@@ -82,6 +82,11 @@ class Context:
     def many_endpoints(self) -> bool:
         """API 1.44 takes all networks at create, older ones a single one (§1.6)."""
         return version(self.observed.engine.api) >= (1, 44)
+
+
+def watched(target: Target, update: UpdatePolicy) -> AwaitHealthy:
+    """The step that ends when a container works."""
+    return AwaitHealthy(target, update.health_timeout, update.monitor, update.watch)
 
 
 def completes(ctx: Context, name: str) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from deployer.model import dependencies
 from deployer.model.desired import Dependency, Kind, Resource
 from deployer.model.observed import ObservedContainer
-from deployer.model.plan import AwaitCompleted, AwaitHealthy
-from deployer.planning.context import Context
+from deployer.model.plan import AwaitCompleted
+from deployer.planning.context import Context, watched
 from deployer.planning.images import Wanted
 from deployer.planning.replace import Gate, Steps
 
@@ -50,7 +50,7 @@ def when_met(ctx: Context, dependency: Dependency) -> Steps:
     if (name, condition) not in ctx.awaited:
         update = needed.settings.update
         healthy = condition == "service_healthy"
-        wait = AwaitHealthy(target, update.health_timeout, update.monitor) if healthy else AwaitCompleted(target)
+        wait = watched(target, update) if healthy else AwaitCompleted(target)
         ctx.awaited[name, condition] = (ctx.draft.step(wait, needed.address, "others wait for it", after=ready),)
     return ctx.awaited[name, condition]
 

@@ -9,6 +9,7 @@ undone when one fails, last first: the old one gets its name back and runs again
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from deployer.model.container_names import NEW, OLD
@@ -30,7 +31,7 @@ from deployer.model.plan import (
     Target,
 )
 from deployer.planning.bodies import add_alias, container_body, split_endpoints
-from deployer.planning.context import Begun, Context, Retired, completes
+from deployer.planning.context import Begun, Context, Retired, completes, watched
 from deployer.planning.keeping import discard_failed, keep_failed, retire
 from deployer.records import dataclass
 from deployer.values import port
@@ -157,7 +158,7 @@ def watch_begun(ctx: Context) -> None:
         name, update = begun.resource.name, begun.resource.settings.update
         if completes(ctx, name) or (name, "service_healthy") in ctx.awaited:
             continue
-        wait = AwaitHealthy(begun.target, update.health_timeout, min(update.monitor, FIRST_LOOK))
+        wait = replace(watched(begun.target, update), monitor=min(update.monitor, FIRST_LOOK))
         ctx.draft.step(wait, begun.resource.address, "has to work", after=begun.after)
 
 
@@ -207,7 +208,7 @@ def awaited(ctx: Context, resource: Resource, target: Target) -> AwaitHealthy | 
     if completes(ctx, resource.name):
         return AwaitCompleted(target)
     update = resource.settings.update
-    return AwaitHealthy(target, update.health_timeout, update.monitor)
+    return watched(target, update)
 
 
 def carried(ctx: Context, resource: Resource, live: ObservedContainer) -> dict[str, str]:

@@ -11,7 +11,6 @@ from deployer.model.desired import Desired, Kind, Resource
 from deployer.model.observed import Observed, ObservedContainer
 from deployer.model.plan import (
     Action,
-    AwaitHealthy,
     ConnectNetwork,
     FieldDiff,
     HostPlan,
@@ -24,7 +23,7 @@ from deployer.model.plan import (
     UpdateContainer,
 )
 from deployer.planning import record
-from deployer.planning.context import Context, Retired
+from deployer.planning.context import Context, Retired, watched
 from deployer.planning.keeping import restart_body
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import finish
@@ -183,7 +182,7 @@ def _take_place(ctx: Context, pair: _Pair, after: Steps) -> Steps:
         return after
     after = _step(ctx, pair, StartContainer(previous.id), after, StopContainer(previous.id))
     update = pair.resource.settings.update
-    return _step(ctx, pair, AwaitHealthy(previous.id, update.health_timeout, update.monitor), after)
+    return _step(ctx, pair, watched(previous.id, update), after)
 
 
 def _repairs(ctx: Context, previous: ObservedContainer) -> Iterator[tuple[Operation, tuple[Operation, ...]]]:

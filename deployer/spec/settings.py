@@ -74,7 +74,11 @@ UPDATE = Record(
     (
         Entry(name="order", shape=choice("auto", "stop-first", "start-first"), doc="Which one runs while both exist."),
         Entry(name="health_timeout", shape=DURATION, doc="Longest wait for healthy; 60s."),
-        Entry(name="monitor", shape=DURATION, doc="How long one without a healthcheck must keep running; 5s."),
+        Entry(
+            name="monitor",
+            shape=DURATION,
+            doc="How long a new one must keep running and healthy; 5s without a healthcheck, 0s with one.",
+        ),
         Entry(
             name="stop_grace_period",
             shape=SECONDS,

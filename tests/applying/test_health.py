@@ -10,6 +10,7 @@ import pytest
 from deployer.applying.health import WaitInterruptedError, await_completed, await_healthy
 from deployer.errors import EngineError, ResourceError
 from deployer.interfaces import Engine
+from deployer.model.plan import AwaitHealthy
 from tests.applying.engines import Clock
 
 
@@ -71,10 +72,13 @@ class Looks:
         return self._looks[min(self.count, len(self._looks)) - 1]
 
 
-def wait(looks: Looks, *, timeout: float = 60, monitor: float = 5, stops: Iterator[bool] | None = None) -> Clock:
+def wait(
+    looks: Looks, *, timeout: float = 60, monitor: float = 5, watch: float = 0, stops: Iterator[bool] | None = None
+) -> Clock:
     clock = Clock()
     answers = stops or iter(())
-    await_healthy(cast("Engine", looks), clock, "web", timeout, monitor, lambda: next(answers, False))
+    wanted = AwaitHealthy("web", timeout, monitor, watch)
+    await_healthy(cast("Engine", looks), clock, "web", wanted, lambda: next(answers, False))
     return clock
 
 
@@ -92,6 +96,17 @@ def test_healthy_after_a_while() -> None:
     clock = wait(looks)
     assert looks.count == 4
     assert clock.seconds == pytest.approx(0.1 + 0.15 + 0.225)
+
+
+def test_one_that_is_watched_has_to_stay_healthy() -> None:
+    assert wait(Looks(HEALTHY), watch=8).seconds == pytest.approx(8)
+    with pytest.raises(ResourceError) as caught:
+        wait(Looks(*[HEALTHY] * 5, look("unhealthy", said="gone")), watch=8)
+    assert caught.value.message == "is unhealthy; its healthcheck said: gone (exit code 1)"
+
+
+def test_one_that_is_healthy_late_was_watched_long_enough() -> None:
+    assert wait(Looks(*[STARTING] * 20, HEALTHY), watch=2).seconds > 10
 
 
 def test_pauses_grow_to_a_second() -> None:
@@ -116,7 +131,7 @@ def test_never_healthy() -> None:
 def test_the_timeout_is_kept_to_the_second() -> None:
     clock = Clock()
     with pytest.raises(ResourceError):
-        await_healthy(cast("Engine", Looks(STARTING)), clock, "web", 3.3, 5, lambda: False)
+        await_healthy(cast("Engine", Looks(STARTING)), clock, "web", AwaitHealthy("web", 3.3, 5), lambda: False)
     assert clock.seconds == pytest.approx(3.3)
 
 
@@ -176,4 +191,4 @@ def test_an_error_of_the_engine_is_passed_on() -> None:
             raise EngineError("broken", status=500)
 
     with pytest.raises(EngineError):
-        await_healthy(cast("Engine", Broken()), Clock(), "web", 60, 5, lambda: False)
+        await_healthy(cast("Engine", Broken()), Clock(), "web", AwaitHealthy("web", 60, 5), lambda: False)

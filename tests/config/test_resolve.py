@@ -398,7 +398,7 @@ def test_settings_that_are() -> None:
         pull: always
         """
     ).settings
-    assert settings.update == UpdatePolicy("stop-first", 90.0, 0.5, 90)
+    assert settings.update == UpdatePolicy("stop-first", 90.0, 0.5, 90, watch=0.5)
     assert settings.ignore_changes == ("labels.build_time", "image")
     assert (settings.protect, settings.state) == (True, "stopped")
     assert (settings.platform, settings.pull) == ("linux/arm64", "always")
@@ -421,8 +421,8 @@ def test_a_plays_update_is_the_default_of_its_containers_key_by_key() -> None:
         "grace: 30s",
     )
     own, plain = found.of(Kind.CONTAINER)
-    assert own.settings.update == UpdatePolicy("stop-first", 10.0, 2.0, 30)
-    assert plain.settings.update == UpdatePolicy("stop-first", 60.0, 1.0, 30)
+    assert own.settings.update == UpdatePolicy("stop-first", 10.0, 2.0, 30, watch=2.0)
+    assert plain.settings.update == UpdatePolicy("stop-first", 60.0, 1.0, 30, watch=1.0)
 
 
 def test_a_mistake_in_a_plays_update() -> None:

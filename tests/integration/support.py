@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from deployer.cli import boundary
+from deployer.model import container_names
 from tests.lab.host import Host
 from tests.lab.settings import CHECKOUT
 from tests.lab.shell import LabError
@@ -230,13 +231,26 @@ def inspect(host: Host, container: str) -> Json:
 
 
 def states(host: Host) -> dict[str, str]:
-    """Every container's name and state."""
-    return {_name(entry): entry["State"] for entry in host.api("GET", "/containers/json?all=1")}
+    """Every container's name and state, but for those that are kept after a replacement."""
+    return {name: entry["State"] for name, entry in _listed(host) if not _is_kept(name, entry)}
+
+
+def kept(host: Host) -> dict[str, str]:
+    """Names and states of the containers that are kept after a replacement: `web.previous`, `web.failed`."""
+    return {name: entry["State"] for name, entry in _listed(host) if _is_kept(name, entry)}
 
 
 def ids(host: Host) -> dict[str, str]:
-    """Every container's name and id."""
-    return {_name(entry): entry["Id"] for entry in host.api("GET", "/containers/json?all=1")}
+    """Every container's name and id, but for those that are kept after a replacement."""
+    return {name: entry["Id"] for name, entry in _listed(host) if not _is_kept(name, entry)}
+
+
+def _listed(host: Host) -> list[tuple[str, Json]]:
+    return [(_name(entry), entry) for entry in host.api("GET", "/containers/json?all=1")]
+
+
+def _is_kept(name: str, entry: Json) -> bool:
+    return container_names.is_kept(name, entry["Labels"].get("deployer.resource", ""))
 
 
 def _name(entry: Json) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 from deployer.applying.executor import Execution, Tools, execute
+from deployer.applying.operations import Worker, perform
 from deployer.engine.observe import needs_of, observe
 from deployer.engine.simulated import SimulatedEngine
+from deployer.interfaces import Engine
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
 from deployer.model.outcome import Status, StepResult
-from deployer.model.plan import HostPlan
+from deployer.model.plan import HostPlan, Step
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import destroy, reconcile
 from tests.planning.build import HOST, play
@@ -61,6 +64,27 @@ class Host:
         # What a killed run leaves is not undone by that run.
         killed = replace(found, steps=tuple(replace(step, group="") for step in found.steps))
         return execute(killed, Tools(self.engine, _Clock(), _Silence(), lambda _reference: None, stop))
+
+    def execute_on(self, engine: Engine, found: HostPlan) -> Execution:
+        """The same on an engine around the host's own, such as one that fails, and with what a failure undoes."""
+        return execute(found, Tools(engine, _Clock(), _Silence(), lambda _reference: None, threading.Event()))
+
+    def execute_in(self, found: HostPlan, choose: Callable[[list[Step]], Step]) -> list[Step]:
+        """Carry out the whole plan one step at a time, in an order that its graph allows and the caller chooses.
+        Returns the steps in that order; the engine's refusal of one of them is raised."""
+        made: dict[int, str] = {}
+        worker = Worker(
+            self.engine, _Clock(), lambda _reference: None, made, lambda _progress: None, HOST, lambda: False
+        )
+        waiting, done = list(found.steps), list[Step]()
+        while waiting:
+            numbers = {step.number for step in done}
+            step = choose([each for each in waiting if numbers.issuperset(each.needs)])
+            waiting.remove(step)
+            done.append(step)
+            if key := perform(worker, step.operation).made:
+                made[step.number] = key
+        return done
 
     def converge(self, wish: str | Desired, **policy: Any) -> None:
         """Apply, and see that nothing is left to do."""
