@@ -14,6 +14,7 @@ from deployer.config.inventory_types import Inventory
 from deployer.config.patterns import select, select_limit
 from deployer.config.playbook import PLAY, Play, check_tags, load_playbooks
 from deployer.config.resolve import Inputs, TagFilter, join_plays, resolve
+from deployer.config.run_once import settle_run_once
 from deployer.config.scripts import Prompt, RunScript
 from deployer.config.subnets import check_subnets
 from deployer.config.templating import HostVariables, Templar, Templates
@@ -23,7 +24,7 @@ from deployer.config.vault import VaultSecrets
 from deployer.config.vault_secrets import load_secrets, password_sources
 from deployer.diagnostics import Diagnostic, Origin, Problems
 from deployer.errors import InputError
-from deployer.model.desired import Desired
+from deployer.model.desired import Desired, RunOnce
 from deployer.records import dataclass
 from deployer.spec.shapes import INVALID, Reading
 from deployer.transport.connection import CliConnectionOptions, ConnectionSpec, connection_spec
@@ -70,6 +71,7 @@ class PlayInput:
     max_fail_percentage: float | None = None
     any_errors_fatal: bool = False
     pause: float = 0.0
+    once: RunOnce | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,8 @@ class _Reader:
 
     def play(self, play: Play) -> PlayInput | None:
         """None when the play's hosts are not to be found, or the limit leaves none."""
-        hosts = self._hosts(play)
+        every = self._hosts(play)
+        hosts = tuple(host for host in every if self._limit is None or host in self._limit)
         if not hosts:
             return None
         request, problems = self._sources.request, self._sources.problems
@@ -183,13 +186,15 @@ class _Reader:
             if host not in self.specs:
                 self._connect(host, known, templar)
             desired.append(resolve(play, host, templar, inputs))
+        settled, once = settle_run_once(desired, every[0], problems)
         return PlayInput(
             name=play.name,
-            desired=tuple(desired),
+            desired=settled,
             batches=batches(hosts, self._sizes(play)),
             max_fail_percentage=self._key(play, "max_fail_percentage"),
             any_errors_fatal=bool(self._key(play, "any_errors_fatal")),
             pause=(self._key(play, "pause") or 0) / duration.SECOND,
+            once=once,
         )
 
     def _connect(self, host: str, known: HostVariables, templar: Templar) -> None:
@@ -217,8 +222,7 @@ class _Reader:
             problems.add(node.origin, "expected a host, a group or a pattern", address="hosts")
             return ()
         hosts = select(patterns, self._sources.inventory, problems, origin=node.origin)
-        ordered = in_order(hosts, self._key(play, "order") or "inventory")
-        return tuple(host for host in ordered if self._limit is None or host in self._limit)
+        return in_order(hosts, self._key(play, "order") or "inventory")
 
     def _sizes(self, play: Play) -> list[int | str]:
         found = self._key(play, "serial")

@@ -52,6 +52,9 @@ def _play(work: _Work, play: PlayPlan, given: PlayInput, out: set[str]) -> tuple
     outcomes: list[HostOutcome] = []
     failed = False
     for number, batch in enumerate(play.batches):
+        if play.once is not None and play.once.host in out:
+            failed = True
+            break
         hosts = [host for host in batch if host not in out]
         if number and hosts:
             _pause(given.pause, work.world.clock, work.stop)

@@ -19,6 +19,7 @@ from deployer.model.plan import HostPlan, Plan, PlayPlan, Unreachable
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import destroy as reconcile_destroy
 from deployer.planning.reconcile import reconcile
+from deployer.planning.run_once import lead
 from deployer.records import dataclass
 from deployer.values import image
 from deployer.world import World
@@ -179,4 +180,5 @@ def _plan_play(play: PlayInput, seen: dict[str, Observed], policy: Policy, plann
     hosts = tuple(planner(desired, seen[desired.host], policy) for desired in play.desired if desired.host in seen)
     project = play.desired[0].project if play.desired else ""
     reached = tuple(tuple(host for host in batch if host in seen) for batch in play.batches)
-    return PlayPlan(play.name, project, hosts, tuple(batch for batch in reached if batch))
+    planned = PlayPlan(play.name, project, hosts, tuple(batch for batch in reached if batch))
+    return lead(planned, play.once) if play.once is not None and planner is reconcile else planned

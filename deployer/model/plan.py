@@ -273,8 +273,8 @@ class Unreachable:
 
 @dataclass(frozen=True, slots=True)
 class PlayPlan:
-    """`batches`: hosts in the order they are worked on; a batch begins when the one before is done. `once`: jobs that the
-    first host runs for all; when it fails, no other begins."""
+    """`batches`: hosts in the order they are worked on; a batch begins when the one before is done. `once`: jobs that
+    the first host runs for all; when it fails, no other begins."""
 
     name: str
     project: str

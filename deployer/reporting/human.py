@@ -114,6 +114,10 @@ class _Block:
 
 
 def _play(play: PlayPlan, *, steps: bool) -> Iterator[Line]:
+    if play.once is not None and play.once.jobs and len(play.batches) > 1:
+        jobs = f"{'job' if len(play.once.jobs) == 1 else 'jobs'} {', '.join(play.once.jobs)}"
+        what = f"{jobs} on {play.once.host} first, once for all hosts; nothing else begins if that fails"
+        yield line(f"{play.project}: {what}")
     if len(play.batches) > 1:
         order = ", then ".join(host_list(batch) for batch in play.batches)
         yield line(f"{play.project}: in {len(play.batches)} batches: {order}")

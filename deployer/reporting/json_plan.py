@@ -133,6 +133,7 @@ def _play(play: PlayPlan) -> Document:
         "name": play.name,
         "project": play.project,
         "batches": [list(batch) for batch in play.batches],
+        "once": {"host": play.once.host, "jobs": list(play.once.jobs)} if play.once is not None else None,
         "hosts": [_host(host) for host in play.hosts],
     }
 

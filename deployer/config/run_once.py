@@ -1,0 +1,47 @@
+"""Jobs with `run_once`: declared for every host of a play, run on its first one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from deployer.diagnostics import Problems
+from deployer.model.desired import Desired, Kind, Resource, RunOnce
+
+
+def settle_run_once(
+    plays: Iterable[Desired], first: str, problems: Problems
+) -> tuple[tuple[Desired, ...], RunOnce | None]:
+    """One play on its hosts, with such jobs on its `first` host only: on the others what depends on them counts as met.
+
+    `first` is that of the whole play. One that `--limit` leaves out is not among the hosts, so nothing is run: the job
+    may have been run there, and would be run twice elsewhere.
+    """
+    plays = tuple(plays)
+    once = {job.name: job for play in plays for job in play.of(Kind.JOB) if job.settings.run_once}
+    if not once:
+        return plays, None
+    for play in plays:
+        if play.host == first:
+            _report_left_out(play, once, problems)
+    settled = tuple(play if play.host == first else _without(play, once) for play in plays)
+    return settled, RunOnce(first, tuple(sorted(once)), reached=any(play.host == first for play in plays))
+
+
+def _report_left_out(play: Desired, once: dict[str, Resource], problems: Problems) -> None:
+    for name, job in sorted(once.items()):
+        if play.find(Kind.JOB, name) is None:
+            summary = f"has run_once, but 'when' leaves it out on {play.host}, the first host, where it would run"
+            hint = "let 'when' say the same for all hosts"
+            problems.add(job.origin, summary, address=job.address.label, hint=hint)
+
+
+def _without(play: Desired, once: dict[str, Resource]) -> Desired:
+    kept = (found for found in play.resources if not (found.kind is Kind.JOB and found.name in once))
+    return replace(play, resources=tuple(_freed(found, once) for found in kept))
+
+
+def _freed(resource: Resource, once: dict[str, Resource]) -> Resource:
+    needs = resource.settings.depends_on
+    left = tuple(needed for needed in needs if needed.name not in once)
+    return resource if left == needs else replace(resource, settings=replace(resource.settings, depends_on=left))

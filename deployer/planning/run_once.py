@@ -1,0 +1,49 @@
+"""What jobs with `run_once` mean to a whole play: the host that runs them goes first. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from deployer.model.desired import Address, Kind, RunOnce
+from deployer.model.plan import Action, HostPlan, PlayPlan, Refusal
+
+
+def lead(play: PlayPlan, once: RunOnce) -> PlayPlan:
+    """When there is such a job to run, its host is a batch of its own, the first one. Where it cannot be reached, the
+    others do nothing; where `--limit` leaves it out, they are told that the job counts as done."""
+    plans = {found.host: found for found in play.hosts}
+    leader = plans.get(once.host)
+    if leader is None:
+        tell = _refused if once.reached else _noted
+        return replace(play, hosts=tuple(tell(found, once) for found in play.hosts))
+    running = tuple(name for name in once.jobs if _runs(leader, name))
+    if not (running or leader.refusals):
+        return play
+    others = (tuple(host for host in batch if host != once.host) for batch in play.batches)
+    batches = ((once.host,), *filter(None, others))
+    return replace(play, batches=batches, once=replace(once, jobs=running))
+
+
+def _runs(leader: HostPlan, name: str) -> bool:
+    address = Address(leader.host, Kind.JOB, name)
+    return any(change.action is Action.RUN and change.address == address for change in leader.changes)
+
+
+def _names(once: RunOnce) -> str:
+    return f"{'job' if len(once.jobs) == 1 else 'jobs'} {', '.join(once.jobs)}"
+
+
+def _noted(found: HostPlan, once: RunOnce) -> HostPlan:
+    if not found.changes:
+        return found
+    text = f"{_names(once)}: run once, on {once.host}, which --limit leaves out; here that counts as done"
+    return replace(found, notes=(*found.notes, text))
+
+
+def _refused(found: HostPlan, once: RunOnce) -> HostPlan:
+    if not found.steps:
+        return found
+    summary = f"runs once, on {once.host}, which cannot be reached"
+    hint = f"bring {once.host} back, or leave it out: --limit 'all:!{once.host}' takes the job for done"
+    refusals = tuple(Refusal(Address(found.host, Kind.JOB, name), summary, hint) for name in once.jobs)
+    return replace(found, refusals=(*found.refusals, *refusals))
