@@ -19,7 +19,6 @@ from deployer.model.plan import HostPlan, Plan, PlayPlan, Unreachable
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import destroy as reconcile_destroy
 from deployer.planning.reconcile import reconcile
-from deployer.planning.run_once import lead
 from deployer.records import dataclass
 from deployer.values import image
 from deployer.world import World
@@ -181,4 +180,8 @@ def _plan_play(play: PlayInput, seen: dict[str, Observed], policy: Policy, plann
     project = play.desired[0].project if play.desired else ""
     reached = tuple(tuple(host for host in batch if host in seen) for batch in play.batches)
     planned = PlayPlan(play.name, project, hosts, tuple(batch for batch in reached if batch))
-    return lead(planned, play.once) if play.once is not None and planner is reconcile else planned
+    if play.once is None or planner is not reconcile:
+        return planned
+    from deployer.planning.run_once import lead
+
+    return lead(planned, play.once)

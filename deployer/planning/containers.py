@@ -21,7 +21,6 @@ from deployer.planning.bodies import update_body
 from deployer.planning.context import Begun, Context, completes, version
 from deployer.planning.gates import gate_of
 from deployer.planning.images import Wanted
-from deployer.planning.jobs import plan_job
 from deployer.planning.judging import Verdict, compare, is_ours, judge
 from deployer.planning.keeping import discard, discard_holders, kept_of
 from deployer.planning.replace import Order, Steps, awaited, carried, choose_order, plan_create, plan_replace
@@ -41,6 +40,9 @@ def plan_container(ctx: Context, resource: Resource) -> None:
         return
     need = images.wanted(ctx, resource)
     if resource.kind is Kind.JOB:
+        # Imported here: most plays have none.
+        from deployer.planning.jobs import plan_job
+
         plan_job(ctx, resource, need)
         return
     if resource.name in ctx.dropped:
