@@ -12,6 +12,8 @@ from tests.lab.fixtures import lab_hosts as lab_hosts
 from tests.lab.fixtures import lab_marker as lab_marker
 from tests.lab.fixtures import pytest_terminal_summary as pytest_terminal_summary
 from tests.lab.fixtures import reserved_hosts as reserved_hosts
+from tests.lab.fixtures import ten_hosts as ten_hosts
+from tests.lab.fixtures import ten_started as ten_started
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,7 +7,7 @@ machine has that host, and it finds the host whole and empty.
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -15,6 +15,7 @@ from tests.lab import cleaning, faults
 from tests.lab import lab as the_lab
 from tests.lab.host import Host
 from tests.lab.lab import Lab
+from tests.lab.settings import DEFAULT_HOSTS
 from tests.lab.shell import LabError, lock
 
 _REASON = "lab not available: "
@@ -24,8 +25,12 @@ _SUITES = {"host_20": "bookworm", "host_26": "trixie"}
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     """The running lab, started if need be. Where it cannot run: a failure on CI, elsewhere a skip."""
+    return _up(DEFAULT_HOSTS)
+
+
+def _up(count: int) -> Lab:
     try:
-        return the_lab.up()
+        return the_lab.up(count)
     except LabError as error:
         if os.environ.get("CI") == "true":
             pytest.fail(f"{_REASON}{error}", pytrace=False)
@@ -43,13 +48,19 @@ def lab_marker(request: pytest.FixtureRequest) -> None:
 def reserved_hosts(request: pytest.FixtureRequest, lab: Lab) -> Iterator[tuple[Host, ...]]:
     """The hosts that the test's other fixtures name, repaired, emptied and kept from other test processes."""
     wanted = _wanted_hosts(request, lab)
+    with _reserved(wanted):
+        yield wanted
+
+
+@contextmanager
+def _reserved(hosts: tuple[Host, ...]) -> Iterator[None]:
     with ExitStack() as stack:
         # One order for all processes: no two can wait for each other.
-        for host in wanted:
+        for host in hosts:
             stack.enter_context(lock(host.name))
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(_make_ready, wanted))
-        yield wanted
+            list(pool.map(_make_ready, hosts))
+        yield
 
 
 def _wanted_hosts(request: pytest.FixtureRequest, lab: Lab) -> tuple[Host, ...]:
@@ -78,6 +89,18 @@ def host_26(lab: Lab, reserved_hosts: tuple[Host, ...]) -> Host:
 def lab_hosts(lab: Lab, reserved_hosts: tuple[Host, ...]) -> tuple[Host, ...]:
     """All hosts of the lab, at least three."""
     return lab.hosts
+
+
+@pytest.fixture(scope="session")
+def ten_started() -> tuple[Host, ...]:
+    return _up(10).hosts[:10]
+
+
+@pytest.fixture
+def ten_hosts(ten_started: tuple[Host, ...]) -> Iterator[tuple[Host, ...]]:
+    """Ten hosts, for what only a fleet shows; the lab has that many from then on."""
+    with _reserved(ten_started):
+        yield ten_started
 
 
 @pytest.fixture

@@ -1,0 +1,343 @@
+"""A new version for a running fleet: what a failure leaves, that nobody notices a replacement, and the way back."""
+
+from __future__ import annotations
+
+import http.client
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.support import PROGRAM, SLEEP, Ran, Site, environment, fetch, ids, inspect, kept, states
+from tests.lab.host import Host
+
+pytestmark = pytest.mark.lab
+
+IMAGES = ("deployer/web:1", "deployer/web:2", "deployer/web:broken")
+Hosts = tuple[Host, ...]
+
+
+def write(site: Site, version: str, bad: tuple[Host, ...] = (), **play: object) -> Site:
+    """The web server; on the bad hosts an image of it that never becomes healthy."""
+    names = [host.name for host in bad]
+    web = {"image": "deployer/web:{{ 'broken' if inventory_hostname in bad else version }}"}
+    return site.write({"vars": {"bad": names, "version": version}, "containers": {"web": web}, **play})
+
+
+@pytest.fixture
+def fleet(ten_hosts: Hosts, tmp_path: Path) -> Site:
+    """Ten hosts that run version 1."""
+    site = Site(tmp_path, *ten_hosts)
+    for host in ten_hosts:
+        fetch(host, *IMAGES)
+    write(site, "1").converge()
+    return site
+
+
+def versions(hosts: Hosts) -> list[str]:
+    return [inspect(host, "web")["Config"]["Image"].partition(":")[2] for host in hosts]
+
+
+def running(hosts: Hosts) -> list[str]:
+    return [inspect(host, "web")["Id"] for host in hosts if states(host) == {"web": "running"}]
+
+
+def recap(ran: Ran) -> dict[str, str]:
+    """`changed`, `failed rolledback`: what the recap counts of each host."""
+    words = ("changed", "failed", "skipped", "rolledback")
+    return {found["host"]: " ".join(word for word in words if found["counts"][word]) for found in ran.summary["hosts"]}
+
+
+def test_a_batch_that_fails_goes_back_and_no_other_begins(fleet: Site, ten_hosts: Hosts) -> None:
+    before = running(ten_hosts)
+    failed = write(fleet, "2", ten_hosts[4:6], serial=2).apply()
+    assert failed.code == 3
+    assert versions(ten_hosts) == ["2"] * 4 + ["1"] * 6
+    assert running(ten_hosts)[4:] == before[4:]
+    assert failed.exit_codes == {host.name: 3 if n > 3 else 0 for n, host in enumerate(ten_hosts[:6])}
+    assert set(recap(failed).values()) == {"changed", "failed rolledback"}
+    assert [kept(host) for host in ten_hosts] == (
+        [{"web.previous": "exited"}] * 4 + [{"web.failed": "exited"}] * 2 + [{}] * 4
+    )
+    assert {found["error"] for found in failed.failures} == {
+        "is unhealthy; its healthcheck said: no database (exit code 1)"
+    }
+    write(fleet, "2").converge()
+    assert versions(ten_hosts) == ["2"] * 10
+
+
+def test_or_all_ten_run_what_they_ran(fleet: Site, ten_hosts: Hosts) -> None:
+    before = running(ten_hosts)
+    failed = write(fleet, "2", ten_hosts[4:6], serial=2, on_failure="rollback_all").apply()
+    assert failed.code == 3
+    assert running(ten_hosts) == before
+    assert failed.exit_codes == {host.name: 3 for host in ten_hosts[:6]}
+    assert set(recap(failed).values()) == {"rolledback", "failed rolledback"}
+    said = fleet.program("apply", "--yes", *fleet.arguments)
+    first, bad = ten_hosts[0].name, ", ".join(host.name for host in ten_hosts[4:6])
+    assert f"{first}: rolled back after the failure of {bad}: it is as it was before this run" in said.out
+    assert running(ten_hosts) == before
+    write(fleet, "1").converge()
+
+
+def test_a_host_that_vanishes_in_the_middle_lets_the_others_be_finished(fleet: Site, ten_hosts: Hosts) -> None:
+    from tests.lab import faults
+
+    lost = ten_hosts[3]
+    write(fleet, "2", serial=2)
+    with begun(fleet) as process:
+        until(lambda: versions(ten_hosts[:2]) == ["2", "2"])
+        faults.link_down(lost)
+        try:
+            process.wait(120)
+        finally:
+            faults.link_up(lost)
+    assert process.returncode == 4
+    assert versions(tuple(host for host in ten_hosts if host is not lost)) == ["2"] * 9
+    write(fleet, "2").converge()
+    assert versions(ten_hosts) == ["2"] * 10
+
+
+# Nobody notices, or for how long
+
+
+PROXY = """
+import http.server, socket, urllib.request
+class Proxy(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        for family, _, _, _, address in socket.getaddrinfo("web", 80, type=socket.SOCK_STREAM):
+            try:
+                body = urllib.request.urlopen("http://%s:80/" % address[0], timeout=5).read()
+                break
+            except OSError:
+                continue
+        else:
+            return self.send_error(502)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *words):
+        pass
+http.server.ThreadingHTTPServer(("", 8080), Proxy).serve_forever()
+"""
+"""As every reverse proxy does: it looks the name up, and tries the next address where one refuses the connection."""
+
+
+class Load:
+    """Requests, one after the other, from several clients at once: answers with times, and what went wrong."""
+
+    def __init__(self, host: Host, port: int) -> None:
+        self.answers: list[tuple[float, str]] = []
+        self.errors: list[tuple[float, str]] = []
+        self._where = (host.address, port)
+        self._stop = threading.Event()
+
+    def __enter__(self) -> Load:
+        self._clients = [threading.Thread(target=self._ask) for _ in range(4)]
+        for client in self._clients:
+            client.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for client in self._clients:
+            client.join()
+
+    def _ask(self) -> None:
+        while not self._stop.is_set():
+            try:
+                connection = http.client.HTTPConnection(*self._where, timeout=10)
+                connection.request("GET", "/")
+                answer = connection.getresponse()
+                text = answer.read().decode().strip()
+                if answer.status == 200:
+                    self.answers.append((time.monotonic(), text))
+                else:
+                    self.errors.append((time.monotonic(), str(answer.status)))
+            except (OSError, http.client.HTTPException) as error:
+                self.errors.append((time.monotonic(), repr(error)))
+            time.sleep(0.005)
+
+
+def test_behind_a_proxy_nobody_notices_that_the_new_one_starts_first(host: Host, tmp_path: Path) -> None:
+    fetch(host, "deployer/counter:1.1", *IMAGES[:2])
+    proxy = {
+        "image": "deployer/counter:1.1",
+        "entrypoint": ["python3", "-c", PROXY],
+        "healthcheck": {"disable": True},
+        "ports": ["8080:8080"],
+        "networks": ["front"],
+        "stop_signal": "SIGKILL",
+    }
+    site = Site(tmp_path, host)
+
+    def deploy(version: str) -> Ran:
+        web = {"image": f"deployer/web:{version}", "networks": ["front"], "stop_signal": "SIGTERM"}
+        return site.write({"networks": {"front": {}}, "containers": {"web": web, "proxy": proxy}}).converge()
+
+    deploy("1")
+    with Load(host, 8080) as load:
+        until(lambda: len(load.answers) > 20)
+        for version in ("2", "1", "2"):
+            applied = deploy(version)
+            assert applied.change(f"{host.name}/container.web")["reason"] == "start-first: no downtime"
+        time.sleep(0.5)
+    assert load.errors == []
+    assert len(load.answers) > 300
+    assert [load.answers[0][1], load.answers[-1][1]] == ["version 1", "version 2"]
+
+
+def test_with_a_fixed_port_it_is_away_as_long_as_stopping_and_starting_take(host: Host, tmp_path: Path) -> None:
+    fetch(host, *IMAGES[:2])
+    site = Site(tmp_path, host)
+
+    def wish(version: str) -> Site:
+        return site.write({"containers": {"web": {"image": f"deployer/web:{version}", "ports": ["8080:80"]}}})
+
+    wish("1").converge()
+    with Load(host, 8080) as load:
+        until(lambda: len(load.answers) > 20)
+        applied = wish("2").converge()
+        time.sleep(0.5)
+    assert applied.change(f"{host.name}/container.web")["reason"] == (
+        "stop-first: host port 8080 is fixed; stopped while the new one starts"
+    )
+    last_old = max(when for when, text in load.answers if text == "version 1")
+    first_new = min(when for when, text in load.answers if text == "version 2")
+    took = {found["step"]["operation"].partition(" ")[0]: found["seconds"] for found in applied.results}
+    assert first_new - last_old < took["StopContainer"] + took["StartContainer"] + 1
+
+
+# Killed anywhere
+
+
+@contextmanager
+def begun(site: Site, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """An apply in a process of its own."""
+    command = [str(PROGRAM), "apply", "--yes", *site.arguments, *words]
+    with subprocess.Popen(
+        command,
+        cwd=site.folder,
+        env=environment(site.folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.05)
+
+
+def test_killed_at_any_time_of_a_rolling_update_the_next_run_ends_it(lab_hosts: Hosts, tmp_path: Path) -> None:
+    hosts = lab_hosts[:3]
+    for host in hosts:
+        fetch(host, "busybox:1")
+    site = Site(tmp_path, *hosts)
+    chance = random.Random(1)
+    containers: dict[str, Any] = {
+        "web": {**SLEEP, "update": {"monitor": "0.2s"}},
+        "db": {**SLEEP, "volumes": ["data:/data"], "update": {"monitor": "0.2s"}},
+    }
+
+    def wish(version: int) -> Site:
+        own = {name: {**keys, "environment": {"VERSION": version}} for name, keys in containers.items()}
+        return site.write({"serial": 1, "volumes": {"data": {}}, "containers": own})
+
+    wish(0).converge()
+    began = time.monotonic()
+    wish(1).converge()
+    whole = time.monotonic() - began
+    killed = 0
+    for version in range(2, 22):
+        with begun(wish(version)) as process:
+            time.sleep(chance.uniform(0.3, whole))
+            process.send_signal(signal.SIGKILL)
+            killed += process.wait(30) == -signal.SIGKILL
+        site.converge()
+        for host in hosts:
+            assert states(host) == {"web": "running", "db": "running"}
+            assert kept(host) == {"web.previous": "exited", "db.previous": "exited"}
+            assert {f"VERSION={version}"} <= set(inspect(host, "web")["Config"]["Env"])
+    assert killed >= 10
+
+
+# The way back
+
+
+def test_what_was_replaced_comes_back_with_its_data_and_its_place(host: Host, tmp_path: Path) -> None:
+    fetch(host, "busybox:1")
+    site = Site(tmp_path, host)
+    web = {**SLEEP, "restart": "always", "volumes": ["/own"], "networks": {"front": {"aliases": ["www"]}}}
+    side = {**SLEEP, "network_mode": "container:web"}
+
+    def wish(version: str) -> Site:
+        own = {name: {**keys, "environment": {"VERSION": version}} for name, keys in (("web", web), ("side", side))}
+        return site.write({"networks": {"front": {}}, "containers": own})
+
+    wish("1").converge()
+    host.docker("exec", "web", "sh", "-c", "echo mine >/own/file")
+    old = ids(host)
+    wish("2").converge()
+    assert kept(host) == {"web.previous": "exited", "side.previous": "exited"}
+    assert inspect(host, "web.previous")["HostConfig"]["RestartPolicy"]["Name"] == "no"
+    new = ids(host)
+    looked = site.run("rollback", "--json", "--check", *site.arguments)
+    assert [change.split()[:2] for change in looked.changes] == [
+        [f"{host.name}/container.side", "-/+"],
+        [f"{host.name}/container.web", "-/+"],
+    ]
+    assert ids(host) == new
+    back = site.run("rollback", "--json", "--yes", *site.arguments)
+    assert (back.code, back.remaining, ids(host)) == (0, [], old)
+    assert host.docker("exec", "web", "cat", "/own/file").strip() == "mine"
+    found = inspect(host, "web")
+    assert found["HostConfig"]["RestartPolicy"]["Name"] == "always"
+    assert "www" in found["NetworkSettings"]["Networks"]["front"]["Aliases"]
+    wish("1").converge()
+    assert ids(host) == old
+
+
+def test_as_many_are_kept_as_are_wanted_and_an_engine_starts_none_of_them(host: Host, tmp_path: Path) -> None:
+    from tests.lab import faults
+
+    fetch(host, "busybox:1")
+    site = Site(tmp_path, host)
+    for version in range(5):
+        web = {**SLEEP, "restart": "always", "keep_previous": 2, "environment": {"VERSION": version}}
+        site.write({"containers": {"web": web}}).converge()
+    assert kept(host) == {"web.previous": "exited", "web.previous-2": "exited"}
+    assert "VERSION=3" in inspect(host, "web.previous")["Config"]["Env"]
+    faults.restart_engine(host)
+    until(lambda: states(host) == {"web": "running"})
+    time.sleep(1)
+    assert kept(host) == {"web.previous": "exited", "web.previous-2": "exited"}
+    assert site.program("destroy", "--yes", *site.arguments).code == 0
+    assert (states(host), kept(host)) == ({}, {})
+
+
+def test_one_that_turns_unhealthy_while_it_is_watched_goes_back(host: Host, tmp_path: Path) -> None:
+    fetch(host, "busybox:1", "deployer/unhealthy:1")
+    site = Site(tmp_path, host)
+    site.containers(web={}).converge()
+    before = ids(host)
+    site.containers(web={"image": "deployer/unhealthy:1", "command": None, "update": {"monitor": "9s"}})
+    failed = site.apply()
+    assert (failed.code, ids(host), kept(host)) == (3, before, {"web.failed": "exited"})
+    assert failed.errors[0].partition(": ")[2].startswith("is unhealthy")
