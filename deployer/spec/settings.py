@@ -40,7 +40,11 @@ PRESENCE = Entry(name="state", shape=choice("present", "absent"), doc="present (
 
 _DEPENDENCY = Record(
     (
-        Entry(name="condition", shape=choice(*CONDITIONS), doc="When the dependency is met; service_started."),
+        Entry(
+            name="condition",
+            shape=choice(*CONDITIONS),
+            doc="When it is met; by default service_started, and of a job service_completed_successfully.",
+        ),
         Entry(name="restart", shape=FLAG, doc="Restart this one after the dependency was replaced."),
         Entry(name="required", shape=FLAG, doc="Whether a missing dependency is a mistake; true."),
     )
