@@ -36,6 +36,18 @@ _REMOVAL_TIME, _REMOVAL_PAUSE = 60.0, 0.1
 """Seconds that a removal which the engine has begun by itself may take, and between looks at it."""
 
 
+_TAKEN = "something took the port since the plan was made; a new plan says who has it"
+_HINTS = (
+    (
+        "no space left on device",
+        "make room where the engine keeps its data; docker system df on the host says what is in it",
+    ),
+    ("port is already allocated", _TAKEN),
+    ("address already in use", _TAKEN),
+)
+"""What to do about errors in an engine's words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
     """What an operation needs. `made` holds the ids of containers that earlier steps created, by step; `permit` raises
@@ -67,6 +79,14 @@ class Done:
 def perform(worker: Worker, operation: Operation) -> Done:
     """Raises `EngineError`, `ResourceError` or `UnreachableError`."""
     worker.permit()
+    try:
+        return _perform(worker, operation)
+    except EngineError as error:
+        hint = error.hint or next((hint for words, hint in _HINTS if words in error.message), "")
+        raise EngineError(error.message, status=error.status, hint=hint) from error
+
+
+def _perform(worker: Worker, operation: Operation) -> Done:
     match operation:
         case CreateContainer(name, body, platform):
             made, warnings = worker.engine.create_container(name, body, platform)

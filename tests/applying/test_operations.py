@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -194,3 +195,23 @@ def test_progress_of_a_pull_is_that_of_all_its_layers(engine: SimulatedEngine) -
     bench.do(PullImage("docker.io/a/b:1", "linux/arm64"))
     assert [(found.current, found.total) for found in bench.pulls] == [(10, 100), (15, 150), (105, 150), (150, 150)]
     assert {(found.host, found.reference) for found in bench.pulls} == {("web1", "docker.io/a/b:1")}
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        ("write /var/lib/docker/tmp/x: no space left on device", "make room where the engine keeps its data"),
+        ("Bind for 0.0.0.0:80 failed: port is already allocated", "something took the port since the plan was made"),
+        ("listen tcp4 0.0.0.0:80: bind: address already in use", "something took the port since the plan was made"),
+        ("no such thing", ""),
+    ],
+)
+def test_the_engines_words_come_with_what_to_do(error: str, hint: str) -> None:
+    def around(_name: str, _args: tuple[Any, ...], _call: Callable[[], Any]) -> Any:
+        raise EngineError(error, status=500)
+
+    bench = Bench(surrounded(app_engine(), around))
+    with pytest.raises(EngineError) as caught:
+        bench.do(StartContainer("web"))
+    assert (caught.value.message, caught.value.status) == (error, 500)
+    assert caught.value.hint.partition(";")[0] == hint
