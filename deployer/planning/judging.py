@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from deployer.model import dependencies
@@ -17,6 +18,8 @@ from deployer.records import dataclass
 from deployer.spec.container import CONTAINER
 from deployer.spec.field import Change, View
 from deployer.values import image
+
+_MODES = ("network_mode", "pid", "ipc")
 
 
 def is_ours(ctx: Context, resource: Resource, live: ObservedContainer | Stub) -> bool:
@@ -41,7 +44,19 @@ def compare_fields(ctx: Context, resource: Resource, live: ObservedContainer) ->
     ids = ctx.observed.ids | {name: f"the new {name}" for name in ctx.renewed}
     view = View(resource.values, live.values, resource.name, live.owner.recorded, _image_values(live, own), ids)
     strict = is_ours(ctx, resource, live)
-    return diff(Comparison(CONTAINER, resource, view, ctx.desired.secrets, strict=strict))
+    found = diff(Comparison(CONTAINER, resource, view, ctx.desired.secrets, strict=strict))
+    return tuple(_by_name(ctx, each) if each.path[0] in _MODES else each for each in found)
+
+
+def _by_name(ctx: Context, found: FieldDiff) -> FieldDiff:
+    """Modes that name a container by its id, as people call that container."""
+    names = {key: name for name, key in ctx.observed.ids.items()}
+
+    def named(text: str) -> str:
+        kind, _, key = text.partition(":")
+        return f"container:{names.get(key, key[:12])}" if kind == "container" and "the new" not in key else text
+
+    return replace(found, old=named(found.old), new=named(found.new))
 
 
 def _image_values(live: ObservedContainer, own: ObservedImage | None) -> Mapping[str, Any]:
