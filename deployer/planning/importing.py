@@ -16,7 +16,7 @@ from deployer.diagnostics import Origin, Problems
 from deployer.interfaces import Json
 from deployer.model.desired import Address, Kind
 from deployer.model.observed import Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume
-from deployer.planning import foreign
+from deployer.planning import foreign, record
 from deployer.planning.declaring import misfits, smallest
 from deployer.planning.hiding import Hidden
 from deployer.spec.container import CONTAINER
@@ -88,11 +88,12 @@ class _Writer:
 
     def play(self, project: str, chosen: Iterable[ObservedContainer]) -> dict[str, Any]:
         mine = sorted((found for found in chosen if found.owner.project == project), key=lambda found: found.name)
-        containers = {found.name: self._container(found) for found in mine}
+        jobs = [found for found in mine if record.kind_of(found.owner) is Kind.JOB]
         sections = {
             "networks": dict(self._networks(project, mine)),
             "volumes": dict(self._volumes(project, mine)),
-            "containers": containers,
+            "containers": {found.name: self._container(found) for found in mine if found not in jobs},
+            "jobs": {found.name: self._job(found) for found in jobs},
         }
         head = {"name": f"Imported from {self._observed.host}", "hosts": self._observed.host}
         return head | ({"project": project} if project else {}) | {key: part for key, part in sections.items() if part}
@@ -124,6 +125,10 @@ class _Writer:
         view = View({}, live, found.name, found.owner.recorded, own.values if own else {}, self._ids)
         settings = {"image": self._image(found, own, label)} | _state(found) | self._dependencies(found)
         return settings | self._fields(CONTAINER, view, label)
+
+    def _job(self, found: ObservedContainer) -> dict[str, Any]:
+        """The record that a job ran: that it has ended is as it should be."""
+        return {key: part for key, part in self._container(found).items() if key != "state"}
 
     def _own_labels(self, label: str, labels: Mapping[str, str], own: ObservedImage | None) -> dict[str, str]:
         """Without those of other tools; where the image has them, as the image has them."""

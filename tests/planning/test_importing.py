@@ -33,6 +33,16 @@ EXAMPLES = [
 ]
 
 
+def test_a_job_is_imported_as_one() -> None:
+    host = Host()
+    host.converge("containers: {web: {image: one:1}}\njobs: {migrate: {image: one:1, command: up, mem_limit: 64m}}")
+    text = imported(host.engine, "web", "migrate")
+    (found,) = plays(text)
+    assert found["jobs"] == {"migrate": {"image": "one:1", "command": ["up"], "mem_limit": "64m"}}
+    assert found["containers"] == {"web": {"image": "one:1"}}
+    check_unchanged(host.engine, text)
+
+
 def machine(version: str = "26.1") -> SimulatedEngine:
     """A host with images, two networks with addresses of their own and a container to refer to."""
     engine = SimulatedEngine(version)
