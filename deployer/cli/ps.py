@@ -41,7 +41,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     from deployer.reporting.human import SIMULATED
 
     host = f"{row.host}{SIMULATED if row.simulated else ''}"
-    return host, row.name, row.image, row.status or row.state, ", ".join(row.ports), row.project
+    status = (row.status or row.state) + (" (job)" if row.resource.startswith("job.") else "")
+    return host, row.name, row.image, status, ", ".join(row.ports), row.project
 
 
 def _document(row: Row) -> dict[str, Any]:
