@@ -178,7 +178,8 @@ class _Run:
             for future in ended:
                 self._end(self._running.pop(future), future.result())
         for step in waiting:
-            self._results[step.number] = StepResult(step, Status.SKIPPED)
+            said = (GOES_ON,) if self._runs_on(step) else ()
+            self._results[step.number] = StepResult(step, Status.SKIPPED, warnings=said)
 
     def _begin(self, waiting: list[Step]) -> list[Step]:
         """Start every step that can start; returns those that cannot yet."""
@@ -279,12 +280,15 @@ class _Run:
             result = self._results.get(step.number)
             if not (step.lasting and step.group) or result is None:
                 continue
-            needed = [self._results.get(need) for need in step.needs]
-            begun = all(other is not None and other.status is Status.DONE for other in needed)
-            runs_on = result.status is Status.SKIPPED and begun and self._tools.stop.is_set()
-            if result.status is Status.DONE or runs_on:
+            if result.status is Status.DONE or (result.status is Status.SKIPPED and self._runs_on(step)):
                 found.add(step.group)
         return found
+
+    def _runs_on(self, step: Step) -> bool:
+        """Whether the operator stopped the run while a job was running."""
+        needed = [self._results.get(need) for need in step.needs]
+        begun = all(other is not None and other.status is Status.DONE for other in needed)
+        return step.lasting and begun and self._tools.stop.is_set()
 
     def _undo(self, results: Iterable[StepResult]) -> None:
         """Last first. What fails because something before it is not yet taken back is tried once more at the end: a

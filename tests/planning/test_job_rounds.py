@@ -146,6 +146,23 @@ def test_a_run_that_is_stopped_leaves_its_job_running_and_the_next_one_waits_for
     assert set(host.containers) == {"migrate", "web", "web.previous", "aside"}
 
 
+def test_so_does_one_that_is_stopped_while_its_job_starts() -> None:
+    host, stop = Host(converged(SHOP).copy()), threading.Event()
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        done = call()
+        found = host.engine.inspect_container(args[0]) if name == "start_container" else None
+        if found is not None and found["Name"] == "/migrate":
+            stop.set()
+        return done
+
+    tools = Tools(surrounded(host.engine, around), Clock(), Seen(), lambda _reference: None, stop)
+    done = execute(host.plan(play(SECOND.replace("exit:0:3", "exit:0:40"))), tools)
+    (left,) = [result for result in done.results if result.warnings]
+    assert (left.status, left.warnings) == (Status.SKIPPED, (GOES_ON,))
+    assert (host.containers["migrate"], host.containers["web"]) == ("running", "running")
+
+
 KILLS = range(16)
 
 
