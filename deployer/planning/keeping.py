@@ -102,7 +102,7 @@ def discard_holders(ctx: Context, holds: Callable[[Stub], bool], cause: str) -> 
     gone = ctx.draft.removed()
     for stub in ctx.observed.kept:
         if stub.id not in gone and holds(stub):
-            address = ctx.address(Kind.CONTAINER, stub.name)
+            address = ctx.address(record.kind_of(stub.owner), stub.name)
             ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=cause))
             discard(ctx, address, stub, cause)
 

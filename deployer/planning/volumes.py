@@ -98,7 +98,7 @@ def _renew(ctx: Context, resource: Resource, diffs: tuple[FieldDiff, ...]) -> No
     gone = [step for steps in ctx.dropped.values() for step in steps]
     for stub in ctx.observed.kept:
         if resource.name in stub.volumes:
-            address = ctx.address(Kind.CONTAINER, stub.name)
+            address = ctx.address(record.kind_of(stub.owner), stub.name)
             ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason="mounts it"))
             gone.append(ctx.draft.step(RemoveContainer(stub.id), address, "mounts it"))
     removed = ctx.draft.step(RemoveVolume(resource.name), resource.address, reason, after=gone)

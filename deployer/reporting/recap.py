@@ -113,6 +113,9 @@ def _taken_back(host: HostOutcome) -> Iterator[Line]:
     """What was tried and is as it was before; not for resources of which some step could not be taken back."""
     stuck = {result.step.address for result in host.results if result.error.startswith(NOT_TAKEN_BACK)}
     undone = dict.fromkeys(result.step.address for result in host.results if result.status is Status.UNDONE)
+    for result in host.results if undone else ():
+        if result.step.lasting and result.status is Status.DONE:
+            yield line(Span(f"{result.step.address}: has run, and is not undone", Style.WARNING))
     if host.restored and not stuck:
         yield line(Span(f"{host.host}: rolled back {host.restored}: it is as it was before this run", Style.WARNING))
         return

@@ -11,7 +11,20 @@ from deployer.model.observed import Observed, Ownership
 from deployer.model.plan import CreateContainer, Phase
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import destroy
-from tests.planning.build import EMPTY, applied, changed, changes, joined, nothing, plan, play, refusals, steps, without
+from tests.planning.build import (
+    EMPTY,
+    applied,
+    changed,
+    changes,
+    joined,
+    nothing,
+    plan,
+    play,
+    refusals,
+    steps,
+    stub,
+    without,
+)
 
 JOB = "jobs: {migrate: {image: tools:1, command: up}}"
 AGAIN = JOB.replace("up", "up --all")
@@ -291,6 +304,18 @@ def test_destroying_a_project_removes_its_jobs() -> None:
     found = destroy(play(JOB), ended(JOB), Policy())
     assert changes(found) == ["- job.migrate (destroyed)"]
     assert [step.phase for step in found.steps] == [Phase.COMMIT]
+
+
+def test_a_run_that_failed_and_was_kept_goes_with_its_job() -> None:
+    failed = stub("migrate.failed", state="exited", owner=Ownership("shop", "job.migrate"))
+    host = replace(ended(JOB), kept=(failed,))
+    assert changes(plan(EMPTY, host, prune=True)) == ["- job.migrate (no longer declared)"]
+    assert "RemoveContainer migrate.fail" in str(plan(EMPTY, host, prune=True))
+    alone = plan(EMPTY, replace(applied(EMPTY), kept=(failed,)), prune=True)
+    assert changes(alone) == ["- job.migrate.failed (no longer declared)"]
+    again = plan(AGAIN, host)
+    assert steps(again)[-1] == "[6] -> #7 job.migrate, RemoveContainer migrate.fail, a later run ended well, at last"
+    assert [type(each).__name__ for each in again.steps[0].keep] == ["RemoveContainer", "RenameContainer"]
 
 
 def test_networks_and_volumes_of_a_job_have_to_be_there() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from deployer.diagnostics import Origin
@@ -90,6 +92,16 @@ def test_what_a_job_did_is_not_called_taken_back() -> None:
         "    | no schema",
         "web1/job.migrate: what it did is not undone; the next run starts it again",
     ]
+
+
+def test_a_job_that_has_run_is_said_to_stay_when_the_rest_goes_back() -> None:
+    ran = StepResult(replace(step(1, AwaitCompleted(Made(1))), lasting=True), Status.DONE)
+    web = Step(2, StartContainer(Made(2)), replace(MIGRATE, kind=Kind.CONTAINER, name="web"), "missing")
+    assert recap(ran, StepResult(web, Status.UNDONE)).splitlines()[:2] == [
+        "web1/job.migrate: has run, and is not undone",
+        "web1/container.web: rolled back: it is as it was before this run",
+    ]
+    assert "not undone" not in recap(ran, StepResult(web, Status.DONE))
 
 
 def test_a_job_that_was_not_started_did_nothing() -> None:
