@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from deployer import nodes
 from deployer.config.extra_vars import parse_extra_vars
@@ -22,7 +22,7 @@ from deployer.config.variables import PlayVariables, Variables, play_vars
 from deployer.config.vars_files import VariableReader
 from deployer.config.vault import VaultSecrets
 from deployer.config.vault_secrets import load_secrets, password_sources
-from deployer.diagnostics import Diagnostic, Origin, Problems
+from deployer.diagnostics import Diagnostic, Origin, Problems, did_you_mean
 from deployer.errors import InputError
 from deployer.model.desired import Desired, RunOnce
 from deployer.records import dataclass
@@ -32,6 +32,8 @@ from deployer.values import duration
 
 if TYPE_CHECKING:
     from deployer.transport.ssh_config import SshConfig
+
+_PRUNE_HOST: Final = Origin("--prune-host")
 
 DEFAULT_INVENTORIES = ("inventory", "inventory.yml", "hosts.yml", "hosts")
 """Looked for in the current directory when `-i` names none."""
@@ -56,6 +58,7 @@ class Request:
     vault_password_files: tuple[str, ...] = ()
     ask_vault_pass: bool = False
     prune: bool = False
+    prune_hosts: tuple[str, ...] = ()
     adopt: bool = False
     allow_data_loss: tuple[str, ...] = ()
 
@@ -127,8 +130,10 @@ def load(request: Request, asking: Asking) -> Loaded:
     check_tags((*request.tags, *request.skip_tags), plays, problems)
     limit = _limit(sources)
     reader = _Reader(sources, limit)
-    loaded = tuple(found for play in plays if (found := reader.play(play)) is not None)
-    loaded = _join(loaded, problems)
+    read = [reader.play(play) for play in plays]
+    if request.prune_hosts:
+        read = reader.with_leavers(plays, read)
+    loaded = _join(tuple(found for found in read if found is not None), problems)
     if plays and not problems.errors and not any(play.desired for play in loaded):
         problems.add(Origin("--limit"), f"'{request.limit}' leaves no host of any play")
     problems.raise_if_any()
@@ -157,6 +162,13 @@ def _join(plays: tuple[PlayInput, ...], problems: Problems) -> tuple[PlayInput, 
     )
 
 
+def _with_leaver(play: PlayInput | None, name: str, wish: Desired) -> PlayInput:
+    """After all others of the play."""
+    if play is None:
+        return PlayInput(name, (wish,), ((wish.host,),))
+    return replace(play, desired=(*play.desired, wish), batches=(*play.batches, (wish.host,)))
+
+
 class _Reader:
     """Resolves plays for their hosts; collects connections and secrets."""
 
@@ -175,6 +187,46 @@ class _Reader:
         hosts = tuple(host for host in every if self._limit is None or host in self._limit)
         if not hosts:
             return None
+        settled, once = settle_run_once(self._resolve(play, hosts), every[0], self._sources.problems)
+        return PlayInput(
+            name=play.name,
+            desired=settled,
+            batches=batches(hosts, self._sizes(play)),
+            max_fail_percentage=self._key(play, "max_fail_percentage"),
+            any_errors_fatal=bool(self._key(play, "any_errors_fatal")),
+            pause=(self._key(play, "pause") or 0) / duration.SECOND,
+            once=once,
+        )
+
+    def with_leavers(self, plays: Sequence[Play], read: Sequence[PlayInput | None]) -> list[PlayInput | None]:
+        """Adds the hosts of `--prune-host`, which want nothing, to a play of every project whose plays they left. The
+        limit says nothing about that."""
+        found = list(read)
+        for host in dict.fromkeys(self._sources.request.prune_hosts):
+            if host not in self._sources.inventory.hosts:
+                hint = did_you_mean(host, self._sources.inventory.hosts)
+                self._sources.problems.add(_PRUNE_HOST, f"no host '{host}' in the inventory", hint=hint)
+                continue
+            bare = {number: self._bare(play, host) for number, play in enumerate(plays)}
+            staying = [number for number, play in enumerate(plays) if host in self._hosts(play)]
+            projects = {bare[number].project for number in staying}
+            left = {wish.project: number for number, wish in reversed(bare.items()) if wish.project not in projects}
+            for number in left.values():
+                found[number] = _with_leaver(found[number], plays[number].name, bare[number])
+            if staying and not left:
+                hint = "take it out of the play's hosts first; to remove what is no longer declared there, use --prune"
+                summary = f"'{host}' still is a host of play '{plays[staying[0]].name}'"
+                self._sources.problems.add(_PRUNE_HOST, summary, hint=hint)
+        return found
+
+    def _bare(self, play: Play, host: str) -> Desired:
+        """What a play wants of a host that it does not want anything of."""
+        keys = ("name", "project", "vars", "vars_files", "on_failure")
+        rest = replace(play, keys={key: node for key, node in play.keys.items() if key in keys})
+        (found,) = self._resolve(rest, (host,))
+        return replace(found, prune=True)
+
+    def _resolve(self, play: Play, hosts: tuple[str, ...]) -> list[Desired]:
         request, problems = self._sources.request, self._sources.problems
         variables = self._variables_of(play)
         own = PlayVariables(play_vars(play.keys.get("vars"), problems), play.keys.get("vars_files"), hosts)
@@ -185,17 +237,9 @@ class _Reader:
             templar = variables.templar(known)
             if host not in self.specs:
                 self._connect(host, known, templar)
-            desired.append(resolve(play, host, templar, inputs))
-        settled, once = settle_run_once(desired, every[0], problems)
-        return PlayInput(
-            name=play.name,
-            desired=settled,
-            batches=batches(hosts, self._sizes(play)),
-            max_fail_percentage=self._key(play, "max_fail_percentage"),
-            any_errors_fatal=bool(self._key(play, "any_errors_fatal")),
-            pause=(self._key(play, "pause") or 0) / duration.SECOND,
-            once=once,
-        )
+            found = resolve(play, host, templar, inputs)
+            desired.append(replace(found, prune=found.prune or request.prune))
+        return desired
 
     def _connect(self, host: str, known: HostVariables, templar: Templar) -> None:
         spec = connect_host(host, known, templar, self._sources)

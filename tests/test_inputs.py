@@ -11,7 +11,7 @@ from deployer.config.scripts import ScriptResult
 from deployer.config.vault import VaultSecret, encrypt
 from deployer.errors import InputError
 from deployer.inputs import Asking, Loaded, Request, batches, load
-from deployer.model.desired import Kind
+from deployer.model.desired import Kind, OnFailure
 from deployer.transport.connection import Kind as ConnectionKind
 from deployer.transport.ssh_config import SshConfig
 
@@ -337,3 +337,72 @@ def test_subnets_of_two_networks_of_a_host_overlap(subnet: str) -> None:
 )
 def test_subnets_that_are_no_mistake(second: str) -> None:
     assert loaded(networks(second=second))
+
+
+LEFT = """
+- name: Web tier
+  hosts: web
+  project: shop
+  on_failure: stop
+  containers: {web: {image: "web:1"}}
+- hosts: db
+  project: shop
+  containers: {db: {image: "db:1"}}
+- name: Logs
+  hosts: "web:db"
+  project: logs
+  containers: {logs: {image: "logs:1"}}
+"""
+OLD = HOSTS + "    old: {hosts: {old1: {}}}\n"
+
+
+def left(*prune_hosts: str, **words: object) -> list[list[str]]:
+    write("hosts.yml", OLD)
+    found = loaded(LEFT, prune_hosts=prune_hosts, **words)
+    return [[f"{wish.host}:{len(wish.resources)}" for wish in play.desired] for play in found.plays]
+
+
+def test_a_host_that_left_wants_nothing_of_each_project() -> None:
+    assert left("old1") == [
+        ["web1:1", "web2:1", "web3:1", "old1:0"],
+        ["db1:1"],
+        ["web1:1", "web2:1", "web3:1", "db1:1", "old1:0"],
+    ]
+    found = loaded(prune_hosts=("old1", "old1"))
+    wish = found.plays[0].desired[-1]
+    assert (wish.project, wish.prune, wish.on_failure) == ("shop", True, OnFailure.STOP)
+    assert found.plays[0].batches == (("web1", "web2", "web3"), ("old1",))
+    assert "old1" in found.hosts
+    assert not found.plays[0].desired[0].prune
+
+
+def test_a_limit_says_nothing_about_hosts_that_are_named() -> None:
+    assert left("old1", limit="web1") == [["web1:1", "old1:0"], ["web1:1", "old1:0"]]
+    assert left("old1", limit="old1") == [["old1:0"], ["old1:0"]]
+
+
+@pytest.mark.parametrize("limit", ["", "web1"])
+def test_a_host_that_a_play_still_is_for_has_not_left(limit: str) -> None:
+    write("hosts.yml", OLD)
+    assert mistakes(LEFT, prune_hosts=("web2",), limit=limit) == [
+        "--prune-host: 'web2' still is a host of play 'Web tier'; take it out of the play's hosts first; "
+        "to remove what is no longer declared there, use --prune"
+    ]
+
+
+def test_a_host_may_leave_one_project_and_stay_in_another() -> None:
+    write("hosts.yml", OLD)
+    found = loaded(LEFT.replace('"web:db"', "all"), prune_hosts=("old1",))
+    assert [[wish.host for wish in play.desired][-1] for play in found.plays] == ["old1", "db1", "old1"]
+    assert [len(play.desired[-1].resources) for play in found.plays] == [0, 1, 1]
+
+
+def test_a_host_that_no_inventory_has() -> None:
+    write("hosts.yml", OLD)
+    assert mistakes(LEFT, prune_hosts=("old2",)) == [
+        "--prune-host: no host 'old2' in the inventory; did you mean 'old1'?"
+    ]
+
+
+def test_prune_is_for_every_play_of_the_run() -> None:
+    assert all(wish.prune for play in loaded(LEFT, prune=True).plays for wish in play.desired)

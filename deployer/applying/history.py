@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from deployer.engine.pulled_images import updated
 from deployer.errors import EngineError
 from deployer.interfaces import Engine, Json
 from deployer.model import history
 from deployer.model.history import Record
+from deployer.model.plan import Operation, PullImage, RemoveImage
 
 _ATTEMPTS: Final = 20
 
 
-def write(engine: Engine, record: Record, volumes: Sequence[Json] | None) -> int:
-    """Returns the record's number. `volumes`: those of the host if they are known, so that nothing is asked again.
-    Raises `EngineError`, `UnreachableError`."""
+def write(engine: Engine, record: Record, volumes: Sequence[Json] | None, done: Iterable[Operation] = ()) -> int:
+    """Returns the record's number. `volumes`: those of the host if they are known, so that nothing is asked again;
+    `done`: what the run did. Raises `EngineError`, `UnreachableError`."""
     known = engine.list_volumes() if volumes is None else volumes
+    record = replace(record, pulled=_pulled(engine, record.project, known, tuple(done)))
     numbers = history.numbers(known, record.project)
     first = max(numbers, default=0) + 1
     for number in range(first, first + _ATTEMPTS):
@@ -27,6 +30,18 @@ def write(engine: Engine, record: Record, volumes: Sequence[Json] | None) -> int
             _forget(engine, record.project, [*numbers, number])
             return number
     raise EngineError("others write to the history all the time", status=0)
+
+
+def _pulled(
+    engine: Engine, project: str, volumes: Iterable[Json], done: tuple[Operation, ...]
+) -> tuple[tuple[str, str], ...]:
+    """What the last record says; looked at anew after a run that pulled or removed images."""
+    last = history.last_records(volumes).get(project)
+    before = last.pulled if last is not None else ()
+    if not any(isinstance(each, PullImage | RemoveImage) for each in done):
+        return before
+    fetched = (each.reference for each in done if isinstance(each, PullImage))
+    return updated(before, fetched, engine.list_images())
 
 
 def _forget(engine: Engine, project: str, numbers: Sequence[int]) -> None:

@@ -17,8 +17,8 @@ from deployer.errors import EngineError
 from deployer.interfaces import Clock, Engine, Events
 from deployer.model import history
 from deployer.model.history import Record, changes_of, result_of
-from deployer.model.outcome import Blocked, HostOutcome, Notice, Obstacle
-from deployer.model.plan import HostPlan, ResourceChange, Unreachable
+from deployer.model.outcome import Blocked, HostOutcome, Notice, Obstacle, Status
+from deployer.model.plan import HostPlan, Operation, ResourceChange, Unreachable
 
 OLD: Final = 15.0
 """Seconds after which a host is read again before it is worked on: someone may have read the plan for so long."""
@@ -85,7 +85,8 @@ class Turns:
             return
         stamp, commit = time_stamp(self._run.now()), self._run.commit()
         made = {host: self._record(found, stamp, commit) for host, found in changed.items()}
-        self._each(changed, lambda host, engine: self._write(host, engine, made[host], locks))
+        done = {host: _operations(found) for host, found in changed.items()}
+        self._each(changed, lambda host, engine: self._write(host, engine, made[host], done[host], locks))
 
     def _record(self, outcome: HostOutcome, stamp: str, commit: str) -> Record:
         assert self._run is not None
@@ -100,12 +101,13 @@ class Turns:
             version=__version__,
             counts=counts,
             changes=changes,
+            declared=tuple(sorted(outcome.plan.images)),
         )
 
-    def _write(self, host: str, engine: Engine, record: Record, locks: Locks) -> None:
+    def _write(self, host: str, engine: Engine, record: Record, done: tuple[Operation, ...], locks: Locks) -> None:
         """A record that cannot be written fails no run."""
         try:
-            number = records.write(engine, record, locks.volumes(host))
+            number = records.write(engine, record, locks.volumes(host), done)
         except EngineError as error:
             self._events.emit(Notice(host, f"this run could not be put on record: {error.message}"))
         else:
@@ -138,6 +140,11 @@ class Turn:
 
     def ended(self, outcomes: Iterable[HostOutcome]) -> None:
         self.outcomes |= {outcome.host: outcome for outcome in outcomes}
+
+
+def _operations(outcome: HostOutcome) -> tuple[Operation, ...]:
+    """What was done."""
+    return tuple(result.step.operation for result in outcome.results if result.status is Status.DONE)
 
 
 def _unseen(shown: HostPlan, made: HostPlan) -> list[str]:

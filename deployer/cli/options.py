@@ -153,6 +153,14 @@ def policy() -> list[click.Parameter]:
             help="Remove what the project made and nothing declares any more; volumes are kept.",
         ),
         Option(
+            ["--prune-host"],
+            section=section,
+            multiple=True,
+            allow_from_autoenv=False,
+            metavar="HOST",
+            help="Remove what the project made on a host that left the plays; volumes are kept. May be repeated.",
+        ),
+        Option(
             ["--remove-volume"],
             section=section,
             multiple=True,
@@ -284,6 +292,7 @@ def request(params: Mapping[str, Any]) -> Request:
     given["tags"] = _split(given.get("tags", ()))
     given["skip_tags"] = _split(given.get("skip_tags", ()))
     given["allow_data_loss"] = (*given.get("allow_data_loss", ()), *given.get("remove_volume", ()))
+    given["prune_hosts"] = given.get("prune_host", ())
     given["vault_ids"] = given.get("vault_id", ())
     given["vault_password_files"] = given.get("vault_password_file", ())
     names = {field.name for field in fields(Request)}

@@ -107,7 +107,11 @@ def join_plays(plays: Iterable[Desired], problems: Problems) -> tuple[Desired, .
             if first is not resource:
                 _report_twice(first, resource, problems)
     keys = [(found.kind, found.name) for found in seen.values()]
-    return tuple(replace(play, elsewhere=frozenset(key for key in keys if play.find(*key) is None)) for play in plays)
+    images = frozenset(found.settings.image for found in seen.values() if found.settings.image and not found.absent)
+    return tuple(
+        replace(play, elsewhere=frozenset(key for key in keys if play.find(*key) is None), images=images)
+        for play in plays
+    )
 
 
 def _slot(resource: Resource) -> tuple[Kind, str]:

@@ -26,6 +26,7 @@ from deployer.model.observed import (
     ObservedNetwork,
     ObservedVolume,
     Ownership,
+    PulledImage,
     Stub,
 )
 from deployer.planning import record
@@ -48,12 +49,13 @@ _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What a run wants to know of one host. `images` maps complete references to their pull policy; `auth` finds
-    credentials for a reference."""
+    credentials for a reference. `prune`: whether what nothing declares any more may go."""
 
     containers: frozenset[str] = frozenset()
     projects: frozenset[str] = frozenset()
     images: Mapping[str, str] = field(default_factory=dict)
     auth: Callable[[str], RegistryAuth | None] = lambda _reference: None
+    prune: bool = False
 
 
 def needs_of(
@@ -72,7 +74,8 @@ def needs_of(
         if reference:
             images[reference] = max(wanted, images.get(reference, "never"), key=_DEMANDING.index)
     with_suffixes = {name + suffix for name in names for suffix in suffixes}
-    return Needs(frozenset(with_suffixes), frozenset(play.project for play in plays), images, auth)
+    projects, prune = frozenset(play.project for play in plays), any(play.prune for play in plays)
+    return Needs(frozenset(with_suffixes), projects, images, auth, prune)
 
 
 def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> Observed:
@@ -92,6 +95,7 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
         asked = [ref for ref, policy in needs.images.items() if _ask_registry(ref, policy, present=ref in tags)]
         answers = pool.map(lambda reference: ask(engine, reference, needs.auth(reference)), asked)
         registry = dict(zip(asked, answers, strict=True))
+        pulled, claimed = _pulled(engine, volumes.result()) if needs.prune else ((), frozenset())
         return Observed(
             host=host,
             engine=engine.describe(),
@@ -104,7 +108,18 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
             registry=registry,
             records={project: volume_names.newest(volumes.result(), project) for project in needs.projects},
             kept=kept,
+            pulled=pulled,
+            claimed=claimed,
         )
+
+
+def _pulled(engine: Engine, volumes: Iterable[Json]) -> tuple[tuple[PulledImage, ...], frozenset[tuple[str, str]]]:
+    """Imported here: only who prunes needs it."""
+    from deployer.engine.pulled_images import claims, still_there
+    from deployer.model.history import last_records
+
+    records = last_records(volumes)
+    return still_there(records, engine.list_images()), claims(records)
 
 
 def _is_note(volume: Json) -> bool:

@@ -141,8 +141,9 @@ class RunOnce:
 @dataclass(frozen=True, slots=True)
 class Desired:
     """One play on one host. `secrets` are texts that must never be shown; `registries` maps a registry to
-    (username, password). `elsewhere` names resources of the same host that other plays declare. `prune`: the
-    play wants what the project made and nothing declares any more to be removed."""
+    (username, password). `elsewhere` names resources of the same host that other plays declare; `images` are the
+    complete references that any play of the host declares. `prune`: what the project made and nothing declares any more
+    is to be removed."""
 
     host: str
     project: str
@@ -150,6 +151,7 @@ class Desired:
     registries: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     elsewhere: frozenset[tuple[Kind, str]] = frozenset()
+    images: frozenset[str] = frozenset()
     prune: bool = False
     on_failure: OnFailure = OnFailure.ROLLBACK_HOST
 

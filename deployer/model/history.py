@@ -23,9 +23,10 @@ PREFIX: Final = RECORDS
 KEPT: Final = 20
 """Records of one project on one host."""
 
+_LISTS: Final = ("changes", "pulled", "declared")
 _LABELS: Final = {
     name: f"deployer.history.{name}"
-    for name in ("project", "time", "who", "command", "commit", "result", "version", "counts", "changes")
+    for name in ("project", "time", "who", "command", "commit", "result", "version", "counts", *_LISTS)
 }
 
 
@@ -42,7 +43,8 @@ class Result(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Record:
     """`time` is UTC; `commit` that of the playbook's folder, "" without one, with "+dirty" when files differed from it.
-    `changes` are texts such as `-/+ container.web` or `+ container.db (failed)`."""
+    `changes` are texts such as `-/+ container.web` or `+ container.db (failed)`. `pulled`: names and ids of images that
+    the project pulled, in this run or before, and that are still there; `declared`: references it declares."""
 
     project: str
     time: str
@@ -54,16 +56,14 @@ class Record:
     counts: Counts
     changes: tuple[str, ...] = ()
     number: int = 0
+    pulled: tuple[tuple[str, str], ...] = ()
+    declared: tuple[str, ...] = ()
 
     @property
     def labels(self) -> dict[str, str]:
-        plain = {
-            label: str(getattr(self, name)) for name, label in _LABELS.items() if name not in ("counts", "changes")
-        }
-        return plain | {
-            _LABELS["counts"]: json.dumps(counts_document(self.counts)),
-            _LABELS["changes"]: json.dumps(list(self.changes), ensure_ascii=False),
-        }
+        plain = {label: str(getattr(self, name)) for name, label in _LABELS.items() if name not in ("counts", *_LISTS)}
+        lists = {_LABELS[name]: json.dumps(getattr(self, name), ensure_ascii=False) for name in _LISTS}
+        return plain | {_LABELS["counts"]: json.dumps(counts_document(self.counts))} | lists
 
 
 def counts_document(counts: Counts) -> dict[str, int]:
@@ -81,13 +81,19 @@ def read_records(volumes: Iterable[Mapping[str, Any]], project: str = "") -> tup
     return tuple(sorted(chosen, key=lambda record: (record.time, record.number), reverse=True))
 
 
+def last_records(volumes: Iterable[Mapping[str, Any]]) -> dict[str, Record]:
+    """The newest record of each project."""
+    records = sorted(read_records(volumes), key=lambda record: record.number)
+    return {record.project: record for record in records}
+
+
 def _read(volume: Mapping[str, Any]) -> Record | None:
     middle, _, number = str(volume.get("Name") or "").removeprefix(PREFIX).rpartition(".")
     if not str(volume.get("Name") or "").startswith(PREFIX) or not (number.isascii() and number.isdecimal()):
         return None
     labels = volume.get("Labels") or {}
     said = {name: str(labels.get(label) or "") for name, label in _LABELS.items()}
-    changes = _parsed(said["changes"], list)
+    changes, pulled, declared = (_parsed(said[name], list) for name in _LISTS)
     counts = {key: int(value) for key, value in _parsed(said["counts"], dict).items() if isinstance(value, int)}
     return Record(
         project=said["project"] or middle,
@@ -100,6 +106,8 @@ def _read(volume: Mapping[str, Any]) -> Record | None:
         counts=Counts(**{each.name: counts.get(each.name, 0) for each in fields(Counts)}),
         changes=tuple(str(change) for change in changes),
         number=int(number),
+        pulled=tuple((str(pair[0]), str(pair[1])) for pair in pulled if isinstance(pair, list) and len(pair) == 2),
+        declared=tuple(str(reference) for reference in declared),
     )
 
 

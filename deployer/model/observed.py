@@ -100,11 +100,24 @@ class Stub:
 
 
 @dataclass(frozen=True, slots=True)
+class PulledImage:
+    """One that a project pulled and that is still there. `reference`: by which; `is_tagged`: whether that still names
+    it; `names`: all it has now."""
+
+    project: str
+    reference: str
+    id: str
+    is_tagged: bool = True
+    names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """One host. `containers` are those declared or owned by the project; `kept` are its stopped ones that were
     replaced, and successors that failed; `others` all the rest. `images` has every image needed to judge them, `tags`
     every local reference to an image id. `registry`: what registries say about references that have to be looked up
-    there. `records`: each project's newest record of a run, by number."""
+    there. `records`: each project's newest record of a run, by number. `pulled`: images, where some may be pruned;
+    `claimed`: references and image ids on record, with the project that pulled or declared them."""
 
     host: str
     engine: EngineInfo
@@ -117,6 +130,8 @@ class Observed:
     registry: Mapping[str, RegistryAnswer] = field(default_factory=dict)
     records: Mapping[str, int] = field(default_factory=dict)
     kept: tuple[Stub, ...] = ()
+    pulled: tuple[PulledImage, ...] = ()
+    claimed: frozenset[tuple[str, str]] = frozenset()
 
     def container(self, name: str) -> ObservedContainer | None:
         return next((found for found in self.containers if found.name == name), None)

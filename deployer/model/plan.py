@@ -248,7 +248,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class HostPlan:
-    """One play on one host. `notes` are things worth knowing that change nothing."""
+    """One play on one host. `notes` are things worth knowing that change nothing. `images`: declared references,
+    complete."""
 
     host: str
     project: str
@@ -258,6 +259,7 @@ class HostPlan:
     refusals: tuple[Refusal, ...] = ()
     simulated: bool = False
     on_failure: OnFailure = OnFailure.ROLLBACK_HOST
+    images: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         """The steps, one a line: what tests of the planner compare."""

@@ -13,6 +13,7 @@ from deployer.model.observed import Stub
 from deployer.planning import containers, networks, record, volumes
 from deployer.planning.context import Context
 from deployer.planning.keeping import discard_holders
+from deployer.planning.prune_images import prune_images
 
 _REASON = "no longer declared"
 
@@ -34,11 +35,12 @@ def resource_of(stub: Stub) -> tuple[Kind, str]:
 
 
 def prune_others(ctx: Context) -> None:
-    """Networks; volumes are only named, and removed when the operator named them."""
+    """Networks; images that the project pulled; volumes are only named, and removed when the operator named them."""
     for network in ctx.observed.networks:
         if network.owner.project == ctx.desired.project and not _declared(ctx, Kind.NETWORK, network.name):
             networks.remove(ctx, stand_in(ctx, Kind.NETWORK, network.name), network, _REASON)
     _volumes(ctx)
+    prune_images(ctx)
 
 
 def _volumes(ctx: Context) -> None:

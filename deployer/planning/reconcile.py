@@ -6,6 +6,8 @@ containers they need. What goes away goes in the opposite order.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from deployer.model import dependencies
 from deployer.model.desired import Desired, Kind, Resource
 from deployer.model.observed import Observed
@@ -17,6 +19,7 @@ from deployer.planning.keeping import discard_holders
 from deployer.planning.policy import Policy
 from deployer.planning.ports import check_ports
 from deployer.planning.prune import prune_containers, prune_others, resource_of, stand_in
+from deployer.planning.prune_images import references
 from deployer.planning.references import check_references
 from deployer.planning.replace import put_away_retired, watch_begun
 
@@ -51,7 +54,7 @@ def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
             plan(ctx, resource)
     if prune:
         prune_others(ctx)
-    return finish(ctx)
+    return replace(finish(ctx), images=references(desired))
 
 
 def destroy(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:

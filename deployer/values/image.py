@@ -79,6 +79,12 @@ def _split_domain(name: str) -> tuple[str, str]:
     return first, rest
 
 
+def pulled_name(text: str) -> str:
+    """The name that a pull of a complete reference gives an image: with a digest, the tag counts for nothing."""
+    found = parse(text)
+    return f"{found.repository}@{found.digest}" if found.digest and found.path else str(found)
+
+
 def canonical(text: str) -> str:
     """The complete text of a reference; text that is none (an old engine's) as it is."""
     try:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from deployer.applying.history import write
 from deployer.engine.simulated import SimulatedEngine
-from deployer.model.history import KEPT, numbers
+from deployer.model.history import KEPT, last_records, numbers
+from deployer.model.plan import CreateVolume, Operation, PullImage, RemoveImage
+from tests.applying.engines import surrounded
 from tests.model.test_history import RECORD
 
 
@@ -28,3 +33,39 @@ def test_what_is_known_is_not_asked_again(engine: SimulatedEngine) -> None:
 def test_a_number_that_another_took_meanwhile_is_passed_over(engine: SimulatedEngine) -> None:
     engine.create_volume({"Name": "deployer.history.shop.1", "Labels": {"deployer.history.who": "another"}})
     assert write(engine, RECORD, []) == 2
+
+
+ONE, TWO = "docker.io/library/one:1", "docker.io/library/two:1"
+
+
+def pulled(engine: SimulatedEngine, *done: Operation) -> list[str]:
+    """The names on record after a run that did this."""
+    write(engine, RECORD, None, done)
+    return [name for name, _ in last_records(engine.list_volumes())["shop"].pulled]
+
+
+def test_what_was_pulled_stays_on_record_as_long_as_it_is_there(engine: SimulatedEngine) -> None:
+    for reference in (ONE, TWO, "docker.io/library/by-hand:1"):
+        engine.pull_image(reference, "", None, lambda _message: None)
+    assert pulled(engine) == []
+    assert pulled(engine, PullImage(ONE)) == [ONE]
+    assert pulled(engine) == [ONE]
+    assert pulled(engine, PullImage(TWO)) == [ONE, TWO]
+    engine.remove_image(ONE)
+    assert pulled(engine) == [ONE, TWO]
+    assert pulled(engine, RemoveImage(ONE)) == [TWO]
+
+
+def test_it_stays_on_record_however_many_runs_follow(engine: SimulatedEngine) -> None:
+    engine.pull_image(ONE, "", None, lambda _message: None)
+    assert pulled(engine, PullImage(ONE)) == [ONE]
+    for _ in range(KEPT + 5):
+        assert pulled(engine) == [ONE]
+
+
+def test_images_are_only_listed_after_a_run_that_changed_any(engine: SimulatedEngine) -> None:
+    def refuse(name: str, _args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        assert name != "list_images"
+        return call()
+
+    write(surrounded(engine, refuse), RECORD, None, [CreateVolume("data", {})])

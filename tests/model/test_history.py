@@ -23,6 +23,8 @@ RECORD = Record(
     counts=Counts(create=1, replace=2),
     changes=("+ container.web", "-/+ container.db (failed)"),
     number=7,
+    pulled=(("docker.io/library/web:1", "sha256:1"),),
+    declared=("docker.io/library/web:1",),
 )
 
 
@@ -46,9 +48,10 @@ def test_no_label_makes_it_a_resource_of_the_project() -> None:
 
 
 def test_of_a_damaged_record_the_rest_is_read() -> None:
-    labels = RECORD.labels | {"deployer.history.counts": "{", "deployer.history.changes": "7"}
+    bad = {"counts": "{", "changes": "7", "pulled": '["x", ["a", "b"]]', "declared": ""}
+    labels = RECORD.labels | {f"deployer.history.{name}": text for name, text in bad.items()}
     (found,) = read_records([{"Name": "deployer.history.shop.7", "Labels": labels}])
-    assert found == replace(RECORD, counts=Counts(), changes=())
+    assert found == replace(RECORD, counts=Counts(), changes=(), pulled=(("a", "b"),), declared=())
     (bare,) = read_records([{"Name": "deployer.history.shop.1", "Labels": None}])
     assert (bare.project, bare.number) == ("shop", 1)
     assert read_records([{"Name": "deployer.history.shop.x", "Labels": {}}]) == ()

@@ -1,0 +1,58 @@
+"""Which images a project pulled, from records and what the engine lists."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from deployer.engine.observe import needs_of, observe
+from deployer.engine.pulled_images import claims, names_of, still_there, updated
+from deployer.engine.simulated import SimulatedEngine
+from deployer.model.history import volume_name
+from deployer.model.observed import PulledImage
+from tests.model.test_history import RECORD
+from tests.planning.build import play
+
+ONE, TWO = "docker.io/library/one:1", "reg.example.com/two:2"
+OLD = {"Id": "old", "RepoTags": ["<none>:<none>"], "RepoDigests": ["one@sha256:" + "0" * 64]}
+NEW = {"Id": "new", "RepoTags": ["one:1", "one:latest"], "RepoDigests": None}
+
+
+def test_names_are_complete() -> None:
+    assert names_of(NEW) == {ONE, "docker.io/library/one:latest"}
+    assert names_of(OLD) == {"docker.io/library/one@sha256:" + "0" * 64}
+
+
+def test_what_is_on_record_and_still_there() -> None:
+    record = replace(RECORD, pulled=((ONE, "old"), (ONE, "new"), (TWO, "gone")))
+    assert still_there({"shop": record}, [OLD, NEW]) == (
+        PulledImage("shop", ONE, "old", False, names_of(OLD)),
+        PulledImage("shop", ONE, "new", True, names_of(NEW)),
+    )
+
+
+def test_claims_are_names_and_ids() -> None:
+    record = replace(RECORD, pulled=((ONE, "new"),), declared=(TWO,))
+    assert claims({"shop": record}) == {("shop", ONE), ("shop", "new"), ("shop", TWO)}
+
+
+def test_after_a_run_what_it_fetched_is_added_and_what_is_gone_dropped() -> None:
+    assert updated([(ONE, "old"), (TWO, "gone")], [ONE], [OLD, NEW]) == ((ONE, "new"), (ONE, "old"))
+
+
+def test_with_a_digest_the_tag_counts_for_nothing() -> None:
+    digest = "sha256:" + "0" * 64
+    assert updated([], [f"docker.io/library/one:1@{digest}"], [OLD]) == ((f"docker.io/library/one@{digest}", "old"),)
+
+
+def test_a_host_is_only_asked_where_something_is_pruned() -> None:
+    engine = SimulatedEngine()
+    engine.pull_image(ONE, "", None, lambda _message: None)
+    found = engine.inspect_image(ONE)
+    assert found is not None
+    record = replace(RECORD, pulled=((ONE, str(found["Id"])),), declared=())
+    engine.create_volume({"Name": volume_name("shop", 7), "Labels": record.labels})
+    wish = play("")
+    seen = observe(engine, "web1", needs_of([replace(wish, prune=True)], lambda _reference: None))
+    assert [(each.reference, each.is_tagged) for each in seen.pulled] == [(ONE, True)]
+    assert seen.claimed == {("shop", ONE), ("shop", found["Id"])}
+    assert observe(engine, "web1", needs_of([wish], lambda _reference: None)).pulled == ()
