@@ -35,7 +35,8 @@ def compare(ctx: Context, resource: Resource, live: ObservedContainer, need: Wan
         for name, field in dependencies.bonds(resource).items()
         if name in ctx.renewed and not any(found.new == f"container:the new {name}" for found in fields)
     )
-    return (*_image_diff(resource, live, own, need), *fields, *shared, *endpoints.stale(ctx, resource, live))
+    found = (*_image_diff(resource, live, own, need), *fields, *shared, *endpoints.stale(ctx, resource, live))
+    return endpoints.keep_mac(ctx, resource, live, found)
 
 
 def compare_fields(ctx: Context, resource: Resource, live: ObservedContainer) -> tuple[FieldDiff, ...]:

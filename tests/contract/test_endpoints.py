@@ -110,6 +110,18 @@ def test_the_hardware_address(world: World, net: str) -> None:
     assert world.endpoints(key)[net]["MacAddress"] == ""
 
 
+def test_a_hardware_address_is_lost_when_it_is_connected_again_though_it_is_still_shown(world: World, net: str) -> None:
+    mac = "02:42:ac:11:00:ab"
+    world.network("m")
+    key = world.container("a", joined(net), MacAddress=mac, start=True)
+    # From 25 on an engine remembers what it showed; who never asked is shown nothing after.
+    assert world.inspect(key)["Config"]["MacAddress"] == mac
+    world.engine.disconnect_network(net, key, force=False)
+    world.engine.connect_network(world.name("m"), key, {"MacAddress": mac})
+    assert world.inspect(key)["Config"]["MacAddress"] == mac
+    assert world.endpoints(key)[world.name("m")]["MacAddress"] not in ("", mac)
+
+
 def test_a_hardware_address_in_the_endpoint_counts_from_api_1_44(world: World, net: str) -> None:
     key = world.container("a", joined(net, MacAddress="02:42:AC:11:00:AC"), start=True)
     assert (world.endpoints(key)[net]["MacAddress"] == "02:42:ac:11:00:ac") is world.modern

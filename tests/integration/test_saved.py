@@ -42,7 +42,8 @@ def apply(site: Site, plan: Path) -> Ran:
 
 
 def version(host: Host) -> str:
-    return next(entry[8:] for entry in inspect(host, "web")["Config"]["Env"] if entry.startswith("VERSION="))
+    environment: list[str] = inspect(host, "web")["Config"]["Env"]
+    return next(entry[8:] for entry in environment if entry.startswith("VERSION="))
 
 
 def test_what_was_shown_is_done(site: Site, hosts: tuple[Host, ...]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from deployer.model.observed import Observed
-from deployer.model.plan import ConnectNetwork, CreateNetwork, HostPlan
+from deployer.model.plan import Action, ConnectNetwork, CreateNetwork, HostPlan
 from tests.planning.build import applied, changed, changes, joined, nothing, plan, play, refusals, steps, stub
 
 NETWORKS = "networks: {front: {}, back: {}}\n"
@@ -260,3 +260,25 @@ def test_an_external_network_has_to_exist() -> None:
     assert refusals(plan("networks: {far: {external: true}}", applied(NETWORKS))) == [
         "network.far: external network far does not exist"
     ]
+
+
+MAC = "mac_address: '02:42:ac:11:00:0a'"
+
+
+def test_only_a_new_container_keeps_its_mac_address_when_its_network_changes() -> None:
+    """What is connected again gets one that the engine makes up."""
+    old = f"networks: {{front: {{}}, back: {{}}}}\ncontainers: {{web: {{image: web:1, networks: [front], {MAC}}}}}"
+    moved = plan(old.replace("[front]", "{front: {aliases: [x]}}"), applied(old))
+    assert [change.action for change in moved.changes] == [Action.REPLACE_STOP_FIRST]
+    more = plan(old.replace("[front]", "[front, back]"), applied(old))
+    assert [str(change.action) for change in more.changes] == ["~"]
+
+
+def test_so_it_is_when_its_network_is_made_anew() -> None:
+    old = f"networks: {{front: {{}}}}\ncontainers: {{web: {{image: web:1, networks: [front], {MAC}}}}}"
+    found = plan(old.replace("front: {}", "front: {internal: true}"), applied(old))
+    assert [change.address.label for change in found.changes] == ["network.front", "container.web"]
+    assert found.changes[1].action.replaces
+    plain = old.replace(f", {MAC}", "")
+    found = plan(plain.replace("front: {}", "front: {internal: true}"), applied(plain))
+    assert [change.address.label for change in found.changes] == ["network.front"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import yaml
@@ -140,3 +141,21 @@ def test_any_play_after_any_other_interrupted_anywhere(
     host.destroy(after)
     assert set(host.containers) == set(FOREIGN)
     assert host.engine.inspect_volume("data") is not None
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(plays(), plays(), st.randoms(use_true_random=False), st.booleans())
+def test_any_order_that_the_steps_allow_will_do(
+    first: dict[str, Any], second: dict[str, Any], chance: Random, last_first: bool
+) -> None:
+    """The engine refuses none of them, and nothing is left to do; whatever runs side by side, nothing is missing."""
+    before, after = read(first), read(second)
+    host = Host(POPULATED["26.1"].copy())
+    assume(not host.plan(before).refusals)
+    host.converge(before)
+    found = host.plan(after, prune=True)
+    note(str(found))
+    assume(not found.refusals)
+    host.execute_in(found, lambda ready: ready[-1] if last_first else chance.choice(ready))
+    again = host.plan(after, prune=True)
+    assert (again.changes, again.steps) == ((), ()), str(again)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployer.engine.simulated.endpoints import network_of_mode
 from deployer.engine.simulated.images import find_image
-from deployer.engine.simulated.lookup import find_network
 from deployer.engine.simulated.state import Record, SimulatedHost, engine_json, sha256, unix_seconds
 from deployer.errors import EngineError
 
@@ -36,18 +34,9 @@ def inspect_view(host: SimulatedHost, container: Record) -> Record:
         "GraphDriver": {"Name": "overlay2", "Data": {}},
         "NetworkSettings": _network_settings(container),
     }
-    mac = _desired_mac(host, container)
-    if mac and host.profile.speaks("1.44"):
-        view["Config"]["MacAddress"] = mac
+    if container.get("mac"):
+        view["Config"]["MacAddress"] = container["mac"]
     return view
-
-
-def _desired_mac(host: SimulatedHost, container: Record) -> str:
-    """From API 1.44 the asked-for address is kept by the endpoint and shown as the container's."""
-    mode = network_of_mode(container["HostConfig"]["NetworkMode"])
-    network = find_network(host, mode) if mode else None
-    endpoint = container["networks"].get(network["Name"] if network else mode)
-    return str(endpoint["mac"]) if endpoint else ""
 
 
 def _network_settings(container: Record) -> Record:

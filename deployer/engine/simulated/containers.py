@@ -46,6 +46,8 @@ def create(host: SimulatedHost, name: str, body: Json, platform: str) -> tuple[s
     make_volumes(host, plan, stored)
     container |= {"networks": endpoints, "Mounts": plan.mounts, "anonymous": plan.anonymous}
     container |= {"implicit": plan.implicit, "inherited": plan.inherited}
+    if host.profile.speaks("1.44"):
+        container["mac"] = (_main_endpoint(host, stored, endpoints) or {"mac": ""})["mac"]
     host.state.containers[container["Id"]] = container
     return container["Id"], [*warnings, *mac]
 
@@ -99,8 +101,7 @@ def _place_mac(host: SimulatedHost, config: Record, stored: Record, endpoints: d
     if not mac:
         return []
     mode = network_of_mode(stored["NetworkMode"])
-    network = find_network(host, mode)
-    endpoint = endpoints.get(network["Name"] if network else mode)
+    endpoint = _main_endpoint(host, stored, endpoints)
     modern = host.profile.speaks("1.44")
     if modern and not _MAC.fullmatch(mac):
         raise invalid(f"invalid config for network {mode}: invalid MAC address {mac}")
@@ -122,6 +123,13 @@ def _place_mac(host: SimulatedHost, config: Record, stored: Record, endpoints: d
         endpoint["MacAddress"] = mac
     del config["MacAddress"]
     return ["The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead."]
+
+
+def _main_endpoint(host: SimulatedHost, stored: Record, endpoints: dict[str, Record]) -> Record | None:
+    """That of the mode's network; its hardware address is shown as the container's for good."""
+    mode = network_of_mode(stored["NetworkMode"])
+    network = find_network(host, mode) if mode else None
+    return endpoints.get(network["Name"] if network else mode)
 
 
 def _container(host: SimulatedHost, config: Record, stored: Record, image: Record) -> Record:

@@ -222,6 +222,18 @@ def _newer_healthcheck(value: Any) -> tuple[tuple[str, str], ...]:
     return (("healthcheck.start_interval", "1.44"),) if value.get("start_interval") else ()
 
 
+_ASKED_MAC = at("Config.MacAddress", zero="", decode=str.lower)
+
+
+def _read_mac(inspect: Json) -> str:
+    """What was asked for. A running container has another one when it was connected again since: engines go on to show
+    the one it lost (measured on 20.10 and 26.1)."""
+    asked = str(_ASKED_MAC.read(inspect))
+    networks = (inspect.get("NetworkSettings") or {}).get("Networks") or {}
+    used = {str((endpoint or {}).get("MacAddress") or "").lower() for endpoint in networks.values()} - {""}
+    return asked if not asked or not used or asked in used else min(used)
+
+
 FIELDS = (
     Field(
         name="command",
@@ -380,7 +392,7 @@ FIELDS = (
         name="mac_address",
         doc="MAC address on the first network.",
         shape=MAC,
-        access=at("Config.MacAddress", zero="", decode=str.lower),
+        access=Access(_read_mac, _ASKED_MAC.write),
         expect=_expected_mac,
         zero="",
         example="02:42:ac:11:00:0a",
