@@ -21,6 +21,7 @@ class Verdict(StrEnum):
     NOT_RUN = "has not run"
     RUN_FAILED = "its last run failed"
     UNDECLARED = "no longer declared"
+    STILL_THERE = "declared absent, but there"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,8 @@ def find_drift(desired: Desired, observed: Observed) -> HostDrift:
     ctx = Context(desired, observed, Policy())
     found: list[Drift] = []
     for resource in desired.resources:
-        if not resource.selected or resource.absent or resource.settings.external:
-            continue
-        found += _of(ctx, resource)
+        if resource.selected and not resource.settings.external:
+            found += _unwanted(ctx, resource) if resource.absent else _of(ctx, resource)
     found += _undeclared(ctx)
     return HostDrift(desired.host, desired.project, tuple(found), observed.engine.simulated)
 
@@ -55,6 +54,23 @@ def _of(ctx: Context, resource: Resource) -> Iterator[Drift]:
             yield from _container(ctx, resource)
         case Kind.JOB:
             yield from _job(ctx, resource)
+
+
+def _unwanted(ctx: Context, resource: Resource) -> Iterator[Drift]:
+    """What is declared absent, whoever made it."""
+    observed, name = ctx.observed, resource.name
+    live: object
+    match resource.kind:
+        case Kind.IMAGE:
+            live = observed.tags.get(resource.settings.image)
+        case Kind.NETWORK:
+            live = observed.network(name)
+        case Kind.VOLUME:
+            live = observed.volume(name)
+        case _:
+            live = observed.container(name)
+    if live is not None:
+        yield Drift(resource.address, Verdict.STILL_THERE)
 
 
 def _image(ctx: Context, resource: Resource) -> Iterator[Drift]:

@@ -50,12 +50,32 @@ def test_a_host_as_declared_has_no_drift(text: str) -> None:
     assert find_drift(play(text), applied(text)) == HostDrift("web1", "shop", ())
 
 
-def test_what_tags_leave_out_and_what_is_absent_or_external_is_not_looked_at() -> None:
+def test_what_tags_leave_out_and_what_is_external_is_not_looked_at() -> None:
     tagged = "containers: {web: {image: web:1, tags: web}}\nvolumes: {data: {}}"
     assert drift(play(tagged, tags=("data",)), applied(EMPTY)) == []
     assert drift(play(tagged, tags=("web",)), applied(EMPTY)) == ["container.web: GONE"]
-    assert drift("containers: {web: {image: web:1, state: absent}}", applied(WEB)) == []
     assert drift("networks: {front: {external: true}}\nvolumes: {data: {external: true}}", applied(EMPTY)) == []
+
+
+ABSENT = """
+images: {"web:1": {state: absent}}
+networks: {front: {state: absent}}
+volumes: {data: {state: absent}}
+containers: {web: {state: absent}}
+"""
+
+
+@pytest.mark.parametrize("project", ["shop", "other"])
+def test_what_is_declared_absent_but_there(project: str) -> None:
+    there = f"networks: {{front: {{}}}}\nvolumes: {{data: {{}}}}\nimages: {{'web:1': {{}}}}\n{WEB}"
+    assert drift(ABSENT, applied(EMPTY)) == []
+    assert drift(ABSENT, applied(play(there, project=project))) == [
+        "image.web:1: STILL_THERE",
+        "network.front: STILL_THERE",
+        "volume.data: STILL_THERE",
+        "container.web: STILL_THERE",
+    ]
+    assert drift(play(ABSENT.replace("absent}", "absent, tags: x}"), tags=("y",)), applied(there)) == []
 
 
 # Fields
