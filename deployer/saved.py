@@ -14,7 +14,7 @@ from typing import Any, Final
 from deployer import __version__, runner
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import DeployerError, InputError, RefusedError
-from deployer.inputs import Request
+from deployer.inputs import Loaded, Request
 from deployer.planning import planfile
 from deployer.planning.planfile import SavedPlan
 from deployer.world import World
@@ -69,7 +69,8 @@ def read(path: str) -> SavedPlan:
 
 def plan(saved: SavedPlan, given: Request, world: World) -> runner.Planned:
     """The saved plan made again; hosts where it comes out otherwise are refused. `given` says only how to open vaults
-    and how fast to work; its `-e` must be the same as then, or `RefusedError` is raised."""
+    and how fast to work; its `-e` must be the same as then, and every host that was to change must still be in the
+    input, or `RefusedError` is raised."""
     if _digest(given.extra_vars) != saved.inline:
         hint = "give the same -e as for the plan; they are not kept in the file, since they may hold secrets"
         raise RefusedError("the plan was made with other extra variables", hint=hint)
@@ -81,7 +82,20 @@ def plan(saved: SavedPlan, given: Request, world: World) -> runner.Planned:
         if getattr(given, name)
     }
     planned = runner.plan(replace(given, **{**kept, **secrets_again}), world)
+    try:
+        _check_complete(saved, planned.loaded)
+    except RefusedError:
+        planned.fleet.close()
+        raise
     return replace(planned, plan=planfile.refuse_stale(planned.plan, saved))
+
+
+def _check_complete(saved: SavedPlan, loaded: Loaded) -> None:
+    hosts = {(number, wish.host) for number, play in enumerate(loaded.plays) for wish in play.desired}
+    if lost := planfile.lost(saved, hosts):
+        names = ", ".join(dict.fromkeys(f"{found.host} (play {found.play + 1})" for found in lost))
+        summary = f"the plan has changes for what the input no longer has: {names}"
+        raise RefusedError(summary, hint="playbooks or inventory have changed; make a new plan")
 
 
 def _value(value: Any) -> Any:

@@ -7,7 +7,7 @@ changed since, or its input has, and is refused. So the file needs no bodies of 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field, replace
 from typing import Any, Final
 
@@ -85,6 +85,11 @@ def _changes(host: HostPlan) -> dict[str, str]:
 def _line(change: ResourceChange) -> str:
     fields = "; ".join(f"{diff.name}: {diff.old} → {diff.new}" for diff in change.diffs)
     return f"{change.action} {change.reason} {fields}".strip()
+
+
+def lost(saved: SavedPlan, hosts: Collection[tuple[int, str]]) -> tuple[SavedHost, ...]:
+    """What the plan had changes for and the input no longer has. `hosts`: numbers of plays with the hosts of each."""
+    return tuple(found for found in saved.hosts if found.changes and (found.play, found.host) not in hosts)
 
 
 def refuse_stale(plan: Plan, saved: SavedPlan) -> Plan:

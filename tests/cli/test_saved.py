@@ -2,7 +2,9 @@
 
 import json
 
-from tests.cli.runs import Shop
+import pytest
+
+from tests.cli.runs import INVENTORY, SHOP, Shop
 
 PLAN = ("plan", "-i", "hosts.yml", "shop.yml", "-o", "shop.plan")
 APPLY = ("apply", "-i", "hosts.yml", "shop.yml", "--yes")
@@ -41,6 +43,30 @@ def test_a_changed_playbook_makes_the_plan_stale(shop: Shop) -> None:
     found = shop.run("apply", "shop.plan")
     assert found.code == 5
     assert "changed since the plan was made: the objects the plan was made for" in found.out
+
+
+@pytest.mark.parametrize(
+    ("file", "lost"),
+    [("hosts.yml", "web2 (play 1)"), ("shop.yml", "db1 (play 2)")],
+    ids=["a host", "a play"],
+)
+def test_what_the_input_no_longer_has_is_not_passed_over(shop: Shop, file: str, lost: str) -> None:
+    shop.write("shop.yml", f"{SHOP}- hosts: db\n  project: data\n  networks: {{back: {{}}}}\n")
+    shop.run(*PLAN)
+    left = {"hosts.yml": INVENTORY.replace(", web2: {}", ""), "shop.yml": SHOP}[file]
+    shop.write(file, left)
+    found = shop.run("apply", "shop.plan")
+    assert (found.code, found.out) == (5, "")
+    assert f"the plan has changes for what the input no longer has: {lost}\n" in found.err
+    assert "make a new plan" in found.err
+    assert len(shop.run("ps", "-i", "hosts.yml").words) == 1
+
+
+def test_a_host_that_had_nothing_to_change_may_go(shop: Shop) -> None:
+    shop.run(*APPLY, "--limit", "web2")
+    shop.run(*PLAN)
+    shop.write("hosts.yml", INVENTORY.replace(", web2: {}", ""))
+    assert shop.run("apply", "shop.plan").code == 0
 
 
 def test_extra_variables_are_not_kept_and_have_to_be_the_same(shop: Shop) -> None:
