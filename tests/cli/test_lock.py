@@ -124,7 +124,7 @@ def test_what_was_applied_is_on_record(shop: Shop) -> None:
     document = json.loads(shop.run("history", *HOSTS, "--json").out)
     last, first = sorted(document["records"], key=lambda record: -record["number"])
     assert (first["number"], last["number"]) == (1, 2)
-    assert first["counts"] == {"create": 3, "update": 0, "replace": 0, "remove": 0}
+    assert first["counts"] == {"create": 3, "update": 0, "replace": 0, "remove": 0, "run": 0}
     assert last["changes"] == ["-/+ container.web"]
     assert (last["host"], last["result"], last["command"], last["commit"]) == ("web1", "ok", "apply shop.yml", "")
     lines = shop.run("history", *HOSTS, "-v").words

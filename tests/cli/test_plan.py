@@ -49,7 +49,7 @@ def test_the_document_has_the_same_changes(shop: Shop) -> None:
     found = shop.run(*PLAN, "--json", "--detailed-exitcode")
     document = json.loads(found.out)
     assert (found.code, found.err) == (2, "")
-    assert document["counts"] == {"create": 6, "update": 0, "replace": 0, "remove": 0, "refused": 0}
+    assert document["counts"] == {"create": 6, "update": 0, "replace": 0, "remove": 0, "run": 0, "refused": 0}
     assert [change["address"] for change in document["plays"][0]["hosts"][1]["changes"]] == [
         "web2/image.nginx:latest",
         "web2/network.front",

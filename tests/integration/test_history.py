@@ -47,7 +47,7 @@ def test_runs_are_on_record_newest_first_and_a_run_without_changes_is_not(site: 
     last, first = records(site)
     assert first["changes"] == ["+ container.web"]
     assert last["changes"] == ["-/+ container.web"] or last["changes"] == ["+/- container.web"]
-    assert last["counts"] == {"create": 0, "update": 0, "replace": 1, "remove": 0}
+    assert last["counts"] == {"create": 0, "update": 0, "replace": 1, "remove": 0, "run": 0}
     assert (last["result"], last["project"], last["commit"]) == ("ok", "site", "")
     assert volumes(host) == ["deployer.history.site.1", "deployer.history.site.2"]
 
