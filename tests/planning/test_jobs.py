@@ -326,6 +326,21 @@ def test_networks_and_volumes_of_a_job_have_to_be_there() -> None:
     ]
 
 
+def test_anonymous_volumes_move_to_the_next_run() -> None:
+    text = "jobs: {migrate: {image: tools:1, command: up, volumes: [/cache]}}"
+    (create, *_) = plan(text.replace("up", "down"), ended(text)).steps
+    assert isinstance(create.operation, CreateContainer)
+    assert create.operation.body["HostConfig"]["Binds"] == ["anonymous /cache:/cache"]
+
+
+def test_a_volume_that_is_made_anew_takes_the_record_with_it() -> None:
+    text = "volumes: {data: {}}\njobs: {migrate: {image: tools:1, volumes: ['data:/data']}}"
+    wish = text.replace("data: {}", "data: {labels: {a: b}}")
+    found = plan(wish, ended(text), data_loss=frozenset({"web1/volume.data"}))
+    assert changes(found)[1:] == [">> job.migrate (run again: a volume it mounts is made anew)"]
+    assert "job.migrate, CreateContainer migrate, run [run migrate]" in str(found)
+
+
 def test_a_job_bears_its_address() -> None:
     found = plan(JOB, applied(EMPTY))
     operation = found.steps[1].operation
