@@ -48,14 +48,22 @@ def apply(planned: runner.Planned, world: World, events: Events, stop: Stop, run
 
 
 def _play(work: _Work, play: PlayPlan, given: PlayInput, out: set[str]) -> tuple[bool, list[HostOutcome]]:
-    """One play. Adds to the hosts that are `out`; returns whether the run goes on, and what came of the hosts."""
+    """One play. Adds to the hosts that are `out`; returns whether the run goes on, and what came of the hosts. Those
+    that could not be reached when it was planned count as failed in their batch, which then may not even begin."""
     outcomes: list[HostOutcome] = []
+    away: list[str] = []
     failed = False
-    for number, batch in enumerate(play.batches):
+    for number, batch in enumerate(given.batches):
         if play.once is not None and play.once.host in out:
             failed = True
             break
-        hosts = [host for host in batch if host not in out]
+        hosts = [host for host in batch if host in work.plans and host not in out]
+        lost = [host for host in batch if host not in work.plans and host not in out]
+        out |= set(lost)
+        away += lost
+        failed = bool(lost) and _too_many(len(lost), len(hosts) + len(lost), given, OnFailure.STOP)
+        if failed:
+            break
         if number and hosts:
             _pause(given.pause, work.world.clock, work.stop)
         if not hosts or work.stop.is_set():
@@ -66,10 +74,10 @@ def _play(work: _Work, play: PlayPlan, given: PlayInput, out: set[str]) -> tuple
         outcomes += found
         out |= {outcome.host for outcome in found if outcome.exit_code}
         bad = sum(outcome.exit_code not in (ExitCode.OK, ExitCode.INTERRUPTED) for outcome in found)
-        failed = _too_many(bad, len(hosts), given, work.on_failure)
+        failed = _too_many(bad + len(lost), len(hosts) + len(lost), given, work.on_failure if bad else OnFailure.STOP)
         if failed:
             break
-    return not failed, work.settle(outcomes, restore=failed)
+    return not failed, work.settle(outcomes, away, restore=failed)
 
 
 def _pause(seconds: float, clock: Clock, stop: Stop) -> None:
@@ -132,12 +140,12 @@ class _Work:
             self._events.emit(HostEnded(outcome))
         return outcome
 
-    def settle(self, outcomes: list[HostOutcome], *, restore: bool) -> list[HostOutcome]:
-        """What waited for the end of the play is done, or taken back on every host. Returns the outcomes as they are
-        after it."""
+    def settle(self, outcomes: list[HostOutcome], away: Iterable[str], *, restore: bool) -> list[HostOutcome]:
+        """What waited for the end of the play is done, or taken back on every host. `away`: hosts that could not be
+        reached. Returns the outcomes as they are after it."""
         if not self._pending:
             return outcomes
-        why = ", ".join(found.host for found in outcomes if found.exit_code)
+        why = ", ".join((*(found.host for found in outcomes if found.exit_code), *away))
         end = partial(self._restore, why) if restore else self._commit
         ended = self.planned.fleet.each(self._pending, end)
         settled = [_settled_outcome(found, ended.get(found.host)) for found in outcomes]

@@ -135,6 +135,47 @@ def test_more_than_the_percentage_ends_the_run(
     assert len(fleet.apply(text).hosts) == worked_on
 
 
+@pytest.mark.parametrize(
+    ("keys", "down", "expected"),
+    [
+        ("serial: 2", ("h1",), "h2:OK h3:OK h4:OK h5:OK"),
+        ("serial: 2", ("h3", "h4"), "h1:OK h2:OK"),
+        ("serial: 1", ("h2",), "h1:OK"),
+        ("serial: 2\n  max_fail_percentage: 50", ("h3",), "h1:OK h2:OK h4:OK h5:OK"),
+        ("serial: 2\n  max_fail_percentage: 49", ("h3",), "h1:OK h2:OK"),
+        ("serial: 2\n  max_fail_percentage: 100", ("h3", "h4"), "h1:OK h2:OK h5:OK"),
+        ("serial: 2\n  any_errors_fatal: true", ("h4",), "h1:OK h2:OK"),
+        ("max_fail_percentage: 30", ("h1", "h2"), ""),
+        ("serial: 2\n  on_failure: rollback_all", ("h3",), "h1:OK h2:OK h4:OK h5:OK"),
+    ],
+)
+def test_hosts_that_are_down_count_as_failed_in_their_batch(
+    fleet: Fleet, keys: str, down: tuple[str, ...], expected: str
+) -> None:
+    fleet.down = set(down)
+    outcome = fleet.apply(serial(play(), keys))
+    assert (codes(outcome), outcome.exit_code) == (expected, ExitCode.UNREACHABLE)
+
+
+def test_they_count_together_with_those_that_fail(fleet: Fleet) -> None:
+    fleet.down = {"h1"}
+    text = serial(broken("h2"), "serial: 4\n  max_fail_percentage: 49")
+    assert codes(fleet.apply(text)) == "h2:FAILED h3:OK h4:OK"
+
+
+def test_they_count_in_one_play_only(fleet: Fleet) -> None:
+    fleet.down = {"h1"}
+    text = serial(play(), "max_fail_percentage: 20") + serial(play(name="later"), "max_fail_percentage: 19")
+    assert codes(fleet.apply(text)).split()[4:] == ["h2:OK", "h3:OK", "h4:OK", "h5:OK"]
+
+
+def test_a_batch_that_is_down_takes_the_others_back_where_all_or_none_is_wanted(fleet: Fleet) -> None:
+    fleet.down = {"h3", "h4"}
+    outcome = fleet.apply(serial(play(), "serial: 2\n  on_failure: rollback_all"))
+    assert (codes(outcome), fleet.containers()) == ("h1:FAILED h2:FAILED", {})
+    assert {found.restored for found in outcome.hosts} == {"after the failure of h3, h4"}
+
+
 def test_any_error_may_be_fatal(fleet: Fleet) -> None:
     outcome = fleet.apply(serial(broken("h1"), "serial: 2\n  any_errors_fatal: true"))
     assert codes(outcome) == "h1:FAILED h2:OK"
