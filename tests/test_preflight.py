@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,3 +75,25 @@ def test_a_host_that_does_not_answer_the_look_is_planned_all_the_same(fleet: Fle
         assert [len(plan.changes) for plan in planned.plan.hosts] == [2] * len(NAMES)
         assert not list(planned.plan.refusals)
     assert "info" in asked
+
+
+NEEDLESS = (
+    "deployer.preflight",
+    "deployer.engine.host_facts",
+    "deployer.engine.pulled_images",
+    "deployer.model.history",
+    "deployer.planning.preflight",
+)
+
+
+def test_a_plan_with_nothing_to_do_loads_none_of_it(fleet: Fleet) -> None:
+    """Of hosts without anything on them, and a play without anything in it."""
+    assert fleet.engines
+    Path("site.yml").write_text("- hosts: all\n")
+    words = ["plan", "-i", "hosts.yml", "site.yml"]
+    code = (
+        f"import sys; from deployer.cli import main; code = main({words!r}); "
+        f"print(code, [name for name in {NEEDLESS!r} if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "0 []"
