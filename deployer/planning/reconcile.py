@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deployer.model import dependencies
-from deployer.model.desired import Desired, Kind, Resource
+from deployer.model.desired import Desired, Kind, OnFailure, Resource
 from deployer.model.observed import Observed
 from deployer.model.plan import Action, HostPlan, Refusal, ResourceChange
 from deployer.planning import containers, networks, record, volumes
@@ -54,7 +54,7 @@ def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
             plan(ctx, resource)
     if prune:
         prune_others(ctx)
-    return replace(finish(ctx), images=references(desired))
+    return finish(ctx)
 
 
 def destroy(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
@@ -80,7 +80,7 @@ def destroy(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
     kept = sorted(found.name for found in observed.volumes if found.owner.project == desired.project)
     if kept:
         ctx.draft.notes.append(f"volumes are kept: {', '.join(kept)}")
-    return finish(ctx)
+    return replace(finish(ctx), images=frozenset())
 
 
 def finish(ctx: Context) -> HostPlan:
@@ -88,7 +88,16 @@ def finish(ctx: Context) -> HostPlan:
     changes = sorted(ctx.draft.changes, key=lambda change: (order.index(change.address.kind), _removal(change)))
     ctx.draft.changes[:] = changes
     desired = ctx.desired
-    return ctx.draft.finish(desired.host, desired.project, desired.on_failure, simulated=ctx.observed.engine.simulated)
+    simulated = ctx.observed.engine.simulated
+    made = ctx.draft.finish(desired.host, desired.project, _on_failure(ctx), simulated=simulated)
+    return replace(made, images=references(desired))
+
+
+def _on_failure(ctx: Context) -> OnFailure:
+    """Where nothing was before, there is nothing to go back to: what works may stay."""
+    wanted = ctx.desired.on_failure
+    first = all(change.action in (Action.CREATE, Action.RUN) for change in ctx.draft.changes)
+    return OnFailure.STOP if first and wanted is OnFailure.ROLLBACK_HOST else wanted
 
 
 def _removal(change: ResourceChange) -> bool:

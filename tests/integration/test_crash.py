@@ -55,7 +55,7 @@ POINTS = {
     "old-set-aside": ("rename", 1),
     "new-renamed": ("rename", 2),
     "started": ("start", 1),
-    "old-removed": ("DELETE", 1),
+    "old-put-away": ("rename", 3),
 }
 """The writes of a replacement. start-first has the same in another order."""
 

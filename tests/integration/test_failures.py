@@ -100,11 +100,6 @@ def test_a_host_port_that_a_foreign_container_has(host: Host, tmp_path: Path) ->
     assert set(states(host).values()) == {"running"}
 
 
-def test_a_host_port_that_a_process_of_the_host_has(host: Host, tmp_path: Path) -> None:
-    failed = replacement_fails(Site(tmp_path, host), STARTS_FIRST, {"ports": ["22:80"]})
-    assert any("address already in use" in error for error in failed.errors)
-
-
 def test_an_address_that_another_container_has(host: Host, tmp_path: Path) -> None:
     networks = {"front": {"ipam": {"config": [{"subnet": "10.203.0.0/24"}]}}}
     other = {**SLEEP, "networks": {"front": {"ipv4_address": "10.203.0.9"}}}
@@ -124,13 +119,6 @@ def test_a_body_that_the_engine_refuses_costs_nothing(host: Host, tmp_path: Path
     failed = replacement_fails(Site(tmp_path, host), STOPS_FIRST, {"runtime": "no-such-runtime"})
     assert any("no-such-runtime" in error for error in failed.errors)
     assert [found["status"] for found in failed.results] == ["failed"]
-
-
-def test_an_image_that_no_registry_has(host: Host, tmp_path: Path) -> None:
-    failed = replacement_fails(Site(tmp_path, host), STARTS_FIRST, {"image": "10.77.0.2:5000/no/such:1"})
-    (failure,) = failed.failures
-    assert failure["step"]["address"] == f"{host.name}/image.10.77.0.2:5000/no/such:1"
-    assert "no/such" in failure["error"]
 
 
 def test_the_others_are_done_and_those_that_need_it_wait(host: Host, tmp_path: Path) -> None:

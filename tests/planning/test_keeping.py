@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from deployer.model.desired import OnFailure
 from deployer.model.observed import Observed, Ownership, Stub
 from deployer.model.plan import CreateContainer, HostPlan, Phase, UpdateContainer, describe
 from tests.planning.build import EMPTY, applied, changed, changes, nothing, plan, steps, stub
@@ -197,3 +198,12 @@ def test_a_volume_they_hold_takes_them_along() -> None:
         "- volume.data (absent; its data is lost)",
         "- container.web.previous (mounts data)",
     ]
+
+
+def test_where_nothing_was_there_is_nothing_to_go_back_to() -> None:
+    assert plan(WEB, applied(EMPTY)).on_failure is OnFailure.STOP
+    assert plan("on_failure: rollback_all\n" + WEB, applied(EMPTY)).on_failure is OnFailure.ROLLBACK_ALL
+    more = WEB.replace("{web:", "{api: {image: web:1}, web:")
+    assert plan(more, applied(WEB)).on_failure is OnFailure.STOP
+    assert plan(more.replace("command: a", "command: b"), applied(WEB)).on_failure is OnFailure.ROLLBACK_HOST
+    assert plan("on_failure: stop\n" + NEXT, applied(WEB)).on_failure is OnFailure.STOP
