@@ -1,0 +1,67 @@
+"""What is pruned, as it is shown and asked for on the command line."""
+
+import json
+
+from tests.cli.runs import Shop
+
+HOSTS = """\
+all:
+  vars: {connection: simulated}
+  children:
+    web: {hosts: {web1: {}, web2: {}}}
+    old: {hosts: {old1: {}}}
+"""
+EVERYWHERE = ("apply", "-y", "-i", "hosts.yml", "shop.yml")
+PLAN = ("plan", "-i", "hosts.yml", "shop.yml")
+
+
+def deployed(shop: Shop) -> None:
+    """On all three hosts; then the play is for two of them."""
+    shop.write("hosts.yml", HOSTS)
+    shop.edit("hosts: web", "hosts: all")
+    assert shop.run(*EVERYWHERE).code == 0
+    shop.edit("hosts: all", "hosts: web")
+
+
+def test_a_host_that_left_is_cleaned_when_it_is_named(shop: Shop) -> None:
+    deployed(shop)
+    assert shop.run(*PLAN, "--prune").words == [
+        "shop on web1, web2 (simulated): no changes",
+        "Plan: no changes on 2 hosts (simulated).",
+    ]
+    found = shop.run(*PLAN, "--prune-host", "old1")
+    assert found.words == [
+        "shop: in 2 batches: web1, web2, then old1",
+        "shop on web1, web2 (simulated): no changes",
+        "shop on old1 (simulated)",
+        "- image nginx:latest remove: no longer declared or used",
+        "- network front remove: no longer declared undeclared",
+        "- container web remove: no longer declared undeclared",
+        "Plan: 0 to create, 0 to update, 0 to replace, 3 to remove on 3 hosts (simulated).",
+    ]
+    done = shop.run(*EVERYWHERE, "--prune-host", "old1", "--limit", "old1")
+    assert done.code == 0
+    assert done.words[-1].startswith("old1 (simulated) : ok=3 changed=3")
+    assert shop.run(*PLAN, "--prune-host", "old1", "--detailed-exitcode").code == 0
+
+
+def test_a_host_of_the_play_has_not_left(shop: Shop) -> None:
+    deployed(shop)
+    found = shop.run(*PLAN, "--prune-host", "web1", "--limit", "web2")
+    assert (found.code, found.out) == (1, "")
+    assert found.err.startswith(
+        "--prune-host: 'web1' still is a host of play 'Web tier'; take it out of the play's hosts"
+    )
+
+
+def test_a_saved_plan_remembers_the_host(shop: Shop) -> None:
+    deployed(shop)
+    assert shop.run(*PLAN, "--prune-host", "old1", "-o", "shop.plan").code == 0
+    done = shop.run("apply", "shop.plan", "--json")
+    assert done.code == 0
+    plan = json.loads(done.out.splitlines()[0])
+    assert {change["address"] for play in plan["plays"] for host in play["hosts"] for change in host["changes"]} == {
+        "old1/container.web",
+        "old1/image.nginx:latest",
+        "old1/network.front",
+    }
