@@ -10,7 +10,7 @@ from deployer.config.patterns import select_limit
 from deployer.config.templating import Templates
 from deployer.config.variables import Variables
 from deployer.config.vars_files import VariableReader
-from deployer.diagnostics import Origin, Problems
+from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.fleet import Fleet
 from deployer.inputs import Request, Sources, connect_host, open_sources
 from deployer.interfaces import Engine, EngineInfo, Json
@@ -145,11 +145,11 @@ def _offset(said: str, here: datetime) -> float | None:
     return (there.astimezone(UTC) - here.astimezone(UTC)).total_seconds()
 
 
-def fleet_of(request: Request, world: World) -> Fleet:
-    """The hosts of the inventory, or those of `--limit`; raises `InputError`."""
+def fleet_of(request: Request, world: World, host: str = "") -> Fleet:
+    """The hosts of the inventory, those of `--limit`, or the one named; raises `InputError`."""
     problems = Problems()
     sources = open_sources(request, world.asking, problems)
-    names = _names(request, sources, problems)
+    names = _named(host, sources, problems) if host else _names(request, sources, problems)
     variables = Variables(
         sources.inventory, VariableReader(problems, sources.vault), Templates(vault=sources.vault), extra=sources.extra
     )
@@ -161,6 +161,14 @@ def fleet_of(request: Request, world: World) -> Fleet:
             specs[name] = spec
     problems.raise_if_any()
     return Fleet(specs, request.forks)
+
+
+def _named(host: str, sources: Sources, problems: Problems) -> tuple[str, ...]:
+    if sources.inventory.find(host) is None:
+        hint = did_you_mean(host, sources.inventory.hosts) or "deployer inventory graph shows all hosts"
+        problems.add(Origin("HOST"), f"the inventory has no host '{host}'", hint=hint)
+        return ()
+    return (host,)
 
 
 def _names(request: Request, sources: Sources, problems: Problems) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "history": "Show what was applied to the hosts, by whom and with what result.",
     "lock": "Show and release the locks that runs take on hosts.",
     "ps": "List the containers of all hosts.",
+    "import": "Write a playbook of what is on a host already.",
     "inventory": "Show hosts, groups and variables as deployer reads them.",
     "doctor": "Check whether every host can be worked on.",
     "schema": "Print the JSON Schema of playbooks or inventories, for editors.",

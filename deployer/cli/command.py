@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -73,7 +74,8 @@ class Group(click.Group):
 
 
 class LazyGroup(Group):
-    """Subcommands named in a table; each is `COMMAND` of the module of its name, imported when it is asked for."""
+    """Subcommands named in a table; each is `COMMAND` of the module of its name, imported when it is asked for. Where
+    Python reserves the name, the module's has an underscore at its end."""
 
     def __init__(self, *, package: str, table: Mapping[str, str], **given: Any) -> None:
         super().__init__(**given)
@@ -86,7 +88,8 @@ class LazyGroup(Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.table:
             return None
-        found = importlib.import_module(f"{self._package}.{cmd_name}").COMMAND
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        found = importlib.import_module(f"{self._package}.{module}").COMMAND
         assert isinstance(found, click.Command)
         return found
 

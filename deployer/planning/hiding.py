@@ -12,10 +12,11 @@ from deployer.values.yaml_text import Verbatim
 
 
 class Hidden:
-    """`variables` maps each variable to the place it stands for."""
+    """`variables` maps each variable to the place it stands for; with `shown` nothing is hidden."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shown: bool = False) -> None:
         self.variables: dict[str, str] = {}
+        self._shown = shown
 
     def hide(self, value: Any, label: str, *path: str) -> Any:
         """The value with every secret in it replaced by a variable of its own, and no other text a template."""
@@ -24,7 +25,7 @@ class Hidden:
                 return {_text(str(key)): self.hide(part, label, *path, str(key)) for key, part in value.items()}
             case list() | tuple():
                 return [self.hide(part, label, *path, str(number)) for number, part in enumerate(value, start=1)]
-            case str() if value and (is_sensitive_name(path[-1]) or holds_credentials(value)):
+            case str() if not self._shown and _is_secret(path[-1], value):
                 return f"{{{{ {self._variable(label, path)} }}}}"
             case str():
                 return _text(value)
@@ -42,6 +43,10 @@ class Hidden:
             name = f"{wished}_{number}"
         self.variables[name] = f"{label} {'.'.join(path)}"
         return name
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return bool(value) and (is_sensitive_name(name) or holds_credentials(value))
 
 
 def _text(text: str) -> str:

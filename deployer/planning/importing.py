@@ -1,4 +1,4 @@
-"""A host as a playbook: what its containers were made with, and the networks and volumes they use.
+"""A host as a playbook: what its containers, networks and volumes were made with.
 
 Applied to the same host the playbook changes nothing: every field declared is as it is, every field that image and
 engine give by themselves is left out. Secrets are left to variables; their values are nowhere in the text.
@@ -14,25 +14,41 @@ from deployer import nodes
 from deployer.config.playbook import check_name
 from deployer.diagnostics import Origin, Problems
 from deployer.interfaces import Json
+from deployer.model.container_names import base_name, is_kept
 from deployer.model.desired import Address, Kind
 from deployer.model.observed import Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume
 from deployer.planning import foreign, record
 from deployer.planning.declaring import misfits, smallest
 from deployer.planning.hiding import Hidden
 from deployer.spec.container import CONTAINER
-from deployer.spec.container.network import DEFAULT_NETWORK
 from deployer.spec.field import View
 from deployer.spec.network import NETWORK
 from deployer.spec.shapes import Reading
 from deployer.spec.table import Table
 from deployer.spec.volume import VOLUME
 from deployer.values import image, yaml_text
+from deployer.values.mount import is_anonymous_name
 
 _HERE = Origin("import")
 _FIXED: Final[Mapping[str, Any]] = {"ipam": {"driver": "default"}}
 """What is usual of a network with fixed addresses: its subnets have to be declared."""
 _SHARED: Final = ("network_mode", "ipc", "pid")
 """Fields that name another container, in a live value by its id."""
+_PREDEFINED: Final = frozenset(["bridge", "host", "none", "docker_gwbridge", "ingress"])
+"""Networks that the engine makes by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlaybook:
+    """`text` is YAML. `counts`: how many of each kind are in it. `variables` maps those that stand for secrets to the
+    places they stand for; `left_out` says what could not be declared, and why; `projects` maps those that were passed
+    over to their containers, networks and volumes, `container.web`."""
+
+    text: str
+    counts: Mapping[Kind, int]
+    variables: Mapping[str, str]
+    left_out: tuple[str, ...]
+    projects: Mapping[str, tuple[str, ...]]
 
 
 def image_references(container: ObservedContainer, own: ObservedImage | None) -> tuple[str, ...]:
@@ -62,59 +78,88 @@ class _Notes:
         self.left_out.append(f"{label} {what}: {why}")
 
 
-def host_playbook(observed: Observed, info: Json, names: Iterable[str] = ()) -> str:
-    """Plays for one host: of the containers named, or of all that no project made. `observed` has every container read
-    whole, and under `tags` what `image_references` name; `info` is the engine's `/info`."""
+def host_playbook(
+    observed: Observed, info: Json, names: Iterable[str] = (), *, project: str = "", with_secrets: bool = False
+) -> HostPlaybook:
+    """Plays for one host: of the containers named, else of everything that the project made, else of everything that
+    none made. `observed` has every container read whole, and under `tags` what `image_references` name; `info` is the
+    engine's `/info`."""
     wanted = frozenset(names)
-    chosen = [found for found in observed.containers if (found.name in wanted if wanted else not found.owner.managed)]
-    writer = _Writer(observed, info)
-    plays = [writer.play(project, chosen) for project in sorted({found.owner.project for found in chosen})]
-    if not wanted:
-        writer.note_projects()
-    return writer.head(len(chosen)) + (yaml_text.emit(plays) if plays else "[]\n")
+    chosen = [found for found in observed.containers if _is_wanted(found, wanted, project)]
+    writer = _Writer(observed, info, Hidden(shown=with_secrets))
+    projects = {found.owner.project for found in chosen} | (set() if wanted else {project})
+    plays = [writer.play(each, chosen, whole=not wanted) for each in sorted(projects)]
+    return writer.result(plays, {} if wanted else _passed_over(observed, project))
+
+
+def _is_wanted(found: ObservedContainer, names: frozenset[str], project: str) -> bool:
+    """Those with a name that a container only has while it is replaced, or after, are passed over."""
+    if names:
+        return found.name in names and project in ("", found.owner.project)
+    return found.owner.project == project and not _is_passing(found)
+
+
+def _is_passing(found: ObservedContainer) -> bool:
+    return base_name(found.name) != found.name or is_kept(found.name, found.owner.resource)
+
+
+def _passed_over(observed: Observed, wanted: str) -> dict[str, tuple[str, ...]]:
+    """Projects to what is theirs."""
+    everything = (
+        *((f"container.{found.name}", found.owner) for found in observed.containers if not _is_passing(found)),
+        *((f"network.{found.name}", found.owner) for found in observed.networks),
+        *((f"volume.{found.name}", found.owner) for found in observed.volumes),
+    )
+    found: dict[str, list[str]] = {}
+    for label, owner in everything:
+        if owner.managed and owner.project != wanted:
+            found.setdefault(owner.project, []).append(label)
+    return {project: tuple(found[project]) for project in sorted(found)}
 
 
 class _Writer:
     """The plays of one host. Networks and volumes are declared in the first play that uses them."""
 
-    def __init__(self, observed: Observed, info: Json) -> None:
+    def __init__(self, observed: Observed, info: Json, hidden: Hidden) -> None:
         self._observed = observed
         self._info = info
         self._notes = _Notes()
-        self._hidden = Hidden()
+        self._hidden = hidden
+        self._counts: dict[Kind, int] = {}
         self._declared: set[tuple[Kind, str]] = set()
         self._ids = observed.ids
         self._names = {key: name for name, key in self._ids.items()}
 
-    def play(self, project: str, chosen: Iterable[ObservedContainer]) -> dict[str, Any]:
+    def play(self, project: str, chosen: Iterable[ObservedContainer], *, whole: bool) -> str:
+        """The text of one play, "" when there is nothing to declare. `whole`: with the networks and volumes of the
+        project that no container uses."""
         mine = sorted((found for found in chosen if found.owner.project == project), key=lambda found: found.name)
         jobs = [found for found in mine if record.kind_of(found.owner) is Kind.JOB]
+        before = len(self._hidden.variables)
         sections = {
-            "networks": dict(self._networks(project, mine)),
-            "volumes": dict(self._volumes(project, mine)),
-            "containers": {found.name: self._container(found) for found in mine if found not in jobs},
-            "jobs": {found.name: self._job(found) for found in jobs},
+            Kind.NETWORK: dict(self._networks(project, mine, whole=whole)),
+            Kind.VOLUME: dict(self._volumes(project, mine, whole=whole)),
+            Kind.CONTAINER: {found.name: self._container(found) for found in mine if found not in jobs},
+            Kind.JOB: {found.name: self._job(found) for found in jobs},
         }
+        for kind, part in sections.items():
+            self._counts[kind] = self._counts.get(kind, 0) + len(part)
         head = {"name": f"Imported from {self._observed.host}", "hosts": self._observed.host}
-        return head | ({"project": project} if project else {}) | {key: part for key, part in sections.items() if part}
+        head |= {"project": project} if project else {}
+        body = {f"{kind}s": part for kind, part in sections.items() if part}
+        lines = yaml_text.emit([head | body]).split("\n") if body else [""]
+        variables = list(self._hidden.variables.items())[before:]
+        return "\n".join([*lines[: len(head)], *_variable_lines(variables), *lines[len(head) :]])
 
-    def head(self, count: int) -> str:
+    def result(self, plays: Iterable[str], projects: Mapping[str, tuple[str, ...]]) -> HostPlaybook:
+        count = self._counts.get(Kind.CONTAINER, 0) + self._counts.get(Kind.JOB, 0)
         lines = [f"{count} {'container' if count == 1 else 'containers'} of {self._observed.host}, as they were read."]
-        if self._hidden.variables:
-            lines += ["", "Secrets were left out. Give these variables, best in a vault:"]
-            lines += [f"  {name}: {place}" for name, place in self._hidden.variables.items()]
         if self._notes.left_out:
             lines += ["", "Not in this playbook:"]
             lines += [f"  {note}" for note in self._notes.left_out]
-        return "".join(f"# {line}".rstrip() + "\n" for line in lines)
-
-    def note_projects(self) -> None:
-        owned: dict[str, list[str]] = {}
-        for found in self._observed.containers:
-            if found.owner.managed:
-                owned.setdefault(found.owner.project, []).append(found.name)
-        for project, names in sorted(owned.items()):
-            self._notes.add(f"project {project}", ", ".join(sorted(names)), "made by deployer; imported when named")
+        head = "".join(f"# {line}".rstrip() + "\n" for line in lines)
+        text = head + ("".join(plays) or "[]\n")
+        return HostPlaybook(text, self._counts, self._hidden.variables, tuple(self._notes.left_out), projects)
 
     def _container(self, found: ObservedContainer) -> dict[str, Any]:
         own = self._observed.images.get(found.image_id)
@@ -159,19 +204,30 @@ class _Writer:
         needed = foreign.depends_on(found, self._observed.containers)
         return {"depends_on": needed} if needed else {}
 
-    def _networks(self, project: str, containers: Iterable[ObservedContainer]) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _networks(
+        self, project: str, containers: Iterable[ObservedContainer], *, whole: bool
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
         fixed: dict[str, bool] = {}
         for found in containers:
             for name, endpoint in (found.values.get("networks") or {}).items():
                 fixed[name] = fixed.get(name, False) or bool(endpoint.keys() & {"ipv4_address", "ipv6_address"})
-        for name in sorted(fixed.keys() - {DEFAULT_NETWORK}):
+        if whole:
+            own = (found.name for found in self._observed.networks if found.owner.project == project)
+            fixed = dict.fromkeys(own, False) | fixed
+        for name in sorted(fixed.keys() - _PREDEFINED):
             live = [network for network in self._observed.networks if network.name == name]
             if len(live) == 1 and self._first_use(Kind.NETWORK, name):
                 yield name, self._object(NETWORK, live[0], project, _FIXED if fixed[name] else {})
 
-    def _volumes(self, project: str, containers: Iterable[ObservedContainer]) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _volumes(
+        self, project: str, containers: Iterable[ObservedContainer], *, whole: bool
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
         mounts = [mount for found in containers for mount in (found.values.get("volumes") or {}).values()]
-        for name in sorted({mount["source"] for mount in mounts if mount["type"] == "volume" and mount["source"]}):
+        names = {mount["source"] for mount in mounts if mount["type"] == "volume" and mount["source"]}
+        if whole:
+            own = (found.name for found in self._observed.volumes if found.owner.project == project)
+            names |= {name for name in own if not is_anonymous_name(name)}
+        for name in sorted(names):
             live = self._observed.volume(name)
             if live is not None and self._first_use(Kind.VOLUME, name):
                 yield name, self._object(VOLUME, live, project)
@@ -214,6 +270,13 @@ class _Writer:
             self._notes.add(label, name, "cannot be declared without what is missing here")
             del written[name]
         return {name: self._hidden.hide(value, label, name) for name, value in written.items()}
+
+
+def _variable_lines(variables: Iterable[tuple[str, str]]) -> list[str]:
+    """What the reader of a play has to give it."""
+    lines = [f"  #   {name}:  # {place}" for name, place in variables]
+    head = ["  # Secrets were left out. Give these variables in a vault, with -e, or here:", "  # vars:"]
+    return head + lines if lines else []
 
 
 def _state(found: ObservedContainer) -> dict[str, Any]:

@@ -109,6 +109,11 @@ def is_anonymous(mount: Mount) -> bool:
     return mount.get("type") == "volume" and not mount.get("source")
 
 
+def is_anonymous_name(name: str) -> bool:
+    """Whether a volume's name is one that the engine gave it."""
+    return bool(_ANONYMOUS_NAME.fullmatch(name))
+
+
 def from_engine(inspect: Mapping[str, Any]) -> dict[str, Mount]:
     """Intent only, from `HostConfig.Binds`, `HostConfig.Mounts` and `Config.Volumes`. An anonymous volume carried over
     from a replaced container is bound by its 64-digit name and still is an anonymous one."""

@@ -29,8 +29,8 @@ class _Loader(plain_yaml.SafeLoader):
 _Loader.add_constructor("!unsafe", lambda _loader, node: node.value)
 
 
-def imported(engine: SimulatedEngine, *names: str) -> str:
-    return host_playbook(observe_whole(engine, HOST), engine.info(), names)
+def imported(engine: SimulatedEngine, *names: str, **more: Any) -> str:
+    return host_playbook(observe_whole(engine, HOST), engine.info(), names, **more).text
 
 
 def plays(text: str) -> list[dict[str, Any]]:

@@ -186,11 +186,14 @@ def test_secrets_are_left_to_variables() -> None:
     text = imported(engine)
     assert "hunter" not in text
     assert (
-        "# Secrets were left out. Give these variables, best in a vault:\n"
-        "#   vault_web_1_command_2: container.web-1 command.2\n"
-        "#   vault_web_1_db_password: container.web-1 environment.DB_PASSWORD\n"
-        "#   vault_web_1_db_password_2: container.web-1 environment.db-password\n"
-        "#   vault_web_1_database_url: container.web-1 environment.DATABASE_URL\n"
+        "  hosts: web1\n"
+        "  # Secrets were left out. Give these variables in a vault, with -e, or here:\n"
+        "  # vars:\n"
+        "  #   vault_web_1_command_2:  # container.web-1 command.2\n"
+        "  #   vault_web_1_db_password:  # container.web-1 environment.DB_PASSWORD\n"
+        "  #   vault_web_1_db_password_2:  # container.web-1 environment.db-password\n"
+        "  #   vault_web_1_database_url:  # container.web-1 environment.DATABASE_URL\n"
+        "  networks:\n"
     ) in text
     given = {
         "vault_web_1_command_2": "--password=hunter5",
@@ -200,6 +203,10 @@ def test_secrets_are_left_to_variables() -> None:
     }
     check_unchanged(engine, text, given)
     assert values(made_again(engine, text, given), "web-1") == values(engine, "web-1")
+    clear = imported(engine, with_secrets=True)
+    assert "vault" not in clear
+    assert clear.count("hunter") == 4
+    check_unchanged(engine, clear)
 
 
 def test_text_that_looks_like_a_template_stays_as_it_is() -> None:
@@ -303,7 +310,14 @@ def test_containers_of_projects_are_left_out_unless_they_are_named() -> None:
     Host(engine).converge(play(owned, project="shop"))
     text = imported(engine)
     assert list(plays(text)[0]["containers"]) == ["db"]
-    assert "#   project shop api: made by deployer; imported when named" in text
+    text = imported(engine, project="shop")
+    (found,) = plays(text)
+    assert (found["project"], list(found["containers"]), list(found["networks"])) == (
+        "shop",
+        ["api"],
+        ["front", "inner"],
+    )
+    check_unchanged(engine, text)
     text = imported(engine, "api", "db")
     first, second = plays(text)
     assert "project" not in first

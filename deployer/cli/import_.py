@@ -1,0 +1,97 @@
+"""`deployer import host`: what is on a host already, as a playbook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from deployer.cli import options
+from deployer.cli.command import CONTEXT, Call, Command, Group
+from deployer.errors import ExitCode
+
+if TYPE_CHECKING:
+    from deployer.planning.importing import HostPlaybook
+    from deployer.reporting.lines import Line
+
+HOST_EXAMPLES: Final = """\
+deployer import host -i inventory web1 -o web1.yml
+deployer import host -i inventory web1 shop-db-1 shop-web-1
+"""
+
+
+def _host(call: Call) -> int:
+    from deployer import importing
+    from deployer.world import real_world
+
+    params, console = call.params, call.console
+    found = importing.import_host(
+        options.request(params),
+        real_world(),
+        params["host"],
+        params["containers"],
+        with_secrets=params["with_secrets"],
+    )
+    if params["out"]:
+        importing.save(found.text, params["out"])
+    else:
+        console.text(found.text)
+    console.tell(_lines(found, params["host"], params["out"]))
+    return ExitCode.OK
+
+
+def _lines(found: HostPlaybook, host: str, file: str) -> Iterator[Line]:
+    """What was imported, and what was not."""
+    from deployer.reporting.human import hint_lines
+    from deployer.reporting.lines import Span, Style, line
+    from deployer.reporting.words import plural
+
+    counts = ", ".join(plural(number, str(kind)) for kind, number in found.counts.items() if number)
+    yield line(f"Imported from {host}: {counts}{f' (in {file})' if file else ''}.")
+    for project, labels in found.projects.items():
+        yield line(Span(f"Left out, as project {project} made it: {', '.join(labels)}", Style.WARNING))
+        yield from hint_lines(f"--project {project} imports it", "  ")
+    for note in found.left_out:
+        yield line(Span(f"Left out: {note}", Style.WARNING))
+    if found.variables:
+        yield line(Span(f"Left out: {plural(len(found.variables), 'secret')}", Style.WARNING))
+        yield from hint_lines("the playbook names the variables to give instead", "  ")
+
+
+COMMAND: Final = Group(
+    name="import",
+    help="Write a playbook of what is on a host already.",
+    examples=HOST_EXAMPLES,
+    context_settings=dict(CONTEXT),
+    commands=[
+        Command(
+            "host",
+            run=_host,
+            examples=HOST_EXAMPLES,
+            help="Write a playbook of a host's containers, networks and volumes. Applied there, it changes nothing.",
+            params=[
+                click.Argument(["host"], metavar="HOST"),
+                click.Argument(["containers"], nargs=-1, metavar="[CONTAINER]..."),
+                *(param for param in options.hosts() if param.name in ("inventory", "extra_vars")),
+                options.project("Only what is of this project; otherwise what is of none."),
+                *options.connection(),
+                *options.vault(),
+                options.Option(
+                    ["-o", "--out"],
+                    default="",
+                    metavar="FILE",
+                    allow_from_autoenv=False,
+                    help="Write the playbook to this file.",
+                ),
+                options.Option(
+                    ["--with-secrets"],
+                    is_flag=True,
+                    allow_from_autoenv=False,
+                    help="Write passwords and tokens in clear instead of variables.",
+                ),
+                *options.global_options(),
+            ],
+        ),
+    ],
+)

@@ -1,0 +1,68 @@
+"""The use case that turns what is on a host into a playbook. Only reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Final
+
+from deployer.diagnostics import Origin, Problems, did_you_mean
+from deployer.engine.observe_whole import observe_whole
+from deployer.errors import DeployerError, UnreachableError
+from deployer.inputs import Request
+from deployer.model.observed import Observed
+from deployer.model.plan import Unreachable
+from deployer.planning.importing import HostPlaybook, host_playbook
+from deployer.surveys import fleet_of
+from deployer.world import World
+
+_CONTAINER: Final = Origin("CONTAINER")
+
+
+def import_host(
+    request: Request, world: World, host: str, names: Iterable[str] = (), *, with_secrets: bool = False
+) -> HostPlaybook:
+    """Of the containers named, of the request's project, or of what no project made. Raises `InputError` for what is
+    not there, `UnreachableError`, and `DeployerError` when there is nothing to import."""
+    names = tuple(names)
+    with fleet_of(request, world, host) as fleet:
+        (answer,) = fleet.each([host], lambda name, engine: (observe_whole(engine, name), engine.info())).values()
+    if isinstance(answer, Unreachable):
+        raise UnreachableError(f"{host}: {answer.message}", hint=answer.hint)
+    observed, info = answer
+    _check_names(observed, names, request.project)
+    found = host_playbook(observed, info, names, project=request.project, with_secrets=with_secrets)
+    if not any(found.counts.values()):
+        raise _nothing(host, request.project, found.projects)
+    return found
+
+
+def _check_names(observed: Observed, names: Iterable[str], project: str) -> None:
+    """Raises `InputError`."""
+    problems, known = Problems(), [found.name for found in observed.containers]
+    for name in names:
+        found = observed.container(name)
+        if found is None:
+            hint = did_you_mean(name, known) or "deployer ps lists what there is"
+            problems.add(_CONTAINER, f"{observed.host} has no container '{name}'", hint=hint)
+        elif project not in ("", found.owner.project):
+            whose = f"belongs to project {found.owner.project}" if found.owner.managed else "belongs to no project"
+            problems.add(_CONTAINER, f"'{name}' on {observed.host} {whose}", hint=f"leave out --project {project}")
+    problems.raise_if_any()
+
+
+def _nothing(host: str, project: str, projects: Iterable[str]) -> DeployerError:
+    others = tuple(projects)
+    hint = f"--project imports what is of {'' if len(others) == 1 else 'one of '}{', '.join(others)}" if others else ""
+    what = f"nothing of project {project}" if project else "nothing that no project made"
+    return DeployerError(f"nothing to import: {host} has {what}", hint=hint)
+
+
+def save(text: str, path: str) -> None:
+    """For its owner's eyes: a playbook may hold what nobody thought of as secret. Raises `DeployerError`."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise DeployerError(f"{path} cannot be written: {error.strerror}", hint="name another file with -o") from error

@@ -1,0 +1,189 @@
+"""A simulated host's containers as a playbook: what is printed, what is kept back, what goes wrong."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployer.engine.simulated import SimulatedEngine
+from deployer.engine.simulated.persistence import StateFile, default_state_path
+from deployer.engine.simulated.profile import HostFacts
+from tests.cli.runs import Shop
+
+IMPORT = ("import", "host", "-i", "hosts.yml")
+SENTINEL = "S3ntinel-4711"
+
+
+def made_by_hand(name: str, host: str = "web1", **body: Any) -> None:
+    engine = SimulatedEngine(facts=HostFacts(name=host), store=StateFile(default_state_path(host)))
+    engine.pull_image("docker.io/library/nginx:1.27", "", None, lambda _message: None)
+    engine.create_container(name, {"Image": "nginx:1.27", "HostConfig": {}} | body, "")
+    engine.start_container(name)
+
+
+def with_secret(name: str = "api") -> None:
+    made_by_hand(name, Env=["MODE=production", f"DB_PASSWORD={SENTINEL}"], Cmd=["serve", f"--token={SENTINEL}"])
+
+
+def test_what_is_printed(shop: Shop) -> None:
+    made_by_hand("web", HostConfig={"PortBindings": {"80/tcp": [{"HostPort": "8080"}]}, "Binds": ["data:/data"]})
+    found = shop.run(*IMPORT, "web1")
+    assert (found.code, found.err) == (0, "Imported from web1: 1 volume, 1 container.\n")
+    assert found.out == (
+        "# 1 container of web1, as they were read.\n"
+        "- name: Imported from web1\n"
+        "  hosts: web1\n"
+        "  volumes:\n"
+        "    data: {}\n"
+        "  containers:\n"
+        "    web:\n"
+        "      image: nginx:1.27\n"
+        '      ports: ["8080:80"]\n'
+        '      volumes: ["data:/data"]\n'
+    )
+
+
+def test_the_file_changes_nothing_on_its_host(shop: Shop) -> None:
+    made_by_hand("web")
+    found = shop.run(*IMPORT, "web1", "-o", "web1.yml")
+    assert (found.code, found.out) == (0, "")
+    assert found.err == "Imported from web1: 1 container (in web1.yml).\n"
+    plan = shop.run("plan", "-i", "hosts.yml", "web1.yml", "--detailed-exitcode")
+    assert (plan.code, "Plan: no changes on 1 host (simulated)." in plan.out) == (0, True)
+
+
+def test_secrets_are_left_to_variables(shop: Shop) -> None:
+    with_secret()
+    found = shop.run(*IMPORT, "web1")
+    assert SENTINEL not in found.out + found.err
+    assert (
+        "  # Secrets were left out. Give these variables in a vault, with -e, or here:\n"
+        "  # vars:\n"
+        "  #   vault_api_command_2:  # container.api command.2\n"
+        "  #   vault_api_db_password:  # container.api environment.DB_PASSWORD\n"
+    ) in found.out
+    assert 'DB_PASSWORD: "{{ vault_api_db_password }}"' in found.out
+    assert found.err.endswith("Left out: 2 secrets\n  hint: the playbook names the variables to give instead\n")
+
+
+def test_without_the_variables_nothing_is_planned_and_with_them_nothing_changes(shop: Shop) -> None:
+    with_secret()
+    assert shop.run(*IMPORT, "web1", "-o", "web1.yml").code == 0
+    plan = ("plan", "-i", "hosts.yml", "web1.yml", "--detailed-exitcode")
+    missing = shop.run(*plan)
+    assert (missing.code, "vault_api_db_password" in missing.err) == (1, True)
+    given = ("-e", f"vault_api_db_password={SENTINEL}", "-e", f"vault_api_command_2=--token={SENTINEL}")
+    assert shop.run(*plan, *given).code == 0
+
+
+def test_the_variables_can_be_given_where_they_are_listed(shop: Shop) -> None:
+    with_secret()
+    text = shop.run(*IMPORT, "web1").out
+    text = text.replace("  # vars:\n", "  vars:\n").replace("  #   vault_", "    vault_")
+    text = text.replace("command_2:  #", f"command_2: --token={SENTINEL}  #")
+    shop.write("web1.yml", text.replace("password:  #", f"password: {SENTINEL}  #"))
+    assert shop.run("plan", "-i", "hosts.yml", "web1.yml", "--detailed-exitcode").code == 0
+
+
+def test_in_clear_only_when_asked_for_and_then_for_the_owner_alone(shop: Shop) -> None:
+    with_secret()
+    found = shop.run(*IMPORT, "web1", "--with-secrets", "-o", "web1.yml")
+    assert SENTINEL not in found.out + found.err
+    file = shop.folder / "web1.yml"
+    assert file.read_text().count(SENTINEL) == 2
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert shop.run("plan", "-i", "hosts.yml", "web1.yml", "--detailed-exitcode").code == 0
+
+
+def test_named_containers(shop: Shop) -> None:
+    for name in ("one", "two", "three"):
+        made_by_hand(name)
+    found = shop.run(*IMPORT, "web1", "two", "one")
+    assert [name for name in ("one", "two", "three") if f"    {name}:\n" in found.out] == ["one", "two"]
+    missing = shop.run(*IMPORT, "web1", "tow", "nothing")
+    assert (missing.code, missing.out) == (1, "")
+    assert "web1 has no container 'tow'; did you mean 'two'?" in missing.err
+    assert "web1 has no container 'nothing'; deployer ps lists what there is" in missing.err
+
+
+def test_what_a_project_made_is_left_out_unless_it_is_named(shop: Shop) -> None:
+    assert shop.run("apply", "-i", "hosts.yml", "shop.yml", "--yes").code == 0
+    shop.edit("nginx:latest", "nginx:1.28")
+    assert shop.run("apply", "-i", "hosts.yml", "shop.yml", "--yes").code == 0
+    nothing = shop.run(*IMPORT, "web1")
+    assert (nothing.code, nothing.out) == (1, "")
+    assert nothing.err == (
+        "error: nothing to import: web1 has nothing that no project made\n  hint: --project imports what is of shop\n"
+    )
+    made_by_hand("mine")
+    found = shop.run(*IMPORT, "web1")
+    assert "web" not in found.out.replace("web1", "")
+    assert found.err == (
+        "Imported from web1: 1 container.\n"
+        "Left out, as project shop made it: container.web, network.front\n"
+        "  hint: --project shop imports it\n"
+    )
+    found = shop.run(*IMPORT, "web1", "--project", "shop")
+    assert found.err == "Imported from web1: 1 network, 1 container.\n"
+    assert "  project: shop\n" in found.out
+    assert "web.previous" not in found.out
+    shop.write("again.yml", found.out)
+    assert shop.run("plan", "-i", "hosts.yml", "again.yml", "--prune", "--detailed-exitcode").code == 0
+    other = shop.run(*IMPORT, "web1", "mine", "--project", "shop")
+    assert "'mine' on web1 belongs to no project; leave out --project shop" in other.err
+
+
+def test_what_is_not_imported_is_said(shop: Shop) -> None:
+    made_by_hand("web", Labels={"com.docker.compose.project": "x"}, HostConfig={"Dns": ["no address"]})
+    found = shop.run(*IMPORT, "web1")
+    assert found.err.splitlines()[1:] == [
+        "Left out: container.web labels: com.docker.compose.project are another tool's",
+        "Left out: container.web dns: 'no address' is not an IP address",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("wbe1", "HOST: the inventory has no host 'wbe1'; did you mean 'web1'?"),
+        ("web", "HOST: the inventory has no host 'web'"),
+        ("web[1]", "HOST: the inventory has no host 'web[1]'"),
+    ],
+)
+def test_hosts_that_are_none(shop: Shop, name: str, says: str) -> None:
+    found = shop.run(*IMPORT, name)
+    assert (found.code, found.out, says in found.err) == (1, "", True), found.err
+
+
+def test_an_empty_host(shop: Shop) -> None:
+    found = shop.run(*IMPORT, "db1")
+    assert (found.code, found.out) == (1, "")
+    assert found.err == "error: nothing to import: db1 has nothing that no project made\n"
+    found = shop.run(*IMPORT, "db1", "--project", "shop")
+    assert found.err == "error: nothing to import: db1 has nothing of project shop\n"
+
+
+def test_a_host_that_cannot_be_reached(shop: Shop) -> None:
+    shop.write("gone.yml", "all: {hosts: {gone: {ansible_host: 127.0.0.1, ansible_port: 1, ansible_user: me}}}\n")
+    found = shop.run("import", "host", "-i", "gone.yml", "gone")
+    assert (found.code, found.out) == (4, "")
+    assert found.err.startswith("error: gone: ")
+
+
+def test_a_file_that_cannot_be_written(shop: Shop) -> None:
+    made_by_hand("web")
+    found = shop.run(*IMPORT, "web1", "-o", "nowhere/web1.yml")
+    assert found.code == 1
+    assert found.err == (
+        "error: nowhere/web1.yml cannot be written: No such file or directory\n  hint: name another file with -o\n"
+    )
+
+
+def test_nothing_is_written_to_the_host(shop: Shop) -> None:
+    made_by_hand("web")
+    before = Path(default_state_path("web1")).read_bytes()
+    assert shop.run(*IMPORT, "web1").code == 0
+    assert Path(default_state_path("web1")).read_bytes() == before
