@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deployer import nodes
 from deployer.config.extra_vars import parse_extra_vars
+from deployer.config.host_ports import check_host_ports
 from deployer.config.inventory import load_inventory
 from deployer.config.inventory_types import Inventory
 from deployer.config.patterns import select, select_limit
@@ -152,9 +153,11 @@ def _join(plays: tuple[PlayInput, ...], problems: Problems) -> tuple[PlayInput, 
     hosts = dict.fromkeys(desired.host for play in plays for desired in play.desired)
     joined: dict[tuple[str, int], Desired] = {}
     for host in hosts:
-        check_subnets((found for play in plays for found in play.desired if found.host == host), problems)
         numbered = [(n, found) for n, play in enumerate(plays) for found in play.desired if found.host == host]
-        for (number, _), found in zip(numbered, join_plays([d for _, d in numbered], problems), strict=True):
+        wishes = [found for _, found in numbered]
+        check_subnets(wishes, problems)
+        check_host_ports(wishes, problems)
+        for (number, _), found in zip(numbered, join_plays(wishes, problems), strict=True):
             joined[host, number] = found
     return tuple(
         replace(play, desired=tuple(joined[found.host, number] for found in play.desired))

@@ -339,6 +339,54 @@ def test_subnets_that_are_no_mistake(second: str) -> None:
     assert loaded(networks(second=second))
 
 
+PORTS = """
+- hosts: web1
+  project: one
+  containers:
+    one: {{image: "web:1", ports: ["8080:80", "81"]}}
+- hosts: web
+  project: two
+  containers:
+    two:
+      image: "web:1"
+      {keys}
+"""
+
+
+@pytest.mark.parametrize(
+    "ports", ["['8080:81']", "['127.0.0.1:8080:90']", "['[::1]:8080:90/tcp']", "[{target: 9, published: 8080}]"]
+)
+def test_two_containers_of_a_host_publish_the_same_host_port(ports: str) -> None:
+    assert mistakes(PORTS.format(keys=f"ports: {ports}")) == [
+        "site.yml:10:14: containers.two.ports: host port 8080 is published by container one too, at site.yml:4:34; "
+        "give each a host port of its own"
+    ]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "ports: ['8080:80/udp', '8081:80']",
+        "ports: ['8080-8081:80', '80']",
+        "{ports: ['8080:80'], state: created}",
+        "{ports: ['8080:80'], state: absent}",
+        "{ports: ['8080:80'], tags: never}",
+        "ports: ['127.0.0.1:81:80', '127.0.0.2:81:80', '[::1]:81:80']",
+    ],
+)
+def test_host_ports_that_are_no_mistake(keys: str) -> None:
+    assert loaded(
+        PORTS.format(keys=keys.strip("{}").replace(", state", "\n      state").replace(", tags", "\n      tags"))
+    )
+
+
+def test_a_container_may_have_the_port_of_one_that_it_waits_for_to_end() -> None:
+    waits = "ports: ['8080:80']\n      depends_on: {one: {condition: service_completed_successfully}}"
+    one_play = PORTS.replace("- hosts: web\n  project: two\n  containers:\n", "")
+    assert loaded(one_play.format(keys=waits))
+    assert len(mistakes(one_play.format(keys="ports: ['8080:80']"))) == 1
+
+
 LEFT = """
 - name: Web tier
   hosts: web

@@ -18,7 +18,7 @@ def check_ports(ctx: Context) -> None:
         if resource.settings.state != "started" or not resource.selected:
             continue
         for published in resource.values.get("ports") or ():
-            holder = next((name for other, name in held if name != resource.name and _clash(published, other)), "")
+            holder = next((name for other, name in held if name != resource.name and port.clash(published, other)), "")
             if holder:
                 _refuse(ctx, resource, published, holder)
 
@@ -45,12 +45,3 @@ def _held(ctx: Context) -> Iterator[tuple[str, str]]:
         if found.running and not goes and not declared:
             ports: Iterable[str] = found.values.get("ports") or ()
             yield from ((published, found.name) for published in ports)
-
-
-def _clash(wanted: str, held: str) -> bool:
-    """The same protocol and host port on addresses that overlap. A range is tried port by port by the engine."""
-    (ip, number), (other_ip, other) = port.host_ports(wanted), port.host_ports(held)
-    same_protocol = wanted.rpartition("/")[2] == held.rpartition("/")[2]
-    if not number or number != other or "-" in number or not same_protocol:
-        return False
-    return any(port.same_ip(one, two) for one in port.bound_ips(ip) for two in port.bound_ips(other_ip))

@@ -76,6 +76,16 @@ def same_ip(one: str, other: str) -> bool:
     return (":" in one) == (":" in other) and (one == other or wildcard in (one, other))
 
 
+def clash(one: str, other: str) -> bool:
+    """Whether not both published ports can be bound: the same protocol and host port on addresses that overlap. A range
+    is tried port by port by the engine."""
+    (ip, number), (other_ip, other_number) = host_ports(one), host_ports(other)
+    same_protocol = one.rpartition("/")[2] == other.rpartition("/")[2]
+    if not number or number != other_number or "-" in number or not same_protocol:
+        return False
+    return any(same_ip(first, second) for first in bound_ips(ip) for second in bound_ips(other_ip))
+
+
 def to_engine(ports: Iterable[str]) -> dict[str, list[dict[str, str]]]:
     """`HostConfig.PortBindings`. Never an empty list: engines differ in what that means."""
     bindings: dict[str, list[dict[str, str]]] = {}
