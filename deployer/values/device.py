@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from deployer.values import paths
+
+_NUMBERS = re.compile(r"(\d+|\*):(\d+|\*)")
 
 
 def parse(value: str) -> str:
@@ -18,6 +21,15 @@ def parse(value: str) -> str:
     if not (host.startswith("/") and inside.startswith("/")) or not set(permissions) <= set("rwm"):
         raise ValueError(f"'{value}' is not a device such as /dev/net/tun or /dev/sda:/dev/xvda:r")
     return _text(host, inside, permissions)
+
+
+def parse_rule(value: str) -> str:
+    """`c 1:3 rwm`, a rule of the device cgroup, its marks in one order. Raises ValueError."""
+    words = value.split()
+    kind, number, marks = words if len(words) == 3 else ("", "", "")
+    if kind not in ("a", "b", "c") or not _NUMBERS.fullmatch(number) or not marks or not set(marks) <= set("rwm"):
+        raise ValueError(f"'{value}' is not a rule such as c 1:3 mr")
+    return f"{kind} {number} {_marks(marks)}"
 
 
 def spell(device: str) -> str:
@@ -39,5 +51,8 @@ def from_engine(device: Mapping[str, Any]) -> str:
 
 
 def _text(host: str, inside: str, permissions: str) -> str:
-    marks = sorted(set(permissions), key=lambda mark: ("rwm".find(mark), mark))
-    return f"{paths.clean(host)}:{paths.clean(inside)}:{''.join(marks)}"
+    return f"{paths.clean(host)}:{paths.clean(inside)}:{_marks(permissions)}"
+
+
+def _marks(permissions: str) -> str:
+    return "".join(sorted(set(permissions), key=lambda mark: ("rwm".find(mark), mark)))

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+ALL = "ALL"
+_SHOWN = 40
 
 
 def parse_capability(value: str) -> str:
@@ -11,6 +15,12 @@ def parse_capability(value: str) -> str:
     if not re.fullmatch(r"[A-Z_]+", text):
         raise ValueError(f"'{value}' is not a capability such as NET_ADMIN")
     return text
+
+
+def same_capabilities(one: Iterable[str], other: Iterable[str]) -> bool:
+    """Whether two sets add, or drop, the same: beside ALL no other counts."""
+    first, second = set(one), set(other)
+    return first == second or (ALL in first and ALL in second)
 
 
 def parse_option(value: str) -> str:
@@ -24,4 +34,19 @@ def parse_option(value: str) -> str:
     if not separators:
         return f"{text}=true"
     cut = min(separators)
-    return f"{text[:cut]}={text[cut + 1 :]}"
+    key, option = text[:cut], text[cut + 1 :]
+    return f"{key}={_profile(option) if key == 'seccomp' else option}"
+
+
+def _profile(text: str) -> str:
+    """A seccomp profile, which is JSON, in one spelling; `unconfined` and `builtin` as they are."""
+    if text in ("unconfined", "builtin"):
+        return text
+    import json
+
+    try:
+        return json.dumps(json.loads(text), separators=(",", ":"), sort_keys=True)
+    except ValueError:
+        advice = "with a file: \"seccomp={{ lookup('file', 'profile.json') }}\""
+        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+        raise ValueError(f"'seccomp={shown}': write unconfined, or the profile itself, {advice}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -29,7 +30,8 @@ def test_every_declaration_gets_its_verdict(world: World, vector: dict[str, Any]
     key = made(world, vector)
     wrong = []
     for case in vector["cases"]:
-        found = _differences(world, vector, key, case["declared"])
+        kept = {"command": vector["create"]["Cmd"]} if "Cmd" in vector["create"] else {}
+        found = differences(world, key, kept | case["declared"], recorded_of(vector, case["declared"]))
         effects = {effect for _, effect in found}
         right = {
             "no_change": not effects,
@@ -40,14 +42,16 @@ def test_every_declaration_gets_its_verdict(world: World, vector: dict[str, Any]
     assert wrong == []
 
 
-def _differences(world: World, vector: dict[str, Any], key: str, declared: dict[str, Any]) -> list[tuple[str, Change]]:
+def differences(
+    world: World, key: str, declared: dict[str, Any], recorded: Mapping[str, Any] | None = None
+) -> list[tuple[str, Change]]:
+    """What a live container and a declaration differ in, and what that takes."""
     live = read_container(world.inspect(key))
     image = read_image(world.engine.inspect_image(live.image_id) or {})
-    kept = {"command": vector["create"]["Cmd"]} if "Cmd" in vector["create"] else {}
-    values = declare(CONTAINER, kept | declared).values
+    values = declare(CONTAINER, declared).values
     listed = world.engine.list_containers()
     ids = {str(name).lstrip("/"): str(entry["Id"]) for entry in listed for name in entry["Names"]}
-    view = View(values, live.values, live.name, recorded_of(vector, declared), image.values, ids)
+    view = View(values, live.values, live.name, recorded or {}, image.values, ids)
     resource = Resource(
         Address("web1", Kind.CONTAINER, live.name), Origin("play.yml", 1, 1), Settings("started"), values
     )

@@ -57,3 +57,18 @@ _PATH = st.from_regex(r"/dev/[a-z0-9]{1,5}(?:/[a-z0-9]{1,3})?", fullmatch=True)
 def test_devices_survive_the_engine(host: str, inside: str, permissions: str) -> None:
     declared = device.parse(f"{host}:{inside}:{permissions}")
     assert device.from_engine(device.to_engine(declared)) == declared
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("c 1:3 mr", "c 1:3 rm"), ("b  8:*  rwm", "b 8:* rwm"), ("a *:* rr", "a *:* r")]
+)
+def test_rules_of_the_device_cgroup(written: str, read: str) -> None:
+    assert device.parse_rule(written) == read
+    assert device.parse_rule(read) == read
+
+
+@pytest.mark.parametrize("written", ["", "c", "c 1:3", "d 1:3 r", "c 1 r", "c 1:3 x", "c 1:3 r more"])
+def test_what_is_no_rule_is_refused(written: str) -> None:
+    with pytest.raises(ValueError) as error:
+        device.parse_rule(written)
+    assert str(error.value) == f"'{written}' is not a rule such as c 1:3 mr"

@@ -168,7 +168,9 @@ def test_what_is_no_capability_is_refused(written: str) -> None:
         ("no-new-privileges:false", "no-new-privileges=false"),
         ("seccomp:unconfined", "seccomp=unconfined"),
         ("seccomp=unconfined", "seccomp=unconfined"),
+        ("seccomp=builtin", "seccomp=builtin"),
         ('seccomp={"a":"b=c"}', 'seccomp={"a":"b=c"}'),
+        ('seccomp={\n  "b": [1, 2],\n  "a": null\n}\n', 'seccomp={"a":null,"b":[1,2]}'),
         ("label:user:USER", "label=user:USER"),
         ("label=disable", "label=disable"),
         ("apparmor=docker-default", "apparmor=docker-default"),
@@ -182,6 +184,11 @@ def test_security_options(written: str, read: str) -> None:
     ("written", "message"),
     [
         (" ", "a security option is empty"),
+        (
+            "seccomp=profile.json",
+            "'seccomp=profile.json': write unconfined, or the profile itself, with a file: "
+            "\"seccomp={{ lookup('file', 'profile.json') }}\"",
+        ),
         (
             "systempaths=unconfined",
             "'systempaths=unconfined' is the docker command's own; the engine has no such option",

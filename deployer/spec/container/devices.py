@@ -16,13 +16,14 @@ from deployer.spec.field import (
     Path,
     View,
     at,
+    lenient,
     show_plain,
     unless_discarded,
     when_changed,
     when_unset,
     zero_when_unset,
 )
-from deployer.spec.leaves import COUNT, INTEGER, SIZE, TEXT, TEXT_MAP, TEXTS
+from deployer.spec.leaves import COUNT, NUMBER_OR_TEXT, SIZE, TEXT, TEXT_MAP, TEXTS
 from deployer.spec.shapes import Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, Then
 from deployer.values import device, paths
 
@@ -44,7 +45,8 @@ def _expected_ulimits(row: Field, view: View) -> Any:
     return kept | dict(view.declared.get(row.name) or {})
 
 
-def _soft_and_hard(limit: int) -> dict[str, int]:
+def _soft_and_hard(value: int | str) -> dict[str, int]:
+    limit = _limit(value)
     return {"soft": limit, "hard": limit}
 
 
@@ -55,13 +57,20 @@ def _complete_ulimit(found: dict[str, Any]) -> dict[str, int]:
 
 
 def _ulimit_pair(text: str) -> tuple[str, dict[str, int]]:
-    """Ansible's `nofile:1024:2048`."""
-    name, _, rest = text.partition(":")
-    soft, _, hard = rest.partition(":")
+    """Ansible's `nofile:1024:2048`, and the `nofile=1024:2048` of the Docker CLI."""
+    name, *limits = text.replace("=", ":", 1).split(":")
     try:
-        return name, {"soft": int(soft), "hard": int(hard or soft)}
+        soft, hard = limits if len(limits) == 2 else limits * 2
+        return name, {"soft": int(soft), "hard": int(hard)}
     except ValueError:
         raise ValueError(f"'{text}' is not of the form name:soft[:hard]") from None
+
+
+def _limit(value: int | str) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise ValueError(f"'{value}' is not a whole number") from None
 
 
 def _show_ulimit(path: tuple[str, ...], value: Any) -> str:
@@ -72,16 +81,18 @@ def _show_ulimit(path: tuple[str, ...], value: Any) -> str:
             return show_plain(path, value)
 
 
+_LIMIT = Leaf(Or(int, str), "a number", _limit)
+
 ULIMITS = Forms(
     expects="a map of limits",
     mapping=MapOf(
         Forms(
             expects="a number, or soft and hard",
-            scalar=Leaf(int, "a number", _soft_and_hard),
+            scalar=Leaf(Or(int, str), "a number", _soft_and_hard),
             mapping=Record(
                 (
-                    Entry(name="soft", shape=INTEGER, doc="Limit in force."),
-                    Entry(name="hard", shape=INTEGER, doc="Limit up to which a process may raise it."),
+                    Entry(name="soft", shape=_LIMIT, doc="Limit in force."),
+                    Entry(name="hard", shape=_LIMIT, doc="Limit up to which a process may raise it."),
                 ),
                 _complete_ulimit,
             ),
@@ -172,10 +183,18 @@ def _request(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_COUNT = {"anyOf": [{"const": "all"}, {"type": "integer"}, {"type": "string", "pattern": "^-?[0-9]+$"}]}
+
+
+def _count(value: int | str) -> int | str:
+    try:
+        return value if value == "all" else int(value)
+    except ValueError:
+        raise ValueError(f"'{value}' is not 'all' or a number of GPUs") from None
+
+
 def _gpus(value: int | str) -> list[dict[str, Any]]:
-    if value != "all" and not isinstance(value, int):
-        raise ValueError(f"'{value}' is not 'all' or a number of GPUs")
-    return [_request({"count": value})]
+    return [_request({"count": _count(value)})]
 
 
 def _requests(live: Any) -> list[dict[str, Any]]:
@@ -228,14 +247,10 @@ GPUS = Forms(
                     Entry(name="driver", shape=TEXT, doc="Driver, such as nvidia or cdi."),
                     Entry(
                         name="count",
-                        shape=Leaf(
-                            lambda n: n == "all" or isinstance(n, int),
-                            "a number or 'all'",
-                            json={"anyOf": [{"const": "all"}, {"type": "integer"}]},
-                        ),
+                        shape=Leaf(Or(int, str), "a number or 'all'", _count, json=_COUNT),
                         doc="How many; -1 or all.",
                     ),
-                    Entry(name="device_ids", shape=TEXTS, doc="Which ones, by id."),
+                    Entry(name="device_ids", shape=ListOf(NUMBER_OR_TEXT), doc="Which ones, by id."),
                     Entry(
                         name="capabilities",
                         shape=ListOf(Forms(expects="text or a list", scalar=TEXT, sequence=TEXTS)),
@@ -247,6 +262,21 @@ GPUS = Forms(
             )
         ),
         lambda requests: sorted(requests, key=str),
+    ),
+)
+
+DEVICE = Forms(
+    expects="a device such as /dev/net/tun, or a map",
+    scalar=Leaf(str, "a device such as /dev/net/tun", device.parse),
+    mapping=Record(
+        (
+            Entry(name="source", shape=TEXT, doc="Device on the host.", required=True),
+            Entry(name="target", shape=TEXT, doc="Its path in the container; the same by default."),
+            Entry(name="permissions", shape=TEXT, doc="r, w and m (make nodes); rwm by default."),
+        ),
+        lambda found: device.parse(
+            ":".join((found["source"], found.get("target") or found["source"], found.get("permissions") or "rwm"))
+        ),
     ),
 )
 
@@ -280,7 +310,7 @@ FIELDS = (
     Field(
         name="devices",
         doc="Devices of the host: `/dev/x[:/dev/y[:rwm]]`.",
-        shape=ListOf(Leaf(str, "a device such as /dev/net/tun", device.parse), unordered=True),
+        shape=ListOf(DEVICE, unordered=True),
         access=at(
             "HostConfig.Devices",
             zero=[],
@@ -294,11 +324,15 @@ FIELDS = (
     ),
     Field(
         name="device_cgroup_rules",
-        doc="Rules of the device cgroup, such as `c 1:3 mr`.",
-        shape=ListOf(Leaf(And(str, len), "a rule such as c 1:3 mr")),
-        access=at("HostConfig.DeviceCgroupRules", zero=[], decode=list),
+        doc="Rules of the device cgroup, such as `c 1:3 rm`.",
+        shape=ListOf(Leaf(And(str, len), "a rule such as c 1:3 mr", device.parse_rule), unordered=True),
+        access=at(
+            "HostConfig.DeviceCgroupRules",
+            zero=[],
+            decode=lambda live: sorted({*map(lenient(device.parse_rule), live)}),
+        ),
         zero=[],
-        example=["c 1:3 mr"],
+        example=["c 1:3 rm"],
         other=["c 1:5 r"],
     ),
     Field(

@@ -121,6 +121,7 @@ _PRIVILEGES = (
             "HostConfig.CapAdd", zero=[], decode=lambda live: sorted({*map(lenient(security.parse_capability), live)})
         ),
         zero=[],
+        same=security.same_capabilities,
         example=["NET_ADMIN"],
         other=["NET_ADMIN", "SYS_TIME"],
     ),
@@ -132,6 +133,7 @@ _PRIVILEGES = (
             "HostConfig.CapDrop", zero=[], decode=lambda live: sorted({*map(lenient(security.parse_capability), live)})
         ),
         zero=[],
+        same=security.same_capabilities,
         example=["NET_RAW"],
         other=["ALL"],
     ),

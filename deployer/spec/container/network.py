@@ -227,8 +227,8 @@ def _link(text: str) -> str:
     return f"{target}:{alias or target}"
 
 
-def _hosts_of_map(found: dict[str, str]) -> list[str]:
-    return sorted(address.parse_host(f"{name}={target}") for name, target in found.items())
+def _hosts_of_map(found: dict[str, list[str]]) -> list[str]:
+    return sorted({address.parse_host(f"{name}={target}") for name, targets in found.items() for target in targets})
 
 
 FIELDS = (
@@ -313,7 +313,7 @@ FIELDS = (
         doc="Lines for /etc/hosts: name to address, or `host-gateway`.",
         shape=Forms(
             expects="a map, or a list of name:address",
-            mapping=Then(MapOf(TEXT), _hosts_of_map),
+            mapping=Then(MapOf(one_or_many(TEXT, "an address or a list of addresses")), _hosts_of_map),
             sequence=ListOf(Leaf(str, "name:address", address.parse_host), unordered=True),
         ),
         access=at("HostConfig.ExtraHosts", zero=[], decode=lambda live: sorted({*map(address.read_host, live)})),

@@ -299,6 +299,7 @@ FIELDS = (
         shape=ABSOLUTE_PATH,
         access=at("Config.WorkingDir", zero="", decode=paths.clean),
         expect=image_when_unset,
+        same=lambda expected, live: (expected or "/") == (live or "/"),
         zero="",
         example="/srv",
         other="/tmp",

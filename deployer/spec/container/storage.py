@@ -175,12 +175,16 @@ def _spell_long(target: str, own: mount.Mount) -> dict[str, Any]:
 
 
 def _same_mount(expected: Any, live: Any) -> bool:
-    """`Binds` and `Mounts` are two spellings; whether a missing host directory was created is past."""
+    """`Binds` and `Mounts` are two spellings; whether a missing host directory was created is past. rprivate is what
+    the engine takes by itself, and refuses where it would take another (§1.5)."""
     return bool(_essence(expected) == _essence(live))
 
 
 def _essence(value: Any) -> Any:
-    return {k: v for k, v in value.items() if k != "create_host_path"} if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    usual = {"create_host_path": value.get("create_host_path"), "propagation": "rprivate"}
+    return {key: part for key, part in value.items() if key not in usual or usual[key] != part}
 
 
 def _show_mount(path: tuple[str, ...], value: Any) -> str:
@@ -202,12 +206,13 @@ _size = lenient(size.parse)
 
 
 def _options(text: str) -> str:
-    """Options of a short tmpfs as a sorted set; sizes in bytes."""
-    words = []
+    """Options of a short tmpfs as a sorted set without the usual `rw`; sizes in bytes, modes without leading zeros."""
+    words = set()
     for word in filter(None, text.split(",")):
         key, equals, value = word.partition("=")
-        words.append(f"size={_size(value)}" if key == "size" and equals else word)
-    return ",".join(sorted(words))
+        plain = {"size": str(_size(value)), "mode": value.lstrip("0") or "0"}.get(key, value) if equals else ""
+        words.add(f"{key}{equals}{plain}")
+    return ",".join(sorted(words - {"rw"}))
 
 
 def _tmpfs_pair(text: str) -> tuple[str, str]:
