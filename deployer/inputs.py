@@ -13,6 +13,7 @@ from deployer.config.host_ports import check_host_ports
 from deployer.config.inventory import load_inventory
 from deployer.config.inventory_types import Inventory
 from deployer.config.patterns import select, select_limit
+from deployer.config.play_order import check_play_order
 from deployer.config.playbook import PLAY, Play, check_tags, load_playbooks
 from deployer.config.resolve import Inputs, TagFilter, join_plays, resolve
 from deployer.config.run_once import settle_run_once
@@ -157,6 +158,7 @@ def _join(plays: tuple[PlayInput, ...], problems: Problems) -> tuple[PlayInput, 
         wishes = [found for _, found in numbered]
         check_subnets(wishes, problems)
         check_host_ports(wishes, problems)
+        check_play_order(wishes, problems)
         for (number, _), found in zip(numbered, join_plays(wishes, problems), strict=True):
             joined[host, number] = found
     return tuple(

@@ -454,3 +454,41 @@ def test_a_host_that_no_inventory_has() -> None:
 
 def test_prune_is_for_every_play_of_the_run() -> None:
     assert all(wish.prune for play in loaded(LEFT, prune=True).plays for wish in play.desired)
+
+
+IN_ORDER = """\
+- hosts: web
+  project: one
+  containers:
+    one:
+      image: "web:1"
+      {keys}
+- hosts: {hosts}
+  project: two
+  {later}
+"""
+LATER = {
+    "network": ("networks: [front]", "networks: {front: {}}", "6:18", "network front", "9:14"),
+    "network of the mode": ("network_mode: front", "networks: {front: {}}", "4:5", "network front", "9:14"),
+    "volume": ("volumes: ['data:/d']", "volumes: {data: {}}", "6:17", "volume data", "9:13"),
+    "container": ("network_mode: container:vpn", "containers: {vpn: {image: w:1}}", "4:5", "container vpn", "9:16"),
+    "job": ("volumes_from: [fill]", "jobs: {fill: {image: w:1}}", "4:5", "job fill", "9:10"),
+}
+
+
+@pytest.mark.parametrize(("keys", "later", "place", "what", "there"), LATER.values(), ids=LATER)
+def test_what_only_a_later_play_declares_is_not_there_yet(
+    keys: str, later: str, place: str, what: str, there: str
+) -> None:
+    assert mistakes(IN_ORDER.format(keys=keys, hosts="web", later=later)) == [
+        f"site.yml:{place}: container.one: {what} is declared only in a later play, at site.yml:{there}; "
+        "declare it in this play or an earlier one"
+    ]
+
+
+def test_a_later_play_of_other_hosts_or_for_what_is_not_wanted_is_no_mistake() -> None:
+    networks, front = "networks: [front]", "networks: {front: {}}"
+    absent = "networks: {front: {state: absent}}"
+    assert loaded(IN_ORDER.format(keys=networks, hosts="db", later=front))
+    assert loaded(IN_ORDER.format(keys=networks, hosts="web", later=absent))
+    assert loaded(IN_ORDER.format(keys=f"state: absent\n      {networks}", hosts="web", later=front))

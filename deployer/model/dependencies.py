@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
-from deployer.model.desired import Dependency, Resource
+from deployer.diagnostics import Origin
+from deployer.model.desired import Dependency, Kind, Resource
 from deployer.values import mount
 
 _NAMESPACES = ("network_mode", "ipc", "pid")
@@ -50,6 +51,18 @@ def volumes(resource: Resource) -> tuple[str, ...]:
     """Named volumes it mounts."""
     mounts: Iterable[mount.Mount] = (resource.values.get("volumes") or {}).values()
     return tuple(sorted({own["source"] for own in mounts if own["type"] == "volume" and own["source"]}))
+
+
+def references(resource: Resource) -> Iterator[tuple[Kind, str, Origin]]:
+    """What it cannot be made without: networks, volumes and containers it names, and where it does."""
+    for name in networks(resource):
+        yield Kind.NETWORK, name, resource.place(("networks", name))
+    mounts: dict[str, mount.Mount] = resource.values.get("volumes") or {}
+    for target, own in mounts.items():
+        if own["type"] == "volume" and own["source"]:
+            yield Kind.VOLUME, own["source"], resource.place(("volumes", target))
+    for name in leaders(resource):
+        yield Kind.CONTAINER, name, resource.origin
 
 
 def containers(resource: Resource) -> tuple[str, ...]:

@@ -5,11 +5,8 @@ A missing network or container would only fail the start; a missing volume would
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from deployer.diagnostics import Origin
 from deployer.model import dependencies
-from deployer.model.desired import Kind, Resource
+from deployer.model.desired import Kind
 from deployer.model.plan import Refusal
 from deployer.planning.context import Context
 
@@ -19,21 +16,10 @@ def check_references(ctx: Context) -> None:
     for resource in ctx.desired.containers:
         if resource.absent or not resource.selected:
             continue
-        for kind, name, origin in _references(resource):
+        for kind, name, origin in dependencies.references(resource):
             if refusal := _dead_end(ctx, kind, name):
                 summary, hint = refusal
                 ctx.draft.refuse(Refusal(resource.address, f"{kind} {name} {summary}", hint, origin))
-
-
-def _references(resource: Resource) -> Iterator[tuple[Kind, str, Origin]]:
-    for name in dependencies.networks(resource):
-        yield Kind.NETWORK, name, resource.place(("networks", name))
-    mounts = resource.values.get("volumes") or {}
-    for target, mount in mounts.items():
-        if mount["type"] == "volume" and mount["source"]:
-            yield Kind.VOLUME, mount["source"], resource.place(("volumes", target))
-    for name in dependencies.leaders(resource):
-        yield Kind.CONTAINER, name, resource.origin
 
 
 def _dead_end(ctx: Context, kind: Kind, name: str) -> tuple[str, str] | None:
