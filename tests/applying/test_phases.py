@@ -64,11 +64,13 @@ def test_everything_on_a_host_is_undone_when_one_step_fails(policy: OnFailure) -
     engine = app_engine()
     old, second, third = run(engine, "app"), run(engine, "second"), run(engine, "third")
     body = {**BODY, "Labels": {"sim.behaviour": "exit:3:1"}}
+    create, *rest = replacement(third, first=10, name="third", body=body)
     steps = [
         *replacement(old),
         step(8, StopContainer(second), needs=(6,), undo=(StartContainer(second),), name="second"),
         removal(9, second, 8, name="second"),
-        *replacement(third, first=10, name="third", body=body),
+        replace(create, needs=(8,)),
+        *rest,
         volume(17, "aa", 15),
     ]
     before = {found["Id"] for found in engine.list_containers()}
