@@ -33,7 +33,7 @@ def import_host(
     _check_names(observed, names, request.project)
     found = host_playbook(observed, info, names, project=request.project, with_secrets=with_secrets)
     if not any(found.counts.values()):
-        raise _nothing(host, request.project, found.projects)
+        raise _nothing(host, request.project, found)
     return found
 
 
@@ -51,8 +51,10 @@ def _check_names(observed: Observed, names: Iterable[str], project: str) -> None
     problems.raise_if_any()
 
 
-def _nothing(host: str, project: str, projects: Iterable[str]) -> DeployerError:
-    others = tuple(projects)
+def _nothing(host: str, project: str, found: HostPlaybook) -> DeployerError:
+    if found.left_out:
+        return DeployerError("\n".join(["nothing to import:", *found.left_out]))
+    others = tuple(found.projects)
     hint = f"--project imports what is of {'' if len(others) == 1 else 'one of '}{', '.join(others)}" if others else ""
     what = f"nothing of project {project}" if project else "nothing that no project made"
     return DeployerError(f"nothing to import: {host} has {what}", hint=hint)
@@ -63,6 +65,7 @@ def save(text: str, path: str) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(descriptor, 0o600)
             file.write(text)
     except OSError as error:
         raise DeployerError(f"{path} cannot be written: {error.strerror}", hint="name another file with -o") from error

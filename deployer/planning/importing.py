@@ -133,7 +133,8 @@ class _Writer:
     def play(self, project: str, chosen: Iterable[ObservedContainer], *, whole: bool) -> str:
         """The text of one play, "" when there is nothing to declare. `whole`: with the networks and volumes of the
         project that no container uses."""
-        mine = sorted((found for found in chosen if found.owner.project == project), key=lambda found: found.name)
+        ours = sorted((found for found in chosen if found.owner.project == project), key=lambda found: found.name)
+        mine = [found for found in ours if self._can_start(found)]
         jobs = [found for found in mine if record.kind_of(found.owner) is Kind.JOB]
         before = len(self._hidden.variables)
         sections = {
@@ -151,9 +152,26 @@ class _Writer:
         variables = list(self._hidden.variables.items())[before:]
         return "\n".join([*lines[: len(head)], *_variable_lines(variables), *lines[len(head) :]])
 
+    def _can_start(self, found: ObservedContainer) -> bool:
+        """Whether everything is there that it was made to be attached to; nobody can declare it otherwise."""
+        label = Address(self._observed.host, Kind.CONTAINER, found.name).label
+        lost = []
+        for name in found.values.get("networks") or {}:
+            number = sum(network.name == name for network in self._observed.networks)
+            if number != 1:
+                lost.append(f"{number} networks are called {name}" if number else f"network {name} is gone")
+        for name in _SHARED:
+            kind, _, key = str(found.values.get(name, "")).partition(":")
+            if kind == "container" and key not in self._names and key not in self._ids:
+                lost.append(f"the container whose {name} it shares is gone")
+        for why in lost:
+            self._notes.add(label, "as a whole", why)
+        return not lost
+
     def result(self, plays: Iterable[str], projects: Mapping[str, tuple[str, ...]]) -> HostPlaybook:
         count = self._counts.get(Kind.CONTAINER, 0) + self._counts.get(Kind.JOB, 0)
-        lines = [f"{count} {'container' if count == 1 else 'containers'} of {self._observed.host}, as they were read."]
+        read = "1 container of {}, as it was" if count == 1 else f"{count} containers of {{}}, as they were"
+        lines = [f"{read.format(self._observed.host)} read."]
         if self._notes.left_out:
             lines += ["", "Not in this playbook:"]
             lines += [f"  {note}" for note in self._notes.left_out]
@@ -168,6 +186,8 @@ class _Writer:
         if not found.owner.managed:
             live["labels"] = self._own_labels(label, live["labels"], own)
         view = View({}, live, found.name, found.owner.recorded, own.values if own else {}, self._ids)
+        if found.state == "paused":
+            self._notes.add(label, "state", "it is paused, and applying makes it go on")
         settings = {"image": self._image(found, own, label)} | _state(found) | self._dependencies(found)
         return settings | self._fields(CONTAINER, view, label)
 

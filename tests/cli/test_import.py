@@ -33,7 +33,7 @@ def test_what_is_printed(shop: Shop) -> None:
     found = shop.run(*IMPORT, "web1")
     assert (found.code, found.err) == (0, "Imported from web1: 1 volume, 1 container.\n")
     assert found.out == (
-        "# 1 container of web1, as they were read.\n"
+        "# 1 container of web1, as it was read.\n"
         "- name: Imported from web1\n"
         "  hosts: web1\n"
         "  volumes:\n"

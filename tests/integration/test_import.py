@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -71,6 +72,19 @@ NAPPING = {
         "--dns 9.9.9.9 --dns-search example.com --dns-opt ndots:2 --add-host db:10.0.0.9 --add-host six:2001:db8::9"
     ),
     "temporary": "--rm",
+    "two-networks": "--network bridge",
+    "yes": "-p '0.0.0.0:8085:80' -p 8100-8110:81 -p 127.0.0.1::87",
+    "1e3": "-e 'a b=c' -e x.y=1 -e É=ü -e 'TAB=a\tb' -e 'BREAK=a\r\nb' -e 'QUOTE=\"\\'",
+    "long-mounts": (
+        "--mount type=volume,source=own,target=/v,volume-nocopy,volume-label=a=b,"
+        "volume-opt=type=tmpfs,volume-opt=device=tmpfs "
+        "--mount type=bind,source=/etc,target=/e/,bind-nonrecursive "
+        "-v /srv/shared/:/x/:z -v zz:/zz:nocopy,ro -v /srv:/s:rshared"
+    ),
+    "namespaces": "--pid host --ipc shareable --uts host",
+    "ipc": "--ipc none --cgroupns private",
+    "no-swap": "-m 64m --memory-swap 64m --cpu-quota 20000 --cpu-period 50000",
+    "unconfined": "--security-opt seccomp=unconfined --cap-add CAP_NET_RAW --cap-drop mknod --cgroup-parent /x",
 }
 """Options of `docker run` by container; all of them sleep."""
 OTHERS = {
@@ -79,6 +93,10 @@ OTHERS = {
     "without-check": "--no-healthcheck deployer/unhealthy:1 sleep 1000",
     "entry": "--entrypoint /bin/sh busybox:1 -c 'sleep 1000; echo \"$X\" | sed s/a/b/'",
     "by-id": "IMAGE-ID sleep 1000",
+    "by-lost-name": "lost:1 sleep 1000",
+    "braces": "busybox:1 sh -c 'sleep 1000 # {{ x }}' '' 'a  b' '#'",
+    "parts": "-e A= -l x=y --health-retries 5 deployer/everything:1",
+    "no-parts": "--no-healthcheck -w / -u root --entrypoint /bin/sh deployer/everything:1 -c 'sleep 1000'",
 }
 """Options, image and command."""
 NEVER_STARTED = {
@@ -154,6 +172,7 @@ def check_unchanged(site: Site, host: Host, *words: str) -> None:
 
 def make_by_hand(host: Host) -> None:
     host.run("mkdir", "-p", "/srv/shared")
+    host.docker("tag", "busybox:1", "lost:1")
     for line in BESIDE:
         host.docker(*shlex.split(line))
     image_id = host.docker("image", "inspect", "-f", "{{.Id}}", "busybox:1").strip()
@@ -164,7 +183,9 @@ def make_by_hand(host: Host) -> None:
     for name, line in NEVER_STARTED.items():
         host.docker("create", "--name", name, *shlex.split(line), *NAP)
     host.docker("network", "connect", "--ip", "10.203.0.60", "--alias", "second", "front", "several")
+    host.docker("network", "connect", "--ip", "10.203.0.61", "--alias", "second", "front", "two-networks")
     host.docker("stop", "-t", "0", "labels")
+    host.docker("rmi", "lost:1")
 
 
 def test_containers_made_by_hand(host: Host, tmp_path: Path) -> None:
@@ -175,8 +196,33 @@ def test_containers_made_by_hand(host: Host, tmp_path: Path) -> None:
     (play,) = plays(text)
     assert set(play["containers"]) == {*NAPPING, *OTHERS, *NEVER_STARTED}
     assert set(play["networks"]) == {"front", "back", "odd", "six", "unused"}
-    assert set(play["volumes"]) == {"data", "scratch", "idle", "made-up"}
-    assert "Not in this playbook" not in text
+    assert set(play["volumes"]) == {"data", "scratch", "idle", "made-up", "own", "zz"}
+    assert re.findall("^#   .*", text, re.MULTILINE) == [
+        "#   container.by-lost-name image lost:1: names another image now, or none"
+    ]
+    check_unchanged(site, host)
+
+
+def test_what_cannot_be_declared(host: Host, tmp_path: Path) -> None:
+    fetch(host, "busybox:1")
+    host.docker("network", "create", "lost")
+    for name, line in {"lonely": "--network lost", "leader": "", "paused": "", "fine": ""}.items():
+        host.docker("create", "--name", name, *shlex.split(line), *NAP)
+    host.docker("create", "--name", "follower", "--network", "container:leader", *NAP)
+    host.docker("rm", "leader")
+    host.docker("network", "rm", "lost")
+    host.docker("start", "paused")
+    host.docker("pause", "paused")
+    site = Site(tmp_path, host)
+    text = imported(site, host)
+    assert re.findall("^#   .*", text, re.MULTILINE) == [
+        "#   container.follower as a whole: the container whose network_mode it shares is gone",
+        "#   container.lonely as a whole: network lost is gone",
+        "#   container.paused state: it is paused, and applying makes it go on",
+    ]
+    assert list(plays(text)[0]["containers"]) == ["fine", "paused"]
+    assert site.plan().changes == [f"{host.name}/container.paused >"]
+    host.docker("unpause", "paused")
     check_unchanged(site, host)
 
 

@@ -157,6 +157,10 @@ def test_a_stopped_container_declared_absent_is_only_removed() -> None:
             "volumes: [{type: volume, source: data, target: /d, volume: {subpath: a}}]",
             "volumes./d.subpath needs Docker API 1.45",
         ),
+        (
+            "volumes: [{type: bind, source: /d, target: /d, read_only: true, bind: {recursive: readonly}}]",
+            "volumes./d.recursive needs Docker API 1.44",
+        ),
     ],
 )
 def test_what_the_engine_would_drop_without_a_word_is_refused(key: str, what: str) -> None:
@@ -164,6 +168,13 @@ def test_what_the_engine_would_drop_without_a_word_is_refused(key: str, what: st
     found = plan(wish, applied(EMPTY, api="1.41"))
     assert refusals(found) == [f"container.web: {what}; the engine here is 26.1.5 (API 1.41)"]
     assert refusals(plan(wish, applied(EMPTY, api="1.48"))) == []
+
+
+def test_binds_without_what_is_mounted_below_are_older_than_the_other_kinds() -> None:
+    """API 1.40."""
+    mount = "{type: bind, source: /d, target: /d, bind: {recursive: disabled}}"
+    wish = f"containers: {{web: {{image: web:1, volumes: [{mount}]}}}}"
+    assert refusals(plan(wish, applied(EMPTY, api="1.41"))) == []
 
 
 @pytest.mark.parametrize(

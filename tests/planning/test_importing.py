@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deployer.engine.observe_whole import observe_whole
 from deployer.engine.simulated import SimulatedEngine
 from deployer.errors import EngineError
+from deployer.model.desired import Kind
+from deployer.planning.importing import host_playbook
 from deployer.spec.container import CONTAINER
 from deployer.spec.field import Field
 from tests.planning.build import HOST, play
@@ -132,7 +136,7 @@ def test_values_are_spelled_as_people_write_them() -> None:
     )
     text = imported(engine, "it")
     assert text == (
-        "# 1 container of web1, as they were read.\n"
+        "# 1 container of web1, as it was read.\n"
         "- name: Imported from web1\n"
         "  hosts: web1\n"
         "  networks:\n"
@@ -352,6 +356,60 @@ def test_what_cannot_be_declared_is_said() -> None:
     assert "#   container.it ports: cannot be combined with network_mode: host\n" in text
     assert "#   container.it dns: 'not an address' is not an IP address\n" in text
     check_unchanged(engine, text)
+
+
+def test_containers_that_lost_what_they_are_attached_to_are_left_out() -> None:
+    engine = machine()
+    by_hand(engine, "it", {"networks": ["front"]})
+    engine.create_container("side", {"Image": PLAIN, "HostConfig": {"NetworkMode": "container:db"}}, "")
+    seen = observe_whole(engine, HOST)
+    front, back = (network for network in seen.networks if network.name in ("front", "back"))
+    rest = tuple(network for network in seen.networks if network.name != "front")
+    only = tuple(found for found in seen.containers if found.name != "db")
+    for networks, why in (
+        (rest, "network front is gone"),
+        ((*rest, front, replace(back, name="front")), "2 networks are called front"),
+    ):
+        found = host_playbook(replace(seen, networks=networks), engine.info(), ["it"])
+        assert (found.left_out, found.counts[Kind.CONTAINER]) == ((f"container.it as a whole: {why}",), 0)
+    found = host_playbook(replace(seen, containers=only), engine.info())
+    assert found.left_out == ("container.side as a whole: the container whose network_mode it shares is gone",)
+    assert list(plays(found.text)[0]["containers"]) == ["it"]
+
+
+def test_a_paused_container_goes_on() -> None:
+    engine = machine()
+    seen = observe_whole(engine, HOST)
+    paused = tuple(replace(found, state="paused") for found in seen.containers)
+    found = host_playbook(replace(seen, containers=paused), engine.info())
+    assert found.left_out == ("container.db state: it is paused, and applying makes it go on",)
+    assert plays(found.text)[0]["containers"] == {"db": {"image": PLAIN}}
+
+
+def test_networks_and_volumes_that_no_container_uses() -> None:
+    """Those that the engine made by itself, and gave names of its own, are nobody's wish."""
+    engine = machine()
+    for name in ("idle", "0123456789abcdef" * 4):
+        engine.create_volume({"Name": name})
+    found = host_playbook(observe_whole(engine, HOST), engine.info())
+    (play,) = plays(found.text)
+    assert (sorted(play["networks"]), sorted(play["volumes"])) == (["back", "front"], ["idle"])
+    assert found.counts == {Kind.NETWORK: 2, Kind.VOLUME: 1, Kind.CONTAINER: 1, Kind.JOB: 0}
+    check_unchanged(engine, found.text)
+    (play,) = plays(imported(engine, "db"))
+    assert list(play) == ["name", "hosts", "containers"]
+
+
+@pytest.mark.parametrize("suffix", [".previous", ".previous-2", ".failed", ".deployer-new", ".deployer-old"])
+def test_names_of_a_replacement_are_passed_over(suffix: str) -> None:
+    host = Host()
+    host.converge(play("containers: {web: {image: one:1}}", project="shop"))
+    seen = observe_whole(host.engine, HOST)
+    (web,) = seen.containers
+    both = replace(seen, containers=(web, replace(web, id="f" * 64, name=f"web{suffix}")))
+    found = host_playbook(both, host.engine.info(), project="shop")
+    assert list(plays(found.text)[0]["containers"]) == ["web"]
+    assert host_playbook(both, host.engine.info()).projects == {"shop": ("container.web",)}
 
 
 def test_a_host_without_containers() -> None:

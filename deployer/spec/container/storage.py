@@ -192,8 +192,10 @@ def _show_mount(path: tuple[str, ...], value: Any) -> str:
 
 
 def _newer_mount(value: Mapping[str, mount.Mount]) -> Iterable[tuple[str, str]]:
+    """`recursive: disabled` is as old as API 1.40."""
     needs = {"subpath": "1.45", "recursive": "1.44", "tmpfs_options": "1.46"}
-    for target, own in value.items():
+    for target, mounted in value.items():
+        own = {key: part for key, part in mounted.items() if (key, part) != ("recursive", "disabled")}
         for key, version in needs.items():
             if key in own:
                 yield f"volumes.{target}.{key}", version
