@@ -17,8 +17,10 @@ def clean(host: Host, *, images: bool = False) -> None:
         networks = host.api("GET", "/networks")
     containers = [item["Id"] for item in host.api("GET", "/containers/json?all=1")]
     _remove(host, [f"/containers/{name}?force=1&v=1" for name in containers])
-    own = [item["Id"] for item in networks if item["Name"] not in _BUILT_IN_NETWORKS]
-    _remove(host, [f"/networks/{name}" for name in own])
+    own = [item for item in networks if item["Name"] not in _BUILT_IN_NETWORKS]
+    # A network that only holds settings goes after those that use it.
+    for settings_only in (False, True):
+        _remove(host, [f"/networks/{item['Id']}" for item in own if item["ConfigOnly"] is settings_only])
     volumes = [item["Name"] for item in host.api("GET", "/volumes")["Volumes"] or ()]
     _remove(host, [f"/volumes/{quote(name)}?force=1" for name in volumes])
     if images:
