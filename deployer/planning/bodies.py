@@ -80,7 +80,7 @@ def update_body(diffs: Iterable[FieldDiff], wanted: Mapping[str, Any], live: Obs
     if changed & {"mem_limit", "memswap_limit"}:
         memory = wanted.get("mem_limit", live.values.get("mem_limit", 0))
         body["HostConfig"]["Memory"] = memory
-        body["HostConfig"]["MemorySwap"] = wanted.get("memswap_limit", 2 * memory)
+        body["HostConfig"]["MemorySwap"] = wanted.get("memswap_limit") or 2 * memory
     return dict(body["HostConfig"])
 
 

@@ -74,8 +74,9 @@ def when_unset(words: str) -> Callable[[Judge], Expect]:
 
 @when_unset("{zero}")
 def zero_when_unset(row: Field, view: View) -> Any:
-    """Computable: nobody declared it, so a live value is drift."""
-    return view.declared.get(row.name, row.zero)
+    """Computable: nobody declared it, so a live value is drift. The engine takes "" for not declared."""
+    declared = view.declared.get(row.name, "")
+    return row.zero if declared == "" else declared
 
 
 @when_unset("the image's value, else {zero}")
@@ -87,10 +88,12 @@ def image_when_unset(row: Field, view: View) -> Any:
 
 @when_unset("the daemon's default, whatever it is")
 def daemon_when_unset(row: Field, view: View) -> Any:
-    """Defaulted by the daemon: never declared is ignored; declared once and no longer goes back to the default."""
-    if row.name in view.declared:
-        return view.declared[row.name]
-    return DEFAULT if row.name in view.recorded else view.live.get(row.name)
+    """Defaulted by the daemon: never declared is ignored; declared once and no longer goes back to the default. An
+    empty zero, a size of 0 or "", declares nothing: the engine fills in the default then too."""
+    declared, recorded = (side.get(row.name, row.zero) for side in (view.declared, view.recorded))
+    if declared or declared != row.zero:
+        return declared
+    return DEFAULT if recorded or recorded != row.zero else view.live.get(row.name)
 
 
 @when_unset("what the image sets")

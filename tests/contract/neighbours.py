@@ -182,6 +182,12 @@ RESOURCES = (
         other=({"mem_limit": "511m"}, {}, {"mem_limit": "512m", "memswap_limit": "512m"}),
     ),
     Neighbour(
+        "swap left to the engine",
+        host={"Memory": 67108864},
+        same=({"mem_limit": "64m", "memswap_limit": 0}, {"mem_limit": "64m", "memswap_limit": "128m"}),
+        other=({"mem_limit": "64m", "memswap_limit": "64m"},),
+    ),
+    Neighbour(
         "no swap",
         host={"Memory": 67108864, "MemorySwap": 67108864},
         same=({"mem_limit": "64m", "memswap_limit": "64m"},),
@@ -216,6 +222,7 @@ RESOURCES = (
             {"restart": "no", "command": ["sleep", "600"], "working_dir": "/", "pids_limit": -1, "cpu_quota": -1},
             {"ulimits": {}, "devices": [], "sysctls": {}, "tmpfs": [], "extra_hosts": {}, "group_add": []},
             {"ipc": "private", "network_mode": "default", "logging": {}, "blkio_config": {}, "gpus": []},
+            {"shm_size": 0, "runtime": "", "logging": {"driver": "", "options": {}}, "cgroup_parent": "", "user": ""},
         ),
     ),
     Neighbour(

@@ -47,6 +47,12 @@ def bodies(found: Any) -> list[Any]:
             {"Memory": 67108864, "MemorySwap": 134217728},
         ),
         (
+            "mem_limit: 64m, memswap_limit: -1",
+            "mem_limit: 64m, memswap_limit: 0",
+            "memswap_limit unlimited → 128 MiB",
+            {"Memory": 67108864, "MemorySwap": 134217728},
+        ),
+        (
             "mem_reservation: 32m",
             "mem_reservation: 48m",
             "mem_reservation 32 MiB → 48 MiB",

@@ -217,6 +217,17 @@ def test_differences(declared: dict[str, Any], live: dict[str, Any], differences
     assert shown(declared, live) == differences
 
 
+def test_a_zero_declares_nothing_where_the_daemon_has_a_default() -> None:
+    usual = container(ShmSize=67108864, Runtime="runc")
+    zeros = {"shm_size": 0, "runtime": ""}
+    assert shown(zeros, usual) == []
+    assert shown({}, usual, recorded=zeros) == []
+    assert shown(zeros, container(ShmSize=134217728), recorded={"shm_size": "128m"}) == [
+        "shm_size: 128 MiB → the default (replace)"
+    ]
+    assert shown({"init": False}, container(Init=True)) == ["init: true → false (replace)"]
+
+
 def test_a_shared_namespace_is_compared_by_the_id_its_name_has_now() -> None:
     live = container({}, {}, NetworkMode=f"container:{WEB_ID}", PidMode=f"container:{WEB_ID}")
     declared = {"network_mode": "container:web", "pid": "container:web"}

@@ -93,7 +93,8 @@ LOGGING = Record(
     (
         Entry(name="driver", shape=TEXT, doc="json-file, local, journald, syslog, none, …"),
         Entry(name="options", shape=TEXT_MAP, doc="Options of the driver, such as max-size."),
-    )
+    ),
+    lambda found: {key: part for key, part in found.items() if part},
 )
 
 

@@ -57,11 +57,11 @@ def _expected_swap(row: Field, view: View) -> Any:
     it goes with the limit. Declared once and no longer, it goes back to twice the limit. A kernel without swap
     accounting makes it unlimited, with a warning."""
     live, recorded = view.live.get(row.name, row.zero), view.recorded.get(row.name)
-    if row.name in view.declared:
+    if view.declared.get(row.name):
         dropped = live == _UNLIMITED and recorded == view.declared[row.name]
         return live if dropped else view.declared[row.name]
     memory = view.declared.get("mem_limit", 0)
-    if recorded is not None:
+    if recorded:
         return 2 * memory
     return live if memory or view.live.get("mem_limit") else row.zero
 
