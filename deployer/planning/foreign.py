@@ -11,11 +11,22 @@ from deployer.spec.settings import CONDITIONS
 _PREFIXES: Final = ("com.docker.compose.", "com.docker.stack.", "com.docker.swarm.", "com.docker.volume.", "io.podman.")
 _PROJECT: Final = "com.docker.compose.project"
 _SERVICE: Final = "com.docker.compose.service"
+_SWARM_SERVICE: Final = "com.docker.swarm.service.name"
 _DEPENDS_ON: Final = "com.docker.compose.depends_on"
 
 
 def is_foreign(label: str) -> bool:
     return label.startswith(_PREFIXES)
+
+
+def family(label: str) -> str:
+    """`com.docker.compose.*`, of a label that is another tool's."""
+    return next((f"{prefix}*" for prefix in _PREFIXES if label.startswith(prefix)), label)
+
+
+def swarm_service(container: ObservedContainer) -> str:
+    """The service that a container is a task of, "" for any other."""
+    return _labels(container).get(_SWARM_SERVICE, "")
 
 
 def split_labels(labels: Mapping[str, str], image: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -134,7 +134,7 @@ class _Writer:
         """The text of one play, "" when there is nothing to declare. `whole`: with the networks and volumes of the
         project that no container uses."""
         ours = sorted((found for found in chosen if found.owner.project == project), key=lambda found: found.name)
-        mine = [found for found in ours if self._can_start(found)]
+        mine = [found for found in ours if self._is_declarable(found)]
         jobs = [found for found in mine if record.kind_of(found.owner) is Kind.JOB]
         before = len(self._hidden.variables)
         sections = {
@@ -152,10 +152,11 @@ class _Writer:
         variables = list(self._hidden.variables.items())[before:]
         return "\n".join([*lines[: len(head)], *_variable_lines(variables), *lines[len(head) :]])
 
-    def _can_start(self, found: ObservedContainer) -> bool:
-        """Whether everything is there that it was made to be attached to; nobody can declare it otherwise."""
+    def _is_declarable(self, found: ObservedContainer) -> bool:
+        """Whether everything is there that it was made to be attached to, and nobody else makes it again."""
         label = Address(self._observed.host, Kind.CONTAINER, found.name).label
-        lost = []
+        service = foreign.swarm_service(found)
+        lost = [f"a swarm looks after it, as a task of its service {service}"] if service else []
         for name in found.values.get("networks") or {}:
             number = sum(network.name == name for network in self._observed.networks)
             if number != 1:
@@ -199,8 +200,9 @@ class _Writer:
         """Without those of other tools; where the image has them, as the image has them."""
         given = (own.values.get("labels") if own else None) or {}
         kept, dropped = foreign.split_labels(labels, given)
-        if dropped:
-            self._notes.add(label, "labels", f"{', '.join(dropped)} are another tool's")
+        families = dict.fromkeys(map(foreign.family, dropped))
+        if families:
+            self._notes.add(label, "labels", f"{', '.join(families)} are another tool's")
         return kept
 
     def _by_name(self, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -270,7 +270,7 @@ def test_labels_of_compose_are_left_out_and_tell_what_depends_on_what() -> None:
         "depends_on": {"shop-db-1": {"condition": "service_healthy"}},
         "labels": {"own": "label"},
     }
-    assert "container.shop-web-1 labels: com.docker.compose.depends_on, com.docker.compose.project, com" in text
+    assert "#   container.shop-web-1 labels: com.docker.compose.* are another tool's\n" in text
     check_unchanged(engine, text)
 
 
@@ -375,6 +375,15 @@ def test_containers_that_lost_what_they_are_attached_to_are_left_out() -> None:
     found = host_playbook(replace(seen, containers=only), engine.info())
     assert found.left_out == ("container.side as a whole: the container whose network_mode it shares is gone",)
     assert list(plays(found.text)[0]["containers"]) == ["it"]
+
+
+def test_tasks_of_a_swarm_are_left_out() -> None:
+    engine = machine()
+    labels = {"com.docker.swarm.service.name": "web", "com.docker.swarm.task.id": "x"}
+    engine.create_container("web.1.x", {"Image": PLAIN, "Labels": labels, "HostConfig": {}}, "")
+    found = host_playbook(observe_whole(engine, HOST), engine.info())
+    assert found.left_out == ("container.web.1.x as a whole: a swarm looks after it, as a task of its service web",)
+    assert list(plays(found.text)[0]["containers"]) == ["db"]
 
 
 def test_a_paused_container_goes_on() -> None:
