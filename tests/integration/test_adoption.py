@@ -100,8 +100,8 @@ RUNNING: Mapping[str, tuple[str, Json]] = {
     "restart": ("--restart on-failure:3 --stop-timeout 90", {"restart": "on-failure:3", "stop_grace_period": "1m30s"}),
     "endless": ("--restart on-failure", {"restart": "on-failure:0"}),
     "health": (
-        "--health-cmd 'test -e /' --health-interval 1500ms --health-timeout 500ms --health-retries 2",
-        {"healthcheck": {"test": ["CMD-SHELL", "test -e /"], "interval": "1.5s", "timeout": "0.5s", "retries": 2}},
+        "--health-cmd 'test -e /' --health-interval 1500ms --health-timeout 4500ms --health-retries 2",
+        {"healthcheck": {"test": ["CMD-SHELL", "test -e /"], "interval": "1.5s", "timeout": "4.5s", "retries": 2}},
     ),
     "unhealthy": ("--no-healthcheck", {"healthcheck": {"disable": True}}),
     "logging": (
@@ -133,7 +133,7 @@ RUNNING: Mapping[str, tuple[str, Json]] = {
 }
 """Words of `docker run`, and a declaration of the same."""
 
-GONE = {
+GONE: Mapping[str, Json] = {
     "environment": {"environment": {"A": 1, "URL": "a=b"}},
     "ports": {"ports": ["18501:80"]},
     "limits": {"memswap_limit": "600m"},
@@ -144,7 +144,7 @@ GONE = {
 
 ZEROS: tuple[Json, ...] = (
     {"oom_score_adj": 0, "cpu_shares": 0, "pids_limit": 0, "mem_limit": 0, "cpus": 0, "cpuset": "", "shm_size": 0},
-    {"privileged": False, "read_only": False, "tty": False, "init": False, "auto_remove": False, "restart": "no"},
+    {"privileged": False, "read_only": False, "tty": False, "auto_remove": False, "restart": "no"},
     {"ports": [], "expose": [], "volumes": [], "dns": [], "cap_add": [], "environment": {}, "labels": []},
     {"working_dir": "/", "cpu_quota": -1, "mem_swappiness": -1, "hostname": "", "user": "", "entrypoint": None},
     {"ulimits": {}, "devices": [], "sysctls": {}, "tmpfs": [], "extra_hosts": {}, "group_add": [], "gpus": []},
@@ -180,7 +180,7 @@ def play(containers: Mapping[str, Any]) -> Json:
 def test_what_the_docker_command_made_is_taken_over_as_it_is(host: Host, tmp_path: Path) -> None:
     make(host)
     own = {"image": "docker.io/library/busybox:1", "command": "sleep 100000", "update": {"monitor": "0s"}}
-    declared = {name: {**own, **keys} for name, (_, keys) in RUNNING.items()}
+    declared: dict[str, Json] = {name: {**own, **keys} for name, (_, keys) in RUNNING.items()}
     site = Site(tmp_path, host).write(play(declared))
     before = ids(host)
     found = site.plan()
@@ -194,16 +194,11 @@ def test_what_the_docker_command_made_is_taken_over_as_it_is(host: Host, tmp_pat
 
 def test_what_deployer_makes_of_the_same_words_has_nothing_to_do_either(host: Host, tmp_path: Path) -> None:
     declared = {name: {**SLEEP, **keys, "update": {"monitor": "0s"}} for name, (_, keys) in RUNNING.items()}
-    nothing: Json = {f"zero-{n}": {**SLEEP, **keys, "update": {"monitor": "0s"}} for n, keys in enumerate(ZEROS)}
-    site = Site(tmp_path, host).write(play(declared | nothing))
+    zeros: Json = {f"zero-{n}": {**SLEEP, **keys, "update": {"monitor": "0s"}} for n, keys in enumerate(ZEROS)}
+    site = Site(tmp_path, host).write(play({**declared, **zeros}))
     site.converge()
-    limit = {"mem_limit": "64m"}
-    site.write(
-        play(
-            declared
-            | {name: {**SLEEP, **limit} if limit.items() <= own.items() else SLEEP for name, own in nothing.items()}
-        )
-    )
+    left = {name: {key: own[key] for key in (*SLEEP, "mem_limit") if own.get(key)} for name, own in zeros.items()}
+    site.write(play({**declared, **left}))
     again = site.plan()
     assert (again.code, again.changes) == (0, [])
 

@@ -130,6 +130,23 @@ def test_an_empty_resource_is_valid_and_a_list_is_not() -> None:
         ),
         ({"ulimits": {"nofile": {"soft": 1}}}, "ulimits.nofile: a limit has both soft and hard"),
         ({"ulimits": ["nofile"]}, "ulimits[0]: 'nofile' is not of the form name:soft[:hard]"),
+        ({"ulimits": {"nofile": "many"}}, "ulimits.nofile: 'many' is not a whole number"),
+        ({"devices": [{"target": "/dev/x"}]}, "devices[0]: 'source' is missing"),
+        ({"device_cgroup_rules": ["c 1:3"]}, "device_cgroup_rules[0]: 'c 1:3' is not a rule such as c 1:3 mr"),
+        ({"gpus": [{"count": "some"}]}, "gpus[0].count: 'some' is not 'all' or a number of GPUs"),
+        ({"network_mode": "container:"}, "network_mode: 'container:' names no container"),
+        (
+            {"volumes": [{"type": "tmpfs", "target": "/t", "tmpfs": {"mode": "9"}}]},
+            "volumes[0].tmpfs.mode: '9' is not an octal mode such as 1777",
+        ),
+        (
+            {"volumes": [{"source": "data", "target": "/t", "bind": {"propagation": "rshared"}}]},
+            "volumes[0]: options of a bind do not go with type: volume",
+        ),
+        (
+            {"mounts": [{"type": "bind", "source": "/srv", "target": "/t", "no_copy": True}]},
+            "volumes[0]: options of a volume do not go with type: bind",
+        ),
         ({"volumes": [{"type": "tmpfs", "source": "x", "target": "/t"}]}, "volumes[0]: a tmpfs has no source"),
         (
             {"volumes": [{"type": "bind", "source": "srv", "target": "/t"}]},

@@ -35,9 +35,20 @@ ENDPOINT = Record(
     lambda found: {key: value for key, value in found.items() if value},
 )
 
+_NAMED_ENDPOINT = Record(
+    (Entry(name="name", shape=TEXT, doc="The network.", required=True), *ENDPOINT.entries),
+    lambda found: (found["name"], {key: value for key, value in found.items() if key != "name" and value}),
+)
+
 NETWORKS = Forms(
     expects="a list of networks, or a map with options",
-    sequence=Keyed(Leaf(str, "a network's name", lambda name: (name, {}))),
+    sequence=Keyed(
+        Forms(
+            expects="a network's name, or a map with it and options",
+            scalar=Leaf(str, "a network's name", lambda name: (name, {})),
+            mapping=_NAMED_ENDPOINT,
+        )
+    ),
     mapping=MapOf(Forms(expects="options of the endpoint", mapping=ENDPOINT, null=Constant(dict))),
 )
 
@@ -146,6 +157,8 @@ def _expected_mode(row: Field, view: View) -> Any:
 def _parse_mode(text: str) -> str:
     """host, none, container:NAME; bridge and default are the default network; else a network's name."""
     mode = container_mode(text)
+    if mode == "container:":
+        raise ValueError(f"'{text}' names no container")
     return DEFAULT_NETWORK if mode in ("default", "") else mode
 
 

@@ -12,6 +12,7 @@ from deployer.spec.leaves import ABSOLUTE_PATH, FLAG, SIZE, TEXT, TEXT_MAP, choi
 from deployer.spec.shapes import Entry, Forms, Keyed, Leaf, ListOf, Record, Then, one_or_many
 from deployer.values import mount, paths, size
 
+_GROUPS = ("bind", "volume", "tmpfs", "image")
 _TYPES = ("bind", "volume", "tmpfs", "image", "npipe", "cluster")
 
 _BIND = Record(
@@ -33,12 +34,19 @@ _VOLUME = Record(
         Entry(name="labels", shape=TEXT_MAP, doc="Labels of an anonymous volume."),
     )
 )
+
+
+def _octal(value: int | str) -> int:
+    try:
+        return int(str(value), 8)
+    except ValueError:
+        raise ValueError(f"'{value}' is not an octal mode such as 1777") from None
+
+
 _TMPFS = Record(
     (
         Entry(name="size", shape=SIZE, doc="Largest size."),
-        Entry(
-            name="mode", shape=Leaf(Or(int, str), "an octal mode such as 1777", lambda m: int(str(m), 8)), doc="Mode."
-        ),
+        Entry(name="mode", shape=Leaf(Or(int, str), "an octal mode such as 1777", _octal), doc="Mode."),
     )
 )
 _IMAGE = Record((Entry(name="subpath", shape=TEXT, doc="Directory inside the image."),))
@@ -50,7 +58,10 @@ def _pair(found: dict[str, Any]) -> tuple[str, mount.Mount]:
     kind, target, source = found.get("type", "volume"), found["target"], found.get("source", "")
     if kind == "bind":
         source = mount.source_of(source, source)["source"] if source.startswith("/") else _no_path(source)
-    elif kind == "tmpfs" and source:
+    foreign = next((group for group in _GROUPS if found.get(group) and group != kind), "")
+    if foreign:
+        raise ValueError(f"options of a {foreign} do not go with type: {kind}")
+    if kind == "tmpfs" and source:
         raise ValueError("a tmpfs has no source")
     parts: dict[str, Any] = {"type": kind} | ({} if kind == "tmpfs" else {"source": source})
     parts |= {key: found[key] for key in ("read_only", "consistency") if found.get(key)}
