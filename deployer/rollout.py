@@ -20,6 +20,7 @@ from deployer.model.desired import Desired, Kind, OnFailure
 from deployer.model.observed import Observed
 from deployer.model.outcome import Blocked, HostEnded, HostOutcome, Obstacle, Outcome
 from deployer.model.plan import Action, HostPlan, Phase, PlayPlan, ResourceChange, Unreachable
+from deployer.planning.run_once import alone_first
 from deployer.records import dataclass
 from deployer.world import World
 
@@ -53,7 +54,8 @@ def _play(work: _Work, play: PlayPlan, given: PlayInput, out: set[str]) -> tuple
     outcomes: list[HostOutcome] = []
     away: list[str] = []
     failed = False
-    for number, batch in enumerate(given.batches):
+    batches = given.batches if play.once is None else alone_first(given.batches, play.once.host)
+    for number, batch in enumerate(batches):
         if play.once is not None and play.once.host in out:
             failed = True
             break

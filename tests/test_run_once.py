@@ -98,7 +98,7 @@ def test_nor_in_the_plays_that_follow(fleet: Fleet) -> None:
     more = "- hosts: all\n  project: blog\n  containers: {blog: {image: blog:1}}\n"
     outcome = fleet.apply(shop(ends="exit:3") + more)
     assert codes(outcome) == "h1:FAILED"
-    assert fleet.containers() == {"h1": ["migrate.failed"]}
+    assert fleet.containers() == {"h1": ["migrate.failed", "web"]}
 
 
 def test_nor_when_its_host_has_failed_before(fleet: Fleet) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from deployer.model.desired import Address, Kind, RunOnce
@@ -19,9 +20,13 @@ def lead(play: PlayPlan, once: RunOnce) -> PlayPlan:
     running = tuple(name for name in once.jobs if _runs(leader, name))
     if not (running or leader.refusals):
         return play
-    others = (tuple(host for host in batch if host != once.host) for batch in play.batches)
-    batches = ((once.host,), *filter(None, others))
-    return replace(play, batches=batches, once=replace(once, jobs=running))
+    return replace(play, batches=alone_first(play.batches, once.host), once=replace(once, jobs=running))
+
+
+def alone_first(batches: Iterable[tuple[str, ...]], leader: str) -> tuple[tuple[str, ...], ...]:
+    """The host in a batch of its own before the others."""
+    others = (tuple(host for host in batch if host != leader) for batch in batches)
+    return ((leader,), *filter(None, others))
 
 
 def _runs(leader: HostPlan, name: str) -> bool:

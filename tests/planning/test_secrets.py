@@ -64,7 +64,6 @@ KEYS = [
     "security_opt: ['label=user:{{ pw }}']",
     "networks: {bridge: {driver_opts: {x: '{{ pw }}'}}}",
     "dns_search: ['{{ pw }}']",
-    "device_cgroup_rules: ['{{ pw }}']",
     "group_add: ['{{ pw }}']",
     "cgroup_parent: '{{ pw }}'",
     "gpus: [{options: {x: '{{ pw }}'}}]",
