@@ -242,8 +242,10 @@ def read_image(inspect: Json) -> ObservedImage:
 
 
 def read_network(inspect: Json) -> ObservedNetwork:
+    """One that took its configuration from another has that one's labels, and is nobody's (engine facts §4.1)."""
     values = read_values(NETWORK, inspect)
-    return ObservedNetwork(inspect["Id"], inspect["Name"], values, record.read(_map(inspect.get("Labels"))))
+    owner = Ownership() if values.get("config_from") else record.read(_map(inspect.get("Labels")))
+    return ObservedNetwork(inspect["Id"], inspect["Name"], values, owner)
 
 
 def read_volume(inspect: Json) -> ObservedVolume:

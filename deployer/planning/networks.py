@@ -41,6 +41,10 @@ def plan_network(ctx: Context, resource: Resource) -> None:
             ctx.draft.refuse(Refusal(resource.address, summary, "create it, or drop 'external'", resource.origin))
     elif resource.absent:
         _plan_absent(ctx, resource, live)
+    elif live is None and resource.values.get("config_from"):
+        summary = "cannot be made: with config_from the engine takes no labels, by which deployer knows its own"
+        hint = f"docker network create --config-from {resource.values['config_from']} {resource.name}"
+        ctx.draft.refuse(Refusal(resource.address, summary, f"make it by hand: {hint}", resource.origin))
     elif live is None:
         ctx.draft.changes.append(ResourceChange(resource.address, Action.CREATE, origin=resource.origin))
         operation = CreateNetwork(resource.name, network_body(ctx, resource))

@@ -10,6 +10,7 @@ from deployer.spec import settings
 from deployer.spec.container.process import foreign_labels
 from deployer.spec.field import DEFAULT, Field, Json, View, at, daemon_when_unset, lenient, show_plain, when_unset
 from deployer.spec.leaves import FLAG, IP, LABELS, TEXT, TEXT_MAP, choice
+from deployer.spec.network_rules import RULES
 from deployer.spec.shapes import Entry, Leaf, ListOf, MapOf, Record, Then
 from deployer.spec.table import Table
 from deployer.values import address
@@ -171,6 +172,18 @@ def daemon_map(row: Field, view: View) -> Any:
     return kept | dict(view.declared.get(row.name) or {})
 
 
+@when_unset("bridge")
+def _expected_driver(row: Field, view: View) -> Any:
+    """A mere configuration has none (§4.1)."""
+    live = view.live.get(row.name)
+    return live if view.declared.get("config_only") else view.declared.get(row.name) or row.zero
+
+
+@when_unset("{zero}; the other network's, with config_from")
+def _taken_over(row: Field, view: View) -> Any:
+    return view.live.get(row.name) if view.declared.get("config_from") else view.declared.get(row.name, row.zero)
+
+
 NETWORK = Table(
     kind="network",
     doc="A network. A difference takes a new one, as the engine can change nothing; its containers are reconnected.",
@@ -180,6 +193,7 @@ NETWORK = Table(
             doc="bridge (default), macvlan, ipvlan, overlay or a plugin's.",
             shape=TEXT,
             access=at("Driver", zero="bridge"),
+            expect=_expected_driver,
             zero="bridge",
             example="bridge",
             other="macvlan",
@@ -233,6 +247,7 @@ NETWORK = Table(
             doc="Give IPv6 addresses too.",
             shape=FLAG,
             access=at("EnableIPv6", zero=False),
+            expect=_taken_over,
             zero=False,
             example=True,
             other=False,
@@ -277,7 +292,8 @@ NETWORK = Table(
         ),
         Field(
             name="config_from",
-            doc="Network whose configuration it takes.",
+            doc="Network whose configuration it takes. The engine refuses labels then, by which deployer knows what it "
+            "made: make such a network by hand, and it is used as it is.",
             shape=TEXT,
             access=at("ConfigFrom.Network", zero=""),
             zero="",
@@ -289,11 +305,18 @@ NETWORK = Table(
             doc="Labels.",
             shape=LABELS,
             access=at("Labels", zero={}, decode=foreign_labels),
+            expect=_taken_over,
             zero={},
             example={"com.example.team": "shop"},
             other={"com.example.team": "web"},
         ),
     ),
     settings=settings.RESOURCE,
+    rules=RULES,
+    nested={
+        "ipam_config": ("ipam", "config"),
+        "ipam_driver": ("ipam", "driver"),
+        "ipam_driver_options": ("ipam", "options"),
+    },
     advice=settings.OBJECT_ADVICE,
 )

@@ -114,6 +114,11 @@ def test_refused_networks(world: World) -> None:
         "flag that is none": ({"Options": {flag: "foo"}}, 500, 400),
         "flag in capitals": ({"Options": {flag: "False"}}, 0),
         "configuration of nobody": ({"ConfigFrom": {"Network": "no-such-network"}}, 404),
+        "configuration with use": ({"ConfigOnly": True, "Internal": True}, 403),
+        "configuration with a scope": ({"ConfigOnly": True, "Scope": "local"}, 403),
+        "configuration and labels": ({"ConfigFrom": {"Network": "c"}, "Labels": {"a": "b"}}, 403),
+        "configuration and options": ({"ConfigFrom": {"Network": "c"}, "Options": {"a": "b"}}, 403),
+        "configuration and IPv6": ({"ConfigFrom": {"Network": "c"}, "EnableIPv6": True}, 403),
     }
     expected = {name: case[-1] if world.modern else case[1] for name, case in cases.items()}
     found = {name: status_of(world.network, f"n{index}", case[0]) for index, (name, case) in enumerate(cases.items())}
@@ -126,10 +131,12 @@ def ipam(**config: Any) -> dict[str, Any]:
 
 def test_a_network_made_from_a_configuration(world: World) -> None:
     subnet = f"{world.subnet()}.0/24"
-    world.network("c", ConfigOnly=True, IPAM={"Config": [{"Subnet": subnet}]})
+    world.network("c", ConfigOnly=True, IPAM={"Config": [{"Subnet": subnet}]}, Labels={"a": "b"})
     assert inspect(world, world.name("c"))["Driver"] == "null"
-    found = inspect(world, world.network("n", ConfigFrom={"Network": world.name("c")}))
+    found = inspect(world, world.network("n", ConfigFrom={"Network": world.name("c")}, Internal=True))
     assert found["IPAM"]["Config"] == [{"Subnet": subnet}]
+    assert (found["Labels"], found["Internal"], found["Driver"]) == ({"a": "b"}, True, "bridge")
+    assert status_of(world.engine.remove_network, world.name("c")) == 403
     world.engine.remove_network(world.name("n"))
 
 

@@ -94,7 +94,7 @@ class World:
         """Removes what was made, in the order the engine allows."""
         for key in self.containers:
             _ignoring_missing(lambda key=key: self.engine.remove_container(key, force=True, anonymous_volumes=True))
-        for key in self.networks:
+        for key in reversed(self.networks):
             _ignoring_missing(lambda key=key: self.engine.remove_network(key))
         for name in self.volumes:
             _ignoring_missing(lambda name=name: self.engine.remove_volume(name))

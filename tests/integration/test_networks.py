@@ -198,3 +198,22 @@ def test_addresses_that_are_declared_are_not_given_to_others(host: Host, tmp_pat
         assert endpoint(host, "fixed")["IPAddress"] == "10.206.0.2"
     host.docker("stop", "-t", "0", *states(host))
     site.converge()
+
+
+def test_a_configuration_and_a_network_that_takes_it(host: Host, tmp_path: Path) -> None:
+    """Its labels are those of the configuration: it is nobody's all the same."""
+    base = {**network(6), "config_only": True, "driver_opts": {"com.docker.network.driver.mtu": 1400}}
+    site = Site(tmp_path, host).write({"networks": {"base": base}})
+    site.converge()
+    web = {**SLEEP, "networks": ["net"]}
+    site.write({"networks": {"base": base, "net": {"config_from": "base"}}, "containers": {"web": web}})
+    assert site.plan().refusals == [
+        f"{host.name}/network.net: cannot be made: with config_from the engine takes no labels, by which deployer "
+        "knows its own"
+    ]
+    host.docker("network", "create", "--config-from", "base", "net")
+    site.apply()
+    again = site.plan()
+    assert (again.code, again.changes, again.refusals) == (0, [], [])
+    assert again.notes == ["network.net: not made by this project; used as it is"]
+    assert endpoint(host, "web", "net")["IPAddress"] == "10.206.0.2"

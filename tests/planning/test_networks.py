@@ -262,6 +262,16 @@ def test_an_external_network_has_to_exist() -> None:
     ]
 
 
+def test_a_network_with_the_configuration_of_another_is_left_to_be_made_by_hand() -> None:
+    """The engine refuses it the labels by which it would be known as ours."""
+    wish = "networks: {base: {config_only: true}, net: {config_from: base}}"
+    found = plan(wish, applied(NETWORKS))
+    assert refusals(found) == [
+        "network.net: cannot be made: with config_from the engine takes no labels, by which deployer knows its own"
+    ]
+    assert found.refusals[0].hint == "make it by hand: docker network create --config-from base net"
+
+
 MAC = "mac_address: '02:42:ac:11:00:0a'"
 
 

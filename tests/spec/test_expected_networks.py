@@ -37,13 +37,13 @@ class TestNetworks:
                 [{"Subnet": "172.18.0.0/16"}, {"Subnet": "FD00:0211:0::0/64", "Gateway": "fd00:211::1/64"}],
             ),
             (
-                {"ipam": {"config": [{"subnet": "10.2.0.0/24"}, {"subnet": "10.1.0.0/24"}]}},
+                {"driver": "macvlan", "ipam": {"config": [{"subnet": "10.2.0.0/24"}, {"subnet": "10.1.0.0/24"}]}},
                 [{"Subnet": "10.1.0.0/24"}, {"Subnet": "10.2.0.0/24"}],
             ),
         ],
     )
     def test_no_difference(self, declared: dict[str, Any], pools: list[dict[str, Any]]) -> None:
-        keys = {"EnableIPv6": True} if "enable_ipv6" in declared else {}
+        keys = {"EnableIPv6": "enable_ipv6" in declared, "Driver": declared.get("driver", "bridge")}
         assert shown(declared, self.live(*pools, **keys), table=NETWORK) == []
 
     def test_another_gateway(self) -> None:

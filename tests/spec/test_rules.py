@@ -1,4 +1,4 @@
-"""Rules that look at several fields of a container at once."""
+"""Rules that look at several fields at once."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from deployer.spec.container import CONTAINER
+from deployer.spec.network import NETWORK
 from tests.spec.declare import declare, mistakes
 
 
@@ -19,6 +20,8 @@ from tests.spec.declare import declare, mistakes
         ({"network_mode": "host"}, {"network_mode": "host"}),
         ({"network_mode": "none"}, {"network_mode": "none"}),
         ({"network_mode": "service:db"}, {"network_mode": "container:db"}),
+        ({"networks": ["host"]}, {"network_mode": "host", "networks": {}}),
+        ({"networks": {"none": None}}, {"network_mode": "none", "networks": {}}),
         ({"network_mode": "host", "hostname": "web"}, {"network_mode": "host", "hostname": "web"}),
         ({"restart": "on-failure", "restart_retries": 3}, {"restart": "on-failure:3"}),
         ({"mem_limit": "64m", "memswap_limit": "128m"}, {"mem_limit": 67108864, "memswap_limit": 134217728}),
@@ -95,3 +98,86 @@ def test_valid_together(written: dict[str, Any], values: dict[str, Any]) -> None
 )
 def test_mistakes(written: dict[str, Any], messages: list[str]) -> None:
     assert mistakes(CONTAINER, written) == [f"containers.it.{message}" for message in messages]
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (
+            {"networks": ["host", "front"]},
+            "network host goes with no other and takes no options; write network_mode: host",
+        ),
+        (
+            {"networks": {"none": {"aliases": ["a"]}}},
+            "network none goes with no other and takes no options; write network_mode: none",
+        ),
+    ],
+)
+def test_modes_written_as_networks(written: dict[str, Any], said: str) -> None:
+    assert mistakes(CONTAINER, written) == [f"containers.it.networks: {said}"]
+
+
+def test_ports_do_not_go_with_the_hosts_network_however_that_is_written() -> None:
+    assert mistakes(CONTAINER, {"networks": ["host"], "ports": ["80:80"]}) == [
+        "containers.it.ports: cannot be combined with network_mode: host"
+    ]
+
+
+POOL = {"subnet": "10.1.0.0/24"}
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (
+            {"ipam": {"config": [POOL | {"gateway": "10.2.0.1"}]}},
+            ["gateway 10.2.0.1 is not an address of subnet 10.1.0.0/24"],
+        ),
+        (
+            {"ipam": {"config": [POOL | {"aux_addresses": {"nas": "fd00::1", "tv": "10.1.0.9"}}]}},
+            ["aux_addresses.nas fd00::1 is not an address of subnet 10.1.0.0/24"],
+        ),
+        (
+            {"ipam": {"config": [POOL | {"ip_range": "10.1.0.0/16"}]}},
+            ["ip_range 10.1.0.0/16 is not a part of subnet 10.1.0.0/24"],
+        ),
+        (
+            {"ipam": {"config": [POOL | {"ip_range": "fd00::/64"}]}},
+            ["ip_range fd00::/64 is not a part of subnet 10.1.0.0/24"],
+        ),
+        ({"ipam": {"config": [POOL, {"subnet": "10.2.0.0/24"}]}}, ["a bridge has one IPv4 subnet, not 2"]),
+    ],
+)
+def test_subnets_that_no_engine_takes(written: dict[str, Any], said: list[str]) -> None:
+    assert mistakes(NETWORK, written) == [f"networks.it.ipam: {text}" for text in said]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"ipam": {"config": [POOL | {"ip_range": "10.1.0.128/25", "gateway": "10.1.0.1"}, {"subnet": "fd00::/64"}]}},
+        {"driver": "macvlan", "ipam": {"config": [POOL, {"subnet": "10.2.0.0/24"}]}},
+        {
+            "config_only": True,
+            "ipam": {"config": [POOL, {"subnet": "10.2.0.0/24"}]},
+            "enable_ipv6": True,
+            "labels": ["a"],
+        },
+        {"config_from": "base", "internal": True, "driver": "macvlan"},
+    ],
+)
+def test_networks_that_are_no_mistake(written: dict[str, Any]) -> None:
+    assert mistakes(NETWORK, written) == []
+
+
+def test_configurations_and_who_takes_them() -> None:
+    only = {"config_only": True, "driver": "macvlan", "internal": True, "attachable": True, "scope": "local"}
+    assert mistakes(NETWORK, only) == [
+        f"networks.it.{name}: cannot be combined with config_only: true"
+        for name in ("driver", "internal", "attachable", "scope")
+    ]
+    taking = {"config_from": "base", "ipam": {"config": [POOL]}, "driver_opts": {"a": "b"}, "labels": ["a"]}
+    assert mistakes(NETWORK, taking) == [
+        f"networks.it.{name}: cannot be combined with config_from: the other network has it"
+        for name in ("ipam", "driver_opts", "labels")
+    ]

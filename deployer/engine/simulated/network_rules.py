@@ -27,6 +27,7 @@ def check_network(host: SimulatedHost, body: Json) -> None:
     name, profile = body.get("Name", ""), host.profile
     _check_name(host, name)
     _check_driver(profile, body)
+    _check_configuration(body)
     ipam = body.get("IPAM") or {}
     if ipam.get("Driver") not in {None, "", "default", "null"}:
         raise missing(f'plugin "{ipam["Driver"]}" not found')
@@ -67,6 +68,23 @@ def _check_driver(profile: Profile, body: Json) -> None:
         raise forbidden("cannot create a swarm scoped network when swarm is not active")
     if body.get("Ingress"):
         raise forbidden("Ingress network can only be global scope network")
+
+
+def _check_configuration(body: Json) -> None:
+    """A configuration says nothing of how a network is used; who takes one has nothing of its own, not even labels."""
+    ipam = body.get("IPAM") or {}
+    if body.get("ConfigOnly") and any(body.get(key) for key in ("Internal", "Attachable", "Ingress", "Scope")):
+        raise forbidden(
+            "configuration network can only contain network specific fields. Network operator fields like "
+            "[ ingress | internal | attachable | scope ] are not supported."
+        )
+    if (body.get("ConfigFrom") or {}).get("Network"):
+        own = (body.get("EnableIPv6"), body.get("Labels"), ipam.get("Options"), ipam.get("Config"))
+        depends = "not supported if the network depends on a configuration network"
+        if any(own):
+            raise forbidden(f"user specified configurations are {depends}")
+        if body.get("Options"):
+            raise forbidden(f"network driver options are {depends}")
 
 
 def _check_options(profile: Profile, options: Record) -> None:

@@ -76,7 +76,7 @@ def _configuration(host: SimulatedHost, name: str) -> Record:
     for network in host.state.networks.values():
         if network["Name"] == name and network["ConfigOnly"]:
             copied = engine_json(network)
-            return {key: copied[key] for key in ("IPAM", "EnableIPv6", "Internal", "Options")} | {
+            return {key: copied[key] for key in ("IPAM", "EnableIPv6", "Options", "Labels")} | {
                 "declared_versions": network["declared_versions"]
             }
     raise missing(f'configuration network "{name}" does not exist')
@@ -106,6 +106,9 @@ def remove_network(host: SimulatedHost, ref: str) -> None:
     network = need_network(host, ref)
     if network["Name"] in PREDEFINED:
         raise forbidden(f"{network['Name']} is a pre-defined network and cannot be removed")
+    users = (other["ConfigFrom"]["Network"] for other in host.state.networks.values())
+    if network["ConfigOnly"] and network["Name"] in users:
+        raise forbidden(f'error while removing network: configuration network "{network["Name"]}" is in use')
     if active_endpoints(host, network):
         raise forbidden(
             f"error while removing network: network {network['Name']} id {network['Id']} has active endpoints"

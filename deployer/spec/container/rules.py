@@ -11,12 +11,19 @@ from deployer.values import address, port, size
 
 
 def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
-    """A mode that names a network is that network; a mode that shares another's network takes no network options."""
-    mode = values.get("network_mode")
-    if mode is None:
-        return
-    if values.get("networks"):
+    """A mode that names a network is that network; a mode that shares another's network takes no network options. The
+    networks `host` and `none` are modes."""
+    mode, networks = values.get("network_mode"), values.get("networks") or {}
+    if mode is not None and networks:
         yield "network_mode", "write either network_mode or networks"
+        return
+    for name in {"host", "none"} & set(networks):
+        if len(networks) > 1 or networks[name]:
+            yield "networks", f"network {name} goes with no other and takes no options; write network_mode: {name}"
+            return
+        mode = values["network_mode"] = name
+        values["networks"] = {}
+    if mode is None:
         return
     if mode not in ("host", "none") and not mode.startswith("container:"):
         values["network_mode"] = ATTACHED
