@@ -309,7 +309,7 @@ NETWORKS = """
 - hosts: web
   project: two
   networks:
-    lan: {{ipam: {{config: [{{subnet: 10.8.0.0/24}}, {{subnet: {subnet}}}]}}}}
+    lan: {{ipam: {{config: [{{subnet: {subnet}}}]}}}}
 """
 
 
