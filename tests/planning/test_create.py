@@ -164,6 +164,7 @@ def test_a_stopped_container_declared_absent_is_only_removed() -> None:
     ],
 )
 def test_what_the_engine_would_drop_without_a_word_is_refused(key: str, what: str) -> None:
+    """W21."""
     wish = f"networks: {{front: {{}}}}\nvolumes: {{data: {{}}}}\ncontainers:\n  web:\n    image: web:1\n    {key}\n"
     found = plan(wish, applied(EMPTY, api="1.41"))
     assert refusals(found) == [f"container.web: {what}; the engine here is 26.1.5 (API 1.41)"]

@@ -220,6 +220,7 @@ def test_a_network_declared_absent_stays_while_somebody_is_attached() -> None:
 
 
 def test_two_networks_of_one_name_are_refused() -> None:
+    """W17."""
     host = applied(NETWORKS)
     twin = replace(next(each for each in host.networks if each.name == "front"), id="front-2")
     assert refusals(plan(NETWORKS, replace(host, networks=(*host.networks, twin)))) == [

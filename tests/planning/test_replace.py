@@ -165,6 +165,7 @@ def test_what_takes_a_replacement(old: str, new: str, diff: str) -> None:
 
 
 def test_anonymous_volumes_move_to_the_new_one() -> None:
+    """W24."""
     images: Images = {"web:1": {"Volumes": {"/cache": {}}}}
     wish = "containers: {web: {image: web:1, volumes: ['/data', '/logs:ro'], environment: {MODE: a}}}"
     host = applied(wish, images)

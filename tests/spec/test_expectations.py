@@ -68,6 +68,7 @@ PLAIN = container()
         pytest.param(
             {"mem_limit": "128m"}, container(Memory=134217728, MemorySwap=536870912), id="W19 swap left from before"
         ),
+        pytest.param({}, container(CapDrop=["AUDIT_WRITE", "MKNOD", "NET_RAW"]), id="W20 what Podman drops by itself"),
         pytest.param({"cpuset": "0-1"}, container(CpusetCpus="0,1"), id="W22 sets of CPUs"),
         pytest.param({"network_mode": "host"}, container({"Hostname": "box"}, {}, NetworkMode="host"), id="host mode"),
         pytest.param({}, container(MaskedPaths=["/proc/interrupts"], ReadonlyPaths=None), id="masked paths"),
@@ -137,6 +138,12 @@ def test_no_difference(declared: dict[str, Any], live: dict[str, Any]) -> None:
             container(ShmSize=33554432),
             ["shm_size: 32 MiB → 64 MiB (replace)"],
             id="W12 declared shm size",
+        ),
+        pytest.param(
+            {},
+            container(CapDrop=["MKNOD", "NET_RAW"]),
+            ["cap_drop: MKNOD, NET_RAW → none (replace)"],
+            id="W20 some of what Podman drops",
         ),
         pytest.param(
             {},
@@ -352,3 +359,19 @@ class TestImage:
         assert shown({}, container(disabled), image=disabled) == []
         assert shown({"healthcheck": {"interval": "9s"}}, container(disabled), image=disabled) == []
         assert shown({"healthcheck": {"disable": True}}, PLAIN) == []
+
+
+def test_a_namespace_of_a_container_that_was_made_anew_is_another() -> None:
+    """W13."""
+    live = container({"Hostname": "db"}, {}, NetworkMode="container:old-id")
+    declared = {"network_mode": "container:db"}
+    assert shown(declared, live, ids={"db": "old-id"}) == []
+    assert shown(declared, live, ids={"db": "new-id"}) == [
+        "network_mode: container:old-id → container:new-id (replace)"
+    ]
+
+
+def test_what_podman_drops_by_itself_is_taken_back_when_it_was_declared() -> None:
+    drops = {"cap_drop": ["AUDIT_WRITE", "MKNOD", "NET_RAW"]}
+    live = container(CapDrop=drops["cap_drop"])
+    assert shown({}, live, recorded=drops) == ["cap_drop: AUDIT_WRITE, MKNOD, NET_RAW → none (replace)"]

@@ -50,6 +50,18 @@ def _namespace(*words: str) -> Leaf:
     return Leaf(str, "text", check)
 
 
+_DROPPED_BY_PODMAN = frozenset(["AUDIT_WRITE", "MKNOD", "NET_RAW"])
+"""What Podman takes from every container, and lists as if somebody had asked for it (§5.2)."""
+
+
+@when_unset("none")
+def _expected_drops(row: Field, view: View) -> Any:
+    live = view.live.get(row.name) or []
+    if not view.declared.get(row.name) and not view.recorded.get(row.name) and set(live) == _DROPPED_BY_PODMAN:
+        return live
+    return view.declared.get(row.name, row.zero)
+
+
 @when_unset("none; `label=` options the engine adds are left alone")
 def _expected_options(row: Field, view: View) -> Any:
     """Engine-added `label=…` entries (privileged, host namespaces) count only when labels are, or were, declared."""
@@ -133,6 +145,7 @@ _PRIVILEGES = (
         access=at(
             "HostConfig.CapDrop", zero=[], decode=lambda live: sorted({*map(lenient(security.parse_capability), live)})
         ),
+        expect=_expected_drops,
         zero=[],
         same=security.same_capabilities,
         example=["NET_RAW"],
