@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from deployer.config.templates import is_template
 from deployer.planning.secrets import holds_credentials, is_sensitive_name
 from deployer.values.yaml_text import Verbatim
 
+_SHORTEST: Final = 6
+"""Of secrets that are looked for in other texts: shorter ones, and mere words, are found where they mean nothing."""
+_PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
+
 
 class Hidden:
-    """`variables` maps each variable to the place it stands for; with `shown` nothing is hidden."""
+    """`variables` maps each variable to the place it stands for; with `shown` nothing is hidden. `known`: secrets that
+    are hidden wherever they are."""
 
-    def __init__(self, *, shown: bool = False) -> None:
+    def __init__(self, *, shown: bool = False, known: Iterable[str] = ()) -> None:
         self.variables: dict[str, str] = {}
         self._shown = shown
+        self._known = frozenset(known)
 
     def hide(self, value: Any, label: str, *path: str) -> Any:
         """The value with every secret in it replaced by a variable of its own, and no other text a template."""
@@ -24,13 +30,24 @@ class Hidden:
             case Mapping():
                 return {_text(str(key)): self.hide(part, label, *path, str(key)) for key, part in value.items()}
             case list() | tuple():
-                return [self.hide(part, label, *path, str(number)) for number, part in enumerate(value, start=1)]
-            case str() if not self._shown and _is_secret(path[-1], value):
+                return [self._item(value, number, label, *path) for number in range(1, len(value) + 1)]
+            case str() if not self._shown and self._is_secret(path[-1], value):
                 return f"{{{{ {self._variable(label, path)} }}}}"
             case str():
                 return _text(value)
             case _:
                 return value
+
+    def _item(self, items: list[Any] | tuple[Any, ...], number: int, label: str, *path: str) -> Any:
+        """What follows `--password` in a command is one."""
+        item, before = items[number - 1], items[number - 2] if number > 1 else ""
+        if not self._shown and _is_option_value(before, item):
+            return f"{{{{ {self._variable(label, (*path, str(number)))} }}}}"
+        return self.hide(item, label, *path, str(number))
+
+    def _is_secret(self, name: str, value: str) -> bool:
+        named = is_sensitive_name(name) and not _is_place(name, value)
+        return bool(value) and (named or holds_credentials(value) or any(secret in value for secret in self._known))
 
     def _variable(self, label: str, path: tuple[str, ...]) -> str:
         """`vault_db_postgres_password`; a number is added where that is taken."""
@@ -45,8 +62,40 @@ class Hidden:
         return name
 
 
-def _is_secret(name: str, value: str) -> bool:
-    return bool(value) and (is_sensitive_name(name) or holds_credentials(value))
+def secrets_among(values: Mapping[str, str | None]) -> Iterator[str]:
+    """The secrets in the variables or labels of a container that are worth looking for elsewhere."""
+    for name, value in values.items():
+        text = value or ""
+        if is_sensitive_name(name) and not _is_place(name, text) and not text.startswith(("http://", "https://")):
+            yield from (text,) if _is_telling(text) else ()
+        yield from (found for found in _PASSWORD_IN_URL.findall(text) if _is_telling(found))
+
+
+def secrets_in_words(words: Iterable[str]) -> Iterator[str]:
+    """The same of a command."""
+    before = ""
+    for word in words:
+        option, _, value = word.partition("=")
+        if _is_option_value(before, word) and _is_telling(word):
+            yield word
+        elif option.startswith("-") and is_sensitive_name(option) and _is_telling(value):
+            yield value
+        before = word
+
+
+def _is_option_value(before: Any, item: Any) -> bool:
+    if not isinstance(before, str) or not isinstance(item, str):
+        return False
+    return before.startswith("-") and is_sensitive_name(before.lstrip("-")) and item[:1] not in ("", "-")
+
+
+def _is_telling(text: str) -> bool:
+    return len(text) >= _SHORTEST and not text.isalpha()
+
+
+def _is_place(name: str, value: str) -> bool:
+    """`DB_PASSWORD_FILE: /run/secrets/db` says where a secret is."""
+    return name.lower().endswith(("_file", "_path", "_dir")) and value.startswith("/")
 
 
 def _text(text: str) -> str:

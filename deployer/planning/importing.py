@@ -19,7 +19,7 @@ from deployer.model.desired import Address, Kind
 from deployer.model.observed import Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume
 from deployer.planning import foreign, record
 from deployer.planning.declaring import misfits, smallest
-from deployer.planning.hiding import Hidden
+from deployer.planning.hiding import Hidden, secrets_among, secrets_in_words
 from deployer.spec.container import CONTAINER
 from deployer.spec.field import View
 from deployer.spec.network import NETWORK
@@ -86,10 +86,18 @@ def host_playbook(
     engine's `/info`."""
     wanted = frozenset(names)
     chosen = [found for found in observed.containers if _is_wanted(found, wanted, project)]
-    writer = _Writer(observed, info, Hidden(shown=with_secrets))
+    known = {secret for found in chosen for secret in _secrets_of(found)}
+    writer = _Writer(observed, info, Hidden(shown=with_secrets, known=known))
     projects = {found.owner.project for found in chosen} | (set() if wanted else {project})
     plays = [writer.play(each, chosen, whole=not wanted) for each in sorted(projects)]
     return writer.result(plays, {} if wanted else _passed_over(observed, project))
+
+
+def _secrets_of(found: ObservedContainer) -> Iterator[str]:
+    for name in ("environment", "labels"):
+        yield from secrets_among(found.values.get(name) or {})
+    for name in ("command", "entrypoint"):
+        yield from secrets_in_words(found.values.get(name) or ())
 
 
 def _is_wanted(found: ObservedContainer, names: frozenset[str], project: str) -> bool:

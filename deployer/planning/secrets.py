@@ -15,9 +15,11 @@ DIGEST_KEY: Final = "$secret"
 
 _SENSITIVE_NAME = re.compile(
     r"(?i)pass(word|wd|phrase)|secret|token|credential|api_?key|private_?key|access_?key|encryption_?key"
+    r"|requirepass|masterauth|(?:^|[_.-])pass(?:$|[_.-])|[_.-](?:pwd|pw)$"
 )
 _IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
 _ASSIGNED = re.compile(r"([\w-]+)=[^\s,;&]")
+_OPTION = re.compile(r"(?:^|\s)--?([\w-]+)\s+[^\s-]")
 _PRIVATE_KEY = "PRIVATE KEY-----"
 _SHORTEST = 4
 
@@ -28,8 +30,10 @@ def is_sensitive_name(name: str) -> bool:
 
 
 def holds_credentials(text: str) -> bool:
-    """Whether a text looks as if a secret is part of it: a password in a URL, `password=…`, a private key."""
-    assigned = any(is_sensitive_name(name) or name.lower() in ("pass", "pw", "pwd") for name in _ASSIGNED.findall(text))
+    """Whether a text looks as if a secret is part of it: a password in a URL, `password=…`, `--password …`, a private
+    key."""
+    names = (*_ASSIGNED.findall(text), *_OPTION.findall(text))
+    assigned = any(is_sensitive_name(name) or name.lower() in ("pass", "pw", "pwd") for name in names)
     return assigned or bool(_IN_URL.search(text)) or _PRIVATE_KEY in text
 
 

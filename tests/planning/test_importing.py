@@ -213,6 +213,37 @@ def test_secrets_are_left_to_variables() -> None:
     check_unchanged(engine, clear)
 
 
+def test_a_secret_is_hidden_wherever_it_is() -> None:
+    engine = machine()
+    web = {
+        "command": ["serve", "--requirepass", "other4711", "--verbose", "plain"],
+        "environment": {"DB_PASS": "hunter4711", "TOKEN_FILE": "/run/secrets/token", "URL": "x://me:weak1@db"},
+        "healthcheck": {"test": "check -phunter4711 && check -a other4711"},
+        "labels": {"note": "was hunter4711", "weak1": "weak1"},
+    }
+    db = {"environment": {"ROOT_PASSWORD": "root", "NAME": "root", "COPY": "hunter4711", "KEY": "weak1"}}
+    by_hand(engine, "web", web)
+    by_hand(engine, "db2", db)
+    text = imported(engine, "web", "db2")
+    assert [secret for secret in ("4711", "ROOT_PASSWORD: root") if secret in text] == []
+    assert container(engine, "web")["command"] == [
+        *("serve", "--requirepass", "{{ vault_web_command_3 }}", "--verbose", "plain"),
+    ]
+    assert "TOKEN_FILE: /run/secrets/token\n" in text
+    assert "NAME: root\n" in text
+    given = {
+        "vault_web_command_3": "other4711",
+        "vault_web_db_pass": "hunter4711",
+        "vault_web_url": "x://me:weak1@db",
+        "vault_web_note": "was hunter4711",
+        "vault_web_healthcheck_test_2": "check -phunter4711 && check -a other4711",
+        "vault_db2_root_password": "root",
+        "vault_db2_copy": "hunter4711",
+    }
+    assert set(given) == {line.split()[1].rstrip(":") for line in text.splitlines() if line.startswith("  #   ")}
+    check_unchanged(engine, text, given)
+
+
 def test_text_that_looks_like_a_template_stays_as_it_is() -> None:
     engine = machine()
     by_hand(
