@@ -3,7 +3,7 @@
 from typing import Final
 
 from deployer.spec import settings
-from deployer.spec.container import devices, isolation, network, process, resources, storage
+from deployer.spec.container import devices, isolation, network, process, resources, starting, storage
 from deployer.spec.container.rules import RULES
 from deployer.spec.table import Table
 
@@ -22,7 +22,7 @@ CONTAINER = Table(
     doc="A container: created when it is missing, changed in place where the engine can, else replaced.",
     fields=tuple(row for rows in GROUPS.values() for row in rows),
     settings=settings.CONTAINER,
-    rules=RULES,
+    rules=(*RULES, *starting.RULES),
     nested={
         "log_driver": ("logging", "driver"),
         "log_options": ("logging", "options"),

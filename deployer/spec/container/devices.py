@@ -29,7 +29,7 @@ from deployer.values import device, paths
 
 
 def _ulimits(live: Any) -> dict[str, Any]:
-    return {entry["Name"]: {"soft": entry["Soft"], "hard": entry["Hard"]} for entry in live}
+    return {str(entry["Name"]).lower(): {"soft": entry["Soft"], "hard": entry["Hard"]} for entry in live}
 
 
 def _ulimit_entries(value: Any) -> list[dict[str, Any]]:
@@ -61,7 +61,7 @@ def _ulimit_pair(text: str) -> tuple[str, dict[str, int]]:
     name, *limits = text.replace("=", ":", 1).split(":")
     try:
         soft, hard = limits if len(limits) == 2 else limits * 2
-        return name, {"soft": int(soft), "hard": int(hard)}
+        return name.lower(), {"soft": int(soft), "hard": int(hard)}
     except ValueError:
         raise ValueError(f"'{text}' is not of the form name:soft[:hard]") from None
 
@@ -96,7 +96,8 @@ ULIMITS = Forms(
                 ),
                 _complete_ulimit,
             ),
-        )
+        ),
+        str.lower,
     ),
     sequence=Keyed(Leaf(str, "name:soft[:hard]", _ulimit_pair)),
 )
