@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from deployer.diagnostics import Problems
 from deployer.model import dependencies
-from deployer.model.desired import Desired, Kind, Resource
+from deployer.model.desired import Desired, Kind, Resource, slot
 
 
 def check_play_order(plays: Sequence[Desired], problems: Problems) -> None:
@@ -14,21 +14,16 @@ def check_play_order(plays: Sequence[Desired], problems: Problems) -> None:
     later: dict[tuple[Kind, str], Resource] = {}
     for play in reversed(plays):
         for resource in play.resources:
-            later.pop(_slot(resource.kind, resource.name), None)
+            later.pop(slot(resource.kind, resource.name), None)
         for resource in play.resources:
             if resource.kind.is_container and resource.selected and not resource.absent:
                 _check(resource, later, problems)
-        later |= {_slot(found.kind, found.name): found for found in play.resources if not found.absent}
+        later |= {slot(found.kind, found.name): found for found in play.resources if not found.absent}
 
 
 def _check(resource: Resource, later: dict[tuple[Kind, str], Resource], problems: Problems) -> None:
     for kind, name, place in dependencies.references(resource):
-        if found := later.get(_slot(kind, name)):
+        if found := later.get(slot(kind, name)):
             summary = f"{found.kind} {name} is declared only in a later play, at {found.origin}"
             hint = "declare it in this play or an earlier one"
             problems.add(place, summary, address=resource.address.label, hint=hint)
-
-
-def _slot(kind: Kind, name: str) -> tuple[Kind, str]:
-    """A job's name is a container's."""
-    return Kind.CONTAINER if kind.is_container else kind, name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,10 @@ from deployer.model.desired import (
     Resource,
     Settings,
     UpdatePolicy,
+    slot,
 )
 from deployer.nodes import Node
+from deployer.records import dataclass
 from deployer.spec.shapes import INVALID, Reading
 from deployer.spec.table import Declaration, read
 from deployer.values import duration, image
@@ -81,7 +83,7 @@ def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
     resources: dict[tuple[Kind, str], Resource] = {}
     for kind, section in play.sections():
         for resource in work.section(kind, section):
-            first = resources.setdefault(_slot(resource), resource)
+            first = resources.setdefault(slot(resource.kind, resource.name), resource)
             if first is not resource:
                 _report_twice(first, resource, inputs.problems)
     kinds = list(Kind)
@@ -103,7 +105,7 @@ def join_plays(plays: Iterable[Desired], problems: Problems) -> tuple[Desired, .
     seen: dict[tuple[Kind, str], Resource] = {}
     for play in plays:
         for resource in play.resources:
-            first = seen.setdefault(_slot(resource), resource)
+            first = seen.setdefault(slot(resource.kind, resource.name), resource)
             if first is not resource:
                 _report_twice(first, resource, problems)
     keys = [(found.kind, found.name) for found in seen.values()]
@@ -112,11 +114,6 @@ def join_plays(plays: Iterable[Desired], problems: Problems) -> tuple[Desired, .
         replace(play, elsewhere=frozenset(key for key in keys if play.find(*key) is None), images=images)
         for play in plays
     )
-
-
-def _slot(resource: Resource) -> tuple[Kind, str]:
-    """What no two resources of a host can have in common: a job's name is a container's."""
-    return Kind.CONTAINER if resource.kind.is_container else resource.kind, resource.name
 
 
 def _report_twice(first: Resource, second: Resource, problems: Problems) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
 from deployer.diagnostics import Origin
+from deployer.records import dataclass
 
 
 class Kind(StrEnum):
@@ -23,6 +24,11 @@ class Kind(StrEnum):
     def is_container(self) -> bool:
         """A job is a container too: on a host, both share one set of names."""
         return self in (Kind.CONTAINER, Kind.JOB)
+
+
+def slot(kind: Kind, name: str) -> tuple[Kind, str]:
+    """What only one resource of a host can have: a job's name is a container's."""
+    return Kind.CONTAINER if kind.is_container else kind, name
 
 
 class OnFailure(StrEnum):
@@ -166,6 +172,10 @@ class Desired:
     def container(self, name: str) -> Resource | None:
         """The container or job of that name."""
         return next((found for found in self.containers if found.name == name), None)
+
+    def is_elsewhere(self, kind: Kind, name: str) -> bool:
+        """Whether another play of the host declares it, be it as a container or as a job."""
+        return slot(kind, name) in {slot(*key) for key in self.elsewhere}
 
     def find(self, kind: Kind, name: str) -> Resource | None:
         return next((r for r in self.resources if r.kind is kind and r.name == name), None)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from deployer.model.desired import Desired, Kind, Resource
+from deployer.model.desired import Desired, Kind, Resource, slot
 from deployer.model.drift import Drift, HostDrift, Verdict
 from deployer.model.observed import Observed, ObservedContainer, ObservedNetwork, ObservedVolume, Ownership
 from deployer.model.plan import FieldDiff
@@ -227,18 +227,13 @@ def _health(ctx: Context, resource: Resource, live: ObservedContainer) -> Iterat
 def _undeclared(ctx: Context) -> Iterator[Drift]:
     """Objects of the project that no play of this run declares."""
     desired, observed = ctx.desired, ctx.observed
-    declared = {_slot(resource.kind, resource.name) for resource in desired.resources}
-    declared |= {_slot(*key) for key in desired.elsewhere}
+    declared = {slot(resource.kind, resource.name) for resource in desired.resources}
+    declared |= {slot(*key) for key in desired.elsewhere}
     objects = [
         *((Kind.NETWORK, found.name, found.owner) for found in observed.networks),
         *((Kind.VOLUME, found.name, found.owner) for found in observed.volumes),
         *((record.kind_of(found.owner), found.name, found.owner) for found in observed.containers),
     ]
     for kind, name, owner in sorted(objects, key=lambda found: (list(Kind).index(found[0]), found[1])):
-        if owner.project == desired.project and _slot(kind, name) not in declared:
+        if owner.project == desired.project and slot(kind, name) not in declared:
             yield Drift(ctx.address(kind, name), Verdict.UNDECLARED)
-
-
-def _slot(kind: Kind, name: str) -> tuple[Kind, str]:
-    """Containers and jobs share one set of names."""
-    return Kind.CONTAINER if kind.is_container else kind, name

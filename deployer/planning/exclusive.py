@@ -11,9 +11,8 @@ from deployer.values import port
 def held(values: Mapping[str, Any]) -> Iterator[str]:
     """In words: `host port 8080/tcp`, `address 10.0.0.9 on front`. Of a range the engine takes what is free."""
     for entry in values.get("ports") or ():
-        _, host = port.host_ports(entry)
-        if host and "-" not in host:
-            yield f"host port {host}/{port.container_port(entry).partition('/')[2]}"
+        if host := port.fixed_host_port(entry):
+            yield f"host port {host}/{port.protocol(entry)}"
     for name, endpoint in (values.get("networks") or {}).items():
         for key in ("ipv4_address", "ipv6_address"):
             if endpoint.get(key):

@@ -15,11 +15,8 @@ from deployer.model.observed import ObservedContainer
 from deployer.model.plan import (
     Action,
     AwaitCompleted,
-    ConnectNetwork,
-    CreateContainer,
     FieldDiff,
     Made,
-    Operation,
     RemoveContainer,
     RenameContainer,
     ResourceChange,
@@ -27,19 +24,17 @@ from deployer.model.plan import (
     StopContainer,
 )
 from deployer.planning import images, leftovers, record
-from deployer.planning.bodies import container_body, split_endpoints
 from deployer.planning.context import Context
 from deployer.planning.gates import gate_of
 from deployer.planning.images import Wanted
 from deployer.planning.judging import compare, foreign, is_ours
-from deployer.planning.keeping import discard_failed, keep_failed
-from deployer.planning.replace import Steps, carried
+from deployer.planning.keeping import discard_failed
+from deployer.planning.replace import Steps, Track, carried
 from deployer.records import dataclass
 
 RUN: Final = "run"
 AGAIN: Final = "run again"
 STILL_RUNS: Final = "wait for its end: it still runs"
-LEFT: Final = "left by an interrupted run"
 
 
 def plan_job(ctx: Context, resource: Resource, need: Wanted) -> None:
@@ -111,13 +106,11 @@ class _Run:
         gate = gate_of(ctx, resource, self.need, self._cleared())
         made, done = self._create(gate.create)
         aside, done = self._take_name(made, done)
-        done = self._add(StartContainer(made), (*done, *gate.start), StopContainer(made))
+        done = self._track.add(StartContainer(made), (*done, *gate.start), StopContainer(made))
         done = self._await(made, done)
         if aside is not None:
-            done = self._add(RemoveContainer(aside.id), done)
+            done = self._track.add(RemoveContainer(aside.id), done)
         discard_failed(ctx, resource, resource.address, "a later run ended well", done)
-        ctx.targets[resource.name] = made
-        ctx.renewed.add(resource.name)
         self._ready(done)
 
     def wait(self, live: ObservedContainer) -> None:
@@ -125,7 +118,7 @@ class _Run:
         self._change(STILL_RUNS)
         done = self._await(live.id, self.found.after)
         if self.found.predecessor is not None:
-            done = self._add(RemoveContainer(self.found.predecessor.id), done)
+            done = self._track.add(RemoveContainer(self.found.predecessor.id), done)
         self._ready(done)
 
     def put_away(self) -> None:
@@ -134,9 +127,9 @@ class _Run:
         self.ctx.draft.ready(Kind.CONTAINER, self.resource.name, *self.found.after)
         if old is not None:
             address = self.ctx.address(Kind.JOB, old.name)
-            change = ResourceChange(address, Action.REMOVE, reason=LEFT)
+            change = ResourceChange(address, Action.REMOVE, reason=leftovers.CAUSE)
             self.ctx.draft.changes.append(change)
-            self.ctx.draft.at_last(RemoveContainer(old.id), address, LEFT, after=self.found.after)
+            self.ctx.draft.at_last(RemoveContainer(old.id), address, leftovers.CAUSE, after=self.found.after)
 
     def _cleared(self) -> Steps:
         """Steps that end what still runs: a run that has begun, though with another declaration, is not cut short."""
@@ -144,23 +137,15 @@ class _Run:
         if live is None or not live.running:
             return self.found.after
         if not is_ours(self.ctx, self.resource, live):
-            return self._add(StopContainer(live.id), self.found.after, StartContainer(live.id))
+            return self._track.add(StopContainer(live.id), self.found.after, StartContainer(live.id))
         wait = AwaitCompleted(live.id, self.resource.settings.timeout, whatever_code=True)
         return (self.ctx.draft.step(wait, self.resource.address, "still runs", after=self.found.after),)
 
     def _create(self, after: Steps) -> tuple[Made, Steps]:
         ctx, resource, live = self.ctx, self.resource, self.found.current
         last = live or ctx.observed.container(resource.name)
-        body = container_body(ctx, resource, carried(ctx, resource, last) if last is not None else {})
-        later = split_endpoints(ctx, body)
-        made = Made(ctx.draft.next_number)
         name = resource.name + (NEW if live is not None else "")
-        create = CreateContainer(name, body, resource.settings.platform)
-        kept = keep_failed(ctx, resource, made)
-        done = self._add(create, after, RemoveContainer(made), keep=kept)
-        for network, endpoint in later.items():
-            done = self._add(ConnectNetwork(network, made, endpoint), done)
-        return made, done
+        return self._track.create(name, carried(ctx, resource, last) if last is not None else {}, after)
 
     def _take_name(self, made: Made, after: Steps) -> tuple[ObservedContainer | None, Steps]:
         """Returns the container that is set aside for as long as the new one runs."""
@@ -169,34 +154,18 @@ class _Run:
             return aside, after
         if _ended_well(live) and aside is None:
             aside = live
-            after = self._add(RenameContainer(live.id, name + OLD), after, RenameContainer(live.id, name))
+            after = self._track.add(RenameContainer(live.id, name + OLD), after, RenameContainer(live.id, name))
         else:
             back = (RenameContainer(aside.id, name),) if aside is not None else ()
-            after = self._add(RemoveContainer(live.id), after, *back)
-        return aside, self._add(RenameContainer(made, name), after, RenameContainer(made, name + NEW))
+            after = self._track.add(RemoveContainer(live.id), after, *back)
+        return aside, self._track.add(RenameContainer(made, name), after, RenameContainer(made, name + NEW))
 
     def _await(self, target: Any, after: Steps) -> Steps:
-        return self._add(AwaitCompleted(target, self.resource.settings.timeout), after, lasting=True)
+        return self._track.add(AwaitCompleted(target, self.resource.settings.timeout), after, lasting=True)
 
-    def _add(
-        self,
-        operation: Operation,
-        after: Steps,
-        *undo: Operation,
-        keep: tuple[Operation, ...] = (),
-        lasting: bool = False,
-    ) -> Steps:
-        step = self.ctx.draft.step(
-            operation,
-            self.resource.address,
-            "run",
-            after=after,
-            group=f"run {self.resource.name}",
-            undo=undo,
-            keep=keep,
-            lasting=lasting,
-        )
-        return (step,)
+    @property
+    def _track(self) -> Track:
+        return Track(self.ctx, self.resource, "run", f"run {self.resource.name}")
 
     def _change(self, reason: str, diffs: tuple[FieldDiff, ...] = ()) -> None:
         resource = self.resource

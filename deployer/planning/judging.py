@@ -80,13 +80,15 @@ def _image_diff(
 ) -> tuple[FieldDiff, ...]:
     if "image" in resource.settings.ignore_changes or need.is_that_of(live, own):
         return ()
-    old, new = image.familiar(live.image), image.familiar(need.reference)
-    if old == new:
-        what = need.digest if need.pull else need.local.id if need.local else ""
-        texts = (f"{old} ({live.image_id[:19]})", f"{new} ({what[:19] or 'to be pulled'})")
-    else:
-        texts = (old, new)
+    what = need.digest if need.pull else need.local.id if need.local else ""
+    texts = image_texts(live, need.reference, what or "to be pulled")
     return (FieldDiff(("image",), *texts, Change.REPLACE, resource.place(("image",))),)
+
+
+def image_texts(live: ObservedContainer, reference: str, key: str) -> tuple[str, str]:
+    """The images of a container and of the one that follows it, by id or digest where the name is the same."""
+    old, new = image.familiar(live.image), image.familiar(reference)
+    return (old, new) if old != new else (f"{old} ({live.image_id[:19]})", f"{new} ({key[:19]})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from deployer.planning import keeping, record
 from deployer.planning.context import Context
 from deployer.records import dataclass
 
-_CAUSE: Final = "left by an interrupted run"
+CAUSE: Final = "left by an interrupted run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,10 @@ def find(ctx: Context, resource: Resource, *, fits: Callable[[ObservedContainer]
     if current is not None and (current.running or fits(current)):
         return Found(current, old, after + _moved(ctx, current))
     after += _remove(ctx, resource, current)
-    change = ResourceChange(resource.address, Action.UPDATE, reason=f"gets its name back, {_CAUSE}")
+    change = ResourceChange(resource.address, Action.UPDATE, reason=f"gets its name back, {CAUSE}")
     ctx.draft.changes.append(change)
     after += _moved(ctx, old)
-    back = ctx.draft.step(RenameContainer(old.id, resource.name), resource.address, _CAUSE, after=after)
+    back = ctx.draft.step(RenameContainer(old.id, resource.name), resource.address, CAUSE, after=after)
     return Found(old, None, (back,))
 
 
@@ -71,11 +71,11 @@ def _remove(
     if found is None:
         return after
     address = ctx.address(resource.kind, found.name)
-    ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=_CAUSE))
+    ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=CAUSE))
     after += _moved(ctx, found)
     if found.running:
-        after = (ctx.draft.step(StopContainer(found.id), address, _CAUSE, after=after),)
-    return (ctx.draft.step(RemoveContainer(found.id), address, _CAUSE, after=after),)
+        after = (ctx.draft.step(StopContainer(found.id), address, CAUSE, after=after),)
+    return (ctx.draft.step(RemoveContainer(found.id), address, CAUSE, after=after),)
 
 
 def remove_all(ctx: Context, resource: Resource) -> tuple[int, ...]:
@@ -96,8 +96,8 @@ def retire_predecessor(ctx: Context, resource: Resource, found: Found, after: tu
     kept = keeping.keeps(ctx, resource, old)
     action, reason = (Action.UPDATE, f"kept as {previous(resource.name, 1)}, ") if kept else (Action.REMOVE, "")
     address = ctx.address(resource.kind, old.name)
-    ctx.draft.changes.append(ResourceChange(address, action, reason=reason + _CAUSE))
+    ctx.draft.changes.append(ResourceChange(address, action, reason=reason + CAUSE))
     after += _moved(ctx, old)
     if old.running:
-        after = (ctx.draft.at_last(StopContainer(old.id), address, _CAUSE, after=after),)
-    keeping.retire(ctx, resource, old, address, _CAUSE, after)
+        after = (ctx.draft.at_last(StopContainer(old.id), address, CAUSE, after=after),)
+    keeping.retire(ctx, resource, old, address, CAUSE, after)

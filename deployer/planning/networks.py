@@ -20,10 +20,9 @@ from deployer.model.plan import (
     ResourceChange,
 )
 from deployer.planning import record
-from deployer.planning.bodies import network_body
+from deployer.planning.bodies import endpoint_body, network_body
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
-from deployer.spec.container.network import endpoint_to_engine
 from deployer.spec.field import View
 from deployer.spec.network import NETWORK
 
@@ -106,7 +105,7 @@ def _renewal_steps(ctx: Context, resource: Resource, live: ObservedNetwork, atta
 
     off: tuple[int, ...] = ()
     for container in attached:
-        back = ConnectNetwork(live.name, container.id, _endpoint(container.values, live.name))
+        back = ConnectNetwork(live.name, container.id, endpoint_body(container.values, live.name))
         off += add(DisconnectNetwork(live.name, container.id), (), back)
     gone = add(RemoveNetwork(live.id), off, CreateNetwork(live.name, _old_body(live)))
     made = add(CreateNetwork(live.name, network_body(ctx, resource)), gone, RemoveNetwork(live.name))
@@ -129,18 +128,14 @@ def _pinned(endpoint: Mapping[str, Any] | None) -> bool:
     return bool(endpoint) and "IPAMConfig" in (endpoint or {})
 
 
-def _endpoint(values: Mapping[str, Any], network: str) -> dict[str, Any]:
-    return endpoint_to_engine((values.get("networks") or {}).get(network) or {})
-
-
 def _wanted_endpoint(ctx: Context, container: ObservedContainer, network: str) -> dict[str, Any] | None:
     """As declared; as it was for one that this run does not change. None for one that leaves the network, or goes."""
     declared = ctx.desired.container(container.name)
     if declared is None or not declared.selected:
-        return _endpoint(container.values, network)
+        return endpoint_body(container.values, network)
     if declared.absent or network not in dependencies.networks(declared):
         return None
-    return _endpoint(declared.values, network)
+    return endpoint_body(declared.values, network)
 
 
 def _old_body(live: ObservedNetwork) -> dict[str, Any]:

@@ -39,9 +39,8 @@ def _held(ctx: Context) -> Iterator[tuple[str, str]]:
     for found in ctx.observed.containers:
         name = base_name(found.name)
         declared = ctx.desired.container(name) is not None
-        elsewhere = any((kind, name) in ctx.desired.elsewhere for kind in Kind if kind.is_container)
         ours = found.owner.project == ctx.desired.project
-        goes = ours and (ctx.policy.prune or ctx.desired.prune or elsewhere)
+        goes = ours and (ctx.policy.prune or ctx.desired.prune or ctx.desired.is_elsewhere(Kind.CONTAINER, name))
         if found.running and not goes and not declared:
             ports: Iterable[str] = found.values.get("ports") or ()
             yield from ((published, found.name) for published in ports)

@@ -30,8 +30,7 @@ def prune_containers(ctx: Context) -> None:
 
 def resource_of(stub: Stub) -> tuple[Kind, str]:
     """What a container was that is kept."""
-    kind, _, name = stub.owner.resource.partition(".")
-    return Kind(kind), name
+    return record.kind_of(stub.owner), stub.owner.resource.partition(".")[2]
 
 
 def prune_others(ctx: Context) -> None:
@@ -58,11 +57,13 @@ def _volumes(ctx: Context) -> None:
 
 def stand_in(ctx: Context, kind: Kind, name: str) -> Resource:
     """What is declared, or something that stands for an object nobody declares."""
-    declared = ctx.desired.container(name) if kind.is_container else ctx.desired.find(kind, name)
-    return declared or Resource(ctx.address(kind, name), Origin("undeclared"), Settings("absent"))
+    return _declaration(ctx, kind, name) or Resource(ctx.address(kind, name), Origin("undeclared"), Settings("absent"))
 
 
 def _declared(ctx: Context, kind: Kind, name: str) -> bool:
+    return _declaration(ctx, kind, name) is not None or ctx.desired.is_elsewhere(kind, name)
+
+
+def _declaration(ctx: Context, kind: Kind, name: str) -> Resource | None:
     """One that was a container and is a job now, or the other way round, is declared."""
-    kinds = [other for other in Kind if other.is_container] if kind.is_container else [kind]
-    return any(ctx.desired.find(each, name) is not None or (each, name) in ctx.desired.elsewhere for each in kinds)
+    return ctx.desired.container(name) if kind.is_container else ctx.desired.find(kind, name)

@@ -73,9 +73,8 @@ def choose_order(resource: Resource, live: ObservedContainer) -> Order:
 
 def _obstacles(resource: Resource, live: ObservedContainer) -> Iterator[str]:
     for values in (resource.values, live.values):
-        fixed = [host for host in map(port.host_ports, values.get("ports") or ()) if host[1] and "-" not in host[1]]
-        if fixed:
-            yield f"host port {fixed[0][1]} is fixed"
+        for host in filter(None, map(port.fixed_host_port, values.get("ports") or ())):
+            yield f"host port {host} is fixed"
         if values.get("network_mode", "networks") not in ("networks", "none"):
             yield f"network_mode {values['network_mode'].partition(':')[0]} is shared"
         for name, endpoint in (values.get("networks") or {}).items():
@@ -96,10 +95,10 @@ def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, orde
     """
     group = next((ctx.groups[name] for name in leaders(resource) if name in ctx.groups), f"replace {resource.name}")
     ctx.groups[resource.name] = group
-    track = _Track(ctx, resource, cause="replaced", group=group)
+    track = Track(ctx, resource, cause="replaced", group=group)
     start_first = order.action is Action.REPLACE_START_FIRST
     alias = resource.name if start_first else ""
-    made, created = track.create(resource.name + NEW, carried(ctx, resource, live), gate.create, alias)
+    made, created = track.create(resource.name + NEW, carried(ctx, resource, live), gate.create, alias=alias)
     ready = (*created, *gate.start)
 
     vanishes = live.running and bool(live.values.get("auto_remove"))
@@ -142,8 +141,9 @@ def put_away_retired(ctx: Context) -> None:
 def plan_create(ctx: Context, resource: Resource, gate: Gate, volumes: Mapping[str, str] | None = None) -> Steps:
     """Steps that make a container that is not there, with the anonymous `volumes` of one that was. Returns those after
     which others can use it."""
-    track = _Track(ctx, resource, cause="missing")
-    made, done = track.create(resource.name, volumes or {}, gate.create)
+    track = Track(ctx, resource, cause="missing")
+    # What it was had to go before its volume was made anew: taken back, there would be nothing.
+    made, done = track.create(resource.name, volumes or {}, gate.create, stays=resource.name in ctx.dropped)
     if resource.settings.state == "started":
         done = track.add(StartContainer(made), (*done, *gate.start), StopContainer(made))
         ctx.begun.append(Begun(resource, made, done))
@@ -163,7 +163,7 @@ def watch_begun(ctx: Context) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Track:
+class Track:
     """Adds steps of one resource with one cause."""
 
     ctx: Context
@@ -171,31 +171,39 @@ class _Track:
     cause: str
     group: str = ""
 
-    def add(self, operation: Operation, after: Steps, *undo: Operation) -> Steps:
-        step = self.ctx.draft.step
-        return (step(operation, self.resource.address, self.cause, after=after, group=self.group, undo=undo),)
+    def add(
+        self,
+        operation: Operation,
+        after: Steps,
+        *undo: Operation,
+        keep: tuple[Operation, ...] = (),
+        lasting: bool = False,
+    ) -> Steps:
+        step = self.ctx.draft.step(
+            operation,
+            self.resource.address,
+            self.cause,
+            after=after,
+            group=self.group,
+            undo=undo,
+            keep=keep,
+            lasting=lasting,
+        )
+        return (step,)
 
-    def create(self, name: str, volumes: Mapping[str, str], after: Steps, alias: str = "") -> tuple[Made, Steps]:
+    def create(
+        self, name: str, volumes: Mapping[str, str], after: Steps, *, alias: str = "", stays: bool = False
+    ) -> tuple[Made, Steps]:
         """The container and its connections; from here on it is what other steps mean by the resource. By the `alias`
-        others on its own networks reach it before it has its name."""
+        others on its own networks reach it before it has its name. `stays`: nothing takes it back."""
         body = container_body(self.ctx, self.resource, volumes)
         if alias:
             add_alias(body, alias)
         later = split_endpoints(self.ctx, body)
         made = Made(self.ctx.draft.next_number)
         operation = CreateContainer(name, body, self.resource.settings.platform)
-        lost = self.resource.name in self.ctx.dropped
-        done: Steps = (
-            self.ctx.draft.step(
-                operation,
-                self.resource.address,
-                self.cause,
-                after=after,
-                group=self.group,
-                undo=() if lost else (RemoveContainer(made),),
-                keep=() if lost else keep_failed(self.ctx, self.resource, made),
-            ),
-        )
+        undo = () if stays else (RemoveContainer(made),)
+        done = self.add(operation, after, *undo, keep=keep_failed(self.ctx, self.resource, made) if undo else ())
         for network, endpoint in later.items():
             done = self.add(ConnectNetwork(network, made, endpoint), done)
         self.ctx.targets[self.resource.name] = made
@@ -207,8 +215,7 @@ def awaited(ctx: Context, resource: Resource, target: Target) -> AwaitHealthy | 
     """What shows that a container works: that it is healthy; of a job, that it ends well."""
     if completes(ctx, resource.name):
         return AwaitCompleted(target)
-    update = resource.settings.update
-    return watched(target, update)
+    return watched(target, resource.settings.update)
 
 
 def carried(ctx: Context, resource: Resource, live: ObservedContainer) -> dict[str, str]:

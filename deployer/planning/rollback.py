@@ -22,24 +22,21 @@ from deployer.model.plan import (
     StopContainer,
     UpdateContainer,
 )
-from deployer.planning import record
+from deployer.planning.bodies import endpoint_body
 from deployer.planning.context import Context, Retired, watched
+from deployer.planning.judging import image_texts, is_ours
 from deployer.planning.keeping import restart_body
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import finish
-from deployer.planning.replace import put_away_retired
+from deployer.planning.replace import Steps, Track, put_away_retired
 from deployer.records import dataclass
 from deployer.spec.container import CONTAINER
-from deployer.spec.container.network import endpoint_to_engine
 from deployer.spec.field import Change
-from deployer.values import image
 
 _GROUP: Final = "roll back"
 _CAUSE: Final = "rolled back"
 _SAYS_NOTHING: Final = ("restart", "labels", "hostname")
 """Fields that differ between any two containers: one that is kept is never restarted."""
-
-Steps = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +92,9 @@ def _pair(ctx: Context, resource: Resource) -> _Pair | None:
     """None after refusing."""
     previous, live = ctx.observed.container(resource.name + PREVIOUS), ctx.observed.container(resource.name)
     summary, hint = "", ""
-    if previous is None or not _ours(ctx, resource, previous):
+    if previous is None or not is_ours(ctx, resource, previous):
         summary, hint = "has no previous container to go back to", "it was not replaced, or keep_previous is 0"
-    elif live is not None and not _ours(ctx, resource, live):
+    elif live is not None and not is_ours(ctx, resource, live):
         summary, hint = "its name is taken by a container that is not this project's", "remove or rename that one"
     elif resource.settings.protect:
         summary, hint = "would have to be replaced, but is protected", "drop 'protect'"
@@ -110,21 +107,12 @@ def _pair(ctx: Context, resource: Resource) -> _Pair | None:
     return None
 
 
-def _ours(ctx: Context, resource: Resource, found: ObservedContainer) -> bool:
-    return record.belongs_to(found.owner, ctx.desired.project, resource.address)
-
-
 def _change(pair: _Pair) -> ResourceChange:
     address, origin = pair.resource.address, pair.resource.origin
     back = f"back to {pair.previous.name}"
     if pair.live is None:
         return ResourceChange(address, Action.CREATE, reason=back, origin=origin)
-    old, new = image.familiar(pair.live.image), image.familiar(pair.previous.image)
-    texts = (
-        (old, new) if old != new else (f"{old} ({pair.live.image_id[:19]})", f"{new} ({pair.previous.image_id[:19]})")
-    )
-    same = pair.live.image_id == pair.previous.image_id
-    diffs = () if same else (FieldDiff(("image",), *texts, Change.REPLACE, source=pair.previous.name),)
+    diffs = tuple(_image_diff(pair.live, pair.previous))
     others = list(_differing(pair.live.values, pair.previous.values))
     also = f" (differs in {', '.join(others)})" if others else ""
     reason = f"{back}{also}; stopped while it starts"
@@ -134,8 +122,7 @@ def _change(pair: _Pair) -> ResourceChange:
 def _image_diff(live: ObservedContainer, previous: ObservedContainer) -> Iterator[FieldDiff]:
     if live.image_id == previous.image_id:
         return
-    old, new = image.familiar(live.image), image.familiar(previous.image)
-    texts = (old, new) if old != new else (f"{old} ({live.image_id[:19]})", f"{new} ({previous.image_id[:19]})")
+    texts = image_texts(live, previous.image, previous.image_id)
     yield FieldDiff(("image",), *texts, Change.REPLACE, source=previous.name)
 
 
@@ -162,27 +149,27 @@ def _stop(ctx: Context, pair: _Pair) -> Steps:
         return ()
     timeout = pair.resource.settings.update.stop_grace_period
     operation = StopContainer(pair.live.id, timeout)
-    stopped = _step(ctx, pair, operation, (), StartContainer(pair.live.id))
+    stopped = _track(ctx, pair).add(operation, (), StartContainer(pair.live.id))
     ctx.free(pair.live.values, *stopped)
     return stopped
 
 
 def _take_place(ctx: Context, pair: _Pair, after: Steps) -> Steps:
-    name, previous, live = pair.resource.name, pair.previous, pair.live
+    name, previous, live, track = pair.resource.name, pair.previous, pair.live, _track(ctx, pair)
     after += ctx.when_free(previous.values)
     for other in dependencies.containers(pair.resource):
         after += ctx.draft.when_ready(Kind.CONTAINER, other)
     if live is not None:
-        after = _step(ctx, pair, RenameContainer(live.id, name + OLD), after, RenameContainer(live.id, name))
+        after = track.add(RenameContainer(live.id, name + OLD), after, RenameContainer(live.id, name))
     back = RenameContainer(previous.id, previous.name)
-    after = _step(ctx, pair, RenameContainer(previous.id, name), after, back)
+    after = track.add(RenameContainer(previous.id, name), after, back)
     for operation, undo in _repairs(ctx, previous):
-        after = _step(ctx, pair, operation, after, *undo)
+        after = track.add(operation, after, *undo)
     if pair.resource.settings.state != "started":
         return after
-    after = _step(ctx, pair, StartContainer(previous.id), after, StopContainer(previous.id))
+    after = track.add(StartContainer(previous.id), after, StopContainer(previous.id))
     update = pair.resource.settings.update
-    return _step(ctx, pair, watched(previous.id, update), after)
+    return track.add(watched(previous.id, update), after)
 
 
 def _repairs(ctx: Context, previous: ObservedContainer) -> Iterator[tuple[Operation, tuple[Operation, ...]]]:
@@ -197,9 +184,8 @@ def _repairs(ctx: Context, previous: ObservedContainer) -> Iterator[tuple[Operat
     for name, network_id in sorted(previous.attached.items()):
         network = ctx.observed.network(name)
         if network is not None and network_id not in ("", network.id):
-            endpoint = (previous.values.get("networks") or {}).get(name) or {}
-            yield ConnectNetwork(name, previous.id, endpoint_to_engine(endpoint)), ()
+            yield ConnectNetwork(name, previous.id, endpoint_body(previous.values, name)), ()
 
 
-def _step(ctx: Context, pair: _Pair, operation: Operation, after: Steps, *undo: Operation) -> Steps:
-    return (ctx.draft.step(operation, pair.resource.address, _CAUSE, after=after, group=_GROUP, undo=undo),)
+def _track(ctx: Context, pair: _Pair) -> Track:
+    return Track(ctx, pair.resource, _CAUSE, _GROUP)

@@ -64,6 +64,17 @@ def host_ports(port: str) -> tuple[str, str]:
     return ip.removeprefix("[").removesuffix("]"), host
 
 
+def fixed_host_port(port: str) -> str:
+    """The one host port of a published port; "" where the engine takes what is free, of all or of a range."""
+    host = host_ports(port)[1]
+    return "" if "-" in host else host
+
+
+def protocol(port: str) -> str:
+    """`tcp` of `8080:80/tcp`."""
+    return port.rpartition("/")[2]
+
+
 def bound_ips(ip: str) -> tuple[str, ...]:
     """The addresses the engine binds for the address of a published port: without one, every IPv4 and every IPv6 one,
     each by itself (§1.4)."""
@@ -79,11 +90,11 @@ def same_ip(one: str, other: str) -> bool:
 def clash(one: str, other: str) -> bool:
     """Whether not both published ports can be bound: the same protocol and host port on addresses that overlap. A range
     is tried port by port by the engine."""
-    (ip, number), (other_ip, other_number) = host_ports(one), host_ports(other)
-    same_protocol = one.rpartition("/")[2] == other.rpartition("/")[2]
-    if not number or number != other_number or "-" in number or not same_protocol:
+    number = fixed_host_port(one)
+    if not number or number != fixed_host_port(other) or protocol(one) != protocol(other):
         return False
-    return any(same_ip(first, second) for first in bound_ips(ip) for second in bound_ips(other_ip))
+    bound, other_bound = (bound_ips(host_ports(each)[0]) for each in (one, other))
+    return any(same_ip(first, second) for first in bound for second in other_bound)
 
 
 def to_engine(ports: Iterable[str]) -> dict[str, list[dict[str, str]]]:

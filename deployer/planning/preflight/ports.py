@@ -45,19 +45,14 @@ def wanted(plan: HostPlan, observed: Observed) -> Iterator[Wanted]:
                 published = stopped[ref].values.get("ports") or ()
             case _:
                 continue
-        yield from (Wanted(step.address, each) for each in published if _fixed(each))
-
-
-def _fixed(published: str) -> bool:
-    host = port.host_ports(published)[1]
-    return bool(host) and "-" not in host
+        yield from (Wanted(step.address, each) for each in published if port.fixed_host_port(each))
 
 
 def clash(published: str, found: Listener) -> bool | None:
     """Whether the engine cannot bind the port while the listener is there; None where that cannot be told: whether a
     socket on `::` takes IPv4 as well is its own matter. Measured on engines 20.10 and 26.1."""
     ip, number = port.host_ports(published)
-    if published.rpartition("/")[2] != found.protocol or number != str(found.port):
+    if port.protocol(published) != found.protocol or number != str(found.port):
         return False
     answers = [_same_place(bound, found.ip) for bound in port.bound_ips(ip)]
     return True if True in answers else None if None in answers else False
@@ -101,7 +96,7 @@ def _going(plan: HostPlan) -> set[Target]:
 
 def _is_container_port(listener: Listener, facts: Facts) -> bool:
     """Whether it is where the engine listens for a container."""
-    held = ((*port.host_ports(each), each.rpartition("/")[2]) for each in facts.published)
+    held = ((*port.host_ports(each), port.protocol(each)) for each in facts.published)
     return any(
         number == str(listener.port) and protocol == listener.protocol and listener.ip in port.bound_ips(ip)
         for ip, number, protocol in held
