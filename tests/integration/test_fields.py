@@ -15,6 +15,7 @@ from deployer.spec.field import Field
 from deployer.spec.shapes import Reading
 from tests.integration.field_rounds import IMPOSSIBLE, ROUNDS, Round, container_of, rows, run_rounds
 from tests.lab import cleaning, faults
+from tests.lab.fixtures import of_suite
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.shell import lock
@@ -40,7 +41,7 @@ ALSO = {("network_mode", "undeclared"): {"networks.bridge"}}
 @pytest.fixture(scope="module", params=["bookworm", "trixie"], ids=["docker20", "docker26"])
 def engine(request: pytest.FixtureRequest, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rounds]:
     """The three rounds on one engine, done once for all fields."""
-    host = lab.of_suite(request.param)
+    host = of_suite(lab, request.param)
     with lock(host.name):
         faults.repair(host)
         cleaning.clean(host)

@@ -1,6 +1,8 @@
 """Emptying a host between tests, over its own socket."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import quote
 
 from tests.lab.host import Host
@@ -10,7 +12,10 @@ _BUILT_IN_NETWORKS = ("bridge", "host", "none", "docker_gwbridge", "ingress")
 
 
 def clean(host: Host, *, images: bool = False) -> None:
-    """Remove all containers, networks, volumes and, if asked, images; leave a swarm."""
+    """Remove all containers, networks, volumes and, if asked, images; leave a swarm.
+
+    Of the images only those stay that have one name: no test finds what another one tagged.
+    """
     networks = host.api("GET", "/networks")
     if any(network["Scope"] == "swarm" for network in networks):
         host.api("POST", "/swarm/leave?force=1")
@@ -23,9 +28,13 @@ def clean(host: Host, *, images: bool = False) -> None:
         _remove(host, [f"/networks/{item['Id']}" for item in own if item["ConfigOnly"] is settings_only])
     volumes = [item["Name"] for item in host.api("GET", "/volumes")["Volumes"] or ()]
     _remove(host, [f"/volumes/{quote(name)}?force=1" for name in volumes])
-    if images:
-        found = [item["Id"] for item in host.api("GET", "/images/json")]
-        _remove(host, [f"/images/{name}?force=1" for name in found])
+    listed = host.api("GET", "/images/json")
+    _remove(host, [f"/images/{item['Id']}?force=1" for item in listed if images or not _has_one_name(item)])
+
+
+def _has_one_name(image: Mapping[str, Any]) -> bool:
+    tags, digests = image["RepoTags"] or [], image["RepoDigests"] or []
+    return len(tags) == 1 and {digest.partition("@")[0] for digest in digests} <= {tags[0].rpartition(":")[0]}
 
 
 def _remove(host: Host, paths: list[str]) -> None:

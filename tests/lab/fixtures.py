@@ -1,7 +1,8 @@
 """pytest's view of the lab; `tests/conftest.py` makes these fixtures and hooks known.
 
 A test that touches a host asks for `host_20`, `host_26` or `lab_hosts`: while it runs, no other test process on this
-machine has that host, and it finds the host whole and empty.
+machine has that host, and it finds the host whole and empty. Each of pytest's worker processes has a host of either
+engine to itself.
 """
 
 import os
@@ -25,7 +26,14 @@ _SUITES = {"host_20": "bookworm", "host_26": "trixie"}
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     """The running lab, started if need be. Where it cannot run: a failure on CI, elsewhere a skip."""
-    return _up(DEFAULT_HOSTS)
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return _up(max(DEFAULT_HOSTS, workers * len(_SUITES)))
+
+
+def of_suite(lab: Lab, suite: str) -> Host:
+    """This worker's host with the engine of a Debian release."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return [host for host in lab.hosts if host.suite == suite][worker]
 
 
 def _up(count: int) -> Lab:
@@ -70,19 +78,19 @@ def _wanted_hosts(request: pytest.FixtureRequest, lab: Lab) -> tuple[Host, ...]:
     suites = {suite for name, suite in _SUITES.items() if name in names}
     if "host" in names:
         suites.add(request.node.callspec.params["host"])
-    return tuple(host for host in lab.hosts if host in {lab.of_suite(suite) for suite in suites})
+    return tuple(host for host in lab.hosts if host in {of_suite(lab, suite) for suite in suites})
 
 
 @pytest.fixture
 def host_20(lab: Lab, reserved_hosts: tuple[Host, ...]) -> Host:
     """A host with Docker 20.10."""
-    return lab.of_suite("bookworm")
+    return of_suite(lab, "bookworm")
 
 
 @pytest.fixture
 def host_26(lab: Lab, reserved_hosts: tuple[Host, ...]) -> Host:
     """A host with Docker 26.1."""
-    return lab.of_suite("trixie")
+    return of_suite(lab, "trixie")
 
 
 @pytest.fixture
@@ -115,7 +123,7 @@ def exclusive_lab(lab: Lab) -> Iterator[Lab]:
 @pytest.fixture(params=list(_SUITES.values()), ids=["docker20", "docker26"])
 def host(request: pytest.FixtureRequest, lab: Lab, reserved_hosts: tuple[Host, ...]) -> Host:
     """One host after the other: the test runs on both engines."""
-    return lab.of_suite(request.param)
+    return of_suite(lab, request.param)
 
 
 def _make_ready(host: Host) -> None:
