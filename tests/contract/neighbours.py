@@ -392,8 +392,12 @@ ISOLATION = (
             {"logging": {"options": {"max-file": 3, "compress": True, "max-size": "10m"}}},
             {"log_driver": "json-file", "log_options": {"max-file": "3", "compress": "true", "max-size": "10m"}},
             {"logging": {"driver": "json-file", "options": ["max-file=3", "compress=true", "max-size=10m"]}},
+            {"logging": {"options": {"max-file": "03", "compress": 1, "max-size": "10M"}}},
+            {"log_options": {"max-file": 3, "compress": "True", "max-size": 10000000}},
         ),
         other=(
+            {"logging": {"options": {"max-size": "10485760"}}},
+            {"logging": {"options": {"compress": False}}},
             {"logging": {"options": {"max-file": 4}}},
             {"logging": {"driver": "local"}},
             {"logging": {"options": {"max-size": "20m"}}},

@@ -52,6 +52,11 @@ PLAIN = container()
             id="W10 declared beside the daemon's",
         ),
         pytest.param(
+            {"logging": {"options": {"max-size": "10M", "labels": "b,a"}}},
+            container(LogConfig={"Type": "local", "Config": {"labels": "a,b", "max-size": "10m"}}),
+            id="log options in which the driver reads the same",
+        ),
+        pytest.param(
             {},
             container(Ulimits=[{"Name": "nofile", "Soft": 1, "Hard": 1}]),
             id="W11 ulimits of the daemon",
@@ -133,6 +138,15 @@ def test_no_difference(declared: dict[str, Any], live: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("declared", "live", "differences"),
     [
+        pytest.param(
+            {"logging": {"options": {"max-size": "10M", "tag": "A"}}},
+            container(LogConfig={"Type": "json-file", "Config": {"tag": "a", "max-size": "10000001"}}),
+            [
+                "logging.options.max-size: 10000001 → 10M (replace)",
+                "logging.options.tag: a → A (replace)",
+            ],
+            id="log options in which the driver reads something else",
+        ),
         pytest.param(
             {"shm_size": "64m"},
             container(ShmSize=33554432),

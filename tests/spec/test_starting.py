@@ -30,6 +30,8 @@ MISTAKES = [
         "networks: 03:00:00:00:00:01 is not the address of",
     ),
     ({"logging": {"driver": "json-file", "options": {"max-size": "abc"}}}, "logging: max-size: 'abc' is not a size"),
+    ({"logging": {"driver": "json-file", "options": {"max-size": -1}}}, "logging: max-size: '-1' is not a size"),
+    ({"logging": {"driver": "json-file", "options": {"max-size": 0}}}, "logging: max-size: '0' is not a size"),
     (
         {"logging": {"driver": "local", "options": {"max-file": 0}}},
         "logging: max-file: '0' is not a number of 1 or more",
@@ -58,7 +60,8 @@ def test_what_only_the_start_would_refuse(written: dict[str, Any], said: str) ->
         {"hostname": "a" * 64, "user": "1000:1000", "group_add": ["audio", 5], "cpu_shares": 2},
         {"mac_address": "02:42:ac:11:00:0a"},
         {"logging": {"driver": "json-file", "options": {"max-size": "1.5 MB", "max-file": "3"}}},
-        {"logging": {"driver": "json-file", "options": {"max-size": -1}}},
+        {"logging": {"driver": "local", "options": {"max-size": 0}}},
+        {"logging": {"driver": "json-file", "options": {"max-size": "10MiB"}}},
         {"logging": {"driver": "a-plugin", "options": {"max-size": "abc", "max-file": 0}}},
         {"logging": {"options": {"max-size": "abc"}}},
         {"tmpfs": ["/a", "/b:rw,noexec,nosuid,size=10%,uid=1,gid=2,nr_inodes=5k,mode=01777", "/c:size=64m"]},

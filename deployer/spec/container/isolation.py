@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from deployer.spec.field import (
@@ -19,7 +20,7 @@ from deployer.spec.field import (
 )
 from deployer.spec.leaves import FLAG, NUMBER_OR_TEXT, TEXT, TEXT_MAP, choice
 from deployer.spec.shapes import Entry, Leaf, ListOf, Record
-from deployer.values import restart, security
+from deployer.values import log_option, restart, security
 
 
 def container_mode(text: str) -> str:
@@ -88,7 +89,8 @@ def _write_logging(value: Any) -> dict[str, Any]:
 @when_unset("the daemon's default driver and options")
 def _expected_logging(row: Field, view: View) -> Any:
     """The daemon fills in its default driver and that driver's default options, and no API tells which (§0.3):
-    options that are neither declared nor were declared before are left alone."""
+    options that are neither declared nor were declared before are left alone. Where the driver reads the same in a
+    declared option as in the live one, the live spelling is as good."""
     declared, recorded = view.declared.get(row.name) or {}, view.recorded.get(row.name) or {}
     live = view.live.get(row.name) or {}
     if not live and not declared:
@@ -96,9 +98,16 @@ def _expected_logging(row: Field, view: View) -> Any:
     driver = declared.get("driver", DEFAULT if "driver" in recorded else live.get("driver"))
     options = dict(declared.get("options") or {})
     if driver == live.get("driver"):
-        gone = set(recorded.get("options") or ())
-        options = {key: value for key, value in live.get("options", {}).items() if key not in gone} | options
+        had, gone = live.get("options", {}), set(recorded.get("options") or ())
+        options = {
+            **{key: value for key, value in had.items() if key not in gone},
+            **{key: had[key] if _same_option(driver, key, value, had) else value for key, value in options.items()},
+        }
     return {"driver": driver, "options": options}
+
+
+def _same_option(driver: Any, name: str, value: str, live: Mapping[str, str]) -> bool:
+    return name in live and log_option.same(driver, name, value, live[name])
 
 
 LOGGING = Record(

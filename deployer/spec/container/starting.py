@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from deployer.spec.table import Mistake
+from deployer.values import log_option
 
 Values = dict[str, Any]
 Settings = Mapping[str, Any]
@@ -25,7 +26,6 @@ _OWN_PARAMETERS: Final = frozenset(
 )
 _HOSTNAME_BYTES: Final = 64
 _FILE_DRIVERS: Final = ("json-file", "local")
-_LOG_SIZE = re.compile(r"-1|\d+(\.\d+)? ?([kmgtp]i?)?b?", re.IGNORECASE)
 _TMPFS_FLAG = re.compile(
     r"defaults|ro|rw|remount|(no)?(suid|dev|exec|mand|atime|diratime|relatime|strictatime)|sync|async|dirsync|r?bind"
     r"|r?unbindable|r?private|r?shared|r?slave"
@@ -94,10 +94,17 @@ def logging(values: Values, _settings: Settings) -> Iterator[Mistake]:
         return
     options = found.get("options") or {}
     size, files = options.get("max-size"), options.get("max-file")
-    if size is not None and not _LOG_SIZE.fullmatch(size):
+    if size is not None and not _is_log_size(size, smallest=0 if found["driver"] == "local" else 1):
         yield "logging", f"max-size: '{size}' is not a size such as 10m"
     if files is not None and not (files.isdecimal() and int(files)):
         yield "logging", f"max-file: '{files}' is not a number of 1 or more"
+
+
+def _is_log_size(text: str, *, smallest: int) -> bool:
+    try:
+        return log_option.parse_file_size(text) >= smallest
+    except ValueError:
+        return False
 
 
 def tmpfs(values: Values, _settings: Settings) -> Iterator[Mistake]:
