@@ -3,7 +3,7 @@
 from typing import Final
 
 from deployer.spec import settings
-from deployer.spec.container import devices, isolation, network, process, resources, starting, storage
+from deployer.spec.container import devices, isolation, limits, network, process, resources, starting, storage
 from deployer.spec.container.rules import RULES
 from deployer.spec.table import Table
 
@@ -13,7 +13,7 @@ GROUPS: Final = {
     "Mounts and the root file system": storage.FIELDS,
     "Privileges, namespaces, logging and restarts": isolation.FIELDS,
     "Memory and CPU": resources.FIELDS,
-    "Devices, block I/O and limits of processes": devices.FIELDS,
+    "Devices, block I/O and limits of processes": (*limits.FIELDS, *devices.FIELDS),
 }
 """All fields, under the headings of the reference."""
 
