@@ -1,4 +1,6 @@
-"""Devices of the host, kept as `/dev/host:/dev/inside:rwm` with all three parts."""
+"""Devices of the host, kept as `/dev/host:/dev/inside:rwm` with all three parts, and devices by the names that CDI, the
+Container Device Interface, gives them: `vendor.com/class=name`.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,21 @@ from typing import Any
 
 from deployer.values import paths
 
+_CDI_NAME = re.compile(
+    r"[A-Za-z]([\w.-]*[A-Za-z0-9])?/[A-Za-z]([\w-]*[A-Za-z0-9])?=[A-Za-z0-9]([\w.:-]*[A-Za-z0-9])?", re.A
+)
 _NUMBERS = re.compile(r"(\d+|\*):(\d+|\*)")
 
 
+def is_cdi(device: str) -> bool:
+    return bool(_CDI_NAME.fullmatch(device))
+
+
 def parse(value: str) -> str:
-    """`/dev/x[:/dev/y[:rwm]]` completed to all three parts, which the engine does not do. Raises ValueError."""
+    """`/dev/x[:/dev/y[:rwm]]` completed to all three parts, which the engine does not do; a CDI name as it is. Raises
+    ValueError."""
+    if is_cdi(value.strip()):
+        return value.strip()
     host, _, rest = value.strip().partition(":")
     inside, colon, permissions = rest.partition(":")
     if not colon and inside and not inside.startswith("/"):
@@ -34,6 +46,8 @@ def parse_rule(value: str) -> str:
 
 def spell(device: str) -> str:
     """The shortest form: `/dev/fuse`."""
+    if is_cdi(device):
+        return device
     host, inside, permissions = device.rsplit(":", 2)
     parts = (host, inside, permissions) if permissions != "rwm" else (host, inside) if inside != host else (host,)
     return ":".join(parts)

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable
 
 ALL = "ALL"
+OPEN_PATHS = "systempaths=unconfined"
+"""An option of the docker command and Compose: nothing of /proc and /sys is masked or read-only. The engine has two
+lists of paths instead."""
 _SHOWN = 40
 
 
@@ -28,13 +31,13 @@ def parse_option(value: str) -> str:
     text = value.strip()
     if not text:
         raise ValueError("a security option is empty")
-    if text == "systempaths=unconfined":
-        raise ValueError(f"'{text}' is the docker command's own; the engine has no such option")
     separators = [text.index(mark) for mark in "=:" if mark in text]
     if not separators:
         return f"{text}=true"
     cut = min(separators)
     key, option = text[:cut], text[cut + 1 :]
+    if key == "systempaths" and option != "unconfined":
+        raise ValueError(f"'{text}': systempaths can only be unconfined")
     return f"{key}={_profile(option) if key == 'seccomp' else option}"
 
 

@@ -307,6 +307,30 @@ RESOURCES = (
         ),
         other=({"gpus": [{"device_ids": ["0", "1"]}]}, {"gpus": "all"}),
     ),
+    Neighbour(
+        "devices by the names of CDI",
+        host={"Devices": [TUN], "DeviceRequests": [{"Driver": "cdi", "DeviceIDs": ["v.com/net=b", "v.com/net=a"]}]},
+        same=(
+            {"devices": ["v.com/net=a", "/dev/null", "v.com/net=b"]},
+            {"devices": ["/dev/null", {"source": "v.com/net=a"}, {"source": "v.com/net=b", "target": "v.com/net=b"}]},
+            {
+                "devices": ["/dev/null"],
+                "device_requests": [{"driver": "cdi", "device_ids": ["v.com/net=b", "v.com/net=a"]}],
+            },
+            {
+                "devices": ["/dev/null", "v.com/net=b"],
+                "gpus": [{"driver": "cdi", "device_ids": ["v.com/net=a"], "capabilities": ["gpu"], "count": 0}],
+            },
+        ),
+        other=(
+            {"devices": ["/dev/null", "v.com/net=a"]},
+            {"devices": ["v.com/net=a", "v.com/net=b"]},
+            {"devices": ["/dev/null", "v.com/net=a", "v.com/net=c"]},
+            {"devices": ["/dev/null", "v.com/net=a", "v.com/net=b"], "gpus": "all"},
+            {},
+        ),
+        since=25,
+    ),
 )
 
 ISOLATION = (
@@ -342,6 +366,27 @@ ISOLATION = (
             {"security_opts": ["label=disable", "no-new-privileges=true", "apparmor=unconfined", "seccomp=unconfined"]},
         ),
         other=({"security_opt": ["no-new-privileges"]}, {}),
+    ),
+    Neighbour(
+        "paths of the system",
+        host={"SecurityOpt": ["label=disable"], "MaskedPaths": [], "ReadonlyPaths": []},
+        same=(
+            {"security_opt": ["label=disable", "systempaths=unconfined"]},
+            {"security_opt": ["systempaths:unconfined", "label:disable"]},
+        ),
+        other=({"security_opt": ["label=disable"]}, {}),
+    ),
+    Neighbour(
+        "paths of the system, masked",
+        host={"SecurityOpt": ["no-new-privileges"]},
+        same=({"security_opt": ["no-new-privileges"]},),
+        other=({"security_opt": ["no-new-privileges", "systempaths=unconfined"]},),
+    ),
+    Neighbour(
+        "paths of the system of a privileged one",
+        host={"Privileged": True},
+        same=({"privileged": True},),
+        other=({"privileged": True, "security_opt": ["systempaths=unconfined"]},),
     ),
     Neighbour(
         "new privileges allowed",

@@ -151,6 +151,8 @@ def test_a_stopped_container_declared_absent_is_only_removed() -> None:
     ("key", "what"),
     [
         ("annotations: {a: b}", "annotations needs Docker API 1.43"),
+        ("devices: [vendor.com/gpu=0]", "CDI device vendor.com/gpu=0 needs Docker API 1.44"),
+        ("gpus: [{driver: cdi, device_ids: [vendor.com/gpu=0]}]", "CDI device vendor.com/gpu=0 needs Docker API 1.44"),
         ("networks: {front: {gw_priority: 5}}", "networks.front.gw_priority needs Docker API 1.48"),
         ("healthcheck: {test: x, start_interval: 1s}", "healthcheck.start_interval needs Docker API 1.44"),
         (

@@ -10,6 +10,8 @@ from deployer.spec.container import CONTAINER
 from deployer.spec.network import NETWORK
 from tests.spec.declare import declare, mistakes
 
+CDI = "driver cdi takes device_ids such as vendor.com/class=name, and neither count nor options"
+
 
 @pytest.mark.parametrize(
     ("written", "values"),
@@ -33,6 +35,13 @@ from tests.spec.declare import declare, mistakes
             {"ports": ["127.0.0.1:80:80/tcp", "127.0.0.2:80:80/tcp", "[::]:80:80/tcp"]},
         ),
         ({"ports": ["80", "80-81:80"]}, {"ports": ["80-81:80/tcp", "80/tcp"]}),
+        (
+            {"devices": ["v.com/c=1"], "gpus": [{"driver": "cdi", "device_ids": ["v.com/c=0"]}, {"count": 1}]},
+            {
+                "devices": ["v.com/c=0", "v.com/c=1"],
+                "gpus": [{"driver": "", "count": 1, "device_ids": [], "capabilities": [["gpu"]], "options": {}}],
+            },
+        ),
         ({"auto_remove": True, "restart": "no"}, {"auto_remove": True, "restart": "no"}),
         ({"hostname": "web", "uts": "host", "tty": False} | {"hostname": None}, {"uts": "host", "tty": False}),
     ],
@@ -94,6 +103,14 @@ def test_valid_together(written: dict[str, Any], values: dict[str, Any]) -> None
         ({"restart_retries": 3}, ["restart_retries: only goes with restart: on-failure"]),
         ({"auto_remove": True, "restart": "always"}, ["auto_remove: cannot be combined with a restart policy"]),
         ({"tmpfs": ["/t"], "volumes": ["data:/t/"]}, ["tmpfs: '/t' is also under volumes"]),
+        ({"gpus": [{"driver": "cdi", "count": 1}]}, [f"gpus: {CDI}"]),
+        ({"gpus": [{"driver": "cdi", "device_ids": ["0"]}]}, [f"gpus: {CDI}"]),
+        ({"gpus": [{"driver": "cdi", "device_ids": ["v.com/c=0"], "options": {"a": "b"}}]}, [f"gpus: {CDI}"]),
+        ({"gpus": [{"driver": "cdi", "device_ids": ["v.com/c=0"], "count": "all"}]}, [f"gpus: {CDI}"]),
+        (
+            {"devices": [{"source": "v.com/c=0", "permissions": "r"}]},
+            ["devices[0]: v.com/c=0: the vendor says where a device of CDI appears, and with which permissions"],
+        ),
     ],
 )
 def test_mistakes(written: dict[str, Any], messages: list[str]) -> None:

@@ -58,8 +58,9 @@ FURTHER: dict[str, list[Any]] = {
         }
     ],
     "ulimits": [{"nproc": 5, "nofile": {"soft": 1, "hard": -1}}],
-    "devices": [["/dev/fuse", "/dev/a:/dev/b", "/dev/c:/dev/c:r"]],
+    "devices": [["/dev/fuse", "/dev/a:/dev/b", "/dev/c:/dev/c:r", "vendor.com/class=name"]],
     "gpus": [2, [{"device_ids": ["1", "0"], "driver": "nvidia", "options": {"a": "b"}}], [{"count": 0}]],
+    "security_opt": [["systempaths=unconfined", "seccomp:unconfined"]],
     "ipam": [
         {
             "driver": "default",

@@ -33,6 +33,22 @@ def test_what_is_no_device_is_refused(written: str) -> None:
     assert str(error.value) == f"'{written}' is not a device such as /dev/net/tun or /dev/sda:/dev/xvda:r"
 
 
+CDI_NAMES = ["vendor.com/class=name", "nvidia.com/gpu=0", "nvidia.com/gpu=GPU-1:0", "a/b=c", "v-1.x_y/net_1-a=all"]
+
+
+@pytest.mark.parametrize("name", CDI_NAMES)
+def test_names_of_cdi_stay_as_they_are(name: str) -> None:
+    assert device.is_cdi(name)
+    assert device.parse(f" {name} ") == device.spell(name) == name
+
+
+@pytest.mark.parametrize(
+    "text", ["/dev/a=b", "vendor/class", "class=name", "1v/c=n", "v/1c=n", "v/c=", "v/c=n-", "v/c=n,r"]
+)
+def test_other_texts_are_no_names_of_cdi(text: str) -> None:
+    assert not device.is_cdi(text)
+
+
 @pytest.mark.parametrize(
     ("live", "read"),
     [

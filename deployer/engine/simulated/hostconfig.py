@@ -109,11 +109,10 @@ def _complete_isolation(profile: Profile, facts: HostFacts, stored: Record) -> N
         stored["IpcMode"] = "private"
     if not stored["CgroupnsMode"]:
         stored["CgroupnsMode"] = "private" if facts.cgroup == 2 else "host"
-    if stored["MaskedPaths"] is None:
-        stored["MaskedPaths"] = profile.masked_paths
-    if stored["ReadonlyPaths"] is None:
-        stored["ReadonlyPaths"] = list(READONLY_PATHS)
-    if stored["Privileged"]:
-        stored["MaskedPaths"] = stored["ReadonlyPaths"] = None
+    if not stored["Privileged"]:
+        if stored["MaskedPaths"] is None:
+            stored["MaskedPaths"] = profile.masked_paths
+        if stored["ReadonlyPaths"] is None:
+            stored["ReadonlyPaths"] = list(READONLY_PATHS)
     if stored["Privileged"] or stored["PidMode"] == "host" or stored["IpcMode"] == "host":
         stored["SecurityOpt"] = [*(stored["SecurityOpt"] or []), "label=disable"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from schema import And, Or
 
-from deployer.spec.field import Field, at, lenient
+from deployer.spec.field import Access, Body, Field, Json, at, lenient
 from deployer.spec.leaves import NUMBER_OR_TEXT, TEXT, TEXT_MAP, TEXTS
 from deployer.spec.shapes import Entry, Forms, Leaf, ListOf, Record, Then
 from deployer.values import device
@@ -42,8 +43,34 @@ def _gpus(value: int | str) -> list[dict[str, Any]]:
     return [_request({"count": _count(value)})]
 
 
-def _requests(live: Any) -> list[dict[str, Any]]:
-    read = [
+def is_cdi(request: Mapping[str, Any]) -> bool:
+    """Whether it only names devices that CDI describes: those are among `devices`. Capabilities mean nothing to CDI."""
+    names = request["device_ids"]
+    extra = request["count"] or request["options"]
+    return request["driver"] == "cdi" and bool(names) and not extra and all(map(device.is_cdi, names))
+
+
+def _read_devices(inspect: Json) -> list[str]:
+    host = inspect.get("HostConfig") or {}
+    named = (request["device_ids"] for request in _all_requests(inspect) if is_cdi(request))
+    return sorted([*map(device.from_engine, host.get("Devices") or ()), *{name for names in named for name in names}])
+
+
+def _write_devices(value: Any, body: Body) -> None:
+    """As the docker command and Compose do: CDI names in a request for the driver `cdi`."""
+    host, named = body.setdefault("HostConfig", {}), [entry for entry in value if device.is_cdi(entry)]
+    host["Devices"] = [device.to_engine(entry) for entry in value if entry not in named]
+    if named:
+        host.setdefault("DeviceRequests", []).append({"Driver": "cdi", "DeviceIDs": named})
+
+
+def _newer_device(value: Any) -> Iterable[tuple[str, str]]:
+    """Engines know the driver since 25; whether it is turned on shows at the start."""
+    return ((f"CDI device {entry}", "1.44") for entry in value if device.is_cdi(entry))
+
+
+def _all_requests(inspect: Json) -> list[dict[str, Any]]:
+    return [
         _request(
             {
                 "driver": entry.get("Driver"),
@@ -53,13 +80,16 @@ def _requests(live: Any) -> list[dict[str, Any]]:
                 "options": entry.get("Options"),
             }
         )
-        for entry in live
+        for entry in (inspect.get("HostConfig") or {}).get("DeviceRequests") or ()
     ]
-    return sorted(read, key=str)
 
 
-def _request_bodies(value: Any) -> list[dict[str, Any]]:
-    return [
+def _read_requests(inspect: Json) -> list[dict[str, Any]]:
+    return sorted((request for request in _all_requests(inspect) if not is_cdi(request)), key=str)
+
+
+def _write_requests(value: Any, body: Body) -> None:
+    body.setdefault("HostConfig", {}).setdefault("DeviceRequests", []).extend(
         {
             "Driver": request["driver"],
             "Count": request["count"],
@@ -68,7 +98,7 @@ def _request_bodies(value: Any) -> list[dict[str, Any]]:
             "Options": request["options"],
         }
         for request in value
-    ]
+    )
 
 
 def _spell_requests(value: list[dict[str, Any]]) -> Any:
@@ -106,6 +136,16 @@ GPUS = Forms(
     ),
 )
 
+
+def _long_device(found: dict[str, Any]) -> str:
+    source, target, permissions = (found.get(key) or "" for key in ("source", "target", "permissions"))
+    if not device.is_cdi(source):
+        return device.parse(":".join((source, target or source, permissions or "rwm")))
+    if target not in ("", source) or permissions not in ("", "rwm"):
+        raise ValueError(f"{source}: the vendor says where a device of CDI appears, and with which permissions")
+    return source
+
+
 DEVICE = Forms(
     expects="a device such as /dev/net/tun, or a map",
     scalar=Leaf(str, "a device such as /dev/net/tun", device.parse),
@@ -115,23 +155,17 @@ DEVICE = Forms(
             Entry(name="target", shape=TEXT, doc="Its path in the container; the same by default."),
             Entry(name="permissions", shape=TEXT, doc="r, w and m (make nodes); rwm by default."),
         ),
-        lambda found: device.parse(
-            ":".join((found["source"], found.get("target") or found["source"], found.get("permissions") or "rwm"))
-        ),
+        _long_device,
     ),
 )
 
 FIELDS = (
     Field(
         name="devices",
-        doc="Devices of the host: `/dev/x[:/dev/y[:rwm]]`.",
+        doc="Devices of the host: `/dev/x[:/dev/y[:rwm]]`, or by the name CDI gives them, `vendor.com/class=name`.",
         shape=ListOf(DEVICE, unordered=True),
-        access=at(
-            "HostConfig.Devices",
-            zero=[],
-            decode=lambda live: sorted(device.from_engine(entry) for entry in live),
-            encode=lambda value: [device.to_engine(entry) for entry in value],
-        ),
+        access=Access(_read_devices, _write_devices),
+        newer=_newer_device,
         zero=[],
         spell=lambda value: [device.spell(entry) for entry in value],
         example=["/dev/null:/dev/nothing:r"],
@@ -155,7 +189,7 @@ FIELDS = (
         aliases=("device_requests",),
         doc="GPUs and other devices a driver hands out: `all`, a number, or a list of requests.",
         shape=GPUS,
-        access=at("HostConfig.DeviceRequests", zero=[], decode=_requests, encode=_request_bodies),
+        access=Access(_read_requests, _write_requests),
         zero=[],
         spell=_spell_requests,
         example="all",

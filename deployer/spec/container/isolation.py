@@ -7,9 +7,12 @@ from typing import Any
 
 from deployer.spec.field import (
     DEFAULT,
+    Access,
+    Body,
     Change,
     Expect,
     Field,
+    Json,
     View,
     always,
     at,
@@ -75,6 +78,25 @@ def _expected_options(row: Field, view: View) -> Any:
 def _may_be_label(option: Any) -> bool:
     """A recorded option that is a digest may be one."""
     return not isinstance(option, str) or option.startswith(("label=", "$"))
+
+
+_OPTIONS = at(
+    "HostConfig.SecurityOpt", zero=[], decode=lambda live: sorted({*map(lenient(security.parse_option), live)})
+)
+_PATH_LISTS = ("MaskedPaths", "ReadonlyPaths")
+
+
+def _read_options(inspect: Json) -> list[str]:
+    """Empty lists are what the docker command makes of systempaths=unconfined; privileged leaves null."""
+    host = inspect.get("HostConfig") or {}
+    opened = all(host.get(name) == [] for name in _PATH_LISTS)
+    return sorted([*_OPTIONS.read(inspect), *([security.OPEN_PATHS] if opened else [])])
+
+
+def _write_options(value: Any, body: Body) -> None:
+    _OPTIONS.write([option for option in value if option != security.OPEN_PATHS], body)
+    if security.OPEN_PATHS in value:
+        body["HostConfig"] |= {name: [] for name in _PATH_LISTS}
 
 
 def _read_logging(live: Any) -> dict[str, Any]:
@@ -165,9 +187,7 @@ _PRIVILEGES = (
         aliases=("security_opts",),
         doc="Security options such as no-new-privileges or seccomp=unconfined.",
         shape=ListOf(Leaf(str, "an option such as seccomp=unconfined", security.parse_option), unordered=True),
-        access=at(
-            "HostConfig.SecurityOpt", zero=[], decode=lambda live: sorted({*map(lenient(security.parse_option), live)})
-        ),
+        access=Access(_read_options, _write_options),
         expect=_expected_options,
         zero=[],
         example=["no-new-privileges"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from deployer.spec.container import devices
 from deployer.spec.container.network import ATTACHED, DEFAULT_NETWORK
 from deployer.spec.table import Mistake
 from deployer.values import address, port, size
@@ -121,4 +122,17 @@ def mounts(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mis
             yield "tmpfs", f"'{target}' is also under volumes"
 
 
-RULES = (network_of_mode, default_bridge, hostname, ports, memory, cpu, restart, mounts)
+def named_devices(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Requests for the driver `cdi` are devices by name."""
+    requests = [request for request in values.get("gpus") or () if request["driver"] == "cdi"]
+    if not requests:
+        return
+    if not all(map(devices.is_cdi, requests)):
+        yield "gpus", "driver cdi takes device_ids such as vendor.com/class=name, and neither count nor options"
+        return
+    named = {name for request in requests for name in request["device_ids"]}
+    values["devices"] = sorted({*(values.get("devices") or ()), *named})
+    values["gpus"] = [request for request in values["gpus"] if request not in requests]
+
+
+RULES = (network_of_mode, default_bridge, hostname, ports, memory, cpu, restart, mounts, named_devices)
