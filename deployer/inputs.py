@@ -26,7 +26,7 @@ from deployer.config.vault import VaultSecrets
 from deployer.config.vault_secrets import load_secrets, password_sources
 from deployer.diagnostics import Diagnostic, Origin, Problems, did_you_mean
 from deployer.errors import InputError
-from deployer.model.desired import Desired, RunOnce
+from deployer.model.desired import Desired, Kind, RunOnce
 from deployer.records import dataclass
 from deployer.spec.shapes import INVALID, Reading
 from deployer.transport.connection import CliConnectionOptions, ConnectionSpec, connection_spec
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from deployer.transport.ssh_config import SshConfig
 
 _PRUNE_HOST: Final = Origin("--prune-host")
+_CONTAINER: Final = Origin("CONTAINER")
 
 DEFAULT_INVENTORIES = ("inventory", "inventory.yml", "hosts.yml", "hosts")
 """Looked for in the current directory when `-i` names none."""
@@ -43,7 +44,7 @@ DEFAULT_INVENTORIES = ("inventory", "inventory.yml", "hosts.yml", "hosts")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the operator asked for, as the command line says it."""
+    """What the operator asked for, as the command line says it. `containers`: names that have to be declared."""
 
     playbooks: tuple[str, ...] = ()
     inventory: tuple[str, ...] = ()
@@ -63,6 +64,7 @@ class Request:
     prune_hosts: tuple[str, ...] = ()
     adopt: bool = False
     allow_data_loss: tuple[str, ...] = ()
+    containers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +140,20 @@ def load(request: Request, asking: Asking) -> Loaded:
     loaded = _join(tuple(found for found in read if found is not None), problems)
     if plays and not problems.errors and not any(play.desired for play in loaded):
         problems.add(Origin("--limit"), f"'{request.limit}' leaves no host of any play")
+    if not problems.errors:
+        _check_named(request.containers, loaded, problems)
     problems.raise_if_any()
     secrets = frozenset(reader.secrets).union(*(found.secrets for play in loaded for found in play.desired))
     return Loaded(loaded, reader.specs, problems.warnings, secrets)
+
+
+def _check_named(names: Sequence[str], plays: Sequence[PlayInput], problems: Problems) -> None:
+    known = {
+        found.name for play in plays for wish in play.desired for found in wish.of(Kind.CONTAINER) if not found.absent
+    }
+    for name in sorted(set(names) - known):
+        hint = did_you_mean(name, known) or f"declared: {', '.join(sorted(known)) or 'no containers'}"
+        problems.add(_CONTAINER, f"no container '{name}' is declared on these hosts", hint=hint)
 
 
 def _limit(sources: Sources) -> frozenset[str] | None:

@@ -107,10 +107,8 @@ def plan_with(
     planner: Planner,
     *,
     needs: Reader | None = None,
-    before: Callable[[Loaded, Fleet], None] = lambda _loaded, _fleet: None,
     verifier: Planner | None = None,
 ) -> Planned:
-    """`before` is called when the hosts have been read."""
     loaded = load(request, world.asking)
     policy = Policy(request.prune, request.adopt, frozenset(request.allow_data_loss), __version__)
     reader = needs or needs_to_reconcile
@@ -118,7 +116,6 @@ def plan_with(
     read_at = world.clock.now()
     try:
         seen, unreachable = _observe_all(loaded, fleet, reader)
-        before(loaded, fleet)
         plays = tuple(_plan_play(play, seen, policy, planner) for play in loaded.plays)
         if any(host.steps for play in plays for host in play.hosts):
             plays = _preflight(plays, loaded, seen, fleet)

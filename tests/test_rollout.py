@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from deployer import rollback
 from deployer.applying.locking import Run
 from deployer.errors import ExitCode, InputError
 from deployer.model.outcome import HostEnded, Status
 from tests.applying.engines import states, surrounded
 from tests.engine.faulty import Faults, connection_lost, with_faults
-from tests.fleets import NAMES, Fleet, codes, play
+from tests.fleets import NAMES, Fleet, codes, play, request
 
 OLD = "image: web:1, command: old"
 NEW = "image: web:1, command: new"
@@ -190,13 +192,39 @@ def test_any_container_can_be_named(two_versions: Fleet) -> None:
     assert commands(two_versions, "web", "api") == {"h1": {"web": "old", "api": "new"}}
 
 
-def test_a_name_that_nothing_declares_is_an_error(two_versions: Fleet) -> None:
+def test_a_name_that_nothing_declares_is_an_error_before_any_host_is_read(two_versions: Fleet) -> None:
+    calls = counted(two_versions)
     with pytest.raises(InputError) as caught:
         two_versions.roll_back("wbe", "api", "nothing")
-    assert [str(found.summary) for found in caught.value.diagnostics] == [
-        "no container 'nothing' is declared on these hosts",
-        "no container 'wbe' is declared on these hosts",
+    assert [str(found) for found in caught.value.diagnostics] == [
+        "CONTAINER: no container 'nothing' is declared on these hosts; declared: api, web",
+        "CONTAINER: no container 'wbe' is declared on these hosts; did you mean 'web'?",
     ]
+    assert not calls
+
+
+def test_one_that_is_declared_absent_has_nothing_to_go_back_to(two_versions: Fleet) -> None:
+    with pytest.raises(InputError, match="no container 'web' is declared on these hosts"):
+        two_versions.roll_back("web", playbook=play("state: absent"))
+
+
+def test_what_was_replaced_last_is_known_from_reading_the_host_once(two_versions: Fleet) -> None:
+    calls = counted(two_versions)
+    with rollback.plan(request("", {}), two_versions.world, ()) as planned:
+        assert [found.address.label for found in planned.plan.changes] == ["container.api"]
+    assert calls["list_volumes"] == 1
+
+
+def counted(fleet: Fleet) -> Counter[str]:
+    """Calls of every host's engine from now on, by name."""
+    calls = Counter[str]()
+
+    def around(name: str, _args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        calls[name] += 1
+        return call()
+
+    fleet.wrap |= {host: lambda engine: surrounded(engine, around) for host in NAMES}
+    return calls
 
 
 def test_where_nothing_was_replaced_nothing_is_done(fleet: Fleet) -> None:

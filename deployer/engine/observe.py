@@ -49,13 +49,15 @@ _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What a run wants to know of one host. `images` maps complete references to their pull policy; `auth` finds
-    credentials for a reference. `prune`: whether what nothing declares any more may go."""
+    credentials for a reference. `prune`: whether what nothing declares any more may go; `history`: what each project's
+    last replacements were."""
 
     containers: frozenset[str] = frozenset()
     projects: frozenset[str] = frozenset()
     images: Mapping[str, str] = field(default_factory=dict)
     auth: Callable[[str], RegistryAuth | None] = lambda _reference: None
     prune: bool = False
+    history: bool = False
 
 
 def needs_of(
@@ -96,6 +98,7 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
         answers = pool.map(lambda reference: ask(engine, reference, needs.auth(reference)), asked)
         registry = dict(zip(asked, answers, strict=True))
         pulled, claimed = _pulled(engine, volumes.result()) if needs.prune else ((), frozenset())
+        replaced = _replaced(needs.projects, volumes.result()) if needs.history else {}
         return Observed(
             host=host,
             engine=engine.describe(),
@@ -107,6 +110,7 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
             volumes=tuple(read_volume(found) for found in volumes.result() if not _is_note(found)),
             registry=registry,
             records={project: volume_names.newest(volumes.result(), project) for project in needs.projects},
+            replaced=replaced,
             kept=kept,
             pulled=pulled,
             claimed=claimed,
@@ -120,6 +124,13 @@ def _pulled(engine: Engine, volumes: Iterable[Json]) -> tuple[tuple[PulledImage,
 
     records = last_records(volumes)
     return still_there(records, engine.list_images()), claims(records)
+
+
+def _replaced(projects: Iterable[str], volumes: Iterable[Json]) -> dict[str, frozenset[str]]:
+    """Imported here: only who goes back needs it."""
+    from deployer.model.history import read_records, replaced_last
+
+    return {project: replaced_last(read_records(volumes, project)) for project in projects}
 
 
 def _is_note(volume: Json) -> bool:

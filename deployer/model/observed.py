@@ -116,7 +116,8 @@ class Observed:
     """One host. `containers` are those declared or owned by the project; `kept` are its stopped ones that were
     replaced, and successors that failed; `others` all the rest. `images` has every image needed to judge them, `tags`
     every local reference to an image id. `registry`: what registries say about references that have to be looked up
-    there. `records`: each project's newest record of a run, by number. `pulled`: images, where some may be pruned;
+    there. `records`: each project's newest record of a run, by number; `replaced`: where it was asked for, the names of
+    containers that the newest run which replaced any did replace. `pulled`: images, where some may be pruned;
     `claimed`: references and image ids on record, with the project that pulled or declared them."""
 
     host: str
@@ -129,6 +130,7 @@ class Observed:
     volumes: tuple[ObservedVolume, ...] = ()
     registry: Mapping[str, RegistryAnswer] = field(default_factory=dict)
     records: Mapping[str, int] = field(default_factory=dict)
+    replaced: Mapping[str, frozenset[str]] = field(default_factory=dict)
     kept: tuple[Stub, ...] = ()
     pulled: tuple[PulledImage, ...] = ()
     claimed: frozenset[tuple[str, str]] = frozenset()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Set
 from typing import Any, Final
 
 from deployer.model import dependencies
-from deployer.model.container_names import OLD, PREVIOUS
+from deployer.model.container_names import PREVIOUS
 from deployer.model.desired import Desired, Kind, Resource
 from deployer.model.observed import Observed, ObservedContainer
 from deployer.model.plan import (
@@ -28,7 +28,7 @@ from deployer.planning.judging import image_texts, is_ours
 from deployer.planning.keeping import restart_body
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import finish
-from deployer.planning.replace import Steps, Track, put_away_retired
+from deployer.planning.replace import Steps, Track, put_away_retired, set_aside
 from deployer.records import dataclass
 from deployer.spec.container import CONTAINER
 from deployer.spec.field import Change
@@ -49,19 +49,21 @@ class _Pair:
 
 
 def roll_back(desired: Desired, observed: Observed, policy: Policy, names: Set[str]) -> HostPlan:
-    """The plan that puts the previous container in the place of each of these, and of those in its namespaces. When
-    one of them fails, all are as they were."""
+    """The plan that puts the previous container in the place of each of these that is declared, and of those in its
+    namespaces. When one of them fails, all are as they were."""
     ctx = Context(desired, observed, policy)
-    together = _together(desired, names)
+    together = _together(desired, names & {found.name for found in desired.of(Kind.CONTAINER) if not found.absent})
     chosen = [found for found in dependencies.in_order(desired.of(Kind.CONTAINER)) if found.name in together]
     pairs = [pair for resource in chosen if (pair := _pair(ctx, resource)) is not None]
-    stopped = {pair.resource.name: _stop(ctx, pair) for pair in reversed(pairs)}
+    # All of them stop before one starts: they may have exchanged ports.
+    aside = {pair.resource.name: set_aside(_track(ctx, pair), pair.live, ()) for pair in reversed(pairs) if pair.live}
     for pair in pairs:
         ctx.draft.changes.append(_change(pair))
-        done = _take_place(ctx, pair, stopped[pair.resource.name])
+        left, stopped = aside.get(pair.resource.name, ("", ()))
+        done = _take_place(ctx, pair, stopped)
         ctx.draft.ready(Kind.CONTAINER, pair.resource.name, *done)
         if pair.live is not None:
-            ctx.retired.append(Retired(_GROUP, pair.resource, pair.live, _CAUSE, done))
+            ctx.retired.append(Retired(_GROUP, pair.resource, pair.live, left, _CAUSE, done))
     put_away_retired(ctx)
     return finish(ctx)
 
@@ -143,24 +145,11 @@ def _intent(field: str, value: Any) -> Any:
     }
 
 
-def _stop(ctx: Context, pair: _Pair) -> Steps:
-    """All of them stop before one starts: they may have exchanged ports."""
-    if pair.live is None or not pair.live.running:
-        return ()
-    timeout = pair.resource.settings.update.stop_grace_period
-    operation = StopContainer(pair.live.id, timeout)
-    stopped = _track(ctx, pair).add(operation, (), StartContainer(pair.live.id))
-    ctx.free(pair.live.values, *stopped)
-    return stopped
-
-
 def _take_place(ctx: Context, pair: _Pair, after: Steps) -> Steps:
-    name, previous, live, track = pair.resource.name, pair.previous, pair.live, _track(ctx, pair)
+    name, previous, track = pair.resource.name, pair.previous, _track(ctx, pair)
     after += ctx.when_free(previous.values)
     for other in dependencies.containers(pair.resource):
         after += ctx.draft.when_ready(Kind.CONTAINER, other)
-    if live is not None:
-        after = track.add(RenameContainer(live.id, name + OLD), after, RenameContainer(live.id, name))
     back = RenameContainer(previous.id, previous.name)
     after = track.add(RenameContainer(previous.id, name), after, back)
     for operation, undo in _repairs(ctx, previous):
