@@ -24,6 +24,7 @@ from deployer.model.outcome import HostBegun, Status, StepBegun, StepEnded, Step
 from deployer.model.plan import (
     AwaitCompleted,
     AwaitHealthy,
+    CopyContainer,
     HostPlan,
     Made,
     Operation,
@@ -323,7 +324,7 @@ class _Run:
         match operation:
             case RemoveNetwork(network):
                 return self._is_gone(network)
-            case AwaitHealthy() | AwaitCompleted():
+            case AwaitHealthy() | AwaitCompleted() | CopyContainer():
                 return False
             case _:
                 return isinstance(getattr(operation, "container", None), str | Made)

@@ -14,6 +14,7 @@ from deployer.model.plan import (
     ResourceChange,
     StartContainer,
     StopContainer,
+    Target,
     UpdateContainer,
 )
 from deployer.planning import endpoints, images, leftovers
@@ -23,7 +24,18 @@ from deployer.planning.gates import gate_of
 from deployer.planning.images import Wanted
 from deployer.planning.judging import Verdict, compare, is_ours, judge
 from deployer.planning.keeping import discard, discard_holders, kept_of
-from deployer.planning.replace import Order, Steps, awaited, carried, choose_order, plan_create, plan_replace
+from deployer.planning.replace import (
+    Order,
+    Steps,
+    Track,
+    awaited,
+    carried,
+    choose_order,
+    plan_create,
+    plan_replace,
+    set_aside,
+    vanishes,
+)
 from deployer.spec.container import CONTAINER
 from deployer.spec.field import Change
 
@@ -100,6 +112,8 @@ def _plan_existing(ctx: Context, resource: Resource, found: leftovers.Found, nee
     assert live is not None
     diffs = compare(ctx, resource, live, need)
     verdict = judge(ctx, resource, live, diffs)
+    if not verdict.replace and vanishes(live):
+        verdict = _instead_of_stopping(ctx, resource, live, verdict)
     if verdict.refusal is not None:
         ctx.draft.refuse(verdict.refusal)
         return ()
@@ -117,6 +131,19 @@ def _plan_existing(ctx: Context, resource: Resource, found: leftovers.Found, nee
         ctx.draft.changes.append(change)
         ready = _update(ctx, resource, live, diffs, ready)
     return _run_or_stop(ctx, resource, found, need, ready)
+
+
+def _instead_of_stopping(ctx: Context, resource: Resource, live: ObservedContainer, verdict: Verdict) -> Verdict:
+    """One that is gone when it stops cannot be stopped and still be there, nor be started again."""
+    wanted = resource.settings.state
+    stops = "is to be stopped" if wanted == "stopped" else _reason_to_restart(ctx, resource, live)
+    if not stops or verdict.refusal is not None:
+        return verdict
+    reason = f"{stops}, and removes itself when it stops"
+    if resource.settings.protect:
+        origin = resource.origin
+        return Verdict(refusal=Refusal(resource.address, f"{reason}, but is protected", "drop 'protect'", origin))
+    return Verdict(replace=True, reason=reason)
 
 
 def _replace(
@@ -261,13 +288,15 @@ def remove(ctx: Context, resource: Resource, live: ObservedContainer, reason: st
     dependants = [found.name for found in ctx.desired.containers if live.name in dependencies.containers(found)]
     after = tuple(step for name in dependants for step in ctx.draft.when_ready(Kind.CONTAINER, name))
     after += ctx.moved.get(live.id, ())
-    if live.running:
-        vanishes = bool(live.values.get("auto_remove"))
-        undo = () if vanishes else (StartContainer(live.id),)
+    left: Target = live.id
+    if vanishes(live):
+        left, after = set_aside(Track(ctx, resource, reason), live, after)
+    elif live.running:
+        undo = (StartContainer(live.id),)
         after = (ctx.draft.step(StopContainer(live.id), address, reason, after=after, undo=undo),)
         ctx.free(live.values, *after)
     ctx.targets[live.name] = live.id
     ctx.draft.ready(Kind.CONTAINER, live.name, *after)
     for stub in kept_of(ctx, resource):
         after = discard(ctx, address, stub, reason, after)
-    ctx.draft.at_last(RemoveContainer(live.id), address, reason, after=after)
+    ctx.draft.at_last(RemoveContainer(left), address, reason, after=after)

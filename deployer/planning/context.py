@@ -17,11 +17,13 @@ from deployer.records import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """A container that is put away once everything of its group works. `after`: the last steps of its successor."""
+    """A container that is put away once everything of its group works. `after`: the last steps of its successor.
+    `target`: the container itself, or the copy that was left of it."""
 
     group: str
     resource: Resource
     old: ObservedContainer
+    target: Target
     cause: str
     after: tuple[int, ...]
 

@@ -61,7 +61,13 @@ def keeps(ctx: Context, resource: Resource, old: ObservedContainer) -> bool:
 
 
 def retire(
-    ctx: Context, resource: Resource, old: ObservedContainer, address: Address, cause: str, after: Steps
+    ctx: Context,
+    resource: Resource,
+    old: ObservedContainer,
+    target: Target,
+    address: Address,
+    cause: str,
+    after: Steps,
 ) -> Steps:
     """Keep a container whose successor works, and as many before it as are wanted, or remove it; all at last. The
     steps bear the address."""
@@ -72,7 +78,7 @@ def retire(
     for stub in earlier[len(staying) :]:
         after = discard(ctx, address, stub, cause, after)
     if not is_kept:
-        return (ctx.draft.at_last(RemoveContainer(old.id), address, cause, after=after),)
+        return (ctx.draft.at_last(RemoveContainer(target), address, cause, after=after),)
     for place, stub in reversed(list(enumerate(staying, start=2))):
         if stub.name != previous(resource.name, place):
             operation = RenameContainer(stub.id, previous(resource.name, place))

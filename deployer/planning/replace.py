@@ -21,9 +21,11 @@ from deployer.model.plan import (
     AwaitCompleted,
     AwaitHealthy,
     ConnectNetwork,
+    CopyContainer,
     CreateContainer,
     Made,
     Operation,
+    PutInPlace,
     RemoveContainer,
     RenameContainer,
     StartContainer,
@@ -101,41 +103,57 @@ def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, orde
     made, created = track.create(resource.name + NEW, carried(ctx, resource, live), gate.create, alias=alias)
     ready = (*created, *gate.start)
 
-    vanishes = live.running and bool(live.values.get("auto_remove"))
-
-    def stop_old(after: Steps) -> Steps:
-        if not live.running:
-            return after
-        back = () if vanishes else (StartContainer(live.id),)
-        after = track.add(StopContainer(live.id, resource.settings.update.stop_grace_period), after, *back)
-        ctx.free(live.values, *after)
-        return after
-
-    def swap_names(after: Steps) -> Steps:
-        aside = RenameContainer(live.id, resource.name + OLD)
-        after = track.add(aside, after, RenameContainer(live.id, resource.name))
-        return track.add(RenameContainer(made, resource.name), after, RenameContainer(made, resource.name + NEW))
-
     def start_new(after: Steps) -> Steps:
         if resource.settings.state != "started":
             return after
         after = track.add(StartContainer(made), after, StopContainer(made))
         return track.add(awaited(ctx, resource, made), after)
 
-    def take_over(after: Steps) -> Steps:
-        """One with auto_remove is gone once it has stopped, so it gives its name away before."""
-        return stop_old(swap_names(after)) if vanishes else swap_names(stop_old(after))
-
-    done = take_over(start_new(ready)) if start_first else start_new(take_over(ready))
-    ctx.retired.append(Retired(group, resource, live, f"replaced by #{made.step}", done))
+    left, done = set_aside(track, live, start_new(ready) if start_first else ready)
+    done = track.add(RenameContainer(made, resource.name), done, _give_name_back(resource, made))
+    if not start_first:
+        done = start_new(done)
+    ctx.retired.append(Retired(group, resource, live, left, f"replaced by #{made.step}", done))
     return done
+
+
+def _give_name_back(resource: Resource, made: Target) -> RenameContainer | RemoveContainer:
+    """An engine that renames a container while it removes it keeps the name taken, by nothing, until it is restarted
+    (measured on 26.1)."""
+    if resource.values.get("auto_remove"):
+        return RemoveContainer(made)
+    return RenameContainer(made, resource.name + NEW)
+
+
+def vanishes(live: ObservedContainer) -> bool:
+    """The engine removes one with auto_remove when it stops, and its volumes without a name if nothing else mounts
+    them."""
+    return live.running and bool(live.values.get("auto_remove"))
+
+
+def set_aside(track: Track, live: ObservedContainer, after: Steps) -> tuple[Target, Steps]:
+    """Stop a container and take its name from it. Returns what is left of it: the container, or a copy that takes its
+    place should the change fail, and keeps its volumes until then and afterwards."""
+    ctx, name, grace = track.ctx, track.resource.name, track.resource.settings.update.stop_grace_period
+    if vanishes(live):
+        copy = Made(ctx.draft.next_number)
+        after = track.add(CopyContainer(live.id, name + OLD), after, PutInPlace(live.id, copy, name))
+        after = track.add(StopContainer(live.id, grace), after)
+        after = track.add(RemoveContainer(live.id), after)
+        ctx.free(live.values, *after)
+        return copy, after
+    if live.running:
+        after = track.add(StopContainer(live.id, grace), after, StartContainer(live.id))
+        ctx.free(live.values, *after)
+    return live.id, track.add(RenameContainer(live.id, name + OLD), after, RenameContainer(live.id, name))
 
 
 def put_away_retired(ctx: Context) -> None:
     """Keep or remove the replaced containers; those of one group when the last of its successors works."""
     for retired in ctx.retired:
         after = [step for other in ctx.retired if other.group == retired.group for step in other.after]
-        retire(ctx, retired.resource, retired.old, retired.resource.address, retired.cause, tuple(after))
+        address = retired.resource.address
+        retire(ctx, retired.resource, retired.old, retired.target, address, retired.cause, tuple(after))
 
 
 def plan_create(ctx: Context, resource: Resource, gate: Gate, volumes: Mapping[str, str] | None = None) -> Steps:

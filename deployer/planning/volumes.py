@@ -20,6 +20,7 @@ from deployer.planning import record
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
 from deployer.planning.keeping import discard_holders
+from deployer.planning.replace import vanishes
 from deployer.spec.field import View
 from deployer.spec.volume import VOLUME
 
@@ -79,11 +80,8 @@ def _renew(ctx: Context, resource: Resource, diffs: tuple[FieldDiff, ...]) -> No
     """With consent: the containers that mount it go, then the volume; both are made again. No volume can be renamed, so
     there is no way back from here."""
     users = [found for found in ctx.observed.containers if resource.name in found.volumes]
-    foreign = [stub.name for stub in ctx.observed.others if resource.name in stub.volumes]
-    foreign += [found.name for found in users if not _is_planned(ctx, found)]
-    if foreign or resource.settings.protect:
-        summary = "is protected" if resource.settings.protect else f"is mounted by {', '.join(sorted(foreign))}"
-        hint = "drop 'protect'" if resource.settings.protect else "remove them first, or run with their tags"
+    if obstacle := _obstacle(ctx, resource, users):
+        summary, hint = obstacle
         ctx.draft.refuse(Refusal(resource.address, f"has to be made anew, but {summary}", hint, resource.origin, diffs))
         return
     reason = "its data is lost"
@@ -104,6 +102,21 @@ def _renew(ctx: Context, resource: Resource, diffs: tuple[FieldDiff, ...]) -> No
     removed = ctx.draft.step(RemoveVolume(resource.name), resource.address, reason, after=gone)
     made = ctx.draft.step(CreateVolume(resource.name, _body(ctx, resource)), resource.address, reason, after=(removed,))
     ctx.draft.ready(Kind.VOLUME, resource.name, made)
+
+
+def _obstacle(ctx: Context, resource: Resource, users: list[ObservedContainer]) -> tuple[str, str] | None:
+    """What is in the way of making it anew, and what to do about it."""
+    if resource.settings.protect:
+        return "is protected", "drop 'protect'"
+    foreign = [stub.name for stub in ctx.observed.others if resource.name in stub.volumes]
+    foreign += [found.name for found in users if not _is_planned(ctx, found)]
+    if foreign:
+        return f"is mounted by {', '.join(sorted(foreign))}", "remove them first, or run with their tags"
+    for found in users:
+        if vanishes(found) and found.anonymous:
+            summary = f"{found.name} mounts it, and removes itself and its volumes without a name when it stops"
+            return summary, f"remove {found.name} first, or give its volumes names"
+    return None
 
 
 def _is_planned(ctx: Context, found: ObservedContainer) -> bool:

@@ -107,3 +107,37 @@ def test_a_sidecar_follows_one_that_was_made_anew_by_hand(host: Host, tmp_path: 
     site.converge()
     assert inspect(host, "net")["HostConfig"]["NetworkMode"] == f"container:{ids(host)['app']}"
     assert states(host) == {"app": "running", "net": "running"}
+
+
+SPOOL: Json = {"image": "busybox:1", "auto_remove": True, "volumes": ["/spool"], "stop_signal": "KILL"}
+"""One that the engine removes as soon as it stops, and the volume without a name with it."""
+
+
+def spooling(site: Site, script: str, **keys: object) -> Site:
+    return site.containers(spool={**SPOOL, "command": ["sh", "-c", script], **keys})
+
+
+def anonymous(host: Host) -> set[str]:
+    return {name for name in volumes(host) if len(name) == 64}
+
+
+@pytest.mark.parametrize("order", ["start-first", "stop-first"])
+def test_one_that_removes_itself_loses_no_data_when_it_is_replaced_or_removed(
+    host: Host, tmp_path: Path, order: str
+) -> None:
+    update = {"order": order, "monitor": "1s"}
+    site = spooling(Site(tmp_path, host), "echo kept > /spool/x; exec sleep 1000")
+    site.converge()
+    spooling(site, "exit 3", update=update)
+    failed = site.apply()
+    assert failed.code == 3
+    assert states(host) == {"spool": "running"}, "a copy has taken its place"
+    assert of_container(host, "spool", "cat", "/spool/x") == "kept\n"
+    spooling(site, "exec sleep 1001", update=update).converge()
+    assert states(host) == {"spool": "running"}
+    assert of_container(host, "spool", "cat", "/spool/x") == "kept\n"
+    (volume,) = anonymous(host)
+    site.containers(spool={"image": "busybox:1", "state": "absent"})
+    site.converge()
+    assert states(host) == {}
+    assert anonymous(host) == {volume}

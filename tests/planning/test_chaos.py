@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, given, note, settings
 from hypothesis import strategies as st
 
@@ -34,13 +35,6 @@ def volumes(host: Host) -> set[str]:
     return {str(found["Name"]) for found in host.engine.list_volumes()}
 
 
-def passing(host: Host) -> set[str]:
-    """Volumes without a name of containers that the engine removes when they end, with them."""
-    found = (host.engine.inspect_container(name) for name in host.containers)
-    removed = [each for each in found if each is not None and each["HostConfig"]["AutoRemove"]]
-    return {str(mount["Name"]) for each in removed for mount in each["Mounts"] if len(mount.get("Name", "")) == 64}
-
-
 def wanted(desired: Desired) -> set[str]:
     return {found.name for found in desired.of(Kind.CONTAINER) if found.settings.state == "started"}
 
@@ -54,7 +48,7 @@ def test_one_fault_anywhere_stops_nothing_and_loses_nothing(
     host = Host(POPULATED[version].copy())
     assume(not host.plan(before).refusals)
     host.converge(before)
-    ran, had, untouched = running(host), volumes(host) - passing(host), foreign(host.engine)
+    ran, had, untouched = running(host), volumes(host), foreign(host.engine)
     found = host.plan(after)
     note(f"{fault}\n{found}")
     assume(not found.refusals)
@@ -77,3 +71,37 @@ def failed_change(results: Any) -> bool:
 def stuck(results: Any) -> bool:
     """The fault came on the way back: the run says so, and the next one mends it."""
     return any(found.error.startswith("could not be taken back") for found in results)
+
+
+REMOVES_ITSELF = """
+containers:
+  web: {image: one:1, auto_remove: true, command: old, volumes: [/data]}
+"""
+
+
+@pytest.mark.parametrize("version", ["20.10", "26.1"])
+@pytest.mark.parametrize("at", range(1, 9))
+@pytest.mark.parametrize("order", ["start-first", "stop-first"])
+@pytest.mark.parametrize("done", [False, True])
+def test_one_that_removes_itself_is_as_safe_as_any_other(version: str, at: int, order: str, *, done: bool) -> None:
+    wish = REMOVES_ITSELF.replace("old", f"new, update: {{order: {order}}}")
+    host = Host(POPULATED[version].copy())
+    host.converge(REMOVES_ITSELF)
+    had = volumes(host)
+    found = host.plan(wish)
+    host.execute_on(with_faults(host.engine, Faults(at, REFUSED, done, for_ever=False)), found)
+    assert "web" in running(host)
+    assert had <= volumes(host)
+    host.converge(wish)
+    assert [name for name in host.containers if name.startswith("web")] == ["web"]
+    assert had <= volumes(host)
+
+
+@pytest.mark.parametrize("last", ["containers: {web: {image: one:1, state: absent}}", "containers: {}"])
+def test_its_volumes_without_a_name_stay_as_those_of_any_other(last: str) -> None:
+    host = Host(POPULATED["26.1"].copy())
+    host.converge(REMOVES_ITSELF)
+    had = volumes(host)
+    host.converge(last, prune=True)
+    assert "web" not in host.containers
+    assert had <= volumes(host)

@@ -93,16 +93,20 @@ def test_kept_containers_are_no_difference_and_nobody_elses() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "policy"),
+    ("host", "policy", "removed"),
     [
-        (changed(applied(WEB), "web", owner=Ownership()), {"adopt": True}),
-        (changed(applied(WEB), "web", values={"auto_remove": True}), {}),
-        (changed(applied(WEB), "web", volumes=frozenset({"data"})), {"data_loss": frozenset({"web1/volume.data"})}),
+        (changed(applied(WEB), "web", owner=Ownership()), {"adopt": True}, "web-1"),
+        (changed(applied(WEB), "web", values={"auto_remove": True}), {}, "made by #4"),
+        (
+            changed(applied(WEB), "web", volumes=frozenset({"data"})),
+            {"data_loss": frozenset({"web1/volume.data"})},
+            "web-1",
+        ),
     ],
     ids=["another's", "vanishes by itself", "holds a volume that may go"],
 )
-def test_some_cannot_be_kept(host: Observed, policy: dict[str, Any]) -> None:
-    assert at_last(plan(NEXT, host, **policy)) == ["RemoveContainer web-1"]
+def test_some_cannot_be_kept(host: Observed, policy: dict[str, Any], removed: str) -> None:
+    assert at_last(plan(NEXT, host, **policy)) == [f"RemoveContainer {removed}"]
 
 
 def test_one_whose_image_is_to_go_is_not_kept() -> None:

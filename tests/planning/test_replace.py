@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.model.plan import CreateContainer
+from deployer.model.plan import CreateContainer, describe
 from tests.planning.build import Images, applied, changed, changes, nothing, plan, refusals, steps
 
 WEB = "containers: {web: {image: web:1, environment: {MODE: a}}}"
@@ -127,18 +127,50 @@ def test_one_that_should_not_run_is_replaced_and_stays_down() -> None:
     ]
 
 
-def test_one_that_removes_itself_gives_its_name_away_before_it_stops() -> None:
-    wish = "containers: {web: {image: web:1, auto_remove: true, ports: ['80:80'], environment: {MODE: a}}}"
-    found = plan(wish.replace("MODE: a", "MODE: b"), applied(wish))
+REMOVES_ITSELF = "containers: {web: {image: web:1, auto_remove: true, ports: ['80:80'], environment: {MODE: a}}}"
+
+
+def test_one_that_removes_itself_leaves_a_copy_until_its_successor_works() -> None:
+    found = plan(REMOVES_ITSELF.replace("MODE: a", "MODE: b"), applied(REMOVES_ITSELF))
     assert [line.split(", ")[1] for line in steps(found)] == [
         "CreateContainer web.deployer-new",
-        "RenameContainer web-1 to web.deployer-old",
-        "RenameContainer made by #1 to web",
+        "CopyContainer web-1 to web.deployer-old",
         "StopContainer web-1",
+        "RemoveContainer web-1",
+        "RenameContainer made by #1 to web",
         "StartContainer made by #1",
         "AwaitHealthy made by #1",
-        "RemoveContainer web-1",
+        "RemoveContainer made by #2",
     ]
+    assert [describe(each) for each in found.steps[1].undo] == ["PutInPlace web-1 or made by #2 as web"]
+    assert [describe(each) for each in found.steps[4].undo] == ["RemoveContainer made by #1"]
+    assert not found.steps[2].undo
+    assert not found.steps[3].undo
+
+
+def test_one_that_removes_itself_leaves_a_copy_until_its_removal_is_certain() -> None:
+    found = plan(REMOVES_ITSELF.replace("{web: {", "{web: {state: absent, "), applied(REMOVES_ITSELF))
+    assert [line.split(", ")[1] for line in steps(found)] == [
+        "CopyContainer web-1 to web.deployer-old",
+        "StopContainer web-1",
+        "RemoveContainer web-1",
+        "RemoveContainer made by #1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wish", "state", "reason"),
+    [
+        (REMOVES_ITSELF.replace("{web: {", "{web: {state: stopped, "), "running", "is to be stopped"),
+        (REMOVES_ITSELF, "paused", "is paused"),
+    ],
+)
+def test_one_that_removes_itself_is_replaced_where_another_is_stopped(wish: str, state: str, reason: str) -> None:
+    found = plan(wish, changed(applied(REMOVES_ITSELF), "web", state=state))
+    (change,) = found.changes
+    assert change.reason.startswith(f"{reason}, and removes itself when it stops")
+    protected = plan(wish.replace("{web: {", "{web: {protect: true, "), changed(applied(wish), "web", state=state))
+    assert refusals(protected) == [f"container.web: {reason}, and removes itself when it stops, but is protected"]
 
 
 @pytest.mark.parametrize(

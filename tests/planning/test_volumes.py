@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.planning.build import EMPTY, applied, changes, nothing, plan, play, refusals, steps, stub, without
+from tests.planning.build import EMPTY, applied, changed, changes, nothing, plan, play, refusals, steps, stub, without
 
 DATA = "volumes: {data: {driver_opts: {type: tmpfs, device: tmpfs, o: size=1m}}}\n"
 OTHER = DATA.replace("size=1m", "size=2m")
@@ -98,6 +98,14 @@ def test_it_stays_while_a_container_mounts_it() -> None:
     host = replace(applied(DATA), others=(stub("theirs", volumes=frozenset({"data"})),))
     assert refusals(plan(wish, host, data_loss=CONSENT)) == [
         "volume.data: cannot be removed while containers mount it: theirs"
+    ]
+
+
+def test_nor_when_another_volume_without_a_name_would_go_along() -> None:
+    here = changed(applied(DATA + DB), "db", anonymous={"/spool": "0" * 64}, values={"auto_remove": True})
+    assert refusals(plan(OTHER + DB, here, data_loss=CONSENT)) == [
+        "volume.data: has to be made anew, but db mounts it, and removes itself and its volumes without a name when it "
+        "stops"
     ]
 
 
