@@ -10,7 +10,7 @@ from schema import Or
 from deployer.spec.field import Access, Body, Field, Json, View, at, lenient, show_plain, when_unset
 from deployer.spec.leaves import ABSOLUTE_PATH, FLAG, SIZE, TEXT, TEXT_MAP, choice
 from deployer.spec.shapes import Entry, Forms, Keyed, Leaf, ListOf, Record, Then, one_or_many
-from deployer.values import mount, paths, size
+from deployer.values import mount, paths, size, tmpfs
 
 _GROUPS = ("bind", "volume", "tmpfs", "image")
 _TYPES = ("bind", "volume", "tmpfs", "image", "npipe", "cluster")
@@ -159,7 +159,8 @@ def _expected_mounts(row: Field, view: View) -> Any:
         if mount.is_anonymous(own) and path not in recorded
     }
     given = carried | dict(view.image.get(row.name) or {})
-    return {path: own for path, own in given.items() if path not in covered} | declared
+    inherited = {path: own for path, own in given.items() if path not in covered}
+    return inherited | _either_way(row, view, declared)
 
 
 def _usual_mounts(_info: Json, view: View) -> dict[str, mount.Mount]:
@@ -214,23 +215,29 @@ def _newer_mount(value: Mapping[str, mount.Mount]) -> Iterable[tuple[str, str]]:
             yield f"volumes.{target} of type image", "1.48"
 
 
-_size = lenient(size.parse)
-"""The kernel reads the size: it may be a percentage too."""
+def _every_tmpfs(values: Mapping[str, Any]) -> dict[str, str]:
+    """Options by path, of those in `tmpfs` and of those among the mounts; of a secret one nothing is known."""
+    mounts: Mapping[str, Any] = values.get("volumes") or {}
+    long = {path: own for path, own in mounts.items() if isinstance(own, Mapping) and own.get("type") == "tmpfs"}
+    return {path: tmpfs.of_mount(own) for path, own in long.items()} | dict(values.get("tmpfs") or {})
 
 
-def _options(text: str) -> str:
-    """Options of a short tmpfs as a sorted set without the usual `rw`; sizes in bytes, modes without leading zeros."""
-    words = set()
-    for word in filter(None, text.split(",")):
-        key, equals, value = word.partition("=")
-        plain = {"size": str(_size(value)), "mode": value.lstrip("0") or "0"}.get(key, value) if equals else ""
-        words.add(f"{key}{equals}{plain}")
-    return ",".join(sorted(words - {"rw"}))
+def _either_way(row: Field, view: View, declared: Mapping[str, Any]) -> dict[str, Any]:
+    """What is declared, where a tmpfs that is there in the other form, `tmpfs` or mount, is as good."""
+    wanted, had, live = _every_tmpfs(view.declared), _every_tmpfs(view.live), view.live.get(row.name) or {}
+    same = {path for path, options in wanted.items() if had.get(path) == options}
+    here = {path: live[path] for path in same if path in live}
+    return {path: own for path, own in declared.items() if path not in same} | here
+
+
+@when_unset("none")
+def _expected_tmpfs(row: Field, view: View) -> Any:
+    return _either_way(row, view, view.declared.get(row.name) or {})
 
 
 def _tmpfs_pair(text: str) -> tuple[str, str]:
     path, _, options = text.partition(":")
-    return paths.parse_absolute(path), _options(options)
+    return paths.parse_absolute(path), tmpfs.parse(options)
 
 
 def _tmpfs_map(pairs: list[tuple[str, str]]) -> dict[str, str]:
@@ -243,7 +250,7 @@ def _tmpfs_map(pairs: list[tuple[str, str]]) -> dict[str, str]:
 
 
 def _read_tmpfs(live: Any) -> dict[str, str]:
-    return {paths.clean(path): _options(options) for path, options in live.items()}
+    return {paths.clean(path): tmpfs.parse(options) for path, options in live.items()}
 
 
 def _from(text: str) -> str:
@@ -283,6 +290,7 @@ FIELDS = (
         doc="In-memory directories: `/path[:options]`.",
         shape=Then(one_or_many(Leaf(str, "/path[:options]", _tmpfs_pair), "a path or a list of paths"), _tmpfs_map),
         access=at("HostConfig.Tmpfs", zero={}, decode=_read_tmpfs),
+        expect=_expected_tmpfs,
         zero={},
         spell=lambda value: [f"{path}:{options}" if options else path for path, options in value.items()],
         example=["/run:size=64m,mode=1777"],

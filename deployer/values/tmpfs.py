@@ -1,0 +1,43 @@
+"""Options of directories in memory, `size=64m,mode=1777`, in one spelling, however such a directory is mounted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from deployer.values import size
+
+_USUAL: Final = frozenset({"defaults", "rw", "nosuid", "nodev", "noexec", "async"})
+"""What the engine gives every one (measured on engines 20.10 and 26.1)."""
+_OPPOSITES: Final = {"ro": "rw", "async": "sync"}
+"""Besides those that differ by a `no`."""
+
+
+def parse(text: str) -> str:
+    """Without what is usual anyway, sorted; sizes in bytes, modes without leading zeros. The last of a kind counts."""
+    found: dict[str, str] = {}
+    for word in filter(None, text.split(",")):
+        key, equals, value = word.partition("=")
+        if equals:
+            plain = {"size": str(_size(value)), "mode": value.lstrip("0") or "0"}.get(key, value)
+            found[key] = f"{key}={plain}"
+        else:
+            found[_OPPOSITES.get(word, word.removeprefix("no"))] = word
+    return ",".join(sorted(set(found.values()) - _USUAL))
+
+
+def _size(text: str) -> int | str:
+    """The kernel reads it: it may be a percentage too."""
+    try:
+        return size.parse(text)
+    except ValueError:
+        return text
+
+
+def of_mount(mount: Mapping[str, Any]) -> str:
+    """The options of a mount of type tmpfs: for the engine it is the same (measured on engines 20.10 and 26.1)."""
+    words = ["ro"] if mount.get("read_only") else []
+    words += [f"size={mount['size']}"] if mount.get("size") else []
+    words += [f"mode={int(mount['mode']):o}"] if mount.get("mode") else []
+    words += ["=".join(map(str, option)) for option in mount.get("tmpfs_options") or ()]
+    return parse(",".join(words))
