@@ -15,10 +15,17 @@ _NAMESPACES = ("network_mode", "ipc", "pid")
 def depends_on(resource: Resource) -> tuple[Dependency, ...]:
     """Containers that must have reached a condition before this one starts: declared, or linked to."""
     declared = {dependency.name: dependency for dependency in resource.settings.depends_on}
-    for link in resource.values.get("links") or ():
+    for link in _links(resource):
         name = link.partition(":")[0]
         declared.setdefault(name, Dependency(name, required=False))
     return tuple(declared.values())
+
+
+def _links(resource: Resource) -> Iterator[str]:
+    """Those on networks that users made follow the name, whoever has it."""
+    yield from resource.values.get("links") or ()
+    for endpoint in (resource.values.get("networks") or {}).values():
+        yield from endpoint.get("links", ())
 
 
 def bonds(resource: Resource) -> dict[str, str]:

@@ -36,6 +36,16 @@ RUNNING: Mapping[str, tuple[str, Json]] = {
             ]
         },
     ),
+    "memory": (
+        "--tmpfs /a:rw,noexec,nosuid,size=65536k --mount type=tmpfs,dst=/b,tmpfs-size=1m,tmpfs-mode=0700 --tmpfs /c:ro",
+        {
+            "tmpfs": ["/b:size=1024k,mode=0700"],
+            "volumes": [
+                {"type": "tmpfs", "target": "/a", "tmpfs": {"size": "64m"}},
+                {"type": "tmpfs", "target": "/c", "read_only": True},
+            ],
+        },
+    ),
     "anonymous": ("-v /anon --tmpfs /t:size=1m,mode=0700", {"volumes": ["/anon"], "tmpfs": "/t:mode=700,size=1024k"}),
     "private": ("-v /srv/p:/p:rprivate", {"volumes": ["/srv/p:/p"]}),
     "ports": (
@@ -77,6 +87,10 @@ RUNNING: Mapping[str, tuple[str, Json]] = {
         "--security-opt no-new-privileges --security-opt seccomp=unconfined --security-opt label=disable",
         {"security_opt": ["label:disable", "no-new-privileges:true", "seccomp:unconfined"]},
     ),
+    "paths": (
+        "--security-opt systempaths=unconfined --security-opt label=disable",
+        {"security_opt": ["systempaths:unconfined", "label:disable"]},
+    ),
     "environment": (
         "-e A=1 -e B= -e URL=a=b -l x=1 -l empty -w /tmp/ -u 0:0 -h box",
         {
@@ -105,8 +119,12 @@ RUNNING: Mapping[str, tuple[str, Json]] = {
     ),
     "unhealthy": ("--no-healthcheck", {"healthcheck": {"disable": True}}),
     "logging": (
-        "--log-opt max-size=10m --log-opt max-file=3",
-        {"logging": {"options": {"max-size": "10m", "max-file": 3}}},
+        "--log-opt max-size=10m --log-opt max-file=3 --log-opt labels=a,b",
+        {"logging": {"options": {"max-size": "10M", "max-file": 3, "labels": "b,a"}}},
+    ),
+    "logs": (
+        "--log-driver local --log-opt max-size=10000k --log-opt compress=true --log-opt max-file=3",
+        {"log_driver": "local", "log_options": {"max-size": "10MB", "compress": "1", "max-file": "03"}},
     ),
     "init": ("--init --read-only -t -i", {"init": True, "read_only": True, "tty": True, "stdin_open": True}),
     "sysctls": (
@@ -129,6 +147,10 @@ RUNNING: Mapping[str, tuple[str, Json]] = {
     "static": (
         "--network six --network-alias www --ip 10.201.9.9 --ip6 2001:db8:9:0:0::9",
         {"networks": {"six": {"aliases": ["www"], "ipv4_address": "10.201.9.9", "ipv6_address": "2001:0db8:9::9"}}},
+    ),
+    "linked-there": (
+        "--network six --link static:st --link static",
+        {"networks": ["six"], "links": ["static", "static:st"]},
     ),
 }
 """Words of `docker run`, and a declaration of the same."""

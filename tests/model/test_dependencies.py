@@ -25,6 +25,8 @@ def web(keys: str) -> Resource:
         ("depends_on: [db, cache]", ("db", "cache")),
         ("links: [db]", ("db",)),
         ("links: ['db:database'], depends_on: [db]", ("db",)),
+        ("links: ['db:database'], networks: [front]", ("db",)),
+        ("networks: {front: {links: [db, 'cache:c']}}", ("cache", "db")),
         ("network_mode: 'container:app'", ("app",)),
         ("network_mode: 'service:app'", ("app",)),
         ("pid: 'container:app', ipc: 'container:app'", ("app",)),
@@ -43,6 +45,11 @@ def test_a_declared_condition_stands_before_a_link() -> None:
         Dependency("db", "service_healthy"),
         Dependency("cache", required=False),
     )
+
+
+def test_a_link_on_a_network_that_a_user_made_binds_to_a_name_not_to_an_id() -> None:
+    assert dependencies.bonds(web("links: [db]")) == {"db": "links"}
+    assert dependencies.bonds(web("links: [db], networks: [front]")) == {}
 
 
 def test_networks_and_named_volumes() -> None:

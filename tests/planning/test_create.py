@@ -154,6 +154,7 @@ def test_a_stopped_container_declared_absent_is_only_removed() -> None:
         ("devices: [vendor.com/gpu=0]", "CDI device vendor.com/gpu=0 needs Docker API 1.44"),
         ("gpus: [{driver: cdi, device_ids: [vendor.com/gpu=0]}]", "CDI device vendor.com/gpu=0 needs Docker API 1.44"),
         ("networks: {front: {gw_priority: 5}}", "networks.front.gw_priority needs Docker API 1.48"),
+        ("networks: {front: {interface_name: eth7}}", "networks.front.interface_name needs Docker API 1.49"),
         ("healthcheck: {test: x, start_interval: 1s}", "healthcheck.start_interval needs Docker API 1.44"),
         (
             "volumes: [{type: volume, source: data, target: /d, volume: {subpath: a}}]",
@@ -170,7 +171,7 @@ def test_what_the_engine_would_drop_without_a_word_is_refused(key: str, what: st
     wish = f"networks: {{front: {{}}}}\nvolumes: {{data: {{}}}}\ncontainers:\n  web:\n    image: web:1\n    {key}\n"
     found = plan(wish, applied(EMPTY, api="1.41"))
     assert refusals(found) == [f"container.web: {what}; the engine here is 26.1.5 (API 1.41)"]
-    assert refusals(plan(wish, applied(EMPTY, api="1.48"))) == []
+    assert refusals(plan(wish, applied(EMPTY, api="1.49"))) == []
 
 
 def test_binds_without_what_is_mounted_below_are_older_than_the_other_kinds() -> None:

@@ -108,9 +108,24 @@ PLAIN = container()
             id="addresses the engine chose",
         ),
         pytest.param(
-            {"networks": ["front"]},
-            container(networks={"front": {"Links": ["db:db"]}}),
-            id="links of an endpoint stay",
+            {"networks": {"front": {"links": ["db", "cache:c"]}}},
+            container(networks={"front": {"Links": ["cache:c", "db:db", "db"]}}),
+            id="links of an endpoint",
+        ),
+        pytest.param(
+            {"networks": ["front", "back"], "links": ["db:d"]},
+            container(networks={"front": {"Links": ["db:d"]}, "back": {"Links": ["db:d"]}}),
+            id="links of the container are links of every endpoint",
+        ),
+        pytest.param(
+            {"networks": ["bridge", "front"], "links": ["db:d"]},
+            container(Links=["/db:/it/d"], networks={"bridge": {"Links": ["x"]}, "front": {"Links": ["db:d"]}}),
+            id="those on the default network do nothing",
+        ),
+        pytest.param(
+            {"networks": {"front": {"priority": 1}, "back": {"priority": 5}}},
+            container(networks={"front": {}, "back": {}}),
+            id="the order of joining is past",
         ),
         pytest.param(
             {"networks": {"front": {"aliases": ["it", "www"]}}},
@@ -127,6 +142,31 @@ PLAIN = container()
         ),
         pytest.param({"volumes_from": ["db"]}, container(VolumesFrom=["db:rw"]), id="volumes_from"),
         pytest.param({"tmpfs": ["/t"]}, container({"Volumes": {"/t": {}}}, Tmpfs={"/t/": ""}), id="tmpfs over VOLUME"),
+        pytest.param(
+            {"tmpfs": ["/t:size=64m,mode=1777", "/u:ro"]},
+            container(
+                Mounts=[
+                    {"Type": "tmpfs", "Target": "/t/", "TmpfsOptions": {"SizeBytes": 67108864, "Mode": 0o1777}},
+                    {"Type": "tmpfs", "Target": "/u", "ReadOnly": True},
+                ]
+            ),
+            id="a tmpfs that is there as a mount",
+        ),
+        pytest.param(
+            {
+                "volumes": [
+                    {"type": "tmpfs", "target": "/t", "tmpfs": {"size": "64m", "mode": 1777}},
+                    {"type": "tmpfs", "target": "/u", "read_only": True},
+                ]
+            },
+            container(Tmpfs={"/t": "rw,noexec,nosuid,mode=1777,size=65536k", "/u/": "ro"}),
+            id="a mount of type tmpfs that is there as tmpfs",
+        ),
+        pytest.param(
+            {"volumes": [{"type": "tmpfs", "target": "/t"}]},
+            container(Mounts=[{"Type": "tmpfs", "Target": "/t", "TmpfsOptions": {"Options": [["noexec"]]}}]),
+            id="a tmpfs with what is usual written out",
+        ),
         pytest.param({}, container({"Volumes": {"/data": {}}}), id="an anonymous volume carried over keeps its data"),
     ],
 )
@@ -152,6 +192,36 @@ def test_no_difference(declared: dict[str, Any], live: dict[str, Any]) -> None:
             container(ShmSize=33554432),
             ["shm_size: 32 MiB → 64 MiB (replace)"],
             id="W12 declared shm size",
+        ),
+        pytest.param(
+            {"tmpfs": ["/t:size=32m"]},
+            container(Mounts=[{"Type": "tmpfs", "Target": "/t", "TmpfsOptions": {"SizeBytes": 67108864}}]),
+            ["volumes./t: (tmpfs, size=67108864) →  (replace)", "tmpfs./t:  → size=33554432 (replace)"],
+            id="another tmpfs that is there as a mount",
+        ),
+        pytest.param(
+            {},
+            container(Tmpfs={"/t": ""}, Mounts=[{"Type": "tmpfs", "Target": "/u"}]),
+            ["volumes./u: (tmpfs) →  (replace)", 'tmpfs./t: "" →  (replace)'],
+            id="a tmpfs that nobody declared",
+        ),
+        pytest.param(
+            {"networks": {"front": {"links": ["db:d"]}}},
+            container(networks={"front": {"Links": ["db:e"]}}),
+            ["networks.front.links: db:e → db:d (reconnect)"],
+            id="other links of an endpoint",
+        ),
+        pytest.param(
+            {"networks": ["front"]},
+            container(networks={"front": {"Links": ["db"]}}),
+            ["networks.front.links: db:db →  (reconnect)"],
+            id="links of an endpoint that nobody declared",
+        ),
+        pytest.param(
+            {"networks": ["front"], "links": ["db"]},
+            container(networks={"front": {}}),
+            ["networks.front.links:  → db:db (reconnect)"],
+            id="links on a network that a user made",
         ),
         pytest.param(
             {},

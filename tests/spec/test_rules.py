@@ -10,6 +10,7 @@ from deployer.spec.container import CONTAINER
 from deployer.spec.network import NETWORK
 from tests.spec.declare import declare, mistakes
 
+BRIDGE = {"networks": {"bridge": {}}}
 CDI = "driver cdi takes device_ids such as vendor.com/class=name, and neither count nor options"
 
 
@@ -42,12 +43,36 @@ CDI = "driver cdi takes device_ids such as vendor.com/class=name, and neither co
                 "gpus": [{"driver": "", "count": 1, "device_ids": [], "capabilities": [["gpu"]], "options": {}}],
             },
         ),
+        ({"links": ["db:d"]}, {"links": ["db:d"]}),
+        ({"links": ["db:d"], "network_mode": "bridge"}, {"links": ["db:d"], "network_mode": "networks"} | BRIDGE),
+        (
+            {"links": ["db"], "networks": {"front": {"links": ["c:d", "db"]}, "back": None}},
+            {"links": [], "networks": {"front": {"links": ["c:d", "db:db"]}, "back": {"links": ["db:db"]}}},
+        ),
+        (
+            {"links": ["db"], "networks": ["bridge", "front"]},
+            {"links": ["db:db"], "networks": {"bridge": {}, "front": {"links": ["db:db"]}}},
+        ),
+        (
+            {"networks": {"a": {"interface_name": "eth7", "driver_opts": {"b": 1}}}},
+            {"networks": {"a": {"driver_opts": {"b": "1", "com.docker.network.endpoint.ifname": "eth7"}}}},
+        ),
         ({"auto_remove": True, "restart": "no"}, {"auto_remove": True, "restart": "no"}),
         ({"hostname": "web", "uts": "host", "tty": False} | {"hostname": None}, {"uts": "host", "tty": False}),
     ],
 )
 def test_valid_together(written: dict[str, Any], values: dict[str, Any]) -> None:
     assert declare(CONTAINER, written).values == values
+
+
+def test_networks_are_joined_in_the_order_of_their_priority() -> None:
+    written = {"low": {"priority": -1}, "b": None, "a": {"priority": 0}, "high": {"priority": 1000}}
+    assert list(declare(CONTAINER, {"networks": written}).values["networks"]) == ["high", "b", "a", "low"]
+    named = [{"name": "a"}, {"name": "b", "priority": 1, "aliases": ["x"]}]
+    assert list(declare(CONTAINER, {"networks": named}).values["networks"].items()) == [
+        ("b", {"aliases": ["x"]}),
+        ("a", {}),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -78,6 +103,10 @@ def test_valid_together(written: dict[str, Any], values: dict[str, Any]) -> None
                 "networks: the default network 'bridge' takes no aliases; declare a network",
                 "networks: the default network 'bridge' takes no ipv4_address; declare a network",
             ],
+        ),
+        (
+            {"networks": {"bridge": {"links": ["db"]}}},
+            ["networks: the default network 'bridge' takes no links; write links of the container"],
         ),
         ({"hostname": "web", "uts": "host"}, ["hostname: cannot be combined with uts: host"]),
         ({"ports": ["80:80", "80:81"]}, ["ports: host port 80/tcp is published twice"]),

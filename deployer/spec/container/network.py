@@ -22,6 +22,21 @@ ATTACHED = "networks"
 """The `network_mode` of a container that is attached to networks."""
 
 
+def _link(text: str) -> str:
+    target, _, alias = text.partition(":")
+    return f"{target}:{alias or target}"
+
+
+def _endpoint(found: dict[str, Any]) -> dict[str, Any]:
+    """What says something; the name of the interface as the option that it is for the engine."""
+    if name := found.pop("interface_name", ""):
+        found["driver_opts"] = {**found.get("driver_opts", {}), _INTERFACE: name}
+    return {key: value for key, value in found.items() if value}
+
+
+_INTERFACE = "com.docker.network.endpoint.ifname"
+LINKS = ListOf(Leaf(str, "NAME[:alias]", _link), unordered=True)
+
 ENDPOINT = Record(
     (
         Entry(name="aliases", shape=ListOf(TEXT, unordered=True), doc="Further names on this network."),
@@ -30,17 +45,27 @@ ENDPOINT = Record(
         Entry(name="link_local_ips", shape=ListOf(IP, unordered=True), doc="Link-local addresses."),
         Entry(name="mac_address", shape=MAC, doc="MAC address (API 1.44)."),
         Entry(name="driver_opts", shape=TEXT_MAP, doc="Options for the network's driver."),
+        Entry(name="links", shape=LINKS, doc="Containers of this network under further names: `NAME[:alias]`."),
+        Entry(name="interface_name", shape=TEXT, doc="Name of the interface in the container (API 1.49)."),
+        Entry(name="priority", shape=INTEGER, doc="The network with the highest one is joined first, at creation."),
         Entry(name="gw_priority", shape=INTEGER, doc="The highest one gives the default gateway (API 1.48)."),
     ),
-    lambda found: {key: value for key, value in found.items() if value},
+    _endpoint,
 )
 
 _NAMED_ENDPOINT = Record(
     (Entry(name="name", shape=TEXT, doc="The network.", required=True), *ENDPOINT.entries),
-    lambda found: (found["name"], {key: value for key, value in found.items() if key != "name" and value}),
+    lambda found: (found.pop("name"), _endpoint(found)),
 )
 
-NETWORKS = Forms(
+
+def _by_priority(networks: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """In the order of joining. A live container shows nothing of it."""
+    ordered = sorted(networks, key=lambda name: -networks[name].get("priority", 0))
+    return {name: {key: part for key, part in networks[name].items() if key != "priority"} for name in ordered}
+
+
+_NETWORKS = Forms(
     expects="a list of networks, or a map with options",
     sequence=Keyed(
         Forms(
@@ -51,6 +76,7 @@ NETWORKS = Forms(
     ),
     mapping=MapOf(Forms(expects="options of the endpoint", mapping=ENDPOINT, null=Constant(dict))),
 )
+NETWORKS = Then(_NETWORKS, _by_priority)
 
 
 def _spell_networks(value: Mapping[str, Any]) -> Any:
@@ -89,7 +115,7 @@ def endpoint_from_engine(live: Json, own_names: Iterable[str]) -> dict[str, Any]
         "mac_address": (live.get("MacAddress") or "").lower(),
         "driver_opts": dict(live.get("DriverOpts") or {}),
         "gw_priority": live.get("GwPriority"),
-        "links": sorted(live.get("Links") or ()),
+        "links": sorted({*map(_link, live.get("Links") or ())}),
     }
     return {key: value for key, value in found.items() if value}
 
@@ -122,14 +148,16 @@ def _expected_networks(row: Field, view: View) -> Any:
         return {}
     declared = view.declared.get(row.name) or {DEFAULT_NETWORK: {}}
     live, names = view.live.get(row.name) or {}, {view.name, view.declared.get("hostname")}
-    return {name: _expected_endpoint(endpoint, live.get(name), names) for name, endpoint in declared.items()}
+    expected = {name: _expected_endpoint(endpoint, live.get(name), names) for name, endpoint in declared.items()}
+    if useless := (live.get(DEFAULT_NETWORK) or {}).get("links"):
+        expected[DEFAULT_NETWORK] = {**expected.get(DEFAULT_NETWORK, {}), "links": useless}
+    return expected
 
 
 def _expected_endpoint(declared: Mapping[str, Any], live: Mapping[str, Any] | None, names: set[Any]) -> Any:
-    """`names` reach the container anyway: as aliases they make no difference. Links of endpoints cannot be declared;
-    those that are there stay."""
+    """`names` reach the container anyway: as aliases they make no difference."""
     had: Mapping[str, Any] = {} if live is None else live
-    expected = {**declared, "links": had.get("links"), "aliases": _expected_aliases(declared, had, names)}
+    expected = {**declared, "aliases": _expected_aliases(declared, had, names)}
     if live is not None and not ("mac_address" in declared and "mac_address" in live):
         expected["mac_address"] = live.get("mac_address")
     return {key: value for key, value in expected.items() if value}
@@ -174,6 +202,8 @@ def _newer_endpoint(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             yield f"networks.{name}.mac_address", "1.44"
         if "gw_priority" in endpoint:
             yield f"networks.{name}.gw_priority", "1.48"
+        if _INTERFACE in endpoint.get("driver_opts", {}):
+            yield f"networks.{name}.interface_name", "1.49"
 
 
 def _show_networks(path: tuple[str, ...], value: Any) -> str:
@@ -233,11 +263,6 @@ def _links(live: Any) -> list[str]:
         target, _, alias = str(entry).partition(":")
         found.append(_link(f"{target.lstrip('/')}:{alias.rpartition('/')[2]}"))
     return sorted(found)
-
-
-def _link(text: str) -> str:
-    target, _, alias = text.partition(":")
-    return f"{target}:{alias or target}"
 
 
 def _hosts_of_map(found: dict[str, list[str]]) -> list[str]:
@@ -336,8 +361,8 @@ FIELDS = (
     ),
     Field(
         name="links",
-        doc="Legacy links on the default bridge: `NAME[:alias]`.",
-        shape=ListOf(Leaf(str, "NAME[:alias]", _link), unordered=True),
+        doc="Containers under further names: `NAME[:alias]`; on every network it is attached to.",
+        shape=LINKS,
         access=at("HostConfig.Links", zero=[], decode=_links),
         zero=[],
         example=["db"],

@@ -49,6 +49,22 @@ def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Ite
             yield name, f"cannot be combined with network_mode: {mode}"
 
 
+def links(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    """The engine keeps `links` of a container on its default network, and drops them of any other: there they are
+    options of each endpoint, as Compose has it. Endpoints of the default network have no links of their own."""
+    networks, wanted = values.get("networks") or {}, values.get("links") or []
+    if "links" in networks.get(DEFAULT_NETWORK, {}):
+        yield "networks", f"the default network '{DEFAULT_NETWORK}' takes no links; write links of the container"
+        return
+    own = [name for name in networks if name != DEFAULT_NETWORK]
+    if wanted and own:
+        linked = {
+            name: {**networks[name], "links": sorted({*networks[name].get("links", ()), *wanted})} for name in own
+        }
+        values["networks"] = {**networks, **linked}
+        values["links"] = wanted if next(iter(networks)) == DEFAULT_NETWORK else []
+
+
 def hostname(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
     if values.get("hostname") and values.get("uts") == "host":
         yield "hostname", "cannot be combined with uts: host"
@@ -135,4 +151,4 @@ def named_devices(values: dict[str, Any], _settings: Mapping[str, Any]) -> Itera
     values["gpus"] = [request for request in values["gpus"] if request not in requests]
 
 
-RULES = (network_of_mode, default_bridge, hostname, ports, memory, cpu, restart, mounts, named_devices)
+RULES = (network_of_mode, default_bridge, links, hostname, ports, memory, cpu, restart, mounts, named_devices)
