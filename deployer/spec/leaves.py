@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
-from schema import And, Or
+from schema import And, Or, Use
 
 from deployer import nodes
 from deployer.nodes import Node
@@ -25,8 +26,22 @@ ANYTHING = Anything()
 TEXT = Leaf(str, "text")
 NUMBER_OR_TEXT = Leaf(Or(str, int), "text or a number", str)
 FLAG = Leaf(bool, "true or false")
-INTEGER = Leaf(int, "a whole number")
-COUNT = Leaf(And(int, lambda n: n >= 0), "a whole number, 0 or more", json={"type": "integer", "minimum": 0})
+
+
+def _whole(value: int | str) -> int:
+    if isinstance(value, str) and not re.fullmatch(_DIGITS, value):
+        raise ValueError(f"'{value}' is not a whole number")
+    return int(value)
+
+
+_DIGITS: Final = r"^-?(0|[1-9][0-9]{0,39})$"
+_WRITTEN: Final[Any] = Or(int, str)
+_READ: Final[Any] = Use(_whole)
+WHOLE: Final[Any] = And(_WRITTEN, _READ)
+"""A number, or the text of one, which is what a variable of the command line holds."""
+WHOLE_JSON: Final = {"type": ["integer", "string"]}
+INTEGER = Leaf(WHOLE, "a whole number", json=WHOLE_JSON)
+COUNT = Leaf(And(WHOLE, lambda n: n >= 0), "a whole number, 0 or more", json=WHOLE_JSON | {"minimum": 0})
 SIZE = Leaf(Or(int, str), "a size such as 512m", size.parse)
 SIZE_OR_UNLIMITED = Leaf(Or(int, str), "a size such as 1g, or -1 for no limit", size.parse_or_unlimited)
 CPUS = Leaf(Or(int, float, str), "a number of CPUs such as 0.5", cpus.parse)

@@ -10,7 +10,7 @@ from deployer.spec.container import CONTAINER
 from deployer.spec.network import NETWORK
 from tests.spec.declare import declare, mistakes
 
-BRIDGE = {"networks": {"bridge": {}}}
+BRIDGE: dict[str, Any] = {"networks": {"bridge": {}}}
 CDI = "driver cdi takes device_ids such as vendor.com/class=name, and neither count nor options"
 
 

@@ -23,7 +23,7 @@ from deployer.spec.field import (
     when_unset,
     zero_when_unset,
 )
-from deployer.spec.leaves import COUNT, CPU_SET, CPUS, FLAG, SIZE, SIZE_OR_UNLIMITED
+from deployer.spec.leaves import COUNT, CPU_SET, CPUS, FLAG, SIZE, SIZE_OR_UNLIMITED, WHOLE, WHOLE_JSON
 from deployer.spec.shapes import Leaf
 from deployer.values import cpus, size
 
@@ -141,7 +141,7 @@ _MEMORY = (
         name="mem_swappiness",
         aliases=("memory_swappiness",),
         doc="How readily its memory is swapped out, 0 to 100; only on cgroup v1.",
-        shape=Leaf(int, "a whole number from 0 to 100, or -1 for the default", _swappiness),
+        shape=Leaf(WHOLE, "a whole number from 0 to 100, or -1 for the default", _swappiness, json=WHOLE_JSON),
         access=at("HostConfig.MemorySwappiness", zero=None, decode=lambda value: None if value < 0 else value),
         expect=_if_the_kernel_can,
         example=10,
@@ -161,7 +161,7 @@ _MEMORY = (
     Field(
         name="oom_score_adj",
         doc="How readily the kernel kills it when the host runs out of memory, -1000 to 1000.",
-        shape=Leaf(int, "a whole number from -1000 to 1000", _check_range(-1000, 1000)),
+        shape=Leaf(WHOLE, "a whole number from -1000 to 1000", _check_range(-1000, 1000), json=WHOLE_JSON),
         access=at("HostConfig.OomScoreAdj", zero=0),
         zero=0,
         example=100,
@@ -198,7 +198,7 @@ _CPU = (
     Field(
         name="cpu_quota",
         doc="Microseconds of CPU time each `cpu_period`; instead of `cpus`.",
-        shape=Leaf(int, "microseconds, 1000 or more, or -1", _quota),
+        shape=Leaf(WHOLE, "microseconds, 1000 or more, or -1", _quota, json=WHOLE_JSON),
         access=_limit("HostConfig.CpuQuota", negative_is_none=True),
         change=in_place_unless_cleared,
         zero=0,
@@ -209,7 +209,7 @@ _CPU = (
     Field(
         name="cpu_period",
         doc="Length in microseconds of the period `cpu_quota` counts in.",
-        shape=Leaf(int, "microseconds from 1000 to 1000000", _check_range(1000, 1000000)),
+        shape=Leaf(WHOLE, "microseconds from 1000 to 1000000", _check_range(1000, 1000000), json=WHOLE_JSON),
         access=_limit("HostConfig.CpuPeriod"),
         change=in_place_unless_cleared,
         zero=0,
@@ -275,7 +275,7 @@ _CPU = (
     Field(
         name="pids_limit",
         doc="Most processes it may have; -1 or 0 for no limit.",
-        shape=Leaf(int, "a whole number", lambda number: max(number, 0)),
+        shape=Leaf(WHOLE, "a whole number", lambda number: max(number, 0), json=WHOLE_JSON),
         access=_limit("HostConfig.PidsLimit", negative_is_none=True),
         change=always(Change.UPDATE),
         zero=0,
