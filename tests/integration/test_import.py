@@ -41,6 +41,8 @@ NAPPING = {
     "without-net": "--network none",
     "sharing": "--network container:plain --pid container:plain",
     "linked": "--link plain:friend --link ports",
+    "linked-there": "--network front --link static:st --link several",
+    "open-paths": "--security-opt systempaths=unconfined --log-opt max-size=1M",
     "volumes": (
         "-v data:/data -v /srv/shared:/shared:ro -v /anonymous -v made-up:/made:ro --tmpfs /run:size=4m,mode=1770"
     ),
