@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 HOSTS ?= 3
+# Most of a test on real hosts is waiting. Each worker has two hosts to itself, and a file's tests stay together.
+WORKERS ?= 3
 
 .PHONY: help demo test lint docs lab lab-down bench
 
@@ -19,7 +21,7 @@ demo: $(READY)
 	$(BIN)/python -m tests.lab.demo
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -98,15 +98,19 @@ def test_a_cable_that_is_pulled(host_26: Host, tmp_path: Path) -> None:
 
 def test_a_connection_that_breaks_while_hosts_are_changed(host: Host, tmp_path: Path) -> None:
     """What was not done is left to the next run, which has no trouble to go on."""
-    slow = {"command": "sh -c 'trap \"\" TERM; sleep 1000 & wait'", "stop_signal": "SIGTERM", "stop_grace_period": "5s"}
+    script = 'trap "touch /x/asked" TERM; while true; do sleep 1000 & wait; done'
+    slow = {"command": ["sh", "-c", script], "stop_signal": "SIGTERM", "stop_grace_period": "60s"}
+    asked = host.root / "srv/x/asked"
+    asked.unlink(missing_ok=True)
     site = Site(tmp_path, host).containers(web={**slow, "volumes": ["/srv/x:/x"]})
     site.converge()
     site.containers(web={**slow, "volumes": ["/srv/x:/x"], "environment": {"A": "1"}})
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(site.program, "apply", "--yes", *site.arguments)
-        wait_for(lambda: "web.deployer-new" in states(host), 20, "the new container")
+        wait_for(asked.exists, 20, "the old container to be stopped")
         faults.cut_sessions(host)
         done = running.result()
+    host.docker("kill", "web")
     assert done.code == 4, done
     assert "lost" in done.out + done.err
     site.converge()
