@@ -33,7 +33,7 @@ def compare(ctx: Context, resource: Resource, live: ObservedContainer, need: Wan
     shared = tuple(
         FieldDiff((field,), name, f"the new {name}", Change.REPLACE, resource.place((field,)))
         for name, field in dependencies.bonds(resource).items()
-        if name in ctx.renewed and not any(found.new == f"container:the new {name}" for found in fields)
+        if name in ctx.renewed and not any(found.path == (field,) for found in fields)
     )
     found = (*_image_diff(resource, live, own, need), *fields, *shared, *endpoints.stale(ctx, resource, live))
     return endpoints.keep_mac(ctx, resource, live, found)

@@ -83,6 +83,11 @@ PLAIN = container()
             id="privileged adds a label",
         ),
         pytest.param({"init": False}, container(Init=None), id="init off and unset"),
+        pytest.param(
+            {"sysctls": {"net/core/somaxconn": 1024, "net.ipv4.ip_local_port_range": "1024\t65000"}},
+            container(Sysctls={"net.core.somaxconn": "1024", "net.ipv4.ip_local_port_range": "1024 65000"}),
+            id="kernel parameters by value",
+        ),
         pytest.param({}, container(Init=True), id="init by the daemon"),
         pytest.param({}, container(CgroupnsMode="private", IpcMode="shareable", Runtime="runc"), id="daemon's modes"),
         pytest.param({"pids_limit": -1}, container(PidsLimit=None), id="no limit of processes"),
@@ -344,6 +349,13 @@ class TestNoLongerDeclared:
         live = container(LogConfig={"Type": "local", "Config": {"max-size": "1m", "labels": "x"}})
         recorded = {"logging": {"options": {"max-size": "1m"}}}
         assert shown({}, live, recorded=recorded) == ["logging.options.max-size: 1m →  (replace)"]
+
+    def test_a_driver_alone_goes_back_and_options_stay_as_they_are(self) -> None:
+        live = container(LogConfig={"Type": "json-file", "Config": {"max-size": "10m", "labels": "x"}})
+        recorded = {"logging": {"driver": "json-file", "options": {"max-size": "10m"}}}
+        assert shown({"logging": {"options": {"max-size": "10M"}}}, live, recorded=recorded) == [
+            "logging.driver: json-file → the default (replace)"
+        ]
 
     def test_ulimits(self) -> None:
         live = container(Ulimits=[{"Name": name, "Soft": 1, "Hard": 2} for name in ("core", "nofile", "nproc")])

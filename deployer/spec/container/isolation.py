@@ -22,7 +22,7 @@ from deployer.spec.field import (
     zero_when_unset,
 )
 from deployer.spec.leaves import FLAG, NUMBER_OR_TEXT, TEXT, TEXT_MAP, choice
-from deployer.spec.shapes import Entry, Leaf, ListOf, Record
+from deployer.spec.shapes import Entry, Leaf, ListOf, Record, Then
 from deployer.values import log_option, restart, security
 
 
@@ -119,17 +119,15 @@ def _expected_logging(row: Field, view: View) -> Any:
         return live
     driver = declared.get("driver", DEFAULT if "driver" in recorded else live.get("driver"))
     options = dict(declared.get("options") or {})
-    if driver == live.get("driver"):
+    if driver is DEFAULT or driver == live.get("driver"):
         had, gone = live.get("options", {}), set(recorded.get("options") or ())
-        options = {
-            **{key: value for key, value in had.items() if key not in gone},
-            **{key: had[key] if _same_option(driver, key, value, had) else value for key, value in options.items()},
-        }
+        same = {key: had[key] for key in had if _same_option(live.get("driver"), key, options, had)}
+        options = {key: value for key, value in had.items() if key not in gone} | options | same
     return {"driver": driver, "options": options}
 
 
-def _same_option(driver: Any, name: str, value: str, live: Mapping[str, str]) -> bool:
-    return name in live and log_option.same(driver, name, value, live[name])
+def _same_option(driver: Any, name: str, declared: Mapping[str, str], live: Mapping[str, str]) -> bool:
+    return name in declared and log_option.same(driver, name, declared[name], live[name])
 
 
 LOGGING = Record(
@@ -139,6 +137,13 @@ LOGGING = Record(
     ),
     lambda found: {key: part for key, part in found.items() if part},
 )
+
+
+def _parameters(found: Mapping[str, Any]) -> dict[str, str]:
+    """`net/core/somaxconn` is `net.core.somaxconn`, and the kernel takes any blanks between numbers."""
+    return {
+        name if "." in name else name.replace("/", "."): " ".join(str(value).split()) for name, value in found.items()
+    }
 
 
 def _same_init(expected: Any, live: Any) -> bool:
@@ -272,8 +277,8 @@ _NAMESPACES = (
     Field(
         name="sysctls",
         doc="Kernel parameters of its namespaces.",
-        shape=TEXT_MAP,
-        access=at("HostConfig.Sysctls", zero={}, decode=lambda live: {key: str(live[key]) for key in live}),
+        shape=Then(TEXT_MAP, _parameters),
+        access=at("HostConfig.Sysctls", zero={}, decode=_parameters),
         zero={},
         example={"net.core.somaxconn": 1024},
         other={"net.core.somaxconn": 2048},
