@@ -92,7 +92,7 @@ RUNNING: Mapping[str, tuple[str, Json]] = {
         {"security_opt": ["systempaths:unconfined", "label:disable"]},
     ),
     "environment": (
-        "-e A=1 -e B= -e URL=a=b -l x=1 -l empty -w /tmp/ -u 0:0 -h box",
+        "-e A=1 -e NOWHERE -e B= -e URL=a=b -l x=1 -l empty -w /tmp/ -u 0:0 -h box",
         {
             "environment": {"A": 1, "B": "", "URL": "a=b"},
             "labels": ["x=1", "empty"],

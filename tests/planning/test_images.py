@@ -57,6 +57,7 @@ def test_a_new_tag_on_the_same_image_changes_nothing() -> None:
 
 
 def test_a_tag_that_moved_on_the_host_replaces_the_container() -> None:
+    """Also W08: in the containerd store the id is that of the index, and another index is another image."""
     host = applied(WEB)
     moved = replace(host.images[host.tags[REF]], id="image new")
     host = replace(host, images={**host.images, "image new": moved}, tags={REF: "image new"})

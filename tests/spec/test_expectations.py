@@ -83,6 +83,8 @@ PLAIN = container()
             id="privileged adds a label",
         ),
         pytest.param({"init": False}, container(Init=None), id="init off and unset"),
+        pytest.param({}, container({"Env": ["A"]}), id="a variable unset that nobody sets"),
+        pytest.param({"environment": ["A", "B=1"]}, container({"Env": ["B=1"]}), id="one that is to be unset"),
         pytest.param(
             {"sysctls": {"net/core/somaxconn": 1024, "net.ipv4.ip_local_port_range": "1024\t65000"}},
             container(Sysctls={"net.core.somaxconn": "1024", "net.ipv4.ip_local_port_range": "1024 65000"}),
@@ -221,6 +223,27 @@ def test_no_difference(declared: dict[str, Any], live: dict[str, Any]) -> None:
             container(networks={"front": {"Links": ["db"]}}),
             ["networks.front.links: db:db →  (reconnect)"],
             id="links of an endpoint that nobody declared",
+        ),
+        pytest.param(
+            {"environment": {"A": None}},
+            container({"Env": ["A=1"]}),
+            ["environment.A: 1 → unset (replace)"],
+            id="a variable that is set and should not be",
+        ),
+        pytest.param(
+            {"environment": {"A": ""}},
+            container({"Env": ["A"]}),
+            ['environment.A: unset → "" (replace)'],
+            id="a variable that is unset and should be empty",
+        ),
+        pytest.param(
+            {"networks": {"front": {"driver_opts": {"a": 1}, "gw_priority": 2}}},
+            container(networks={"front": {"DriverOpts": {"a": "2", "b": "3"}, "GwPriority": 1}}),
+            [
+                "networks.front.driver_opts: a=2, b=3 → a=1 (reconnect)",
+                "networks.front.gw_priority: 1 → 2 (reconnect)",
+            ],
+            id="other options of an endpoint",
         ),
         pytest.param(
             {"networks": ["front"], "links": ["db"]},

@@ -71,6 +71,15 @@ def _environment_entries(values: Mapping[str, str | None]) -> list[str]:
     return [key if value is None else f"{key}={value}" for key, value in values.items()]
 
 
+@when_unset("what the image sets")
+def _expected_environment(row: Field, view: View) -> Any:
+    """The image's with the declared ones over them. To unset what the image does not set says nothing."""
+    image, live = view.image.get(row.name) or {}, view.live.get(row.name) or {}
+    expected = merged_over_image(row, view)
+    idle = {key for key in {*expected, *live} - {*image} if expected.get(key) is None and live.get(key) is None}
+    return {key: value for key, value in expected.items() if key not in idle} | dict.fromkeys(idle & {*live})
+
+
 def _show_environment(path: tuple[str, ...], value: Any) -> str:
     return "unset" if value is None else show_plain(path, value)
 
@@ -180,7 +189,7 @@ FIELDS = (
         doc="Environment variables, over those of the image. null unsets one of the image's.",
         shape=ENVIRONMENT,
         access=at("Config.Env", zero={}, decode=_environment, encode=_environment_entries),
-        expect=merged_over_image,
+        expect=_expected_environment,
         zero={},
         show=_show_environment,
         example={"MODE": "production"},
