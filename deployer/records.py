@@ -1,9 +1,10 @@
 """`dataclass`, as the standard library's, but several times quicker to define a class that is frozen and has slots.
 
 The standard library generates and compiles six functions for every class. That was a third of the time of a run that
-changes nothing: it defines more than a hundred classes and makes few objects of them. Here only `__init__` is compiled;
-the other methods are shared or closures. Whatever is not such a plain record is left to the standard library, and
-`fields`, `replace`, `asdict` and pattern matching work alike; `tests/test_records.py` holds every class to that.
+changes nothing: it defines more than a hundred classes and makes a few objects of most of them. Here only `__init__` is
+compiled, and only for a class of which many are made; the other methods are shared or closures. Whatever is not such a
+plain record is left to the standard library, and `fields`, `replace`, `asdict` and pattern matching work alike;
+`tests/test_records.py` holds every class to that.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ FILE = "<record>"
 
 Fields: TypeAlias = "dict[str, dataclasses.Field[Any]]"
 
+_FEW = 50
+"""Objects of a class whose making takes no longer than compiling a function that makes them."""
 _OWN = ("__eq__", "__hash__", "__setattr__", "__delattr__", "__post_init__", "__slots__", "__getstate__")
 _SPECIAL = ("ClassVar", "InitVar", "KW_ONLY", "typing.", "dataclasses.")
 
@@ -74,11 +77,43 @@ def _make(cls: type, *, kw_only: bool) -> type:
     }
     content = {name: part for name, part in cls.__dict__.items() if name not in (*fields, "__dict__", "__weakref__")}
     content |= _shared(fields) | _comparing([name for name, field in fields.items() if field.compare])
-    content["__init__"] = _init(cls, fields)
     content.setdefault("__repr__", _repr)
     made = type(cls)(cls.__name__, cls.__bases__, content)
     made.__qualname__ = cls.__qualname__
+    made.__init__ = _first_init(made, fields)  # type: ignore[misc]  # as a generated one
     return made
+
+
+def _first_init(cls: type, fields: Fields) -> Any:
+    """An `__init__` that gives way to a compiled one after a while, and at once to have it refuse a wrong call."""
+    positional = [name for name, field in fields.items() if field.init and not field.kw_only]
+    left = _FEW
+
+    def __init__(self: object, *values: object, **named: object) -> None:  # noqa: N807
+        nonlocal left
+        left -= 1
+        given = dict(zip(positional, values, strict=False)) | named
+        if left < 0 or len(given) < len(values) + len(named) or not _fill(self, fields, given):
+            compiled = _init(cls, fields)
+            cls.__init__ = compiled  # type: ignore[misc]  # likewise
+            compiled(self, *values, **named)
+
+    return __init__
+
+
+def _fill(record: object, fields: Fields, given: dict[str, object]) -> bool:
+    """Whether the values given, and defaults, are all that it needs."""
+    for name, field in fields.items():
+        if field.init and name in given:
+            value = given.pop(name)
+        elif field.default_factory is not dataclasses.MISSING:
+            value = field.default_factory()
+        elif field.default is not dataclasses.MISSING:
+            value = field.default
+        else:
+            return False
+        object.__setattr__(record, name, value)
+    return not given
 
 
 def _field(default: Any, name: str, annotation: Any, *, kw_only: bool) -> dataclasses.Field[Any]:

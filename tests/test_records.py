@@ -43,7 +43,7 @@ def classes() -> Iterator[type]:
 
 
 CLASSES = sorted(set(classes()), key=lambda found: (found.__module__, found.__qualname__))
-RECORDS = [found for found in CLASSES if vars(found)["__init__"].__code__.co_filename == records.FILE]
+RECORDS = [found for found in CLASSES if vars(found).get("__setattr__") is records._refuse_assignment]
 
 
 def twin(record: Any) -> Any:
@@ -82,13 +82,28 @@ def given(record: Any) -> dict[str, Value]:
     return {found.name: Value(number) for number, found in enumerate(fields(record)) if found.init}
 
 
+def renewed(record: Any) -> None:
+    """As if none had been made yet."""
+    record.__init__ = records._first_init(record, record.__dataclass_fields__)
+
+
+def compiled(record: Any) -> None:
+    with pytest.raises(TypeError):
+        record(no_field_has_this_name=1)
+
+
 @pytest.mark.parametrize("record", RECORDS, ids=lambda found: f"{found.__module__}.{found.__qualname__}")
-def test_every_record_of_the_package_is_as_the_standard_library_makes_it(record: Any) -> None:
+@pytest.mark.parametrize("prepare", [renewed, compiled])
+def test_every_record_of_the_package_is_as_the_standard_library_makes_it(
+    record: Any, prepare: Callable[[Any], None]
+) -> None:
+    prepare(record)
     other, values = twin(record), given(record)
     one, two = record(**values), other(**values)
     assert [getattr(one, name) for name in values] == [getattr(two, name) for name in values]
     assert record.__match_args__ == other.__match_args__
-    assert list(inspect.signature(record).parameters) == list(inspect.signature(other).parameters)
+    if prepare is compiled:
+        assert list(inspect.signature(record).parameters) == list(inspect.signature(other).parameters)
     assert one == record(**values)
     assert hash(one) == hash(record(**values))
     assert replace(one) == one
@@ -96,7 +111,17 @@ def test_every_record_of_the_package_is_as_the_standard_library_makes_it(record:
         assert repr(one).partition("(")[2] == repr(two).partition("(")[2]
 
 
-def test_defaults_and_factories() -> None:
+def test_those_made_before_and_after_compiling_are_alike() -> None:
+    renewed(Point)
+    made = [Point(1, y=2) for _ in range(records._FEW * 2)]
+    assert vars(Point)["__init__"].__code__.co_filename == records.FILE
+    assert set(made) == {Point(1, 2)}
+    assert {repr(point) for point in made} == {"Point(x=1, y=2, tags=[], fixed=7)"}
+
+
+@pytest.mark.parametrize("prepare", [renewed, compiled])
+def test_defaults_and_factories(prepare: Callable[[Any], None]) -> None:
+    prepare(Point)
     one, two = Point(1), Point(1)
     assert (one.y, one.tags, one.secret, one.fixed, one.sum) == (0, [], "", 7, 1)
     assert one.tags is not two.tags
@@ -135,12 +160,23 @@ def test_functions_of_the_standard_library_work() -> None:
             assert (x, y) == (1, 0)
 
 
-def test_missing_and_unknown_arguments_are_refused() -> None:
+@pytest.mark.parametrize("prepare", [renewed, compiled])
+def test_missing_and_unknown_arguments_are_refused(prepare: Callable[[Any], None]) -> None:
+    prepare(Point)
     make: Callable[..., object] = Point
     with pytest.raises(TypeError, match=r"Point.__init__\(\) missing 1 required positional argument: 'x'"):
         make()
     with pytest.raises(TypeError, match="unexpected keyword argument 'z'"):
         make(1, z=2)
+    wrong: list[tuple[tuple[object, ...], dict[str, object]]] = [
+        ((1,), {"x": 1}),
+        ((1, 2, [], "", 7), {}),
+        ((1,), {"fixed": 8}),
+    ]
+    for values, named in wrong:
+        renewed(Point)
+        with pytest.raises(TypeError):
+            make(*values, **named)
 
 
 def test_keyword_only() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NoReturn
 
-_OBJECTS = 20_000
+_OBJECTS = 100_000
 """New objects after which Python looks for garbage; a run mostly makes what it needs until the end."""
 
 

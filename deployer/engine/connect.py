@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +138,8 @@ def _run_here(script: str) -> str | None:
 
 
 def _local_space(folder: str) -> int | None:
+    import shutil
+
     try:
         return shutil.disk_usage(folder).free
     except OSError:

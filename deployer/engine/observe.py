@@ -14,7 +14,6 @@ from dataclasses import field
 from operator import attrgetter
 from typing import Any
 
-from deployer.engine.registries import ask
 from deployer.interfaces import Engine, Json, RegistryAuth
 from deployer.model import volume_names
 from deployer.model.container_names import NEW, OLD, is_kept
@@ -29,6 +28,7 @@ from deployer.model.observed import (
     PulledImage,
     Stub,
 )
+from deployer.model.registry import RegistryAnswer
 from deployer.planning import record
 from deployer.records import dataclass
 from deployer.spec.container import CONTAINER
@@ -95,8 +95,7 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
         images = {answer["Id"]: read_image(answer) for answer in (*wanted, *own) if answer is not None}
         tags = {ref: answer["Id"] for ref, answer in zip(needs.images, wanted, strict=True) if answer is not None}
         asked = [ref for ref, policy in needs.images.items() if _ask_registry(ref, policy, present=ref in tags)]
-        answers = pool.map(lambda reference: ask(engine, reference, needs.auth(reference)), asked)
-        registry = dict(zip(asked, answers, strict=True))
+        registry = _ask_registries(engine, needs, asked, pool) if asked else {}
         pulled, claimed = _pulled(engine, volumes.result()) if needs.prune else ((), frozenset())
         replaced = _replaced(needs.projects, volumes.result()) if needs.history else {}
         return Observed(
@@ -136,6 +135,15 @@ def _replaced(projects: Iterable[str], volumes: Iterable[Json]) -> dict[str, fro
 def _is_note(volume: Json) -> bool:
     """Whether a volume only bears labels of this tool's own, and is nobody's data: a lock, or a record of a run."""
     return volume_names.is_own(str(volume["Name"]))
+
+
+def _ask_registries(
+    engine: Engine, needs: Needs, references: list[str], pool: ThreadPoolExecutor
+) -> dict[str, RegistryAnswer]:
+    from deployer.engine.registries import ask
+
+    answers = pool.map(lambda reference: ask(engine, reference, needs.auth(reference)), references)
+    return dict(zip(references, answers, strict=True))
 
 
 def _ask_registry(reference: str, policy: str, *, present: bool) -> bool:

@@ -16,7 +16,7 @@ from deployer.transport.connection import (
 )
 from deployer.transport.ssh_args import SshArguments, parse_ssh_args
 from deployer.transport.ssh_config import Answers, SshConfig
-from deployer.transport.ssh_tokens import expand, expand_path
+from deployer.transport.ssh_tokens import expand, expand_path, local_user
 from deployer.transport.variables import Variables, parse_port, parse_seconds
 
 USER_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
@@ -79,7 +79,7 @@ class _Sources:
 
     @functools.cached_property
     def user(self) -> str:
-        return self.stated_user or self.answers.first("user") or _local_user()
+        return self.stated_user or self.answers.first("user") or local_user()
 
     @functools.cached_property
     def port(self) -> int:
@@ -92,12 +92,6 @@ class _Sources:
 
     def path(self, text: str) -> str:
         return expand_path(text, host=self.target, host_name=self.host, user=self.user, port=self.port)
-
-
-def _local_user() -> str:
-    import getpass
-
-    return getpass.getuser()
 
 
 def resolve_ssh(

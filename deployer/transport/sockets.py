@@ -35,7 +35,9 @@ def connect_tcp(
 ) -> socket.socket:
     """A connection to the first address of `host` that answers; `timeout` seconds for each."""
     try:
-        addresses = socket.getaddrinfo(host, port, _FAMILIES[family], socket.SOCK_STREAM)
+        # As bytes a name is not taken through the codec of international names, which takes 3 ms to load.
+        name = host.encode("ascii") if host.isascii() else host
+        addresses = socket.getaddrinfo(name, port, _FAMILIES[family], socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
         raise UnreachableError(
             f"the name {host} cannot be resolved", hint="check host/ansible_host, or HostName in ~/.ssh/config"

@@ -9,7 +9,6 @@ first asked.
 from __future__ import annotations
 
 import functools
-import getpass
 import glob
 import itertools
 import os
@@ -22,6 +21,7 @@ from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import InputError
 from deployer.records import dataclass
 from deployer.transport.ssh_match import Block, Facts, parse_host, parse_match
+from deployer.transport.ssh_tokens import local_user
 
 USER_FILE = "~/.ssh/config"
 SYSTEM_FILE = "/etc/ssh/ssh_config"
@@ -83,7 +83,7 @@ class SshConfig:
 
     def lookup(self, host: str, *, user: str = "") -> Answers:
         """What applies when connecting to `host`, as `user` if that is already decided."""
-        answers = _Lookup(Facts(host=host, host_name=host, user=user or getpass.getuser()), user_decided=bool(user))
+        answers = _Lookup(Facts(host=host, host_name=host, user=user or local_user()), user_decided=bool(user))
         answers.collect(self.directives)
         if any(block.needs_final for directive in self.directives for block in directive.blocks):
             answers.facts = replace(answers.facts, final=True)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
-import getpass
-import subprocess
 from collections.abc import Callable
 
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import InputError
 from deployer.records import dataclass
-from deployer.transport.ssh_tokens import expand
+from deployer.transport.ssh_tokens import expand, local_user
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +94,8 @@ def _holds(condition: Condition, facts: Facts, origin: Origin) -> bool:
 
 def _exec(command: str, facts: Facts) -> bool:
     """Whether the command ends with status 0; OpenSSH runs it in the user's shell."""
+    import subprocess
+
     line = expand(command, host=facts.host, host_name=facts.host_name, user=facts.user)
     done = subprocess.run(line, shell=True, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     return done.returncode == 0
@@ -110,7 +110,7 @@ _TESTS: dict[str, Callable[[str, Facts], bool]] = {
     "host": lambda patterns, facts: matches_patterns(patterns, facts.host_name),
     "originalhost": lambda patterns, facts: matches_patterns(patterns, facts.host),
     "user": lambda patterns, facts: matches_patterns(patterns, facts.user),
-    "localuser": lambda patterns, _: matches_patterns(patterns, getpass.getuser()),
+    "localuser": lambda patterns, _: matches_patterns(patterns, local_user()),
     "tagged": lambda patterns, facts: matches_patterns(patterns, facts.tag),
     "exec": _exec,
 }

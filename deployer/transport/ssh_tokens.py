@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import os
 import re
@@ -11,6 +10,12 @@ from pathlib import Path
 
 _TOKEN = re.compile(r"%(.)")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+def local_user() -> str:
+    import getpass
+
+    return getpass.getuser()
 
 
 def expand(text: str, *, host: str, host_name: str, user: str, port: int = 22, alias: str = "", jump: str = "") -> str:
@@ -29,7 +34,7 @@ def expand(text: str, *, host: str, host_name: str, user: str, port: int = 22, a
         "n": host,
         "p": str(port),
         "r": user,
-        "u": getpass.getuser(),
+        "u": local_user(),
     }
     return _TOKEN.sub(lambda found: values.get(found[1], found[0]), text)
 
