@@ -7,13 +7,32 @@ from typing import Any
 
 from deployer.spec import settings
 from deployer.spec.container.process import foreign_labels
-from deployer.spec.field import Field, at
+from deployer.spec.field import Field, View, at, when_unset, zero_when_unset
 from deployer.spec.leaves import LABELS, TEXT, TEXT_MAP
 from deployer.spec.table import Table
 
 
 def _texts(live: Mapping[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in live.items()}
+
+
+@when_unset("{zero}")
+def _expected_options(row: Field, view: View) -> Any:
+    """`local` mounts with the words of `o`, in whatever order they are."""
+    expected, live = zero_when_unset(row, view), view.live.get(row.name) or {}
+    local = view.declared.get("driver") in (None, "", "local")
+    same = local and "o" in expected and "o" in live and _are_same_words(expected["o"], live["o"])
+    return {**expected, "o": live["o"]} if same else expected
+
+
+def _are_same_words(one: str, other: str) -> bool:
+    """The order does say something where two words are about one thing."""
+    words = sorted(one.split(","))
+    subjects = {_OPPOSITES.get(word, word.partition("=")[0]) for word in words}
+    return words == sorted(other.split(",")) and len(subjects) == len(words)
+
+
+_OPPOSITES = {"ro": "rw", "hard": "soft", "async": "sync"}
 
 
 VOLUME = Table(
@@ -40,6 +59,7 @@ VOLUME = Table(
                 zero={},
                 decode=_texts,
             ),
+            expect=_expected_options,
             zero={},
             example={"type": "tmpfs", "device": "tmpfs", "o": "size=1m"},
             other={"type": "tmpfs", "device": "tmpfs", "o": "size=2m"},

@@ -216,6 +216,7 @@ VOLUMES = (
         same=(
             {"driver_opts": {"o": "size=1m,uid=1000", "device": "tmpfs", "type": "tmpfs"}},
             {"driver_options": {"o": "size=1m,uid=1000", "device": "tmpfs", "type": "tmpfs"}},
+            {"driver_opts": {"o": "uid=1000,size=1m", "device": "tmpfs", "type": "tmpfs"}},
         ),
         other=(
             {},

@@ -80,3 +80,20 @@ class TestVolumes:
         declared = {"driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": "size=2m"}}
         live = {"Driver": "local", "Options": {"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}}
         assert shown(declared, live, table=VOLUME) == ["driver_opts.o: size=1m → size=2m (replace)"]
+
+    @pytest.mark.parametrize(
+        ("declared", "live", "differ"),
+        [
+            ("rw,addr=10.0.0.1,nolock", "addr=10.0.0.1,nolock,rw", False),
+            ("size=1m", "size=1m,uid=5", True),
+            ("rw,ro", "ro,rw", True),
+            ("size=1m,size=2m", "size=2m,size=1m", True),
+        ],
+    )
+    def test_the_order_of_mount_options(self, declared: str, live: str, *, differ: bool) -> None:
+        found = shown({"driver_opts": {"o": declared}}, {"Driver": "local", "Options": {"o": live}}, table=VOLUME)
+        assert found == ([f"driver_opts.o: {live} → {declared} (replace)"] if differ else [])
+        plugin = {"Driver": "vieux/sshfs", "Options": {"o": live}}
+        assert f"driver_opts.o: {live} → {declared} (replace)" in shown(
+            {"driver": "vieux/sshfs", "driver_opts": {"o": declared}}, plugin, table=VOLUME
+        )
