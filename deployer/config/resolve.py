@@ -258,7 +258,8 @@ class _Work:
                 continue
             raw = options.get("format") == "raw"
             place = origins[("env_file",)]
-            file = read_env_file(path, place, raw=raw, problems=self._inputs.problems, vault=self._inputs.vault)
+            problems, vault = self._inputs.problems, self._inputs.vault
+            file = read_env_file(path, place, raw=raw, problems=problems, vault=vault, known=merged)
             merged |= file.values
             origins |= {("environment", key): place for key, place in file.places.items() if key not in declared}
             if file.secret:

@@ -100,7 +100,10 @@ NEEDED = Entry(
     doc="Containers that must be started, healthy or completed before, and jobs that must have completed.",
 )
 ENV_FILES = Entry(
-    name="env_file", shape=ENV_FILE, doc="Files of KEY=value on this machine; `environment` goes over them."
+    name="env_file",
+    shape=ENV_FILE,
+    doc="Files of KEY=value on this machine, as Compose reads them: quotes, `${KEY}` of a line above. `environment` goes "
+    "over them.",
 )
 
 CONTAINER = (

@@ -59,6 +59,14 @@ def test_later_files_go_over_earlier_ones_and_the_environment_over_all() -> None
         ("A=a=b", {"A": "a=b"}),
         ("A.b-c=x", {"A.b-c": "x"}),
         ("A={{ x }}", {"A": "{{ x }}"}),
+        ("A=x\nB=$A-${A}", {"A": "x", "B": "x-x"}),
+        ('A=x\nB="$A \\${A}"', {"A": "x", "B": "x ${A}"}),
+        ("A=x\nB='$A'", {"A": "x", "B": "$A"}),
+        ("A=\nB=${A:-d}${A-d}${C-d}", {"A": "", "B": "dd"}),
+        ("A=\nB=${A:+d}${A+d}${C+d}.", {"A": "", "B": "d."}),
+        ("A=1$ 2$$ 3$4 ${", {"A": "1$ 2$$ 3$4 ${"}),
+        ('A="one\n two # 2\n" # end\nB=b', {"A": "one\n two # 2\n", "B": "b"}),
+        ("A='one\n\ntwo'\nB=b", {"A": "one\n\ntwo", "B": "b"}),
         ("A=x\x0by\u2028z", {"A": "x\x0by\u2028z"}),
     ],
 )
@@ -92,9 +100,20 @@ def test_mistakes_in_files_have_their_places() -> None:
     assert complaints(body("env_file: one.env")) == [
         "one.env:2:1: is not of the form KEY=value",
         "one.env:4:1: is not of the form KEY=value",
-        "one.env:5:1: the quote of C is not closed on its line",
-        "one.env:6:1: the quote of D is not closed on its line",
+        "one.env:5:1: the quote of C is not closed",
     ]
+
+
+def test_a_variable_may_be_of_an_earlier_file() -> None:
+    files = {"one.env": "A=x\n", "two.env": "B=${A}y\n"}
+    assert environment(files, "env_file: [one.env, two.env]") == {"A": "x", "B": "xy"}
+
+
+def test_one_that_nothing_sets_may_be_the_end_of_a_password_and_is_not_named() -> None:
+    Path("one.env").write_text(f"A=1\nPASSWORD=abc${SENTINEL}\n")
+    (complaint,) = complaints(body("env_file: one.env"))
+    assert complaint.startswith("one.env:2:1: the value of PASSWORD refers to a variable that no line above sets; ")
+    assert SENTINEL not in complaint
 
 
 def test_a_file_that_cannot_be_read_is_reported_where_it_is_named() -> None:
