@@ -102,8 +102,8 @@ NEEDED = Entry(
 ENV_FILES = Entry(
     name="env_file",
     shape=ENV_FILE,
-    doc="Files of KEY=value on this machine, as Compose reads them: quotes, `${KEY}` of a line above. `environment` goes "
-    "over them.",
+    doc="Files of KEY=value on this machine, as Compose reads them: quotes, `${KEY}` of a line above. `environment` "
+    "goes over them.",
 )
 
 CONTAINER = (
