@@ -87,8 +87,10 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
         networks = pool.submit(engine.list_networks)
         volumes = pool.submit(engine.list_volumes)
         wanted = list(pool.map(engine.inspect_image, needs.images))
-        chosen, kept, stubs = _choose(listed.result(), needs)
-        inspected = [found for found in pool.map(engine.inspect_container, chosen) if found is not None]
+        names = {str(found.get("Id")): str(found.get("Name")) for found in networks.result()}
+        chosen, kept, stubs = _choose([_by_name(found, names) for found in listed.result()], needs)
+        answers = pool.map(engine.inspect_container, chosen)
+        inspected = [_by_name(found, names) for found in answers if found is not None]
         known = {answer["Id"] for answer in wanted if answer is not None}
         further = {str(found["Image"]) for found in inspected} - known
         own = list(pool.map(engine.inspect_image, sorted(further)))
@@ -167,6 +169,17 @@ def _choose(listed: Iterable[Json], needs: Needs) -> tuple[list[str], tuple[Stub
             stubs.append(_stub(entry, name, owner))
     by_name = attrgetter("name")
     return chosen, tuple(sorted(kept, key=by_name)), tuple(sorted(stubs, key=by_name))
+
+
+def _by_name(answer: Json, names: Mapping[str, str]) -> Json:
+    """A container, listed or inspected, with networks by their names. Until its first start it has those that it was
+    created with by their ids so. `names` are those of all networks, by id."""
+    settings = _map(answer.get("NetworkSettings"))
+    attached = _map(settings.get("Networks"))
+    if not attached.keys() & names.keys():
+        return answer
+    named = {names.get(key, key): endpoint for key, endpoint in attached.items()}
+    return {**answer, "NetworkSettings": {**settings, "Networks": named}}
 
 
 def _stub(entry: Json, name: str, owner: Ownership) -> Stub:

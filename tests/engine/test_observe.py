@@ -230,6 +230,31 @@ def test_a_linked_container_has_its_own_name() -> None:
     assert ([each.name for each in found.containers], [stub.name for stub in found.others]) == (["web"], ["stranger"])
 
 
+def test_networks_of_a_container_that_never_ran_may_be_there_by_their_ids() -> None:
+    """As Compose creates it, engine 26.1 shows them so until the first start."""
+
+    class Ids(Counting):
+        def inspect_container(self, ref: str) -> dict[str, Any] | None:
+            return self.by_id(self.engine.inspect_container(ref) or {})
+
+        def list_containers(self) -> list[dict[str, Any]]:
+            return [self.by_id(found) for found in self.engine.list_containers()]
+
+        def by_id(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+            networks = {front: {"Aliases": ["www"]}, "gone": {}, "bridge": {}}
+            return {**answer, "NetworkSettings": {**answer["NetworkSettings"], "Networks": networks}}
+
+    engine = SimulatedEngine()
+    front = engine.create_network({"Name": "front"})
+    make(engine, "web")
+    make(engine, "other")
+    found = observe(cast("Engine", Ids(engine)), "web1", SHOP)
+    (web,) = found.containers
+    assert web.values["networks"] == {"front": {"aliases": ["www"]}, "gone": {}, "bridge": {}}
+    assert set(web.attached) == {"front", "gone", "bridge"}
+    assert found.others[0].networks == {"front", "gone", "bridge"}
+
+
 def test_a_stub_says_what_it_holds() -> None:
     engine = SimulatedEngine()
     engine.create_network({"Name": "front"})
