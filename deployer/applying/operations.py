@@ -47,6 +47,10 @@ _HINTS = (
     ),
     ("port is already allocated", _TAKEN),
     ("address already in use", _TAKEN),
+    (
+        'select device driver "cdi"',
+        'turn CDI on in the daemon\'s configuration, {"features": {"cdi": true}}; engines from 28.2 on have it on',
+    ),
 )
 """What to do about errors in an engine's words."""
 
