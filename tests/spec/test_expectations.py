@@ -220,6 +220,12 @@ def test_no_difference(declared: dict[str, Any], live: dict[str, Any]) -> None:
         ),
         pytest.param(
             {"networks": ["front"]},
+            container(networks={"front": {}, "bridge": {"Links": ["db"]}}),
+            ["networks.bridge: links=db:db →  (reconnect)"],
+            id="the default network with links that nobody declared",
+        ),
+        pytest.param(
+            {"networks": ["front"]},
             container(networks={"front": {"Links": ["db"]}}),
             ["networks.front.links: db:db →  (reconnect)"],
             id="links of an endpoint that nobody declared",

@@ -143,14 +143,15 @@ def _write_networks(value: Any, body: Body) -> None:
 @when_unset("the engine's default network, `bridge`")
 def _expected_networks(row: Field, view: View) -> Any:
     """Exactly the declared ones. An address the engine chose (MAC of a running container) is no intent, and a stopped
-    container reports none."""
+    container reports none. Links of an endpoint of the default network do nothing."""
     if view.declared.get("network_mode", ATTACHED) != ATTACHED:
         return {}
     declared = view.declared.get(row.name) or {DEFAULT_NETWORK: {}}
     live, names = view.live.get(row.name) or {}, {view.name, view.declared.get("hostname")}
     expected = {name: _expected_endpoint(endpoint, live.get(name), names) for name, endpoint in declared.items()}
-    if useless := (live.get(DEFAULT_NETWORK) or {}).get("links"):
-        expected[DEFAULT_NETWORK] = {**expected.get(DEFAULT_NETWORK, {}), "links": useless}
+    useless = (live.get(DEFAULT_NETWORK) or {}).get("links")
+    if useless and DEFAULT_NETWORK in expected:
+        expected[DEFAULT_NETWORK] = {**expected[DEFAULT_NETWORK], "links": useless}
     return expected
 
 
