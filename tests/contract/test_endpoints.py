@@ -151,6 +151,20 @@ def test_a_network_given_by_id(world: World) -> None:
     assert world.host_config(key)["NetworkMode"] == network
 
 
+def test_a_further_network_given_by_id_has_its_name_from_the_first_start_on(world: World, net: str) -> None:
+    if not world.modern:
+        pytest.skip("one network at creation")
+    other = world.network("o")
+    body = joined(net)
+    body["NetworkingConfig"]["EndpointsConfig"][other] = {"Aliases": ["z"]}
+    key = world.container("a", body)
+    assert set(world.endpoints(key)) == {net, other}
+    world.engine.start_container(key)
+    assert set(world.endpoints(key)) == {net, world.name("o")}
+    world.engine.stop_container(key, 0)
+    assert set(world.endpoints(key)) == {net, world.name("o")}
+
+
 def test_a_container_without_a_network(world: World) -> None:
     assert world.endpoints(world.container("a", NetworkDisabled=True)) == {}
     none = world.container("b", HostConfig={"NetworkMode": "none"}, start=True)

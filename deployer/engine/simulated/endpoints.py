@@ -65,8 +65,15 @@ def planned_endpoints(host: SimulatedHost, config: Record, mode: str, requests: 
         name = network["Name"] if network else "bridge" if ref == "default" else ref
         endpoint = blank_endpoint(host.profile, request or {})
         check_at_create(host.profile, network, name, endpoint)
-        endpoints[name] = endpoint
+        others = network is not None and find_network(host, network_of_mode(mode)) is not network
+        endpoints[ref if others and len(requests) > 1 else name] = endpoint
     return endpoints
+
+
+def by_name(host: SimulatedHost, endpoints: dict[str, Record]) -> dict[str, Record]:
+    """As they are from the first start on."""
+    found = {ref: find_network(host, ref) for ref in endpoints}
+    return {network["Name"] if (network := found[ref]) else ref: endpoint for ref, endpoint in endpoints.items()}
 
 
 def activate(host: SimulatedHost, container: Record, name: str, endpoint: Record) -> None:

@@ -7,7 +7,7 @@ process that is to exit exits, and the restart policy brings it back, as its beh
 from __future__ import annotations
 
 from deployer.engine.simulated.behaviour import KILLED, Behaviour, behaviour_of
-from deployer.engine.simulated.endpoints import activate, deactivate, network_of_mode
+from deployer.engine.simulated.endpoints import activate, by_name, deactivate, network_of_mode
 from deployer.engine.simulated.hostconfig import DEFAULT_RUNTIME
 from deployer.engine.simulated.joining import check_joined_spaces, joined_network
 from deployer.engine.simulated.lookup import find_container, find_network, need_container
@@ -66,7 +66,7 @@ def _attach(host: SimulatedHost, container: Record) -> None:
     if mode.startswith("container:"):
         container["Config"]["Hostname"] = joined_network(host, mode)["Config"]["Hostname"]
     container["inherited"] = []
-    networks = container["networks"]
+    networks = container["networks"] = by_name(host, container["networks"])
     for name in sorted(networks, key=lambda each: each != "bridge"):
         activate(host, container, name, networks[name])
     container["ports"] = publish(host, container)
