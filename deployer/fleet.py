@@ -56,14 +56,21 @@ class Fleet:
         """What a POSIX script prints on a host; None where none can be run."""
         return self._connections.run_script(self._specs[host], script)
 
-    def each(self, hosts: Iterable[str], work: Callable[[str, Engine], Result]) -> dict[str, Result | Unreachable]:
-        """The work of every host, in the order given; `Unreachable` for those that could not be reached or read."""
+    def each(
+        self,
+        hosts: Iterable[str],
+        work: Callable[[str, Engine], Result],
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> dict[str, Result | Unreachable]:
+        """The work of every host, in the order given; `Unreachable` for those that could not be reached or read.
+        `meanwhile` is done while they are waited for."""
         hosts = tuple(hosts)
         if not hosts:
             return {}
         pool = ThreadPoolExecutor(min(self._forks, len(hosts)), thread_name_prefix="host")
         try:
             results = pool.map(lambda host: self._one(host, work), hosts)
+            meanwhile()
             return dict(zip(hosts, results, strict=True))
         finally:
             # Interrupted, it does not wait for hosts that do not answer.

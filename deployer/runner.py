@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,8 @@ from deployer.model.desired import Desired
 from deployer.model.observed import Observed
 from deployer.model.plan import HostPlan, Plan, PlayPlan, Unreachable
 from deployer.planning.policy import Policy
-from deployer.planning.reconcile import destroy as reconcile_destroy
-from deployer.planning.reconcile import reconcile
 from deployer.records import dataclass
+from deployer.transport.connection import Kind
 from deployer.values import image
 from deployer.world import World
 
@@ -86,7 +85,9 @@ def plan(request: Request, world: World) -> Planned:
 
 def destroy(request: Request, world: World) -> Planned:
     """What removing the projects' containers and networks would do. Only reads."""
-    return plan_with(request, world, reconcile_destroy)
+    from deployer.planning.reconcile import destroy
+
+    return plan_with(request, world, destroy)
 
 
 def drift(request: Request, world: World) -> tuple[DriftReport, Loaded]:
@@ -99,6 +100,22 @@ def drift(request: Request, world: World) -> tuple[DriftReport, Loaded]:
         seen, unreachable = _observe_all(loaded, fleet, needs_to_reconcile)
     desired = (found for play in loaded.plays for found in play.desired if found.host in seen)
     return DriftReport(tuple(find_drift(found, seen[found.host]) for found in desired), unreachable), loaded
+
+
+def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
+    """See `planning.reconcile`."""
+    from deployer.planning.reconcile import reconcile
+
+    return reconcile(desired, observed, policy)
+
+
+def _load_what_follows(ways: Set[Kind]) -> None:
+    """What is needed once hosts have answered is loaded while they are waited for; so not before what talks to them."""
+    if Kind.SSH in ways:
+        import deployer.transport.ssh
+    import deployer.engine.agreeing
+    import deployer.planning.reconcile
+    import deployer.reporting.human  # noqa: F401
 
 
 def plan_with(
@@ -150,7 +167,12 @@ def _preflight(
 
 def _observe_all(loaded: Loaded, fleet: Fleet, needs: Reader) -> tuple[dict[str, Observed], tuple[Unreachable, ...]]:
     """Every host is read once for the whole run."""
-    answers = fleet.each(loaded.hosts, lambda host, engine: observe(engine, host, needs(loaded, host)))
+    ways = {spec.kind for spec in loaded.hosts.values()}
+    answers = fleet.each(
+        loaded.hosts,
+        lambda host, engine: observe(engine, host, needs(loaded, host)),
+        meanwhile=lambda: _load_what_follows(ways),
+    )
     seen = {host: found for host, found in answers.items() if isinstance(found, Observed)}
     return seen, tuple(found for found in answers.values() if isinstance(found, Unreachable))
 

@@ -15,14 +15,15 @@ deployer plan playbooks/shop.yml --detailed-exitcode    # 2 when something would
 
 def _run(call: Call) -> int:
     from deployer import runner
-    from deployer.cli.deploy import learn, plan_exit_code
-    from deployer.reporting.human import plan_text
-    from deployer.reporting.json_plan import plan_document
-    from deployer.reporting.lines import line
     from deployer.world import real_world
 
     console = call.console
     with runner.plan(options.request(call.params), real_world()) as planned:
+        from deployer.cli.deploy import learn, plan_exit_code
+        from deployer.reporting.human import plan_text
+        from deployer.reporting.json_plan import plan_document
+        from deployer.reporting.lines import line
+
         learn(console, planned)
         if console.json:
             console.document(plan_document(planned.plan, planned.warnings))

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from deployer.engine import versions
-from deployer.engine.client import DockerEngine
-from deployer.engine.http import READ_TIMEOUT, EngineHttp, engine_error
-from deployer.errors import UnreachableError
-from deployer.interfaces import Engine, EngineInfo
+from deployer.interfaces import Engine
 from deployer.transport.connection import ConnectionSpec, Kind
-from deployer.transport.pool import HttpPool, Request
+from deployer.transport.sockets import connect_sshd
 from deployer.transport.streams import Dialer
 
-_OK = 200
 _PATIENCE = 10.0
 """Seconds that a script on this machine may take."""
 
@@ -56,13 +50,11 @@ class Connections:
 
             simulated: Engine = open_simulated(spec)
             return simulated
-        pool = HttpPool(self._dialer(spec), on_close=on_close)
-        try:
-            info = _describe(pool)
-        except BaseException:
-            pool.close()
-            raise
-        return DockerEngine(EngineHttp(pool, info.api), info)
+        dialer = self._dialer(spec)
+        # Not before the host answers: other threads may load it while this one waits for that.
+        from deployer.engine.agreeing import agree
+
+        return agree(dialer, on_close)
 
     def close(self) -> None:
         """End the connections to jump hosts."""
@@ -78,7 +70,7 @@ class Connections:
         self.close()
 
     def _dialer(self, spec: ConnectionSpec) -> Dialer:
-        """Imports only what the kind needs: paramiko costs 0.1 s."""
+        """Imports only what the kind needs: paramiko costs 0.1 s, in which a server may prepare to answer."""
         if spec.kind is Kind.LOCAL:
             from deployer.transport.local import LocalSocket
 
@@ -87,14 +79,16 @@ class Connections:
             from deployer.transport.tcp import TcpEngine
 
             return TcpEngine(spec)
+        begun = None if spec.jumps or spec.proxy_command else connect_sshd(spec)
         from deployer.transport.opening import SharedSsh
         from deployer.transport.ssh import SshHost
 
         with self._lock:
             if self._shared is None:
                 self._shared = SharedSsh()
-            self._hosts[spec.name] = host = SshHost(spec, self._shared)
-            return host
+            self._hosts[spec.name] = host = SshHost(spec, self._shared, begun)
+        host.link()
+        return host
 
     def free_space(self, spec: ConnectionSpec, folder: str) -> int | None:
         """Bytes free in a folder of a host that `open` reached; None where no way leads to an answer: over TCP, and
@@ -150,37 +144,3 @@ def _space_of(said: str) -> int | None:
     """The fourth column of POSIX `df -Pk`, in KiB."""
     columns = said.strip().rpartition("\n")[2].split()
     return int(columns[3]) * 1024 if len(columns) >= 6 and columns[3].isdigit() else None
-
-
-def _describe(pool: HttpPool) -> EngineInfo:
-    reply = pool.fetch(Request("GET", "/version", timeout=READ_TIMEOUT))
-    if reply.status != _OK:
-        error = engine_error(reply.status, reply.body)
-        raise UnreachableError(f"{pool.dialer.where} answered GET /version with an error: {error.message}") from error
-    try:
-        said: dict[str, Any] = json.loads(reply.body)
-        newest, oldest = str(said["ApiVersion"]), str(said.get("MinAPIVersion") or versions.OLDEST)
-        agreed = min(newest, versions.NEWEST, key=versions.parts)
-        fits = versions.at_least(agreed, oldest) and versions.at_least(agreed, versions.OLDEST)
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnreachableError(f"{pool.dialer.where} does not answer GET /version as a Docker engine does") from error
-    if not fits:
-        raise UnreachableError(
-            f"{pool.dialer.where} speaks API {oldest} to {newest}, this release speaks {versions.OLDEST} to "
-            f"{versions.NEWEST}",
-            hint="use a newer engine" if not versions.at_least(newest, versions.OLDEST) else "use a newer deployer",
-        )
-    return EngineInfo(
-        version=str(said.get("Version", "")),
-        api=agreed,
-        max_api=newest,
-        os=str(said.get("Os", "")),
-        arch=str(said.get("Arch", "")),
-        kind=_kind(said),
-    )
-
-
-def _kind(said: dict[str, Any]) -> str:
-    """Podman calls its first component "Podman Engine"."""
-    names = (str(component.get("Name", "")) for component in said.get("Components") or ())
-    return "podman" if any("podman" in name.lower() for name in names) else "docker"

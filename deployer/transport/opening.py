@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from deployer.transport.connection import ConnectionSpec
 from deployer.transport.keys import KeyRing
 from deployer.transport.link import ChannelRefusedError, Link, LinkLostError, Wire
 from deployer.transport.login import log_in
-from deployer.transport.sockets import connect_tcp
+from deployer.transport.sockets import connect_sshd
 
 
 class SharedLink:
@@ -19,8 +20,9 @@ class SharedLink:
     Threads that wait while another tries to connect share its failure, so that a host that is down costs one timeout.
     """
 
-    def __init__(self, spec: ConnectionSpec, shared: SharedSsh) -> None:
+    def __init__(self, spec: ConnectionSpec, shared: SharedSsh, begun: socket.socket | None = None) -> None:
         self._spec = spec
+        self._begun = begun
         self._shared = shared
         self._lock = threading.Lock()
         self._link: Link | None = None
@@ -38,7 +40,8 @@ class SharedLink:
             self._attempts += 1
             self._failure = None
             try:
-                self._link = open_link(self._spec, self._shared)
+                begun, self._begun = self._begun, None
+                self._link = open_link(self._spec, self._shared, begun)
             except UnreachableError as error:
                 self._failure = error
                 raise
@@ -78,13 +81,13 @@ class SharedSsh:
             jump.close()
 
 
-def open_link(spec: ConnectionSpec, shared: SharedSsh) -> Link:
-    """Connect and log in; raises `UnreachableError`."""
+def open_link(spec: ConnectionSpec, shared: SharedSsh, begun: socket.socket | None = None) -> Link:
+    """Connect, unless that is `begun`, and log in; raises `UnreachableError`."""
     if spec.jumps:
         return _by_jump(spec, shared)
     if spec.proxy_command:
         return _by_command(spec, shared)
-    sock = connect_tcp(spec.host, spec.port, spec.connect_timeout, family=spec.address_family)
+    sock = begun or connect_sshd(spec)
     return log_in(Wire.over(sock), spec, shared.ring)
 
 

@@ -16,17 +16,13 @@ from typing import Any
 
 from deployer.errors import UnreachableError
 from deployer.records import dataclass
-from deployer.transport.streams import Dialer, StreamRefusedError
+from deployer.transport.streams import ConnectionLostError, Dialer, StreamRefusedError
 
 MAX_STREAMS = 8
 """Streams to one engine at once: below sshd's default MaxSessions of 10, which `dial-stdio` counts against."""
 
 IDEMPOTENT = ("GET", "HEAD")
 _CHUNK = 65536
-
-
-class ConnectionLostError(UnreachableError):
-    """The connection broke while a request was under way; whether the engine acted on it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import errno
 import socket
 
 from deployer.errors import UnreachableError
-from deployer.transport.connection import AddressFamily
+from deployer.transport.connection import AddressFamily, ConnectionSpec
 
 KEEPALIVE = 15
 """Seconds of silence after which the peer is asked whether it is there; firewalls keep what is in use."""
@@ -23,6 +23,11 @@ _FAMILIES = {
     AddressFamily.IPV6: socket.AF_INET6,
 }
 _UNROUTED = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
+
+
+def connect_sshd(spec: ConnectionSpec) -> socket.socket:
+    """Raises `UnreachableError`."""
+    return connect_tcp(spec.host, spec.port, spec.connect_timeout, family=spec.address_family)
 
 
 def connect_tcp(

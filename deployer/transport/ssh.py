@@ -7,6 +7,7 @@ they go through a command, `docker system dial-stdio`.
 from __future__ import annotations
 
 import shlex
+import socket
 import threading
 from enum import Enum
 from typing import TYPE_CHECKING, NoReturn
@@ -17,8 +18,7 @@ from deployer.transport.commands import CommandResult, run, start
 from deployer.transport.connection import DEFAULT_SOCKET, ConnectionSpec
 from deployer.transport.link import ChannelRefusedError, Link, LinkLostError
 from deployer.transport.opening import SharedLink, SharedSsh
-from deployer.transport.pool import ConnectionLostError
-from deployer.transport.streams import Stream, StreamRefusedError
+from deployer.transport.streams import ConnectionLostError, Stream, StreamRefusedError
 
 if TYPE_CHECKING:
     from deployer.transport.diagnosis import CommandFailure
@@ -38,9 +38,10 @@ class SshHost:
     Safe to use from several threads.
     """
 
-    def __init__(self, spec: ConnectionSpec, shared: SharedSsh) -> None:
+    def __init__(self, spec: ConnectionSpec, shared: SharedSsh, begun: socket.socket | None = None) -> None:
+        """`begun`: a connection to its sshd, not yet spoken on."""
         self.spec = spec
-        self._shared_link = SharedLink(spec, shared)
+        self._shared_link = SharedLink(spec, shared, begun)
         self._finding_out = threading.Lock()
         self._way = _Way.COMMAND if spec.docker_command else _Way.UNTRIED
 

@@ -6,6 +6,8 @@ import select
 import socket
 from typing import Any, Literal, Protocol
 
+from deployer.errors import UnreachableError
+
 
 class Stream(Protocol):
     """The part of a socket that `http.client` uses."""
@@ -14,6 +16,10 @@ class Stream(Protocol):
     def settimeout(self, seconds: float | None, /) -> None: ...
     def makefile(self, mode: Literal["rb"], /) -> Any: ...
     def close(self) -> None: ...
+
+
+class ConnectionLostError(UnreachableError):
+    """The connection broke while a request was under way; whether the engine acted on it is unknown."""
 
 
 class StreamRefusedError(Exception):

@@ -82,9 +82,10 @@ def test_help_loads_nothing_heavy() -> None:
     assert found.stdout.splitlines()[-1] == "[]"
 
 
-def test_validate_loads_neither_paramiko_nor_docker_nor_rich(shop: Shop) -> None:
+@pytest.mark.parametrize("command", ["validate", "plan"])
+def test_without_ssh_neither_paramiko_nor_docker_nor_rich_is_loaded(shop: Shop, command: str) -> None:
     code = (
-        "import sys; from deployer.cli import main; code = main(['validate', '-i', 'hosts.yml', 'shop.yml']); "
+        f"import sys; from deployer.cli import main; code = main(['{command}', '-i', 'hosts.yml', 'shop.yml']); "
         "print(code, [m for m in ('paramiko', 'docker', 'requests', 'rich') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,0 +1,62 @@
+"""The first request to an engine: what it is, and which version of its API to speak."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from deployer.engine import versions
+from deployer.engine.client import DockerEngine
+from deployer.engine.http import READ_TIMEOUT, EngineHttp, engine_error
+from deployer.errors import UnreachableError
+from deployer.interfaces import Engine, EngineInfo
+from deployer.transport.pool import HttpPool, Request
+from deployer.transport.streams import Dialer
+
+_OK = 200
+
+
+def agree(dialer: Dialer, on_close: Callable[[], None] | None) -> Engine:
+    """Raises `UnreachableError`. `on_close` is called when the engine is closed."""
+    pool = HttpPool(dialer, on_close=on_close)
+    try:
+        info = _describe(pool)
+    except BaseException:
+        pool.close()
+        raise
+    return DockerEngine(EngineHttp(pool, info.api), info)
+
+
+def _describe(pool: HttpPool) -> EngineInfo:
+    reply = pool.fetch(Request("GET", "/version", timeout=READ_TIMEOUT))
+    if reply.status != _OK:
+        error = engine_error(reply.status, reply.body)
+        raise UnreachableError(f"{pool.dialer.where} answered GET /version with an error: {error.message}") from error
+    try:
+        said: dict[str, Any] = json.loads(reply.body)
+        newest, oldest = str(said["ApiVersion"]), str(said.get("MinAPIVersion") or versions.OLDEST)
+        agreed = min(newest, versions.NEWEST, key=versions.parts)
+        fits = versions.at_least(agreed, oldest) and versions.at_least(agreed, versions.OLDEST)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnreachableError(f"{pool.dialer.where} does not answer GET /version as a Docker engine does") from error
+    if not fits:
+        raise UnreachableError(
+            f"{pool.dialer.where} speaks API {oldest} to {newest}, this release speaks {versions.OLDEST} to "
+            f"{versions.NEWEST}",
+            hint="use a newer engine" if not versions.at_least(newest, versions.OLDEST) else "use a newer deployer",
+        )
+    return EngineInfo(
+        version=str(said.get("Version", "")),
+        api=agreed,
+        max_api=newest,
+        os=str(said.get("Os", "")),
+        arch=str(said.get("Arch", "")),
+        kind=_kind(said),
+    )
+
+
+def _kind(said: dict[str, Any]) -> str:
+    """Podman calls its first component "Podman Engine"."""
+    names = (str(component.get("Name", "")) for component in said.get("Components") or ())
+    return "podman" if any("podman" in name.lower() for name in names) else "docker"
