@@ -45,8 +45,9 @@ class Context:
     containers that keep theirs and are started. `renewed_networks`: networks that are made anew. `moved`: containers on
     them, by id, and the steps after which others may touch them. `dropped`: containers that have to go since a volume
     they mount is made anew, and the steps after which they are gone. `freed`: what only one container can hold, and the
-    steps after which it is free. `awaited`: steps that end when a condition holds. `jobs`: those that are run.
-    `groups`: the group under which a container is replaced. `begun`: containers that are started. `retired`:
+    steps after which it is free. `aside`: what is left of containers that stop before their successors are made, and
+    the steps after which their names are free. `awaited`: steps that end when a condition holds. `jobs`: those that
+    are run. `groups`: the group under which a container is replaced. `begun`: containers that are started. `retired`:
     containers that are replaced.
     """
 
@@ -61,8 +62,8 @@ class Context:
     renewed_networks: set[str] = field(default_factory=set)
     dropped: dict[str, tuple[int, ...]] = field(default_factory=dict)
     freed: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    aside: dict[str, tuple[Target, tuple[int, ...]]] = field(default_factory=dict)
     awaited: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
-
     jobs: set[str] = field(default_factory=set)
     groups: dict[str, str] = field(default_factory=dict)
     begun: list[Begun] = field(default_factory=list)

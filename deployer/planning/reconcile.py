@@ -14,6 +14,7 @@ from deployer.model.observed import Observed
 from deployer.model.plan import Action, HostPlan, Refusal, ResourceChange
 from deployer.planning import containers, networks, record, volumes
 from deployer.planning.context import Context
+from deployer.planning.exchange import plan_exchange
 from deployer.planning.images import plan_image
 from deployer.planning.keeping import discard_holders
 from deployer.planning.policy import Policy
@@ -45,6 +46,7 @@ def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
         containers.plan_container(ctx, resource)
     if prune:
         prune_containers(ctx)
+    plan_exchange(ctx)
     for resource in dependencies.in_order(r for r in desired.resources if not r.absent):
         containers.plan_container(ctx, resource)
     watch_begun(ctx)

@@ -95,7 +95,8 @@ def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, orde
     A container and those in its namespaces are replaced as one: all of them or none, for the old followers cannot start
     without the old leader. So it is removed only after the last of them works.
     """
-    group = next((ctx.groups[name] for name in leaders(resource) if name in ctx.groups), f"replace {resource.name}")
+    known = (ctx.groups[name] for name in (resource.name, *leaders(resource)) if name in ctx.groups)
+    group = next(known, f"replace {resource.name}")
     ctx.groups[resource.name] = group
     track = Track(ctx, resource, cause="replaced", group=group)
     start_first = order.action is Action.REPLACE_START_FIRST
@@ -109,7 +110,11 @@ def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, orde
         after = track.add(StartContainer(made), after, StopContainer(made))
         return track.add(awaited(ctx, resource, made), after)
 
-    left, done = set_aside(track, live, start_new(ready) if start_first else ready)
+    if resource.name in ctx.aside:
+        left, done = ctx.aside[resource.name]
+        done += ready
+    else:
+        left, done = set_aside(track, live, start_new(ready) if start_first else ready)
     done = track.add(RenameContainer(made, resource.name), done, _give_name_back(resource, made))
     if not start_first:
         done = start_new(done)
@@ -159,7 +164,7 @@ def put_away_retired(ctx: Context) -> None:
 def plan_create(ctx: Context, resource: Resource, gate: Gate, volumes: Mapping[str, str] | None = None) -> Steps:
     """Steps that make a container that is not there, with the anonymous `volumes` of one that was. Returns those after
     which others can use it."""
-    track = Track(ctx, resource, cause="missing")
+    track = Track(ctx, resource, cause="missing", group=ctx.groups.get(resource.name, ""))
     # What it was had to go before its volume was made anew: taken back, there would be nothing.
     made, done = track.create(resource.name, volumes or {}, gate.create, stays=resource.name in ctx.dropped)
     if resource.settings.state == "started":

@@ -165,3 +165,25 @@ def test_an_interrupt_finishes_the_step_in_hand_and_takes_back_what_is_halfway(s
     assert "stopping" in err
     assert (states(host), ids(host)) == ({"web": "running"}, before)
     site.containers(web={"volumes": ["/srv/x:/x"], "environment": {"A": "1"}}).converge()
+
+
+def test_host_ports_change_hands_in_one_run(host: Host, tmp_path: Path) -> None:
+    """In a circle, and on to one that is new; a failure puts everything back."""
+
+    def wish(**ports: int) -> Site:
+        return Site(tmp_path, host).containers(**{name: {"ports": [f"{number}:80"]} for name, number in ports.items()})
+
+    def published() -> dict[str, str]:
+        bindings = {name: inspect(host, name)["HostConfig"]["PortBindings"]["80/tcp"] for name in states(host)}
+        return {name: found[0]["HostPort"] for name, found in bindings.items()}
+
+    wish(aa=8301, bb=8302, cc=8303).converge()
+    wish(aa=8302, bb=8303, cc=8301).converge()
+    assert published() == {"aa": "8302", "bb": "8303", "cc": "8301"}
+    before = ids(host)
+    broken = {"ports": ["8302:80"], "command": ["no-such-program"]}
+    site = Site(tmp_path, host).containers(aa={"ports": ["8303:80"]}, bb={"ports": ["8301:80"]}, cc=broken)
+    assert site.apply().code == 3
+    assert (ids(host), set(states(host).values())) == (before, {"running"})
+    wish(dd=8302, aa=8304, bb=8303, cc=8301).converge()
+    assert published() == {"dd": "8302", "aa": "8304", "bb": "8303", "cc": "8301"}

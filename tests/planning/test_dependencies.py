@@ -224,7 +224,7 @@ def test_a_port_is_free_before_another_container_gets_it() -> None:
     assert "[1,3] -> #4 container.bb, StopContainer bb-1, replaced [replace bb]" in found
     moved = "containers: {aa: {image: x:1, ports: ['8081:80']}, bb: {image: x:1, ports: ['8080:80']}}"
     found = steps(plan(moved, applied(old)))
-    assert "[2,7] -> #8 container.bb, StopContainer bb-1, replaced [replace bb]" in found
+    assert "[2,7] -> #8 container.bb, StopContainer bb-1, replaced [replace aa, bb]" in found
     stopped = """
     containers:
       aa: {image: x:1, ports: ['8080:80'], state: stopped}

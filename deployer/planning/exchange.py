@@ -1,0 +1,76 @@
+"""Containers that hand host ports on to each other in one run.
+
+One that is to have what another one has can start only once that one has stopped, and that may be so in a circle. So
+one that gives a port away to another that is planned before it stops before that is made. All of them are changed as
+one: taken back one by one, a container might find its port in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deployer.model import dependencies
+from deployer.model.desired import Kind, Resource
+from deployer.model.observed import ObservedContainer
+from deployer.planning import images
+from deployer.planning.context import Context
+from deployer.planning.exclusive import host_ports
+from deployer.planning.judging import is_ours
+from deployer.planning.replace import Track, set_aside
+
+
+def plan_exchange(ctx: Context) -> None:
+    """Put those in one group that hand host ports on, and stop those of them that have to go first."""
+    giving = {resource.name: (resource, live) for resource, live in _giving(ctx)}
+    given = {what: name for name, (resource, live) in giving.items() for what in _given_away(resource, live)}
+    takers = _started(ctx) if given else ()
+    pairs = {(given[what], taker.name) for taker in takers for what in _taken(ctx, taker) if what in given}
+    if not pairs:
+        return
+    names = sorted({name for pair in pairs for name in pair})
+    group = f"replace {', '.join(names)}"
+    ctx.groups.update(dict.fromkeys(names, group))
+    place = {resource.name: number for number, resource in enumerate(dependencies.in_order(ctx.desired.containers))}
+    for name in sorted({giver for giver, taker in pairs if place[giver] > place[taker]}):
+        resource, live = giving[name]
+        ctx.aside[name] = set_aside(Track(ctx, resource, "gives its host port away", group), live, _pulled(ctx, names))
+
+
+def _started(ctx: Context) -> Iterator[Resource]:
+    for resource in ctx.desired.of(Kind.CONTAINER):
+        if resource.selected and not resource.absent and resource.settings.state == "started":
+            yield resource
+
+
+def _giving(ctx: Context) -> Iterator[tuple[Resource, ObservedContainer]]:
+    """Running containers whose declared ports are other ones: they are replaced."""
+    for resource in ctx.desired.of(Kind.CONTAINER):
+        settings, live = resource.settings, ctx.observed.container(resource.name)
+        stays = settings.protect or settings.recreate == "never" or "ports" in settings.ignore_changes
+        if live is None or stays or resource.absent or not resource.selected or resource.name in ctx.dropped:
+            continue
+        if live.running and is_ours(ctx, resource, live) and settings.update.order != "start-first":
+            yield resource, live
+
+
+def _given_away(resource: Resource, live: ObservedContainer) -> set[str]:
+    return set(host_ports(live.values)) - set(host_ports(resource.values))
+
+
+def _taken(ctx: Context, resource: Resource) -> set[str]:
+    """What it does not hold yet."""
+    live = ctx.observed.container(resource.name)
+    return set(host_ports(resource.values)) - set(host_ports(live.values) if live is not None and live.running else ())
+
+
+def _pulled(ctx: Context, names: list[str]) -> tuple[int, ...]:
+    """Steps after which none of them waits for an image."""
+    for resource in _started(ctx):
+        if resource.name in names:
+            images.ensure(ctx, images.wanted(ctx, resource), resource, resource.place(("image",)))
+    return tuple(
+        step
+        for resource in _started(ctx)
+        if resource.name in names
+        for step in ctx.draft.when_ready(Kind.IMAGE, images.wanted(ctx, resource).reference)
+    )

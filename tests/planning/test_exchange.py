@@ -1,0 +1,98 @@
+"""Host ports that go from one declared container to another in one run."""
+
+from __future__ import annotations
+
+import pytest
+
+from deployer.errors import EngineError
+from tests.engine.faulty import Faults, with_faults
+from tests.planning.build import applied, changed, changes, plan, steps
+from tests.planning.test_chaos import running
+from tests.planning.test_properties import POPULATED
+from tests.planning.world import Host
+
+
+def wish(**ports: int) -> str:
+    return "containers: {" + ", ".join(f"{n}: {{image: 'one:1', ports: ['{p}:80']}}" for n, p in ports.items()) + "}"
+
+
+CASES = {
+    "exchange": (wish(aa=8001, bb=8002), wish(aa=8002, bb=8001)),
+    "circle": (wish(aa=8001, bb=8002, cc=8003), wish(aa=8002, bb=8003, cc=8001)),
+    "chain": (wish(aa=8001, bb=8002, cc=8003), wish(aa=8002, bb=8003, cc=8004)),
+    "other way": (wish(aa=8001, bb=8002, cc=8003), wish(aa=8000, bb=8001, cc=8002)),
+    "to a new one": (wish(bb=8001), wish(aa=8001, bb=8002)),
+}
+
+
+def test_both_stop_before_one_starts() -> None:
+    found = plan(CASES["exchange"][1], applied(CASES["exchange"][0]))
+    reasons = [f"stop-first: host port {port} is fixed; stopped while the new one starts" for port in (8002, 8001)]
+    assert changes(found) == [
+        f"-/+ container.aa ({reasons[0]}): ports 8001:80/tcp → 8002:80/tcp",
+        f"-/+ container.bb ({reasons[1]}): ports 8002:80/tcp → 8001:80/tcp",
+    ]
+    assert steps(found) == [
+        "#1 container.bb, StopContainer bb-1, gives its host port away [replace aa, bb]",
+        "[1] -> #2 container.bb, RenameContainer bb-1 to bb.deployer-old, gives its host port away [replace aa, bb]",
+        "#3 container.aa, CreateContainer aa.deployer-new, replaced [replace aa, bb]",
+        "[1,3] -> #4 container.aa, StopContainer aa-1, replaced [replace aa, bb]",
+        "[4] -> #5 container.aa, RenameContainer aa-1 to aa.deployer-old, replaced [replace aa, bb]",
+        "[5] -> #6 container.aa, RenameContainer made by #3 to aa, replaced [replace aa, bb]",
+        "[6] -> #7 container.aa, StartContainer made by #3, replaced [replace aa, bb]",
+        "[7] -> #8 container.aa, AwaitHealthy made by #3, replaced [replace aa, bb]",
+        "#9 container.bb, CreateContainer bb.deployer-new, replaced [replace aa, bb]",
+        "[2,4,9] -> #10 container.bb, RenameContainer made by #9 to bb, replaced [replace aa, bb]",
+        "[10] -> #11 container.bb, StartContainer made by #9, replaced [replace aa, bb]",
+        "[11] -> #12 container.bb, AwaitHealthy made by #9, replaced [replace aa, bb]",
+        "[8,12] -> #13 container.aa, RenameContainer aa-1 to aa.previous, replaced by #3, at last",
+        "[8,12] -> #14 container.bb, RenameContainer bb-1 to bb.previous, replaced by #9, at last",
+    ]
+
+
+def test_none_stops_early_where_the_other_order_will_do() -> None:
+    found = steps(plan(wish(aa=8003, bb=8001), applied(wish(aa=8001, bb=8002))))
+    assert "gives its host port away" not in str(found)
+    assert [line for line in found if "[replace aa, bb]" not in line and "at last" not in line] == []
+
+
+@pytest.mark.parametrize(
+    "keeps", [lambda text: text, lambda text: text.replace("ports", "update: {order: start-first}, ports")]
+)
+def test_nobody_stops_before_its_time_where_no_port_changes_hands(keeps: object) -> None:
+    assert callable(keeps)
+    found = steps(plan(keeps(wish(aa=8001, bb=8004)), applied(wish(aa=8001, bb=8002))))
+    assert not any("gives its host port away" in line for line in found)
+
+
+def test_one_that_is_stopped_gives_nothing_away() -> None:
+    before, after = CASES["exchange"]
+    found = steps(plan(after, changed(changed(applied(before), "aa", state="exited"), "bb", state="exited")))
+    assert not any("gives its host port away" in line for line in found)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("version", ["20.10", "26.1"])
+def test_the_host_is_as_declared_afterwards(case: str, version: str) -> None:
+    before, after = CASES[case]
+    host = Host(POPULATED[version].copy())
+    host.converge(before)
+    host.converge(after)
+    host.converge(before, prune=True)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("at", range(1, 16, 2))
+@pytest.mark.parametrize("policy", ["stop", "rollback_host"])
+@pytest.mark.parametrize("done", [False, True])
+def test_whatever_fails_what_ran_runs(case: str, at: int, policy: str, *, done: bool) -> None:
+    before, after = CASES[case]
+    host = Host(POPULATED["26.1"].copy())
+    host.converge(before)
+    ran = running(host)
+    found = host.plan(f"on_failure: {policy}\n{after}")
+    host.execute_on(
+        with_faults(host.engine, Faults(at, EngineError("injected", status=500), done, for_ever=False)), found
+    )
+    assert ran <= running(host)
+    host.converge(after)
