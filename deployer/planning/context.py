@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from deployer.model.desired import Address, Desired, Kind, Resource, UpdatePolicy
-from deployer.model.observed import Observed, ObservedContainer
+from deployer.model.observed import Observed, ObservedContainer, ObservedNetwork
 from deployer.model.plan import AwaitHealthy, Target
 from deployer.planning.draft import Draft
 from deployer.planning.exclusive import held
@@ -29,6 +29,18 @@ class Retired:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewal:
+    """A network that is taken down and made anew. `off`: steps after which each of the containers `attached` has left
+    it; `gone`: those after which it is removed."""
+
+    resource: Resource
+    live: ObservedNetwork
+    attached: tuple[ObservedContainer, ...]
+    off: tuple[int, ...]
+    gone: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
     """A container that is started and replaces none. `after`: the steps after which it has been."""
 
@@ -42,8 +54,9 @@ class Context:
     """What was decided so far.
 
     `targets`: how steps refer to each declared container. `renewed`: containers that get a new id. `restarted`:
-    containers that keep theirs and are started. `renewed_networks`: networks that are made anew. `moved`: containers on
-    them, by id, and the steps after which others may touch them. `dropped`: containers that have to go since a volume
+    containers that keep theirs and are started. `renewed_networks`, `renewals`: networks that are made anew;
+    `missing_networks`: those that are new. `moved`: containers on renewed ones, by id, and the steps after which others
+    may touch them. `dropped`: containers that have to go since a volume
     they mount is made anew, and the steps after which they are gone. `freed`: what only one container can hold, and the
     steps after which it is free. `aside`: what is left of containers that stop before their successors are made, and
     the steps after which their names are free. `awaited`: steps that end when a condition holds. `jobs`: those that
@@ -60,6 +73,8 @@ class Context:
     restarted: set[str] = field(default_factory=set)
     moved: dict[str, tuple[int, ...]] = field(default_factory=dict)
     renewed_networks: set[str] = field(default_factory=set)
+    renewals: list[Renewal] = field(default_factory=list)
+    missing_networks: list[Resource] = field(default_factory=list)
     dropped: dict[str, tuple[int, ...]] = field(default_factory=dict)
     freed: dict[str, tuple[int, ...]] = field(default_factory=dict)
     aside: dict[str, tuple[Target, tuple[int, ...]]] = field(default_factory=dict)

@@ -21,10 +21,11 @@ from deployer.model.plan import (
 )
 from deployer.planning import record
 from deployer.planning.bodies import endpoint_body, network_body
-from deployer.planning.context import Context
+from deployer.planning.context import Context, Renewal
 from deployer.planning.diff import Comparison, diff
 from deployer.spec.field import View
 from deployer.spec.network import NETWORK
+from deployer.values.address import overlap
 
 
 def plan_network(ctx: Context, resource: Resource) -> None:
@@ -46,11 +47,36 @@ def plan_network(ctx: Context, resource: Resource) -> None:
         ctx.draft.refuse(Refusal(resource.address, summary, f"make it by hand: {hint}", resource.origin))
     elif live is None:
         ctx.draft.changes.append(ResourceChange(resource.address, Action.CREATE, origin=resource.origin))
-        operation = CreateNetwork(resource.name, network_body(ctx, resource))
-        step = ctx.draft.step(operation, resource.address, "missing", undo=(RemoveNetwork(resource.name),))
-        ctx.draft.ready(Kind.NETWORK, resource.name, step)
+        ctx.missing_networks.append(resource)
     else:
         _compare(ctx, resource, live)
+
+
+def make_networks(ctx: Context) -> None:
+    """Make those that are missing and, anew, those that were taken down. All that go have gone before: one may have had
+    a subnet that another one is to have."""
+    for renewal in ctx.renewals:
+        _make_anew(ctx, renewal)
+    for resource in ctx.missing_networks:
+        operation, after = CreateNetwork(resource.name, network_body(ctx, resource)), _when_free(ctx, resource)
+        step = ctx.draft.step(operation, resource.address, "missing", after=after, undo=(RemoveNetwork(resource.name),))
+        ctx.draft.ready(Kind.NETWORK, resource.name, step)
+
+
+def _when_free(ctx: Context, resource: Resource) -> tuple[int, ...]:
+    """Steps after which no network has a subnet of it any more."""
+    wanted = _subnets(resource.values)
+    return tuple(
+        step
+        for renewal in ctx.renewals
+        if any(overlap(one, other) for one in wanted for other in _subnets(renewal.live.values))
+        for step in renewal.gone
+    )
+
+
+def _subnets(values: Mapping[str, Any]) -> tuple[str, ...]:
+    pools = (values.get("ipam") or {}).get("config")
+    return tuple(pools or ())
 
 
 def _compare(ctx: Context, resource: Resource, live: ObservedNetwork) -> None:
@@ -94,21 +120,29 @@ def _renew(ctx: Context, resource: Resource, live: ObservedNetwork, diffs: tuple
     change = ResourceChange(resource.address, Action.REPLACE_STOP_FIRST, diffs, reason, resource.origin)
     ctx.draft.changes.append(change)
     ctx.renewed_networks.add(live.name)
-    _renewal_steps(ctx, resource, live, attached)
+    _take_down(ctx, resource, live, attached)
 
 
-def _renewal_steps(ctx: Context, resource: Resource, live: ObservedNetwork, attached: list[ObservedContainer]) -> None:
-    group, address, cause = f"renew {live.name}", resource.address, "made anew"
+def _add(
+    ctx: Context, resource: Resource, operation: Operation, after: tuple[int, ...], *undo: Operation
+) -> tuple[int, ...]:
+    group = f"renew {resource.name}"
+    return (ctx.draft.step(operation, resource.address, "made anew", after=after, group=group, undo=undo),)
 
-    def add(operation: Operation, after: tuple[int, ...], *undo: Operation) -> tuple[int, ...]:
-        return (ctx.draft.step(operation, address, cause, after=after, group=group, undo=undo),)
 
+def _take_down(ctx: Context, resource: Resource, live: ObservedNetwork, attached: list[ObservedContainer]) -> None:
     off: tuple[int, ...] = ()
     for container in attached:
         back = ConnectNetwork(live.name, container.id, endpoint_body(container.values, live.name))
-        off += add(DisconnectNetwork(live.name, container.id), (), back)
-    gone = add(RemoveNetwork(live.id), off, CreateNetwork(live.name, _old_body(live)))
-    made = add(CreateNetwork(live.name, network_body(ctx, resource)), gone, RemoveNetwork(live.name))
+        off += _add(ctx, resource, DisconnectNetwork(live.name, container.id), (), back)
+    gone = _add(ctx, resource, RemoveNetwork(live.id), off, CreateNetwork(live.name, _old_body(live)))
+    ctx.renewals.append(Renewal(resource, live, tuple(attached), off, gone))
+
+
+def _make_anew(ctx: Context, renewal: Renewal) -> None:
+    resource, live, attached, off = renewal.resource, renewal.live, renewal.attached, renewal.off
+    after = (*renewal.gone, *_when_free(ctx, resource))
+    made = _add(ctx, resource, CreateNetwork(live.name, network_body(ctx, resource)), after, RemoveNetwork(live.name))
     ctx.draft.ready(Kind.NETWORK, live.name, *made)
     pinned: tuple[int, ...] = ()
     endpoints = {container.id: _wanted_endpoint(ctx, container, live.name) for container in attached}
@@ -118,7 +152,7 @@ def _renewal_steps(ctx: Context, resource: Resource, live: ObservedNetwork, atta
         if endpoint is not None:
             undo = DisconnectNetwork(live.name, container.id)
             after = made if _pinned(endpoint) else (*made, *pinned)
-            last = add(ConnectNetwork(live.name, container.id, endpoint), after, undo)
+            last = _add(ctx, resource, ConnectNetwork(live.name, container.id, endpoint), after, undo)
             pinned += last if _pinned(endpoint) else ()
         ctx.moved[container.id] = (*ctx.moved.get(container.id, ()), *last)
 

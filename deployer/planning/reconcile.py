@@ -39,6 +39,8 @@ def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
     for kind, plan in _PLANNERS:
         for resource in _named(wanted, kind):
             plan(ctx, resource)
+        if kind is Kind.NETWORK:
+            networks.make_networks(ctx)
     check_references(ctx)
     check_ports(ctx)
     prune = policy.prune or desired.prune

@@ -217,3 +217,23 @@ def test_a_configuration_and_a_network_that_takes_it(host: Host, tmp_path: Path)
     assert (again.code, again.changes, again.refusals) == (0, [], [])
     assert again.notes == ["network.net: not made by this project; used as it is"]
     assert endpoint(host, "web", "net")["IPAddress"] == "10.206.0.2"
+
+
+def test_subnets_change_hands_in_one_run(host: Host, tmp_path: Path) -> None:
+    """An exchange, and one that goes to a new network."""
+
+    def wish(**networks: int) -> Site:
+        names = {name: network(third) for name, third in networks.items()}
+        return Site(tmp_path, host).write({"networks": names, "containers": {"web": {**SLEEP, "networks": ["bb"]}}})
+
+    def subnet(name: str) -> str:
+        (found,) = host.api("GET", f"/networks/{name}")["IPAM"]["Config"]
+        return str(found["Subnet"])
+
+    wish(bb=1, cc=2).converge()
+    before = ids(host)
+    wish(bb=2, cc=1).converge()
+    assert [subnet(name) for name in ("bb", "cc")] == ["10.202.0.0/24", "10.201.0.0/24"]
+    wish(aa=2, bb=3, cc=1).converge()
+    assert [subnet(name) for name in ("aa", "bb", "cc")] == ["10.202.0.0/24", "10.203.0.0/24", "10.201.0.0/24"]
+    assert (ids(host), states(host)) == (before, {"web": "running"})

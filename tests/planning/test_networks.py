@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from deployer.model.observed import Observed
-from deployer.model.plan import Action, ConnectNetwork, CreateNetwork, HostPlan
+from deployer.model.plan import Action, ConnectNetwork, CreateNetwork, HostPlan, RemoveNetwork
 from tests.planning.build import applied, changed, changes, joined, nothing, plan, play, refusals, steps, stub
+from tests.planning.test_properties import POPULATED
+from tests.planning.world import Host
 
 NETWORKS = "networks: {front: {}, back: {}}\n"
 
@@ -293,3 +297,41 @@ def test_so_it_is_when_its_network_is_made_anew() -> None:
     plain = old.replace(f", {MAC}", "")
     found = plan(plain.replace("front: {}", "front: {internal: true}"), applied(plain))
     assert [change.address.label for change in found.changes] == ["network.front"]
+
+
+def subnets(**networks: int) -> str:
+    return (
+        "networks: {"
+        + ", ".join(f"{n}: {{ipam: {{config: [{{subnet: 10.90.{s}.0/24}}]}}}}" for n, s in networks.items())
+        + "}"
+    )
+
+
+@pytest.mark.parametrize("version", ["20.10", "26.1"])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (subnets(bb=1), subnets(aa=1, bb=2)),
+        (subnets(bb=1), subnets(bb=2, cc=1)),
+        (subnets(aa=1, bb=2), subnets(aa=2, bb=1)),
+        (subnets(aa=1, bb=2, cc=3), subnets(aa=2, bb=3, cc=1)),
+    ],
+    ids=["to one before", "to one after", "exchange", "circle"],
+)
+def test_subnets_change_hands_in_one_run(before: str, after: str, version: str) -> None:
+    host = Host(POPULATED[version].copy())
+    host.converge(before)
+    found = host.plan(after)
+    made = [step for step in found.steps if isinstance(step.operation, CreateNetwork)]
+    gone = {step.number for step in found.steps if isinstance(step.operation, RemoveNetwork)}
+    assert all(set(step.needs) & gone for step in made)
+    host.converge(after)
+
+
+def test_a_network_that_needs_no_other_ones_subnet_waits_for_none() -> None:
+    found = steps(plan(subnets(aa=3, bb=2), applied(subnets(bb=1))))
+    assert found == [
+        "#1 network.bb, RemoveNetwork bb-1, made anew [renew bb]",
+        "[1] -> #2 network.bb, CreateNetwork bb, made anew [renew bb]",
+        "#3 network.aa, CreateNetwork aa, missing",
+    ]
