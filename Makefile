@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 HOSTS ?= 3
 # Most of a test on real hosts is waiting. Each worker has two hosts to itself, and a file's tests stay together.
-WORKERS ?= 3
+WORKERS ?= 2
 
 .PHONY: help demo test lint docs lab lab-down bench
 

@@ -114,9 +114,11 @@ def ten_hosts(ten_started: tuple[Host, ...]) -> Iterator[tuple[Host, ...]]:
 @pytest.fixture
 def exclusive_lab(lab: Lab) -> Iterator[Lab]:
     """The lab with all hosts reserved, while no other process starts or stops any."""
-    with lock(), ExitStack() as stack:
+    with ExitStack() as stack:
+        # Hosts first, as whoever has a host may ask for the lab.
         for host in lab.hosts:
             stack.enter_context(lock(host.name))
+        stack.enter_context(lock())
         yield lab
 
 
