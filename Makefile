@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 HOSTS ?= 3
-# Most of a test on real hosts is waiting. Each worker has two hosts to itself, and a file's tests stay together.
+# Tests without real hosts; those on them measure times, and run one after the other.
 WORKERS ?= 2
 
 .PHONY: help demo test lint docs lab lab-down bench
@@ -21,7 +21,8 @@ demo: $(READY)
 	$(BIN)/python -m tests.lab.demo
 
 test: lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'not lab'
+	$(BIN)/python -m pytest -m lab
 
 lint: $(READY)
 	$(BIN)/ruff check .
