@@ -26,9 +26,9 @@ from deployer.config.vault import VaultSecrets
 from deployer.config.vault_secrets import load_secrets, password_sources
 from deployer.diagnostics import Diagnostic, Origin, Problems, did_you_mean
 from deployer.errors import InputError
+from deployer.fields.shapes import INVALID, Reading
 from deployer.model.desired import Desired, Kind, RunOnce
 from deployer.records import dataclass
-from deployer.spec.shapes import INVALID, Reading
 from deployer.transport.connection import CliConnectionOptions, ConnectionSpec, connection_spec
 from deployer.values import duration
 

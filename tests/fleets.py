@@ -14,11 +14,11 @@ import pytest
 from deployer import rollback, rollout, runner
 from deployer.applying.locking import Run
 from deployer.config.scripts import ScriptResult
-from deployer.engine.simulated import SimulatedEngine
 from deployer.errors import UnreachableError
 from deployer.inputs import Asking, Request
 from deployer.interfaces import Engine
 from deployer.model.outcome import HostBegun, HostEnded, Outcome
+from deployer.simulated import SimulatedEngine
 from deployer.transport.connection import ConnectionSpec
 from deployer.transport.ssh_config import SshConfig
 from deployer.world import World

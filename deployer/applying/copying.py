@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from deployer.engine.observe import read_container
+from deployer.fields.container.network import endpoint_to_engine
 from deployer.interfaces import Engine, Json
-from deployer.spec.container.network import endpoint_to_engine
 from deployer.values import paths
 
 _OWN_NETWORK: Final = ("default", "bridge", "host", "none", "container")

@@ -6,8 +6,8 @@ from typing import Final
 
 from schema import Or
 
-from deployer.spec.leaves import NUMBER_OR_TEXT, TEXT
-from deployer.spec.shapes import Entry, Leaf, one_or_many
+from deployer.fields.leaves import NUMBER_OR_TEXT, TEXT
+from deployer.fields.shapes import Entry, Leaf, one_or_many
 
 _SECONDS = Leaf(Or(int, float, str), "seconds")
 _SWITCH = Leaf(Or(bool, int, str), "true or false")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from deployer.config.connection_variables import CONNECTION
 from deployer.config.playbook import META, PLAY, SECTIONS, TABLES
-from deployer.spec.json_schema import JsonSchema, closed, definitions, entry_schema, or_null
+from deployer.fields.json_schema import JsonSchema, closed, definitions, entry_schema, or_null
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 

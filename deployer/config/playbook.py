@@ -13,15 +13,13 @@ from deployer.config import yaml
 from deployer.config.templating import Templates
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems, did_you_mean
-from deployer.model.desired import Kind, OnFailure
-from deployer.records import dataclass
-from deployer.spec.container import CONTAINER
-from deployer.spec.image import IMAGE
-from deployer.spec.job import JOB
-from deployer.spec.leaves import ANYTHING, COUNT, DURATION, FLAG, TEXT, TEXTS, choice
-from deployer.spec.network import NETWORK
-from deployer.spec.settings import UPDATE
-from deployer.spec.shapes import (
+from deployer.fields.container import CONTAINER
+from deployer.fields.image import IMAGE
+from deployer.fields.job import JOB
+from deployer.fields.leaves import ANYTHING, COUNT, DURATION, FLAG, TEXT, TEXTS, choice
+from deployer.fields.network import NETWORK
+from deployer.fields.settings import UPDATE
+from deployer.fields.shapes import (
     INVALID,
     Entry,
     Forms,
@@ -34,8 +32,10 @@ from deployer.spec.shapes import (
     is_template,
     match_keys,
 )
-from deployer.spec.table import read
-from deployer.spec.volume import VOLUME
+from deployer.fields.table import read
+from deployer.fields.volume import VOLUME
+from deployer.model.desired import Kind, OnFailure
+from deployer.records import dataclass
 
 TABLES: Final = {
     Kind.IMAGE: IMAGE,

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from deployer.config.connection_variables import CONNECTION
 from deployer.config.playbook import META, PLAY, SECTIONS, TABLES
+from deployer.fields import docs
+from deployer.fields.container import GROUPS
 from deployer.model.desired import Kind
-from deployer.spec import docs
-from deployer.spec.container import GROUPS
 
 _INTRODUCTION = """\
 # Reference

@@ -23,6 +23,8 @@ from deployer.config.playbook import (
 from deployer.config.templating import Templar
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems
+from deployer.fields.shapes import INVALID, Reading
+from deployer.fields.table import Declaration, read
 from deployer.model.desired import (
     Address,
     Dependency,
@@ -36,8 +38,6 @@ from deployer.model.desired import (
 )
 from deployer.nodes import Node
 from deployer.records import dataclass
-from deployer.spec.shapes import INVALID, Reading
-from deployer.spec.table import Declaration, read
 from deployer.values import duration, image
 
 

@@ -46,7 +46,7 @@ class Connections:
     def open(self, spec: ConnectionSpec, on_close: Callable[[], None] | None) -> Engine:
         """`on_close` is called when the engine is closed."""
         if spec.kind is Kind.SIMULATED:
-            from deployer.engine.simulated import open_simulated
+            from deployer.simulated import open_simulated
 
             simulated: Engine = open_simulated(spec)
             return simulated

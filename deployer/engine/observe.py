@@ -14,6 +14,10 @@ from dataclasses import field
 from operator import attrgetter
 from typing import Any
 
+from deployer.fields.container import CONTAINER
+from deployer.fields.network import NETWORK
+from deployer.fields.table import Table
+from deployer.fields.volume import VOLUME
 from deployer.interfaces import Engine, Json, RegistryAuth
 from deployer.model import volume_names
 from deployer.model.container_names import NEW, OLD, is_kept
@@ -31,10 +35,6 @@ from deployer.model.observed import (
 from deployer.model.registry import RegistryAnswer
 from deployer.planning import record
 from deployer.records import dataclass
-from deployer.spec.container import CONTAINER
-from deployer.spec.network import NETWORK
-from deployer.spec.table import Table
-from deployer.spec.volume import VOLUME
 from deployer.values import image, mount, paths, port
 
 WIDTH = 4

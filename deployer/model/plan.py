@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from deployer.diagnostics import Origin
+from deployer.fields.field import Change as Effect
 from deployer.model.desired import Address, OnFailure, RunOnce
 from deployer.records import dataclass
-from deployer.spec.field import Change as Effect
 from deployer.values import duration
 
 

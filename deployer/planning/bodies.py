@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from deployer.fields.container import CONTAINER
+from deployer.fields.container.network import DEFAULT_NETWORK, endpoint_to_engine
+from deployer.fields.field import Body
+from deployer.fields.network import NETWORK
+from deployer.fields.table import Table
 from deployer.model.desired import Resource
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import FieldDiff
 from deployer.planning import record
 from deployer.planning.context import Context
-from deployer.spec.container import CONTAINER
-from deployer.spec.container.network import DEFAULT_NETWORK, endpoint_to_engine
-from deployer.spec.field import Body
-from deployer.spec.network import NETWORK
-from deployer.spec.table import Table
 
 
 def container_body(ctx: Context, resource: Resource, carried: Mapping[str, str]) -> Body:

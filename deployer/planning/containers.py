@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from deployer.fields.container import CONTAINER
+from deployer.fields.field import Change
 from deployer.model import dependencies
 from deployer.model.desired import Kind, Resource
 from deployer.model.observed import ObservedContainer
@@ -36,8 +38,6 @@ from deployer.planning.replace import (
     set_aside,
     vanishes,
 )
-from deployer.spec.container import CONTAINER
-from deployer.spec.field import Change
 
 
 def plan_container(ctx: Context, resource: Resource) -> None:

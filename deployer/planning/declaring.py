@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from deployer.fields.field import Field, View
+from deployer.fields.table import Table
 from deployer.interfaces import Json
 from deployer.planning.diff import differences
-from deployer.spec.field import Field, View
-from deployer.spec.table import Table
 
 
 def smallest(table: Table, view: View, info: Json, usual: Mapping[str, Any] | None = None) -> dict[str, Any]:

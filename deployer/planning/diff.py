@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from deployer.fields.field import DEFAULT, Field, View
+from deployer.fields.table import Table
 from deployer.model.desired import Resource
 from deployer.model.plan import FieldDiff
 from deployer.planning.secrets import MASK, holds_sealed, holds_secret, is_sealed, is_sensitive_name, redact, redacted
 from deployer.records import dataclass
-from deployer.spec.field import DEFAULT, Field, View
-from deployer.spec.table import Table
 
 _MISSING = object()
 

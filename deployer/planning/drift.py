@@ -11,6 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from deployer.fields.field import View
+from deployer.fields.network import NETWORK
+from deployer.fields.table import Table
+from deployer.fields.volume import VOLUME
 from deployer.model.desired import Desired, Kind, Resource, slot
 from deployer.model.drift import Drift, HostDrift, Verdict
 from deployer.model.observed import Observed, ObservedContainer, ObservedNetwork, ObservedVolume, Ownership
@@ -23,10 +27,6 @@ from deployer.planning.judging import compare_fields
 from deployer.planning.policy import Policy
 from deployer.planning.secrets import DIGEST_KEY, MASK, digest, is_sealed
 from deployer.records import dataclass
-from deployer.spec.field import View
-from deployer.spec.network import NETWORK
-from deployer.spec.table import Table
-from deployer.spec.volume import VOLUME
 from deployer.values import image
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from deployer.fields.container.network import endpoint_to_engine
+from deployer.fields.field import Change
 from deployer.model.desired import Kind, Resource
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import ConnectNetwork, DisconnectNetwork, FieldDiff
 from deployer.planning.context import Context
 from deployer.planning.diff import is_ignored
-from deployer.spec.container.network import endpoint_to_engine
-from deployer.spec.field import Change
 
 
 def stale(ctx: Context, resource: Resource, live: ObservedContainer) -> tuple[FieldDiff, ...]:

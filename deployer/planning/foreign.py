@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from deployer.fields.settings import CONDITIONS
 from deployer.model.observed import ObservedContainer
-from deployer.spec.settings import CONDITIONS
 
 _PREFIXES: Final = ("com.docker.compose.", "com.docker.stack.", "com.docker.swarm.", "com.docker.volume.", "io.podman.")
 _PROJECT: Final = "com.docker.compose.project"

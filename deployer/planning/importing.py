@@ -13,6 +13,12 @@ from typing import Any, Final
 from deployer import nodes
 from deployer.config.playbook import check_name
 from deployer.diagnostics import Origin, Problems
+from deployer.fields.container import CONTAINER
+from deployer.fields.field import View
+from deployer.fields.network import NETWORK
+from deployer.fields.shapes import Reading
+from deployer.fields.table import Table
+from deployer.fields.volume import VOLUME
 from deployer.interfaces import Json
 from deployer.model.container_names import base_name, is_kept
 from deployer.model.desired import Address, Kind
@@ -20,12 +26,6 @@ from deployer.model.observed import Observed, ObservedContainer, ObservedImage, 
 from deployer.planning import foreign, record
 from deployer.planning.declaring import misfits, smallest
 from deployer.planning.hiding import Hidden, secrets_among, secrets_in_words
-from deployer.spec.container import CONTAINER
-from deployer.spec.field import View
-from deployer.spec.network import NETWORK
-from deployer.spec.shapes import Reading
-from deployer.spec.table import Table
-from deployer.spec.volume import VOLUME
 from deployer.values import image, yaml_text
 from deployer.values.mount import is_anonymous_name
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from deployer.fields.container import CONTAINER
+from deployer.fields.field import Change, View
 from deployer.model import dependencies
 from deployer.model.desired import Resource
 from deployer.model.observed import ObservedContainer, ObservedImage, Stub
@@ -15,8 +17,6 @@ from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
 from deployer.planning.images import Wanted
 from deployer.records import dataclass
-from deployer.spec.container import CONTAINER
-from deployer.spec.field import Change, View
 from deployer.values import image
 
 _MODES = ("network_mode", "pid", "ipc")

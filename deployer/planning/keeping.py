@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from deployer.fields.container import CONTAINER
 from deployer.model.container_names import FAILED, number_of, previous
 from deployer.model.desired import Address, Kind, Resource
 from deployer.model.observed import ObservedContainer, Stub
@@ -20,7 +21,6 @@ from deployer.model.plan import (
 )
 from deployer.planning import record
 from deployer.planning.context import Context
-from deployer.spec.container import CONTAINER
 
 Steps = tuple[int, ...]
 """Numbers of steps."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from deployer.fields.field import View
+from deployer.fields.network import NETWORK
 from deployer.model import dependencies
 from deployer.model.desired import Kind, Resource
 from deployer.model.observed import ObservedContainer, ObservedNetwork
@@ -23,8 +25,6 @@ from deployer.planning import record
 from deployer.planning.bodies import endpoint_body, network_body
 from deployer.planning.context import Context, Renewal
 from deployer.planning.diff import Comparison, diff
-from deployer.spec.field import View
-from deployer.spec.network import NETWORK
 from deployer.values.address import overlap
 
 

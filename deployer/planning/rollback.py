@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 from typing import Any, Final
 
+from deployer.fields.container import CONTAINER
+from deployer.fields.field import Change
 from deployer.model import dependencies
 from deployer.model.container_names import PREVIOUS
 from deployer.model.desired import Desired, Kind, Resource
@@ -30,8 +32,6 @@ from deployer.planning.policy import Policy
 from deployer.planning.reconcile import finish
 from deployer.planning.replace import Steps, Track, put_away_retired, set_aside
 from deployer.records import dataclass
-from deployer.spec.container import CONTAINER
-from deployer.spec.field import Change
 
 _GROUP: Final = "roll back"
 _CAUSE: Final = "rolled back"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from deployer.fields.field import View
+from deployer.fields.volume import VOLUME
 from deployer.model.desired import Kind, Resource
 from deployer.model.observed import ObservedContainer, ObservedVolume
 from deployer.model.plan import (
@@ -21,8 +23,6 @@ from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
 from deployer.planning.keeping import discard_holders
 from deployer.planning.replace import vanishes
-from deployer.spec.field import View
-from deployer.spec.volume import VOLUME
 
 
 def plan_volume(ctx: Context, resource: Resource) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from deployer.fields.field import Change
 from deployer.model.plan import FieldDiff
 from deployer.planning.secrets import MASK
 from deployer.reporting.columns import Row
 from deployer.reporting.lines import Span, Style
-from deployer.spec.field import Change
 
 INDENT = " " * 9
 _CONTEXT = 1

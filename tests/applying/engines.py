@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from deployer.applying.executor import Execution, Stop, Tools, execute
-from deployer.engine.simulated import SimulatedEngine
 from deployer.interfaces import Engine
 from deployer.model.desired import Address, Kind, OnFailure
 from deployer.model.plan import (
@@ -25,6 +24,7 @@ from deployer.model.plan import (
     Step,
     StopContainer,
 )
+from deployer.simulated import SimulatedEngine
 
 IMAGE = "docker.io/library/app:1"
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from deployer.applying.executor import WIDTH
-from deployer.engine.simulated import SimulatedEngine
 from deployer.errors import EngineError, UnreachableError
 from deployer.interfaces import Engine
 from deployer.model.outcome import HostBegun, StepBegun, StepEnded
 from deployer.model.plan import CreateContainer, StartContainer
+from deployer.simulated import SimulatedEngine
 from tests.applying.engines import (
     BODY,
     IMAGE,

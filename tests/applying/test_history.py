@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from deployer.applying.history import write
-from deployer.engine.simulated import SimulatedEngine
 from deployer.model.history import KEPT, last_records, numbers
 from deployer.model.plan import CreateVolume, Operation, PullImage, RemoveImage
+from deployer.simulated import SimulatedEngine
 from tests.applying.engines import surrounded
 from tests.model.test_history import RECORD
 

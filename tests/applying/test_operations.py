@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from deployer.applying.operations import Done, Worker, perform
-from deployer.engine.simulated import SimulatedEngine
 from deployer.errors import EngineError, ResourceError
 from deployer.interfaces import Engine, RegistryAuth
 from deployer.model.outcome import PullProgress
@@ -34,6 +33,7 @@ from deployer.model.plan import (
     StopContainer,
     UpdateContainer,
 )
+from deployer.simulated import SimulatedEngine
 from tests.applying.engines import IMAGE, Clock, app_engine, run, states, surrounded
 
 

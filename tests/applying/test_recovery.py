@@ -10,7 +10,6 @@ import pytest
 
 from deployer.applying.executor import Execution, Tools, execute
 from deployer.engine.observe import needs_of, observe
-from deployer.engine.simulated import SimulatedEngine
 from deployer.errors import EngineError
 from deployer.interfaces import Engine
 from deployer.model.desired import Desired, Kind, OnFailure
@@ -18,6 +17,7 @@ from deployer.model.outcome import Status
 from deployer.model.plan import HostPlan, Phase
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import reconcile
+from deployer.simulated import SimulatedEngine
 from tests.applying.engines import Clock, Seen, app_engine, run, states
 from tests.engine.faulty import Faults, connection_lost, with_faults
 from tests.planning.build import HOST, play

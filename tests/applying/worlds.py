@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deployer.applying.lock import HostLock
-from deployer.engine.simulated import SimulatedEngine
 from deployer.errors import UnreachableError
 from deployer.interfaces import Engine, Json
 from deployer.model.locks import Claim
+from deployer.simulated import SimulatedEngine
 
 START = datetime(2026, 1, 2, 12, tzinfo=UTC)
 LEASE = 30.0

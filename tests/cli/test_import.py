@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from deployer.engine.simulated import SimulatedEngine
-from deployer.engine.simulated.persistence import StateFile, default_state_path
-from deployer.engine.simulated.profile import HostFacts
+from deployer.simulated import SimulatedEngine
+from deployer.simulated.persistence import StateFile, default_state_path
+from deployer.simulated.profile import HostFacts
 from tests.cli.runs import Shop
 
 IMPORT = ("import", "host", "-i", "hosts.yml")

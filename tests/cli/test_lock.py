@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from deployer.engine.simulated import SimulatedEngine
-from deployer.engine.simulated.persistence import StateFile, default_state_path
-from deployer.engine.simulated.profile import HostFacts
 from deployer.model.locks import Claim, volume_name
+from deployer.simulated import SimulatedEngine
+from deployer.simulated.persistence import StateFile, default_state_path
+from deployer.simulated.profile import HostFacts
 from tests.cli.runs import Shop
 
 APPLY = ("apply", "-i", "hosts.yml", "shop.yml", "--yes")

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from deployer.engine.connect import connect
-from deployer.engine.simulated import HostFacts, SimulatedEngine
 from deployer.interfaces import Engine
+from deployer.simulated import HostFacts, SimulatedEngine
 from deployer.transport.connection import ConnectionSpec, Kind
 from tests.contract.worlds import BUSYBOX, EVERYTHING, World
 

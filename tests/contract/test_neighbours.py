@@ -6,13 +6,13 @@ import json
 
 import pytest
 
+from deployer.fields.container import CONTAINER
 from deployer.interfaces import Json
 from deployer.planning.context import version
-from deployer.spec.container import CONTAINER
 from tests.contract.neighbours import NEIGHBOURS, Neighbour
 from tests.contract.test_verdicts import differences
 from tests.contract.worlds import SLEEP, World
-from tests.spec.declare import declare
+from tests.fields.declare import declare
 
 
 def needs_newer(world: World, written: Json) -> bool:

@@ -11,15 +11,15 @@ import pytest
 
 from deployer.diagnostics import Origin
 from deployer.engine.observe import read_network, read_volume
+from deployer.fields.field import View
+from deployer.fields.network import NETWORK
+from deployer.fields.table import Table
+from deployer.fields.volume import VOLUME
 from deployer.model.desired import Address, Kind, Resource, Settings
 from deployer.planning.diff import Comparison, diff
-from deployer.spec.field import View
-from deployer.spec.network import NETWORK
-from deployer.spec.table import Table
-from deployer.spec.volume import VOLUME
 from tests.contract.test_verdicts import differences
 from tests.contract.worlds import SLEEP, World, status_of
-from tests.spec.declare import declare
+from tests.fields.declare import declare
 
 Json = Mapping[str, Any]
 

@@ -10,14 +10,14 @@ import pytest
 
 from deployer.diagnostics import Origin
 from deployer.engine.observe import read_container, read_image
+from deployer.fields.container import CONTAINER
+from deployer.fields.field import Change, View
 from deployer.model.desired import Address, Kind, Resource, Settings
 from deployer.planning.diff import Comparison, diff
-from deployer.spec.container import CONTAINER
-from deployer.spec.field import Change, View
 from tests.contract.test_vectors import VECTORS, made
 from tests.contract.worlds import World
-from tests.spec.declare import declare
-from tests.spec.test_vectors import recorded_of
+from tests.fields.declare import declare
+from tests.fields.test_vectors import recorded_of
 
 EFFECTS = {
     "update": {Change.UPDATE},

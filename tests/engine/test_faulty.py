@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.engine.simulated import SimulatedEngine
 from deployer.errors import EngineError, UnreachableError
+from deployer.simulated import SimulatedEngine
 from tests.engine.faulty import Faults, connection_lost, with_faults
 
 

@@ -11,12 +11,12 @@ from typing import Any, cast
 import pytest
 
 from deployer.engine.observe import Needs, needs_of, observe, read_container, read_image, read_network, read_volume
-from deployer.engine.simulated import SimulatedEngine
 from deployer.errors import EngineError, UnreachableError
 from deployer.interfaces import Engine, RegistryAuth
 from deployer.model.observed import Observed
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import reconcile
+from deployer.simulated import SimulatedEngine
 from tests.planning.build import play
 
 WEB, DB = "docker.io/library/web:1", "docker.io/library/db:1"

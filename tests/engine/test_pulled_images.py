@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from deployer.engine.observe import needs_of, observe
 from deployer.engine.pulled_images import claims, names_of, still_there, updated
-from deployer.engine.simulated import SimulatedEngine
 from deployer.model.history import volume_name
 from deployer.model.observed import PulledImage
+from deployer.simulated import SimulatedEngine
 from tests.model.test_history import RECORD
 from tests.planning.build import play
 

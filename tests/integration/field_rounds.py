@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deployer.spec.container import CONTAINER
-from deployer.spec.field import Field
+from deployer.fields.container import CONTAINER
+from deployer.fields.field import Field
 from tests.integration.support import SLEEP, Json, Ran, Site, ids
 from tests.lab.host import Host
 

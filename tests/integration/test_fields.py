@@ -10,10 +10,10 @@ import pytest
 
 from deployer import nodes
 from deployer.diagnostics import Origin, Problems
+from deployer.fields.container import CONTAINER
+from deployer.fields.field import Field
+from deployer.fields.shapes import Reading
 from deployer.planning.context import version
-from deployer.spec.container import CONTAINER
-from deployer.spec.field import Field
-from deployer.spec.shapes import Reading
 from tests.integration.field_rounds import IMPOSSIBLE, ROUNDS, Round, container_of, rows, run_rounds
 from tests.lab import cleaning, faults
 from tests.lab.fixtures import of_suite

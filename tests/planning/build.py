@@ -17,6 +17,10 @@ from deployer.config.playbook import Play
 from deployer.config.resolve import Inputs, TagFilter, resolve
 from deployer.config.templating import Templar
 from deployer.diagnostics import Origin, Problems
+from deployer.fields.container import CONTAINER
+from deployer.fields.network import NETWORK
+from deployer.fields.table import Table
+from deployer.fields.volume import VOLUME
 from deployer.interfaces import EngineInfo
 from deployer.model.desired import Desired, Kind, Resource
 from deployer.model.observed import (
@@ -36,12 +40,8 @@ from deployer.planning import bodies, record
 from deployer.planning.context import Context
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import reconcile
-from deployer.spec.container import CONTAINER
-from deployer.spec.network import NETWORK
-from deployer.spec.table import Table
-from deployer.spec.volume import VOLUME
 from deployer.values import image, mount
-from tests.spec.engine_answers import body_of, inspect_of
+from tests.fields.engine_answers import body_of, inspect_of
 
 HOST = "web1"
 PREDEFINED = ("bridge", "host", "none")

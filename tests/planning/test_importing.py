@@ -10,19 +10,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deployer.engine.observe_whole import observe_whole
-from deployer.engine.simulated import SimulatedEngine
 from deployer.errors import EngineError
+from deployer.fields.container import CONTAINER
+from deployer.fields.field import Field
 from deployer.model.desired import Kind
 from deployer.planning.importing import host_playbook
-from deployer.spec.container import CONTAINER
-from deployer.spec.field import Field
+from deployer.simulated import SimulatedEngine
+from tests.fields.declare import declare, try_declare
+from tests.fields.engine_answers import body_of
 from tests.planning.build import HOST, play
 from tests.planning.imports import check_unchanged, container, imported, made_again, plays, values
 from tests.planning.test_properties import plays as any_play
 from tests.planning.test_properties import read
 from tests.planning.world import Host
-from tests.spec.declare import declare, try_declare
-from tests.spec.engine_answers import body_of
 
 EVERYTHING = "deployer/everything:1"
 PLAIN = "one:1"

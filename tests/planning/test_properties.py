@@ -9,11 +9,11 @@ import yaml
 from hypothesis import HealthCheck, assume, given, note, settings
 from hypothesis import strategies as st
 
-from deployer.engine.simulated import SimulatedEngine
 from deployer.errors import InputError
+from deployer.fields.container import CONTAINER
 from deployer.model.desired import Desired
 from deployer.model.plan import HostPlan, RemoveVolume
-from deployer.spec.container import CONTAINER
+from deployer.simulated import SimulatedEngine
 from tests.planning.build import play
 from tests.planning.world import Host
 

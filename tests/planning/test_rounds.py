@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from deployer.engine.simulated import SimulatedEngine
-from deployer.spec.container import CONTAINER
-from deployer.spec.field import Field
+from deployer.fields.container import CONTAINER
+from deployer.fields.field import Field
+from deployer.simulated import SimulatedEngine
 from tests.planning.world import Host
 
 COMPANY: dict[str, dict[str, Any]] = {

@@ -11,7 +11,6 @@ from typing import Any
 from deployer.applying.executor import Execution, Tools, execute
 from deployer.applying.operations import Worker, perform
 from deployer.engine.observe import needs_of, observe
-from deployer.engine.simulated import SimulatedEngine
 from deployer.interfaces import Engine
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
@@ -19,6 +18,7 @@ from deployer.model.outcome import Status, StepResult
 from deployer.model.plan import HostPlan, Step
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import destroy, reconcile
+from deployer.simulated import SimulatedEngine
 from tests.planning.build import HOST, play
 
 

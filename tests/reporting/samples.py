@@ -1,6 +1,7 @@
 """Hand-built plans and outcomes for the reports."""
 
 from deployer.diagnostics import Origin
+from deployer.fields.field import Change
 from deployer.model.desired import Address, Kind
 from deployer.model.outcome import HostOutcome, Outcome, Status, StepResult
 from deployer.model.plan import (
@@ -24,7 +25,6 @@ from deployer.model.plan import (
     Unreachable,
     UpdateContainer,
 )
-from deployer.spec.field import Change
 
 SHOP = "playbooks/shop.yml"
 OLD_ID = "0ldc0ntainer" + "0" * 52

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from deployer.diagnostics import Origin
+from deployer.fields.field import Change
 from deployer.model.plan import Action, FieldDiff, HostPlan, Plan, Refusal, ResourceChange, Unreachable
 from deployer.reporting.human import plan_text
 from deployer.reporting.lines import render
-from deployer.spec.field import Change
 from tests.reporting import samples
 from tests.reporting.golden import Golden
 from tests.reporting.samples import container, plan, play

@@ -1,0 +1,39 @@
+"""The container table, one file for each group of fields."""
+
+from typing import Final
+
+from deployer.fields import settings
+from deployer.fields.container import devices, isolation, limits, network, process, resources, starting, storage
+from deployer.fields.container.rules import RULES
+from deployer.fields.table import Table
+
+GROUPS: Final = {
+    "What runs": process.FIELDS,
+    "Networks, addresses and ports": network.FIELDS,
+    "Mounts and the root file system": storage.FIELDS,
+    "Privileges, namespaces, logging and restarts": isolation.FIELDS,
+    "Memory and CPU": resources.FIELDS,
+    "Devices, block I/O and limits of processes": (*limits.FIELDS, *devices.FIELDS),
+}
+"""All fields, under the headings of the reference."""
+
+CONTAINER = Table(
+    kind="container",
+    doc="A container: created when it is missing, changed in place where the engine can, else replaced.",
+    fields=tuple(row for rows in GROUPS.values() for row in rows),
+    settings=settings.CONTAINER,
+    rules=(*RULES, *starting.RULES),
+    nested={
+        "log_driver": ("logging", "driver"),
+        "log_options": ("logging", "options"),
+        "blkio_weight": ("blkio_config", "weight"),
+        "device_read_bps": ("blkio_config", "device_read_bps"),
+        "device_write_bps": ("blkio_config", "device_write_bps"),
+        "device_read_iops": ("blkio_config", "device_read_iops"),
+        "device_write_iops": ("blkio_config", "device_write_iops"),
+    },
+    appended={"mounts": "volumes"},
+    advice=settings.CONTAINER_ADVICE,
+)
+
+__all__ = ["CONTAINER", "GROUPS"]

@@ -1,0 +1,112 @@
+"""Container field: the healthcheck. `Config.Healthcheck` in the engine's API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from deployer.fields.field import Access, Body, Field, Json, View, show_plain, when_unset
+from deployer.fields.leaves import COUNT, FLAG, NUMBER_OR_TEXT, PROBE_TIME
+from deployer.fields.shapes import Entry, Forms, Leaf, ListOf, Record, Then
+from deployer.values import duration
+
+_PROBE_KEYS = {
+    "test": "Test",
+    "interval": "Interval",
+    "timeout": "Timeout",
+    "start_period": "StartPeriod",
+    "start_interval": "StartInterval",
+    "retries": "Retries",
+}
+_PROBE_TIMES = frozenset({"interval", "timeout", "start_period", "start_interval"})
+
+
+def _read_healthcheck(inspect: Json) -> dict[str, Any]:
+    """Only what is set: 0 means the engine's default. A disabled check is `{"test": ["NONE"]}` alone."""
+    live = (inspect.get("Config") or {}).get("Healthcheck") or {}
+    if live.get("Test") == ["NONE"]:
+        return {"test": ["NONE"]}
+    return {key: live[name] for key, name in _PROBE_KEYS.items() if live.get(name)}
+
+
+def _write_healthcheck(value: Any, body: Body) -> None:
+    body["Healthcheck"] = {_PROBE_KEYS[key]: part for key, part in value.items()}
+
+
+@when_unset("the image's healthcheck, part by part")
+def _expected_healthcheck(row: Field, view: View) -> Any:
+    """The engine fills every unset part from the image. Disabling what is not there is no difference."""
+    image, declared = view.image.get(row.name) or {}, view.declared.get(row.name) or {}
+    live, disabled = view.live.get(row.name) or {}, {"test": ["NONE"]}
+    if declared == disabled:
+        return disabled if image or live else {}
+    if not declared and not image and live == disabled:
+        return live
+    expected = dict(image) | dict(declared)
+    return disabled if expected.get("test") == disabled["test"] else expected
+
+
+def _finish_healthcheck(found: dict[str, Any]) -> dict[str, Any]:
+    """Times say nothing of a probe that never runs."""
+    if found.pop("disable", False) or found.get("test") == ["NONE"]:
+        return {"test": ["NONE"]}
+    return {key: value for key, value in found.items() if value}
+
+
+def _spell_healthcheck(value: Mapping[str, Any]) -> dict[str, Any]:
+    if value.get("test") == ["NONE"]:
+        return {"disable": True}
+    return {key: duration.show(part) if key in _PROBE_TIMES else part for key, part in value.items()}
+
+
+def _check_test(words: list[str]) -> list[str]:
+    if words and words[0] not in ("NONE", "CMD", "CMD-SHELL"):
+        raise ValueError("a test list begins with CMD, CMD-SHELL or NONE")
+    return words
+
+
+def _show_healthcheck(path: tuple[str, ...], value: Any) -> str:
+    if path and path[-1] in _PROBE_TIMES and isinstance(value, int):
+        return duration.show(value)
+    return show_plain(path, value)
+
+
+_SHAPE = Record(
+    (
+        Entry(
+            name="test",
+            shape=Forms(
+                expects="a command, or a list that begins with CMD, CMD-SHELL or NONE",
+                scalar=Leaf(str, "a command", lambda text: ["CMD-SHELL", text] if text != "NONE" else ["NONE"]),
+                sequence=Then(ListOf(NUMBER_OR_TEXT), _check_test),
+            ),
+            doc="The probe: text runs in a shell; a list begins with CMD, CMD-SHELL or NONE.",
+        ),
+        Entry(name="interval", shape=PROBE_TIME, doc="Time between probes; the engine's default is 30s."),
+        Entry(name="timeout", shape=PROBE_TIME, doc="Longest run of one probe; default 30s."),
+        Entry(name="start_period", shape=PROBE_TIME, doc="Failures in this time after the start do not count."),
+        Entry(name="start_interval", shape=PROBE_TIME, doc="Time between probes in the start period (API 1.44)."),
+        Entry(name="retries", shape=COUNT, doc="Failures in a row until unhealthy; default 3."),
+        Entry(name="disable", shape=FLAG, doc="Turn the image's healthcheck off."),
+    ),
+    _finish_healthcheck,
+)
+
+
+def _newer_healthcheck(value: Any) -> tuple[tuple[str, str], ...]:
+    return (("healthcheck.start_interval", "1.44"),) if value.get("start_interval") else ()
+
+
+HEALTHCHECK = Field(
+    name="healthcheck",
+    doc="How the engine finds out whether the container works; unset parts come from the image.",
+    shape=_SHAPE,
+    access=Access(_read_healthcheck, _write_healthcheck),
+    expect=_expected_healthcheck,
+    newer=_newer_healthcheck,
+    zero={},
+    show=_show_healthcheck,
+    spell=_spell_healthcheck,
+    example={"test": ["CMD", "true"], "interval": "5s"},
+    other={"test": ["CMD", "true"], "interval": "9s"},
+)

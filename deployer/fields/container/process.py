@@ -1,0 +1,312 @@
+"""Container fields: what runs, as whom, with which environment. `Config` in the engine's API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from schema import Or
+
+from deployer.fields.container.health import HEALTHCHECK
+from deployer.fields.field import (
+    Access,
+    Body,
+    Field,
+    Json,
+    View,
+    at,
+    image_when_unset,
+    lenient,
+    merged_over_image,
+    show_plain,
+    shown_by,
+    when_unset,
+)
+from deployer.fields.leaves import (
+    ABSOLUTE_PATH,
+    ENVIRONMENT,
+    FLAG,
+    LABELS,
+    MAC,
+    NUMBER_OR_TEXT,
+    OWN_LABELS,
+    SECONDS,
+    TEXT,
+    WORDS,
+)
+from deployer.fields.shapes import Forms, Leaf, ListOf
+from deployer.values import command, duration, paths, port, signals
+
+
+def _words(live: Any) -> list[str]:
+    return [str(word) for word in live or ()]
+
+
+@when_unset("the image's command; none when `entrypoint` is declared")
+def _expected_command(row: Field, view: View) -> Any:
+    """A declared entrypoint drops the image's command (engine facts §1.1, merge of Cmd and Entrypoint)."""
+    declared = view.declared.get("command")
+    if declared:
+        return declared
+    return [] if view.declared.get("entrypoint") else view.image.get(row.name, [])
+
+
+@when_unset("the image's entrypoint")
+def _expected_entrypoint(row: Field, view: View) -> Any:
+    """`[""]` and `[]` both clear it; the engine keeps null for the first."""
+    expected = image_when_unset(row, view)
+    return [] if expected == [""] else expected
+
+
+def _environment(entries: Any) -> dict[str, str | None]:
+    """`K=V` entries, the last of a name wins at run time; `K` alone unsets."""
+    found: dict[str, str | None] = {}
+    for entry in entries or ():
+        key, equals, value = str(entry).partition("=")
+        found[key] = value if equals else None
+    return found
+
+
+def _environment_entries(values: Mapping[str, str | None]) -> list[str]:
+    return [key if value is None else f"{key}={value}" for key, value in values.items()]
+
+
+@when_unset("what the image sets")
+def _expected_environment(row: Field, view: View) -> Any:
+    """The image's with the declared ones over them. To unset what the image does not set says nothing."""
+    image, live = view.image.get(row.name) or {}, view.live.get(row.name) or {}
+    expected = merged_over_image(row, view)
+    idle = {key for key in {*expected, *live} - {*image} if expected.get(key) is None and live.get(key) is None}
+    return {key: value for key, value in expected.items() if key not in idle} | dict.fromkeys(idle & {*live})
+
+
+def _show_environment(path: tuple[str, ...], value: Any) -> str:
+    return "unset" if value is None else show_plain(path, value)
+
+
+def foreign_labels(labels: Any) -> dict[str, str]:
+    """All labels but the tool's own."""
+    return {key: str(value) for key, value in (labels or {}).items() if not key.startswith(OWN_LABELS)}
+
+
+def _read_hostname(inspect: Json) -> str:
+    """Undeclared, the engine uses the first 12 digits of the id."""
+    name = (inspect.get("Config") or {}).get("Hostname") or ""
+    return "" if name and str(inspect.get("Id", "")).startswith(name) and len(name) == 12 else str(name)
+
+
+@when_unset("the container's short id")
+def _expected_hostname(row: Field, view: View) -> Any:
+    """With the host's or another container's network the engine fills in that one's name."""
+    if row.name in view.declared or view.live.get("network_mode") == "networks":
+        return view.declared.get(row.name, "")
+    return view.live.get(row.name, "")
+
+
+def _usual_hostname(info: Json, view: View) -> Any:
+    """With the host's network the engine fills in the host's name, with a container's that one's."""
+    mode = view.live["network_mode"]
+    return info.get("Name") if mode == "host" else view.live["hostname"] if mode.startswith("container:") else ""
+
+
+def _write_hostname(value: Any, body: Body) -> None:
+    body["Hostname"] = value
+
+
+def _read_exposed(inspect: Json) -> list[str]:
+    return list(port.exposed_from_engine((inspect.get("Config") or {}).get("ExposedPorts") or ()))
+
+
+def _write_exposed(values: Any, body: Body) -> None:
+    exposed = body.setdefault("ExposedPorts", {})
+    exposed.update({value: {} for value in values})
+
+
+@when_unset("the image's ports, and the published ones")
+def _expected_exposed(row: Field, view: View) -> Any:
+    """Image ports and declared ones. Published ports are exposed too, on either side; that is no difference."""
+    published = {port.container_port(p) for side in (view.declared, view.live) for p in side.get("ports") or ()}
+    wanted = {*view.image.get(row.name, ()), *view.declared.get(row.name, ())}
+    aligned = (wanted - published) | (set(view.live.get(row.name) or ()) & published)
+    return sorted(aligned, key=port.order)
+
+
+@when_unset("the engine's choice")
+def _expected_mac(row: Field, view: View) -> Any:
+    """Engines before 29 show the address declared for an endpoint of the first network here too (§1.1)."""
+    live, endpoints = view.live.get(row.name, ""), view.declared.get("networks") or {}
+    given = {endpoint.get("mac_address") for endpoint in endpoints.values()}
+    return view.declared.get(row.name, live if live in given else row.zero)
+
+
+EXPOSED = ListOf(
+    Leaf(Or(int, str), "a port such as 80 or 53/udp", port.parse_exposed), flat=True, unordered=True, order=port.order
+)
+
+
+_ASKED_MAC = at("Config.MacAddress", zero="", decode=str.lower)
+
+
+def _read_mac(inspect: Json) -> str:
+    """What was asked for. A running container has another one when it was connected again since: engines go on to show
+    the one it lost (measured on 20.10 and 26.1)."""
+    asked = str(_ASKED_MAC.read(inspect))
+    networks = (inspect.get("NetworkSettings") or {}).get("Networks") or {}
+    used = {str((endpoint or {}).get("MacAddress") or "").lower() for endpoint in networks.values()} - {""}
+    return asked if not asked or not used or asked in used else min(used)
+
+
+FIELDS = (
+    Field(
+        name="command",
+        doc="What runs, instead of the image's command. Text is split as a shell splits words.",
+        shape=WORDS,
+        access=at("Config.Cmd", zero=[], decode=_words),
+        expect=_expected_command,
+        zero=[],
+        show=shown_by(command.show),
+        example="sleep 600",
+        other=["sleep", "1200"],
+    ),
+    Field(
+        name="entrypoint",
+        doc='What runs the command, instead of the image\'s entrypoint; `[]` or `""` clears it.',
+        shape=Forms(
+            expects="a command: text or a list of words",
+            scalar=Leaf(str, "a command", lambda text: list(command.parse(text)) or [""]),
+            sequence=ListOf(NUMBER_OR_TEXT),
+        ),
+        access=at("Config.Entrypoint", zero=[], decode=_words),
+        expect=_expected_entrypoint,
+        zero=[],
+        show=shown_by(command.show),
+        example=["sleep"],
+        other=["/bin/sleep"],
+    ),
+    Field(
+        name="environment",
+        aliases=("env",),
+        doc="Environment variables, over those of the image. null unsets one of the image's.",
+        shape=ENVIRONMENT,
+        access=at("Config.Env", zero={}, decode=_environment, encode=_environment_entries),
+        expect=_expected_environment,
+        zero={},
+        show=_show_environment,
+        example={"MODE": "production"},
+        other={"MODE": "debug"},
+    ),
+    Field(
+        name="labels",
+        doc="Labels, over those of the image.",
+        shape=LABELS,
+        access=at("Config.Labels", zero={}, decode=foreign_labels),
+        expect=merged_over_image,
+        zero={},
+        example={"com.example.team": "shop"},
+        other={"com.example.team": "web"},
+    ),
+    Field(
+        name="user",
+        doc="User and group the command runs as: a name or number, `user[:group]`.",
+        shape=NUMBER_OR_TEXT,
+        access=at("Config.User", zero=""),
+        expect=image_when_unset,
+        zero="",
+        example="1000:1000",
+        other="1001",
+    ),
+    Field(
+        name="working_dir",
+        doc="Directory the command starts in.",
+        shape=ABSOLUTE_PATH,
+        access=at("Config.WorkingDir", zero="", decode=paths.clean),
+        expect=image_when_unset,
+        same=lambda expected, live: (expected or "/") == (live or "/"),
+        zero="",
+        example="/srv",
+        other="/tmp",
+    ),
+    Field(
+        name="hostname",
+        doc="Host name inside the container; undeclared, the engine uses its short id.",
+        shape=TEXT,
+        access=Access(_read_hostname, _write_hostname),
+        expect=_expected_hostname,
+        usual=_usual_hostname,
+        zero="",
+        example="web-1",
+        other="web-2",
+    ),
+    Field(
+        name="domainname",
+        doc="NIS domain name inside the container.",
+        shape=TEXT,
+        access=at("Config.Domainname", zero=""),
+        zero="",
+        example="example.com",
+        other="example.org",
+    ),
+    Field(
+        name="stop_signal",
+        doc="Signal that asks the container to stop; SIGTERM where neither image nor playbook names one.",
+        shape=Leaf(Or(str, int), "a signal such as SIGTERM", signals.parse),
+        access=at("Config.StopSignal", zero="SIGTERM", decode=lenient(signals.parse)),
+        expect=image_when_unset,
+        zero="SIGTERM",
+        example="SIGUSR1",
+        other="SIGINT",
+    ),
+    Field(
+        name="stop_grace_period",
+        aliases=("stop_timeout",),
+        doc="Time between the stop signal and SIGKILL; the engine's default is 10s.",
+        shape=SECONDS,
+        access=at("Config.StopTimeout", zero=None),
+        show=lambda path, value: show_plain(path, value) if value is None else duration.show_seconds(value),
+        spell=lambda value: value if value < 0 else duration.show_seconds(value),
+        example="30s",
+        other="1m",
+    ),
+    Field(
+        name="tty",
+        doc="Allocate a terminal.",
+        shape=FLAG,
+        access=at("Config.Tty", zero=False),
+        zero=False,
+        example=True,
+        other=False,
+    ),
+    Field(
+        name="stdin_open",
+        aliases=("interactive",),
+        doc="Keep standard input open.",
+        shape=FLAG,
+        access=at("Config.OpenStdin", zero=False),
+        zero=False,
+        example=True,
+        other=False,
+    ),
+    Field(
+        name="expose",
+        aliases=("exposed_ports", "exposed"),
+        doc="Ports announced but not published; those of the image and of `ports` are exposed anyway.",
+        shape=EXPOSED,
+        access=Access(_read_exposed, _write_exposed),
+        expect=_expected_exposed,
+        zero=[],
+        spell=lambda value: [port.spell(entry) for entry in value],
+        example=["9100"],
+        other=["9100", "9200/udp"],
+    ),
+    HEALTHCHECK,
+    Field(
+        name="mac_address",
+        doc="MAC address on the first network.",
+        shape=MAC,
+        access=Access(_read_mac, _ASKED_MAC.write),
+        expect=_expected_mac,
+        zero="",
+        example="02:42:ac:11:00:0a",
+        other="02:42:ac:11:00:0b",
+    ),
+)

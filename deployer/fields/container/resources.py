@@ -1,0 +1,288 @@
+"""Container fields: how much of the host it may use, and which devices. `HostConfig` in the engine's API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from deployer.fields.field import (
+    DEFAULT,
+    Access,
+    Change,
+    Field,
+    Json,
+    Path,
+    View,
+    always,
+    at,
+    daemon_when_unset,
+    lenient,
+    shown_by,
+    unless_discarded,
+    when_changed,
+    when_unset,
+    zero_when_unset,
+)
+from deployer.fields.leaves import COUNT, CPU_SET, CPUS, FLAG, SIZE, SIZE_OR_UNLIMITED, WHOLE, WHOLE_JSON
+from deployer.fields.shapes import Leaf
+from deployer.values import cpus, size
+
+_UNLIMITED = -1
+_if_the_kernel_can = unless_discarded(zero_when_unset)
+
+
+@when_changed("in place; replaced when it is removed")
+def in_place_unless_cleared(_path: Path, _old: Any, new: Any) -> Change:
+    """The engine takes 0 and "" in an update as "not given": a limit can be changed, not removed (§2.1). That covers
+    the switch from `cpus` to a quota or back, which it refuses: one of the two is removed."""
+    return Change.UPDATE if new and new is not DEFAULT else Change.REPLACE
+
+
+def _limit(path: str, *, negative_is_none: bool = False) -> Access:
+    """A number that is 0 or null when unset."""
+    return at(path, zero=0, decode=lambda value: 0 if negative_is_none and value < 0 else value)
+
+
+def _shown_size(value: Any) -> str:
+    return "no limit" if not value else size.show(value)
+
+
+def _shown_count(value: Any) -> str:
+    return "no limit" if not value else str(value)
+
+
+@when_unset("twice `mem_limit`, no limit without one")
+def _expected_swap(row: Field, view: View) -> Any:
+    """Undeclared, the engine makes it twice the memory limit, and an update leaves it where it was: both are right, and
+    it goes with the limit. Declared once and no longer, it goes back to twice the limit. A kernel without swap
+    accounting makes it unlimited, with a warning."""
+    live, recorded = view.live.get(row.name, row.zero), view.recorded.get(row.name)
+    if view.declared.get(row.name):
+        dropped = live == _UNLIMITED and recorded == view.declared[row.name]
+        return live if dropped else view.declared[row.name]
+    memory = view.declared.get("mem_limit", 0)
+    if recorded:
+        return 2 * memory
+    return live if memory or view.live.get("mem_limit") else row.zero
+
+
+def _usual_swap(info: Json, view: View) -> int:
+    return 2 * int(view.live["mem_limit"]) if info.get("SwapLimit", True) else _UNLIMITED
+
+
+@when_changed("in place; replaced when it is removed")
+def _change_swap(_path: Path, _old: Any, new: Any) -> Change:
+    return Change.UPDATE if new else Change.REPLACE
+
+
+def _quota(value: Any) -> int:
+    return max(int(value), 0)
+
+
+def _check_range(low: int, high: int) -> Callable[[int], int]:
+    def check(value: int) -> int:
+        if not low <= value <= high:
+            raise ValueError(f"{value} is not between {low} and {high}")
+        return value
+
+    return check
+
+
+def _swappiness(value: int) -> int | None:
+    """The Docker CLI always sends -1 for "not set"."""
+    return None if value == -1 else _check_range(0, 100)(value)
+
+
+_MEMORY = (
+    Field(
+        name="mem_limit",
+        aliases=("memory",),
+        doc="Most memory it may use, 6 MiB at least.",
+        shape=SIZE,
+        access=_limit("HostConfig.Memory"),
+        expect=_if_the_kernel_can,
+        change=in_place_unless_cleared,
+        zero=0,
+        show=shown_by(_shown_size),
+        spell=size.spell,
+        example="64m",
+        other="128m",
+    ),
+    Field(
+        name="memswap_limit",
+        aliases=("memory_swap",),
+        doc="Most memory and swap together; -1 for unlimited swap. Undeclared, twice `mem_limit`.",
+        shape=SIZE_OR_UNLIMITED,
+        access=_limit("HostConfig.MemorySwap"),
+        expect=_expected_swap,
+        usual=_usual_swap,
+        change=_change_swap,
+        zero=0,
+        show=shown_by(_shown_size),
+        spell=size.spell,
+        example="256m",
+        other=-1,
+    ),
+    Field(
+        name="mem_reservation",
+        aliases=("memory_reservation",),
+        doc="Memory the kernel tries to leave it under pressure; less than `mem_limit`.",
+        shape=SIZE,
+        access=_limit("HostConfig.MemoryReservation"),
+        expect=_if_the_kernel_can,
+        change=in_place_unless_cleared,
+        zero=0,
+        show=shown_by(_shown_size),
+        spell=size.spell,
+        example="32m",
+        other="48m",
+    ),
+    Field(
+        name="mem_swappiness",
+        aliases=("memory_swappiness",),
+        doc="How readily its memory is swapped out, 0 to 100; only on cgroup v1.",
+        shape=Leaf(WHOLE, "a whole number from 0 to 100, or -1 for the default", _swappiness, json=WHOLE_JSON),
+        access=at("HostConfig.MemorySwappiness", zero=None, decode=lambda value: None if value < 0 else value),
+        expect=_if_the_kernel_can,
+        example=10,
+        other=60,
+    ),
+    Field(
+        name="oom_kill_disable",
+        aliases=("oom_killer",),
+        doc="Do not kill it when it runs out of memory; only on cgroup v1.",
+        shape=FLAG,
+        access=at("HostConfig.OomKillDisable", zero=False),
+        expect=_if_the_kernel_can,
+        zero=False,
+        example=True,
+        other=False,
+    ),
+    Field(
+        name="oom_score_adj",
+        doc="How readily the kernel kills it when the host runs out of memory, -1000 to 1000.",
+        shape=Leaf(WHOLE, "a whole number from -1000 to 1000", _check_range(-1000, 1000), json=WHOLE_JSON),
+        access=at("HostConfig.OomScoreAdj", zero=0),
+        zero=0,
+        example=100,
+        other=200,
+    ),
+    Field(
+        name="shm_size",
+        doc="Size of /dev/shm; the daemon's default is 64 MiB unless it is set otherwise.",
+        shape=SIZE,
+        access=_limit("HostConfig.ShmSize"),
+        expect=daemon_when_unset,
+        zero=0,
+        show=shown_by(_shown_size),
+        spell=size.spell,
+        usual=lambda _info, _view: 64 * 1024**2,
+        example="128m",
+        other="256m",
+    ),
+)
+
+_CPU = (
+    Field(
+        name="cpus",
+        doc="How many CPUs it may use, such as 0.5.",
+        shape=CPUS,
+        access=_limit("HostConfig.NanoCpus"),
+        change=in_place_unless_cleared,
+        zero=0,
+        show=lambda _path, value: "no limit" if not value else cpus.show(value),
+        spell=cpus.spell,
+        example="0.5",
+        other=1,
+    ),
+    Field(
+        name="cpu_quota",
+        doc="Microseconds of CPU time each `cpu_period`; instead of `cpus`.",
+        shape=Leaf(WHOLE, "microseconds, 1000 or more, or -1", _quota, json=WHOLE_JSON),
+        access=_limit("HostConfig.CpuQuota", negative_is_none=True),
+        change=in_place_unless_cleared,
+        zero=0,
+        show=shown_by(_shown_count),
+        example=50000,
+        other=80000,
+    ),
+    Field(
+        name="cpu_period",
+        doc="Length in microseconds of the period `cpu_quota` counts in.",
+        shape=Leaf(WHOLE, "microseconds from 1000 to 1000000", _check_range(1000, 1000000), json=WHOLE_JSON),
+        access=_limit("HostConfig.CpuPeriod"),
+        change=in_place_unless_cleared,
+        zero=0,
+        show=shown_by(_shown_count),
+        example=100000,
+        other=50000,
+    ),
+    Field(
+        name="cpu_shares",
+        doc="Weight when CPUs are busy; the kernel's default is 1024.",
+        shape=COUNT,
+        access=_limit("HostConfig.CpuShares"),
+        expect=_if_the_kernel_can,
+        change=in_place_unless_cleared,
+        zero=0,
+        show=lambda _path, value: str(value or "default"),
+        example=512,
+        other=256,
+    ),
+    Field(
+        name="cpuset",
+        aliases=("cpuset_cpus",),
+        doc="CPUs it may run on, such as 0-2,4.",
+        shape=CPU_SET,
+        access=at("HostConfig.CpusetCpus", zero="", decode=lenient(cpus.parse_set)),
+        expect=_if_the_kernel_can,
+        change=in_place_unless_cleared,
+        zero="",
+        example="0-1",
+        other="0",
+    ),
+    Field(
+        name="cpuset_mems",
+        doc="Memory nodes it may use.",
+        shape=CPU_SET,
+        access=at("HostConfig.CpusetMems", zero="", decode=lenient(cpus.parse_set)),
+        expect=_if_the_kernel_can,
+        change=in_place_unless_cleared,
+        zero="",
+        example="0",
+        other="",
+    ),
+    Field(
+        name="cpu_rt_period",
+        doc="Length in microseconds of the real-time period.",
+        shape=COUNT,
+        access=_limit("HostConfig.CpuRealtimePeriod"),
+        change=in_place_unless_cleared,
+        zero=0,
+        example=100000,
+        other=200000,
+    ),
+    Field(
+        name="cpu_rt_runtime",
+        doc="Microseconds of real-time scheduling in each `cpu_rt_period`.",
+        shape=COUNT,
+        access=_limit("HostConfig.CpuRealtimeRuntime"),
+        change=in_place_unless_cleared,
+        zero=0,
+        example=95000,
+        other=50000,
+    ),
+    Field(
+        name="pids_limit",
+        doc="Most processes it may have; -1 or 0 for no limit.",
+        shape=Leaf(WHOLE, "a whole number", lambda number: max(number, 0), json=WHOLE_JSON),
+        access=_limit("HostConfig.PidsLimit", negative_is_none=True),
+        change=always(Change.UPDATE),
+        zero=0,
+        show=shown_by(_shown_count),
+        example=100,
+        other=200,
+    ),
+)
+
+FIELDS = (*_MEMORY, *_CPU)

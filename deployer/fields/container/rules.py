@@ -1,0 +1,154 @@
+"""Rules that look at several container fields at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deployer.fields.container import devices
+from deployer.fields.container.network import ATTACHED, DEFAULT_NETWORK
+from deployer.fields.table import Mistake
+from deployer.values import address, port, size
+
+
+def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    """A mode that names a network is that network; a mode that shares another's network takes no network options. The
+    networks `host` and `none` are modes."""
+    mode, networks = values.get("network_mode"), values.get("networks") or {}
+    if mode is not None and networks:
+        yield "network_mode", "write either network_mode or networks"
+        return
+    for name in {"host", "none"} & set(networks):
+        if len(networks) > 1 or networks[name]:
+            yield "networks", f"network {name} goes with no other and takes no options; write network_mode: {name}"
+            return
+        mode = values["network_mode"] = name
+        values["networks"] = {}
+    if mode is None:
+        return
+    if mode not in ("host", "none") and not mode.startswith("container:"):
+        values["network_mode"] = ATTACHED
+        values["networks"] = {mode: {}}
+        return
+    refused = {
+        "container:": (
+            "hostname",
+            "ports",
+            "publish_all_ports",
+            "expose",
+            "dns",
+            "extra_hosts",
+            "mac_address",
+            "links",
+        ),
+        "host": ("ports", "publish_all_ports", "links"),
+        "none": ("ports", "publish_all_ports", "links"),
+    }
+    for name in refused["container:" if mode.startswith("container:") else mode]:
+        if values.get(name):
+            yield name, f"cannot be combined with network_mode: {mode}"
+
+
+def links(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    """The engine keeps `links` of a container on its default network, and drops them of any other: there they are
+    options of each endpoint, as Compose has it. Endpoints of the default network have no links of their own."""
+    networks, wanted = values.get("networks") or {}, values.get("links") or []
+    if "links" in networks.get(DEFAULT_NETWORK, {}):
+        yield "networks", f"the default network '{DEFAULT_NETWORK}' takes no links; write links of the container"
+        return
+    own = [name for name in networks if name != DEFAULT_NETWORK]
+    if wanted and own:
+        linked = {
+            name: {**networks[name], "links": sorted({*networks[name].get("links", ()), *wanted})} for name in own
+        }
+        values["networks"] = {**networks, **linked}
+        values["links"] = wanted if next(iter(networks)) == DEFAULT_NETWORK else []
+
+
+def hostname(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    if values.get("hostname") and values.get("uts") == "host":
+        yield "hostname", "cannot be combined with uts: host"
+
+
+def ports(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    """No host port can be bound twice; an absent address is every address."""
+    taken: dict[tuple[str, str], set[str]] = {}
+    for entry in values.get("ports") or ():
+        ip, host = port.host_ports(entry)
+        if not host or "-" in host:
+            continue
+        key = host, port.container_port(entry).partition("/")[2]
+        others = taken.setdefault(key, set())
+        if any(_overlap(ip, other) for other in others):
+            yield "ports", f"host port {host}/{key[1]} is published twice"
+        others.add(ip)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether both addresses bind one and the same."""
+    if one == other or not one or not other:
+        return True
+    return address.family(one) == address.family(other) and bool({"0.0.0.0", "::"} & {one, other})
+
+
+def default_bridge(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    """The default bridge has no names and no fixed addresses."""
+    endpoint = (values.get("networks") or {}).get(DEFAULT_NETWORK) or {}
+    for key in ("aliases", "ipv4_address", "ipv6_address"):
+        if key in endpoint:
+            yield "networks", f"the default network 'bridge' takes no {key}; declare a network"
+
+
+def memory(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    """What the engine refuses (§1.2)."""
+    limit, swap, reserved = (values.get(name, 0) for name in ("mem_limit", "memswap_limit", "mem_reservation"))
+    minimum = 6 * 1024**2
+    for name in ("mem_limit", "mem_reservation"):
+        if 0 < values.get(name, 0) < minimum:
+            yield name, f"{size.show(values[name])} is less than the engine's minimum of 6 MiB"
+    if swap > 0 and not limit:
+        yield "memswap_limit", "needs mem_limit as well"
+    elif 0 < swap < limit:
+        yield "memswap_limit", "is memory and swap together, so it cannot be less than mem_limit"
+    if limit and reserved > limit:
+        yield "mem_reservation", "cannot be more than mem_limit"
+
+
+def cpu(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    if values.get("cpus"):
+        for name in ("cpu_quota", "cpu_period"):
+            if values.get(name):
+                yield name, "cannot be combined with cpus"
+
+
+def restart(values: dict[str, Any], settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    policy = values.get("restart", "no")
+    retries = settings.get("restart_retries")
+    if retries and policy != "on-failure":
+        yield "restart_retries", "only goes with restart: on-failure"
+    elif retries:
+        values["restart"] = f"on-failure:{retries}"
+    if values.get("auto_remove") and policy != "no":
+        yield "auto_remove", "cannot be combined with a restart policy"
+
+
+def mounts(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    for target in values.get("tmpfs") or ():
+        if target in (values.get("volumes") or {}):
+            yield "tmpfs", f"'{target}' is also under volumes"
+
+
+def named_devices(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Requests for the driver `cdi` are devices by name."""
+    requests = [request for request in values.get("gpus") or () if request["driver"] == "cdi"]
+    if not requests:
+        return
+    if not all(map(devices.is_cdi, requests)):
+        yield "gpus", "driver cdi takes device_ids such as vendor.com/class=name, and neither count nor options"
+        return
+    named = {name for request in requests for name in request["device_ids"]}
+    values["devices"] = sorted({*(values.get("devices") or ()), *named})
+    values["gpus"] = [request for request in values["gpus"] if request not in requests]
+
+
+RULES = (network_of_mode, default_bridge, links, hostname, ports, memory, cpu, restart, mounts, named_devices)

@@ -1,0 +1,253 @@
+"""One row of a field table, and the rules by which a live value is judged.
+
+Everything about a field stands in its row: spelling, shape, place in the engine's create body and inspect answer,
+what it is when nobody declared it, and how it is changed. Validation, JSON Schema, reference page, create and update
+bodies, diff and import all read the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import field
+from enum import Enum
+from typing import Any, Final, TypeAlias
+
+from deployer.fields.shapes import Shape
+from deployer.records import dataclass
+
+Json: TypeAlias = Mapping[str, Any]
+Body: TypeAlias = dict[str, Any]
+
+
+class Change(Enum):
+    """What it takes to give a live object another value of the field."""
+
+    UPDATE = "update in place"
+    RECONNECT = "reconnect"
+    REPLACE = "replace"
+
+
+class _Default:
+    def __repr__(self) -> str:
+        return "DEFAULT"
+
+
+DEFAULT: Final = _Default()
+"""The expectation that a value goes back to whatever the daemon gives a new object; no engine reports it."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that an expectation may depend on; every map is keyed by field name and holds canonical values.
+
+    `name` is the object's own; `recorded` is what was declared when it was last applied; `image` what the image of the
+    container gives; `ids` maps names of the host's containers to the ids that a `container:` reference resolves to.
+    """
+
+    declared: Mapping[str, Any]
+    live: Mapping[str, Any]
+    name: str = ""
+    recorded: Mapping[str, Any] = field(default_factory=dict)
+    image: Mapping[str, Any] = field(default_factory=dict)
+    ids: Mapping[str, str] = field(default_factory=dict)
+
+
+Judge: TypeAlias = "Callable[[Field, View], Any]"
+Show: TypeAlias = Callable[[tuple[str, ...], Any], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """What a live value should be. `unset` says in words what counts when nobody declared the field; `{zero}` in it
+    stands for the row's own."""
+
+    judge: Judge
+    unset: str
+
+    def __call__(self, row: Field, view: View) -> Any:
+        return self.judge(row, view)
+
+
+def when_unset(words: str) -> Callable[[Judge], Expect]:
+    return lambda judge: Expect(judge, words)
+
+
+@when_unset("{zero}")
+def zero_when_unset(row: Field, view: View) -> Any:
+    """Computable: nobody declared it, so a live value is drift. The engine takes "" for not declared."""
+    declared = view.declared.get(row.name, "")
+    return row.zero if declared == "" else declared
+
+
+@when_unset("the image's value, else {zero}")
+def image_when_unset(row: Field, view: View) -> Any:
+    """Inherited: nobody declared it, so the image's value counts. The engine takes "" for not declared."""
+    declared = view.declared.get(row.name, "")
+    return view.image.get(row.name, row.zero) if declared == "" else declared
+
+
+@when_unset("the daemon's default, whatever it is")
+def daemon_when_unset(row: Field, view: View) -> Any:
+    """Defaulted by the daemon: never declared is ignored; declared once and no longer goes back to the default. An
+    empty zero, a size of 0 or "", declares nothing: the engine fills in the default then too."""
+    declared, recorded = (side.get(row.name, row.zero) for side in (view.declared, view.recorded))
+    if declared or declared != row.zero:
+        return declared
+    return DEFAULT if recorded or recorded != row.zero else view.live.get(row.name)
+
+
+@when_unset("what the image sets")
+def merged_over_image(row: Field, view: View) -> Any:
+    """A map of the image, overlaid with what is declared, key by key."""
+    return dict(view.image.get(row.name) or {}) | dict(view.declared.get(row.name) or {})
+
+
+def unless_discarded(expect: Expect) -> Expect:
+    """An expectation of what the engine drops, with a warning, where the kernel cannot do it: a value that was declared
+    the same when it was applied and is not there was dropped, and would be again (engine facts §1.2)."""
+
+    def expected(row: Field, view: View) -> Any:
+        wanted, live = expect(row, view), view.live.get(row.name, row.zero)
+        declared, recorded = view.declared.get(row.name), view.recorded.get(row.name)
+        if isinstance(declared, Mapping):
+            before = recorded or {}
+            return {key: part for key, part in wanted.items() if key in live or before.get(key) != part}
+        return live if live == row.zero and recorded is not None and recorded == declared else wanted
+
+    return Expect(expected, expect.unset)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where the engine keeps the value: read from an inspect answer, written into a create body."""
+
+    read: Callable[[Json], Any]
+    write: Callable[[Any, Body], None]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def lenient(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A parser for live values: what it refuses stays as it is, for engines check less than we do."""
+
+    def read(value: Any) -> Any:
+        try:
+            return parse(value)
+        except ValueError:
+            return value
+
+    return read
+
+
+def at(
+    path: str,
+    *,
+    zero: Any,
+    decode: Callable[[Any], Any] = _same,
+    encode: Callable[[Any], Any] = _same,
+    create: str = "",
+) -> Access:
+    """A single place, `Config.User` or `HostConfig.Memory`. The create body has the keys of `Config` at its top;
+    `create` is its place in the create body where that has another name.
+
+    null, absent, "" and empty are one and read as `zero`, unless `zero` is None and the value is false or 0.
+    """
+    parts = tuple(path.split("."))
+    targets = tuple((create or path).removeprefix("Config.").split("."))
+
+    def read(inspect: Json) -> Any:
+        value: Any = inspect
+        for part in parts:
+            value = (value or {}).get(part)
+        empty = value is None or value == "" or value == [] or value == {}
+        return zero if empty else decode(value)
+
+    def write(value: Any, body: Body) -> None:
+        *above, last = targets
+        for part in above:
+            body = body.setdefault(part, {})
+        body[last] = encode(value)
+
+    return Access(read, write)
+
+
+def show_plain(_path: tuple[str, ...], value: Any) -> str:
+    """Text as it is, lists joined by commas, maps as `key=value`."""
+    match value:
+        case None:
+            return "unset"
+        case bool():
+            return str(value).lower()
+        case list() | tuple():
+            return ", ".join(show_plain((), item) for item in value) if value else "none"
+        case dict():
+            return ", ".join(f"{key}={show_plain((), item)}" for key, item in sorted(value.items())) or "{}"
+        case "":
+            return '""'
+        case _:
+            return str(value)
+
+
+def shown_by(show: Callable[[Any], str]) -> Show:
+    """Every part of the value shown by one printer."""
+    return lambda _path, value: show(value)
+
+
+Path: TypeAlias = tuple[str, ...]
+Effect: TypeAlias = Callable[[Path, Any, Any], Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Changing:
+    """What a difference at a path takes, from an old value to a new one, and in words for the reference."""
+
+    effect: Effect
+    words: str
+
+    def __call__(self, path: Path, old: Any, new: Any) -> Change:
+        return self.effect(path, old, new)
+
+
+def when_changed(words: str) -> Callable[[Effect], Changing]:
+    return lambda effect: Changing(effect, words)
+
+
+def always(change: Change) -> Changing:
+    words = {Change.UPDATE: "in place", Change.RECONNECT: "reconnected", Change.REPLACE: "replaced"}
+    return Changing(lambda _path, _old, _new: change, words[change])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """See the module. `example` and `other` are two different valid ways to write it, for docs and tests.
+
+    `same` decides equality of two canonical values where more than one live spelling survives reading. `depth`: how
+    many levels of a map are told apart in a diff. `since`: the API version that brought the field; older engines drop
+    it silently, so it is refused before anything is sent; `newer` names parts of a value that came later. `spell`: a
+    canonical value as a user would write it. `usual`: of the engine's `/info` and what is live, what one finds when
+    nothing was declared, where `expect` takes whatever is there.
+    """
+
+    name: str
+    doc: str
+    shape: Shape
+    access: Access
+    example: Any
+    other: Any
+    zero: Any = None
+    aliases: tuple[str, ...] = ()
+    expect: Expect = zero_when_unset
+    same: Callable[[Any, Any], bool] = lambda expected, live: bool(expected == live)
+    change: Changing = field(default_factory=lambda: always(Change.REPLACE))
+    depth: int = 1
+    since: str = ""
+    newer: Callable[[Any], Iterable[tuple[str, str]]] = lambda _value: ()
+    show: Show = show_plain
+    spell: Callable[[Any], Any] = _same
+    usual: Callable[[Json, View], Any] | None = None
+
+    def needs(self, value: Any) -> Iterable[tuple[str, str]]:
+        """(what, API version) for everything in a declared value that not every engine knows."""
+        return ((self.name, self.since), *self.newer(value)) if self.since else tuple(self.newer(value))

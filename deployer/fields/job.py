@@ -1,0 +1,30 @@
+"""The job table: the fields of a container that runs once, to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from deployer.fields import settings
+from deployer.fields.container import CONTAINER
+from deployer.fields.table import Mistake, Table
+
+
+def ends_and_stays(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    """It is not started again by the engine, and is kept as the record that it ran."""
+    if values.get("restart", "no") not in ("", "no"):
+        yield "restart", "a job is not restarted: one that failed is run again by the next apply"
+    if values.get("auto_remove"):
+        yield "auto_remove", "a job's container is kept as the record that it ran"
+
+
+JOB: Final = Table(
+    kind="job",
+    doc="A container that runs to its end, once: it runs again when something of it has changed, or when it failed.",
+    fields=CONTAINER.fields,
+    settings=settings.JOB,
+    rules=(*CONTAINER.rules, ends_and_stays),
+    nested=CONTAINER.nested,
+    appended=CONTAINER.appended,
+    advice=settings.JOB_ADVICE,
+)

@@ -1,0 +1,129 @@
+"""Shapes that many fields share."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from schema import And, Or, Use
+
+from deployer import nodes
+from deployer.fields.shapes import INVALID, Constant, Forms, Keyed, Leaf, ListOf, MapOf, Reading
+from deployer.nodes import Node
+from deployer.records import dataclass
+from deployer.values import address, command, cpus, duration, paths, size
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """Any value, as it is."""
+
+    def read(self, node: Node, at: Reading) -> Any:
+        return INVALID if at.passes(node) else nodes.to_plain(node)
+
+
+ANYTHING = Anything()
+TEXT = Leaf(str, "text")
+NUMBER_OR_TEXT = Leaf(Or(str, int), "text or a number", str)
+FLAG = Leaf(bool, "true or false")
+
+
+def _whole(value: int | str) -> int:
+    if isinstance(value, str) and not re.fullmatch(_DIGITS, value):
+        raise ValueError(f"'{value}' is not a whole number")
+    return int(value)
+
+
+_DIGITS: Final = r"^-?(0|[1-9][0-9]{0,39})$"
+_WRITTEN: Final[Any] = Or(int, str)
+_READ: Final[Any] = Use(_whole)
+WHOLE: Final[Any] = And(_WRITTEN, _READ)
+"""A number, or the text of one, which is what a variable of the command line holds."""
+WHOLE_JSON: Final = {"type": ["integer", "string"]}
+INTEGER = Leaf(WHOLE, "a whole number", json=WHOLE_JSON)
+COUNT = Leaf(And(WHOLE, lambda n: n >= 0), "a whole number, 0 or more", json=WHOLE_JSON | {"minimum": 0})
+SIZE = Leaf(Or(int, str), "a size such as 512m", size.parse)
+SIZE_OR_UNLIMITED = Leaf(Or(int, str), "a size such as 1g, or -1 for no limit", size.parse_or_unlimited)
+CPUS = Leaf(Or(int, float, str), "a number of CPUs such as 0.5", cpus.parse)
+CPU_SET = Leaf(Or(int, str), "a set such as 0-2,4", cpus.parse_set)
+SECONDS = Leaf(Or(int, float, str), "a duration such as 30s", duration.parse_seconds)
+PROBE_TIME = Leaf(Or(int, float, str), "a duration such as 30s", duration.parse_probe)
+DURATION = Leaf(Or(int, float, str), "a duration such as 30s", duration.parse)
+ABSOLUTE_PATH = Leaf(str, "an absolute path", paths.parse_absolute)
+IP = Leaf(str, "an IP address", address.parse_ip)
+IPV4 = Leaf(str, "an IPv4 address", address.parse_ipv4)
+IPV6 = Leaf(str, "an IPv6 address", address.parse_ipv6)
+MAC = Leaf(str, "a MAC address", address.parse_mac)
+TEXTS = ListOf(TEXT)
+
+WORDS = Forms(
+    expects="a command: text or a list of words",
+    scalar=Leaf(str, "a command", lambda text: list(command.parse(text))),
+    sequence=ListOf(NUMBER_OR_TEXT),
+)
+
+
+def choice(*options: str) -> Leaf:
+    """One of a few words."""
+    return Leaf(lambda word: word in options, f"one of {', '.join(options)}", json={"enum": list(options)})
+
+
+def text_value(value: object) -> str:
+    """A scalar as the engine wants it in labels, options and environments: text; booleans in lower case."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, _, value = text.partition("=")
+    if not key:
+        raise ValueError(f"'{text}' is not of the form KEY=value")
+    return key, value
+
+
+def _environment_pair(text: str) -> tuple[str, str | None]:
+    """`KEY` alone unsets what the image sets; `KEY=` is empty."""
+    return _pair(text) if "=" in text else (_pair(f"{text}=")[0], None)
+
+
+def _key(text: str) -> str:
+    if not text or "=" in text:
+        raise ValueError(f"'{text}' cannot be a key")
+    return text
+
+
+OWN_LABELS: Final = "deployer."
+"""Labels with this prefix are the tool's; they are never compared or declared."""
+
+
+def _label_key(text: str) -> str:
+    if text.startswith(OWN_LABELS):
+        raise ValueError(f"'{text}': labels that begin with '{OWN_LABELS}' are this tool's own")
+    return _key(text)
+
+
+def _label_pair(text: str) -> tuple[str, str]:
+    key, value = _pair(text)
+    return _label_key(key), value
+
+
+_NULL = Leaf(None, "null")
+_TEXT_VALUE = Leaf(Or(str, int, float, bool), "text, a number, true or false", text_value)
+
+TEXT_MAP = Forms(
+    expects="a map, or a list of KEY=value",
+    mapping=MapOf(_TEXT_VALUE, _key),
+    sequence=Keyed(Leaf(str, "KEY=value", _pair)),
+)
+"""Labels, sysctls, driver options: text to text."""
+
+LABELS = Forms(
+    expects="a map, or a list of KEY=value",
+    mapping=MapOf(Forms(expects="text or a number", scalar=_TEXT_VALUE, null=Constant(str)), _label_key),
+    sequence=Keyed(Leaf(str, "KEY=value", _label_pair)),
+)
+
+ENVIRONMENT = Forms(
+    expects="a map, or a list of KEY=value",
+    mapping=MapOf(Forms(expects="text, a number or null", scalar=_TEXT_VALUE, null=_NULL), _key),
+    sequence=Keyed(Leaf(str, "KEY=value", _environment_pair)),
+)

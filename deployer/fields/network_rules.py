@@ -1,0 +1,54 @@
+"""Rules that look at several network fields at once: what the engine would refuse (§4.1)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deployer.fields.table import Mistake
+from deployer.values import address
+
+
+def addresses(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Addresses of a pool are those of its subnet."""
+    for subnet, pool in ((values.get("ipam") or {}).get("config") or {}).items():
+        network = ipaddress.ip_network(subnet)
+        reserved = {f"aux_addresses.{name}": ip for name, ip in (pool.get("aux_addresses") or {}).items()}
+        for name, ip in ({"gateway": pool.get("gateway")} | reserved).items():
+            if ip and ipaddress.ip_address(ip) not in network:
+                yield "ipam", f"{name} {ip} is not an address of subnet {subnet}"
+        part = pool.get("ip_range")
+        if part and (address.family(part) != network.version or not _within(part, subnet)):
+            yield "ipam", f"ip_range {part} is not a part of subnet {subnet}"
+
+
+def _within(part: str, subnet: str) -> bool:
+    inner, outer = ipaddress.ip_network(part), ipaddress.ip_network(subnet)
+    return inner.network_address in outer and inner.broadcast_address in outer
+
+
+def bridge(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    """A bridge has one subnet of each family."""
+    ipam = values.get("ipam") or {}
+    if (values.get("driver") or "bridge") != "bridge" or values.get("config_only") or "driver" in ipam:
+        return
+    for family, count in sorted(Counter(address.family(subnet) for subnet in ipam.get("config") or {}).items()):
+        if count > 1:
+            yield "ipam", f"a bridge has one IPv{family} subnet, not {count}"
+
+
+def configuration(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+    """A configuration says nothing of how a network is used; who takes one has nothing of its own."""
+    if values.get("config_only"):
+        for name in ("driver", "internal", "attachable", "ingress", "scope", "config_from"):
+            if values.get(name):
+                yield name, "cannot be combined with config_only: true"
+    elif values.get("config_from"):
+        for name in ("ipam", "driver_opts", "enable_ipv6", "labels"):
+            if values.get(name):
+                yield name, "cannot be combined with config_from: the other network has it"
+
+
+RULES = (addresses, bridge, configuration)

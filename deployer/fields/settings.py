@@ -1,0 +1,203 @@
+"""Keys of resources that the engine does not know: what state is wanted, in which order, how carefully."""
+
+from __future__ import annotations
+
+from deployer.fields.leaves import COUNT, DURATION, FLAG, SECONDS, TEXT, choice
+from deployer.fields.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, one_or_many
+from deployer.values import image
+
+CONDITIONS = ("service_started", "service_healthy", "service_completed_successfully")
+PULL_POLICIES = ("missing", "always", "never")
+
+
+def _pull_policy(text: str) -> str:
+    """Compose's `if_not_present` and Ansible's `not_present` are `missing`."""
+    policy = "missing" if text in ("if_not_present", "not_present") else text
+    if policy not in PULL_POLICIES:
+        raise ValueError(f"'{text}' is not one of {', '.join(PULL_POLICIES)}")
+    return policy
+
+
+def _platform(text: str) -> str:
+    parts = text.lower().split("/")
+    if not 1 <= len(parts) <= 3 or not all(parts):
+        raise ValueError(f"'{text}' is not a platform such as linux/amd64")
+    return "/".join(parts)
+
+
+IMAGE_REF = Leaf(str, "an image such as redis:7", lambda text: str(image.parse(text)))
+PULL = Leaf(str, "one of missing, always, never", _pull_policy)
+PLATFORM = Leaf(str, "a platform such as linux/amd64", _platform)
+
+PROTECT = Entry(name="protect", shape=FLAG, doc="Refuse to remove or replace it.")
+IGNORE = Entry(
+    name="ignore_changes",
+    shape=one_or_many(TEXT, "a field or a list of fields"),
+    doc="Fields whose live value is left alone, such as labels.build_time.",
+)
+EXTERNAL = Entry(name="external", shape=FLAG, doc="It exists already and is only used; never created or changed.")
+PRESENCE = Entry(name="state", shape=choice("present", "absent"), doc="present (default) or absent.")
+
+_DEPENDENCY = Record(
+    (
+        Entry(
+            name="condition",
+            shape=choice(*CONDITIONS),
+            doc="When it is met; by default service_started, and of a job service_completed_successfully.",
+        ),
+        Entry(name="restart", shape=FLAG, doc="Restart this one after the dependency was replaced."),
+        Entry(name="required", shape=FLAG, doc="Whether a missing dependency is a mistake; true."),
+    )
+)
+
+DEPENDS_ON = Forms(
+    expects="a list of containers, or a map with conditions",
+    sequence=Keyed(Leaf(str, "a container's name", lambda name: (name, {}))),
+    mapping=MapOf(Forms(expects="a condition", mapping=_DEPENDENCY, null=Constant(dict))),
+)
+
+ENV_FILE = Forms(
+    expects="a file or a list of files",
+    scalar=TEXT,
+    sequence=ListOf(
+        Forms(
+            expects="a file, or path and required",
+            scalar=TEXT,
+            mapping=Record(
+                (
+                    Entry(name="path", shape=TEXT, doc="File on this machine.", required=True),
+                    Entry(name="required", shape=FLAG, doc="Whether it must exist; true."),
+                    Entry(name="format", shape=choice("raw"), doc="raw: no quotes or escapes."),
+                )
+            ),
+        )
+    ),
+)
+
+UPDATE = Record(
+    (
+        Entry(name="order", shape=choice("auto", "stop-first", "start-first"), doc="Which one runs while both exist."),
+        Entry(name="health_timeout", shape=DURATION, doc="Longest wait for healthy; 60s."),
+        Entry(
+            name="monitor",
+            shape=DURATION,
+            doc="How long a new one must keep running and healthy; 5s without a healthcheck, 0s with one.",
+        ),
+        Entry(
+            name="stop_grace_period",
+            shape=SECONDS,
+            doc="Time the old one has to stop when it is replaced; by default its own `stop_grace_period`.",
+        ),
+    )
+)
+
+IMAGE_OF = Entry(name="image", shape=IMAGE_REF, doc="Image it is made from.")
+PLATFORM_OF = Entry(name="platform", shape=PLATFORM, doc="Platform of the image: os/architecture[/variant].")
+PULL_OF = Entry(name="pull_policy", aliases=("pull",), shape=PULL, doc="missing (default), always or never.")
+NEEDED = Entry(
+    name="depends_on",
+    shape=DEPENDS_ON,
+    doc="Containers that must be started, healthy or completed before, and jobs that must have completed.",
+)
+ENV_FILES = Entry(
+    name="env_file",
+    shape=ENV_FILE,
+    doc="Files of KEY=value on this machine, as Compose reads them: quotes, `${KEY}` of a line above. `environment` "
+    "goes over them.",
+)
+
+CONTAINER = (
+    IMAGE_OF,
+    Entry(
+        name="state",
+        shape=choice("started", "stopped", "created", "absent"),
+        doc="started (default), stopped, created or absent.",
+    ),
+    PLATFORM_OF,
+    PULL_OF,
+    NEEDED,
+    ENV_FILES,
+    Entry(
+        name="restart_retries",
+        shape=COUNT,
+        doc="Ansible's way to write the number in restart: on-failure:3.",
+    ),
+    PROTECT,
+    Entry(
+        name="recreate",
+        shape=choice("auto", "always", "never"),
+        doc="Replace when a change needs it (auto, default), at every run, or never.",
+    ),
+    IGNORE,
+    Entry(name="update", shape=UPDATE, doc="How it is replaced."),
+    Entry(
+        name="keep_previous",
+        shape=COUNT,
+        doc="How many replaced containers are kept, stopped, to go back to with `deployer rollback`; 1.",
+    ),
+)
+
+JOB = (
+    IMAGE_OF,
+    Entry(
+        name="state",
+        shape=choice("started", "absent"),
+        doc="started (default): it has run; absent: there is no record of it.",
+    ),
+    Entry(name="run_once", shape=FLAG, doc="Run it on the first host of the play only, before any other host begins."),
+    Entry(name="timeout", shape=DURATION, doc="Longest time it may take; by default there is no limit."),
+    Entry(
+        name="recreate",
+        shape=choice("auto", "always"),
+        doc="Run it when something of it changed (auto, default), or at every run.",
+    ),
+    PLATFORM_OF,
+    PULL_OF,
+    NEEDED,
+    ENV_FILES,
+    IGNORE,
+)
+
+RESOURCE = (PRESENCE, PROTECT, EXTERNAL, IGNORE)
+
+IMAGE = (
+    PRESENCE,
+    Entry(name="pull", aliases=("pull_policy",), shape=PULL, doc="missing (default), always or never."),
+    Entry(name="platform", shape=PLATFORM, doc="Platform: os/architecture[/variant]."),
+)
+
+_NAMED_BY_KEY = "its key is its name"
+
+CONTAINER_ADVICE = {
+    "build": "build the image first and name it under image",
+    "configs": "mount a file of the host under volumes",
+    "container_name": _NAMED_BY_KEY,
+    "deploy": "write mem_limit, cpus and update; one container a key",
+    "detach": "every container runs in the background",
+    "kernel_memory": "engines ignore it since 23.0",
+    "keep_volumes": "volumes are always kept",
+    "name": _NAMED_BY_KEY,
+    "paused": "pausing is nothing to declare; state is started, stopped, created or absent",
+    "profiles": "use tags or when",
+    "scale": "use loop: one container a key",
+    "secrets": "put the value into environment from a vaulted variable, or mount a file of the host",
+}
+"""For keys that Compose or Ansible have for a container."""
+
+JOB_ADVICE = CONTAINER_ADVICE | {
+    "keep_previous": "of a job the last run is kept, and the last one that failed",
+    "paused": "pausing is nothing to declare; state is started or absent",
+    "protect": "a job's container is only the record that it ran",
+    "restart_retries": "a job that failed is run again by the next apply",
+    "update": "a job is waited for until it ends; timeout is the longest wait",
+}
+"""For keys that a container has and a job has not, too."""
+
+OBJECT_ADVICE = {
+    "name": _NAMED_BY_KEY,
+    "connected": "containers name their networks",
+    "volume_name": _NAMED_BY_KEY,
+    "force": "what differs is planned; data is lost only with --allow-data-loss",
+    "recreate": "what differs is planned; data is lost only with --allow-data-loss",
+}
+"""For keys that Compose or Ansible have for a network or volume."""

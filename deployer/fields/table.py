@@ -1,0 +1,160 @@
+"""A table: all fields of one kind of resource, and how a declaration of that kind is read."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import field
+from typing import Any, TypeAlias
+
+from deployer import nodes
+from deployer.diagnostics import Origin
+from deployer.fields.field import Field
+from deployer.fields.ignored import KEY, read_ignored
+from deployer.fields.shapes import INVALID, Entry, Reading, has_template, hide, match_keys, spellings
+from deployer.records import dataclass
+
+Mistake: TypeAlias = tuple[str, str]
+"""(field the mistake is about, what is wrong)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What was declared. `values`: canonical, of fields the engine knows; `settings`: of keys only this tool knows.
+    `secrets`: the paths in them that are secret, in part or whole."""
+
+    values: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    origins: Mapping[tuple[str, ...], Origin]
+    secrets: frozenset[tuple[str, ...]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`doc` says what is done about one. `rules` look at a whole declaration: they may complete its values and report
+    mistakes. `nested` maps a flat spelling to a key inside a field: Ansible's `log_driver` is `logging.driver`.
+    `appended` maps the name of a list to the one it adds to: Ansible's `mounts` to `volumes`. `advice`: what to write
+    instead of keys that other tools know."""
+
+    kind: str
+    doc: str
+    fields: tuple[Field, ...]
+    settings: tuple[Entry, ...] = ()
+    rules: tuple[Callable[[dict[str, Any], Mapping[str, Any]], Iterable[Mistake]], ...] = ()
+    nested: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    appended: Mapping[str, str] = field(default_factory=dict)
+    advice: Mapping[str, str] = field(default_factory=dict)
+
+    def row(self, name: str) -> Field:
+        return next(row for row in self.fields if row.name == name)
+
+    @property
+    def spellings(self) -> dict[str, str]:
+        """Every accepted key to its canonical name."""
+        fields = [(row.name, row.aliases) for row in self.fields]
+        settings = [(entry.name, entry.aliases) for entry in self.settings]
+        return spellings([*fields, *settings, *((name, ()) for name in (*self.nested, *self.appended))])
+
+    @property
+    def ignorable(self) -> dict[str, str]:
+        """Every key under which `ignore_changes` may name a field: those the engine knows, and the image."""
+        fields = [(row.name, row.aliases) for row in self.fields]
+        image = [(entry.name, entry.aliases) for entry in self.settings if entry.name == "image"]
+        return spellings([*fields, *image]) | dict(self.appended)
+
+
+def read(table: Table, node: nodes.Node, at: Reading) -> Declaration | None:
+    """Read one resource; None after reporting when it is no map at all. Every mistake in it is reported."""
+    if isinstance(node, nodes.Scalar) and node.value is None:
+        node = nodes.Mapping((), node.origin)
+    if not isinstance(node, nodes.Mapping):
+        if not at.passes(node):
+            at.wrong(node, f"expected a map of {table.kind} keys")
+        return None
+    named = match_keys(node, table.spellings, at, table.advice)
+    named = _append(table, _gather(table, node, named, at))
+    values = _read_all(table.fields, named, at)
+    settings = _read_all(table.settings, named, at)
+    if KEY in settings:
+        settings[KEY] = read_ignored(settings[KEY], named[KEY], at, table.ignorable, table.nested)
+    if not (at.static and any(has_template(key) for key, _ in node.entries)):
+        unknown = _unknown(named, {*values, *settings}, at)
+        for name, mistake in _mistakes(table, _Known(values, unknown), _Known(settings, unknown)):
+            at.child(name).wrong(named.get(name, node), hide(mistake, node))
+    return Declaration(values, settings, at.origins, frozenset(at.secrets))
+
+
+class _UnknownError(Exception):
+    """A rule asked for a value that is not known."""
+
+
+class _Known(dict[str, Any]):
+    """What is known of a declaration, as rules see it: what they complete goes into the declaration itself."""
+
+    def __init__(self, values: dict[str, Any], unknown: frozenset[str]) -> None:
+        super().__init__(values)
+        self._values = values
+        self._unknown = unknown
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if name in self._unknown:
+            raise _UnknownError
+        return super().get(name, default)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, value)
+        self._values[name] = value
+
+
+def _unknown(named: Mapping[str, nodes.Node], read: set[str], at: Reading) -> frozenset[str]:
+    """Fields with a mistake, or with a template that has no value yet: what rules would say of them is a guess."""
+    return frozenset(name for name in named if name not in read or (at.static and has_template(named[name])))
+
+
+def _mistakes(table: Table, values: _Known, settings: _Known) -> Iterable[Mistake]:
+    for rule in table.rules:
+        with contextlib.suppress(_UnknownError):
+            yield from rule(values, settings)
+
+
+def _read_all(rows: Iterable[Field | Entry], named: Mapping[str, nodes.Node], at: Reading) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for row in rows:
+        if row.name not in named:
+            continue
+        below = at.child(row.name)
+        below.at(named[row.name])
+        value = row.shape.read(named[row.name], below)
+        if value is not INVALID:
+            found[row.name] = value
+    return found
+
+
+def _append(table: Table, named: dict[str, nodes.Node]) -> dict[str, nodes.Node]:
+    """One list of both; something that is no list is left for its shape to complain about."""
+    for extra, name in table.appended.items():
+        added = named.pop(extra, None)
+        if added is None:
+            continue
+        there = named.get(name)
+        if isinstance(there, nodes.Sequence) and isinstance(added, nodes.Sequence):
+            added = nodes.Sequence((*there.items, *added.items), there.origin, there.source)
+        named[name] = added
+    return named
+
+
+def _gather(table: Table, node: nodes.Mapping, named: Mapping[str, nodes.Node], at: Reading) -> dict[str, nodes.Node]:
+    """Put flat spellings where they belong."""
+    gathered = {name: value for name, value in named.items() if name not in table.nested}
+    for flat, (name, key) in table.nested.items():
+        if flat not in named:
+            continue
+        if name in named:
+            at.child(flat).wrong(named[flat], f"'{flat}' and '{name}' say the same; write one of them")
+            continue
+        inner = gathered.get(name)
+        entries = inner.entries if isinstance(inner, nodes.Mapping) else ()
+        label = next(key_node for key_node, value in node.entries if value is named[flat])
+        entry = (nodes.Scalar(key, label.origin), named[flat])
+        gathered[name] = nodes.Mapping((*entries, entry), label.origin)
+    return gathered

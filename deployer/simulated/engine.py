@@ -1,0 +1,253 @@
+"""`SimulatedEngine`: the Engine protocol over a simulated host, one operation at a time.
+
+Holds the lock and the optional state file; every rule of the engine lives in the modules beside it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from deployer.interfaces import EngineInfo, Json, Progress, RegistryAuth
+from deployer.simulated import (
+    connections,
+    container_views,
+    containers,
+    images,
+    lifecycle,
+    lookup,
+    networks,
+    system,
+    updates,
+    volumes,
+)
+from deployer.simulated.catalog import entry
+from deployer.simulated.persistence import StateFile, default_state_path
+from deployer.simulated.profile import HostFacts, profile_named
+from deployer.simulated.references import parse_reference
+from deployer.simulated.state import Record, SimulatedHost, State, engine_json, plain_copy
+
+
+class SimulatedEngine:
+    """An engine in memory, in a state file when `store` is given. Safe to call from several threads at once.
+
+    `state` is taken over, not copied; without it the host is a fresh one. `behaviours` maps image references, as
+    containers name them, to what `behaviour.parse_behaviour` reads.
+    """
+
+    def __init__(
+        self,
+        profile: str = "26.1",
+        *,
+        facts: HostFacts | None = None,
+        behaviours: Mapping[str, str] | None = None,
+        state: State | None = None,
+        store: StateFile | None = None,
+    ) -> None:
+        facts = facts or HostFacts()
+        self._host = SimulatedHost(profile_named(profile), facts, dict(behaviours or {}), state or State(facts.name))
+        if state is None:
+            networks.predefine_networks(self._host)
+        self._profile_name = profile
+        self._store = store
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def _reading(self) -> Iterator[SimulatedHost]:
+        """The host for one operation; what the operation changed is stored, even when it ended in a refusal."""
+        with self._lock, self._store.locked() if self._store else nullcontext():
+            if self._store:
+                self._host.state = self._store.read_if_changed() or self._host.state
+            before = self._host.state.changes
+            try:
+                yield self._host
+            finally:
+                if self._store and self._host.state.changes != before:
+                    self._store.write(self._host.state)
+
+    @contextmanager
+    def _writing(self) -> Iterator[SimulatedHost]:
+        with self._reading() as host:
+            yield host
+            host.state.touch()
+
+    # The engine itself
+
+    def describe(self) -> EngineInfo:
+        profile, arch = self._host.profile, self._host.facts.arch
+        return EngineInfo(profile.version, profile.api, profile.api, "linux", arch, simulated=True)
+
+    def info(self) -> Json:
+        with self._reading() as host:
+            return system.info(host)
+
+    def close(self) -> None:
+        """Nothing is open between operations."""
+
+    def copy(self) -> SimulatedEngine:
+        """An engine of its own in the same state, without a state file."""
+        host = self._host
+        return SimulatedEngine(self._profile_name, facts=host.facts, behaviours=host.behaviours, state=self.snapshot())
+
+    def snapshot(self) -> State:
+        """A copy of everything the host remembers."""
+        with self._reading() as host:
+            return host.state.copy()
+
+    def publish_image(self, ref: str, image: Mapping[str, Any] | None) -> None:
+        """Sets what the registry has under a reference: `Config`, `Digest`, `Size`, `Platforms` and `Auth` where they
+        differ from what is made up for it; None takes it away."""
+        parsed = parse_reference(ref)
+        with self._writing() as host:
+            host.state.registry[str(parsed)] = None if image is None else entry(parsed, {}) | plain_copy(image)
+
+    # Reads
+
+    def list_containers(self) -> Sequence[Json]:
+        with self._reading() as host:
+            newest_first = reversed(host.state.containers.values())
+            return [container_views.list_view(host, container) for container in newest_first]
+
+    def inspect_container(self, ref: str) -> Json | None:
+        with self._reading() as host:
+            container = lookup.find_container(host, ref)
+            if container is None:
+                return None
+            lifecycle.observe(host, container)
+            if container["Id"] not in host.state.containers:
+                return None
+            return container_views.inspect_view(host, container)
+
+    def list_images(self) -> Sequence[Json]:
+        with self._reading() as host:
+            return [images.list_view(host, image) for image in host.state.images.values()]
+
+    def inspect_image(self, ref: str) -> Json | None:
+        with self._reading() as host:
+            image = images.find_image(host, ref)
+            return images.inspect_view(host, image) if image is not None else None
+
+    def list_networks(self) -> Sequence[Json]:
+        with self._reading() as host:
+            return [networks.list_view(network) for network in host.state.networks.values()]
+
+    def inspect_network(self, ref: str) -> Json | None:
+        with self._reading() as host:
+            network = lookup.find_network(host, ref)
+            return networks.inspect_view(host, network) if network is not None else None
+
+    def list_volumes(self) -> Sequence[Json]:
+        with self._reading() as host:
+            return [engine_json(volume) for volume in host.state.volumes.values()]
+
+    def inspect_volume(self, name: str) -> Json | None:
+        with self._reading() as host:
+            volume = host.state.volumes.get(name)
+            return engine_json(volume) if volume is not None else None
+
+    def inspect_distribution(self, ref: str, auth: RegistryAuth | None) -> Json | None:
+        with self._reading() as host:
+            return images.inspect_distribution(host, ref, auth)
+
+    def container_logs(self, ref: str, *, tail: int) -> str:
+        with self._reading() as host:
+            return system.logs(host, lookup.need_container(host, ref), tail)
+
+    # Images
+
+    def pull_image(self, ref: str, platform: str, auth: RegistryAuth | None, progress: Progress) -> None:
+        messages: list[Record] = []
+        with self._writing() as host:
+            images.pull(host, ref, platform, auth, messages.append)
+        for message in messages:
+            progress(message)
+
+    def tag_image(self, image: str, ref: str) -> None:
+        with self._writing() as host:
+            images.tag_image(host, image, ref)
+
+    def remove_image(self, ref: str) -> None:
+        with self._writing() as host:
+            images.remove_image(host, ref)
+
+    # Containers
+
+    def create_container(self, name: str, body: Json, platform: str) -> tuple[str, Sequence[str]]:
+        with self._writing() as host:
+            return containers.create(host, name, body, platform)
+
+    def start_container(self, ref: str) -> None:
+        with self._writing() as host:
+            lifecycle.start(host, ref)
+
+    def stop_container(self, ref: str, timeout: int | None) -> None:
+        with self._writing() as host:
+            lifecycle.stop(host, ref)
+
+    def kill_container(self, ref: str, signal: str) -> None:
+        with self._writing() as host:
+            lifecycle.kill(host, ref, signal)
+
+    def restart_container(self, ref: str, timeout: int | None) -> None:
+        with self._writing() as host:
+            lifecycle.restart(host, ref)
+
+    def rename_container(self, ref: str, name: str) -> None:
+        with self._writing() as host:
+            containers.rename(host, ref, name)
+
+    def update_container(self, ref: str, body: Json) -> Sequence[str]:
+        with self._writing() as host:
+            return updates.update(host, ref, plain_copy(body))
+
+    def remove_container(self, ref: str, *, force: bool, anonymous_volumes: bool) -> None:
+        with self._writing() as host:
+            containers.remove(host, ref, force=force, anonymous_volumes=anonymous_volumes)
+
+    def wait_container(self, ref: str) -> int:
+        with self._writing() as host:
+            return lifecycle.wait(host, ref)
+
+    def exit_code(self, ref: str) -> int | None:
+        with self._writing() as host:
+            return lifecycle.exit_code(host, ref)
+
+    # Networks and volumes
+
+    def create_network(self, body: Json) -> str:
+        with self._writing() as host:
+            return networks.create_network(host, plain_copy(body))
+
+    def connect_network(self, network: str, container: str, endpoint: Json) -> None:
+        with self._writing() as host:
+            connections.connect(host, network, container, plain_copy(endpoint))
+
+    def disconnect_network(self, network: str, container: str, *, force: bool) -> None:
+        with self._writing() as host:
+            connections.disconnect(host, network, container, force=force)
+
+    def remove_network(self, ref: str) -> None:
+        with self._writing() as host:
+            networks.remove_network(host, ref)
+
+    def create_volume(self, body: Json) -> Json:
+        with self._writing() as host:
+            return engine_json(volumes.create_volume(host, plain_copy(body)))
+
+    def remove_volume(self, name: str) -> None:
+        with self._writing() as host:
+            volumes.remove_volume(host, name)
+
+
+def open_simulated(spec: object) -> SimulatedEngine:
+    """The engine of an inventory host with `connection: simulated`.
+
+    Of the connection's description only `name` and, where there is one, `simulated_state` (a path) are read.
+    """
+    name = str(getattr(spec, "name", "simulated"))
+    path = getattr(spec, "simulated_state", None)
+    store = StateFile(Path(path) if path else default_state_path(name))
+    return SimulatedEngine(facts=HostFacts(name=name), store=store)

@@ -1,0 +1,49 @@
+"""Containers in the name spaces of others: `container:ID` modes at start.
+
+The other container must run. The two engines word and number their refusals differently.
+"""
+
+from __future__ import annotations
+
+from deployer.simulated.lookup import find_container
+from deployer.simulated.refusals import conflict, failed, invalid, missing
+from deployer.simulated.state import Record, SimulatedHost
+
+
+def joined_network(host: SimulatedHost, mode: str) -> Record:
+    """The container whose network is shared."""
+    other = _other(host, mode)
+    if not other["State"]["Running"]:
+        raise conflict(f"cannot join network of a non running container: {other['Id']}")
+    return other
+
+
+def check_joined_spaces(host: SimulatedHost, container: Record) -> None:
+    """Process and IPC space; the latter must have been made shareable."""
+    modern = host.profile.is_at_least("25")
+    ipc, pid = container["HostConfig"]["IpcMode"], container["HostConfig"]["PidMode"]
+    if ipc.startswith("container:"):
+        _check_ipc(_other(host, ipc), modern=modern)
+    if pid.startswith("container:"):
+        other = _other(host, pid)
+        if not other["State"]["Running"]:
+            prefix = "failed to join PID namespace: " if modern else ""
+            raise failed(f"{prefix}container {other['Id']} is not running")
+
+
+def _check_ipc(other: Record, *, modern: bool) -> None:
+    prefix = "failed to join IPC namespace: " if modern else f"can't join IPC of container {other['Id']}: "
+    if not other["State"]["Running"]:
+        raise (conflict if modern else failed)(f"{prefix}container {other['Id']} is not running")
+    if other["HostConfig"]["IpcMode"] != "shareable":
+        subject = f"container {other['Id']}: " if modern else ""
+        hint = "(hint: use IpcMode:shareable for the donor container)"
+        raise (invalid if modern else failed)(f"{prefix}{subject}non-shareable IPC {hint}")
+
+
+def _other(host: SimulatedHost, mode: str) -> Record:
+    ref = mode.removeprefix("container:")
+    other = find_container(host, ref)
+    if other is None:
+        raise missing(f"No such container: {ref}")
+    return other

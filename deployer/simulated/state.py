@@ -1,0 +1,94 @@
+"""Everything a simulated host remembers, as plain JSON data, and the deterministic source of its ids and times.
+
+Records keep the engine's own JSON under the engine's (capitalised) keys; what only the simulation needs sits beside it
+under lower-case keys, which `engine_json` drops. There is no clock: time is a counter that every write advances.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+from deployer.simulated.profile import HostFacts, Profile
+
+Record: TypeAlias = dict[str, Any]
+
+EPOCH: Final = datetime(2024, 1, 1, tzinfo=UTC)
+NEVER: Final = "0001-01-01T00:00:00Z"
+
+
+@dataclass(slots=True)
+class State:
+    """Plain data: containers, networks and images by id, volumes by name, the registry by complete reference."""
+
+    host: str
+    counter: int = 0
+    changes: int = 0
+    containers: dict[str, Record] = field(default_factory=dict)
+    networks: dict[str, Record] = field(default_factory=dict)
+    volumes: dict[str, Record] = field(default_factory=dict)
+    images: dict[str, Record] = field(default_factory=dict)
+    registry: dict[str, Record | None] = field(default_factory=dict)
+
+    def new_id(self, kind: str) -> str:
+        """The next 64-digit id; the same operations on a host of the same name give the same ids."""
+        self.counter += 1
+        return sha256(f"{self.host}/{kind}/{self.counter}")
+
+    def tick(self) -> str:
+        """Advances the counter and returns it as a time stamp in the engine's notation."""
+        self.counter += 1
+        return self.now()
+
+    def now(self) -> str:
+        moment = EPOCH + timedelta(seconds=self.counter)
+        return moment.strftime("%Y-%m-%dT%H:%M:%S.000000000Z")
+
+    def touch(self) -> None:
+        """Notes that the state is no longer the one that was stored."""
+        self.changes += 1
+
+    def to_json(self) -> str:
+        return json.dumps({each.name: getattr(self, each.name) for each in fields(self)})
+
+    @classmethod
+    def from_json(cls, text: str) -> State:
+        return cls(**json.loads(text))
+
+    def copy(self) -> State:
+        return State.from_json(self.to_json())
+
+
+@dataclass(slots=True)
+class SimulatedHost:
+    """One machine with its engine: what never changes and what does. `behaviours` maps image references to the words
+    `behaviour.parse_behaviour` reads."""
+
+    profile: Profile
+    facts: HostFacts
+    behaviours: dict[str, str]
+    state: State
+
+
+def plain_copy(document: Mapping[str, Any]) -> Record:
+    """A deep copy that shares nothing with what a caller passed."""
+    copied: Record = json.loads(json.dumps(dict(document)))
+    return copied
+
+
+def engine_json(record: Record) -> Record:
+    """A deep copy of a record without the simulation's own (lower-case) keys on its first level."""
+    return plain_copy({key: value for key, value in record.items() if key[0].isupper()})
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def unix_seconds(stamp: str) -> int:
+    """An engine time stamp as the whole seconds the list endpoints use."""
+    return int(datetime.fromisoformat(stamp[:19] + "+00:00").timestamp())

@@ -1,0 +1,80 @@
+"""What a simulated engine says of itself and of its containers' output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deployer.simulated.hostconfig import DEFAULT_LOG_DRIVER, DEFAULT_RUNTIME
+from deployer.simulated.profile import HostFacts
+from deployer.simulated.state import Record, SimulatedHost, sha256
+from deployer.simulated.vocabulary import LOG_OPTIONS, RUNTIMES
+
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "386": "i686", "arm": "armv7l"}
+
+
+def info(host: SimulatedHost) -> dict[str, Any]:
+    """`GET /info`. Log options, default limits and the default IPC mode are not part of it in any engine."""
+    containers = [container["State"]["Status"] for container in host.state.containers.values()]
+    return {
+        "ID": sha256(host.facts.name),
+        "Name": host.facts.name,
+        "ServerVersion": host.profile.version,
+        "Containers": len(containers),
+        "ContainersRunning": containers.count("running"),
+        "ContainersPaused": 0,
+        "ContainersStopped": len(containers) - containers.count("running"),
+        "Images": len(host.state.images),
+        "Driver": "overlay2",
+        "DriverStatus": [["Backing Filesystem", "extfs"]],
+        "DockerRootDir": "/var/lib/docker",
+        "OSType": "linux",
+        "OperatingSystem": "Simulated Linux",
+        "KernelVersion": "6.1.0",
+        **_kernel(host.facts),
+        "Architecture": _MACHINES.get(host.facts.arch, host.facts.arch),
+        "NCPU": host.facts.cpus,
+        "MemTotal": host.facts.memory,
+        "LoggingDriver": DEFAULT_LOG_DRIVER,
+        "DefaultRuntime": DEFAULT_RUNTIME,
+        "Runtimes": {name: {"path": "runc"} for name in RUNTIMES},
+        "SecurityOptions": _security_options(host),
+        "Plugins": {
+            "Volume": ["local"],
+            "Network": ["bridge", "host", "ipvlan", "macvlan", "null", "overlay"],
+            "Log": sorted(LOG_OPTIONS.keys() - {"none"}),
+        },
+        "IndexServerAddress": "https://index.docker.io/v1/",
+        "RegistryConfig": {"Mirrors": [], "InsecureRegistryCIDRs": ["127.0.0.0/8"], "IndexConfigs": {}},
+        "Swarm": {"LocalNodeState": "inactive", "ControlAvailable": False},
+        "LiveRestoreEnabled": False,
+        "Warnings": None,
+    }
+
+
+def _kernel(facts: HostFacts) -> dict[str, Any]:
+    """What the kernel can limit; the out-of-memory switch went with cgroup v1."""
+    version_two = facts.cgroup == 2
+    return {
+        "CgroupDriver": "systemd" if version_two else "cgroupfs",
+        "CgroupVersion": str(facts.cgroup),
+        "MemoryLimit": True,
+        "SwapLimit": True,
+        "PidsLimit": True,
+        "OomKillDisable": not version_two,
+    }
+
+
+def _security_options(host: SimulatedHost) -> list[str]:
+    profile = "builtin" if host.profile.is_at_least("25") else "default"
+    return [f"name=seccomp,profile={profile}", *(["name=cgroupns"] if host.facts.cgroup == 2 else [])]
+
+
+def logs(host: SimulatedHost, container: Record, tail: int) -> str:
+    """Two lines for a container that ran, one more when it ended."""
+    state = container["State"]
+    if state["Status"] == "created":
+        return ""
+    lines = [f"simulated: {container['name']} started", f"simulated: running {container['Path']}"]
+    if not state["Running"]:
+        lines.append(f"simulated: {container['name']} ended with exit code {state['ExitCode']}")
+    return "".join(f"{line}\n" for line in lines[-tail:] if tail > 0)
