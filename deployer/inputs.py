@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from deployer import nodes
-from deployer.config.extra_vars import parse_extra_vars
 from deployer.config.host_ports import check_host_ports
-from deployer.config.inventory import load_inventory
-from deployer.config.inventory_types import Inventory
-from deployer.config.patterns import select, select_limit
+from deployer.config.inventory.inventory import load_inventory
+from deployer.config.inventory.patterns import select, select_limit
+from deployer.config.inventory.types import Inventory
 from deployer.config.play_order import check_play_order
 from deployer.config.playbook import PLAY, Play, check_tags, load_playbooks
 from deployer.config.resolve import Inputs, TagFilter, join_plays, resolve
 from deployer.config.run_once import settle_run_once
 from deployer.config.scripts import Prompt, RunScript
 from deployer.config.subnets import check_subnets
-from deployer.config.templating import HostVariables, Templar, Templates
-from deployer.config.variables import PlayVariables, Variables, play_vars
-from deployer.config.vars_files import VariableReader
+from deployer.config.templates.templar import HostVariables, Templar, Templates
+from deployer.config.variables.extra_vars import parse_extra_vars
+from deployer.config.variables.variables import PlayVariables, Variables, play_vars
+from deployer.config.variables.vars_files import VariableReader
 from deployer.config.vault import VaultSecrets
 from deployer.config.vault_secrets import load_secrets, password_sources
 from deployer.diagnostics import Diagnostic, Origin, Problems, did_you_mean

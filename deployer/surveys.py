@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from deployer.config.patterns import select_limit
-from deployer.config.templating import Templates
-from deployer.config.variables import Variables
-from deployer.config.vars_files import VariableReader
+from deployer.config.inventory.patterns import select_limit
+from deployer.config.templates.templar import Templates
+from deployer.config.variables.variables import Variables
+from deployer.config.variables.vars_files import VariableReader
 from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.fleet import Fleet
 from deployer.inputs import Request, Sources, connect_host, open_sources

@@ -12,7 +12,7 @@ from deployer.cli.command import CONTEXT, Call, Command, Group
 from deployer.records import dataclass
 
 if TYPE_CHECKING:
-    from deployer.config.inventory_types import Inventory
+    from deployer.config.inventory.types import Inventory
     from deployer.nodes import Node
 
 LIST_EXAMPLES: Final = """\
@@ -34,10 +34,10 @@ class _Known:
 
 def _load(call: Call, name: str = "") -> _Known:
     """Raises `InputError`. `name` is a host that must exist."""
-    from deployer.config.patterns import select_limit
-    from deployer.config.templating import Templates
-    from deployer.config.variables import Variables
-    from deployer.config.vars_files import VariableReader
+    from deployer.config.inventory.patterns import select_limit
+    from deployer.config.templates.templar import Templates
+    from deployer.config.variables.variables import Variables
+    from deployer.config.variables.vars_files import VariableReader
     from deployer.diagnostics import Origin, Problems, did_you_mean
     from deployer.inputs import open_sources
     from deployer.nodes import secret_texts

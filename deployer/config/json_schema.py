@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from deployer.config.connection_variables import CONNECTION
+from deployer.config.inventory.connection_variables import CONNECTION
 from deployer.config.playbook import META, PLAY, SECTIONS, TABLES
 from deployer.fields.json_schema import JsonSchema, closed, definitions, entry_schema, or_null
 

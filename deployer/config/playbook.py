@@ -10,7 +10,7 @@ from schema import Or
 
 from deployer import nodes
 from deployer.config import yaml
-from deployer.config.templating import Templates
+from deployer.config.templates.templar import Templates
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.fields.container import CONTAINER

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from deployer.config.connection_variables import CONNECTION
+from deployer.config.inventory.connection_variables import CONNECTION
 from deployer.config.playbook import META, PLAY, SECTIONS, TABLES
 from deployer.fields import docs
 from deployer.fields.container import GROUPS

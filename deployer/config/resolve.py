@@ -20,7 +20,7 @@ from deployer.config.playbook import (
     check_name,
     without_meta,
 )
-from deployer.config.templating import Templar
+from deployer.config.templates.templar import Templar
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems
 from deployer.fields.shapes import INVALID, Reading
@@ -247,7 +247,7 @@ class _Work:
 
     def _add_env_files(self, files: Any, values: dict[str, Any], origins: dict[tuple[str, ...], Origin]) -> None:
         """Later files go over earlier ones, `environment` over all."""
-        from deployer.config.env_file import read_env_file
+        from deployer.config.variables.env_file import read_env_file
 
         merged: dict[str, str | None] = {}
         declared = values.get("environment") or {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from deployer.config.inventory_types import ALL, UNGROUPED, Inventory
+from deployer.config.inventory.types import ALL, UNGROUPED, Inventory
 from deployer.nodes import Node, Scalar, Sequence
 from deployer.planning.secrets import MASK, is_sensitive_name
 from deployer.reporting.lines import Line, Span, Style, line

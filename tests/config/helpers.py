@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from deployer.config.templating import HostVariables, Templar, Templates
+from deployer.config.templates.templar import HostVariables, Templar, Templates
 from deployer.config.yaml import load
 from deployer.diagnostics import Origin, Problems
 from deployer.nodes import Mapping, Node, Plain, Scalar, Sequence, to_plain

@@ -8,7 +8,7 @@ from textwrap import dedent
 
 from deployer.config.playbook import load_playbooks
 from deployer.config.resolve import Inputs, TagFilter, join_plays, resolve
-from deployer.config.templating import Templar
+from deployer.config.templates.templar import Templar
 from deployer.config.vault import VaultSecret, VaultSecrets
 from deployer.diagnostics import Problems
 from deployer.model.desired import Desired, Kind, Resource

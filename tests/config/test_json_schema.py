@@ -11,7 +11,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from deployer.config.connection_variables import CONNECTION
+from deployer.config.inventory.connection_variables import CONNECTION
 from deployer.config.json_schema import inventory_schema, playbook_schema
 from deployer.errors import InputError
 from deployer.transport.connection import CliConnectionOptions, connection_spec

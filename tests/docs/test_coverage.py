@@ -10,7 +10,7 @@ import click
 import pytest
 
 from deployer.cli.app import APP
-from deployer.config.connection_variables import CONNECTION
+from deployer.config.inventory.connection_variables import CONNECTION
 from deployer.config.playbook import PLAY, SECTIONS
 from deployer.errors import ExitCode
 from deployer.model.plan import Action

@@ -15,7 +15,7 @@ from typing import Any
 from deployer.config import yaml
 from deployer.config.playbook import Play
 from deployer.config.resolve import Inputs, TagFilter, resolve
-from deployer.config.templating import Templar
+from deployer.config.templates.templar import Templar
 from deployer.diagnostics import Origin, Problems
 from deployer.fields.container import CONTAINER
 from deployer.fields.network import NETWORK

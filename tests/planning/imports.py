@@ -10,7 +10,7 @@ import yaml as plain_yaml
 from deployer.config import yaml
 from deployer.config.playbook import Play
 from deployer.config.resolve import Inputs, join_plays, resolve
-from deployer.config.templating import Templar
+from deployer.config.templates.templar import Templar
 from deployer.diagnostics import Origin, Problems
 from deployer.engine.observe_whole import observe_whole
 from deployer.model.desired import Desired

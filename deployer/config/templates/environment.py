@@ -1,0 +1,100 @@
+"""The Jinja environment of a run: an immutable sandbox with strict undefined values, reading variables from scopes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
+
+from deployer.config.templates.problems import TemplateProblem
+from deployer.config.templates.simple import finalize
+from deployer.config.templates.undefined import UndefinedValue
+from deployer.config.templates.values import Entry, LazyDict, Scope, entry_of
+
+SCOPE = "\0scope"
+
+
+class ScopeContext(Context):
+    """Looks names up in a scope, below the names the template itself has set."""
+
+    def resolve_or_missing(self, key: str) -> Any:
+        if key in self.vars:
+            return self.vars[key]
+        parent = self.parent
+        if key in parent and key not in self.environment.globals:
+            return parent[key]
+        scope = parent.get(SCOPE)
+        found = lookup_variable(scope, key) if scope is not None else missing
+        return parent.get(key, missing) if found is missing else found
+
+
+def context_of(scope: Scope, environment: jinja2.Environment) -> dict[str, Any]:
+    """The names every template sees; the scope answers all others."""
+    if scope.context is None:
+        scope.context = {**environment.globals, SCOPE: scope}
+    return scope.context
+
+
+def scope_of(context: Context) -> Scope:
+    """The scope a function called from a template runs in."""
+    scope: Scope | None = context.parent.get(SCOPE)
+    if scope is None:
+        raise jinja2.TemplateRuntimeError("variables are not visible here; import the template 'with context'")
+    return scope
+
+
+def lookup_variable(scope: Scope, name: str) -> Any:
+    """The value of a variable, `missing`, or an undefined value when it needs a variable that is missing."""
+    entry = scope.entry(name)
+    return missing if entry is None else _read(entry, name)
+
+
+def _read(entry: Entry, name: str) -> Any:
+    try:
+        return entry.read()
+    except TemplateProblem as problem:
+        if problem.undefined:
+            return UndefinedValue.because(problem, name)
+        raise
+
+
+class SandboxEnvironment(ImmutableSandboxedEnvironment):
+    """Reads leaves of variables through their entries; a leaf whose template lacks a variable is itself undefined."""
+
+    context_class = ScopeContext
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, LazyDict) and not hasattr(dict, attribute):
+            return self._leaf(obj, attribute)
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(obj, LazyDict) and isinstance(argument, str) and argument in obj:
+            return self._leaf(obj, argument)
+        return super().getitem(obj, argument)
+
+    def _leaf(self, lazy: LazyDict, key: str) -> Any:
+        entry = entry_of(lazy, key)
+        return self.undefined(obj=lazy, name=key) if entry is None else _read(entry, key)
+
+    def join_path(self, template: str, parent: str) -> str:
+        """Included templates are named relative to the including one."""
+        return str(Path(parent).parent / template)
+
+
+def new_environment(load: Callable[[str], str | None]) -> SandboxEnvironment:
+    """`load` reads an included template by its path; None when there is none."""
+    return SandboxEnvironment(
+        undefined=UndefinedValue,
+        finalize=finalize,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        loader=jinja2.FunctionLoader(load),
+        cache_size=-1,
+        auto_reload=False,
+    )

@@ -1,0 +1,163 @@
+"""Tests for `x is …`: regular expressions, versions, sets, truth, files beside the playbook."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Iterable
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from jinja2.exceptions import FilterArgumentError
+
+from deployer.config.templates.filters_data import to_bool
+
+_LOOSE = re.compile(r"\d+|[a-zA-Z]+")
+_STRICT = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?(?:([ab])(\d+))?\Z")
+_SEMVER = re.compile(
+    r"(?P<core>(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*))(?:-(?P<pre>[0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?\Z"
+)
+
+
+def regex(
+    value: Any,
+    pattern: str = "",
+    *,
+    ignorecase: bool = False,
+    multiline: bool = False,
+    match_type: str = "search",
+) -> bool:
+    flags = (re.IGNORECASE if ignorecase else 0) | (re.MULTILINE if multiline else 0)
+    compiled = re.compile(pattern, flags)
+    kinds = {"search": compiled.search, "match": compiled.match, "fullmatch": compiled.fullmatch}
+    if match_type not in kinds:
+        raise FilterArgumentError(f"regex: match_type is one of {', '.join(kinds)}")
+    return kinds[match_type](str(value)) is not None
+
+
+def match(value: Any, pattern: str = "", *, ignorecase: bool = False, multiline: bool = False) -> bool:
+    return regex(value, pattern, ignorecase=ignorecase, multiline=multiline, match_type="match")
+
+
+def version(
+    value: Any, other: Any, compare: str = "eq", *, strict: bool | None = None, version_type: str | None = None
+) -> bool:
+    """Whether one version stands to another as `compare` says: `>=`, `ge`, `lt`, `==`, …"""
+    kinds: dict[str, Callable[[str], Any]] = {
+        "loose": _loose,
+        "strict": _strict,
+        "semver": _semver,
+        "semantic": _semver,
+    }
+    kind = version_type or ("strict" if strict else "loose")
+    if kind not in kinds:
+        raise FilterArgumentError(f"version: version_type is one of {', '.join(kinds)}")
+    left, right = kinds[kind](str(value)), kinds[kind](str(other))
+    if kind == "loose":
+        left, right = _aligned(left, right)
+    return bool(_comparison(compare)(left, right))
+
+
+def _comparison(name: str) -> Callable[[Any, Any], Any]:
+    names: dict[str, Callable[[Any, Any], Any]] = {
+        **dict.fromkeys(("==", "=", "eq"), operator.eq),
+        **dict.fromkeys(("!=", "<>", "ne"), operator.ne),
+        **dict.fromkeys((">", "gt"), operator.gt),
+        **dict.fromkeys((">=", "ge"), operator.ge),
+        **dict.fromkeys(("<", "lt"), operator.lt),
+        **dict.fromkeys(("<=", "le"), operator.le),
+    }
+    if name not in names:
+        raise FilterArgumentError(f"version: '{name}' is no comparison; known: {', '.join(names)}")
+    return names[name]
+
+
+def _loose(text: str) -> list[int | str]:
+    return [int(part) if part.isdecimal() else part for part in _LOOSE.findall(text)]
+
+
+def _aligned(left: list[int | str], right: list[int | str]) -> tuple[list[Any], list[Any]]:
+    """Parts that can be compared: a number comes after any word, and a missing part before everything."""
+    pairs = list(zip_longest(left, right))
+    return [_rank(part) for part, _ in pairs], [_rank(part) for _, part in pairs]
+
+
+def _rank(part: int | str | None) -> tuple[int, int, str]:
+    if part is None:
+        return (0, 0, "")
+    return (2, part, "") if isinstance(part, int) else (1, 0, part)
+
+
+def _strict(text: str) -> Any:
+    found = _STRICT.match(text)
+    if found is None:
+        raise FilterArgumentError(f"version: '{text}' is not a strict version such as 1.2.3")
+    numbers = tuple(int(part or 0) for part in found.groups()[:3])
+    return (numbers, (found[4] or "z", int(found[5] or 0)))
+
+
+def _semver(text: str) -> Any:
+    found = _SEMVER.match(text.removeprefix("v"))
+    if found is None:
+        raise FilterArgumentError(f"version: '{text}' is not a semantic version such as 1.2.3")
+    core = tuple(int(part) for part in found["core"].split("."))
+    if found["pre"] is None:
+        return (core, 1, ())
+    parts = ((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in found["pre"].split("."))
+    return (core, 0, tuple(parts))
+
+
+def subset(value: Iterable[Any], other: Iterable[Any]) -> bool:
+    others = list(other)
+    return all(item in others for item in value)
+
+
+def superset(value: Iterable[Any], other: Iterable[Any]) -> bool:
+    return subset(other, value)
+
+
+def truthy(value: Any, *, convert_bool: bool = False) -> bool:
+    return bool(_as_bool(value) if convert_bool else value)
+
+
+def falsy(value: Any, *, convert_bool: bool = False) -> bool:
+    return not truthy(value, convert_bool=convert_bool)
+
+
+def _as_bool(value: Any) -> Any:
+    try:
+        return to_bool(value)
+    except FilterArgumentError:
+        return value
+
+
+def contains(value: Any, item: Any) -> bool:
+    return item in value
+
+
+def extra_tests() -> dict[str, Callable[..., bool]]:
+    """This module's tests by the names templates know."""
+    return {
+        "abs": lambda path: Path(str(path)).is_absolute(),
+        "all": lambda items: all(items),
+        "any": lambda items: any(items),
+        "contains": contains,
+        "directory": lambda path: Path(str(path)).expanduser().is_dir(),
+        "exists": lambda path: Path(str(path)).expanduser().exists(),
+        "falsy": falsy,
+        "file": lambda path: Path(str(path)).expanduser().is_file(),
+        "issubset": subset,
+        "issuperset": superset,
+        "link": lambda path: Path(str(path)).expanduser().is_symlink(),
+        "match": match,
+        "nan": lambda value: math.isnan(value),
+        "regex": regex,
+        "search": regex,
+        "subset": subset,
+        "superset": superset,
+        "truthy": truthy,
+        "version": version,
+        "version_compare": version,
+    }

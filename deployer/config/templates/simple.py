@@ -1,0 +1,133 @@
+"""References to variables, and texts made only of them, evaluated without Jinja.
+
+Most templates of a playbook are of this kind. Whatever is unusual about one, a missing variable for instance, makes
+its evaluation answer `FALLBACK`; then Jinja evaluates it, or says what is wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from deployer.config.templates.problems import OMIT
+from deployer.config.templates.values import LazyDict, Scope, entry_of, to_plain_value
+from deployer.records import dataclass
+
+FALLBACK: Final = object()
+
+_STEPS = r"((?:\.[A-Za-z_][A-Za-z0-9_]*|\[(?:-?[0-9]{1,9}|'[^'\\\n]*'|\"[^\"\\\n]*\")\])*)"
+_EXPRESSION = re.compile(rf"\s*([A-Za-z_][A-Za-z0-9_]*){_STEPS}\s*")
+_STEP = re.compile(r"\.([A-Za-z0-9_]+)|\[(-?[0-9]+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
+_OPEN = re.compile(r"\{[{%#]")
+#: Words that are no variables in a template.
+_WORDS = frozenset(
+    {
+        *("true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if", "else", "elif"),
+        *("self", "super", "loop", "caller", "varargs", "kwargs"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`a.b['c'][0]`: a variable and the way into it; each step is a key and whether it was written as an attribute."""
+
+    name: str
+    steps: tuple[tuple[str | int, bool], ...]
+
+    def evaluate(self, scope: Scope) -> Any:
+        """The value, or `FALLBACK`; raises `TemplateProblem` when the variable cannot be evaluated."""
+        entry = scope.entry(self.name)
+        if entry is None:
+            return FALLBACK
+        value = entry.read()
+        for key, is_attribute in self.steps:
+            if isinstance(value, LazyDict) and isinstance(key, str) and not (is_attribute and hasattr(dict, key)):
+                leaf = entry_of(value, key)
+                if leaf is None:
+                    return FALLBACK
+                value = leaf.read()
+            elif type(value) is list and isinstance(key, int) and -len(value) <= key < len(value):
+                value = value[key]
+            else:
+                return FALLBACK
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Literal text and references, joined. One reference alone keeps its type; `tail` follows it when it is text."""
+
+    parts: tuple[str | Reference, ...]
+    is_lone: bool = False
+    tail: str = ""
+
+    def evaluate(self, scope: Scope) -> Any:
+        """The value, or `FALLBACK`; raises `TemplateProblem` when a variable cannot be evaluated."""
+        if self.is_lone:
+            value = self.parts[0].evaluate(scope) if isinstance(self.parts[0], Reference) else FALLBACK
+            return value + self.tail if self.tail and isinstance(value, str) else value
+        made = []
+        for part in self.parts:
+            if isinstance(part, str):
+                made.append(part)
+                continue
+            value = part.evaluate(scope)
+            if value is FALLBACK or value is OMIT:
+                return FALLBACK
+            made.append(str(finalize(value)))
+        return "".join(made)
+
+
+def finalize(value: Any) -> Any:
+    """What stands in the text for a value: null is empty, collections are written as Python would."""
+    if value is None:
+        return ""
+    return to_plain_value(value) if isinstance(value, dict | list | tuple) else value
+
+
+def parse_text(text: str) -> Pieces | None:
+    """A text whose templates are all references, else None."""
+    if "\r" in text:
+        return None
+    parts = list(_parts(text))
+    if None in parts:
+        return None
+    found = tuple(part for part in parts if part)
+    if len(found) == 1 and isinstance(found[0], Reference):
+        return Pieces(found, is_lone=True)
+    tail = found[-1] if len(found) == 2 else ""
+    if isinstance(found[0], Reference) and isinstance(tail, str) and tail and not tail.strip("\n"):
+        return Pieces(found[:1], is_lone=True, tail=tail)
+    return Pieces(found)
+
+
+def parse_reference(text: str) -> Reference | None:
+    """A bare expression that is a reference, else None."""
+    found = _EXPRESSION.fullmatch(text)
+    if found is None or found[1] in _WORDS:
+        return None
+    return Reference(found[1], tuple(_steps(found[2])))
+
+
+def _steps(written: str) -> Iterator[tuple[str | int, bool]]:
+    for attribute, index, single, double in _STEP.findall(written):
+        if attribute:
+            yield attribute, True
+        else:
+            yield int(index) if index else single or double, False
+
+
+def _parts(text: str) -> Iterator[str | Reference | None]:
+    """Literal text and references in turn; None for anything else."""
+    position = 0
+    while (opened := _OPEN.search(text, position)) is not None:
+        yield text[position : opened.start()]
+        closed = text.find("}}", opened.end())
+        if opened[0] != "{{" or closed < 0:
+            yield None
+            return
+        yield parse_reference(text[opened.end() : closed])
+        position = closed + 2
+    yield text[position:]

@@ -1,0 +1,215 @@
+"""Templates in values: a tree of nodes and a host's variables in, a tree without templates out.
+
+A text that is exactly one `{{ expression }}` keeps the expression's type; any other text stays text, so `"1.10"` is
+never a number. A result keeps the place of its template and names, as `source`, the place of the one variable it came
+from; it is secret when anything read for it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingABC
+from dataclasses import field, replace
+from pathlib import Path
+from typing import Any
+
+from deployer.config.templates.evaluate import Templates, is_template
+from deployer.config.templates.problems import OMIT, TemplateProblem, kind_of
+from deployer.config.templates.values import Frame, Scope, Session, Text, place_of
+from deployer.diagnostics import Origin, Problems
+from deployer.nodes import Mapping, Node, Scalar, Sequence, to_plain
+from deployer.records import dataclass
+
+__all__ = ["HostVariables", "Templar", "Templates", "is_template"]
+
+
+@dataclass(frozen=True, slots=True)
+class HostVariables:
+    """One host's variables, and the magic ones: those that name no place in the user's files."""
+
+    variables: MappingABC[str, Node] = field(default_factory=dict)
+    magic: MappingABC[str, Node] = field(default_factory=dict)
+
+
+class Templar:
+    """Renders with one host's variables. Used by one thread at a time; `templates` may be shared by all.
+
+    `hostvars` answers the variable of that name; a host is looked up when a template first reads it. `base` is the
+    playbook's folder, where lookups find files.
+    """
+
+    def __init__(
+        self,
+        variables: MappingABC[str, Node],
+        *,
+        magic: MappingABC[str, Node] | None = None,
+        hostvars: MappingABC[str, HostVariables] | None = None,
+        templates: Templates | None = None,
+        base: Path | None = None,
+    ) -> None:
+        self._templates = templates or Templates()
+        self._hostvars = hostvars
+        self._host_scopes: dict[str, Scope] = {}
+        self._session = Session(
+            base or self._templates.base,
+            hosts=tuple(hostvars or ()),
+            host_scope=self._host_scope if hostvars is not None else None,
+        )
+        self._scope = self._new_scope(HostVariables(variables, magic or {}))
+
+    def with_variables(self, extra: MappingABC[str, Node]) -> Templar:
+        """The same host with more variables over its own, `item` of a loop for instance; shares what is evaluated."""
+        made = Templar.__new__(Templar)
+        made._templates = self._templates
+        made._hostvars = self._hostvars
+        made._host_scopes = self._host_scopes
+        made._session = self._session
+        made._scope = Scope(self._templates, self._session, extra, self._scope)
+        return made
+
+    def render(self, node: Node, problems: Problems, address: str = "") -> Node:
+        """The tree with every template replaced by its value; what cannot be rendered is reported and left as it is.
+
+        A key or item whose value is `omit` is left out; at the top, `omit` is reported.
+        """
+        made = self.render_or_omit(node, problems, address)
+        if made is None:
+            problems.add(
+                node.origin, "omit can only stand for the value of a key or an item of a list", address=address
+            )
+            return node
+        return made
+
+    def render_or_omit(self, node: Node, problems: Problems, address: str = "") -> Node | None:
+        """As `render`; None when the whole value is `omit`."""
+        if not self._templates.is_templated(node):
+            return node
+        match node:
+            case Scalar():
+                return self._render_scalar(node, problems, address)
+            case Sequence():
+                items = (self.render_or_omit(item, problems, f"{address}[{n}]") for n, item in enumerate(node.items))
+                return replace(node, items=tuple(item for item in items if item is not None))
+            case Mapping():
+                return self._render_mapping(node, problems, address)
+
+    def evaluate(self, node: Node, problems: Problems, address: str = "") -> Node | None:
+        """The value of a bare expression, as `loop: groups.web` has it; None when that failed or is omitted.
+
+        A text with `{{` and anything that is no text is rendered instead.
+        """
+        if not isinstance(node, Scalar) or not isinstance(node.value, str) or is_template(node.value):
+            return self.render_or_omit(node, problems, address)
+        return self._made(node, problems, address, expression=True)
+
+    def condition(self, node: Node, problems: Problems, address: str = "") -> bool:
+        """The truth of a `when`: a boolean, an expression, or a list of them that must all hold.
+
+        Reports and returns False for a result that is no boolean.
+        """
+        match node:
+            case Sequence():
+                return all(self.condition(item, problems, f"{address}[{n}]") for n, item in enumerate(node.items))
+            case Scalar(value=bool() as value):
+                return value
+            case Scalar(value=str() as text) if text.strip():
+                return self._truth(node, problems, address)
+            case _:
+                problems.add(node.origin, "a condition is an expression, true or false", address=address)
+                return False
+
+    def template_text(self, text: str, origin: Origin, problems: Problems, address: str = "") -> Scalar | None:
+        """A template file's text rendered; problems name `origin.file` and the line. None when it failed."""
+        frames = self._session.frames
+        frames.append(Frame())
+        try:
+            made = self._templates.evaluate_file(text, origin.file, self._scope, address=address)
+            return Scalar(made, origin, frames[-1].secret, verbatim=True)
+        except TemplateProblem as problem:
+            _report(problem, problems)
+            return None
+        finally:
+            frames.pop()
+
+    def check(self, node: Node, problems: Problems, address: str = "") -> None:
+        """Report texts that are no valid templates, without needing any variable."""
+        self._templates.check(node, problems, address)
+
+    def _truth(self, node: Scalar, problems: Problems, address: str) -> bool:
+        if is_template(str(node.value)):
+            hint = "write the bare expression, without {{ }}"
+            problems.add(node.origin, "a condition is an expression already", address=address, hint=hint)
+            return False
+        made = self._made(node, problems, address, expression=True)
+        if made is None:
+            return False
+        if isinstance(made, Scalar) and isinstance(made.value, bool):
+            return made.value
+        plain = to_plain(made)
+        hint = "add '| bool'" if isinstance(plain, str | int) else "compare it: '… is defined', '… | length > 0'"
+        summary = f"the condition is {kind_of(plain)}, not true or false"
+        problems.add(node.origin, summary, address=address, hint=hint)
+        return False
+
+    def _render_scalar(self, node: Scalar, problems: Problems, address: str) -> Node | None:
+        return self._made(node, problems, address, expression=False, failed=node)
+
+    def _made(
+        self, node: Scalar, problems: Problems, address: str, *, expression: bool, failed: Node | None = None
+    ) -> Node | None:
+        """The result of one template; `failed` when it was reported instead."""
+        templates, frames = self._templates, self._session.frames
+        evaluate = templates.evaluate_expression if expression else templates.evaluate
+        frame = Frame()
+        frames.append(frame)
+        try:
+            value = evaluate(node, self._scope, address=address)
+            return None if value is OMIT else self._node(value, node, frame, address)
+        except TemplateProblem as problem:
+            _report(problem, problems)
+            return failed
+        finally:
+            frames.pop()
+
+    def _node(self, value: Any, node: Scalar, frame: Frame, address: str) -> Node:
+        if isinstance(value, str):
+            text = str.__str__(value)
+            source = place_of(value) if isinstance(value, Text) else frame.source()
+            return Scalar(text, node.origin, frame.secret or node.secret, source, "{" in text)
+        source = frame.source()
+        made = self._templates.convert(value, node, frame, address=address, source=source)
+        return replace(made, secret=True) if isinstance(made, Scalar) and node.secret else made
+
+    def _render_mapping(self, node: Mapping, problems: Problems, address: str) -> Mapping:
+        entries: dict[str, tuple[Scalar, Node]] = {}
+        for key, value in node.entries:
+            inner = f"{address}.{key.value}" if address else str(key.value)
+            name = self.render_or_omit(key, problems, inner)
+            made = self.render_or_omit(value, problems, inner)
+            if name is None or made is None:
+                continue
+            if not isinstance(name, Scalar):
+                problems.add(key.origin, "the key's template does not make text", address=inner)
+                continue
+            name = name if isinstance(name.value, str) else replace(name, value=str(name.value))
+            first = entries.setdefault(str(name.value), (name, made))[0]
+            if first is not name:
+                problems.add(
+                    key.origin, f"the key '{name.value}' is made twice; first at {first.origin}", address=inner
+                )
+        return replace(node, entries=tuple(entries.values()))
+
+    def _host_scope(self, host: str) -> Scope:
+        known = self._host_scopes.get(host)
+        if known is None:
+            assert self._hostvars is not None
+            known = self._new_scope(self._hostvars[host])
+            self._host_scopes[host] = known
+        return known
+
+    def _new_scope(self, host: HostVariables) -> Scope:
+        magic = Scope(self._templates, self._session, host.magic, magic=True)
+        return Scope(self._templates, self._session, host.variables, magic)
+
+
+def _report(problem: TemplateProblem, problems: Problems) -> None:
+    problems.add(problem.origin, problem.summary, address=problem.address, hint=problem.hint)

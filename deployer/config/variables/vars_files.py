@@ -1,0 +1,77 @@
+"""Variables kept in files: group_vars and host_vars folders, and single files; plain, JSON or vaulted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from deployer.config.variables.names import check_names
+from deployer.config.vault import VaultSecrets
+from deployer.config.yaml import load, load_json
+from deployer.diagnostics import Origin, Problems
+from deployer.nodes import Mapping as MappingNode
+from deployer.nodes import Node, Scalar
+
+_ENDINGS = ("", ".yml", ".yaml", ".json")
+
+
+class VariableReader:
+    """Reads files of variables, each once. A file that cannot be read or is no mapping is reported and has none."""
+
+    def __init__(self, problems: Problems, vault: VaultSecrets | None = None) -> None:
+        self._problems = problems
+        self._vault = vault or VaultSecrets()
+        self._read: dict[Path, Mapping[str, Node]] = {}
+        self._folders: dict[tuple[Path, str], Mapping[str, Node]] = {}
+
+    def file(self, path: Path, *, is_inventory: bool = False) -> Mapping[str, Node]:
+        """The variables of one file. Names that cannot be used are errors, beside an inventory warnings."""
+        if path not in self._read:
+            self._read[path] = self._load(path, is_inventory=is_inventory)
+        return self._read[path]
+
+    def folder(self, folder: Path, name: str) -> Mapping[str, Node]:
+        """The variables of `folder/NAME`: a file with or without ending, or a folder of files, merged in order."""
+        key = (folder, name)
+        if key not in self._folders:
+            merged: dict[str, Node] = {}
+            for path in self._files_for(folder, name):
+                merged.update(self.file(path, is_inventory=True))
+            self._folders[key] = merged
+        return self._folders[key]
+
+    def _load(self, path: Path, *, is_inventory: bool) -> Mapping[str, Node]:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            self._problems.add(Origin(str(path)), f"cannot be read: {error.strerror}")
+            return {}
+        parse = load_json if path.suffix == ".json" else load
+        tree = parse(content, str(path), self._problems, self._vault)
+        if tree is None or (isinstance(tree, Scalar) and tree.value is None):
+            return {}
+        if not isinstance(tree, MappingNode):
+            self._problems.add(tree.origin, "a file of variables is a mapping: name: value")
+            return {}
+        return check_names(tree, self._problems, is_inventory=is_inventory)
+
+    def _files_for(self, folder: Path, name: str) -> Iterator[Path]:
+        if "/" in name or not folder.is_dir():
+            return
+        found = [path for path in (folder / f"{name}{ending}" for ending in _ENDINGS) if path.exists()]
+        for ignored in found[1:]:
+            self._problems.warn(Origin(str(ignored)), f"not read, because {found[0]} exists")
+        if found and found[0].is_dir():
+            yield from _files_in(found[0])
+        elif found:
+            yield found[0]
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.name.endswith("~"):
+            continue
+        if path.is_dir() and not path.suffix:
+            yield from _files_in(path)
+        elif path.is_file() and path.suffix in _ENDINGS:
+            yield path
