@@ -14,8 +14,8 @@ from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.fleet import Fleet
 from deployer.inputs import Request, Sources, connect_host, open_sources
 from deployer.interfaces import Engine, EngineInfo, Json
+from deployer.model import ownership as record
 from deployer.model.plan import Unreachable
-from deployer.planning import record
 from deployer.records import dataclass
 from deployer.values import image, port
 from deployer.world import World

@@ -19,6 +19,7 @@ from deployer.fields.network import NETWORK
 from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
 from deployer.interfaces import Engine, Json, RegistryAuth
+from deployer.model import ownership as record
 from deployer.model import volume_names
 from deployer.model.container_names import NEW, OLD, is_kept
 from deployer.model.desired import Desired
@@ -33,7 +34,6 @@ from deployer.model.observed import (
     Stub,
 )
 from deployer.model.registry import RegistryAnswer
-from deployer.planning import record
 from deployer.records import dataclass
 from deployer.values import image, mount, paths, port
 

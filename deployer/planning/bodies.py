@@ -10,10 +10,10 @@ from deployer.fields.container.network import DEFAULT_NETWORK, endpoint_to_engin
 from deployer.fields.field import Body
 from deployer.fields.network import NETWORK
 from deployer.fields.table import Table
+from deployer.model import ownership as record
 from deployer.model.desired import Resource
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import FieldDiff
-from deployer.planning import record
 from deployer.planning.context import Context
 
 

@@ -9,7 +9,7 @@ from deployer.fields.field import DEFAULT, Field, View
 from deployer.fields.table import Table
 from deployer.model.desired import Resource
 from deployer.model.plan import FieldDiff
-from deployer.planning.secrets import MASK, holds_sealed, holds_secret, is_sealed, is_sensitive_name, redact, redacted
+from deployer.model.secrets import MASK, holds_sealed, holds_secret, is_sealed, is_sensitive_name, redact, redacted
 from deployer.records import dataclass
 
 _MISSING = object()

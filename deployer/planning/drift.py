@@ -15,17 +15,18 @@ from deployer.fields.field import View
 from deployer.fields.network import NETWORK
 from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
+from deployer.model import ownership as record
 from deployer.model.desired import Desired, Kind, Resource, slot
 from deployer.model.drift import Drift, HostDrift, Verdict
 from deployer.model.observed import Observed, ObservedContainer, ObservedNetwork, ObservedVolume, Ownership
 from deployer.model.plan import FieldDiff
-from deployer.planning import images, jobs, record
+from deployer.model.secrets import DIGEST_KEY, MASK, digest, is_sealed
+from deployer.planning import images, jobs
 from deployer.planning.containers import has_completed
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
 from deployer.planning.judging import compare_fields
 from deployer.planning.policy import Policy
-from deployer.planning.secrets import DIGEST_KEY, MASK, digest, is_sealed
 from deployer.records import dataclass
 from deployer.values import image
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from deployer.config.templates.evaluate import is_template
-from deployer.planning.secrets import holds_credentials, is_sensitive_name
+from deployer.model.secrets import holds_credentials, is_sensitive_name
 from deployer.values.yaml_text import Verbatim
 
 _SHORTEST: Final = 6

@@ -20,10 +20,11 @@ from deployer.fields.shapes import Reading
 from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
 from deployer.interfaces import Json
+from deployer.model import ownership as record
 from deployer.model.container_names import base_name, is_kept
 from deployer.model.desired import Address, Kind
 from deployer.model.observed import Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume
-from deployer.planning import foreign, record
+from deployer.planning import foreign
 from deployer.planning.declaring import misfits, smallest
 from deployer.planning.hiding import Hidden, secrets_among, secrets_in_words
 from deployer.values import image, yaml_text

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from deployer.model import ownership as record
 from deployer.model.container_names import NEW, OLD
 from deployer.model.desired import Kind, Resource
 from deployer.model.observed import ObservedContainer
@@ -23,7 +24,7 @@ from deployer.model.plan import (
     StartContainer,
     StopContainer,
 )
-from deployer.planning import images, leftovers, record
+from deployer.planning import images, leftovers
 from deployer.planning.context import Context
 from deployer.planning.gates import gate_of
 from deployer.planning.images import Wanted

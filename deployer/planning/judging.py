@@ -9,10 +9,11 @@ from typing import Any
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import Change, View
 from deployer.model import dependencies
+from deployer.model import ownership as record
 from deployer.model.desired import Resource
 from deployer.model.observed import ObservedContainer, ObservedImage, Stub
 from deployer.model.plan import FieldDiff, Refusal
-from deployer.planning import endpoints, record
+from deployer.planning import endpoints
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
 from deployer.planning.images import Wanted

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from deployer.fields.container import CONTAINER
+from deployer.model import ownership as record
 from deployer.model.container_names import FAILED, number_of, previous
 from deployer.model.desired import Address, Kind, Resource
 from deployer.model.observed import ObservedContainer, Stub
@@ -19,7 +20,6 @@ from deployer.model.plan import (
     Target,
     UpdateContainer,
 )
-from deployer.planning import record
 from deployer.planning.context import Context
 
 Steps = tuple[int, ...]

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from deployer.model import ownership as record
 from deployer.model.container_names import NEW, OLD, previous
 from deployer.model.desired import Resource
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import Action, RemoveContainer, RenameContainer, ResourceChange, StopContainer
-from deployer.planning import keeping, record
+from deployer.planning import keeping
 from deployer.planning.context import Context
 from deployer.records import dataclass
 

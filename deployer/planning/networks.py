@@ -8,6 +8,7 @@ from typing import Any
 from deployer.fields.field import View
 from deployer.fields.network import NETWORK
 from deployer.model import dependencies
+from deployer.model import ownership as record
 from deployer.model.desired import Kind, Resource
 from deployer.model.observed import ObservedContainer, ObservedNetwork
 from deployer.model.plan import (
@@ -21,7 +22,6 @@ from deployer.model.plan import (
     RemoveNetwork,
     ResourceChange,
 )
-from deployer.planning import record
 from deployer.planning.bodies import endpoint_body, network_body
 from deployer.planning.context import Context, Renewal
 from deployer.planning.diff import Comparison, diff

@@ -7,10 +7,11 @@ that tags pass over are declared all the same.
 from __future__ import annotations
 
 from deployer.diagnostics import Origin
+from deployer.model import ownership as record
 from deployer.model.container_names import base_name
 from deployer.model.desired import Kind, Resource, Settings
 from deployer.model.observed import Stub
-from deployer.planning import containers, networks, record, volumes
+from deployer.planning import containers, networks, volumes
 from deployer.planning.context import Context
 from deployer.planning.keeping import discard_holders
 from deployer.planning.prune_images import prune_images

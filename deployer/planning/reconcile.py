@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deployer.model import dependencies
+from deployer.model import ownership as record
 from deployer.model.desired import Desired, Kind, OnFailure, Resource
 from deployer.model.observed import Observed
 from deployer.model.plan import Action, HostPlan, Refusal, ResourceChange
-from deployer.planning import containers, networks, record, volumes
+from deployer.planning import containers, networks, volumes
 from deployer.planning.context import Context
 from deployer.planning.exchange import plan_exchange
 from deployer.planning.images import plan_image

@@ -6,6 +6,7 @@ from typing import Any
 
 from deployer.fields.field import View
 from deployer.fields.volume import VOLUME
+from deployer.model import ownership as record
 from deployer.model.desired import Kind, Resource
 from deployer.model.observed import ObservedContainer, ObservedVolume
 from deployer.model.plan import (
@@ -18,7 +19,6 @@ from deployer.model.plan import (
     ResourceChange,
     StopContainer,
 )
-from deployer.planning import record
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
 from deployer.planning.keeping import discard_holders

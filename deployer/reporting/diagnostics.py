@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from deployer.diagnostics import Diagnostic, Origin, Severity
-from deployer.planning.secrets import is_sensitive_name
+from deployer.model.secrets import is_sensitive_name
 from deployer.reporting.lines import Line, Span, Style, line, visible
 from deployer.reporting.words import plural
 

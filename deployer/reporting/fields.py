@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from deployer.fields.field import Change
 from deployer.model.plan import FieldDiff
-from deployer.planning.secrets import MASK
+from deployer.model.secrets import MASK
 from deployer.reporting.columns import Row
 from deployer.reporting.lines import Span, Style
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from deployer.config.inventory.types import ALL, UNGROUPED, Inventory
+from deployer.model.secrets import MASK, is_sensitive_name
 from deployer.nodes import Node, Scalar, Sequence
-from deployer.planning.secrets import MASK, is_sensitive_name
 from deployer.reporting.lines import Line, Span, Style, line
 
 

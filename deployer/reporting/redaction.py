@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 from urllib.parse import quote, quote_plus
 
-from deployer.planning.secrets import MASK, redact
+from deployer.model.secrets import MASK, redact
 from deployer.reporting.lines import visible
 
 _SHORTEST = 4

@@ -22,6 +22,7 @@ from deployer.fields.network import NETWORK
 from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
 from deployer.interfaces import EngineInfo
+from deployer.model import ownership as record
 from deployer.model.desired import Desired, Kind, Resource
 from deployer.model.observed import (
     Observed,
@@ -36,7 +37,7 @@ from deployer.model.plan import HostPlan, ResourceChange
 from deployer.model.registry import Availability, RegistryAnswer
 from deployer.nodes import Mapping as MappingNode
 from deployer.nodes import Node, Scalar
-from deployer.planning import bodies, record
+from deployer.planning import bodies
 from deployer.planning.context import Context
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import reconcile

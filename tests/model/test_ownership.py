@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from deployer.model import ownership as record
 from deployer.model.observed import Observed, Ownership
 from deployer.model.plan import CreateContainer, CreateNetwork, CreateVolume
-from deployer.planning import record
 from tests.planning.build import EMPTY, applied, changed, changes, nothing, plan, play, refusals, steps
 
 WEB = "containers: {web: {image: web:1, environment: {MODE: a}, labels: {team: shop}}}"

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from deployer.model import ownership as record
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
 from deployer.model.plan import CreateContainer, HostPlan
-from deployer.planning import record
-from deployer.planning.secrets import MASK, digest, holds_secret, is_sensitive_name, redact, redacted, sealed
+from deployer.model.secrets import MASK, digest, holds_secret, is_sensitive_name, redact, redacted, sealed
 from tests.planning.build import EMPTY, applied, changed, plan, play
 
 NEW = "s3ntinel it's new"

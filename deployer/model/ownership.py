@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from deployer.model.desired import Address, Kind, Resource
 from deployer.model.observed import Ownership
-from deployer.planning.secrets import sealed
+from deployer.model.secrets import sealed
 
 PROJECT: Final = "deployer.project"
 RESOURCE: Final = "deployer.resource"
