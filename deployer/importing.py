@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from deployer.diagnostics import Origin, Problems, did_you_mean
-from deployer.engine.observe_whole import observe_whole
 from deployer.errors import DeployerError, UnreachableError
+from deployer.exporting.observe_whole import observe_whole
+from deployer.exporting.playbook import HostPlaybook, host_playbook
 from deployer.inputs import Request
 from deployer.model.observed import Observed
 from deployer.model.plan import Unreachable
-from deployer.planning.importing import HostPlaybook, host_playbook
 from deployer.surveys import fleet_of
 from deployer.world import World
 

@@ -12,7 +12,7 @@ from deployer.cli.command import CONTEXT, Call, Command, Group
 from deployer.errors import ExitCode
 
 if TYPE_CHECKING:
-    from deployer.planning.importing import HostPlaybook
+    from deployer.exporting.playbook import HostPlaybook
     from deployer.reporting.lines import Line
 
 HOST_EXAMPLES: Final = """\

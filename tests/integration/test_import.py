@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.exporting.imports import plays
 from tests.integration.support import SLEEP, Json, Site, fetch, ids, states, volumes
 from tests.lab import peers
 from tests.lab.host import Host
-from tests.planning.imports import plays
 
 pytestmark = pytest.mark.lab
 

@@ -13,6 +13,9 @@ from typing import Any, Final
 from deployer import nodes
 from deployer.config.playbook import check_name
 from deployer.diagnostics import Origin, Problems
+from deployer.exporting import foreign
+from deployer.exporting.declaring import misfits, smallest
+from deployer.exporting.hiding import Hidden, secrets_among, secrets_in_words
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import View
 from deployer.fields.network import NETWORK
@@ -24,9 +27,6 @@ from deployer.model import ownership as record
 from deployer.model.container_names import base_name, is_kept
 from deployer.model.desired import Address, Kind
 from deployer.model.observed import Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume
-from deployer.planning import foreign
-from deployer.planning.declaring import misfits, smallest
-from deployer.planning.hiding import Hidden, secrets_among, secrets_in_words
 from deployer.values import image, yaml_text
 from deployer.values.mount import is_anonymous_name
 

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deployer.engine.observe_whole import observe_whole
 from deployer.errors import EngineError
+from deployer.exporting.observe_whole import observe_whole
+from deployer.exporting.playbook import host_playbook
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import Field
 from deployer.model.desired import Kind
-from deployer.planning.importing import host_playbook
 from deployer.simulated import SimulatedEngine
+from tests.exporting.imports import check_unchanged, container, imported, made_again, plays, values
 from tests.fields.declare import declare, try_declare
 from tests.fields.engine_answers import body_of
 from tests.planning.build import HOST, play
-from tests.planning.imports import check_unchanged, container, imported, made_again, plays, values
 from tests.planning.test_properties import plays as any_play
 from tests.planning.test_properties import read
 from tests.planning.world import Host

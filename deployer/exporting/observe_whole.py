@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from deployer.engine.observe import WIDTH, Needs, observe
+from deployer.exporting.playbook import image_references
 from deployer.interfaces import Engine
 from deployer.model.observed import Observed
-from deployer.planning.importing import image_references
 
 
 def observe_whole(engine: Engine, host: str) -> Observed:
