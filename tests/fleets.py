@@ -11,17 +11,19 @@ from typing import Any
 
 import pytest
 
-from deployer import rollback, rollout, runner
 from deployer.applying.locking import Run
 from deployer.config.scripts import ScriptResult
 from deployer.errors import UnreachableError
-from deployer.inputs import Asking, Request
 from deployer.interfaces import Engine
 from deployer.model.outcome import HostBegun, HostEnded, Outcome
 from deployer.simulated import SimulatedEngine
 from deployer.transport.connection import ConnectionSpec
 from deployer.transport.ssh_config import SshConfig
-from deployer.world import World
+from deployer.usecases import apply as rollout
+from deployer.usecases import plan as runner
+from deployer.usecases import rollback
+from deployer.usecases.load import Asking, Request
+from deployer.usecases.system import World
 from tests.applying.engines import Clock, Seen, states
 
 NAMES = ("h1", "h2", "h3", "h4", "h5")

@@ -16,8 +16,9 @@ deployer apply shop.plan                          # what 'plan -o shop.plan' sho
 
 
 def _run(call: Call) -> int:
-    from deployer import runner, saved
     from deployer.cli.deploy import deploy
+    from deployer.usecases import plan as runner
+    from deployer.usecases import saved_plan as saved
 
     named = call.params["playbooks"]
     if len(named) == 1 and saved.is_saved(named[0]):

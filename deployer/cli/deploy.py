@@ -10,17 +10,17 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from deployer import runner
 from deployer.cli import options
 from deployer.cli.command import Call
 from deployer.cli.console import Console
 from deployer.errors import ExitCode, RefusedError
-from deployer.inputs import Request
 from deployer.interfaces import Events
 from deployer.model.plan import Plan
 from deployer.reporting.human import plan_text
 from deployer.reporting.lines import line
-from deployer.world import World, real_world
+from deployer.usecases import plan as runner
+from deployer.usecases.load import Request
+from deployer.usecases.system import World, real_world
 
 if TYPE_CHECKING:
     from deployer.applying.locking import Run
@@ -95,10 +95,10 @@ def _nothing_to_do(call: Call, planned: runner.Planned) -> ExitCode:
 
 
 def _apply(call: Call, planned: runner.Planned, world: World) -> ExitCode:
-    from deployer import rollout
     from deployer.cli.interrupt import Interrupt
     from deployer.reporting.live import LiveProgress
     from deployer.reporting.recap import recap_text
+    from deployer.usecases import apply as rollout
 
     console = call.console
     events, tell = _events(console, planned.plan)
@@ -119,7 +119,7 @@ def _this_run(call: Call, planned: runner.Planned) -> Run:
     from datetime import UTC, datetime
 
     from deployer.applying.locking import Run
-    from deployer.world import commit_of, operator
+    from deployer.usecases.system import commit_of, operator
 
     return Run(
         who=operator(),

@@ -12,8 +12,8 @@ deployer destroy playbooks/shop.yml --check
 
 
 def _run(call: Call) -> int:
-    from deployer import runner
     from deployer.cli.deploy import deploy
+    from deployer.usecases import plan as runner
 
     return deploy(call, runner.destroy, "Remove all of this?")
 

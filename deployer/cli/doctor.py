@@ -11,7 +11,7 @@ from deployer.errors import ExitCode
 
 if TYPE_CHECKING:
     from deployer.reporting.lines import Span
-    from deployer.surveys import Check
+    from deployer.usecases.inspect_hosts import Check
 
 EXAMPLES = """\
 deployer doctor -i inventory
@@ -27,12 +27,12 @@ LITTLE: Final = 2_000_000_000
 
 
 def _run(call: Call) -> int:
-    from deployer import surveys
     from deployer.reporting.columns import table
     from deployer.reporting.human import hint_lines, unreachable_lines
     from deployer.reporting.json_plan import FORMAT_VERSION
     from deployer.reporting.lines import Span, Style, line
-    from deployer.world import real_world
+    from deployer.usecases import inspect_hosts as surveys
+    from deployer.usecases.system import real_world
 
     console = call.console
     checks = surveys.doctor(options.request(call.params), real_world(), lambda: datetime.now(UTC))

@@ -12,10 +12,10 @@ deployer drift playbooks/shop.yml --json | jq '.hosts[].found'
 
 
 def _run(call: Call) -> int:
-    from deployer import runner
     from deployer.errors import ExitCode
     from deployer.reporting.drift import drift_document, drift_text
-    from deployer.world import real_world
+    from deployer.usecases import plan as runner
+    from deployer.usecases.system import real_world
 
     console = call.console
     report, loaded = runner.drift(options.request(call.params), real_world())

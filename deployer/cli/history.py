@@ -14,11 +14,11 @@ deployer history -i inventory --json | jq '.records[0]'
 
 
 def _run(call: Call) -> int:
-    from deployer import notes
     from deployer.reporting.history import history_lines, record_document
     from deployer.reporting.human import unreachable_lines
     from deployer.reporting.json_plan import FORMAT_VERSION, unreachable_document
-    from deployer.world import real_world
+    from deployer.usecases import locks_and_history as notes
+    from deployer.usecases.system import real_world
 
     console = call.console
     found = notes.records(options.request(call.params), real_world(), project=call.params["project"])

@@ -22,8 +22,8 @@ deployer import host -i inventory web1 shop-db-1 shop-web-1
 
 
 def _host(call: Call) -> int:
-    from deployer import importing
-    from deployer.world import real_world
+    from deployer.usecases import import_host as importing
+    from deployer.usecases.system import real_world
 
     params, console = call.params, call.console
     found = importing.import_host(

@@ -39,9 +39,9 @@ def _load(call: Call, name: str = "") -> _Known:
     from deployer.config.variables.variables import Variables
     from deployer.config.variables.vars_files import VariableReader
     from deployer.diagnostics import Origin, Problems, did_you_mean
-    from deployer.inputs import open_sources
     from deployer.nodes import secret_texts
-    from deployer.world import real_world
+    from deployer.usecases.load import open_sources
+    from deployer.usecases.system import real_world
 
     request, problems = options.request(call.params), Problems()
     sources = open_sources(request, real_world().asking, problems)

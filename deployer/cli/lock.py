@@ -12,8 +12,8 @@ from deployer.cli.command import CONTEXT, Call, Command, Group
 from deployer.errors import ExitCode, RefusedError
 
 if TYPE_CHECKING:
-    from deployer.notes import Lock, Notes
     from deployer.reporting.lines import Line
+    from deployer.usecases.locks_and_history import Lock, Notes
 
 STATUS_EXAMPLES: Final = """\
 deployer lock status -i inventory
@@ -33,11 +33,11 @@ def _status(call: Call) -> int:
 
 def _release(call: Call) -> int:
     """Raises `RefusedError` when nobody agreed."""
-    from deployer import notes
     from deployer.reporting.human import unreachable_lines
     from deployer.reporting.lines import line
     from deployer.reporting.words import plural
-    from deployer.world import real_world
+    from deployer.usecases import locks_and_history as notes
+    from deployer.usecases.system import real_world
 
     console, found = call.console, _read(call)
     if not call.params["yes"] and found.found:
@@ -53,8 +53,8 @@ def _release(call: Call) -> int:
 
 
 def _read(call: Call) -> Notes[Lock]:
-    from deployer import notes
-    from deployer.world import real_world
+    from deployer.usecases import locks_and_history as notes
+    from deployer.usecases.system import real_world
 
     return notes.lock_status(options.request(call.params), real_world(), project=call.params["project"])
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 if TYPE_CHECKING:
-    from deployer.inputs import Request
+    from deployer.usecases.load import Request
 
 FORKS: Final = 50
 """Hosts worked on at a time."""
@@ -286,7 +286,7 @@ def request(params: Mapping[str, Any]) -> Request:
     """The plain request behind a command's options."""
     from dataclasses import fields
 
-    from deployer.inputs import Request
+    from deployer.usecases.load import Request
 
     given = dict(params)
     given["tags"] = _split(given.get("tags", ()))

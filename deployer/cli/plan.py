@@ -14,8 +14,8 @@ deployer plan playbooks/shop.yml --detailed-exitcode    # 2 when something would
 
 
 def _run(call: Call) -> int:
-    from deployer import runner
-    from deployer.world import real_world
+    from deployer.usecases import plan as runner
+    from deployer.usecases.system import real_world
 
     console = call.console
     with runner.plan(options.request(call.params), real_world()) as planned:
@@ -30,8 +30,8 @@ def _run(call: Call) -> int:
         else:
             console.result(plan_text(planned.plan, steps=console.verbose > 0))
         if call.params["out"]:
-            from deployer import saved
             from deployer.reporting.lines import render
+            from deployer.usecases import saved_plan as saved
 
             shown = console.redactor.text(render(plan_text(planned.plan), colour=False))
             saved.write(call.params["out"], planned, options.request(call.params), shown)

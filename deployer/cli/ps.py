@@ -9,7 +9,7 @@ from deployer.cli.command import Call, Command
 from deployer.errors import ExitCode
 
 if TYPE_CHECKING:
-    from deployer.surveys import Row
+    from deployer.usecases.inspect_hosts import Row
 
 EXAMPLES = """\
 deployer ps -i inventory
@@ -18,11 +18,11 @@ deployer ps -i inventory --limit web --project shop
 
 
 def _run(call: Call) -> int:
-    from deployer import surveys
     from deployer.reporting.columns import table
     from deployer.reporting.human import unreachable_lines
     from deployer.reporting.json_plan import FORMAT_VERSION, unreachable_document
-    from deployer.world import real_world
+    from deployer.usecases import inspect_hosts as surveys
+    from deployer.usecases.system import real_world
 
     console = call.console
     survey = surveys.ps(options.request(call.params), real_world(), project=call.params["project"])

@@ -15,8 +15,8 @@ deployer rollback playbooks/shop.yml --limit web1 --check
 
 
 def _run(call: Call) -> int:
-    from deployer import rollback
     from deployer.cli.deploy import deploy
+    from deployer.usecases import rollback
 
     given = Call(call.console, {**call.params, "playbooks": (call.params["playbook"],)}, call.name)
     return deploy(given, lambda request, world: rollback.plan(request, world, call.params["names"]), "Go back?")

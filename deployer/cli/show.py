@@ -13,8 +13,8 @@ deployer show shop.plan
 
 
 def _run(call: Call) -> int:
-    from deployer import saved
     from deployer.reporting.lines import line
+    from deployer.usecases import saved_plan as saved
 
     plan = saved.read(call.params["file"])
     call.console.tell([line(f"made at {plan.made_at} by deployer {plan.version}")])

@@ -12,11 +12,11 @@ deployer validate playbooks/*.yml
 
 
 def _run(call: Call) -> int:
-    from deployer import runner
     from deployer.reporting.json_plan import FORMAT_VERSION, diagnostic_document
     from deployer.reporting.lines import line
     from deployer.reporting.words import plural
-    from deployer.world import real_world
+    from deployer.usecases import plan as runner
+    from deployer.usecases.system import real_world
 
     console = call.console
     found = runner.validate(options.request(call.params), real_world())

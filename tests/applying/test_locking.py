@@ -250,7 +250,7 @@ def test_kept_alive_in_the_background() -> None:
     """With real time: a lease of 0.3 s is outlived by far."""
     import time
 
-    from deployer.world import SystemClock
+    from deployer.usecases.system import SystemClock
 
     clock = FakeClock()
     host = new_host(clock)

@@ -9,10 +9,10 @@ import pytest
 from deployer import __version__
 from deployer.cli.app import APP, COMMANDS
 from deployer.cli.options import FORKS
-from deployer.inputs import Request
+from deployer.usecases.load import Request
 from tests.cli.runs import Shop
 
-HEAVY = ("rich", "paramiko", "docker", "jinja2", "requests", "schema", "yaml", "deployer.runner", "deployer.model")
+HEAVY = ("rich", "paramiko", "docker", "jinja2", "requests", "schema", "yaml", "deployer.usecases", "deployer.model")
 
 
 def test_help_begins_with_usage_and_examples(shop: Shop) -> None:

@@ -12,12 +12,12 @@ from deployer.config.playbook import Play
 from deployer.config.resolve import Inputs, join_plays, resolve
 from deployer.config.templates.templar import Templar
 from deployer.diagnostics import Origin, Problems
-from deployer.exporting.observe_whole import observe_whole
 from deployer.exporting.playbook import host_playbook
 from deployer.model.desired import Desired
 from deployer.nodes import Mapping as MappingNode
 from deployer.nodes import Scalar, Sequence
 from deployer.simulated import SimulatedEngine
+from deployer.usecases.observe_whole import observe_whole
 from tests.planning.build import HOST
 from tests.planning.world import Host
 

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deployer.errors import EngineError
-from deployer.exporting.observe_whole import observe_whole
 from deployer.exporting.playbook import host_playbook
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import Field
 from deployer.model.desired import Kind
 from deployer.simulated import SimulatedEngine
+from deployer.usecases.observe_whole import observe_whole
 from tests.exporting.imports import check_unchanged, container, imported, made_again, plays, values
 from tests.fields.declare import declare, try_declare
 from tests.fields.engine_answers import body_of

@@ -7,14 +7,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from deployer import runner
 from deployer.applying.executor import Execution, Stop, Tools, abandon, change, commit, may_commit, take_back
 from deployer.applying.lock import LockLostError
 from deployer.applying.locking import Run
 from deployer.applying.turns import Turn, Turns
 from deployer.engine.observe import observe
 from deployer.errors import EngineError, ExitCode, UnreachableError
-from deployer.inputs import PlayInput
 from deployer.interfaces import Clock, Engine, Events
 from deployer.model.desired import Desired, Kind, OnFailure
 from deployer.model.observed import Observed
@@ -22,7 +20,9 @@ from deployer.model.outcome import Blocked, HostEnded, HostOutcome, Obstacle, Ou
 from deployer.model.plan import Action, CopyContainer, HostPlan, Made, Phase, PlayPlan, ResourceChange, Unreachable
 from deployer.planning.run_once import alone_first
 from deployer.records import dataclass
-from deployer.world import World
+from deployer.usecases import plan as runner
+from deployer.usecases.load import PlayInput
+from deployer.usecases.system import World
 
 Of = TypeVar("Of", HostPlan, Desired)
 

@@ -11,7 +11,6 @@ from functools import partial, reduce
 from operator import or_
 
 from deployer.engine.host_facts import gather
-from deployer.fleet import Fleet
 from deployer.interfaces import Engine, RegistryAuth
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
@@ -19,6 +18,7 @@ from deployer.model.plan import HostPlan, PlayPlan
 from deployer.model.preflight import Facts, Questions
 from deployer.planning import preflight
 from deployer.records import dataclass
+from deployer.usecases.fleet import Fleet
 
 
 @dataclass(frozen=True, slots=True)

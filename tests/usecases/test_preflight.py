@@ -78,7 +78,7 @@ def test_a_host_that_does_not_answer_the_look_is_planned_all_the_same(fleet: Fle
 
 
 NEEDLESS = (
-    "deployer.preflight",
+    "deployer.usecases.preflight",
     "deployer.engine.host_facts",
     "deployer.engine.pulled_images",
     "deployer.model.history",

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from deployer import runner
 from deployer.engine.observe import Needs, needs_of
-from deployer.inputs import Loaded, Request
 from deployer.model.container_names import NEW, OLD, PREVIOUS
 from deployer.model.desired import Desired, Kind
 from deployer.model.observed import Observed
 from deployer.model.plan import HostPlan
 from deployer.planning import rollback
 from deployer.planning.policy import Policy
-from deployer.world import World
+from deployer.usecases import plan as runner
+from deployer.usecases.load import Loaded, Request
+from deployer.usecases.system import World
 
 SUFFIXES = ("", NEW, OLD, PREVIOUS)
 

@@ -11,14 +11,14 @@ from deployer.config.templates.templar import Templates
 from deployer.config.variables.variables import Variables
 from deployer.config.variables.vars_files import VariableReader
 from deployer.diagnostics import Origin, Problems, did_you_mean
-from deployer.fleet import Fleet
-from deployer.inputs import Request, Sources, connect_host, open_sources
 from deployer.interfaces import Engine, EngineInfo, Json
 from deployer.model import ownership as record
 from deployer.model.plan import Unreachable
 from deployer.records import dataclass
+from deployer.usecases.fleet import Fleet
+from deployer.usecases.load import Request, Sources, connect_host, open_sources
+from deployer.usecases.system import World
 from deployer.values import image, port
-from deployer.world import World
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ import pytest
 from deployer.config.scripts import ScriptResult
 from deployer.config.vault import VaultSecret, encrypt
 from deployer.errors import InputError
-from deployer.inputs import Asking, Loaded, Request, batches, load
 from deployer.model.desired import Kind, OnFailure
 from deployer.transport.connection import Kind as ConnectionKind
 from deployer.transport.ssh_config import SshConfig
+from deployer.usecases.load import Asking, Loaded, Request, batches, load
 
 HOSTS = """
 all:

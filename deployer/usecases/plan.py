@@ -10,8 +10,6 @@ from deployer import __version__
 from deployer.diagnostics import Diagnostic
 from deployer.engine.observe import Needs, needs_of, observe
 from deployer.engine.registry_auth import Credentials
-from deployer.fleet import Fleet
-from deployer.inputs import Loaded, PlayInput, Request, load
 from deployer.interfaces import RegistryAuth
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
@@ -19,8 +17,10 @@ from deployer.model.plan import HostPlan, Plan, PlayPlan, Unreachable
 from deployer.planning.policy import Policy
 from deployer.records import dataclass
 from deployer.transport.connection import Kind
+from deployer.usecases.fleet import Fleet
+from deployer.usecases.load import Loaded, PlayInput, Request, load
+from deployer.usecases.system import World
 from deployer.values import image
-from deployer.world import World
 
 if TYPE_CHECKING:
     from deployer.model.drift import DriftReport
@@ -158,7 +158,7 @@ def _preflight(
     plays: tuple[PlayPlan, ...], loaded: Loaded, seen: Mapping[str, Observed], fleet: Fleet
 ) -> tuple[PlayPlan, ...]:
     """The plays with what would fail on their hosts. Imported here: a run without changes needs none of it."""
-    from deployer import preflight
+    from deployer.usecases import preflight
 
     auth = {host: credentials(loaded.of_host(host)) for host in seen}
     known = preflight.Known(seen, lambda host, reference: auth[host](reference))

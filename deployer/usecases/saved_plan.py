@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from deployer import __version__, runner
+from deployer import __version__
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import DeployerError, InputError, RefusedError
-from deployer.inputs import Loaded, Request
-from deployer.planning import planfile
-from deployer.planning.planfile import SavedPlan
-from deployer.world import World
+from deployer.usecases import plan as runner
+from deployer.usecases import planfile
+from deployer.usecases.load import Loaded, Request
+from deployer.usecases.planfile import SavedPlan
+from deployer.usecases.system import World
 
 _NOT_KEPT: Final = frozenset({"extra_vars", "forks", "connect_timeout"})
 """Of a request: how fast it runs says nothing about the plan, and `-e` may hold secrets."""

@@ -170,7 +170,7 @@ def test_one_that_was_run_everywhere_before_is_pruned_elsewhere(fleet: Fleet) ->
 
 
 def test_destroying_says_nothing_of_it(fleet: Fleet) -> None:
-    from deployer import runner
+    from deployer.usecases import plan as runner
     from tests.fleets import request
 
     fleet.apply(shop())

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from deployer import rollback
 from deployer.applying.locking import Run
 from deployer.errors import ExitCode, InputError
 from deployer.model.outcome import HostEnded, Status
+from deployer.usecases import rollback
 from tests.applying.engines import states, surrounded
 from tests.engine.faulty import Faults, connection_lost, with_faults
 from tests.fleets import NAMES, Fleet, codes, play, request

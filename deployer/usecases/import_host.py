@@ -8,13 +8,13 @@ from typing import Final
 
 from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.errors import DeployerError, UnreachableError
-from deployer.exporting.observe_whole import observe_whole
 from deployer.exporting.playbook import HostPlaybook, host_playbook
-from deployer.inputs import Request
 from deployer.model.observed import Observed
 from deployer.model.plan import Unreachable
-from deployer.surveys import fleet_of
-from deployer.world import World
+from deployer.usecases.inspect_hosts import fleet_of
+from deployer.usecases.load import Request
+from deployer.usecases.observe_whole import observe_whole
+from deployer.usecases.system import World
 
 _CONTAINER: Final = Origin("CONTAINER")
 

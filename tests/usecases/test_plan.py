@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from deployer import rollout, runner
 from deployer.errors import EngineError, ExitCode
 from deployer.model.outcome import HostBegun, HostEnded
+from deployer.usecases import apply as rollout
+from deployer.usecases import plan as runner
 from tests.applying.engines import states, surrounded
 from tests.engine.faulty import Faults, connection_lost, with_faults
 from tests.fleets import FAILING, NAMES, Fleet, codes, play, request

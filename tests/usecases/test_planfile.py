@@ -12,8 +12,8 @@ from deployer.errors import InputError
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
 from deployer.model.plan import CreateContainer, HostPlan, Plan, PlayPlan
-from deployer.planning import planfile
-from deployer.planning.planfile import SavedPlan, fingerprint, from_document, refuse_stale, save, to_document
+from deployer.usecases import planfile
+from deployer.usecases.planfile import SavedPlan, fingerprint, from_document, refuse_stale, save, to_document
 from tests.planning.build import EMPTY, applied, changed, plan, play
 
 SHOP = """

@@ -7,16 +7,16 @@ from typing import Generic, TypeVar
 
 from deployer.applying.processes import is_dead
 from deployer.errors import EngineError
-from deployer.fleet import Fleet
-from deployer.inputs import Request
 from deployer.interfaces import Engine
 from deployer.model import history, locks
 from deployer.model.history import Record
 from deployer.model.locks import Claim, Entry, View
 from deployer.model.plan import Unreachable
 from deployer.records import dataclass
-from deployer.surveys import fleet_of
-from deployer.world import World
+from deployer.usecases.fleet import Fleet
+from deployer.usecases.inspect_hosts import fleet_of
+from deployer.usecases.load import Request
+from deployer.usecases.system import World
 
 Found = TypeVar("Found")
 _GONE = 404
