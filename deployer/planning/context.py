@@ -9,8 +9,8 @@ from typing import Any
 from deployer.model.desired import Address, Desired, Kind, Resource, UpdatePolicy
 from deployer.model.observed import Observed, ObservedContainer, ObservedNetwork
 from deployer.model.plan import AwaitHealthy, Target
+from deployer.planning.container.exclusive import held
 from deployer.planning.draft import Draft
-from deployer.planning.exclusive import held
 from deployer.planning.policy import Policy
 from deployer.records import dataclass
 

@@ -21,11 +21,12 @@ from deployer.model.drift import Drift, HostDrift, Verdict
 from deployer.model.observed import Observed, ObservedContainer, ObservedNetwork, ObservedVolume, Ownership
 from deployer.model.plan import FieldDiff
 from deployer.model.secrets import DIGEST_KEY, MASK, digest, is_sealed
-from deployer.planning import images, jobs
-from deployer.planning.containers import has_completed
+from deployer.planning.container.judging import compare_fields
+from deployer.planning.container.plan import has_completed
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
-from deployer.planning.judging import compare_fields
+from deployer.planning.image import plan as images
+from deployer.planning.job import plan as jobs
 from deployer.planning.policy import Policy
 from deployer.records import dataclass
 from deployer.values import image

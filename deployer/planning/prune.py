@@ -11,10 +11,12 @@ from deployer.model import ownership as record
 from deployer.model.container_names import base_name
 from deployer.model.desired import Kind, Resource, Settings
 from deployer.model.observed import Stub
-from deployer.planning import containers, networks, volumes
+from deployer.planning.container import plan as containers
+from deployer.planning.container.keeping import discard_holders
 from deployer.planning.context import Context
-from deployer.planning.keeping import discard_holders
-from deployer.planning.prune_images import prune_images
+from deployer.planning.image.prune import prune_images
+from deployer.planning.network import plan as networks
+from deployer.planning.volume import plan as volumes
 
 _REASON = "no longer declared"
 

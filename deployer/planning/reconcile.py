@@ -13,17 +13,19 @@ from deployer.model import ownership as record
 from deployer.model.desired import Desired, Kind, OnFailure, Resource
 from deployer.model.observed import Observed
 from deployer.model.plan import Action, HostPlan, Refusal, ResourceChange
-from deployer.planning import containers, networks, volumes
+from deployer.planning.container import plan as containers
+from deployer.planning.container.exchange import plan_exchange
+from deployer.planning.container.keeping import discard_holders
+from deployer.planning.container.ports import check_ports
+from deployer.planning.container.replace import put_away_retired, watch_begun
 from deployer.planning.context import Context
-from deployer.planning.exchange import plan_exchange
-from deployer.planning.images import plan_image
-from deployer.planning.keeping import discard_holders
+from deployer.planning.image.plan import plan_image
+from deployer.planning.image.prune import references
+from deployer.planning.network import plan as networks
 from deployer.planning.policy import Policy
-from deployer.planning.ports import check_ports
 from deployer.planning.prune import prune_containers, prune_others, resource_of, stand_in
-from deployer.planning.prune_images import references
 from deployer.planning.references import check_references
-from deployer.planning.replace import put_away_retired, watch_begun
+from deployer.planning.volume import plan as volumes
 
 _PLANNERS = (
     (Kind.IMAGE, plan_image),

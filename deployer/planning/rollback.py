@@ -25,12 +25,12 @@ from deployer.model.plan import (
     UpdateContainer,
 )
 from deployer.planning.bodies import endpoint_body
+from deployer.planning.container.judging import image_texts, is_ours
+from deployer.planning.container.keeping import restart_body
+from deployer.planning.container.replace import Steps, Track, put_away_retired, set_aside
 from deployer.planning.context import Context, Retired, watched
-from deployer.planning.judging import image_texts, is_ours
-from deployer.planning.keeping import restart_body
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import finish
-from deployer.planning.replace import Steps, Track, put_away_retired, set_aside
 from deployer.records import dataclass
 
 _GROUP: Final = "roll back"

@@ -19,10 +19,10 @@ from deployer.model.plan import (
     ResourceChange,
     StopContainer,
 )
+from deployer.planning.container.keeping import discard_holders
+from deployer.planning.container.replace import vanishes
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
-from deployer.planning.keeping import discard_holders
-from deployer.planning.replace import vanishes
 
 
 def plan_volume(ctx: Context, resource: Resource) -> None:

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from deployer.model import dependencies
 from deployer.model.desired import Kind, Resource
 from deployer.model.observed import ObservedContainer
-from deployer.planning import images
+from deployer.planning.container.exclusive import host_ports
+from deployer.planning.container.judging import is_ours
+from deployer.planning.container.replace import Track, set_aside
 from deployer.planning.context import Context
-from deployer.planning.exclusive import host_ports
-from deployer.planning.judging import is_ours
-from deployer.planning.replace import Track, set_aside
+from deployer.planning.image import plan as images
 
 
 def plan_exchange(ctx: Context) -> None:

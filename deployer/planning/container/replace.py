@@ -33,8 +33,8 @@ from deployer.model.plan import (
     Target,
 )
 from deployer.planning.bodies import add_alias, container_body, split_endpoints
+from deployer.planning.container.keeping import discard_failed, keep_failed, retire
 from deployer.planning.context import Begun, Context, Retired, completes, watched
-from deployer.planning.keeping import discard_failed, keep_failed, retire
 from deployer.records import dataclass
 from deployer.values import port
 

@@ -6,9 +6,9 @@ from deployer.model import dependencies
 from deployer.model.desired import Dependency, Kind, Resource
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import AwaitCompleted
+from deployer.planning.container.replace import Gate, Steps
 from deployer.planning.context import Context, watched
-from deployer.planning.images import Wanted
-from deployer.planning.replace import Gate, Steps
+from deployer.planning.image.plan import Wanted
 
 
 def gate_of(ctx: Context, resource: Resource, need: Wanted, also: Steps) -> Gate:

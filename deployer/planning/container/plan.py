@@ -19,14 +19,12 @@ from deployer.model.plan import (
     Target,
     UpdateContainer,
 )
-from deployer.planning import endpoints, images, leftovers
 from deployer.planning.bodies import update_body
-from deployer.planning.context import Begun, Context, completes, version
-from deployer.planning.gates import gate_of
-from deployer.planning.images import Wanted
-from deployer.planning.judging import Verdict, compare, is_ours, judge
-from deployer.planning.keeping import discard, discard_holders, kept_of
-from deployer.planning.replace import (
+from deployer.planning.container import endpoints, leftovers
+from deployer.planning.container.gates import gate_of
+from deployer.planning.container.judging import Verdict, compare, is_ours, judge
+from deployer.planning.container.keeping import discard, discard_holders, kept_of
+from deployer.planning.container.replace import (
     Order,
     Steps,
     Track,
@@ -38,6 +36,9 @@ from deployer.planning.replace import (
     set_aside,
     vanishes,
 )
+from deployer.planning.context import Begun, Context, completes, version
+from deployer.planning.image import plan as images
+from deployer.planning.image.plan import Wanted
 
 
 def plan_container(ctx: Context, resource: Resource) -> None:
@@ -53,7 +54,7 @@ def plan_container(ctx: Context, resource: Resource) -> None:
     need = images.wanted(ctx, resource)
     if resource.kind is Kind.JOB:
         # Imported here: most plays have none.
-        from deployer.planning.jobs import plan_job
+        from deployer.planning.job.plan import plan_job
 
         plan_job(ctx, resource, need)
         return

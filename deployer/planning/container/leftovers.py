@@ -13,7 +13,7 @@ from deployer.model.container_names import NEW, OLD, previous
 from deployer.model.desired import Resource
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import Action, RemoveContainer, RenameContainer, ResourceChange, StopContainer
-from deployer.planning import keeping
+from deployer.planning.container import keeping
 from deployer.planning.context import Context
 from deployer.records import dataclass
 

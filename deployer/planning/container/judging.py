@@ -13,10 +13,10 @@ from deployer.model import ownership as record
 from deployer.model.desired import Resource
 from deployer.model.observed import ObservedContainer, ObservedImage, Stub
 from deployer.model.plan import FieldDiff, Refusal
-from deployer.planning import endpoints
+from deployer.planning.container import endpoints
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
-from deployer.planning.images import Wanted
+from deployer.planning.image.plan import Wanted
 from deployer.records import dataclass
 from deployer.values import image
 

@@ -8,8 +8,8 @@ from deployer.diagnostics import Origin
 from deployer.model.desired import Address, Kind, Resource
 from deployer.model.observed import ObservedContainer, ObservedImage
 from deployer.model.plan import Action, PullImage, Refusal, RemoveImage, ResourceChange
+from deployer.planning.container.keeping import discard_holders
 from deployer.planning.context import Context
-from deployer.planning.keeping import discard_holders
 from deployer.records import dataclass
 from deployer.values import image
 

@@ -24,13 +24,14 @@ from deployer.model.plan import (
     StartContainer,
     StopContainer,
 )
-from deployer.planning import images, leftovers
+from deployer.planning.container import leftovers
+from deployer.planning.container.gates import gate_of
+from deployer.planning.container.judging import compare, foreign, is_ours
+from deployer.planning.container.keeping import discard_failed
+from deployer.planning.container.replace import Steps, Track, carried
 from deployer.planning.context import Context
-from deployer.planning.gates import gate_of
-from deployer.planning.images import Wanted
-from deployer.planning.judging import compare, foreign, is_ours
-from deployer.planning.keeping import discard_failed
-from deployer.planning.replace import Steps, Track, carried
+from deployer.planning.image import plan as images
+from deployer.planning.image.plan import Wanted
 from deployer.records import dataclass
 
 RUN: Final = "run"
