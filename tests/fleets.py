@@ -16,9 +16,9 @@ from deployer.config.scripts import ScriptResult
 from deployer.errors import UnreachableError
 from deployer.interfaces import Engine
 from deployer.model.outcome import HostBegun, HostEnded, Outcome
+from deployer.reach.connection import ConnectionSpec
+from deployer.reach.ssh_config import SshConfig
 from deployer.simulated import SimulatedEngine
-from deployer.transport.connection import ConnectionSpec
-from deployer.transport.ssh_config import SshConfig
 from deployer.usecases import apply as rollout
 from deployer.usecases import plan as runner
 from deployer.usecases import rollback

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from deployer.interfaces import Engine
-from deployer.transport.connection import ConnectionSpec, Kind
+from deployer.reach.connection import ConnectionSpec, Kind
 from deployer.transport.sockets import connect_sshd
 from deployer.transport.streams import Dialer
 

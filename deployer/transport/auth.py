@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from deployer.errors import UnreachableError
+from deployer.reach.connection import ConnectionSpec
 from deployer.transport.candidates import Candidates, agent_keys
-from deployer.transport.connection import ConnectionSpec
 from deployer.transport.keys import KeyRing
 from deployer.transport.lean import paramiko
 from deployer.transport.link import Link

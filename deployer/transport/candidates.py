@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from deployer.transport.connection import ConnectionSpec
+from deployer.reach.connection import ConnectionSpec
 from deployer.transport.keys import KeyRing, KeyUnusableError, PassphraseNeededError
 from deployer.transport.lean import paramiko
 

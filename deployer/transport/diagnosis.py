@@ -10,8 +10,8 @@ from __future__ import annotations
 import shlex
 
 from deployer.errors import UnreachableError
+from deployer.reach.connection import DEFAULT_SOCKET, ConnectionSpec
 from deployer.records import dataclass
-from deployer.transport.connection import DEFAULT_SOCKET, ConnectionSpec
 
 NOT_FOUND = 127
 """The shell's exit status for a command that does not exist."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from deployer.errors import UnreachableError
+from deployer.reach.connection import ConnectionSpec, HostKeyChecking
 from deployer.transport import known_hosts
 from deployer.transport.auth import authenticate
-from deployer.transport.connection import ConnectionSpec, HostKeyChecking
 from deployer.transport.keys import KeyRing
 from deployer.transport.lean import paramiko
 from deployer.transport.link import Link, Wire

@@ -7,7 +7,7 @@ import threading
 from dataclasses import replace
 
 from deployer.errors import UnreachableError
-from deployer.transport.connection import ConnectionSpec
+from deployer.reach.connection import ConnectionSpec
 from deployer.transport.keys import KeyRing
 from deployer.transport.link import ChannelRefusedError, Link, LinkLostError, Wire
 from deployer.transport.login import log_in

@@ -6,7 +6,7 @@ import errno
 import socket
 
 from deployer.errors import UnreachableError
-from deployer.transport.connection import AddressFamily, ConnectionSpec
+from deployer.reach.connection import AddressFamily, ConnectionSpec
 
 KEEPALIVE = 15
 """Seconds of silence after which the peer is asked whether it is there; firewalls keep what is in use."""

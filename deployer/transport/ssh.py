@@ -13,9 +13,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, NoReturn
 
 from deployer.errors import UnreachableError
+from deployer.reach.connection import DEFAULT_SOCKET, ConnectionSpec
 from deployer.transport.channels import ChannelSocket
 from deployer.transport.commands import CommandResult, run, start
-from deployer.transport.connection import DEFAULT_SOCKET, ConnectionSpec
 from deployer.transport.link import ChannelRefusedError, Link, LinkLostError
 from deployer.transport.opening import SharedLink, SharedSsh
 from deployer.transport.streams import ConnectionLostError, Stream, StreamRefusedError

@@ -6,7 +6,7 @@ import socket
 import ssl
 
 from deployer.errors import UnreachableError
-from deployer.transport.connection import ConnectionSpec, TlsFiles
+from deployer.reach.connection import ConnectionSpec, TlsFiles
 from deployer.transport.sockets import connect_tcp
 from deployer.transport.streams import Stream, socket_usable
 

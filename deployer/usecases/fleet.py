@@ -11,7 +11,7 @@ from deployer.engine.connect import Connections
 from deployer.errors import DeployerError, UnreachableError
 from deployer.interfaces import Engine
 from deployer.model.plan import Unreachable
-from deployer.transport.connection import ConnectionSpec
+from deployer.reach.connection import ConnectionSpec
 
 Result = TypeVar("Result")
 

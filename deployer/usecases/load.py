@@ -28,12 +28,12 @@ from deployer.diagnostics import Diagnostic, Origin, Problems, did_you_mean
 from deployer.errors import InputError
 from deployer.fields.shapes import INVALID, Reading
 from deployer.model.desired import Desired, Kind, RunOnce
+from deployer.reach.connection import CliConnectionOptions, ConnectionSpec, connection_spec
 from deployer.records import dataclass
-from deployer.transport.connection import CliConnectionOptions, ConnectionSpec, connection_spec
 from deployer.values import duration
 
 if TYPE_CHECKING:
-    from deployer.transport.ssh_config import SshConfig
+    from deployer.reach.ssh_config import SshConfig
 
 _PRUNE_HOST: Final = Origin("--prune-host")
 _CONTAINER: Final = Origin("CONTAINER")

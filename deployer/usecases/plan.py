@@ -15,8 +15,8 @@ from deployer.model.desired import Desired
 from deployer.model.observed import Observed
 from deployer.model.plan import HostPlan, Plan, PlayPlan, Unreachable
 from deployer.planning.policy import Policy
+from deployer.reach.connection import Kind
 from deployer.records import dataclass
-from deployer.transport.connection import Kind
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.load import Loaded, PlayInput, Request, load
 from deployer.usecases.system import World

@@ -11,8 +11,8 @@ from typing import Final
 from deployer.config.scripts import ScriptResult
 from deployer.errors import RefusedError
 from deployer.interfaces import Clock
+from deployer.reach.ssh_config import SshConfig
 from deployer.records import dataclass
-from deployer.transport.ssh_config import SshConfig
 from deployer.usecases.load import Asking
 
 _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator
 from deployer.config.inventory.connection_variables import CONNECTION
 from deployer.config.json_schema import inventory_schema, playbook_schema
 from deployer.errors import InputError
-from deployer.transport.connection import CliConnectionOptions, connection_spec
-from deployer.transport.ssh_config import SshConfig
+from deployer.reach.connection import CliConnectionOptions, connection_spec
+from deployer.reach.ssh_config import SshConfig
 
 ROOT = Path(__file__).parents[2]
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))

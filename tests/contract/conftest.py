@@ -9,8 +9,8 @@ import pytest
 
 from deployer.engine.connect import connect
 from deployer.interfaces import Engine
+from deployer.reach.connection import ConnectionSpec, Kind
 from deployer.simulated import HostFacts, SimulatedEngine
-from deployer.transport.connection import ConnectionSpec, Kind
 from tests.contract.worlds import BUSYBOX, EVERYTHING, World
 
 REAL = {"docker-20.10": "host_20", "docker-26.1": "host_26"}

@@ -17,7 +17,7 @@ import pytest
 from deployer.engine.connect import connect
 from deployer.errors import EngineError, UnreachableError
 from deployer.interfaces import Engine, EngineInfo, RegistryAuth
-from deployer.transport.connection import ConnectionSpec, Kind
+from deployer.reach.connection import ConnectionSpec, Kind
 from tests.transport.fake_engine import VERSION, Canned, FakeEngine, Seen, fake_engine
 
 AUTH = RegistryAuth("ci", "s3cret+/?", "registry.example.com")
@@ -98,7 +98,7 @@ class TestConnect:
         code = (
             "import sys\n"
             "from deployer.engine.connect import connect\n"
-            "from deployer.transport.connection import ConnectionSpec, Kind\n"
+            "from deployer.reach.connection import ConnectionSpec, Kind\n"
             f"engine = connect(ConnectionSpec(name='x', kind=Kind.LOCAL, docker_socket={str(server.socket)!r}))\n"
             "engine.list_containers()\n"
             "sys.exit(len({'docker', 'requests', 'urllib3', 'paramiko'} & set(sys.modules)))\n"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from deployer.engine.connect import Connections
-from deployer.transport.connection import ConnectionSpec, Kind
+from deployer.reach.connection import ConnectionSpec, Kind
 from tests.lab import faults
 from tests.lab.host import Host
 

@@ -17,11 +17,11 @@ import pytest
 from deployer.engine.connect import Connections, connect
 from deployer.errors import UnreachableError
 from deployer.interfaces import Engine
-from deployer.transport.connection import CliConnectionOptions, ConnectionSpec, HostKeyChecking, connection_spec
+from deployer.reach.connection import CliConnectionOptions, ConnectionSpec, HostKeyChecking, connection_spec
+from deployer.reach.ssh_config import SshConfig
 from deployer.transport.opening import SharedSsh
 from deployer.transport.pool import HttpPool, Request
 from deployer.transport.ssh import SshHost
-from deployer.transport.ssh_config import SshConfig
 from tests.lab import faults
 from tests.lab.host import Host
 from tests.lab.lifecycle import sshd_sessions

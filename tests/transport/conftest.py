@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from deployer.transport.connection import ConnectionSpec
+from deployer.reach.connection import ConnectionSpec
 from deployer.transport.known_hosts import add_key
 from tests.transport.fake_engine import FakeEngine, fake_engine
 from tests.transport.ssh_server import SshServer, Traits, ssh_server

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.transport.connection import ConnectionSpec
+from deployer.reach.connection import ConnectionSpec
 from deployer.transport.diagnosis import CommandFailure, Findings, explain, probe_command, read_findings
 
 SPEC = ConnectionSpec(name="web1", host="web1", user="deploy")

@@ -11,8 +11,8 @@ from pathlib import Path
 import paramiko
 import pytest
 
+from deployer.reach.connection import ConnectionSpec
 from deployer.transport.candidates import Candidates, agent_keys
-from deployer.transport.connection import ConnectionSpec
 from deployer.transport.keys import KeyRing, KeyUnusableError, PassphraseNeededError
 
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from deployer.errors import UnreachableError
-from deployer.transport.connection import ConnectionSpec, Kind, TlsFiles
+from deployer.reach.connection import ConnectionSpec, Kind, TlsFiles
 from deployer.transport.local import LocalSocket
 from deployer.transport.pool import HttpPool, Request
 from deployer.transport.streams import Dialer

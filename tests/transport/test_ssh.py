@@ -11,7 +11,7 @@ import paramiko
 import pytest
 
 from deployer.errors import UnreachableError
-from deployer.transport.connection import ConnectionSpec, HostKeyChecking
+from deployer.reach.connection import ConnectionSpec, HostKeyChecking
 from deployer.transport.opening import SharedSsh
 from deployer.transport.pool import HttpPool, Request
 from deployer.transport.ssh import SshHost

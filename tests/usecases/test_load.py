@@ -11,8 +11,8 @@ from deployer.config.scripts import ScriptResult
 from deployer.config.vault import VaultSecret, encrypt
 from deployer.errors import InputError
 from deployer.model.desired import Kind, OnFailure
-from deployer.transport.connection import Kind as ConnectionKind
-from deployer.transport.ssh_config import SshConfig
+from deployer.reach.connection import Kind as ConnectionKind
+from deployer.reach.ssh_config import SshConfig
 from deployer.usecases.load import Asking, Loaded, Request, batches, load
 
 HOSTS = """

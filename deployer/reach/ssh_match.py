@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import InputError
+from deployer.reach.ssh_tokens import expand, local_user
 from deployer.records import dataclass
-from deployer.transport.ssh_tokens import expand, local_user
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.transport.ssh_args import parse_ssh_args
+from deployer.reach.ssh_args import parse_ssh_args
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deployer.errors import InputError
-from deployer.transport.ssh_config import SshConfig
+from deployer.reach.ssh_config import SshConfig
 
 
 @pytest.fixture

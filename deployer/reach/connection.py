@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from deployer.records import dataclass
 
 if TYPE_CHECKING:
-    from deployer.transport.ssh_config import SshConfig
+    from deployer.reach.ssh_config import SshConfig
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 """Where the Docker engine listens unless told otherwise; distributions link /var/run to /run."""
@@ -115,6 +115,6 @@ def connection_spec(
 
     Order of strength: variables (Ansible's names before our short ones), ssh arguments, command line, ssh_config.
     """
-    from deployer.transport.resolve import resolve
+    from deployer.reach.resolve import resolve
 
     return resolve(host_name, variables, options, ssh_config)

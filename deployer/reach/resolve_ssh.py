@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
-from deployer.transport.connection import (
+from deployer.reach.connection import (
     DEFAULT_TIMEOUT,
     SSH_PORT,
     AddressFamily,
@@ -14,10 +14,10 @@ from deployer.transport.connection import (
     HostKeyChecking,
     Kind,
 )
-from deployer.transport.ssh_args import SshArguments, parse_ssh_args
-from deployer.transport.ssh_config import Answers, SshConfig
-from deployer.transport.ssh_tokens import expand, expand_path, local_user
-from deployer.transport.variables import Variables, parse_port, parse_seconds
+from deployer.reach.ssh_args import SshArguments, parse_ssh_args
+from deployer.reach.ssh_config import Answers, SshConfig
+from deployer.reach.ssh_tokens import expand, expand_path, local_user
+from deployer.reach.variables import Variables, parse_port, parse_seconds
 
 USER_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")

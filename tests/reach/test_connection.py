@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deployer.errors import InputError
-from deployer.transport.connection import (
+from deployer.reach.connection import (
     AddressFamily,
     CliConnectionOptions,
     ConnectionSpec,
@@ -18,7 +18,7 @@ from deployer.transport.connection import (
     TlsFiles,
     connection_spec,
 )
-from deployer.transport.ssh_config import SshConfig
+from deployer.reach.ssh_config import SshConfig
 
 NO_OPTIONS = CliConnectionOptions()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deployer.transport.connection import (
+from deployer.reach.connection import (
     DEFAULT_SOCKET,
     DEFAULT_TIMEOUT,
     DOCKER_TLS_PORT,
@@ -17,10 +17,10 @@ from deployer.transport.connection import (
     Kind,
     TlsFiles,
 )
-from deployer.transport.resolve_ssh import resolve_ssh
-from deployer.transport.ssh_config import SshConfig
-from deployer.transport.ssh_tokens import expand_home
-from deployer.transport.variables import Variables
+from deployer.reach.resolve_ssh import resolve_ssh
+from deployer.reach.ssh_config import SshConfig
+from deployer.reach.ssh_tokens import expand_home
+from deployer.reach.variables import Variables
 
 DOCKER_PORT = 2375
 

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import InputError
+from deployer.reach.ssh_match import Block, Facts, parse_host, parse_match
+from deployer.reach.ssh_tokens import local_user
 from deployer.records import dataclass
-from deployer.transport.ssh_match import Block, Facts, parse_host, parse_match
-from deployer.transport.ssh_tokens import local_user
 
 USER_FILE = "~/.ssh/config"
 SYSTEM_FILE = "/etc/ssh/ssh_config"
