@@ -2,7 +2,7 @@
 
 `Engine` is one host's Docker engine. Requests and answers are the Docker API's own JSON, at the API version the
 implementation negotiated (at most 1.51, see `EngineInfo.api`). Implementations: `engine.client.DockerEngine`
-(HTTP through any transport) and `engine.simulated.SimulatedEngine` (in memory); `tests/contract` holds both to the
+(HTTP through any transport) and `simulated.engine.SimulatedEngine` (in memory); `tests/contract` holds both to the
 same behaviour. Methods raise `EngineError` with the engine's own explanation, `UnreachableError` when the connection
 is lost. Reads of something that does not exist return None; writes to it raise `EngineError(status=404)`.
 """

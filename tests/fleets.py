@@ -99,7 +99,7 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
         "all:\n  vars: {connection: simulated}\n  hosts: {" + ", ".join(f"{name}: {{}}" for name in NAMES) + "}\n"
     )
     made = Fleet()
-    monkeypatch.setattr("deployer.fleet.Connections", lambda: made)
+    monkeypatch.setattr("deployer.usecases.fleet.Connections", lambda: made)
     return made
 
 

@@ -60,7 +60,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """`condition` is one of `spec.settings.CONDITIONS`. `restart`: who depends on it is restarted when it was replaced
+    """`condition` is one of `fields.settings.CONDITIONS`. `restart`: who depends on it is restarted when it was replaced
     or started."""
 
     name: str
@@ -104,7 +104,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One declared resource. `values` holds canonical values of declared fields (see `spec.shapes`), `origins` the
+    """One declared resource. `values` holds canonical values of declared fields (see `fields.shapes`), `origins` the
     place of every path in them, `secret_paths` those that are secret in part or whole. `selected`: whether `--tags` and
     `--skip-tags` let it be changed in this run."""
 

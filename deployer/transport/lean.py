@@ -2,7 +2,7 @@
 
 paramiko imports `invoke` for one thing, `Match exec` in its own ssh_config reader, and takes its absence for granted
 (paramiko/config.py catches the ImportError). That import costs 60 ms of the 160 ms paramiko takes, so it is hidden
-while paramiko loads; `transport.ssh_config` evaluates `Match exec` itself. It also asks `importlib.metadata` for its
+while paramiko loads; `reach.ssh_config` evaluates `Match exec` itself. It also asks `importlib.metadata` for its
 own version, to tell servers; that costs 8 ms, so something else answers.
 
 paramiko logs refused channels as errors; without a handler Python would print them, so it gets one that drops them.

@@ -1,4 +1,4 @@
-"""The use cases that only read: load, observe, reconcile. `rollout.apply` executes what `plan` returned."""
+"""The use cases that only read: load, observe, reconcile. `apply.apply` executes what `plan` returned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Going back to the containers that were replaced: which ones, and what that would do. `rollout.apply` executes it."""
+"""Going back to the containers that were replaced: which ones, and what that would do. `apply.apply` executes it."""
 
 from __future__ import annotations
 

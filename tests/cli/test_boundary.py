@@ -19,7 +19,7 @@ def fail_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def broken(*_given: object) -> None:
         raise error
 
-    monkeypatch.setattr("deployer.runner.plan", broken)
+    monkeypatch.setattr("deployer.usecases.plan.plan", broken)
 
 
 @pytest.mark.parametrize(

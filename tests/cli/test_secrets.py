@@ -74,7 +74,7 @@ def test_a_traceback_shows_none_either(vaulted: Shop, monkeypatch: pytest.Monkey
     def broken(*_given: object) -> None:
         raise RuntimeError(f"cannot log in with {SENTINEL}")
 
-    monkeypatch.setattr("deployer.rollout.apply", broken)
+    monkeypatch.setattr("deployer.usecases.apply.apply", broken)
     words = ("apply", "-i", "hosts.yml", "shop.yml", "--yes", "--vault-password-file", "password", "--debug")
     found = vaulted.run(*words)
     assert found.code == 1

@@ -1,4 +1,4 @@
-"""Variables that say how a host is reached, for editors and for the reference. `transport.resolve` reads them."""
+"""Variables that say how a host is reached, for editors and for the reference. `reach.resolve` reads them."""
 
 from __future__ import annotations
 

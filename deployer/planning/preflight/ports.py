@@ -1,4 +1,4 @@
-"""Host ports that processes hold. What containers hold is judged by the planner (`planning.ports`)."""
+"""Host ports that processes hold. What containers hold is judged by the planner (`planning.container.ports`)."""
 
 from __future__ import annotations
 

@@ -655,9 +655,9 @@ def test_references_do_not_need_jinja() -> None:
     """Starting quickly: only what is more than a reference loads it."""
     program = """
 import sys
-from deployer.config.templating import Templar
-from deployer.config.variables import Variables
-from deployer.config.inventory import load_inventory
+from deployer.config.templates.templar import Templar
+from deployer.config.variables.variables import Variables
+from deployer.config.inventory.inventory import load_inventory
 from deployer.config.yaml import load
 from deployer.diagnostics import Problems
 problems = Problems()
