@@ -60,8 +60,8 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """`condition` is one of `fields.settings.CONDITIONS`. `restart`: who depends on it is restarted when it was replaced
-    or started."""
+    """`condition` is one of `fields.settings.CONDITIONS`. `restart`: the dependant is restarted when this one was
+    replaced or started."""
 
     name: str
     condition: str = "service_started"
