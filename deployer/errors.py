@@ -14,7 +14,7 @@ raised once, together, as `InputError`.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,12 +62,21 @@ class ResourceError(DeployerError):
     exit_code = ExitCode.FAILED
 
 
+NOT_FOUND: Final = 404
+"""HTTP status of the engine for something that does not exist."""
+
+
 class EngineError(ResourceError):
     """The engine answered a request with an error; `status` is the HTTP status (0: an error inside a 200 stream)."""
 
     def __init__(self, message: str, *, status: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.status = status
+
+    @property
+    def not_found(self) -> bool:
+        """Whether something that the request names does not exist."""
+        return self.status == NOT_FOUND
 
 
 class UnreachableError(DeployerError):

@@ -56,7 +56,7 @@ class Fleet:
     def world(self) -> World:
         return World(self.clock, Asking(lambda _command: ScriptResult(1, "", ""), lambda _text: "", SshConfig))
 
-    def plan(self, playbook: str = "", **words: Any) -> runner.Planned:
+    def plan(self, playbook: str = "", **words: Any) -> runner.Session:
         return runner.plan(request(playbook, words), self.world)
 
     def apply(self, playbook: str = "", **words: Any) -> Outcome:

@@ -48,9 +48,6 @@ LOG_LINES = 20
 GOES_ON = "runs on; the next run waits for its end"
 """Said of a job that was waited for when the operator stopped the run."""
 
-_GONE = 404
-
-
 Failures: TypeAlias = list[tuple[Operation, str]]
 """Operations that failed, and why."""
 
@@ -371,4 +368,4 @@ def _only_waits(step: Step) -> bool:
 def _is_of_no_matter(operation: Operation, error: DeployerError) -> bool:
     """A container that this run made, and that vanished by itself, needs nothing taken back."""
     made = isinstance(getattr(operation, "container", None), Made)
-    return made and isinstance(error, EngineError) and error.status == _GONE
+    return made and isinstance(error, EngineError) and error.not_found

@@ -13,7 +13,6 @@ from deployer.interfaces import Clock, Engine, Json
 from deployer.model import locks
 from deployer.model.locks import Claim, Clear, Decision, Enter, Entry, Held, Taken, Tenure, View
 
-_GONE: Final = 404
 _ATTEMPTS: Final = 50
 """Looks at a lock that changes with every look."""
 
@@ -213,7 +212,7 @@ class HostLock:
         try:
             self._engine.remove_volume(name)
         except EngineError as error:
-            if error.status != _GONE:
+            if not error.not_found:
                 raise
         self._asked.pop(name, None)
         self._doubtful.discard(name)

@@ -34,7 +34,7 @@ from deployer.model.plan import (
 )
 from deployer.records import dataclass
 
-_GONE, _CONFLICT = 404, 409
+_CONFLICT = 409
 _REMOVAL_TIME, _REMOVAL_PAUSE = 60.0, 0.1
 """Seconds that a removal which the engine has begun by itself may take, and between looks at it."""
 
@@ -199,7 +199,7 @@ def _unless_gone(call: Callable[[], None]) -> None:
     try:
         call()
     except EngineError as error:
-        if error.status != _GONE:
+        if not error.not_found:
             raise
 
 

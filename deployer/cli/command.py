@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import keyword
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import click
 
 from deployer.cli.console import Console
+from deployer.errors import RefusedError
 from deployer.records import dataclass
 
 CONTEXT: Final = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "DEPLOYER", "max_content_width": 100}
@@ -22,6 +24,18 @@ class Call:
     console: Console
     params: Mapping[str, Any]
     name: str = ""
+
+    def confirm(self, question: str, *, action: str, done: str, hint: str) -> None:
+        """Ask on the terminal, unless --yes was given. Raises `RefusedError` when nobody agrees: `the changes` were
+        not confirmed, nothing was `changed`."""
+        if self.params["yes"]:
+            return
+        if not sys.stdin.isatty():
+            raise RefusedError(f"nobody confirmed {action}: there is no terminal to ask on", hint=hint)
+        self.console.err.write(f"{question} [y/N] ")
+        self.console.err.flush()
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise RefusedError(f"not confirmed; nothing was {done}")
 
 
 class Command(click.Command):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from deployer.cli import options
 from deployer.cli.command import Call
 from deployer.cli.console import Console
-from deployer.errors import ExitCode, RefusedError
+from deployer.errors import ExitCode
 from deployer.interfaces import Events
 from deployer.model.plan import Plan
 from deployer.reporting.human import plan_text
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from deployer.applying.locking import Run
     from deployer.model.outcome import Outcome
 
-Planner: TypeAlias = Callable[[Request, World], runner.Planned]
+Planner: TypeAlias = Callable[[Request, World], runner.Session]
 
 
 def deploy(call: Call, planner: Planner, question: str) -> int:
     """Returns the exit code; raises `RefusedError` when nobody agreed."""
     world = real_world()
-    with planner(options.request(call.params), world) as planned:
+    with planner(options.request(call.params), world) as session:
+        planned = session.planned
         learn(call.console, planned)
         _show(call.console, planned)
         if call.params["check"]:
@@ -45,7 +46,7 @@ def deploy(call: Call, planner: Planner, question: str) -> int:
             return _nothing_to_do(call, planned)
         _confirm(call, planned.plan, question)
         with call.console.steadfast():
-            return _apply(call, planned, world)
+            return _apply(call, session, world)
 
 
 def learn(console: Console, planned: runner.Planned) -> None:
@@ -71,16 +72,9 @@ def _show(console: Console, planned: runner.Planned) -> None:
 
 
 def _confirm(call: Call, plan: Plan, question: str) -> None:
-    if call.params["yes"]:
-        return
-    if not sys.stdin.isatty():
-        raise RefusedError("nobody confirmed the changes: there is no terminal to ask on", hint="add --yes to do them")
-    if call.console.json:
+    if call.console.json and not call.params["yes"] and sys.stdin.isatty():
         call.console.tell(plan_text(plan))
-    call.console.err.write(f"{question} [y/N] ")
-    call.console.err.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise RefusedError("not confirmed; nothing was changed")
+    call.confirm(question, action="the changes", done="changed", hint="add --yes to do them")
 
 
 def _nothing_to_do(call: Call, planned: runner.Planned) -> ExitCode:
@@ -94,18 +88,18 @@ def _nothing_to_do(call: Call, planned: runner.Planned) -> ExitCode:
     return code
 
 
-def _apply(call: Call, planned: runner.Planned, world: World) -> ExitCode:
+def _apply(call: Call, session: runner.Session, world: World) -> ExitCode:
     from deployer.cli.interrupt import Interrupt
     from deployer.reporting.live import LiveProgress
     from deployer.reporting.recap import recap_text
     from deployer.usecases import apply as rollout
 
-    console = call.console
+    console, planned = call.console, session.planned
     events, tell = _events(console, planned.plan)
     with ExitStack() as stack:
         interrupt = stack.enter_context(Interrupt(tell))
         stack.enter_context(events if isinstance(events, LiveProgress) else nullcontext())
-        outcome = rollout.apply(planned, world, events, interrupt.stop, _this_run(call, planned))
+        outcome = rollout.apply(session, world, events, interrupt.stop, _this_run(call, planned))
     if console.json:
         console.events().summary(outcome)
     else:

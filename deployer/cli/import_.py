@@ -23,7 +23,7 @@ deployer import host -i inventory web1 shop-db-1 shop-web-1
 
 def _host(call: Call) -> int:
     from deployer.usecases import import_host as importing
-    from deployer.usecases.system import real_world
+    from deployer.usecases.system import real_world, write_private
 
     params, console = call.params, call.console
     found = importing.import_host(
@@ -34,7 +34,8 @@ def _host(call: Call) -> int:
         with_secrets=params["with_secrets"],
     )
     if params["out"]:
-        importing.save(found.text, params["out"])
+        # For its owner only: a playbook may hold what nobody thought of as secret.
+        write_private(params["out"], found.text)
     else:
         console.text(found.text)
     console.tell(_lines(found, params["host"], params["out"]))

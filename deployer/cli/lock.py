@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from deployer.cli import options
 from deployer.cli.command import CONTEXT, Call, Command, Group
-from deployer.errors import ExitCode, RefusedError
+from deployer.errors import ExitCode
 
 if TYPE_CHECKING:
     from deployer.reporting.lines import Line
@@ -42,7 +41,8 @@ def _release(call: Call) -> int:
     console, found = call.console, _read(call)
     if not call.params["yes"] and found.found:
         console.tell(_lines(found))
-        _confirm(call)
+        question = "A run that still works stops before its next change. Release?"
+        call.confirm(question, action="the release", done="released", hint="add --yes to do it")
     lost = notes.release(options.request(call.params), real_world(), found.found) if found.found else found.unreachable
     if console.json:
         _document(call, found)
@@ -57,16 +57,6 @@ def _read(call: Call) -> Notes[Lock]:
     from deployer.usecases.system import real_world
 
     return notes.lock_status(options.request(call.params), real_world(), project=call.params["project"])
-
-
-def _confirm(call: Call) -> None:
-    if not sys.stdin.isatty():
-        hint = "add --yes to do it"
-        raise RefusedError("nobody confirmed the release: there is no terminal to ask on", hint=hint)
-    call.console.err.write("A run that still works stops before its next change. Release? [y/N] ")
-    call.console.err.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise RefusedError("not confirmed; nothing was released")
 
 
 def _show(call: Call, notes: Notes[Lock]) -> None:

@@ -18,7 +18,8 @@ def _run(call: Call) -> int:
     from deployer.usecases.system import real_world
 
     console = call.console
-    with runner.plan(options.request(call.params), real_world()) as planned:
+    with runner.plan(options.request(call.params), real_world()) as session:
+        planned = session.planned
         from deployer.cli.deploy import learn, plan_exit_code
         from deployer.reporting.human import plan_text
         from deployer.reporting.json_plan import plan_document

@@ -15,7 +15,7 @@ from deployer.engine.http import EngineHttp, json_stream, quote
 from deployer.engine.logs import demultiplex
 from deployer.engine.registry_auth import auth_header
 from deployer.engine.versions import at_least
-from deployer.errors import EngineError
+from deployer.errors import NOT_FOUND, EngineError
 from deployer.interfaces import EngineInfo, Json, Progress, RegistryAuth
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ DEFAULT_STOP_TIMEOUT = 10
 PULL_SILENCE = 1800.0
 """Seconds that a pull may say nothing, while it unpacks a layer or waits for the registry."""
 
-_FOREVER, _NOT_FOUND = -1, 404
+_FOREVER = -1
 _FRAMED = "application/vnd.docker.multiplexed-stream"
 _RAW = "application/vnd.docker.raw-stream"
 
@@ -170,7 +170,7 @@ class DockerEngine:
     def exit_code(self, ref: str) -> int | None:
         container = self.inspect_container(ref)
         if container is None:
-            raise EngineError(f"No such container: {ref}", status=_NOT_FOUND)
+            raise EngineError(f"No such container: {ref}", status=NOT_FOUND)
         state = container["State"]
         if state["Status"] == "created" and not state["ExitCode"]:
             raise EngineError(f"{ref} was never started", status=0)

@@ -11,14 +11,13 @@ import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deployer.errors import EngineError
+from deployer.errors import NOT_FOUND, EngineError
 from deployer.transport.pool import Answer, HttpPool, Reply, Request
 
 READ_TIMEOUT = 60.0
 """Seconds that an engine may take to answer a read."""
 
 _BAD = 400
-_NOT_FOUND = 404
 
 
 class EngineHttp:
@@ -38,7 +37,7 @@ class EngineHttp:
     def find(self, path: str, *, headers: Mapping[str, str] | None = None) -> Any:
         """The JSON at `path`, None where there is nothing (404); raises `EngineError`, `UnreachableError`."""
         reply = self._fetch(path, None, headers)
-        return None if reply.status == _NOT_FOUND else _decoded(reply)
+        return None if reply.status == NOT_FOUND else _decoded(reply)
 
     def get_bytes(self, path: str, query: Mapping[str, str]) -> Reply:
         """An answer that is not JSON; raises `EngineError`, `UnreachableError`."""

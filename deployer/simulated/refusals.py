@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployer.errors import EngineError
+from deployer.errors import NOT_FOUND, EngineError
 
 
 def invalid(message: str) -> EngineError:
@@ -17,7 +17,7 @@ def forbidden(message: str) -> EngineError:
 
 def missing(message: str) -> EngineError:
     """404: something named in the request does not exist."""
-    return EngineError(message, status=404)
+    return EngineError(message, status=NOT_FOUND)
 
 
 def conflict(message: str) -> EngineError:

@@ -11,7 +11,6 @@ from deployer.applying.executor import Execution, Stop, Tools, abandon, change, 
 from deployer.applying.lock import LockLostError
 from deployer.applying.locking import Run
 from deployer.applying.turns import Turn, Turns
-from deployer.engine.observe import observe
 from deployer.errors import EngineError, ExitCode, UnreachableError
 from deployer.interfaces import Clock, Engine, Events
 from deployer.model.desired import Desired, Kind, OnFailure
@@ -20,8 +19,8 @@ from deployer.model.outcome import Blocked, HostEnded, HostOutcome, Obstacle, Ou
 from deployer.model.plan import Action, CopyContainer, HostPlan, Made, Phase, PlayPlan, ResourceChange, Unreachable
 from deployer.planning.run_once import alone_first
 from deployer.records import dataclass
-from deployer.usecases import plan as runner
 from deployer.usecases.load import PlayInput
+from deployer.usecases.plan import Session, credentials
 from deployer.usecases.system import World
 
 Of = TypeVar("Of", HostPlan, Desired)
@@ -29,7 +28,7 @@ Of = TypeVar("Of", HostPlan, Desired)
 LOOPS = "keeps restarting"
 
 
-def apply(planned: runner.Planned, world: World, events: Events, stop: Stop, run: Run | None = None) -> Outcome:
+def apply(session: Session, world: World, events: Events, stop: Stop, run: Run | None = None) -> Outcome:
     """Do what the plan says: plays in order, batches in order, hosts of a batch in parallel.
 
     A host that failed takes no part in what follows; a batch with too many failures ends the run. `run`: for whom
@@ -37,10 +36,11 @@ def apply(planned: runner.Planned, world: World, events: Events, stop: Stop, run
     """
     outcomes: list[HostOutcome] = []
     out: set[str] = set()
-    turns = Turns(run, planned.fleet.each, world.clock, events, stop, read_at=planned.read_at, records=planned.records)
+    planned = session.planned
+    turns = Turns(run, session.fleet.each, world.clock, events, stop, read_at=planned.read_at, records=planned.records)
     for play, given in zip(planned.plan.plays, planned.loaded.plays, strict=True):
         with turns.of_play(found for found in play.hosts if found.host not in out) as turn:
-            work = _Work(planned, world, events, stop, turn, _by_host(play.hosts), _by_host(given.desired))
+            work = _Work(session, world, events, stop, turn, _by_host(play.hosts), _by_host(given.desired))
             goes_on, ended = _play(work, play, given, out)
         outcomes += ended
         if not goes_on:
@@ -70,7 +70,7 @@ def _play(work: _Work, play: PlayPlan, given: PlayInput, out: set[str]) -> tuple
             _pause(given.pause, work.world.clock, work.stop)
         if not hosts or work.stop.is_set():
             continue
-        ended = work.planned.fleet.each(hosts, work.one)
+        ended = work.session.fleet.each(hosts, work.one)
         found = [_outcome(work.plans[host], result) for host, result in ended.items()]
         work.turn.ended(found)
         outcomes += found
@@ -115,7 +115,7 @@ class _Work:
 
     def __init__(
         self,
-        planned: runner.Planned,
+        session: Session,
         world: World,
         events: Events,
         stop: Stop,
@@ -123,7 +123,7 @@ class _Work:
         plans: Mapping[str, HostPlan],
         desired: Mapping[str, Desired],
     ) -> None:
-        self.planned = planned
+        self.session = session
         self.world = world
         self.stop = stop
         self.turn = turn
@@ -149,7 +149,7 @@ class _Work:
             return outcomes
         why = ", ".join((*(found.host for found in outcomes if found.exit_code), *away))
         end = partial(self._restore, why) if restore else self._commit
-        ended = self.planned.fleet.each(self._pending, end)
+        ended = self.session.fleet.each(self._pending, end)
         settled = [_settled_outcome(found, ended.get(found.host)) for found in outcomes]
         self.turn.ended(settled)
         return settled
@@ -209,13 +209,12 @@ class _Work:
         return outcome
 
     def _tools(self, host: str, engine: Engine) -> Tools:
-        auth = runner.credentials(self.planned.loaded.of_host(host))
+        auth = credentials(self.session.planned.loaded.of_host(host))
         permit = partial(self.turn.check, host)
         return Tools(engine, self.world.clock, self._events, auth, self.stop, permit)
 
     def _plan_again(self, host: str, engine: Engine) -> HostPlan:
-        seen = observe(engine, host, self.planned.needs(self.planned.loaded, host))
-        return self.planned.planner(self._desired[host], seen, self.planned.policy)
+        return self.session.plan_again(host, engine, self._desired[host])
 
     def _unchanged(self, host_plan: HostPlan) -> int:
         changed = {change.address for change in host_plan.changes} | {found.address for found in host_plan.refusals}
@@ -234,13 +233,13 @@ class _Work:
 
     def _verify(self, host_plan: HostPlan, engine: Engine) -> tuple[ResourceChange, ...]:
         """Read the host again and compare again: what is left did not converge, but for what is done at last."""
-        loaded = self.planned.loaded
+        method = self.session.method
         desired = _settled(self._desired[host_plan.host])
-        seen = _without(observe(engine, host_plan.host, self.planned.needs(loaded, host_plan.host)), host_plan)
-        left = self.planned.verifier(desired, seen, self.planned.policy)
+        seen = _without(self.session.observe(host_plan.host, engine), host_plan)
+        left = (method.verifier or method.planner)(desired, seen, self.session.planned.policy)
         at_last = {step.address for step in left.steps} - {s.address for s in left.steps if s.phase is Phase.CHANGE}
-        others = self.planned.verifier is not self.planned.planner
-        at_last |= {found.address for found in left.changes if others} - {found.address for found in host_plan.changes}
+        others = left.changes if method.verifier is not None else ()
+        at_last |= {found.address for found in others} - {found.address for found in host_plan.changes}
         looping = (
             ResourceChange(resource.address, Action.START, reason=LOOPS)
             for resource in desired.of(Kind.CONTAINER)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import Final
 
@@ -58,14 +57,3 @@ def _nothing(host: str, project: str, found: HostPlaybook) -> DeployerError:
     hint = f"--project imports what is of {'' if len(others) == 1 else 'one of '}{', '.join(others)}" if others else ""
     what = f"nothing of project {project}" if project else "nothing that no project made"
     return DeployerError(f"nothing to import: {host} has {what}", hint=hint)
-
-
-def save(text: str, path: str) -> None:
-    """For its owner's eyes: a playbook may hold what nobody thought of as secret. Raises `DeployerError`."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(descriptor, 0o600)
-            file.write(text)
-    except OSError as error:
-        raise DeployerError(f"{path} cannot be written: {error.strerror}", hint="name another file with -o") from error

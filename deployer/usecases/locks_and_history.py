@@ -19,7 +19,6 @@ from deployer.usecases.load import Request
 from deployer.usecases.system import World
 
 Found = TypeVar("Found")
-_GONE = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +110,6 @@ def _remove(engine: Engine, names: Iterable[str]) -> tuple[str, ...]:
         try:
             engine.remove_volume(name)
         except EngineError as error:
-            if error.status != _GONE:
+            if not error.not_found:
                 raise
     return tuple(names)

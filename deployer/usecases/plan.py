@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from deployer import __version__
 from deployer.diagnostics import Diagnostic
 from deployer.engine.observe import Needs, needs_of, observe
 from deployer.engine.registry_auth import Credentials
-from deployer.interfaces import RegistryAuth
+from deployer.interfaces import Engine, RegistryAuth
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
 from deployer.model.plan import HostPlan, Plan, PlayPlan, Unreachable
@@ -29,6 +29,22 @@ Planner = Callable[[Desired, Observed, Policy], HostPlan]
 Reader = Callable[[Loaded, str], Needs]
 
 
+def needs_to_reconcile(loaded: Loaded, host: str) -> Needs:
+    """What the run's plays want to know of a host."""
+    plays = loaded.of_host(host)
+    return needs_of(plays, credentials(plays))
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How a run plans a host: `needs` says what is read of it, `planner` what is done. `verifier`, where it is another
+    than the planner, finds afterwards which of the changed resources did not converge."""
+
+    planner: Planner
+    needs: Reader = needs_to_reconcile
+    verifier: Planner | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Validated:
     plays: int
@@ -40,18 +56,12 @@ class Validated:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan, and the open connections to apply it with. `needs` and `planner` make it again; what `verifier` finds
-    afterwards, of the resources it changed, did not converge. `read_at`: when its hosts were read, by the world's
-    clock; `records`: the newest record of a run on each host and of each project then. `secrets` must never be
-    shown."""
+    """A plan and what it was made from. `read_at`: when its hosts were read, by the world's clock; `records`: the
+    newest record of a run on each host and of each project then. `secrets` must never be shown."""
 
     plan: Plan
     loaded: Loaded
-    fleet: Fleet
     policy: Policy
-    planner: Planner
-    verifier: Planner
-    needs: Reader
     read_at: float
     records: Mapping[tuple[str, str], int]
     playbooks: tuple[str, ...] = ()
@@ -64,7 +74,30 @@ class Planned:
     def warnings(self) -> tuple[Diagnostic, ...]:
         return self.loaded.warnings
 
-    def __enter__(self) -> Planned:
+
+class Session:
+    """A plan with the open connections to apply it, and the method that makes it again."""
+
+    def __init__(self, planned: Planned, fleet: Fleet, method: Method) -> None:
+        self.planned = planned
+        self.fleet = fleet
+        self.method = method
+
+    @property
+    def plan(self) -> Plan:
+        return self.planned.plan
+
+    def replace_plan(self, plan: Plan) -> None:
+        self.planned = replace(self.planned, plan=plan)
+
+    def plan_again(self, host: str, engine: Engine, desired: Desired) -> HostPlan:
+        """What is left to do on a host now."""
+        return self.method.planner(desired, self.observe(host, engine), self.planned.policy)
+
+    def observe(self, host: str, engine: Engine) -> Observed:
+        return observe(engine, host, self.method.needs(self.planned.loaded, host))
+
+    def __enter__(self) -> Session:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -78,16 +111,16 @@ def validate(request: Request, world: World) -> Validated:
     return Validated(len(loaded.plays), len(loaded.hosts), resources, loaded.warnings, loaded.secrets)
 
 
-def plan(request: Request, world: World) -> Planned:
+def plan(request: Request, world: World) -> Session:
     """What would be done. Only reads."""
-    return plan_with(request, world, reconcile)
+    return plan_with(request, world, Method(reconcile))
 
 
-def destroy(request: Request, world: World) -> Planned:
+def destroy(request: Request, world: World) -> Session:
     """What removing the projects' containers and networks would do. Only reads."""
     from deployer.planning.reconcile import destroy
 
-    return plan_with(request, world, destroy)
+    return plan_with(request, world, Method(destroy))
 
 
 def drift(request: Request, world: World) -> tuple[DriftReport, Loaded]:
@@ -118,40 +151,22 @@ def _load_what_follows(ways: Set[Kind]) -> None:
     import deployer.reporting.human  # noqa: F401
 
 
-def plan_with(
-    request: Request,
-    world: World,
-    planner: Planner,
-    *,
-    needs: Reader | None = None,
-    verifier: Planner | None = None,
-) -> Planned:
+def plan_with(request: Request, world: World, method: Method) -> Session:
     loaded = load(request, world.asking)
     policy = Policy(request.prune, request.adopt, frozenset(request.allow_data_loss), __version__)
-    reader = needs or needs_to_reconcile
     fleet = Fleet(loaded.hosts, request.forks)
     read_at = world.clock.now()
     try:
-        seen, unreachable = _observe_all(loaded, fleet, reader)
-        plays = tuple(_plan_play(play, seen, policy, planner) for play in loaded.plays)
+        seen, unreachable = _observe_all(loaded, fleet, method.needs)
+        plays = tuple(_plan_play(play, seen, policy, method.planner) for play in loaded.plays)
         if any(host.steps for play in plays for host in play.hosts):
             plays = _preflight(plays, loaded, seen, fleet)
     except BaseException:
         fleet.close()
         raise
     records = {(host, project): number for host, found in seen.items() for project, number in found.records.items()}
-    return Planned(
-        plan=Plan(plays, unreachable),
-        loaded=loaded,
-        fleet=fleet,
-        policy=policy,
-        planner=planner,
-        verifier=verifier or planner,
-        needs=reader,
-        read_at=read_at,
-        records=records,
-        playbooks=request.playbooks,
-    )
+    planned = Planned(Plan(plays, unreachable), loaded, policy, read_at, records, request.playbooks)
+    return Session(planned, fleet, method)
 
 
 def _preflight(
@@ -175,12 +190,6 @@ def _observe_all(loaded: Loaded, fleet: Fleet, needs: Reader) -> tuple[dict[str,
     )
     seen = {host: found for host, found in answers.items() if isinstance(found, Observed)}
     return seen, tuple(found for found in answers.values() if isinstance(found, Unreachable))
-
-
-def needs_to_reconcile(loaded: Loaded, host: str) -> Needs:
-    """What the run's plays want to know of a host."""
-    plays = loaded.of_host(host)
-    return needs_of(plays, credentials(plays))
 
 
 def credentials(plays: Iterable[Desired]) -> Callable[[str], RegistryAuth | None]:

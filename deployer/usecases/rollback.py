@@ -19,7 +19,7 @@ from deployer.usecases.system import World
 SUFFIXES = ("", NEW, OLD, PREVIOUS)
 
 
-def plan(request: Request, world: World, wanted: Sequence[str]) -> runner.Planned:
+def plan(request: Request, world: World, wanted: Sequence[str]) -> runner.Session:
     """`wanted`: names of containers, as `web` or `container.web`; without any, those that the last run that replaced
     any did replace, on each host. Only reads. Raises `InputError` for a name that nothing declares."""
     names = frozenset(name.removeprefix(f"{Kind.CONTAINER}.") for name in wanted)
@@ -29,7 +29,7 @@ def plan(request: Request, world: World, wanted: Sequence[str]) -> runner.Planne
         return rollback.roll_back(desired, observed, policy, names or last)
 
     given = replace(request, containers=tuple(sorted(names)))
-    return runner.plan_with(given, world, planner, needs=needs, verifier=rollback.check)
+    return runner.plan_with(given, world, runner.Method(planner, needs, rollback.check))
 
 
 def needs(loaded: Loaded, host: str) -> Needs:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -13,12 +12,12 @@ from typing import Any, Final
 
 from deployer import __version__
 from deployer.diagnostics import Diagnostic, Origin
-from deployer.errors import DeployerError, InputError, RefusedError
+from deployer.errors import InputError, RefusedError
 from deployer.usecases import plan as runner
 from deployer.usecases import planfile
 from deployer.usecases.load import Loaded, Request
 from deployer.usecases.planfile import SavedPlan
-from deployer.usecases.system import World
+from deployer.usecases.system import World, write_private
 
 _NOT_KEPT: Final = frozenset({"extra_vars", "forks", "connect_timeout"})
 """Of a request: how fast it runs says nothing about the plan, and `-e` may hold secrets."""
@@ -37,13 +36,7 @@ def write(path: str, planned: runner.Planned, request: Request, shown: str) -> N
         shown=shown,
     )
     text = json.dumps(planfile.to_document(saved), indent=1, ensure_ascii=False, sort_keys=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(descriptor, 0o600)
-            file.write(text + "\n")
-    except OSError as error:
-        raise DeployerError(f"{path} cannot be written: {error.strerror}", hint="name another file with -o") from error
+    write_private(path, text + "\n")
 
 
 def is_saved(path: str) -> bool:
@@ -68,7 +61,7 @@ def read(path: str) -> SavedPlan:
     return planfile.from_document(document, path)
 
 
-def plan(saved: SavedPlan, given: Request, world: World) -> runner.Planned:
+def plan(saved: SavedPlan, given: Request, world: World) -> runner.Session:
     """The saved plan made again; hosts where it comes out otherwise are refused. `given` says only how to open vaults
     and how fast to work; its `-e` must be the same as then, and every host that was to change must still be in the
     input, or `RefusedError` is raised."""
@@ -82,13 +75,14 @@ def plan(saved: SavedPlan, given: Request, world: World) -> runner.Planned:
         for name in ("vault_ids", "vault_password_files", "ask_vault_pass")
         if getattr(given, name)
     }
-    planned = runner.plan(replace(given, **{**kept, **secrets_again}), world)
+    session = runner.plan(replace(given, **{**kept, **secrets_again}), world)
     try:
-        _check_complete(saved, planned.loaded)
+        _check_complete(saved, session.planned.loaded)
     except RefusedError:
-        planned.fleet.close()
+        session.fleet.close()
         raise
-    return replace(planned, plan=planfile.refuse_stale(planned.plan, saved))
+    session.replace_plan(planfile.refuse_stale(session.plan, saved))
+    return session
 
 
 def _check_complete(saved: SavedPlan, loaded: Loaded) -> None:

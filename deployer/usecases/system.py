@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from deployer.config.scripts import ScriptResult
-from deployer.errors import RefusedError
+from deployer.errors import DeployerError, RefusedError
 from deployer.interfaces import Clock
 from deployer.reach.ssh_config import SshConfig
 from deployer.records import dataclass
@@ -51,6 +51,19 @@ def prompt(text: str) -> str:
     import getpass
 
     return getpass.getpass(f"{text}: ")
+
+
+def write_private(path: str, text: str) -> None:
+    """A file that only its owner may read, with this text. Raises `DeployerError`."""
+    import os
+
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(descriptor, 0o600)
+            file.write(text)
+    except OSError as error:
+        raise DeployerError(f"{path} cannot be written: {error.strerror}", hint="name another file with -o") from error
 
 
 def operator() -> str:
