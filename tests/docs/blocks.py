@@ -14,8 +14,10 @@ The info string says it, `LANGUAGE WORD... NAME=VALUE...`:
     text                 nothing that could be checked; only where ALLOWED_TEXT says so
     text rooms           the tree of folders, which test_coverage.py compares
 
-`file=NAME` also writes the block into the folder that later blocks of the same document find. A comment
-`<!-- run: COMMAND -->` is run there without being shown. A line `…` in an output stands for any lines.
+`file=NAME` also writes the block into the folder that later blocks of the same document find. `same=NAME` says that the
+block is that file of the repository, without its comments. A comment `<!-- run: COMMAND -->` is run in the folder
+without being shown; README.md has none, so its commands can be typed as printed. A line `…` in an output stands for
+any lines.
 """
 
 import re

@@ -77,7 +77,8 @@ def sandbox(folder: Path) -> Sandbox:
     home.mkdir()
     made = Sandbox(here, home)
     made.write("hosts.yml", HOSTS)
-    (here / "playbooks").symlink_to(CHECKOUT / "playbooks")
+    for name in ("playbooks", "inventory"):
+        (here / name).symlink_to(CHECKOUT / name)
     return made
 
 

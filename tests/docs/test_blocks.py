@@ -51,6 +51,9 @@ class Page:
         assert kind in self._checks, f"{block.place}: nothing checks a block '{kind}'; tests/docs/blocks.py says which"
         if "file" in block.options:
             self._box.write(block.options["file"], block.text)
+        if "same" in block.options:
+            lines = (CHECKOUT / block.options["same"]).read_text("utf-8").splitlines(keepends=True)
+            assert block.text == "".join(line for line in lines if not line.startswith("#")), block.place
         self._checks[kind](block)
 
     def console(self, block: Block) -> None:
@@ -140,6 +143,11 @@ def test_what_a_page_shows_of_real_hosts_is_so(
         if "lab" in block.words:
             checks.console(block)
     checks.rewrite(page)
+
+
+def test_commands_in_readme_can_be_typed_as_printed() -> None:
+    shown = blocks(CHECKOUT / "README.md")
+    assert not [block.place for block in shown if block.language == "hidden" or "file" in block.options]
 
 
 def _prose(page: Path) -> str:

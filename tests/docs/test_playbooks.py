@@ -1,4 +1,5 @@
-"""The playbooks that come with the program: valid, planned, undone; applied where the lab has their images."""
+"""The playbooks and inventories in the repository: valid; playbooks are also applied and destroyed, on the lab where it
+has their images."""
 
 import contextlib
 import json
@@ -14,6 +15,7 @@ from tests.lab.settings import CHECKOUT
 from tests.lab.shell import wait_for
 
 PLAYBOOKS = sorted(path.name for path in (CHECKOUT / "playbooks").glob("*.yml"))
+INVENTORIES = sorted(path.name for path in (CHECKOUT / "inventory").glob("*.yml"))
 VARIABLES = {"wordpress.yml": "wordpress_db_password=one mysql_root_password=two"}
 """What has to be given for a playbook."""
 
@@ -38,6 +40,22 @@ def test_a_playbook_converges_and_is_undone(playbook: str, tmp_path: Path) -> No
     run(box, f"plan -i hosts.yml --limit web1,db1 --detailed-exitcode {what}")
     run(box, f"destroy -i hosts.yml --limit web1,db1 --yes {what}")
     assert run(box, "ps -i hosts.yml").splitlines()[1:] == []
+
+
+@pytest.mark.parametrize("inventory", INVENTORIES)
+def test_an_inventory_is_valid_with_every_playbook(inventory: str, tmp_path: Path) -> None:
+    box = sandbox(tmp_path)
+    for playbook in PLAYBOOKS:
+        assert run(box, f"validate -i inventory/{inventory} {given(playbook)}").startswith("Valid: 1 play, ")
+
+
+def test_the_example_shows_groups_a_jump_host_sudo_and_tls(tmp_path: Path) -> None:
+    box = sandbox(tmp_path)
+    assert run(box, "inventory graph -i inventory/example.yml").count("@") == 6
+    db1 = json.loads(run(box, "inventory host -i inventory/example.yml db1"))
+    assert db1["proxy_jump"] == "admin@bastion.example.com"
+    assert db1["docker_command"] == "sudo -n docker"
+    assert json.loads(run(box, "inventory host -i inventory/example.yml build1"))["tls_ca"] == "~/.docker/ca.pem"
 
 
 @pytest.mark.parametrize("playbook", sorted(VARIABLES))

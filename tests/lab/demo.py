@@ -34,12 +34,7 @@ _LOCAL = ("-i", "localhost,", "-e", "connection=local")
 _LOCAL_PLAYBOOK = "playbooks/redis.yml"
 _LOCAL_PAGE = "redis://127.0.0.1:6379"
 _VERSIONS = ("1.0", "1.1")
-_SIMULATED = """\
-# Hosts that exist in memory only: good for a first look at plans and reports.
-all:
-  vars: {connection: simulated}
-  hosts: {host1: {}, host2: {}, host3: {}}
-"""
+_SIMULATED = ("-i", "inventory/simulated.yml")
 
 
 class BrokenPromiseError(RuntimeError):
@@ -131,9 +126,7 @@ def _simulated() -> Iterator[Stage]:
     _say("There is no Docker engine on this machine either, so the demo runs on simulated hosts: deployer works on")
     _say("them as on real ones, but nothing runs there. Their inventory says `connection: simulated`.")
     with tempfile.TemporaryDirectory(prefix="deployer-demo-") as folder:
-        inventory = Path(folder, "hosts.yml")
-        inventory.write_text(_SIMULATED)
-        yield Stage(("-i", str(inventory)), env={"XDG_STATE_HOME": folder})
+        yield Stage(_SIMULATED, env={"XDG_STATE_HOME": folder})
 
 
 def _play(stage: Stage) -> None:
