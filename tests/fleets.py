@@ -23,7 +23,7 @@ from deployer.usecases import apply as rollout
 from deployer.usecases import plan as runner
 from deployer.usecases import rollback
 from deployer.usecases.load import Asking, Request
-from deployer.usecases.system import World
+from deployer.usecases.system import World, this_machine
 from tests.applying.engines import Clock, Seen, states
 
 NAMES = ("h1", "h2", "h3", "h4", "h5")
@@ -54,7 +54,8 @@ class Fleet:
 
     @property
     def world(self) -> World:
-        return World(self.clock, Asking(lambda _command: ScriptResult(1, "", ""), lambda _text: "", SshConfig))
+        config = SshConfig(this_machine())
+        return World(self.clock, Asking(lambda _command: ScriptResult(1, "", ""), lambda _text: "", lambda: config))
 
     def plan(self, playbook: str = "", **words: Any) -> runner.Session:
         return runner.plan(request(playbook, words), self.world)

@@ -68,7 +68,7 @@ def _password(source: PasswordSource, known: VaultSecrets, run: RunScript | None
         if prompt is None:
             raise VaultError("nobody can be asked for the vault password", hint="keep it in a file")
         return prompt(f"Vault password ({source.label})").strip().encode()
-    path = Path(source.source).expanduser()
+    path = Path(os.path.expanduser(source.source))  # noqa: PTH111
     if not path.exists():
         raise VaultError(f"there is no vault password file {path}")
     if path.is_dir():

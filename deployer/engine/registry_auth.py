@@ -79,7 +79,7 @@ def _from_play(name: str, fields: Mapping[str, str]) -> RegistryAuth | None:
 
 def _from_docker(name: str) -> RegistryAuth | None:
     """What `docker pull` on this machine would use: $DOCKER_CONFIG or ~/.docker/config.json, credential helpers."""
-    file = Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser() / "config.json"
+    file = Path(os.path.expanduser(os.environ.get("DOCKER_CONFIG") or "~/.docker")) / "config.json"  # noqa: PTH111
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
         return _from_settings(name, settings) if settings else None

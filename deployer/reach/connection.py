@@ -1,20 +1,15 @@
 """Everything resolved about how to reach one host's engine: values only, no connection.
 
-`connection_spec` computes a `ConnectionSpec` from inventory variables, command line and ssh_config; `engine.connect`
-opens one.
+`resolve.connection_spec` computes a `ConnectionSpec` from inventory variables, command line and ssh_config;
+`engine.connect` opens one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import field
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from deployer.records import dataclass
-
-if TYPE_CHECKING:
-    from deployer.reach.ssh_config import SshConfig
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 """Where the Docker engine listens unless told otherwise; distributions link /var/run to /run."""
@@ -106,15 +101,3 @@ class CliConnectionOptions:
     ssh_common_args: str = ""
     timeout: float | None = None
     password: str = field(default="", repr=False)
-
-
-def connection_spec(
-    host_name: str, variables: Mapping[str, object], options: CliConnectionOptions, ssh_config: SshConfig
-) -> ConnectionSpec:
-    """How to reach the inventory's `host_name`; raises `InputError` with everything that is wrong.
-
-    Order of strength: variables (Ansible's names before our short ones), ssh arguments, command line, ssh_config.
-    """
-    from deployer.reach.resolve import resolve
-
-    return resolve(host_name, variables, options, ssh_config)

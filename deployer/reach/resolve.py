@@ -17,9 +17,9 @@ from deployer.reach.connection import (
     Kind,
     TlsFiles,
 )
+from deployer.reach.machine import Machine
 from deployer.reach.resolve_ssh import resolve_ssh
 from deployer.reach.ssh_config import SshConfig
-from deployer.reach.ssh_tokens import expand_home
 from deployer.reach.variables import Variables
 
 DOCKER_PORT = 2375
@@ -37,16 +37,19 @@ _URL_KINDS = {"ssh": Kind.SSH, "tcp": Kind.TCP, "https": Kind.TCP, "http": Kind.
 _TLS_NAMES = ("tls_ca", "tls_cert", "tls_key", "tls_verify")
 
 
-def resolve(
+def connection_spec(
     host_name: str, variables: Mapping[str, object], options: CliConnectionOptions, ssh_config: SshConfig
 ) -> ConnectionSpec:
-    """See `connection.connection_spec`."""
+    """How to reach the inventory's `host_name`; raises `InputError` with everything that is wrong.
+
+    In order of precedence: variables, ssh arguments, command line, ssh_config.
+    """
     given = Variables(host_name, variables)
     kind = _kind(given)
     if kind is Kind.SSH:
         spec = resolve_ssh(given, options, ssh_config, docker_socket=_socket(given))
     elif kind is Kind.TCP:
-        spec = _tcp(given, options)
+        spec = _tcp(given, options, ssh_config.machine)
     else:
         spec = ConnectionSpec(
             name=host_name,
@@ -94,7 +97,7 @@ def _timeout(given: Variables, options: CliConnectionOptions) -> float:
     return given.seconds("ansible_ssh_timeout", "ansible_timeout") or options.timeout or DEFAULT_TIMEOUT
 
 
-def _tcp(given: Variables, options: CliConnectionOptions) -> ConnectionSpec:
+def _tcp(given: Variables, options: CliConnectionOptions, machine: Machine) -> ConnectionSpec:
     url = given.url("docker_host")
     stated = (url.port if url else None) or given.port("ansible_port", "port")
     encrypted = given.has(*_TLS_NAMES) or stated == DOCKER_TLS_PORT or (url is not None and url.scheme == "https")
@@ -104,12 +107,12 @@ def _tcp(given: Variables, options: CliConnectionOptions) -> ConnectionSpec:
         host=(url.hostname if url else None) or given.text("ansible_host", "host") or given.host_name,
         port=stated or (DOCKER_TLS_PORT if encrypted else DOCKER_PORT),
         connect_timeout=_timeout(given, options),
-        tls=_tls(given) if encrypted else None,
+        tls=_tls(given, machine) if encrypted else None,
     )
 
 
-def _tls(given: Variables) -> TlsFiles:
+def _tls(given: Variables, machine: Machine) -> TlsFiles:
     if given.has("tls_key") and not given.has("tls_cert"):
         given.mistake("tls_key", "is given without tls_cert")
-    ca, cert, key = (expand_home(given.text(name)) for name in ("tls_ca", "tls_cert", "tls_key"))
+    ca, cert, key = (given.path(machine, name) for name in ("tls_ca", "tls_cert", "tls_key"))
     return TlsFiles(ca, cert, key, verify=given.flag("tls_verify") is not False)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from deployer.reach.connection import (
@@ -14,9 +16,10 @@ from deployer.reach.connection import (
     HostKeyChecking,
     Kind,
 )
+from deployer.reach.machine import Machine
 from deployer.reach.ssh_args import SshArguments, parse_ssh_args
 from deployer.reach.ssh_config import Answers, SshConfig
-from deployer.reach.ssh_tokens import expand, expand_path, local_user
+from deployer.reach.ssh_tokens import Tokens, is_host, is_user
 from deployer.reach.variables import Variables, parse_port, parse_seconds
 
 USER_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
@@ -24,6 +27,8 @@ GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 """ssh_config(5), UserKnownHostsFile and GlobalKnownHostsFile."""
 
 _ARGUMENT_NAMES = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
+_HOST = ("ansible_host", "ansible_ssh_host", "host")
+_USER = ("ansible_user", "ansible_ssh_user", "user")
 _NONE = "none"
 _MAX_JUMPS = 8
 _CHECKING = {
@@ -52,17 +57,24 @@ class _Sources:
         """The name ssh would be called with, which ssh_config's patterns are compared with."""
         url = self.given.url("docker_host")
         by_url = url.hostname if url is not None and url.scheme == "ssh" else None
-        return self.given.text("ansible_host", "ansible_ssh_host", "host") or by_url or self.given.host_name
+        return self.given.text(*_HOST) or by_url or self.given.host_name
 
     @functools.cached_property
     def stated_user(self) -> str:
         url = self.given.url("docker_host")
         by_url = (url.username if url is not None and url.scheme == "ssh" else None) or ""
-        named = self.given.text("ansible_user", "ansible_ssh_user", "user") or by_url
+        named = self.given.text(*_USER) or by_url
         return named or self.arguments.first("user") or self.options.user
+
+    @property
+    def machine(self) -> Machine:
+        return self.config.machine
 
     @functools.cached_property
     def answers(self) -> Answers:
+        """Empty for a name that must not reach the commands of ssh_config."""
+        if not is_host(self.target) or not is_user(self.stated_user):
+            return Answers()
         return self.config.lookup(self.target, user=self.stated_user)
 
     def say(self, keyword: str) -> str:
@@ -75,11 +87,12 @@ class _Sources:
 
     @functools.cached_property
     def host(self) -> str:
-        return expand(self.say("hostname"), host=self.target, host_name=self.target, user="") or self.target
+        tokens = Tokens(machine=self.machine, host=self.target, host_name=self.target)
+        return tokens.expand(self.say("hostname")) or self.target
 
     @functools.cached_property
     def user(self) -> str:
-        return self.stated_user or self.answers.first("user") or local_user()
+        return self.stated_user or self.answers.first("user") or self.machine.user
 
     @functools.cached_property
     def port(self) -> int:
@@ -90,8 +103,29 @@ class _Sources:
             stated = parse_port(self.given, "Port", self.say("port"))
         return stated or SSH_PORT
 
-    def path(self, text: str) -> str:
-        return expand_path(text, host=self.target, host_name=self.host, user=self.user, port=self.port)
+    @property
+    def tokens(self) -> Tokens:
+        alias = self.say("hostkeyalias")
+        return Tokens(
+            machine=self.machine, host=self.target, host_name=self.host, user=self.user, port=self.port, alias=alias
+        )
+
+    def paths(self, files: Iterable[str]) -> tuple[str, ...]:
+        """Each once; `none`, and what needs a home directory where there is none, are left out."""
+        found = (self.tokens.expand_path(file) for file in files if file.lower() != _NONE)
+        return tuple(dict.fromkeys(path for path in found if path))
+
+    def check_names(self) -> None:
+        """Reports what OpenSSH would not take for the name of a host or a user."""
+        given = self.given
+        if not is_host(self.target) or not is_host(self.host):
+            name = self.host if is_host(self.target) else self.target
+            given.mistake(given.name(*_HOST), f"{name!r} is not the name or address of a host", "set ansible_host")
+        if not self.user:
+            uid = f"uid {self.machine.uid} has no account here"
+            given.mistake(given.name(*_USER), f"there is no user to log in as: {uid}", "set user, or --user")
+        elif not is_user(self.user):
+            given.mistake(given.name(*_USER), f"{self.user!r} is not the name of a user")
 
 
 def resolve_ssh(
@@ -99,8 +133,9 @@ def resolve_ssh(
 ) -> ConnectionSpec:
     """Mistakes are left in `given.problems`."""
     arguments = _arguments(given, options)
-    config = SshConfig((arguments.config_file,)) if arguments.config_file else ssh_config
+    config = SshConfig(ssh_config.machine, (arguments.config_file,)) if arguments.config_file else ssh_config
     sources = _Sources(given, arguments, options, config)
+    sources.check_names()
     jumps, command = _way(sources)
     return ConnectionSpec(
         name=given.host_name,
@@ -145,8 +180,12 @@ def _key_files(sources: _Sources) -> tuple[str, ...]:
     named = sources.given.texts("ansible_ssh_private_key_file", "ansible_private_key_file", "private_key_file")
     if not named and sources.options.private_key_file:
         named = (sources.options.private_key_file,)
+    if len(sources.paths(named)) < len(named):
+        sources.given.mistake(
+            "private_key_file", f"{named[0]}: there is no home directory", "set HOME, or write it in full"
+        )
     files = (*named, *sources.arguments.options.get("identityfile", ()), *sources.answers.words.get("identityfile", ()))
-    return tuple(dict.fromkeys(sources.path(file) for file in files if file.lower() != _NONE))
+    return sources.paths(files)
 
 
 def _agent(sources: _Sources) -> str:
@@ -154,15 +193,15 @@ def _agent(sources: _Sources) -> str:
     if said.lower() == _NONE:
         return _NONE
     if said.startswith("$") and not said.startswith("${"):
-        return sources.path("${" + said[1:] + "}")
-    return sources.path(said) if said and said != "SSH_AUTH_SOCK" else ""
+        return sources.tokens.expand_path("${" + said[1:] + "}")
+    return sources.tokens.expand_path(said) if said and said != "SSH_AUTH_SOCK" else ""
 
 
 def _known_hosts(sources: _Sources) -> tuple[str, ...]:
     named = sources.given.texts("known_hosts_file", "ansible_ssh_known_hosts_file")
     user = named or sources.words("userknownhostsfile") or USER_KNOWN_HOSTS
     everybody = sources.words("globalknownhostsfile") or GLOBAL_KNOWN_HOSTS
-    return tuple(sources.path(file) for file in (*user, *everybody) if file.lower() != _NONE)
+    return sources.paths((*user, *everybody))
 
 
 def _checking(sources: _Sources) -> HostKeyChecking:
@@ -202,7 +241,9 @@ def _docker_command(given: Variables, user: str) -> str:
     method = given.text("ansible_become_method").removeprefix("ansible.builtin.") or "sudo"
     if method not in ("sudo", "doas"):
         given.mistake("ansible_become_method", f"'{method}' is not supported", "use sudo or doas, or docker_command")
-    return f"{method} -n docker" if become_user == "root" else f"{method} -n -u {become_user} docker"
+    if not is_user(become_user):
+        given.mistake("ansible_become_user", f"{become_user!r} is not the name of a user")
+    return f"{method} -n docker" if become_user == "root" else f"{method} -n -u {shlex.quote(become_user)} docker"
 
 
 def _way(sources: _Sources) -> tuple[tuple[ConnectionSpec, ...], str]:
@@ -216,8 +257,12 @@ def _way(sources: _Sources) -> tuple[tuple[ConnectionSpec, ...], str]:
         return _jumps(jump, sources, depth=0), ""
     if not command or command.lower() == _NONE:
         return (), ""
-    tokens = expand(command, host=sources.target, host_name=sources.host, user=sources.user, port=sources.port)
-    return (), tokens
+    try:
+        return (), sources.tokens.expand_command(command)
+    except ValueError as error:
+        if not sources.given.problems.errors:
+            sources.given.mistake("ProxyCommand", str(error))
+        return (), ""
 
 
 def _jumps(text: str, sources: _Sources, depth: int) -> tuple[ConnectionSpec, ...]:
@@ -242,6 +287,7 @@ def _jump(part: str, sources: _Sources) -> tuple[ConnectionSpec, str]:
     name, port = _split_port(address)
     hop_variables = Variables(given.host_name, {"host": name, "user": user, "port": port or None})
     hop = _Sources(hop_variables, SshArguments(), CliConnectionOptions(), sources.config)
+    hop.check_names()
     spec = ConnectionSpec(
         name=name,
         host=hop.host,

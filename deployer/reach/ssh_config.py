@@ -19,8 +19,8 @@ from pathlib import Path
 
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import InputError
+from deployer.reach.machine import Machine
 from deployer.reach.ssh_match import Block, Facts, parse_host, parse_match
-from deployer.reach.ssh_tokens import local_user
 from deployer.records import dataclass
 
 USER_FILE = "~/.ssh/config"
@@ -67,9 +67,10 @@ class Answers:
 
 
 class SshConfig:
-    """The files of one user; `files` in order of precedence. Safe to use from several threads after `load`."""
+    """The files of one user; `files` in order of precedence."""
 
-    def __init__(self, files: tuple[str, ...] = (USER_FILE, SYSTEM_FILE)) -> None:
+    def __init__(self, machine: Machine, files: tuple[str, ...] = (USER_FILE, SYSTEM_FILE)) -> None:
+        self.machine = machine
         self._files = files
 
     @functools.cached_property
@@ -78,12 +79,13 @@ class SshConfig:
         return tuple(
             directive
             for file in self._files
-            for directive in _read(Path(file).expanduser(), (), user_file=file == USER_FILE, depth=0)
+            for directive in _Files(self.machine, user=file == USER_FILE).read(self.machine.absolute(file), ())
         )
 
     def lookup(self, host: str, *, user: str = "") -> Answers:
         """What applies when connecting to `host`, as `user` if that is already decided."""
-        answers = _Lookup(Facts(host=host, host_name=host, user=user or local_user()), user_decided=bool(user))
+        facts = Facts(self.machine, host=host, host_name=host, user=user or self.machine.user)
+        answers = _Lookup(facts, user_decided=bool(user))
         answers.collect(self.directives)
         if any(block.needs_final for directive in self.directives for block in directive.blocks):
             answers.facts = replace(answers.facts, final=True)
@@ -133,40 +135,48 @@ class _Lookup:
             self.facts = replace(self.facts, tag=word)
 
 
-def _read(path: Path, outer: tuple[Block, ...], *, user_file: bool, depth: int) -> Iterator[Directive]:
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return
-    blocks = outer
-    for number, line in enumerate(lines, start=1):
-        keyword, rest = _split(line)
-        if not keyword:
-            continue
-        origin = Origin(str(path), number, 1)
-        if keyword in ("host", "match"):
-            parse = parse_host if keyword == "host" else parse_match
-            blocks = (*outer, parse(_words(rest, origin), origin))
-        elif keyword == "include":
-            yield from _include(_words(rest, origin), origin, blocks, user_file=user_file, depth=depth)
-        elif keyword in KEYWORDS:
-            words = (rest,) if keyword == _REST_OF_LINE else _words(rest, origin)
-            if not words or not words[0]:
-                raise _mistake(origin, keyword, "has no value")
-            yield Directive(origin, blocks, keyword, words)
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Reads one file and what it includes. `user`: whether it is the user's own."""
 
+    machine: Machine
+    user: bool
 
-def _include(
-    names: tuple[str, ...], origin: Origin, blocks: tuple[Block, ...], *, user_file: bool, depth: int
-) -> Iterator[Directive]:
-    """Relative names are looked for in ~/.ssh, from the system's file in /etc/ssh."""
-    if depth >= _MAX_DEPTH:
-        raise _mistake(origin, "Include", f"files include each other more than {_MAX_DEPTH} levels deep")
-    base = Path("~/.ssh" if user_file else "/etc/ssh").expanduser()
-    for name in names:
-        pattern = os.path.expandvars(os.path.expanduser(name))  # noqa: PTH111
-        for path in sorted(glob.glob(pattern if pattern.startswith("/") else str(base / pattern))):  # noqa: PTH207
-            yield from _read(Path(path), blocks, user_file=user_file, depth=depth + 1)
+    def read(self, path: str, outer: tuple[Block, ...], depth: int = 0) -> Iterator[Directive]:
+        """Nothing where there is no such file."""
+        try:
+            lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return
+        blocks = outer
+        for number, line in enumerate(lines, start=1):
+            keyword, rest = _split(line)
+            if not keyword:
+                continue
+            origin = Origin(path, number, 1)
+            if keyword in ("host", "match"):
+                parse = parse_host if keyword == "host" else parse_match
+                blocks = (*outer, parse(_words(rest, origin), origin))
+            elif keyword == "include":
+                yield from self._include(_words(rest, origin), origin, blocks, depth)
+            elif keyword in KEYWORDS:
+                words = (rest,) if keyword == _REST_OF_LINE else _words(rest, origin)
+                if not words or not words[0]:
+                    raise _mistake(origin, keyword, "has no value")
+                yield Directive(origin, blocks, keyword, words)
+
+    def _include(
+        self, names: tuple[str, ...], origin: Origin, blocks: tuple[Block, ...], depth: int
+    ) -> Iterator[Directive]:
+        """Relative names are looked for in ~/.ssh, from the system's file in /etc/ssh."""
+        if depth >= _MAX_DEPTH:
+            raise _mistake(origin, "Include", f"files include each other more than {_MAX_DEPTH} levels deep")
+        base = Path(self.machine.home, ".ssh") if self.user else Path("/etc/ssh")
+        for name in names:
+            pattern = os.path.expandvars(name)
+            pattern = self.machine.absolute(pattern) if pattern.startswith(("~", "/")) else str(base / pattern)
+            for path in sorted(glob.glob(pattern)):  # noqa: PTH207
+                yield from self.read(path, blocks, depth + 1)
 
 
 def _split(line: str) -> tuple[str, str]:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import InputError
-from deployer.reach.ssh_tokens import expand, local_user
+from deployer.reach.machine import Machine
+from deployer.reach.ssh_tokens import Tokens
 from deployer.records import dataclass
 
 
@@ -15,6 +16,7 @@ from deployer.records import dataclass
 class Facts:
     """What is known of the connection so far. `host` is as given, `host_name` after `HostName`."""
 
+    machine: Machine
     host: str
     host_name: str
     user: str
@@ -84,21 +86,23 @@ def _glob(pattern: str, text: str) -> bool:
 
 
 def _holds(condition: Condition, facts: Facts, origin: Origin) -> bool:
+    if condition.kind == "exec":
+        return _exec(condition.argument, facts, origin)
     test = _TESTS.get(condition.kind)
     if test is None:
-        raise InputError(
-            [Diagnostic(origin, f"Match {condition.kind} is not understood", hint=f"use {', '.join(sorted(_TESTS))}")]
-        )
+        known = ", ".join(sorted([*_TESTS, "exec"]))
+        raise InputError([Diagnostic(origin, f"Match {condition.kind} is not understood", hint=f"use {known}")])
     return test(condition.argument, facts)
 
 
-def _exec(command: str, facts: Facts) -> bool:
+def _exec(command: str, facts: Facts, origin: Origin) -> bool:
     """Whether the command ends with status 0; OpenSSH runs it in the user's shell."""
-    import subprocess
-
-    line = expand(command, host=facts.host, host_name=facts.host_name, user=facts.user)
-    done = subprocess.run(line, shell=True, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    return done.returncode == 0
+    tokens = Tokens(machine=facts.machine, host=facts.host, host_name=facts.host_name, user=facts.user)
+    try:
+        line = tokens.expand_command(command)
+    except ValueError as error:
+        raise InputError([Diagnostic(origin, f"Match exec is not run: {error}")]) from error
+    return facts.machine.succeeds(line)
 
 
 _ALONE = ("all", "canonical", "final")
@@ -110,7 +114,6 @@ _TESTS: dict[str, Callable[[str, Facts], bool]] = {
     "host": lambda patterns, facts: matches_patterns(patterns, facts.host_name),
     "originalhost": lambda patterns, facts: matches_patterns(patterns, facts.host),
     "user": lambda patterns, facts: matches_patterns(patterns, facts.user),
-    "localuser": lambda patterns, _: matches_patterns(patterns, local_user()),
+    "localuser": lambda patterns, facts: matches_patterns(patterns, facts.machine.user),
     "tagged": lambda patterns, facts: matches_patterns(patterns, facts.tag),
-    "exec": _exec,
 }

@@ -5,47 +5,74 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import socket
-from pathlib import Path
+
+from deployer.reach.machine import Machine
+from deployer.records import dataclass
 
 _TOKEN = re.compile(r"%(.)")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+_UNSAFE_HOST = re.compile(r"-|.*['`\"$\\;&<>|(){}\s\x00-\x1f\x7f]", re.DOTALL)
+_UNSAFE_USER = re.compile(r"-|.*(?:['`\";&<>|(){}\x00-\x1f\x7f]|\s-|\\\Z|\$.)", re.DOTALL)
+_NOT_CHECKED = "Cdip%"
+"""Tokens whose value is a number, a hash or a folder of the user's own."""
 
 
-def local_user() -> str:
-    import getpass
-
-    return getpass.getuser()
-
-
-def expand(text: str, *, host: str, host_name: str, user: str, port: int = 22, alias: str = "", jump: str = "") -> str:
-    """`text` with its tokens replaced; a token that OpenSSH does not know stays as it is."""
-    here = socket.gethostname() if "%l" in text or "%L" in text or "%C" in text else ""
-    values = {
-        "%": "%",
-        "C": hashlib.sha1(f"{here}{host_name}{port}{user}{jump}".encode(), usedforsecurity=False).hexdigest(),
-        "d": str(Path("~").expanduser()),
-        "h": host_name,
-        "i": str(os.getuid()),
-        "j": jump,
-        "k": alias or host_name,
-        "L": here.partition(".")[0],
-        "l": here,
-        "n": host,
-        "p": str(port),
-        "r": user,
-        "u": local_user(),
-    }
-    return _TOKEN.sub(lambda found: values.get(found[1], found[0]), text)
+def is_host(text: str) -> bool:
+    """Whether a host's name or address may stand in a command, as OpenSSH decides it (ssh.c, valid_hostname)."""
+    return _UNSAFE_HOST.match(text) is None
 
 
-def expand_path(text: str, **tokens: object) -> str:
-    """A file name: `~`, `${NAME}` and tokens replaced, absolute."""
-    named = _VARIABLE.sub(lambda found: os.environ.get(found[1], ""), text)
-    expanded = expand(named, **tokens)  # type: ignore[arg-type]  # the caller's keywords are expand's
-    return os.path.abspath(os.path.expanduser(expanded))  # noqa: PTH100, PTH111
+def is_user(text: str) -> bool:
+    """The same of a user's name (ssh.c, valid_ruser); a `$` may only end it, as it does for machine accounts."""
+    return _UNSAFE_USER.match(text) is None
 
 
-def expand_home(text: str) -> str:
-    """A file name of the user's, absolute; "" stays empty."""
-    return os.path.abspath(os.path.expanduser(text)) if text else ""  # noqa: PTH100, PTH111
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """What the tokens stand for. `host` is as given, `host_name` after `HostName`."""
+
+    machine: Machine
+    host: str
+    host_name: str
+    user: str = ""
+    port: int = 22
+    alias: str = ""
+    jump: str = ""
+
+    def expand(self, text: str) -> str:
+        """`text` with its tokens replaced; a token that OpenSSH does not know stays as it is."""
+        return _TOKEN.sub(lambda found: self._value(found[1]), text)
+
+    def expand_command(self, text: str) -> str:
+        """For a shell; raises ValueError for a value that the shell would not take as one plain word."""
+        for token in dict.fromkeys(_TOKEN.findall(text)):
+            value = self._value(token)
+            if token not in _NOT_CHECKED and not (is_user(value) if token in "ru" else is_host(value)):
+                raise ValueError(f"%{token} would be {value!r}, which has a meaning to the shell")
+        return self.expand(text)
+
+    def expand_path(self, text: str) -> str:
+        """A file name: `~`, `${NAME}` and tokens replaced, absolute; "" where it needs a home directory and there is
+        none."""
+        named = _VARIABLE.sub(lambda found: os.environ.get(found[1], ""), text)
+        return self.machine.absolute(self.expand(named))
+
+    def _value(self, token: str) -> str:
+        here = self.machine.host_name
+        connection = f"{here}{self.host_name}{self.port}{self.user}{self.jump}"
+        values = {
+            "%": "%",
+            "C": hashlib.sha1(connection.encode(), usedforsecurity=False).hexdigest(),
+            "d": self.machine.home,
+            "h": self.host_name,
+            "i": str(self.machine.uid),
+            "j": self.jump,
+            "k": self.alias or self.host_name,
+            "L": here.partition(".")[0],
+            "l": here,
+            "n": self.host,
+            "p": str(self.port),
+            "r": self.user,
+            "u": self.machine.user,
+        }
+        return values.get(token, f"%{token}")

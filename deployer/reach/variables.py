@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from deployer.diagnostics import Origin, Problems
+from deployer.reach.machine import Machine
 
 _TRUE = frozenset({"true", "yes", "on", "1", "y", "t"})
 _FALSE = frozenset({"false", "no", "off", "0", "n", "f"})
@@ -51,6 +52,14 @@ class Variables:
             return tuple(str(item) for item in value)
         one = self.text(*names)
         return (one,) if one else ()
+
+    def path(self, machine: Machine, *names: str) -> str:
+        """An absolute file name, "" when not given."""
+        text = self.text(*names)
+        path = machine.absolute(text)
+        if text and not path:
+            self.mistake(self.name(*names), f"{text}: there is no home directory", "set HOME, or write it in full")
+        return path
 
     def flag(self, *names: str) -> bool | None:
         name = self._name(names)

@@ -12,8 +12,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
-from deployer.errors import DeployerError
+from deployer.errors import DeployerError, UnreachableError
 from deployer.simulated.state import State
 
 
@@ -65,7 +66,9 @@ class StateFile:
 
 
 def default_state_path(host: str) -> Path:
-    """`$XDG_STATE_HOME/deployer/simulated/HOST.json`."""
-    base = os.environ.get("XDG_STATE_HOME")
-    root = Path(base) if base else Path.home() / ".local" / "state"
-    return root / "deployer" / "simulated" / f"{host.replace('/', '_')}.json"
+    """`$XDG_STATE_HOME/deployer/simulated/HOST.json`; what a file's name cannot hold is written as in URLs. Raises
+    `UnreachableError` where there is neither that variable nor a home directory."""
+    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111
+    if base.startswith("~"):
+        raise UnreachableError("there is no folder for the state of simulated hosts", hint="set XDG_STATE_HOME or HOME")
+    return Path(base, "deployer", "simulated", f"{quote(host, safe=' :@')}.json")

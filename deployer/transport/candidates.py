@@ -55,7 +55,7 @@ class Candidates:
                 yield f"agent key {agent_key.comment or agent_key.get_name()}", agent_key
         if not (spec.private_key or spec.private_key_files or spec.identities_only):
             for name in DEFAULT_KEYS:
-                default = Path("~/.ssh").expanduser() / name
+                default = Path(os.path.expanduser("~/.ssh")) / name  # noqa: PTH111
                 if default.exists():
                     yield from self._from_file(str(default))
 

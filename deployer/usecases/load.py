@@ -28,7 +28,8 @@ from deployer.diagnostics import Diagnostic, Origin, Problems, did_you_mean
 from deployer.errors import InputError
 from deployer.fields.shapes import INVALID, Reading
 from deployer.model.desired import Desired, Kind, RunOnce
-from deployer.reach.connection import CliConnectionOptions, ConnectionSpec, connection_spec
+from deployer.reach.connection import CliConnectionOptions, ConnectionSpec
+from deployer.reach.resolve import connection_spec
 from deployer.records import dataclass
 from deployer.values import duration
 

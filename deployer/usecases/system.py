@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Final
 from deployer.config.scripts import ScriptResult
 from deployer.errors import DeployerError, RefusedError
 from deployer.interfaces import Clock
+from deployer.reach.machine import Machine
 from deployer.reach.ssh_config import SshConfig
 from deployer.records import dataclass
 from deployer.usecases.load import Asking
@@ -55,8 +57,6 @@ def prompt(text: str) -> str:
 
 def write_private(path: str, text: str) -> None:
     """A file that only its owner may read, with this text. Raises `DeployerError`."""
-    import os
-
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -66,17 +66,29 @@ def write_private(path: str, text: str) -> None:
         raise DeployerError(f"{path} cannot be written: {error.strerror}", hint="name another file with -o") from error
 
 
-def operator() -> str:
-    """Who runs this, `ann@laptop`."""
+def this_machine() -> Machine:
+    """What connections depend on here."""
     import getpass
-    import os
-    import socket
 
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
-        user = f"uid {os.getuid()}"
-    return f"{user}@{socket.gethostname()}"
+        user = ""
+    home = os.path.expanduser("~")  # noqa: PTH111  # Path.home() raises where there is none
+    return Machine(user, "" if home == "~" else home, os.getuid(), os.uname().nodename, _succeeds)
+
+
+def _succeeds(command: str) -> bool:
+    import subprocess
+
+    none = subprocess.DEVNULL
+    return subprocess.run(command, shell=True, check=False, stdin=none, stdout=none).returncode == 0
+
+
+def operator() -> str:
+    """Who runs this, `ann@laptop`."""
+    here = this_machine()
+    return f"{here.user or f'uid {here.uid}'}@{here.host_name}"
 
 
 def commit_of(folder: str) -> str:
@@ -93,4 +105,4 @@ def commit_of(folder: str) -> str:
 
 
 def real_world() -> World:
-    return World(SystemClock(), Asking(run_script, prompt, functools.cache(SshConfig)))
+    return World(SystemClock(), Asking(run_script, prompt, functools.cache(lambda: SshConfig(this_machine()))))

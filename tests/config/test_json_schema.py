@@ -14,8 +14,10 @@ from jsonschema import Draft202012Validator
 from deployer.config.inventory.connection_variables import CONNECTION
 from deployer.config.json_schema import inventory_schema, playbook_schema
 from deployer.errors import InputError
-from deployer.reach.connection import CliConnectionOptions, connection_spec
+from deployer.reach.connection import CliConnectionOptions
+from deployer.reach.resolve import connection_spec
 from deployer.reach.ssh_config import SshConfig
+from deployer.usecases.system import this_machine
 
 ROOT = Path(__file__).parents[2]
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
@@ -166,6 +168,6 @@ def test_the_variables_are_those_that_are_read(tmp_path: Path) -> None:
     for case in cases:
         given = _Asked(case)
         with suppress(InputError):
-            connection_spec("web1", given, CliConnectionOptions(), SshConfig((str(tmp_path / "none"),)))
+            connection_spec("web1", given, CliConnectionOptions(), SshConfig(this_machine(), (str(tmp_path / "none"),)))
         asked |= given.names
     assert asked - {""} == {name for entry in CONNECTION for name in (entry.name, *entry.aliases)}

@@ -17,11 +17,13 @@ import pytest
 from deployer.engine.connect import Connections, connect
 from deployer.errors import UnreachableError
 from deployer.interfaces import Engine
-from deployer.reach.connection import CliConnectionOptions, ConnectionSpec, HostKeyChecking, connection_spec
+from deployer.reach.connection import CliConnectionOptions, ConnectionSpec, HostKeyChecking
+from deployer.reach.resolve import connection_spec
 from deployer.reach.ssh_config import SshConfig
 from deployer.transport.opening import SharedSsh
 from deployer.transport.pool import HttpPool, Request
 from deployer.transport.ssh import SshHost
+from deployer.usecases.system import this_machine
 from tests.lab import faults
 from tests.lab.host import Host
 from tests.lab.lifecycle import sshd_sessions
@@ -102,7 +104,8 @@ class TestWays:
             "ansible_ssh_private_key_file": str(host_26.key),
             "ansible_ssh_common_args": f"-o UserKnownHostsFile={host_26.known_hosts} -o ControlMaster=auto",
         }
-        found = connection_spec("web1", variables, CliConnectionOptions(), SshConfig((str(tmp_path / "none"),)))
+        config = SshConfig(this_machine(), (str(tmp_path / "none"),))
+        found = connection_spec("web1", variables, CliConnectionOptions(), config)
         assert version(found).startswith("26.1")
 
     def test_ssh_config_leads_through_a_jump_host(self, host_20: Host, host_26: Host, tmp_path: Path) -> None:
@@ -112,7 +115,7 @@ class TestWays:
             f"Host web1\n  HostName {host_26.address}\n  User deploy\n  ProxyJump bastion\n"
             f"Host *\n  IdentityFile {host_26.key}\n  UserKnownHostsFile {host_26.known_hosts}\n"
         )
-        found = connection_spec("web1", {}, CliConnectionOptions(), SshConfig((str(config),)))
+        found = connection_spec("web1", {}, CliConnectionOptions(), SshConfig(this_machine(), (str(config),)))
         before = established(host_20)
         with Connections() as connections:
             engines = [connections.connect(found) for _ in range(3)]

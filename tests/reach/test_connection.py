@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ from deployer.reach.connection import (
     HostKeyChecking,
     Kind,
     TlsFiles,
-    connection_spec,
 )
+from deployer.reach.resolve import connection_spec
 from deployer.reach.ssh_config import SshConfig
+from deployer.usecases.system import this_machine
 
 NO_OPTIONS = CliConnectionOptions()
 
@@ -35,12 +37,12 @@ def spec(
 ) -> ConnectionSpec:
     path = Path("~/.ssh/config").expanduser()
     path.write_text(config)
-    return connection_spec(name, variables, options, SshConfig(("~/.ssh/config",)))
+    return connection_spec(name, variables, options, SshConfig(this_machine(), ("~/.ssh/config",)))
 
 
-def mistakes(variables: Mapping[str, object], config: str = "") -> list[str]:
+def mistakes(variables: Mapping[str, object], config: str = "", name: str = "web1") -> list[str]:
     with pytest.raises(InputError) as caught:
-        spec(variables, config=config)
+        spec(variables, config=config, name=name)
     return str(caught.value).splitlines()
 
 
@@ -254,3 +256,67 @@ def test_secrets_are_not_in_the_repr() -> None:
     found = spec({"password": "s3cret", "ansible_ssh_private_key": "KEYTEXT", "private_key_passphrase": "PASS"})
     assert not any(secret in repr(found) for secret in ("s3cret", "KEYTEXT", "PASS"))
     assert "s3cret" not in repr(CliConnectionOptions(password="s3cret"))
+
+
+class TestNamesInCommands:
+    """What a shell would read as more than one plain word is refused before ssh_config is asked, as OpenSSH does."""
+
+    @pytest.mark.parametrize(
+        "name", ["-oProxyCommand=x", "a;b", "$(id)", "a`id`", "a b", "a\nb", "a|b", "a\\b", "{a}", "'a'"]
+    )
+    def test_hosts(self, home: Path, name: str) -> None:
+        config = f"Match exec 'touch {home}/ran'\n  User x\nHost *\n  ProxyCommand nc %h\n"
+        expected = f"{name!r} is not the name or address of a host; set ansible_host"
+        assert expected in mistakes({"ansible_host": name}, config)[0]
+        assert expected in "".join(mistakes({}, config, name=name))
+        assert expected in mistakes({"docker_host": "ssh://x", "host": name}, config)[0]
+        assert not (home / "ran").exists()
+
+    @pytest.mark.parametrize("name", ["-l", "a;b", "$(id)", "a`id`", "a -oX", "a\nb", "a|b", "a\\", "$HOME", "{a}"])
+    def test_users(self, home: Path, name: str) -> None:
+        config = f"Match exec 'touch {home}/ran %r'\n  Port 1\nHost *\n  ProxyCommand nc -l %r %h\n"
+        assert "is not the name of a user" in "\n".join(mistakes({"ansible_user": name}, config))
+        assert not (home / "ran").exists()
+
+    @pytest.mark.parametrize("user", ["DOMAIN\\ann", "host$", "ann@example.com", "a.b_c-d"])
+    def test_users_that_are_ones(self, user: str) -> None:
+        assert spec({"ansible_user": user}).user == user
+
+    @pytest.mark.parametrize("host", ["2001:db8::1", "fe80::1%eth0", "web_1.example.com", "bücher.example"])
+    def test_hosts_that_are_ones(self, host: str) -> None:
+        assert spec({"ansible_host": host}).host == host
+
+    def test_jump_hosts_and_their_users(self) -> None:
+        assert "'a;b' is not the name or address" in mistakes({"proxy_jump": "a;b"})[0]
+        assert "'$(id)' is not the name of a user" in mistakes({"proxy_jump": "$(id)@a"})[0]
+
+    def test_what_ssh_config_itself_gives(self) -> None:
+        config = "Host web1\n  HostKeyAlias a;b\n  ProxyCommand nc %k\n"
+        assert mistakes({}, config) == ["host web1: ProxyCommand: %k would be 'a;b', which has a meaning to the shell"]
+        assert "'a;b' is not the name" in mistakes({}, "Host web1\n  HostName a;b\n")[0]
+
+    def test_the_user_to_become_is_one_word(self) -> None:
+        given = {"ansible_become": True, "ansible_user": "u", "ansible_become_user": "x; id"}
+        assert "'x; id' is not the name of a user" in mistakes(given)[0]
+
+
+class TestNobody:
+    """A uid without an account, as containers in CI have it."""
+
+    def resolved(self, variables: Mapping[str, object]) -> ConnectionSpec:
+        machine = replace(this_machine(), user="", home="", uid=54321)
+        return connection_spec("web1", variables, NO_OPTIONS, SshConfig(machine))
+
+    def test_user_and_key_are_enough(self) -> None:
+        found = self.resolved({"ansible_user": "deploy", "ansible_ssh_private_key_file": "/keys/web"})
+        assert (found.user, found.private_key_files) == ("deploy", ("/keys/web",))
+        assert found.known_hosts_files == ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+
+    def test_what_is_missing_is_said(self) -> None:
+        with pytest.raises(InputError) as caught:
+            self.resolved({"private_key_file": "~/.ssh/web", "tls_ca": ""})
+        assert str(caught.value).splitlines() == [
+            "host web1: ansible_user: there is no user to log in as: uid 54321 has no account here; "
+            "set user, or --user",
+            "host web1: private_key_file: ~/.ssh/web: there is no home directory; set HOME, or write it in full",
+        ]

@@ -9,6 +9,7 @@ import pytest
 
 from deployer.errors import InputError
 from deployer.reach.ssh_config import SshConfig
+from deployer.usecases.system import this_machine
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def config(home: Path, text: str) -> SshConfig:
     path = home / ".ssh" / "config"
     path.write_text(text)
-    return SshConfig(("~/.ssh/config",))
+    return SshConfig(this_machine(), ("~/.ssh/config",))
 
 
 def openssh(home: Path, host: str, keyword: str, *arguments: str) -> list[str]:
@@ -145,4 +146,4 @@ def test_mistakes_are_placed(home: Path, text: str, message: str) -> None:
 
 
 def test_without_files_nothing_is_said(home: Path) -> None:
-    assert SshConfig(("~/.ssh/none",)).lookup("web1").words == {}
+    assert SshConfig(this_machine(), ("~/.ssh/none",)).lookup("web1").words == {}

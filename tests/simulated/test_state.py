@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.errors import DeployerError, EngineError
+from deployer.errors import DeployerError, EngineError, UnreachableError
 from deployer.simulated import SimulatedEngine, open_simulated
 from deployer.simulated.persistence import StateFile
 
@@ -96,7 +96,16 @@ def test_a_refusal_changes_nothing_but_a_failed_start_is_kept(spec: Spec) -> Non
 def test_the_default_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     open_simulated(Spec("web/2")).create_volume({"Name": "data"})
-    assert (tmp_path / "deployer" / "simulated" / "web_2.json").exists()
+    assert (tmp_path / "deployer" / "simulated" / "web%2F2.json").exists()
+    for other in ("web_2", "web%2F2"):
+        assert open_simulated(Spec(other)).list_volumes() == []
+
+
+def test_no_place_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    with pytest.raises(UnreachableError, match="there is no folder for the state of simulated hosts"):
+        open_simulated(Spec("web"))
 
 
 def test_the_default_place_in_the_home_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

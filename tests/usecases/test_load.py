@@ -14,6 +14,7 @@ from deployer.model.desired import Kind, OnFailure
 from deployer.reach.connection import Kind as ConnectionKind
 from deployer.reach.ssh_config import SshConfig
 from deployer.usecases.load import Asking, Loaded, Request, batches, load
+from deployer.usecases.system import this_machine
 
 HOSTS = """
 all:
@@ -37,7 +38,8 @@ def write(name: str, text: str) -> None:
 
 
 def asking(answers: dict[str, str] | None = None) -> Asking:
-    return Asking(lambda command: ScriptResult(1, "", "no"), lambda text: (answers or {})[text], SshConfig)
+    config = SshConfig(this_machine())
+    return Asking(lambda command: ScriptResult(1, "", "no"), lambda text: (answers or {})[text], lambda: config)
 
 
 def loaded(playbook: str = "", *names: str, **words: object) -> Loaded:

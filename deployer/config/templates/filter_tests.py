@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 import re
 from collections.abc import Callable, Iterable
 from itertools import zip_longest
@@ -144,13 +145,13 @@ def extra_tests() -> dict[str, Callable[..., bool]]:
         "all": lambda items: all(items),
         "any": lambda items: any(items),
         "contains": contains,
-        "directory": lambda path: Path(str(path)).expanduser().is_dir(),
-        "exists": lambda path: Path(str(path)).expanduser().exists(),
+        "directory": lambda path: Path(os.path.expanduser(str(path))).is_dir(),  # noqa: PTH111
+        "exists": lambda path: Path(os.path.expanduser(str(path))).exists(),  # noqa: PTH111
         "falsy": falsy,
-        "file": lambda path: Path(str(path)).expanduser().is_file(),
+        "file": lambda path: Path(os.path.expanduser(str(path))).is_file(),  # noqa: PTH111
         "issubset": subset,
         "issuperset": superset,
-        "link": lambda path: Path(str(path)).expanduser().is_symlink(),
+        "link": lambda path: Path(os.path.expanduser(str(path))).is_symlink(),  # noqa: PTH111
         "match": match,
         "nan": lambda value: math.isnan(value),
         "regex": regex,

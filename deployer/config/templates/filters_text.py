@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import posixpath
 import re
 import shlex
@@ -135,7 +136,7 @@ def dirname(path: Any) -> str:
 
 
 def expanduser(path: Any) -> str:
-    return str(Path(str(path)).expanduser())
+    return os.path.expanduser(str(path))  # noqa: PTH111
 
 
 def realpath(path: Any) -> str:

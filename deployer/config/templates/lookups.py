@@ -7,6 +7,7 @@ environment variable that is named like a secret, taints the result.
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -111,7 +112,7 @@ def _secret(scope: Scope, text: str) -> Text:
 
 
 def _find(scope: Scope, kind: str, name: str, folders: Sequence[str]) -> Path:
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))  # noqa: PTH111
     choices = [scope.session.base / folder / path for folder in folders]
     found = next((choice for choice in choices if choice.is_file()), None)
     if found is None:
@@ -179,7 +180,7 @@ def _first_found(scope: Scope, terms: Sequence[Any], options: dict[str, Any]) ->
             names.extend(str(Path(folder) / str(term)) for folder in flatten([options.get("paths") or [""]]))
     for name in names:
         for folder in ("files", "templates", "vars", ""):
-            path = scope.session.base / folder / Path(name).expanduser()
+            path = scope.session.base / folder / Path(os.path.expanduser(name))  # noqa: PTH111
             if path.is_file():
                 return [str(path.absolute())]
     if skip:
@@ -190,7 +191,7 @@ def _first_found(scope: Scope, terms: Sequence[Any], options: dict[str, Any]) ->
 def _fileglob(scope: Scope, terms: Sequence[Any], _options: dict[str, Any]) -> list[Any]:
     found: list[str] = []
     for pattern in map(str, terms):
-        path = Path(pattern).expanduser()
+        path = Path(os.path.expanduser(pattern))  # noqa: PTH111
         for folder in (scope.session.base / "files" / path.parent, scope.session.base / path.parent):
             files = sorted(str(file.absolute()) for file in folder.glob(path.name) if file.is_file())
             if files:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ def parse_extra_vars(given: Sequence[str], problems: Problems, vault: VaultSecre
     merged: dict[str, Node] = {}
     for text in given:
         if text.startswith("@"):
-            merged.update(reader.file(Path(text[1:]).expanduser()))
+            merged.update(reader.file(Path(os.path.expanduser(text[1:]))))  # noqa: PTH111
         elif text.lstrip().startswith(("{", "[")):
             merged.update(_inline(text, problems, vault))
         else:

@@ -1,0 +1,29 @@
+"""This machine, as far as connections depend on it: handed in by `usecases.system`, never asked for here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from deployer.records import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """`user`: "" for a uid without an account. `home`: "" where there is no home directory. `succeeds` runs a shell
+    command and says whether it ended with status 0."""
+
+    user: str
+    home: str
+    uid: int
+    host_name: str
+    succeeds: Callable[[str], bool]
+
+    def absolute(self, path: str) -> str:
+        """A file name of the user's with `~` expanded; "" stays empty, and is also the answer for a `~` where there is
+        no home directory."""
+        if path == "~" or path.startswith("~/"):
+            if not self.home:
+                return ""
+            path = self.home + path[1:]
+        return os.path.abspath(os.path.expanduser(path)) if path else ""  # noqa: PTH100, PTH111
