@@ -24,6 +24,9 @@ from tests.lab.shell import LabError, LabUnavailableError, lock
 def main(words: Sequence[str]) -> int:
     """Do what the command line says and return the exit code."""
     options = _parser().parse_args(words)
+    if options.against and not (options.against / "deployer" / "cli").is_dir():
+        print(f"bench: {options.against} is no checkout: it has no deployer/cli", file=sys.stderr)
+        return 1
     count = max(3, *options.hosts)
     try:
         return _bench(options, the_lab.up(count), count)
@@ -42,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
         "--hosts", type=_numbers, default=(1, 3), metavar="N,N,…", help="how many hosts for the fleet (default 1,3)"
     )
     parser.add_argument("--without-ansible", action="store_true", help="leave Ansible out: it takes longest")
+    parser.add_argument(
+        "--against", type=Path, metavar="PATH", help="another checkout whose program is measured beside this one's"
+    )
     parser.add_argument("--check", action="store_true", help="exit with 1 when a budget is exceeded")
     return parser
 
@@ -51,10 +57,13 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _bench(options: argparse.Namespace, lab: Lab, count: int) -> int:
-    compile_bytecode(CHECKOUT / "deployer", CHECKOUT / "tests" / "bench", Path(sysconfig.get_path("purelib")))
+    against = options.against.resolve() if options.against else None
+    programs = [checkout / "deployer" for checkout in (CHECKOUT, against) if checkout]
+    compile_bytecode(*programs, CHECKOUT / "tests" / "bench", Path(sysconfig.get_path("purelib")))
     with _reserved(lab, count) as hosts, tempfile.TemporaryDirectory(prefix="deployer-bench-") as folder:
         print(_machine(hosts, options.rounds), flush=True)
-        bench = Bench(hosts, Path(folder), options.rounds, options.hosts, with_ansible=not options.without_ansible)
+        with_ansible = not options.without_ansible
+        bench = Bench(hosts, Path(folder), options.rounds, options.hosts, with_ansible, against)
         sections = all_sections(bench)
     print(report.text(sections))
     print(f"\nload now {os.getloadavg()[0]:.1f}")

@@ -54,6 +54,11 @@ class Series:
         return statistics.median(sample.cpu for sample in self.samples)
 
     @property
+    def least_cpu(self) -> float:
+        """Of the run that the machine's other work disturbed least."""
+        return min(sample.cpu for sample in self.samples)
+
+    @property
     def memory(self) -> int:
         """The highest of all runs."""
         return max(sample.memory for sample in self.samples)

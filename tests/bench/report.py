@@ -1,6 +1,6 @@
 """What was measured as a table, and ratios beside their budgets. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.bench.measure import Series
@@ -34,12 +34,13 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What was measured side by side."""
+    """What was measured side by side. `notes`: what it says further, a line each."""
 
     title: str
     series: tuple[Series, ...]
     comparisons: tuple[Comparison, ...] = ()
     limits: tuple[Limit, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def text(sections: Iterable[Section]) -> str:
@@ -48,7 +49,17 @@ def text(sections: Iterable[Section]) -> str:
     rows: list[tuple[str, ...]] = [_HEADER]
     for section in sections:
         rows += [(section.title, *[""] * 5), *(_row(series) for series in section.series)]
-    return "\n".join((*_aligned(rows), "", *_aligned([("", "measured", "budget", ""), *_verdicts(sections)])))
+    verdicts = _aligned([("", "measured", "budget", ""), *_verdicts(sections)])
+    notes = [note for section in sections for note in section.notes]
+    return "\n".join((*_aligned(rows), "", *verdicts, *([""] if notes else []), *notes))
+
+
+def growth(sizes: Sequence[int], series: Sequence[Series]) -> str:
+    """The CPU time of each further host, from the smallest to the largest size; one series for each size."""
+    first, *_, last = sorted(zip(sizes, series, strict=True), key=lambda pair: pair[0])
+    each = (last[1].least_cpu - first[1].least_cpu) / (last[0] - first[0])
+    name = last[1].name.partition(",")[0]
+    return f"{name}: {each * 1000:.1f} ms of CPU for each further host, from {first[0]} to {last[0]}"
 
 
 def missed(sections: Iterable[Section]) -> list[str]:

@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.bench import ansible, workload
 from tests.bench.measure import BenchError, Series, Subject, alternate, run
-from tests.bench.report import Comparison, Limit, Section
+from tests.bench.report import Comparison, Limit, Section, growth
 from tests.lab import cleaning, faults, peers
 from tests.lab.host import Host
 from tests.lab.settings import CHECKOUT
@@ -24,19 +24,31 @@ _SSHD = {"MaxStartups": "200:30:400"}
 HELP_CPU = 0.15
 """Seconds of CPU for `deployer --help`."""
 
+NOISE = 1.05
+"""The most that two runs of the same program differ."""
+
 MEMORY = 250_000_000
 """Bytes, for a plan of up to a hundred hosts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """One run: `hosts` are reserved and hold nothing else; files are in `folder`; `sizes` are the N of N × 20."""
+    """One run: `hosts` are reserved and hold nothing else; files are in `folder`; `sizes` are the N of N × 20;
+    `against` is another checkout whose program is measured beside this one's."""
 
     hosts: tuple[Host, ...]
     folder: Path
     rounds: int
     sizes: tuple[int, ...]
     with_ansible: bool = True
+    against: Path | None = None
+
+    def both(self, ours: Subject) -> list[Subject]:
+        """A run of the program, and the same of the other checkout, in the same environment."""
+        if self.against is None:
+            return [ours]
+        name = f"{ours.name} ({self.against})"
+        return [ours, replace(ours, name=name, env={**ours.env, "PYTHONPATH": str(self.against)})]
 
     def plan(self, count: int) -> Subject:
         """A plan of the first hosts that finds nothing to change."""
@@ -63,9 +75,9 @@ class Bench:
 
 def start(bench: Bench) -> Section:
     """The program alone."""
-    (found,) = alternate([Subject("deployer --help", [_DEPLOYER, "--help"])], bench.rounds)
-    limit = Limit("deployer --help, seconds of CPU", found.cpu, HELP_CPU)
-    return Section("The program alone", (found,), limits=(limit,))
+    ours, *before = alternate(bench.both(Subject("deployer --help", [_DEPLOYER, "--help"])), bench.rounds)
+    limit = Limit("deployer --help, seconds of CPU", ours.cpu, HELP_CPU)
+    return Section("The program alone", (ours, *before), limits=(limit, *_since(ours, before)))
 
 
 def first(bench: Bench) -> Section:
@@ -73,20 +85,25 @@ def first(bench: Bench) -> Section:
     host = bench.hosts[:1]
     up = bench.compose("Compose up, 1 × 20", "up", "-d")
     empty = Subject(up.name, up.command, up.env, prepare=lambda: _clean(host))
-    ours, theirs = alternate([bench.apply(host), empty], bench.rounds)
-    return Section("First time, empty host", (ours, theirs), (Comparison("first apply / Compose", ours, theirs, 1.0),))
+    ours, *before, theirs = alternate([*bench.both(bench.apply(host)), empty], bench.rounds)
+    comparison = Comparison("first apply / Compose", ours, theirs, 1.0)
+    return Section("First time, empty host", (ours, *before, theirs), (comparison,), _since(ours, before))
 
 
 def fleet(bench: Bench) -> Section:
     """Nothing to change on N hosts, beside the bare read of the same objects."""
-    found: list[Series] = []
+    found: list[list[Series]] = []
     comparisons: list[Comparison] = []
+    limits: list[Limit] = []
     for count in bench.sizes:
-        ours, theirs = alternate([bench.plan(count), _bare(bench.hosts[:count])], bench.rounds)
-        found += [ours, theirs]
+        ours, *before, theirs = alternate([*bench.both(bench.plan(count)), _bare(bench.hosts[:count])], bench.rounds)
+        found.append([ours, *before, theirs])
         comparisons.append(Comparison(f"plan {count} × 20 / bare read", ours, theirs, 2.0))
-    limit = Limit("peak memory, MB", max(series.memory for series in found[::2]) / 1e6, MEMORY / 1e6)
-    return Section("Nothing to change, N hosts", tuple(found), tuple(comparisons), (limit,))
+        limits += _since(ours, before)
+    limits.append(Limit("peak memory, MB", max(ours.memory for ours, *_ in found) / 1e6, MEMORY / 1e6))
+    notes = [growth(bench.sizes, series) for series in zip(*found, strict=True)] if len(found) > 1 else []
+    series = tuple(series for row in found for series in row)
+    return Section("Nothing to change, N hosts", series, tuple(comparisons), tuple(limits), tuple(notes))
 
 
 def few(bench: Bench) -> Section:
@@ -104,12 +121,12 @@ def one(bench: Bench) -> Section:
     login = Subject("ssh host true", [*host.ssh_command(), "true"])
     up = bench.compose("Compose up, nothing to change", "up", "-d")
     run(up)
-    ssh, ours, theirs = alternate([login, bench.plan(1), up], bench.rounds)
+    ssh, ours, *before, theirs = alternate([login, *bench.both(bench.plan(1)), up], bench.rounds)
     comparisons = (
         Comparison("plan 1 × 20 / ssh host true", ours, ssh, 2.0),
         Comparison("plan 1 × 20 / Compose", ours, theirs, 1.3),
     )
-    return Section("Nothing to change, one host", (ssh, ours, theirs), comparisons)
+    return Section("Nothing to change, one host", (ssh, ours, *before, theirs), comparisons, _since(ours, before))
 
 
 def all_sections(bench: Bench) -> list[Section]:
@@ -128,6 +145,11 @@ def all_sections(bench: Bench) -> list[Section]:
     finally:
         faults.restart_sshd(bench.hosts[0])
         _clean(bench.hosts)
+
+
+def _since(ours: Series, before: Sequence[Series]) -> tuple[Limit, ...]:
+    """What became of the CPU time since the other checkout."""
+    return tuple(Limit(f"{ours.name}: CPU / before", ours.least_cpu / old.least_cpu, NOISE) for old in before)
 
 
 def _bare(hosts: Sequence[Host]) -> Subject:

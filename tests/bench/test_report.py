@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import yaml
 
 from tests.bench import workload
 from tests.bench.measure import BenchError, Sample, Series, Subject, alternate, run
-from tests.bench.report import Comparison, Limit, Section, missed, text
+from tests.bench.report import Comparison, Limit, Section, growth, missed, text
+from tests.bench.scenarios import Bench
 
 
 def _series(name: str, *walls: float) -> Series:
@@ -19,7 +21,7 @@ def _series(name: str, *walls: float) -> Series:
 OURS, THEIRS = _series("deployer", 0.3, 0.1, 0.2), _series("compose", 0.1, 0.4, 0.2)
 SECTIONS = [
     Section("One host", (OURS, THEIRS), (Comparison("plan / Compose", OURS, THEIRS, 0.9),)),
-    Section("Alone", (), limits=(Limit("memory", 20.0, 250.0),)),
+    Section("Alone", (), limits=(Limit("memory", 20.0, 250.0),), notes=("said once",)),
 ]
 
 
@@ -38,11 +40,37 @@ def test_the_report_has_every_series_and_every_budget() -> None:
         "                measured   budget",
         "plan / Compose     1.000    0.900  MISSED",
         "memory            20.000  250.000      ok",
+        "",
+        "said once",
     ]
 
 
 def test_only_budgets_that_were_exceeded_are_missed() -> None:
     assert missed(SECTIONS) == ["plan / Compose"]
+
+
+def test_growth_is_the_least_cpu_of_each_further_host() -> None:
+    small, large = _series("deployer plan, 1 × 20", 0.4, 0.2), _series("deployer plan, 10 × 20", 0.9, 0.8)
+    expected = "deployer plan: 33.3 ms of CPU for each further host, from 1 to 10"
+    assert growth((10, 1), (large, small)) == expected
+
+
+def test_another_checkout_is_run_in_the_same_environment(tmp_path: Path) -> None:
+    (tmp_path / "deployer").mkdir()
+    (tmp_path / "deployer" / "__init__.py").write_text("print('the other one')")
+    (tmp_path / "program").write_text("import deployer")
+    other = Bench((), tmp_path, 1, (), against=tmp_path)
+    ours, theirs = other.both(Subject("plan", [sys.executable, str(tmp_path / "program")]))
+    outputs: list[str] = []
+    for subject in (ours, theirs):
+        run(replace(subject, check=outputs.append))
+    assert outputs == ["", "the other one\n"]
+    assert theirs.name == f"plan ({tmp_path})"
+
+
+def test_without_another_checkout_the_program_is_alone(tmp_path: Path) -> None:
+    subject = Subject("plan", ["true"])
+    assert Bench((), tmp_path, 1, ()).both(subject) == [subject]
 
 
 def test_subjects_take_turns_and_the_first_round_does_not_count(tmp_path: Path) -> None:
