@@ -3,7 +3,8 @@
     DeployerError
     ├── InputError            1  mistakes in playbook, inventory or usage (carries diagnostics)
     ├── ResourceError         3  the engine refused or failed an operation
-    │   └── EngineError          … with the HTTP status the engine answered
+    │   ├── EngineError          … with the HTTP status the engine answered
+    │   └── NotOfferedError      the host offers no shell, files or streams
     ├── UnreachableError      4  a host, its SSH server or its Docker socket could not be reached
     └── RefusedError          5  unsafe, locked, stale or not confirmed
 
@@ -77,6 +78,10 @@ class EngineError(ResourceError):
     def not_found(self) -> bool:
         """Whether something that the request names does not exist."""
         return self.status == NOT_FOUND
+
+
+class NotOfferedError(ResourceError):
+    """A host does not offer what was asked of it: a shell, files, streams. The message says why."""
 
 
 class UnreachableError(DeployerError):

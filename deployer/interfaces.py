@@ -9,8 +9,9 @@ is lost. Reads of something that does not exist return None; writes to it raise 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, BinaryIO, Protocol, TypeAlias
 
 from deployer.records import dataclass
 
@@ -43,6 +44,9 @@ class RegistryAuth:
 
 
 Progress: TypeAlias = Callable[[Json], None]
+
+Body: TypeAlias = "Iterable[bytes] | BinaryIO"
+"""What is sent as it is read, and never held in memory."""
 
 
 class Engine(Protocol):
@@ -90,6 +94,14 @@ class Engine(Protocol):
 
     def tag_image(self, image: str, ref: str) -> None: ...
     def remove_image(self, ref: str) -> None: ...
+    def load_images(self, archive: Body, progress: Progress) -> None:
+        """`POST /images/load`: a tar archive as `save_images` gives it. Raises `EngineError` for an error inside the
+        200 stream."""
+        ...
+
+    def save_images(self, refs: Sequence[str]) -> AbstractContextManager[Iterator[bytes]]:
+        """`GET /images/get`: a tar archive of the images, in pieces as they come."""
+        ...
 
     # Containers
     def create_container(self, name: str, body: Json, platform: str) -> tuple[str, Sequence[str]]:
@@ -119,6 +131,16 @@ class Engine(Protocol):
     def exit_code(self, ref: str) -> int | None:
         """Of a container that has ended; None while it runs, and between two attempts of its restart policy. Raises
         `EngineError` for one that was never started."""
+        ...
+
+    def put_archive(self, ref: str, folder: str, archive: Body) -> None:
+        """`PUT /containers/{id}/archive`: unpacks a tar archive into a folder of the container, which need not run;
+        owners and modes are kept. Raises `EngineError` (404) when there is no such folder."""
+        ...
+
+    def get_archive(self, ref: str, path: str) -> AbstractContextManager[Iterator[bytes]]:
+        """`GET /containers/{id}/archive`: a file or folder as a tar archive, in pieces as they come; the names in it
+        begin with the last part of `path`."""
         ...
 
     # Networks and volumes

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import urllib.parse
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from deployer.errors import NOT_FOUND, EngineError
+from deployer.interfaces import Body
 from deployer.transport.pool import Answer, HttpPool, Reply, Request
 
 READ_TIMEOUT = 60.0
 """Seconds that an engine may take to answer a read."""
 
 _BAD = 400
+
+Query: TypeAlias = "Mapping[str, str] | Sequence[tuple[str, str]]"
 
 
 class EngineHttp:
@@ -47,16 +50,23 @@ class EngineHttp:
         return reply
 
     def stream(
-        self, method: str, path: str, query: Mapping[str, str], *, headers: Mapping[str, str], timeout: float | None
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        *,
+        body: Body | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None,
     ) -> Answer:
-        """An answer to be read as it comes; raises `EngineError`, `UnreachableError`."""
-        answer = self.pool.open(Request(method, self.target(path, query), None, headers, timeout))
+        """An answer to be read as it comes; raises `EngineError`, `UnreachableError`, what reading `body` raises."""
+        answer = self.pool.open(Request(method, self.target(path, query), body, headers or {}, timeout))
         if answer.status >= _BAD:
             with answer:
                 raise engine_error(answer.status, answer.read())
         return answer
 
-    def target(self, path: str, query: Mapping[str, str] | None = None) -> str:
+    def target(self, path: str, query: Query | None = None) -> str:
         """The request target; `path` is already quoted."""
         suffix = f"?{urllib.parse.urlencode(query)}" if query else ""
         return f"/v{self.api}{path}{suffix}"

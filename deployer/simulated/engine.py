@@ -11,8 +11,9 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from deployer.interfaces import EngineInfo, Json, Progress, RegistryAuth
+from deployer.interfaces import Body, EngineInfo, Json, Progress, RegistryAuth
 from deployer.simulated import (
+    archives,
     connections,
     container_views,
     containers,
@@ -21,6 +22,7 @@ from deployer.simulated import (
     lookup,
     networks,
     system,
+    trees,
     updates,
     volumes,
 )
@@ -173,6 +175,19 @@ class SimulatedEngine:
         with self._writing() as host:
             images.remove_image(host, ref)
 
+    def load_images(self, archive: Body, progress: Progress) -> None:
+        data = archives.whole(archive)
+        with self._writing() as host:
+            messages = list(archives.load_images(host, data))
+        for message in messages:
+            progress(message)
+
+    @contextmanager
+    def save_images(self, refs: Sequence[str]) -> Iterator[Iterator[bytes]]:
+        with self._reading() as host:
+            data = archives.save_images(host, refs)
+        yield trees.pieces(data)
+
     # Containers
 
     def create_container(self, name: str, body: Json, platform: str) -> tuple[str, Sequence[str]]:
@@ -214,6 +229,17 @@ class SimulatedEngine:
     def exit_code(self, ref: str) -> int | None:
         with self._writing() as host:
             return lifecycle.exit_code(host, ref)
+
+    def put_archive(self, ref: str, folder: str, archive: Body) -> None:
+        data = archives.whole(archive)
+        with self._writing() as host:
+            archives.put_archive(host, ref, folder, data)
+
+    @contextmanager
+    def get_archive(self, ref: str, path: str) -> Iterator[Iterator[bytes]]:
+        with self._reading() as host:
+            data = archives.get_archive(host, ref, path)
+        yield trees.pieces(data)
 
     # Networks and volumes
 

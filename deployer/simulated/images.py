@@ -133,6 +133,23 @@ def _new_image(host: SimulatedHost, image_id: str, entry: Record, platform: str)
     }
 
 
+def load_image(host: SimulatedHost, image_id: str, config: Record, known: Record, tags: list[str]) -> None:
+    """Of an archive: `config` is the image's, `known` what the simulation wrote of it."""
+    made = {
+        "Id": image_id,
+        "RepoTags": [],
+        "RepoDigests": [],
+        "Created": known.get("Created") or config.get("created") or host.state.tick(),
+        "Config": blank_config() | (config.get("config") or {}),
+        "Size": known.get("Size", 0),
+        "Architecture": config["architecture"],
+        "Os": config["os"],
+    }
+    image = host.state.images.setdefault(image_id, made)
+    for tag in tags:
+        _move_tag(host, parse_reference(tag).familiar, image)
+
+
 def _platform_json(platform: str) -> dict[str, Any]:
     system, arch, *variant = platform.split("/")
     return {"architecture": arch, "os": system} | ({"variant": variant[0]} if variant else {})

@@ -23,7 +23,8 @@ NEVER: Final = "0001-01-01T00:00:00Z"
 
 @dataclass(slots=True)
 class State:
-    """Plain data: containers, networks and images by id, volumes by name, the registry by complete reference."""
+    """Plain data: containers, networks and images by id, volumes by name, the registry by complete reference, the
+    host's files by path."""
 
     host: str
     counter: int = 0
@@ -33,6 +34,7 @@ class State:
     volumes: dict[str, Record] = field(default_factory=dict)
     images: dict[str, Record] = field(default_factory=dict)
     registry: dict[str, Record | None] = field(default_factory=dict)
+    files: dict[str, Record] = field(default_factory=dict)
 
     def new_id(self, kind: str) -> str:
         """The next 64-digit id; the same operations on a host of the same name give the same ids."""

@@ -45,7 +45,8 @@ class ChannelSocket:
         except TimeoutError:
             raise
         except OSError:
-            self._examine(b"")
+            if not self._channel.recv_ready():
+                self._examine(b"")
             raise
 
     def recv(self, size: int) -> bytes:

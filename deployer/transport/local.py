@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 from deployer.errors import UnreachableError
-from deployer.transport.streams import Stream, socket_usable
+from deployer.transport.streams import Stream, end_socket_writing, socket_usable
 
 
 class LocalSocket:
@@ -36,6 +36,9 @@ class LocalSocket:
 
     def usable(self, stream: Stream) -> bool:
         return isinstance(stream, socket.socket) and socket_usable(stream)
+
+    def end_writing(self, stream: Stream) -> None:
+        end_socket_writing(stream)
 
     def close(self) -> None:
         """Streams are closed by their users."""

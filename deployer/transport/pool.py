@@ -8,42 +8,50 @@ from __future__ import annotations
 
 import http.client
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import field, replace
 from email.message import Message
-from typing import Any
+from typing import Any, BinaryIO
 
 from deployer.errors import UnreachableError
 from deployer.records import dataclass
-from deployer.transport.streams import ConnectionLostError, Dialer, StreamRefusedError
+from deployer.transport.streams import ConnectionLostError, Dialer, DuplexStream, StreamRefusedError
 
 MAX_STREAMS = 8
 """Streams to one engine at once: below sshd's default MaxSessions of 10, which `dial-stdio` counts against."""
 
 IDEMPOTENT = ("GET", "HEAD")
 _CHUNK = 65536
+_SWITCHING = 101
+"""The status of an answer after which the connection is a plain stream (RFC 9110, section 15.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`timeout` is in seconds, for each wait on the stream; None waits for ever."""
+    """`timeout` is in seconds, for each wait on the stream; None waits for ever. A `body` that comes in pieces is sent
+    in chunks as it comes, unless `headers` give its `Content-Length`."""
 
     method: str
     target: str
-    body: bytes | None = None
+    body: bytes | Iterable[bytes] | BinaryIO | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = 60.0
 
 
+class _BodyError(Exception):
+    """The body of a request could not be read; the cause says why."""
+
+
 class _Connection(http.client.HTTPConnection):
-    """An HTTP connection whose socket is any stream."""
+    """An HTTP connection whose socket is any stream. `unsent`: its last request was not sent to the end."""
 
     sock: Any
 
     def __init__(self, dialer: Dialer) -> None:
         super().__init__("docker")
         self._dialer = dialer
+        self.unsent = False
 
     def connect(self) -> None:
         self.sock = self._dialer.dial()
@@ -51,6 +59,33 @@ class _Connection(http.client.HTTPConnection):
     @property
     def usable(self) -> bool:
         return self.sock is not None and self._dialer.usable(self.sock)
+
+    def ask(self, request: Request) -> http.client.HTTPResponse:
+        """Send, and wait for status and headers. An engine that answers before it has read the whole body, to refuse
+        the request, may close the connection: its answer counts then."""
+        self.sock.settimeout(request.timeout)
+        body = request.body
+        pieces = body if body is None or isinstance(body, bytes) else _pieces(body)
+        try:
+            self.request(request.method, request.target, pieces, dict(request.headers))
+        except OSError as error:
+            self.unsent = True
+            if isinstance(error, TimeoutError):
+                raise
+            try:
+                return self.getresponse()
+            except (OSError, EOFError, http.client.HTTPException):
+                raise error from None
+        return self.getresponse()
+
+
+def _pieces(body: Iterable[bytes] | BinaryIO) -> Iterator[bytes]:
+    """Keeps errors of the source apart from those of the connection."""
+    read = getattr(body, "read", None)
+    try:
+        yield from body if read is None else iter(lambda: read(_CHUNK), b"")
+    except Exception as error:
+        raise _BodyError from error
 
 
 class Answer:
@@ -82,11 +117,29 @@ class Answer:
             self.close()
         return data
 
+    def chunks(self) -> Iterator[bytes]:
+        """The rest of the answer as it comes."""
+        while chunk := self.read_some():
+            yield chunk
+
+    def upgraded(self) -> DuplexStream:
+        """The connection as a plain stream, once the engine agreed."""
+        connection, self._connection = self._connection, None
+        assert connection is not None
+        stream, pool = connection.sock, self._pool
+        return DuplexStream(
+            stream,
+            self.response.fp.read1,
+            lambda: pool.dialer.end_writing(stream),
+            lambda: pool.give_back(connection, whole=False),
+            lambda: pool.explaining(self._request),
+        )
+
     def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        whole = self.response.isclosed()
+        whole = self.response.isclosed() and not connection.unsent
         self.response.close()
         self._pool.give_back(connection, whole=whole)
 
@@ -135,13 +188,22 @@ class HttpPool:
         connection = self._take()
         try:
             with self.explaining(request):
-                connection.sock.settimeout(request.timeout)
-                connection.request(request.method, request.target, request.body, dict(request.headers))
-                response = connection.getresponse()
+                response = connection.ask(request)
+        except _BodyError as error:
+            self.give_back(connection, whole=False)
+            assert error.__cause__ is not None
+            raise error.__cause__ from None
         except BaseException:
             self.give_back(connection, whole=False)
             raise
         return Answer(self, request, connection, response)
+
+    def upgrade(self, request: Request, protocol: str = "tcp") -> DuplexStream | Answer:
+        """Ask for a plain stream in both directions; an answer is the engine's refusal. The stream takes a place of the
+        pool until it is closed. Raises `UnreachableError`."""
+        headers = {**request.headers, "Connection": "Upgrade", "Upgrade": protocol}
+        answer = self.open(replace(request, headers=headers))
+        return answer.upgraded() if answer.status == _SWITCHING else answer
 
     @contextmanager
     def explaining(self, request: Request) -> Iterator[None]:

@@ -68,6 +68,10 @@ class SshHost:
     def usable(self, stream: Stream) -> bool:
         return isinstance(stream, ChannelSocket) and stream.usable
 
+    def end_writing(self, stream: Stream) -> None:
+        assert isinstance(stream, ChannelSocket)
+        stream.end_writing()
+
     def link(self) -> Link:
         """The connection, made anew when there is none; raises `UnreachableError`."""
         return self._shared_link.get()

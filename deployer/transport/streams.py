@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import select
 import socket
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
-from deployer.errors import UnreachableError
+from deployer.errors import NotOfferedError, UnreachableError
 
 
 class Stream(Protocol):
@@ -47,7 +49,72 @@ class Dialer(Protocol):
         """Whether a stream kept from an earlier request can serve another."""
         ...
 
+    def end_writing(self, stream: Stream) -> None:
+        """Tell the other side that nothing more comes; it may still send."""
+        ...
+
     def close(self) -> None: ...
+
+
+class DuplexStream:
+    """Bytes in both directions, of which either may end first. `explaining` turns what its stream raises into
+    `UnreachableError`."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        receive: Callable[[int], bytes],
+        end_writing: Callable[[], None],
+        close: Callable[[], None],
+        explaining: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._stream = stream
+        self._receive = receive
+        self._end_writing = end_writing
+        self._close = close
+        self._explaining = explaining
+
+    def read(self, size: int = 65536) -> bytes:
+        """What has arrived, at least one byte and at most `size`; b"" when the other side ended its direction."""
+        with self._explaining():
+            return self._receive(size)
+
+    def write(self, data: bytes) -> None:
+        with self._explaining():
+            self._stream.sendall(data)
+
+    def end_writing(self) -> None:
+        """Tell the other side that nothing more comes; reading goes on."""
+        with self._explaining():
+            self._end_writing()
+
+    def settimeout(self, seconds: float | None) -> None:
+        """How long a read or a write may wait."""
+        self._stream.settimeout(seconds)
+
+    def close(self) -> None:
+        close, self._close = self._close, _nothing
+        close()
+
+    def __enter__(self) -> DuplexStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _nothing() -> None:
+    """It is closed already."""
+
+
+def end_socket_writing(stream: Stream) -> None:
+    """Raises `NotOfferedError`: TLS cannot end one direction alone."""
+    import ssl
+
+    if isinstance(stream, ssl.SSLSocket):
+        raise NotOfferedError("over TLS a stream cannot be ended in one direction only")
+    assert isinstance(stream, socket.socket)
+    stream.shutdown(socket.SHUT_WR)
 
 
 def socket_usable(sock: socket.socket) -> bool:

@@ -8,7 +8,7 @@ import ssl
 from deployer.errors import UnreachableError
 from deployer.reach.connection import ConnectionSpec, TlsFiles
 from deployer.transport.sockets import connect_tcp
-from deployer.transport.streams import Stream, socket_usable
+from deployer.transport.streams import Stream, end_socket_writing, socket_usable
 
 
 class TcpEngine:
@@ -50,6 +50,9 @@ class TcpEngine:
 
     def usable(self, stream: Stream) -> bool:
         return isinstance(stream, socket.socket) and socket_usable(stream)
+
+    def end_writing(self, stream: Stream) -> None:
+        end_socket_writing(stream)
 
     def close(self) -> None:
         """Streams are closed by their users."""
