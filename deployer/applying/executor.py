@@ -24,7 +24,6 @@ from deployer.model.outcome import HostBegun, Status, StepBegun, StepEnded, Step
 from deployer.model.plan import (
     AwaitCompleted,
     AwaitHealthy,
-    CopyContainer,
     HostPlan,
     Made,
     Operation,
@@ -321,7 +320,7 @@ class _Run:
         match operation:
             case RemoveNetwork(network):
                 return self._is_gone(network)
-            case AwaitHealthy() | AwaitCompleted() | CopyContainer():
+            case AwaitHealthy() | AwaitCompleted():
                 return False
             case _:
                 return isinstance(getattr(operation, "container", None), str | Made)

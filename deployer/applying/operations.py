@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from deployer.applying import health
-from deployer.applying.copying import copy_container
 from deployer.errors import EngineError, ResourceError
 from deployer.interfaces import Clock, Engine, Json, RegistryAuth
 from deployer.model.outcome import PullProgress
@@ -13,7 +12,6 @@ from deployer.model.plan import (
     AwaitCompleted,
     AwaitHealthy,
     ConnectNetwork,
-    CopyContainer,
     CreateContainer,
     CreateNetwork,
     CreateVolume,
@@ -21,7 +19,6 @@ from deployer.model.plan import (
     Made,
     Operation,
     PullImage,
-    PutInPlace,
     RemoveContainer,
     RemoveImage,
     RemoveNetwork,
@@ -98,8 +95,6 @@ def _perform(worker: Worker, operation: Operation) -> Done:
         case CreateContainer(name, body, platform):
             made, warnings = worker.engine.create_container(name, body, platform)
             return Done(made, tuple(warnings))
-        case CopyContainer(container, name):
-            return Done(_copy(worker, container, name))
         case UpdateContainer(container, body):
             return Done(warnings=tuple(worker.engine.update_container(worker.id_of(container), body)))
         case (
@@ -107,7 +102,6 @@ def _perform(worker: Worker, operation: Operation) -> Done:
             | StopContainer()
             | RenameContainer()
             | RemoveContainer()
-            | PutInPlace()
             | AwaitHealthy()
             | AwaitCompleted()
         ):
@@ -128,8 +122,6 @@ def _on_container(worker: Worker, operation: Operation) -> None:
             engine.rename_container(worker.id_of(container), name)
         case RemoveContainer(container):
             _unless_gone(lambda: _remove_container(worker, worker.id_of(container)))
-        case PutInPlace(container, copy, name):
-            _put_in_place(worker, container, worker.id_of(copy), name)
         case AwaitHealthy():
             health.await_healthy(engine, worker.clock, worker.id_of(operation.container), operation, worker.stopped)
         case AwaitCompleted(container, longest, whatever_code):
@@ -171,27 +163,6 @@ def _remove_container(worker: Worker, ref: str) -> None:
             if worker.clock.now() - began > _REMOVAL_TIME:
                 raise
             worker.clock.sleep(_REMOVAL_PAUSE)
-
-
-def _copy(worker: Worker, ref: str, name: str) -> str:
-    inspect = worker.engine.inspect_container(ref)
-    if inspect is None:
-        raise ResourceError("is gone since the plan was made", hint="make a new plan")
-    return copy_container(worker.engine, inspect, name)
-
-
-def _put_in_place(worker: Worker, ref: str, copy: str, name: str) -> None:
-    """One with auto_remove that runs no longer is on its way out."""
-    engine = worker.engine
-    inspect = engine.inspect_container(ref)
-    if inspect is not None and inspect["State"]["Running"]:
-        _unless_gone(lambda: _remove_container(worker, copy))
-        return
-    _unless_gone(lambda: _remove_container(worker, ref))
-    found = engine.inspect_container(copy)
-    if found is None or found["Name"] != f"/{name}":
-        engine.rename_container(copy, name)
-    engine.start_container(copy)
 
 
 def _unless_gone(call: Callable[[], None]) -> None:

@@ -163,23 +163,6 @@ class RemoveContainer:
 
 
 @dataclass(frozen=True, slots=True)
-class CopyContainer:
-    """Create another one that is the same in everything else and mounts the same volumes."""
-
-    container: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class PutInPlace:
-    """Of a container and its copy one stays and runs: the container if it still does, else the copy under the name."""
-
-    container: str
-    copy: Target
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
 class AwaitHealthy:
     """With a healthcheck: healthy within `timeout` seconds, and still so after `watch`. Without: running, never
     restarted, for `monitor`."""
@@ -215,8 +198,6 @@ Operation: TypeAlias = (
     | StopContainer
     | RenameContainer
     | RemoveContainer
-    | CopyContainer
-    | PutInPlace
     | AwaitHealthy
     | AwaitCompleted
 )
@@ -362,10 +343,8 @@ def describe(operation: Operation) -> str:
             pass
         case ConnectNetwork(network, container) | DisconnectNetwork(network, container):
             subject = f"{network} {_target(container)}"
-        case RenameContainer(container, name) | CopyContainer(container, name):
+        case RenameContainer(container, name):
             subject = f"{_target(container)} to {name}"
-        case PutInPlace(container, copy, name):
-            subject = f"{_target(container)} or {_target(copy)} as {name}"
         case StopContainer(container, int(grace)):
             subject = f"{_target(container)} ({duration.show_seconds(grace)})"
         case (

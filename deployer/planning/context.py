@@ -17,13 +17,11 @@ from deployer.records import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """A container that is put away once everything of its group works. `after`: the last steps of its successor.
-    `target`: the container itself, or the copy that was left of it."""
+    """A container that is put away once everything of its group works. `after`: the last steps of its successor."""
 
     group: str
     resource: Resource
     old: ObservedContainer
-    target: Target
     cause: str
     after: tuple[int, ...]
 
@@ -58,7 +56,7 @@ class Context:
     `missing_networks`: those that are new. `moved`: containers on renewed ones, by id, and the steps after which others
     may touch them. `dropped`: containers that have to go since a volume
     they mount is made anew, and the steps after which they are gone. `freed`: what only one container can hold, and the
-    steps after which it is free. `aside`: what is left of containers that stop before their successors are made, and
+    steps after which it is free. `aside`: containers that stop before their successors are made, and
     the steps after which their names are free. `awaited`: steps that end when a condition holds. `jobs`: those that
     are run. `groups`: the group under which a container is replaced. `begun`: containers that are started. `retired`:
     containers that are replaced.
@@ -77,7 +75,7 @@ class Context:
     missing_networks: list[Resource] = field(default_factory=list)
     dropped: dict[str, tuple[int, ...]] = field(default_factory=dict)
     freed: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    aside: dict[str, tuple[Target, tuple[int, ...]]] = field(default_factory=dict)
+    aside: dict[str, tuple[int, ...]] = field(default_factory=dict)
     awaited: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
     jobs: set[str] = field(default_factory=set)
     groups: dict[str, str] = field(default_factory=dict)

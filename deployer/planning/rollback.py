@@ -27,7 +27,14 @@ from deployer.model.plan import (
 from deployer.planning.bodies import endpoint_body
 from deployer.planning.container.judging import image_texts, is_ours
 from deployer.planning.container.keeping import restart_body
-from deployer.planning.container.replace import Steps, Track, put_away_retired, set_aside
+from deployer.planning.container.replace import (
+    Steps,
+    Track,
+    put_away_retired,
+    refuse_to_stop,
+    set_aside,
+    vanishes,
+)
 from deployer.planning.context import Context, Retired, watched
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import finish
@@ -59,11 +66,10 @@ def roll_back(desired: Desired, observed: Observed, policy: Policy, names: Set[s
     aside = {pair.resource.name: set_aside(_track(ctx, pair), pair.live, ()) for pair in reversed(pairs) if pair.live}
     for pair in pairs:
         ctx.draft.changes.append(_change(pair))
-        left, stopped = aside.get(pair.resource.name, ("", ()))
-        done = _take_place(ctx, pair, stopped)
+        done = _take_place(ctx, pair, aside.get(pair.resource.name, ()))
         ctx.draft.ready(Kind.CONTAINER, pair.resource.name, *done)
         if pair.live is not None:
-            ctx.retired.append(Retired(_GROUP, pair.resource, pair.live, left, _CAUSE, done))
+            ctx.retired.append(Retired(_GROUP, pair.resource, pair.live, _CAUSE, done))
     put_away_retired(ctx)
     return finish(ctx)
 
@@ -100,6 +106,9 @@ def _pair(ctx: Context, resource: Resource) -> _Pair | None:
         summary, hint = "its name is taken by a container that is not this project's", "remove or rename that one"
     elif resource.settings.protect:
         summary, hint = "would have to be replaced, but is protected", "drop 'protect'"
+    elif live is not None and vanishes(live):
+        ctx.draft.refuse(refuse_to_stop(resource, "would have to be replaced"))
+        return None
     elif gone := sorted(name for name in previous.attached if ctx.observed.network(name) is None):
         summary = f"its previous container needs network {', '.join(gone)}, which is gone"
         hint = "make the network again, or apply an older playbook"

@@ -10,7 +10,6 @@ from deployer.model.plan import (
     AwaitCompleted,
     AwaitHealthy,
     ConnectNetwork,
-    CopyContainer,
     CreateContainer,
     CreateNetwork,
     CreateVolume,
@@ -18,7 +17,6 @@ from deployer.model.plan import (
     Made,
     Operation,
     PullImage,
-    PutInPlace,
     RemoveContainer,
     RemoveImage,
     RemoveNetwork,
@@ -50,8 +48,6 @@ _VERBS: Final[Mapping[type[Operation], tuple[str, str]]] = {
     StopContainer: ("stopping", "stopped"),
     RenameContainer: ("renaming", "renamed"),
     RemoveContainer: ("removing", "removed"),
-    CopyContainer: ("copying", "copied"),
-    PutInPlace: ("putting back", "put back"),
     AwaitHealthy: ("waiting until healthy", "healthy"),
     AwaitCompleted: ("waiting until it ends", "ended"),
 }
@@ -161,7 +157,6 @@ def _which(step: Step) -> str:
             StartContainer(container)
             | StopContainer(container)
             | RenameContainer(container)
-            | CopyContainer(container)
             | RemoveContainer(container)
             | AwaitHealthy(container)
             | ConnectNetwork(_, container)
@@ -173,7 +168,7 @@ def _which(step: Step) -> str:
 
 def _words(operation: Operation) -> tuple[str, str]:
     match operation:
-        case RenameContainer(_, name) | CopyContainer(_, name):
+        case RenameContainer(_, name):
             further = f" to {name}"
         case ConnectNetwork(network):
             further = f" to {network}"

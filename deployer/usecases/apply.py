@@ -16,7 +16,7 @@ from deployer.interfaces import Clock, Engine, Events
 from deployer.model.desired import Desired, Kind, OnFailure
 from deployer.model.observed import Observed
 from deployer.model.outcome import Blocked, HostEnded, HostOutcome, Obstacle, Outcome
-from deployer.model.plan import Action, CopyContainer, HostPlan, Made, Phase, PlayPlan, ResourceChange, Unreachable
+from deployer.model.plan import Action, HostPlan, Phase, PlayPlan, ResourceChange, Unreachable
 from deployer.planning.run_once import alone_first
 from deployer.records import dataclass
 from deployer.usecases.load import PlayInput
@@ -253,13 +253,7 @@ def _without(seen: Observed, host_plan: HostPlan) -> Observed:
     """The host without the containers that will be put away at last."""
     at_last = (step.operation for step in host_plan.steps if step.phase is Phase.COMMIT)
     away = {getattr(operation, "container", "") for operation in at_last}
-    copies = {
-        step.operation.name
-        for step in host_plan.steps
-        if isinstance(step.operation, CopyContainer) and Made(step.number) in away
-    }
-    staying = (found for found in seen.containers if found.id not in away and found.name not in copies)
-    return replace(seen, containers=tuple(staying))
+    return replace(seen, containers=tuple(found for found in seen.containers if found.id not in away))
 
 
 def _is_down(found: ResourceChange) -> bool:

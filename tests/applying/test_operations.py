@@ -15,7 +15,6 @@ from deployer.model.outcome import PullProgress
 from deployer.model.plan import (
     AwaitCompleted,
     ConnectNetwork,
-    CopyContainer,
     CreateContainer,
     CreateNetwork,
     CreateVolume,
@@ -23,7 +22,6 @@ from deployer.model.plan import (
     Made,
     Operation,
     PullImage,
-    PutInPlace,
     RemoveContainer,
     RemoveImage,
     RemoveNetwork,
@@ -69,39 +67,6 @@ def engine() -> SimulatedEngine:
 )
 def test_what_is_gone_counts_as_removed(engine: SimulatedEngine, operation: Operation) -> None:
     assert Bench(engine).do(operation) == Done()
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ({"app": "running", "copy": "created"}, {"app": "running"}),
-        ({"app": "exited", "copy": "created"}, {"app": "running"}),
-        ({"copy": "created"}, {"app": "running"}),
-        ({"app": "running"}, {"app": "running"}),
-    ],
-    ids=["still runs", "stopped", "gone", "the copy is gone already"],
-)
-def test_of_a_container_and_its_copy_one_stays(
-    engine: SimulatedEngine, before: dict[str, str], after: dict[str, str]
-) -> None:
-    run(engine, "app")
-    bench = Bench(engine)
-    bench.made[1] = "copy"
-    ref = engine.list_containers()[0]["Id"]
-    if "copy" in before:
-        bench.made[1] = bench.do(CopyContainer(ref, "copy")).made
-    if before.get("app") != "running":
-        engine.stop_container("app", 0)
-    if "app" not in before:
-        engine.remove_container("app", force=False, anonymous_volumes=False)
-    for _ in range(2):
-        bench.do(PutInPlace(ref, Made(1), "app"))
-        assert states(engine) == after
-
-
-def test_a_copy_of_what_is_gone_is_none(engine: SimulatedEngine) -> None:
-    with pytest.raises(ResourceError, match="gone since the plan was made"):
-        Bench(engine).do(CopyContainer("gone", "copy"))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from tests.lab.host import Host
 ROUNDS = ("example", "other", "undeclared")
 
 NOT_STARTED = {
+    "auto_remove": "one that runs cannot be changed: it would be gone as soon as it stops",
     "entrypoint": "without it the command of all others is no program",
     "healthcheck": "starting it means waiting for its probes, as long as they say",
     "cgroup_parent": "the cgroup would lie outside the lab's",

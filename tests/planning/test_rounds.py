@@ -15,6 +15,7 @@ from tests.planning.world import Host
 COMPANY: dict[str, dict[str, Any]] = {
     "memswap_limit": {"mem_limit": "64m"},
     "cpu_period": {"cpu_quota": 50000},
+    "auto_remove": {"state": "created"},
 }
 """What a field needs beside it."""
 NEEDS: dict[str, dict[str, Any]] = {

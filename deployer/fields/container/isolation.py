@@ -321,7 +321,8 @@ _LIFECYCLE = (
     ),
     Field(
         name="auto_remove",
-        doc="Remove the container when it stops; it then is a job rather than a service.",
+        doc="The engine removes the container when it stops. While one runs, changes that would stop it are refused: "
+        "remove it first.",
         shape=FLAG,
         access=at("HostConfig.AutoRemove", zero=False),
         zero=False,

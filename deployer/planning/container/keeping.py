@@ -57,14 +57,13 @@ def keeps(ctx: Context, resource: Resource, old: ObservedContainer) -> bool:
         image.absent and ctx.observed.tags.get(image.settings.image) == old.image_id
         for image in ctx.desired.of(Kind.IMAGE)
     )
-    return ours and resource.settings.keep_previous > 0 and not holds and not old.values.get("auto_remove")
+    return ours and resource.settings.keep_previous > 0 and not holds
 
 
 def retire(
     ctx: Context,
     resource: Resource,
     old: ObservedContainer,
-    target: Target,
     address: Address,
     cause: str,
     after: Steps,
@@ -78,7 +77,7 @@ def retire(
     for stub in earlier[len(staying) :]:
         after = discard(ctx, address, stub, cause, after)
     if not is_kept:
-        return (ctx.draft.at_last(RemoveContainer(target), address, cause, after=after),)
+        return (ctx.draft.at_last(RemoveContainer(old.id), address, cause, after=after),)
     for place, stub in reversed(list(enumerate(staying, start=2))):
         if stub.name != previous(resource.name, place):
             operation = RenameContainer(stub.id, previous(resource.name, place))

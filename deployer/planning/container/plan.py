@@ -16,24 +16,23 @@ from deployer.model.plan import (
     ResourceChange,
     StartContainer,
     StopContainer,
-    Target,
     UpdateContainer,
 )
 from deployer.planning.bodies import update_body
 from deployer.planning.container import endpoints, leftovers
+from deployer.planning.container.exclusive import held
 from deployer.planning.container.gates import gate_of
 from deployer.planning.container.judging import Verdict, compare, is_ours, judge
 from deployer.planning.container.keeping import discard, discard_holders, kept_of
 from deployer.planning.container.replace import (
     Order,
     Steps,
-    Track,
     awaited,
     carried,
     choose_order,
     plan_create,
     plan_replace,
-    set_aside,
+    refuse_to_stop,
     vanishes,
 )
 from deployer.planning.context import Begun, Context, completes, version
@@ -113,10 +112,11 @@ def _plan_existing(ctx: Context, resource: Resource, found: leftovers.Found, nee
     assert live is not None
     diffs = compare(ctx, resource, live, need)
     verdict = judge(ctx, resource, live, diffs)
-    if not verdict.replace and vanishes(live):
-        verdict = _instead_of_stopping(ctx, resource, live, verdict)
-    if verdict.refusal is not None:
-        ctx.draft.refuse(verdict.refusal)
+    refusal = verdict.refusal
+    if refusal is None and vanishes(live) and (what := _why_stop(ctx, resource, live, verdict)):
+        refusal = refuse_to_stop(resource, what, diffs)
+    if refusal is not None:
+        ctx.draft.refuse(refusal)
         return ()
     if verdict.replace or "image" not in resource.settings.ignore_changes:
         images.ensure(ctx, need, resource, resource.place(("image",)))
@@ -134,17 +134,14 @@ def _plan_existing(ctx: Context, resource: Resource, found: leftovers.Found, nee
     return _run_or_stop(ctx, resource, found, need, ready)
 
 
-def _instead_of_stopping(ctx: Context, resource: Resource, live: ObservedContainer, verdict: Verdict) -> Verdict:
-    """One that is gone when it stops cannot be stopped and still be there, nor be started again."""
-    wanted = resource.settings.state
-    stops = "is to be stopped" if wanted == "stopped" else _reason_to_restart(ctx, resource, live)
-    if not stops or verdict.refusal is not None:
-        return verdict
-    reason = f"{stops}, and removes itself when it stops"
-    if resource.settings.protect:
-        origin = resource.origin
-        return Verdict(refusal=Refusal(resource.address, f"{reason}, but is protected", "drop 'protect'", origin))
-    return Verdict(replace=True, reason=reason)
+def _why_stop(ctx: Context, resource: Resource, live: ObservedContainer, verdict: Verdict) -> str:
+    """What would stop a running container; "" when it goes on running."""
+    if verdict.replace:
+        return "would have to be replaced"
+    if resource.settings.state == "stopped":
+        return "is to be stopped"
+    reason = _reason_to_restart(ctx, resource, live)
+    return f"would have to be restarted ({reason})" if reason else ""
 
 
 def _replace(
@@ -285,19 +282,36 @@ def _plan_absent(ctx: Context, resource: Resource) -> None:
 def remove(ctx: Context, resource: Resource, live: ObservedContainer, reason: str) -> None:
     """Stop and remove, after those that need it; its volumes stay."""
     address = resource.address
+    if vanishes(live) and (obstacle := _keeps_from_vanishing(ctx, live)):
+        ctx.draft.refuse(Refusal(address, *obstacle, resource.origin))
+        return
     ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=reason, origin=resource.origin))
     dependants = [found.name for found in ctx.desired.containers if live.name in dependencies.containers(found)]
     after = tuple(step for name in dependants for step in ctx.draft.when_ready(Kind.CONTAINER, name))
     after += ctx.moved.get(live.id, ())
-    left: Target = live.id
     if vanishes(live):
-        left, after = set_aside(Track(ctx, resource, reason), live, after)
+        after = (ctx.draft.at_last(StopContainer(live.id), address, reason, after=after),)
     elif live.running:
         undo = (StartContainer(live.id),)
         after = (ctx.draft.step(StopContainer(live.id), address, reason, after=after, undo=undo),)
         ctx.free(live.values, *after)
     ctx.targets[live.name] = live.id
-    ctx.draft.ready(Kind.CONTAINER, live.name, *after)
+    ctx.draft.ready(Kind.CONTAINER, live.name, *(() if vanishes(live) else after))
     for stub in kept_of(ctx, resource):
         after = discard(ctx, address, stub, reason, after)
-    ctx.draft.at_last(RemoveContainer(left), address, reason, after=after)
+    ctx.draft.at_last(RemoveContainer(live.id), address, reason, after=after)
+
+
+def _keeps_from_vanishing(ctx: Context, live: ObservedContainer) -> tuple[str, str] | None:
+    """What is in the way of removing one that is gone when it stops, so that it stops at last; and what to do."""
+    if live.anonymous:
+        summary = f"removing it would lose its anonymous volumes: {', '.join(sorted(live.anonymous))} (auto_remove)"
+        return summary, f"copy what is needed, then docker stop {live.name} on the host"
+    holds = set(held(live.values))
+    for other in ctx.desired.containers:
+        if other.name != live.name and other.selected and not other.absent:
+            for what in held(other.values):
+                if what in holds:
+                    summary = f"holds {what} for {other.name} until the end of the run: nothing rolls back its stop"
+                    return f"{summary} (auto_remove)", f"stop it first: docker stop {live.name} on the host"
+    return None

@@ -21,11 +21,11 @@ from deployer.model.plan import (
     AwaitCompleted,
     AwaitHealthy,
     ConnectNetwork,
-    CopyContainer,
     CreateContainer,
+    FieldDiff,
     Made,
     Operation,
-    PutInPlace,
+    Refusal,
     RemoveContainer,
     RenameContainer,
     StartContainer,
@@ -111,14 +111,13 @@ def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, orde
         return track.add(awaited(ctx, resource, made), after)
 
     if resource.name in ctx.aside:
-        left, done = ctx.aside[resource.name]
-        done += ready
+        done = ctx.aside[resource.name] + ready
     else:
-        left, done = set_aside(track, live, start_new(ready) if start_first else ready)
+        done = set_aside(track, live, start_new(ready) if start_first else ready)
     done = track.add(RenameContainer(made, resource.name), done, _give_name_back(resource, made))
     if not start_first:
         done = start_new(done)
-    ctx.retired.append(Retired(group, resource, live, left, f"replaced by #{made.step}", done))
+    ctx.retired.append(Retired(group, resource, live, f"replaced by #{made.step}", done))
     return done
 
 
@@ -131,26 +130,24 @@ def _give_name_back(resource: Resource, made: Target) -> RenameContainer | Remov
 
 
 def vanishes(live: ObservedContainer) -> bool:
-    """The engine removes one with auto_remove when it stops, and its volumes without a name if nothing else mounts
-    them."""
+    """The engine removes one with auto_remove when it stops, and its anonymous volumes if nothing else mounts them."""
     return live.running and bool(live.values.get("auto_remove"))
 
 
-def set_aside(track: Track, live: ObservedContainer, after: Steps) -> tuple[Target, Steps]:
-    """Stop a container and take its name from it. Returns what is left of it: the container, or a copy that takes its
-    place should the change fail, and keeps its volumes until then and afterwards."""
+def refuse_to_stop(resource: Resource, what: str, diffs: tuple[FieldDiff, ...] = ()) -> Refusal:
+    """Of one that vanishes. `what` is to be done to it: "would have to be replaced"."""
+    summary = f"{what}, but the engine removes it as soon as it stops (auto_remove), and nothing could be rolled back"
+    hint = f"remove it first, with state: absent or docker stop {resource.name}, then apply this"
+    return Refusal(resource.address, summary, hint, resource.origin, diffs)
+
+
+def set_aside(track: Track, live: ObservedContainer, after: Steps) -> Steps:
+    """Stop a container and take its name from it."""
     ctx, name, grace = track.ctx, track.resource.name, track.resource.settings.update.stop_grace_period
-    if vanishes(live):
-        copy = Made(ctx.draft.next_number)
-        after = track.add(CopyContainer(live.id, name + OLD), after, PutInPlace(live.id, copy, name))
-        after = track.add(StopContainer(live.id, grace), after)
-        after = track.add(RemoveContainer(live.id), after)
-        ctx.free(live.values, *after)
-        return copy, after
     if live.running:
         after = track.add(StopContainer(live.id, grace), after, StartContainer(live.id))
         ctx.free(live.values, *after)
-    return live.id, track.add(RenameContainer(live.id, name + OLD), after, RenameContainer(live.id, name))
+    return track.add(RenameContainer(live.id, name + OLD), after, RenameContainer(live.id, name))
 
 
 def put_away_retired(ctx: Context) -> None:
@@ -158,7 +155,7 @@ def put_away_retired(ctx: Context) -> None:
     for retired in ctx.retired:
         after = [step for other in ctx.retired if other.group == retired.group for step in other.after]
         address = retired.resource.address
-        retire(ctx, retired.resource, retired.old, retired.target, address, retired.cause, tuple(after))
+        retire(ctx, retired.resource, retired.old, address, retired.cause, tuple(after))
 
 
 def plan_create(ctx: Context, resource: Resource, gate: Gate, volumes: Mapping[str, str] | None = None) -> Steps:

@@ -96,14 +96,13 @@ def test_kept_containers_are_no_difference_and_nobody_elses() -> None:
     ("host", "policy", "removed"),
     [
         (changed(applied(WEB), "web", owner=Ownership()), {"adopt": True}, "web-1"),
-        (changed(applied(WEB), "web", values={"auto_remove": True}), {}, "made by #4"),
         (
             changed(applied(WEB), "web", volumes=frozenset({"data"})),
             {"data_loss": frozenset({"web1/volume.data"})},
             "web-1",
         ),
     ],
-    ids=["another's", "vanishes by itself", "holds a volume that may go"],
+    ids=["another's", "holds a volume that may go"],
 )
 def test_some_cannot_be_kept(host: Observed, policy: dict[str, Any], removed: str) -> None:
     assert at_last(plan(NEXT, host, **policy)) == [f"RemoveContainer {removed}"]

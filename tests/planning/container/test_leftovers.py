@@ -149,7 +149,6 @@ VARIANTS = {
     "start-first, probed": OLD.replace("environment", "healthcheck: {test: [CMD, 'true']}, environment"),
     "stopped": OLD.replace("environment", "state: stopped, environment"),
     "with volumes": OLD.replace("environment", "volumes: [/data, '/logs:ro'], environment"),
-    "removes itself": OLD.replace("environment", "auto_remove: true, environment"),
     "job": OLD.replace(
         "}}}", "}}, api: {image: web:1, depends_on: {web: {condition: service_completed_successfully}}}}"
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.model.plan import CreateContainer, describe
+from deployer.model.plan import CreateContainer
 from tests.planning.build import Images, applied, changed, changes, nothing, plan, refusals, steps
 
 WEB = "containers: {web: {image: web:1, environment: {MODE: a}}}"
@@ -130,47 +130,43 @@ def test_one_that_should_not_run_is_replaced_and_stays_down() -> None:
 REMOVES_ITSELF = "containers: {web: {image: web:1, auto_remove: true, ports: ['80:80'], environment: {MODE: a}}}"
 
 
-def test_one_that_removes_itself_leaves_a_copy_until_its_successor_works() -> None:
-    found = plan(REMOVES_ITSELF.replace("MODE: a", "MODE: b"), applied(REMOVES_ITSELF))
-    assert [line.split(", ")[1] for line in steps(found)] == [
-        "CreateContainer web.deployer-new",
-        "CopyContainer web-1 to web.deployer-old",
-        "StopContainer web-1",
-        "RemoveContainer web-1",
-        "RenameContainer made by #1 to web",
-        "StartContainer made by #1",
-        "AwaitHealthy made by #1",
-        "RemoveContainer made by #2",
-    ]
-    assert [describe(each) for each in found.steps[1].undo] == ["PutInPlace web-1 or made by #2 as web"]
-    assert [describe(each) for each in found.steps[4].undo] == ["RemoveContainer made by #1"]
-    assert not found.steps[2].undo
-    assert not found.steps[3].undo
-
-
-def test_one_that_removes_itself_leaves_a_copy_until_its_removal_is_certain() -> None:
-    found = plan(REMOVES_ITSELF.replace("{web: {", "{web: {state: absent, "), applied(REMOVES_ITSELF))
-    assert [line.split(", ")[1] for line in steps(found)] == [
-        "CopyContainer web-1 to web.deployer-old",
-        "StopContainer web-1",
-        "RemoveContainer web-1",
-        "RemoveContainer made by #1",
-    ]
+STOPS = "but the engine removes it as soon as it stops (auto_remove), and nothing could be rolled back"
 
 
 @pytest.mark.parametrize(
-    ("wish", "state", "reason"),
+    ("old", "new", "state", "refused"),
     [
-        (REMOVES_ITSELF.replace("{web: {", "{web: {state: stopped, "), "running", "is to be stopped"),
-        (REMOVES_ITSELF, "paused", "is paused"),
+        ("MODE: a", "MODE: b", "running", "would have to be replaced"),
+        ("auto_remove: true, ", "", "running", "would have to be replaced"),
+        ("{web: {", "{web: {recreate: always, ", "running", "would have to be replaced"),
+        ("{web: {", "{web: {state: stopped, ", "running", "is to be stopped"),
+        ("{web: {", "{web: {", "paused", "would have to be restarted (is paused)"),
     ],
 )
-def test_one_that_removes_itself_is_replaced_where_another_is_stopped(wish: str, state: str, reason: str) -> None:
-    found = plan(wish, changed(applied(REMOVES_ITSELF), "web", state=state))
-    (change,) = found.changes
-    assert change.reason.startswith(f"{reason}, and removes itself when it stops")
-    protected = plan(wish.replace("{web: {", "{web: {protect: true, "), changed(applied(wish), "web", state=state))
-    assert refusals(protected) == [f"container.web: {reason}, and removes itself when it stops, but is protected"]
+def test_one_that_removes_itself_is_not_stopped_to_be_changed(old: str, new: str, state: str, refused: str) -> None:
+    found = plan(REMOVES_ITSELF.replace(old, new), changed(applied(REMOVES_ITSELF), "web", state=state))
+    assert refusals(found) == [f"container.web: {refused}, {STOPS}"]
+    assert found.refusals[0].hint == "remove it first, with state: absent or docker stop web, then apply this"
+    assert not found.steps
+
+
+def test_one_that_removes_itself_stops_at_last_when_it_is_removed() -> None:
+    wish = REMOVES_ITSELF.replace("{web: {", "{web: {state: absent, ")
+    for found in (plan(wish, applied(REMOVES_ITSELF)), plan("containers: {}", applied(REMOVES_ITSELF), prune=True)):
+        assert [line.split(", ", 1)[1].partition(", ")[0] for line in steps(found)] == [
+            "StopContainer web-1",
+            "RemoveContainer web-1",
+        ]
+        assert all(line.endswith("at last") for line in steps(found))
+    two = "containers: {web: {image: web:1, state: absent}, api: {image: web:1, ports: ['80:80']}}"
+    (refusal,) = plan(two, applied(REMOVES_ITSELF)).refusals
+    assert refusal.summary == (
+        "holds host port 80/tcp for api until the end of the run: nothing rolls back its stop (auto_remove)"
+    )
+    assert refusal.hint == "stop it first: docker stop web on the host"
+    (refusal,) = plan(wish, changed(applied(REMOVES_ITSELF), "web", anonymous={"/data": "0" * 64})).refusals
+    assert refusal.summary == "removing it would lose its anonymous volumes: /data (auto_remove)"
+    assert refusal.hint == "copy what is needed, then docker stop web on the host"
 
 
 @pytest.mark.parametrize(

@@ -102,8 +102,9 @@ def test_it_stays_while_a_container_mounts_it() -> None:
 
 
 def test_nor_when_another_volume_without_a_name_would_go_along() -> None:
-    here = changed(applied(DATA + DB), "db", anonymous={"/spool": "0" * 64}, values={"auto_remove": True})
-    assert refusals(plan(OTHER + DB, here, data_loss=CONSENT)) == [
+    vanishing = DB.replace("image: db:1", "image: db:1, auto_remove: true")
+    here = changed(applied(DATA + vanishing), "db", anonymous={"/spool": "0" * 64})
+    assert refusals(plan(OTHER + vanishing, here, data_loss=CONSENT)) == [
         "volume.data: has to be made anew, but db mounts it, and removes itself and its volumes without a name when it "
         "stops"
     ]
