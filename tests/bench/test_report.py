@@ -56,16 +56,17 @@ def test_growth_is_the_least_cpu_of_each_further_host() -> None:
 
 
 def test_another_checkout_is_run_in_the_same_environment(tmp_path: Path) -> None:
-    (tmp_path / "deployer").mkdir()
-    (tmp_path / "deployer" / "__init__.py").write_text("print('the other one')")
-    (tmp_path / "program").write_text("import deployer")
-    other = Bench((), tmp_path, 1, (), against=tmp_path)
-    ours, theirs = other.both(Subject("plan", [sys.executable, str(tmp_path / "program")]))
+    checkout, program = tmp_path / "other", tmp_path / "program"
+    (checkout / "deployer").mkdir(parents=True)
+    (checkout / "deployer" / "__init__.py").write_text("print('the other one')")
+    program.write_text("import deployer")
+    bench = Bench((), tmp_path, 1, (), against=checkout)
+    subjects = bench.both(Subject("plan", [sys.executable, str(program)]))
     outputs: list[str] = []
-    for subject in (ours, theirs):
+    for subject in subjects:
         run(replace(subject, check=outputs.append))
     assert outputs == ["", "the other one\n"]
-    assert theirs.name == f"plan ({tmp_path})"
+    assert [subject.name for subject in subjects] == ["plan", f"plan ({checkout})"]
 
 
 def test_without_another_checkout_the_program_is_alone(tmp_path: Path) -> None:
