@@ -59,17 +59,19 @@ Show: TypeAlias = Callable[[tuple[str, ...], Any], str]
 @dataclass(frozen=True, slots=True)
 class Expect:
     """What a live value should be. `unset` says in words what counts when nobody declared the field; `{zero}` in it
-    stands for the row's own."""
+    stands for the row's own. `fills`: it may be something else than zero even where nobody declared the field, no image
+    gives it and none is there."""
 
     judge: Judge
     unset: str
+    fills: bool = False
 
     def __call__(self, row: Field, view: View) -> Any:
         return self.judge(row, view)
 
 
-def when_unset(words: str) -> Callable[[Judge], Expect]:
-    return lambda judge: Expect(judge, words)
+def when_unset(words: str, *, fills: bool = False) -> Callable[[Judge], Expect]:
+    return lambda judge: Expect(judge, words, fills)
 
 
 @when_unset("{zero}")
@@ -93,7 +95,7 @@ def daemon_when_unset(row: Field, view: View) -> Any:
     declared, recorded = (side.get(row.name, row.zero) for side in (view.declared, view.recorded))
     if declared or declared != row.zero:
         return declared
-    return DEFAULT if recorded or recorded != row.zero else view.live.get(row.name)
+    return DEFAULT if recorded or recorded != row.zero else view.live.get(row.name, row.zero)
 
 
 @when_unset("what the image sets")
@@ -114,7 +116,7 @@ def unless_discarded(expect: Expect) -> Expect:
             return {key: part for key, part in wanted.items() if key in live or before.get(key) != part}
         return live if live == row.zero and recorded is not None and recorded == declared else wanted
 
-    return Expect(expected, expect.unset)
+    return Expect(expected, expect.unset, expect.fills)
 
 
 @dataclass(frozen=True, slots=True)

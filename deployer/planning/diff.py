@@ -30,9 +30,7 @@ class Comparison:
 def diff(comparison: Comparison) -> tuple[FieldDiff, ...]:
     """In the order of the table, keys of maps sorted."""
     found: list[FieldDiff] = []
-    for row in comparison.table.fields:
-        if not comparison.strict and row.name not in comparison.view.declared:
-            continue
+    for row in rows_to_compare(comparison):
         expected, live = row.expect(row, comparison.view), comparison.view.live.get(row.name, row.zero)
         if not comparison.strict and row.name == "labels":
             live = {key: value for key, value in live.items() if key in expected}
@@ -40,6 +38,24 @@ def diff(comparison: Comparison) -> tuple[FieldDiff, ...]:
             if not is_ignored(path, comparison.resource.settings.ignore_changes):
                 found.append(_field_diff(comparison, row, path, old, new))
     return tuple(found)
+
+
+def rows_to_compare(comparison: Comparison) -> list[Field]:
+    """The others cannot differ: nobody ever declared them, the image gives nothing, and the engine reports what is so
+    when they are unset."""
+    view, fields = comparison.view, comparison.table.fields
+    declared, recorded, live, image = view.declared, view.recorded, view.live, view.image
+    if not comparison.strict:
+        return [row for row in fields if row.name in declared]
+    return [
+        row
+        for row in fields
+        if (name := row.name) in declared
+        or name in recorded
+        or live.get(name) != (zero := row.zero)
+        or image.get(name, zero) != zero
+        or row.expect.fills
+    ]
 
 
 def differences(row: Field, expected: Any, live: Any) -> Iterator[tuple[tuple[str, ...], Any, Any]]:

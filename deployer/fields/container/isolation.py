@@ -41,7 +41,7 @@ def resolve(mode: Any, view: View) -> Any:
 
 def resolved(otherwise: Expect) -> Expect:
     """An expectation whose `container:NAME` is resolved."""
-    return Expect(lambda row, view: resolve(otherwise(row, view), view), otherwise.unset)
+    return Expect(lambda row, view: resolve(otherwise(row, view), view), otherwise.unset, otherwise.fills)
 
 
 def _namespace(*words: str) -> Leaf:

@@ -152,7 +152,7 @@ def _write_networks(value: Any, body: Body) -> None:
         body["NetworkingConfig"] = {"EndpointsConfig": endpoints}
 
 
-@when_unset("the engine's default network, `bridge`")
+@when_unset("the engine's default network, `bridge`", fills=True)
 def _expected_networks(row: Field, view: View) -> Any:
     """Exactly the declared ones. An address the engine chose (MAC of a running container) is no intent, and a stopped
     container reports none. Links of an endpoint of the default network do nothing."""
