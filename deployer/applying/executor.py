@@ -349,7 +349,7 @@ class _Run:
     def _report_undone(self, result: StepResult, failures: Failures) -> None:
         undone = replace(result, status=Status.UNDONE)
         if failures:
-            text = f"could not be taken back: {'; '.join(message for _, message in failures)}"
+            text = f"could not be rolled back: {'; '.join(message for _, message in failures)}"
             undone = replace(result, status=Status.FAILED, error=text, hint="the next run goes on from here")
         self._results[result.step.number] = undone
         self._tools.events.emit(StepEnded(self._plan.host, undone))

@@ -136,7 +136,7 @@ class Locks:
         try:
             self._locks[host].release()
         except DeployerError as error:
-            after = f"it frees itself within {self._run.lease + locks.MARGIN:g}s"
+            after = f"it expires within {self._run.lease + locks.MARGIN:g}s"
             self._events.emit(Notice(host, f"the lock could not be released: {error.message}; {after}"))
 
     def _try(self, hosts: Iterable[str]) -> dict[str, Entry]:

@@ -1,4 +1,4 @@
-"""The command line: parses, calls the runner, prints."""
+"""The command line: parses arguments, calls a use case, prints the result."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 _OBJECTS = 100_000
-"""New objects after which Python looks for garbage; a run mostly makes what it needs until the end."""
+"""Allocations between two garbage collections. A run keeps most of its objects until the end."""
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -17,9 +17,9 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def program() -> NoReturn:
-    """The command `deployer`: one command line, and the end of the process.
+    """The command `deployer`: run one command line and end the process.
 
-    A tenth of a run without changes would be spent on looking for garbage in what was just loaded, again at the end.
+    The garbage collector would take a tenth of the time of a run without changes, so it runs rarely.
     """
     import gc
     import sys

@@ -1,4 +1,4 @@
-"""The root command. Subcommands are imported when they are called."""
+"""The root command. Subcommands are imported on demand."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from deployer.cli.command import CONTEXT, LazyGroup, adopt_globals
 from deployer.cli.options import global_options
 
 COMMANDS: Final = {
-    "validate": "Check playbooks and inventory without contacting a host.",
+    "validate": "Check playbooks and the inventory without contacting a host.",
     "plan": "Show what apply would change.",
-    "apply": "Make the hosts as declared.",
-    "show": "Print a saved plan again.",
-    "drift": "Compare the hosts with what was last applied and with the playbook.",
+    "apply": "Apply playbooks or a saved plan.",
+    "show": "Print a saved plan.",
+    "drift": "Compare the hosts with the last applied state and with the playbook.",
     "destroy": "Remove a playbook's containers and networks; volumes stay.",
-    "rollback": "Put the containers that were replaced last back in their place.",
-    "history": "Show what was applied to the hosts, by whom and with what result.",
-    "lock": "Show and release the locks that runs take on hosts.",
+    "rollback": "Restore replaced containers.",
+    "history": "Show past runs: what was applied, by whom and with what result.",
+    "lock": "Show and release the locks of runs on hosts.",
     "ps": "List the containers of all hosts.",
-    "import": "Write a playbook of what is on a host already.",
-    "inventory": "Show hosts, groups and variables as deployer reads them.",
-    "doctor": "Check whether every host can be worked on.",
+    "import": "Write a playbook from the existing resources of a host.",
+    "inventory": "Show the inventory as deployer reads it.",
+    "doctor": "Check every host and say how to fix what is wrong.",
     "schema": "Print the JSON Schema of playbooks or inventories, for editors.",
 }
 
@@ -44,7 +44,7 @@ APP: Final = LazyGroup(
     name="deployer",
     package="deployer.cli",
     table=COMMANDS,
-    help="Declare what Docker hosts should run, see the plan, apply it over SSH.",
+    help="Declare what Docker hosts run, review the plan, and apply it over SSH.",
     examples=EXAMPLES,
     params=[
         *global_options(),
@@ -59,5 +59,5 @@ APP: Final = LazyGroup(
     ],
     callback=adopt_globals,
     context_settings=CONTEXT,
-    epilog="Every option can also be set in the environment: --skip-tags as DEPLOYER_SKIP_TAGS.",
+    epilog="Every option can also be set in the environment: DEPLOYER_SKIP_TAGS sets --skip-tags.",
 )

@@ -1,4 +1,4 @@
-"""`deployer apply`: show the plan, ask, do it, check it."""
+"""`deployer apply`: show the plan, ask, apply it, verify it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from deployer.cli.command import Call, Command
 
 EXAMPLES = """\
 deployer apply -i inventory playbooks/shop.yml
-deployer apply playbooks/shop.yml --yes --json    # one event a line
-deployer apply playbooks/shop.yml --check         # as Ansible's dry run
-deployer apply shop.plan                          # what 'plan -o shop.plan' showed, and nothing else
+deployer apply playbooks/shop.yml --yes --json    # one event per line
+deployer apply playbooks/shop.yml --check         # a dry run
+deployer apply shop.plan                          # a plan saved with 'plan -o shop.plan'
 """
 
 
@@ -32,6 +32,6 @@ COMMAND = Command(
     "apply",
     run=_run,
     examples=EXAMPLES,
-    help="Make the hosts as declared: shows the plan, asks, changes, and reads the hosts again.",
+    help="Apply playbooks or a saved plan: show the plan, ask for confirmation, change the hosts and verify them.",
     params=options.deploying(),
 )

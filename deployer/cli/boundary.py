@@ -1,4 +1,4 @@
-"""Where every error ends: one message, one exit code, no secret and no traceback."""
+"""Turns every error into one message and one exit code, without secrets and without a traceback."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _internal(error: Exception, console: Console) -> int:
     if console.debug:
         _traceback(error, console)
     what = f"{type(error).__name__}: {error}".splitlines()[0]
-    hint = "" if console.debug else "this is a mistake in deployer; --debug shows where it happened"
+    hint = "" if console.debug else "this is a bug in deployer; --debug shows the traceback"
     console.tell(error_lines(f"internal error: {what}", hint))
     return ExitCode.ERROR
 
@@ -65,6 +65,6 @@ def _traceback(error: BaseException, console: Console) -> None:
 
 
 def _silence() -> None:
-    """Nobody reads stdout any more: let the interpreter flush what is left of it into nothing."""
+    """The reader of stdout is gone: redirect what the interpreter still flushes to the null device."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

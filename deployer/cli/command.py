@@ -1,4 +1,4 @@
-"""Our kinds of click commands: examples first in the help, subcommands loaded late, one plain call."""
+"""Click commands and groups: help starts with examples, and subcommands are loaded on demand."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ CONTEXT: Final = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One command as the operator gave it."""
+    """A parsed command line."""
 
     console: Console
     params: Mapping[str, Any]
     name: str = ""
 
     def confirm(self, question: str, *, action: str, done: str, hint: str) -> None:
-        """Ask on the terminal, unless --yes was given. Raises `RefusedError` when nobody agrees: `the changes` were
-        not confirmed, nothing was `changed`."""
+        """Ask on the terminal, unless --yes was given. Raises `RefusedError` without
+        confirmation of `the changes`: nothing was `changed`."""
         if self.params["yes"]:
             return
         if not sys.stdin.isatty():
-            raise RefusedError(f"nobody confirmed {action}: there is no terminal to ask on", hint=hint)
+            raise RefusedError(f"cannot ask for confirmation of {action}: there is no terminal", hint=hint)
         self.console.err.write(f"{question} [y/N] ")
         self.console.err.flush()
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
@@ -39,7 +39,7 @@ class Call:
 
 
 class Command(click.Command):
-    """A command whose `run` takes the call and returns the exit code. The first line of `help` is what lists say."""
+    """A command whose `run` takes the call and returns the exit code. Lists show the first line of `help`."""
 
     def __init__(
         self, name: str, *, run: Callable[[Call], int], examples: str, help: str, params: list[click.Parameter]
@@ -62,7 +62,7 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """Subcommands with examples and suggestions. `table` maps their names to what lists say of them."""
+    """Subcommands with examples and suggestions. `table` maps their names to one-line descriptions."""
 
     def __init__(self, *, examples: str, **given: Any) -> None:
         super().__init__(**given)
@@ -88,8 +88,8 @@ class Group(click.Group):
 
 
 class LazyGroup(Group):
-    """Subcommands named in a table; each is `COMMAND` of the module of its name, imported when it is asked for. Where
-    Python reserves the name, the module's has an underscore at its end."""
+    """Subcommands from a table. Each is `COMMAND` of the module with its name, imported on demand. If the name is a
+    Python keyword, the module's name ends with an underscore."""
 
     def __init__(self, *, package: str, table: Mapping[str, str], **given: Any) -> None:
         super().__init__(**given)
@@ -109,7 +109,7 @@ class LazyGroup(Group):
 
 
 def adopt_globals(**_params: object) -> None:
-    """The callback of the root command: options before the subcommand hold for it."""
+    """The callback of the root command: options before the subcommand apply to it."""
     context = click.get_current_context()
     console = context.find_object(Console)
     assert console is not None
@@ -117,7 +117,7 @@ def adopt_globals(**_params: object) -> None:
 
 
 def _take_globals(console: Console, params: Mapping[str, Any]) -> None:
-    """Given before the subcommand or after it; what is said last counts."""
+    """Global options may precede or follow the subcommand; the last one wins."""
     console.colour = params.get("color") or console.colour
     console.verbose = max(console.verbose, params.get("verbose") or 0)
     console.debug = console.debug or bool(params.get("debug"))

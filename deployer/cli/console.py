@@ -1,4 +1,4 @@
-"""Where a run writes: results to stdout, everything else to stderr, both without secrets."""
+"""Output of a run: results to stdout, everything else to stderr, both without secrets."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class Console:
-    """One run's streams and how they are written: `colour` is `auto`, `always` or `never`; `json` asks for documents
-    instead of texts. Everything heavy is loaded when something is first written."""
+    """The streams of one run. `colour` is `auto`, `always` or `never`; `json` selects documents instead of text. Costly
+    modules are loaded on the first write."""
 
     def __init__(self, out: TextIO, err: TextIO, environ: Mapping[str, str]) -> None:
         self.colour = "auto"
@@ -54,7 +54,7 @@ class Console:
         self._lines(self._err, lines)
 
     def text(self, text: str) -> None:
-        """A result that is text already, such as YAML."""
+        """A result that is already text, such as YAML."""
         self._write(self._out, self.redactor.text(text))
 
     def document(self, document: Mapping[str, Any]) -> None:
@@ -76,7 +76,7 @@ class Console:
         self.tell(diagnostic_lines(warnings))
 
     def error(self, error: DeployerError) -> None:
-        """The message and what to do next, or every diagnostic; with --json as an event too."""
+        """The message and the next step, or every diagnostic; with --json also as an event."""
         from deployer.errors import InputError
         from deployer.reporting.diagnostics import diagnostic_lines
         from deployer.reporting.human import error_lines
@@ -90,7 +90,7 @@ class Console:
 
     @contextmanager
     def steadfast(self) -> Iterator[None]:
-        """While hosts are being changed, a reader that went away stops no work: what cannot be written is dropped."""
+        """While hosts are changed, a closed output does not stop the run: what cannot be written is dropped."""
         self._steadfast = True
         try:
             yield

@@ -1,4 +1,4 @@
-"""What apply and destroy share: show the plan, ask, change the hosts, say what came of it."""
+"""What apply, destroy and rollback share: show the plan, ask, change the hosts, report the result."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Planner: TypeAlias = Callable[[Request, World], runner.Session]
 
 
 def deploy(call: Call, planner: Planner, question: str) -> int:
-    """Returns the exit code; raises `RefusedError` when nobody agreed."""
+    """Return the exit code. Raises `RefusedError` without confirmation."""
     world = real_world()
     with planner(options.request(call.params), world) as session:
         planned = session.planned
@@ -50,7 +50,7 @@ def deploy(call: Call, planner: Planner, question: str) -> int:
 
 
 def learn(console: Console, planned: runner.Planned) -> None:
-    """From here on the run's secrets are known, and its warnings shown."""
+    """Register the run's secrets with the console and show its warnings."""
     console.redactor.learn(planned.secrets)
     if not console.json:
         console.warn(planned.warnings)
@@ -74,11 +74,11 @@ def _show(console: Console, planned: runner.Planned) -> None:
 def _confirm(call: Call, plan: Plan, question: str) -> None:
     if call.console.json and not call.params["yes"] and sys.stdin.isatty():
         call.console.tell(plan_text(plan))
-    call.confirm(question, action="the changes", done="changed", hint="add --yes to do them")
+    call.confirm(question, action="the changes", done="changed", hint="add --yes to apply without confirmation")
 
 
 def _nothing_to_do(call: Call, planned: runner.Planned) -> ExitCode:
-    """Hosts that an earlier run left unfinished are finished."""
+    """Hosts that an earlier run left unfinished are now as declared: drop them from the retry list."""
     from deployer.cli import retry
 
     code = plan_exit_code(planned.plan, detailed=False)
@@ -109,7 +109,7 @@ def _apply(call: Call, session: runner.Session, world: World) -> ExitCode:
 
 
 def _this_run(call: Call, planned: runner.Planned) -> Run:
-    """As other operators are told of it. No option is named: one may hold a secret."""
+    """How this run is described to other operators. Options are left out: one may hold a secret."""
     from datetime import UTC, datetime
 
     from deployer.applying.locking import Run
@@ -139,11 +139,11 @@ def _keep_retry_list(call: Call, planned: runner.Planned, outcome: Outcome) -> N
         return
     if hosts and not call.console.json:
         again = retry.how_to_go_on(call.name, call.params["inventory"], planned.playbooks, path)
-        call.console.tell([line(f"to go on: {again}")])
+        call.console.tell([line(f"to continue: {again}")])
 
 
 def _exit_code(outcome: Outcome, *, stopped: bool) -> ExitCode:
-    """A stop that came between two batches interrupted no host, but the run."""
+    """A stop between two batches interrupts the run, although no host was interrupted."""
     begun = len(outcome.hosts)
     if stopped and begun < sum(1 for _ in outcome.plan.hosts):
         return ExitCode.INTERRUPTED
@@ -151,7 +151,7 @@ def _exit_code(outcome: Outcome, *, stopped: bool) -> ExitCode:
 
 
 def _events(console: Console, plan: Plan) -> tuple[Events, Callable[[str], object]]:
-    """What shows the progress, and how it shows a notice."""
+    """The progress display, and a function that shows a notice."""
     from deployer.reporting.live import LiveProgress
     from deployer.reporting.progress import PlainProgress
 
@@ -166,6 +166,6 @@ def _events(console: Console, plan: Plan) -> tuple[Events, Callable[[str], objec
 
 
 def _notice(text: str) -> None:
-    """Past every buffer and lock: a signal may have come in the middle of a write."""
+    """Written without buffers or locks: a signal may arrive in the middle of a write."""
     with contextlib.suppress(OSError):
         os.write(2, f"{text}\n".encode())

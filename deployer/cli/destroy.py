@@ -1,4 +1,4 @@
-"""`deployer destroy`: remove what a playbook's projects made, but no data."""
+"""`deployer destroy`: remove what a playbook's projects created, except volumes and images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _run(call: Call) -> int:
     from deployer.cli.deploy import deploy
     from deployer.usecases import plan as runner
 
-    return deploy(call, runner.destroy, "Remove all of this?")
+    return deploy(call, runner.destroy, "Remove these resources?")
 
 
 COMMAND = Command(

@@ -1,4 +1,4 @@
-"""`deployer doctor`: can every host be worked on, and what to do where not."""
+"""`deployer doctor`: check every host and say how to fix what is wrong."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ deployer doctor -i inventory --limit web1 -u admin
 HEADER: Final = ("HOST", "ADDRESS", "USER", "STATE", "ENGINE", "API", "CONTAINERS", "STORAGE", "CLOCK", "DISK FREE")
 
 SKEW: Final = 5.0
-"""Seconds a clock may differ before it is worth a word: certificates and tokens begin to fail in minutes."""
+"""Seconds a clock may differ without a warning. Certificates and tokens begin to fail after minutes."""
 
 LITTLE: Final = 2_000_000_000
-"""Bytes free below which a pull is likely to fail."""
+"""Free bytes below which a pull is likely to fail."""
 
 
 def _run(call: Call) -> int:
@@ -65,17 +65,17 @@ def _cells(check: Check) -> tuple[str | Span, ...]:
 
 
 def _concerns(check: Check) -> list[tuple[str, str]]:
-    """What works but may not for long, and what to do about it."""
+    """Warnings: what works now but may soon fail, and how to fix it."""
     from deployer.reporting.words import seconds, size
 
     found = []
     if check.clock_offset is not None and abs(check.clock_offset) > SKEW:
         direction = "ahead of" if check.clock_offset > 0 else "behind"
         what = f"its clock is {seconds(abs(check.clock_offset))} {direction} this machine's"
-        found.append((what, "let both follow a time server: timedatectl set-ntp true"))
+        found.append((what, "synchronise both clocks: timedatectl set-ntp true"))
     if check.free is not None and check.free < LITTLE:
-        what = f"only {size(check.free)} are free where the engine keeps its data"
-        found.append((what, "docker system df there shows what takes the room; docker image prune frees some"))
+        what = f"only {size(check.free)} are free in the engine's data directory"
+        found.append((what, "docker system df on the host shows what uses the space; docker image prune frees some"))
     return found
 
 
@@ -89,7 +89,7 @@ COMMAND = Command(
     "doctor",
     run=_run,
     examples=EXAMPLES,
-    help="Check whether every host can be worked on.",
+    help="Check every host and say how to fix what is wrong.",
     params=[
         *options.hosts(),
         *options.connection(),

@@ -1,4 +1,4 @@
-"""`deployer drift`: who changed what since the last apply, and nothing is changed."""
+"""`deployer drift`: what changed since the last apply, by hand or in the file. Changes nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COMMAND = Command(
     "drift",
     run=_run,
     examples=EXAMPLES,
-    help="Compare the hosts with what was last applied and with the playbook. Exits with 2 when anything differs.",
+    help="Compare the hosts with the last applied state and with the playbook. Exits with 2 if anything differs.",
     params=[
         options.playbooks(),
         *options.hosts(),

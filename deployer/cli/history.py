@@ -1,4 +1,4 @@
-"""`deployer history`: what was applied when, by whom, from which commit, with what result."""
+"""`deployer history`: past runs, with time, user, commit and result."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ COMMAND = Command(
     "history",
     run=_run,
     examples=EXAMPLES,
-    help="Show what was applied to the hosts, by whom and with what result. The newest comes first.",
+    help="Show past runs: what was applied, by whom and with what result. The newest run comes first.",
     params=[
         *options.hosts(),
         options.project("Only runs of this project."),

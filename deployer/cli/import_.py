@@ -1,4 +1,4 @@
-"""`deployer import host`: what is on a host already, as a playbook."""
+"""`deployer import host`: write the existing resources of a host as a playbook."""
 
 from __future__ import annotations
 
@@ -51,18 +51,18 @@ def _lines(found: HostPlaybook, host: str, file: str) -> Iterator[Line]:
     counts = ", ".join(plural(number, str(kind)) for kind, number in found.counts.items() if number)
     yield line(f"Imported from {host}: {counts}{f' (in {file})' if file else ''}.")
     for project, labels in found.projects.items():
-        yield line(Span(f"Left out, as project {project} made it: {', '.join(labels)}", Style.WARNING))
+        yield line(Span(f"Left out, created by project {project}: {', '.join(labels)}", Style.WARNING))
         yield from hint_lines(f"--project {project} imports it", "  ")
     for note in found.left_out:
         yield line(Span(f"Left out: {note}", Style.WARNING))
     if found.variables:
         yield line(Span(f"Left out: {plural(len(found.variables), 'secret')}", Style.WARNING))
-        yield from hint_lines("the playbook names the variables to give instead", "  ")
+        yield from hint_lines("the playbook uses variables instead, and lists them", "  ")
 
 
 COMMAND: Final = Group(
     name="import",
-    help="Write a playbook of what is on a host already.",
+    help="Write a playbook from the existing resources of a host.",
     examples=HOST_EXAMPLES,
     context_settings=dict(CONTEXT),
     commands=[
@@ -70,12 +70,12 @@ COMMAND: Final = Group(
             "host",
             run=_host,
             examples=HOST_EXAMPLES,
-            help="Write a playbook of a host's containers, networks and volumes. Applied there, it changes nothing.",
+            help="Write a playbook from a host's containers, networks and volumes. Applying it there changes nothing.",
             params=[
                 click.Argument(["host"], metavar="HOST"),
                 click.Argument(["containers"], nargs=-1, metavar="[CONTAINER]..."),
                 *(param for param in options.hosts() if param.name in ("inventory", "extra_vars")),
-                options.project("Only what is of this project; otherwise what is of none."),
+                options.project("Only resources of this project; by default resources of no project."),
                 *options.connection(),
                 *options.vault(),
                 options.Option(
@@ -89,7 +89,7 @@ COMMAND: Final = Group(
                     ["--with-secrets"],
                     is_flag=True,
                     allow_from_autoenv=False,
-                    help="Write passwords and tokens in clear instead of variables.",
+                    help="Write passwords and tokens in plain text instead of variables.",
                 ),
                 *options.global_options(),
             ],

@@ -1,4 +1,4 @@
-"""Ctrl-C while hosts are being changed: the first finishes the steps in hand, the second aborts."""
+"""Ctrl-C while hosts are changed: the first finishes the running steps, then stops; the second aborts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from deployer.errors import ExitCode
 
-STOPPING: Final = "stopping when the steps in hand are done; press Ctrl-C again to abort"
-ABORTED: Final = "aborted; the next run goes on from here"
+STOPPING: Final = "finishing the running steps, then stopping; press Ctrl-C again to abort"
+ABORTED: Final = "aborted; the next run continues from here"
 
 
 class Interrupt:
-    """Handles SIGINT and SIGTERM while it is entered. `stop` is what the runner looks at; `tell` shows a notice and
-    takes no lock, since it runs between any two instructions of the main thread."""
+    """Handles SIGINT and SIGTERM while it is entered. The run checks `stop`. `tell` shows a notice and takes no lock,
+    since it may run between any two instructions of the main thread."""
 
     def __init__(self, tell: Callable[[str], object], abort: Callable[[int], object] = os._exit) -> None:
         self.stop = threading.Event()

@@ -1,4 +1,4 @@
-"""`deployer inventory list|graph|host`: the inventory as it is read, for `ansible-inventory`'s hands."""
+"""`deployer inventory list|graph|host`: the inventory as deployer reads it, in the formats of `ansible-inventory`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HOST_EXAMPLES: Final = "deployer inventory host web1 -i inventory\n"
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """The inventory, the hosts asked for, and the variables of every host."""
+    """The inventory, the selected hosts, and the variables of every host."""
 
     inventory: Inventory
     hosts: tuple[str, ...]
@@ -101,7 +101,7 @@ def _params() -> list[click.Parameter]:
 
 COMMAND: Final = Group(
     name="inventory",
-    help="Show hosts, groups and variables as deployer reads them. Secrets are masked.",
+    help="Show the inventory as deployer reads it. Secrets are masked.",
     examples=LIST_EXAMPLES + GRAPH_EXAMPLES + HOST_EXAMPLES,
     context_settings=dict(CONTEXT),
     commands=[
@@ -123,7 +123,7 @@ COMMAND: Final = Group(
             "host",
             run=_host,
             examples=HOST_EXAMPLES,
-            help="Print one host's variables, merged.",
+            help="Print the merged variables of one host.",
             params=[click.Argument(["name"], metavar="HOST"), *_params()],
         ),
     ],

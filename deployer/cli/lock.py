@@ -1,4 +1,4 @@
-"""`deployer lock status|release`: who works on which host, and freeing what a dead run left."""
+"""`deployer lock status|release`: list locks, and release those that a dead run left behind."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _release(call: Call) -> int:
     if not call.params["yes"] and found.found:
         console.tell(_lines(found))
         question = "A run that still works stops before its next change. Release?"
-        call.confirm(question, action="the release", done="released", hint="add --yes to do it")
+        call.confirm(question, action="the release", done="released", hint="add --yes to release without confirmation")
     lost = notes.release(options.request(call.params), real_world(), found.found) if found.found else found.unreachable
     if console.json:
         _document(call, found)
@@ -102,18 +102,16 @@ def _params() -> list[click.Parameter]:
 
 COMMAND: Final = Group(
     name="lock",
-    help="Show and release the locks that runs take on hosts.",
+    help="Show and release the locks of runs on hosts.",
     examples=STATUS_EXAMPLES + RELEASE_EXAMPLES,
     context_settings=dict(CONTEXT),
     commands=[
-        Command(
-            "status", run=_status, examples=STATUS_EXAMPLES, help="List who works on which host.", params=_params()
-        ),
+        Command("status", run=_status, examples=STATUS_EXAMPLES, help="List the locks of all hosts.", params=_params()),
         Command(
             "release",
             run=_release,
             examples=RELEASE_EXAMPLES,
-            help="Free hosts by hand. A dead run's locks free themselves; one that lives stops before its next change.",
+            help="Release locks by hand. Locks of a dead run expire; an active run stops before its next change.",
             params=[*_params(), options.yes()],
         ),
     ],

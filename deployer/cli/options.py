@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from deployer.usecases.load import Request
 
 FORKS: Final = 50
-"""Hosts worked on at a time."""
+"""Maximum number of hosts to process in parallel."""
 
 _VOLUME = re.compile(r"[^/]+/volume\..+\Z")
 
 
 class Option(click.Option):
-    """`section` is the heading it stands under in the help. A name that is long in Python is short here: `--vault-id`
-    is `vault_id`, also in the environment: DEPLOYER_VAULT_ID."""
+    """`section` is its heading in the help. The parameter is named after the long option: `--vault-id` is `vault_id`,
+    and DEPLOYER_VAULT_ID in the environment."""
 
     def __init__(self, names: list[str], *, section: str = "Output", **given: Any) -> None:
         super().__init__(names, **given)
@@ -27,14 +27,14 @@ class Option(click.Option):
 
 
 class _Verbatim(click.types.StringParamType):
-    """Text that an environment variable holds one of, blanks and all."""
+    """Text of which an environment variable holds exactly one value, spaces included."""
 
     def split_envvar_value(self, rv: str) -> list[str]:
         return [rv]
 
 
 def global_options() -> list[click.Parameter]:
-    """Taken before the subcommand and after it."""
+    """Accepted before and after the subcommand."""
     return [
         Option(["-v", "--verbose"], count=True, help="Show the steps of every change."),
         Option(
@@ -55,7 +55,7 @@ def playbooks() -> click.Parameter:
 
 
 def hosts() -> list[click.Parameter]:
-    """Which hosts, and how many at a time."""
+    """Which hosts, and how many in parallel."""
     section = "Hosts and variables"
     return [
         Option(
@@ -63,7 +63,7 @@ def hosts() -> list[click.Parameter]:
             section=section,
             multiple=True,
             metavar="SOURCE",
-            help="Inventory file, directory, script or 'host1,host2,'. May be repeated.",
+            help="Inventory file, directory, script or 'host1,host2,'. Repeatable.",
         ),
         Option(["-l", "--limit"], section=section, default="", metavar="PATTERN", help="Only these hosts."),
         Option(
@@ -72,7 +72,7 @@ def hosts() -> list[click.Parameter]:
             type=_Verbatim(),
             multiple=True,
             metavar="VARS",
-            help="Variables: 'name=value', JSON, YAML or @FILE. May be repeated.",
+            help="Variables: 'name=value', JSON, YAML or @FILE. Repeatable.",
         ),
         Option(
             ["-f", "--forks"],
@@ -80,7 +80,7 @@ def hosts() -> list[click.Parameter]:
             type=click.IntRange(min=1),
             default=FORKS,
             show_default=True,
-            help="Hosts worked on at a time.",
+            help="Maximum number of hosts to process in parallel.",
         ),
     ]
 
@@ -89,8 +89,10 @@ def selection() -> list[click.Parameter]:
     """Which resources of the playbooks, and under which project."""
     section = "Hosts and variables"
     return [
-        Option(["-t", "--tags"], section=section, multiple=True, metavar="TAGS", help="Only resources so tagged."),
-        Option(["--skip-tags"], section=section, multiple=True, metavar="TAGS", help="No resources so tagged."),
+        Option(
+            ["-t", "--tags"], section=section, multiple=True, metavar="TAGS", help="Only resources with these tags."
+        ),
+        Option(["--skip-tags"], section=section, multiple=True, metavar="TAGS", help="No resources with these tags."),
         project("Use this project name."),
     ]
 
@@ -115,7 +117,7 @@ def connection() -> list[click.Parameter]:
             section=section,
             type=click.FloatRange(min=0, min_open=True),
             metavar="SECONDS",
-            help="Wait no longer for a connection.",
+            help="Seconds to wait for a connection.",
         ),
     ]
 
@@ -128,21 +130,21 @@ def vault() -> list[click.Parameter]:
             section=section,
             multiple=True,
             metavar="FILE",
-            help="File or program that gives a vault password. May be repeated.",
+            help="File or program that provides a vault password. Repeatable.",
         ),
         Option(
             ["--vault-id"],
             section=section,
             multiple=True,
             metavar="LABEL@SOURCE",
-            help="Vault password with a label; the source is a file, a program or 'prompt'.",
+            help="Vault password with a label; the source is a file, a program or 'prompt'. Repeatable.",
         ),
         Option(["-J", "--ask-vault-pass"], section=section, is_flag=True, help="Ask for the vault password."),
     ]
 
 
 def policy() -> list[click.Parameter]:
-    """What a run may do beyond the usual; never taken from the environment."""
+    """What a run is allowed to do beyond the default; never read from the environment."""
     section = "Safety"
     return [
         Option(
@@ -150,7 +152,7 @@ def policy() -> list[click.Parameter]:
             section=section,
             is_flag=True,
             allow_from_autoenv=False,
-            help="Remove what the project made and nothing declares any more; volumes are kept.",
+            help="Also remove resources of the project that are no longer declared; volumes are kept.",
         ),
         Option(
             ["--prune-host"],
@@ -158,7 +160,7 @@ def policy() -> list[click.Parameter]:
             multiple=True,
             allow_from_autoenv=False,
             metavar="HOST",
-            help="Remove what the project made on a host that left the plays; volumes are kept. May be repeated.",
+            help="Remove the project's resources on a host that left the plays; volumes are kept. Repeatable.",
         ),
         Option(
             ["--remove-volume"],
@@ -167,14 +169,14 @@ def policy() -> list[click.Parameter]:
             allow_from_autoenv=False,
             callback=_volumes,
             metavar="HOST/volume.NAME",
-            help="With --prune: remove this volume and its data. May be repeated.",
+            help="With --prune: remove this volume and its data. Repeatable.",
         ),
         Option(
             ["--adopt"],
             section=section,
             is_flag=True,
             allow_from_autoenv=False,
-            help="Replace containers that bear a declared name but are not ours.",
+            help="Replace containers that have a declared name but belong to no project.",
         ),
         Option(
             ["--allow-data-loss"],
@@ -183,13 +185,13 @@ def policy() -> list[click.Parameter]:
             allow_from_autoenv=False,
             callback=_volumes,
             metavar="HOST/volume.NAME",
-            help="Allow this volume to be removed with its data. May be repeated.",
+            help="Allow the removal of this volume and its data. Repeatable.",
         ),
     ]
 
 
 def yes() -> click.Parameter:
-    return Option(["-y", "--yes"], section="Safety", is_flag=True, help="Do not ask.")
+    return Option(["-y", "--yes"], section="Safety", is_flag=True, help="Do not ask for confirmation.")
 
 
 def out() -> click.Parameter:
@@ -198,16 +200,16 @@ def out() -> click.Parameter:
         default="",
         metavar="FILE",
         allow_from_autoenv=False,
-        help="Save the plan, to apply exactly it later with 'apply FILE'.",
+        help="Save the plan; 'apply FILE' applies exactly this plan.",
     )
 
 
 def diff() -> click.Parameter:
-    return Option(["-D", "--diff"], is_flag=True, help="For hands used to Ansible: differences are always shown.")
+    return Option(["-D", "--diff"], is_flag=True, help="For compatibility with Ansible: differences are always shown.")
 
 
 def detailed_exitcode() -> click.Parameter:
-    return Option(["--detailed-exitcode"], is_flag=True, help="Exit with 2 when a plan has something to change.")
+    return Option(["--detailed-exitcode"], is_flag=True, help="Exit with 2 if the plan has changes.")
 
 
 class Duration(click.types.FloatParamType):
@@ -227,7 +229,7 @@ class Duration(click.types.FloatParamType):
 
 
 def locking() -> list[click.Parameter]:
-    """How a run stands to others that work on the same hosts."""
+    """How a run behaves towards other runs on the same hosts."""
     section = "Other runs"
     return [
         Option(
@@ -236,7 +238,7 @@ def locking() -> list[click.Parameter]:
             type=Duration(),
             default=0.0,
             metavar="DURATION",
-            help="Wait so long for hosts that another run has locked, e.g. 5m.",
+            help="How long to wait for hosts locked by another run, such as 5m.",
         ),
         Option(
             ["--lock-lease"],
@@ -244,27 +246,27 @@ def locking() -> list[click.Parameter]:
             type=Duration(),
             default=60.0,
             metavar="DURATION",
-            help="Free this run's locks when it has not been heard of for so long. [default: 60s]",
+            help="Locks of this run expire after this time without a sign of life. [default: 60s]",
         ),
         Option(
             ["--no-lock"],
             section=section,
             is_flag=True,
             allow_from_autoenv=False,
-            help="Lock no host, and heed no lock. For emergencies.",
+            help="Take no locks, and ignore the locks of other runs. For emergencies.",
         ),
         Option(
             ["--retry-file"],
             section=section,
             default="",
             metavar="FILE",
-            help="Where to list unfinished hosts for --limit @FILE. [default: PLAYBOOK.retry]",
+            help="File that lists unfinished hosts, for --limit @FILE. [default: PLAYBOOK.retry]",
         ),
     ]
 
 
 def deploying() -> list[click.Parameter]:
-    """Everything a command that changes hosts takes."""
+    """All options of a command that changes hosts."""
     return [
         playbooks(),
         *hosts(),
@@ -275,7 +277,7 @@ def deploying() -> list[click.Parameter]:
         yes(),
         *policy(),
         *locking(),
-        json_option("Print one JSON event a line."),
+        json_option("Print one JSON event per line."),
         detailed_exitcode(),
         diff(),
         *global_options(),
@@ -283,7 +285,7 @@ def deploying() -> list[click.Parameter]:
 
 
 def request(params: Mapping[str, Any]) -> Request:
-    """The plain request behind a command's options."""
+    """The request that a command's options describe."""
     from dataclasses import fields
 
     from deployer.usecases.load import Request
@@ -306,5 +308,5 @@ def _split(given: tuple[str, ...]) -> tuple[str, ...]:
 def _volumes(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     for text in given:
         if not _VOLUME.match(text):
-            raise click.BadParameter(f"'{text}' is not of the form web1/volume.NAME")
+            raise click.BadParameter(f"'{text}' does not have the form HOST/volume.NAME")
     return given

@@ -1,4 +1,4 @@
-"""`deployer plan`: what apply would change, and nothing is changed."""
+"""`deployer plan`: show what apply would change. Changes nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ EXAMPLES = """\
 deployer plan -i inventory playbooks/shop.yml
 deployer plan playbooks/shop.yml --limit 'web:!web3' -e tag=1.4.2
 deployer plan playbooks/shop.yml --json | jq '.counts'
-deployer plan playbooks/shop.yml --detailed-exitcode    # 2 when something would change
+deployer plan playbooks/shop.yml --detailed-exitcode    # exits with 2 if there are changes
 """
 
 

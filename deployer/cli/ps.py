@@ -1,4 +1,4 @@
-"""`deployer ps`: what runs where."""
+"""`deployer ps`: the containers of all hosts."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ def retry_file(named: str, playbooks: Sequence[str]) -> Path | None:
 
 
 def unfinished(outcome: Outcome) -> tuple[str, ...]:
-    """Hosts to go on with: failed, unreachable, locked, interrupted or never begun. Not those where the plan refuses
-    something: what is refused once is refused again."""
+    """Hosts for the next run: failed, unreachable, locked, interrupted or never begun. Hosts where the plan refuses
+    something are left out: the next run would refuse it again."""
     hosts = {found.host for found in outcome.plan.unreachable}
     hosts |= {found.host for found in outcome.hosts if found.exit_code and not found.refused}
     begun = [found.shown or found.plan for found in outcome.hosts]
@@ -32,8 +32,8 @@ def unfinished(outcome: Outcome) -> tuple[str, ...]:
 
 
 def keep(path: Path, outcome: Outcome) -> tuple[str, ...]:
-    """Write the list when hosts are unfinished, and drop it after a run that finished all it names. Returns the hosts
-    written; raises `OSError`."""
+    """Write the list if hosts are unfinished, and delete it after a run that finished every host it names. Returns the
+    hosts written; raises `OSError`."""
     hosts = unfinished(outcome)
     if hosts:
         path.write_text("".join(f"{host}\n" for host in hosts), encoding="utf-8")
@@ -43,13 +43,13 @@ def keep(path: Path, outcome: Outcome) -> tuple[str, ...]:
 
 
 def drop(path: Path, finished: set[str]) -> None:
-    """A list that names other hosts, or is no list, stays."""
+    """Keep a file that names other hosts or is not such a list."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if set(path.read_text(encoding="utf-8").split()) <= finished:
             path.unlink()
 
 
 def how_to_go_on(command: str, inventory: Sequence[str], playbooks: Sequence[str], path: Path) -> str:
-    """The command line; values of `-e`, which may be secret, are not repeated."""
+    """The command line of the next run, without the values of `-e`, which may be secret."""
     words = ["deployer", command, *(word for source in inventory for word in ("-i", source)), *playbooks]
     return shlex.join([*words, "--limit", f"@{path}"])

@@ -1,4 +1,4 @@
-"""`deployer rollback`: go back to the containers that were replaced."""
+"""`deployer rollback`: restore replaced containers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from deployer.cli import options
 from deployer.cli.command import Call, Command
 
 EXAMPLES = """\
-deployer rollback -i inventory playbooks/shop.yml            # what the last run replaced
+deployer rollback -i inventory playbooks/shop.yml            # the containers the last run replaced
 deployer rollback -i inventory playbooks/shop.yml web api    # these containers
 deployer rollback playbooks/shop.yml --limit web1 --check
 """
@@ -19,7 +19,7 @@ def _run(call: Call) -> int:
     from deployer.usecases import rollback
 
     given = Call(call.console, {**call.params, "playbooks": (call.params["playbook"],)}, call.name)
-    return deploy(given, lambda request, world: rollback.plan(request, world, call.params["names"]), "Go back?")
+    return deploy(given, lambda request, world: rollback.plan(request, world, call.params["names"]), "Roll these back?")
 
 
 def _params() -> list[click.Parameter]:
@@ -36,6 +36,6 @@ COMMAND = Command(
     "rollback",
     run=_run,
     examples=EXAMPLES,
-    help="Put the containers that were replaced last back in their place; those of now are kept instead.",
+    help="Restore replaced containers. The current containers are kept in their place.",
     params=_params(),
 )

@@ -1,4 +1,4 @@
-"""`deployer schema`: what an editor needs to complete and check playbooks and inventories."""
+"""`deployer schema`: JSON Schemas that let editors complete and check playbooks and inventories."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COMMAND = Command(
     "schema",
     run=_run,
     examples=EXAMPLES,
-    help="Print the JSON Schema of playbooks or inventories, for editors. Contacts no host.",
+    help="Print the JSON Schema of playbooks or inventories, for editors. No host is contacted.",
     params=[
         click.Argument(["kind"], type=click.Choice(["playbook", "inventory"]), default="playbook"),
         *options.global_options(),

@@ -1,4 +1,4 @@
-"""`deployer show`: a saved plan, printed again."""
+"""`deployer show`: print a saved plan."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _run(call: Call) -> int:
     from deployer.usecases import saved_plan as saved
 
     plan = saved.read(call.params["file"])
-    call.console.tell([line(f"made at {plan.made_at} by deployer {plan.version}")])
+    call.console.tell([line(f"created at {plan.made_at} by deployer {plan.version}")])
     call.console.text(plan.shown)
     return 0
 
@@ -26,6 +26,6 @@ COMMAND = Command(
     "show",
     run=_run,
     examples=EXAMPLES,
-    help="Print a saved plan again. Contacts no host.",
+    help="Print a saved plan. No host is contacted.",
     params=[click.Argument(["file"], metavar="FILE"), *options.global_options()],
 )

@@ -1,4 +1,4 @@
-"""`deployer validate`: every mistake at once, no host contacted."""
+"""`deployer validate`: report every error without contacting a host."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ COMMAND = Command(
     "validate",
     run=_run,
     examples=EXAMPLES,
-    help="Check playbooks and inventory without contacting a host.",
+    help="Check playbooks and the inventory without contacting a host.",
     params=[
         options.playbooks(),
         *options.hosts(),

@@ -36,7 +36,7 @@ def change_words(found: FieldDiff) -> str:
     if not found.new:
         return f"removed (was {_quoted(found.old)})"
     if _has_lines(found):
-        return "changed, by line:"
+        return "changed lines:"
     return f"{_quoted(found.old)} → {_quoted(found.new)}"
 
 

@@ -17,7 +17,7 @@ def history_lines(records: Iterable[tuple[str, Record]], *, changes: bool) -> li
     """One line a record; `changes` adds what was changed below each."""
     records = list(records)
     if not records:
-        return [line("No run is on record.")]
+        return [line("No runs are recorded.")]
     head, *rows = table(_HEADER, [_cells(host, record) for host, record in records])
     lines = [head]
     for row, (_, record) in zip(rows, records, strict=True):

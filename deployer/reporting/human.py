@@ -65,7 +65,7 @@ def summary(plan: Plan) -> list[Line]:
     text = f"Plan: {changes if counts.total else 'no changes'} on {_hosts(plan)}"
     refused = sum(1 for _ in plan.refusals)
     blocked = dict.fromkeys(host.host for host in plan.hosts if host.refusals)
-    further = [f"{refused} refused, so nothing is done on {host_list(blocked)}"] if refused else []
+    further = [f"{refused} refused, so nothing is changed on {host_list(blocked)}"] if refused else []
     if plan.unreachable:
         further.append(f"{plural(len(plan.unreachable), 'host')} unreachable")
     return [line(Span("; ".join([text, *further]) + ".", Style.TITLE))]
@@ -116,7 +116,7 @@ class _Block:
 def _play(play: PlayPlan, *, steps: bool) -> Iterator[Line]:
     if play.once is not None and play.once.jobs and len(play.batches) > 1:
         jobs = f"{'job' if len(play.once.jobs) == 1 else 'jobs'} {', '.join(play.once.jobs)}"
-        what = f"{jobs} on {play.once.host} first, once for all hosts; nothing else begins if that fails"
+        what = f"{jobs} on {play.once.host} first, once for all hosts; if it fails, nothing else starts"
         yield line(f"{play.project}: {what}")
     if len(play.batches) > 1:
         order = ", then ".join(host_list(batch) for batch in play.batches)
@@ -154,7 +154,7 @@ def _block(block: _Block, *, steps: bool) -> Iterator[Line]:
     rows += [row for refusal in host.refusals for row in refusal_rows(refusal)]
     yield from align(rows, LIMITS)
     if host.changes and host.refusals:
-        yield line(Span("  none of this is done while something is refused", Style.BAD))
+        yield line(Span("  none of these changes are made while something is refused", Style.BAD))
     yield from (line(f"  note: {note}") for note in host.notes)
     if steps and host.steps:
         yield line("  steps:")

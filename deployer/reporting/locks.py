@@ -11,7 +11,7 @@ from deployer.reporting.human import hint_lines
 from deployer.reporting.lines import Line, Span, Style, line
 from deployer.reporting.words import seconds
 
-_WAIT = "--lock-wait 5m waits for it; should its holder be dead, it frees itself; deployer lock status tells more"
+_WAIT = "--lock-wait 5m waits for it; the lock of a dead run expires; deployer lock status shows all locks"
 
 
 def holder_words(holder: Claim) -> str:
@@ -27,7 +27,7 @@ def moment_words(stamp: str) -> str:
 
 
 def waiting_words(holder: Claim) -> str:
-    return f"waiting for {holder_words(holder)}, who has the lock of {holder.project}"
+    return f"waiting for {holder_words(holder)}, who holds the lock of {holder.project}"
 
 
 def blocked_lines(outcome: HostOutcome) -> Iterator[Line]:
@@ -44,17 +44,17 @@ def blocked_words(blocked: Blocked, project: str) -> str:
         case Obstacle.LOCKED if blocked.holder is not None:
             return f"nothing was changed: {project} is locked by {holder_words(blocked.holder)}"
         case Obstacle.CHANGED:
-            return f"nothing was changed: changed since the plan: {blocked.detail}"
+            return f"nothing was changed: the host changed after the plan was made: {blocked.detail}"
         case Obstacle.LOST:
             return f"stopped: {blocked.detail}"
         case _:
-            return f"nothing was changed: the lock could not be taken: {blocked.detail}"
+            return f"nothing was changed: the lock could not be acquired: {blocked.detail}"
 
 
 def blocked_hint(blocked: Blocked) -> str:
     if blocked.hint:
         return blocked.hint
-    return _WAIT if blocked.obstacle is Obstacle.LOCKED else "plan again to see what is different"
+    return _WAIT if blocked.obstacle is Obstacle.LOCKED else "run plan again to see the differences"
 
 
 def blocked_document(blocked: Blocked | None, project: str) -> dict[str, Any] | None:
@@ -68,12 +68,12 @@ def blocked_document(blocked: Blocked | None, project: str) -> dict[str, Any] | 
     }
 
 
-LOCK_HEADER: Final = ("HOST", "PROJECT", "WHO", "SINCE", "LAST SIGN", "STATE", "COMMAND")
+LOCK_HEADER: Final = ("HOST", "PROJECT", "WHO", "SINCE", "LAST SEEN", "STATE", "COMMAND")
 
 
 def lock_cells(host: str, claim: Claim, quiet: float | None, *, free: bool) -> tuple[str | Span, ...]:
     """One lock's row. `quiet`: seconds since its holder's last sign of life."""
-    state = Span("silent, free for the next run", Style.WARNING) if free else Span("held")
+    state = Span("expired, free for the next run", Style.WARNING) if free else Span("held")
     sign = "" if quiet is None else f"{seconds(quiet)} ago"
     return (host, claim.project, claim.who, moment_words(claim.since), sign, state, claim.command)
 

@@ -71,7 +71,7 @@ def _result(result: StepResult) -> Span:
         case Status.DONE:
             return Span(f"{subject(step)}: {done(step)} ({seconds(result.seconds)})")
         case Status.UNDONE:
-            return Span(f"{subject(step)}: taken back: {done(step)}", Style.WARNING)
+            return Span(f"{subject(step)}: rolled back: {done(step)}", Style.WARNING)
         case Status.SKIPPED:
             return Span(f"{subject(step)}: skipped: {doing(step)}", Style.MUTED)
         case Status.FAILED:

@@ -18,7 +18,7 @@ from deployer.reporting.words import by_number, doing, plural
 _HOST_WIDTH = 26
 _BAR = "    | "
 
-NOT_TAKEN_BACK = "could not be taken back"
+NOT_ROLLED_BACK = "could not be rolled back"
 """How the executor begins the error of a step that it could not undo."""
 
 
@@ -78,7 +78,7 @@ def _details(host: HostOutcome) -> Iterator[Line]:
         if result.status is Status.FAILED:
             yield from _failure(result)
         yield from (line(Span(f"{result.step.address}: {text}", Style.WARNING)) for text in result.warnings)
-    yield from _taken_back(host)
+    yield from _rolled_back(host)
     for change in host.remaining:
         yield from _remaining(change)
     if host.unreachable is not None:
@@ -89,13 +89,13 @@ def _details(host: HostOutcome) -> Iterator[Line]:
     skipped = sum(result.status is Status.SKIPPED for result in host.results)
     if host.interrupted:
         left = f" with {plural(skipped, 'step')} left" if skipped else ""
-        yield line(Span(f"{host.host}: interrupted{left}; the next run goes on from here", Style.WARNING))
+        yield line(Span(f"{host.host}: interrupted{left}; the next run continues from here", Style.WARNING))
 
 
 def _not_begun(host: HostPlan) -> Line:
     """A host whose batch never began: the run was stopped, too many hosts had failed, or it had failed itself."""
     what = plural(len(host.changes), "change")
-    return line(Span(f"{host.host}: {what} of {host.project} not begun: the run ended before", Style.BAD))
+    return line(Span(f"{host.host}: {what} of {host.project} not started: the run ended first", Style.BAD))
 
 
 def _failure(result: StepResult) -> Iterator[Line]:
@@ -105,34 +105,34 @@ def _failure(result: StepResult) -> Iterator[Line]:
     yield from (line(f"    {text}") for text in more)
     yield from hint_lines(result.hint, "  ")
     if result.log.strip():
-        yield line("  its last log lines:")
+        yield line("  last log lines:")
         yield from (line(Span(f"{_BAR}{text}", Style.MUTED)) for text in result.log.rstrip().splitlines())
 
 
-def _taken_back(host: HostOutcome) -> Iterator[Line]:
-    """What was tried and is as it was before; not for resources of which some step could not be taken back."""
-    stuck = {result.step.address for result in host.results if result.error.startswith(NOT_TAKEN_BACK)}
+def _rolled_back(host: HostOutcome) -> Iterator[Line]:
+    """What was rolled back. Resources with a step that could not be rolled back are not claimed to be as before."""
+    stuck = {result.step.address for result in host.results if result.error.startswith(NOT_ROLLED_BACK)}
     undone = dict.fromkeys(result.step.address for result in host.results if result.status is Status.UNDONE)
     for result in host.results if undone else ():
         if result.step.lasting and result.status is Status.DONE:
-            yield line(Span(f"{result.step.address}: has run, and is not undone", Style.WARNING))
+            yield line(Span(f"{result.step.address}: has run, and is not rolled back", Style.WARNING))
     if host.restored and not stuck:
-        yield line(Span(f"{host.host}: rolled back {host.restored}: it is as it was before this run", Style.WARNING))
+        yield line(Span(f"{host.host}: rolled back {host.restored} to the state before this run", Style.WARNING))
         return
     for address in undone:
         if address.kind is Kind.JOB:
             yield line(Span(f"{address}: {_job_words(host, address)}", Style.WARNING))
             continue
-        words = "only partly rolled back" if address in stuck else "rolled back: it is as it was before this run"
+        words = "only partly rolled back" if address in stuck else "rolled back to the state before this run"
         yield line(Span(f"{address}: {words}", Style.WARNING))
 
 
 def _job_words(host: HostOutcome, address: Address) -> str:
-    """What a job did is not taken back with its container."""
+    """What a job did is not rolled back with its container."""
     undone = [result.step.operation for result in host.results if result.step.address == address and _is_undone(result)]
     if any(isinstance(operation, StartContainer) for operation in undone):
-        return "what it did is not undone; the next run starts it again"
-    return "was not run"
+        return "its effects are not rolled back; the next run starts it again"
+    return "did not run"
 
 
 def _is_undone(result: StepResult) -> bool:

@@ -15,7 +15,7 @@ Counts: TypeAlias = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Numbers of resources. `ok`: as declared now, changed ones included. A resource that failed and was taken back
+    """Numbers of resources. `ok`: as declared now, changed ones included. A resource that failed and was rolled back
     counts as `failed` and as `rolledback`, never as `ok`."""
 
     ok: int = 0

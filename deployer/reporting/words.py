@@ -150,9 +150,9 @@ def _which(step: Step) -> str:
     replacing = step.group.startswith("replace ") or step.cause.startswith("replaced by")
     match step.operation:
         case RenameContainer(str()) | RemoveContainer(str()) if step.group.startswith("run "):
-            return "last one: "
+            return "previous run: "
         case CreateContainer() if replacing:
-            return "new one: "
+            return "new container: "
         case (
             StartContainer(container)
             | StopContainer(container)
@@ -161,7 +161,7 @@ def _which(step: Step) -> str:
             | AwaitHealthy(container)
             | ConnectNetwork(_, container)
         ) if replacing:
-            return "new one: " if isinstance(container, Made) else "old one: "
+            return "new container: " if isinstance(container, Made) else "old container: "
         case _:
             return ""
 

@@ -225,7 +225,7 @@ def test_a_lock_that_cannot_be_released_is_told_and_fails_nothing(site: Site) ->
     locks.release()
     (notice,) = site.events.seen
     assert isinstance(notice, Notice)
-    assert notice.host == "web1" and "it frees itself within 3002s" in notice.text
+    assert notice.host == "web1" and "it expires within 3002s" in notice.text
     assert list(site.held()) == ["web1"]
 
 

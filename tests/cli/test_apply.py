@@ -55,7 +55,8 @@ def test_without_a_terminal_and_without_yes_nothing_is_done(shop: Shop) -> None:
     found = shop.run(*APPLY)
     assert found.code == 5
     assert found.err == (
-        "error: nobody confirmed the changes: there is no terminal to ask on\n  hint: add --yes to do them\n"
+        "error: cannot ask for confirmation of the changes: there is no terminal\n"
+        "  hint: add --yes to apply without confirmation\n"
     )
     assert shop.run("plan", "-i", "hosts.yml", "shop.yml", "--detailed-exitcode").code == 2
 
@@ -116,7 +117,7 @@ def test_a_host_with_a_refusal_is_left_alone_and_the_others_are_not(shop: Shop) 
     found = shop.run(*APPLY, "--yes")
     assert found.code == 5
     assert "Plan: 3 to create, 0 to update, 0 to replace, 0 to remove on 2 hosts (simulated); " in found.out
-    assert "1 refused, so nothing is done on web1." in found.out
+    assert "1 refused, so nothing is changed on web1." in found.out
     assert "web1: nothing was changed: container.web: the name is taken by project other" in found.out
     assert f"web2 (simulated) : ok=3 changed=3 {RECAP}" in found.words
 

@@ -49,7 +49,7 @@ def test_anything_else_is_one_line(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
     assert (found.code, found.out) == (1, "")
     assert found.err.splitlines() == [
         "error: internal error: ZeroDivisionError: division by zero",
-        "  hint: this is a mistake in deployer; --debug shows where it happened",
+        "  hint: this is a bug in deployer; --debug shows the traceback",
     ]
 
 

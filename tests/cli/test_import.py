@@ -66,7 +66,7 @@ def test_secrets_are_left_to_variables(shop: Shop) -> None:
         "  #   vault_api_db_password:  # container.api environment.DB_PASSWORD\n"
     ) in found.out
     assert 'DB_PASSWORD: "{{ vault_api_db_password }}"' in found.out
-    assert found.err.endswith("Left out: 2 secrets\n  hint: the playbook names the variables to give instead\n")
+    assert found.err.endswith("Left out: 2 secrets\n  hint: the playbook uses variables instead, and lists them\n")
 
 
 def test_without_the_variables_nothing_is_planned_and_with_them_nothing_changes(shop: Shop) -> None:
@@ -123,7 +123,7 @@ def test_what_a_project_made_is_left_out_unless_it_is_named(shop: Shop) -> None:
     assert "web" not in found.out.replace("web1", "")
     assert found.err == (
         "Imported from web1: 1 container.\n"
-        "Left out, as project shop made it: container.web, network.front\n"
+        "Left out, created by project shop: container.web, network.front\n"
         "  hint: --project shop imports it\n"
     )
     found = shop.run(*IMPORT, "web1", "--project", "shop")

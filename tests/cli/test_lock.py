@@ -40,7 +40,7 @@ def test_a_locked_host_is_refused_by_name_and_the_others_are_not(shop: Shop) -> 
         "web1: nothing was changed: shop is locked by bob@laptop since 2026-01-02 12:00:00 UTC (apply shop.yml)"
         in found.words
     )
-    assert "hint: --lock-wait 5m waits for it; should its holder be dead, it frees itself;" in " ".join(found.words)
+    assert "hint: --lock-wait 5m waits for it; the lock of a dead run expires;" in " ".join(found.words)
     assert "web1 (simulated) : ok=0 changed=0 unreachable=0 failed=0 skipped=0 refused=1 rolledback=0" in found.words
     assert volumes("web1") == ["deployer.lock.shop.1"]
     assert volumes("web2") == ["deployer.history.shop.1"]
@@ -93,7 +93,7 @@ def test_status_and_release(shop: Shop) -> None:
     locked("web2", "blog")
     found = shop.run("lock", "status", *HOSTS)
     assert found.words == [
-        "HOST PROJECT WHO SINCE LAST SIGN STATE COMMAND",
+        "HOST PROJECT WHO SINCE LAST SEEN STATE COMMAND",
         "web1 shop bob@laptop 2026-01-02 12:00:00 UTC held apply shop.yml",
         "web2 blog bob@laptop 2026-01-02 12:00:00 UTC held apply shop.yml",
     ]
@@ -101,7 +101,7 @@ def test_status_and_release(shop: Shop) -> None:
     assert [(lock["host"], lock["who"], lock["free"]) for lock in document["locks"]] == [("web1", "bob@laptop", False)]
     refused = shop.run("lock", "release", *HOSTS, "--project", "shop")
     assert (refused.code, refused.out) == (5, "")
-    assert "add --yes to do it" in refused.err
+    assert "add --yes to release without confirmation" in refused.err
     assert shop.run("lock", "release", *HOSTS, "--project", "shop", "--yes").out == "1 lock released.\n"
     assert (volumes("web1"), volumes("web2")) == ([], ["deployer.lock.blog.1"])
     assert shop.run("lock", "release", *HOSTS, "--project", "shop").out == "0 locks released.\n"
@@ -116,7 +116,7 @@ def test_locks_and_records_are_nobodys_resources(shop: Shop) -> None:
 
 
 def test_what_was_applied_is_on_record(shop: Shop) -> None:
-    assert shop.run("history", *HOSTS).out == "No run is on record.\n"
+    assert shop.run("history", *HOSTS).out == "No runs are recorded.\n"
     shop.run(*APPLY, "-l", "web1")
     shop.edit("8080:80", "9090:80")
     shop.run(*APPLY, "-l", "web1")
@@ -131,7 +131,7 @@ def test_what_was_applied_is_on_record(shop: Shop) -> None:
     assert lines[0] == "TIME HOST PROJECT RESULT CHANGES WHO COMMIT COMMAND"
     assert "-/+ container.web" in lines
     assert any("web1 shop ok 1 replaced" in line for line in lines)
-    assert shop.run("history", *HOSTS, "--project", "blog").out == "No run is on record.\n"
+    assert shop.run("history", *HOSTS, "--project", "blog").out == "No runs are recorded.\n"
 
 
 def test_destroying_is_on_record_too(shop: Shop) -> None:
@@ -181,7 +181,7 @@ def test_an_old_plan_is_made_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
     found = shop.run("apply", *HOSTS, "shop.yml", "-l", "web1")
     assert found.code == 5
     assert "web1: nothing was changed: changed since the plan: container.web" in found.words
-    assert "hint: plan again to see what is different" in found.words
+    assert "hint: run plan again to see the differences" in found.words
 
 
 def test_a_plan_is_made_again_when_another_has_applied_meanwhile(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +211,7 @@ def test_a_failed_run_leaves_a_list_to_go_on_with(shop: Shop) -> None:
     shop.edit("      ports:", "      labels: {sim.behaviour: 'fail:no such thing'}\n      ports:")
     found = shop.run(*APPLY)
     assert found.code == 3
-    assert found.err.splitlines()[-1] == "to go on: deployer apply -i hosts.yml shop.yml --limit @shop.retry"
+    assert found.err.splitlines()[-1] == "to continue: deployer apply -i hosts.yml shop.yml --limit @shop.retry"
     assert (shop.folder / "shop.retry").read_text() == "web1\nweb2\n"
     shop.edit("fail:no such thing", "run")
     assert shop.run(*APPLY, "-l", "web1").code == 0

@@ -60,7 +60,7 @@ def test_the_version(shop: Shop, option: str) -> None:
         (("plan",), "Missing argument 'PLAYBOOK...'"),
         (("plan", "--forks", "0", "shop.yml"), "0 is not in the range x>=1."),
         (("plan", "--color", "blue", "shop.yml"), "'blue' is not one of"),
-        (("plan", "--allow-data-loss", "web1", "shop.yml"), "'web1' is not of the form web1/volume.NAME"),
+        (("plan", "--allow-data-loss", "web1", "shop.yml"), "'web1' does not have the form HOST/volume.NAME"),
     ],
 )
 def test_mistakes_in_usage_end_with_1_and_not_with_2(shop: Shop, words: tuple[str, ...], message: str) -> None:

@@ -25,7 +25,7 @@ _VARYING = (
     (re.compile(r"\bUp (Less than a|\d+) seconds?"), "Up 1 second"),
     (re.compile(r'"@timestamp": "[^"]+"'), '"@timestamp": "…"'),
     (re.compile(r'"seconds": [0-9.e-]+'), '"seconds": 0.1'),
-    (re.compile(r"\bmade at \S+ by deployer \S+"), "made at … by deployer …"),
+    (re.compile(r"\bcreated at \S+ by deployer \S+"), "created at … by deployer …"),
 )
 
 

@@ -73,7 +73,7 @@ def test_an_interrupted_run_is_on_record_and_its_hosts_in_the_list(site: Site, h
     _, err = run.communicate(timeout=60)
     assert run.returncode == 130
     assert records(site)[0]["result"] == "interrupted"
-    assert "to go on: deployer apply" in err
+    assert "to continue: deployer apply" in err
     assert (site.folder / "site.retry").read_text() == f"{host.name}\n"
     assert site.apply("--limit", "@site.retry").code == 0
     assert not (site.folder / "site.retry").exists()

@@ -124,7 +124,7 @@ def test_after_a_crash_on_this_machine_nobody_waits(site: Site, host_26: Host) -
     with begun(site) as first:
         first.send_signal(signal.SIGKILL)
     assert lock_volumes(host_26)
-    assert "silent, free for the next run" in site.run("lock", "status", "-i", str(site.inventory)).out
+    assert "expired, free for the next run" in site.run("lock", "status", "-i", str(site.inventory)).out
     site.converge()
     assert lock_volumes(host_26) == []
 

@@ -82,7 +82,7 @@ def test_or_all_ten_run_what_they_ran(fleet: Site, ten_hosts: Hosts) -> None:
     assert set(recap(failed).values()) == {"rolledback", "failed rolledback"}
     said = fleet.program("apply", "--yes", *fleet.arguments)
     first, bad = ten_hosts[0].name, ", ".join(host.name for host in ten_hosts[4:6])
-    assert f"{first}: rolled back after the failure of {bad}: it is as it was before this run" in said.out
+    assert f"{first}: rolled back after the failure of {bad} to the state before this run" in said.out
     assert running(ten_hosts) == before
     write(fleet, "1").converge()
 

@@ -102,7 +102,8 @@ def test_plays_are_named_when_there_are_several_and_batches_too() -> None:
 
 def test_changes_on_a_host_with_a_refusal_are_not_counted() -> None:
     assert shown(plan(samples.refusing(), samples.host_plan("web2"))).splitlines()[-1] == (
-        "Plan: 2 to create, 1 to update, 1 to replace, 0 to remove on 2 hosts; 1 refused, so nothing is done on web1."
+        "Plan: 2 to create, 1 to update, 1 to replace, 0 to remove on 2 hosts; "
+        "1 refused, so nothing is changed on web1."
     )
 
 
@@ -143,7 +144,7 @@ def test_texts_of_several_lines_are_compared_line_by_line() -> None:
     found = diff("a\nb\nc\nd\n", "a\nB\nc\nd\n", source="labels")
     text = shown(with_change(ResourceChange(container("web"), Action.UPDATE, (found,), "in place")))
     assert text.splitlines()[2:-1] == [
-        "         command      changed, by line:  labels",
+        "         command      changed lines:  labels",
         "           …",
         "             a",
         "           - b",
@@ -176,5 +177,5 @@ def test_a_refusal_without_changes_has_no_note_on_changes() -> None:
         "shop on web1\n"
         "  !    container web  refused: is protected\n"
         "         hint: drop 'protect' to remove it\n"
-        "Plan: no changes on 1 host; 1 refused, so nothing is done on web1.\n"
+        "Plan: no changes on 1 host; 1 refused, so nothing is changed on web1.\n"
     )

@@ -57,7 +57,7 @@ def test_a_job_that_one_host_runs_for_all() -> None:
     hosts = tuple(HostPlan(name, "shop") for name in ("web1", "web2"))
     play = PlayPlan("Web", "shop", hosts, (("web1",), ("web2",)), RunOnce("web1", ("migrate", "seed")))
     assert render(plan_text(Plan((play,))), colour=False).splitlines()[0] == (
-        "shop: jobs migrate, seed on web1 first, once for all hosts; nothing else begins if that fails"
+        "shop: jobs migrate, seed on web1 first, once for all hosts; if it fails, nothing else starts"
     )
     assert plan_document(Plan((play,)))["plays"][0]["once"] == {"host": "web1", "jobs": ["migrate", "seed"]}
 
@@ -69,8 +69,8 @@ def test_a_job_that_one_host_runs_for_all() -> None:
         (StartContainer(Made(1)), "starting", "started"),
         (AwaitCompleted(Made(1)), "waiting until it ends", "ended"),
         (RenameContainer(Made(1), "migrate"), "renaming to migrate", "renamed to migrate"),
-        (RenameContainer("a" * 64, "x"), "last one: renaming to x", "last one: renamed to x"),
-        (RemoveContainer("a" * 64), "last one: removing", "last one: removed"),
+        (RenameContainer("a" * 64, "x"), "previous run: renaming to x", "previous run: renamed to x"),
+        (RemoveContainer("a" * 64), "previous run: removing", "previous run: removed"),
     ],
 )
 def test_steps_of_a_job_say_which_container_they_are_about(operation: Operation, before: str, after: str) -> None:
@@ -88,7 +88,7 @@ def test_what_a_job_did_is_not_called_taken_back() -> None:
     text = recap(StepResult(step(1, CreateContainer("migrate", {})), Status.UNDONE), started, failed)
     assert text.splitlines()[:4] == [
         "web1/job.migrate: waiting until it ends failed: exited with code 3",
-        "  its last log lines:",
+        "  last log lines:",
         "    | no schema",
         "web1/job.migrate: what it did is not undone; the next run starts it again",
     ]
@@ -98,8 +98,8 @@ def test_a_job_that_has_run_is_said_to_stay_when_the_rest_goes_back() -> None:
     ran = StepResult(replace(step(1, AwaitCompleted(Made(1))), lasting=True), Status.DONE)
     web = Step(2, StartContainer(Made(2)), replace(MIGRATE, kind=Kind.CONTAINER, name="web"), "missing")
     assert recap(ran, StepResult(web, Status.UNDONE)).splitlines()[:2] == [
-        "web1/job.migrate: has run, and is not undone",
-        "web1/container.web: rolled back: it is as it was before this run",
+        "web1/job.migrate: has run, and is not rolled back",
+        "web1/container.web: rolled back to the state before this run",
     ]
     assert "not undone" not in recap(ran, StepResult(web, Status.DONE))
 

@@ -33,13 +33,13 @@ def test_a_line_for_every_step_that_ended() -> None:
     )
     assert plain(*events) == [
         "web1       container db: updated (0.3s)",
-        "web1       container web: new one: creating failed: no such image",
-        "web1       container db: taken back: updated",
+        "web1       container web: new container: creating failed: no such image",
+        "web1       container db: rolled back: updated",
     ]
 
 
 def test_waits_are_told_when_they_begin() -> None:
-    assert plain(StepBegun("web1", AWAIT)) == ["web1       container web: new one: waiting until healthy"]
+    assert plain(StepBegun("web1", AWAIT)) == ["web1       container web: new container: waiting until healthy"]
 
 
 def test_pulls_are_told_every_ten_percent() -> None:

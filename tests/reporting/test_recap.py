@@ -51,7 +51,7 @@ def test_a_host_that_was_rolled_back_is_no_success() -> None:
 def test_what_could_not_be_taken_back_is_not_called_rolled_back() -> None:
     outcome = samples.rolled_back()
     results = list(outcome.results)
-    results[4] = replace(results[4], status=Status.FAILED, error="could not be taken back: gone")
+    results[4] = replace(results[4], status=Status.FAILED, error="could not be rolled back: gone")
     text = shown(samples.outcome(replace(outcome, results=tuple(results))))
     assert "web1/container.web: only partly rolled back" in text
     assert "as it was before" not in text
@@ -71,7 +71,7 @@ def test_plays_of_one_host_are_added_up() -> None:
 def test_hosts_whose_turn_never_came_are_listed() -> None:
     plan = samples.plan(samples.host_plan("web1"), samples.host_plan("web2"))
     text = shown(Outcome(plan, (samples.rolled_back("web1"),)))
-    assert "web2: 4 changes of shop not begun: the run ended before\n" in text
+    assert "web2: 4 changes of shop not started: the run ended first\n" in text
     assert "web2                       : ok=0    changed=0    unreachable=0    failed=0    skipped=4 " in text
 
 

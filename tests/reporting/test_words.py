@@ -51,12 +51,12 @@ def test_what_each_step_of_a_replacement_does() -> None:
         "image shop/web:1.4.2: pulling; pulled",
         "network front: creating; created",
         "container db: updating; updated",
-        "container web: new one: creating; new one: created",
-        "container web: old one: stopping; old one: stopped",
-        "container web: new one: renaming to web; new one: renamed to web",
-        "container web: new one: starting; new one: started",
-        "container web: new one: waiting until healthy; new one: healthy",
-        "container web: old one: removing; old one: removed",
+        "container web: new container: creating; new container: created",
+        "container web: old container: stopping; old container: stopped",
+        "container web: new container: renaming to web; new container: renamed to web",
+        "container web: new container: starting; new container: started",
+        "container web: new container: waiting until healthy; new container: healthy",
+        "container web: old container: removing; old container: removed",
     ]
 
 

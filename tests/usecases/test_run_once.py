@@ -68,7 +68,7 @@ def test_it_is_a_batch_of_its_own_only_when_it_is_to_run(fleet: Fleet) -> None:
 
 def test_the_plan_says_so(fleet: Fleet) -> None:
     assert shown(fleet, shop(more="")) == [
-        "shop: job migrate on h1 first, once for all hosts; nothing else begins if that fails",
+        "shop: job migrate on h1 first, once for all hosts; if it fails, nothing else starts",
         "shop: in 2 batches: h1, then h[2:5]",
         "shop on h1 (simulated)",
         "  +    image tools:1  pull  site.yml:7",
