@@ -110,7 +110,7 @@ def _host(host: HostPlan, saved: SavedHost | None) -> HostPlan:
         return host
     differing = sorted(label for label in {*now, *then} if now.get(label) != then.get(label))
     what = ", ".join(differing) if differing else "the objects the plan was made for"
-    summary = "was not part of the plan" if saved is None else f"changed since the plan was made: {what}"
+    summary = "is not part of the plan" if saved is None else f"changed since the plan was made: {what}"
     address = Address(host.host, Kind.CONTAINER, "*") if not differing else _address(host.host, differing[0])
     refusal = Refusal(address, summary, "make a new plan")
     return replace(host, changes=(), steps=(), refusals=(refusal,))

@@ -52,7 +52,7 @@ def test_waiting_tells_for_whom_and_ends_in_time(shop: Shop) -> None:
     found = shop.run(*APPLY, "--lock-wait", "1500ms", "-l", "web1")
     assert found.code == 5
     assert (
-        "web1  waiting for bob@laptop since 2026-01-02 12:00:00 UTC (apply shop.yml), who has the lock of shop"
+        "web1  waiting for bob@laptop since 2026-01-02 12:00:00 UTC (apply shop.yml), who holds the lock of shop"
         in found.err
     )
 
@@ -180,7 +180,7 @@ def test_an_old_plan_is_made_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("sys.stdin", _Answer(by_hand))
     found = shop.run("apply", *HOSTS, "shop.yml", "-l", "web1")
     assert found.code == 5
-    assert "web1: nothing was changed: changed since the plan: container.web" in found.words
+    assert "web1: nothing was changed: the host has changed since the plan was made: container.web" in found.words
     assert "hint: run plan again to see the differences" in found.words
 
 

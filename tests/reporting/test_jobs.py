@@ -82,7 +82,7 @@ def recap(*results: StepResult) -> str:
     return render(recap_text(samples.outcome(HostOutcome(plan, results))), colour=False)
 
 
-def test_what_a_job_did_is_not_called_taken_back() -> None:
+def test_a_completed_job_is_not_reported_as_rolled_back() -> None:
     started = StepResult(step(2, StartContainer(Made(1))), Status.UNDONE)
     failed = StepResult(step(3, AwaitCompleted(Made(1))), Status.FAILED, error="exited with code 3", log="no schema\n")
     text = recap(StepResult(step(1, CreateContainer("migrate", {})), Status.UNDONE), started, failed)
@@ -90,7 +90,7 @@ def test_what_a_job_did_is_not_called_taken_back() -> None:
         "web1/job.migrate: waiting until it ends failed: exited with code 3",
         "  last log lines:",
         "    | no schema",
-        "web1/job.migrate: what it did is not undone; the next run starts it again",
+        "web1/job.migrate: its effects are not rolled back; the next run starts it again",
     ]
 
 
@@ -106,7 +106,7 @@ def test_a_job_that_has_run_is_said_to_stay_when_the_rest_goes_back() -> None:
 
 def test_a_job_that_was_not_started_did_nothing() -> None:
     created = StepResult(step(1, CreateContainer("migrate", {})), Status.UNDONE)
-    assert recap(created).splitlines()[0] == "web1/job.migrate: was not run"
+    assert recap(created).splitlines()[0] == "web1/job.migrate: did not run"
 
 
 def test_jobs_are_counted_on_record() -> None:

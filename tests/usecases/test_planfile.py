@@ -179,7 +179,7 @@ def test_an_object_made_again_under_its_name_is_another() -> None:
 def test_a_host_that_was_not_in_the_plan_is_refused() -> None:
     web1, web2 = made(), replace(made(), host="web2")
     hosts = refuse_stale(of(web1, web2), saved(of(web1))).plays[0].hosts
-    assert [[found.summary for found in host.refusals] for host in hosts] == [[], ["was not part of the plan"]]
+    assert [[found.summary for found in host.refusals] for host in hosts] == [[], ["is not part of the plan"]]
     assert hosts[1].steps == ()
 
 
