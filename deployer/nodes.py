@@ -97,6 +97,22 @@ def to_plain(node: Node) -> Plain:
             return {name: to_plain(value) for name, value in node.items()}
 
 
+def is_template(value: object) -> bool:
+    """Whether it is text with an expression, a statement or a comment of Jinja."""
+    return isinstance(value, str) and "{" in value and ("{{" in value or "{%" in value or "{#" in value)
+
+
+def has_template(node: Node) -> bool:
+    """Whether any part of the value has to be rendered first."""
+    match node:
+        case Scalar():
+            return not node.verbatim and is_template(node.value)
+        case Sequence():
+            return any(has_template(item) for item in node.items)
+        case Mapping():
+            return any(has_template(part) for entry in node.entries for part in entry)
+
+
 def is_secret(node: Node) -> bool:
     """Whether any part of the value is secret."""
     match node:

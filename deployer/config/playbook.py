@@ -28,13 +28,12 @@ from deployer.fields.shapes import (
     MapOf,
     Reading,
     Record,
-    has_template,
-    is_template,
     match_keys,
 )
 from deployer.fields.table import read
 from deployer.fields.volume import VOLUME
 from deployer.model.desired import Kind, OnFailure
+from deployer.nodes import has_template
 from deployer.records import dataclass
 
 TABLES: Final = {
@@ -275,7 +274,7 @@ def _check_section(section: str, kind: Kind, node: nodes.Node, problems: Problem
             _check_meta(body, Reading(problems, address, static=True))
             body = without_meta(body)
         read(TABLES[kind], body, Reading(problems, address, static=True))
-        if not is_template(name.value):
+        if not has_template(name):
             check_name(kind, str(name.value), name.origin, address, problems)
 
 
@@ -283,9 +282,9 @@ def _check_expressions(body: nodes.Mapping, templates: Templates, address: str, 
     """`when` and a `loop` written as text are expressions without braces."""
     when, loop = body.get("when"), body.get("loop")
     for condition in when.items if isinstance(when, nodes.Sequence) else (when,):
-        if condition is not None and not (isinstance(condition, nodes.Scalar) and is_template(condition.value)):
+        if condition is not None and not has_template(condition):
             templates.check_expression(condition, problems, f"{address}.when")
-    if isinstance(loop, nodes.Scalar) and not is_template(loop.value):
+    if isinstance(loop, nodes.Scalar) and not has_template(loop):
         templates.check_expression(loop, problems, f"{address}.loop")
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from deployer.config.templates.evaluate import is_template
 from deployer.model.secrets import holds_credentials, is_sensitive_name
+from deployer.nodes import is_template
 from deployer.values.yaml_text import Verbatim
 
 _SHORTEST: Final = 6

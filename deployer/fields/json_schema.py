@@ -18,8 +18,8 @@ from deployer.fields.table import Table
 
 JsonSchema: TypeAlias = dict[str, Any]
 
-TEMPLATE: Final = r"\{[{%]"
-"""In a text that is rendered before it is read, see `shapes.is_template`."""
+TEMPLATE: Final = r"\{[{%#]"
+"""In a text that is rendered before it is read, see `nodes.is_template`."""
 DEFINITIONS: Final[Mapping[str, JsonSchema]] = {
     "template": {"type": "string", "pattern": TEMPLATE, "description": "A template: '{{ variable }}'."}
 }

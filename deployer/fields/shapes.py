@@ -15,7 +15,7 @@ from schema import Or, Schema, SchemaError
 
 from deployer import nodes
 from deployer.diagnostics import Origin, Problems, did_you_mean
-from deployer.nodes import Node
+from deployer.nodes import Node, has_template
 from deployer.records import dataclass
 
 
@@ -70,7 +70,7 @@ class Reading:
 
     def passes(self, node: Node) -> bool:
         """Whether this is a template to be passed over."""
-        return self.static and isinstance(node, nodes.Scalar) and is_template(node.value)
+        return self.static and isinstance(node, nodes.Scalar) and has_template(node)
 
 
 def hide(text: str, node: Node) -> str:
@@ -78,21 +78,6 @@ def hide(text: str, node: Node) -> str:
     for secret in sorted(filter(None, nodes.secret_texts(node)), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
-
-
-def is_template(value: object) -> bool:
-    return isinstance(value, str) and ("{{" in value or "{%" in value)
-
-
-def has_template(node: Node) -> bool:
-    """Whether any part of the value has to be rendered first."""
-    match node:
-        case nodes.Scalar():
-            return is_template(node.value)
-        case nodes.Sequence():
-            return any(has_template(item) for item in node)
-        case nodes.Mapping():
-            return any(has_template(part) for entry in node.entries for part in entry)
 
 
 class Shape(Protocol):
@@ -220,7 +205,7 @@ class MapOf:
         return found
 
     def _key(self, name: nodes.Scalar, at: Reading) -> str | None:
-        if at.static and is_template(name.value):
+        if at.static and has_template(name):
             return None
         try:
             return self.check(str(name.value))
@@ -313,7 +298,7 @@ def match_keys(
     found: dict[str, Node] = {}
     written: dict[str, nodes.Scalar] = {}
     for key, value in node.entries:
-        if at.static and is_template(key.value):
+        if at.static and has_template(key):
             continue
         name = names.get(str(key.value))
         if name is None:

@@ -11,7 +11,8 @@ from deployer import nodes
 from deployer.diagnostics import Origin
 from deployer.fields.field import Field
 from deployer.fields.ignored import KEY, read_ignored
-from deployer.fields.shapes import INVALID, Entry, Reading, has_template, hide, match_keys, spellings
+from deployer.fields.shapes import INVALID, Entry, Reading, hide, match_keys, spellings
+from deployer.nodes import has_template
 from deployer.records import dataclass
 
 Mistake: TypeAlias = tuple[str, str]

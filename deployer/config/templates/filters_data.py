@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import random
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -157,11 +156,6 @@ def difference(low: Iterable[Any], high: Iterable[Any]) -> list[Any]:
     return [item for item in _distinct(low) if item not in others]
 
 
-def symmetric_difference(low: Iterable[Any], high: Iterable[Any]) -> list[Any]:
-    left, right = list(low), list(high)
-    return difference(left, right) + difference(right, left)
-
-
 def subelements(items: Any, path: str | list[str], *, skip_missing: bool = False) -> list[list[Any]]:
     """Pairs of each item and each element of the list at `path` inside it."""
     steps = path.split(".") if isinstance(path, str) else path
@@ -188,22 +182,12 @@ def extract(environment: SandboxEnvironment, key: Any, container: Any, morekeys:
 
 def seeded_random(end: Any, start: int | None = None, step: int | None = None, seed: Any = None) -> Any:
     """A choice that is the same in every run; needs a seed."""
-    source = _seeded("random", seed)
+    if seed is None:
+        raise FilterArgumentError("random needs a seed, or every run would differ: random(seed=inventory_hostname)")
+    source = random.Random(str(seed) if isinstance(seed, str) else seed)
     if isinstance(end, int):
         return source.randrange(start or 0, end, step or 1)
     return source.choice(list(end))
-
-
-def shuffle(items: Iterable[Any], seed: Any = None) -> list[Any]:
-    shuffled = list(items)
-    _seeded("shuffle", seed).shuffle(shuffled)
-    return shuffled
-
-
-def _seeded(name: str, seed: Any) -> random.Random:
-    if seed is None:
-        raise FilterArgumentError(f"{name} needs a seed, or every run would differ: {name}(seed=inventory_hostname)")
-    return random.Random(str(seed) if isinstance(seed, str) else seed)
 
 
 def type_debug(value: Any) -> str:
@@ -211,19 +195,10 @@ def type_debug(value: Any) -> str:
     return builtin.__name__
 
 
-def root(value: Any, base: float = 2) -> float:
-    return math.sqrt(value) if base == 2 else math.pow(value, 1.0 / float(base))
-
-
-def logarithm(value: Any, base: float = math.e) -> float:
-    return math.log10(value) if base == 10 else math.log(value, base)
-
-
 def data_filters() -> dict[str, Callable[..., Any]]:
     """This module's filters by the names templates know."""
     return {
         "bool": to_bool,
-        "combinations": lambda items, size: [list(part) for part in itertools.combinations(items, size)],
         "combine": combine,
         "dict2items": dict2items,
         "difference": difference,
@@ -231,22 +206,13 @@ def data_filters() -> dict[str, Callable[..., Any]]:
         "flatten": flatten,
         "intersect": intersect,
         "items2dict": items2dict,
-        "log": logarithm,
         "mandatory": mandatory,
-        "permutations": lambda items, size=None: [list(part) for part in itertools.permutations(items, size)],
-        "pow": math.pow,
         "product": lambda *items, repeat=1: [list(part) for part in itertools.product(*items, repeat=repeat)],
         "random": seeded_random,
-        "root": root,
-        "shuffle": shuffle,
         "subelements": subelements,
-        "symmetric_difference": symmetric_difference,
         "ternary": ternary,
         "type_debug": type_debug,
         "union": union,
         "unique": unique,
         "zip": lambda *items: [list(part) for part in zip(*items, strict=False)],
-        "zip_longest": lambda *items, fillvalue=None: [
-            list(part) for part in itertools.zip_longest(*items, fillvalue=fillvalue)
-        ],
     }

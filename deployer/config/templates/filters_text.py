@@ -1,4 +1,4 @@
-"""Filters on text: encodings, regular expressions, paths, sizes, comments. Pure functions of their arguments."""
+"""Filters on text: encodings, regular expressions, paths, sizes, comments, hashes. All are pure functions."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import os
 import posixpath
 import re
 import shlex
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +23,6 @@ from deployer.diagnostics import Problems
 from deployer.nodes import to_plain
 
 _UNITS = "KMGTPEZY"
-_ANSIBLE_NAMESPACE = uuid.UUID("361e6d51-faec-444a-9079-341386da8e2e")
 
 
 def to_json(value: Any, **options: Any) -> str:
@@ -144,20 +142,8 @@ def realpath(path: Any) -> str:
     return posixpath.normpath(Path(str(path)).absolute())
 
 
-def normpath(path: Any) -> str:
-    return posixpath.normpath(str(path))
-
-
-def relpath(path: Any, start: str = ".") -> str:
-    return posixpath.relpath(str(path), start)
-
-
 def path_join(parts: Any) -> str:
     return str(parts) if isinstance(parts, str) else posixpath.join(*(str(part) for part in parts))
-
-
-def commonpath(paths: Any) -> str:
-    return posixpath.commonpath([str(path) for path in paths])
 
 
 def splitext(path: Any) -> list[str]:
@@ -168,43 +154,39 @@ def quote(value: Any) -> str:
     return shlex.quote("" if value is None else str(value))
 
 
-def comment(text: Any, style: str = "plain", **options: Any) -> str:
-    """The text as a comment block of a language; single parts can be replaced by name."""
-    styles: Mapping[str, Mapping[str, str]] = {
-        "plain": {"decoration": "# "},
-        "erlang": {"decoration": "% "},
-        "c": {"decoration": "// "},
-        "cblock": {"beginning": "/*", "decoration": " * ", "end": " */"},
-        "xml": {"beginning": "<!--", "decoration": " - ", "end": "-->"},
-    }
-    if style not in styles:
-        raise FilterArgumentError(f"comment: unknown style '{style}'; known: {', '.join(styles)}")
-    parts: dict[str, Any] = {"newline": "\n", "beginning": "", "end": "", "prefix_count": 1, "postfix_count": 1}
-    parts = {**parts, **styles[style], **options}
-    decoration, newline = str(parts["decoration"]), str(parts["newline"])
-    prefix, postfix = parts.get("prefix", decoration.rstrip()), parts.get("postfix", decoration.rstrip())
-    lines = [
-        *([parts["beginning"]] if parts["beginning"] else []),
-        *([prefix] * int(parts["prefix_count"])),
-        *((decoration + line).rstrip() for line in str(text).split(newline)),
-        *([postfix] * int(parts["postfix_count"])),
-        *([parts["end"]] if parts["end"] else []),
-    ]
-    return newline.join(map(str, lines))
+_COMMENTS = {
+    "plain": ("", "# ", ""),
+    "c": ("", "// ", ""),
+    "cblock": ("/*", " * ", " */"),
+    "xml": ("<!--", " - ", "-->"),
+}
+"""What begins a comment, what begins each of its lines, and what ends it."""
 
 
-def human_readable(size: Any, unit: str | None = None, *, isbits: bool = False) -> str:
-    """`10.00 KB`; `isbits` writes `Kb`, `unit` fixes the unit by its letter."""
-    number, small = float(size), "b" if isbits else "B"
-    if unit is not None and unit.upper()[:1] in ("", "B"):
-        power = 0
-    elif unit is not None:
-        power = _UNITS.index(unit.upper()[0]) + 1
-    else:
-        power = next((p for p in range(len(_UNITS), 0, -1) if abs(number) >= 1024**p), 0)
-    if power == 0:
-        return f"{number:.2f} {'bits' if isbits else 'Bytes'}"
-    return f"{number / 1024**power:.2f} {_UNITS[power - 1]}{small}"
+def comment(text: Any, style: str = "plain", decoration: str | None = None) -> str:
+    """The text as a comment block of a language, with an empty line above and below."""
+    if style not in _COMMENTS:
+        raise FilterArgumentError(f"comment: unknown style '{style}'; known: {', '.join(_COMMENTS)}")
+    begin, usual, end = _COMMENTS[style]
+    lines = ((decoration or usual) + line for line in ["", *str(text).split("\n"), ""])
+    return "\n".join([*filter(None, [begin]), *(line.rstrip() for line in lines), *filter(None, [end])])
+
+
+def password_hash(password: Any, hashtype: str = "sha512", salt: str = "", rounds: int = 12, ident: str = "2b") -> str:
+    """A bcrypt hash, `$2b$12$…`, as .htpasswd files hold it; the salt must be given. Raises for other types."""
+    import bcrypt
+
+    if hashtype not in ("bcrypt", "blowfish"):
+        raise FilterArgumentError(
+            f"password_hash: '{hashtype}' is not supported; use password_hash('bcrypt', salt), "
+            "or keep a hash made by `openssl passwd -6` in a vault"
+        )
+    if not re.fullmatch(r"[./A-Za-z0-9]{22}", str(salt)):
+        raise FilterArgumentError(
+            "password_hash needs a salt of 22 characters out of ./A-Za-z0-9, or every run would differ: "
+            "password_hash('bcrypt', salt)"
+        )
+    return bcrypt.hashpw(str(password).encode(), f"${ident}${rounds:02}${salt}".encode()).decode("ascii")
 
 
 def human_to_bytes(size: Any, default_unit: str = "", *, isbits: bool = False) -> int:
@@ -218,10 +200,6 @@ def human_to_bytes(size: Any, default_unit: str = "", *, isbits: bool = False) -
         raise FilterArgumentError(f"human_to_bytes: '{size}' is not a size such as 10M or 1.5 GB")
     power = 0 if unit in names else _UNITS.index(unit[0].upper()) + 1
     return int(float(found[1]) * 1024.0**power + 0.5)
-
-
-def to_uuid(text: Any, namespace: str | uuid.UUID = _ANSIBLE_NAMESPACE) -> str:
-    return str(uuid.uuid5(uuid.UUID(str(namespace)), str(text)))
 
 
 def urlsplit_filter(value: Any, query: str = "") -> Any:
@@ -242,16 +220,14 @@ def text_filters() -> dict[str, Callable[..., Any]]:
         "basename": basename,
         "checksum": lambda text: digest(text, "sha1"),
         "comment": comment,
-        "commonpath": commonpath,
         "dirname": dirname,
         "expanduser": expanduser,
         "from_json": from_json,
         "from_yaml": from_yaml,
         "hash": digest,
-        "human_readable": human_readable,
         "human_to_bytes": human_to_bytes,
         "md5": lambda text: digest(text, "md5"),
-        "normpath": normpath,
+        "password_hash": password_hash,
         "path_join": path_join,
         "quote": quote,
         "realpath": realpath,
@@ -259,14 +235,12 @@ def text_filters() -> dict[str, Callable[..., Any]]:
         "regex_findall": regex_findall,
         "regex_replace": regex_replace,
         "regex_search": regex_search,
-        "relpath": relpath,
         "sha1": lambda text: digest(text, "sha1"),
         "split": split,
         "splitext": splitext,
         "to_json": to_json,
         "to_nice_json": to_nice_json,
         "to_nice_yaml": to_nice_yaml,
-        "to_uuid": to_uuid,
         "to_yaml": to_yaml,
         "urlsplit": urlsplit_filter,
     }

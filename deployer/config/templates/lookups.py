@@ -18,9 +18,8 @@ from jinja2.exceptions import TemplateRuntimeError
 from jinja2.runtime import Context, Undefined
 from jinja2.utils import missing
 
-from deployer.config.templates.environment import lookup_variable, scope_of
+from deployer.config.templates.environment import UndefinedValue, lookup_variable, scope_of
 from deployer.config.templates.filters_data import flatten, subelements
-from deployer.config.templates.undefined import UndefinedValue
 from deployer.config.templates.values import Scope, Text
 from deployer.config.vault import VaultError, is_encrypted
 from deployer.diagnostics import Origin, did_you_mean
@@ -239,9 +238,7 @@ def _lookups() -> dict[str, Lookup]:
         "file": _file,
         "fileglob": _fileglob,
         "first_found": _first_found,
-        "indexed_items": lambda _scope, terms, _options: _pairs(enumerate(flatten(terms, 1))),
         "items": lambda _scope, terms, _options: flatten(terms, 1),
-        "list": lambda _scope, terms, _options: list(terms),
         "nested": lambda _scope, terms, _options: _pairs(itertools.product(*terms)),
         "sequence": _sequence,
         "subelements": _subelements,

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from deployer.config.templates.problems import OMIT
-from deployer.config.templates.values import LazyDict, Scope, entry_of, to_plain_value
+from deployer.config.templates.values import LazyDict, Scope, entry_of, finalize
 from deployer.records import dataclass
 
 FALLBACK: Final = object()
 
-_STEPS = r"((?:\.[A-Za-z_][A-Za-z0-9_]*|\[(?:-?[0-9]{1,9}|'[^'\\\n]*'|\"[^\"\\\n]*\")\])*)"
+_STEPS = r"((?:\.[A-Za-z_][A-Za-z0-9_]*|\[(?:-?(?:0|[1-9][0-9]{0,8})|'[^'\\\n]*'|\"[^\"\\\n]*\")\])*)"
 _EXPRESSION = re.compile(rf"\s*([A-Za-z_][A-Za-z0-9_]*){_STEPS}\s*")
 _STEP = re.compile(r"\.([A-Za-z0-9_]+)|\[(-?[0-9]+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
 _OPEN = re.compile(r"\{[{%#]")
@@ -78,13 +78,6 @@ class Pieces:
                 return FALLBACK
             made.append(str(finalize(value)))
         return "".join(made)
-
-
-def finalize(value: Any) -> Any:
-    """What stands in the text for a value: null is empty, collections are written as Python would."""
-    if value is None:
-        return ""
-    return to_plain_value(value) if isinstance(value, dict | list | tuple) else value
 
 
 def parse_text(text: str) -> Pieces | None:

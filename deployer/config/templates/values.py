@@ -20,7 +20,7 @@ from deployer.diagnostics import Origin
 from deployer.nodes import Mapping, Node, Scalar, Sequence, is_secret, place
 
 if TYPE_CHECKING:
-    from deployer.config.templates.evaluate import Templates
+    from deployer.config.templates.templar import Templates
 
 
 class Text(str):
@@ -117,6 +117,13 @@ def to_plain_value(value: Any) -> Any:
     if isinstance(value, Absent):
         raise_absent(value)
     return value
+
+
+def finalize(value: Any) -> Any:
+    """What stands in the text for a value: null is empty, collections are written as Python would."""
+    if value is None:
+        return ""
+    return to_plain_value(value) if isinstance(value, dict | list | tuple) else value
 
 
 @dataclass(slots=True)

@@ -88,12 +88,8 @@ def result(expression: str, using: Templar | None = None) -> object:
         ("[{'a': 1}, 2] | union([{'a': 1}, 3])", [{"a": 1}, 2, 3]),
         ("[1, 2, 2] | intersect([2])", [2]),
         ("[1, 2, 3] | difference([2])", [1, 3]),
-        ("[1, 2] | symmetric_difference([2, 3])", [1, 3]),
         ("[1, 2] | zip(['a', 'b', 'c'])", [[1, "a"], [2, "b"]]),
-        ("[1] | zip_longest(['a', 'b'], fillvalue='-')", [[1, "a"], ["-", "b"]]),
         ("[1, 2] | product(['a'])", [[1, "a"], [2, "a"]]),
-        ("[1, 2] | permutations", [[1, 2], [2, 1]]),
-        ("[1, 2, 3] | combinations(2)", [[1, 2], [1, 3], [2, 3]]),
         ("users | subelements('keys') | map('last')", ["k1", "k2"]),
         ("'a' | extract(d)", 1),
         ("'c' | extract(e, 'x')", 1),
@@ -104,11 +100,8 @@ def result(expression: str, using: Templar | None = None) -> object:
         ("'/a/b.tar.gz' | basename", "b.tar.gz"),
         ("'/a/b' | dirname", "/a"),
         ("'/a/./b/../c' | realpath", "/a/c"),
-        ("'a/../b' | normpath", "b"),
-        ("'/a/b' | relpath('/a/c')", "../b"),
         ("'a.tar.gz' | splitext", ["a.tar", ".gz"]),
         ("['/a', 'b'] | path_join", "/a/b"),
-        ("['/a/b', '/a/c'] | commonpath", "/a"),
         ("'~/x' | expanduser == '~/x'", False),
         ("'it''s' ~ '' | quote", "its''"),
         ("'a b' | quote", "'a b'"),
@@ -118,25 +111,16 @@ def result(expression: str, using: Templar | None = None) -> object:
         ("'x' | comment('c')", "//\n// x\n//"),
         ("'x' | comment('cblock')", "/*\n *\n * x\n *\n */"),
         ("'x' | comment('xml')", "<!--\n -\n - x\n -\n-->"),
-        ("'x' | comment(decoration='; ', prefix_count=0, postfix_count=0)", "; x"),
+        ("'x' | comment(decoration='; ')", ";\n; x\n;"),
         ("10 | random(seed='s') == 10 | random(seed='s')", True),
         ("[1, 2, 3] | random(seed=inventory_hostname) in [1, 2, 3]", True),
-        ("[1, 2, 3] | shuffle(seed=1) | sort", [1, 2, 3]),
-        ("1 | human_readable", "1.00 Bytes"),
-        ("10240 | human_readable", "10.00 KB"),
-        ("1048576 | human_readable(isbits=true)", "1.00 Mb"),
-        ("1048576 | human_readable(unit='K')", "1024.00 KB"),
         ("'10M' | human_to_bytes", 10 * 1024**2),
         ("'1.5 GB' | human_to_bytes", 1610612736),
         ("'10' | human_to_bytes('K')", 10240),
         ("'8Mb' | human_to_bytes(isbits=true)", 8 * 1024**2),
-        ("'x' | to_uuid", "66b2f013-1baa-5313-9c8c-e6f1182e0e90"),
         ("'https://u@h:8/p?q' | urlsplit('port')", 8),
         ("tag | type_debug", "str"),
         ("d | type_debug", "dict"),
-        ("8 | log(2)", 3.0),
-        ("2 | pow(3)", 8.0),
-        ("9 | root", 3.0),
         ("d | ansible.builtin.combine({'a': 3}) | ansible.builtin.to_json", '{"a": 3, "b": [1, 2]}'),
         ("'a' | upper | ansible.builtin.b64encode", "QQ=="),
     ],
@@ -160,7 +144,6 @@ def test_filters(expression: str, expected: object) -> None:
         ("tag is version('1.4.10', 'le')", True),
         ("'1.0.0-rc.1' is version('1.0.0', '<', version_type='semver')", True),
         ("'1.0.0-rc.2' is version('1.0.0-rc.10', '<', version_type='semver')", True),
-        ("'1.2b1' is version('1.2', '<', strict=true)", True),
         ("[1] is subset([1, 2])", True),
         ("[1, 3] is subset([1, 2])", False),
         ("[1, 2] is superset([1])", True),
@@ -188,7 +171,6 @@ def test_tests(expression: str, expected: bool) -> None:
     [
         ("'maybe' | bool", "bool: text is neither true nor false here"),
         ("5 | random", "random needs a seed, or every run would differ: random(seed=inventory_hostname)"),
-        ("[1] | shuffle", "shuffle needs a seed, or every run would differ: shuffle(seed=inventory_hostname)"),
         ("d | combine(5)", "combine: expected a mapping, got a number"),
         (
             "d | combine(e, list_merge='x')",
@@ -202,17 +184,21 @@ def test_tests(expression: str, expected: bool) -> None:
             "from_yaml: text:2:1: not valid YAML: did not find expected node content while parsing a flow node",
         ),
         ("'x' | human_to_bytes", "human_to_bytes: 'x' is not a size such as 10M or 1.5 GB"),
-        ("'x' | comment('basic')", "comment: unknown style 'basic'; known: plain, erlang, c, cblock, xml"),
+        ("'x' | comment('basic')", "comment: unknown style 'basic'; known: plain, c, cblock, xml"),
         (
             "'1' is version('1', '~')",
             "version: '~' is no comparison; known: ==, =, eq, !=, <>, ne, >, gt, >=, ge, <, lt, <=, le",
         ),
-        ("'x' is version('1', '>', strict=true)", "version: 'x' is not a strict version such as 1.2.3"),
         (
-            "'pw' | password_hash('sha512')",
-            "password_hash needs a salt, or every run would differ: password_hash('sha512', salt)",
+            "'pw' | password_hash",
+            "password_hash: 'sha512' is not supported; use password_hash('bcrypt', salt), "
+            "or keep a hash made by `openssl passwd -6` in a vault",
         ),
-        ("'pw' | password_hash('md5', 'salt')", "password_hash: there is no 'md5'; known: sha512, sha256, bcrypt"),
+        (
+            "'pw' | password_hash('bcrypt')",
+            "password_hash needs a salt of 22 characters out of ./A-Za-z0-9, or every run would differ: "
+            "password_hash('bcrypt', salt)",
+        ),
         ("'x' | regex_search('x', '1')", "regex_search: '1' names no group; write '\\1' or '\\g<name>'"),
         ("'x' | regex_escape('perl')", "regex_escape: unknown re_type 'perl'; known: python, posix_basic"),
         (
@@ -223,18 +209,10 @@ def test_tests(expression: str, expected: bool) -> None:
         ("'x' is regex('x', match_type='all')", "regex: match_type is one of search, match, fullmatch"),
         (
             "'1' is version('1', version_type='pep440')",
-            "version: version_type is one of loose, strict, semver, semantic",
+            "version: version_type is one of loose, semver, semantic",
         ),
         ("'1' is version('1', version_type='semver')", "version: '1' is not a semantic version such as 1.2.3"),
         ("users | subelements('nope')", "subelements: an item has no list at 'nope'"),
-        (
-            "'pw' | password_hash('bcrypt', 'short')",
-            "password_hash: a salt for bcrypt has 22 characters out of ./A-Za-z0-9",
-        ),
-        (
-            "'pw' | password_hash('sha512', 'not:a:salt')",
-            "password_hash: a salt has up to 16 characters out of ./A-Za-z0-9",
-        ),
         ("now()", "now() is not available: every run would make another plan; pass the time with -e"),
         (
             "lookup('password', '/dev/null')",
@@ -255,30 +233,10 @@ def test_what_filters_and_lookups_refuse(expression: str, expected: str) -> None
     assert complaints(text, templar(VARIABLES)) == [f"site.yml:1:9: key: template failed: {expected}"]
 
 
-@pytest.mark.parametrize(
-    ("expression", "expected"),
-    [
-        (
-            "'Hello world!' | password_hash('sha512', 'saltstring')",
-            "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
-        ),
-        (
-            "'Hello world!' | password_hash('sha256', 'saltstring')",
-            "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5",
-        ),
-        (
-            "'Hello world!' | password_hash('sha512', 'saltstringsaltst', rounds=10000)",
-            "$6$rounds=10000$saltstringsaltst$OW1/O6BYHV6BcXZu8QVeXbDWra3Oeqh0sbHbbMCVNSnCM/UrjmM0Dp8vOuZeHBy/"
-            "YTBmSK6H9qs/y3RnOaw5v.",
-        ),
-        (
-            "'x' | password_hash('bcrypt', 'aaaaaaaaaaaaaaaaaaaaau', rounds=4)",
-            "$2b$04$aaaaaaaaaaaaaaaaaaaaauZLHBeYi8TNv6AlIsbJ2uljnIdnFKv1S",
-        ),
-    ],
-)
-def test_password_hashes_are_what_crypt_makes(expression: str, expected: str) -> None:
-    assert result(expression) == expected
+def test_a_password_hash_is_what_bcrypt_makes() -> None:
+    """As `htpasswd -B` writes it; the value is crypt(3)'s."""
+    made = result("'x' | password_hash('bcrypt', 'aaaaaaaaaaaaaaaaaaaaau', rounds=4)")
+    assert made == "$2b$04$aaaaaaaaaaaaaaaaaaaaauZLHBeYi8TNv6AlIsbJ2uljnIdnFKv1S"
 
 
 @pytest.fixture
@@ -317,7 +275,6 @@ def playbook(tmp_path: Path) -> Path:
         ("query('fileglob', '*.txt') | map('basename')", ["plain.txt", "secret.txt"]),
         ("query('dict', {'a': 1})", [{"key": "a", "value": 1}]),
         ("query('items', [1, 2], [3])", [1, 2, 3]),
-        ("query('indexed_items', ['a'])", [[0, "a"]]),
         ("query('together', [1, 2], ['a'])", [[1, "a"], [2, None]]),
         ("query('nested', [1, 2], ['a'])", [[1, "a"], [2, "a"]]),
         ("query('subelements', [{'n': 1, 'k': [2]}], 'k')", [[{"n": 1, "k": [2]}, 2]]),
