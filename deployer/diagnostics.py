@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import field
 from enum import Enum
 
+from msgspec import Struct, field
+
 from deployer.errors import InputError
-from deployer.records import dataclass
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Origin:
+class Origin(Struct, frozen=True, order=True):
     """Where a value was written: a file as the user named it, line and column from 1.
 
     `line` 0 stands for a source without lines: the command line, the environment, a script's output.
@@ -35,8 +34,7 @@ class Severity(Enum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Struct, frozen=True):
     """One mistake: where, at which address (`containers.web.ports[0]`), what is wrong, what to write instead."""
 
     origin: Origin

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, BinaryIO, Protocol, TypeAlias
+from typing import Any, BinaryIO, ClassVar, Protocol, TypeAlias
 
-from deployer.records import dataclass
+from msgspec import Struct
 
 Json: TypeAlias = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
+class EngineInfo(Struct, frozen=True):
     """What the engine says of itself (`GET /version`, and `GET /info` where a field names it)."""
 
     version: str  # "26.1.5"
@@ -31,16 +30,26 @@ class EngineInfo:
     simulated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryAuth:
+class Guarded(Struct, frozen=True):
+    """A record that leaves its `hidden` fields out when it is printed or logged."""
+
+    hidden: ClassVar[tuple[str, ...]] = ()
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in self.hidden]
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"{type(self).__qualname__}({', '.join(shown)})"
+
+
+class RegistryAuth(Guarded, frozen=True):
     """Credentials for one registry; never shown."""
 
+    hidden: ClassVar[tuple[str, ...]] = ("username", "password")
     username: str
     password: str
     server: str
-
-    def __repr__(self) -> str:
-        return f"RegistryAuth({self.server})"
 
 
 Progress: TypeAlias = Callable[[Json], None]

@@ -7,17 +7,17 @@ A node made by a template keeps the place of the template text; `source` then na
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TypeAlias
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from deployer.diagnostics import Origin
-from deployer.records import dataclass
 
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Struct, frozen=True):
     """Text, a number, a boolean or null. `secret`: from a vault, or computed from something that was.
 
     `verbatim`: text that is never a template, because it was tagged `!unsafe` or is the result of one.
@@ -33,8 +33,7 @@ class Scalar:
         return f"Scalar({'***' if self.secret else repr(self.value)}, {self.origin})"
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(Struct, frozen=True):
     items: tuple[Node, ...]
     origin: Origin
     source: Origin | None = None
@@ -43,8 +42,7 @@ class Sequence:
         return iter(self.items)
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(Struct, frozen=True):
     """Entries in the order written; keys are scalars, unique by their text."""
 
     entries: tuple[tuple[Scalar, Node], ...]

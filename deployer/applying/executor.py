@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import field, replace
 from typing import Protocol, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from deployer.applying.health import WaitInterruptedError
 from deployer.applying.operations import Done, Worker, perform
@@ -34,7 +36,6 @@ from deployer.model.plan import (
     Step,
     Target,
 )
-from deployer.records import dataclass
 
 WIDTH = 7
 """Steps at a time on one host: as many as a connection has channels, but for one by which the lock is renewed."""
@@ -57,8 +58,7 @@ class Stop(Protocol):
     def is_set(self) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
+class Tools(Struct, frozen=True):
     """What executing needs besides the plan. `permit` is called before every operation and raises `UnreachableError`
     when the host is no longer ours to change."""
 
@@ -70,8 +70,7 @@ class Tools:
     permit: Callable[[], None] = lambda: None
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(Struct, frozen=True):
     """What came of the steps, in their order; those of a phase that has not begun are not among them. `unreachable`:
     the connection was lost, and this is why. `made`: ids of containers, by the step that created them."""
 

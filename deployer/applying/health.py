@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from deployer.errors import ResourceError
 from deployer.interfaces import Clock, Engine, Json
 from deployer.model.plan import AwaitHealthy
-from deployer.records import dataclass
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _SHORTEST_PAUSE = 0.1, 1.0, 0.01
 """Seconds between looks; grows from the first to the longest, and is cut short by the end of the wait."""
@@ -17,8 +18,7 @@ class WaitInterruptedError(ResourceError):
     """The operator stopped the run while it waited."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(Struct, frozen=True):
     state: str
     health: str
     restarts: int

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, Protocol, TypeVar
 
+from msgspec import Struct
+
 from deployer.applying.executor import Stop
 from deployer.applying.lock import HostLock, LockLostError
 from deployer.applying.processes import this_process
@@ -22,7 +24,6 @@ from deployer.model import locks
 from deployer.model.locks import Claim, Entry
 from deployer.model.outcome import Blocked, Notice, Obstacle, Waiting
 from deployer.model.plan import Unreachable
-from deployer.records import dataclass
 
 _POLL: Final = 1.0
 """Seconds between looks at a lock that is waited for."""
@@ -38,8 +39,7 @@ class Each(Protocol):
     ) -> dict[str, Result | Unreachable]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """One run of the program, as others are told of it. `now` is the time of day, for people. `wait`: seconds it may
     wait for other runs; `lease`: seconds after which its own locks are free when it is not heard of; `lock`: whether it
     locks at all."""

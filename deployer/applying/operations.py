@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from msgspec import Struct
+
 from deployer.applying import health
 from deployer.errors import EngineError, ResourceError
 from deployer.interfaces import Clock, Engine, Json, RegistryAuth
@@ -29,7 +31,6 @@ from deployer.model.plan import (
     Target,
     UpdateContainer,
 )
-from deployer.records import dataclass
 
 _CONFLICT = 409
 _REMOVAL_TIME, _REMOVAL_PAUSE = 60.0, 0.1
@@ -52,8 +53,7 @@ _HINTS = (
 """What to do about errors in an engine's words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Worker:
+class Worker(Struct, frozen=True):
     """What an operation needs. `made` holds the ids of containers that earlier steps created, by step; `permit` raises
     when the host may not be changed any more."""
 
@@ -72,8 +72,7 @@ class Worker:
         return target
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """`made`: the id of a container that was created. `warnings`: what the engine said although it did it."""
 
     made: str = ""

@@ -9,16 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import click
+from msgspec import Struct
 
 from deployer.cli.console import Console
 from deployer.errors import RefusedError
-from deployer.records import dataclass
 
 CONTEXT: Final = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "DEPLOYER", "max_content_width": 100}
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A parsed command line."""
 
     console: Console

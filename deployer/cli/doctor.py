@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from deployer.cli import options
 from deployer.cli.command import Call, Command
 from deployer.errors import ExitCode
@@ -80,9 +82,8 @@ def _concerns(check: Check) -> list[tuple[str, str]]:
 
 
 def _document(check: Check) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(check) | {"ok": check.problem is None}
+    document: dict[str, Any] = msgspec.to_builtins(check)
+    return document | {"ok": check.problem is None}
 
 
 COMMAND = Command(

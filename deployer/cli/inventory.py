@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import click
+from msgspec import Struct
 
 from deployer.cli import options
 from deployer.cli.command import CONTEXT, Call, Command, Group
-from deployer.records import dataclass
 
 if TYPE_CHECKING:
     from deployer.config.inventory.types import Inventory
@@ -23,8 +23,7 @@ GRAPH_EXAMPLES: Final = "deployer inventory graph -i inventory\n"
 HOST_EXAMPLES: Final = "deployer inventory host web1 -i inventory\n"
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Struct, frozen=True):
     """The inventory, the selected hosts, and the variables of every host."""
 
     inventory: Inventory

@@ -286,7 +286,6 @@ def deploying() -> list[click.Parameter]:
 
 def request(params: Mapping[str, Any]) -> Request:
     """The request that a command's options describe."""
-    from dataclasses import fields
 
     from deployer.usecases.load import Request
 
@@ -297,8 +296,7 @@ def request(params: Mapping[str, Any]) -> Request:
     given["prune_hosts"] = given.get("prune_host", ())
     given["vault_ids"] = given.get("vault_id", ())
     given["vault_password_files"] = given.get("vault_password_file", ())
-    names = {field.name for field in fields(Request)}
-    return Request(**{name: value for name, value in given.items() if name in names})
+    return Request(**{name: value for name, value in given.items() if name in Request.__struct_fields__})
 
 
 def _split(given: tuple[str, ...]) -> tuple[str, ...]:

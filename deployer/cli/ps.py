@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from deployer.cli import options
 from deployer.cli.command import Call, Command
 from deployer.errors import ExitCode
@@ -46,9 +48,8 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _document(row: Row) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(row) | {"ports": list(row.ports)}
+    document: dict[str, Any] = msgspec.to_builtins(row)
+    return document
 
 
 COMMAND = Command(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
 from schema import Or
 
 from deployer import nodes
@@ -34,7 +35,6 @@ from deployer.fields.table import read
 from deployer.fields.volume import VOLUME
 from deployer.model.desired import Kind, OnFailure
 from deployer.nodes import has_template
-from deployer.records import dataclass
 
 TABLES: Final = {
     Kind.IMAGE: IMAGE,
@@ -186,8 +186,7 @@ _READ_WITH_VARIABLES: Final = ("hosts", "vars", "vars_files")
 """Keys of a play that are checked where they are used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Play:
+class Play(Struct, frozen=True):
     """One play, its templates not yet rendered. `file` as the user named it."""
 
     file: str

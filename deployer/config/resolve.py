@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from deployer import nodes
 from deployer.config.depending import settle_dependencies
@@ -37,12 +39,10 @@ from deployer.model.desired import (
     slot,
 )
 from deployer.nodes import Node
-from deployer.records import dataclass
 from deployer.values import duration, image
 
 
-@dataclass(frozen=True, slots=True)
-class TagFilter:
+class TagFilter(Struct, frozen=True):
     """`--tags` and `--skip-tags`, with Ansible's words: all, tagged, untagged; resources tagged always or never."""
 
     only: tuple[str, ...] = ()
@@ -65,8 +65,7 @@ class TagFilter:
         return bool(own & set(self.skip)) or ("tagged" in self.skip and own != {"untagged"})
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(Struct, frozen=True):
     """What resolving needs besides the play."""
 
     problems: Problems

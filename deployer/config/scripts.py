@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import field
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
-from deployer.records import dataclass
+from deployer.interfaces import Guarded
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptResult:
+class ScriptResult(Guarded, frozen=True):
     """How a program ended and what it wrote; its output may be a password and stays out of the repr."""
 
+    hidden: ClassVar[tuple[str, ...]] = ("stdout",)
     status: int
-    stdout: str = field(default="", repr=False)
+    stdout: str = ""
     stderr: str = ""
 
 

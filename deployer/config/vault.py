@@ -11,10 +11,12 @@ import hashlib
 import hmac
 import os
 from collections.abc import Callable
-from dataclasses import field
+from typing import ClassVar
+
+from msgspec import Struct
 
 from deployer.errors import DeployerError
-from deployer.records import dataclass
+from deployer.interfaces import Guarded
 
 HEADER = "$ANSIBLE_VAULT"
 DEFAULT_ID = "default"
@@ -29,16 +31,15 @@ class VaultError(DeployerError):
     """A vaulted text cannot be read or written: no password, a wrong one, or a damaged text."""
 
 
-@dataclass(frozen=True, slots=True)
-class VaultSecret:
+class VaultSecret(Guarded, frozen=True):
     """One password and the id it goes by."""
 
+    hidden: ClassVar[tuple[str, ...]] = ("password",)
     label: str
-    password: bytes = field(repr=False)
+    password: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class VaultSecrets:
+class VaultSecrets(Struct, frozen=True):
     """The passwords of one run, in the order given."""
 
     secrets: tuple[VaultSecret, ...] = ()
@@ -109,11 +110,11 @@ def _header(label: str) -> str:
     return f"{HEADER};1.2;{_CIPHER};{label}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    cipher: bytes = field(repr=False)
-    mac: bytes = field(repr=False)
-    counter: bytes = field(repr=False)
+class _Keys(Guarded, frozen=True):
+    hidden: ClassVar[tuple[str, ...]] = ("cipher", "mac", "counter")
+    cipher: bytes
+    mac: bytes
+    counter: bytes
 
     def digest(self, ciphertext: bytes) -> bytes:
         return hmac.digest(self.mac, ciphertext, "sha256")
@@ -130,8 +131,7 @@ def _derive(password: bytes, salt: bytes) -> _Keys:
     return _Keys(material[:32], material[32:64], material[64:])
 
 
-@dataclass(frozen=True, slots=True)
-class _Envelope:
+class _Envelope(Struct, frozen=True):
     label: str
     salt: bytes
     mac: bytes

@@ -6,17 +6,17 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
 from deployer.config.scripts import Prompt, RunScript
 from deployer.config.vault import DEFAULT_ID, VaultError, VaultSecret, VaultSecrets, is_encrypted
 from deployer.diagnostics import Origin, Problems
-from deployer.records import dataclass
 
 _PROMPT = "prompt"
 _UNKNOWN_ID = 2
 
 
-@dataclass(frozen=True, slots=True)
-class PasswordSource:
+class PasswordSource(Struct, frozen=True):
     """Where one password comes from: `prompt` or a path. `option` is how the user gave it."""
 
     label: str

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field
 from operator import attrgetter
 from typing import Any
+
+from msgspec import Struct, field
 
 from deployer.fields.container import CONTAINER
 from deployer.fields.network import NETWORK
@@ -34,7 +35,6 @@ from deployer.model.observed import (
     Stub,
 )
 from deployer.model.registry import RegistryAnswer
-from deployer.records import dataclass
 from deployer.values import image, mount, paths, port
 
 WIDTH = 4
@@ -46,8 +46,7 @@ _DEMANDING = ("never", "missing", "always")
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(Struct, frozen=True):
     """What a run wants to know of one host. `images` maps complete references to their pull policy; `auth` finds
     credentials for a reference. `prune`: whether what nothing declares any more may go; `history`: what each project's
     last replacements were."""

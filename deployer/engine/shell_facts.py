@@ -10,8 +10,9 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 
+from msgspec import Struct
+
 from deployer.model.preflight import Listener, Process, Questions, Room, Route
-from deployer.records import dataclass
 
 _BEGIN, _END = "[host]", "[end]"
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
@@ -40,8 +41,7 @@ echo '{end}'
 """
 
 
-@dataclass(frozen=True, slots=True)
-class ShellFacts:
+class ShellFacts(Struct, frozen=True):
     """`name` is the host's own; `interfaces` those of its network; `has_root`: whether the engine's folder is there."""
 
     name: str

@@ -7,8 +7,9 @@ engine give by themselves is left out. Secrets are left to variables; their valu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from deployer import nodes
 from deployer.config.playbook import check_name
@@ -39,8 +40,7 @@ _PREDEFINED: Final = frozenset(["bridge", "host", "none", "docker_gwbridge", "in
 """Networks that the engine makes by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class HostPlaybook:
+class HostPlaybook(Struct, frozen=True):
     """`text` is YAML. `counts`: how many of each kind are in it. `variables` maps those that stand for secrets to the
     places they stand for; `left_out` says what could not be declared, and why; `projects` maps those that were passed
     over to their containers, networks and volumes, `container.web`."""
@@ -69,8 +69,7 @@ def _is_reference(text: str) -> bool:
         return False
 
 
-@dataclass(slots=True)
-class _Notes:
+class _Notes(Struct):
     """What a reader of the playbook has to know."""
 
     left_out: list[str] = field(default_factory=list)

@@ -8,12 +8,12 @@ bodies, diff and import all read the row.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
+from msgspec import Struct, field
+
 from deployer.fields.shapes import Shape
-from deployer.records import dataclass
 
 Json: TypeAlias = Mapping[str, Any]
 Body: TypeAlias = dict[str, Any]
@@ -36,8 +36,7 @@ DEFAULT: Final = _Default()
 """The expectation that a value goes back to whatever the daemon gives a new object; no engine reports it."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """All that an expectation may depend on; every map is keyed by field name and holds canonical values.
 
     `name` is the object's own; `recorded` is what was declared when it was last applied; `image` what the image of the
@@ -56,8 +55,7 @@ Judge: TypeAlias = "Callable[[Field, View], Any]"
 Show: TypeAlias = Callable[[tuple[str, ...], Any], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Expect:
+class Expect(Struct, frozen=True):
     """What a live value should be. `unset` says in words what counts when nobody declared the field; `{zero}` in it
     stands for the row's own. `fills`: it may be something else than zero even where nobody declared the field, no image
     gives it and none is there."""
@@ -119,8 +117,7 @@ def unless_discarded(expect: Expect) -> Expect:
     return Expect(expected, expect.unset, expect.fills)
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """Where the engine keeps the value: read from an inspect answer, written into a create body."""
 
     read: Callable[[Json], Any]
@@ -201,8 +198,7 @@ Path: TypeAlias = tuple[str, ...]
 Effect: TypeAlias = Callable[[Path, Any, Any], Change]
 
 
-@dataclass(frozen=True, slots=True)
-class Changing:
+class Changing(Struct, frozen=True):
     """What a difference at a path takes, from an old value to a new one, and in words for the reference."""
 
     effect: Effect
@@ -221,8 +217,7 @@ def always(change: Change) -> Changing:
     return Changing(lambda _path, _old, _new: change, words[change])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class Field(Struct, frozen=True, kw_only=True):
     """See the module. `example` and `other` are two different valid ways to write it, for docs and tests.
 
     `same` decides equality of two canonical values where more than one live spelling survives reading. `depth`: how

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from msgspec import Struct
 from schema import And, Or, Use
 
 from deployer import nodes
 from deployer.fields.shapes import INVALID, Constant, Forms, Keyed, Leaf, ListOf, MapOf, Reading
 from deployer.nodes import Node
-from deployer.records import dataclass
 from deployer.values import address, command, cpus, duration, paths, size
 
 
-@dataclass(frozen=True, slots=True)
-class Anything:
+class Anything(Struct, frozen=True):
     """Any value, as it is."""
 
     def read(self, node: Node, at: Reading) -> Any:

@@ -8,15 +8,15 @@ here, so that every mistake is found in one pass and knows its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field, replace
 from typing import Any, Final, Protocol
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from schema import Or, Schema, SchemaError
 
 from deployer import nodes
 from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.nodes import Node, has_template
-from deployer.records import dataclass
 
 
 class _Invalid:
@@ -29,8 +29,7 @@ INVALID: Final = _Invalid()
 """What a shape returns after it reported a mistake, or for a template that has no value yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """Where a value is being read.
 
     `address` names it for people (`containers.web.ports[0]`), `path` for diffs (("environment", "MODE")). `origins`
@@ -90,8 +89,7 @@ def _same(value: Any) -> Any:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Struct, frozen=True):
     """A scalar: checked by `schema`, then converted; ValueError from the converter is the user's mistake.
 
     `json` says in JSON Schema what cannot be derived from `schema`."""
@@ -154,8 +152,7 @@ def _boolean_hint(schema: object, node: nodes.Scalar) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(Struct, frozen=True):
     """A list. `flat`: each item gives several values. `unordered`: a set, kept sorted by `order`."""
 
     item: Shape
@@ -177,8 +174,7 @@ class ListOf:
         return sorted(set(found), key=self.order) if self.unordered else found
 
 
-@dataclass(frozen=True, slots=True)
-class MapOf:
+class MapOf(Struct, frozen=True):
     """A map from text to one shape; `check` cleans or refuses a key (ValueError)."""
 
     value: Shape
@@ -214,8 +210,7 @@ class MapOf:
             return None
 
 
-@dataclass(frozen=True, slots=True)
-class Keyed:
+class Keyed(Struct, frozen=True):
     """A list whose items each give one or more (key, value) pairs of a map: mounts by target, `K=V` by name."""
 
     item: Shape
@@ -242,8 +237,7 @@ class Keyed:
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """One key of a record."""
 
     name: str
@@ -253,8 +247,7 @@ class Entry:
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """A map with known keys. `finish` turns the values found into the canonical value (ValueError: a mistake)."""
 
     entries: tuple[Entry, ...]
@@ -311,8 +304,7 @@ def match_keys(
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forms:
+class Forms(Struct, frozen=True, kw_only=True):
     """One of several shapes, chosen by what is written: a scalar, a list or a map."""
 
     expects: str
@@ -341,8 +333,7 @@ class Forms:
                 return self.scalar
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Struct, frozen=True):
     """What an empty value (`front:` with nothing after it) stands for."""
 
     value: Callable[[], Any]
@@ -352,8 +343,7 @@ class Constant:
         return self.value()
 
 
-@dataclass(frozen=True, slots=True)
-class Then:
+class Then(Struct, frozen=True):
     """A shape whose canonical value is converted once more (ValueError: a mistake)."""
 
     shape: Shape

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
 
 from deployer import nodes
 from deployer.diagnostics import Origin
@@ -13,14 +14,12 @@ from deployer.fields.field import Field
 from deployer.fields.ignored import KEY, read_ignored
 from deployer.fields.shapes import INVALID, Entry, Reading, hide, match_keys, spellings
 from deployer.nodes import has_template
-from deployer.records import dataclass
 
 Mistake: TypeAlias = tuple[str, str]
 """(field the mistake is about, what is wrong)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Struct, frozen=True):
     """What was declared. `values`: canonical, of fields the engine knows; `settings`: of keys only this tool knows.
     `secrets`: the paths in them that are secret, in part or whole."""
 
@@ -30,8 +29,7 @@ class Declaration:
     secrets: frozenset[tuple[str, ...]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """`doc` says what is done about one. `rules` look at a whole declaration: they may complete its values and report
     mistakes. `nested` maps a flat spelling to a key inside a field: Ansible's `log_driver` is `logging.driver`.
     `appended` maps the name of a list to the one it adds to: Ansible's `mounts` to `volumes`. `advice`: what to write

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
+
+from msgspec import Struct, field
 
 from deployer.diagnostics import Origin
-from deployer.records import dataclass
+from deployer.interfaces import Guarded
 
 
 class Kind(StrEnum):
@@ -41,8 +42,7 @@ class OnFailure(StrEnum):
     ROLLBACK_ALL = "rollback_all"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Address:
+class Address(Struct, frozen=True, order=True):
     """`web1/container.api`: one resource on one host."""
 
     host: str
@@ -58,8 +58,7 @@ class Address:
         return f"{self.kind}.{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Dependency:
+class Dependency(Struct, frozen=True):
     """`condition` is one of `fields.settings.CONDITIONS`. `restart`: the dependant is restarted when this one was
     replaced or started."""
 
@@ -69,8 +68,7 @@ class Dependency:
     restart: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class UpdatePolicy:
+class UpdatePolicy(Struct, frozen=True):
     """How a container is replaced; seconds. `stop_grace_period`: the time the old one has to stop, -1 for no limit,
     None for its own. `watch`: how long one with a healthcheck must stay healthy."""
 
@@ -81,8 +79,7 @@ class UpdatePolicy:
     watch: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What only this tool knows of a resource. `image` is a complete reference, "" where none is declared;
     `keep_previous` how many replaced containers are kept stopped. Of a job: `run_once`, on the play's first host only;
     `timeout`, the seconds it may take, None for any."""
@@ -102,8 +99,7 @@ class Settings:
     timeout: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """One declared resource. `values` holds canonical values of declared fields (see `fields.shapes`), `origins` the
     place of every path in them, `secret_paths` those that are secret in part or whole. `selected`: whether `--tags` and
     `--skip-tags` let it be changed in this run."""
@@ -135,8 +131,7 @@ class Resource:
         return self.origins.get(path, self.origin)
 
 
-@dataclass(frozen=True, slots=True)
-class RunOnce:
+class RunOnce(Struct, frozen=True):
     """Jobs that one host runs for all hosts of a play. `reached`: whether that host is among those of the run."""
 
     host: str
@@ -144,18 +139,18 @@ class RunOnce:
     reached: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Desired:
+class Desired(Guarded, frozen=True):
     """One play on one host. `secrets` are texts that must never be shown; `registries` maps a registry to
     (username, password). `elsewhere` names resources of the same host that other plays declare; `images` are the
     complete references that any play of the host declares. `prune`: what the project made and nothing declares any more
     is to be removed."""
 
+    hidden: ClassVar[tuple[str, ...]] = ("registries", "secrets")
     host: str
     project: str
     resources: tuple[Resource, ...] = ()
-    registries: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
-    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    registries: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()
     elsewhere: frozenset[tuple[Kind, str]] = frozenset()
     images: frozenset[str] = frozenset()
     prune: bool = False

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from msgspec import Struct
+
 from deployer.model.desired import Address
 from deployer.model.plan import FieldDiff, Unreachable
-from deployer.records import dataclass
 
 
 class Verdict(StrEnum):
@@ -24,8 +25,7 @@ class Verdict(StrEnum):
     STILL_THERE = "declared absent, but there"
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(Struct, frozen=True):
     """One resource and one verdict; `diffs` say what, `detail` how ("exited with code 1")."""
 
     address: Address
@@ -34,8 +34,7 @@ class Drift:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class HostDrift:
+class HostDrift(Struct, frozen=True):
     """One play on one host, in the order of its resources; nothing found means that all is as declared."""
 
     host: str
@@ -44,8 +43,7 @@ class HostDrift:
     simulated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DriftReport:
+class DriftReport(Struct, frozen=True):
     hosts: tuple[HostDrift, ...] = ()
     unreachable: tuple[Unreachable, ...] = ()
 

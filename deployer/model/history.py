@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from enum import StrEnum
 from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from deployer.model.outcome import HostOutcome, Status
 from deployer.model.plan import Action, Counts, count
 from deployer.model.volume_names import RECORDS, slug
 from deployer.model.volume_names import newest as newest
 from deployer.model.volume_names import numbers as numbers
-from deployer.records import dataclass
 
 PREFIX: Final = RECORDS
 KEPT: Final = 20
@@ -40,8 +41,7 @@ class Result(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """`time` is UTC; `commit` that of the playbook's folder, "" without one, with "+dirty" when files differed from it.
     `changes` are texts such as `-/+ container.web` or `+ container.db (failed)`. `pulled`: names and ids of images that
     the project pulled, in this run or before, and that are still there; `declared`: references it declares."""
@@ -67,7 +67,7 @@ class Record:
 
 
 def counts_document(counts: Counts) -> dict[str, int]:
-    return {each.name: getattr(counts, each.name) for each in fields(counts)}
+    return asdict(counts)
 
 
 def volume_name(project: str, number: int) -> str:
@@ -103,7 +103,7 @@ def _read(volume: Mapping[str, Any]) -> Record | None:
         commit=said["commit"],
         result=said["result"],
         version=said["version"],
-        counts=Counts(**{each.name: counts.get(each.name, 0) for each in fields(Counts)}),
+        counts=Counts(**{name: counts.get(name, 0) for name in Counts.__struct_fields__}),
         changes=tuple(str(change) for change in changes),
         number=int(number),
         pulled=tuple((str(pair[0]), str(pair[1])) for pair in pulled if isinstance(pair, list) and len(pair) == 2),

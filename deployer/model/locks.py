@@ -30,9 +30,10 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
+from msgspec import Struct
+
 from deployer.model.volume_names import LOCKS
 from deployer.model.volume_names import slug as slug
-from deployer.records import dataclass
 
 PREFIX: Final = LOCKS
 LEASE: Final = 60.0
@@ -49,8 +50,7 @@ _LABELS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """Who wants or has a lock. `token` is this run's own; `since` is the controller's time, for people only;
     `process` names the process on its machine."""
 
@@ -68,8 +68,7 @@ class Claim:
         return {label: _text(getattr(self, name)) for name, label in _LABELS.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One volume of a lock. `made`: by the host's clock, None when it did not say."""
 
     name: str
@@ -82,8 +81,7 @@ class Entry:
         return self.claim.token
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """All entries of one lock as the host showed them at once. `now`: the host's clock, read after the entries, None
     when it was not asked or has none. `watched`: for how long we have seen an entry, in seconds, by name and token.
     `dead`: processes that are known to be no more."""
@@ -103,29 +101,25 @@ class View:
         return (self.watched or {}).get((entry.name, entry.token), 0.0) > limit
 
 
-@dataclass(frozen=True, slots=True)
-class Enter:
+class Enter(Struct, frozen=True):
     """Make an entry of this number, then look again."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Clear:
+class Clear(Struct, frozen=True):
     """Remove these, whose holders are silent, then look again."""
 
     entries: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """The lock is ours, by this entry."""
 
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """Someone else has it, or is about to. `mine` are entries of ours, to be removed."""
 
     by: Entry
@@ -149,8 +143,7 @@ def decide(token: str, view: View) -> Decision:
     return Taken(max(mine, key=lambda entry: entry.number))
 
 
-@dataclass(frozen=True, slots=True)
-class Tenure:
+class Tenure(Struct, frozen=True):
     """What a holder knows of its lock. `asked`: when it asked for its newest entry, by its own clock. `lease` runs
     from then on."""
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from deployer.interfaces import EngineInfo
 from deployer.model.registry import RegistryAnswer
-from deployer.records import dataclass
 
 _RUNNING: Final = ("running", "paused", "restarting")
 
 
-@dataclass(frozen=True, slots=True)
-class Ownership:
+class Ownership(Struct, frozen=True):
     """The tool's labels on an object. `recorded` is what was declared when it was applied, by field, secret values as
     digests; empty when the object has no readable record."""
 
@@ -27,8 +26,7 @@ class Ownership:
         return bool(self.project)
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedContainer:
+class ObservedContainer(Struct, frozen=True):
     """`values` holds canonical values of every field of the table. `image` is the reference it was made from, complete;
     `image_id` the image itself. `state`: created, running, paused, restarting, exited, dead. `health`: healthy,
     unhealthy, starting or "". `attached` maps network names to the network ids of its endpoints ("" before the first
@@ -53,8 +51,7 @@ class ObservedContainer:
         return self.state in _RUNNING
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedImage:
+class ObservedImage(Struct, frozen=True):
     """`values`: canonical values of the container fields that the image sets. `digests` without the repository."""
 
     id: str
@@ -65,23 +62,20 @@ class ObservedImage:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedNetwork:
+class ObservedNetwork(Struct, frozen=True):
     id: str
     name: str
     values: Mapping[str, Any] = field(default_factory=dict)
     owner: Ownership = Ownership()
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedVolume:
+class ObservedVolume(Struct, frozen=True):
     name: str
     values: Mapping[str, Any] = field(default_factory=dict)
     owner: Ownership = Ownership()
 
 
-@dataclass(frozen=True, slots=True)
-class Stub:
+class Stub(Struct, frozen=True):
     """A container that was listed but not read whole: enough to see names, owners, mounts and ports in use. `ports`, as
     `values.port` writes them, are those it holds while it runs."""
 
@@ -99,8 +93,7 @@ class Stub:
         return self.state in _RUNNING
 
 
-@dataclass(frozen=True, slots=True)
-class PulledImage:
+class PulledImage(Struct, frozen=True):
     """One that a project pulled and that is still there. `reference`: by which; `is_tagged`: whether that still names
     it; `names`: all it has now."""
 
@@ -111,8 +104,7 @@ class PulledImage:
     names: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Struct, frozen=True):
     """One host. `containers` are those declared or owned by the project; `kept` are its stopped ones that were
     replaced, and successors that failed; `others` all the rest. `images` has every image needed to judge them, `tags`
     every local reference to an image id. `registry`: what registries say about references that have to be looked up

@@ -5,10 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from deployer.errors import ExitCode
 from deployer.model.locks import Claim
 from deployer.model.plan import HostPlan, Plan, ResourceChange, Step, Unreachable
-from deployer.records import dataclass
 
 
 class Status(StrEnum):
@@ -20,8 +21,7 @@ class Status(StrEnum):
     UNDONE = "undone"
 
 
-@dataclass(frozen=True, slots=True)
-class StepResult:
+class StepResult(Struct, frozen=True):
     """`error` and `hint` say what went wrong; `log` holds the last lines of a container that failed. Seconds."""
 
     step: Step
@@ -33,26 +33,22 @@ class StepResult:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class HostBegun:
+class HostBegun(Struct, frozen=True):
     host: str
     steps: int
 
 
-@dataclass(frozen=True, slots=True)
-class StepBegun:
+class StepBegun(Struct, frozen=True):
     host: str
     step: Step
 
 
-@dataclass(frozen=True, slots=True)
-class StepEnded:
+class StepEnded(Struct, frozen=True):
     host: str
     result: StepResult
 
 
-@dataclass(frozen=True, slots=True)
-class PullProgress:
+class PullProgress(Struct, frozen=True):
     """`current` of `total` bytes over all layers known so far."""
 
     host: str
@@ -61,21 +57,18 @@ class PullProgress:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class HostEnded:
+class HostEnded(Struct, frozen=True):
     outcome: HostOutcome
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """For another run, which has the host's lock."""
 
     host: str
     holder: Claim
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """Something the operator should know that fails nothing."""
 
     host: str
@@ -94,8 +87,7 @@ class Obstacle(StrEnum):
     LOST = "lost"
 
 
-@dataclass(frozen=True, slots=True)
-class Blocked:
+class Blocked(Struct, frozen=True):
     """Why nothing, or nothing more, was done on a host although its plan refuses nothing. `holder`: who has the lock.
     `detail`: what changed, or why the lock could not be had."""
 
@@ -105,8 +97,7 @@ class Blocked:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class HostOutcome:
+class HostOutcome(Struct, frozen=True):
     """One play on one host. `remaining`: what a second comparison after the steps still found, "did not converge".
     `unreachable`: the connection was lost, and why. `restored`: why everything was taken back although it worked.
     `shown`: the plan as the operator saw it, where the host was read again before it was worked on and came out with
@@ -150,8 +141,7 @@ class HostOutcome:
         return ExitCode.REFUSED if self.refused else ExitCode.OK
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The whole run."""
 
     plan: Plan

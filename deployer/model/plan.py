@@ -7,14 +7,15 @@ is what the executor does: a graph of operations, each one engine call, each nam
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
+
+from msgspec import Struct
 
 from deployer.diagnostics import Origin
 from deployer.fields.field import Change as Effect
+from deployer.interfaces import Guarded
 from deployer.model.desired import Address, OnFailure, RunOnce
-from deployer.records import dataclass
 from deployer.values import duration
 
 
@@ -35,8 +36,7 @@ class Action(StrEnum):
         return self in (Action.REPLACE_STOP_FIRST, Action.REPLACE_START_FIRST)
 
 
-@dataclass(frozen=True, slots=True)
-class FieldDiff:
+class FieldDiff(Struct, frozen=True):
     """One field that differs. `old` and `new` are texts ready to be shown, without secrets. `origin`: where the new
     value was written; without one, `source` says where it comes from."""
 
@@ -53,8 +53,7 @@ class FieldDiff:
         return ".".join(self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceChange:
+class ResourceChange(Struct, frozen=True):
     """`reason` says in words why this action: "host port 8080 is fixed", "not running"."""
 
     address: Address
@@ -64,8 +63,7 @@ class ResourceChange:
     origin: Origin | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """The container that a step of the same plan creates."""
 
     step: int
@@ -75,95 +73,85 @@ Target: TypeAlias = "str | Made"
 """A container: its id, or the one a step creates."""
 
 
-@dataclass(frozen=True, slots=True)
-class PullImage:
+class PullImage(Struct, frozen=True):
     reference: str
     platform: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveImage:
+class RemoveImage(Struct, frozen=True):
     reference: str
 
 
-@dataclass(frozen=True, slots=True)
-class CreateNetwork:
+class CreateNetwork(Guarded, frozen=True):
+    hidden: ClassVar[tuple[str, ...]] = ("body",)
     name: str
-    body: Mapping[str, Any] = field(repr=False)
+    body: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveNetwork:
+class RemoveNetwork(Struct, frozen=True):
     """By id, or by name for one that a step of the same plan made."""
 
     network: str
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectNetwork:
+class ConnectNetwork(Guarded, frozen=True):
+    hidden: ClassVar[tuple[str, ...]] = ("endpoint",)
     network: str
     container: Target
-    endpoint: Mapping[str, Any] = field(repr=False)
+    endpoint: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class DisconnectNetwork:
+class DisconnectNetwork(Struct, frozen=True):
     network: str
     container: Target
 
 
-@dataclass(frozen=True, slots=True)
-class CreateVolume:
+class CreateVolume(Guarded, frozen=True):
+    hidden: ClassVar[tuple[str, ...]] = ("body",)
     name: str
-    body: Mapping[str, Any] = field(repr=False)
+    body: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveVolume:
+class RemoveVolume(Struct, frozen=True):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class CreateContainer:
+class CreateContainer(Guarded, frozen=True):
+    hidden: ClassVar[tuple[str, ...]] = ("body",)
     name: str
-    body: Mapping[str, Any] = field(repr=False)
+    body: Mapping[str, Any]
     platform: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateContainer:
+class UpdateContainer(Guarded, frozen=True):
+    hidden: ClassVar[tuple[str, ...]] = ("body",)
     container: Target
-    body: Mapping[str, Any] = field(repr=False)
+    body: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class StartContainer:
+class StartContainer(Struct, frozen=True):
     container: Target
 
 
-@dataclass(frozen=True, slots=True)
-class StopContainer:
+class StopContainer(Struct, frozen=True):
     """`timeout` in seconds; None for the container's own."""
 
     container: Target
     timeout: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RenameContainer:
+class RenameContainer(Struct, frozen=True):
     container: Target
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveContainer:
+class RemoveContainer(Struct, frozen=True):
     """Its anonymous volumes stay."""
 
     container: Target
 
 
-@dataclass(frozen=True, slots=True)
-class AwaitHealthy:
+class AwaitHealthy(Struct, frozen=True):
     """With a healthcheck: healthy within `timeout` seconds, and still so after `watch`. Without: running, never
     restarted, for `monitor`."""
 
@@ -173,8 +161,7 @@ class AwaitHealthy:
     watch: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class AwaitCompleted:
+class AwaitCompleted(Struct, frozen=True):
     """Waits until it exits, at most `timeout` seconds where there is one. Any code but 0 is a failure, unless nobody
     asks how it ended."""
 
@@ -210,8 +197,7 @@ class Phase(StrEnum):
     COMMIT = "commit"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One operation. `needs` are numbers of steps that must have succeeded; no step of the phase `CHANGE` needs one of
     `COMMIT`. Steps of one `group` are undone together when one of them fails, last first, each by its `undo` operations
     in order; by those of `keep`, where there are any, when its own resource is what failed. Once its `lasting` step is
@@ -235,8 +221,7 @@ class Step:
         return f"{needs}#{self.number} {self.address.label}, {describe(self.operation)}, {self.cause}{at_last}{group}"
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Something that will not be done, why, and what to do about it."""
 
     address: Address
@@ -246,8 +231,7 @@ class Refusal:
     diffs: tuple[FieldDiff, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class HostPlan:
+class HostPlan(Struct, frozen=True):
     """One play on one host. `notes` are things worth knowing that change nothing. `images`: declared references,
     complete."""
 
@@ -266,15 +250,13 @@ class HostPlan:
         return "\n".join(map(str, self.steps))
 
 
-@dataclass(frozen=True, slots=True)
-class Unreachable:
+class Unreachable(Struct, frozen=True):
     host: str
     message: str
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PlayPlan:
+class PlayPlan(Struct, frozen=True):
     """`batches`: hosts in the order they are worked on; a batch begins when the one before is done. `once`: jobs that
     the first host runs for all; when it fails, no other begins."""
 
@@ -285,8 +267,7 @@ class PlayPlan:
     once: RunOnce | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     plays: tuple[PlayPlan, ...] = ()
     unreachable: tuple[Unreachable, ...] = ()
 
@@ -307,8 +288,7 @@ class Plan:
         return not any(self.changes)
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     create: int = 0
     update: int = 0
     replace: int = 0

@@ -6,14 +6,13 @@ Facts that could not be had are absent, and then nothing is said about them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+
+from msgspec import Struct, field
 
 from deployer.model.registry import RegistryAnswer
-from deployer.records import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Questions:
+class Questions(Struct, frozen=True):
     """About one host. `ports`: published ports, as `values.port` writes them, that containers are to get; `sources`:
     paths that are to be bound; `pulls`: references nobody asked a registry for yet; `routes`: whether they matter;
     `room`: whether something will be written to the engine's folder."""
@@ -37,8 +36,7 @@ class Questions:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(Struct, frozen=True):
     """A socket that waits for others, of the host itself. `ip` is complete: `0.0.0.0`, `::`, `127.0.0.1`."""
 
     protocol: str
@@ -47,8 +45,7 @@ class Listener:
     inode: int
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Struct, frozen=True):
     """`container`: the id of the container it runs in, "" for none."""
 
     pid: int
@@ -56,14 +53,12 @@ class Process:
     container: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     subnet: str
     interface: str
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Struct, frozen=True):
     """Bytes in `folder`: `free` for everybody, `left` with what is reserved for root, which the engine may use."""
 
     folder: str
@@ -71,8 +66,7 @@ class Room:
     left: int
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """Of one host. `mirrored`: whether its engine asks others before Docker Hub. `published`: what containers hold now;
     `processes` by the inode of their socket; both only where a wanted port is not free. `missing`: paths that are
     certainly not there. `sizes`: bytes of the largest local image of each repository."""

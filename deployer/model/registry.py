@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from deployer.records import dataclass
+from msgspec import Struct
 
 
 class Availability(StrEnum):
@@ -17,8 +17,7 @@ class Availability(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryAnswer:
+class RegistryAnswer(Struct, frozen=True):
     """Of one reference. `platforms` as `linux/arm64/v8`; `several`: whether a platform is chosen from them, rather than
     the only one taken. `authenticated`: whether credentials were sent. `message`: what failed."""
 

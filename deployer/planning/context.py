@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any
+
+from msgspec import Struct, field
 
 from deployer.model.desired import Address, Desired, Kind, Resource, UpdatePolicy
 from deployer.model.observed import Observed, ObservedContainer, ObservedNetwork
@@ -12,11 +13,9 @@ from deployer.model.plan import AwaitHealthy, Target
 from deployer.planning.container.exclusive import held
 from deployer.planning.draft import Draft
 from deployer.planning.policy import Policy
-from deployer.records import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Retired:
+class Retired(Struct, frozen=True):
     """A container that is put away once everything of its group works. `after`: the last steps of its successor."""
 
     group: str
@@ -26,8 +25,7 @@ class Retired:
     after: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Renewal:
+class Renewal(Struct, frozen=True):
     """A network that is taken down and made anew. `off`: steps after which each of the containers `attached` has left
     it; `gone`: those after which it is removed."""
 
@@ -38,8 +36,7 @@ class Renewal:
     gone: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(Struct, frozen=True):
     """A container that is started and replaces none. `after`: the steps after which it has been."""
 
     resource: Resource
@@ -47,8 +44,7 @@ class Begun:
     after: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """What was decided so far.
 
     `targets`: how steps refer to each declared container. `renewed`: containers that get a new id. `restarted`:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from deployer.fields.field import DEFAULT, Field, View
 from deployer.fields.table import Table
 from deployer.model.desired import Resource
 from deployer.model.plan import FieldDiff
 from deployer.model.secrets import MASK, holds_sealed, holds_secret, is_sealed, is_sensitive_name, redact, redacted
-from deployer.records import dataclass
 
 _MISSING = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """One resource against one live object. `strict`: undeclared fields count too (objects of ours); otherwise only
     declared ones are compared, and labels need only be there."""
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.fields.field import View
 from deployer.fields.network import NETWORK
@@ -28,7 +30,6 @@ from deployer.planning.diff import Comparison, diff
 from deployer.planning.image import plan as images
 from deployer.planning.job import plan as jobs
 from deployer.planning.policy import Policy
-from deployer.records import dataclass
 from deployer.values import image
 
 
@@ -137,8 +138,7 @@ def _as_recorded(resource: Resource, owner: Ownership, live: Mapping[str, Any]) 
     return replace(resource, values={name: part for name, part in opened.items() if not is_sealed(part)})
 
 
-@dataclass(frozen=True, slots=True)
-class _Seals:
+class _Seals(Struct, frozen=True):
     """What a record holds of secrets, opened by trying: with the live value, then with the declared one. What neither
     opens was changed both by hand and in the file. `key` is that of the digests."""
 

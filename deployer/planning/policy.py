@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from deployer.records import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """`prune`: remove what the project made and no play declares any more. `adopt`: containers that bear a declared
     name but are not ours may be replaced. `data_loss`: volumes, as `host/volume.name`, whose data may be lost.
     `version`: of this tool, for the label."""

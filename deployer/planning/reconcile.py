@@ -6,7 +6,7 @@ containers they need. What goes away goes in the opposite order.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from deployer.model import dependencies
 from deployer.model import ownership as record

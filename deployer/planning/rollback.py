@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 from typing import Any, Final
 
+from msgspec import Struct
+
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import Change
 from deployer.model import dependencies
@@ -38,7 +40,6 @@ from deployer.planning.container.replace import (
 from deployer.planning.context import Context, Retired, watched
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import finish
-from deployer.records import dataclass
 
 _GROUP: Final = "roll back"
 _CAUSE: Final = "rolled back"
@@ -46,8 +47,7 @@ _SAYS_NOTHING: Final = ("restart", "labels", "hostname")
 """Fields that differ between any two containers: one that is kept is never restarted."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Pair:
+class _Pair(Struct, frozen=True):
     """A container, if it is there, and the one that takes its place."""
 
     resource: Resource

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from deployer.model.desired import Address, Kind, RunOnce
 from deployer.model.plan import Action, HostPlan, PlayPlan, Refusal

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from enum import Enum
+from typing import ClassVar
 
-from deployer.records import dataclass
+from msgspec import Struct
+
+from deployer.interfaces import Guarded
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 """Where the Docker engine listens unless told otherwise; distributions link /var/run to /run."""
@@ -46,8 +48,7 @@ class AddressFamily(Enum):
     IPV6 = "inet6"
 
 
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
+class TlsFiles(Struct, frozen=True):
     """PEM files for a TLS connection, "" for none; `verify` off accepts any server certificate."""
 
     ca: str = ""
@@ -56,23 +57,23 @@ class TlsFiles:
     verify: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionSpec:
+class ConnectionSpec(Guarded, frozen=True, kw_only=True):
     """One host. File names are absolute; secrets are left out of the repr.
 
     `docker_command` given means that the engine is reached by running it (`… system dial-stdio`) and not through
     the socket. `user` "" is the local user's name. `jumps` are passed in order, the last connects to the host.
     """
 
+    hidden: ClassVar[tuple[str, ...]] = ("private_key", "private_key_passphrase", "password")
     name: str
     kind: Kind = Kind.SSH
     host: str = ""
     port: int = SSH_PORT
     user: str = ""
     private_key_files: tuple[str, ...] = ()
-    private_key: str = field(default="", repr=False)
-    private_key_passphrase: str = field(default="", repr=False)
-    password: str = field(default="", repr=False)
+    private_key: str = ""
+    private_key_passphrase: str = ""
+    password: str = ""
     identities_only: bool = False
     identity_agent: str = ""
     known_hosts_files: tuple[str, ...] = ()
@@ -92,12 +93,12 @@ class ConnectionSpec:
         return self.host if self.port == SSH_PORT else f"[{self.host}]:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class CliConnectionOptions:
+class CliConnectionOptions(Guarded, frozen=True):
     """What the command line says for all hosts. As in Ansible, a host's variables are stronger."""
 
+    hidden: ClassVar[tuple[str, ...]] = ("password",)
     user: str = ""
     private_key_file: str = ""
     ssh_common_args: str = ""
     timeout: float | None = None
-    password: str = field(default="", repr=False)
+    password: str = ""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from deployer.records import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Struct, frozen=True):
     """`user`: "" for a uid without an account. `home`: "" where there is no home directory. `succeeds` runs a shell
     command and says whether it ended with status 0."""
 

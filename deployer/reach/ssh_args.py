@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 UNDERSTOOD = frozenset(
     {
@@ -38,8 +39,7 @@ _AS_OPTION = {"J": "proxyjump", "i": "identityfile", "l": "user", "p": "port"}
 _FAMILIES = {"4": "inet", "6": "inet6"}
 
 
-@dataclass(slots=True)
-class SshArguments:
+class SshArguments(Struct):
     """Keyword (lower case) → values in order; `config_file` from `-F`; `mistakes` as text."""
 
     options: dict[str, list[str]] = field(default_factory=dict)

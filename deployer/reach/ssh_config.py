@@ -14,14 +14,15 @@ import itertools
 import os
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import InputError
 from deployer.reach.machine import Machine
 from deployer.reach.ssh_match import Block, Facts, parse_host, parse_match
-from deployer.records import dataclass
 
 USER_FILE = "~/.ssh/config"
 SYSTEM_FILE = "/etc/ssh/ssh_config"
@@ -41,8 +42,7 @@ _MAX_DEPTH = 16
 """Levels of Include; OpenSSH's own limit (readconf.c, READCONF_MAX_DEPTH)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Directive:
+class Directive(Struct, frozen=True):
     """One line that says something, and the blocks it stands in, outermost first."""
 
     origin: Origin
@@ -51,8 +51,7 @@ class Directive:
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(Struct, frozen=True):
     """The keywords that apply to one host: keyword → words. Nothing is expanded yet."""
 
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -135,8 +134,7 @@ class _Lookup:
             self.facts = replace(self.facts, tag=word)
 
 
-@dataclass(frozen=True, slots=True)
-class _Files:
+class _Files(Struct, frozen=True):
     """Reads one file and what it includes. `user`: whether it is the user's own."""
 
     machine: Machine

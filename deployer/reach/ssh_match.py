@@ -5,15 +5,15 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import InputError
 from deployer.reach.machine import Machine
 from deployer.reach.ssh_tokens import Tokens
-from deployer.records import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What is known of the connection so far. `host` is as given, `host_name` after `HostName`."""
 
     machine: Machine
@@ -24,8 +24,7 @@ class Facts:
     final: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """One criterion; `negated` turns it round."""
 
     kind: str
@@ -33,8 +32,7 @@ class Condition:
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
+class Block(Struct, frozen=True, eq=False):
     """A `Host` or `Match` line: all its conditions must hold."""
 
     origin: Origin

@@ -6,8 +6,9 @@ import hashlib
 import os
 import re
 
+from msgspec import Struct
+
 from deployer.reach.machine import Machine
-from deployer.records import dataclass
 
 _TOKEN = re.compile(r"%(.)")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -27,8 +28,7 @@ def is_user(text: str) -> bool:
     return _UNSAFE_USER.match(text) is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tokens:
+class Tokens(Struct, frozen=True, kw_only=True):
     """What the tokens stand for. `host` is as given, `host_name` after `HostName`."""
 
     machine: Machine

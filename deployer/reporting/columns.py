@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deployer.records import dataclass
+from msgspec import Struct
+
 from deployer.reporting.lines import Line, Span, Style
 
 GAP = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """`lead` stands before the first cell and is part of its width."""
 
     cells: tuple[Span, ...]

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.model.plan import (
     Action,
@@ -18,7 +20,6 @@ from deployer.model.plan import (
     Unreachable,
     count,
 )
-from deployer.records import dataclass
 from deployer.reporting.columns import Row, align
 from deployer.reporting.fields import INDENT, field_rows
 from deployer.reporting.lines import Line, Span, Style, line
@@ -105,8 +106,7 @@ def _hosts(plan: Plan) -> str:
     return f"{text} (simulated)" if simulated == len(hosts) else f"{text} ({simulated} simulated)"
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
+class _Block(Struct, frozen=True):
     """Hosts of a play that have the same to do, by name. `sample` is one of them."""
 
     sample: HostPlan

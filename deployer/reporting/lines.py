@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Final
 
-from deployer.records import dataclass
+from msgspec import Struct
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -49,8 +49,7 @@ CODES: Final[Mapping[Style, str]] = {
 """SGR parameters of each style; `Style.PLAIN` has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A piece of a line. `shown` is its text with control characters written as escapes."""
 
     text: str
@@ -61,8 +60,7 @@ class Span:
         return visible(self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     spans: tuple[Span, ...] = ()
 
     def __str__(self) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
+
+from msgspec import Struct, field
 
 from deployer.model.outcome import HostBegun, HostEnded, PullProgress, StepBegun, StepEnded
 from deployer.model.plan import PullImage, Step
@@ -24,8 +25,7 @@ _REDRAWS_A_SECOND = 8
 _MOST_LINES = 20
 
 
-@dataclass(slots=True)
-class _Host:
+class _Host(Struct):
     """What one host is doing. `running` maps numbers of steps to the step and when it began."""
 
     steps: int

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from deployer.model.desired import Address
 from deployer.model.outcome import HostOutcome, Status, StepResult
-from deployer.records import dataclass
 
 Counts: TypeAlias = Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Struct, frozen=True):
     """Numbers of resources. `ok`: as declared now, changed ones included. A resource that failed and was rolled back
     counts as `failed` and as `rolledback`, never as `ok`."""
 
@@ -28,7 +28,7 @@ class Tally:
 
     @property
     def counts(self) -> dict[str, int]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return asdict(self)
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(**{name: value + other.counts[name] for name, value in self.counts.items()})

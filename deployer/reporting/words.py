@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from msgspec import Struct
+
 from deployer.model.plan import (
     AwaitCompleted,
     AwaitHealthy,
@@ -27,7 +29,6 @@ from deployer.model.plan import (
     StopContainer,
     UpdateContainer,
 )
-from deployer.records import dataclass
 
 _NUMBERED = re.compile(r"(?P<stem>.*?)(?P<number>[0-9]+)(?P<rest>[^0-9]*)\Z")
 _SHORTEST_RUN = 3
@@ -86,8 +87,7 @@ def by_number(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts]
 
 
-@dataclass(frozen=True, slots=True)
-class _Numbered:
+class _Numbered(Struct, frozen=True):
     stem: str
     digits: str
     rest: str

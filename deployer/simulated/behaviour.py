@@ -16,15 +16,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from deployer.records import dataclass
+from msgspec import Struct
+
 from deployer.simulated.state import Record, SimulatedHost
 
 LABEL: Final = "sim.behaviour"
 KILLED: Final = 137
 
 
-@dataclass(frozen=True, slots=True)
-class Behaviour:
+class Behaviour(Struct, frozen=True):
     """`exit_code` None: runs until it is stopped. `reads`: inspections until it exits or its health settles.
     `stop_code`: what it exits with when stopped; a bare `sleep` takes no notice and is killed. `lasts`: waiting for its
     end does not bring it about, as it does where nothing is known of the process."""

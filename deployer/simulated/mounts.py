@@ -6,7 +6,7 @@ gets an anonymous volume; a volume that does not exist is made on the way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from deployer.errors import EngineError
 from deployer.simulated.lookup import find_container
@@ -26,8 +26,7 @@ _PROPAGATIONS = _MODES[2]
 _DATA_ROOT = "/var/lib/docker"
 
 
-@dataclass(slots=True)
-class MountPlan:
+class MountPlan(Struct):
     """The mounts of a new container, and what is special about some volumes among them.
 
     `implicit`: made for a path of `Config.Volumes`, its own or another container's. `anonymous`: removed together with

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from deployer.records import dataclass
+from msgspec import Struct
 
 MASKED_PATHS: Final = (
     "/proc/asound",
@@ -25,8 +25,7 @@ MASKED_PATHS: Final = (
 READONLY_PATHS: Final = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """One engine release. The engine's own version decides some behaviour, the spoken API version the rest."""
 
     version: str
@@ -74,8 +73,7 @@ def profile_named(name: str) -> Profile:
     return profiles[name]
 
 
-@dataclass(frozen=True, slots=True)
-class HostFacts:
+class HostFacts(Struct, frozen=True):
     """The simulated machine. Every path of its file system exists, except those below `missing_paths`."""
 
     name: str = "simulated"

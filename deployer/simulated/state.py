@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from deployer.simulated.profile import HostFacts, Profile
 
@@ -21,8 +23,7 @@ EPOCH: Final = datetime(2024, 1, 1, tzinfo=UTC)
 NEVER: Final = "0001-01-01T00:00:00Z"
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     """Plain data: containers, networks and images by id, volumes by name, the registry by complete reference, the
     host's files by path."""
 
@@ -55,7 +56,7 @@ class State:
         self.changes += 1
 
     def to_json(self) -> str:
-        return json.dumps({each.name: getattr(self, each.name) for each in fields(self)})
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> State:
@@ -65,8 +66,7 @@ class State:
         return State.from_json(self.to_json())
 
 
-@dataclass(slots=True)
-class SimulatedHost:
+class SimulatedHost(Struct):
     """One machine with its engine: what never changes and what does. `behaviours` maps image references to the words
     `behaviour.parse_behaviour` reads."""
 

@@ -9,9 +9,10 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
 
 from deployer.reach.connection import ConnectionSpec
 from deployer.transport.keys import KeyRing, KeyUnusableError, PassphraseNeededError
@@ -26,8 +27,7 @@ Candidate: TypeAlias = tuple[str, paramiko.PKey]
 _AgentKeys: TypeAlias = tuple[paramiko.AgentKey, ...]
 
 
-@dataclass(slots=True)
-class Candidates:
+class Candidates(Struct):
     """The keys of one login. `notes` collects, while the keys are walked through, why some cannot be offered."""
 
     spec: ConnectionSpec

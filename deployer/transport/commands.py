@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deployer.records import dataclass
+from msgspec import Struct
+
 from deployer.transport.lean import paramiko
 from deployer.transport.link import ChannelRefusedError, Link, LinkLostError
 
@@ -18,8 +19,7 @@ _PATIENCE = 5.0
 """Seconds that the exit status and the last output of an ended command may take to arrive."""
 
 
-@dataclass(frozen=True, slots=True)
-class CommandResult:
+class CommandResult(Struct, frozen=True):
     """How a command ended; `status` is None when a signal ended it or the server did not say."""
 
     status: int | None

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import shlex
 
+from msgspec import Struct
+
 from deployer.errors import UnreachableError
 from deployer.reach.connection import DEFAULT_SOCKET, ConnectionSpec
-from deployer.records import dataclass
 
 NOT_FOUND = 127
 """The shell's exit status for a command that does not exist."""
@@ -36,8 +37,7 @@ true
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(Struct, frozen=True):
     """What the script saw, as the user who logged in. `listening` is None where the host does not tell."""
 
     user: str
@@ -50,8 +50,7 @@ class Findings:
     others: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CommandFailure:
+class CommandFailure(Struct, frozen=True):
     """A command that ended instead of carrying a stream; `status` is None when the server did not say."""
 
     command: str

@@ -14,7 +14,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployer.records import dataclass
+from msgspec import Struct
+
 from deployer.transport.lean import paramiko
 
 if TYPE_CHECKING:
@@ -40,8 +41,7 @@ class PassphraseNeededError(KeyUnusableError):
         self.public = public
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
+class _Header(Struct, frozen=True):
     """What an OpenSSH private key file shows without its passphrase."""
 
     kind: str

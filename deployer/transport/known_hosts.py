@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from deployer.records import dataclass
+from msgspec import Struct
 
 REVOKED = "@revoked"
 _MARKERS = (REVOKED, "@cert-authority")
@@ -25,8 +25,7 @@ _PATTERN = re.compile(r"[*?!\[]")
 _MIN_FIELDS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class KnownKey:
+class KnownKey(Struct, frozen=True):
     """One line that speaks of the host: `kind` is the key's type (`ssh-ed25519`), `blob` the key in SSH's encoding."""
 
     file: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from deployer.errors import UnreachableError
 from deployer.reach.connection import ConnectionSpec

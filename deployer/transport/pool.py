@@ -10,12 +10,13 @@ import http.client
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import field, replace
 from email.message import Message
 from typing import Any, BinaryIO
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from deployer.errors import UnreachableError
-from deployer.records import dataclass
 from deployer.transport.streams import ConnectionLostError, Dialer, DuplexStream, StreamRefusedError
 
 MAX_STREAMS = 8
@@ -27,8 +28,7 @@ _SWITCHING = 101
 """The status of an answer after which the connection is a plain stream (RFC 9110, section 15.2.2)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """`timeout` is in seconds, for each wait on the stream; None waits for ever. A `body` that comes in pieces is sent
     in chunks as it comes, unless `headers` give its `Content-Length`."""
 
@@ -150,8 +150,7 @@ class Answer:
         self.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """A response read whole."""
 
     status: int

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.applying.executor import Execution, Stop, Tools, abandon, change, commit, may_commit, take_back
 from deployer.applying.lock import LockLostError
@@ -18,7 +20,6 @@ from deployer.model.observed import Observed
 from deployer.model.outcome import Blocked, HostEnded, HostOutcome, Obstacle, Outcome
 from deployer.model.plan import Action, HostPlan, Phase, PlayPlan, ResourceChange, Unreachable
 from deployer.planning.run_once import alone_first
-from deployer.records import dataclass
 from deployer.usecases.load import PlayInput
 from deployer.usecases.plan import Session, credentials
 from deployer.usecases.system import World
@@ -102,8 +103,7 @@ def _outcome(host_plan: HostPlan, result: HostOutcome | Unreachable) -> HostOutc
     return HostOutcome(host_plan, unreachable=result) if isinstance(result, Unreachable) else result
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
+class _Pending(Struct, frozen=True):
     """A host of a play that may still be taken back as a whole."""
 
     outcome: HostOutcome

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.config.inventory.patterns import select_limit
 from deployer.config.templates.templar import Templates
@@ -14,15 +16,13 @@ from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.interfaces import Engine, EngineInfo, Json
 from deployer.model import ownership as record
 from deployer.model.plan import Unreachable
-from deployer.records import dataclass
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.load import Request, Sources, connect_host, open_sources
 from deployer.usecases.system import World
 from deployer.values import image, port
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One container. `project` and `resource` are "" for one that is not ours."""
 
     host: str
@@ -37,8 +37,7 @@ class Row:
     simulated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One host. `clock_offset`: seconds the host is ahead of this machine, None when it does not say. `free`: bytes
     free where the engine keeps its data, None when a host cannot be asked."""
 
@@ -53,8 +52,7 @@ class Check:
     problem: Unreachable | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(Struct, frozen=True):
     """Answers by host, in the order of the inventory."""
 
     rows: tuple[Row, ...] = ()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer import nodes
 from deployer.config.host_ports import check_host_ports
@@ -27,10 +29,10 @@ from deployer.config.vault_secrets import load_secrets, password_sources
 from deployer.diagnostics import Diagnostic, Origin, Problems, did_you_mean
 from deployer.errors import InputError
 from deployer.fields.shapes import INVALID, Reading
+from deployer.interfaces import Guarded
 from deployer.model.desired import Desired, Kind, RunOnce
 from deployer.reach.connection import CliConnectionOptions, ConnectionSpec
 from deployer.reach.resolve import connection_spec
-from deployer.records import dataclass
 from deployer.values import duration
 
 if TYPE_CHECKING:
@@ -43,8 +45,7 @@ DEFAULT_INVENTORIES = ("inventory", "inventory.yml", "hosts.yml", "hosts")
 """Looked for in the current directory when `-i` names none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """What the operator asked for, as the command line says it. `containers`: names that have to be declared."""
 
     playbooks: tuple[str, ...] = ()
@@ -68,8 +69,7 @@ class Request:
     containers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PlayInput:
+class PlayInput(Struct, frozen=True):
     """One play: its hosts' desired states in the order they are worked on, and how they are batched. `pause`: seconds
     between batches."""
 
@@ -82,21 +82,20 @@ class PlayInput:
     once: RunOnce | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Guarded, frozen=True):
     """A whole run's input. `hosts`: how to reach every host of it."""
 
+    hidden: ClassVar[tuple[str, ...]] = ("secrets",)
     plays: tuple[PlayInput, ...]
     hosts: Mapping[str, ConnectionSpec]
     warnings: tuple[Diagnostic, ...] = ()
-    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    secrets: frozenset[str] = frozenset()
 
     def of_host(self, host: str) -> tuple[Desired, ...]:
         return tuple(desired for play in self.plays for desired in play.desired if desired.host == host)
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(Struct, frozen=True):
     """How input may ask the world: run a script, prompt for a password, read the user's ssh_config."""
 
     run: RunScript
@@ -104,8 +103,7 @@ class Asking:
     ssh_config: Callable[[], SshConfig]
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """What all plays share."""
 
     request: Request

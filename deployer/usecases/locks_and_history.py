@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
+from msgspec import Struct
+
 from deployer.applying.processes import is_dead
 from deployer.errors import EngineError
 from deployer.interfaces import Engine
@@ -12,7 +14,6 @@ from deployer.model import history, locks
 from deployer.model.history import Record
 from deployer.model.locks import Claim, Entry, View
 from deployer.model.plan import Unreachable
-from deployer.records import dataclass
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.inspect_hosts import fleet_of
 from deployer.usecases.load import Request
@@ -21,8 +22,7 @@ from deployer.usecases.system import World
 Found = TypeVar("Found")
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(Struct, frozen=True):
     """Of one project on one host. `quiet`: seconds since its holder's last sign of life, by the host's clock, None when
     the host does not tell. `free`: whether it was quiet for so long that the next run takes it over."""
 
@@ -33,16 +33,14 @@ class Lock:
     volumes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Struct, frozen=True):
     """One record on one host."""
 
     host: str
     record: Record
 
 
-@dataclass(frozen=True, slots=True)
-class Notes(Generic[Found]):
+class Notes(Struct, Generic[Found], frozen=True):
     """In the order of the inventory."""
 
     found: tuple[Found, ...] = ()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from deployer.engine.observe import WIDTH, Needs, observe
 from deployer.exporting.playbook import image_references

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer import __version__
 from deployer.diagnostics import Diagnostic
 from deployer.engine.observe import Needs, needs_of, observe
 from deployer.engine.registry_auth import Credentials
-from deployer.interfaces import Engine, RegistryAuth
+from deployer.interfaces import Engine, Guarded, RegistryAuth
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
 from deployer.model.plan import HostPlan, Plan, PlayPlan, Unreachable
 from deployer.planning.policy import Policy
 from deployer.reach.connection import Kind
-from deployer.records import dataclass
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.load import Loaded, PlayInput, Request, load
 from deployer.usecases.system import World
@@ -35,8 +36,7 @@ def needs_to_reconcile(loaded: Loaded, host: str) -> Needs:
     return needs_of(plays, credentials(plays))
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(Struct, frozen=True):
     """How a run plans a host: `needs` says what is read of it, `planner` what is done. `verifier`, where it is another
     than the planner, finds afterwards which of the changed resources did not converge."""
 
@@ -45,17 +45,16 @@ class Method:
     verifier: Planner | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Validated:
+class Validated(Guarded, frozen=True):
+    hidden: ClassVar[tuple[str, ...]] = ("secrets",)
     plays: int
     hosts: int
     resources: int
     warnings: tuple[Diagnostic, ...]
-    secrets: frozenset[str] = field(repr=False)
+    secrets: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """A plan and what it was made from. `read_at`: when its hosts were read, by the world's clock; `records`: the
     newest record of a run on each host and of each project then. `secrets` must never be shown."""
 

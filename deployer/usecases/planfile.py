@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import field, replace
 from typing import Any, Final
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import InputError
 from deployer.model.desired import Address, Kind
-from deployer.model.plan import HostPlan, Plan, PlayPlan, Refusal, ResourceChange
-from deployer.records import dataclass
+from deployer.model.plan import HostPlan, Operation, Plan, PlayPlan, Refusal, ResourceChange
 
 FORMAT: Final = "deployer-plan/1"
 
 
-@dataclass(frozen=True, slots=True)
-class SavedHost:
+class SavedHost(Struct, frozen=True):
     """`fingerprint` is of the steps, bodies included; `changes` names what was shown, by address."""
 
     host: str
@@ -30,8 +30,7 @@ class SavedHost:
     changes: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class SavedPlan:
+class SavedPlan(Struct, frozen=True):
     """`request` holds the command line's words by name; `inline` is a digest of `-e` texts, which may hold secrets and
     are not kept. `shown` is the plan as it was printed."""
 
@@ -61,10 +60,9 @@ def fingerprint(host: HostPlan) -> str:
     return hashlib.sha256(f"{host.project}\n{steps}".encode()).hexdigest()
 
 
-def _public(operation: object) -> dict[str, str]:
-    """Every attribute of an operation, those left out of its repr too."""
-    names = getattr(operation, "__slots__", ())
-    return {name: _stable(getattr(operation, name)) for name in names} | {"": type(operation).__name__}
+def _public(operation: Operation) -> dict[str, str]:
+    """Every field of an operation, those left out of its repr too."""
+    return {name: _stable(value) for name, value in asdict(operation).items()} | {"": type(operation).__name__}
 
 
 def _stable(value: object) -> str:

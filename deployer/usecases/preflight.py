@@ -6,9 +6,11 @@ All that is found is part of the plan: a refusal, or a note. A plan with nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import partial, reduce
 from operator import or_
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.engine.host_facts import gather
 from deployer.interfaces import Engine, RegistryAuth
@@ -17,12 +19,10 @@ from deployer.model.observed import Observed
 from deployer.model.plan import HostPlan, PlayPlan
 from deployer.model.preflight import Facts, Questions
 from deployer.planning import preflight
-from deployer.records import dataclass
 from deployer.usecases.fleet import Fleet
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What planning went by. `auth` finds credentials for a host's reference."""
 
     seen: Mapping[str, Observed]

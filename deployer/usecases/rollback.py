@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from deployer.engine.observe import Needs, needs_of
 from deployer.model.container_names import NEW, OLD, PREVIOUS

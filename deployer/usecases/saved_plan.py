@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec.structs import asdict, replace
 
 from deployer import __version__
 from deployer.diagnostics import Diagnostic, Origin
@@ -25,7 +26,7 @@ _NOT_KEPT: Final = frozenset({"extra_vars", "forks", "connect_timeout"})
 
 def write(path: str, planned: runner.Planned, request: Request, shown: str) -> None:
     """Readable by its owner only. Raises `DeployerError` when it cannot be written."""
-    kept = {item.name: getattr(request, item.name) for item in fields(request) if item.name not in _NOT_KEPT}
+    kept = {name: value for name, value in asdict(request).items() if name not in _NOT_KEPT}
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     saved = planfile.save(
         planned.plan,
@@ -68,7 +69,7 @@ def plan(saved: SavedPlan, given: Request, world: World) -> runner.Session:
     if _digest(given.extra_vars) != saved.inline:
         hint = "give the same -e as for the plan; they are not kept in the file, since they may hold secrets"
         raise RefusedError("the plan was made with other extra variables", hint=hint)
-    names = {item.name for item in fields(Request)} - _NOT_KEPT
+    names = set(Request.__struct_fields__) - _NOT_KEPT
     kept = {name: _value(value) for name, value in saved.request.items() if name in names}
     secrets_again = {
         name: getattr(given, name)

@@ -9,19 +9,19 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec import Struct
+
 from deployer.config.scripts import ScriptResult
 from deployer.errors import DeployerError, RefusedError
 from deployer.interfaces import Clock
 from deployer.reach.machine import Machine
 from deployer.reach.ssh_config import SshConfig
-from deployer.records import dataclass
 from deployer.usecases.load import Asking
 
 _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(Struct, frozen=True):
     """What a run needs from outside: a clock, and ways to ask."""
 
     clock: Clock

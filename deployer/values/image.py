@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from deployer.records import dataclass
+from msgspec import Struct
 
 _DOMAIN = re.compile(r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(?::\d+)?")
 _PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
@@ -14,8 +14,7 @@ _ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 DOCKER_HUB = "docker.io"
 
 
-@dataclass(frozen=True, slots=True)
-class ImageRef:
+class ImageRef(Struct, frozen=True):
     """A complete reference. `path` is "" for an image id (`sha256:…`), which then is the digest."""
 
     domain: str

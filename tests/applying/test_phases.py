@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from deployer.applying.executor import WIDTH, Tools, change, commit, take_back
 from deployer.model.desired import OnFailure

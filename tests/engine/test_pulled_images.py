@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from deployer.engine.observe import needs_of, observe
 from deployer.engine.pulled_images import claims, names_of, still_there, updated

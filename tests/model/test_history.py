@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from deployer.model.desired import Address, Kind
 from deployer.model.history import Record, changes_of, newest, numbers, read_records, result_of, volume_name

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from deployer.model import ownership as record
 from deployer.model.observed import Observed, Ownership

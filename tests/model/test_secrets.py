@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import json
-from dataclasses import replace
+import pkgutil
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+import deployer
+from deployer.interfaces import Guarded
 from deployer.model import ownership as record
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
@@ -220,3 +224,36 @@ def test_sealing_by_text_and_by_path() -> None:
 )
 def test_names_of_secrets(name: str, sensitive: bool) -> None:
     assert is_sensitive_name(name) is sensitive
+
+
+HIDDEN = {
+    "CliConnectionOptions": ("password",),
+    "ConnectNetwork": ("endpoint",),
+    "ConnectionSpec": ("private_key", "private_key_passphrase", "password"),
+    "CreateContainer": ("body",),
+    "CreateNetwork": ("body",),
+    "CreateVolume": ("body",),
+    "Desired": ("registries", "secrets"),
+    "EnvFile": ("values",),
+    "Loaded": ("secrets",),
+    "RegistryAuth": ("username", "password"),
+    "ScriptResult": ("stdout",),
+    "UpdateContainer": ("body",),
+    "Validated": ("secrets",),
+    "VaultSecret": ("password",),
+    "_Keys": ("cipher", "mac", "counter"),
+}
+
+
+def test_records_do_not_print_what_they_hide() -> None:
+    for module in pkgutil.walk_packages(deployer.__path__, "deployer."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    guarded = {found.__name__: found for found in Guarded.__subclasses__()}
+    assert {name: found.hidden for name, found in guarded.items()} == HIDDEN
+    for found in guarded.values():
+        fields = found.__struct_fields__
+        record = found(**{name: f"<{name}>" for name in fields})
+        shown = [name for name in fields if name not in found.hidden]
+        assert repr(record) == found.__name__ + "(" + ", ".join(f"{name}='<{name}>'" for name in shown) + ")"
+        assert dict(record.__rich_repr__()) == {name: f"<{name}>" for name in shown}

@@ -8,9 +8,10 @@ the container `web` has the id `web-1`, its network `front` the id `front-1`, it
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from textwrap import dedent
 from typing import Any
+
+from msgspec.structs import replace
 
 from deployer.config import yaml
 from deployer.config.playbook import Play

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, note, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from deployer.errors import EngineError
 from deployer.model.desired import Desired, Kind, OnFailure

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from deployer.errors import InputError
 from deployer.reach.connection import (

@@ -1,8 +1,7 @@
 """The plan's text, literally."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from deployer.diagnostics import Origin
 from deployer.fields.field import Change

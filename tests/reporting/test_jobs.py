@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from deployer.diagnostics import Origin
 from deployer.model.desired import Address, Kind, RunOnce

@@ -1,7 +1,8 @@
 """The plan as a document."""
 
 import json
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from deployer.diagnostics import Diagnostic, Origin, Severity
 from deployer.reporting.json_plan import plan_document

@@ -1,7 +1,8 @@
 """Progress: lines for logs, the board for terminals."""
 
 import io
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from deployer.model.outcome import HostBegun, HostEnded, PullProgress, Status, StepBegun, StepEnded
 from deployer.reporting.lines import Line

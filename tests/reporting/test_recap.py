@@ -1,6 +1,6 @@
 """What came of a run, literally."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from deployer.model.outcome import HostOutcome, Outcome, Status
 from deployer.model.plan import Action, ResourceChange

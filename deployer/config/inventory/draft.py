@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from deployer.config.inventory.names import NameFaultError, expand
 from deployer.config.inventory.types import ALL, UNGROUPED, Group, Host, Inventory
@@ -15,15 +16,13 @@ from deployer.nodes import Node, Scalar, to_plain
 _PRIORITY = "ansible_group_priority"
 
 
-@dataclass(slots=True)
-class _HostDraft:
+class _HostDraft(Struct):
     origin: Origin
     file: Path | None
     variables: dict[str, Node] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _GroupDraft:
+class _GroupDraft(Struct):
     origin: Origin
     hosts: dict[str, None] = field(default_factory=dict)
     children: dict[str, Origin] = field(default_factory=dict)

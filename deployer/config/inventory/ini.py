@@ -11,18 +11,18 @@ import re
 import shlex
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from deployer.config.inventory.draft import Draft
 from deployer.config.inventory.types import UNGROUPED
 from deployer.diagnostics import Origin, did_you_mean
 from deployer.nodes import Node, from_plain
-from deployer.records import dataclass
 
 _SECTION = re.compile(r"\[(?P<group>[^:\]\s]+)(?::(?P<kind>\w+))?\]\s*(?:[#;].*)?\Z")
 _KINDS = ("hosts", "children", "vars")
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     file: str
     number: int
     text: str

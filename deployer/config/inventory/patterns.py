@@ -8,18 +8,18 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
 from deployer.config.inventory.names import NameFaultError, split_port
 from deployer.config.inventory.types import ALL, LOCAL_NAMES, Inventory
 from deployer.diagnostics import Origin, Problems, did_you_mean
-from deployer.records import dataclass
 
 _SUBSCRIPT = re.compile(r"(?P<expr>.+)\[(?:(?P<index>-?[0-9]+)|(?P<first>[0-9]+)[:-](?P<last>[0-9]*))\]\Z")
 _COLON_ITEM = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
 _GLOB = frozenset(".?*[")
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
+class _Item(Struct, frozen=True):
     """One part of a pattern: `sign` is "", "&" or "!"."""
 
     sign: str

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from deployer.diagnostics import Origin
 from deployer.nodes import Node, Scalar
-from deployer.records import dataclass
 
 ALL = "all"
 UNGROUPED = "ungrouped"
@@ -17,8 +17,7 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _BUILT_IN = Origin("built in")
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(Struct, frozen=True):
     """`variables`: those written for the host in inventory sources, not templated. `groups`: every group it is in,
     `all` included, in the order their variables apply (later wins). `file`: the source that named it first, None for
     a list of hosts on the command line."""
@@ -30,8 +29,7 @@ class Host:
     file: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """`hosts`: all members, those of child groups included. `children`: the groups directly in it."""
 
     name: str
@@ -43,8 +41,7 @@ class Group:
     origin: Origin = _BUILT_IN
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(Struct, frozen=True):
     """All sources merged. `folders` are where group_vars and host_vars of the sources lie, in order."""
 
     hosts: Mapping[str, Host] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from jinja2 import nodes as ast
 from jinja2.exceptions import SecurityError, TemplateSyntaxError
 from jinja2.parser import Parser
 from jinja2.runtime import Context
+from msgspec import Struct
 
 from deployer.config.templates.environment import (
     MissingValueError,
@@ -33,7 +34,6 @@ from deployer.config.templates.values import Frame, Scope
 from deployer.config.vault import is_encrypted
 from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.nodes import Node
-from deployer.records import dataclass
 
 _RESULT = "_result"
 _HEADER = "#jinja2:"
@@ -59,8 +59,7 @@ class Compiled(Protocol):
     def evaluate(self, scope: Scope) -> Any: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(Struct, frozen=True):
     """Any template that makes text."""
 
     template: jinja2.Template
@@ -70,8 +69,7 @@ class Rendered:
         return "".join(self.template.root_render_func(_context(self.template, scope)))
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Struct, frozen=True):
     """Any single expression, by its value; `tail` are line ends behind it, kept when the value is text."""
 
     template: jinja2.Template
@@ -179,8 +177,7 @@ _UNKNOWN = re.compile(r"No (filter|test) named '([^']*)'")
 _Key = TypeVar("_Key")
 
 
-@dataclass(frozen=True, slots=True)
-class _SyntaxFault:
+class _SyntaxFault(Struct, frozen=True):
     """Why a text cannot be compiled."""
 
     summary: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from msgspec import Struct
+
 from deployer.diagnostics import Origin
-from deployer.records import dataclass
 
 
 class TemplateProblem(Exception):  # noqa: N818
@@ -43,8 +44,7 @@ class Omit:
 OMIT = Omit()
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """Where a template stands: a value, or a whole file whose lines are the template's; and its text."""
 
     origin: Origin

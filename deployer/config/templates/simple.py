@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from msgspec import Struct
+
 from deployer.config.templates.problems import OMIT
 from deployer.config.templates.values import LazyDict, Scope, entry_of, finalize
-from deployer.records import dataclass
 
 FALLBACK: Final = object()
 
@@ -29,8 +30,7 @@ _WORDS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """`a.b['c'][0]`: a variable and the way into it; each step is a key and whether it was written as an attribute."""
 
     name: str
@@ -55,8 +55,7 @@ class Reference:
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Pieces:
+class Pieces(Struct, frozen=True):
     """Literal text and references, joined. One reference alone keeps its type; `tail` follows it when it is text."""
 
     parts: tuple[str | Reference, ...]

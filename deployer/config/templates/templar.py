@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping as MappingABC
-from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from deployer.config.templates.problems import OMIT, Site, TemplateFault, TemplateProblem, kind_of
 from deployer.config.templates.results import to_node
@@ -20,7 +22,6 @@ from deployer.config.templates.values import Frame, Scope, Session, Text, place_
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems
 from deployer.nodes import Mapping, Node, Scalar, Sequence, has_template, is_template, to_plain
-from deployer.records import dataclass
 
 if TYPE_CHECKING:
     from deployer.config.templates.jinja import JinjaTemplates
@@ -139,8 +140,7 @@ def _site(node: Scalar, address: str) -> Site:
     return Site(node.origin, address, str(node.value), node.secret)
 
 
-@dataclass(frozen=True, slots=True)
-class HostVariables:
+class HostVariables(Struct, frozen=True):
     """One host's variables, and the magic ones: those that name no place in the user's files."""
 
     variables: MappingABC[str, Node] = field(default_factory=dict)

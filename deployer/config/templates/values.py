@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as MappingABC
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import Struct, field
 
 from deployer.config.templates.problems import OMIT, Absent, TemplateProblem, raise_absent
 from deployer.diagnostics import Origin
@@ -126,8 +127,7 @@ def finalize(value: Any) -> Any:
     return to_plain_value(value) if isinstance(value, dict | list | tuple) else value
 
 
-@dataclass(slots=True)
-class Frame:
+class Frame(Struct):
     """What one rendering has read so far."""
 
     secret: bool = False
@@ -143,8 +143,7 @@ class Frame:
         return found.place
 
 
-@dataclass(slots=True)
-class Session:
+class Session(Struct):
     """What rendering for one host is in the middle of; used by one thread at a time. `base`: the playbook's folder."""
 
     base: Path

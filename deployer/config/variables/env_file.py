@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from pathlib import Path
+from typing import ClassVar
+
+from msgspec import Struct, field
 
 from deployer.config.vault import VaultError, VaultSecrets, is_encrypted
 from deployer.diagnostics import Origin, Problems
-from deployer.records import dataclass
+from deployer.interfaces import Guarded
 
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*(?:(=)(.*))?")
 _QUOTED = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)')\s*(?:#.*)?""")
@@ -19,11 +21,11 @@ _UNQUOTED = re.compile(rf"(?P<escaped>(?!))|{_VARIABLE}")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
-@dataclass(frozen=True, slots=True)
-class EnvFile:
+class EnvFile(Guarded, frozen=True):
     """Values by key (None: unset it) and where each is written. `secret`: the file is vaulted."""
 
-    values: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    hidden: ClassVar[tuple[str, ...]] = ("values",)
+    values: Mapping[str, str | None] = field(default_factory=dict)
     places: Mapping[str, Origin] = field(default_factory=dict)
     secret: bool = False
 
@@ -55,8 +57,7 @@ def read_env_file(
     return EnvFile({key: reader.values[key] for key in places}, places, secret)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
+class _Reader(Struct, frozen=True):
     """`values`: those of files read before, and of this one as far as it is read."""
 
     path: Path

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
 from deployer.config.inventory.types import ALL, Host, Inventory
 from deployer.config.templates.templar import HostVariables, Templar, Templates
 from deployer.config.variables.names import check_names
@@ -18,21 +20,18 @@ from deployer.diagnostics import Origin, Problems
 from deployer.nodes import Mapping as MappingNode
 from deployer.nodes import Node, Scalar, from_plain
 from deployer.nodes import Sequence as SequenceNode
-from deployer.records import dataclass
 
 _BUILT_IN = Origin("built in")
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """Variables of one kind of place; `name` says which."""
 
     name: str
     variables: Mapping[str, Node]
 
 
-@dataclass(frozen=True, slots=True)
-class PlayVariables:
+class PlayVariables(Struct, frozen=True):
     """What a play adds: its `vars`, the node of its `vars_files`, and the hosts it runs on."""
 
     variables: Mapping[str, Node]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import Change, View
@@ -17,7 +19,6 @@ from deployer.planning.container import endpoints
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
 from deployer.planning.image.plan import Wanted
-from deployer.records import dataclass
 from deployer.values import image
 
 _MODES = ("network_mode", "pid", "ipc")
@@ -92,8 +93,7 @@ def image_texts(live: ObservedContainer, reference: str, key: str) -> tuple[str,
     return (old, new) if old != new else (f"{old} ({live.image_id[:19]})", f"{new} ({key[:19]})")
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What the differences take. `refusal` is set when it will not be done."""
 
     replace: bool = False

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from msgspec import Struct
+
 from deployer.model import ownership as record
 from deployer.model.container_names import NEW, OLD, previous
 from deployer.model.desired import Resource
@@ -15,13 +17,11 @@ from deployer.model.observed import ObservedContainer
 from deployer.model.plan import Action, RemoveContainer, RenameContainer, ResourceChange, StopContainer
 from deployer.planning.container import keeping
 from deployer.planning.context import Context
-from deployer.records import dataclass
 
 CAUSE: Final = "left by an interrupted run"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """`current`: the container that is the resource. `predecessor`: the one it was replacing, still set aside.
     `after`: steps that clear the way."""
 

@@ -9,8 +9,10 @@ undone when one fails, last first: the old one gets its name back and runs again
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Final, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.model.container_names import NEW, OLD
 from deployer.model.dependencies import leaders
@@ -35,7 +37,6 @@ from deployer.model.plan import (
 from deployer.planning.bodies import add_alias, container_body, split_endpoints
 from deployer.planning.container.keeping import discard_failed, keep_failed, retire
 from deployer.planning.context import Begun, Context, Retired, completes, watched
-from deployer.records import dataclass
 from deployer.values import port
 
 FIRST_LOOK: Final = 1.0
@@ -45,16 +46,14 @@ Steps: TypeAlias = tuple[int, ...]
 """Numbers of steps."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """`reason` says in a few words why this order."""
 
     action: Action
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(Struct, frozen=True):
     """Steps that must be done before the container is created, and before it is started."""
 
     create: Steps = ()
@@ -182,8 +181,7 @@ def watch_begun(ctx: Context) -> None:
         ctx.draft.step(wait, begun.resource.address, "has to work", after=begun.after)
 
 
-@dataclass(frozen=True, slots=True)
-class Track:
+class Track(Struct, frozen=True):
     """Adds steps of one resource with one cause."""
 
     ctx: Context

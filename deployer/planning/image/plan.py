@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from deployer.diagnostics import Origin
 from deployer.model.desired import Address, Kind, Resource
 from deployer.model.observed import ObservedContainer, ObservedImage
 from deployer.model.plan import Action, PullImage, Refusal, RemoveImage, ResourceChange
 from deployer.planning.container.keeping import discard_holders
 from deployer.planning.context import Context
-from deployer.records import dataclass
 from deployer.values import image
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """`local`: the image the reference names on the host now. `pull`: whether it is pulled first, so that the image
     after that is only known by `digest` ("" when the registry did not say)."""
 

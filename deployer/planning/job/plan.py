@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from msgspec import Struct
+
 from deployer.model import ownership as record
 from deployer.model.container_names import NEW, OLD
 from deployer.model.desired import Kind, Resource
@@ -32,7 +34,6 @@ from deployer.planning.container.replace import Steps, Track, carried
 from deployer.planning.context import Context
 from deployer.planning.image import plan as images
 from deployer.planning.image.plan import Wanted
-from deployer.records import dataclass
 
 RUN: Final = "run"
 AGAIN: Final = "run again"
@@ -91,8 +92,7 @@ def why_again(resource: Resource, live: ObservedContainer) -> str:
     return "recreate: always" if resource.settings.recreate == "always" else ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(Struct, frozen=True):
     """Plans what is done for one job. `found`: the container of its last run, and the one that was set aside for it."""
 
     ctx: Context

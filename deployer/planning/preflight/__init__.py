@@ -6,7 +6,8 @@ A refusal is only for what is certain to fail; whatever may still work is a note
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed

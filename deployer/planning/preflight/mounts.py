@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from deployer.model.desired import Address
 from deployer.model.plan import CreateContainer, HostPlan
 from deployer.planning.preflight.seen import Finding, Seen
-from deployer.records import dataclass
 from deployer.values import mount
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(Struct, frozen=True):
     """`creates`: whether the engine makes a directory of a source that is missing."""
 
     address: Address

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from msgspec import Struct
+
 from deployer.model.desired import Address
 from deployer.model.observed import Observed
 from deployer.model.plan import (
@@ -17,7 +19,6 @@ from deployer.model.plan import (
 )
 from deployer.model.preflight import Facts, Listener, Process
 from deployer.planning.preflight.seen import Finding, Seen
-from deployer.records import dataclass
 from deployer.values import port
 
 _PROXY = "docker-proxy"
@@ -25,8 +26,7 @@ _EPHEMERAL = 32768
 """From here on the kernel gives ports to whoever asks for none; a UDP socket there may be gone in a moment."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """A host port that a container is to get."""
 
     address: Address

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from deployer.diagnostics import Origin
 from deployer.model.desired import Address, Desired
 from deployer.model.observed import Observed
 from deployer.model.plan import HostPlan, Refusal
 from deployer.model.preflight import Facts
-from deployer.records import dataclass
 
 Finding: TypeAlias = "Refusal | str"
 """A refusal, or the text of a note."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """One play on one host."""
 
     plan: HostPlan

@@ -1,8 +1,7 @@
 """Host ports that others hold."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from deployer.model.observed import Observed, Ownership, Stub
 from deployer.planning.policy import Policy

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from deployer.model.observed import Observed, PulledImage
 from tests.planning.build import EMPTY, applied, changes, plan, steps, stub

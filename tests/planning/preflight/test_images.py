@@ -1,8 +1,7 @@
 """Whether images can be pulled."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from deployer.model.registry import Availability, RegistryAnswer
 from tests.planning.build import applied

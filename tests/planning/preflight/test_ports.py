@@ -1,8 +1,7 @@
 """Host ports that processes of the host hold."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from deployer.model.preflight import Listener, Process
 from tests.planning.build import applied, changed, stub

@@ -1,8 +1,7 @@
 """Subnets of networks that are made."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from deployer.model.observed import Observed, ObservedNetwork
 from deployer.model.preflight import Route

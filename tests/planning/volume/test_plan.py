@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tests.planning.build import EMPTY, applied, changed, changes, nothing, plan, play, refusals, steps, stub, without
 
