@@ -3,26 +3,47 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 HOSTS ?= 3
-# Tests without real hosts; those on them measure times, and run one after the other.
+# Processes that run tests: tests on real hosts wait more than they compute.
 WORKERS ?= 2
+LAB_WORKERS ?= 4
+PYTEST := $(BIN)/python -m pytest
+# Says that the tests of the lab itself have passed, in a lab of their own beside the one that runs.
+# The slow ones first: tests/contract has many short tests, which fill the gaps.
+LAB_FOLDERS = $(shell grep -rl --include='*.py' 'mark\.lab\b' tests | xargs dirname | sort -ru)
+LAB_TESTED := .venv/.lab-tested
 
-.PHONY: help demo test lint docs lab lab-down bench
+.PHONY: help demo check test lint docs lab lab-test lab-down bench
 
 help:
 	@echo 'make demo        deploy playbooks/quickstart.yml to real hosts on this machine, visit it, bring it to a new version'
-	@echo 'make test        lint, then every test; tests on real hosts start the lab themselves (needs root)'
+	@echo 'make check       lint, then every test that needs no real hosts'
+	@echo 'make test        make check, then the tests on real hosts, which start the lab themselves (needs root)'
 	@echo 'make lint        ruff, mypy, import rules'
 	@echo 'make docs        write docs/reference.md from the field tables'
 	@echo 'make lab         real SSH and Docker hosts on this machine, written to inventory/lab (HOSTS=10 for ten)'
+	@echo 'make lab-test    test the lab itself; make test does so when tests/lab changed'
 	@echo 'make lab-down    remove the lab'
 	@echo 'make bench       measure beside ssh, Docker Compose and Ansible (BENCH="--hosts 1,10 --rounds 9")'
 
 demo: $(READY)
 	$(BIN)/python -m tests.lab.demo
 
-test: lint
-	$(BIN)/python -m pytest -n $(WORKERS) -m 'not lab'
-	$(BIN)/python -m pytest -m lab
+check: lint
+	$(PYTEST) -n $(WORKERS) -m 'not lab'
+
+test: check
+	$(PYTEST) -n $(LAB_WORKERS) --dist loadscope -m 'lab and not alone and not of_lab' $(LAB_FOLDERS)
+	$(PYTEST) -m 'lab and alone and not of_lab' $(LAB_FOLDERS)
+	@$(MAKE) --no-print-directory $(LAB_TESTED)
+
+lab-test:
+	@rm -f $(LAB_TESTED)
+	@$(MAKE) --no-print-directory $(LAB_TESTED)
+
+$(LAB_TESTED): $(READY) $(shell find tests/lab tests/integration/test_lab*.py -name '*.py' -o -name '*.sh')
+	DEPLOYER_LAB=9 $(PYTEST) -m of_lab tests/integration
+	DEPLOYER_LAB=9 $(BIN)/python -m tests.lab down
+	@touch $@
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ import pytest
 
 from tests.fleets import fleet as fleet
 from tests.lab.fixtures import exclusive_lab as exclusive_lab
+from tests.lab.fixtures import first_hosts as first_hosts
 from tests.lab.fixtures import host as host
 from tests.lab.fixtures import host_20 as host_20
 from tests.lab.fixtures import host_26 as host_26
@@ -11,9 +12,11 @@ from tests.lab.fixtures import lab as lab
 from tests.lab.fixtures import lab_hosts as lab_hosts
 from tests.lab.fixtures import lab_marker as lab_marker
 from tests.lab.fixtures import pytest_terminal_summary as pytest_terminal_summary
+from tests.lab.fixtures import repaired as repaired
 from tests.lab.fixtures import reserved_hosts as reserved_hosts
 from tests.lab.fixtures import ten_hosts as ten_hosts
 from tests.lab.fixtures import ten_started as ten_started
+from tests.lab.scheduling import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.docs.sandbox import Sandbox, sandbox
 from tests.lab.host import Host
-from tests.lab.settings import CHECKOUT
+from tests.lab.settings import CHECKOUT, INVENTORY
 from tests.lab.shell import wait_for
 
 PLAYBOOKS = sorted(path.name for path in (CHECKOUT / "playbooks").glob("*.yml"))
@@ -70,7 +70,7 @@ def test_variables_that_must_be_given_are_asked_for_by_name(playbook: str, tmp_p
 @pytest.mark.parametrize("playbook", ON_THE_LAB)
 def test_a_playbook_converges_on_real_hosts(playbook: str, tmp_path: Path, host: Host) -> None:
     box = Sandbox(CHECKOUT, tmp_path)
-    where = f"-i inventory/lab --limit {host.name} {given(playbook)}"
+    where = f"-i {INVENTORY} --limit {host.name} {given(playbook)}"
     run(box, f"apply --yes {where}")
     assert run(box, f"plan --detailed-exitcode {where}").endswith("Plan: no changes on 1 host.\n")
     run(box, f"destroy --yes {where}")
@@ -79,7 +79,7 @@ def test_a_playbook_converges_on_real_hosts(playbook: str, tmp_path: Path, host:
 
 @pytest.mark.lab
 def test_redis_answers_on_the_hosts_address(tmp_path: Path, host_26: Host) -> None:
-    run(Sandbox(CHECKOUT, tmp_path), f"apply --yes -i inventory/lab --limit {host_26.name} playbooks/redis.yml")
+    run(Sandbox(CHECKOUT, tmp_path), f"apply --yes -i {INVENTORY} --limit {host_26.name} playbooks/redis.yml")
     with socket.create_connection((host_26.address, 6379), timeout=5) as connection:
         connection.sendall(b"PING\r\n")
         assert connection.recv(100) == b"+PONG\r\n"
@@ -88,7 +88,7 @@ def test_redis_answers_on_the_hosts_address(tmp_path: Path, host_26: Host) -> No
 @pytest.mark.lab
 def test_the_count_survives_the_replacement_of_either_container(tmp_path: Path, host: Host) -> None:
     box = Sandbox(CHECKOUT, tmp_path)
-    apply = f"apply --yes -i inventory/lab --limit {host.name} playbooks/web-redis.yml"
+    apply = f"apply --yes -i {INVENTORY} --limit {host.name} playbooks/web-redis.yml"
     run(box, apply)
     assert visit(host, "1.0") == 1
     run(box, f"{apply} -e version=1.1")

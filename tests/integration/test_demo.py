@@ -39,18 +39,18 @@ STEPS = [
 
 
 @pytest.mark.lab
-def test_the_demo_keeps_its_promises_on_real_hosts(lab_hosts: tuple[Host, ...], capfd: Any) -> None:
+def test_the_demo_keeps_its_promises_on_real_hosts(first_hosts: tuple[Host, ...], capfd: Any) -> None:
     assert demo.main() == 0
     output = capfd.readouterr().out
     assert headings(output) == STEPS
-    for host in lab_hosts[:3]:
+    for host in first_hosts:
         assert f"http://{host.address}:8080/  version 1.0, visits 1, 2, 3" in output
         assert f"http://{host.address}:8080/  version 1.1, visits 4, 5, 6" in output
     assert output.count("Plan: no changes on 3 hosts.") == 2
 
 
 @pytest.mark.lab
-def test_a_page_that_does_not_count_is_a_broken_promise(lab_hosts: tuple[Host, ...], monkeypatch: Any) -> None:
+def test_a_page_that_does_not_count_is_a_broken_promise(first_hosts: tuple[Host, ...], monkeypatch: Any) -> None:
     monkeypatch.setattr(demo, "_page", lambda _url: ("1.0", 7))
     assert demo.main() == 1
 

@@ -15,11 +15,10 @@ from deployer.fields.field import Field
 from deployer.fields.shapes import Reading
 from deployer.planning.context import version
 from tests.integration.field_rounds import IMPOSSIBLE, ROUNDS, Round, container_of, rows, run_rounds
-from tests.lab import cleaning, faults
-from tests.lab.fixtures import of_suite
+from tests.lab.fixtures import of_kind, reserved
 from tests.lab.host import Host
 from tests.lab.lab import Lab
-from tests.lab.shell import lock
+from tests.lab.settings import KINDS
 
 pytestmark = pytest.mark.lab
 
@@ -39,13 +38,13 @@ ALSO = {("network_mode", "undeclared"): {"networks.bridge"}}
 """What changes with the field."""
 
 
-@pytest.fixture(scope="module", params=["bookworm", "trixie"], ids=["docker20", "docker26"])
-def engine(request: pytest.FixtureRequest, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rounds]:
+@pytest.fixture(scope="module", params=KINDS, ids=[kind.group for kind in KINDS])
+def engine(
+    request: pytest.FixtureRequest, lab: Lab, repaired: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Rounds]:
     """The three rounds on one engine, done once for all fields."""
-    host = of_suite(lab, request.param)
-    with lock(host.name):
-        faults.repair(host)
-        cleaning.clean(host)
+    host = of_kind(lab, request.param)
+    with reserved((host,), repaired, "fields"):
         yield Rounds(host, run_rounds(tmp_path_factory.mktemp("fields"), host))
 
 

@@ -47,6 +47,7 @@ def worked_on(ran: Ran) -> set[str]:
     return {found["host"] for found in ran.summary["hosts"] if found["counts"]["changed"] or found["exit_code"]}
 
 
+@pytest.mark.alone
 def test_hosts_are_worked_on_side_by_side(site: Site, hosts: tuple[Host, ...]) -> None:
     slow = {**SLEEP, "update": {"monitor": "2s"}}
     site.write({"containers": {"web": slow}}).converge()

@@ -9,10 +9,11 @@ import pytest
 
 from tests.integration.support import SLEEP, Site, ids, inspect
 from tests.lab.host import Host
+from tests.lab.settings import REGISTRY_ADDRESS, REGISTRY_PORT
 
 pytestmark = pytest.mark.lab
 
-REGISTRY = "10.77.0.2:5000"
+REGISTRY = f"{REGISTRY_ADDRESS}:{REGISTRY_PORT}"
 MOVING = f"{REGISTRY}/moving"
 
 

@@ -115,6 +115,7 @@ def applying(site: Site) -> Iterator[subprocess.Popen[str]]:
         yield running
 
 
+@pytest.mark.alone
 def test_an_interrupt_is_obeyed_and_leaves_it_running_for_the_next_run(site: Site, host: Host) -> None:
     shop(site, "exit 0").converge()
     before = ids(host)

@@ -16,7 +16,7 @@ from tests.lab.images import publishing, recipes
 from tests.lab.lab import Lab
 from tests.lab.shell import LabError, wait_for
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.of_lab]
 
 
 def get(host: Host, port: int, path: str = "/") -> Any:
@@ -164,11 +164,11 @@ def test_daemon_options_are_in_force_until_repaired(host: Host) -> None:
     assert host.api("GET", "/containers/plain/json")["HostConfig"]["LogConfig"]["Config"] == {}
 
 
-def test_a_small_disk_is_soon_full_and_the_own_one_comes_back(host: Host) -> None:
+def test_a_small_disk_is_soon_full_and_the_own_one_comes_back(lab: Lab, host: Host) -> None:
     host.docker("run", "--name", "kept", "busybox:1", "true")
     faults.small_disk(host, "16m")
     with pytest.raises(LabError, match="no space left on device"):
-        host.docker("pull", "10.77.0.2:5000/library/redis:7")
+        host.docker("pull", f"{lab.registry}/library/redis:7")
     faults.repair(host)
     assert host.docker("ps", "-aq", "--filter", "name=kept") != ""
 

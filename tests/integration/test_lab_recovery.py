@@ -13,10 +13,10 @@ import pytest
 from tests.lab import faults, inventory, lifecycle, machine, network, registry
 from tests.lab import lab as the_lab
 from tests.lab.lab import Lab
-from tests.lab.settings import BRIDGE, CACHE, CGROUP, CHECKOUT, STATE, netns
+from tests.lab.settings import BRIDGE, CACHE, CGROUP, CHECKOUT, DOCKER_26, INVENTORY, STATE, netns, veth
 from tests.lab.shell import read_pid, run, start_time, wait_for
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.of_lab]
 
 
 def kill(pid: int) -> None:
@@ -41,7 +41,7 @@ def test_a_host_whose_first_process_was_killed_starts_anew_and_the_others_run_on
 
 
 def test_daemons_that_were_killed_run_again_in_the_same_host(exclusive_lab: Lab) -> None:
-    host = exclusive_lab.of_suite("trixie")
+    host = exclusive_lab.of_kind(DOCKER_26)
     before = host.init_pid
     faults.kill_engine(host)
     lifecycle.stop_sshd(host)
@@ -90,7 +90,7 @@ def test_another_checkout_finds_the_lab_running(exclusive_lab: Lab, tmp_path: Pa
         (tmp_path / "cache" / name).symlink_to(CACHE / name)
     subprocess.run([sys.executable, "-m", "tests.lab", "up"], cwd=tmp_path, env=environment, check=True, timeout=60)
     assert [host.init_pid for host in exclusive_lab.hosts] == before
-    assert (tmp_path / "inventory/lab/hosts.yml").read_text() == inventory.text(exclusive_lab.hosts)
+    assert (tmp_path / INVENTORY.relative_to(CHECKOUT) / "hosts.yml").read_text() == inventory.text(exclusive_lab.hosts)
 
 
 def test_removing_the_lab_leaves_nothing_and_removing_it_again_is_harmless(exclusive_lab: Lab) -> None:
@@ -98,10 +98,10 @@ def test_removing_the_lab_leaves_nothing_and_removing_it_again_is_harmless(exclu
     the_lab.down()
     assert all(start_time(pid) is None for pid in pids)
     assert network.namespaces() == []
-    assert not [link for link in Path("/sys/class/net").iterdir() if link.name.startswith((BRIDGE, "dl-"))]
+    assert not [link for link in Path("/sys/class/net").iterdir() if link.name.startswith((BRIDGE, veth("")))]
     assert BRIDGE not in run("iptables-save")
     assert not STATE.exists()
-    assert not (CHECKOUT / "inventory/lab").exists()
+    assert not INVENTORY.exists()
     mounts = Path("/proc/mounts").read_text()
     assert str(STATE) not in mounts
     assert netns("") not in mounts

@@ -167,6 +167,7 @@ class Load:
             time.sleep(0.005)
 
 
+@pytest.mark.alone
 def test_behind_a_proxy_nobody_notices_that_the_new_one_starts_first(host: Host, tmp_path: Path) -> None:
     fetch(host, "deployer/counter:1.1", *IMAGES[:2])
     proxy = {
@@ -195,6 +196,7 @@ def test_behind_a_proxy_nobody_notices_that_the_new_one_starts_first(host: Host,
     assert [load.answers[0][1], load.answers[-1][1]] == ["version 1", "version 2"]
 
 
+@pytest.mark.alone
 def test_with_a_fixed_port_it_is_away_as_long_as_stopping_and_starting_take(host: Host, tmp_path: Path) -> None:
     fetch(host, *IMAGES[:2])
     site = Site(tmp_path, host)

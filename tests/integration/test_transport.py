@@ -27,6 +27,7 @@ from deployer.usecases.system import this_machine
 from tests.lab import faults
 from tests.lab.host import Host
 from tests.lab.lifecycle import sshd_sessions
+from tests.lab.settings import REGISTRY_ADDRESS, REGISTRY_PORT
 
 pytestmark = pytest.mark.lab
 
@@ -376,5 +377,5 @@ class TestEngine:
         from deployer.errors import EngineError
 
         with opened(spec(host_20)) as engine, pytest.raises(EngineError) as caught:
-            engine.pull_image("10.77.0.2:5000/library/no-such-image:1", "", None, lambda _: None)
+            engine.pull_image(f"{REGISTRY_ADDRESS}:{REGISTRY_PORT}/library/no-such-image:1", "", None, lambda _: None)
         assert "no-such-image" in caught.value.message or "manifest" in caught.value.message

@@ -19,8 +19,18 @@ _SMALL_DISK = "small-disk"
 _FIREWALL_MARK = "run/lab-firewall"
 
 
+def may_be_broken(host: Host) -> bool:
+    """Whether a fault was done to the host since it was last repaired."""
+    return _mark(host).exists()
+
+
+def _mark(host: Host) -> Path:
+    return host.folder / "faulty"
+
+
 def link_down(host: Host) -> None:
     """Pull the host's cable: packets vanish, connections hang until their own timeout."""
+    _mark(host).touch()
     run("ip", "link", "set", veth(host.name), "down")
 
 
@@ -41,6 +51,7 @@ def unreachable(host: Host) -> Iterator[None]:
 
 def drop_packets(host: Host, port: int = 22) -> None:
     """Let the host ignore new and established traffic to a TCP port, as a firewall does; `repair` ends it."""
+    _mark(host).touch()
     host.run("iptables", "-w", "-I", "INPUT", "-p", "tcp", "--dport", str(port), "-j", "DROP")
     (host.root / _FIREWALL_MARK).touch()
 
@@ -57,6 +68,7 @@ def thaw_engine(host: Host) -> None:
 
 def stop_engine(host: Host) -> None:
     """Stop dockerd and its containers as a service manager does; the socket refuses connections."""
+    _mark(host).touch()
     lifecycle.stop_dockerd(host)
 
 
@@ -68,6 +80,7 @@ def kill_engine(host: Host) -> None:
 
 def start_engine(host: Host, options: Mapping[str, Any] | None = None) -> None:
     """Start dockerd; the options are keys of `daemon.json` beside the lab's own, e.g. `{"log-opts": {…}}`."""
+    _mark(host).touch()
     lifecycle.start_dockerd(host, options)
 
 
@@ -79,6 +92,7 @@ def restart_engine(host: Host, options: Mapping[str, Any] | None = None) -> None
 
 def restart_sshd(host: Host, options: Mapping[str, str] | None = None) -> None:
     """End every session and start sshd with options, e.g. `{"AllowStreamLocalForwarding": "no"}`."""
+    _mark(host).touch()
     lifecycle.stop_sshd(host)
     lifecycle.start_sshd(host, options)
 
@@ -141,6 +155,7 @@ def repair(host: Host) -> None:
     config = (host.root / "etc/ssh/sshd_config.d/lab.conf").read_text()
     if config != lifecycle.sshd_config() or not lifecycle.sshd_greets(host):
         restart_sshd(host)
+    _mark(host).unlink(missing_ok=True)
 
 
 def _repair_engine(host: Host) -> None:
@@ -152,7 +167,7 @@ def _repair_engine(host: Host) -> None:
     if lifecycle.dockerd_pid(host) is None:
         start_engine(host)
     config = (host.root / "etc/docker/daemon.json").read_text()
-    if config != lifecycle.daemon_json() or not lifecycle.engine_answers(host):
+    if config != lifecycle.daemon_json(host.plan) or not lifecycle.engine_answers(host):
         restart_engine(host)
 
 
@@ -165,6 +180,7 @@ def _is_frozen(host: Host, pid: int) -> bool:
 
 
 def _signal_engine(host: Host, signal: str) -> None:
+    _mark(host).touch()
     pid = lifecycle.dockerd_pid(host)
     if pid is None:
         raise LabError(f"dockerd of {host.name} does not run")

@@ -1,14 +1,14 @@
 """pytest's view of the lab; `tests/conftest.py` makes these fixtures and hooks known.
 
-A test that touches a host asks for `host_20`, `host_26` or `lab_hosts`: while it runs, no other test process on this
-machine has that host, and it finds the host whole and empty. Each of pytest's worker processes has a host of either
-engine to itself.
+A test that touches a host asks for `host_20`, `host_26`, `host` or `lab_hosts`: while it runs, no other test process on
+this machine has that host, and it finds the host whole and empty. Each of pytest's worker processes has hosts of its
+own.
 """
 
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
@@ -16,24 +16,38 @@ from tests.lab import cleaning, faults
 from tests.lab import lab as the_lab
 from tests.lab.host import Host
 from tests.lab.lab import Lab
-from tests.lab.settings import DEFAULT_HOSTS
+from tests.lab.settings import DEFAULT_HOSTS, DOCKER_20, DOCKER_26, KINDS, Kind
 from tests.lab.shell import LabError, lock
 
 _REASON = "lab not available: "
-_SUITES = {"host_20": "bookworm", "host_26": "trixie"}
+HOSTS_A_WORKER = 4
+"""As many as it takes to have each engine, and three at least."""
+_FIXTURES = {"host_20": DOCKER_20, "host_26": DOCKER_26}
 
 
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     """The running lab, started if need be. Where it cannot run: a failure on CI, elsewhere a skip."""
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    return _up(max(DEFAULT_HOSTS, workers * len(_SUITES)))
+    return _up(max(DEFAULT_HOSTS, _workers() * HOSTS_A_WORKER if _workers() > 1 else 0))
 
 
-def of_suite(lab: Lab, suite: str) -> Host:
-    """This worker's host with the engine of a Debian release."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    return [host for host in lab.hosts if host.suite == suite][worker]
+def own_hosts(lab: Lab) -> tuple[Host, ...]:
+    """The hosts that belong to this worker process."""
+    first = _worker() * HOSTS_A_WORKER
+    return lab.hosts[first : first + HOSTS_A_WORKER]
+
+
+def of_kind(lab: Lab, kind: Kind) -> Host:
+    """This worker's host with such an engine."""
+    return next(host for host in own_hosts(lab) if host.plan.kind == kind)
+
+
+def _workers() -> int:
+    return int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+
+
+def _worker() -> int:
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
 def _up(count: int) -> Lab:
@@ -52,62 +66,92 @@ def lab_marker(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("lab")
 
 
+@pytest.fixture(scope="session")
+def repaired() -> dict[str, str]:
+    """Hosts, and the file whose tests each was last repaired for."""
+    return {}
+
+
 @pytest.fixture
-def reserved_hosts(request: pytest.FixtureRequest, lab: Lab) -> Iterator[tuple[Host, ...]]:
+def reserved_hosts(request: pytest.FixtureRequest, lab: Lab, repaired: dict[str, str]) -> Iterator[tuple[Host, ...]]:
     """The hosts that the test's other fixtures name, repaired, emptied and kept from other test processes."""
     wanted = _wanted_hosts(request, lab)
-    with _reserved(wanted):
+    with reserved(wanted, repaired, request.path.name):
         yield wanted
 
 
 @contextmanager
-def _reserved(hosts: tuple[Host, ...]) -> Iterator[None]:
+def reserved(hosts: tuple[Host, ...], repaired: dict[str, str], user: str) -> Iterator[None]:
+    """Have hosts for a while, whole and empty."""
+
+    def make_ready(host: Host) -> None:
+        if repaired.get(host.name) == user and not faults.may_be_broken(host):
+            # Whoever kills an engine without a fault of ours finds it running again all the same.
+            with suppress(LabError, OSError):
+                cleaning.clean(host)
+                return
+        faults.repair(host)
+        cleaning.clean(host)
+        repaired[host.name] = user
+
     with ExitStack() as stack:
         # One order for all processes: no two can wait for each other.
-        for host in hosts:
+        for host in sorted(hosts, key=lambda host: host.plan.number):
             stack.enter_context(lock(host.name))
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(_make_ready, hosts))
+            list(pool.map(make_ready, hosts))
         yield
 
 
 def _wanted_hosts(request: pytest.FixtureRequest, lab: Lab) -> tuple[Host, ...]:
     names = set(request.fixturenames)
     if "lab_hosts" in names:
-        return lab.hosts
-    suites = {suite for name, suite in _SUITES.items() if name in names}
+        return own_hosts(lab)[:3]
+    kinds = [kind for name, kind in _FIXTURES.items() if name in names]
     if "host" in names:
-        suites.add(request.node.callspec.params["host"])
-    return tuple(host for host in lab.hosts if host in {of_suite(lab, suite) for suite in suites})
+        kinds.append(request.node.callspec.params["host"])
+    return tuple(of_kind(lab, kind) for kind in kinds)
 
 
 @pytest.fixture
 def host_20(lab: Lab, reserved_hosts: tuple[Host, ...]) -> Host:
     """A host with Docker 20.10."""
-    return of_suite(lab, "bookworm")
+    return of_kind(lab, DOCKER_20)
 
 
 @pytest.fixture
 def host_26(lab: Lab, reserved_hosts: tuple[Host, ...]) -> Host:
     """A host with Docker 26.1."""
-    return of_suite(lab, "trixie")
+    return of_kind(lab, DOCKER_26)
 
 
 @pytest.fixture
 def lab_hosts(lab: Lab, reserved_hosts: tuple[Host, ...]) -> tuple[Host, ...]:
-    """All hosts of the lab, at least three."""
-    return lab.hosts
-
-
-@pytest.fixture(scope="session")
-def ten_started() -> tuple[Host, ...]:
-    return _up(10).hosts[:10]
+    """Three hosts, of more than one engine."""
+    return own_hosts(lab)[:3]
 
 
 @pytest.fixture
-def ten_hosts(ten_started: tuple[Host, ...]) -> Iterator[tuple[Host, ...]]:
+def first_hosts(lab: Lab, repaired: dict[str, str], request: pytest.FixtureRequest) -> Iterator[tuple[Host, ...]]:
+    """The lab's first three hosts, whomever they belong to: those that `make demo` takes."""
+    with reserved(lab.hosts[:3], repaired, request.path.name):
+        yield lab.hosts[:3]
+
+
+@pytest.fixture(scope="session")
+def ten_started(lab: Lab) -> tuple[Host, ...]:
+    """This worker's hosts, and as many more, which all workers share, as make ten."""
+    start = _workers() * HOSTS_A_WORKER
+    started = _up(start + 10 - HOSTS_A_WORKER)
+    return (*own_hosts(started), *started.hosts[start:])[:10]
+
+
+@pytest.fixture
+def ten_hosts(
+    ten_started: tuple[Host, ...], repaired: dict[str, str], request: pytest.FixtureRequest
+) -> Iterator[tuple[Host, ...]]:
     """Ten hosts, for what only a fleet shows; the lab has that many from then on."""
-    with _reserved(ten_started):
+    with reserved(ten_started, repaired, request.path.name):
         yield ten_started
 
 
@@ -122,15 +166,10 @@ def exclusive_lab(lab: Lab) -> Iterator[Lab]:
         yield lab
 
 
-@pytest.fixture(params=list(_SUITES.values()), ids=["docker20", "docker26"])
+@pytest.fixture(params=KINDS, ids=[kind.group for kind in KINDS])
 def host(request: pytest.FixtureRequest, lab: Lab, reserved_hosts: tuple[Host, ...]) -> Host:
     """One host after the other: the test runs on both engines."""
-    return of_suite(lab, request.param)
-
-
-def _make_ready(host: Host) -> None:
-    faults.repair(host)
-    cleaning.clean(host)
+    return of_kind(lab, request.param)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

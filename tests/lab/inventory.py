@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 
 from tests.lab.host import KEY, KNOWN_HOSTS, Host
-from tests.lab.settings import ENGINE_GROUPS, INVENTORY
+from tests.lab.settings import INVENTORY, KINDS
 
 # `ansible_ssh_common_args` is what Ansible's own ssh needs to find the same file.
 _HEAD = f"""\
@@ -24,10 +24,10 @@ all:
 def text(hosts: Sequence[Host]) -> str:
     """The inventory as YAML: group `lab`, in it one group an engine."""
     lines = [_HEAD]
-    for suite, group in ENGINE_GROUPS.items():
-        members = [host for host in hosts if host.suite == suite]
+    for kind in KINDS:
+        members = [host for host in hosts if host.plan.kind == kind]
         if members:
-            lines.append(f"        {group}:\n          hosts:\n")
+            lines.append(f"        {kind.group}:\n          hosts:\n")
         lines += [f"            {host.name}:\n              ansible_host: {host.address}\n" for host in members]
     return "".join(lines)
 

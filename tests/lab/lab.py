@@ -17,11 +17,13 @@ from tests.lab.rootfs import HOSTS
 from tests.lab.settings import (
     CGROUP,
     DEFAULT_HOSTS,
+    KINDS,
     MAX_HOSTS,
     REGISTRY_ADDRESS,
     REGISTRY_PORT,
     STATE,
     HostPlan,
+    Kind,
 )
 from tests.lab.shell import LabError, LabUnavailableError, lock, run
 
@@ -37,9 +39,9 @@ class Lab:
         """The host of that name."""
         return next(host for host in self.hosts if host.name == name)
 
-    def of_suite(self, suite: str) -> Host:
-        """The first host with the engine of a Debian release."""
-        return next(host for host in self.hosts if host.suite == suite)
+    def of_kind(self, kind: Kind) -> Host:
+        """The first host with such an engine."""
+        return next(host for host in self.hosts if host.plan.kind == kind)
 
 
 def up(count: int = DEFAULT_HOSTS) -> Lab:
@@ -83,7 +85,7 @@ def down() -> None:
 def _prepare() -> None:
     """Packages, file systems, images, keys, bridge and registry: what all hosts share."""
     machine.ensure_packages()
-    wanted = [*HOSTS.values(), *recipes.LAYERS]
+    wanted = [*(HOSTS[suite] for suite in {kind.suite: None for kind in KINDS}), *recipes.LAYERS]
     if not all(layer.folder.is_dir() for layer in wanted):
         try:
             layers.build_all(wanted, machine.mirror())

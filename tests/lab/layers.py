@@ -14,13 +14,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.lab.machine import Mirror
-from tests.lab.settings import CACHE
+from tests.lab.settings import CACHE, CACHE_LOCKS
 from tests.lab.shell import LabError, lock, run
 
 # Part of every key: raise it when the way layers are built changes.
 FORMAT = 1
 LAYERS = CACHE / "layers"
 OVERLAY_OPTIONS = "index=off,metacopy=off,redirect_dir=off"
+# A mirror that lags behind a release in the making still serves it.
+_STALE = "-o Acquire::Check-Valid-Until=false"
 NO_FSYNC = {"DPKG_FORCE": "unsafe-io", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
 
 _locks: dict[str, threading.Lock] = {}
@@ -61,7 +63,7 @@ class Layer:
 
 def build_all(layers: list[Layer], mirror: Mirror) -> None:
     """Build what is missing, bases first, unrelated layers side by side, one process at a time."""
-    with lock("build"), ThreadPoolExecutor(4) as pool:
+    with lock("build", folder=CACHE_LOCKS), ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(_build, layer, mirror) for layer in layers]:
             done.result()
 
@@ -94,12 +96,18 @@ def _lock_of(layer: Layer) -> threading.Lock:
 
 def _bootstrapped(layer: Layer, work: Path, mirror: Mirror) -> Path:
     tree = work / "tree"
-    command = ("debootstrap", "--variant=minbase", layer.suite, tree, mirror.url)
-    run(*_private_mounts("--mount-proc"), *command, env=NO_FSYNC)
+    wanted: tuple[str | Path, ...] = (layer.suite, tree, mirror.url, *_script(layer.suite))
+    run(*_private_mounts("--mount-proc"), "debootstrap", "--variant=minbase", *wanted, env=NO_FSYNC)
     (tree / "etc/apt/sources.list").write_text(f"deb {mirror.url} {layer.suite} main\n")
     _executable(tree / "usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n")
-    _in_root(f"mount --bind '{tree}' '{tree}'\ncd '{tree}'", "apt-get update -q\napt-get clean", mirror)
+    _in_root(f"mount --bind '{tree}' '{tree}'\ncd '{tree}'", f"apt-get {_STALE} update -q\napt-get clean", mirror)
     return tree
+
+
+def _script(suite: str) -> tuple[Path, ...]:
+    """The script that bootstraps a release; one newer than this machine's debootstrap takes that of unstable."""
+    scripts = Path("/usr/share/debootstrap/scripts")
+    return () if (scripts / suite).exists() else (scripts / "sid",)
 
 
 def _stacked(layer: Layer, work: Path, mirror: Mirror) -> Path:

@@ -35,7 +35,7 @@ def running_host(plan: HostPlan) -> Host | None:
 
 def recipe(plan: HostPlan) -> str:
     """Hash of what decides how a host starts; one that was started otherwise is started anew."""
-    parts = (FORMAT, HOSTS[plan.suite].key, _INIT.read_text(), daemon_json())
+    parts = (FORMAT, HOSTS[plan.kind.suite].key, _INIT.read_text(), daemon_json(plan))
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
@@ -93,7 +93,7 @@ def _power_off(plan: HostPlan) -> None:
 
 
 def _host(plan: HostPlan, engine_version: str, api_version: str) -> Host:
-    return Host(plan.name, plan.address, plan.suite, engine_version, api_version, plan.folder)
+    return Host(plan.name, plan.address, plan.kind.suite, engine_version, api_version, plan.folder)
 
 
 def _boot(plan: HostPlan) -> Host:
@@ -103,7 +103,7 @@ def _boot(plan: HostPlan) -> Host:
         [
             *("nsenter", f"--net=/run/netns/{netns(plan.name)}"),
             *("unshare", "--mount", "--uts", "--ipc", "--pid", "--fork"),
-            *("sh", str(_INIT), str(plan.folder), plan.name, HOSTS[plan.suite].lower),
+            *("sh", str(_INIT), str(plan.folder), plan.name, HOSTS[plan.kind.suite].lower),
         ],
         plan.folder / "init.log",
     )
@@ -210,7 +210,7 @@ def kill_inside(host: Host, pids: list[int], signal: str = "KILL") -> None:
 
 def start_dockerd(host: Host, options: Mapping[str, Any] | None = None) -> None:
     """Start dockerd with `daemon.json` of the lab's defaults and these options, and wait until it answers."""
-    (host.root / "etc/docker/daemon.json").write_text(daemon_json(options))
+    (host.root / "etc/docker/daemon.json").write_text(daemon_json(host.plan, options))
     flags = f"--cgroup-parent=/{CGROUP}/{host.name}"
     host.run("sh", "-c", f"exec setsid --fork dockerd {flags} >>/var/log/dockerd.log 2>&1 </dev/null")
     started = time.monotonic()
@@ -223,13 +223,13 @@ def start_dockerd(host: Host, options: Mapping[str, Any] | None = None) -> None:
     wait_for(up, START_TIMEOUT, f"dockerd of {host.name}")
 
 
-def daemon_json(options: Mapping[str, Any] | None = None) -> str:
+def daemon_json(plan: HostPlan, options: Mapping[str, Any] | None = None) -> str:
     """The daemon's configuration: images by their true names come from the lab's registry."""
     base = {
         "registry-mirrors": [f"http://{REGISTRY_ADDRESS}:{REGISTRY_PORT}"],
         "insecure-registries": [f"{REGISTRY_ADDRESS}:{REGISTRY_PORT}"],
     }
-    return json.dumps(base | dict(options or {}), indent=2, sort_keys=True) + "\n"
+    return json.dumps(base | dict(plan.kind.options) | dict(options or {}), indent=2, sort_keys=True) + "\n"
 
 
 def engine_answers(host: Host, timeout: float = 5) -> bool:

@@ -1,13 +1,13 @@
-"""The bridge, the cables and the network namespaces; all of it is named `deployer…` or `dl-…`."""
+"""The bridge, the cables and the network namespaces; all of it is named `deployer…` or `dl…-…`."""
 
 import contextlib
 import shutil
 from pathlib import Path
 
-from tests.lab.settings import BRIDGE, GATEWAY, NETNS_FOLDER, netns, veth
+from tests.lab.settings import BRIDGE, CGROUP, GATEWAY, NETNS_FOLDER, netns, veth
 from tests.lab.shell import kill_pids, run, succeeds
 
-_COMMENT = ("-m", "comment", "--comment", "deployer-lab")
+_COMMENT = ("-m", "comment", "--comment", CGROUP)
 _FORWARD = ("FORWARD", "-i", BRIDGE, *_COMMENT, "-j", "ACCEPT")
 
 
@@ -65,7 +65,7 @@ def disconnect(name: str) -> None:
 
 
 def namespaces() -> list[str]:
-    """The names, without prefix, of all namespaces of any lab on this machine."""
+    """The names, without prefix, of all namespaces of this lab."""
     prefix = netns("")
     if not NETNS_FOLDER.is_dir():
         return []

@@ -2,7 +2,7 @@
 
 from tests.lab.layers import Layer
 
-MINBASE = {suite: Layer(f"minbase-{suite}", suite) for suite in ("bookworm", "trixie")}
+MINBASE = {suite: Layer(f"minbase-{suite}", suite) for suite in ("bookworm", "trixie", "forky")}
 
 _HOST_PACKAGES = ("docker.io", "openssh-server", "iptables", "iproute2", "procps", "sudo", "tini", "pigz")
 _OWN_PACKAGES = {
@@ -10,6 +10,8 @@ _OWN_PACKAGES = {
     "bookworm": ("docker-registry", "busybox-static"),
     # Docker 26.1, API 1.45, with Compose v2 and Buildx as plugins of the CLI.
     "trixie": ("docker-cli", "docker-compose", "docker-buildx"),
+    # Docker 28.5, API 1.51, or whatever is newest: the release is in the making.
+    "forky": ("docker-cli", "docker-compose", "docker-buildx"),
 }
 # Users: root; deploy may open the socket; admin may not, but has sudo without a password; guest has no rights at all.
 # '*' as password: no password fits, yet the account is not locked, so that keys are accepted.

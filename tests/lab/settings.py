@@ -1,31 +1,52 @@
 """The names, addresses and folders of the lab; nothing here touches the system.
 
-There is one lab a machine: bridge, namespaces and addresses are global, so the state folder is too. Two checkouts
-share the running lab, the cache and the keys.
+Bridge, namespaces and addresses are global, so the state folder is too: checkouts share the running lab, the cache and
+the keys. `DEPLOYER_LAB=1` to `255` names another lab, with its own network 10.77.N.0/24, that runs beside lab 0.
 """
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+NUMBER = int(os.environ.get("DEPLOYER_LAB", "0"))
+_SUFFIX = str(NUMBER or "")
 CACHE = Path(os.environ.get("DEPLOYER_LAB_CACHE", "/var/cache/deployer-lab"))
-STATE = Path(os.environ.get("DEPLOYER_LAB_STATE", "/var/lib/deployer-lab"))
-INVENTORY = CHECKOUT / "inventory" / "lab"
+# What builds in the cache takes a lock that all labs share, everything else one of its own lab.
+CACHE_LOCKS = CACHE / "locks"
+LOCKS = CACHE / f"locks{_SUFFIX}"
+STATE = Path(os.environ.get("DEPLOYER_LAB_STATE", f"/var/lib/deployer-lab{_SUFFIX}"))
+INVENTORY = CHECKOUT / "inventory" / f"lab{_SUFFIX}"
 NETNS_FOLDER = Path("/run/netns")
 
-BRIDGE = "deployer0"
-GATEWAY = "10.77.0.1"
-REGISTRY_ADDRESS = "10.77.0.2"
+BRIDGE = f"deployer{NUMBER}"
+NETWORK = f"10.77.{NUMBER}"
+GATEWAY = f"{NETWORK}.1"
+REGISTRY_ADDRESS = f"{NETWORK}.2"
 REGISTRY_PORT = 5000
 SECURE_REGISTRY_PORT = 5443
-CGROUP = "deployer-lab"
+CGROUP = f"deployer-lab{_SUFFIX}"
 FIRST_HOST_ADDRESS = 11
 MAX_HOSTS = 240
 DEFAULT_HOSTS = 3
-# Hosts take these in turn, so that any lab of two or more has both engines.
-SUITES = ("bookworm", "trixie")
-ENGINE_GROUPS = {"bookworm": "docker_20", "trixie": "docker_26"}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What hosts differ in: the Debian release, which decides the engine's version, and the engine's own options."""
+
+    group: str
+    """The inventory group, and how tests name it."""
+    suite: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+DOCKER_20 = Kind("docker_20", "bookworm")
+DOCKER_26 = Kind("docker_26", "trixie")
+# Hosts take these in turn.
+KINDS = (DOCKER_20, DOCKER_26)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +63,12 @@ class HostPlan:
     @property
     def address(self) -> str:
         """The host's address on the bridge."""
-        return f"10.77.0.{FIRST_HOST_ADDRESS + self.number - 1}"
+        return f"{NETWORK}.{FIRST_HOST_ADDRESS + self.number - 1}"
 
     @property
-    def suite(self) -> str:
-        """The Debian release of its root file system, which decides the engine's version."""
-        return SUITES[(self.number - 1) % len(SUITES)]
+    def kind(self) -> Kind:
+        """Its engine."""
+        return KINDS[(self.number - 1) % len(KINDS)]
 
     @property
     def folder(self) -> Path:
@@ -57,9 +78,9 @@ class HostPlan:
 
 def netns(name: str) -> str:
     """The name of the network namespace of a host or of the registry."""
-    return f"deployer-{name}"
+    return f"deployer{_SUFFIX}-{name}"
 
 
 def veth(name: str) -> str:
     """The root namespace's end of a host's cable; an interface name has 15 characters at most."""
-    return f"dl-{name}"
+    return f"dl{_SUFFIX}-{name}"

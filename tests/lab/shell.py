@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tests.lab.settings import CACHE
+from tests.lab.settings import LOCKS
 
 
 class LabError(RuntimeError):
@@ -113,13 +113,13 @@ def wait_for(condition: Callable[[], bool], timeout: float, what: str, interval:
 
 
 @contextlib.contextmanager
-def lock(name: str = "lab", *, wait: bool = True) -> Iterator[bool]:
+def lock(name: str = "lab", *, wait: bool = True, folder: Path = LOCKS) -> Iterator[bool]:
     """Hold a lock of that name against other processes; the kernel releases it when this process ends.
 
     Yields whether it is held: False only without `wait`, when another process has it. A process that holds a lock
     may take it again.
     """
-    file = CACHE / "locks" / name
+    file = folder / name
     if file in _held:
         yield True
         return

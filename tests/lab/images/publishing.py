@@ -11,6 +11,8 @@ from typing import Any
 
 from tests.lab.images import packing, recipes
 from tests.lab.registry import FOLDER, MANIFEST, Pusher
+from tests.lab.settings import CACHE_LOCKS
+from tests.lab.shell import lock
 
 _LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 _CONFIG = "application/vnd.docker.container.image.v1+json"
@@ -34,7 +36,7 @@ class Manifest:
 
 def pack() -> list[Path]:
     """Pack the Debian layers, so that publishing later needs no time for it; returns their folders in the cache."""
-    with ThreadPoolExecutor(2) as pool:
+    with lock("pack", folder=CACHE_LOCKS), ThreadPoolExecutor(2) as pool:
         list(pool.map(packing.packed, recipes.LAYERS))
     return [packing.folder(layer) for layer in recipes.LAYERS]
 
