@@ -4,6 +4,7 @@
     ├── InputError            1  mistakes in playbook, inventory or usage (carries diagnostics)
     ├── ResourceError         3  the engine refused or failed an operation
     │   ├── EngineError          … with the HTTP status the engine answered
+    │   ├── FileError            a file on a host
     │   └── NotOfferedError      the host offers no shell, files or streams
     ├── UnreachableError      4  a host, its SSH server or its Docker socket could not be reached
     └── RefusedError          5  unsafe, locked, stale or not confirmed
@@ -78,6 +79,14 @@ class EngineError(ResourceError):
     def not_found(self) -> bool:
         """Whether something that the request names does not exist."""
         return self.status == NOT_FOUND
+
+
+class FileError(ResourceError):
+    """A file on a host could not be read or written; `not_found`: something that its path names is not there."""
+
+    def __init__(self, message: str, *, not_found: bool = False) -> None:
+        super().__init__(message)
+        self.not_found = not_found
 
 
 class NotOfferedError(ResourceError):

@@ -1,16 +1,18 @@
 """The seam between the pure part and the world.
 
-`Engine` is one host's Docker engine. Requests and answers are the Docker API's own JSON, at the API version the
-implementation negotiated (at most 1.51, see `EngineInfo.api`). Implementations: `engine.client.DockerEngine`
-(HTTP through any transport) and `simulated.engine.SimulatedEngine` (in memory); `tests/contract` holds both to the
-same behaviour. Methods raise `EngineError` with the engine's own explanation, `UnreachableError` when the connection
-is lost. Reads of something that does not exist return None; writes to it raise `EngineError(status=404)`.
+`Host` is all that a host offers: its engine, a shell, files, streams. `Engine` is one host's Docker engine: requests
+and answers are the Docker API's own JSON, at the API version the implementation negotiated (at most 1.51, see
+`EngineInfo.api`). Implementations: `engine.client.DockerEngine` (HTTP through any transport) and
+`simulated.engine.SimulatedEngine` (in memory); `tests/contract` holds both to the same behaviour. Methods raise
+`EngineError` with the engine's own explanation, `UnreachableError` when the connection is lost. Reads of something that
+does not exist return None; writes to it raise `EngineError(status=404)`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from enum import StrEnum
 from typing import Any, BinaryIO, ClassVar, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -165,6 +167,101 @@ class Engine(Protocol):
         ...
 
     def remove_volume(self, name: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class CommandResult(Struct, frozen=True):
+    """How a command ended; `status` is None when a signal ended it or the server did not say."""
+
+    status: int | None
+    output: str
+    errors: str
+
+
+class Shell(Protocol):
+    """Runs scripts on a host, as the user who is logged in."""
+
+    def run(self, script: str) -> CommandResult:
+        """A short POSIX script without input; output is cut off at 64 KiB. Raises `NotOfferedError` where the server
+        runs no shell, `UnreachableError`."""
+        ...
+
+
+class FileKind(StrEnum):
+    FILE = "file"
+    DIRECTORY = "directory"
+    LINK = "link"
+    OTHER = "other"
+
+
+class FileInfo(Struct, frozen=True):
+    """`size` in bytes, `mode` the permission bits, `modified` seconds since the epoch; of a link, not of its target."""
+
+    name: str
+    kind: FileKind
+    size: int
+    mode: int
+    uid: int
+    gid: int
+    modified: int
+
+
+class Files(Protocol):
+    """A host's files, as the user who is logged in. Methods raise `FileError` and `UnreachableError`."""
+
+    def stat(self, path: str) -> FileInfo | None:
+        """None where there is nothing."""
+        ...
+
+    def list(self, path: str) -> Sequence[FileInfo]:
+        """What is in a folder, by name."""
+        ...
+
+    def read(self, path: str) -> AbstractContextManager[Iterator[bytes]]:
+        """In pieces as they come."""
+        ...
+
+    def write(self, path: str, content: Body, *, mode: int) -> None:
+        """The whole file or nothing: written under another name in the same folder and renamed. Raises what reading
+        `content` raises too."""
+        ...
+
+    def make_directory(self, path: str, *, mode: int) -> None: ...
+    def remove(self, path: str) -> None:
+        """A file or a link; one that is gone is not an error."""
+        ...
+
+
+class Stream(Protocol):
+    """Bytes in both directions, of which either may end first. Methods raise `UnreachableError`."""
+
+    def read(self, size: int = 65536) -> bytes:
+        """What has arrived, at least one byte and at most `size`; b"" when the other side ended its direction."""
+        ...
+
+    def write(self, data: bytes) -> None: ...
+    def end_writing(self) -> None: ...
+    def settimeout(self, seconds: float | None) -> None:
+        """How long a read or a write may wait."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Host(Protocol):
+    """All that one host offers; safe to use from several threads. What it does not offer raises `NotOfferedError` with
+    the reason."""
+
+    def engine(self) -> Engine:
+        """Its engine, with an API version agreed on; raises `UnreachableError`."""
+        ...
+
+    def shell(self) -> Shell: ...
+    def files(self) -> Files: ...
+    def connect(self, address: str, port: int) -> Stream:
+        """A TCP connection from the host to an address; raises `UnreachableError`."""
+        ...
 
     def close(self) -> None: ...
 

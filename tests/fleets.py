@@ -14,11 +14,12 @@ import pytest
 from deployer.applying.locking import Run
 from deployer.config.scripts import ScriptResult
 from deployer.errors import UnreachableError
-from deployer.interfaces import Engine
+from deployer.interfaces import Engine, Host
 from deployer.model.outcome import HostBegun, HostEnded, Outcome
 from deployer.reach.connection import ConnectionSpec
 from deployer.reach.ssh_config import SshConfig
 from deployer.simulated import SimulatedEngine
+from deployer.simulated.host import SimulatedMachine
 from deployer.usecases import apply as rollout
 from deployer.usecases import plan as runner
 from deployer.usecases import rollback
@@ -43,11 +44,10 @@ class Fleet:
     stop: threading.Event = field(default_factory=threading.Event)
     run: Run | None = None
 
-    def connect(self, spec: ConnectionSpec) -> Engine:
+    def open(self, spec: ConnectionSpec) -> Host:
         if spec.name in self.down:
             raise UnreachableError(f"{spec.name} is down", hint="start it")
-        engine: Engine = self.engines[spec.name]
-        return self.wrap[spec.name](engine) if spec.name in self.wrap else engine
+        return _Wrapped(self.engines[spec.name], self.wrap.get(spec.name, lambda engine: engine))
 
     def close(self) -> None:
         """Nothing is open."""
@@ -83,6 +83,15 @@ class Fleet:
     @property
     def ended(self) -> list[str]:
         return [event.outcome.host for event in self.seen.events if isinstance(event, HostEnded)]
+
+
+class _Wrapped(SimulatedMachine):
+    def __init__(self, engine: SimulatedEngine, wrap: Callable[[Engine], Engine]) -> None:
+        super().__init__(engine)
+        self._wrapped = wrap(engine)
+
+    def engine(self) -> Engine:
+        return self._wrapped
 
 
 def request(playbook: str, words: dict[str, Any]) -> Request:

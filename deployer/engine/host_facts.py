@@ -11,7 +11,8 @@ from deployer.engine import shell_facts
 from deployer.engine.observe import read_held_ports
 from deployer.engine.registries import ask
 from deployer.engine.shell_facts import ShellFacts
-from deployer.interfaces import Engine, Json, RegistryAuth
+from deployer.errors import ResourceError, UnreachableError
+from deployer.interfaces import Engine, Host, Json, RegistryAuth
 from deployer.model.observed import Observed
 from deployer.model.preflight import Facts, Listener, Process, Questions, Route
 from deployer.values import image
@@ -20,6 +21,20 @@ Shell = Callable[[str], "str | None"]
 """Runs a script on the host and returns its output; None where that is not possible."""
 
 _ROOT: Final = "/var/lib/docker"
+
+
+def output_of(host: Host, script: str) -> str | None:
+    """What a script prints on a host; None where none can be run."""
+    try:
+        return host.shell().run(script).output
+    except (ResourceError, UnreachableError):
+        return None
+
+
+def free_space(host: Host, folder: str) -> int | None:
+    """Bytes; None where a host cannot be asked."""
+    room = shell_facts.read_room(output_of(host, shell_facts.room_script(folder)) or "", folder)
+    return room.free if room is not None else None
 
 
 def gather(

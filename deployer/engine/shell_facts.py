@@ -66,8 +66,12 @@ def script(questions: Questions, root: str) -> str:
         parts += [_LOOK, f"echo '[root]'; [ -d {shlex.quote(root)} ] && echo yes", "echo '[missing]'"]
         parts += [f"look {shlex.quote(source)}" for source in sorted(questions.sources)]
     if questions.room:
-        parts.append(f"echo '[df]'; df -Pk {shlex.quote(root)}")
+        parts.append(f"echo '[df]'; {room_script(root)}")
     return "\n".join(["exec 2>/dev/null", *parts, f"echo '{_END}'"])
+
+
+def room_script(folder: str) -> str:
+    return f"df -Pk {shlex.quote(folder)}"
 
 
 def owners_script(inodes: Iterable[int]) -> str:
@@ -88,7 +92,7 @@ def read(output: str, root: str, arch: str) -> ShellFacts | None:
         routes=tuple(_routes(sections.get("route", ()), order)),
         missing=frozenset(sections.get("missing", ())),
         has_root="yes" in sections.get("root", ()),
-        room=_room(sections.get("df", ()), root),
+        room=read_room("\n".join(sections.get("df", ())), root),
     )
 
 
@@ -149,9 +153,9 @@ def _routes(lines: Iterable[str], order: str) -> Iterator[Route]:
             yield Route(str(subnet), columns[0])
 
 
-def _room(lines: Iterable[str], root: str) -> Room | None:
-    """`/dev/vda 264212084 26307416 80083496 25% /`, in KiB."""
-    columns = next(iter(reversed(list(lines))), "").split()
+def read_room(output: str, root: str) -> Room | None:
+    """Of a last line `/dev/vda 264212084 26307416 80083496 25% /`, in KiB."""
+    columns = output.strip().rpartition("\n")[2].split()
     if len(columns) < 6 or not all(column.isdigit() for column in columns[1:4]):
         return None
     total, used, free = (int(column) * 1024 for column in columns[1:4])

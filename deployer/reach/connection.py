@@ -12,6 +12,7 @@ from typing import ClassVar
 from msgspec import Struct
 
 from deployer.interfaces import Guarded
+from deployer.reach.connectors import Kind as Kind
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 """Where the Docker engine listens unless told otherwise; distributions link /var/run to /run."""
@@ -21,15 +22,6 @@ DEFAULT_TIMEOUT = 10.0
 
 SSH_PORT = 22
 DOCKER_TLS_PORT = 2376
-
-
-class Kind(Enum):
-    """How the engine is reached."""
-
-    SSH = "ssh"
-    LOCAL = "local"
-    TCP = "tcp"
-    SIMULATED = "simulated"
 
 
 class HostKeyChecking(Enum):

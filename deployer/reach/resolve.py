@@ -17,6 +17,7 @@ from deployer.reach.connection import (
     Kind,
     TlsFiles,
 )
+from deployer.reach.connectors import CONNECTORS
 from deployer.reach.machine import Machine
 from deployer.reach.resolve_ssh import resolve_ssh
 from deployer.reach.ssh_config import SshConfig
@@ -24,16 +25,8 @@ from deployer.reach.variables import Variables
 
 DOCKER_PORT = 2375
 
-_KINDS = {
-    "ssh": Kind.SSH,
-    "smart": Kind.SSH,
-    "paramiko": Kind.SSH,
-    "paramiko_ssh": Kind.SSH,
-    "local": Kind.LOCAL,
-    "tcp": Kind.TCP,
-    "simulated": Kind.SIMULATED,
-}
-_URL_KINDS = {"ssh": Kind.SSH, "tcp": Kind.TCP, "https": Kind.TCP, "http": Kind.TCP}
+_KINDS = {word: connector.kind for connector in CONNECTORS for word in connector.words}
+_URL_KINDS = {scheme: connector.kind for connector in CONNECTORS for scheme in connector.schemes}
 _TLS_NAMES = ("tls_ca", "tls_cert", "tls_key", "tls_verify")
 
 

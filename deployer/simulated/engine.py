@@ -58,7 +58,7 @@ class SimulatedEngine:
         self._lock = threading.RLock()
 
     @contextmanager
-    def _reading(self) -> Iterator[SimulatedHost]:
+    def reading(self) -> Iterator[SimulatedHost]:
         """The host for one operation; what the operation changed is stored, even when it ended in a refusal."""
         with self._lock, self._store.locked() if self._store else nullcontext():
             if self._store:
@@ -71,8 +71,8 @@ class SimulatedEngine:
                     self._store.write(self._host.state)
 
     @contextmanager
-    def _writing(self) -> Iterator[SimulatedHost]:
-        with self._reading() as host:
+    def writing(self) -> Iterator[SimulatedHost]:
+        with self.reading() as host:
             yield host
             host.state.touch()
 
@@ -83,7 +83,7 @@ class SimulatedEngine:
         return EngineInfo(profile.version, profile.api, profile.api, "linux", arch, simulated=True)
 
     def info(self) -> Json:
-        with self._reading() as host:
+        with self.reading() as host:
             return system.info(host)
 
     def close(self) -> None:
@@ -96,25 +96,25 @@ class SimulatedEngine:
 
     def snapshot(self) -> State:
         """A copy of everything the host remembers."""
-        with self._reading() as host:
+        with self.reading() as host:
             return host.state.copy()
 
     def publish_image(self, ref: str, image: Mapping[str, Any] | None) -> None:
         """Sets what the registry has under a reference: `Config`, `Digest`, `Size`, `Platforms` and `Auth` where they
         differ from what is made up for it; None takes it away."""
         parsed = parse_reference(ref)
-        with self._writing() as host:
+        with self.writing() as host:
             host.state.registry[str(parsed)] = None if image is None else entry(parsed, {}) | plain_copy(image)
 
     # Reads
 
     def list_containers(self) -> Sequence[Json]:
-        with self._reading() as host:
+        with self.reading() as host:
             newest_first = reversed(host.state.containers.values())
             return [container_views.list_view(host, container) for container in newest_first]
 
     def inspect_container(self, ref: str) -> Json | None:
-        with self._reading() as host:
+        with self.reading() as host:
             container = lookup.find_container(host, ref)
             if container is None:
                 return None
@@ -124,147 +124,147 @@ class SimulatedEngine:
             return container_views.inspect_view(host, container)
 
     def list_images(self) -> Sequence[Json]:
-        with self._reading() as host:
+        with self.reading() as host:
             return [images.list_view(host, image) for image in host.state.images.values()]
 
     def inspect_image(self, ref: str) -> Json | None:
-        with self._reading() as host:
+        with self.reading() as host:
             image = images.find_image(host, ref)
             return images.inspect_view(host, image) if image is not None else None
 
     def list_networks(self) -> Sequence[Json]:
-        with self._reading() as host:
+        with self.reading() as host:
             return [networks.list_view(network) for network in host.state.networks.values()]
 
     def inspect_network(self, ref: str) -> Json | None:
-        with self._reading() as host:
+        with self.reading() as host:
             network = lookup.find_network(host, ref)
             return networks.inspect_view(host, network) if network is not None else None
 
     def list_volumes(self) -> Sequence[Json]:
-        with self._reading() as host:
+        with self.reading() as host:
             return [engine_json(volume) for volume in host.state.volumes.values()]
 
     def inspect_volume(self, name: str) -> Json | None:
-        with self._reading() as host:
+        with self.reading() as host:
             volume = host.state.volumes.get(name)
             return engine_json(volume) if volume is not None else None
 
     def inspect_distribution(self, ref: str, auth: RegistryAuth | None) -> Json | None:
-        with self._reading() as host:
+        with self.reading() as host:
             return images.inspect_distribution(host, ref, auth)
 
     def container_logs(self, ref: str, *, tail: int) -> str:
-        with self._reading() as host:
+        with self.reading() as host:
             return system.logs(host, lookup.need_container(host, ref), tail)
 
     # Images
 
     def pull_image(self, ref: str, platform: str, auth: RegistryAuth | None, progress: Progress) -> None:
         messages: list[Record] = []
-        with self._writing() as host:
+        with self.writing() as host:
             images.pull(host, ref, platform, auth, messages.append)
         for message in messages:
             progress(message)
 
     def tag_image(self, image: str, ref: str) -> None:
-        with self._writing() as host:
+        with self.writing() as host:
             images.tag_image(host, image, ref)
 
     def remove_image(self, ref: str) -> None:
-        with self._writing() as host:
+        with self.writing() as host:
             images.remove_image(host, ref)
 
     def load_images(self, archive: Body, progress: Progress) -> None:
         data = archives.whole(archive)
-        with self._writing() as host:
+        with self.writing() as host:
             messages = list(archives.load_images(host, data))
         for message in messages:
             progress(message)
 
     @contextmanager
     def save_images(self, refs: Sequence[str]) -> Iterator[Iterator[bytes]]:
-        with self._reading() as host:
+        with self.reading() as host:
             data = archives.save_images(host, refs)
         yield trees.pieces(data)
 
     # Containers
 
     def create_container(self, name: str, body: Json, platform: str) -> tuple[str, Sequence[str]]:
-        with self._writing() as host:
+        with self.writing() as host:
             return containers.create(host, name, body, platform)
 
     def start_container(self, ref: str) -> None:
-        with self._writing() as host:
+        with self.writing() as host:
             lifecycle.start(host, ref)
 
     def stop_container(self, ref: str, timeout: int | None) -> None:
-        with self._writing() as host:
+        with self.writing() as host:
             lifecycle.stop(host, ref)
 
     def kill_container(self, ref: str, signal: str) -> None:
-        with self._writing() as host:
+        with self.writing() as host:
             lifecycle.kill(host, ref, signal)
 
     def restart_container(self, ref: str, timeout: int | None) -> None:
-        with self._writing() as host:
+        with self.writing() as host:
             lifecycle.restart(host, ref)
 
     def rename_container(self, ref: str, name: str) -> None:
-        with self._writing() as host:
+        with self.writing() as host:
             containers.rename(host, ref, name)
 
     def update_container(self, ref: str, body: Json) -> Sequence[str]:
-        with self._writing() as host:
+        with self.writing() as host:
             return updates.update(host, ref, plain_copy(body))
 
     def remove_container(self, ref: str, *, force: bool, anonymous_volumes: bool) -> None:
-        with self._writing() as host:
+        with self.writing() as host:
             containers.remove(host, ref, force=force, anonymous_volumes=anonymous_volumes)
 
     def wait_container(self, ref: str) -> int:
-        with self._writing() as host:
+        with self.writing() as host:
             return lifecycle.wait(host, ref)
 
     def exit_code(self, ref: str) -> int | None:
-        with self._writing() as host:
+        with self.writing() as host:
             return lifecycle.exit_code(host, ref)
 
     def put_archive(self, ref: str, folder: str, archive: Body) -> None:
         data = archives.whole(archive)
-        with self._writing() as host:
+        with self.writing() as host:
             archives.put_archive(host, ref, folder, data)
 
     @contextmanager
     def get_archive(self, ref: str, path: str) -> Iterator[Iterator[bytes]]:
-        with self._reading() as host:
+        with self.reading() as host:
             data = archives.get_archive(host, ref, path)
         yield trees.pieces(data)
 
     # Networks and volumes
 
     def create_network(self, body: Json) -> str:
-        with self._writing() as host:
+        with self.writing() as host:
             return networks.create_network(host, plain_copy(body))
 
     def connect_network(self, network: str, container: str, endpoint: Json) -> None:
-        with self._writing() as host:
+        with self.writing() as host:
             connections.connect(host, network, container, plain_copy(endpoint))
 
     def disconnect_network(self, network: str, container: str, *, force: bool) -> None:
-        with self._writing() as host:
+        with self.writing() as host:
             connections.disconnect(host, network, container, force=force)
 
     def remove_network(self, ref: str) -> None:
-        with self._writing() as host:
+        with self.writing() as host:
             networks.remove_network(host, ref)
 
     def create_volume(self, body: Json) -> Json:
-        with self._writing() as host:
+        with self.writing() as host:
             return engine_json(volumes.create_volume(host, plain_copy(body)))
 
     def remove_volume(self, name: str) -> None:
-        with self._writing() as host:
+        with self.writing() as host:
             volumes.remove_volume(host, name)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
+from deployer.interfaces import CommandResult
 from deployer.transport.lean import paramiko
 from deployer.transport.link import ChannelRefusedError, Link, LinkLostError
 
@@ -17,23 +16,6 @@ _LIMIT = 65536
 
 _PATIENCE = 5.0
 """Seconds that the exit status and the last output of an ended command may take to arrive."""
-
-
-class CommandResult(Struct, frozen=True):
-    """How a command ended; `status` is None when a signal ended it or the server did not say."""
-
-    status: int | None
-    output: str
-    errors: str
-
-    @classmethod
-    def of(cls, channel: paramiko.Channel) -> CommandResult:
-        """Read an ended or ending command to its end; what does not come within 5 s is left out."""
-        channel.settimeout(_PATIENCE)
-        output = _read(channel.recv)
-        errors = _read(channel.recv_stderr)
-        known = channel.status_event.wait(_PATIENCE) and channel.exit_status >= 0
-        return cls(channel.exit_status if known else None, output, errors)
 
 
 def start(link: Link, command: str) -> paramiko.Channel:
@@ -49,12 +31,21 @@ def start(link: Link, command: str) -> paramiko.Channel:
     return channel
 
 
+def result_of(channel: paramiko.Channel) -> CommandResult:
+    """Read an ended or ending command to its end; what does not come within 5 s is left out."""
+    channel.settimeout(_PATIENCE)
+    output = _read(channel.recv)
+    errors = _read(channel.recv_stderr)
+    known = channel.status_event.wait(_PATIENCE) and channel.exit_status >= 0
+    return CommandResult(channel.exit_status if known else None, output, errors)
+
+
 def run(link: Link, command: str) -> CommandResult:
     """Run a short command without input to its end; raises `ChannelRefusedError` or `LinkLostError`."""
     channel = start(link, command)
     try:
         channel.shutdown_write()
-        return CommandResult.of(channel)
+        return result_of(channel)
     finally:
         channel.close()
 

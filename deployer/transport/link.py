@@ -23,6 +23,10 @@ _STREAMLOCAL = "direct-streamlocal@openssh.com"
 _CHANNEL_OPEN = b"\x5a"  # SSH_MSG_CHANNEL_OPEN, RFC 4254 section 5.1
 
 
+FORBIDDEN = "Administratively prohibited"
+"""How paramiko words the refusal of a channel that the server does not allow (RFC 4254 section 5.1, code 1)."""
+
+
 class ChannelRefusedError(Exception):
     """The server would not open the channel."""
 

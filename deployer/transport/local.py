@@ -1,12 +1,27 @@
-"""The engine of this machine, through its Unix socket."""
+"""This machine: its engine through a Unix socket, its shell and its files."""
 
 from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deployer.errors import UnreachableError
-from deployer.transport.streams import Stream, end_socket_writing, socket_usable
+from deployer.interfaces import Host
+from deployer.reach.connection import ConnectionSpec
+from deployer.transport.shells import LocalShell
+from deployer.transport.sockets import connect_tcp
+from deployer.transport.streams import (
+    DuplexStream,
+    Opening,
+    Stream,
+    end_socket_writing,
+    socket_stream,
+    socket_usable,
+)
+
+if TYPE_CHECKING:
+    from deployer.transport.local_files import LocalFiles
 
 
 class LocalSocket:
@@ -40,8 +55,24 @@ class LocalSocket:
     def end_writing(self, stream: Stream) -> None:
         end_socket_writing(stream)
 
+    def shell(self) -> LocalShell:
+        return LocalShell()
+
+    def files(self) -> LocalFiles:
+        from deployer.transport.local_files import LocalFiles
+
+        return LocalFiles()
+
+    def connect(self, address: str, port: int) -> DuplexStream:
+        sock = connect_tcp(address, port, self._timeout, what="a service")
+        return socket_stream(sock, f"the connection to {address} port {port}")
+
     def close(self) -> None:
         """Streams are closed by their users."""
+
+
+def open_host(spec: ConnectionSpec, opening: Opening) -> Host:
+    return opening.over(LocalSocket(spec.docker_socket, spec.connect_timeout))
 
 
 def _explain(path: str, error: OSError) -> UnreachableError:

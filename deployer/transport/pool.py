@@ -8,22 +8,30 @@ from __future__ import annotations
 
 import http.client
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.message import Message
-from typing import Any, BinaryIO
+from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from deployer.errors import UnreachableError
-from deployer.transport.streams import ConnectionLostError, Dialer, DuplexStream, StreamRefusedError
+from deployer.interfaces import Body
+from deployer.transport.streams import (
+    CHUNK,
+    BodyError,
+    ConnectionLostError,
+    Dialer,
+    DuplexStream,
+    StreamRefusedError,
+    pieces,
+)
 
 MAX_STREAMS = 8
 """Streams to one engine at once: below sshd's default MaxSessions of 10, which `dial-stdio` counts against."""
 
 IDEMPOTENT = ("GET", "HEAD")
-_CHUNK = 65536
 _SWITCHING = 101
 """The status of an answer after which the connection is a plain stream (RFC 9110, section 15.2.2)."""
 
@@ -34,13 +42,9 @@ class Request(Struct, frozen=True):
 
     method: str
     target: str
-    body: bytes | Iterable[bytes] | BinaryIO | None = None
+    body: bytes | Body | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = 60.0
-
-
-class _BodyError(Exception):
-    """The body of a request could not be read; the cause says why."""
 
 
 class _Connection(http.client.HTTPConnection):
@@ -65,9 +69,9 @@ class _Connection(http.client.HTTPConnection):
         the request, may close the connection: its answer counts then."""
         self.sock.settimeout(request.timeout)
         body = request.body
-        pieces = body if body is None or isinstance(body, bytes) else _pieces(body)
+        sent = body if body is None or isinstance(body, bytes) else pieces(body)
         try:
-            self.request(request.method, request.target, pieces, dict(request.headers))
+            self.request(request.method, request.target, sent, dict(request.headers))
         except OSError as error:
             self.unsent = True
             if isinstance(error, TimeoutError):
@@ -77,15 +81,6 @@ class _Connection(http.client.HTTPConnection):
             except (OSError, EOFError, http.client.HTTPException):
                 raise error from None
         return self.getresponse()
-
-
-def _pieces(body: Iterable[bytes] | BinaryIO) -> Iterator[bytes]:
-    """Keeps errors of the source apart from those of the connection."""
-    read = getattr(body, "read", None)
-    try:
-        yield from body if read is None else iter(lambda: read(_CHUNK), b"")
-    except Exception as error:
-        raise _BodyError from error
 
 
 class Answer:
@@ -112,7 +107,7 @@ class Answer:
     def read_some(self) -> bytes:
         """What has arrived, at least one byte; b"" at the end."""
         with self._pool.explaining(self._request):
-            data = self.response.read1(_CHUNK)
+            data = self.response.read1(CHUNK)
         if not data:
             self.close()
         return data
@@ -188,7 +183,7 @@ class HttpPool:
         try:
             with self.explaining(request):
                 response = connection.ask(request)
-        except _BodyError as error:
+        except BodyError as error:
             self.give_back(connection, whole=False)
             assert error.__cause__ is not None
             raise error.__cause__ from None

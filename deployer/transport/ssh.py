@@ -10,18 +10,27 @@ import shlex
 import socket
 import threading
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
-from deployer.errors import UnreachableError
+from deployer.errors import NotOfferedError, UnreachableError
 from deployer.reach.connection import DEFAULT_SOCKET, ConnectionSpec
 from deployer.transport.channels import ChannelSocket
-from deployer.transport.commands import CommandResult, run, start
-from deployer.transport.link import ChannelRefusedError, Link, LinkLostError
+from deployer.transport.commands import result_of, run, start
+from deployer.transport.link import FORBIDDEN, ChannelRefusedError, Link, LinkLostError
 from deployer.transport.opening import SharedLink, SharedSsh
-from deployer.transport.streams import ConnectionLostError, Stream, StreamRefusedError
+from deployer.transport.shells import SshShell
+from deployer.transport.streams import (
+    ConnectionLostError,
+    DuplexStream,
+    Stream,
+    StreamRefusedError,
+    explaining_stream,
+)
 
 if TYPE_CHECKING:
     from deployer.transport.diagnosis import CommandFailure
+    from deployer.transport.sftp import SftpFiles
 
 
 class _Way(Enum):
@@ -44,6 +53,8 @@ class SshHost:
         self._shared_link = SharedLink(spec, shared, begun)
         self._finding_out = threading.Lock()
         self._way = _Way.COMMAND if spec.docker_command else _Way.UNTRIED
+        self._opening_files = threading.Lock()
+        self._files: SftpFiles | None = None
 
     @property
     def where(self) -> str:
@@ -75,6 +86,33 @@ class SshHost:
     def link(self) -> Link:
         """The connection, made anew when there is none; raises `UnreachableError`."""
         return self._shared_link.get()
+
+    def shell(self) -> SshShell:
+        return SshShell(self.link, self.spec.address)
+
+    def files(self) -> SftpFiles:
+        """Raises `NotOfferedError` where the server transfers no files."""
+        from deployer.transport.sftp import SftpFiles, open_sftp
+
+        with self._opening_files:
+            if self._files is None or not self._files.usable:
+                self._files = SftpFiles(open_sftp(self.link(), self.spec.address), self.spec.address)
+            return self._files
+
+    def connect(self, address: str, port: int) -> DuplexStream:
+        """A TCP connection that the host makes; raises `NotOfferedError`, `UnreachableError`."""
+        by = self.spec.address
+        try:
+            sock = ChannelSocket(self.link().open_tcp(address, port))
+        except ChannelRefusedError as refused:
+            if str(refused) == FORBIDDEN:
+                hint = "sshd_config: AllowTcpForwarding, PermitOpen"
+                raise NotOfferedError(f"{by} does not forward to {address} port {port}", hint=hint) from refused
+            raise UnreachableError(f"{by} cannot connect to {address} port {port}: {refused}") from refused
+        except LinkLostError as error:
+            raise ConnectionLostError(f"the SSH connection to {by} was lost") from error
+        explaining = partial(explaining_stream, f"the connection to {address} port {port} by way of {by}")
+        return DuplexStream(sock, sock.recv, sock.end_writing, sock.close, explaining)
 
     def close(self) -> None:
         self._shared_link.close()
@@ -110,7 +148,7 @@ class SshHost:
 
             if not self.spec.docker_command:
                 self._way = _Way.UNTRIED
-            result = CommandResult.of(channel)
+            result = result_of(channel)
             said = result.errors or beginning.decode(errors="replace") + result.output
             raise self._diagnose(link, CommandFailure(command, result.status, said))
 

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import select
 import socket
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from deployer.errors import NotOfferedError, UnreachableError
+from deployer.interfaces import Body, Files, Host, Shell
+
+if TYPE_CHECKING:
+    from deployer.transport.opening import SharedSsh
+
+CHUNK = 65536
 
 
 class Stream(Protocol):
@@ -105,6 +112,71 @@ class DuplexStream:
 
 def _nothing() -> None:
     """It is closed already."""
+
+
+class Transport(Dialer, Protocol):
+    """One way to a host: streams to its engine, and what else it carries."""
+
+    def shell(self) -> Shell: ...
+    def files(self) -> Files: ...
+    def connect(self, address: str, port: int) -> DuplexStream: ...
+
+
+class Opening(Protocol):
+    """What the `open_host` of a connector's module gets besides the description of the connection."""
+
+    def over(self, transport: Transport) -> Host:
+        """The host at the other end."""
+        ...
+
+    def ssh(self) -> SharedSsh:
+        """What the SSH connections of a run share."""
+        ...
+
+
+class EngineOnly:
+    """Of a transport that leads to an engine and to nothing else of its host."""
+
+    where: str
+
+    def shell(self) -> Shell:
+        raise NotOfferedError(f"{self.where} is all that is reached of its host: it offers no shell")
+
+    def files(self) -> Files:
+        raise NotOfferedError(f"{self.where} is all that is reached of its host: it offers no files")
+
+    def connect(self, address: str, port: int) -> DuplexStream:
+        raise NotOfferedError(f"{self.where} is all that is reached of its host: it offers no stream to {address}")
+
+
+class BodyError(Exception):
+    """What is to be sent could not be read; the cause says why."""
+
+
+def pieces(body: Body) -> Iterator[bytes]:
+    """In pieces of 64 KiB where the source leaves the choice. Errors of the source become `BodyError`, so that they are
+    kept apart from those of the connection."""
+    read = getattr(body, "read", None)
+    try:
+        yield from body if read is None else iter(lambda: read(CHUNK), b"")
+    except Exception as error:
+        raise BodyError from error
+
+
+@contextmanager
+def explaining_stream(what: str) -> Iterator[None]:
+    """Turns failures of a connection within a `with` block into `UnreachableError`."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise UnreachableError(f"{what} did not answer in time") from error
+    except (OSError, EOFError) as error:
+        raise ConnectionLostError(f"{what} was lost: {error or type(error).__name__}") from error
+
+
+def socket_stream(sock: socket.socket, what: str) -> DuplexStream:
+    """A connected socket; `what` names it in messages."""
+    return DuplexStream(sock, sock.recv, lambda: end_socket_writing(sock), sock.close, partial(explaining_stream, what))
 
 
 def end_socket_writing(stream: Stream) -> None:

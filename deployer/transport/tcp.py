@@ -6,21 +6,19 @@ import socket
 import ssl
 
 from deployer.errors import UnreachableError
+from deployer.interfaces import Host
 from deployer.reach.connection import ConnectionSpec, TlsFiles
 from deployer.transport.sockets import connect_tcp
-from deployer.transport.streams import Stream, end_socket_writing, socket_usable
+from deployer.transport.streams import EngineOnly, Opening, Stream, end_socket_writing, socket_usable
 
 
-class TcpEngine:
+class TcpEngine(EngineOnly):
     """Streams to `spec.host:spec.port`, inside TLS when `spec.tls` is given."""
 
     def __init__(self, spec: ConnectionSpec) -> None:
         self._spec = spec
+        self.where = f"the Docker engine at {spec.host} port {spec.port}"
         self._context = _context(spec.tls) if spec.tls else None
-
-    @property
-    def where(self) -> str:
-        return f"the Docker engine at {self._spec.host} port {self._spec.port}"
 
     @property
     def loss_hint(self) -> str:
@@ -56,6 +54,10 @@ class TcpEngine:
 
     def close(self) -> None:
         """Streams are closed by their users."""
+
+
+def open_host(spec: ConnectionSpec, opening: Opening) -> Host:
+    return opening.over(TcpEngine(spec))
 
 
 def _context(files: TlsFiles) -> ssl.SSLContext:

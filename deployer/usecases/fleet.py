@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from deployer.engine.connect import Connections
 from deployer.errors import DeployerError, UnreachableError
-from deployer.interfaces import Engine
+from deployer.interfaces import Engine, Host
 from deployer.model.plan import Unreachable
 from deployer.reach.connection import ConnectionSpec
 
@@ -17,13 +17,13 @@ Result = TypeVar("Result")
 
 
 class Fleet:
-    """Opens each host's engine when it is first needed and keeps it until the run ends."""
+    """Opens each host when it is first needed and keeps it until the run ends."""
 
     def __init__(self, specs: Mapping[str, ConnectionSpec], forks: int) -> None:
         self._specs = specs
         self._forks = max(1, forks)
         self._connections = Connections()
-        self._engines: dict[str, Engine] = {}
+        self._open: dict[str, Host] = {}
         self._lock = threading.Lock()
 
     @property
@@ -39,22 +39,14 @@ class Fleet:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def engine(self, host: str) -> Engine:
+    def host(self, name: str) -> Host:
         """Raises `UnreachableError`."""
-        found = self._engines.get(host)
+        found = self._open.get(name)
         if found is None:
-            found = self._connections.connect(self._specs[host])
+            found = self._connections.open(self._specs[name])
             with self._lock:
-                self._engines[host] = found
+                self._open[name] = found
         return found
-
-    def free_space(self, host: str, folder: str) -> int | None:
-        """Bytes; None where a host cannot be asked."""
-        return self._connections.free_space(self._specs[host], folder)
-
-    def run_script(self, host: str, script: str) -> str | None:
-        """What a POSIX script prints on a host; None where none can be run."""
-        return self._connections.run_script(self._specs[host], script)
 
     def each(
         self,
@@ -78,14 +70,14 @@ class Fleet:
 
     def _one(self, host: str, work: Callable[[str, Engine], Result]) -> Result | Unreachable:
         try:
-            return work(host, self.engine(host))
+            return work(host, self.host(host).engine())
         except UnreachableError as error:
             return Unreachable(host, error.message, error.hint)
         except DeployerError as error:
             return Unreachable(host, f"cannot be read: {error.message}", error.hint)
 
     def close(self) -> None:
-        for engine in self._engines.values():
-            engine.close()
-        self._engines.clear()
+        for host in self._open.values():
+            host.close()
+        self._open.clear()
         self._connections.close()

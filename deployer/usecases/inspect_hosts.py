@@ -13,6 +13,7 @@ from deployer.config.templates.templar import Templates
 from deployer.config.variables.variables import Variables
 from deployer.config.variables.vars_files import VariableReader
 from deployer.diagnostics import Origin, Problems, did_you_mean
+from deployer.engine.host_facts import free_space
 from deployer.interfaces import Engine, EngineInfo, Json
 from deployer.model import ownership as record
 from deployer.model.plan import Unreachable
@@ -127,7 +128,7 @@ def _check(fleet: Fleet, host: str, engine: Engine, now: Callable[[], datetime])
         containers=int(info.get("Containers") or 0),
         storage=str(info.get("Driver") or ""),
         clock_offset=_offset(str(info.get("SystemTime") or ""), middle),
-        free=fleet.free_space(host, str(info.get("DockerRootDir") or "/var/lib/docker")),
+        free=free_space(fleet.host(host), str(info.get("DockerRootDir") or "/var/lib/docker")),
     )
 
 

@@ -12,7 +12,7 @@ from operator import or_
 from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.engine.host_facts import gather
+from deployer.engine.host_facts import gather, output_of
 from deployer.interfaces import Engine, RegistryAuth
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
@@ -60,7 +60,7 @@ def _gather(host: str, engine: Engine, questions: Questions, known: Known, fleet
         known.seen[host],
         questions,
         auth=partial(known.auth, host),
-        shell=partial(fleet.run_script, host),
+        shell=partial(output_of, fleet.host(host)),
         taken=preflight.taken,
     )
 

@@ -119,7 +119,7 @@ class TestWays:
         found = connection_spec("web1", {}, CliConnectionOptions(), SshConfig(this_machine(), (str(config),)))
         before = established(host_20)
         with Connections() as connections:
-            engines = [connections.connect(found) for _ in range(3)]
+            engines = [connections.open(found).engine() for _ in range(3)]
             assert established(host_20) - before == 1
             assert {engine.describe().version[:4] for engine in engines} == {"26.1"}
             for engine in engines:

@@ -23,6 +23,8 @@ from paramiko.common import (
     OPEN_SUCCEEDED,
 )
 
+from tests.transport.sftp_server import LocalSftp
+
 STREAMLOCAL = "direct-streamlocal@openssh.com"
 REFUSED = 2  # SSH_OPEN_CONNECT_FAILED, what OpenSSH answers to every refused stream
 
@@ -39,6 +41,8 @@ class Traits:
     tcp: bool = True  # AllowTcpForwarding
     max_sessions: int = 10
     commands: bool = True
+    forced: str = ""  # ForceCommand
+    sftp: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
     max_auth_tries: int = 100
 
@@ -128,8 +132,18 @@ class _Connection(paramiko.ServerInterface):
         if not self.server.traits.commands:
             return False
         self.server.commands.append(command.decode())
-        threading.Thread(target=self._run, args=(channel, command.decode()), daemon=True).start()
+        self._start(channel, command.decode())
         return True
+
+    def check_channel_subsystem_request(self, channel: paramiko.Channel, name: str) -> bool:
+        if self.server.traits.forced:
+            self._start(channel, "")
+            return True
+        return self.server.traits.sftp and super().check_channel_subsystem_request(channel, name)
+
+    def _start(self, channel: paramiko.Channel, command: str) -> None:
+        command = self.server.traits.forced or command
+        threading.Thread(target=self._run, args=(channel, command), daemon=True).start()
 
     def _run(self, channel: paramiko.Channel, command: str) -> None:
         environment = {**os.environ, **self.server.traits.environment}
@@ -204,6 +218,7 @@ def _serve(client: socket.socket, server: SshServer) -> None:
     transport.owner = _Connection(server)
     for key in server.traits.host_keys:
         transport.add_server_key(key)
+    transport.set_subsystem_handler("sftp", paramiko.SFTPServer, LocalSftp)
     server.transports.append(transport)
     try:
         transport.start_server(server=transport.owner)
