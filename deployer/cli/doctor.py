@@ -37,7 +37,7 @@ def _run(call: Call) -> int:
     from deployer.usecases.system import real_world
 
     console = call.console
-    checks = surveys.doctor(options.request(call.params), real_world(), lambda: datetime.now(UTC))
+    checks = surveys.doctor(options.request(call.params), real_world(call.console.warn), lambda: datetime.now(UTC))
     if console.json:
         hosts = [_document(check) for check in checks]
         console.document({"format_version": FORMAT_VERSION, "type": "doctor", "hosts": hosts})

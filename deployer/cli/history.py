@@ -21,7 +21,7 @@ def _run(call: Call) -> int:
     from deployer.usecases.system import real_world
 
     console = call.console
-    found = notes.records(options.request(call.params), real_world(), project=call.params["project"])
+    found = notes.records(options.request(call.params), real_world(call.console.warn), project=call.params["project"])
     records = [(applied.host, applied.record) for applied in found.found]
     if console.json:
         lost = [unreachable_document(host) for host in found.unreachable]

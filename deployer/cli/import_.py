@@ -28,7 +28,7 @@ def _host(call: Call) -> int:
     params, console = call.params, call.console
     found = importing.import_host(
         options.request(params),
-        real_world(),
+        real_world(call.console.warn),
         params["host"],
         params["containers"],
         with_secrets=params["with_secrets"],

@@ -43,7 +43,9 @@ def _release(call: Call) -> int:
         console.tell(_lines(found))
         question = "A run that still works stops before its next change. Release?"
         call.confirm(question, action="the release", done="released", hint="add --yes to release without confirmation")
-    lost = notes.release(options.request(call.params), real_world(), found.found) if found.found else found.unreachable
+    world, lost = real_world(), found.unreachable
+    if found.found:
+        lost = notes.release(options.request(call.params), world, found.found)
     if console.json:
         _document(call, found)
     else:
@@ -56,7 +58,9 @@ def _read(call: Call) -> Notes[Lock]:
     from deployer.usecases import locks_and_history as notes
     from deployer.usecases.system import real_world
 
-    return notes.lock_status(options.request(call.params), real_world(), project=call.params["project"])
+    return notes.lock_status(
+        options.request(call.params), real_world(call.console.warn), project=call.params["project"]
+    )
 
 
 def _show(call: Call, notes: Notes[Lock]) -> None:

@@ -27,7 +27,7 @@ def _run(call: Call) -> int:
     from deployer.usecases.system import real_world
 
     console = call.console
-    survey = surveys.ps(options.request(call.params), real_world(), project=call.params["project"])
+    survey = surveys.ps(options.request(call.params), real_world(call.console.warn), project=call.params["project"])
     if console.json:
         lost = [unreachable_document(host) for host in survey.unreachable]
         rows = [_document(row) for row in survey.rows]

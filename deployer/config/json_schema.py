@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from deployer.config.inventory.connection_variables import CONNECTION
 from deployer.config.playbook import META, PLAY, SECTIONS, TABLES
 from deployer.fields.json_schema import JsonSchema, closed, definitions, entry_schema, or_null
+from deployer.reach.names import entries
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -34,7 +34,7 @@ def _play() -> JsonSchema:
 
 def inventory_schema() -> dict[str, Any]:
     """Groups with hosts, variables and further groups. Variables may have any name."""
-    variables = {name: entry_schema(entry) for entry in CONNECTION for name in (entry.name, *entry.aliases)}
+    variables = {name: entry_schema(entry) for entry in entries() for name in (entry.name, *entry.aliases)}
     group = {
         "hosts": {"description": "Hosts by name, each with its variables.", **_named("variables")},
         "vars": {"$ref": "#/$defs/variables", "description": "Variables of every host in the group."},

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from deployer.config.inventory.connection_variables import CONNECTION
 from deployer.config.playbook import META, PLAY, SECTIONS, TABLES
 from deployer.fields import docs
 from deployer.fields.container import GROUPS
 from deployer.model.desired import Kind
+from deployer.reach.names import entries
 
 _INTRODUCTION = """\
 # Reference
@@ -45,9 +45,10 @@ def _lines() -> Iterator[str]:
     for kind in (Kind.CONTAINER, Kind.JOB, Kind.NETWORK, Kind.VOLUME, Kind.IMAGE):
         yield from _kind(kind)
     yield from _heading("Inventory: reaching a host")
-    yield "Variables of hosts and groups. Of several spellings that are given, the first in the list counts."
+    yield "Variables of hosts and groups. A name that begins with `deployer_` overrides Ansible's names, these override"
+    yield "a short one, which counts only [in an inventory itself](inventory.md#connection-variables)."
     yield ""
-    yield from docs.table_of_entries(CONNECTION)
+    yield from docs.table_of_entries(entries())
 
 
 def _kind(kind: Kind) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """A host's variables, the command line and ssh_config become one `ConnectionSpec`.
 
-Reads Ansible's variables as they are and our own short names; where both are given, Ansible's win, because a short
-name may be an ordinary variable of the user's.
+Which names a setting may be given under, and in which order they count, stands in `reach.names`.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ def connection_spec(
         spec = ConnectionSpec(
             name=host_name,
             kind=kind,
-            host=given.text("ansible_host", "host") or host_name,
+            host=given.host() or host_name,
             docker_socket=_socket(given),
             connect_timeout=_timeout(given, options),
         )
@@ -57,17 +56,16 @@ def connection_spec(
 
 def _kind(given: Variables) -> Kind:
     """`connection` decides, else the scheme of `docker_host`, else SSH."""
-    names = ("ansible_connection", "connection")
     url = given.url("docker_host")
     by_url = _URL_KINDS.get(url.scheme) if url else None
     if url is not None and by_url is None and url.scheme != "unix":
         given.mistake("docker_host", f"unknown scheme in '{url.geturl()}'", "use tcp://, unix:// or ssh://")
-    if not given.has(*names):
+    if not given.has("connection"):
         return by_url or Kind.SSH
-    word = given.text(*names).lower().removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
+    word = given.text("connection").lower().removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
     kind = _KINDS.get(word)
     if kind is None:
-        given.mistake(given.name(*names), f"connection '{word}' is not one of {', '.join(_KINDS)}", _why_not(word))
+        given.mistake("connection", f"connection '{word}' is not one of {', '.join(_KINDS)}", _why_not(word))
         return Kind.SSH
     if by_url is not None and by_url is not kind:
         given.mistake("docker_host", f"does not go with connection '{word}'", "give one of the two")
@@ -87,17 +85,18 @@ def _socket(given: Variables) -> str:
 
 
 def _timeout(given: Variables, options: CliConnectionOptions) -> float:
-    return given.seconds("ansible_ssh_timeout", "ansible_timeout") or options.timeout or DEFAULT_TIMEOUT
+    return given.seconds("timeout") or options.timeout or DEFAULT_TIMEOUT
 
 
 def _tcp(given: Variables, options: CliConnectionOptions, machine: Machine) -> ConnectionSpec:
     url = given.url("docker_host")
-    stated = (url.port if url else None) or given.port("ansible_port", "port")
-    encrypted = given.has(*_TLS_NAMES) or stated == DOCKER_TLS_PORT or (url is not None and url.scheme == "https")
+    stated = (url.port if url else None) or given.port("port")
+    by_url = url is not None and url.scheme == "https"
+    encrypted = by_url or stated == DOCKER_TLS_PORT or any(map(given.has, _TLS_NAMES))
     return ConnectionSpec(
         name=given.host_name,
         kind=Kind.TCP,
-        host=(url.hostname if url else None) or given.text("ansible_host", "host") or given.host_name,
+        host=(url.hostname if url else None) or given.host() or given.host_name,
         port=stated or (DOCKER_TLS_PORT if encrypted else DOCKER_PORT),
         connect_timeout=_timeout(given, options),
         tls=_tls(given, machine) if encrypted else None,

@@ -20,15 +20,13 @@ from deployer.reach.machine import Machine
 from deployer.reach.ssh_args import SshArguments, parse_ssh_args
 from deployer.reach.ssh_config import Answers, SshConfig
 from deployer.reach.ssh_tokens import Tokens, is_host, is_user
-from deployer.reach.variables import Variables, parse_port, parse_seconds
+from deployer.reach.variables import Variables, bare, parse_port, parse_seconds
 
 USER_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 """ssh_config(5), UserKnownHostsFile and GlobalKnownHostsFile."""
 
-_ARGUMENT_NAMES = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
-_HOST = ("ansible_host", "ansible_ssh_host", "host")
-_USER = ("ansible_user", "ansible_ssh_user", "user")
+_ARGUMENTS = ("ssh_args", "ssh_common_args", "ssh_extra_args")
 _NONE = "none"
 _MAX_JUMPS = 8
 _CHECKING = {
@@ -57,13 +55,13 @@ class _Sources:
         """The name ssh would be called with, which ssh_config's patterns are compared with."""
         url = self.given.url("docker_host")
         by_url = url.hostname if url is not None and url.scheme == "ssh" else None
-        return self.given.text(*_HOST) or by_url or self.given.host_name
+        return self.given.host() or by_url or bare(self.given.host_name)
 
     @functools.cached_property
     def stated_user(self) -> str:
         url = self.given.url("docker_host")
         by_url = (url.username if url is not None and url.scheme == "ssh" else None) or ""
-        named = self.given.text(*_USER) or by_url
+        named = self.given.text("user") or by_url
         return named or self.arguments.first("user") or self.options.user
 
     @property
@@ -98,7 +96,7 @@ class _Sources:
     def port(self) -> int:
         url = self.given.url("docker_host")
         by_url = url.port if url is not None and url.scheme == "ssh" else None
-        stated = self.given.port("ansible_port", "ansible_ssh_port", "port") or by_url
+        stated = self.given.port("port") or by_url
         if stated is None and self.say("port"):
             stated = parse_port(self.given, "Port", self.say("port"))
         return stated or SSH_PORT
@@ -120,12 +118,12 @@ class _Sources:
         given = self.given
         if not is_host(self.target) or not is_host(self.host):
             name = self.host if is_host(self.target) else self.target
-            given.mistake(given.name(*_HOST), f"{name!r} is not the name or address of a host", "set ansible_host")
+            given.mistake("host", f"{name!r} is not the name or address of a host", "set host")
         if not self.user:
             uid = f"uid {self.machine.uid} has no account here"
-            given.mistake(given.name(*_USER), f"there is no user to log in as: {uid}", "set user, or --user")
+            given.mistake("user", f"there is no user to log in as: {uid}", "set user, or --user")
         elif not is_user(self.user):
-            given.mistake(given.name(*_USER), f"{self.user!r} is not the name of a user")
+            given.mistake("user", f"{self.user!r} is not the name of a user")
 
 
 def resolve_ssh(
@@ -144,10 +142,9 @@ def resolve_ssh(
         port=sources.port,
         user=sources.user,
         private_key_files=_key_files(sources),
-        private_key=given.text("ansible_ssh_private_key", "ansible_private_key"),
-        private_key_passphrase=given.text("ansible_ssh_private_key_passphrase", "private_key_passphrase"),
-        password=given.text("ansible_password", "ansible_ssh_pass", "ansible_ssh_password", "password")
-        or options.password,
+        private_key=given.text("private_key"),
+        private_key_passphrase=given.text("private_key_passphrase"),
+        password=given.text("password") or options.password,
         identities_only=sources.say("identitiesonly").lower() in ("yes", "true"),
         identity_agent=_agent(sources),
         known_hosts_files=_known_hosts(sources),
@@ -164,8 +161,8 @@ def resolve_ssh(
 
 def _arguments(given: Variables, options: CliConnectionOptions) -> SshArguments:
     merged = SshArguments()
-    texts = [(name, given.text(name)) for name in _ARGUMENT_NAMES] + [("--ssh-common-args", options.ssh_common_args)]
-    for name, text in texts:
+    texts = [(name, given.text(name)) for name in _ARGUMENTS]
+    for name, text in (*texts, ("--ssh-common-args", options.ssh_common_args)):
         parsed = parse_ssh_args(text)
         for keyword, values in parsed.options.items():
             merged.options.setdefault(keyword, []).extend(values)
@@ -177,7 +174,7 @@ def _arguments(given: Variables, options: CliConnectionOptions) -> SshArguments:
 
 def _key_files(sources: _Sources) -> tuple[str, ...]:
     """Named by variables or else on the command line, then those of ssh's arguments and of ssh_config."""
-    named = sources.given.texts("ansible_ssh_private_key_file", "ansible_private_key_file", "private_key_file")
+    named = sources.given.texts("private_key_file")
     if not named and sources.options.private_key_file:
         named = (sources.options.private_key_file,)
     if len(sources.paths(named)) < len(named):
@@ -198,26 +195,25 @@ def _agent(sources: _Sources) -> str:
 
 
 def _known_hosts(sources: _Sources) -> tuple[str, ...]:
-    named = sources.given.texts("known_hosts_file", "ansible_ssh_known_hosts_file")
+    named = sources.given.texts("known_hosts_file")
     user = named or sources.words("userknownhostsfile") or USER_KNOWN_HOSTS
     everybody = sources.words("globalknownhostsfile") or GLOBAL_KNOWN_HOSTS
     return sources.paths((*user, *everybody))
 
 
 def _checking(sources: _Sources) -> HostKeyChecking:
-    names = ("ansible_ssh_host_key_checking", "ansible_host_key_checking", "host_key_checking")
-    given = sources.given
+    given, name = sources.given, "host_key_checking"
     # A boolean is text here as well: YAML's false and ssh's `no` mean the same.
-    word = str(given.raw(*names)).strip().lower() if given.has(*names) else sources.say("stricthostkeychecking").lower()
+    word = str(given.raw(name)).strip().lower() if given.has(name) else sources.say("stricthostkeychecking").lower()
     if word and word not in _CHECKING:
-        name = given.name(*names) if given.has(*names) else "StrictHostKeyChecking"
-        given.mistake(name, f"expected strict, accept-new or no, got '{word}'")
+        where = given.name(name) if given.has(name) else "StrictHostKeyChecking"
+        given.mistake(where, f"expected strict, accept-new or no, got '{word}'")
     return _CHECKING.get(word, HostKeyChecking.STRICT)
 
 
 def _timeout(sources: _Sources) -> float:
     given = sources.given
-    stated = given.seconds("ansible_ssh_timeout", "ansible_timeout") or sources.options.timeout
+    stated = given.seconds("timeout") or sources.options.timeout
     if stated is None and sources.say("connecttimeout"):
         stated = parse_seconds(given, "ConnectTimeout", sources.say("connecttimeout"))
     return stated or DEFAULT_TIMEOUT
@@ -235,14 +231,14 @@ def _family(sources: _Sources) -> AddressFamily:
 def _docker_command(given: Variables, user: str) -> str:
     """Becoming another user means to reach the engine through a command; root need not become root."""
     stated = given.text("docker_command")
-    become_user = given.text("ansible_become_user") or "root"
-    if stated or not given.flag("ansible_become") or become_user == user:
+    become_user = given.text("become_user") or "root"
+    if stated or not given.flag("become") or become_user == user:
         return stated
-    method = given.text("ansible_become_method").removeprefix("ansible.builtin.") or "sudo"
+    method = given.text("become_method").removeprefix("ansible.builtin.") or "sudo"
     if method not in ("sudo", "doas"):
-        given.mistake("ansible_become_method", f"'{method}' is not supported", "use sudo or doas, or docker_command")
+        given.mistake("become_method", f"'{method}' is not supported", "use sudo or doas, or docker_command")
     if not is_user(become_user):
-        given.mistake("ansible_become_user", f"{become_user!r} is not the name of a user")
+        given.mistake("become_user", f"{become_user!r} is not the name of a user")
     return f"{method} -n docker" if become_user == "root" else f"{method} -n -u {shlex.quote(become_user)} docker"
 
 
@@ -285,7 +281,8 @@ def _jump(part: str, sources: _Sources) -> tuple[ConnectionSpec, str]:
     given = sources.given
     user, _, address = part.removeprefix("ssh://").rpartition("@")
     name, port = _split_port(address)
-    hop_variables = Variables(given.host_name, {"host": name, "user": user, "port": port or None})
+    stated = {"deployer_host": name, "deployer_user": user, "deployer_port": port or None}
+    hop_variables = Variables(given.host_name, stated)
     hop = _Sources(hop_variables, SshArguments(), CliConnectionOptions(), sources.config)
     hop.check_names()
     spec = ConnectionSpec(
@@ -294,8 +291,8 @@ def _jump(part: str, sources: _Sources) -> tuple[ConnectionSpec, str]:
         port=hop.port,
         user=hop.user,
         private_key_files=tuple(dict.fromkeys((*_key_files(hop), *_key_files(sources)))),
-        private_key=given.text("ansible_ssh_private_key", "ansible_private_key"),
-        private_key_passphrase=given.text("ansible_ssh_private_key_passphrase", "private_key_passphrase"),
+        private_key=given.text("private_key"),
+        private_key_passphrase=given.text("private_key_passphrase"),
         identities_only=hop.say("identitiesonly").lower() in ("yes", "true"),
         identity_agent=_agent(hop),
         known_hosts_files=_known_hosts(hop if hop.words("userknownhostsfile") else sources),

@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from deployer.diagnostics import Origin, Problems
 from deployer.reach.machine import Machine
+from deployer.reach.names import BY_NAME
 
 _TRUE = frozenset({"true", "yes", "on", "1", "y", "t"})
 _FALSE = frozenset({"false", "no", "off", "0", "n", "f"})
@@ -14,7 +15,7 @@ _MAX_PORT = 65535
 
 
 class Variables:
-    """One host's variables. Every getter takes the names a value may have, the strongest first."""
+    """One host's variables. Every getter takes a setting's name, and reads the variable that gives it."""
 
     def __init__(self, host_name: str, variables: Mapping[str, object]) -> None:
         self.host_name = host_name
@@ -22,47 +23,53 @@ class Variables:
         self._variables = variables
 
     def mistake(self, name: str, summary: str, hint: str = "") -> None:
-        self.problems.add(Origin(f"host {self.host_name}"), summary, address=name, hint=hint)
+        """`name`: of a setting, then the variable that gives it is shown, or what else is wrong."""
+        shown = self.name(name) if name in BY_NAME else name
+        self.problems.add(Origin(f"host {self.host_name}"), summary, address=shown, hint=hint)
 
-    def has(self, *names: str) -> bool:
-        return bool(self._name(names))
+    def has(self, setting: str) -> bool:
+        return bool(self._name(setting))
 
-    def name(self, *names: str) -> str:
-        """The name under which the value was given, else the first."""
-        return self._name(names) or names[0]
+    def name(self, setting: str) -> str:
+        """The variable that gives it, else the setting's own name."""
+        return self._name(setting) or setting
 
-    def raw(self, *names: str) -> object:
+    def raw(self, setting: str) -> object:
         """The value as it is, None when not given."""
-        return self._variables.get(self._name(names))
+        return self._variables.get(self._name(setting))
 
-    def text(self, *names: str) -> str:
+    def text(self, setting: str) -> str:
         """ "" when not given. Numbers are taken as their digits: a password may be one."""
-        name = self._name(names)
+        name = self._name(setting)
         value = self._variables[name] if name else ""
         if isinstance(value, (bool, Mapping, list, tuple)):
             self.mistake(name, f"expected text, got {type(value).__name__}")
             return ""
         return str(value)
 
-    def texts(self, *names: str) -> tuple[str, ...]:
+    def host(self) -> str:
+        """The name or address to connect to, `[2001:db8::1]` without its brackets; "" when not given."""
+        return bare(self.text("host"))
+
+    def texts(self, setting: str) -> tuple[str, ...]:
         """A list of texts, or one."""
-        name = self._name(names)
+        name = self._name(setting)
         value = self._variables[name] if name else ()
         if isinstance(value, (list, tuple)):
             return tuple(str(item) for item in value)
-        one = self.text(*names)
+        one = self.text(setting)
         return (one,) if one else ()
 
-    def path(self, machine: Machine, *names: str) -> str:
+    def path(self, machine: Machine, setting: str) -> str:
         """An absolute file name, "" when not given."""
-        text = self.text(*names)
+        text = self.text(setting)
         path = machine.absolute(text)
         if text and not path:
-            self.mistake(self.name(*names), f"{text}: there is no home directory", "set HOME, or write it in full")
+            self.mistake(self.name(setting), f"{text}: there is no home directory", "set HOME, or write it in full")
         return path
 
-    def flag(self, *names: str) -> bool | None:
-        name = self._name(names)
+    def flag(self, setting: str) -> bool | None:
+        name = self._name(setting)
         if not name:
             return None
         word = str(self._variables[name]).strip().lower()
@@ -71,28 +78,34 @@ class Variables:
             return None
         return word in _TRUE
 
-    def port(self, *names: str) -> int | None:
-        name = self._name(names)
+    def port(self, setting: str) -> int | None:
+        name = self._name(setting)
         return parse_port(self, name, str(self._variables[name])) if name else None
 
-    def seconds(self, *names: str) -> float | None:
-        name = self._name(names)
+    def seconds(self, setting: str) -> float | None:
+        name = self._name(setting)
         return parse_seconds(self, name, str(self._variables[name])) if name else None
 
-    def url(self, *names: str) -> SplitResult | None:
-        name = self._name(names)
+    def url(self, setting: str) -> SplitResult | None:
+        name = self._name(setting)
         if not name:
             return None
         try:
-            url = urlsplit(self.text(name))
+            url = urlsplit(self.text(setting))
             _ = url.port
         except ValueError as error:
             self.mistake(name, f"is not a URL: {error}")
             return None
         return url
 
-    def _name(self, names: tuple[str, ...]) -> str:
+    def _name(self, setting: str) -> str:
+        names = BY_NAME[setting].names
         return next((name for name in names if self._variables.get(name) not in (None, "")), "")
+
+
+def bare(address: str) -> str:
+    """An address without brackets around it."""
+    return address[1:-1] if address.startswith("[") and address.endswith("]") else address
 
 
 def parse_port(variables: Variables, name: str, text: str) -> int | None:

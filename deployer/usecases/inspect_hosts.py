@@ -155,10 +155,12 @@ def fleet_of(request: Request, world: World, host: str = "") -> Fleet:
     specs = {}
     for name in names:
         known = variables.of_host(name, names)
-        spec = connect_host(name, known, variables.templar(known), sources)
+        ways = variables.of_connection(name, known.variables, problems)
+        spec = connect_host(name, ways, variables.templar(known), sources)
         if spec is not None:
             specs[name] = spec
     problems.raise_if_any()
+    world.warn(problems.warnings)
     return Fleet(specs, request.forks)
 
 

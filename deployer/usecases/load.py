@@ -20,7 +20,7 @@ from deployer.config.resolve import Inputs, TagFilter, join_plays, resolve
 from deployer.config.run_once import settle_run_once
 from deployer.config.scripts import Prompt, RunScript
 from deployer.config.subnets import check_subnets
-from deployer.config.templates.templar import HostVariables, Templar, Templates
+from deployer.config.templates.templar import Templar, Templates
 from deployer.config.variables.extra_vars import parse_extra_vars
 from deployer.config.variables.variables import PlayVariables, Variables, play_vars
 from deployer.config.variables.vars_files import VariableReader
@@ -137,7 +137,7 @@ def load(request: Request, asking: Asking) -> Loaded:
     if request.prune_hosts:
         read = reader.with_leavers(plays, read)
     loaded = _join(tuple(found for found in read if found is not None), problems)
-    if plays and not problems.errors and not any(play.desired for play in loaded):
+    if request.limit and plays and not problems.errors and not any(play.desired for play in loaded):
         problems.add(Origin("--limit"), f"'{request.limit}' leaves no host of any play")
     if not problems.errors:
         _check_named(request.containers, loaded, problems)
@@ -253,12 +253,12 @@ class _Reader:
             known = variables.of_play(host, own, problems)
             templar = variables.templar(known)
             if host not in self.specs:
-                self._connect(host, known, templar)
+                self._connect(host, variables.of_connection(host, known.variables, problems), templar)
             found = resolve(play, host, templar, inputs)
             desired.append(replace(found, prune=found.prune or request.prune))
         return desired
 
-    def _connect(self, host: str, known: HostVariables, templar: Templar) -> None:
+    def _connect(self, host: str, known: Mapping[str, nodes.Node], templar: Templar) -> None:
         spec = connect_host(host, known, templar, self._sources)
         if spec is not None:
             self.specs[host] = spec
@@ -309,15 +309,17 @@ class _Reader:
         return None if unrendered.errors else rendered
 
 
-def connect_host(host: str, known: HostVariables, templar: Templar, sources: Sources) -> ConnectionSpec | None:
-    """How to reach a host, from its variables; None after reporting what is wrong with them."""
+def connect_host(
+    host: str, known: Mapping[str, nodes.Node], templar: Templar, sources: Sources
+) -> ConnectionSpec | None:
+    """How to reach a host, from its connection variables; None after reporting what is wrong with them."""
     request, problems = sources.request, sources.problems
     options = CliConnectionOptions(request.user, request.private_key, timeout=request.connect_timeout)
-    plain = PlainVariables(known.variables, templar, problems)
+    plain = PlainVariables(known, templar, problems)
     try:
         return connection_spec(host, plain, options, sources.asking.ssh_config())
     except InputError as error:
-        problems.extend(_placed(found, known.variables) for found in error.diagnostics)
+        problems.extend(_placed(found, known) for found in error.diagnostics)
         return None
 
 

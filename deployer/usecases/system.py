@@ -6,12 +6,13 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from deployer.config.scripts import ScriptResult
+from deployer.diagnostics import Diagnostic
 from deployer.errors import DeployerError, RefusedError
 from deployer.interfaces import Clock
 from deployer.reach.machine import Machine
@@ -22,10 +23,11 @@ _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class World(Struct, frozen=True):
-    """What a run needs from outside: a clock, and ways to ask."""
+    """What a run needs from outside: a clock, ways to ask, and where warnings about its input go."""
 
     clock: Clock
     asking: Asking
+    warn: Callable[[Iterable[Diagnostic]], object] = tuple
 
 
 class SystemClock:
@@ -104,5 +106,5 @@ def commit_of(folder: str) -> str:
     return head.stdout.strip() + ("+dirty" if changed.stdout.strip() else "")
 
 
-def real_world() -> World:
-    return World(SystemClock(), Asking(run_script, prompt, functools.cache(lambda: SshConfig(this_machine()))))
+def real_world(warn: Callable[[Iterable[Diagnostic]], object] = tuple) -> World:
+    return World(SystemClock(), Asking(run_script, prompt, functools.cache(lambda: SshConfig(this_machine()))), warn)

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from deployer.config.inventory.connection_variables import CONNECTION
 from deployer.config.json_schema import inventory_schema, playbook_schema
 from deployer.errors import InputError
 from deployer.reach.connection import CliConnectionOptions
+from deployer.reach.names import SETTINGS
 from deployer.reach.resolve import connection_spec
 from deployer.reach.ssh_config import SshConfig
 from deployer.usecases.system import this_machine
@@ -170,4 +170,4 @@ def test_the_variables_are_those_that_are_read(tmp_path: Path) -> None:
         with suppress(InputError):
             connection_spec("web1", given, CliConnectionOptions(), SshConfig(this_machine(), (str(tmp_path / "none"),)))
         asked |= given.names
-    assert asked - {""} == {name for entry in CONNECTION for name in (entry.name, *entry.aliases)}
+    assert asked - {""} == {name for setting in SETTINGS for name in setting.names}

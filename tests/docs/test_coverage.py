@@ -10,10 +10,10 @@ import click
 import pytest
 
 from deployer.cli.app import APP
-from deployer.config.inventory.connection_variables import CONNECTION
 from deployer.config.playbook import PLAY, SECTIONS
 from deployer.errors import ExitCode
 from deployer.model.plan import Action
+from deployer.reach.names import entries
 from tests.docs.blocks import blocks, documents
 from tests.lab.settings import CHECKOUT
 
@@ -83,7 +83,7 @@ def test_every_key_of_a_play_is_documented() -> None:
 
 
 def test_every_connection_variable_is_documented() -> None:
-    assert not {entry.name for entry in CONNECTION} - code("inventory.md")
+    assert not {entry.name for entry in entries()} - code("inventory.md")
 
 
 def test_every_symbol_of_a_plan_is_explained() -> None:

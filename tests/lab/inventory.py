@@ -14,7 +14,7 @@ all:
     ansible_user: root
     ansible_ssh_private_key_file: {KEY}
     ansible_ssh_common_args: -o UserKnownHostsFile={KNOWN_HOSTS}
-    known_hosts_file: {KNOWN_HOSTS}
+    deployer_known_hosts_file: {KNOWN_HOSTS}
   children:
     lab:
       children:

@@ -18,6 +18,7 @@ from deployer.reach.connection import (
     Kind,
     TlsFiles,
 )
+from deployer.reach.names import SETTINGS, Setting
 from deployer.reach.resolve import connection_spec
 from deployer.reach.ssh_config import SshConfig
 from deployer.usecases.system import this_machine
@@ -109,6 +110,29 @@ def test_variables_beat_arguments_beat_command_line_beats_ssh_config() -> None:
     found = spec({"ansible_user": "var", "ansible_ssh_common_args": "-l args -p 2"}, config=config, options=options)
     assert (found.user, found.port, found.connect_timeout) == ("var", 2, 3)
     assert spec({"private_key_file": "/var"}, config=config, options=options).private_key_files == ("/var", "/config")
+
+
+def test_the_prefix_beats_ansible_s_names_and_these_the_short_one() -> None:
+    given: dict[str, object] = {"port": 1, "ansible_ssh_port": 2, "ansible_port": 3, "deployer_port": 4}
+    options = CliConnectionOptions(ssh_common_args="-p 5")
+    found = []
+    while given:
+        found.append(spec(given, options=options, config="Host *\n  Port 6\n").port)
+        given.popitem()
+    assert [*found, spec({}, options=options, config="Host *\n  Port 6\n").port] == [4, 3, 2, 1, 5]
+    assert spec({}, config="Host *\n  Port 6\n").port == 6
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_every_setting_has_a_name_with_the_prefix(setting: Setting) -> None:
+    assert setting.names[0] == f"deployer_{setting.name}"
+    assert not [name for name in setting.names[1:] if not name.startswith("ansible_") and name != setting.name]
+
+
+@pytest.mark.parametrize("name", ["[2001:db8::1]", "[fe80::1%eth0]", "[::1]"])
+def test_brackets_around_an_address_are_taken(name: str) -> None:
+    assert spec({"ansible_host": name}).host == name[1:-1]
+    assert spec({"connection": "tcp", "host": name}).host == name[1:-1]
 
 
 def test_ssh_config_is_asked_for_the_address_and_may_change_it(home: Path) -> None:
@@ -266,7 +290,7 @@ class TestNamesInCommands:
     )
     def test_hosts(self, home: Path, name: str) -> None:
         config = f"Match exec 'touch {home}/ran'\n  User x\nHost *\n  ProxyCommand nc %h\n"
-        expected = f"{name!r} is not the name or address of a host; set ansible_host"
+        expected = f"{name!r} is not the name or address of a host; set host"
         assert expected in mistakes({"ansible_host": name}, config)[0]
         assert expected in "".join(mistakes({}, config, name=name))
         assert expected in mistakes({"docker_host": "ssh://x", "host": name}, config)[0]
@@ -316,7 +340,6 @@ class TestNobody:
         with pytest.raises(InputError) as caught:
             self.resolved({"private_key_file": "~/.ssh/web", "tls_ca": ""})
         assert str(caught.value).splitlines() == [
-            "host web1: ansible_user: there is no user to log in as: uid 54321 has no account here; "
-            "set user, or --user",
+            "host web1: user: there is no user to log in as: uid 54321 has no account here; set user, or --user",
             "host web1: private_key_file: ~/.ssh/web: there is no home directory; set HOME, or write it in full",
         ]

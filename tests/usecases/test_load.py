@@ -247,10 +247,107 @@ def test_a_mistake_for_every_host_is_reported_once() -> None:
 
 
 def test_how_hosts_are_reached() -> None:
-    write("hosts.yml", "all: {hosts: {web1: {connection: simulated}, web2: {ansible_host: 10.0.0.2, user: me}}}\n")
+    write("hosts.yml", "all: {hosts: {web1: {connection: simulated}, web2: {host: 10.0.0.2, user: me}}}\n")
     found = loaded("- hosts: all\n- hosts: web2\n", private_key="~/.ssh/id").hosts
     assert (found["web1"].kind, found["web2"].kind) == (ConnectionKind.SIMULATED, ConnectionKind.SSH)
     assert (found["web2"].host, found["web2"].user) == ("10.0.0.2", "me")
+
+
+ANSIBLE = """
+all:
+  vars: {ansible_user: deploy, user: shop}
+  children:
+    web:
+      vars: {port: 8080, connection: keepalive}
+      hosts:
+        web1: {ansible_host: 10.0.0.1, host: shop.example.com, password: app}
+        web2: {host: shop.example.com}
+"""
+
+
+def reached(**words: object) -> dict[str, tuple[str, str, int, str]]:
+    found = loaded("- hosts: all\n", **words).hosts
+    return {name: (spec.kind.value, spec.host, spec.port, spec.user) for name, spec in found.items()}
+
+
+def test_an_inventory_for_ansible_may_have_short_names_for_its_application() -> None:
+    write("hosts.yml", ANSIBLE)
+    write("group_vars/all.yml", "tls_cert: /app.pem\nprivate_key_file: /app.key\n")
+    assert reached() == {"web1": ("ssh", "10.0.0.1", 22, "deploy"), "web2": ("ssh", "web2", 22, "deploy")}
+    (spec, _) = loaded("- hosts: all\n").hosts.values()
+    assert (spec.password, spec.private_key_files, spec.tls) == ("", (), None)
+    play = "- hosts: web1\n  containers: {web: {image: a, environment: {A: '{{ host }}:{{ port }}/{{ user }}'}}}\n"
+    ((wish,),) = (play.desired for play in loaded(play).plays)
+    assert "shop.example.com:8080/shop" in repr(wish)
+
+
+@pytest.mark.parametrize(
+    ("given", "evidence"),
+    [
+        ("[web]\nweb1 ansible_port=22 port=8080 host=x user=y connection=local\n", ""),
+        ("[web]\nweb1 port=8080 host=x user=y\n[web:vars]\nansible_python_interpreter=/usr/bin/python3\n", ""),
+        ("[web]\nweb1 port=8080 host=x user=y\n[all:vars]\nport=8081\n", "group_vars/web.yml"),
+        ("[web]\nweb1 port=8080 host=x user=y\n", "host_vars/web1.yml"),
+    ],
+)
+def test_one_name_of_ansible_s_at_any_level_makes_short_ones_ordinary(given: str, evidence: str) -> None:
+    write("hosts.ini", given)
+    if evidence:
+        write(evidence, "ansible_ssh_pipelining: true\n")
+    assert reached(inventory=("hosts.ini",), user="me") == {"web1": ("ssh", "web1", 22, "me")}
+
+
+@pytest.mark.parametrize("where", ["group_vars/all.yml", "host_vars/web1.yml", "vars", "files", "-e"])
+def test_a_variable_outside_the_inventory_steers_no_connection(where: str) -> None:
+    write("hosts.yml", "all: {vars: {connection: simulated}, hosts: {web1: {user: me}}}\n")
+    text = "{host: 10.0.0.8, port: 8080, user: app, connection: tcp, password: p, tls_ca: /x, docker_command: x}"
+    write(where if where.endswith("yml") else "more.yml", text)
+    more = {"vars": f"  vars: {text}\n", "files": "  vars_files: [more.yml]\n"}.get(where, "")
+    found = loaded(f"- hosts: all\n{more}", extra_vars=(text,) if where == "-e" else ())
+    assert (found.hosts["web1"].kind, found.hosts["web1"].host) == (ConnectionKind.SIMULATED, "web1")
+    assert [warning.summary for warning in found.warnings] == [
+        "'docker_command' says nothing about the connection here"
+    ]
+    prefixed = "{deployer_connection: ssh, ansible_host: 10.0.0.8, ansible_user: app, deployer_port: 2222}"
+    write(where if where.endswith("yml") else "more.yml", prefixed)
+    more = {"vars": f"  vars: {prefixed}\n", "files": "  vars_files: [more.yml]\n"}.get(where, "")
+    (spec,) = loaded(f"- hosts: all\n{more}", extra_vars=(prefixed,) if where == "-e" else ()).hosts.values()
+    assert (spec.kind, spec.host, spec.port, spec.user) == (ConnectionKind.SSH, "10.0.0.8", 2222, "app")
+
+
+def test_a_short_name_keeps_its_value_of_the_inventory_beside_a_variable_of_that_name() -> None:
+    write("hosts.yml", "all: {hosts: {web1: {host: 10.0.0.2, user: me}, 'web2:2222': {user: me}}}\n")
+    write("group_vars/all.yml", "host: shop.example.com\nuser: shop\n")
+    assert reached(extra_vars=("port=8080",)) == {
+        "web1": ("ssh", "10.0.0.2", 22, "me"),
+        "web2": ("ssh", "web2", 2222, "me"),
+    }
+
+
+def test_extra_variables_with_ansible_s_names_leave_an_inventory_with_short_names_as_it_is() -> None:
+    write("hosts.yml", "all: {hosts: {web1: {host: 10.0.0.2, user: me, port: 2222}}}\n")
+    assert reached(extra_vars=("ansible_user=root",)) == {"web1": ("ssh", "10.0.0.2", 2222, "root")}
+
+
+def test_misspelt_names_are_noticed() -> None:
+    write("hosts.yml", "all: {vars: {connection: simulated}, hosts: {web1: {ansible_usr: me, ansible_facts: x}}}\n")
+    write("group_vars/all.yml", "deployer_hots: x\ndeploy_user: x\nansible_user_dir: x\n")
+    found = loaded("- hosts: all\n  vars: {anisble_port: 2}\n", extra_vars=("ansible_conection=local",))
+    assert [f"{warning.summary}; {warning.hint}" for warning in found.warnings] == [
+        "'ansible_conection' is no variable of connections; did you mean 'ansible_connection'?",
+        "'deployer_hots' is no variable of connections; did you mean 'deployer_host'?",
+        "'ansible_usr' is no variable of connections; did you mean 'ansible_user'?",
+        "'anisble_port' is no variable of connections; did you mean 'ansible_port'?",
+    ]
+
+
+def test_a_group_without_hosts_is_skipped() -> None:
+    write("hosts.yml", "all: {children: {new: {}, web: {hosts: {web1: {connection: simulated}}}}}\n")
+    found = loaded("- hosts: new\n- hosts: web:new\n- hosts: web:&new\n- hosts: new:!web\n- hosts: web:!new\n")
+    assert hosts(found) == [["web1"], ["web1"]]
+    assert [warning.summary for warning in found.warnings] == ["the group 'new' has no hosts"] * 3
+    assert hosts(loaded("- hosts: new\n")) == []
+    assert mistakes("- hosts: all\n", limit="new") == ["--limit: the group 'new' has no hosts"]
 
 
 def test_a_mistake_of_a_connection_is_at_its_variable() -> None:

@@ -19,6 +19,7 @@ _PRIORITY = "ansible_group_priority"
 class _HostDraft(Struct):
     origin: Origin
     file: Path | None
+    port: Node | None = None
     variables: dict[str, Node] = field(default_factory=dict)
 
 
@@ -62,7 +63,7 @@ class Draft:
         host = self._hosts.setdefault(name, _HostDraft(origin, self.file))
         self._groups[group].hosts[name] = None
         if port is not None:
-            host.variables["ansible_port"] = Scalar(port, origin)
+            host.port = host.variables["ansible_port"] = Scalar(port, origin)
 
     def add_named(self, written: str, group: str, origin: Origin) -> tuple[str, ...]:
         """Add the hosts a name with ranges and port stands for; () after reporting a name that is none."""
@@ -114,7 +115,7 @@ class Draft:
             for host in members[group]:
                 belongs[host].append(group)
         hosts = {
-            name: Host(name, draft.variables, tuple(belongs[name]), draft.origin, draft.file)
+            name: Host(name, draft.variables, tuple(belongs[name]), draft.origin, draft.file, draft.port)
             for name, draft in self._hosts.items()
         }
         return Inventory({name: hosts[name] for name in members[ALL]}, groups, tuple(dict.fromkeys(folders)))

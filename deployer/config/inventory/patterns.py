@@ -1,5 +1,5 @@
 """Which hosts a `hosts:` or `--limit` pattern means: unions, `&` intersections, `!` exclusions, globs, `~` regexes,
-subscripts. A pattern, or an item of one, that matches nothing is a mistake."""
+subscripts. A pattern, or an item of one, that matches nothing is an error, but for a group that has no hosts."""
 
 from __future__ import annotations
 
@@ -30,18 +30,23 @@ class _Item(Struct, frozen=True):
 def select(
     pattern: str | Sequence[str], inventory: Inventory, problems: Problems, *, origin: Origin
 ) -> tuple[str, ...]:
-    """The hosts a pattern means, each once, in the order its items and their groups list them; () after a mistake.
+    """The hosts a pattern means, each once, in the order its items and their groups list them; () after an error.
 
-    A list of patterns is their union, as if joined by commas.
+    A list of patterns is their union, as if joined by commas. Where groups without hosts leave none, that is a warning.
     """
     items = [_item(text, origin) for text in _split_all(pattern)]
-    return _evaluate(items, inventory, problems, shown=_shown(pattern), origin=origin)
+    matcher = _Matcher(inventory, problems)
+    chosen = _evaluate(items, matcher, problems, shown=_shown(pattern), origin=origin)
+    if not chosen and matcher.all_known:
+        for group in matcher.empty:
+            problems.warn(origin, f"the group '{group}' has no hosts")
+    return chosen
 
 
 def select_limit(
     limit: str, inventory: Inventory, problems: Problems, *, origin: Origin | None = None
 ) -> tuple[str, ...]:
-    """As `select`, for `--limit`: an item `@FILE` stands for the file's lines, each a pattern."""
+    """As `select`, for `--limit`: an item `@FILE` stands for the file's lines, each a pattern; no hosts is an error."""
     origin = origin or Origin("--limit")
     items: list[_Item] = []
     for text in split_pattern(limit):
@@ -49,7 +54,12 @@ def select_limit(
             items.extend(_file_items(text[1:], problems, origin))
         else:
             items.append(_item(text, origin))
-    return _evaluate(items, inventory, problems, shown=limit, origin=origin)
+    matcher = _Matcher(inventory, problems)
+    chosen = _evaluate(items, matcher, problems, shown=limit, origin=origin)
+    if not chosen and matcher.all_known:
+        for group in matcher.empty:
+            problems.add(origin, f"the group '{group}' has no hosts")
+    return chosen
 
 
 def split_pattern(pattern: str) -> tuple[str, ...]:
@@ -104,10 +114,9 @@ def _file_items(path: str, problems: Problems, origin: Origin) -> Iterable[_Item
 
 
 def _evaluate(
-    items: Sequence[_Item], inventory: Inventory, problems: Problems, *, shown: str, origin: Origin
+    items: Sequence[_Item], matcher: _Matcher, problems: Problems, *, shown: str, origin: Origin
 ) -> tuple[str, ...]:
     """Plain items first, then every `&`, then every `!`; all hosts when there is no plain item."""
-    matcher = _Matcher(inventory, problems)
     if not items:
         problems.add(origin, f"the pattern '{shown}' names no host")
         return ()
@@ -119,18 +128,20 @@ def _evaluate(
         for item in (item for item in items if item.sign == sign):
             named = set(matcher.hosts(item))
             chosen = {host: None for host in chosen if (host in named) == (sign == "&")}
-    if not chosen and matcher.all_known:
+    if not chosen and matcher.all_known and not matcher.empty:
         problems.add(origin, f"the pattern '{shown}' matches no host")
     return tuple(chosen) if matcher.all_known else ()
 
 
 class _Matcher:
-    """Finds the hosts of single items; `all_known` turns False with the first that matches nothing."""
+    """Finds the hosts of single items; `all_known` turns False with the first that matches nothing. `empty`: groups
+    without hosts that were named."""
 
     def __init__(self, inventory: Inventory, problems: Problems) -> None:
         self._inventory = inventory
         self._problems = problems
         self.all_known = True
+        self.empty: list[str] = []
 
     def hosts(self, item: _Item) -> tuple[str, ...]:
         found = _SUBSCRIPT.match(item.text)
@@ -156,15 +167,15 @@ class _Matcher:
             found.update((host, None) for host in self._inventory.hosts if matches(host))
         if not found and text in LOCAL_NAMES:
             return (text,)
-        if not found and not (groups and item.sign == "!"):
-            self._report_nothing(text, item, is_group=bool(groups))
+        if not found and groups and self._inventory.hosts:
+            self.empty.extend([] if item.sign == "!" else [text])
+        elif not found:
+            self._report_nothing(text, item)
         return tuple(found)
 
-    def _report_nothing(self, text: str, item: _Item, *, is_group: bool) -> None:
+    def _report_nothing(self, text: str, item: _Item) -> None:
         if not self._inventory.hosts:
             self._fail(item, f"'{text}' matches nothing: the inventory has no hosts", "name an inventory with -i")
-        elif is_group:
-            self._fail(item, f"the group '{text}' has no hosts")
         else:
             known = (*self._inventory.groups, *self._inventory.hosts)
             self._fail(item, f"no host or group matches '{text}'", did_you_mean(text, known))

@@ -8,7 +8,7 @@ from typing import Any
 
 from deployer.config.inventory.draft import Draft
 from deployer.config.scripts import RunScript, ScriptResult
-from deployer.diagnostics import Origin
+from deployer.diagnostics import Origin, did_you_mean
 from deployer.nodes import Node, from_plain
 
 _KEYS = ("hosts", "vars", "children")
@@ -69,6 +69,9 @@ def _read_group(group: str, content: Any, origin: Origin, draft: Draft) -> None:
         return
     elif not any(key in content for key in _KEYS):
         content = {"hosts": [group], "vars": content} if content else {}
+    for key in sorted(content.keys() - _KEYS):
+        hint = did_you_mean(str(key), _KEYS) or "a group has hosts, vars and children"
+        draft.problems.warn(origin, f"the key '{key}' of the group '{group}' is not read", hint=hint)
     draft.add_group(group, origin)
     for host in _names(content, "hosts", group, origin, draft):
         draft.add_host(host, group, origin)

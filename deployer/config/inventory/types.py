@@ -20,13 +20,14 @@ _BUILT_IN = Origin("built in")
 class Host(Struct, frozen=True):
     """`variables`: those written for the host in inventory sources, not templated. `groups`: every group it is in,
     `all` included, in the order their variables apply (later wins). `file`: the source that named it first, None for
-    a list of hosts on the command line."""
+    a list of hosts on the command line. `port`: behind its name, as in `web1:2222`."""
 
     name: str
     variables: Mapping[str, Node] = field(default_factory=dict)
     groups: tuple[str, ...] = (ALL,)
     origin: Origin = _BUILT_IN
     file: Path | None = None
+    port: Node | None = None
 
 
 class Group(Struct, frozen=True):

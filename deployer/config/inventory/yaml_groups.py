@@ -49,7 +49,7 @@ def _read_group(name: Scalar, content: Node, draft: Draft) -> None:
                 draft.add_child(group, str(child.value), child.origin)
         else:
             hint = did_you_mean(str(key.value), _KEYS) or "a group has hosts, vars and children"
-            draft.problems.warn(key.origin, f"the key '{key.value}' of the group '{group}' is not read", hint=hint)
+            draft.problems.add(key.origin, f"the key '{key.value}' of the group '{group}' is not read", hint=hint)
 
 
 def _read_hosts(group: str, content: Node, draft: Draft) -> None:

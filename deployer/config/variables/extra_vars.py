@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from deployer.config.variables.names import check_names, name_fault
+from deployer.config.variables.names import check_names, name_fault, warn_of_misspelling
 from deployer.config.variables.vars_files import VariableReader
 from deployer.config.vault import VaultSecrets
 from deployer.config.yaml import load
@@ -54,6 +54,7 @@ def _pairs(text: str, problems: Problems) -> dict[str, Node]:
             hint = f"a file of variables is written @{word}" if _looks_like_file(word) else ""
             problems.add(ORIGIN, fault, hint=hint)
         else:
+            warn_of_misspelling(ORIGIN, name, problems)
             pairs[name] = Scalar(value, ORIGIN)
     return pairs
 

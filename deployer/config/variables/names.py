@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from deployer.diagnostics import Origin, Problems
 from deployer.nodes import Mapping, Node
+from deployer.reach.names import misspelt
 
 #: Set for every host by this program; nothing else may set them.
 MAGIC_NAMES = (
@@ -38,12 +39,21 @@ def check_names(variables: Mapping, problems: Problems, *, is_inventory: bool = 
         return inventory_variables(((key.origin, str(key.value), value) for key, value in variables.entries), problems)
     usable = {}
     for key, value in variables.entries:
-        fault = name_fault(str(key.value))
+        name = str(key.value)
+        fault = name_fault(name)
         if fault:
             problems.add(key.origin, fault)
         else:
-            usable[str(key.value)] = value
+            warn_of_misspelling(key.origin, name, problems)
+            usable[name] = value
     return usable
+
+
+def warn_of_misspelling(origin: Origin, name: str, problems: Problems) -> None:
+    """Says which connection variable a name is close to."""
+    meant = misspelt(name)
+    if meant:
+        problems.warn(origin, f"'{name}' is no variable of connections", hint=f"did you mean '{meant}'?")
 
 
 def inventory_variables(given: Iterable[tuple[Origin, str, Node]], problems: Problems) -> dict[str, Node]:
@@ -54,6 +64,7 @@ def inventory_variables(given: Iterable[tuple[Origin, str, Node]], problems: Pro
         if fault:
             problems.warn(origin, fault)
         if name not in MAGIC_NAMES:
+            warn_of_misspelling(origin, name, problems)
             usable[name] = value
     return usable
 

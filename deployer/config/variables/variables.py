@@ -20,15 +20,18 @@ from deployer.diagnostics import Origin, Problems
 from deployer.nodes import Mapping as MappingNode
 from deployer.nodes import Node, Scalar, from_plain
 from deployer.nodes import Sequence as SequenceNode
+from deployer.reach.names import ANSIBLE, PREFIX, SHORT, SPECIFIC, is_connection
 
 _BUILT_IN = Origin("built in")
 
 
 class Level(Struct, frozen=True):
-    """Variables of one kind of place; `name` says which."""
+    """Variables of one kind of place; `name` says which. `in_inventory`: where the inventory itself names a host or
+    group, not a file beside it."""
 
     name: str
     variables: Mapping[str, Node]
+    in_inventory: bool = False
 
 
 class PlayVariables(Struct, frozen=True):
@@ -107,6 +110,30 @@ class Variables:
             files.extend(self._vars_file(item, known, problems))
         return HostVariables(merge(self.levels(host, play.variables, files)), magic)
 
+    def of_connection(self, host: str, known: Mapping[str, Node], problems: Problems) -> dict[str, Node]:
+        """Those of the variables a host has that say how it is reached.
+
+        Names with a prefix count wherever they are given. Short names count where the inventory itself names a host or
+        group, unless the host has one of Ansible's: then the inventory is one for Ansible, and they are ordinary.
+        """
+        levels = self._of_inventory(host)
+        found = {name: value for name, value in known.items() if is_connection(name)}
+        if not self._is_for_ansible(host, levels):
+            for level in levels:
+                if level.in_inventory:
+                    found.update((name, value) for name, value in level.variables.items() if name in SHORT)
+        for name in sorted(known.keys() & SPECIFIC):
+            if found.get(name) is not known[name]:
+                hint = f"name it {PREFIX}{name}; docs/inventory.md says where a short name counts"
+                problems.warn(known[name].origin, f"'{name}' says nothing about the connection here", hint=hint)
+        return found
+
+    def _is_for_ansible(self, name: str, levels: Iterable[Level]) -> bool:
+        """Whether the host has one of Ansible's variables of connections; a port behind its name does not count."""
+        host = self._inventory.find(name)
+        behind = host.port if host is not None else None
+        return any(node is not behind for level in levels for key, node in level.variables.items() if key in ANSIBLE)
+
     def templar(self, host: HostVariables) -> Templar:
         """Renders with these variables, and everybody's through `hostvars`."""
         return Templar(
@@ -131,11 +158,11 @@ class Variables:
         groups = [name for name in host.groups if name in self._inventory.groups]
         inner = [name for name in groups if name != ALL]
         for name in groups:
-            yield Level(f"inventory group {name}", self._inventory.groups[name].variables)
+            yield Level(f"inventory group {name}", self._inventory.groups[name].variables, in_inventory=True)
         for names in ([ALL], inner):
             for folders in (beside_inventory, beside_playbook):
                 yield from self._folder_levels("group_vars", names, folders)
-        yield Level(f"inventory host {host.name}", host.variables)
+        yield Level(f"inventory host {host.name}", host.variables, in_inventory=True)
         for folders in (beside_inventory, beside_playbook):
             yield from self._folder_levels("host_vars", [host.name], folders)
 
