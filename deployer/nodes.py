@@ -102,24 +102,37 @@ def is_template(value: object) -> bool:
 
 def has_template(node: Node) -> bool:
     """Whether any part of the value has to be rendered first."""
+    if isinstance(node, Scalar):
+        return not node.verbatim and is_template(node.value)
+    return any(map(has_template, parts(node)))
+
+
+def parts(node: Node) -> tuple[Node, ...]:
+    """The nodes below it, keys and values in turn."""
     match node:
         case Scalar():
-            return not node.verbatim and is_template(node.value)
+            return ()
         case Sequence():
-            return any(has_template(item) for item in node.items)
+            return node.items
         case Mapping():
-            return any(has_template(part) for entry in node.entries for part in entry)
+            return tuple(part for entry in node.entries for part in entry)
+
+
+def same(one: Node, other: Node) -> bool:
+    """Whether two trees are alike, places too. In Python true, 1 and 1.0 are equal; here they are not."""
+    if one is other:
+        return True
+    if isinstance(one, Scalar) and isinstance(other, Scalar):
+        return type(one.value) is type(other.value) and one == other
+    if type(one) is not type(other) or (one.origin, one.source) != (other.origin, other.source):
+        return False
+    ours, theirs = parts(one), parts(other)
+    return len(ours) == len(theirs) and all(map(same, ours, theirs))
 
 
 def is_secret(node: Node) -> bool:
     """Whether any part of the value is secret."""
-    match node:
-        case Scalar():
-            return node.secret
-        case Sequence():
-            return any(is_secret(item) for item in node.items)
-        case Mapping():
-            return any(is_secret(part) for entry in node.entries for part in entry)
+    return node.secret if isinstance(node, Scalar) else any(map(is_secret, parts(node)))
 
 
 def as_secret(node: Node) -> Node:
@@ -135,14 +148,8 @@ def as_secret(node: Node) -> Node:
 
 def secret_texts(node: Node) -> Iterator[str]:
     """The texts that must never be shown."""
-    match node:
-        case Scalar():
-            if node.secret and node.value is not None and not isinstance(node.value, bool):
-                yield str(node.value)
-        case Sequence():
-            for item in node.items:
-                yield from secret_texts(item)
-        case Mapping():
-            for entry in node.entries:
-                for part in entry:
-                    yield from secret_texts(part)
+    if not isinstance(node, Scalar):
+        for part in parts(node):
+            yield from secret_texts(part)
+    elif node.secret and node.value is not None and not isinstance(node.value, bool):
+        yield str(node.value)

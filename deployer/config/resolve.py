@@ -65,13 +65,28 @@ class TagFilter(Struct, frozen=True):
         return bool(own & set(self.skip)) or ("tagged" in self.skip and own != {"untagged"})
 
 
+class Declared(Struct, frozen=True):
+    """A resource as it was read for one host, and what it was read from. `secrets`: those in its `env_file`s."""
+
+    rendered: Node
+    defaults: Mapping[str, Any]
+    resource: Resource
+    secrets: frozenset[str]
+
+    def is_of(self, rendered: Node, defaults: Mapping[str, Any]) -> bool:
+        """Whether another host's declaration says the same."""
+        return nodes.same(self.rendered, rendered) and self.defaults == defaults
+
+
 class Inputs(Struct, frozen=True):
-    """What resolving needs besides the play."""
+    """What resolving a play needs besides it, the same for all its hosts. `read`: resources of the hosts before, which
+    are not read again where they are declared alike; by kind, name and place."""
 
     problems: Problems
     vault: VaultSecrets = field(default_factory=VaultSecrets)
     tags: TagFilter = TagFilter()
     project: str = ""
+    read: dict[tuple[Kind, str, Origin], Declared] = field(default_factory=dict)
 
 
 def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
@@ -222,17 +237,26 @@ class _Work:
             body = without_meta(body)
         rendered = self._render(templar, body, address, unrendered)
         problems.extend(unrendered)
-        failed = bool(unrendered.errors)
-        declaration = read(TABLES[kind], rendered, Reading(problems, address, static=failed))
-        if declaration is None or failed:
+        if unrendered.errors:
+            read(TABLES[kind], rendered, Reading(problems, address, static=True))
             return None
-        return self._finish(kind, name, key.origin, declaration, address)
+        known, place = self._inputs.read, (kind, name, key.origin)
+        found = known.get(place)
+        if found is None or not found.is_of(rendered, self._defaults):
+            declaration = read(TABLES[kind], rendered, Reading(problems, address))
+            if declaration is None:
+                return None
+            found = known[place] = self._finish(place, declaration, rendered)
+        self.secrets |= found.secrets
+        return replace(found.resource, address=replace(found.resource.address, host=self._host))
 
-    def _finish(self, kind: Kind, name: str, origin: Origin, found: Declaration, address: str) -> Resource:
-        problems = self._inputs.problems
+    def _finish(self, place: tuple[Kind, str, Origin], found: Declaration, rendered: Node) -> Declared:
+        (kind, name, origin), problems = place, self._inputs.problems
+        address = f"{section_name(kind)}.{name}"
         values, origins = dict(found.values), dict(found.origins)
+        secrets: set[str] = set()
         if found.settings.get("env_file"):
-            self._add_env_files(found.settings["env_file"], values, origins)
+            secrets = self._add_env_files(found.settings["env_file"], values, origins)
         defaults = self._defaults if kind is Kind.CONTAINER else {}
         settings = _settings(kind, name, _over(defaults, found.settings))
         if kind.is_container and not settings.image and settings.state != "absent":
@@ -242,13 +266,15 @@ class _Work:
         if kind is Kind.IMAGE:
             name = image.parse(name).familiar
         address_of_it = Address(self._host, kind, name)
-        return Resource(address_of_it, origin, settings, values, origins, secret_paths=found.secrets)
+        resource = Resource(address_of_it, origin, settings, values, origins, secret_paths=found.secrets)
+        return Declared(rendered, self._defaults, resource, frozenset(secrets))
 
-    def _add_env_files(self, files: Any, values: dict[str, Any], origins: dict[tuple[str, ...], Origin]) -> None:
-        """Later files go over earlier ones, `environment` over all."""
+    def _add_env_files(self, files: Any, values: dict[str, Any], origins: dict[tuple[str, ...], Origin]) -> set[str]:
+        """Later files go over earlier ones, `environment` over all. Returns the secrets that were in them."""
         from deployer.config.variables.env_file import read_env_file
 
         merged: dict[str, str | None] = {}
+        secrets: set[str] = set()
         declared = values.get("environment") or {}
         for entry in [files] if isinstance(files, str) else files:
             options = {"path": entry} if isinstance(entry, str) else entry
@@ -262,8 +288,9 @@ class _Work:
             merged |= file.values
             origins |= {("environment", key): place for key, place in file.places.items() if key not in declared}
             if file.secret:
-                self.secrets.update(value for value in file.values.values() if value)
+                secrets.update(value for value in file.values.values() if value)
         values["environment"] = merged | declared
+        return secrets
 
 
 def _over(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def _links(resource: Resource) -> Iterator[str]:
 def bonds(resource: Resource) -> dict[str, str]:
     """Containers it is bound to by their ids, and the field that binds it: it follows when they are replaced."""
     values = resource.values
-    modes = ((field, str(values.get(field, ""))) for field in _NAMESPACES)
+    modes = ((field, str(values[field])) for field in _NAMESPACES if field in values)
     found = {mode.partition(":")[2]: field for field, mode in modes if mode.startswith("container:")}
     for field in ("volumes_from", "links"):
         for name in values.get(field) or ():

@@ -19,6 +19,8 @@ FORMAT: Final = 1
 none, and fields that a reader does not know are passed over, so that no release takes the record of another one for a
 difference."""
 
+_CONTAINERS: Final = tuple(kind for kind in Kind if kind.is_container)
+
 
 def labels(resource: Resource, project: str, secrets: frozenset[str], version: str) -> dict[str, str]:
     """The labels that make an object ours."""
@@ -57,13 +59,9 @@ def read(live: Mapping[str, Any] | None) -> Ownership:
 
 def belongs_to(owner: Ownership, project: str, address: Address) -> bool:
     """A container that is declared as a job now, or the other way round, still belongs to what has its name."""
-    return owner.project == project and owner.resource in _labels(address)
-
-
-def _labels(address: Address) -> tuple[str, ...]:
-    if not address.kind.is_container:
-        return (address.label,)
-    return tuple(f"{kind}.{address.name}" for kind in Kind if kind.is_container)
+    kind, _, name = owner.resource.partition(".")
+    kinds = _CONTAINERS if address.kind.is_container else (address.kind,)
+    return owner.project == project and name == address.name and kind in kinds
 
 
 def kind_of(owner: Ownership) -> Kind:

@@ -139,7 +139,7 @@ def load(request: Request, asking: Asking) -> Loaded:
     loaded = _join(tuple(found for found in read if found is not None), problems)
     if request.limit and plays and not problems.errors and not any(play.desired for play in loaded):
         problems.add(Origin("--limit"), f"'{request.limit}' leaves no host of any play")
-    if not problems.errors:
+    if request.containers and not problems.errors:
         _check_named(request.containers, loaded, problems)
     problems.raise_if_any()
     secrets = frozenset(reader.secrets).union(*(found.secrets for play in loaded for found in play.desired))
