@@ -1,1 +1,1 @@
-"""The field tables: everything known about a field is one row."""
+"""The field tables. Each row defines one field completely."""

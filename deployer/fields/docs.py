@@ -1,4 +1,4 @@
-"""The reference of tables as Markdown, every word of it from the rows."""
+"""The reference of the tables as Markdown, generated from their rows."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from deployer.fields.table import Table
 from deployer.values import yaml_text
 
 _CHANGE_SAID_ONCE: Final = ("network", "volume")
-"""Kinds of which the table's doc says what any difference takes."""
+"""Kinds whose table's doc says how every difference is changed."""
 
 
 def table_of_entries(entries: Iterable[Entry]) -> Iterator[str]:
-    """Keys with what they mean, one a line, keys below them after each."""
+    """A table of keys with their meanings, each followed by its nested keys."""
     rows: list[tuple[str, str, str]] = []
     for entry in entries:
         rows += [(_names(entry.name, entry.aliases), form(entry.shape), entry.doc), *_below(entry.name, entry.shape)]
@@ -23,7 +23,7 @@ def table_of_entries(entries: Iterable[Entry]) -> Iterator[str]:
 
 
 def form(shape: Shape) -> str:
-    """What may be written, in a few words."""
+    """The accepted forms, in a few words."""
     match shape:
         case Leaf(expects=expects) | Forms(expects=expects):
             return expects

@@ -1,8 +1,8 @@
-"""One row of a field table, and the rules by which a live value is judged.
+"""A row of a field table, and the rules for comparing a live value.
 
-Everything about a field stands in its row: spelling, shape, place in the engine's create body and inspect answer,
-what it is when nobody declared it, and how it is changed. Validation, JSON Schema, reference page, create and update
-bodies, diff and import all read the row.
+A row defines a field completely: spelling, shape, place in the engine's create body and inspect answer, value when it
+is not declared, and how it is changed. Validation, JSON Schema, reference page, create and update bodies, diff and
+import all read the row.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Body: TypeAlias = dict[str, Any]
 
 
 class Change(Enum):
-    """What it takes to give a live object another value of the field."""
+    """What a change of the field requires on a live object."""
 
     UPDATE = "update in place"
     RECONNECT = "reconnect"
@@ -33,11 +33,11 @@ class _Default:
 
 
 DEFAULT: Final = _Default()
-"""The expectation that a value goes back to whatever the daemon gives a new object; no engine reports it."""
+"""Expects the value that the daemon gives a new object, which no engine reports."""
 
 
 class View(Struct, frozen=True):
-    """All that an expectation may depend on; every map is keyed by field name and holds canonical values.
+    """Everything an expectation may depend on. Every map has field names as keys and canonical values.
 
     `name` is the object's own; `recorded` is what was declared when it was last applied; `image` what the image of the
     container gives; `ids` maps names of the host's containers to the ids that a `container:` reference resolves to.
@@ -56,9 +56,9 @@ Show: TypeAlias = Callable[[tuple[str, ...], Any], str]
 
 
 class Expect(Struct, frozen=True):
-    """What a live value should be. `unset` says in words what counts when nobody declared the field; `{zero}` in it
-    stands for the row's own. `fills`: it may be something else than zero even where nobody declared the field, no image
-    gives it and none is there."""
+    """The expected live value. `unset` describes the value of an undeclared field, for the reference; `{zero}` is
+    replaced by the row's own. `fills`: it may be something else than zero even where nobody declared the field, no
+    image gives it and none is there."""
 
     judge: Judge
     unset: str
@@ -74,22 +74,22 @@ def when_unset(words: str, *, fills: bool = False) -> Callable[[Judge], Expect]:
 
 @when_unset("{zero}")
 def zero_when_unset(row: Field, view: View) -> Any:
-    """Computable: nobody declared it, so a live value is drift. The engine takes "" for not declared."""
+    """If undeclared, any live value but the zero is drift. The engine reads "" as not declared."""
     declared = view.declared.get(row.name, "")
     return row.zero if declared == "" else declared
 
 
 @when_unset("the image's value, else {zero}")
 def image_when_unset(row: Field, view: View) -> Any:
-    """Inherited: nobody declared it, so the image's value counts. The engine takes "" for not declared."""
+    """If undeclared, the image's value is expected. The engine takes "" for not declared."""
     declared = view.declared.get(row.name, "")
     return view.image.get(row.name, row.zero) if declared == "" else declared
 
 
 @when_unset("the daemon's default, whatever it is")
 def daemon_when_unset(row: Field, view: View) -> Any:
-    """Defaulted by the daemon: never declared is ignored; declared once and no longer goes back to the default. An
-    empty zero, a size of 0 or "", declares nothing: the engine fills in the default then too."""
+    """If never declared, the live value is ignored; if declared before, it is reset to the daemon's default. An empty
+    zero (a size of 0, or "") declares nothing: the engine fills in the default."""
     declared, recorded = (side.get(row.name, row.zero) for side in (view.declared, view.recorded))
     if declared or declared != row.zero:
         return declared
@@ -98,13 +98,13 @@ def daemon_when_unset(row: Field, view: View) -> Any:
 
 @when_unset("what the image sets")
 def merged_over_image(row: Field, view: View) -> Any:
-    """A map of the image, overlaid with what is declared, key by key."""
+    """The image's map, overridden by declared keys."""
     return dict(view.image.get(row.name) or {}) | dict(view.declared.get(row.name) or {})
 
 
 def unless_discarded(expect: Expect) -> Expect:
-    """An expectation of what the engine drops, with a warning, where the kernel cannot do it: a value that was declared
-    the same when it was applied and is not there was dropped, and would be again (engine facts §1.2)."""
+    """For values that the engine drops, with a warning, if the kernel does not support them: a value that is missing
+    although the same value was applied was dropped, and would be dropped again (engine facts §1.2)."""
 
     def expected(row: Field, view: View) -> Any:
         wanted, live = expect(row, view), view.live.get(row.name, row.zero)
@@ -118,7 +118,7 @@ def unless_discarded(expect: Expect) -> Expect:
 
 
 class Access(Struct, frozen=True):
-    """Where the engine keeps the value: read from an inspect answer, written into a create body."""
+    """Reads the value from an inspect answer and writes it into a create body."""
 
     read: Callable[[Json], Any]
     write: Callable[[Any, Body], None]
@@ -129,7 +129,7 @@ def _same(value: Any) -> Any:
 
 
 def lenient(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A parser for live values: what it refuses stays as it is, for engines check less than we do."""
+    """A parser for live values. Values it rejects stay as they are: engines check less than deployer."""
 
     def read(value: Any) -> Any:
         try:
@@ -148,10 +148,10 @@ def at(
     encode: Callable[[Any], Any] = _same,
     create: str = "",
 ) -> Access:
-    """A single place, `Config.User` or `HostConfig.Memory`. The create body has the keys of `Config` at its top;
-    `create` is its place in the create body where that has another name.
+    """A single path, such as `Config.User` or `HostConfig.Memory`. The create body has the keys of `Config` at its top
+    level; `create` is the path in the create body if it differs.
 
-    null, absent, "" and empty are one and read as `zero`, unless `zero` is None and the value is false or 0.
+    null, absent, "" and empty all read as `zero`, unless `zero` is None and the value is false or 0.
     """
     parts = tuple(path.split("."))
     targets = tuple((create or path).removeprefix("Config.").split("."))
@@ -190,7 +190,7 @@ def show_plain(_path: tuple[str, ...], value: Any) -> str:
 
 
 def shown_by(show: Callable[[Any], str]) -> Show:
-    """Every part of the value shown by one printer."""
+    """Shows every part of the value with one printer."""
     return lambda _path, value: show(value)
 
 
@@ -199,7 +199,7 @@ Effect: TypeAlias = Callable[[Path, Any, Any], Change]
 
 
 class Changing(Struct, frozen=True):
-    """What a difference at a path takes, from an old value to a new one, and in words for the reference."""
+    """What a change at a path requires, from an old value to a new one; `words` for the reference."""
 
     effect: Effect
     words: str
@@ -218,13 +218,13 @@ def always(change: Change) -> Changing:
 
 
 class Field(Struct, frozen=True, kw_only=True):
-    """See the module. `example` and `other` are two different valid ways to write it, for docs and tests.
+    """See the module. `example` and `other` are two different valid declarations, for docs and tests.
 
-    `same` decides equality of two canonical values where more than one live spelling survives reading. `depth`: how
-    many levels of a map are told apart in a diff. `since`: the API version that brought the field; older engines drop
-    it silently, so it is refused before anything is sent; `newer` names parts of a value that came later. `spell`: a
-    canonical value as a user would write it. `usual`: of the engine's `/info` and what is live, what one finds when
-    nothing was declared, where `expect` takes whatever is there.
+    `same` compares two canonical values if reading leaves more than one live spelling. `depth`: how many levels of a
+    map a diff distinguishes. `since`: the API version that introduced the field. Older engines drop it silently, so it
+    is refused before anything is sent; `newer` lists parts of a value that were introduced later. `spell`: a canonical
+    value as a user would write it. `usual`: the value of an undeclared field according to the engine's `/info` and the
+    live object, for fields whose `expect` accepts any value.
     """
 
     name: str
@@ -246,5 +246,5 @@ class Field(Struct, frozen=True, kw_only=True):
     usual: Callable[[Json, View], Any] | None = None
 
     def needs(self, value: Any) -> Iterable[tuple[str, str]]:
-        """(what, API version) for everything in a declared value that not every engine knows."""
+        """(part, API version) for every part of a declared value that not every engine supports."""
         return ((self.name, self.since), *self.newer(value)) if self.since else tuple(self.newer(value))

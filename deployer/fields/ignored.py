@@ -18,7 +18,7 @@ def read_ignored(
     spellings: Mapping[str, str],
     nested: Mapping[str, tuple[str, str]],
 ) -> list[str]:
-    """`env.MODE` is `environment.MODE`, `log_options` is `logging.options`. What is no field is a mistake."""
+    """`env.MODE` is `environment.MODE`, `log_options` is `logging.options`. An unknown field is an error."""
     found = []
     for pattern in patterns:
         first, dot, rest = pattern.partition(".")
@@ -32,6 +32,6 @@ def read_ignored(
 
 
 def _written(node: nodes.Node, pattern: str) -> nodes.Node:
-    """The item of the list that says so."""
+    """The list item that names it."""
     items = node.items if isinstance(node, nodes.Sequence) else ()
     return next((item for item in items if isinstance(item, nodes.Scalar) and item.value == pattern), node)

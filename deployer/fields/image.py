@@ -1,4 +1,4 @@
-"""The image table: an image is pulled or removed; the engine has nothing to compare but its presence and digest."""
+"""The image table. An image is pulled or removed; only its presence and digest are compared."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from deployer.fields.table import Table
 
 IMAGE = Table(
     kind="image",
-    doc="An image by its reference, pulled when it is missing. Those of containers need not be listed.",
+    doc="An image by its reference, pulled if it is missing. Images of containers do not have to be listed.",
     fields=(),
     settings=settings.IMAGE,
 )

@@ -11,7 +11,7 @@ from deployer.fields.table import Mistake, Table
 
 
 def ends_and_stays(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
-    """It is not started again by the engine, and is kept as the record that it ran."""
+    """The engine does not restart it, and its container is kept as the record that it ran."""
     if values.get("restart", "no") not in ("", "no"):
         yield "restart", "a job is not restarted: one that failed is run again by the next apply"
     if values.get("auto_remove"):
@@ -20,7 +20,7 @@ def ends_and_stays(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iter
 
 JOB: Final = Table(
     kind="job",
-    doc="A container that runs to its end, once: it runs again when something of it has changed, or when it failed.",
+    doc="A container that runs to completion once. It runs again if its declaration changed, or if it failed.",
     fields=CONTAINER.fields,
     settings=settings.JOB,
     rules=(*CONTAINER.rules, ends_and_stays),

@@ -1,8 +1,8 @@
-"""JSON Schema 2020-12 of shapes and tables, for editors and other programs. Mistakes are reported by the readers, which
-know places and say what was meant; a schema only has to take everything that they take.
+"""JSON Schema 2020-12 of shapes and tables, for editors and other programs. The readers report errors, with positions
+and suggestions; a schema only has to accept everything that they accept.
 
-A value that may be text, a list or a map is one schema with several types rather than `anyOf`: the keywords of one type
-say nothing of the others, and an unknown key inside is underlined where it is.
+A value that may be text, a list or a map is one schema with several types instead of `anyOf`: each keyword applies to
+one type only, and editors underline an unknown key exactly where it is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from deployer.fields.table import Table
 JsonSchema: TypeAlias = dict[str, Any]
 
 TEMPLATE: Final = r"\{[{%#]"
-"""In a text that is rendered before it is read, see `nodes.is_template`."""
+"""The marks of a template, see `nodes.is_template`."""
 DEFINITIONS: Final[Mapping[str, JsonSchema]] = {
     "template": {"type": "string", "pattern": TEMPLATE, "description": "A template: '{{ variable }}'."}
 }
@@ -28,7 +28,7 @@ _TEMPLATED_KEYS: Final[JsonSchema] = {"patternProperties": {TEMPLATE: True}}
 
 
 def schema_of(shape: Shape) -> JsonSchema:
-    """What may be written where the shape is read; a template may stand for all of it or any part."""
+    """The schema of a shape. A template may replace the whole value or any part."""
     return or_template(_plain(shape))
 
 
@@ -44,7 +44,7 @@ def or_template(schema: JsonSchema) -> JsonSchema:
 
 
 def or_null(schema: JsonSchema) -> JsonSchema:
-    """A key with nothing after it counts as not written."""
+    """A key without a value counts as not written."""
     types = _types(schema)
     if "anyOf" in schema:
         return schema | {"anyOf": [*schema["anyOf"], {"type": "null"}]}
@@ -74,7 +74,7 @@ def _plain(shape: Shape) -> JsonSchema:
 
 
 def _leaf(leaf: Leaf) -> JsonSchema:
-    """What the `schema` library says of it, and what it cannot say. A number includes whole ones."""
+    """The types that the `schema` library knows, and the leaf's own keywords. A number includes whole numbers."""
     derived = Schema(leaf.schema).json_schema("leaf")
     options = derived.get("anyOf", [derived])
     kinds = [kind for option in options for kind in _types(option)]
@@ -102,7 +102,7 @@ def _one_of(schemas: Iterable[JsonSchema]) -> JsonSchema:
 
 
 def closed(properties: Mapping[str, JsonSchema], required: Sequence[tuple[str, ...]] = ()) -> JsonSchema:
-    """A map without other keys than these. `required`: spellings of which one has to be there."""
+    """A map with exactly these keys. `required`: spellings of which one must be present."""
     schema: JsonSchema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
     alone = [one for one, *others in required if not others]
     several = [{"anyOf": [{"required": [one]} for one in names]} for names in required if len(names) > 1]
@@ -118,7 +118,7 @@ def entry_schema(entry: Entry) -> JsonSchema:
 
 
 def resource_schema(table: Table, further: Iterable[Entry] = ()) -> JsonSchema:
-    """One resource of a table, to stand under `#/$defs/KIND`. `further`: keys that every resource has."""
+    """One resource of a table, for `#/$defs/KIND`. `further`: keys that every resource has."""
     properties: dict[str, JsonSchema] = {}
     for row in table.fields:
         properties[row.name] = _field(row)

@@ -1,4 +1,4 @@
-"""Shapes that many fields share."""
+"""Shared shapes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _DIGITS: Final = r"^-?(0|[1-9][0-9]{0,39})$"
 _WRITTEN: Final[Any] = Or(int, str)
 _READ: Final[Any] = Use(_whole)
 WHOLE: Final[Any] = And(_WRITTEN, _READ)
-"""A number, or the text of one, which is what a variable of the command line holds."""
+"""A number, or its text, because variables of the command line are text."""
 WHOLE_JSON: Final = {"type": ["integer", "string"]}
 INTEGER = Leaf(WHOLE, "a whole number", json=WHOLE_JSON)
 COUNT = Leaf(And(WHOLE, lambda n: n >= 0), "a whole number, 0 or more", json=WHOLE_JSON | {"minimum": 0})
@@ -63,19 +63,19 @@ WORDS = Forms(
 
 
 def choice(*options: str) -> Leaf:
-    """One of a few words."""
+    """One of the given words."""
     return Leaf(lambda word: word in options, f"one of {', '.join(options)}", json={"enum": list(options)})
 
 
 def text_value(value: object) -> str:
-    """A scalar as the engine wants it in labels, options and environments: text; booleans in lower case."""
+    """A scalar as text, as the engine requires in labels, options and environments; booleans in lower case."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _pair(text: str) -> tuple[str, str]:
     key, _, value = text.partition("=")
     if not key:
-        raise ValueError(f"'{text}' is not of the form KEY=value")
+        raise ValueError(f"'{text}' does not have the form KEY=value")
     return key, value
 
 
@@ -91,12 +91,12 @@ def _key(text: str) -> str:
 
 
 OWN_LABELS: Final = "deployer."
-"""Labels with this prefix are the tool's; they are never compared or declared."""
+"""Labels with this prefix belong to deployer; they are never compared or declared."""
 
 
 def _label_key(text: str) -> str:
     if text.startswith(OWN_LABELS):
-        raise ValueError(f"'{text}': labels that begin with '{OWN_LABELS}' are this tool's own")
+        raise ValueError(f"'{text}': labels with the prefix '{OWN_LABELS}' are reserved")
     return _key(text)
 
 

@@ -1,4 +1,4 @@
-"""The network table. The engine can change nothing of a network: every difference means a new one (§4.1)."""
+"""The network table. The engine cannot change a network: every difference recreates it (§4.1)."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _POOL = Record(
             name="ip_range",
             aliases=("iprange",),
             shape=Leaf(str, "a subnet such as 172.28.5.0/24", address.parse_subnet),
-            doc="Part of the subnet that addresses are given from.",
+            doc="Part of the subnet to allocate addresses from.",
         ),
-        Entry(name="gateway", shape=IP, doc="Address of the gateway."),
-        Entry(name="aux_addresses", shape=MapOf(IP), doc="Addresses in use by others, by host name."),
+        Entry(name="gateway", shape=IP, doc="Gateway address."),
+        Entry(name="aux_addresses", shape=MapOf(IP), doc="Addresses in use by other machines, by host name."),
     )
 )
 
@@ -48,7 +48,7 @@ def _by_subnet(pools: list[dict[str, Any]]) -> dict[str, Any]:
 
 IPAM = Record(
     (
-        Entry(name="driver", shape=TEXT, doc="Address management driver; default."),
+        Entry(name="driver", shape=TEXT, doc="IPAM driver; default: default."),
         Entry(name="config", shape=Then(ListOf(_POOL), _by_subnet), doc="Subnets."),
         Entry(name="options", shape=TEXT_MAP, doc="Options of the driver."),
     ),
@@ -85,11 +85,11 @@ def _write_ipam(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _POOLS = (("172.16.0.0/12", 16), ("192.168.0.0/16", 20))
-"""Where an engine takes subnets from, and how large, unless its configuration names other pools."""
+"""The pools and sizes from which an engine allocates subnets, unless its configuration names others."""
 
 
 def _usual_ipam(info: Json, view: View) -> dict[str, Any]:
-    """The pools that the engine may have picked by itself."""
+    """The pools that the engine may have chosen."""
     configured = [(str(pool["Base"]), int(pool["Size"])) for pool in info.get("DefaultAddressPools") or ()]
     picked = {
         subnet: pool
@@ -128,8 +128,8 @@ def _options(pool: Mapping[str, Any]) -> str:
 
 @when_unset("subnet and gateway are the engine's choice")
 def _expected_ipam(row: Field, view: View) -> Any:
-    """Undeclared, the engine picks subnet and gateway: no intent. Declared pools are compared in what they declare; a
-    pool of a family that is not declared (the automatic IPv4 one beside IPv6) is the engine's, unless it was declared
+    """Without a declaration the engine chooses subnet and gateway. Declared pools are compared by their declared keys.
+    A pool of an undeclared address family (the automatic IPv4 pool beside IPv6) is ignored, unless it was declared
     before."""
     live, recorded = view.live.get(row.name) or {}, view.recorded.get(row.name) or {}
     if row.name not in view.declared:
@@ -147,8 +147,8 @@ def _expected_ipam(row: Field, view: View) -> Any:
 def _expected_pool(
     subnet: str, declared: Mapping[str, Any], live: Mapping[str, Any], before: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """A gateway that was never declared is the engine's choice; engines before 29 do not show the one they chose, which
-    is the first address, so declaring just that is no difference."""
+    """A gateway that was never declared is chosen by the engine. Engines before 29 do not show it; it is the first
+    address, so declaring that address is no difference."""
     expected = dict(declared)
     if "gateway" not in declared and "gateway" in live and "gateway" not in before:
         expected["gateway"] = live["gateway"]
@@ -158,15 +158,15 @@ def _expected_pool(
 
 
 def _first(subnet: str, pool: Mapping[str, Any]) -> set[str]:
-    """The address an engine takes for the gateway by itself; inside a range, the range's own first one will do."""
+    """The gateway address that an engine chooses; within a range, the first address of the range is accepted too."""
     network = ipaddress.ip_network(pool.get("ip_range") or subnet)
     host = str(next(iter(network.hosts()), network.network_address))
     return {host, str(network.network_address)} if pool.get("ip_range") else {host}
 
 
-@when_unset("none; options the daemon adds are left alone")
+@when_unset("none; options added by the daemon are ignored")
 def daemon_map(row: Field, view: View) -> Any:
-    """A map to which the daemon adds defaults of its own: keys neither declared nor declared before are left alone."""
+    """A map to which the daemon adds its own defaults: keys that were never declared are ignored."""
     gone = set(view.recorded.get(row.name) or ())
     kept = {key: value for key, value in (view.live.get(row.name) or {}).items() if key not in gone}
     return kept | dict(view.declared.get(row.name) or {})
@@ -179,18 +179,18 @@ def _expected_driver(row: Field, view: View) -> Any:
     return live if view.declared.get("config_only") else view.declared.get(row.name) or row.zero
 
 
-@when_unset("{zero}; the other network's, with config_from")
+@when_unset("{zero}; with config_from, the other network's")
 def _taken_over(row: Field, view: View) -> Any:
     return view.live.get(row.name) if view.declared.get("config_from") else view.declared.get(row.name, row.zero)
 
 
 NETWORK = Table(
     kind="network",
-    doc="A network. A difference takes a new one, as the engine can change nothing; its containers are reconnected.",
+    doc="A network. It cannot be changed: if it differs, it is recreated and its containers are reconnected.",
     fields=(
         Field(
             name="driver",
-            doc="bridge (default), macvlan, ipvlan, overlay or a plugin's.",
+            doc="bridge (default), macvlan, ipvlan, overlay or the driver of a plugin.",
             shape=TEXT,
             access=at("Driver", zero="bridge"),
             expect=_expected_driver,
@@ -212,7 +212,7 @@ NETWORK = Table(
         ),
         Field(
             name="ipam",
-            doc="Subnets and gateways; the engine picks them when none is declared.",
+            doc="Subnets and gateways; default: chosen by the engine.",
             shape=IPAM,
             access=at("IPAM", zero={}, decode=_read_ipam, encode=_write_ipam),
             expect=_expected_ipam,
@@ -226,7 +226,7 @@ NETWORK = Table(
         ),
         Field(
             name="internal",
-            doc="No way out of the host.",
+            doc="Isolate the network from external networks.",
             shape=FLAG,
             access=at("Internal", zero=False),
             zero=False,
@@ -235,7 +235,7 @@ NETWORK = Table(
         ),
         Field(
             name="attachable",
-            doc="Containers outside a swarm's services may be attached.",
+            doc="Allow containers that are not swarm services to attach.",
             shape=FLAG,
             access=at("Attachable", zero=False),
             zero=False,
@@ -244,7 +244,7 @@ NETWORK = Table(
         ),
         Field(
             name="enable_ipv6",
-            doc="Give IPv6 addresses too.",
+            doc="Enable IPv6.",
             shape=FLAG,
             access=at("EnableIPv6", zero=False),
             expect=_taken_over,
@@ -254,7 +254,7 @@ NETWORK = Table(
         ),
         Field(
             name="enable_ipv4",
-            doc="Give IPv4 addresses; on unless turned off.",
+            doc="Enable IPv4; default true.",
             shape=FLAG,
             access=at("EnableIPv4", zero=True),
             zero=True,
@@ -264,7 +264,7 @@ NETWORK = Table(
         ),
         Field(
             name="ingress",
-            doc="The routing mesh of a swarm.",
+            doc="Use the network for the routing mesh of a swarm.",
             shape=FLAG,
             access=at("Ingress", zero=False),
             zero=False,
@@ -273,7 +273,7 @@ NETWORK = Table(
         ),
         Field(
             name="scope",
-            doc="local or swarm; the driver's own unless named.",
+            doc="local or swarm; default: the scope of the driver.",
             shape=choice("local", "swarm", "global"),
             access=at("Scope", zero="local"),
             expect=daemon_when_unset,
@@ -283,7 +283,7 @@ NETWORK = Table(
         ),
         Field(
             name="config_only",
-            doc="Only a configuration that other networks take theirs from.",
+            doc="Only a configuration for other networks, see `config_from`.",
             shape=FLAG,
             access=at("ConfigOnly", zero=False),
             zero=False,

@@ -12,7 +12,7 @@ from deployer.values import address
 
 
 def addresses(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
-    """Addresses of a pool are those of its subnet."""
+    """Addresses of a pool must be in its subnet."""
     for subnet, pool in ((values.get("ipam") or {}).get("config") or {}).items():
         network = ipaddress.ip_network(subnet)
         reserved = {f"aux_addresses.{name}": ip for name, ip in (pool.get("aux_addresses") or {}).items()}
@@ -30,7 +30,7 @@ def _within(part: str, subnet: str) -> bool:
 
 
 def bridge(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
-    """A bridge has one subnet of each family."""
+    """A bridge has one subnet per address family."""
     ipam = values.get("ipam") or {}
     if (values.get("driver") or "bridge") != "bridge" or values.get("config_only") or "driver" in ipam:
         return
@@ -40,7 +40,7 @@ def bridge(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mis
 
 
 def configuration(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
-    """A configuration says nothing of how a network is used; who takes one has nothing of its own."""
+    """A configuration network has no usage options, and a network with config_from has no configuration of its own."""
     if values.get("config_only"):
         for name in ("driver", "internal", "attachable", "ingress", "scope", "config_from"):
             if values.get(name):

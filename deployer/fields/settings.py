@@ -1,4 +1,4 @@
-"""Keys of resources that the engine does not know: what state is wanted, in which order, how carefully."""
+"""Keys that the engine does not know: desired state, order, and how to update."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ PROTECT = Entry(name="protect", shape=FLAG, doc="Refuse to remove or replace it.
 IGNORE = Entry(
     name="ignore_changes",
     shape=one_or_many(TEXT, "a field or a list of fields"),
-    doc="Fields whose live value is left alone, such as labels.build_time.",
+    doc="Fields whose differences are ignored, such as labels.build_time.",
 )
-EXTERNAL = Entry(name="external", shape=FLAG, doc="It exists already and is only used; never created or changed.")
+EXTERNAL = Entry(name="external", shape=FLAG, doc="It exists already and is only used, never created or changed.")
 PRESENCE = Entry(name="state", shape=choice("present", "absent"), doc="present (default) or absent.")
 
 _DEPENDENCY = Record(
@@ -43,10 +43,10 @@ _DEPENDENCY = Record(
         Entry(
             name="condition",
             shape=choice(*CONDITIONS),
-            doc="When it is met; by default service_started, and of a job service_completed_successfully.",
+            doc="Condition to wait for; default service_started, or service_completed_successfully for a job.",
         ),
-        Entry(name="restart", shape=FLAG, doc="Restart this one after the dependency was replaced."),
-        Entry(name="required", shape=FLAG, doc="Whether a missing dependency is a mistake; true."),
+        Entry(name="restart", shape=FLAG, doc="Restart this container after the dependency is replaced."),
+        Entry(name="required", shape=FLAG, doc="Whether a missing dependency is an error; default true."),
     )
 )
 
@@ -66,8 +66,8 @@ ENV_FILE = Forms(
             mapping=Record(
                 (
                     Entry(name="path", shape=TEXT, doc="File on this machine.", required=True),
-                    Entry(name="required", shape=FLAG, doc="Whether it must exist; true."),
-                    Entry(name="format", shape=choice("raw"), doc="raw: no quotes or escapes."),
+                    Entry(name="required", shape=FLAG, doc="Whether the file must exist; default true."),
+                    Entry(name="format", shape=choice("raw"), doc="raw: quotes and escapes are not processed."),
                 )
             ),
         )
@@ -76,34 +76,37 @@ ENV_FILE = Forms(
 
 UPDATE = Record(
     (
-        Entry(name="order", shape=choice("auto", "stop-first", "start-first"), doc="Which one runs while both exist."),
-        Entry(name="health_timeout", shape=DURATION, doc="Longest wait for healthy; 60s."),
+        Entry(
+            name="order",
+            shape=choice("auto", "stop-first", "start-first"),
+            doc="Whether the old or the new container runs while both exist.",
+        ),
+        Entry(name="health_timeout", shape=DURATION, doc="Longest time to wait until healthy; default 60s."),
         Entry(
             name="monitor",
             shape=DURATION,
-            doc="How long a new one must keep running and healthy; 5s without a healthcheck, 0s with one.",
+            doc="How long the new one must stay running and healthy; default 5s without a healthcheck, 0s with one.",
         ),
         Entry(
             name="stop_grace_period",
             shape=SECONDS,
-            doc="Time the old one has to stop when it is replaced; by default its own `stop_grace_period`.",
+            doc="Time the old container has to stop when it is replaced; default: its own `stop_grace_period`.",
         ),
     )
 )
 
-IMAGE_OF = Entry(name="image", shape=IMAGE_REF, doc="Image it is made from.")
+IMAGE_OF = Entry(name="image", shape=IMAGE_REF, doc="Image of the container.")
 PLATFORM_OF = Entry(name="platform", shape=PLATFORM, doc="Platform of the image: os/architecture[/variant].")
 PULL_OF = Entry(name="pull_policy", aliases=("pull",), shape=PULL, doc="missing (default), always or never.")
 NEEDED = Entry(
     name="depends_on",
     shape=DEPENDS_ON,
-    doc="Containers that must be started, healthy or completed before, and jobs that must have completed.",
+    doc="Containers that must be started, healthy or completed first, and jobs that must have completed.",
 )
 ENV_FILES = Entry(
     name="env_file",
     shape=ENV_FILE,
-    doc="Files of KEY=value on this machine, as Compose reads them: quotes, `${KEY}` of a line above. `environment` "
-    "goes over them.",
+    doc="Files of KEY=value on this machine, with quotes and `${KEY}` as in Compose. `environment` overrides them.",
 )
 
 CONTAINER = (
@@ -120,20 +123,20 @@ CONTAINER = (
     Entry(
         name="restart_retries",
         shape=COUNT,
-        doc="Ansible's way to write the number in restart: on-failure:3.",
+        doc="Ansible's key for the number in restart: on-failure:3.",
     ),
     PROTECT,
     Entry(
         name="recreate",
         shape=choice("auto", "always", "never"),
-        doc="Replace when a change needs it (auto, default), at every run, or never.",
+        doc="Replace if a change requires it (auto, default), at every run (always), or never.",
     ),
     IGNORE,
-    Entry(name="update", shape=UPDATE, doc="How it is replaced."),
+    Entry(name="update", shape=UPDATE, doc="How the container is replaced."),
     Entry(
         name="keep_previous",
         shape=COUNT,
-        doc="How many replaced containers are kept, stopped, to go back to with `deployer rollback`; 1.",
+        doc="Number of replaced containers to keep, stopped, for `deployer rollback`; default 1.",
     ),
 )
 
@@ -142,14 +145,14 @@ JOB = (
     Entry(
         name="state",
         shape=choice("started", "absent"),
-        doc="started (default): it has run; absent: there is no record of it.",
+        doc="started (default): it has run; absent: its container is removed.",
     ),
-    Entry(name="run_once", shape=FLAG, doc="Run it on the first host of the play only, before any other host begins."),
-    Entry(name="timeout", shape=DURATION, doc="Longest time it may take; by default there is no limit."),
+    Entry(name="run_once", shape=FLAG, doc="Run it only on the first host of the play, before any other host starts."),
+    Entry(name="timeout", shape=DURATION, doc="Longest time it may take; default: no limit."),
     Entry(
         name="recreate",
         shape=choice("auto", "always"),
-        doc="Run it when something of it changed (auto, default), or at every run.",
+        doc="Run it if its declaration changed (auto, default), or at every run (always).",
     ),
     PLATFORM_OF,
     PULL_OF,
@@ -182,7 +185,7 @@ CONTAINER_ADVICE = {
     "scale": "use loop: one container a key",
     "secrets": "put the value into environment from a vaulted variable, or mount a file of the host",
 }
-"""For keys that Compose or Ansible have for a container."""
+"""What to write instead of Compose and Ansible keys of containers that are not supported."""
 
 JOB_ADVICE = CONTAINER_ADVICE | {
     "keep_previous": "of a job the last run is kept, and the last one that failed",
@@ -191,7 +194,7 @@ JOB_ADVICE = CONTAINER_ADVICE | {
     "restart_retries": "a job that failed is run again by the next apply",
     "update": "a job is waited for until it ends; timeout is the longest wait",
 }
-"""For keys that a container has and a job has not, too."""
+"""The same for jobs, including keys that only containers support."""
 
 OBJECT_ADVICE = {
     "name": _NAMED_BY_KEY,
@@ -200,4 +203,4 @@ OBJECT_ADVICE = {
     "force": "what differs is planned; data is lost only with --allow-data-loss",
     "recreate": "what differs is planned; data is lost only with --allow-data-loss",
 }
-"""For keys that Compose or Ansible have for a network or volume."""
+"""What to write instead of Compose and Ansible keys of networks and volumes that are not supported."""

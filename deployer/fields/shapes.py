@@ -1,8 +1,8 @@
-"""How a field is written: what the user may write becomes one canonical value, or a diagnostic.
+"""How a field is written: turns every accepted form into one canonical value, or reports a diagnostic.
 
 Canonical values are plain JSON (text, numbers, booleans, null, lists, string-keyed maps) with one spelling for
-everything that means the same; sets are sorted lists. Scalars are checked with `schema`; lists and maps are walked
-here, so that every mistake is found in one pass and knows its place.
+equivalent input; sets are sorted lists. Scalars are checked with `schema`; lists and maps are walked here, so that one
+pass finds every error with its position.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ class _Invalid:
 
 HIDDEN: Final = "***"
 INVALID: Final = _Invalid()
-"""What a shape returns after it reported a mistake, or for a template that has no value yet."""
+"""What a shape returns after it reported an error, or for a template that has no value yet."""
 
 
 class Reading(Struct, frozen=True):
-    """Where a value is being read.
+    """The position at which a value is read.
 
     `address` names it for people (`containers.web.ports[0]`), `path` for diffs (("environment", "MODE")). `origins`
     receives the place of every path, `secrets` the paths whose values are secret in part or whole. `static`: templates
-    have no value yet and are passed over.
+    have no value yet and are skipped.
     """
 
     problems: Problems
@@ -45,20 +45,20 @@ class Reading(Struct, frozen=True):
     secrets: set[tuple[str, ...]] = field(default_factory=set)
 
     def child(self, key: str, *, hidden: bool = False) -> Reading:
-        """`hidden`: the key is not shown."""
+        """`hidden`: the key is not shown in messages."""
         return replace(self, address=f"{self.address}.{HIDDEN if hidden else key}", path=(*self.path, key))
 
     def item(self, index: int) -> Reading:
         return replace(self, address=f"{self.address}[{index}]")
 
     def at(self, node: Node) -> None:
-        """Remember where the value at this path is written, and whether it is secret."""
+        """Record where the value at this path is written, and whether it is secret."""
         self.origins[self.path] = nodes.place(node)
         if isinstance(node, nodes.Scalar) and node.secret:
             self.secrets.add(self.path)
 
     def at_whole(self, node: Node) -> None:
-        """The same for a value that is one, whatever parts it is written in."""
+        """The same for a single value, even if it is written in several parts."""
         self.origins[self.path] = nodes.place(node)
         if nodes.is_secret(node):
             self.secrets.add(self.path)
@@ -68,12 +68,12 @@ class Reading(Struct, frozen=True):
         return INVALID
 
     def passes(self, node: Node) -> bool:
-        """Whether this is a template to be passed over."""
+        """Whether this is a template to skip."""
         return self.static and isinstance(node, nodes.Scalar) and has_template(node)
 
 
 def hide(text: str, node: Node) -> str:
-    """The text without the secrets that are in the node."""
+    """The text without the node's secrets."""
     for secret in sorted(filter(None, nodes.secret_texts(node)), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
@@ -90,7 +90,7 @@ def _same(value: Any) -> Any:
 
 
 class Leaf(Struct, frozen=True):
-    """A scalar: checked by `schema`, then converted; ValueError from the converter is the user's mistake.
+    """A scalar: checked by `schema`, then converted; ValueError from the converter is reported as an error of the user.
 
     `json` says in JSON Schema what cannot be derived from `schema`."""
 
@@ -117,7 +117,7 @@ class Leaf(Struct, frozen=True):
 
 
 def _takes_booleans(schema: object) -> bool:
-    """Python counts booleans as numbers; people do not."""
+    """Python counts booleans as numbers; users do not."""
     return schema is bool or (isinstance(schema, Or) and bool in schema.args)
 
 
@@ -248,7 +248,8 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class Record(Struct, frozen=True):
-    """A map with known keys. `finish` turns the values found into the canonical value (ValueError: a mistake)."""
+    """A map with known keys. `finish` turns the values found into the canonical value (ValueError: an error of the
+    user)."""
 
     entries: tuple[Entry, ...]
     finish: Callable[[dict[str, Any]], Any] = _same
@@ -286,8 +287,8 @@ class Record(Struct, frozen=True):
 def match_keys(
     node: nodes.Mapping, names: Mapping[str, str], at: Reading, advice: Mapping[str, str] | None = None
 ) -> dict[str, Node]:
-    """Entries by canonical name. `names` maps every accepted spelling to it; unknown and double ones are reported,
-    with `advice` for words that other tools know."""
+    """Entries by canonical name. `names` maps every accepted spelling to it. Unknown and duplicate keys are reported,
+    with `advice` for keys of other tools."""
     found: dict[str, Node] = {}
     written: dict[str, nodes.Scalar] = {}
     for key, value in node.entries:
@@ -334,7 +335,7 @@ class Forms(Struct, frozen=True, kw_only=True):
 
 
 class Constant(Struct, frozen=True):
-    """What an empty value (`front:` with nothing after it) stands for."""
+    """The value of an empty entry (`front:` with nothing after it)."""
 
     value: Callable[[], Any]
 
@@ -344,7 +345,7 @@ class Constant(Struct, frozen=True):
 
 
 class Then(Struct, frozen=True):
-    """A shape whose canonical value is converted once more (ValueError: a mistake)."""
+    """A shape whose canonical value is converted once more (ValueError: an error of the user)."""
 
     shape: Shape
     convert: Callable[[Any], Any]
@@ -360,7 +361,7 @@ class Then(Struct, frozen=True):
 
 
 def one_or_many(item: Shape, expects: str, *, unordered: bool = False) -> Shape:
-    """A list, or one item alone."""
+    """A list, or a single item."""
     return Forms(
         expects=expects,
         scalar=Then(item, lambda value: [value]),

@@ -16,12 +16,12 @@ from deployer.fields.shapes import INVALID, Entry, Reading, hide, match_keys, sp
 from deployer.nodes import has_template
 
 Mistake: TypeAlias = tuple[str, str]
-"""(field the mistake is about, what is wrong)."""
+"""(field, what is wrong with it)."""
 
 
 class Declaration(Struct, frozen=True):
-    """What was declared. `values`: canonical, of fields the engine knows; `settings`: of keys only this tool knows.
-    `secrets`: the paths in them that are secret, in part or whole."""
+    """A declaration. `values`: canonical values of fields the engine knows; `settings`: keys that only deployer knows.
+    `secrets`: paths whose values are secret, in part or whole."""
 
     values: Mapping[str, Any]
     settings: Mapping[str, Any]
@@ -30,10 +30,10 @@ class Declaration(Struct, frozen=True):
 
 
 class Table(Struct, frozen=True):
-    """`doc` says what is done about one. `rules` look at a whole declaration: they may complete its values and report
-    mistakes. `nested` maps a flat spelling to a key inside a field: Ansible's `log_driver` is `logging.driver`.
+    """`doc` describes the kind. `rules` check a whole declaration: they may complete its values and report errors.
+    `nested` maps a flat spelling to a key inside a field: Ansible's `log_driver` is `logging.driver`.
     `appended` maps the name of a list to the one it adds to: Ansible's `mounts` to `volumes`. `advice`: what to write
-    instead of keys that other tools know."""
+    instead of keys of other tools."""
 
     kind: str
     doc: str
@@ -63,7 +63,7 @@ class Table(Struct, frozen=True):
 
 
 def read(table: Table, node: nodes.Node, at: Reading) -> Declaration | None:
-    """Read one resource; None after reporting when it is no map at all. Every mistake in it is reported."""
+    """Read one resource and report all its errors; None if it is not a map."""
     if isinstance(node, nodes.Scalar) and node.value is None:
         node = nodes.Mapping((), node.origin)
     if not isinstance(node, nodes.Mapping):
@@ -84,11 +84,11 @@ def read(table: Table, node: nodes.Node, at: Reading) -> Declaration | None:
 
 
 class _UnknownError(Exception):
-    """A rule asked for a value that is not known."""
+    """A rule requested a value that is not known."""
 
 
 class _Known(dict[str, Any]):
-    """What is known of a declaration, as rules see it: what they complete goes into the declaration itself."""
+    """The known values of a declaration, as rules see them. Values that rules add go into the declaration."""
 
     def __init__(self, values: dict[str, Any], unknown: frozenset[str]) -> None:
         super().__init__(values)
@@ -106,7 +106,7 @@ class _Known(dict[str, Any]):
 
 
 def _unknown(named: Mapping[str, nodes.Node], read: set[str], at: Reading) -> frozenset[str]:
-    """Fields with a mistake, or with a template that has no value yet: what rules would say of them is a guess."""
+    """Fields with an error, or with a template that has no value yet: rules skip them."""
     return frozenset(name for name in named if name not in read or (at.static and has_template(named[name])))
 
 
@@ -130,7 +130,7 @@ def _read_all(rows: Iterable[Field | Entry], named: Mapping[str, nodes.Node], at
 
 
 def _append(table: Table, named: dict[str, nodes.Node]) -> dict[str, nodes.Node]:
-    """One list of both; something that is no list is left for its shape to complain about."""
+    """Join both lists; a value that is not a list is left to its shape to report."""
     for extra, name in table.appended.items():
         added = named.pop(extra, None)
         if added is None:
@@ -143,13 +143,13 @@ def _append(table: Table, named: dict[str, nodes.Node]) -> dict[str, nodes.Node]
 
 
 def _gather(table: Table, node: nodes.Mapping, named: Mapping[str, nodes.Node], at: Reading) -> dict[str, nodes.Node]:
-    """Put flat spellings where they belong."""
+    """Move flat spellings into their fields."""
     gathered = {name: value for name, value in named.items() if name not in table.nested}
     for flat, (name, key) in table.nested.items():
         if flat not in named:
             continue
         if name in named:
-            at.child(flat).wrong(named[flat], f"'{flat}' and '{name}' say the same; write one of them")
+            at.child(flat).wrong(named[flat], f"'{flat}' and '{name}' are the same; write one of them")
             continue
         inner = gathered.get(name)
         entries = inner.entries if isinstance(inner, nodes.Mapping) else ()

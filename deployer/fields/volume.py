@@ -1,4 +1,4 @@
-"""The volume table. The engine changes nothing of a volume, and a new one is empty: a difference is refused (§4.2)."""
+"""The volume table. The engine cannot change a volume, and a new one is empty: a difference is refused (§4.2)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _texts(live: Mapping[str, Any]) -> dict[str, str]:
 
 @when_unset("{zero}")
 def _expected_options(row: Field, view: View) -> Any:
-    """`local` mounts with the words of `o`, in whatever order they are."""
+    """`local` mounts with the words of `o` in any order."""
     expected, live = zero_when_unset(row, view), view.live.get(row.name) or {}
     local = view.declared.get("driver") in (None, "", "local")
     same = local and "o" in expected and "o" in live and _are_same_words(expected["o"], live["o"])
@@ -26,7 +26,7 @@ def _expected_options(row: Field, view: View) -> Any:
 
 
 def _are_same_words(one: str, other: str) -> bool:
-    """The order does say something where two words are about one thing."""
+    """The order matters if two words set the same option."""
     words = sorted(one.split(","))
     subjects = {_OPPOSITES.get(word, word.partition("=")[0]) for word in words}
     return words == sorted(other.split(",")) and len(subjects) == len(words)
@@ -37,11 +37,11 @@ _OPPOSITES = {"ro": "rw", "hard": "soft", "async": "sync"}
 
 VOLUME = Table(
     kind="volume",
-    doc="A volume. A difference is refused, as the engine can change nothing and a new volume is empty.",
+    doc="A volume. A difference is refused: the engine cannot change a volume, and a new one is empty.",
     fields=(
         Field(
             name="driver",
-            doc="Volume driver; local by default.",
+            doc="Volume driver; default local.",
             shape=TEXT,
             access=at("Driver", zero="local"),
             zero="local",

@@ -1,1 +1,1 @@
-"""Parsers and printers for the small languages inside values: one file each."""
+"""Parsers and printers for the formats of values, one file per format."""

@@ -29,7 +29,7 @@ def parse_ipv6(value: str) -> str:
 
 
 def read_ip(value: str) -> str:
-    """An address as the engine reports it: compressed; text that is none (old engines do not check) as it is."""
+    """An address as the engine reports it, compressed. Other text (old engines do not check) is returned unchanged."""
     try:
         return parse_ip(value.partition("/")[0])
     except ValueError:
@@ -47,7 +47,7 @@ def parse_subnet(value: str) -> str:
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether two subnets have addresses in common. Text that is no subnet has none."""
+    """Whether two subnets overlap. Text that is not a subnet overlaps with nothing."""
     try:
         first, second = ipaddress.ip_network(one, strict=False), ipaddress.ip_network(other, strict=False)
     except ValueError:
@@ -58,7 +58,7 @@ def overlap(one: str, other: str) -> bool:
 
 
 def family(text: str) -> int:
-    """4 or 6, of an address or subnet in text form."""
+    """The IP version, 4 or 6, of an address or subnet as text."""
     return 6 if ":" in text else 4
 
 
@@ -78,11 +78,11 @@ def parse_host(value: str) -> str:
     separator = "=" if "=" in value else ":"
     name, found, target = value.strip().partition(separator)
     if not name or not found or not target:
-        raise ValueError(f"'{value}' is not of the form name:address")
+        raise ValueError(f"'{value}' does not have the form name:address")
     return f"{name}:{target if target == 'host-gateway' else parse_ip(target)}"
 
 
 def read_host(value: str) -> str:
-    """An entry as the engine reports it, compressed where it is an address."""
+    """An entry as the engine reports it, with a compressed address."""
     name, _, target = value.partition(":")
     return f"{name}:{read_ip(target)}"

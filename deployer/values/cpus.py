@@ -25,7 +25,7 @@ def show(nano: int) -> str:
 
 
 def spell(nano: int) -> int | float | str:
-    """A number where one says it exactly."""
+    """As a number if that is exact."""
     text = show(nano)
     number = float(text)
     return int(text) if text.isdigit() else number if str(number) == text else text

@@ -1,5 +1,5 @@
-"""Devices of the host, kept as `/dev/host:/dev/inside:rwm` with all three parts, and devices by the names that CDI, the
-Container Device Interface, gives them: `vendor.com/class=name`.
+"""Devices of the host, kept as `/dev/host:/dev/inside:rwm` with all three parts, and devices of CDI (Container Device
+Interface), by name: `vendor.com/class=name`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def to_engine(device: str) -> dict[str, str]:
 
 
 def from_engine(device: Mapping[str, Any]) -> str:
-    """The engine keeps what it was given, empty and odd texts too."""
+    """The engine keeps any text, including empty and invalid text."""
     host = str(device.get("PathOnHost") or "")
     return _text(host, str(device.get("PathInContainer") or host), str(device.get("CgroupPermissions") or "rwm"))
 

@@ -31,7 +31,7 @@ def parse_probe(value: int | float | str) -> int:
 
 
 def parse_seconds(value: int | float | str) -> int:
-    """Whole seconds, rounded up, as the engine counts stop timeouts; -1 waits for ever."""
+    """Whole seconds, rounded up, as the engine counts stop timeouts; -1 waits without a limit."""
     return -1 if str(value).strip() == "-1" else -(-parse(value) // SECOND)
 
 

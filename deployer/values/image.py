@@ -1,4 +1,4 @@
-"""Image references: `redis`, `docker.io/library/redis:latest` and `index.docker.io/redis` are one."""
+"""Image references: `redis`, `docker.io/library/redis:latest` and `index.docker.io/redis` are the same."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DOCKER_HUB = "docker.io"
 
 
 class ImageRef(Struct, frozen=True):
-    """A complete reference. `path` is "" for an image id (`sha256:…`), which then is the digest."""
+    """A complete reference. For an image id (`sha256:…`), `path` is "" and the id is the digest."""
 
     domain: str
     path: str
@@ -23,7 +23,7 @@ class ImageRef(Struct, frozen=True):
     digest: str
 
     def __str__(self) -> str:
-        """Complete, as the engine's pull takes it: `docker.io/library/redis:7`."""
+        """Complete, as the engine's pull requires: `docker.io/library/redis:7`."""
         if not self.path:
             return self.digest
         return f"{self.repository}{self.suffix}"
@@ -66,7 +66,7 @@ def parse(text: str) -> ImageRef:
 
 
 def _split_domain(name: str) -> tuple[str, str]:
-    """The first component is a registry when it has a dot, a colon, upper case, or is localhost."""
+    """The first component is a registry if it has a dot, a colon or upper case, or is localhost."""
     first, slash, rest = name.partition("/")
     is_domain = slash and (any(mark in first for mark in ".:") or first == "localhost" or first != first.lower())
     if not is_domain or not _DOMAIN.fullmatch(first):
@@ -79,13 +79,13 @@ def _split_domain(name: str) -> tuple[str, str]:
 
 
 def pulled_name(text: str) -> str:
-    """The name that a pull of a complete reference gives an image: with a digest, the tag counts for nothing."""
+    """The name that an image has after a pull of a complete reference: with a digest, the tag is ignored."""
     found = parse(text)
     return f"{found.repository}@{found.digest}" if found.digest and found.path else str(found)
 
 
 def canonical(text: str) -> str:
-    """The complete text of a reference; text that is none (an old engine's) as it is."""
+    """The complete text of a reference. Other text (of old engines) is returned unchanged."""
     try:
         return str(parse(text))
     except ValueError:
@@ -93,7 +93,7 @@ def canonical(text: str) -> str:
 
 
 def familiar(text: str) -> str:
-    """The short text of a reference; text that is none as it is."""
+    """The short text of a reference. Other text is returned unchanged."""
     try:
         return parse(text).familiar
     except ValueError:

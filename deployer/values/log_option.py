@@ -1,5 +1,5 @@
-"""Options of log drivers, which the engine keeps as text. A driver reads a size, a number, a truth or a time in some of
-them: `10M` and `10m` are one size. Units of files are decimal, of buffers in memory binary.
+"""Options of log drivers, which the engine keeps as text. A driver reads some of them as a size, number, boolean or
+duration: `10M` and `10m` are the same size. Units are decimal for files and binary for memory buffers.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _truth(text: str) -> bool:
 
 
 def _time(text: str) -> int:
-    """Unlike elsewhere there is no unit of a bare number, and no day."""
+    """Unlike other durations, a number requires a unit, and days are not supported."""
     if text != "0" and (text[-1:].isdigit() or "d" in text):
         raise ValueError(f"'{text}' is not a duration such as 1m30s")
     return duration.parse(text)
@@ -72,7 +72,7 @@ def _each(read: _Read, *names: str) -> dict[str, _Read]:
 _BUILT_IN: Final = frozenset(
     ("json-file", "local", "journald", "syslog", "gelf", "fluentd", "awslogs", "splunk", "gcplogs", "logentries")
 )
-"""Drivers of the engine; what a plugin reads is not known."""
+"""The engine's own drivers; how a plugin reads its options is not known."""
 _READ: Final[Mapping[str, _Read]] = {
     **_each(_names, "labels", "env"),
     **_each(parse_file_size, "max-size", "cache-max-size"),
@@ -87,11 +87,11 @@ _READ: Final[Mapping[str, _Read]] = {
     **_each(_time, "fluentd-retry-wait", "fluentd-async-reconnect-interval", "fluentd-write-timeout"),
     "syslog-facility": _facility,
 }
-"""Options by name: no two of those drivers read one name in two ways."""
+"""Options by name: all these drivers read an option of the same name in the same way."""
 
 
 def same(driver: str, option: str, one: str, other: str) -> bool:
-    """Whether the driver reads the same in both texts."""
+    """Whether the driver reads both texts as the same value."""
     if one == other or driver not in _BUILT_IN or option not in _READ:
         return one == other
     read = _READ[option]

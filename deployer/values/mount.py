@@ -1,6 +1,6 @@
 """Mounts: Compose's short and long forms, and the engine's `Binds`, `Mounts` and `Volumes`, as one map.
 
-A mount is a map of only those keys that say something: `type` (bind, volume, tmpfs, image, npipe, cluster), `source`
+A mount is a map of only those keys that are set: `type` (bind, volume, tmpfs, image, npipe, cluster), `source`
 ("" for an anonymous volume), `read_only`, `selinux` (z, Z), `propagation`, `nocopy`, `subpath`, `create_host_path`
 (only when False), `consistency`, `recursive`, `volume_labels`, `volume_driver`, `volume_options`, `size` (bytes),
 `mode` (an int), `tmpfs_options`. Keyed by cleaned target path.
@@ -20,7 +20,7 @@ _PROPAGATION = frozenset({"private", "rprivate", "shared", "rshared", "slave", "
 _CONSISTENCY = frozenset({"cached", "delegated", "consistent", "default"})
 _ANONYMOUS_NAME = re.compile(r"[0-9a-f]{64}")
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-# Keys with no place in a `Binds` string; a mount that has one is sent in `Mounts`.
+# Keys that a `Binds` string cannot express; a mount with such a key is sent in `Mounts`.
 _LONG_ONLY = frozenset({"subpath", "create_host_path", "recursive", "volume_labels", "volume_driver", "volume_options"})
 
 
@@ -30,7 +30,7 @@ def parse_short(text: str) -> tuple[str, Mount]:
     if len(parts) == 1:
         return _target(text, text), {"type": "volume", "source": ""}
     if len(parts) > 3 or not all(parts[:2]):
-        raise ValueError(f"'{text}' is not of the form source:/target[:options]")
+        raise ValueError(f"'{text}' does not have the form source:/target[:options]")
     if len(parts) == 2 and _are_options(parts[1]):
         return _target(parts[0], text), {"type": "volume", "source": ""} | _options(parts[1], text)
     mount = source_of(parts[0], text) | _options(parts[2] if len(parts) == 3 else "", text)
@@ -38,7 +38,7 @@ def parse_short(text: str) -> tuple[str, Mount]:
 
 
 def source_of(source: str, text: str) -> Mount:
-    """The type and cleaned source: a path is a bind, a name a volume. Raises ValueError."""
+    """The type and cleaned source: a path is a bind, a name is a volume. Raises ValueError."""
     if source.startswith("/"):
         return {"type": "bind", "source": paths.clean(source)}
     if source.startswith((".", "~")) or "/" in source:
@@ -59,7 +59,7 @@ def _are_options(text: str) -> bool:
 
 
 def _option(word: str) -> tuple[str, Any] | None:
-    """(key, value) of an option word; a value that is the default is None."""
+    """(key, value) of an option word; the value is None for the default."""
     if word in ("rw", "ro"):
         return "read_only", word == "ro" or None
     if word in ("z", "Z"):
@@ -86,7 +86,7 @@ def _options(text: str, whole: str) -> Mount:
 
 
 def spell_short(target: str, mount: Mount) -> str | None:
-    """The short form that stands for the mount; None when none does."""
+    """The short form of the mount; None if it has none."""
     if mount["type"] not in ("bind", "volume"):
         return None
     text = target if is_anonymous(mount) else _to_bind(target, mount)
@@ -110,13 +110,13 @@ def is_anonymous(mount: Mount) -> bool:
 
 
 def is_anonymous_name(name: str) -> bool:
-    """Whether a volume's name is one that the engine gave it."""
+    """Whether the engine generated the volume's name."""
     return bool(_ANONYMOUS_NAME.fullmatch(name))
 
 
 def from_engine(inspect: Mapping[str, Any]) -> dict[str, Mount]:
-    """Intent only, from `HostConfig.Binds`, `HostConfig.Mounts` and `Config.Volumes`. An anonymous volume carried over
-    from a replaced container is bound by its 64-digit name and still is an anonymous one."""
+    """The requested mounts, from `HostConfig.Binds`, `HostConfig.Mounts` and `Config.Volumes`. An anonymous volume
+    carried over from a replaced container is bound by its 64-digit name and still counts as anonymous."""
     host = inspect.get("HostConfig") or {}
     mounts: dict[str, Mount] = {}
     for bind in host.get("Binds") or ():
@@ -189,7 +189,7 @@ def _recursive(bind: Mapping[str, Any]) -> str | None:
 def to_engine(mounts: Mapping[str, Mount]) -> dict[str, Any]:
     """{"Binds": [...], "Mounts": [...], "Volumes": {...}}, the first two for HostConfig, each only when not empty.
 
-    `Binds` wherever they can say it, as Compose does: they create a missing host directory, `Mounts` refuse it.
+    `Binds` where possible, as Compose does: `Binds` create a missing host directory, `Mounts` refuse it.
     """
     binds: list[str] = []
     longs: list[dict[str, Any]] = []

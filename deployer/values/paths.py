@@ -6,7 +6,7 @@ import posixpath
 
 
 def clean(path: str) -> str:
-    """As the engine cleans them: no double or trailing slash, no `.` or `..`."""
+    """Cleaned as the engine does it: no double or trailing slash, no `.` or `..`."""
     if not path:
         return path
     cleaned = posixpath.normpath(path)

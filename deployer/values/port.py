@@ -17,8 +17,8 @@ PROTOCOLS = ("tcp", "udp", "sctp")
 
 
 def parse(value: int | str) -> tuple[str, ...]:
-    """All ports a short form stands for. Ranges of equal length pair up; a range for one port stays one entry, of
-    which the engine picks a free one. Raises ValueError."""
+    """All ports of a short form. Ranges of equal length are paired; a host range for one port stays one entry, from
+    which the engine picks a free port. Raises ValueError."""
     text = str(value).strip()
     body, protocol = _protocol(text)
     ip, host, container = _split(body, text)
@@ -48,7 +48,7 @@ def join(target: str, published: str, ip: str, protocol: str) -> str:
 
 
 def spell(port: str) -> str:
-    """Without the protocol where it is tcp: `8080:80`."""
+    """Without the protocol if it is tcp: `8080:80`."""
     return port.removesuffix("/tcp")
 
 
@@ -65,7 +65,7 @@ def host_ports(port: str) -> tuple[str, str]:
 
 
 def fixed_host_port(port: str) -> str:
-    """The one host port of a published port; "" where the engine takes what is free, of all or of a range."""
+    """The fixed host port of a published port; "" if the engine picks a free one."""
     host = host_ports(port)[1]
     return "" if "-" in host else host
 
@@ -76,20 +76,20 @@ def protocol(port: str) -> str:
 
 
 def bound_ips(ip: str) -> tuple[str, ...]:
-    """The addresses the engine binds for the address of a published port: without one, every IPv4 and every IPv6 one,
-    each by itself (§1.4)."""
+    """The addresses the engine binds for a published port. Without an address it binds all IPv4 and all IPv6 addresses,
+    separately (§1.4)."""
     return (ip,) if ip else ("0.0.0.0", "::")
 
 
 def same_ip(one: str, other: str) -> bool:
-    """Whether not both can be bound: they are the same, or one is every address of the other's family."""
+    """Whether two addresses overlap: they are equal, or one means all addresses of the other's family."""
     wildcard = "::" if ":" in one else "0.0.0.0"
     return (":" in one) == (":" in other) and (one == other or wildcard in (one, other))
 
 
 def clash(one: str, other: str) -> bool:
-    """Whether not both published ports can be bound: the same protocol and host port on addresses that overlap. A range
-    is tried port by port by the engine."""
+    """Whether two published ports conflict: the same protocol and host port on addresses that overlap. The engine tries
+    the ports of a range one by one."""
     number = fixed_host_port(one)
     if not number or number != fixed_host_port(other) or protocol(one) != protocol(other):
         return False
@@ -98,7 +98,7 @@ def clash(one: str, other: str) -> bool:
 
 
 def to_engine(ports: Iterable[str]) -> dict[str, list[dict[str, str]]]:
-    """`HostConfig.PortBindings`. Never an empty list: engines differ in what that means."""
+    """`HostConfig.PortBindings`. Never an empty list: its meaning differs between engines."""
     bindings: dict[str, list[dict[str, str]]] = {}
     for port in ports:
         ip, host = host_ports(port)
@@ -109,7 +109,7 @@ def to_engine(ports: Iterable[str]) -> dict[str, list[dict[str, str]]]:
 def from_engine(bindings: Mapping[str, Any] | None) -> tuple[str, ...]:
     """Sorted; `"0"` and "" host ports are the same, `08080` is 8080, a key without protocol is tcp.
 
-    An address the engine cannot parse stays as it is, so that it differs from every declared one: engines before 29
+    An address that cannot be parsed stays unchanged, so that it differs from every declared one: engines before 29
     take `[::1]` in brackets and bind every address (§1.4)."""
     found = set()
     for key, entries in (bindings or {}).items():

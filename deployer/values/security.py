@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 ALL = "ALL"
 OPEN_PATHS = "systempaths=unconfined"
-"""An option of the docker command and Compose: nothing of /proc and /sys is masked or read-only. The engine has two
+"""An option of the docker command and Compose: no path in /proc and /sys is masked or read-only. The engine has two
 lists of paths instead."""
 _SHOWN = 40
 
@@ -21,7 +21,7 @@ def parse_capability(value: str) -> str:
 
 
 def same_capabilities(one: Iterable[str], other: Iterable[str]) -> bool:
-    """Whether two sets add, or drop, the same: beside ALL no other counts."""
+    """Whether two sets add or drop the same capabilities: ALL includes all others."""
     first, second = set(one), set(other)
     return first == second or (ALL in first and ALL in second)
 
@@ -42,7 +42,7 @@ def parse_option(value: str) -> str:
 
 
 def _profile(text: str) -> str:
-    """A seccomp profile, which is JSON, in one spelling; `unconfined` and `builtin` as they are."""
+    """A seccomp profile (JSON) in one spelling; `unconfined` and `builtin` unchanged."""
     if text in ("unconfined", "builtin"):
         return text
     import json

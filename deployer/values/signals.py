@@ -1,4 +1,4 @@
-"""Signals: `15`, `TERM`, `sigterm` and `SIGTERM` are one. Linux numbers, whatever system this runs on."""
+"""Signals: `15`, `TERM`, `sigterm` and `SIGTERM` are the same. Numbers are those of Linux on every system."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def parse(value: int | str) -> str:
 
 
 def _realtime(short: str) -> int:
-    """34 of `RTMIN`, 36 of `RTMIN+2`, 62 of `RTMAX-2`; 0 of anything else."""
+    """34 for `RTMIN`, 36 for `RTMIN+2`, 62 for `RTMAX-2`; 0 for other text."""
     found = _REALTIME.fullmatch(short)
     if found is None:
         return 0

@@ -28,7 +28,7 @@ def parse_or_unlimited(value: int | str) -> int:
 
 
 def spell(size: int) -> int | str:
-    """`512m`: as one would write it; bytes where no unit fits."""
+    """`512m`: as a user would write it; bytes if no unit fits."""
     for power, unit in ((4, "t"), (3, "g"), (2, "m"), (1, "k")):
         if size >= 1024**power and size % 1024**power == 0:
             return f"{size // 1024**power}{unit}"
@@ -46,7 +46,7 @@ def show(size: int) -> str:
 
 
 def show_rounded(size: int) -> str:
-    """`1.5 GiB`, for amounts that nobody declared."""
+    """`1.5 GiB`, rounded, for amounts that are not declared."""
     power = next((power for power in (4, 3, 2, 1) if size >= 1024**power), 0)
     unit = ("B", "KiB", "MiB", "GiB", "TiB")[power]
     return f"{size / 1024**power:.1f} {unit}" if power else f"{size} B"

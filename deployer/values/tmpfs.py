@@ -1,4 +1,4 @@
-"""Options of directories in memory, `size=64m,mode=1777`, in one spelling, however such a directory is mounted."""
+"""Options of tmpfs mounts, `size=64m,mode=1777`, in one spelling, for both ways to mount a tmpfs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, Final
 from deployer.values import size
 
 _USUAL: Final = frozenset({"defaults", "rw", "nosuid", "nodev", "noexec", "async"})
-"""What the engine gives every one (measured on engines 20.10 and 26.1)."""
+"""Options the engine sets on every tmpfs (measured on engines 20.10 and 26.1)."""
 _OPPOSITES: Final = {"ro": "rw", "async": "sync"}
-"""Besides those that differ by a `no`."""
+"""Opposite options, besides those with the prefix `no`."""
 
 
 def parse(text: str) -> str:
-    """Without what is usual anyway, sorted; sizes in bytes, modes without leading zeros. The last of a kind counts."""
+    """Sorted, without the defaults; sizes in bytes, modes without leading zeros. The last of equal options wins."""
     found: dict[str, str] = {}
     for word in filter(None, text.split(",")):
         key, equals, value = word.partition("=")
@@ -27,7 +27,7 @@ def parse(text: str) -> str:
 
 
 def _size(text: str) -> int | str:
-    """The kernel reads it: it may be a percentage too."""
+    """The kernel parses it: percentages are allowed."""
     try:
         return size.parse(text)
     except ValueError:
@@ -35,7 +35,7 @@ def _size(text: str) -> int | str:
 
 
 def of_mount(mount: Mapping[str, Any]) -> str:
-    """The options of a mount of type tmpfs: for the engine it is the same (measured on engines 20.10 and 26.1)."""
+    """The options of a mount of type tmpfs, which the engine treats the same (measured on engines 20.10 and 26.1)."""
     words = ["ro"] if mount.get("read_only") else []
     words += [f"size={mount['size']}"] if mount.get("size") else []
     words += [f"mode={int(mount['mode']):o}"] if mount.get("mode") else []

@@ -1,6 +1,6 @@
-"""YAML text that every reader takes for the same values.
+"""YAML text that every reader parses to the same values.
 
-Text is quoted wherever YAML 1.1 and 1.2, or any two of their readers, differ: `"22:22"`, `"on"`, `"1.10"`, `"y"`. Maps
+Text is quoted if readers of YAML 1.1 and 1.2 would differ: `"22:22"`, `"on"`, `"1.10"`, `"y"`. Maps
 keep their order; a short list of scalars stands on one line.
 """
 
@@ -19,7 +19,7 @@ _LINE_BREAKS: Final = re.compile(r"[\r\x85\u2028\u2029\ufeff]")
 
 
 class Verbatim(str):
-    """Text in which `{{` is no template; written with the tag `!unsafe`."""
+    """Text in which `{{` is not a template; written with the tag `!unsafe`."""
 
     __slots__ = ()
 
@@ -30,7 +30,7 @@ def emit(value: Any) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Lists are indented below their key; nothing becomes an alias."""
+    """Lists are indented below their key; aliases are never written."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: FBT001, FBT002
         super().increase_indent(flow=flow, indentless=False)
@@ -47,7 +47,7 @@ def _style(text: str) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Sizes and durations are no numbers to any reader."""
+    """No reader parses sizes and durations as numbers."""
     return bool(_PLAIN.fullmatch(text) or _MEASURE.fullmatch(text)) and text.lower() not in _WORDS
 
 

@@ -11,7 +11,7 @@ from deployer.fields.network import NETWORK
 from tests.fields.declare import declare, mistakes
 
 BRIDGE: dict[str, Any] = {"networks": {"bridge": {}}}
-CDI = "driver cdi takes device_ids such as vendor.com/class=name, and neither count nor options"
+CDI = "driver cdi requires device_ids such as vendor.com/class=name, without count and options"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_networks_are_joined_in_the_order_of_their_priority() -> None:
     [
         (
             {"network_mode": "bridge", "networks": ["front"]},
-            ["network_mode: write either network_mode or networks"],
+            ["network_mode: write network_mode or networks, not both"],
         ),
         (
             {"network_mode": "container:db", "hostname": "web", "ports": [80], "dns": ["1.1.1.1"], "expose": [1]},
@@ -100,13 +100,13 @@ def test_networks_are_joined_in_the_order_of_their_priority() -> None:
         (
             {"networks": {"bridge": {"aliases": ["a"], "ipv4_address": "172.17.0.9"}}},
             [
-                "networks: the default network 'bridge' takes no aliases; declare a network",
-                "networks: the default network 'bridge' takes no ipv4_address; declare a network",
+                "networks: the default network 'bridge' does not support aliases; declare a network",
+                "networks: the default network 'bridge' does not support ipv4_address; declare a network",
             ],
         ),
         (
             {"networks": {"bridge": {"links": ["db"]}}},
-            ["networks: the default network 'bridge' takes no links; write links of the container"],
+            ["networks: the default network 'bridge' does not support links; write links of the container"],
         ),
         ({"hostname": "web", "uts": "host"}, ["hostname: cannot be combined with uts: host"]),
         ({"ports": ["80:80", "80:81"]}, ["ports: host port 80/tcp is published twice"]),
@@ -115,10 +115,10 @@ def test_networks_are_joined_in_the_order_of_their_priority() -> None:
         ({"ports": ["[::1]:80:80", "[::]:80:81"]}, ["ports: host port 80/tcp is published twice"]),
         ({"mem_limit": "5m"}, ["mem_limit: 5 MiB is less than the engine's minimum of 6 MiB"]),
         ({"mem_reservation": "5m"}, ["mem_reservation: 5 MiB is less than the engine's minimum of 6 MiB"]),
-        ({"memswap_limit": "64m"}, ["memswap_limit: needs mem_limit as well"]),
+        ({"memswap_limit": "64m"}, ["memswap_limit: requires mem_limit"]),
         (
             {"mem_limit": "64m", "memswap_limit": "32m"},
-            ["memswap_limit: is memory and swap together, so it cannot be less than mem_limit"],
+            ["memswap_limit: includes memory and swap, so it cannot be less than mem_limit"],
         ),
         ({"mem_limit": "64m", "mem_reservation": "65m"}, ["mem_reservation: cannot be more than mem_limit"]),
         (
@@ -127,9 +127,9 @@ def test_networks_are_joined_in_the_order_of_their_priority() -> None:
         ),
         (
             {"restart": "always", "restart_retries": 3},
-            ["restart_retries: only goes with restart: on-failure"],
+            ["restart_retries: requires restart: on-failure"],
         ),
-        ({"restart_retries": 3}, ["restart_retries: only goes with restart: on-failure"]),
+        ({"restart_retries": 3}, ["restart_retries: requires restart: on-failure"]),
         ({"auto_remove": True, "restart": "always"}, ["auto_remove: cannot be combined with a restart policy"]),
         ({"tmpfs": ["/t"], "volumes": ["data:/t/"]}, ["tmpfs: '/t' is also under volumes"]),
         ({"gpus": [{"driver": "cdi", "count": 1}]}, [f"gpus: {CDI}"]),
@@ -138,7 +138,7 @@ def test_networks_are_joined_in_the_order_of_their_priority() -> None:
         ({"gpus": [{"driver": "cdi", "device_ids": ["v.com/c=0"], "count": "all"}]}, [f"gpus: {CDI}"]),
         (
             {"devices": [{"source": "v.com/c=0", "permissions": "r"}]},
-            ["devices[0]: v.com/c=0: the vendor says where a device of CDI appears, and with which permissions"],
+            ["devices[0]: v.com/c=0: a CDI device takes no path and no permissions; the vendor defines them"],
         ),
     ],
 )
@@ -151,11 +151,11 @@ def test_mistakes(written: dict[str, Any], messages: list[str]) -> None:
     [
         (
             {"networks": ["host", "front"]},
-            "network host goes with no other and takes no options; write network_mode: host",
+            "network host cannot be combined with other networks or options; write network_mode: host",
         ),
         (
             {"networks": {"none": {"aliases": ["a"]}}},
-            "network none goes with no other and takes no options; write network_mode: none",
+            "network none cannot be combined with other networks or options; write network_mode: none",
         ),
     ],
 )

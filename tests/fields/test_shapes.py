@@ -57,7 +57,7 @@ def test_a_name_and_its_alias_together_are_a_mistake() -> None:
 def test_a_flat_spelling_and_the_field_it_belongs_to_are_a_mistake() -> None:
     _, found = read_text("logging: {driver: local}\nlog_driver: json-file\nlog_options: {max-size: 1m}\n")
     assert found == [
-        "play.yml:2:13: containers.web.log_driver: 'log_driver' and 'logging' say the same; write one of them",
+        "play.yml:2:13: containers.web.log_driver: 'log_driver' and 'logging' are the same; write one of them",
         "play.yml:3:14: containers.web.log_options: 'log_options' and 'logging' say the same; write one of them",
     ]
 
@@ -73,7 +73,7 @@ def test_flat_spellings_are_gathered_with_their_places() -> None:
 
 def test_a_flat_spelling_with_a_mistake_in_it() -> None:
     _, found = read_text("log_options: [=1m]\n")
-    assert found == ["play.yml:1:15: containers.web.logging.options[0]: '=1m' is not of the form KEY=value"]
+    assert found == ["play.yml:1:15: containers.web.logging.options[0]: '=1m' does not have the form KEY=value"]
 
 
 def test_null_means_not_declared() -> None:
@@ -114,17 +114,17 @@ def test_an_empty_resource_is_valid_and_a_list_is_not() -> None:
             {"ports": [{"target": 80, "host_ip": "x"}]},
             "ports[0]: 'x::80/tcp': 'x' is not an IP address; host names cannot be bound",
         ),
-        ({"environment": ["=x"]}, "environment[0]: '=x' is not of the form KEY=value"),
+        ({"environment": ["=x"]}, "environment[0]: '=x' does not have the form KEY=value"),
         ({"environment": ["A=1", "A=2"]}, "environment[1]: 'A' is given twice, first at play.yml:1:18"),
         ({"volumes": ["a1:/t", "b1:/t/"]}, "volumes[1]: '/t' is given twice, first at play.yml:1:14"),
         ({"tmpfs": ["/run", "/run/"]}, "tmpfs: '/run' is given twice"),
         (
             {"labels": {"deployer.project": "x"}},
-            "labels: 'deployer.project': labels that begin with 'deployer.' are this tool's own",
+            "labels: 'deployer.project': labels with the prefix 'deployer.' are reserved",
         ),
         (
             {"labels": ["deployer.spec=x"]},
-            "labels[0]: 'deployer.spec': labels that begin with 'deployer.' are this tool's own",
+            "labels[0]: 'deployer.spec': labels with the prefix 'deployer.' are reserved",
         ),
         ({"healthcheck": {"test": ["curl", "x"]}}, "healthcheck.test: a test list begins with CMD, CMD-SHELL or NONE"),
         (
@@ -132,7 +132,7 @@ def test_an_empty_resource_is_valid_and_a_list_is_not() -> None:
             "healthcheck.interval: '1us' is shorter than the engine's minimum of 1ms",
         ),
         ({"ulimits": {"nofile": {"soft": 1}}}, "ulimits.nofile: a limit has both soft and hard"),
-        ({"ulimits": ["nofile"]}, "ulimits[0]: 'nofile' is not of the form name:soft[:hard]"),
+        ({"ulimits": ["nofile"]}, "ulimits[0]: 'nofile' does not have the form name:soft[:hard]"),
         ({"ulimits": {"nofile": "many"}}, "ulimits.nofile: 'many' is not a whole number"),
         ({"devices": [{"target": "/dev/x"}]}, "devices[0]: 'source' is missing"),
         ({"device_cgroup_rules": ["c 1:3"]}, "device_cgroup_rules[0]: 'c 1:3' is not a rule such as c 1:3 mr"),

@@ -10,24 +10,27 @@ from deployer.fields.container import CONTAINER
 from tests.fields.declare import declare, mistakes
 
 MISTAKES = [
-    ({"sysctls": {"vm.swappiness": 1}}, "sysctls: vm.swappiness is the whole host's: only net.*, fs.mqueue.* and"),
-    ({"sysctls": ["kernel.foo=1"]}, "sysctls: kernel.foo is the whole host's"),
+    (
+        {"sysctls": {"vm.swappiness": 1}},
+        "sysctls: vm.swappiness applies to the whole host: only net.*, fs.mqueue.* and",
+    ),
+    ({"sysctls": ["kernel.foo=1"]}, "sysctls: kernel.foo applies to the whole host"),
     ({"sysctls": {"net.core.somaxconn": 1}, "network_mode": "host"}, "sysctls: net.core.somaxconn cannot be set with"),
     ({"sysctls": {"kernel.shmmax": 1}, "ipc": "host"}, "sysctls: kernel.shmmax cannot be set with ipc: host"),
     ({"ulimits": {"bogus": 1}}, "ulimits: 'bogus' is not one of as, core, cpu, "),
-    ({"ulimits": {"nofile": {"soft": 2, "hard": 1}}}, "ulimits: the soft limit of nofile cannot be above the hard one"),
+    ({"ulimits": {"nofile": {"soft": 2, "hard": 1}}}, "ulimits: the soft limit of nofile cannot exceed the hard limit"),
     (
         {"ulimits": {"nofile": {"soft": -1, "hard": 1}}},
-        "ulimits: the soft limit of nofile cannot be above the hard one",
+        "ulimits: the soft limit of nofile cannot exceed the hard limit",
     ),
     ({"hostname": "a" * 65}, "hostname: is longer than 64 bytes"),
-    ({"user": "a:b:c"}, "user: 'a:b:c' is not of the form user[:group]"),
+    ({"user": "a:b:c"}, "user: 'a:b:c' does not have the form user[:group]"),
     ({"group_add": ["", "audio"]}, "group_add: a group is empty"),
     ({"cpu_shares": 1}, "cpu_shares: 1 is less than the kernel's minimum of 2"),
-    ({"mac_address": "01:00:5e:00:00:01"}, "mac_address: 01:00:5e:00:00:01 is not the address of one machine"),
+    ({"mac_address": "01:00:5e:00:00:01"}, "mac_address: 01:00:5e:00:00:01 is a multicast address"),
     (
         {"networks": {"front": {"mac_address": "03-00-00-00-00-01"}}},
-        "networks: 03:00:00:00:00:01 is not the address of",
+        "networks: 03:00:00:00:00:01 is a multicast address",
     ),
     ({"logging": {"driver": "json-file", "options": {"max-size": "abc"}}}, "logging: max-size: 'abc' is not a size"),
     ({"logging": {"driver": "json-file", "options": {"max-size": -1}}}, "logging: max-size: '-1' is not a size"),
@@ -38,8 +41,8 @@ MISTAKES = [
     ),
     ({"tmpfs": ["/t:rw,bogus=1"]}, "tmpfs: 'bogus' of /t is not an option of tmpfs"),
     ({"tmpfs": ["/t:rwx"]}, "tmpfs: 'rwx' of /t is not an option of tmpfs"),
-    ({"tmpfs": ["/t:size=foo"]}, "tmpfs: the value of size of /t is none that the kernel takes"),
-    ({"tmpfs": ["/t:mode=9"]}, "tmpfs: the value of mode of /t is none that the kernel takes"),
+    ({"tmpfs": ["/t:size=foo"]}, "tmpfs: the kernel does not accept the value of size of /t"),
+    ({"tmpfs": ["/t:mode=9"]}, "tmpfs: the kernel does not accept the value of mode of /t"),
 ]
 
 

@@ -103,9 +103,9 @@ def test_extra_hosts(written: str, read: str) -> None:
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("a", "'a' is not of the form name:address"),
-        (":1.2.3.4", "':1.2.3.4' is not of the form name:address"),
-        ("a:", "'a:' is not of the form name:address"),
+        ("a", "'a' does not have the form name:address"),
+        (":1.2.3.4", "':1.2.3.4' does not have the form name:address"),
+        ("a:", "'a:' does not have the form name:address"),
         ("a:b", "'b' is not an IP address"),
     ],
 )

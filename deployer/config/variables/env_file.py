@@ -73,7 +73,7 @@ class _Reader(Struct, frozen=True):
                 continue
             match = _LINE.fullmatch(line)
             if match is None:
-                self._problem(number, "is not of the form KEY=value")
+                self._problem(number, "does not have the form KEY=value")
                 continue
             key, equals, value = match.groups()
             if equals and not self.raw:

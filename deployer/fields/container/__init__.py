@@ -13,13 +13,13 @@ GROUPS: Final = {
     "Mounts and the root file system": storage.FIELDS,
     "Privileges, namespaces, logging and restarts": isolation.FIELDS,
     "Memory and CPU": resources.FIELDS,
-    "Devices, block I/O and limits of processes": (*limits.FIELDS, *devices.FIELDS),
+    "Devices, block I/O and process limits": (*limits.FIELDS, *devices.FIELDS),
 }
 """All fields, under the headings of the reference."""
 
 CONTAINER = Table(
     kind="container",
-    doc="A container: created when it is missing, changed in place where the engine can, else replaced.",
+    doc="A container: created if it is missing, changed in place where the engine supports it, otherwise replaced.",
     fields=tuple(row for rows in GROUPS.values() for row in rows),
     settings=settings.CONTAINER,
     rules=(*RULES, *starting.RULES),

@@ -1,4 +1,4 @@
-"""Container fields: devices of the host, and those a driver hands out. `HostConfig` in the engine's API."""
+"""Container fields: devices of the host and device requests. `HostConfig` in the engine's API."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _gpus(value: int | str) -> list[dict[str, Any]]:
 
 
 def is_cdi(request: Mapping[str, Any]) -> bool:
-    """Whether it only names devices that CDI describes: those are among `devices`. Capabilities mean nothing to CDI."""
+    """Whether a request only names CDI devices, which belong to `devices`. CDI ignores capabilities."""
     names = request["device_ids"]
     extra = request["count"] or request["options"]
     return request["driver"] == "cdi" and bool(names) and not extra and all(map(device.is_cdi, names))
@@ -57,7 +57,7 @@ def _read_devices(inspect: Json) -> list[str]:
 
 
 def _write_devices(value: Any, body: Body) -> None:
-    """As the docker command and Compose do: CDI names in a request for the driver `cdi`."""
+    """CDI names go into a request for the driver `cdi`, as the docker command and Compose do."""
     host, named = body.setdefault("HostConfig", {}), [entry for entry in value if device.is_cdi(entry)]
     host["Devices"] = [device.to_engine(entry) for entry in value if entry not in named]
     if named:
@@ -65,7 +65,7 @@ def _write_devices(value: Any, body: Body) -> None:
 
 
 def _newer_device(value: Any) -> Iterable[tuple[str, str]]:
-    """Engines know the driver since 25; whether it is turned on shows at the start."""
+    """Engines support the driver since 25; whether it is enabled shows only when the container starts."""
     return ((f"CDI device {entry}", "1.44") for entry in value if device.is_cdi(entry))
 
 
@@ -102,7 +102,7 @@ def _write_requests(value: Any, body: Body) -> None:
 
 
 def _spell_requests(value: list[dict[str, Any]]) -> Any:
-    """`all`, or requests with what they say."""
+    """`all`, or the requests with their options."""
     if value == _gpus("all"):
         return "all"
     return [{key: part for key, part in request.items() if part or key == "count"} for request in value]
@@ -119,13 +119,13 @@ GPUS = Forms(
                     Entry(
                         name="count",
                         shape=Leaf(Or(int, str), "a number or 'all'", _count, json=_COUNT),
-                        doc="How many; -1 or all.",
+                        doc="Number of devices; -1 or all.",
                     ),
-                    Entry(name="device_ids", shape=ListOf(NUMBER_OR_TEXT), doc="Which ones, by id."),
+                    Entry(name="device_ids", shape=ListOf(NUMBER_OR_TEXT), doc="Ids of devices."),
                     Entry(
                         name="capabilities",
                         shape=ListOf(Forms(expects="text or a list", scalar=TEXT, sequence=TEXTS)),
-                        doc="What the devices must offer; [gpu] by default.",
+                        doc="Capabilities the devices must have; default [gpu].",
                     ),
                     Entry(name="options", shape=TEXT_MAP, doc="Options of the driver."),
                 ),
@@ -142,7 +142,7 @@ def _long_device(found: dict[str, Any]) -> str:
     if not device.is_cdi(source):
         return device.parse(":".join((source, target or source, permissions or "rwm")))
     if target not in ("", source) or permissions not in ("", "rwm"):
-        raise ValueError(f"{source}: the vendor says where a device of CDI appears, and with which permissions")
+        raise ValueError(f"{source}: a CDI device takes no path and no permissions; the vendor defines them")
     return source
 
 
@@ -152,8 +152,8 @@ DEVICE = Forms(
     mapping=Record(
         (
             Entry(name="source", shape=TEXT, doc="Device on the host.", required=True),
-            Entry(name="target", shape=TEXT, doc="Its path in the container; the same by default."),
-            Entry(name="permissions", shape=TEXT, doc="r, w and m (make nodes); rwm by default."),
+            Entry(name="target", shape=TEXT, doc="Path in the container; default: the same path."),
+            Entry(name="permissions", shape=TEXT, doc="Permissions: r, w and m (mknod); default rwm."),
         ),
         _long_device,
     ),
@@ -162,7 +162,7 @@ DEVICE = Forms(
 FIELDS = (
     Field(
         name="devices",
-        doc="Devices of the host: `/dev/x[:/dev/y[:rwm]]`, or by the name CDI gives them, `vendor.com/class=name`.",
+        doc="Devices of the host, `/dev/x[:/dev/y[:rwm]]`, or CDI devices, `vendor.com/class=name`.",
         shape=ListOf(DEVICE, unordered=True),
         access=Access(_read_devices, _write_devices),
         newer=_newer_device,
@@ -173,7 +173,7 @@ FIELDS = (
     ),
     Field(
         name="device_cgroup_rules",
-        doc="Rules of the device cgroup, such as `c 1:3 rm`.",
+        doc="Device cgroup rules, such as `c 1:3 rm`.",
         shape=ListOf(Leaf(And(str, len), "a rule such as c 1:3 mr", device.parse_rule), unordered=True),
         access=at(
             "HostConfig.DeviceCgroupRules",
@@ -187,7 +187,7 @@ FIELDS = (
     Field(
         name="gpus",
         aliases=("device_requests",),
-        doc="GPUs and other devices a driver hands out: `all`, a number, or a list of requests.",
+        doc="GPUs and other devices that a driver provides: `all`, a number, or a list of requests.",
         shape=GPUS,
         access=Access(_read_requests, _write_requests),
         zero=[],

@@ -35,7 +35,7 @@ def _write_healthcheck(value: Any, body: Body) -> None:
 
 @when_unset("the image's healthcheck, part by part")
 def _expected_healthcheck(row: Field, view: View) -> Any:
-    """The engine fills every unset part from the image. Disabling what is not there is no difference."""
+    """The engine fills unset parts from the image. Disabling a healthcheck that does not exist is no difference."""
     image, declared = view.image.get(row.name) or {}, view.declared.get(row.name) or {}
     live, disabled = view.live.get(row.name) or {}, {"test": ["NONE"]}
     if declared == disabled:
@@ -47,7 +47,7 @@ def _expected_healthcheck(row: Field, view: View) -> Any:
 
 
 def _finish_healthcheck(found: dict[str, Any]) -> dict[str, Any]:
-    """Times say nothing of a probe that never runs."""
+    """Without a probe, times have no effect."""
     if found.pop("disable", False) or found.get("test") == ["NONE"]:
         return {"test": ["NONE"]}
     return {key: value for key, value in found.items() if value}
@@ -83,11 +83,11 @@ _SHAPE = Record(
             doc="The probe: text runs in a shell; a list begins with CMD, CMD-SHELL or NONE.",
         ),
         Entry(name="interval", shape=PROBE_TIME, doc="Time between probes; the engine's default is 30s."),
-        Entry(name="timeout", shape=PROBE_TIME, doc="Longest run of one probe; default 30s."),
-        Entry(name="start_period", shape=PROBE_TIME, doc="Failures in this time after the start do not count."),
+        Entry(name="timeout", shape=PROBE_TIME, doc="Timeout of a probe; default 30s."),
+        Entry(name="start_period", shape=PROBE_TIME, doc="Time after the start in which failures do not count."),
         Entry(name="start_interval", shape=PROBE_TIME, doc="Time between probes in the start period (API 1.44)."),
-        Entry(name="retries", shape=COUNT, doc="Failures in a row until unhealthy; default 3."),
-        Entry(name="disable", shape=FLAG, doc="Turn the image's healthcheck off."),
+        Entry(name="retries", shape=COUNT, doc="Consecutive failures until unhealthy; default 3."),
+        Entry(name="disable", shape=FLAG, doc="Disable the image's healthcheck."),
     ),
     _finish_healthcheck,
 )
@@ -99,7 +99,7 @@ def _newer_healthcheck(value: Any) -> tuple[tuple[str, str], ...]:
 
 HEALTHCHECK = Field(
     name="healthcheck",
-    doc="How the engine finds out whether the container works; unset parts come from the image.",
+    doc="How the engine checks that the container works; unset parts come from the image.",
     shape=_SHAPE,
     access=Access(_read_healthcheck, _write_healthcheck),
     expect=_expected_healthcheck,

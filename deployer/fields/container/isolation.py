@@ -55,7 +55,7 @@ def _namespace(*words: str) -> Leaf:
 
 
 _DROPPED_BY_PODMAN = frozenset(["AUDIT_WRITE", "MKNOD", "NET_RAW"])
-"""What Podman takes from every container, and lists as if somebody had asked for it (§5.2)."""
+"""Capabilities that Podman drops from every container and lists as if they were requested (§5.2)."""
 
 
 @when_unset("none")
@@ -66,7 +66,7 @@ def _expected_drops(row: Field, view: View) -> Any:
     return view.declared.get(row.name, row.zero)
 
 
-@when_unset("none; `label=` options the engine adds are left alone")
+@when_unset("none; `label=` options added by the engine are ignored")
 def _expected_options(row: Field, view: View) -> Any:
     """Engine-added `label=…` entries (privileged, host namespaces) count only when labels are, or were, declared."""
     declared, recorded = set(view.declared.get(row.name) or ()), view.recorded.get(row.name) or ()
@@ -76,7 +76,7 @@ def _expected_options(row: Field, view: View) -> Any:
 
 
 def _may_be_label(option: Any) -> bool:
-    """A recorded option that is a digest may be one."""
+    """A recorded option that is a digest may be a `label=` option."""
     return not isinstance(option, str) or option.startswith(("label=", "$"))
 
 
@@ -87,7 +87,7 @@ _PATH_LISTS = ("MaskedPaths", "ReadonlyPaths")
 
 
 def _read_options(inspect: Json) -> list[str]:
-    """Empty lists are what the docker command makes of systempaths=unconfined; privileged leaves null."""
+    """The docker command turns systempaths=unconfined into empty lists; privileged leaves null."""
     host = inspect.get("HostConfig") or {}
     opened = all(host.get(name) == [] for name in _PATH_LISTS)
     return sorted([*_OPTIONS.read(inspect), *([security.OPEN_PATHS] if opened else [])])
@@ -110,9 +110,9 @@ def _write_logging(value: Any) -> dict[str, Any]:
 
 @when_unset("the daemon's default driver and options")
 def _expected_logging(row: Field, view: View) -> Any:
-    """The daemon fills in its default driver and that driver's default options, and no API tells which (§0.3):
-    options that are neither declared nor were declared before are left alone. Where the driver reads the same in a
-    declared option as in the live one, the live spelling is as good."""
+    """The daemon fills in its default driver and that driver's default options, and no API reports them (§0.3):
+    options that were never declared are ignored. If the driver reads a declared and a live option as the same value,
+    the live spelling is accepted."""
     declared, recorded = view.declared.get(row.name) or {}, view.recorded.get(row.name) or {}
     live = view.live.get(row.name) or {}
     if not live and not declared:
@@ -140,21 +140,21 @@ LOGGING = Record(
 
 
 def _parameters(found: Mapping[str, Any]) -> dict[str, str]:
-    """`net/core/somaxconn` is `net.core.somaxconn`, and the kernel takes any blanks between numbers."""
+    """`net/core/somaxconn` is `net.core.somaxconn`, and the kernel accepts any spaces between numbers."""
     return {
         name if "." in name else name.replace("/", "."): " ".join(str(value).split()) for name, value in found.items()
     }
 
 
 def _same_init(expected: Any, live: Any) -> bool:
-    """Not set and off are one, unless the daemon turns it on by default, which no API tells."""
+    """Unset equals off, unless the daemon enables it by default, which no API reports."""
     return bool(expected == live) or (expected is False and live is None)
 
 
 _PRIVILEGES = (
     Field(
         name="privileged",
-        doc="All capabilities and devices of the host.",
+        doc="Give the container all capabilities and devices of the host.",
         shape=FLAG,
         access=at("HostConfig.Privileged", zero=False),
         zero=False,
@@ -176,7 +176,7 @@ _PRIVILEGES = (
     ),
     Field(
         name="cap_drop",
-        doc="Capabilities taken from the engine's default set.",
+        doc="Capabilities removed from the engine's default set.",
         shape=ListOf(Leaf(str, "a capability such as NET_RAW", security.parse_capability), unordered=True),
         access=at(
             "HostConfig.CapDrop", zero=[], decode=lambda live: sorted({*map(lenient(security.parse_capability), live)})
@@ -201,7 +201,7 @@ _PRIVILEGES = (
     Field(
         name="group_add",
         aliases=("groups",),
-        doc="Further groups, by name or number.",
+        doc="Additional groups, by name or number.",
         shape=ListOf(NUMBER_OR_TEXT, unordered=True),
         access=at("HostConfig.GroupAdd", zero=[], decode=lambda live: sorted({*map(str, live)})),
         zero=[],
@@ -245,7 +245,7 @@ _NAMESPACES = (
     ),
     Field(
         name="userns_mode",
-        doc="User namespace: host, where the daemon remaps users.",
+        doc="User namespace: host, if the daemon remaps users.",
         shape=choice("host"),
         access=at("HostConfig.UsernsMode", zero=""),
         zero="",
@@ -267,7 +267,7 @@ _NAMESPACES = (
     ),
     Field(
         name="cgroup_parent",
-        doc="Parent of its cgroup.",
+        doc="Parent cgroup.",
         shape=TEXT,
         access=at("HostConfig.CgroupParent", zero=""),
         zero="",
@@ -276,7 +276,7 @@ _NAMESPACES = (
     ),
     Field(
         name="sysctls",
-        doc="Kernel parameters of its namespaces.",
+        doc="Kernel parameters of the container's namespaces.",
         shape=Then(TEXT_MAP, _parameters),
         access=at("HostConfig.Sysctls", zero={}, decode=_parameters),
         zero={},
@@ -289,7 +289,7 @@ _LIFECYCLE = (
     Field(
         name="restart",
         aliases=("restart_policy",),
-        doc="When the engine starts it again: no, always, unless-stopped, on-failure[:retries].",
+        doc="When the engine restarts it: no, always, unless-stopped or on-failure[:retries].",
         shape=Leaf(str, "one of no, always, unless-stopped, on-failure[:retries]", restart.parse),
         access=at("HostConfig.RestartPolicy", zero="no", decode=restart.from_engine, encode=restart.to_engine),
         change=always(Change.UPDATE),
@@ -310,7 +310,7 @@ _LIFECYCLE = (
     ),
     Field(
         name="runtime",
-        doc="OCI runtime; the daemon's default unless named.",
+        doc="OCI runtime; default: the daemon's default runtime.",
         shape=TEXT,
         access=at("HostConfig.Runtime", zero=""),
         expect=daemon_when_unset,
@@ -331,7 +331,7 @@ _LIFECYCLE = (
     ),
     Field(
         name="logging",
-        doc="Where its output goes. Options the daemon adds by itself are no difference.",
+        doc="Logging driver and options. Options added by the daemon are ignored.",
         shape=LOGGING,
         access=at("HostConfig.LogConfig", zero={}, decode=_read_logging, encode=_write_logging),
         expect=_expected_logging,

@@ -37,7 +37,7 @@ def _ulimit_entries(value: Any) -> list[dict[str, Any]]:
 
 @when_unset("the daemon's default limits")
 def _expected_ulimits(row: Field, view: View) -> Any:
-    """The daemon's `default-ulimits` show up in inspect: only names declared now or before are ours."""
+    """Inspect shows the daemon's `default-ulimits`: only names that are or were declared are compared."""
     kept = dict(view.live.get(row.name) or {})
     for name in view.recorded.get(row.name) or ():
         kept.pop(name, None)
@@ -62,7 +62,7 @@ def _ulimit_pair(text: str) -> tuple[str, dict[str, int]]:
         soft, hard = limits if len(limits) == 2 else limits * 2
         return name.lower(), {"soft": int(soft), "hard": int(hard)}
     except ValueError:
-        raise ValueError(f"'{text}' is not of the form name:soft[:hard]") from None
+        raise ValueError(f"'{text}' does not have the form name:soft[:hard]") from None
 
 
 def _limit(value: int | str) -> int:
@@ -90,8 +90,8 @@ ULIMITS = Forms(
             scalar=Leaf(Or(int, str), "a number", _soft_and_hard),
             mapping=Record(
                 (
-                    Entry(name="soft", shape=_LIMIT, doc="Limit in force."),
-                    Entry(name="hard", shape=_LIMIT, doc="Limit up to which a process may raise it."),
+                    Entry(name="soft", shape=_LIMIT, doc="Effective limit."),
+                    Entry(name="hard", shape=_LIMIT, doc="Highest value to which a process may raise the soft limit."),
                 ),
                 _complete_ulimit,
             ),
@@ -116,7 +116,7 @@ def _blkio_entry(key: str, doc: str) -> Entry:
     row = Record(
         (
             Entry(name="path", shape=TEXT, doc="Device on the host.", required=True),
-            Entry(name=amount, shape=shape, doc="Weight, bytes or operations each second.", required=True),
+            Entry(name=amount, shape=shape, doc="Weight, bytes per second or operations per second.", required=True),
         ),
     )
     by_path = Then(ListOf(row), lambda rows: {paths.clean(found["path"]): found[amount] for found in rows})
@@ -125,12 +125,12 @@ def _blkio_entry(key: str, doc: str) -> Entry:
 
 BLKIO = Record(
     (
-        Entry(name="weight", shape=COUNT, doc="Share of block I/O, 10 to 1000."),
-        _blkio_entry("weight_device", "Share of block I/O for each device."),
-        _blkio_entry("device_read_bps", "Bytes read each second."),
-        _blkio_entry("device_write_bps", "Bytes written each second."),
-        _blkio_entry("device_read_iops", "Reads each second."),
-        _blkio_entry("device_write_iops", "Writes each second."),
+        Entry(name="weight", shape=COUNT, doc="Block I/O weight, 10 to 1000."),
+        _blkio_entry("weight_device", "Block I/O weight per device."),
+        _blkio_entry("device_read_bps", "Bytes read per second, by device."),
+        _blkio_entry("device_write_bps", "Bytes written per second, by device."),
+        _blkio_entry("device_read_iops", "Read operations per second, by device."),
+        _blkio_entry("device_write_iops", "Write operations per second, by device."),
     )
 )
 
@@ -152,10 +152,10 @@ def _write_blkio(value: Any, body: Body) -> None:
             host[name] = [{"Path": path, amount: rate} for path, rate in sorted(value[key].items())]
 
 
-@when_changed("the weight in place; replaced for all else, and when the weight is removed")
+@when_changed("the weight in place; replaced for other keys, or if the weight is removed")
 def _change_blkio(path: Path, old: Any, new: Any) -> Change:
-    """Only the weight can be updated, and not removed (§2.1). One that is not there may have been dropped by the engine
-    where the kernel cannot do it; an update would be dropped too, and leave no record of that."""
+    """Only the weight can be updated, and it cannot be removed (§2.1). If a live weight is missing, the engine may have
+    dropped it because the kernel does not support it; it would drop an update too, and leave no record of that."""
     return Change.UPDATE if path[1:] == ("weight",) and old and new else Change.REPLACE
 
 
@@ -174,7 +174,7 @@ def _spell_ulimits(value: Mapping[str, Any]) -> dict[str, Any]:
 FIELDS = (
     Field(
         name="blkio_config",
-        doc="Shares and rates of block I/O.",
+        doc="Block I/O weights and limits.",
         shape=BLKIO,
         access=Access(_read_blkio, _write_blkio),
         change=_change_blkio,
@@ -187,7 +187,7 @@ FIELDS = (
     ),
     Field(
         name="ulimits",
-        doc="Limits of its processes: a number for both, or soft and hard.",
+        doc="Process limits: a number for both, or soft and hard.",
         shape=ULIMITS,
         access=at("HostConfig.Ulimits", zero={}, decode=_ulimits, encode=_ulimit_entries),
         expect=_expected_ulimits,

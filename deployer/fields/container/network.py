@@ -1,7 +1,8 @@
 """Container fields: networks, addresses, ports, names. `HostConfig` and `NetworkingConfig` in the engine's API.
 
-A container is attached to networks (mode "networks", whichever they are) or shares the host's or another container's,
-or has none. The engine's `NetworkMode` names the first network at creation and never again matters (§1.6, §2.2).
+A container is attached to networks (mode "networks", for all of them), shares the network of the host or of another
+container, or has none. The engine's `NetworkMode` names the first network at creation and has no effect later (§1.6,
+§2.2).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def _link(text: str) -> str:
 
 
 def _endpoint(found: dict[str, Any]) -> dict[str, Any]:
-    """What says something; the name of the interface as the option that it is for the engine."""
+    """Only the options that are set; the interface name is a driver option for the engine."""
     if name := found.pop("interface_name", ""):
         found["driver_opts"] = {**found.get("driver_opts", {}), _INTERFACE: name}
     return {key: value for key, value in found.items() if value}
@@ -51,16 +52,20 @@ LINKS = ListOf(Leaf(str, "NAME[:alias]", _link), unordered=True)
 
 ENDPOINT = Record(
     (
-        Entry(name="aliases", shape=ListOf(TEXT, unordered=True), doc="Further names on this network."),
+        Entry(name="aliases", shape=ListOf(TEXT, unordered=True), doc="Additional names on this network."),
         Entry(name="ipv4_address", shape=IPV4, doc="Fixed IPv4 address; the network must declare a subnet."),
         Entry(name="ipv6_address", shape=IPV6, doc="Fixed IPv6 address."),
         Entry(name="link_local_ips", shape=ListOf(IP, unordered=True), doc="Link-local addresses."),
         Entry(name="mac_address", shape=MAC, doc="MAC address (API 1.44)."),
         Entry(name="driver_opts", shape=TEXT_MAP, doc="Options for the network's driver."),
-        Entry(name="links", shape=LINKS, doc="Containers of this network under further names: `NAME[:alias]`."),
+        Entry(name="links", shape=LINKS, doc="Containers of this network under additional names: `NAME[:alias]`."),
         Entry(name="interface_name", shape=TEXT, doc="Name of the interface in the container (API 1.49)."),
-        Entry(name="priority", shape=INTEGER, doc="The network with the highest one is joined first, at creation."),
-        Entry(name="gw_priority", shape=INTEGER, doc="The highest one gives the default gateway (API 1.48)."),
+        Entry(name="priority", shape=INTEGER, doc="The network with the highest value is joined first, at creation."),
+        Entry(
+            name="gw_priority",
+            shape=INTEGER,
+            doc="The network with the highest value provides the default gateway (API 1.48).",
+        ),
     ),
     _endpoint,
 )
@@ -72,7 +77,7 @@ _NAMED_ENDPOINT = Record(
 
 
 def _by_priority(networks: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """In the order of joining. A live container shows nothing of it."""
+    """Sorted by joining order, which a live container does not show."""
     ordered = sorted(networks, key=lambda name: -networks[name].get("priority", 0))
     return {name: {key: part for key, part in networks[name].items() if key != "priority"} for name in ordered}
 
@@ -115,8 +120,8 @@ def endpoint_to_engine(endpoint: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def endpoint_from_engine(live: Json, own_names: Iterable[str]) -> dict[str, Any]:
-    """Intent of a live endpoint. `own_names` are aliases the engine adds by itself: the short id (API < 1.45), the
-    host name, and the container's name, which resolves anyway."""
+    """The declared part of a live endpoint. `own_names` are aliases that the engine adds: the short id (API < 1.45),
+    the host name, and the container's name, which always resolves."""
     ipam = live.get("IPAMConfig") or {}
     own = set(own_names)
     found = {
@@ -154,8 +159,8 @@ def _write_networks(value: Any, body: Body) -> None:
 
 @when_unset("the engine's default network, `bridge`", fills=True)
 def _expected_networks(row: Field, view: View) -> Any:
-    """Exactly the declared ones. An address the engine chose (MAC of a running container) is no intent, and a stopped
-    container reports none. Links of an endpoint of the default network do nothing."""
+    """Exactly the declared networks. Addresses that the engine chose (the MAC of a running container) do not count, and
+    a stopped container reports none. Links of an endpoint of the default network have no effect."""
     if view.declared.get("network_mode", ATTACHED) != ATTACHED:
         return {}
     declared = view.declared.get(row.name) or {DEFAULT_NETWORK: {}}
@@ -168,7 +173,7 @@ def _expected_networks(row: Field, view: View) -> Any:
 
 
 def _expected_endpoint(declared: Mapping[str, Any], live: Mapping[str, Any] | None, names: set[Any]) -> Any:
-    """`names` reach the container anyway: as aliases they make no difference."""
+    """`names` reach the container anyway: declaring them as aliases makes no difference."""
     had: Mapping[str, Any] = {} if live is None else live
     expected = {**declared, "aliases": _expected_aliases(declared, had, names)}
     if live is not None and not ("mac_address" in declared and "mac_address" in live):
@@ -196,14 +201,14 @@ def _expected_mode(row: Field, view: View) -> Any:
 
 
 def _parse_mode(text: str) -> str:
-    """host, none, container:NAME; bridge and default are the default network; else a network's name."""
+    """host, none or container:NAME; bridge and default mean the default network; otherwise the name of a network."""
     mode = container_mode(text)
     if mode == "container:":
         raise ValueError(f"'{text}' names no container")
     return DEFAULT_NETWORK if mode in ("default", "") else mode
 
 
-@when_changed("reconnected; replaced for another MAC address")
+@when_changed("reconnected; replaced if the MAC address changes")
 def _change_networks(path: Path, _old: Any, _new: Any) -> Change:
     """`connect` honours a MAC address only from API 1.54 on (§1.6)."""
     return Change.REPLACE if path[-1] == "mac_address" else Change.RECONNECT
@@ -231,11 +236,11 @@ PORT = Record(
     (
         Entry(name="target", shape=Leaf(Or(int, str), "a container port", str), doc="Container port.", required=True),
         Entry(name="published", shape=Leaf(Or(int, str), "a host port or range", str), doc="Host port or range."),
-        Entry(name="host_ip", shape=TEXT, doc="Address of the host to bind; all of them by default."),
+        Entry(name="host_ip", shape=TEXT, doc="Host address to bind; default: all addresses."),
         Entry(name="protocol", shape=TEXT, doc="tcp, udp or sctp."),
-        Entry(name="mode", shape=TEXT, doc="host; there is no other without a swarm."),
-        Entry(name="name", shape=TEXT, doc="A name for people."),
-        Entry(name="app_protocol", shape=TEXT, doc="A hint for people."),
+        Entry(name="mode", shape=TEXT, doc="host; other modes require a swarm."),
+        Entry(name="name", shape=TEXT, doc="Name, for documentation only."),
+        Entry(name="app_protocol", shape=TEXT, doc="Application protocol, for documentation only."),
     ),
     lambda found: port.parse(
         port.join(
@@ -295,7 +300,7 @@ FIELDS = (
     ),
     Field(
         name="networks",
-        doc="Networks it is attached to, with options for each; the engine's default bridge when none is declared.",
+        doc="Networks to attach to, with options for each; default: the engine's default bridge.",
         shape=NETWORKS,
         access=Access(_read_networks, _write_networks),
         expect=_expected_networks,
@@ -331,7 +336,7 @@ FIELDS = (
     Field(
         name="dns",
         aliases=("dns_servers",),
-        doc="Name servers, in order.",
+        doc="DNS servers, in order.",
         shape=one_or_many(IP, "an address or a list of addresses"),
         access=at("HostConfig.Dns", zero=[], decode=lambda live: [address.read_ip(ip) for ip in live]),
         zero=[],
@@ -341,7 +346,7 @@ FIELDS = (
     Field(
         name="dns_opt",
         aliases=("dns_opts",),
-        doc="Resolver options.",
+        doc="DNS resolver options.",
         shape=TEXTS,
         access=at("HostConfig.DnsOptions", zero=[], decode=list),
         zero=[],
@@ -351,7 +356,7 @@ FIELDS = (
     Field(
         name="dns_search",
         aliases=("dns_search_domains",),
-        doc="Domains searched for short names, in order.",
+        doc="DNS search domains, in order.",
         shape=one_or_many(TEXT, "a domain or a list of domains"),
         access=at("HostConfig.DnsSearch", zero=[], decode=list),
         zero=[],
@@ -361,7 +366,7 @@ FIELDS = (
     Field(
         name="extra_hosts",
         aliases=("etc_hosts",),
-        doc="Lines for /etc/hosts: name to address, or `host-gateway`.",
+        doc="Entries for /etc/hosts: name to address, or `host-gateway`.",
         shape=Forms(
             expects="a map, or a list of name:address",
             mapping=Then(MapOf(one_or_many(TEXT, "an address or a list of addresses")), _hosts_of_map),
@@ -374,7 +379,7 @@ FIELDS = (
     ),
     Field(
         name="links",
-        doc="Containers under further names: `NAME[:alias]`; on every network it is attached to.",
+        doc="Containers under additional names, `NAME[:alias]`, on every attached network.",
         shape=LINKS,
         access=at("HostConfig.Links", zero=[], decode=_links),
         zero=[],

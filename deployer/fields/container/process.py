@@ -73,7 +73,8 @@ def _environment_entries(values: Mapping[str, str | None]) -> list[str]:
 
 @when_unset("what the image sets")
 def _expected_environment(row: Field, view: View) -> Any:
-    """The image's with the declared ones over them. To unset what the image does not set says nothing."""
+    """The image's variables, overridden by the declared ones. Unsetting a variable that the image does not set has no
+    effect."""
     image, live = view.image.get(row.name) or {}, view.live.get(row.name) or {}
     expected = merged_over_image(row, view)
     idle = {key for key in {*expected, *live} - {*image} if expected.get(key) is None and live.get(key) is None}
@@ -85,26 +86,26 @@ def _show_environment(path: tuple[str, ...], value: Any) -> str:
 
 
 def foreign_labels(labels: Any) -> dict[str, str]:
-    """All labels but the tool's own."""
+    """All labels except deployer's own."""
     return {key: str(value) for key, value in (labels or {}).items() if not key.startswith(OWN_LABELS)}
 
 
 def _read_hostname(inspect: Json) -> str:
-    """Undeclared, the engine uses the first 12 digits of the id."""
+    """Without a declaration, the engine uses the first 12 digits of the id."""
     name = (inspect.get("Config") or {}).get("Hostname") or ""
     return "" if name and str(inspect.get("Id", "")).startswith(name) and len(name) == 12 else str(name)
 
 
 @when_unset("the container's short id")
 def _expected_hostname(row: Field, view: View) -> Any:
-    """With the host's or another container's network the engine fills in that one's name."""
+    """With the network of the host or of another container, the engine fills in that name."""
     if row.name in view.declared or view.live.get("network_mode") == "networks":
         return view.declared.get(row.name, "")
     return view.live.get(row.name, "")
 
 
 def _usual_hostname(info: Json, view: View) -> Any:
-    """With the host's network the engine fills in the host's name, with a container's that one's."""
+    """With the network of the host or of another container, the engine fills in that domain name."""
     mode = view.live["network_mode"]
     return info.get("Name") if mode == "host" else view.live["hostname"] if mode.startswith("container:") else ""
 
@@ -124,7 +125,8 @@ def _write_exposed(values: Any, body: Body) -> None:
 
 @when_unset("the image's ports, and the published ones")
 def _expected_exposed(row: Field, view: View) -> Any:
-    """Image ports and declared ones. Published ports are exposed too, on either side; that is no difference."""
+    """Ports of the image and declared ports. Published ports are always exposed, on both sides; that is no
+    difference."""
     published = {port.container_port(p) for side in (view.declared, view.live) for p in side.get("ports") or ()}
     wanted = {*view.image.get(row.name, ()), *view.declared.get(row.name, ())}
     aligned = (wanted - published) | (set(view.live.get(row.name) or ()) & published)
@@ -133,7 +135,7 @@ def _expected_exposed(row: Field, view: View) -> Any:
 
 @when_unset("the engine's choice")
 def _expected_mac(row: Field, view: View) -> Any:
-    """Engines before 29 show the address declared for an endpoint of the first network here too (§1.1)."""
+    """Engines before 29 also show the address declared for the first network's endpoint here (§1.1)."""
     live, endpoints = view.live.get(row.name, ""), view.declared.get("networks") or {}
     given = {endpoint.get("mac_address") for endpoint in endpoints.values()}
     return view.declared.get(row.name, live if live in given else row.zero)
@@ -148,8 +150,8 @@ _ASKED_MAC = at("Config.MacAddress", zero="", decode=str.lower)
 
 
 def _read_mac(inspect: Json) -> str:
-    """What was asked for. A running container has another one when it was connected again since: engines go on to show
-    the one it lost (measured on 20.10 and 26.1)."""
+    """The requested address. A running container that was reconnected has another one, but engines still show the
+    requested one (measured on 20.10 and 26.1)."""
     asked = str(_ASKED_MAC.read(inspect))
     networks = (inspect.get("NetworkSettings") or {}).get("Networks") or {}
     used = {str((endpoint or {}).get("MacAddress") or "").lower() for endpoint in networks.values()} - {""}
@@ -159,7 +161,7 @@ def _read_mac(inspect: Json) -> str:
 FIELDS = (
     Field(
         name="command",
-        doc="What runs, instead of the image's command. Text is split as a shell splits words.",
+        doc="Command to run instead of the image's command. Text is split into words as by a shell.",
         shape=WORDS,
         access=at("Config.Cmd", zero=[], decode=_words),
         expect=_expected_command,
@@ -170,7 +172,7 @@ FIELDS = (
     ),
     Field(
         name="entrypoint",
-        doc='What runs the command, instead of the image\'s entrypoint; `[]` or `""` clears it.',
+        doc='Entrypoint to use instead of the image\'s entrypoint; `[]` or `""` clears it.',
         shape=Forms(
             expects="a command: text or a list of words",
             scalar=Leaf(str, "a command", lambda text: list(command.parse(text)) or [""]),
@@ -186,7 +188,7 @@ FIELDS = (
     Field(
         name="environment",
         aliases=("env",),
-        doc="Environment variables, over those of the image. null unsets one of the image's.",
+        doc="Environment variables, added to those of the image. null unsets a variable of the image.",
         shape=ENVIRONMENT,
         access=at("Config.Env", zero={}, decode=_environment, encode=_environment_entries),
         expect=_expected_environment,
@@ -197,7 +199,7 @@ FIELDS = (
     ),
     Field(
         name="labels",
-        doc="Labels, over those of the image.",
+        doc="Labels, added to those of the image.",
         shape=LABELS,
         access=at("Config.Labels", zero={}, decode=foreign_labels),
         expect=merged_over_image,
@@ -207,7 +209,7 @@ FIELDS = (
     ),
     Field(
         name="user",
-        doc="User and group the command runs as: a name or number, `user[:group]`.",
+        doc="User and group to run as: names or numbers, `user[:group]`.",
         shape=NUMBER_OR_TEXT,
         access=at("Config.User", zero=""),
         expect=image_when_unset,
@@ -217,7 +219,7 @@ FIELDS = (
     ),
     Field(
         name="working_dir",
-        doc="Directory the command starts in.",
+        doc="Working directory of the command.",
         shape=ABSOLUTE_PATH,
         access=at("Config.WorkingDir", zero="", decode=paths.clean),
         expect=image_when_unset,
@@ -228,7 +230,7 @@ FIELDS = (
     ),
     Field(
         name="hostname",
-        doc="Host name inside the container; undeclared, the engine uses its short id.",
+        doc="Host name inside the container; default: the container's short id.",
         shape=TEXT,
         access=Access(_read_hostname, _write_hostname),
         expect=_expected_hostname,
@@ -248,7 +250,7 @@ FIELDS = (
     ),
     Field(
         name="stop_signal",
-        doc="Signal that asks the container to stop; SIGTERM where neither image nor playbook names one.",
+        doc="Signal that stops the container; default: the image's signal, or SIGTERM.",
         shape=Leaf(Or(str, int), "a signal such as SIGTERM", signals.parse),
         access=at("Config.StopSignal", zero="SIGTERM", decode=lenient(signals.parse)),
         expect=image_when_unset,
@@ -259,7 +261,7 @@ FIELDS = (
     Field(
         name="stop_grace_period",
         aliases=("stop_timeout",),
-        doc="Time between the stop signal and SIGKILL; the engine's default is 10s.",
+        doc="Time between the stop signal and SIGKILL; default 10s.",
         shape=SECONDS,
         access=at("Config.StopTimeout", zero=None),
         show=lambda path, value: show_plain(path, value) if value is None else duration.show_seconds(value),
@@ -289,7 +291,7 @@ FIELDS = (
     Field(
         name="expose",
         aliases=("exposed_ports", "exposed"),
-        doc="Ports announced but not published; those of the image and of `ports` are exposed anyway.",
+        doc="Ports to expose without publishing them; ports of the image and of `ports` are always exposed.",
         shape=EXPOSED,
         access=Access(_read_exposed, _write_exposed),
         expect=_expected_exposed,

@@ -1,4 +1,4 @@
-"""Container fields: how much of the host it may use, and which devices. `HostConfig` in the engine's API."""
+"""Container fields: memory and CPU. `HostConfig` in the engine's API."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _UNLIMITED = -1
 _if_the_kernel_can = unless_discarded(zero_when_unset)
 
 
-@when_changed("in place; replaced when it is removed")
+@when_changed("in place; replaced if it is removed")
 def in_place_unless_cleared(_path: Path, _old: Any, new: Any) -> Change:
-    """The engine takes 0 and "" in an update as "not given": a limit can be changed, not removed (§2.1). That covers
-    the switch from `cpus` to a quota or back, which it refuses: one of the two is removed."""
+    """In an update the engine reads 0 and "" as "not given": a limit can be changed, but not removed (§2.1). This
+    includes a switch between `cpus` and a quota, which the engine refuses: one of the two is removed."""
     return Change.UPDATE if new and new is not DEFAULT else Change.REPLACE
 
 
@@ -51,11 +51,11 @@ def _shown_count(value: Any) -> str:
     return "no limit" if not value else str(value)
 
 
-@when_unset("twice `mem_limit`, no limit without one")
+@when_unset("twice `mem_limit`, or no limit without it")
 def _expected_swap(row: Field, view: View) -> Any:
-    """Undeclared, the engine makes it twice the memory limit, and an update leaves it where it was: both are right, and
-    it goes with the limit. Declared once and no longer, it goes back to twice the limit. A kernel without swap
-    accounting makes it unlimited, with a warning."""
+    """Without a declaration, the engine sets twice the memory limit at creation and keeps the value in updates: both
+    values are accepted. If it was declared before, it is reset to twice the limit. A kernel without swap accounting
+    makes it unlimited, with a warning."""
     live, recorded = view.live.get(row.name, row.zero), view.recorded.get(row.name)
     if view.declared.get(row.name):
         dropped = live == _UNLIMITED and recorded == view.declared[row.name]
@@ -70,7 +70,7 @@ def _usual_swap(info: Json, view: View) -> int:
     return 2 * int(view.live["mem_limit"]) if info.get("SwapLimit", True) else _UNLIMITED
 
 
-@when_changed("in place; replaced when it is removed")
+@when_changed("in place; replaced if it is removed")
 def _change_swap(_path: Path, _old: Any, new: Any) -> Change:
     return Change.UPDATE if new else Change.REPLACE
 
@@ -97,7 +97,7 @@ _MEMORY = (
     Field(
         name="mem_limit",
         aliases=("memory",),
-        doc="Most memory it may use, 6 MiB at least.",
+        doc="Memory limit, at least 6 MiB.",
         shape=SIZE,
         access=_limit("HostConfig.Memory"),
         expect=_if_the_kernel_can,
@@ -111,7 +111,7 @@ _MEMORY = (
     Field(
         name="memswap_limit",
         aliases=("memory_swap",),
-        doc="Most memory and swap together; -1 for unlimited swap. Undeclared, twice `mem_limit`.",
+        doc="Limit of memory and swap together; -1 for unlimited swap; default: twice `mem_limit`.",
         shape=SIZE_OR_UNLIMITED,
         access=_limit("HostConfig.MemorySwap"),
         expect=_expected_swap,
@@ -126,7 +126,7 @@ _MEMORY = (
     Field(
         name="mem_reservation",
         aliases=("memory_reservation",),
-        doc="Memory the kernel tries to leave it under pressure; less than `mem_limit`.",
+        doc="Soft memory limit under memory pressure; less than `mem_limit`.",
         shape=SIZE,
         access=_limit("HostConfig.MemoryReservation"),
         expect=_if_the_kernel_can,
@@ -140,7 +140,7 @@ _MEMORY = (
     Field(
         name="mem_swappiness",
         aliases=("memory_swappiness",),
-        doc="How readily its memory is swapped out, 0 to 100; only on cgroup v1.",
+        doc="Swappiness, 0 to 100; only on cgroup v1.",
         shape=Leaf(WHOLE, "a whole number from 0 to 100, or -1 for the default", _swappiness, json=WHOLE_JSON),
         access=at("HostConfig.MemorySwappiness", zero=None, decode=lambda value: None if value < 0 else value),
         expect=_if_the_kernel_can,
@@ -150,7 +150,7 @@ _MEMORY = (
     Field(
         name="oom_kill_disable",
         aliases=("oom_killer",),
-        doc="Do not kill it when it runs out of memory; only on cgroup v1.",
+        doc="Disable the OOM killer for the container; only on cgroup v1.",
         shape=FLAG,
         access=at("HostConfig.OomKillDisable", zero=False),
         expect=_if_the_kernel_can,
@@ -160,7 +160,7 @@ _MEMORY = (
     ),
     Field(
         name="oom_score_adj",
-        doc="How readily the kernel kills it when the host runs out of memory, -1000 to 1000.",
+        doc="Preference of the OOM killer for the container, -1000 to 1000.",
         shape=Leaf(WHOLE, "a whole number from -1000 to 1000", _check_range(-1000, 1000), json=WHOLE_JSON),
         access=at("HostConfig.OomScoreAdj", zero=0),
         zero=0,
@@ -169,7 +169,7 @@ _MEMORY = (
     ),
     Field(
         name="shm_size",
-        doc="Size of /dev/shm; the daemon's default is 64 MiB unless it is set otherwise.",
+        doc="Size of /dev/shm; default: the daemon's setting, usually 64 MiB.",
         shape=SIZE,
         access=_limit("HostConfig.ShmSize"),
         expect=daemon_when_unset,
@@ -185,7 +185,7 @@ _MEMORY = (
 _CPU = (
     Field(
         name="cpus",
-        doc="How many CPUs it may use, such as 0.5.",
+        doc="Number of CPUs it may use, such as 0.5.",
         shape=CPUS,
         access=_limit("HostConfig.NanoCpus"),
         change=in_place_unless_cleared,
@@ -197,7 +197,7 @@ _CPU = (
     ),
     Field(
         name="cpu_quota",
-        doc="Microseconds of CPU time each `cpu_period`; instead of `cpus`.",
+        doc="Microseconds of CPU time per `cpu_period`; instead of `cpus`.",
         shape=Leaf(WHOLE, "microseconds, 1000 or more, or -1", _quota, json=WHOLE_JSON),
         access=_limit("HostConfig.CpuQuota", negative_is_none=True),
         change=in_place_unless_cleared,
@@ -208,7 +208,7 @@ _CPU = (
     ),
     Field(
         name="cpu_period",
-        doc="Length in microseconds of the period `cpu_quota` counts in.",
+        doc="Length of the period of `cpu_quota`, in microseconds.",
         shape=Leaf(WHOLE, "microseconds from 1000 to 1000000", _check_range(1000, 1000000), json=WHOLE_JSON),
         access=_limit("HostConfig.CpuPeriod"),
         change=in_place_unless_cleared,
@@ -219,7 +219,7 @@ _CPU = (
     ),
     Field(
         name="cpu_shares",
-        doc="Weight when CPUs are busy; the kernel's default is 1024.",
+        doc="Relative CPU weight under contention; default 1024.",
         shape=COUNT,
         access=_limit("HostConfig.CpuShares"),
         expect=_if_the_kernel_can,
@@ -243,7 +243,7 @@ _CPU = (
     ),
     Field(
         name="cpuset_mems",
-        doc="Memory nodes it may use.",
+        doc="Memory nodes it may use, such as 0-1.",
         shape=CPU_SET,
         access=at("HostConfig.CpusetMems", zero="", decode=lenient(cpus.parse_set)),
         expect=_if_the_kernel_can,
@@ -254,7 +254,7 @@ _CPU = (
     ),
     Field(
         name="cpu_rt_period",
-        doc="Length in microseconds of the real-time period.",
+        doc="Length of the real-time period, in microseconds.",
         shape=COUNT,
         access=_limit("HostConfig.CpuRealtimePeriod"),
         change=in_place_unless_cleared,
@@ -264,7 +264,7 @@ _CPU = (
     ),
     Field(
         name="cpu_rt_runtime",
-        doc="Microseconds of real-time scheduling in each `cpu_rt_period`.",
+        doc="Microseconds of real-time scheduling per `cpu_rt_period`.",
         shape=COUNT,
         access=_limit("HostConfig.CpuRealtimeRuntime"),
         change=in_place_unless_cleared,
@@ -274,7 +274,7 @@ _CPU = (
     ),
     Field(
         name="pids_limit",
-        doc="Most processes it may have; -1 or 0 for no limit.",
+        doc="Maximum number of processes; -1 or 0 for no limit.",
         shape=Leaf(WHOLE, "a whole number", lambda number: max(number, 0), json=WHOLE_JSON),
         access=_limit("HostConfig.PidsLimit", negative_is_none=True),
         change=always(Change.UPDATE),

@@ -12,15 +12,18 @@ from deployer.values import address, port, size
 
 
 def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
-    """A mode that names a network is that network; a mode that shares another's network takes no network options. The
+    """A mode that names a network is that network. A mode that shares another network allows no network options. The
     networks `host` and `none` are modes."""
     mode, networks = values.get("network_mode"), values.get("networks") or {}
     if mode is not None and networks:
-        yield "network_mode", "write either network_mode or networks"
+        yield "network_mode", "write network_mode or networks, not both"
         return
     for name in {"host", "none"} & set(networks):
         if len(networks) > 1 or networks[name]:
-            yield "networks", f"network {name} goes with no other and takes no options; write network_mode: {name}"
+            yield (
+                "networks",
+                f"network {name} cannot be combined with other networks or options; write network_mode: {name}",
+            )
             return
         mode = values["network_mode"] = name
         values["networks"] = {}
@@ -50,11 +53,14 @@ def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Ite
 
 
 def links(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
-    """The engine keeps `links` of a container on its default network, and drops them of any other: there they are
-    options of each endpoint, as Compose has it. Endpoints of the default network have no links of their own."""
+    """The engine keeps `links` of a container only on its default network. On other networks they are options of each
+    endpoint, as in Compose. Endpoints of the default network have no links of their own."""
     networks, wanted = values.get("networks") or {}, values.get("links") or []
     if "links" in networks.get(DEFAULT_NETWORK, {}):
-        yield "networks", f"the default network '{DEFAULT_NETWORK}' takes no links; write links of the container"
+        yield (
+            "networks",
+            f"the default network '{DEFAULT_NETWORK}' does not support links; write links of the container",
+        )
         return
     own = [name for name in networks if name != DEFAULT_NETWORK]
     if wanted and own:
@@ -71,7 +77,7 @@ def hostname(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[M
 
 
 def ports(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
-    """No host port can be bound twice; an absent address is every address."""
+    """A host port can be bound only once; without an address it is bound on every address."""
     taken: dict[tuple[str, str], set[str]] = {}
     for entry in values.get("ports") or ():
         ip, host = port.host_ports(entry)
@@ -85,18 +91,18 @@ def ports(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mist
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether both addresses bind one and the same."""
+    """Whether the two addresses overlap."""
     if one == other or not one or not other:
         return True
     return address.family(one) == address.family(other) and bool({"0.0.0.0", "::"} & {one, other})
 
 
 def default_bridge(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
-    """The default bridge has no names and no fixed addresses."""
+    """The default bridge supports no aliases and no fixed addresses."""
     endpoint = (values.get("networks") or {}).get(DEFAULT_NETWORK) or {}
     for key in ("aliases", "ipv4_address", "ipv6_address"):
         if key in endpoint:
-            yield "networks", f"the default network 'bridge' takes no {key}; declare a network"
+            yield "networks", f"the default network 'bridge' does not support {key}; declare a network"
 
 
 def memory(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -107,9 +113,9 @@ def memory(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mis
         if 0 < values.get(name, 0) < minimum:
             yield name, f"{size.show(values[name])} is less than the engine's minimum of 6 MiB"
     if swap > 0 and not limit:
-        yield "memswap_limit", "needs mem_limit as well"
+        yield "memswap_limit", "requires mem_limit"
     elif 0 < swap < limit:
-        yield "memswap_limit", "is memory and swap together, so it cannot be less than mem_limit"
+        yield "memswap_limit", "includes memory and swap, so it cannot be less than mem_limit"
     if limit and reserved > limit:
         yield "mem_reservation", "cannot be more than mem_limit"
 
@@ -125,7 +131,7 @@ def restart(values: dict[str, Any], settings: Mapping[str, Any]) -> Iterator[Mis
     policy = values.get("restart", "no")
     retries = settings.get("restart_retries")
     if retries and policy != "on-failure":
-        yield "restart_retries", "only goes with restart: on-failure"
+        yield "restart_retries", "requires restart: on-failure"
     elif retries:
         values["restart"] = f"on-failure:{retries}"
     if values.get("auto_remove") and policy != "no":
@@ -144,7 +150,7 @@ def named_devices(values: dict[str, Any], _settings: Mapping[str, Any]) -> Itera
     if not requests:
         return
     if not all(map(devices.is_cdi, requests)):
-        yield "gpus", "driver cdi takes device_ids such as vendor.com/class=name, and neither count nor options"
+        yield "gpus", "driver cdi requires device_ids such as vendor.com/class=name, without count and options"
         return
     named = {name for request in requests for name in request["device_ids"]}
     values["devices"] = sorted({*(values.get("devices") or ()), *named})

@@ -1,6 +1,7 @@
-"""Rules on what engines take at creation and refuse when the container is started: found before the old one is stopped.
+"""Rules for values that engines accept at creation but reject at the start: reported before the old container is
+stopped.
 
-Measured on engines 20.10 and 26.1; where both take a value, nothing is said about it.
+Measured on engines 20.10 and 26.1. Values that both accept are not checked.
 """
 
 from __future__ import annotations
@@ -46,31 +47,31 @@ def ulimits(values: Values, _settings: Settings) -> Iterator[Mistake]:
         if name not in LIMITS:
             yield "ulimits", f"'{name}' is not one of {', '.join(LIMITS)}"
         elif limit["hard"] != _UNLIMITED and (limit["soft"] > limit["hard"] or limit["soft"] == _UNLIMITED):
-            yield "ulimits", f"the soft limit of {name} cannot be above the hard one"
+            yield "ulimits", f"the soft limit of {name} cannot exceed the hard limit"
 
 
 def sysctls(values: Values, _settings: Settings) -> Iterator[Mistake]:
-    """Only parameters that a namespace of the container has."""
+    """Only parameters of the container's own namespaces."""
     shares_network, shares_ipc = values.get("network_mode") == "host", values.get("ipc") == "host"
     for name in values.get("sysctls") or ():
         found = name.replace("/", ".")
         if found.startswith("net."):
             if shares_network:
-                yield "sysctls", f"{name} cannot be set with network_mode: host: it is the host's"
+                yield "sysctls", f"{name} cannot be set with network_mode: host, because it belongs to the host"
         elif not found.startswith("fs.mqueue.") and found not in _OWN_PARAMETERS:
             yield (
                 "sysctls",
-                f"{name} is the whole host's: only net.*, fs.mqueue.* and kernel.msg*, sem, shm* can be set",
+                f"{name} applies to the whole host: only net.*, fs.mqueue.* and kernel.msg*, sem, shm* can be set",
             )
         elif shares_ipc and found != "kernel.domainname":
-            yield "sysctls", f"{name} cannot be set with ipc: host: it is the host's"
+            yield "sysctls", f"{name} cannot be set with ipc: host, because it belongs to the host"
 
 
 def process(values: Values, _settings: Settings) -> Iterator[Mistake]:
     if len(str(values.get("hostname") or "").encode()) > _HOSTNAME_BYTES:
         yield "hostname", f"is longer than {_HOSTNAME_BYTES} bytes"
     if str(values.get("user") or "").count(":") > 1:
-        yield "user", f"'{values['user']}' is not of the form user[:group]"
+        yield "user", f"'{values['user']}' does not have the form user[:group]"
     if "" in (values.get("group_add") or ()):
         yield "group_add", "a group is empty"
     if values.get("cpu_shares") == 1:
@@ -78,14 +79,14 @@ def process(values: Values, _settings: Settings) -> Iterator[Mistake]:
 
 
 def addresses(values: Values, _settings: Settings) -> Iterator[Mistake]:
-    """The lowest bit of the first byte marks a group of machines."""
+    """The lowest bit of the first byte marks a multicast address."""
     endpoints = (values.get("networks") or {}).values()
     for field, found in (
         ("mac_address", values.get("mac_address")),
         *(("networks", endpoint.get("mac_address")) for endpoint in endpoints),
     ):
         if found and int(found[:2], 16) & 1:
-            yield field, f"{found} is not the address of one machine: its first byte has to be even"
+            yield field, f"{found} is a multicast address: the first byte must be even"
 
 
 def logging(values: Values, _settings: Settings) -> Iterator[Mistake]:
@@ -108,13 +109,13 @@ def _is_log_size(text: str, *, smallest: int) -> bool:
 
 
 def tmpfs(values: Values, _settings: Settings) -> Iterator[Mistake]:
-    """Values are not shown: they may be secret in part."""
+    """Values are not shown: they may contain secrets."""
     for target, options in (values.get("tmpfs") or {}).items():
         for option in filter(None, options.split(",")):
             name, given, value = option.partition("=")
             if given and name in _TMPFS_VALUES:
                 if not _TMPFS_VALUES[name].fullmatch(value):
-                    yield "tmpfs", f"the value of {name} of {target} is none that the kernel takes"
+                    yield "tmpfs", f"the kernel does not accept the value of {name} of {target}"
             elif given or not _TMPFS_FLAG.fullmatch(name):
                 yield "tmpfs", f"'{name}' of {target} is not an option of tmpfs"
 

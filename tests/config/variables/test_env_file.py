@@ -98,8 +98,8 @@ def test_files_are_beside_the_playbook() -> None:
 def test_mistakes_in_files_have_their_places() -> None:
     Path("one.env").write_text("A=1\n1B=2\n\nno way\nC=\"x\nD='\n")
     assert complaints(body("env_file: one.env")) == [
-        "one.env:2:1: is not of the form KEY=value",
-        "one.env:4:1: is not of the form KEY=value",
+        "one.env:2:1: does not have the form KEY=value",
+        "one.env:4:1: does not have the form KEY=value",
         "one.env:5:1: the quote of C is not closed",
     ]
 
