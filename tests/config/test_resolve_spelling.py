@@ -43,7 +43,7 @@ def test_ansible_words_mean_what_compose_words_do(pair: tuple[str, str]) -> None
     ("keys", "what"),
     [
         ("env: {A: b}\nenvironment: {A: b}", "'environment' and 'env' are the same; write one of them"),
-        ("log_driver: local\nlogging: {driver: local}", "'log_driver' and 'logging' say the same; write one of them"),
+        ("log_driver: local\nlogging: {driver: local}", "'log_driver' and 'logging' are the same; write one of them"),
     ],
 )
 def test_both_words_are_a_mistake(keys: str, what: str) -> None:

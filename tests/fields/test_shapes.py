@@ -58,7 +58,7 @@ def test_a_flat_spelling_and_the_field_it_belongs_to_are_a_mistake() -> None:
     _, found = read_text("logging: {driver: local}\nlog_driver: json-file\nlog_options: {max-size: 1m}\n")
     assert found == [
         "play.yml:2:13: containers.web.log_driver: 'log_driver' and 'logging' are the same; write one of them",
-        "play.yml:3:14: containers.web.log_options: 'log_options' and 'logging' say the same; write one of them",
+        "play.yml:3:14: containers.web.log_options: 'log_options' and 'logging' are the same; write one of them",
     ]
 
 
