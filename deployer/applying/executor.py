@@ -203,8 +203,8 @@ class _Run:
         return ends and not (step.lasting or step.group in self._lasting_groups())
 
     def _is_full(self, step: Step) -> bool:
-        waits = _only_waits(step)
-        alike = sum(_only_waits(running) is waits for running in self._running.values())
+        waits = step.operation.waits
+        alike = sum(running.operation.waits is waits for running in self._running.values())
         return alike >= (WAITS if waits else WIDTH)
 
     def _broken_groups(self) -> set[str]:
@@ -357,10 +357,6 @@ class _Run:
 def _kept_as(step: Step) -> str:
     name = next((operation.name for operation in step.keep if isinstance(operation, RenameContainer)), "")
     return f"what failed is kept, stopped, as {name}"
-
-
-def _only_waits(step: Step) -> bool:
-    return isinstance(step.operation, AwaitHealthy | AwaitCompleted)
 
 
 def _is_of_no_matter(operation: Operation, error: DeployerError) -> bool:

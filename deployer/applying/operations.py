@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import singledispatch
 
 from msgspec import Struct
 
@@ -83,71 +84,102 @@ def perform(worker: Worker, operation: Operation) -> Done:
     """Raises `EngineError`, `ResourceError` or `UnreachableError`."""
     worker.permit()
     try:
-        return _perform(worker, operation)
+        return _perform(operation, worker) or Done()
     except EngineError as error:
         hint = error.hint or next((hint for words, hint in _HINTS if words in error.message), "")
         raise EngineError(error.message, status=error.status, hint=hint) from error
 
 
-def _perform(worker: Worker, operation: Operation) -> Done:
-    match operation:
-        case CreateContainer(name, body, platform):
-            made, warnings = worker.engine.create_container(name, body, platform)
-            return Done(made, tuple(warnings))
-        case UpdateContainer(container, body):
-            return Done(warnings=tuple(worker.engine.update_container(worker.id_of(container), body)))
-        case (
-            StartContainer()
-            | StopContainer()
-            | RenameContainer()
-            | RemoveContainer()
-            | AwaitHealthy()
-            | AwaitCompleted()
-        ):
-            _on_container(worker, operation)
-        case _:
-            _on_others(worker, operation)
-    return Done()
+@singledispatch
+def _perform(operation: Operation, worker: Worker) -> Done | None:
+    raise NotImplementedError(f"{operation}")
 
 
-def _on_container(worker: Worker, operation: Operation) -> None:
-    engine = worker.engine
-    match operation:
-        case StartContainer(container):
-            engine.start_container(worker.id_of(container))
-        case StopContainer(container, grace):
-            _unless_gone(lambda: engine.stop_container(worker.id_of(container), grace))
-        case RenameContainer(container, name):
-            engine.rename_container(worker.id_of(container), name)
-        case RemoveContainer(container):
-            _unless_gone(lambda: _remove_container(worker, worker.id_of(container)))
-        case AwaitHealthy():
-            health.await_healthy(engine, worker.clock, worker.id_of(operation.container), operation, worker.stopped)
-        case AwaitCompleted(container, longest, whatever_code):
-            code = health.await_completed(engine, worker.clock, worker.id_of(container), longest, worker.stopped)
-            if code and not whatever_code:
-                raise ResourceError(f"exited with code {code}")
+@_perform.register
+def _(operation: PullImage, worker: Worker) -> None:
+    reference = operation.reference
+    worker.engine.pull_image(reference, operation.platform, worker.auth(reference), _Layers(worker, reference))
 
 
-def _on_others(worker: Worker, operation: Operation) -> None:
-    engine = worker.engine
-    match operation:
-        case PullImage(reference, platform):
-            engine.pull_image(reference, platform, worker.auth(reference), _Layers(worker, reference))
-        case RemoveImage(reference):
-            _unless_gone(lambda: engine.remove_image(reference))
-        case CreateNetwork(_, body):
-            engine.create_network(body)
-        case RemoveNetwork(network):
-            _unless_gone(lambda: engine.remove_network(network))
-        case ConnectNetwork(network, container, endpoint):
-            engine.connect_network(network, worker.id_of(container), endpoint)
-        case DisconnectNetwork(network, container):
-            _unless_gone(lambda: engine.disconnect_network(network, worker.id_of(container), force=False))
-        case CreateVolume(_, body):
-            engine.create_volume(body)
-        case RemoveVolume(name):
-            _unless_gone(lambda: engine.remove_volume(name))
+@_perform.register
+def _(operation: RemoveImage, worker: Worker) -> None:
+    _unless_gone(lambda: worker.engine.remove_image(operation.reference))
+
+
+@_perform.register
+def _(operation: CreateNetwork, worker: Worker) -> None:
+    worker.engine.create_network(operation.body)
+
+
+@_perform.register
+def _(operation: RemoveNetwork, worker: Worker) -> None:
+    _unless_gone(lambda: worker.engine.remove_network(operation.network))
+
+
+@_perform.register
+def _(operation: ConnectNetwork, worker: Worker) -> None:
+    worker.engine.connect_network(operation.network, worker.id_of(operation.container), operation.endpoint)
+
+
+@_perform.register
+def _(operation: DisconnectNetwork, worker: Worker) -> None:
+    container = worker.id_of(operation.container)
+    _unless_gone(lambda: worker.engine.disconnect_network(operation.network, container, force=False))
+
+
+@_perform.register
+def _(operation: CreateVolume, worker: Worker) -> None:
+    worker.engine.create_volume(operation.body)
+
+
+@_perform.register
+def _(operation: RemoveVolume, worker: Worker) -> None:
+    _unless_gone(lambda: worker.engine.remove_volume(operation.name))
+
+
+@_perform.register
+def _(operation: CreateContainer, worker: Worker) -> Done:
+    made, warnings = worker.engine.create_container(operation.name, operation.body, operation.platform)
+    return Done(made, tuple(warnings))
+
+
+@_perform.register
+def _(operation: UpdateContainer, worker: Worker) -> Done:
+    return Done(warnings=tuple(worker.engine.update_container(worker.id_of(operation.container), operation.body)))
+
+
+@_perform.register
+def _(operation: StartContainer, worker: Worker) -> None:
+    worker.engine.start_container(worker.id_of(operation.container))
+
+
+@_perform.register
+def _(operation: StopContainer, worker: Worker) -> None:
+    _unless_gone(lambda: worker.engine.stop_container(worker.id_of(operation.container), operation.timeout))
+
+
+@_perform.register
+def _(operation: RenameContainer, worker: Worker) -> None:
+    worker.engine.rename_container(worker.id_of(operation.container), operation.name)
+
+
+@_perform.register
+def _(operation: RemoveContainer, worker: Worker) -> None:
+    _unless_gone(lambda: _remove_container(worker, worker.id_of(operation.container)))
+
+
+@_perform.register
+def _(operation: AwaitHealthy, worker: Worker) -> None:
+    container = worker.id_of(operation.container)
+    health.await_healthy(worker.engine, worker.clock, container, operation, worker.stopped)
+
+
+@_perform.register
+def _(operation: AwaitCompleted, worker: Worker) -> None:
+    container = worker.id_of(operation.container)
+    code = health.await_completed(worker.engine, worker.clock, container, operation.timeout, worker.stopped)
+    if code and not operation.whatever_code:
+        raise ResourceError(f"exited with code {code}")
 
 
 def _remove_container(worker: Worker, ref: str) -> None:

@@ -73,121 +73,193 @@ Target: TypeAlias = "str | Made"
 """A container: its id, or the one a step creates."""
 
 
-class PullImage(Struct, frozen=True):
+class Operation(Guarded, frozen=True, tag=True):
+    """One call of an engine, or a wait; `applying.operations` executes it. `doing` and `done` say what happens while
+    it is under way, and what has happened then."""
+
+    doing: ClassVar[str]
+    done: ClassVar[str]
+    waits: ClassVar[bool] = False
+    """Whether it changes nothing and only asks the engine now and then."""
+
+    @property
+    def subject(self) -> str:
+        """What it is called on; never a body."""
+        raise NotImplementedError
+
+    @property
+    def further(self) -> str:
+        """What `doing` and `done` are followed by."""
+        return ""
+
+    def __str__(self) -> str:
+        """`StopContainer web (10s)`."""
+        return f"{type(self).__name__} {self.subject}"
+
+
+class _OnImage(Operation, frozen=True):
     reference: str
+
+    @property
+    def subject(self) -> str:
+        return self.reference
+
+
+class PullImage(_OnImage, frozen=True):
+    doing, done = "pulling", "pulled"
     platform: str = ""
 
+    @property
+    def subject(self) -> str:
+        return self.reference + (f" for {self.platform}" if self.platform else "")
 
-class RemoveImage(Struct, frozen=True):
-    reference: str
+
+class RemoveImage(_OnImage, frozen=True):
+    doing, done = "removing", "removed"
 
 
-class CreateNetwork(Guarded, frozen=True):
-    hidden: ClassVar[tuple[str, ...]] = ("body",)
+class _Create(Operation, frozen=True):
+    doing, done, hidden = "creating", "created", ("body",)
     name: str
     body: Mapping[str, Any]
 
+    @property
+    def subject(self) -> str:
+        return self.name
 
-class RemoveNetwork(Struct, frozen=True):
+
+class CreateNetwork(_Create, frozen=True):
+    pass
+
+
+class CreateVolume(_Create, frozen=True):
+    pass
+
+
+class CreateContainer(_Create, frozen=True):
+    platform: str = ""
+
+
+class RemoveNetwork(Operation, frozen=True):
     """By id, or by name for one that a step of the same plan made."""
 
+    doing, done = "removing", "removed"
     network: str
 
+    @property
+    def subject(self) -> str:
+        return self.network
 
-class ConnectNetwork(Guarded, frozen=True):
-    hidden: ClassVar[tuple[str, ...]] = ("endpoint",)
+
+class RemoveVolume(Operation, frozen=True):
+    doing, done = "removing", "removed"
+    name: str
+
+    @property
+    def subject(self) -> str:
+        return self.name
+
+
+class ConnectNetwork(Operation, frozen=True):
+    doing, done, hidden = "connecting", "connected", ("endpoint",)
     network: str
     container: Target
     endpoint: Mapping[str, Any]
 
+    @property
+    def subject(self) -> str:
+        return f"{self.network} {_target(self.container)}"
 
-class DisconnectNetwork(Struct, frozen=True):
+    @property
+    def further(self) -> str:
+        return f" to {self.network}"
+
+
+class DisconnectNetwork(Operation, frozen=True):
+    doing, done = "disconnecting", "disconnected"
     network: str
     container: Target
 
+    @property
+    def subject(self) -> str:
+        return f"{self.network} {_target(self.container)}"
 
-class CreateVolume(Guarded, frozen=True):
-    hidden: ClassVar[tuple[str, ...]] = ("body",)
-    name: str
-    body: Mapping[str, Any]
-
-
-class RemoveVolume(Struct, frozen=True):
-    name: str
+    @property
+    def further(self) -> str:
+        return f" from {self.network}"
 
 
-class CreateContainer(Guarded, frozen=True):
-    hidden: ClassVar[tuple[str, ...]] = ("body",)
-    name: str
-    body: Mapping[str, Any]
-    platform: str = ""
+class OnContainer(Operation, frozen=True):
+    """What is called on one container alone."""
 
-
-class UpdateContainer(Guarded, frozen=True):
-    hidden: ClassVar[tuple[str, ...]] = ("body",)
-    container: Target
-    body: Mapping[str, Any]
-
-
-class StartContainer(Struct, frozen=True):
     container: Target
 
+    @property
+    def subject(self) -> str:
+        return _target(self.container)
 
-class StopContainer(Struct, frozen=True):
+
+class UpdateContainer(OnContainer, frozen=True):
+    doing, done, hidden = "updating", "updated", ("body",)
+    body: Mapping[str, Any]
+
+
+class StartContainer(OnContainer, frozen=True):
+    doing, done = "starting", "started"
+
+
+class StopContainer(OnContainer, frozen=True):
     """`timeout` in seconds; None for the container's own."""
 
-    container: Target
+    doing, done = "stopping", "stopped"
     timeout: int | None = None
 
+    @property
+    def subject(self) -> str:
+        grace = "" if self.timeout is None else f" ({duration.show_seconds(self.timeout)})"
+        return _target(self.container) + grace
 
-class RenameContainer(Struct, frozen=True):
-    container: Target
+
+class RenameContainer(OnContainer, frozen=True):
+    doing, done = "renaming", "renamed"
     name: str
 
+    @property
+    def subject(self) -> str:
+        return f"{_target(self.container)} to {self.name}"
 
-class RemoveContainer(Struct, frozen=True):
+    @property
+    def further(self) -> str:
+        return f" to {self.name}"
+
+
+class RemoveContainer(OnContainer, frozen=True):
     """Its anonymous volumes stay."""
 
-    container: Target
+    doing, done = "removing", "removed"
 
 
-class AwaitHealthy(Struct, frozen=True):
+class AwaitHealthy(OnContainer, frozen=True):
     """With a healthcheck: healthy within `timeout` seconds, and still so after `watch`. Without: running, never
     restarted, for `monitor`."""
 
-    container: Target
+    doing, done, waits = "waiting until healthy", "healthy", True
     timeout: float
     monitor: float
     watch: float = 0.0
 
 
-class AwaitCompleted(Struct, frozen=True):
+class AwaitCompleted(OnContainer, frozen=True):
     """Waits until it exits, at most `timeout` seconds where there is one. Any code but 0 is a failure, unless nobody
     asks how it ended."""
 
-    container: Target
+    doing, done, waits = "waiting until it ends", "ended", True
     timeout: float | None = None
     whatever_code: bool = False
 
 
-Operation: TypeAlias = (
-    PullImage
-    | RemoveImage
-    | CreateNetwork
-    | RemoveNetwork
-    | ConnectNetwork
-    | DisconnectNetwork
-    | CreateVolume
-    | RemoveVolume
-    | CreateContainer
-    | UpdateContainer
-    | StartContainer
-    | StopContainer
-    | RenameContainer
-    | RemoveContainer
-    | AwaitHealthy
-    | AwaitCompleted
-)
+def _target(container: Target) -> str:
+    return f"made by #{container.step}" if isinstance(container, Made) else container[:12]
 
 
 class Phase(StrEnum):
@@ -218,7 +290,7 @@ class Step(Struct, frozen=True):
         needs = f"[{','.join(map(str, self.needs))}] -> " if self.needs else ""
         group = f" [{self.group}]" if self.group else ""
         at_last = ", at last" if self.phase is Phase.COMMIT else ""
-        return f"{needs}#{self.number} {self.address.label}, {describe(self.operation)}, {self.cause}{at_last}{group}"
+        return f"{needs}#{self.number} {self.address.label}, {self.operation}, {self.cause}{at_last}{group}"
 
 
 class Refusal(Struct, frozen=True):
@@ -310,34 +382,3 @@ def count(changes: Iterable[ResourceChange]) -> Counts:
         remove=sum(action is Action.REMOVE for action in actions),
         run=sum(action is Action.RUN for action in actions),
     )
-
-
-def describe(operation: Operation) -> str:
-    """`StopContainer web (10s)`: the call and what it is called on, never a body."""
-    match operation:
-        case PullImage(reference, platform):
-            return f"PullImage {reference}" + (f" for {platform}" if platform else "")
-        case CreateContainer(name) | CreateNetwork(name) | CreateVolume(name) | RemoveVolume(name):
-            subject = name
-        case RemoveImage(subject) | RemoveNetwork(subject):
-            pass
-        case ConnectNetwork(network, container) | DisconnectNetwork(network, container):
-            subject = f"{network} {_target(container)}"
-        case RenameContainer(container, name):
-            subject = f"{_target(container)} to {name}"
-        case StopContainer(container, int(grace)):
-            subject = f"{_target(container)} ({duration.show_seconds(grace)})"
-        case (
-            UpdateContainer(container)
-            | StartContainer(container)
-            | StopContainer(container)
-            | RemoveContainer(container)
-            | AwaitHealthy(container)
-            | AwaitCompleted(container)
-        ):
-            subject = _target(container)
-    return f"{type(operation).__name__} {subject}"
-
-
-def _target(container: Target) -> str:
-    return f"made by #{container.step}" if isinstance(container, Made) else container[:12]

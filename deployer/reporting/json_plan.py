@@ -21,7 +21,6 @@ from deployer.model.plan import (
     Step,
     Unreachable,
     count,
-    describe,
 )
 
 FORMAT_VERSION: Final = "1.0"
@@ -99,7 +98,7 @@ def step_document(step: Step) -> Document:
     return {
         "number": step.number,
         "address": str(step.address),
-        "operation": describe(step.operation),
+        "operation": str(step.operation),
         "cause": step.cause,
         "needs": list(step.needs),
         "group": step.group,

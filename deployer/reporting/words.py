@@ -3,55 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
 from deployer.model.plan import (
-    AwaitCompleted,
     AwaitHealthy,
     ConnectNetwork,
     CreateContainer,
-    CreateNetwork,
-    CreateVolume,
-    DisconnectNetwork,
     Made,
-    Operation,
-    PullImage,
     RemoveContainer,
-    RemoveImage,
-    RemoveNetwork,
-    RemoveVolume,
     RenameContainer,
     StartContainer,
     Step,
     StopContainer,
-    UpdateContainer,
 )
 
 _NUMBERED = re.compile(r"(?P<stem>.*?)(?P<number>[0-9]+)(?P<rest>[^0-9]*)\Z")
 _SHORTEST_RUN = 3
 _UNITS = ("B", "kB", "MB", "GB", "TB")
-
-_VERBS: Final[Mapping[type[Operation], tuple[str, str]]] = {
-    PullImage: ("pulling", "pulled"),
-    RemoveImage: ("removing", "removed"),
-    CreateNetwork: ("creating", "created"),
-    RemoveNetwork: ("removing", "removed"),
-    ConnectNetwork: ("connecting", "connected"),
-    DisconnectNetwork: ("disconnecting", "disconnected"),
-    CreateVolume: ("creating", "created"),
-    RemoveVolume: ("removing", "removed"),
-    CreateContainer: ("creating", "created"),
-    UpdateContainer: ("updating", "updated"),
-    StartContainer: ("starting", "started"),
-    StopContainer: ("stopping", "stopped"),
-    RenameContainer: ("renaming", "renamed"),
-    RemoveContainer: ("removing", "removed"),
-    AwaitHealthy: ("waiting until healthy", "healthy"),
-    AwaitCompleted: ("waiting until it ends", "ended"),
-}
 
 
 def plural(number: int, word: str) -> str:
@@ -137,12 +107,12 @@ def subject(step: Step) -> str:
 
 def doing(step: Step) -> str:
     """What happens while the step runs: `creating`, `waiting until healthy`."""
-    return _which(step) + _words(step.operation)[0]
+    return _which(step) + step.operation.doing + step.operation.further
 
 
 def done(step: Step) -> str:
     """What has happened when it is done: `created`, `healthy`."""
-    return _which(step) + _words(step.operation)[1]
+    return _which(step) + step.operation.done + step.operation.further
 
 
 def _which(step: Step) -> str:
@@ -164,17 +134,3 @@ def _which(step: Step) -> str:
             return "new container: " if isinstance(container, Made) else "old container: "
         case _:
             return ""
-
-
-def _words(operation: Operation) -> tuple[str, str]:
-    match operation:
-        case RenameContainer(_, name):
-            further = f" to {name}"
-        case ConnectNetwork(network):
-            further = f" to {network}"
-        case DisconnectNetwork(network):
-            further = f" from {network}"
-        case _:
-            further = ""
-    before, after = _VERBS[type(operation)]
-    return before + further, after + further

@@ -66,7 +66,10 @@ class Link(paramiko.Transport):
         message.add_string(path)
         message.add_string("")
         message.add_int(0)
-        private._send_user_message(message)
+        try:
+            private._send_user_message(message)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise LinkLostError(self.disconnect_reason) from error
         answered = opened.wait(self.channel_timeout)
         if not self.is_active():
             raise LinkLostError(self.disconnect_reason)

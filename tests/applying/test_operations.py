@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Union
 
+import msgspec
 import pytest
 
-from deployer.applying.operations import Done, Worker, perform
+from deployer.applying.operations import Done, Worker, _perform, perform
 from deployer.errors import EngineError, ResourceError
 from deployer.interfaces import Engine, RegistryAuth
 from deployer.model.outcome import PullProgress
@@ -219,3 +220,26 @@ def test_the_engines_words_come_with_what_to_do(error: str, hint: str) -> None:
         bench.do(StartContainer("web"))
     assert (caught.value.message, caught.value.status) == (error, 500)
     assert caught.value.hint.partition(";")[0] == hint
+
+
+def concrete(found: type[Operation]) -> Iterator[type[Operation]]:
+    for each in found.__subclasses__():
+        if not each.__subclasses__():
+            yield each
+        yield from concrete(each)
+
+
+def test_every_operation_has_words_and_an_execution_and_can_be_written_down() -> None:
+    found = list(concrete(Operation))
+    assert len(found) == 16
+    for each in found:
+        assert _perform.dispatch(each) is not _perform.dispatch(Operation), each
+        assert each.doing, each
+        assert each.done, each
+    union: Any = Union[tuple(found)]  # noqa: UP007 - made from a list
+    written: list[Operation] = [
+        ConnectNetwork("front", Made(3), {"Aliases": ["web"]}),
+        CreateContainer("web", {"Image": "web:1"}),
+        StopContainer("0123456789ab", 5),
+    ]
+    assert [msgspec.json.decode(msgspec.json.encode(each), type=union) for each in written] == written

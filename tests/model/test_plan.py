@@ -33,7 +33,6 @@ from deployer.model.plan import (
     StopContainer,
     UpdateContainer,
     count,
-    describe,
 )
 
 ID = "0123456789ab" + "f" * 52
@@ -64,7 +63,7 @@ WEB = Address("web1", Kind.CONTAINER, "web")
     ],
 )
 def test_operations_are_described_without_their_bodies(operation: Operation, text: str) -> None:
-    assert describe(operation) == text
+    assert str(operation) == text
 
 
 @pytest.mark.parametrize(

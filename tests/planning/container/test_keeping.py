@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from deployer.model.desired import OnFailure
 from deployer.model.observed import Observed, Ownership, Stub
-from deployer.model.plan import CreateContainer, HostPlan, Phase, UpdateContainer, describe
+from deployer.model.plan import CreateContainer, HostPlan, Phase, UpdateContainer
 from tests.planning.build import EMPTY, applied, changed, changes, nothing, plan, steps, stub
 
 WEB = "containers: {web: {image: web:1, command: a}}"
@@ -27,7 +27,7 @@ def with_kept(host: Observed, *stubs: Stub) -> Observed:
 
 
 def at_last(found: HostPlan) -> list[str]:
-    return [describe(step.operation) for step in found.steps if step.phase is Phase.COMMIT]
+    return [str(step.operation) for step in found.steps if step.phase is Phase.COMMIT]
 
 
 def wish(text: str, count: int) -> str:
@@ -121,7 +121,7 @@ def test_one_whose_image_is_to_go_is_not_kept() -> None:
 def undone(found: HostPlan) -> tuple[list[str], list[str]]:
     """What takes a creation back, and what does when that container is what failed."""
     (step,) = [step for step in found.steps if isinstance(step.operation, CreateContainer)]
-    texts: list[list[str]] = [[describe(each) for each in part] for part in (step.undo, step.keep)]
+    texts: list[list[str]] = [[str(each) for each in part] for part in (step.undo, step.keep)]
     return texts[0], texts[1]
 
 
