@@ -19,19 +19,41 @@ class Kind(Enum):
 
 class Connector(Struct, frozen=True):
     """`words`: values of the variable `connection`; `schemes`: those of `docker_host`. `module`: its `open_host` makes
-    a `Host` from a `ConnectionSpec` and a `transport.streams.Opening`."""
+    a `Host` from a `ConnectionSpec` and a `transport.streams.Opening`. `reads`: settings of `reach.names`."""
 
     kind: Kind
     words: tuple[str, ...]
     module: str
+    reads: frozenset[str]
     schemes: tuple[str, ...] = ()
 
 
+_ALL: Final = frozenset({"host", "connection", "timeout", "docker_host"})
+_SSH: Final = frozenset(
+    {"port", "user", "password", "private_key_file", "private_key", "private_key_passphrase", "ssh_args"}
+    | {"ssh_common_args", "ssh_extra_args", "host_key_checking", "known_hosts_file", "proxy_jump", "become"}
+    | {"become_user", "become_method", "docker_socket", "docker_command"}
+)
+
 CONNECTORS: Final = (
-    Connector(Kind.SSH, ("ssh", "smart", "paramiko", "paramiko_ssh"), "deployer.transport.connect_ssh", ("ssh",)),
-    Connector(Kind.LOCAL, ("local",), "deployer.transport.local"),
-    Connector(Kind.TCP, ("tcp",), "deployer.transport.tcp", ("tcp", "https", "http")),
-    Connector(Kind.SIMULATED, ("simulated",), "deployer.simulated.host"),
+    Connector(
+        kind=Kind.SSH,
+        words=("ssh", "smart", "paramiko", "paramiko_ssh"),
+        module="deployer.transport.connect_ssh",
+        reads=_ALL | _SSH,
+        schemes=("ssh",),
+    ),
+    Connector(kind=Kind.LOCAL, words=("local",), module="deployer.transport.local", reads=_ALL | {"docker_socket"}),
+    Connector(
+        kind=Kind.TCP,
+        words=("tcp",),
+        module="deployer.transport.tcp",
+        reads=_ALL | {"port", "tls_ca", "tls_cert", "tls_key", "tls_verify"},
+        schemes=("tcp", "https", "http"),
+    ),
+    Connector(
+        kind=Kind.SIMULATED, words=("simulated",), module="deployer.simulated.host", reads=_ALL | {"docker_socket"}
+    ),
 )
 
 BY_KIND: Final = {connector.kind: connector for connector in CONNECTORS}

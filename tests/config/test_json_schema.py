@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from deployer.config.json_schema import inventory_schema, playbook_schema
 from deployer.errors import InputError
 from deployer.reach.connection import CliConnectionOptions
+from deployer.reach.connectors import CONNECTORS, Kind
 from deployer.reach.names import SETTINGS
 from deployer.reach.resolve import connection_spec
 from deployer.reach.ssh_config import SshConfig
@@ -157,17 +158,22 @@ class _Asked(dict[str, object]):
         return super().get(name, default)
 
 
-def test_the_variables_are_those_that_are_read(tmp_path: Path) -> None:
+def test_every_type_of_connection_reads_the_variables_that_it_declares(tmp_path: Path) -> None:
+    cases: dict[Kind, tuple[dict[str, object], ...]] = {
+        Kind.SSH: ({}, {"ansible_become": True, "ansible_user": "deploy"}),
+        Kind.LOCAL: ({"connection": "local"},),
+        Kind.TCP: ({"connection": "tcp", "tls_ca": "ca.pem", "tls_key": "key.pem"},),
+        Kind.SIMULATED: ({"connection": "simulated"},),
+    }
+    config = SshConfig(this_machine(), (str(tmp_path / "none"),))
     asked: set[str] = set()
-    cases: tuple[dict[str, object], ...] = (
-        {},
-        {"ansible_become": True, "ansible_user": "deploy"},
-        {"connection": "local"},
-        {"connection": "tcp", "tls_ca": "ca.pem", "tls_key": "key.pem"},
-    )
-    for case in cases:
-        given = _Asked(case)
-        with suppress(InputError):
-            connection_spec("web1", given, CliConnectionOptions(), SshConfig(this_machine(), (str(tmp_path / "none"),)))
-        asked |= given.names
+    for connector in CONNECTORS:
+        names: set[str] = set()
+        for case in cases[connector.kind]:
+            given = _Asked(case)
+            with suppress(InputError):
+                connection_spec("web1", given, CliConnectionOptions(), config)
+            names |= given.names
+        assert {setting.name for setting in SETTINGS if names & {*setting.names}} == connector.reads
+        asked |= names
     assert asked - {""} == {name for setting in SETTINGS for name in setting.names}
