@@ -8,6 +8,8 @@ from tests.lab.fixtures import first_hosts as first_hosts
 from tests.lab.fixtures import host as host
 from tests.lab.fixtures import host_20 as host_20
 from tests.lab.fixtures import host_26 as host_26
+from tests.lab.fixtures import host_28 as host_28
+from tests.lab.fixtures import host_containerd as host_containerd
 from tests.lab.fixtures import lab as lab
 from tests.lab.fixtures import lab_hosts as lab_hosts
 from tests.lab.fixtures import lab_marker as lab_marker

@@ -39,6 +39,13 @@ def free_subnet(host: SimulatedHost) -> Network:
     raise missing_pool("IPv4")
 
 
+def free_unique_local_subnet(host: SimulatedHost) -> Network:
+    """The first of the engine's unique local IPv6 subnets that overlaps nothing."""
+    taken = subnets_in_use(host)
+    pool = ipaddress.IPv6Network("fd3a:a7b2:9a64::/48").subnets(new_prefix=64)
+    return next(candidate for candidate in pool if not any(_overlap(candidate, other) for other in taken))
+
+
 def missing_pool(family: str) -> EngineError:
     return missing(
         f"could not find an available, non-overlapping {family} address pool among the defaults "
@@ -106,5 +113,11 @@ def check_static(network: Record, address: str, taken: set[str]) -> str:
 
 
 def mac_for(address: str) -> str:
-    """The engine derives a hardware address from the IPv4 address."""
+    """Engines before 28 derive a hardware address from the IPv4 address."""
     return "02:42:" + ":".join(f"{int(part):02x}" for part in address.split("."))
+
+
+def mac_of(key: str) -> str:
+    """A hardware address made of the digits of an id: locally administered, not multicast."""
+    octets = bytes.fromhex(key[:12])
+    return bytes([octets[0] & 0xFC | 2, *octets[1:]]).hex(":")

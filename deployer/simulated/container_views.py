@@ -33,10 +33,17 @@ def inspect_view(host: SimulatedHost, container: Record) -> Record:
         "ExecIDs": None,
         "GraphDriver": {"Name": "overlay2", "Data": {}},
         "NetworkSettings": _network_settings(container),
+        "Mounts": [_mount(host, mount) for mount in container["Mounts"]],
     }
     if container.get("mac"):
         view["Config"]["MacAddress"] = container["mac"]
     return view
+
+
+def _mount(host: SimulatedHost, mount: Record) -> Record:
+    """Engines from 28 on show no name of a volume that a bind without a source made."""
+    hidden = "Name" if mount.get("nameless") and host.profile.is_at_least("28") else ""
+    return {key: value for key, value in engine_json(mount).items() if key != hidden}
 
 
 def _network_settings(container: Record) -> Record:
@@ -74,7 +81,7 @@ def list_view(host: SimulatedHost, container: Record) -> Record:
             "Status": status_text(container["State"]),
             "HostConfig": {"NetworkMode": container["HostConfig"]["NetworkMode"]},
             "NetworkSettings": {"Networks": _network_settings(container)["Networks"]},
-            "Mounts": container["Mounts"],
+            "Mounts": [_mount(host, mount) for mount in container["Mounts"]],
         }
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from deployer.interfaces import Json
-from deployer.simulated.addresses import check_static, free_address, gateway_of, mac_for, network_of, pool_of
+from deployer.simulated.addresses import check_static, free_address, gateway_of, mac_for, mac_of, network_of, pool_of
 from deployer.simulated.endpoint_rules import check_at_create, check_at_use, is_user_defined, pinned_addresses
 from deployer.simulated.lookup import find_network
 from deployer.simulated.networks import active_endpoints
@@ -29,6 +29,8 @@ def blank_endpoint(profile: Profile, request: Json) -> Record:
     if profile.speaks("1.44"):
         endpoint["mac"] = endpoint["MacAddress"]
         endpoint["DNSNames"] = None
+    if profile.speaks("1.48"):
+        endpoint["GwPriority"] = request.get("GwPriority") or 0
     return endpoint
 
 
@@ -128,7 +130,10 @@ def _allocated(host: SimulatedHost, network: Record, endpoint: Record) -> Record
         allocated["Gateway" if version == 4 else "IPv6Gateway"] = gateway_of(pool)
         if network["Internal"] and host.profile.is_at_least("25"):
             allocated["Gateway" if version == 4 else "IPv6Gateway"] = ""
-    derived = mac_for(allocated["IPAddress"]) if "IPAddress" in allocated else ""
+    derived = ""
+    if "IPAddress" in allocated:
+        random = host.profile.is_at_least("28")
+        derived = mac_of(host.state.new_id("mac")) if random else mac_for(allocated["IPAddress"])
     return allocated | {"MacAddress": (endpoint["mac"] or derived).lower()}
 
 

@@ -5,6 +5,7 @@ The other container must run. The two engines word and number their refusals dif
 
 from __future__ import annotations
 
+from deployer.errors import EngineError
 from deployer.simulated.lookup import find_container
 from deployer.simulated.refusals import conflict, failed, invalid, missing
 from deployer.simulated.state import Record, SimulatedHost
@@ -12,7 +13,12 @@ from deployer.simulated.state import Record, SimulatedHost
 
 def joined_network(host: SimulatedHost, mode: str) -> Record:
     """The container whose network is shared."""
-    other = _other(host, mode)
+    try:
+        other = _other(host, mode)
+    except EngineError as error:
+        if host.profile.is_at_least("28"):
+            raise failed(f"joining network namespace of container: {error.message}") from error
+        raise
     if not other["State"]["Running"]:
         raise conflict(f"cannot join network of a non running container: {other['Id']}")
     return other

@@ -60,8 +60,9 @@ def plan_mounts(host: SimulatedHost, config: Record, host_config: Record) -> Mou
 
 
 def make_volumes(host: SimulatedHost, plan: MountPlan, host_config: Record) -> None:
-    """Creates what the planned mounts need. Only a volume for `Config.Volumes` (the only one without a mode) is
-    labelled as anonymous by the engines that do it."""
+    """Creates what the planned mounts need. Of those without a name, engines before 28 label only
+    one for `Config.Volumes` (the only one without a mode) as anonymous."""
+    all_labelled = host.profile.is_at_least("28")
     settings = {
         mount.get("Source"): mount.get("VolumeOptions") or {}
         for mount in host_config.get("Mounts") or []
@@ -70,7 +71,7 @@ def make_volumes(host: SimulatedHost, plan: MountPlan, host_config: Record) -> N
     for mount in plan.mounts:
         if mount["Type"] != "volume":
             continue
-        name = mount["Name"] or (host.state.new_id("volume") if mount["Mode"] else "")
+        name = mount["Name"] or (host.state.new_id("volume") if mount["Mode"] and not all_labelled else "")
         options = settings.get(mount["Name"], {})
         volume = create_volume(host, _volume_body(name, options, host_config["VolumeDriver"]))
         if not mount["Name"]:
@@ -108,11 +109,12 @@ def _short_mount(text: str) -> Record:
     if problem:
         raise _bad_specification(text, f'invalid mount config for type "{kind}": {problem}')
     cleaned, read_only, mode = clean(destination), "ro" in words, ",".join(words)
+    if not source:
+        return _volume_point("", cleaned, mode="z", read_only=False) | {"nameless": True}
     if kind == "bind":
         propagation = next((word for word in words if word in _PROPAGATIONS), "")
         return _bind_point(source, cleaned, mode=mode, read_only=read_only, propagation=propagation)
-    if source:
-        check_volume_name(source)
+    check_volume_name(source)
     return _volume_point(source, cleaned, mode=mode or "z", read_only=read_only)
 
 
@@ -198,7 +200,7 @@ def _inherited(host: SimulatedHost, sources: list[str], plan: MountPlan) -> dict
         if source is None:
             raise invalid(f"No such container: {name}")
         for mount in source["Mounts"]:
-            points[mount["Destination"]] = {**mount, "Mode": "", "RW": mount["RW"] and mode != "ro"}
+            points[mount["Destination"]] = {**mount, "nameless": False, "Mode": "", "RW": mount["RW"] and mode != "ro"}
         names = [mount["Name"] for mount in source["Mounts"] if mount["Type"] == "volume"]
         own = [name for name in names if name in source["implicit"]]
         plan.implicit += own

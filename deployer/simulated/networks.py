@@ -7,7 +7,14 @@ pools, and inspect does not tell such a subnet from a declared one.
 from __future__ import annotations
 
 from deployer.interfaces import Json
-from deployer.simulated.addresses import check_free, first_address, free_subnet, missing_pool, network_of
+from deployer.simulated.addresses import (
+    check_free,
+    first_address,
+    free_subnet,
+    free_unique_local_subnet,
+    missing_pool,
+    network_of,
+)
 from deployer.simulated.lookup import need_network
 from deployer.simulated.network_rules import PREDEFINED, check_network
 from deployer.simulated.refusals import forbidden, missing
@@ -54,6 +61,7 @@ def _network(host: SimulatedHost, body: Json) -> Record:
         "Created": host.state.tick(),
         "Scope": "local",
         "Driver": "null" if body.get("ConfigOnly") else body.get("Driver") or "bridge",
+        **({"EnableIPv4": body.get("EnableIPv4") is not False} if host.profile.speaks("1.48") else {}),
         "EnableIPv6": bool(body.get("EnableIPv6")),
         "IPAM": {
             "Driver": ipam.get("Driver") or "default",
@@ -92,13 +100,16 @@ def _assign_subnets(host: SimulatedHost, network: Record, body: Json) -> None:
     versions = {network_of(entry["Subnet"]).version for entry in declared}
     network["declared_versions"] = sorted(versions)
     network["IPAM"]["Config"] = declared
-    if network["EnableIPv6"] and 6 not in versions and not host.profile.is_at_least("27"):
-        raise missing_pool("IPv6")
-    if 4 not in versions and not network["ConfigOnly"]:
-        subnet = free_subnet(host)
-        filled = [{"Subnet": str(subnet), "Gateway": first_address(subnet)}]
-        newer = host.profile.is_at_least("25")
-        network["IPAM"]["Config"] = [*declared, *filled] if newer else [*filled, *declared]
+    missing = []
+    if 4 not in versions and not network["ConfigOnly"] and network.get("EnableIPv4", True):
+        missing.append(free_subnet(host))
+    if network["EnableIPv6"] and 6 not in versions:
+        if not host.profile.is_at_least("27"):
+            raise missing_pool("IPv6")
+        missing.append(free_unique_local_subnet(host))
+    filled = [{"Subnet": str(subnet), "Gateway": first_address(subnet)} for subnet in missing]
+    newer = host.profile.is_at_least("25")
+    network["IPAM"]["Config"] = [*declared, *filled] if newer else [*filled, *declared]
 
 
 def remove_network(host: SimulatedHost, ref: str) -> None:

@@ -51,9 +51,10 @@ class Profile(Struct, frozen=True):
 
     @property
     def masked_paths(self) -> list[str]:
-        """The list grew: engine 25 added the power capping interface."""
+        """The list grew: engine 25 added the power capping interface, engine 28.1 interrupts."""
         extra = ["/sys/devices/virtual/powercap"] if self.is_at_least("25") else []
-        return [*MASKED_PATHS, *extra]
+        interrupts = ["/proc/interrupts"] if self.is_at_least("28.1") else []
+        return [*MASKED_PATHS[:2], *interrupts, *MASKED_PATHS[2:], *extra]
 
     @property
     def validates_endpoints_at_create(self) -> bool:
@@ -63,11 +64,12 @@ class Profile(Struct, frozen=True):
 
 ENGINE_20: Final = Profile(version="20.10.24", api="1.41")
 ENGINE_26: Final = Profile(version="26.1.5", api="1.45")
+ENGINE_28: Final = Profile(version="28.5.2", api="1.51")
 
 
 def profile_named(name: str) -> Profile:
-    """The profile for "20.10" or "26.1"."""
-    profiles = {"20.10": ENGINE_20, "26.1": ENGINE_26}
+    """The profile for "20.10", "26.1" or "28.5"."""
+    profiles = {"20.10": ENGINE_20, "26.1": ENGINE_26, "28.5": ENGINE_28}
     if name not in profiles:
         raise ValueError(f"no simulated engine {name!r}; there are {', '.join(sorted(profiles))}")
     return profiles[name]

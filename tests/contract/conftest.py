@@ -1,4 +1,4 @@
-"""The engines the contract is checked on: two simulated ones always, two real ones where the lab runs."""
+"""The engines the contract is checked on: simulated ones always, real ones where the lab runs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ from deployer.reach.connection import ConnectionSpec, Kind
 from deployer.simulated import HostFacts, SimulatedEngine
 from tests.contract.worlds import BUSYBOX, EVERYTHING, World
 
-REAL = {"docker-20.10": "host_20", "docker-26.1": "host_26"}
+REAL = {
+    "docker-20.10": "host_20",
+    "docker-26.1": "host_26",
+    "docker-28.5": "host_28",
+    "docker-28.5-containerd": "host_containerd",
+}
 ENGINES = [
     "simulated-20.10",
     "simulated-26.1",
+    "simulated-28.5",
     *(pytest.param(name, marks=pytest.mark.lab) for name in REAL),
 ]
 

@@ -48,7 +48,7 @@ def test_the_shape_of_inspect_and_list(world: World) -> None:
     assert BUSYBOX in listed["RepoTags"]
     assert listed["RepoDigests"] == found["RepoDigests"]
     assert isinstance(listed["Created"], int)
-    assert listed["Size"] == found["Size"]
+    assert (listed["Size"] == found["Size"]) is not world.containerd, "with what was pulled, or without"
 
 
 def test_a_pull_reports_progress_and_keeps_an_image_that_is_up_to_date(world: World) -> None:
@@ -80,7 +80,9 @@ def test_tags(world: World) -> None:
     for tag in tags:
         engine.tag_image(BUSYBOX, tag)
     assert set(tags) <= set(image(world)["RepoTags"])
-    assert len(image(world)["RepoDigests"]) == 1, "a tag is not a digest"
+    digests = image(world)["RepoDigests"]
+    assert len(digests) == (3 if world.containerd else 1), "a tag is no digest, but in containerd's store it has one"
+    assert len({digest.partition("@")[2] for digest in digests}) == 1
     engine.remove_image(tags[0])
     assert engine.inspect_image(tags[0]) is None
     assert status_of(engine.tag_image, f"{world.name('nothing')}:1", f"{world.name('u')}:1") == 404

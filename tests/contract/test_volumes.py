@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tests.contract.worlds import BUSYBOX, EVERYTHING, World, status_of
@@ -9,6 +10,11 @@ from tests.contract.worlds import BUSYBOX, EVERYTHING, World, status_of
 
 def mounts(world: World, key: str) -> dict[str, dict[str, Any]]:
     return {mount["Destination"]: mount for mount in world.inspect(key)["Mounts"]}
+
+
+def volume_of(mount: dict[str, Any]) -> str:
+    """The name of its volume, which engine 28 leaves out for a bind without a source."""
+    return str(mount.get("Name") or Path(mount["Source"]).parent.name)
 
 
 def exists(world: World, name: str) -> bool:
@@ -115,12 +121,14 @@ def test_a_mount_on_an_images_volume_takes_the_place_of_an_anonymous_one(world: 
 
 
 def test_labels_of_anonymous_volumes(world: World) -> None:
-    key = world.container("a", Volumes={"/config": {}}, HostConfig={"Binds": ["/short"]})
-    labels = {
-        path: (world.engine.inspect_volume(each["Name"]) or {})["Labels"] for path, each in mounts(world, key).items()
-    }
+    long = {"Type": "volume", "Target": "/long"}
+    key = world.container("a", Volumes={"/config": {}}, HostConfig={"Binds": ["/short"], "Mounts": [long]})
+    volumes = {path: world.engine.inspect_volume(volume_of(each)) for path, each in mounts(world, key).items()}
+    labels = {path: volume["Labels"] for path, volume in volumes.items() if volume}
     marked = {"com.docker.volume.anonymous": ""} if world.modern else None
-    assert labels == {"/config": marked, "/short": None}
+    given = marked if world.newest else None
+    assert labels == {"/config": marked, "/short": given, "/long": given}
+    assert ("Name" in mounts(world, key)["/short"]) is not world.newest
 
 
 def test_anonymous_volumes_go_with_the_container_only_when_asked(world: World) -> None:
@@ -129,7 +137,7 @@ def test_anonymous_volumes_go_with_the_container_only_when_asked(world: World) -
         world.volumes.append(world.name("named"))
         binds = ["/short", f"{world.name('named')}:/named"]
         key = world.container(f"a{asked}", Volumes={"/config": {}}, HostConfig={"Binds": binds})
-        names = {path: str(each["Name"]) for path, each in mounts(world, key).items()}
+        names = {path: volume_of(each) for path, each in mounts(world, key).items()}
         world.volumes += names.values()
         engine.remove_container(key, force=False, anonymous_volumes=asked)
         assert {path: exists(world, name) for path, name in names.items()} == {

@@ -42,8 +42,18 @@ class World:
 
     @property
     def modern(self) -> bool:
-        """Whether this is the newer of the two engines under test."""
+        """Whether this is one of the newer engines under test."""
         return self.version >= (25,)
+
+    @property
+    def newest(self) -> bool:
+        """Whether this is engine 28 or a later one."""
+        return self.version >= (28,)
+
+    @property
+    def containerd(self) -> bool:
+        """Whether images are kept in containerd's store."""
+        return str(self.engine.info()["Driver"]) == "overlayfs"
 
     def name(self, word: str) -> str:
         return f"{self.prefix}-{word}"

@@ -274,17 +274,18 @@ def test_a_stopped_stub_holds_no_port() -> None:
     assert look(engine, SHOP)[0].others[0].ports == frozenset()
 
 
-def test_anonymous_volumes_are_known_by_their_targets() -> None:
-    engine = SimulatedEngine()
+@pytest.mark.parametrize("profile", ["20.10", "26.1", "28.5"])
+def test_anonymous_volumes_are_known_by_their_targets(profile: str) -> None:
+    engine = SimulatedEngine(profile)
     engine.publish_image(WEB, {"Config": {"Volumes": {"/image": {}}, "Cmd": ["web"]}})
-    make(engine, "web", Binds=["data:/named", "/srv:/bind"], Mounts=[{"Type": "volume", "Target": "/own"}])
+    make(engine, "web", Binds=["data:/named", "/srv:/bind", "/short"], Mounts=[{"Type": "volume", "Target": "/own"}])
     found = look(engine, SHOP)[0].containers[0]
-    assert sorted(found.anonymous) == ["/image", "/own"]
+    assert sorted(found.anonymous) == ["/image", "/own", "/short"]
     assert all(len(name) == 64 for name in found.anonymous.values())
     assert found.volumes == {"data", *found.anonymous.values()}
 
 
-@pytest.mark.parametrize("profile", ["20.10", "26.1"])
+@pytest.mark.parametrize("profile", ["20.10", "26.1", "28.5"])
 def test_what_old_and_new_engines_answer_is_read_alike(profile: str) -> None:
     engine = SimulatedEngine(profile)
     wish = play("networks: {front: {}}\nvolumes: {data: {}}\ncontainers: {web: {image: web:1, networks: [front]}}")

@@ -86,7 +86,7 @@ def test_every_field_comes_out_again(row: Field, written: Any, image: str) -> No
     assert values(made_again(engine, text), "it") == values(engine, "it"), text
 
 
-@pytest.mark.parametrize("version", ["20.10", "26.1"])
+@pytest.mark.parametrize("version", ["20.10", "26.1", "28.5"])
 def test_what_image_and_engine_give_is_left_out(version: str) -> None:
     engine = machine(version)
     by_hand(engine, "it", {}, EVERYTHING)

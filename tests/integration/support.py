@@ -139,7 +139,7 @@ class Site:
         common = {
             "ansible_user": first.user,
             "ansible_ssh_private_key_file": str(first.key),
-            "known_hosts_file": str(first.known_hosts),
+            "deployer_known_hosts_file": str(first.known_hosts),
         }
         entries = {name: addresses.get(name, {}) | own for name, own in hosts.items()}
         everything = {"all": {"vars": common | dict(variables or {}), "hosts": entries}}

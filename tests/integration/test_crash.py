@@ -41,7 +41,7 @@ def killed_after(site: Site, word: str, times: int = 1) -> Ran:
     """Apply, and be killed after that write."""
     (host,) = site.hosts
     path = host.root / "run/recorded.sock"
-    site.write_inventory({host.name: {"connection": "local", "docker_socket": str(path)}})
+    site.write_inventory({host.name: {"deployer_connection": "local", "deployer_docker_socket": str(path)}})
     with recording(host, path, kill_client_after(word, times)):
         ran = site.program("apply", "--yes", *site.arguments)
     site.write_inventory({host.name: {}})

@@ -61,7 +61,7 @@ def site(host: Host, recorded: Recording, tmp_path: Path) -> Site:
     site = Site(tmp_path, host).write(BEFORE)
     host.docker("rmi", "-f", "deployer/web:2", check=False)
     site.converge()
-    site.write_inventory({host.name: {"docker_socket": SOCKET}})
+    site.write_inventory({host.name: {"deployer_docker_socket": SOCKET}})
     return site
 
 
@@ -106,7 +106,10 @@ def test_nor_does_one_that_has_nothing_to_do(site: Site, recorded: Recording) ->
 
 
 def test_nor_does_one_on_a_fleet_with_an_unreachable_host(site: Site, host: Host, recorded: Recording) -> None:
-    hosts: Json = {host.name: {"docker_socket": SOCKET}, "gone": {"ansible_host": "127.0.0.1", "ansible_port": 1}}
+    hosts: Json = {
+        host.name: {"deployer_docker_socket": SOCKET},
+        "gone": {"ansible_host": "127.0.0.1", "ansible_port": 1},
+    }
     site.write_inventory(hosts)
     site.write(SITUATIONS["replace"][0])
     for look in LOOKS:

@@ -96,7 +96,7 @@ def test_a_host_that_was_away_is_in_the_list(lab_hosts: tuple[Host, ...], tmp_pa
 def test_lock_and_record_cost_an_apply_four_requests_and_a_plan_without_changes_none(site: Site, host: Host) -> None:
     path = host.root / "run/recorded.sock"
     write(site, 1)
-    site.write_inventory({host.name: {"connection": "local", "docker_socket": str(path)}})
+    site.write_inventory({host.name: {"deployer_connection": "local", "deployer_docker_socket": str(path)}})
     with recording(host, path) as applied:
         assert site.apply().code == 0
     with recording(host, path) as idle:

@@ -9,9 +9,12 @@ import pytest
 
 from tests.integration.support import SLEEP, Site, ids, inspect
 from tests.lab.host import Host
-from tests.lab.settings import REGISTRY_ADDRESS, REGISTRY_PORT
+from tests.lab.settings import KINDS, REGISTRY_ADDRESS, REGISTRY_PORT
 
-pytestmark = pytest.mark.lab
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.parametrize("host", KINDS, indirect=True, ids=[kind.group for kind in KINDS]),
+]
 
 REGISTRY = f"{REGISTRY_ADDRESS}:{REGISTRY_PORT}"
 MOVING = f"{REGISTRY}/moving"

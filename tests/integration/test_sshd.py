@@ -54,7 +54,7 @@ WAYS = {"found": ("deploy", ""), "said": ("deploy", "docker"), "sudo": ("admin",
 def test_where_forwarding_is_forbidden_dial_stdio_does_it_all(host: Host, tmp_path: Path, way: str) -> None:
     user, command = WAYS[way]
     faults.restart_sshd(host, {"AllowStreamLocalForwarding": "no", "MaxSessions": "10"})
-    site = Site(tmp_path, host, ansible_user=user, **({"docker_command": command} if command else {}))
+    site = Site(tmp_path, host, ansible_user=user, **({"deployer_docker_command": command} if command else {}))
     site.containers(web={"ports": ["18080:80"]}, db={})
     site.converge()
     site.containers(web={"ports": ["18081:80"]}, db={"mem_limit": "64m"}).converge()

@@ -36,14 +36,14 @@ def inventory(site: Site, host: Host) -> dict[str, Json]:
     same = {"ansible_host": host.address}
     return {
         host.name: {},
-        "wrong-key": {**same, "known_hosts_file": str(wrong)},
-        "unknown-key": {**same, "known_hosts_file": str(none)},
+        "wrong-key": {**same, "deployer_known_hosts_file": str(wrong)},
+        "unknown-key": {**same, "deployer_known_hosts_file": str(none)},
         "wrong-user": {**same, "ansible_user": "stranger"},
         "no-rights": {**same, "ansible_user": "guest"},
-        "no-socket": {**same, "docker_socket": "/run/none.sock"},
+        "no-socket": {**same, "deployer_docker_socket": "/run/none.sock"},
         "no-sshd": {**same, "ansible_port": 1},
         "no-name": {"ansible_host": "nosuch.invalid"},
-        "no-docker": {**same, "docker_command": "docker-there-is-none"},
+        "no-docker": {**same, "deployer_docker_command": "docker-there-is-none"},
     }
 
 

@@ -79,7 +79,9 @@ def _show(found: lab.Lab | None, as_json: bool) -> None:
         print(json.dumps({"hosts": [asdict(host) for host in hosts]}, default=str, indent=2))
         return
     for host in hosts:
-        print(f"{host.name}  {host.address}  Docker {host.engine_version}  API {host.api_version}  Debian {host.suite}")
+        print(
+            f"{host.name}  {host.address}  Docker {host.engine_version}  API {host.api_version}  {host.plan.kind.group}"
+        )
 
 
 def _say_unavailable(reason: str, as_json: bool) -> None:

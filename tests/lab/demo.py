@@ -30,7 +30,7 @@ _HOSTS = 3
 _VISITS = 3
 _PATIENCE = 20.0
 _PLAYBOOK = "playbooks/quickstart.yml"
-_LOCAL = ("-i", "localhost,", "-e", "connection=local")
+_LOCAL = ("-i", "localhost,", "-e", "deployer_connection=local")
 _LOCAL_PLAYBOOK = "playbooks/redis.yml"
 _LOCAL_PAGE = "redis://127.0.0.1:6379"
 _VERSIONS = ("1.0", "1.1")

@@ -16,19 +16,25 @@ from tests.lab import cleaning, faults
 from tests.lab import lab as the_lab
 from tests.lab.host import Host
 from tests.lab.lab import Lab
-from tests.lab.settings import DEFAULT_HOSTS, DOCKER_20, DOCKER_26, KINDS, Kind
+from tests.lab.settings import DOCKER_20, DOCKER_26, DOCKER_28, DOCKER_28_CONTAINERD, Kind
 from tests.lab.shell import LabError, lock
 
 _REASON = "lab not available: "
 HOSTS_A_WORKER = 4
 """As many as it takes to have each engine, and three at least."""
-_FIXTURES = {"host_20": DOCKER_20, "host_26": DOCKER_26}
+_FIXTURES = {
+    "host_20": DOCKER_20,
+    "host_26": DOCKER_26,
+    "host_28": DOCKER_28,
+    "host_containerd": DOCKER_28_CONTAINERD,
+}
+_EACH = (DOCKER_20, DOCKER_26, DOCKER_28)
 
 
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     """The running lab, started if need be. Where it cannot run: a failure on CI, elsewhere a skip."""
-    return _up(max(DEFAULT_HOSTS, _workers() * HOSTS_A_WORKER if _workers() > 1 else 0))
+    return _up(_workers() * HOSTS_A_WORKER)
 
 
 def own_hosts(lab: Lab) -> tuple[Host, ...]:
@@ -126,6 +132,18 @@ def host_26(lab: Lab, reserved_hosts: tuple[Host, ...]) -> Host:
 
 
 @pytest.fixture
+def host_28(lab: Lab, reserved_hosts: tuple[Host, ...]) -> Host:
+    """A host with Docker 28.5 or newer."""
+    return of_kind(lab, DOCKER_28)
+
+
+@pytest.fixture
+def host_containerd(lab: Lab, reserved_hosts: tuple[Host, ...]) -> Host:
+    """Likewise, which keeps its images in containerd's store."""
+    return of_kind(lab, DOCKER_28_CONTAINERD)
+
+
+@pytest.fixture
 def lab_hosts(lab: Lab, reserved_hosts: tuple[Host, ...]) -> tuple[Host, ...]:
     """Three hosts, of more than one engine."""
     return own_hosts(lab)[:3]
@@ -166,7 +184,7 @@ def exclusive_lab(lab: Lab) -> Iterator[Lab]:
         yield lab
 
 
-@pytest.fixture(params=KINDS, ids=[kind.group for kind in KINDS])
+@pytest.fixture(params=_EACH, ids=[kind.group for kind in _EACH])
 def host(request: pytest.FixtureRequest, lab: Lab, reserved_hosts: tuple[Host, ...]) -> Host:
     """One host after the other: the test runs on both engines."""
     return of_kind(lab, request.param)

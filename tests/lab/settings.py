@@ -45,8 +45,10 @@ class Kind:
 
 DOCKER_20 = Kind("docker_20", "bookworm")
 DOCKER_26 = Kind("docker_26", "trixie")
+DOCKER_28 = Kind("docker_28", "forky")
+DOCKER_28_CONTAINERD = Kind("docker_28_containerd", "forky", {"features": {"containerd-snapshotter": True}})
 # Hosts take these in turn.
-KINDS = (DOCKER_20, DOCKER_26)
+KINDS = (DOCKER_20, DOCKER_26, DOCKER_28, DOCKER_28_CONTAINERD)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def wanted(desired: Desired) -> set[str]:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
-@given(plays(), plays(), faults(), st.sampled_from(list(OnFailure)), st.sampled_from(["20.10", "26.1"]))
+@given(plays(), plays(), faults(), st.sampled_from(list(OnFailure)), st.sampled_from(["20.10", "26.1", "28.5"]))
 def test_one_fault_anywhere_stops_nothing_and_loses_nothing(
     first: dict[str, Any], second: dict[str, Any], fault: Faults, on_failure: OnFailure, version: str
 ) -> None:
@@ -80,7 +80,7 @@ containers:
 """
 
 
-@pytest.mark.parametrize("version", ["20.10", "26.1"])
+@pytest.mark.parametrize("version", ["20.10", "26.1", "28.5"])
 @pytest.mark.parametrize("at", range(1, 9))
 def test_one_that_removes_itself_goes_when_nothing_can_fail_any_more(version: str, at: int) -> None:
     host = Host(POPULATED[version].copy())

@@ -103,7 +103,7 @@ def populated(version: str) -> SimulatedEngine:
     return engine
 
 
-POPULATED = {version: populated(version) for version in ("20.10", "26.1")}
+POPULATED = {version: populated(version) for version in ("20.10", "26.1", "28.5")}
 FOREIGN = ("theirs", "other")
 
 
@@ -119,7 +119,7 @@ def check_order(found: HostPlan) -> None:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
-@given(plays(), plays(), st.integers(min_value=0, max_value=30), st.sampled_from(["20.10", "26.1"]))
+@given(plays(), plays(), st.integers(min_value=0, max_value=30), st.sampled_from(["20.10", "26.1", "28.5"]))
 def test_any_play_after_any_other_interrupted_anywhere(
     first: dict[str, Any], second: dict[str, Any], killed_after: int, version: str
 ) -> None:

@@ -27,7 +27,7 @@ NEEDS: dict[str, dict[str, Any]] = {
 }
 IMPOSSIBLE = {"storage_opt"}
 """Refused by engines whose storage is not made for it, simulated ones too."""
-ENGINES = ("20.10", "26.1")
+ENGINES = ("20.10", "26.1", "28.5")
 ROWS = [
     pytest.param(row, engine, id=f"{row.name}-{engine}")
     for row in CONTAINER.fields

@@ -72,7 +72,7 @@ def test_one_that_is_stopped_gives_nothing_away() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("version", ["20.10", "26.1"])
+@pytest.mark.parametrize("version", ["20.10", "26.1", "28.5"])
 def test_the_host_is_as_declared_afterwards(case: str, version: str) -> None:
     before, after = CASES[case]
     host = Host(POPULATED[version].copy())

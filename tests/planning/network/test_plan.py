@@ -307,7 +307,7 @@ def subnets(**networks: int) -> str:
     )
 
 
-@pytest.mark.parametrize("version", ["20.10", "26.1"])
+@pytest.mark.parametrize("version", ["20.10", "26.1", "28.5"])
 @pytest.mark.parametrize(
     ("before", "after"),
     [
