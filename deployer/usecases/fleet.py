@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
 from deployer.engine.connect import Connections
@@ -53,17 +53,20 @@ class Fleet:
         hosts: Iterable[str],
         work: Callable[[str, Engine], Result],
         meanwhile: Callable[[], None] = lambda: None,
+        then: Callable[[str, Result | Unreachable], None] = lambda _host, _answer: None,
     ) -> dict[str, Result | Unreachable]:
         """The work of every host, in the order given; `Unreachable` for those that could not be reached or read.
-        `meanwhile` is done while they are waited for."""
+        While they are waited for, this thread does `meanwhile`, and `then` with each answer as it arrives."""
         hosts = tuple(hosts)
         if not hosts:
             return {}
         pool = ThreadPoolExecutor(min(self._forks, len(hosts)), thread_name_prefix="host")
         try:
-            results = pool.map(lambda host: self._one(host, work), hosts)
+            working = {pool.submit(self._one, host, work): host for host in hosts}
             meanwhile()
-            return dict(zip(hosts, results, strict=True))
+            for ended in as_completed(working):
+                then(working[ended], ended.result())
+            return {host: ended.result() for ended, host in working.items()}
         finally:
             # Interrupted, it does not wait for hosts that do not answer.
             pool.shutdown(wait=False, cancel_futures=True)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Planner = Callable[[Desired, Observed, Policy], HostPlan]
 Reader = Callable[[Loaded, str], Needs]
+Plans = dict[tuple[int, str], HostPlan]
+"""By the number of the play, and the host."""
 
 
 def needs_to_reconcile(loaded: Loaded, host: str) -> Needs:
@@ -156,8 +158,16 @@ def plan_with(request: Request, world: World, method: Method) -> Session:
     fleet = Fleet(loaded.hosts, request.forks)
     read_at = world.clock.now()
     try:
-        seen, unreachable = _observe_all(loaded, fleet, method.needs)
-        plays = tuple(_plan_play(play, seen, policy, method.planner) for play in loaded.plays)
+        plans: Plans = {}
+
+        def plan_host(host: str, found: Observed) -> None:
+            for number, play in enumerate(loaded.plays):
+                for desired in play.desired:
+                    if desired.host == host:
+                        plans[number, host] = method.planner(desired, found, policy)
+
+        seen, unreachable = _observe_all(loaded, fleet, method.needs, plan_host)
+        plays = tuple(_plan_play(number, play, plans, method.planner) for number, play in enumerate(loaded.plays))
         if any(host.steps for play in plays for host in play.hosts):
             plays = _preflight(plays, loaded, seen, fleet)
     except BaseException:
@@ -179,13 +189,16 @@ def _preflight(
     return preflight.check(plays, (play.desired for play in loaded.plays), known, fleet)
 
 
-def _observe_all(loaded: Loaded, fleet: Fleet, needs: Reader) -> tuple[dict[str, Observed], tuple[Unreachable, ...]]:
-    """Every host is read once for the whole run."""
+def _observe_all(
+    loaded: Loaded, fleet: Fleet, needs: Reader, then: Callable[[str, Observed], None] = lambda _host, _found: None
+) -> tuple[dict[str, Observed], tuple[Unreachable, ...]]:
+    """Every host is read once for the whole run; `then` is done with each while others are still read."""
     ways = {spec.kind for spec in loaded.hosts.values()}
     answers = fleet.each(
         loaded.hosts,
         lambda host, engine: observe(engine, host, needs(loaded, host)),
         meanwhile=lambda: _load_what_follows(ways),
+        then=lambda host, found: then(host, found) if isinstance(found, Observed) else None,
     )
     seen = {host: found for host, found in answers.items() if isinstance(found, Observed)}
     return seen, tuple(found for found in answers.values() if isinstance(found, Unreachable))
@@ -202,10 +215,10 @@ def credentials(plays: Iterable[Desired]) -> Callable[[str], RegistryAuth | None
     return lambda reference: known.find(image.parse(reference).domain)
 
 
-def _plan_play(play: PlayInput, seen: dict[str, Observed], policy: Policy, planner: Planner) -> PlayPlan:
-    hosts = tuple(planner(desired, seen[desired.host], policy) for desired in play.desired if desired.host in seen)
+def _plan_play(number: int, play: PlayInput, plans: Plans, planner: Planner) -> PlayPlan:
+    hosts = tuple(plans[number, desired.host] for desired in play.desired if (number, desired.host) in plans)
     project = play.desired[0].project if play.desired else ""
-    reached = tuple(tuple(host for host in batch if host in seen) for batch in play.batches)
+    reached = tuple(tuple(host for host in batch if (number, host) in plans) for batch in play.batches)
     planned = PlayPlan(play.name, project, hosts, tuple(batch for batch in reached if batch))
     if play.once is None or planner is not reconcile:
         return planned

@@ -3,13 +3,18 @@ whether the hosts are as declared afterwards."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from deployer.errors import EngineError, ExitCode
+from deployer.model.desired import Desired
+from deployer.model.observed import Observed
 from deployer.model.outcome import HostBegun, HostEnded
+from deployer.model.plan import HostPlan
+from deployer.planning.policy import Policy
 from deployer.usecases import apply as rollout
 from deployer.usecases import plan as runner
 from tests.applying.engines import states, surrounded
@@ -63,6 +68,28 @@ def test_a_host_that_refuses_to_be_read_is_one_that_cannot_be_reached(fleet: Fle
     fleet.wrap["h1"] = lambda engine: surrounded(engine, refuse)
     with fleet.plan(play()) as planned:
         assert [found.message for found in planned.plan.unreachable] == ["cannot be read: permission denied"]
+
+
+def test_a_host_is_planned_while_others_are_still_read(fleet: Fleet) -> None:
+    planned: list[str] = []
+    others = threading.Event()
+
+    def wait(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if name == "list_networks":
+            assert others.wait(60)
+        return call()
+
+    def planner(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
+        planned.append(desired.host)
+        if len(planned) == len(NAMES) - 1:
+            others.set()
+        return runner.reconcile(desired, observed, policy)
+
+    fleet.wrap["h1"] = lambda engine: surrounded(engine, wait)
+    with runner.plan_with(request(play(), {}), fleet.world, runner.Method(planner)) as session:
+        assert [found.host for found in session.plan.hosts] == list(NAMES)
+    assert sorted(planned[:-1]) == ["h2", "h3", "h4", "h5"]
+    assert planned[-1] == "h1"
 
 
 # Order
