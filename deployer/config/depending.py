@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
 
 from msgspec.structs import replace
 
 from deployer.diagnostics import Problems, did_you_mean
+from deployer.fields.options import Condition
 from deployer.model import dependencies
-from deployer.model.desired import Dependency, Kind, Resource
-
-COMPLETED: Final = "service_completed_successfully"
-STARTED: Final = "service_started"
+from deployer.model.desired import AnyResource, Kind, Workload, has_settings
+from deployer.model.settings import Dependency, RunSettings
 
 
 def settle_dependencies(
-    resources: Iterable[Resource], known: Mapping[str, Kind], problems: Problems
-) -> tuple[Resource, ...]:
+    resources: Iterable[AnyResource], known: Mapping[str, Kind], problems: Problems
+) -> tuple[AnyResource, ...]:
     """The resources with every condition that was left out: a job has to complete, a container to be started. `known`:
     the names of containers and jobs, of those with mistakes too."""
     settled = tuple(_settled(found, known) for found in resources)
-    declared = {found.name: found for found in settled if found.kind.is_container}
+    declared = {found.name: found for found in settled if has_settings(found, RunSettings)}
     for resource in declared.values():
         for needed in resource.settings.depends_on:
             for summary, hint in _mistakes(needed, known, declared):
@@ -34,18 +32,22 @@ def settle_dependencies(
     return settled
 
 
-def _settled(resource: Resource, known: Mapping[str, Kind]) -> Resource:
-    if all(needed.condition for needed in resource.settings.depends_on):
+def _settled(resource: AnyResource, known: Mapping[str, Kind]) -> AnyResource:
+    if not has_settings(resource, RunSettings):
         return resource
     needs = tuple(
-        replace(needed, condition=needed.condition or (COMPLETED if known.get(needed.name) is Kind.JOB else STARTED))
+        replace(needed, condition=needed.condition or _condition(known.get(needed.name)))
         for needed in resource.settings.depends_on
     )
     return replace(resource, settings=replace(resource.settings, depends_on=needs))
 
 
+def _condition(kind: Kind | None) -> Condition:
+    return Condition.COMPLETED if kind is Kind.JOB else Condition.STARTED
+
+
 def _mistakes(
-    needed: Dependency, known: Mapping[str, Kind], declared: Mapping[str, Resource]
+    needed: Dependency, known: Mapping[str, Kind], declared: Mapping[str, Workload]
 ) -> Iterator[tuple[str, str]]:
     """(what is wrong, what to do about it)."""
     if needed.name not in known:
@@ -53,10 +55,10 @@ def _mistakes(
             hint = did_you_mean(needed.name, known) or "declare it in the same play"
             yield f"no container or job '{needed.name}'", hint
         return
-    if known[needed.name] is Kind.JOB and needed.condition != COMPLETED:
-        hint = f"leave condition out, or write {COMPLETED}"
+    if known[needed.name] is Kind.JOB and needed.condition is not Condition.COMPLETED:
+        hint = f"leave condition out, or write {Condition.COMPLETED}"
         yield f"'{needed.name}' is a job, and what depends on one waits until it has ended well", hint
     other = declared.get(needed.name)
-    if needed.condition == COMPLETED and other is not None and other.values.get("auto_remove"):
+    if needed.condition is Condition.COMPLETED and other is not None and other.values.get("auto_remove"):
         hint = "leave auto_remove out there, or declare it under jobs"
         yield f"'{needed.name}' removes itself when it ends, so nobody can see how it ended", hint

@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import combinations
 
-from deployer.config.depending import COMPLETED
 from deployer.diagnostics import Problems
-from deployer.model.desired import Desired, Kind, Resource
+from deployer.fields.options import Condition, RunState
+from deployer.model.desired import Container, Desired
+from deployer.model.settings import ContainerSettings
 from deployer.values import port
 
 
 def check_host_ports(plays: Iterable[Desired], problems: Problems) -> None:
     """`plays`: those of one host. Who waits until another has ended may have its port."""
-    containers = [found for play in plays for found in play.of(Kind.CONTAINER) if found.selected]
+    containers = [found for play in plays for found in play.of(ContainerSettings) if found.selected]
     ending = {
         needed.name
         for found in containers
         for needed in found.settings.depends_on
-        if needed.condition == COMPLETED and needed.required
+        if needed.condition is Condition.COMPLETED and needed.required
     }
-    running = (found for found in containers if found.settings.state == "started" and found.name not in ending)
-    published: dict[str, list[tuple[Resource, str]]] = {}
+    running = (found for found in containers if found.settings.state is RunState.STARTED and found.name not in ending)
+    published: dict[str, list[tuple[Container, str]]] = {}
     for found in running:
         for each in found.values.get("ports") or ():
             published.setdefault(port.host_ports(each)[1], []).append((found, each))
@@ -31,7 +32,7 @@ def check_host_ports(plays: Iterable[Desired], problems: Problems) -> None:
                 _report(first, one, second, problems)
 
 
-def _report(first: Resource, published: str, second: Resource, problems: Problems) -> None:
+def _report(first: Container, published: str, second: Container, problems: Problems) -> None:
     number = port.host_ports(published)[1]
     summary = f"host port {number} is published by container {first.name} too, at {first.place(('ports',))}"
     address = f"containers.{second.name}.ports"

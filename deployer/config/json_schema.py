@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from deployer.config.playbook import META, PLAY, SECTIONS, TABLES
+from deployer.config.playbook import META, PLAY
 from deployer.fields.json_schema import JsonSchema, closed, definitions, entry_schema, or_null
+from deployer.model.kinds import BY_SECTION, KINDS, named_sections
 from deployer.reach.names import entries
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -16,18 +17,18 @@ def playbook_schema() -> dict[str, Any]:
     return {
         "$schema": DIALECT,
         "title": "deployer playbook",
-        "description": "A list of plays; each binds hosts to images, networks, volumes, containers and jobs.",
+        "description": f"A list of plays; each binds hosts to {named_sections()}.",
         "type": "array",
         "items": {"$ref": "#/$defs/play"},
-        "$defs": {"play": _play()} | definitions(TABLES.values(), META),
+        "$defs": {"play": _play()} | definitions((found.table for found in KINDS.values()), META),
     }
 
 
 def _play() -> JsonSchema:
     properties = {entry.name: entry_schema(entry) for entry in PLAY}
-    for section, kind in SECTIONS.items():
+    for section, kind in BY_SECTION.items():
         resources = {"type": "object", "additionalProperties": {"$ref": f"#/$defs/{kind}"}}
-        properties[section] = {"description": f"By name. {TABLES[kind].doc}"} | or_null(resources)
+        properties[section] = {"description": f"By name. {KINDS[kind].table.doc}"} | or_null(resources)
     schema = closed(properties, [(entry.name,) for entry in PLAY if entry.required])
     return {"title": "Play", "description": "Resources for the hosts of a pattern."} | schema
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from deployer.diagnostics import Problems
 from deployer.model import dependencies
-from deployer.model.desired import Desired, Kind, Resource, slot
+from deployer.model.desired import AnyResource, Desired, Kind, slot
 
 
 def check_play_order(plays: Sequence[Desired], problems: Problems) -> None:
     """`plays`: those of one host, in order."""
-    later: dict[tuple[Kind, str], Resource] = {}
+    later: dict[tuple[Kind, str], AnyResource] = {}
     for play in reversed(plays):
         for resource in play.resources:
             later.pop(slot(resource.kind, resource.name), None)
@@ -21,7 +21,7 @@ def check_play_order(plays: Sequence[Desired], problems: Problems) -> None:
         later |= {slot(found.kind, found.name): found for found in play.resources if not found.absent}
 
 
-def _check(resource: Resource, later: dict[tuple[Kind, str], Resource], problems: Problems) -> None:
+def _check(resource: AnyResource, later: dict[tuple[Kind, str], AnyResource], problems: Problems) -> None:
     for kind, name, place in dependencies.references(resource):
         if found := later.get(slot(kind, name)):
             summary = f"{found.kind} {name} is declared only in a later play, at {found.origin}"

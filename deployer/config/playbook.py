@@ -14,11 +14,7 @@ from deployer.config import yaml
 from deployer.config.templates.templar import Templates
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems, did_you_mean
-from deployer.fields.container import CONTAINER
-from deployer.fields.image import IMAGE
-from deployer.fields.job import JOB
 from deployer.fields.leaves import ANYTHING, COUNT, DURATION, FLAG, TEXT, TEXTS, choice
-from deployer.fields.network import NETWORK
 from deployer.fields.settings import UPDATE
 from deployer.fields.shapes import (
     INVALID,
@@ -32,19 +28,9 @@ from deployer.fields.shapes import (
     match_keys,
 )
 from deployer.fields.table import read
-from deployer.fields.volume import VOLUME
 from deployer.model.desired import Kind, OnFailure
+from deployer.model.kinds import BY_SECTION, KINDS
 from deployer.nodes import has_template
-
-TABLES: Final = {
-    Kind.IMAGE: IMAGE,
-    Kind.NETWORK: NETWORK,
-    Kind.VOLUME: VOLUME,
-    Kind.CONTAINER: CONTAINER,
-    Kind.JOB: JOB,
-}
-SECTIONS: Final = {f"{kind}s": kind for kind in TABLES}
-"""Keys of a play that hold resources: `images`, `networks`, `volumes`, `containers`, `jobs`."""
 
 
 def _batch(text: str) -> int | str:
@@ -203,7 +189,7 @@ class Play(Struct, frozen=True):
         return Path(self.file).stem
 
     def sections(self) -> Iterator[tuple[Kind, nodes.Mapping]]:
-        for section, kind in SECTIONS.items():
+        for section, kind in BY_SECTION.items():
             node = self.keys.get(section)
             if isinstance(node, nodes.Mapping):
                 yield kind, node
@@ -241,7 +227,7 @@ def _load_file(path: str, problems: Problems, vault: VaultSecrets) -> Iterator[P
 
 
 def _play_keys() -> tuple[str, ...]:
-    return (*(entry.name for entry in PLAY), *SECTIONS)
+    return (*(entry.name for entry in PLAY), *BY_SECTION)
 
 
 def _check(play: Play, templates: Templates, problems: Problems) -> None:
@@ -253,13 +239,13 @@ def _check(play: Play, templates: Templates, problems: Problems) -> None:
             entry.shape.read(play.keys[entry.name], Reading(problems, entry.name, static=True))
     for key, node in play.keys.items():
         templates.check(node, problems, key)
-    for section, kind in SECTIONS.items():
+    for section, kind in BY_SECTION.items():
         if section in play.keys:
             _check_section(section, kind, play.keys[section], problems)
     for kind, resources in play.sections():
         for name, body in resources.entries:
             if isinstance(body, nodes.Mapping):
-                _check_expressions(body, templates, f"{kind}s.{name.value}", problems)
+                _check_expressions(body, templates, f"{KINDS[kind].section}.{name.value}", problems)
 
 
 def _check_section(section: str, kind: Kind, node: nodes.Node, problems: Problems) -> None:
@@ -272,7 +258,7 @@ def _check_section(section: str, kind: Kind, node: nodes.Node, problems: Problem
         if isinstance(body, nodes.Mapping):
             _check_meta(body, Reading(problems, address, static=True))
             body = without_meta(body)
-        read(TABLES[kind], body, Reading(problems, address, static=True))
+        read(KINDS[kind].table, body, Reading(problems, address, static=True))
         if not has_template(name):
             check_name(kind, str(name.value), name.origin, address, problems)
 
@@ -310,21 +296,14 @@ def without_meta(body: nodes.Mapping) -> nodes.Mapping:
     return nodes.Mapping(entries, body.origin, body.source)
 
 
-def check_name(kind: Kind, name: str, origin: Origin, address: str, problems: Problems) -> bool:
-    """Names as the engine takes them; an image's name is its reference."""
-    if kind is Kind.IMAGE:
-        shape = IMAGE_NAME
-        return bool(shape.read(nodes.Scalar(name, origin), Reading(problems, address)))
-    allowed = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
-    shortest = 1 if kind is Kind.NETWORK else 2
-    if len(name) < shortest or not set(name) <= allowed or not name[0].isalnum():
-        hint = f"{shortest} or more of a-z A-Z 0-9 _ . -, beginning with a letter or digit"
-        problems.add(origin, f"'{name}' cannot be the name of a {kind}", address=address, hint=hint)
-        return False
-    return True
-
-
-IMAGE_NAME: Final = next(entry.shape for entry in CONTAINER.settings if entry.name == "image")
+def check_name(kind: Kind, name: str, origin: Origin, address: str, problems: Problems) -> str | None:
+    """The name as addresses bear it; None after reporting one that the engine does not take."""
+    rule = KINDS[kind].naming
+    try:
+        return rule.parse(name)
+    except ValueError as error:
+        problems.add(origin, str(error), address=address, hint=rule.hint)
+        return None
 
 
 def check_tags(wanted: Iterable[str], plays: Iterable[Play], problems: Problems) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from deployer.config.playbook import META, PLAY, SECTIONS, TABLES
+from deployer.config.playbook import META, PLAY
 from deployer.fields import docs
-from deployer.fields.container import GROUPS
-from deployer.model.desired import Kind
+from deployer.model.kinds import BY_SECTION, KINDS, Declarable, named_sections
 from deployer.reach.names import entries
 
 _INTRODUCTION = """\
@@ -36,14 +35,14 @@ def _lines() -> Iterator[str]:
     yield from _heading("Plays")
     yield from docs.table_of_entries(PLAY)
     yield ""
-    for section, kind in SECTIONS.items():
-        yield f"- `{section}`: [{kind}s](#{kind}s) by name"
+    for section in BY_SECTION:
+        yield f"- `{section}`: [{section}](#{section}) by name"
     yield from _heading("All resources")
-    yield "Keys that images, networks, volumes, containers and jobs have in common."
+    yield f"Keys that {named_sections()} have in common."
     yield ""
     yield from docs.table_of_entries(META)
-    for kind in (Kind.CONTAINER, Kind.JOB, Kind.NETWORK, Kind.VOLUME, Kind.IMAGE):
-        yield from _kind(kind)
+    for kind in sorted(KINDS, key=lambda kind: not kind.is_container):
+        yield from _kind(KINDS[kind])
     yield from _heading("Inventory: reaching a host")
     yield "Variables of hosts and groups. A name that begins with `deployer_` overrides Ansible's names, these override"
     yield "a short one, which counts only [in an inventory itself](inventory.md#connection-variables)."
@@ -51,21 +50,21 @@ def _lines() -> Iterator[str]:
     yield from docs.table_of_entries(entries())
 
 
-def _kind(kind: Kind) -> Iterator[str]:
-    table = TABLES[kind]
-    yield from _heading(f"{kind.capitalize()}s")
+def _kind(declared: Declarable) -> Iterator[str]:
+    table = declared.table
+    yield from _heading(declared.section.capitalize())
     yield table.doc
     yield ""
     yield from docs.table_of_entries(table.settings)
-    if kind is Kind.JOB:
+    if table.fields_of:
         yield ""
-        yield "Beside these a job has all the fields of [containers](#containers); any change of one runs it again."
+        other = f"[{table.fields_of}s](#{table.fields_of}s)"
+        yield f"Beside these a {table.kind} has all the fields of {other}; any change of one runs it again."
         return
-    groups = GROUPS if kind is Kind.CONTAINER else {"Fields": table.fields}
-    for title, rows in groups.items():
+    for title, rows in (table.groups or {f"Fields of {declared.section}": table.fields}).items():
         if rows:
             yield ""
-            yield f"### {title if kind is Kind.CONTAINER else f'{title} of {kind}s'}"
+            yield f"### {title}"
             yield from docs.fields(table, rows)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -16,7 +16,6 @@ from deployer.config.playbook import (
     NO_LIST,
     PLAY,
     REGISTRIES,
-    TABLES,
     TAGS,
     Play,
     check_name,
@@ -29,17 +28,17 @@ from deployer.fields.shapes import INVALID, Reading
 from deployer.fields.table import Declaration, read
 from deployer.model.desired import (
     Address,
-    Dependency,
+    AnyResource,
     Desired,
     Kind,
     OnFailure,
     Resource,
-    Settings,
-    UpdatePolicy,
     slot,
 )
+from deployer.model.kinds import KINDS
+from deployer.model.settings import Dependency, RunSettings, Settings, UpdatePolicy
 from deployer.nodes import Node
-from deployer.values import duration, image
+from deployer.values import duration
 
 
 class TagFilter(Struct, frozen=True):
@@ -70,7 +69,7 @@ class Declared(Struct, frozen=True):
 
     rendered: Node
     defaults: Mapping[str, Any]
-    resource: Resource
+    resource: AnyResource
     secrets: frozenset[str]
 
     def is_of(self, rendered: Node, defaults: Mapping[str, Any]) -> bool:
@@ -94,7 +93,7 @@ def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
     work = _Work(play, host, templar, inputs)
     project = inputs.project or work.project()
     registries = work.registries()
-    resources: dict[tuple[Kind, str], Resource] = {}
+    resources: dict[tuple[Kind, str], AnyResource] = {}
     for kind, section in play.sections():
         for resource in work.section(kind, section):
             first = resources.setdefault(slot(resource.kind, resource.name), resource)
@@ -116,21 +115,21 @@ def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
 def join_plays(plays: Iterable[Desired], problems: Problems) -> tuple[Desired, ...]:
     """Plays of the same host: the same resource in two of them is a mistake; each learns what the others declare."""
     plays = tuple(plays)
-    seen: dict[tuple[Kind, str], Resource] = {}
+    seen: dict[tuple[Kind, str], AnyResource] = {}
     for play in plays:
         for resource in play.resources:
             first = seen.setdefault(slot(resource.kind, resource.name), resource)
             if first is not resource:
                 _report_twice(first, resource, problems)
     keys = [(found.kind, found.name) for found in seen.values()]
-    images = frozenset(found.settings.image for found in seen.values() if found.settings.image and not found.absent)
+    images = frozenset(found.image for found in seen.values() if found.image and not found.absent)
     return tuple(
         replace(play, elsewhere=frozenset(key for key in keys if play.find(*key) is None), images=images)
         for play in plays
     )
 
 
-def _report_twice(first: Resource, second: Resource, problems: Problems) -> None:
+def _report_twice(first: AnyResource, second: AnyResource, problems: Problems) -> None:
     kind = f"as a {first.kind} " if first.kind is not second.kind else ""
     problems.add(
         second.origin,
@@ -181,10 +180,10 @@ class _Work:
         self.secrets.update(entry["password"] for entry in found.values())
         return {registry: (entry["username"], entry["password"]) for registry, entry in found.items()}
 
-    def section(self, kind: Kind, section: nodes.Mapping) -> Iterator[Resource]:
+    def section(self, kind: Kind, section: nodes.Mapping) -> Iterator[AnyResource]:
         play_tags = self._tags(self._play.keys.get("tags"), "", self._templar)
         for name, body in section.entries:
-            address = f"{section_name(kind)}.{name.value}"
+            address = f"{KINDS[kind].section}.{name.value}"
             meta = body if isinstance(body, nodes.Mapping) else nodes.Mapping((), name.origin)
             for templar in self._loop(meta.get("loop"), address):
                 if not self._when(meta.get("when"), templar, address):
@@ -221,14 +220,15 @@ class _Work:
         self.secrets.update(nodes.secret_texts(rendered))
         return rendered
 
-    def _resource(self, kind: Kind, key: nodes.Scalar, body: Node, templar: Templar) -> Resource | None:
+    def _resource(self, kind: Kind, key: nodes.Scalar, body: Node, templar: Templar) -> AnyResource | None:
         """None after reporting. What could not be rendered is passed over, so that the rest is checked all the same."""
         problems, unrendered = self._inputs.problems, Problems()
-        label = f"{section_name(kind)}.{key.value}"
+        label = f"{KINDS[kind].section}.{key.value}"
         shown = self._render(templar, key, label, unrendered)
-        name = str(shown.value) if isinstance(shown, nodes.Scalar) else ""
-        address = f"{section_name(kind)}.{name}"
-        if unrendered.errors or not check_name(kind, name, key.origin, address, problems):
+        written = str(shown.value) if isinstance(shown, nodes.Scalar) else ""
+        address = f"{KINDS[kind].section}.{written}"
+        name = None if unrendered.errors else check_name(kind, written, key.origin, address, problems)
+        if name is None:
             problems.extend(unrendered)
             return None
         if kind.is_container:
@@ -238,12 +238,12 @@ class _Work:
         rendered = self._render(templar, body, address, unrendered)
         problems.extend(unrendered)
         if unrendered.errors:
-            read(TABLES[kind], rendered, Reading(problems, address, static=True))
+            read(KINDS[kind].table, rendered, Reading(problems, address, static=True))
             return None
         known, place = self._inputs.read, (kind, name, key.origin)
         found = known.get(place)
         if found is None or not found.is_of(rendered, self._defaults):
-            declaration = read(TABLES[kind], rendered, Reading(problems, address))
+            declaration = read(KINDS[kind].table, rendered, Reading(problems, address))
             if declaration is None:
                 return None
             found = known[place] = self._finish(place, declaration, rendered)
@@ -252,19 +252,19 @@ class _Work:
 
     def _finish(self, place: tuple[Kind, str, Origin], found: Declaration, rendered: Node) -> Declared:
         (kind, name, origin), problems = place, self._inputs.problems
-        address = f"{section_name(kind)}.{name}"
+        address = f"{KINDS[kind].section}.{name}"
         values, origins = dict(found.values), dict(found.origins)
         secrets: set[str] = set()
         if found.settings.get("env_file"):
             secrets = self._add_env_files(found.settings["env_file"], values, origins)
-        defaults = self._defaults if kind is Kind.CONTAINER else {}
-        settings = _settings(kind, name, _over(defaults, found.settings))
-        if kind.is_container and not settings.image and settings.state != "absent":
+        known = {entry.name for entry in KINDS[kind].table.settings}
+        defaults = {key: value for key, value in self._defaults.items() if key in known}
+        implied = KINDS[kind].naming.settings(name)
+        settings = _settings(kind, {**implied, **_over(defaults, found.settings)})
+        if isinstance(settings, RunSettings) and not settings.image and not settings.absent:
             at_image = any(path[0] == "image" for path in origins)
             if not at_image:
                 problems.add(origin, "'image' is missing", address=address, hint=f"every {kind} needs one")
-        if kind is Kind.IMAGE:
-            name = image.parse(name).familiar
         address_of_it = Address(self._host, kind, name)
         resource = Resource(address_of_it, origin, settings, values, origins, secret_paths=found.secrets)
         return Declared(rendered, self._defaults, resource, frozenset(secrets))
@@ -302,38 +302,35 @@ def _over(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
     return merged
 
 
-def section_name(kind: Kind) -> str:
-    return f"{kind}s"
+def _settings(kind: Kind, found: Mapping[str, Any]) -> Settings:
+    """Typed: what a key of the playbook holds may have another form in the record."""
+    given = {_RENAMED.get(key, key): _TYPED.get(key, _as_it_is)(value) for key, value in found.items()}
+    return KINDS[kind].settings(**{key: value for key, value in given.items() if key not in _USED_UP})
 
 
-def _settings(kind: Kind, name: str, found: Mapping[str, Any]) -> Settings:
-    update = found.get("update") or {}
-    policy = UpdatePolicy()
-    seconds = {
-        key: update[key] / duration.SECOND if key in update else getattr(policy, key)
-        for key in ("health_timeout", "monitor")
-    }
-    reference = str(image.parse(name)) if kind is Kind.IMAGE else found.get("image", "")
-    return Settings(
-        state=found.get("state") or ("started" if kind.is_container else "present"),
-        image=reference,
-        platform=found.get("platform", ""),
-        pull=found.get("pull" if kind is Kind.IMAGE else "pull_policy", "missing"),
-        depends_on=tuple(
-            Dependency(other, how.get("condition", ""), how.get("required", True), how.get("restart", False))
-            for other, how in (found.get("depends_on") or {}).items()
-        ),
-        protect=found.get("protect", False),
-        recreate=found.get("recreate", "auto"),
-        ignore_changes=tuple(found.get("ignore_changes") or ()),
-        update=UpdatePolicy(
-            order=update.get("order", policy.order),
-            stop_grace_period=update.get("stop_grace_period"),
-            watch=seconds["monitor"] if "monitor" in update else policy.watch,
-            **seconds,
-        ),
-        external=found.get("external", False),
-        keep_previous=found.get("keep_previous", 1),
-        run_once=found.get("run_once", False),
-        timeout=found["timeout"] / duration.SECOND if "timeout" in found else None,
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _dependencies(found: Mapping[str, Any]) -> tuple[Dependency, ...]:
+    return tuple(
+        Dependency(name, how.get("condition"), how.get("required", True), how.get("restart", False))
+        for name, how in found.items()
     )
+
+
+def _update(found: Mapping[str, Any]) -> UpdatePolicy:
+    seconds = {key: found[key] / duration.SECOND for key in ("health_timeout", "monitor") if key in found}
+    watch = {"watch": seconds["monitor"]} if "monitor" in seconds else {}
+    return UpdatePolicy(**{**found, **seconds, **watch})
+
+
+_USED_UP: Final = ("env_file", "restart_retries")
+"""Keys that other values are made of."""
+_RENAMED: Final = {"pull_policy": "pull"}
+_TYPED: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "depends_on": _dependencies,
+    "ignore_changes": tuple,
+    "timeout": lambda found: found / duration.SECOND,
+    "update": _update,
+}

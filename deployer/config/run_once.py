@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from deployer.diagnostics import Problems
-from deployer.model.desired import Desired, Kind, Resource, RunOnce
+from deployer.model.desired import AnyResource, Desired, Job, Kind, RunOnce, has_settings
+from deployer.model.settings import JobSettings, RunSettings
 
 
 def settle_run_once(
@@ -19,7 +20,7 @@ def settle_run_once(
     may have been run there, and would be run twice elsewhere.
     """
     plays = tuple(plays)
-    once = {job.name: job for play in plays for job in play.of(Kind.JOB) if job.settings.run_once}
+    once = {job.name: job for play in plays for job in play.of(JobSettings) if job.settings.run_once}
     if not once:
         return plays, None
     for play in plays:
@@ -29,7 +30,7 @@ def settle_run_once(
     return settled, RunOnce(first, tuple(sorted(once)), reached=any(play.host == first for play in plays))
 
 
-def _report_left_out(play: Desired, once: dict[str, Resource], problems: Problems) -> None:
+def _report_left_out(play: Desired, once: dict[str, Job], problems: Problems) -> None:
     for name, job in sorted(once.items()):
         if play.find(Kind.JOB, name) is None:
             summary = f"has run_once, but 'when' leaves it out on {play.host}, the first host, where it would run"
@@ -37,12 +38,14 @@ def _report_left_out(play: Desired, once: dict[str, Resource], problems: Problem
             problems.add(job.origin, summary, address=job.address.label, hint=hint)
 
 
-def _without(play: Desired, once: dict[str, Resource]) -> Desired:
+def _without(play: Desired, once: dict[str, Job]) -> Desired:
     kept = (found for found in play.resources if not (found.kind is Kind.JOB and found.name in once))
     return replace(play, resources=tuple(_freed(found, once) for found in kept))
 
 
-def _freed(resource: Resource, once: dict[str, Resource]) -> Resource:
+def _freed(resource: AnyResource, once: dict[str, Job]) -> AnyResource:
+    if not has_settings(resource, RunSettings):
+        return resource
     needs = resource.settings.depends_on
     left = tuple(needed for needed in needs if needed.name not in once)
     return resource if left == needs else replace(resource, settings=replace(resource.settings, depends_on=left))

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 
 from deployer.diagnostics import Problems
-from deployer.model.desired import Desired, Kind, Resource
+from deployer.model.desired import Desired, Network
+from deployer.model.settings import NetworkSettings
 from deployer.values.address import overlap
 
 
 def check_subnets(plays: Iterable[Desired], problems: Problems) -> None:
     """`plays`: those of one host. The engine is certain to refuse where one of the two is a bridge (§4)."""
-    declared = [found for play in plays for resource in play.of(Kind.NETWORK) for found in _subnets(resource)]
+    declared = [found for play in plays for resource in play.of(NetworkSettings) for found in _subnets(resource)]
     for (first, one), (second, other) in combinations(declared, 2):
         if "bridge" in (_driver(first), _driver(second)) and first is not second and overlap(one, other):
             problems.add(
@@ -23,11 +24,11 @@ def check_subnets(plays: Iterable[Desired], problems: Problems) -> None:
             )
 
 
-def _subnets(resource: Resource) -> Iterator[tuple[Resource, str]]:
+def _subnets(resource: Network) -> Iterator[tuple[Network, str]]:
     ipam = resource.values.get("ipam") or {}
     if not resource.absent and _driver(resource) in ("bridge", "macvlan", "ipvlan"):
         yield from ((resource, subnet) for subnet in ipam.get("config") or () if "driver" not in ipam)
 
 
-def _driver(resource: Resource) -> str:
+def _driver(resource: Network) -> str:
     return str(resource.values.get("driver") or "bridge")

@@ -18,13 +18,14 @@ from msgspec import Struct, field
 
 from deployer.fields.container import CONTAINER
 from deployer.fields.network import NETWORK
+from deployer.fields.options import PullPolicy, most_eager
 from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
 from deployer.interfaces import Engine, Json, RegistryAuth
 from deployer.model import ownership as record
 from deployer.model import volume_names
 from deployer.model.container_names import NEW, OLD, is_kept
-from deployer.model.desired import Desired
+from deployer.model.desired import Desired, has_settings
 from deployer.model.observed import (
     Observed,
     ObservedContainer,
@@ -36,13 +37,11 @@ from deployer.model.observed import (
     Stub,
 )
 from deployer.model.registry import RegistryAnswer
+from deployer.model.settings import FromImage
 from deployer.values import image, mount, paths, port
 
 WIDTH = 4
 """Requests at a time on one host; more gains nothing once the engine is busy."""
-
-_DEMANDING = ("never", "missing", "always")
-"""Pull policies, each asking more of the registry than the one before."""
 
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 
@@ -54,7 +53,7 @@ class Needs(Struct, frozen=True):
 
     containers: frozenset[str] = frozenset()
     projects: frozenset[str] = frozenset()
-    images: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, PullPolicy] = field(default_factory=dict)
     auth: Callable[[str], RegistryAuth | None] = lambda _reference: None
     prune: bool = False
     history: bool = False
@@ -70,11 +69,11 @@ def needs_of(
     plays = tuple(plays)
     declared = [resource for play in plays for resource in play.resources]
     names = {resource.name for resource in declared if resource.kind.is_container}
-    images: dict[str, str] = {}
+    images: dict[str, PullPolicy] = {}
     for resource in declared:
-        reference, wanted = resource.settings.image, "never" if resource.absent else resource.settings.pull
-        if reference:
-            images[reference] = max(wanted, images.get(reference, "never"), key=_DEMANDING.index)
+        if has_settings(resource, FromImage) and (reference := resource.image):
+            wanted = PullPolicy.NEVER if resource.absent else resource.settings.pull
+            images[reference] = most_eager((wanted, images.get(reference, PullPolicy.NEVER)))
     with_suffixes = {name + suffix for name in names for suffix in suffixes}
     projects, prune = frozenset(play.project for play in plays), any(play.prune for play in plays)
     return Needs(frozenset(with_suffixes), projects, images, auth, prune)
@@ -148,8 +147,10 @@ def _ask_registries(
     return dict(zip(references, answers, strict=True))
 
 
-def _ask_registry(reference: str, policy: str, *, present: bool) -> bool:
-    return bool(image.parse(reference).path) and (policy == "always" or (policy == "missing" and not present))
+def _ask_registry(reference: str, policy: PullPolicy, *, present: bool) -> bool:
+    if not image.parse(reference).path:
+        return False
+    return policy is PullPolicy.ALWAYS or (policy is PullPolicy.MISSING and not present)
 
 
 def _choose(listed: Iterable[Json], needs: Needs) -> tuple[list[str], tuple[Stub, ...], tuple[Stub, ...]]:

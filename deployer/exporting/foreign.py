@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from deployer.fields.settings import CONDITIONS
+from deployer.fields.options import Condition
 from deployer.model.observed import ObservedContainer
 
 _PREFIXES: Final = ("com.docker.compose.", "com.docker.stack.", "com.docker.swarm.", "com.docker.volume.", "io.podman.")
@@ -48,7 +48,7 @@ def depends_on(container: ObservedContainer, others: Iterable[ObservedContainer]
     for entry in filter(None, labels.get(_DEPENDS_ON, "").split(",")):
         service, _, rest = entry.partition(":")
         condition = rest.partition(":")[0]
-        if service in services and condition in CONDITIONS:
+        if service in services and condition in Condition._value2member_map_:
             found[services[service]] = {"condition": condition}
     return dict(sorted(found.items()))
 

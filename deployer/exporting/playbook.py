@@ -267,7 +267,7 @@ class _Writer:
         if (kind, name) in self._declared:
             return False
         self._declared.add((kind, name))
-        return check_name(kind, name, _HERE, name, Problems())
+        return check_name(kind, name, _HERE, name, Problems()) is not None
 
     def _object(
         self, table: Table, live: ObservedNetwork | ObservedVolume, project: str, usual: Mapping[str, Any] | None = None

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 from deployer.fields.field import Field
 from deployer.fields.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, Shape, Then
 from deployer.fields.table import Table
 from deployer.values import yaml_text
-
-_CHANGE_SAID_ONCE: Final = ("network", "volume")
-"""Kinds whose table's doc says how every difference is changed."""
 
 
 def table_of_entries(entries: Iterable[Entry]) -> Iterator[str]:
@@ -93,7 +89,7 @@ def _facts(table: Table, row: Field) -> Iterator[str]:
     yield f"- written as: {form(row.shape)}"
     zero = "nothing" if row.zero in ("", None, [], {}) else row.show((row.name,), row.zero)
     yield f"- not declared: {row.expect.unset.format(zero=zero)}"
-    if table.kind not in _CHANGE_SAID_ONCE:
+    if not table.changes_alike:
         yield f"- changed: {row.change.words}"
     if row.since:
         yield f"- needs: Docker API {row.since}"

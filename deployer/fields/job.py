@@ -27,4 +27,5 @@ JOB: Final = Table(
     nested=CONTAINER.nested,
     appended=CONTAINER.appended,
     advice=settings.JOB_ADVICE,
+    fields_of=CONTAINER.kind,
 )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from schema import And, Or, Use
 
 from deployer import nodes
@@ -65,6 +67,11 @@ WORDS = Forms(
 def choice(*options: str) -> Leaf:
     """One of the given words."""
     return Leaf(lambda word: word in options, f"one of {', '.join(options)}", json={"enum": list(options)})
+
+
+def option(*options: StrEnum) -> Leaf:
+    """One of some members of an enum, written as its value."""
+    return replace(choice(*options), convert=type(options[0]))
 
 
 def text_value(value: object) -> str:

@@ -319,4 +319,5 @@ NETWORK = Table(
         "ipam_driver_options": ("ipam", "options"),
     },
     advice=settings.OBJECT_ADVICE,
+    changes_alike=True,
 )

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from deployer.fields.leaves import COUNT, DURATION, FLAG, SECONDS, TEXT, choice
+from deployer.fields.leaves import COUNT, DURATION, FLAG, SECONDS, TEXT, choice, option
+from deployer.fields.options import Condition, Presence, PullPolicy, Recreate, RunState, UpdateOrder
 from deployer.fields.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, one_or_many
 from deployer.values import image
 
-CONDITIONS = ("service_started", "service_healthy", "service_completed_successfully")
-PULL_POLICIES = ("missing", "always", "never")
+_PULL_POLICIES = (PullPolicy.MISSING, PullPolicy.ALWAYS, PullPolicy.NEVER)
 
 
-def _pull_policy(text: str) -> str:
+def _pull_policy(text: str) -> PullPolicy:
     """Compose's `if_not_present` and Ansible's `not_present` are `missing`."""
     policy = "missing" if text in ("if_not_present", "not_present") else text
-    if policy not in PULL_POLICIES:
-        raise ValueError(f"'{text}' is not one of {', '.join(PULL_POLICIES)}")
-    return policy
+    if policy not in _PULL_POLICIES:
+        raise ValueError(f"'{text}' is not one of {', '.join(_PULL_POLICIES)}")
+    return PullPolicy(policy)
 
 
 def _platform(text: str) -> str:
@@ -36,13 +36,13 @@ IGNORE = Entry(
     doc="Fields whose differences are ignored, such as labels.build_time.",
 )
 EXTERNAL = Entry(name="external", shape=FLAG, doc="It exists already and is only used, never created or changed.")
-PRESENCE = Entry(name="state", shape=choice("present", "absent"), doc="present (default) or absent.")
+PRESENCE = Entry(name="state", shape=option(*Presence), doc="present (default) or absent.")
 
 _DEPENDENCY = Record(
     (
         Entry(
             name="condition",
-            shape=choice(*CONDITIONS),
+            shape=option(*Condition),
             doc="Condition to wait for; default service_started, or service_completed_successfully for a job.",
         ),
         Entry(name="restart", shape=FLAG, doc="Restart this container after the dependency is replaced."),
@@ -78,7 +78,7 @@ UPDATE = Record(
     (
         Entry(
             name="order",
-            shape=choice("auto", "stop-first", "start-first"),
+            shape=option(*UpdateOrder),
             doc="Whether the old or the new container runs while both exist.",
         ),
         Entry(name="health_timeout", shape=DURATION, doc="Longest time to wait until healthy; default 60s."),
@@ -113,7 +113,7 @@ CONTAINER = (
     IMAGE_OF,
     Entry(
         name="state",
-        shape=choice("started", "stopped", "created", "absent"),
+        shape=option(*RunState),
         doc="started (default), stopped, created or absent.",
     ),
     PLATFORM_OF,
@@ -128,7 +128,7 @@ CONTAINER = (
     PROTECT,
     Entry(
         name="recreate",
-        shape=choice("auto", "always", "never"),
+        shape=option(*Recreate),
         doc="Replace if a change requires it (auto, default), at every run (always), or never.",
     ),
     IGNORE,
@@ -144,14 +144,14 @@ JOB = (
     IMAGE_OF,
     Entry(
         name="state",
-        shape=choice("started", "absent"),
+        shape=option(RunState.STARTED, RunState.ABSENT),
         doc="started (default): it has run; absent: its container is removed.",
     ),
     Entry(name="run_once", shape=FLAG, doc="Run it only on the first host of the play, before any other host starts."),
     Entry(name="timeout", shape=DURATION, doc="Longest time it may take; default: no limit."),
     Entry(
         name="recreate",
-        shape=choice("auto", "always"),
+        shape=option(Recreate.AUTO, Recreate.ALWAYS),
         doc="Run it if its declaration changed (auto, default), or at every run (always).",
     ),
     PLATFORM_OF,

@@ -33,7 +33,8 @@ class Table(Struct, frozen=True):
     """`doc` describes the kind. `rules` check a whole declaration: they may complete its values and report errors.
     `nested` maps a flat spelling to a key inside a field: Ansible's `log_driver` is `logging.driver`.
     `appended` maps the name of a list to the one it adds to: Ansible's `mounts` to `volumes`. `advice`: what to write
-    instead of keys of other tools."""
+    instead of keys of other tools. `groups`: the fields under the headings of the reference. `fields_of`: the kind with
+    the same fields. `changes_alike`: whether `doc` describes how every difference is changed."""
 
     kind: str
     doc: str
@@ -43,6 +44,9 @@ class Table(Struct, frozen=True):
     nested: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     appended: Mapping[str, str] = field(default_factory=dict)
     advice: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, tuple[Field, ...]] = field(default_factory=dict)
+    fields_of: str = ""
+    changes_alike: bool = False
 
     def row(self, name: str) -> Field:
         return next(row for row in self.fields if row.name == name)

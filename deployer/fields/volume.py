@@ -76,4 +76,5 @@ VOLUME = Table(
     ),
     settings=settings.RESOURCE,
     advice=settings.OBJECT_ADVICE,
+    changes_alike=True,
 )

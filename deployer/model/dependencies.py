@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
 from deployer.diagnostics import Origin
-from deployer.model.desired import Dependency, Kind, Resource
+from deployer.model.desired import AnyResource, Kind, Workload, has_settings
+from deployer.model.settings import Dependency, RunSettings
 from deployer.values import mount
 
 _NAMESPACES = ("network_mode", "ipc", "pid")
 
 
-def depends_on(resource: Resource) -> tuple[Dependency, ...]:
+def depends_on(resource: Workload) -> tuple[Dependency, ...]:
     """Containers that must have reached a condition before this one starts: declared, or linked to."""
     declared = {dependency.name: dependency for dependency in resource.settings.depends_on}
     for link in _links(resource):
@@ -21,14 +22,14 @@ def depends_on(resource: Resource) -> tuple[Dependency, ...]:
     return tuple(declared.values())
 
 
-def _links(resource: Resource) -> Iterator[str]:
+def _links(resource: AnyResource) -> Iterator[str]:
     """Those on networks that users made follow the name, whoever has it."""
     yield from resource.values.get("links") or ()
     for endpoint in (resource.values.get("networks") or {}).values():
         yield from endpoint.get("links", ())
 
 
-def bonds(resource: Resource) -> dict[str, str]:
+def bonds(resource: AnyResource) -> dict[str, str]:
     """Containers it is bound to by their ids, and the field that binds it: it follows when they are replaced."""
     values = resource.values
     modes = ((field, str(values[field])) for field in _NAMESPACES if field in values)
@@ -39,28 +40,28 @@ def bonds(resource: Resource) -> dict[str, str]:
     return found
 
 
-def leaders(resource: Resource) -> tuple[str, ...]:
+def leaders(resource: AnyResource) -> tuple[str, ...]:
     """Containers whose namespaces or mounts it shares, or that it is linked to."""
     return tuple(bonds(resource))
 
 
-def networks(resource: Resource) -> tuple[str, ...]:
+def networks(resource: AnyResource) -> tuple[str, ...]:
     return tuple(resource.values.get("networks") or ())
 
 
-def fixed_on(resource: Resource, network: str) -> bool:
+def fixed_on(resource: AnyResource, network: str) -> bool:
     """Whether it is attached to the network with an address of its choice."""
     endpoint = (resource.values.get("networks") or {}).get(network) or {}
     return bool(endpoint.get("ipv4_address") or endpoint.get("ipv6_address"))
 
 
-def volumes(resource: Resource) -> tuple[str, ...]:
+def volumes(resource: AnyResource) -> tuple[str, ...]:
     """Named volumes it mounts."""
     mounts: Iterable[mount.Mount] = (resource.values.get("volumes") or {}).values()
     return tuple(sorted({own["source"] for own in mounts if own["type"] == "volume" and own["source"]}))
 
 
-def references(resource: Resource) -> Iterator[tuple[Kind, str, Origin]]:
+def references(resource: AnyResource) -> Iterator[tuple[Kind, str, Origin]]:
     """What it cannot be made without: networks, volumes and containers it names, and where it does."""
     for name in networks(resource):
         yield Kind.NETWORK, name, resource.place(("networks", name))
@@ -72,19 +73,19 @@ def references(resource: Resource) -> Iterator[tuple[Kind, str, Origin]]:
         yield Kind.CONTAINER, name, resource.origin
 
 
-def containers(resource: Resource) -> tuple[str, ...]:
+def containers(resource: Workload) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(found.name for found in depends_on(resource)), *leaders(resource)]))
 
 
-def in_order(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+def in_order(resources: Iterable[AnyResource]) -> tuple[Workload, ...]:
     """Containers and jobs after those they need; otherwise those with fixed addresses first, and by name. Raises
     `graphlib.CycleError`."""
-    by_name = {resource.name: resource for resource in resources if resource.kind.is_container}
+    by_name = {resource.name: resource for resource in resources if has_settings(resource, RunSettings)}
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for name, resource in sorted(by_name.items()):
         sorter.add(name, *(needed for needed in containers(resource) if needed in by_name))
     sorter.prepare()
-    found: list[Resource] = []
+    found: list[Workload] = []
     while sorter.is_active():
         ready = sorted(sorter.get_ready(), key=lambda name: (not _has_fixed_address(by_name[name]), name))
         found += [by_name[name] for name in ready]
@@ -92,11 +93,11 @@ def in_order(resources: Iterable[Resource]) -> tuple[Resource, ...]:
     return tuple(found)
 
 
-def _has_fixed_address(resource: Resource) -> bool:
+def _has_fixed_address(resource: AnyResource) -> bool:
     return any(fixed_on(resource, network) for network in networks(resource))
 
 
-def cycle(resources: Iterable[Resource]) -> Iterator[str]:
+def cycle(resources: Iterable[AnyResource]) -> Iterator[str]:
     """Names along a cycle, the first one repeated at the end; nothing when there is none."""
     try:
         in_order(resources)

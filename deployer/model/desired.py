@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeGuard, TypeVar
 
 from msgspec import Struct, field
 
 from deployer.diagnostics import Origin
 from deployer.interfaces import Guarded
+from deployer.model.settings import (
+    ContainerSettings,
+    FromImage,
+    ImageSettings,
+    JobSettings,
+    NetworkSettings,
+    RunSettings,
+    Settings,
+    VolumeSettings,
+)
 
 
 class Kind(StrEnum):
@@ -58,55 +68,18 @@ class Address(Struct, frozen=True, order=True):
         return f"{self.kind}.{self.name}"
 
 
-class Dependency(Struct, frozen=True):
-    """`condition` is one of `fields.settings.CONDITIONS`. `restart`: the dependant is restarted when this one was
-    replaced or started."""
-
-    name: str
-    condition: str = "service_started"
-    required: bool = True
-    restart: bool = False
+S_co = TypeVar("S_co", bound=Settings, covariant=True)
+S = TypeVar("S", bound=Settings)
 
 
-class UpdatePolicy(Struct, frozen=True):
-    """How a container is replaced; seconds. `stop_grace_period`: the time the old one has to stop, -1 for no limit,
-    None for its own. `watch`: how long one with a healthcheck must stay healthy."""
-
-    order: str = "auto"
-    health_timeout: float = 60.0
-    monitor: float = 5.0
-    stop_grace_period: int | None = None
-    watch: float = 0.0
-
-
-class Settings(Struct, frozen=True):
-    """What only this tool knows of a resource. `image` is a complete reference, "" where none is declared;
-    `keep_previous` how many replaced containers are kept stopped. Of a job: `run_once`, on the play's first host only;
-    `timeout`, the seconds it may take, None for any."""
-
-    state: str
-    image: str = ""
-    platform: str = ""
-    pull: str = "missing"
-    depends_on: tuple[Dependency, ...] = ()
-    protect: bool = False
-    recreate: str = "auto"
-    ignore_changes: tuple[str, ...] = ()
-    update: UpdatePolicy = UpdatePolicy()
-    external: bool = False
-    keep_previous: int = 1
-    run_once: bool = False
-    timeout: float | None = None
-
-
-class Resource(Struct, frozen=True):
+class Resource(Struct, Generic[S_co], frozen=True):
     """One declared resource. `values` holds canonical values of declared fields (see `fields.shapes`), `origins` the
     place of every path in them, `secret_paths` those that are secret in part or whole. `selected`: whether `--tags` and
     `--skip-tags` let it be changed in this run."""
 
     address: Address
     origin: Origin
-    settings: Settings
+    settings: S_co
     values: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[tuple[str, ...], Origin] = field(default_factory=dict)
     selected: bool = True
@@ -122,13 +95,34 @@ class Resource(Struct, frozen=True):
 
     @property
     def absent(self) -> bool:
-        return self.settings.state == "absent"
+        return self.settings.absent
+
+    @property
+    def image(self) -> str:
+        """The complete reference of the image it needs, "" when it needs none."""
+        return self.settings.image if isinstance(self.settings, FromImage) else ""
 
     def place(self, path: tuple[str, ...]) -> Origin:
         """Where the value at a path was written; of the nearest path above where it has no place of its own."""
         while path and path not in self.origins:
             path = path[:-1]
         return self.origins.get(path, self.origin)
+
+
+AnyResource: TypeAlias = Resource[Settings]
+Network: TypeAlias = Resource[NetworkSettings]
+Volume: TypeAlias = Resource[VolumeSettings]
+Image: TypeAlias = Resource[ImageSettings]
+Container: TypeAlias = Resource[ContainerSettings]
+Job: TypeAlias = Resource[JobSettings]
+Workload: TypeAlias = Resource[RunSettings]
+"""A container or a job."""
+Imaged: TypeAlias = Resource[FromImage]
+"""What needs an image: a container, a job, or the image itself."""
+
+
+def has_settings(resource: AnyResource, of: type[S]) -> TypeGuard[Resource[S]]:
+    return isinstance(resource.settings, of)
 
 
 class RunOnce(Struct, frozen=True):
@@ -148,7 +142,7 @@ class Desired(Guarded, frozen=True):
     hidden: ClassVar[tuple[str, ...]] = ("registries", "secrets")
     host: str
     project: str
-    resources: tuple[Resource, ...] = ()
+    resources: tuple[AnyResource, ...] = ()
     registries: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
     elsewhere: frozenset[tuple[Kind, str]] = frozenset()
@@ -156,15 +150,16 @@ class Desired(Guarded, frozen=True):
     prune: bool = False
     on_failure: OnFailure = OnFailure.ROLLBACK_HOST
 
-    def of(self, kind: Kind) -> tuple[Resource, ...]:
-        return tuple(resource for resource in self.resources if resource.kind is kind)
+    def of(self, settings: type[S]) -> tuple[Resource[S], ...]:
+        """Those with settings of this class: `ContainerSettings` finds containers."""
+        return tuple(resource for resource in self.resources if has_settings(resource, settings))
 
     @property
-    def containers(self) -> tuple[Resource, ...]:
+    def containers(self) -> tuple[Workload, ...]:
         """Jobs too."""
-        return tuple(resource for resource in self.resources if resource.kind.is_container)
+        return self.of(RunSettings)
 
-    def container(self, name: str) -> Resource | None:
+    def container(self, name: str) -> Workload | None:
         """The container or job of that name."""
         return next((found for found in self.containers if found.name == name), None)
 
@@ -172,5 +167,5 @@ class Desired(Guarded, frozen=True):
         """Whether another play of the host declares it, be it as a container or as a job."""
         return slot(kind, name) in {slot(*key) for key in self.elsewhere}
 
-    def find(self, kind: Kind, name: str) -> Resource | None:
+    def find(self, kind: Kind, name: str) -> AnyResource | None:
         return next((r for r in self.resources if r.kind is kind and r.name == name), None)

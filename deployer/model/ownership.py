@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from deployer.model.desired import Address, Kind, Resource
+from deployer.model.desired import Address, AnyResource, Kind
 from deployer.model.observed import Ownership
 from deployer.model.secrets import sealed
 
@@ -22,7 +22,7 @@ difference."""
 _CONTAINERS: Final = tuple(kind for kind in Kind if kind.is_container)
 
 
-def labels(resource: Resource, project: str, secrets: frozenset[str], version: str) -> dict[str, str]:
+def labels(resource: AnyResource, project: str, secrets: frozenset[str], version: str) -> dict[str, str]:
     """The labels that make an object ours."""
     return {
         PROJECT: project,
@@ -32,14 +32,14 @@ def labels(resource: Resource, project: str, secrets: frozenset[str], version: s
     }
 
 
-def _write(resource: Resource, project: str, secrets: frozenset[str]) -> str:
+def _write(resource: AnyResource, project: str, secrets: frozenset[str]) -> str:
     record = {"format": FORMAT, "fields": declared(resource, project, secrets)}
     return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def declared(resource: Resource, project: str, secrets: frozenset[str]) -> dict[str, Any]:
+def declared(resource: AnyResource, project: str, secrets: frozenset[str]) -> dict[str, Any]:
     """What the record says of a resource, secrets as digests."""
-    image = {"image": resource.settings.image} if resource.settings.image else {}
+    image = {"image": resource.image} if resource.image else {}
     key = f"{project}/{resource.address.label}"
     return dict(sealed({**resource.values, **image}, secrets, key, resource.secret_paths))
 

@@ -8,23 +8,40 @@ from typing import Any
 from deployer.fields.container import CONTAINER
 from deployer.fields.container.network import DEFAULT_NETWORK, endpoint_to_engine
 from deployer.fields.field import Body
-from deployer.fields.network import NETWORK
 from deployer.fields.table import Table
 from deployer.model import ownership as record
-from deployer.model.desired import Resource
+from deployer.model.desired import AnyResource, Workload
+from deployer.model.kinds import KINDS
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import FieldDiff
 from deployer.planning.context import Context
+from deployer.planning.objects import Object
 
 
-def container_body(ctx: Context, resource: Resource, carried: Mapping[str, str]) -> Body:
+def container_body(ctx: Context, resource: Workload, carried: Mapping[str, str]) -> Body:
     """The create body. `carried`: anonymous volumes of the predecessor, by target. `HostConfig` is always sent: engines
     fill in other defaults without it (§0.7)."""
     body: Body = {"Image": resource.settings.image, "HostConfig": {}}
-    _write_declared(CONTAINER, _with_volumes(resource.values, carried), body)
+    return _filled(ctx, resource, body, _with_volumes(resource.values, carried))
+
+
+def object_body(ctx: Context, resource: Object) -> Body:
+    """The create body of a network or volume."""
+    return _filled(ctx, resource, {"Name": resource.name}, resource.values)
+
+
+def _filled(ctx: Context, resource: AnyResource, body: Body, values: Mapping[str, Any]) -> Body:
+    """With every declared field, and the labels that make it ours."""
+    write_fields(KINDS[resource.kind].table, values, body)
     own = record.labels(resource, ctx.desired.project, ctx.desired.secrets, ctx.policy.version)
     body["Labels"] = dict(body.get("Labels") or {}) | own
     return body
+
+
+def write_fields(table: Table, values: Mapping[str, Any], body: Body) -> None:
+    for row in table.fields:
+        if row.name in values:
+            row.access.write(values[row.name], body)
 
 
 def _with_volumes(values: Mapping[str, Any], carried: Mapping[str, str]) -> Mapping[str, Any]:
@@ -53,20 +70,6 @@ def split_endpoints(ctx: Context, body: Body) -> dict[str, dict[str, Any]]:
     first, *rest = endpoints
     body["NetworkingConfig"] = {"EndpointsConfig": {first: endpoints[first]}}
     return {name: endpoints[name] for name in rest}
-
-
-def network_body(ctx: Context, resource: Resource) -> Body:
-    body: Body = {"Name": resource.name}
-    _write_declared(NETWORK, resource.values, body)
-    own = record.labels(resource, ctx.desired.project, ctx.desired.secrets, ctx.policy.version)
-    body["Labels"] = dict(body.get("Labels") or {}) | own
-    return body
-
-
-def _write_declared(table: Table, values: Mapping[str, Any], body: Body) -> None:
-    for row in table.fields:
-        if row.name in values:
-            row.access.write(values[row.name], body)
 
 
 def update_body(diffs: Iterable[FieldDiff], wanted: Mapping[str, Any], live: ObservedContainer) -> Body:

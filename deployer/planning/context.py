@@ -1,91 +1,120 @@
-"""What every part of the planner sees: the inputs, the draft, and what was decided so far."""
+"""What every part of the planner sees."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec import Struct, field
 
-from deployer.model.desired import Address, Desired, Kind, Resource, UpdatePolicy
-from deployer.model.observed import Observed, ObservedContainer, ObservedNetwork
+from deployer.fields.options import Condition
+from deployer.model.desired import Address, Container, Desired, Kind, Resource, S
+from deployer.model.observed import Observed, ObservedContainer
 from deployer.model.plan import AwaitHealthy, Target
+from deployer.model.settings import UpdatePolicy
 from deployer.planning.container.exclusive import held
 from deployer.planning.draft import Draft
 from deployer.planning.policy import Policy
+
+Steps: TypeAlias = tuple[int, ...]
+"""Numbers of steps."""
 
 
 class Retired(Struct, frozen=True):
     """A container that is put away once everything of its group works. `after`: the last steps of its successor."""
 
     group: str
-    resource: Resource
+    resource: Container
     old: ObservedContainer
     cause: str
-    after: tuple[int, ...]
-
-
-class Renewal(Struct, frozen=True):
-    """A network that is taken down and made anew. `off`: steps after which each of the containers `attached` has left
-    it; `gone`: those after which it is removed."""
-
-    resource: Resource
-    live: ObservedNetwork
-    attached: tuple[ObservedContainer, ...]
-    off: tuple[int, ...]
-    gone: tuple[int, ...]
+    after: Steps
 
 
 class Begun(Struct, frozen=True):
     """A container that is started and replaces none. `after`: the steps after which it has been."""
 
-    resource: Resource
+    resource: Container
     target: Target
-    after: tuple[int, ...]
+    after: Steps
+
+
+class Networks(Struct, frozen=True):
+    """Decided by `network.plan.make`."""
+
+    renewed: set[str] = field(default_factory=set)
+    """Those that are removed and made again. Read by: endpoints."""
+    moved: dict[str, Steps] = field(default_factory=dict)
+    """Ids of containers attached to these, and the steps after which others may touch them. Read by: all that stops or
+    removes a container."""
+
+
+class Volumes(Struct, frozen=True):
+    """Decided by `volume.plan.make`."""
+
+    dropped: dict[str, Steps] = field(default_factory=dict)
+    """Containers that go since a volume they mount is made again, and the steps after which they are gone. Read by: the
+    planning of those containers and jobs, which make them again."""
+
+
+class Containers(Struct, frozen=True):
+    """Decided by the phases that plan containers and jobs, each after those it needs: what one decides is read by those
+    that need it."""
+
+    targets: dict[str, Target] = field(default_factory=dict)
+    """How steps refer to each declared container. Written by: whoever plans it. Read by: gates, removal of networks."""
+    renewed: set[str] = field(default_factory=set)
+    """Containers that get a new id. Written by: replace. Read by: judging, reasons to restart, removal of networks."""
+    restarted: set[str] = field(default_factory=set)
+    """Containers that keep their id and are started. Written and read by: container.plan."""
+    jobs: set[str] = field(default_factory=set)
+    """Jobs that are run. Written by: job.plan. Read by: gates."""
+    awaited: dict[tuple[str, Condition | None], Steps] = field(default_factory=dict)
+    """Steps that end when a condition holds. Written by: gates. Read by: gates, watch_begun."""
+    freed: dict[str, Steps] = field(default_factory=dict)
+    """What only one container can hold, and the steps after which it is free. Written by: all that stops a container.
+    Read by: gates, rollback."""
+    aside: dict[str, Steps] = field(default_factory=dict)
+    """Containers that stop before their successors are made, and the steps after which their names are free. Written
+    by: exchange. Read by: replace."""
+    groups: dict[str, str] = field(default_factory=dict)
+    """The group under which each container is replaced. Written by: exchange, replace. Read by: replace."""
+    begun: list[Begun] = field(default_factory=list)
+    """Containers that are started and replace none. Written by: container.plan, replace. Read by: watch_begun."""
+    retired: list[Retired] = field(default_factory=list)
+    """Containers that are replaced. Written by: replace, rollback. Read by: put_away_retired."""
 
 
 class Context(Struct, frozen=True):
-    """What was decided so far.
-
-    `targets`: how steps refer to each declared container. `renewed`: containers that get a new id. `restarted`:
-    containers that keep theirs and are started. `renewed_networks`, `renewals`: networks that are made anew;
-    `missing_networks`: those that are new. `moved`: containers on renewed ones, by id, and the steps after which others
-    may touch them. `dropped`: containers that have to go since a volume
-    they mount is made anew, and the steps after which they are gone. `freed`: what only one container can hold, and the
-    steps after which it is free. `aside`: containers that stop before their successors are made, and
-    the steps after which their names are free. `awaited`: steps that end when a condition holds. `jobs`: those that
-    are run. `groups`: the group under which a container is replaced. `begun`: containers that are started. `retired`:
-    containers that are replaced.
-    """
+    """The inputs, the draft, and what was decided so far, by who decided it. `reconcile.PHASES` is the order in which
+    decisions are made."""
 
     desired: Desired
     observed: Observed
     policy: Policy
     draft: Draft = field(default_factory=Draft)
-    targets: dict[str, Target] = field(default_factory=dict)
-    renewed: set[str] = field(default_factory=set)
-    restarted: set[str] = field(default_factory=set)
-    moved: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    renewed_networks: set[str] = field(default_factory=set)
-    renewals: list[Renewal] = field(default_factory=list)
-    missing_networks: list[Resource] = field(default_factory=list)
-    dropped: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    freed: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    aside: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    awaited: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
-    jobs: set[str] = field(default_factory=set)
-    groups: dict[str, str] = field(default_factory=dict)
-    begun: list[Begun] = field(default_factory=list)
-    retired: list[Retired] = field(default_factory=list)
+    networks: Networks = field(default_factory=Networks)
+    volumes: Volumes = field(default_factory=Volumes)
+    containers: Containers = field(default_factory=Containers)
 
     def free(self, values: Mapping[str, Any], *after: int) -> None:
         """What a container of these values holds is free after these steps."""
         for what in held(values):
-            self.freed[what] = after
+            self.containers.freed[what] = after
 
-    def when_free(self, values: Mapping[str, Any]) -> tuple[int, ...]:
+    def when_free(self, values: Mapping[str, Any]) -> Steps:
         """Steps after which a container of these values can have what it holds."""
-        return tuple(step for what in held(values) for step in self.freed.get(what, ()))
+        return tuple(step for what in held(values) for step in self.containers.freed.get(what, ()))
+
+    def wanted(self, settings: type[S]) -> tuple[Resource[S], ...]:
+        """Resources of one kind that should be there and may be changed, by name."""
+        return tuple(found for found in self._selected(settings) if not found.absent)
+
+    def unwanted(self, settings: type[S]) -> tuple[Resource[S], ...]:
+        """Those that should not be there."""
+        return tuple(found for found in self._selected(settings) if found.absent)
+
+    def _selected(self, settings: type[S]) -> list[Resource[S]]:
+        return sorted((found for found in self.desired.of(settings) if found.selected), key=lambda found: found.name)
 
     def address(self, kind: Kind, name: str) -> Address:
         return Address(self.desired.host, kind, name)
@@ -104,7 +133,7 @@ def watched(target: Target, update: UpdatePolicy) -> AwaitHealthy:
 def completes(ctx: Context, name: str) -> bool:
     """Whether the container is meant to end: others wait for it to end well."""
     return any(
-        dependency.name == name and dependency.condition == "service_completed_successfully"
+        dependency.name == name and dependency.condition is Condition.COMPLETED
         for other in ctx.desired.containers
         for dependency in other.settings.depends_on
     )

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from deployer.fields.field import DEFAULT, Field, View
 from deployer.fields.table import Table
-from deployer.model.desired import Resource
+from deployer.model.desired import AnyResource
 from deployer.model.plan import FieldDiff
 from deployer.model.secrets import MASK, holds_sealed, holds_secret, is_sealed, is_sensitive_name, redact, redacted
 
@@ -21,7 +21,7 @@ class Comparison(Struct, frozen=True):
     declared ones are compared, and labels need only be there."""
 
     table: Table
-    resource: Resource
+    resource: AnyResource
     view: View
     secrets: frozenset[str]
     strict: bool = True

@@ -1,97 +1,70 @@
-"""The planner: desired state, observed state and policy in; one host's plan out. It reads nothing else.
-
-Resources are planned in the order they depend on each other: images, networks and volumes, then containers after the
-containers they need. What goes away goes in the opposite order.
-"""
+"""The planner: desired state, observed state and policy in; one host's plan out. It reads nothing else."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.model import dependencies
-from deployer.model import ownership as record
-from deployer.model.desired import Desired, Kind, OnFailure, Resource
+from deployer.model.desired import Desired, OnFailure
 from deployer.model.observed import Observed
-from deployer.model.plan import Action, HostPlan, Refusal, ResourceChange
-from deployer.planning.container import plan as containers
+from deployer.model.plan import Action, HostPlan, ResourceChange
 from deployer.planning.container.exchange import plan_exchange
-from deployer.planning.container.keeping import discard_holders
 from deployer.planning.container.ports import check_ports
 from deployer.planning.container.replace import put_away_retired, watch_begun
 from deployer.planning.context import Context
-from deployer.planning.image.plan import plan_image
 from deployer.planning.image.prune import references
-from deployer.planning.network import plan as networks
+from deployer.planning.kinds import KINDS, PRUNED_AFTER_WORKLOADS, USED_BY_WORKLOADS, WORKLOADS
 from deployer.planning.policy import Policy
-from deployer.planning.prune import prune_containers, prune_others, resource_of, stand_in
 from deployer.planning.references import check_references
-from deployer.planning.volume import plan as volumes
 
-_PLANNERS = (
-    (Kind.IMAGE, plan_image),
-    (Kind.NETWORK, networks.plan_network),
-    (Kind.VOLUME, volumes.plan_volume),
+
+class Phase(Struct, frozen=True):
+    """A part of planning. `only_prune`: whether it is passed over unless what is not declared is to go."""
+
+    name: str
+    plan: Callable[[Context], None]
+    only_prune: bool = False
+
+
+PHASES: Final = (
+    *(Phase("what containers use", making.make) for making in USED_BY_WORKLOADS),
+    Phase("references lead somewhere", check_references),
+    Phase("host ports are free", check_ports),
+    Phase("containers declared absent", WORKLOADS.remove_absent),
+    Phase("containers no longer declared", WORKLOADS.prune, only_prune=True),
+    Phase("host ports that change hands", plan_exchange),
+    Phase("containers and jobs", WORKLOADS.make),
+    Phase("what was started is watched", watch_begun),
+    Phase("what was replaced is put away", put_away_retired),
+    *(Phase("what containers used, declared absent", making.remove_absent) for making in reversed(USED_BY_WORKLOADS)),
+    *(Phase("what containers used", making.prune, only_prune=True) for making in PRUNED_AFTER_WORKLOADS),
 )
+"""In this order: a phase reads what those before it decided (see `context`). What goes away goes in the opposite order
+of what is made."""
 
 
 def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
     """The plan that makes one host as one play declares it. Empty when it is so already."""
     ctx = Context(desired, observed, policy)
-    wanted = [resource for resource in desired.resources if resource.selected and not resource.absent]
-    unwanted = [resource for resource in desired.resources if resource.selected and resource.absent]
-    for kind, plan in _PLANNERS:
-        for resource in _named(wanted, kind):
-            plan(ctx, resource)
-        if kind is Kind.NETWORK:
-            networks.make_networks(ctx)
-    check_references(ctx)
-    check_ports(ctx)
-    prune = policy.prune or desired.prune
-    for resource in reversed(dependencies.in_order(unwanted)):
-        containers.plan_container(ctx, resource)
-    if prune:
-        prune_containers(ctx)
-    plan_exchange(ctx)
-    for resource in dependencies.in_order(r for r in desired.resources if not r.absent):
-        containers.plan_container(ctx, resource)
-    watch_begun(ctx)
-    put_away_retired(ctx)
-    for kind, plan in reversed(_PLANNERS):
-        for resource in _named(unwanted, kind):
-            plan(ctx, resource)
-    if prune:
-        prune_others(ctx)
+    for phase in PHASES:
+        if policy.prune or desired.prune or not phase.only_prune:
+            phase.plan(ctx)
     return finish(ctx)
 
 
 def destroy(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
     """The plan that removes the project's containers and networks from one host. Volumes and images stay."""
     ctx = Context(desired, observed, policy)
-    mine = {found.name: found for found in observed.containers if found.owner.project == desired.project}
-    declared = [found.name for found in reversed(dependencies.in_order(desired.resources)) if found.name in mine]
-    for name in dict.fromkeys([*declared, *sorted(mine)]):
-        resource = stand_in(ctx, record.kind_of(mine[name].owner), name)
-        if resource.settings.protect:
-            ctx.draft.refuse(Refusal(resource.address, "is protected", "drop 'protect' to remove it", resource.origin))
-        else:
-            containers.remove(ctx, resource, mine[name], "destroyed")
-    discard_holders(ctx, lambda stub: not stand_in(ctx, *resource_of(stub)).settings.protect, "destroyed")
-    for network in sorted(observed.networks, key=lambda found: found.name):
-        resource = stand_in(ctx, Kind.NETWORK, network.name)
-        if network.owner.project != desired.project:
-            continue
-        if resource.settings.protect:
-            ctx.draft.refuse(Refusal(resource.address, "is protected", "drop 'protect' to remove it", resource.origin))
-        else:
-            networks.remove(ctx, resource, network, "destroyed")
-    kept = sorted(found.name for found in observed.volumes if found.owner.project == desired.project)
-    if kept:
-        ctx.draft.notes.append(f"volumes are kept: {', '.join(kept)}")
+    for making in (WORKLOADS, *USED_BY_WORKLOADS):
+        making.destroy(ctx)
     return replace(finish(ctx), images=frozenset())
 
 
 def finish(ctx: Context) -> HostPlan:
-    order = list(Kind)
+    order = list(KINDS)
     changes = sorted(ctx.draft.changes, key=lambda change: (order.index(change.address.kind), _removal(change)))
     ctx.draft.changes[:] = changes
     desired = ctx.desired
@@ -109,7 +82,3 @@ def _on_failure(ctx: Context) -> OnFailure:
 
 def _removal(change: ResourceChange) -> bool:
     return change.action is Action.REMOVE
-
-
-def _named(resources: list[Resource], kind: Kind) -> list[Resource]:
-    return sorted((found for found in resources if found.kind is kind), key=lambda found: found.name)

@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import Change
+from deployer.fields.options import RunState
 from deployer.model import dependencies
 from deployer.model.container_names import PREVIOUS
-from deployer.model.desired import Desired, Kind, Resource
+from deployer.model.desired import Container, Desired, Kind, has_settings
 from deployer.model.observed import Observed, ObservedContainer
 from deployer.model.plan import (
     Action,
@@ -26,20 +27,21 @@ from deployer.model.plan import (
     StopContainer,
     UpdateContainer,
 )
+from deployer.model.settings import ContainerSettings
 from deployer.planning.bodies import endpoint_body
 from deployer.planning.container.judging import image_texts, is_ours
 from deployer.planning.container.keeping import restart_body
 from deployer.planning.container.replace import (
-    Steps,
     Track,
     put_away_retired,
     refuse_to_stop,
     set_aside,
     vanishes,
 )
-from deployer.planning.context import Context, Retired, watched
+from deployer.planning.context import Context, Retired, Steps, watched
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import finish
+from deployer.planning.refusals import refuse_protected
 
 _GROUP: Final = "roll back"
 _CAUSE: Final = "rolled back"
@@ -50,7 +52,7 @@ _SAYS_NOTHING: Final = ("restart", "labels", "hostname")
 class _Pair(Struct, frozen=True):
     """A container, if it is there, and the one that takes its place."""
 
-    resource: Resource
+    resource: Container
     live: ObservedContainer | None
     previous: ObservedContainer
 
@@ -59,17 +61,25 @@ def roll_back(desired: Desired, observed: Observed, policy: Policy, names: Set[s
     """The plan that puts the previous container in the place of each of these that is declared, and of those in its
     namespaces. When one of them fails, all are as they were."""
     ctx = Context(desired, observed, policy)
-    together = _together(desired, names & {found.name for found in desired.of(Kind.CONTAINER) if not found.absent})
-    chosen = [found for found in dependencies.in_order(desired.of(Kind.CONTAINER)) if found.name in together]
+    together = _together(desired, names & {found.name for found in desired.of(ContainerSettings) if not found.absent})
+    chosen = [
+        found
+        for found in dependencies.in_order(desired.of(ContainerSettings))
+        if found.name in together and has_settings(found, ContainerSettings)
+    ]
     pairs = [pair for resource in chosen if (pair := _pair(ctx, resource)) is not None]
     # All of them stop before one starts: they may have exchanged ports.
-    aside = {pair.resource.name: set_aside(_track(ctx, pair), pair.live, ()) for pair in reversed(pairs) if pair.live}
+    aside = {
+        pair.resource.name: set_aside(_track(ctx, pair), pair.resource, pair.live, ())
+        for pair in reversed(pairs)
+        if pair.live
+    }
     for pair in pairs:
         ctx.draft.changes.append(_change(pair))
         done = _take_place(ctx, pair, aside.get(pair.resource.name, ()))
         ctx.draft.ready(Kind.CONTAINER, pair.resource.name, *done)
         if pair.live is not None:
-            ctx.retired.append(Retired(_GROUP, pair.resource, pair.live, _CAUSE, done))
+            ctx.containers.retired.append(Retired(_GROUP, pair.resource, pair.live, _CAUSE, done))
     put_away_retired(ctx)
     return finish(ctx)
 
@@ -77,9 +87,9 @@ def roll_back(desired: Desired, observed: Observed, policy: Policy, names: Set[s
 def check(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
     """After a rollback: what should run and does not."""
     ctx = Context(desired, observed, policy)
-    for resource in desired.of(Kind.CONTAINER):
+    for resource in desired.of(ContainerSettings):
         found = observed.container(resource.name)
-        if resource.settings.state == "started" and (found is None or not found.running):
+        if resource.settings.state is RunState.STARTED and (found is None or not found.running):
             reason = "is gone" if found is None else f"is {found.state}"
             ctx.draft.changes.append(ResourceChange(resource.address, Action.START, reason=reason))
     return finish(ctx)
@@ -90,13 +100,13 @@ def _together(desired: Desired, names: Set[str]) -> set[str]:
     found, before = set(names), set[str]()
     while found != before:
         before = set(found)
-        for resource in desired.of(Kind.CONTAINER):
+        for resource in desired.of(ContainerSettings):
             bound = {resource.name, *dependencies.leaders(resource)}
             found |= bound if bound & found else set()
     return found
 
 
-def _pair(ctx: Context, resource: Resource) -> _Pair | None:
+def _pair(ctx: Context, resource: Container) -> _Pair | None:
     """None after refusing."""
     previous, live = ctx.observed.container(resource.name + PREVIOUS), ctx.observed.container(resource.name)
     summary, hint = "", ""
@@ -104,8 +114,8 @@ def _pair(ctx: Context, resource: Resource) -> _Pair | None:
         summary, hint = "has no previous container to go back to", "it was not replaced, or keep_previous is 0"
     elif live is not None and not is_ours(ctx, resource, live):
         summary, hint = "its name is taken by a container that is not this project's", "remove or rename that one"
-    elif resource.settings.protect:
-        summary, hint = "would have to be replaced, but is protected", "drop 'protect'"
+    elif refuse_protected(ctx, resource, "would have to be replaced"):
+        return None
     elif live is not None and vanishes(live):
         ctx.draft.refuse(refuse_to_stop(resource, "would have to be replaced"))
         return None
@@ -163,7 +173,7 @@ def _take_place(ctx: Context, pair: _Pair, after: Steps) -> Steps:
     after = track.add(RenameContainer(previous.id, name), after, back)
     for operation, undo in _repairs(ctx, previous):
         after = track.add(operation, after, *undo)
-    if pair.resource.settings.state != "started":
+    if pair.resource.settings.state is not RunState.STARTED:
         return after
     after = track.add(StartContainer(previous.id), after, StopContainer(previous.id))
     update = pair.resource.settings.update

@@ -14,11 +14,13 @@ from deployer.applying.lock import LockLostError
 from deployer.applying.locking import Run
 from deployer.applying.turns import Turn, Turns
 from deployer.errors import EngineError, ExitCode, UnreachableError
+from deployer.fields.options import Recreate
 from deployer.interfaces import Clock, Engine, Events
-from deployer.model.desired import Desired, Kind, OnFailure
+from deployer.model.desired import Desired, OnFailure, has_settings
 from deployer.model.observed import Observed
 from deployer.model.outcome import Blocked, HostEnded, HostOutcome, Obstacle, Outcome
 from deployer.model.plan import Action, HostPlan, Phase, PlayPlan, ResourceChange, Unreachable
+from deployer.model.settings import ContainerSettings, RunSettings
 from deployer.planning.run_once import alone_first
 from deployer.usecases.load import PlayInput
 from deployer.usecases.plan import Session, credentials
@@ -242,7 +244,7 @@ class _Work:
         at_last |= {found.address for found in others} - {found.address for found in host_plan.changes}
         looping = (
             ResourceChange(resource.address, Action.START, reason=LOOPS)
-            for resource in desired.of(Kind.CONTAINER)
+            for resource in desired.of(ContainerSettings)
             for found in [seen.container(resource.name)]
             if found is not None and found.state == "restarting" and not resource.absent
         )
@@ -272,5 +274,10 @@ def _by_host(found: Iterable[Of]) -> dict[str, Of]:
 
 def _settled(desired: Desired) -> Desired:
     """`recreate: always` was obeyed."""
-    resources = tuple(replace(found, settings=replace(found.settings, recreate="auto")) for found in desired.resources)
-    return replace(desired, resources=resources)
+    resources = (
+        replace(found, settings=replace(found.settings, recreate=Recreate.AUTO))
+        if has_settings(found, RunSettings)
+        else found
+        for found in desired.resources
+    )
+    return replace(desired, resources=tuple(resources))

@@ -30,7 +30,8 @@ from deployer.diagnostics import Diagnostic, Origin, Problems, did_you_mean
 from deployer.errors import InputError
 from deployer.fields.shapes import INVALID, Reading
 from deployer.interfaces import Guarded
-from deployer.model.desired import Desired, Kind, RunOnce
+from deployer.model.desired import Desired, RunOnce
+from deployer.model.settings import ContainerSettings
 from deployer.reach.connection import CliConnectionOptions, ConnectionSpec
 from deployer.reach.resolve import connection_spec
 from deployer.values import duration
@@ -148,7 +149,11 @@ def load(request: Request, asking: Asking) -> Loaded:
 
 def _check_named(names: Sequence[str], plays: Sequence[PlayInput], problems: Problems) -> None:
     known = {
-        found.name for play in plays for wish in play.desired for found in wish.of(Kind.CONTAINER) if not found.absent
+        found.name
+        for play in plays
+        for wish in play.desired
+        for found in wish.of(ContainerSettings)
+        if not found.absent
     }
     for name in sorted(set(names) - known):
         hint = did_you_mean(name, known) or f"declared: {', '.join(sorted(known)) or 'no containers'}"

@@ -12,9 +12,10 @@ from deployer.applying.executor import Execution, Tools, execute
 from deployer.engine.observe import needs_of, observe
 from deployer.errors import EngineError
 from deployer.interfaces import Engine
-from deployer.model.desired import Desired, Kind, OnFailure
+from deployer.model.desired import Desired, OnFailure
 from deployer.model.outcome import Status
 from deployer.model.plan import HostPlan, Phase
+from deployer.model.settings import ContainerSettings
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import reconcile
 from deployer.simulated import SimulatedEngine
@@ -116,7 +117,7 @@ def check_next_run(left: SimulatedEngine, wish: Desired, at: int) -> None:
     again = look(engine, wish)
     assert not again.changes, (at, again.changes)
     assert not [name for name in states(engine) if "deployer" in name], at
-    expected = {found.name for found in wish.of(Kind.CONTAINER) if not found.absent} | {"stranger"}
+    expected = {found.name for found in wish.of(ContainerSettings) if not found.absent} | {"stranger"}
     running = {name: state for name, state in states(engine).items() if not name.endswith(".previous")}
     assert running == dict.fromkeys(expected, "running"), at
     kept = {state for name, state in states(engine).items() if name not in running}

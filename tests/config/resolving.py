@@ -11,7 +11,8 @@ from deployer.config.resolve import Inputs, TagFilter, join_plays, resolve
 from deployer.config.templates.templar import Templar
 from deployer.config.vault import VaultSecret, VaultSecrets
 from deployer.diagnostics import Problems
-from deployer.model.desired import Desired, Kind, Resource
+from deployer.model.desired import Container, Desired
+from deployer.model.settings import ContainerSettings
 from deployer.nodes import Node
 from tests.config.helpers import messages, templar
 
@@ -56,9 +57,8 @@ def body(keys: str) -> str:
     return f"- hosts: all\n  containers:\n    web:\n      image: web:1\n{lines}"
 
 
-def web(keys: str, variables: str = "", pw: Node | None = None) -> Resource:
-    found = desired(body(keys), variables, pw).find(Kind.CONTAINER, "web")
-    assert found is not None
+def web(keys: str, variables: str = "", pw: Node | None = None) -> Container:
+    (found,) = desired(body(keys), variables, pw).of(ContainerSettings)
     return found
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from deployer.model.desired import Dependency, Kind, Resource
+from deployer.fields.options import Condition
+from deployer.model.desired import Job
+from deployer.model.settings import Dependency, JobSettings
 from tests.config.resolving import complaints, desired
 
 
@@ -20,9 +22,8 @@ def job(keys: str) -> str:
     return f"- hosts: all\n  jobs:\n    migrate: {{image: 'tools:1', {keys}}}\n"
 
 
-def migrate(keys: str) -> Resource:
-    found = desired(job(keys)).find(Kind.JOB, "migrate")
-    assert found is not None
+def migrate(keys: str) -> Job:
+    (found,) = desired(job(keys)).of(JobSettings)
     return found
 
 
@@ -76,8 +77,8 @@ def test_run_once_and_timeout_are_not_keys_of_containers() -> None:
 
 def test_a_plays_defaults_for_containers_are_none_of_its_jobs() -> None:
     found = desired("- hosts: all\n  keep_previous: 3\n  update: {monitor: 1s}\n  jobs: {migrate: {image: a}}\n")
-    (resource,) = found.of(Kind.JOB)
-    assert resource.settings.update.monitor == 5.0
+    (resource,) = found.of(JobSettings)
+    assert resource.settings == JobSettings(image="docker.io/library/a:latest")
 
 
 DEPENDS = """
@@ -99,8 +100,8 @@ def test_what_depends_on_a_job_waits_until_it_has_ended_well(needs: str) -> None
     web, migrate = found.container("web"), found.container("migrate")
     assert web is not None
     assert migrate is not None
-    assert web.settings.depends_on == (Dependency("migrate", "service_completed_successfully"),)
-    assert migrate.settings.depends_on == (Dependency("db", "service_healthy"),)
+    assert web.settings.depends_on == (Dependency("migrate", Condition.COMPLETED),)
+    assert migrate.settings.depends_on == (Dependency("db", Condition.HEALTHY),)
 
 
 @pytest.mark.parametrize("condition", ["service_started", "service_healthy"])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deployer.config.playbook import META, PLAY, TABLES
+from deployer.config.playbook import META, PLAY
 from deployer.config.reference import reference
+from deployer.model.kinds import BY_SECTION, KINDS
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -16,7 +17,9 @@ def test_the_page_is_up_to_date() -> None:
 
 def test_every_key_and_every_spelling_is_on_it() -> None:
     page = reference()
-    names = {entry.name for entry in (*PLAY, *META)} | {name for table in TABLES.values() for name in table.spellings}
+    names = {entry.name for entry in (*PLAY, *META)} | {
+        name for kind in KINDS.values() for name in kind.table.spellings
+    }
     assert [name for name in sorted(names) if f"`{name}`" not in page and f"#### {name}\n" not in page] == []
 
 
@@ -36,5 +39,5 @@ def test_a_field_says_all_that_its_row_says() -> None:
 
 def test_links_inside_the_page_lead_somewhere() -> None:
     page = reference()
-    for kind in TABLES:
-        assert f"\n## {kind.capitalize()}s\n" in page
+    for section in BY_SECTION:
+        assert f"\n## {section.capitalize()}\n" in page

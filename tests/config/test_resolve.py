@@ -9,7 +9,9 @@ import pytest
 from deployer.config.playbook import load_playbooks
 from deployer.config.resolve import Inputs, TagFilter, resolve
 from deployer.diagnostics import Origin, Problems
-from deployer.model.desired import Dependency, Kind, UpdatePolicy
+from deployer.fields.options import Condition, UpdateOrder
+from deployer.model.desired import Kind
+from deployer.model.settings import ContainerSettings, Dependency, UpdatePolicy
 from tests.config.helpers import SENTINEL, messages, secret, templar
 from tests.config.resolving import VAULT, body, complaints, desired, names, try_resolve, web
 
@@ -65,7 +67,7 @@ def test_a_loop_declares_one_for_each_item_and_templates_its_key() -> None:
     found = desired(text)
     assert names(found) == ["container.app-blue", "container.app-green"]
     assert [resource.values["ports"] for resource in found.resources] == [["81:80/tcp"], ["82:80/tcp"]]
-    assert [resource.settings.image[-4:] for resource in found.resources] == ["blue", "reen"]
+    assert [resource.image[-4:] for resource in found.resources] == ["blue", "reen"]
 
 
 @pytest.mark.parametrize("loop", ["sizes", "'{{ sizes }}'", "[x, 'y{{ n }}']", "sizes | list"])
@@ -258,13 +260,13 @@ def test_dependencies() -> None:
         api: {image: a, depends_on: [db]}
     """
     found = desired(text)
-    api, web = found.find(Kind.CONTAINER, "api"), found.find(Kind.CONTAINER, "web")
+    api, web = found.container("api"), found.container("web")
     assert api is not None
     assert web is not None
     assert api.settings.depends_on == (Dependency("db"),)
     assert web.settings.depends_on == (
-        Dependency("db", "service_healthy"),
-        Dependency("job", "service_completed_successfully"),
+        Dependency("db", Condition.HEALTHY),
+        Dependency("job", Condition.COMPLETED),
         Dependency("gone", required=False),
     )
 
@@ -383,7 +385,7 @@ def test_recreate(recreate: str) -> None:
 def test_settings_that_are_not_said() -> None:
     settings = web("tty: true").settings
     assert (settings.state, settings.pull, settings.recreate, settings.protect) == ("started", "missing", "auto", False)
-    assert settings.update == UpdatePolicy("auto", 60.0, 5.0)
+    assert settings.update == UpdatePolicy(UpdateOrder.AUTO, 60.0, 5.0)
     assert (settings.image, settings.platform, settings.ignore_changes) == ("docker.io/library/web:1", "", ())
 
 
@@ -398,7 +400,7 @@ def test_settings_that_are() -> None:
         pull: always
         """
     ).settings
-    assert settings.update == UpdatePolicy("stop-first", 90.0, 0.5, 90, watch=0.5)
+    assert settings.update == UpdatePolicy(UpdateOrder.STOP_FIRST, 90.0, 0.5, 90, watch=0.5)
     assert settings.ignore_changes == ("labels.build_time", "image")
     assert (settings.protect, settings.state) == (True, "stopped")
     assert (settings.platform, settings.pull) == ("linux/arm64", "always")
@@ -420,9 +422,9 @@ def test_a_plays_update_is_the_default_of_its_containers_key_by_key() -> None:
         """.replace("\n        ", "\n").lstrip("\n"),
         "grace: 30s",
     )
-    own, plain = found.of(Kind.CONTAINER)
-    assert own.settings.update == UpdatePolicy("stop-first", 10.0, 2.0, 30, watch=2.0)
-    assert plain.settings.update == UpdatePolicy("stop-first", 60.0, 1.0, 30, watch=1.0)
+    own, plain = found.of(ContainerSettings)
+    assert own.settings.update == UpdatePolicy(UpdateOrder.STOP_FIRST, 10.0, 2.0, 30, watch=2.0)
+    assert plain.settings.update == UpdatePolicy(UpdateOrder.STOP_FIRST, 60.0, 1.0, 30, watch=1.0)
 
 
 def test_a_mistake_in_a_plays_update() -> None:

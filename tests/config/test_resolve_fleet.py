@@ -12,7 +12,8 @@ from deployer.config.playbook import load_playbooks
 from deployer.config.resolve import Inputs, resolve
 from deployer.config.vault import encrypt
 from deployer.diagnostics import Origin, Problems
-from deployer.model.desired import Desired, Resource
+from deployer.model.desired import AnyResource, Desired
+from deployer.model.settings import ContainerSettings
 from deployer.nodes import Mapping, Node, Scalar, Sequence, same
 from tests.config.helpers import SENTINEL, messages, secret, templar
 from tests.config.resolving import HUNTER, VAULT, body
@@ -37,7 +38,7 @@ def fleet(text: str, *variables: str, pw: Node | None = None) -> tuple[list[Desi
     return [resolve(play, f"web{n}", each, inputs) for n, each in enumerate(templars, 1)], messages(problems)
 
 
-def webs(keys: str, *variables: str) -> list[Resource]:
+def webs(keys: str, *variables: str) -> list[AnyResource]:
     found, problems = fleet(body(keys), *variables)
     assert problems == []
     return [host.resources[0] for host in found]
@@ -59,7 +60,7 @@ def test_defaults_of_the_play_are_each_hosts_own() -> None:
     text = "- hosts: all\n  keep_previous: '{{ kept }}'\n  containers: {web: {image: web:1}}\n"
     found, problems = fleet(text, "kept: 1", "kept: 3", "kept: 3")
     assert problems == []
-    assert [host.resources[0].settings.keep_previous for host in found] == [1, 3, 3]
+    assert [web.settings.keep_previous for host in found for web in host.of(ContainerSettings)] == [1, 3, 3]
 
 
 def test_loops_conditions_and_tags_are_each_hosts_own() -> None:

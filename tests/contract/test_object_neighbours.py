@@ -15,7 +15,8 @@ from deployer.fields.field import View
 from deployer.fields.network import NETWORK
 from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
-from deployer.model.desired import Address, Kind, Resource, Settings
+from deployer.model.desired import Address, Kind, Resource
+from deployer.model.settings import Settings
 from deployer.planning.diff import Comparison, diff
 from tests.contract.test_verdicts import differences
 from tests.contract.worlds import SLEEP, World, status_of
@@ -237,7 +238,7 @@ def compared(table: Table, live: Any, written: Json) -> list[str]:
     declared = declare(table, written).values
     view = View(declared, live.values, live.name, live.owner.recorded)
     address = Address("web1", Kind(table.kind), live.name)
-    resource = Resource(address, Origin("play.yml"), Settings("present"), declared)
+    resource = Resource(address, Origin("play.yml"), Settings(), declared)
     found = diff(Comparison(table, resource, view, frozenset()))
     return [f"{each.name}: {each.old} → {each.new}" for each in found]
 

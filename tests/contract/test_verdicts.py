@@ -12,7 +12,8 @@ from deployer.diagnostics import Origin
 from deployer.engine.observe import read_container, read_image
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import Change, View
-from deployer.model.desired import Address, Kind, Resource, Settings
+from deployer.model.desired import Address, Kind, Resource
+from deployer.model.settings import Settings
 from deployer.planning.diff import Comparison, diff
 from tests.contract.test_vectors import VECTORS, made
 from tests.contract.worlds import World
@@ -52,8 +53,6 @@ def differences(
     listed = world.engine.list_containers()
     ids = {str(name).lstrip("/"): str(entry["Id"]) for entry in listed for name in entry["Names"]}
     view = View(values, live.values, live.name, recorded or {}, image.values, ids)
-    resource = Resource(
-        Address("web1", Kind.CONTAINER, live.name), Origin("play.yml", 1, 1), Settings("started"), values
-    )
+    resource = Resource(Address("web1", Kind.CONTAINER, live.name), Origin("play.yml", 1, 1), Settings(), values)
     found = diff(Comparison(CONTAINER, resource, view, frozenset()))
     return [(f"{each.name}: {each.old} → {each.new}", each.effect) for each in found]

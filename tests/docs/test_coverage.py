@@ -10,8 +10,9 @@ import click
 import pytest
 
 from deployer.cli.app import APP
-from deployer.config.playbook import PLAY, SECTIONS
+from deployer.config.playbook import PLAY
 from deployer.errors import ExitCode
+from deployer.model.kinds import BY_SECTION
 from deployer.model.plan import Action
 from deployer.reach.names import entries
 from tests.docs.blocks import blocks, documents
@@ -79,7 +80,7 @@ def test_every_event_and_document_is_documented() -> None:
 
 
 def test_every_key_of_a_play_is_documented() -> None:
-    assert not {*(entry.name for entry in PLAY), *SECTIONS} - code("playbooks.md")
+    assert not {*(entry.name for entry in PLAY), *BY_SECTION} - code("playbooks.md")
 
 
 def test_every_connection_variable_is_documented() -> None:

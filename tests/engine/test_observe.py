@@ -12,6 +12,7 @@ import pytest
 
 from deployer.engine.observe import Needs, needs_of, observe, read_container, read_image, read_network, read_volume
 from deployer.errors import EngineError, UnreachableError
+from deployer.fields.options import PullPolicy
 from deployer.interfaces import Engine, RegistryAuth
 from deployer.model.observed import Observed
 from deployer.planning.policy import Policy
@@ -68,7 +69,7 @@ def look(engine: SimulatedEngine, needs: Needs, **how: Any) -> tuple[Observed, C
     return observe(cast("Engine", counting), "web1", needs, **how), counting
 
 
-SHOP = Needs(frozenset({"web"}), frozenset({"shop"}), {WEB: "missing"})
+SHOP = Needs(frozenset({"web"}), frozenset({"shop"}), {WEB: PullPolicy.MISSING})
 
 
 # Requests
@@ -109,14 +110,14 @@ def test_no_image_is_inspected_twice() -> None:
 @pytest.mark.parametrize(
     ("policy", "present", "asked"),
     [
-        ("missing", True, False),
-        ("missing", False, True),
-        ("always", True, True),
-        ("always", False, True),
-        ("never", False, False),
+        (PullPolicy.MISSING, True, False),
+        (PullPolicy.MISSING, False, True),
+        (PullPolicy.ALWAYS, True, True),
+        (PullPolicy.ALWAYS, False, True),
+        (PullPolicy.NEVER, False, False),
     ],
 )
-def test_the_registry_is_asked_only_when_its_answer_is_needed(policy: str, present: bool, asked: bool) -> None:
+def test_the_registry_is_asked_only_when_its_answer_is_needed(policy: PullPolicy, present: bool, asked: bool) -> None:
     engine = SimulatedEngine()
     if present:
         engine.pull_image(WEB, "", None, lambda _message: None)
@@ -128,7 +129,7 @@ def test_the_registry_is_asked_only_when_its_answer_is_needed(policy: str, prese
 
 def test_an_image_id_is_in_no_registry() -> None:
     key = "sha256:" + 64 * "a"
-    found, counting = look(SimulatedEngine(), Needs(images={key: "missing"}))
+    found, counting = look(SimulatedEngine(), Needs(images={key: PullPolicy.MISSING}))
     assert counting.counts()["inspect_distribution"] == 0
     assert found.tags == {}
 
@@ -144,11 +145,11 @@ def test_the_registry_is_asked_with_its_credentials_and_may_refuse() -> None:
         asked.append(reference)
         return auth if reference == private else None
 
-    found, _ = look(engine, Needs(images={private: "missing"}, auth=credentials))
+    found, _ = look(engine, Needs(images={private: PullPolicy.MISSING}, auth=credentials))
     assert asked == [private]
     assert found.remote[private].startswith("sha256:")
     engine.publish_image(private, None)
-    found, _ = look(engine, Needs(images={private: "missing"}))
+    found, _ = look(engine, Needs(images={private: PullPolicy.MISSING}))
     assert found.remote == {private: ""}
 
 

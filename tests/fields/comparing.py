@@ -8,7 +8,8 @@ from deployer.diagnostics import Origin
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import View
 from deployer.fields.table import Table
-from deployer.model.desired import Address, Kind, Resource, Settings
+from deployer.model.desired import Address, Kind, Resource
+from deployer.model.settings import Settings
 from deployer.planning.diff import Comparison, diff
 from tests.fields.declare import declare, values_of
 from tests.fields.engine_answers import ID
@@ -33,7 +34,7 @@ def shown(
         image=values_of({"Config": image or {}}, table),
         ids=ids or {},
     )
-    resource = Resource(Address("web1", Kind(table.kind), "it"), Origin("play.yml"), Settings("started"), values)
+    resource = Resource(Address("web1", Kind(table.kind), "it"), Origin("play.yml"), Settings(), values)
     found = diff(Comparison(table, resource, view, frozenset()))
     return [f"{each.name}: {each.old} → {each.new} ({each.effect.value})" for each in found]
 

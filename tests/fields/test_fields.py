@@ -16,7 +16,8 @@ from deployer.fields.network import NETWORK
 from deployer.fields.shapes import Entry
 from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
-from deployer.model.desired import Address, Kind, Resource, Settings
+from deployer.model.desired import Address, Kind, Resource
+from deployer.model.settings import Settings
 from deployer.planning.diff import Comparison, diff
 from tests.fields.declare import declare, values_of
 from tests.fields.engine_answers import body_of, inspect_of
@@ -49,7 +50,7 @@ def live(table: Table, row: Field, value: Any) -> dict[str, Any]:
 def paths_that_differ(table: Table, row: Field, declared: Any, had: Any) -> list[tuple[str, ...]]:
     values = {row.name: declared}
     view = View(values, live(table, row, had), "it", {row.name: had})
-    resource = Resource(Address("web1", Kind(table.kind), "it"), Origin("play.yml"), Settings("started"), values)
+    resource = Resource(Address("web1", Kind(table.kind), "it"), Origin("play.yml"), Settings(), values)
     return [found.path for found in diff(Comparison(table, resource, view, frozenset()))]
 
 
@@ -91,7 +92,7 @@ def test_its_two_examples_differ_in_nothing_but_itself(table: Table, row: Field)
 def test_undeclared_it_reads_as_its_zero(table: Table, row: Field) -> None:
     assert row.access.read({}) in (row.zero, {"bridge": {}} if row.name == "networks" else row.zero)
     view = View({}, values_of(inspect_of(table, body_of(table, {})), table), "it")
-    resource = Resource(Address("web1", Kind(table.kind), "it"), Origin("play.yml"), Settings("started"))
+    resource = Resource(Address("web1", Kind(table.kind), "it"), Origin("play.yml"), Settings())
     found = diff(Comparison(table, resource, view, frozenset()))
     assert [path for each in found if (path := each.path)[0] == row.name] == []
 

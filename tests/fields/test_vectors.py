@@ -12,8 +12,9 @@ import pytest
 from deployer.diagnostics import Origin
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import Change, View
-from deployer.model.desired import Address, Kind, Resource, Settings
+from deployer.model.desired import Address, Kind, Resource
 from deployer.model.plan import FieldDiff
+from deployer.model.settings import Settings
 from deployer.planning.diff import Comparison, diff
 from tests.fields.declare import declare, values_of
 
@@ -98,7 +99,7 @@ def diffs_of(vector: Mapping[str, Any], declared: Mapping[str, Any]) -> tuple[Fi
         image=values_of({"Config": EVERYTHING if everything else BUSYBOX}),
         ids={"eng-ref": REFERENCED},
     )
-    resource = Resource(Address("web1", Kind.CONTAINER, "it"), Origin("play.yml", 1, 1), Settings("started"), values)
+    resource = Resource(Address("web1", Kind.CONTAINER, "it"), Origin("play.yml", 1, 1), Settings(), values)
     return diff(Comparison(CONTAINER, resource, view, frozenset()))
 
 

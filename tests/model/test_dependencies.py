@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from deployer.fields.options import Condition
 from deployer.model import dependencies
-from deployer.model.desired import Dependency, Kind, Resource
+from deployer.model.desired import Workload
 from deployer.model.observed import Observed
+from deployer.model.settings import ContainerSettings, Dependency
 from tests.planning.build import EMPTY, applied, play
 
 
-def web(keys: str) -> Resource:
+def web(keys: str) -> Workload:
     others = "".join(f"  {name}: {{image: x:1}}\n" for name in ("app", "cache", "db"))
     desired = play(f"containers:\n{others}  web: {{image: web:1, {keys}}}")
-    found = desired.find(Kind.CONTAINER, "web")
+    found = desired.container("web")
     assert found is not None
     return found
 
@@ -42,7 +44,7 @@ def test_containers_it_needs(keys: str, needed: tuple[str, ...]) -> None:
 def test_a_declared_condition_stands_before_a_link() -> None:
     found = web("links: [db, cache], depends_on: {db: {condition: service_healthy}}")
     assert dependencies.depends_on(found) == (
-        Dependency("db", "service_healthy"),
+        Dependency("db", Condition.HEALTHY),
         Dependency("cache", required=False),
     )
 
@@ -112,4 +114,4 @@ def test_the_place_of_a_value_is_that_of_the_nearest_part_that_has_one() -> None
     assert found.place(("environment", "MODE", "deeper")) == at
     assert found.place(("environment", "OTHER")) == found.place(("environment",)) != at
     assert found.place(("tty",)) == found.origin
-    assert not EMPTY.of(Kind.CONTAINER)
+    assert not EMPTY.of(ContainerSettings)

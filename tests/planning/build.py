@@ -24,7 +24,7 @@ from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
 from deployer.interfaces import EngineInfo
 from deployer.model import ownership as record
-from deployer.model.desired import Desired, Kind, Resource
+from deployer.model.desired import AnyResource, Desired, Workload
 from deployer.model.observed import (
     Observed,
     ObservedContainer,
@@ -36,6 +36,7 @@ from deployer.model.observed import (
 )
 from deployer.model.plan import HostPlan, ResourceChange
 from deployer.model.registry import Availability, RegistryAnswer
+from deployer.model.settings import NetworkSettings, VolumeSettings
 from deployer.nodes import Mapping as MappingNode
 from deployer.nodes import Node, Scalar
 from deployer.planning import bodies
@@ -88,7 +89,7 @@ def applied(text: str | Desired, images: Images | None = None, *, api: str = "1.
     """The host after the play."""
     desired = text if isinstance(text, Desired) else play(text)
     known = images or {}
-    references = {found.settings.image for found in desired.resources if found.settings.image and not found.absent}
+    references = {found.image for found in desired.resources if found.image and not found.absent}
     made = {reference: _image(reference, known) for reference in sorted(references)}
     present = Observed(
         HOST,
@@ -97,9 +98,9 @@ def applied(text: str | Desired, images: Images | None = None, *, api: str = "1.
         tags={reference: found.id for reference, found in made.items()},
         networks=(
             *(ObservedNetwork(f"{name}-1", name, _values(NETWORK, {})) for name in PREDEFINED),
-            *(_network(desired, found) for found in desired.of(Kind.NETWORK) if not found.absent),
+            *(_network(desired, found) for found in desired.of(NetworkSettings) if not found.absent),
         ),
-        volumes=tuple(_volume(desired, found) for found in desired.of(Kind.VOLUME) if not found.absent),
+        volumes=tuple(_volume(desired, found) for found in desired.of(VolumeSettings) if not found.absent),
     )
     ids = {found.name: f"{found.name}-1" for found in desired.containers}
     containers = [_container(desired, found, made, ids, known) for found in desired.containers]
@@ -119,22 +120,22 @@ def _values(table: Table, body: Mapping[str, Any]) -> dict[str, Any]:
     return {row.name: row.access.read(inspect) for row in table.fields}
 
 
-def _owner(desired: Desired, resource: Resource) -> Ownership:
+def _owner(desired: Desired, resource: AnyResource) -> Ownership:
     return record.read(record.labels(resource, desired.project, desired.secrets, "1.0"))
 
 
-def _network(desired: Desired, resource: Resource) -> ObservedNetwork:
+def _network(desired: Desired, resource: AnyResource) -> ObservedNetwork:
     values = _values(NETWORK, body_of(NETWORK, resource.values))
     return ObservedNetwork(f"{resource.name}-1", resource.name, values, _owner(desired, resource))
 
 
-def _volume(desired: Desired, resource: Resource) -> ObservedVolume:
+def _volume(desired: Desired, resource: AnyResource) -> ObservedVolume:
     return ObservedVolume(resource.name, _values(VOLUME, body_of(VOLUME, resource.values)), _owner(desired, resource))
 
 
 def _container(
     desired: Desired,
-    resource: Resource,
+    resource: Workload,
     made: Mapping[str, ObservedImage],
     ids: Mapping[str, str],
     known: Images,

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from deployer.errors import EngineError
-from deployer.model.desired import Desired, Kind, OnFailure
+from deployer.model.desired import Desired, OnFailure
 from deployer.model.outcome import Status
 from deployer.model.plan import Phase
+from deployer.model.settings import ContainerSettings
 from tests.engine.faulty import Faults, connection_lost, with_faults
 from tests.planning.test_properties import POPULATED, foreign, plays, read
 from tests.planning.world import Host
@@ -36,7 +37,7 @@ def volumes(host: Host) -> set[str]:
 
 
 def wanted(desired: Desired) -> set[str]:
-    return {found.name for found in desired.of(Kind.CONTAINER) if found.settings.state == "started"}
+    return {found.name for found in desired.of(ContainerSettings) if found.settings.state == "started"}
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

@@ -17,7 +17,8 @@ from deployer.fields.field import Field, View
 from deployer.fields.network import NETWORK
 from deployer.fields.shapes import Reading
 from deployer.fields.volume import VOLUME
-from deployer.model.desired import Address, Kind, Resource, Settings
+from deployer.model.desired import Address, Kind, Resource
+from deployer.model.settings import Settings
 from deployer.planning.diff import Comparison, diff, differences, rows_to_compare
 from tests.fields.declare import HERE
 
@@ -36,7 +37,7 @@ def _comparisons(kind: Kind) -> st.SearchStrategy[Comparison]:
     table = TABLES[kind]
     pairs = [(row.name, value) for row in table.fields for value in _possible(row)]
     few = st.lists(st.sampled_from(pairs), max_size=5).map(dict)
-    resource = Resource(Address("h", kind, "it"), HERE, Settings("started"))
+    resource = Resource(Address("h", kind, "it"), HERE, Settings())
     zeros = {row.name: row.zero for row in table.fields}
 
     def made(sides: tuple[Values, Values, Values, Values]) -> Comparison:
@@ -62,7 +63,7 @@ def test_a_row_that_is_passed_over_does_not_differ(kind: Kind, data: st.DataObje
 
 
 def test_what_nobody_declared_is_passed_over_only_where_nothing_is_there() -> None:
-    resource = Resource(Address("h", Kind.CONTAINER, "it"), HERE, Settings("started"))
+    resource = Resource(Address("h", Kind.CONTAINER, "it"), HERE, Settings())
     live = {row.name: row.zero for row in CONTAINER.fields} | {"user": "1000", "networks": {}}
     comparison = Comparison(CONTAINER, resource, View({}, live, "it"), frozenset())
     assert [row.name for row in rows_to_compare(comparison)] == ["user", "networks"]

@@ -198,7 +198,7 @@ def test_playbooks_in_different_folders_have_their_own_variables() -> None:
         write(f"{folder}/group_vars/all.yml", f"tag: '{tag}'\n")
         write(f"{folder}/site.yml", f"- hosts: web1\n  containers: {{c-{folder}: {{image: 'app:{{{{ tag }}}}'}}}}\n")
     found = loaded("", "one/site.yml", "two/site.yml")
-    images = [desired.resources[0].settings.image for play in found.plays for desired in play.desired]
+    images = [desired.resources[0].image for play in found.plays for desired in play.desired]
     assert images == ["docker.io/library/app:1.1", "docker.io/library/app:2.2"]
     assert [desired.project for desired in found.of_host("web1")] == ["site", "site"]
     assert found.plays[0].desired[0].elsewhere == {(Kind.CONTAINER, "c-two")}

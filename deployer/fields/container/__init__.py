@@ -34,6 +34,7 @@ CONTAINER = Table(
     },
     appended={"mounts": "volumes"},
     advice=settings.CONTAINER_ADVICE,
+    groups=GROUPS,
 )
 
 __all__ = ["CONTAINER", "GROUPS"]

@@ -9,14 +9,14 @@ from msgspec.structs import replace
 
 from deployer.fields.container.network import endpoint_to_engine
 from deployer.fields.field import Change
-from deployer.model.desired import Kind, Resource
+from deployer.model.desired import Kind, Workload
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import ConnectNetwork, DisconnectNetwork, FieldDiff
 from deployer.planning.context import Context
 from deployer.planning.diff import is_ignored
 
 
-def stale(ctx: Context, resource: Resource, live: ObservedContainer) -> tuple[FieldDiff, ...]:
+def stale(ctx: Context, resource: Workload, live: ObservedContainer) -> tuple[FieldDiff, ...]:
     """Endpoints on a network that has been removed, and made again or about to be: the name is right, the network is
     not. A container that has run keeps the old network's id and cannot start; one that never ran looks the name up
     (measured on engines 20.10 and 26.1)."""
@@ -36,7 +36,7 @@ def _dangles(ctx: Context, live: ObservedContainer, name: str) -> bool:
 
 
 def keep_mac(
-    ctx: Context, resource: Resource, live: ObservedContainer, diffs: tuple[FieldDiff, ...]
+    ctx: Context, resource: Workload, live: ObservedContainer, diffs: tuple[FieldDiff, ...]
 ) -> tuple[FieldDiff, ...]:
     """A hardware address is only given at creation: whoever is connected again gets one that the engine makes up, while
     inspecting still shows the old one (measured on engines 20.10 and 26.1; §1.6)."""
@@ -50,12 +50,12 @@ def keep_mac(
         replace(found, effect=Change.REPLACE) if found.effect is Change.RECONNECT and found.path[1] in losing else found
         for found in diffs
     )
-    anew = sorted(losing & ctx.renewed_networks - {found.path[1] for found in kept if found.path[0] == "networks"})
+    anew = sorted(losing & ctx.networks.renewed - {found.path[1] for found in kept if found.path[0] == "networks"})
     return (*kept, *(FieldDiff(("networks", name), "attached", "made anew", Change.REPLACE) for name in anew))
 
 
 def reconnect(
-    ctx: Context, resource: Resource, live: ObservedContainer, diffs: Iterable[FieldDiff], after: tuple[int, ...]
+    ctx: Context, resource: Workload, live: ObservedContainer, diffs: Iterable[FieldDiff], after: tuple[int, ...]
 ) -> tuple[int, ...]:
     """Steps for every network among the differences; each is undone when a later one fails. Networks that are made
     anew reconnect their containers themselves."""
@@ -63,7 +63,7 @@ def reconnect(
     had: Mapping[str, Any] = live.values.get("networks") or {}
     group = f"reconnect {resource.name}"
     for name in dict.fromkeys(found.path[1] for found in diffs):
-        if name in ctx.renewed_networks and name in had:
+        if name in ctx.networks.renewed and name in had:
             continue
         here = (*after, *ctx.draft.when_ready(Kind.NETWORK, name))
         # A stopped container cannot be disconnected from what is gone; connecting replaces the endpoint.

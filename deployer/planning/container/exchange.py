@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from deployer.fields.options import Recreate, RunState, UpdateOrder
 from deployer.model import dependencies
-from deployer.model.desired import Kind, Resource
+from deployer.model.desired import Container, Kind, Workload
 from deployer.model.observed import ObservedContainer
+from deployer.model.settings import ContainerSettings
 from deployer.planning.container.exclusive import host_ports
 from deployer.planning.container.judging import is_ours
 from deployer.planning.container.replace import Track, set_aside
@@ -29,35 +31,36 @@ def plan_exchange(ctx: Context) -> None:
         return
     names = sorted({name for pair in pairs for name in pair})
     group = f"replace {', '.join(names)}"
-    ctx.groups.update(dict.fromkeys(names, group))
+    ctx.containers.groups.update(dict.fromkeys(names, group))
     place = {resource.name: number for number, resource in enumerate(dependencies.in_order(ctx.desired.containers))}
     for name in sorted({giver for giver, taker in pairs if place[giver] > place[taker]}):
         resource, live = giving[name]
-        ctx.aside[name] = set_aside(Track(ctx, resource, "gives its host port away", group), live, _pulled(ctx, names))
+        track = Track(ctx, resource, "gives its host port away", group)
+        ctx.containers.aside[name] = set_aside(track, resource, live, _pulled(ctx, names))
 
 
-def _started(ctx: Context) -> Iterator[Resource]:
-    for resource in ctx.desired.of(Kind.CONTAINER):
-        if resource.selected and not resource.absent and resource.settings.state == "started":
+def _started(ctx: Context) -> Iterator[Container]:
+    for resource in ctx.desired.of(ContainerSettings):
+        if resource.selected and not resource.absent and resource.settings.state is RunState.STARTED:
             yield resource
 
 
-def _giving(ctx: Context) -> Iterator[tuple[Resource, ObservedContainer]]:
+def _giving(ctx: Context) -> Iterator[tuple[Container, ObservedContainer]]:
     """Running containers whose declared ports are other ones: they are replaced."""
-    for resource in ctx.desired.of(Kind.CONTAINER):
+    for resource in ctx.desired.of(ContainerSettings):
         settings, live = resource.settings, ctx.observed.container(resource.name)
-        stays = settings.protect or settings.recreate == "never" or "ports" in settings.ignore_changes
-        if live is None or stays or resource.absent or not resource.selected or resource.name in ctx.dropped:
+        stays = settings.protect or settings.recreate is Recreate.NEVER or "ports" in settings.ignore_changes
+        if live is None or stays or resource.absent or not resource.selected or resource.name in ctx.volumes.dropped:
             continue
-        if live.running and is_ours(ctx, resource, live) and settings.update.order != "start-first":
+        if live.running and is_ours(ctx, resource, live) and settings.update.order is not UpdateOrder.START_FIRST:
             yield resource, live
 
 
-def _given_away(resource: Resource, live: ObservedContainer) -> set[str]:
+def _given_away(resource: Workload, live: ObservedContainer) -> set[str]:
     return set(host_ports(live.values)) - set(host_ports(resource.values))
 
 
-def _taken(ctx: Context, resource: Resource) -> set[str]:
+def _taken(ctx: Context, resource: Workload) -> set[str]:
     """What it does not hold yet."""
     live = ctx.observed.container(resource.name)
     return set(host_ports(resource.values)) - set(host_ports(live.values) if live is not None and live.running else ())

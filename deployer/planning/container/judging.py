@@ -10,41 +10,43 @@ from msgspec.structs import replace
 
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import Change, View
+from deployer.fields.options import Recreate
 from deployer.model import dependencies
 from deployer.model import ownership as record
-from deployer.model.desired import Resource
+from deployer.model.desired import Container, Workload
 from deployer.model.observed import ObservedContainer, ObservedImage, Stub
 from deployer.model.plan import FieldDiff, Refusal
 from deployer.planning.container import endpoints
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
 from deployer.planning.image.plan import Wanted
+from deployer.planning.refusals import protection
 from deployer.values import image
 
 _MODES = ("network_mode", "pid", "ipc")
 
 
-def is_ours(ctx: Context, resource: Resource, live: ObservedContainer | Stub) -> bool:
+def is_ours(ctx: Context, resource: Workload, live: ObservedContainer | Stub) -> bool:
     return record.belongs_to(live.owner, ctx.desired.project, resource.address)
 
 
-def compare(ctx: Context, resource: Resource, live: ObservedContainer, need: Wanted) -> tuple[FieldDiff, ...]:
+def compare(ctx: Context, resource: Workload, live: ObservedContainer, need: Wanted) -> tuple[FieldDiff, ...]:
     """Everything that differs, the image first."""
     own = ctx.observed.images.get(live.image_id)
     fields = compare_fields(ctx, resource, live)
     shared = tuple(
         FieldDiff((field,), name, f"the new {name}", Change.REPLACE, resource.place((field,)))
         for name, field in dependencies.bonds(resource).items()
-        if name in ctx.renewed and not any(found.path == (field,) for found in fields)
+        if name in ctx.containers.renewed and not any(found.path == (field,) for found in fields)
     )
     found = (*_image_diff(resource, live, own, need), *fields, *shared, *endpoints.stale(ctx, resource, live))
     return endpoints.keep_mac(ctx, resource, live, found)
 
 
-def compare_fields(ctx: Context, resource: Resource, live: ObservedContainer) -> tuple[FieldDiff, ...]:
+def compare_fields(ctx: Context, resource: Workload, live: ObservedContainer) -> tuple[FieldDiff, ...]:
     """Every field of the table, judged by the image the container was made from."""
     own = ctx.observed.images.get(live.image_id)
-    ids = ctx.observed.ids | {name: f"the new {name}" for name in ctx.renewed}
+    ids = ctx.observed.ids | {name: f"the new {name}" for name in ctx.containers.renewed}
     view = View(resource.values, live.values, resource.name, live.owner.recorded, _image_values(live, own), ids)
     strict = is_ours(ctx, resource, live)
     found = diff(Comparison(CONTAINER, resource, view, ctx.desired.secrets, strict=strict))
@@ -78,7 +80,7 @@ def _image_values(live: ObservedContainer, own: ObservedImage | None) -> Mapping
 
 
 def _image_diff(
-    resource: Resource, live: ObservedContainer, own: ObservedImage | None, need: Wanted
+    resource: Workload, live: ObservedContainer, own: ObservedImage | None, need: Wanted
 ) -> tuple[FieldDiff, ...]:
     if "image" in resource.settings.ignore_changes or need.is_that_of(live, own):
         return ()
@@ -102,7 +104,7 @@ class Verdict(Struct, frozen=True):
 
 
 def foreign(
-    ctx: Context, resource: Resource, live: ObservedContainer, diffs: tuple[FieldDiff, ...], *, differs: bool
+    ctx: Context, resource: Workload, live: ObservedContainer, diffs: tuple[FieldDiff, ...], *, differs: bool
 ) -> Refusal | None:
     """Why a container that this project did not make cannot be the resource."""
     if live.owner.managed:
@@ -115,18 +117,18 @@ def foreign(
     return Refusal(resource.address, summary, hint, resource.origin, diffs)
 
 
-def judge(ctx: Context, resource: Resource, live: ObservedContainer, diffs: tuple[FieldDiff, ...]) -> Verdict:
+def judge(ctx: Context, resource: Container, live: ObservedContainer, diffs: tuple[FieldDiff, ...]) -> Verdict:
     def refusal(summary: str, hint: str) -> Verdict:
         return Verdict(refusal=Refusal(resource.address, summary, hint, resource.origin, diffs))
 
     ours, settings = is_ours(ctx, resource, live), resource.settings
-    always = settings.recreate == "always"
+    always = settings.recreate is Recreate.ALWAYS
     if not ours and (found := foreign(ctx, resource, live, diffs, differs=bool(diffs or always))) is not None:
         return Verdict(refusal=found)
     replacing = always or any(not ours or found.effect is Change.REPLACE for found in diffs)
-    if replacing and settings.recreate == "never":
+    if replacing and settings.recreate is Recreate.NEVER:
         return refusal("would have to be replaced, but says recreate: never", "allow it, or take the change back")
     if replacing and settings.protect:
-        return refusal("would have to be replaced, but is protected", "drop 'protect', or take the change back")
+        return Verdict(refusal=protection(resource, "would have to be replaced", diffs))
     reason = "" if ours else "adopted"
     return Verdict(replacing, "recreate: always" if always else reason)

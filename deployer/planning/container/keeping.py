@@ -8,7 +8,7 @@ from typing import Any, Final
 from deployer.fields.container import CONTAINER
 from deployer.model import ownership as record
 from deployer.model.container_names import FAILED, number_of, previous
-from deployer.model.desired import Address, Kind, Resource
+from deployer.model.desired import Address, Container, Kind, Workload
 from deployer.model.observed import ObservedContainer, Stub
 from deployer.model.plan import (
     Action,
@@ -20,15 +20,13 @@ from deployer.model.plan import (
     Target,
     UpdateContainer,
 )
-from deployer.planning.context import Context
-
-Steps = tuple[int, ...]
-"""Numbers of steps."""
+from deployer.model.settings import ImageSettings
+from deployer.planning.context import Context, Steps
 
 _UNRESTARTED: Final[Mapping[str, Any]] = {"RestartPolicy": {"Name": "no"}}
 
 
-def kept_of(ctx: Context, resource: Resource) -> list[Stub]:
+def kept_of(ctx: Context, resource: Workload) -> list[Stub]:
     """The newest first, after the one that failed."""
     project = ctx.desired.project
     found = (stub for stub in ctx.observed.kept if record.belongs_to(stub.owner, project, resource.address))
@@ -48,21 +46,21 @@ def unrestarted(target: Target, values: Mapping[str, Any]) -> Iterator[Operation
         yield UpdateContainer(target, dict(_UNRESTARTED))
 
 
-def keeps(ctx: Context, resource: Resource, old: ObservedContainer) -> bool:
+def keeps(ctx: Context, resource: Container, old: ObservedContainer) -> bool:
     """Whether a replaced container is kept. One that this project did not make could not be told from others later, and
     none may hold on to a volume or an image that is to go."""
     ours = record.belongs_to(old.owner, ctx.desired.project, resource.address)
     holds = any(str(ctx.address(Kind.VOLUME, name)) in ctx.policy.data_loss for name in old.volumes)
     holds = holds or any(
         image.absent and ctx.observed.tags.get(image.settings.image) == old.image_id
-        for image in ctx.desired.of(Kind.IMAGE)
+        for image in ctx.desired.of(ImageSettings)
     )
     return ours and resource.settings.keep_previous > 0 and not holds
 
 
 def retire(
     ctx: Context,
-    resource: Resource,
+    resource: Container,
     old: ObservedContainer,
     address: Address,
     cause: str,
@@ -87,7 +85,7 @@ def retire(
     return after
 
 
-def discard_failed(ctx: Context, resource: Resource, address: Address, cause: str, after: Steps) -> Steps:
+def discard_failed(ctx: Context, resource: Workload, address: Address, cause: str, after: Steps) -> Steps:
     """Remove the last successor that failed: another one works now."""
     for stub in kept_of(ctx, resource):
         if not number_of(stub.name):
@@ -112,7 +110,7 @@ def discard_holders(ctx: Context, holds: Callable[[Stub], bool], cause: str) -> 
             discard(ctx, address, stub, cause)
 
 
-def keep_failed(ctx: Context, resource: Resource, made: Target) -> tuple[Operation, ...]:
+def keep_failed(ctx: Context, resource: Workload, made: Target) -> tuple[Operation, ...]:
     """What keeps a successor that failed instead of removing it; nothing where the name is somebody else's."""
     name = resource.name + FAILED
     if any(stub.name == name for stub in ctx.observed.others) or ctx.observed.container(name) is not None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from deployer.model import ownership as record
 from deployer.model.container_names import NEW, OLD, previous
-from deployer.model.desired import Resource
+from deployer.model.desired import Container, Workload
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import Action, RemoveContainer, RenameContainer, ResourceChange, StopContainer
 from deployer.planning.container import keeping
@@ -30,7 +30,7 @@ class Found(Struct, frozen=True):
     after: tuple[int, ...] = ()
 
 
-def find(ctx: Context, resource: Resource, *, fits: Callable[[ObservedContainer], bool]) -> Found:
+def find(ctx: Context, resource: Workload, *, fits: Callable[[ObservedContainer], bool]) -> Found:
     """Plan the removal of leftovers. `fits`: whether a container of the resource's name has what is declared; it is
     only asked where there is a predecessor, since comparing is most of the work of a plan without changes.
 
@@ -55,10 +55,10 @@ def find(ctx: Context, resource: Resource, *, fits: Callable[[ObservedContainer]
 
 
 def _moved(ctx: Context, found: ObservedContainer | None) -> tuple[int, ...]:
-    return ctx.moved.get(found.id, ()) if found is not None else ()
+    return ctx.networks.moved.get(found.id, ()) if found is not None else ()
 
 
-def _of_ours(ctx: Context, resource: Resource, suffix: str) -> ObservedContainer | None:
+def _of_ours(ctx: Context, resource: Workload, suffix: str) -> ObservedContainer | None:
     found = ctx.observed.container(resource.name + suffix)
     if found is not None and record.belongs_to(found.owner, ctx.desired.project, resource.address):
         return found
@@ -66,7 +66,7 @@ def _of_ours(ctx: Context, resource: Resource, suffix: str) -> ObservedContainer
 
 
 def _remove(
-    ctx: Context, resource: Resource, found: ObservedContainer | None, after: tuple[int, ...] = ()
+    ctx: Context, resource: Workload, found: ObservedContainer | None, after: tuple[int, ...] = ()
 ) -> tuple[int, ...]:
     """Returns `after` when there is nothing to remove."""
     if found is None:
@@ -79,17 +79,17 @@ def _remove(
     return (ctx.draft.step(RemoveContainer(found.id), address, CAUSE, after=after),)
 
 
-def remove_all(ctx: Context, resource: Resource) -> tuple[int, ...]:
+def remove_all(ctx: Context, resource: Workload) -> tuple[int, ...]:
     """Of a container that should not be there."""
     return tuple(step for suffix in (NEW, OLD) for step in _remove(ctx, resource, _of_ours(ctx, resource, suffix)))
 
 
-def drop_predecessor(ctx: Context, resource: Resource, found: Found) -> tuple[int, ...]:
+def drop_predecessor(ctx: Context, resource: Workload, found: Found) -> tuple[int, ...]:
     """Remove the container set aside before its successor is replaced too. Returns the steps that clear the way."""
     return _remove(ctx, resource, found.predecessor, found.after)
 
 
-def retire_predecessor(ctx: Context, resource: Resource, found: Found, after: tuple[int, ...]) -> None:
+def retire_predecessor(ctx: Context, resource: Container, found: Found, after: tuple[int, ...]) -> None:
     """Keep the container set aside, or remove it, at last: its successor works."""
     old = found.predecessor
     if old is None:

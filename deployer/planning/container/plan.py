@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import Change
+from deployer.fields.options import RunState
 from deployer.model import dependencies
-from deployer.model.desired import Kind, Resource
+from deployer.model.desired import Container, Kind, Workload
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import (
     Action,
@@ -26,7 +27,6 @@ from deployer.planning.container.judging import Verdict, compare, is_ours, judge
 from deployer.planning.container.keeping import discard, discard_holders, kept_of
 from deployer.planning.container.replace import (
     Order,
-    Steps,
     awaited,
     carried,
     choose_order,
@@ -35,29 +35,15 @@ from deployer.planning.container.replace import (
     refuse_to_stop,
     vanishes,
 )
-from deployer.planning.context import Begun, Context, completes, version
+from deployer.planning.context import Begun, Context, Steps, completes, version
 from deployer.planning.image import plan as images
 from deployer.planning.image.plan import Wanted
+from deployer.planning.refusals import refuse_protected
 
 
-def plan_container(ctx: Context, resource: Resource) -> None:
-    """Plan one container or job; those it needs have been planned before."""
-    if not resource.selected:
-        _settle_unselected(ctx, resource)
-        return
-    if resource.absent:
-        _plan_absent(ctx, resource)
-        return
-    if _too_new(ctx, resource):
-        return
-    need = images.wanted(ctx, resource)
-    if resource.kind is Kind.JOB:
-        # Imported here: most plays have none.
-        from deployer.planning.job.plan import plan_job
-
-        plan_job(ctx, resource, need)
-        return
-    if resource.name in ctx.dropped:
+def plan_container(ctx: Context, resource: Container, need: Wanted) -> None:
+    """Plan one container that is selected and wanted; those it needs have been planned before."""
+    if resource.name in ctx.volumes.dropped:
         _make_again(ctx, resource, need)
         return
     found = leftovers.find(ctx, resource, fits=lambda live: not compare(ctx, resource, live, need))
@@ -68,29 +54,29 @@ def plan_container(ctx: Context, resource: Resource) -> None:
         ready = plan_create(ctx, resource, gate)
         ctx.draft.ready(Kind.CONTAINER, resource.name, *ready)
         return
-    ctx.targets[resource.name] = found.current.id
+    ctx.containers.targets[resource.name] = found.current.id
     ready = _plan_existing(ctx, resource, found, need)
     ctx.draft.ready(Kind.CONTAINER, resource.name, *ready)
 
 
-def _make_again(ctx: Context, resource: Resource, need: Wanted) -> None:
+def _make_again(ctx: Context, resource: Container, need: Wanted) -> None:
     """One that had to go before its volume could be made anew. Its anonymous volumes move to the new one."""
     images.ensure(ctx, need, resource, resource.place(("image",)))
     reason = "a volume it mounts is made anew"
     change = ResourceChange(resource.address, Action.REPLACE_STOP_FIRST, (), reason, resource.origin)
     ctx.draft.changes.append(change)
-    live, gate = ctx.observed.container(resource.name), gate_of(ctx, resource, need, ctx.dropped[resource.name])
+    live, gate = ctx.observed.container(resource.name), gate_of(ctx, resource, need, ctx.volumes.dropped[resource.name])
     volumes = carried(ctx, resource, live) if live is not None else {}
     ctx.draft.ready(Kind.CONTAINER, resource.name, *plan_create(ctx, resource, gate, volumes))
 
 
-def _settle_unselected(ctx: Context, resource: Resource) -> None:
+def settle_unselected(ctx: Context, resource: Workload) -> None:
     live = ctx.observed.container(resource.name)
     if live is not None:
-        ctx.targets[resource.name] = live.id
+        ctx.containers.targets[resource.name] = live.id
 
 
-def _too_new(ctx: Context, resource: Resource) -> bool:
+def is_too_new(ctx: Context, resource: Workload) -> bool:
     """Older engines drop what they do not know, silently: refuse it instead (§0.5)."""
     have, refused = ctx.observed.engine.api, False
     here = f"the engine here is {ctx.observed.engine.version} (API {have})"
@@ -106,7 +92,7 @@ def _too_new(ctx: Context, resource: Resource) -> bool:
     return refused
 
 
-def _plan_existing(ctx: Context, resource: Resource, found: leftovers.Found, need: Wanted) -> Steps:
+def _plan_existing(ctx: Context, resource: Container, found: leftovers.Found, need: Wanted) -> Steps:
     """Returns the steps after which others can use the container."""
     live = found.current
     assert live is not None
@@ -134,11 +120,11 @@ def _plan_existing(ctx: Context, resource: Resource, found: leftovers.Found, nee
     return _run_or_stop(ctx, resource, found, need, ready)
 
 
-def _why_stop(ctx: Context, resource: Resource, live: ObservedContainer, verdict: Verdict) -> str:
+def _why_stop(ctx: Context, resource: Container, live: ObservedContainer, verdict: Verdict) -> str:
     """What would stop a running container; "" when it goes on running."""
     if verdict.replace:
         return "would have to be replaced"
-    if resource.settings.state == "stopped":
+    if resource.settings.state is RunState.STOPPED:
         return "is to be stopped"
     reason = _reason_to_restart(ctx, resource, live)
     return f"would have to be restarted ({reason})" if reason else ""
@@ -146,7 +132,7 @@ def _why_stop(ctx: Context, resource: Resource, live: ObservedContainer, verdict
 
 def _replace(
     ctx: Context,
-    resource: Resource,
+    resource: Container,
     found: leftovers.Found,
     need: Wanted,
     diffs: tuple[FieldDiff, ...],
@@ -162,7 +148,7 @@ def _replace(
 
 
 def _update(
-    ctx: Context, resource: Resource, live: ObservedContainer, diffs: tuple[FieldDiff, ...], after: Steps
+    ctx: Context, resource: Container, live: ObservedContainer, diffs: tuple[FieldDiff, ...], after: Steps
 ) -> Steps:
     updated = [found for found in diffs if found.effect is Change.UPDATE]
     if updated:
@@ -174,69 +160,69 @@ def _update(
     return endpoints.reconnect(ctx, resource, live, networks, after)
 
 
-def _has_way_back(found: FieldDiff, resource: Resource, live: ObservedContainer) -> bool:
+def _has_way_back(found: FieldDiff, resource: Workload, live: ObservedContainer) -> bool:
     """An engine sets a limit in place, but does not take it away."""
     name = found.path[0]
     row = CONTAINER.row(name)
     return row.change(found.path, resource.values.get(name, row.zero), live.values.get(name)) is Change.UPDATE
 
 
-def _run_or_stop(ctx: Context, resource: Resource, found: leftovers.Found, need: Wanted, after: Steps) -> Steps:
+def _run_or_stop(ctx: Context, resource: Container, found: leftovers.Found, need: Wanted, after: Steps) -> Steps:
     live = found.current
     assert live is not None
     address, wanted = resource.address, resource.settings.state
     completed = has_completed(ctx, resource, live)
-    if found.predecessor is not None and wanted == "started" and not completed:
+    if found.predecessor is not None and wanted is RunState.STARTED and not completed:
         return _resume(ctx, resource, found, found.predecessor, _before_start(ctx, resource, need, after))
     leftovers.retire_predecessor(ctx, resource, found, after)
-    if wanted == "started" and not live.running and not completed:
+    if wanted is RunState.STARTED and not live.running and not completed:
         reason = f"is {live.state}" + (f" with code {live.exit_code}" if live.state == "exited" else "")
         ctx.draft.changes.append(ResourceChange(address, Action.START, reason=reason, origin=resource.origin))
-        ctx.restarted.add(resource.name)
+        ctx.containers.restarted.add(resource.name)
         before = _before_start(ctx, resource, need, after)
         undo = (StopContainer(live.id),)
         started = ctx.draft.step(StartContainer(live.id), address, reason, after=before, undo=undo)
-        ctx.begun.append(Begun(resource, live.id, (started,)))
+        ctx.containers.begun.append(Begun(resource, live.id, (started,)))
         return (started,)
-    if wanted == "stopped" and live.running:
+    if wanted is RunState.STOPPED and live.running:
         ctx.draft.changes.append(ResourceChange(address, Action.STOP, reason="is running", origin=resource.origin))
         back = (StartContainer(live.id),)
         halted = ctx.draft.step(StopContainer(live.id), address, "is running", after=after, undo=back)
         ctx.free(live.values, halted)
         return (halted,)
     reason = _reason_to_restart(ctx, resource, live)
-    if wanted == "started" and live.running and reason:
+    if wanted is RunState.STARTED and live.running and reason:
         return _restart(ctx, resource, live, reason, _before_start(ctx, resource, need, after))
     return after
 
 
-def _reason_to_restart(ctx: Context, resource: Resource, live: ObservedContainer) -> str:
+def _reason_to_restart(ctx: Context, resource: Container, live: ObservedContainer) -> str:
     """A network namespace ends with the process that it was made for."""
     leader = str(resource.values.get("network_mode", "")).removeprefix("container:")
-    if leader in ctx.restarted:
+    if leader in ctx.containers.restarted:
         return f"shares the network of {leader}, which is started"
     for needed in resource.settings.depends_on:
-        if needed.restart and needed.name in ctx.renewed | ctx.restarted:
-            return f"{needed.name} is {'replaced' if needed.name in ctx.renewed else 'started'}"
+        if needed.restart and needed.name in ctx.containers.renewed | ctx.containers.restarted:
+            return f"{needed.name} is {'replaced' if needed.name in ctx.containers.renewed else 'started'}"
     return "is paused" if live.state == "paused" else ""
 
 
-def _before_start(ctx: Context, resource: Resource, need: Wanted, after: Steps) -> Steps:
+def _before_start(ctx: Context, resource: Container, need: Wanted, after: Steps) -> Steps:
     gate = gate_of(ctx, resource, need, after)
     return (*gate.create, *gate.start)
 
 
-def _restart(ctx: Context, resource: Resource, live: ObservedContainer, reason: str, after: Steps) -> Steps:
+def _restart(ctx: Context, resource: Container, live: ObservedContainer, reason: str, after: Steps) -> Steps:
     ctx.draft.changes.append(ResourceChange(resource.address, Action.START, reason=reason, origin=resource.origin))
-    ctx.restarted.add(resource.name)
+    ctx.containers.restarted.add(resource.name)
     undo = (StartContainer(live.id),)
     stopped = ctx.draft.step(StopContainer(live.id), resource.address, reason, after=after, undo=undo)
     started = ctx.draft.step(StartContainer(live.id), resource.address, reason, after=(stopped,))
-    ctx.begun.append(Begun(resource, live.id, (started,)))
+    ctx.containers.begun.append(Begun(resource, live.id, (started,)))
     return (started,)
 
 
-def _resume(ctx: Context, resource: Resource, found: leftovers.Found, old: ObservedContainer, after: Steps) -> Steps:
+def _resume(ctx: Context, resource: Container, found: leftovers.Found, old: ObservedContainer, after: Steps) -> Steps:
     """Finish a replacement that was interrupted after the names were swapped. The predecessor goes only when its
     successor is known to work; when it does not, the predecessor gets its name back."""
     live, address, group = found.current, resource.address, f"replace {resource.name}"
@@ -258,12 +244,12 @@ def _resume(ctx: Context, resource: Resource, found: leftovers.Found, old: Obser
     return after
 
 
-def has_completed(ctx: Context, resource: Resource, live: ObservedContainer) -> bool:
+def has_completed(ctx: Context, resource: Workload, live: ObservedContainer) -> bool:
     """A container that others wait for to complete, and that did, is not started again."""
     return completes(ctx, resource.name) and live.state == "exited" and live.exit_code == 0
 
 
-def _plan_absent(ctx: Context, resource: Resource) -> None:
+def plan_absent(ctx: Context, resource: Workload) -> None:
     live = ctx.observed.container(resource.name)
     leftovers.remove_all(ctx, resource)
     if live is None:
@@ -273,13 +259,11 @@ def _plan_absent(ctx: Context, resource: Resource) -> None:
         owner = f"project {live.owner.project}" if live.owner.managed else "nobody this tool knows"
         hint = "" if live.owner.managed else "remove it by hand, or add --adopt"
         ctx.draft.refuse(Refusal(resource.address, f"belongs to {owner}", hint, resource.origin))
-    elif resource.settings.protect:
-        ctx.draft.refuse(Refusal(resource.address, "is protected", "drop 'protect' to remove it", resource.origin))
-    else:
+    elif not refuse_protected(ctx, resource):
         remove(ctx, resource, live, "absent")
 
 
-def remove(ctx: Context, resource: Resource, live: ObservedContainer, reason: str) -> None:
+def remove(ctx: Context, resource: Workload, live: ObservedContainer, reason: str) -> None:
     """Stop and remove, after those that need it; its volumes stay."""
     address = resource.address
     if vanishes(live) and (obstacle := _keeps_from_vanishing(ctx, live)):
@@ -288,14 +272,14 @@ def remove(ctx: Context, resource: Resource, live: ObservedContainer, reason: st
     ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=reason, origin=resource.origin))
     dependants = [found.name for found in ctx.desired.containers if live.name in dependencies.containers(found)]
     after = tuple(step for name in dependants for step in ctx.draft.when_ready(Kind.CONTAINER, name))
-    after += ctx.moved.get(live.id, ())
+    after += ctx.networks.moved.get(live.id, ())
     if vanishes(live):
         after = (ctx.draft.at_last(StopContainer(live.id), address, reason, after=after),)
     elif live.running:
         undo = (StartContainer(live.id),)
         after = (ctx.draft.step(StopContainer(live.id), address, reason, after=after, undo=undo),)
         ctx.free(live.values, *after)
-    ctx.targets[live.name] = live.id
+    ctx.containers.targets[live.name] = live.id
     ctx.draft.ready(Kind.CONTAINER, live.name, *(() if vanishes(live) else after))
     for stub in kept_of(ctx, resource):
         after = discard(ctx, address, stub, reason, after)

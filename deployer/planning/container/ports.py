@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from deployer.fields.options import RunState
 from deployer.model.container_names import base_name
-from deployer.model.desired import Kind, Resource
+from deployer.model.desired import Kind, Workload
 from deployer.model.plan import Refusal
 from deployer.planning.context import Context
 from deployer.values import port
@@ -15,7 +16,7 @@ def check_ports(ctx: Context) -> None:
     """Refuse a container whose fixed host port a running container outside the play holds."""
     held = list(_held(ctx))
     for resource in ctx.desired.containers:
-        if resource.settings.state != "started" or not resource.selected:
+        if resource.settings.state is not RunState.STARTED or not resource.selected:
             continue
         for published in resource.values.get("ports") or ():
             holder = next((name for other, name in held if name != resource.name and port.clash(published, other)), "")
@@ -23,7 +24,7 @@ def check_ports(ctx: Context) -> None:
                 _refuse(ctx, resource, published, holder)
 
 
-def _refuse(ctx: Context, resource: Resource, published: str, holder: str) -> None:
+def _refuse(ctx: Context, resource: Workload, published: str, holder: str) -> None:
     number = port.host_ports(published)[1]
     summary = f"host port {number} is taken by container {holder}"
     hint = "choose another port, or stop that container"

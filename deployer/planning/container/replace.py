@@ -9,14 +9,15 @@ undone when one fails, last first: the old one gets its name back and runs again
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final, TypeAlias
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from deployer.fields.options import Condition, RunState, UpdateOrder
 from deployer.model.container_names import NEW, OLD
 from deployer.model.dependencies import leaders
-from deployer.model.desired import Resource
+from deployer.model.desired import Container, Workload
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import (
     Action,
@@ -36,14 +37,11 @@ from deployer.model.plan import (
 )
 from deployer.planning.bodies import add_alias, container_body, split_endpoints
 from deployer.planning.container.keeping import discard_failed, keep_failed, retire
-from deployer.planning.context import Begun, Context, Retired, completes, watched
+from deployer.planning.context import Begun, Context, Retired, Steps, completes, watched
 from deployer.values import port
 
 FIRST_LOOK: Final = 1.0
 """Seconds that a container without a healthcheck is watched when it replaces nothing."""
-
-Steps: TypeAlias = tuple[int, ...]
-"""Numbers of steps."""
 
 
 class Order(Struct, frozen=True):
@@ -60,19 +58,19 @@ class Gate(Struct, frozen=True):
     start: Steps = ()
 
 
-def choose_order(resource: Resource, live: ObservedContainer) -> Order:
+def choose_order(resource: Container, live: ObservedContainer) -> Order:
     """start-first only where two of them can run side by side without harm."""
     wanted = resource.settings.update.order
-    if not live.running or resource.settings.state != "started":
+    if not live.running or resource.settings.state is not RunState.STARTED:
         return Order(Action.REPLACE_STOP_FIRST, "not running")
     obstacle = next(_obstacles(resource, live), "")
-    if wanted == "stop-first" or obstacle:
+    if wanted is UpdateOrder.STOP_FIRST or obstacle:
         why = f"stop-first: {obstacle}" if obstacle else "stop-first"
         return Order(Action.REPLACE_STOP_FIRST, f"{why}; stopped while the new one starts")
     return Order(Action.REPLACE_START_FIRST, "start-first: no downtime")
 
 
-def _obstacles(resource: Resource, live: ObservedContainer) -> Iterator[str]:
+def _obstacles(resource: Container, live: ObservedContainer) -> Iterator[str]:
     for values in (resource.values, live.values):
         for host in filter(None, map(port.fixed_host_port, values.get("ports") or ())):
             yield f"host port {host} is fixed"
@@ -88,15 +86,17 @@ def _obstacles(resource: Resource, live: ObservedContainer) -> Iterator[str]:
         yield "its host name or MAC address is fixed"
 
 
-def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, order: Order, gate: Gate) -> Steps:
+def plan_replace(ctx: Context, resource: Container, live: ObservedContainer, order: Order, gate: Gate) -> Steps:
     """Steps of one replacement. Returns those after which others can use the container.
 
     A container and those in its namespaces are replaced as one: all of them or none, for the old followers cannot start
     without the old leader. So it is removed only after the last of them works.
     """
-    known = (ctx.groups[name] for name in (resource.name, *leaders(resource)) if name in ctx.groups)
+    known = (
+        ctx.containers.groups[name] for name in (resource.name, *leaders(resource)) if name in ctx.containers.groups
+    )
     group = next(known, f"replace {resource.name}")
-    ctx.groups[resource.name] = group
+    ctx.containers.groups[resource.name] = group
     track = Track(ctx, resource, cause="replaced", group=group)
     start_first = order.action is Action.REPLACE_START_FIRST
     alias = resource.name if start_first else ""
@@ -104,23 +104,23 @@ def plan_replace(ctx: Context, resource: Resource, live: ObservedContainer, orde
     ready = (*created, *gate.start)
 
     def start_new(after: Steps) -> Steps:
-        if resource.settings.state != "started":
+        if resource.settings.state is not RunState.STARTED:
             return after
         after = track.add(StartContainer(made), after, StopContainer(made))
         return track.add(awaited(ctx, resource, made), after)
 
-    if resource.name in ctx.aside:
-        done = ctx.aside[resource.name] + ready
+    if resource.name in ctx.containers.aside:
+        done = ctx.containers.aside[resource.name] + ready
     else:
-        done = set_aside(track, live, start_new(ready) if start_first else ready)
+        done = set_aside(track, resource, live, start_new(ready) if start_first else ready)
     done = track.add(RenameContainer(made, resource.name), done, _give_name_back(resource, made))
     if not start_first:
         done = start_new(done)
-    ctx.retired.append(Retired(group, resource, live, f"replaced by #{made.step}", done))
+    ctx.containers.retired.append(Retired(group, resource, live, f"replaced by #{made.step}", done))
     return done
 
 
-def _give_name_back(resource: Resource, made: Target) -> RenameContainer | RemoveContainer:
+def _give_name_back(resource: Workload, made: Target) -> RenameContainer | RemoveContainer:
     """An engine that renames a container while it removes it keeps the name taken, by nothing, until it is restarted
     (measured on 26.1)."""
     if resource.values.get("auto_remove"):
@@ -133,39 +133,40 @@ def vanishes(live: ObservedContainer) -> bool:
     return live.running and bool(live.values.get("auto_remove"))
 
 
-def refuse_to_stop(resource: Resource, what: str, diffs: tuple[FieldDiff, ...] = ()) -> Refusal:
+def refuse_to_stop(resource: Workload, what: str, diffs: tuple[FieldDiff, ...] = ()) -> Refusal:
     """Of one that vanishes. `what` is to be done to it: "would have to be replaced"."""
     summary = f"{what}, but the engine removes it as soon as it stops (auto_remove), and nothing could be rolled back"
     hint = f"remove it first, with state: absent or docker stop {resource.name}, then apply this"
     return Refusal(resource.address, summary, hint, resource.origin, diffs)
 
 
-def set_aside(track: Track, live: ObservedContainer, after: Steps) -> Steps:
+def set_aside(track: Track, resource: Container, live: ObservedContainer, after: Steps) -> Steps:
     """Stop a container and take its name from it."""
-    ctx, name, grace = track.ctx, track.resource.name, track.resource.settings.update.stop_grace_period
+    name = resource.name
     if live.running:
+        grace = resource.settings.update.stop_grace_period
         after = track.add(StopContainer(live.id, grace), after, StartContainer(live.id))
-        ctx.free(live.values, *after)
+        track.ctx.free(live.values, *after)
     return track.add(RenameContainer(live.id, name + OLD), after, RenameContainer(live.id, name))
 
 
 def put_away_retired(ctx: Context) -> None:
     """Keep or remove the replaced containers; those of one group when the last of its successors works."""
-    for retired in ctx.retired:
-        after = [step for other in ctx.retired if other.group == retired.group for step in other.after]
+    for retired in ctx.containers.retired:
+        after = [step for other in ctx.containers.retired if other.group == retired.group for step in other.after]
         address = retired.resource.address
         retire(ctx, retired.resource, retired.old, address, retired.cause, tuple(after))
 
 
-def plan_create(ctx: Context, resource: Resource, gate: Gate, volumes: Mapping[str, str] | None = None) -> Steps:
+def plan_create(ctx: Context, resource: Container, gate: Gate, volumes: Mapping[str, str] | None = None) -> Steps:
     """Steps that make a container that is not there, with the anonymous `volumes` of one that was. Returns those after
     which others can use it."""
-    track = Track(ctx, resource, cause="missing", group=ctx.groups.get(resource.name, ""))
+    track = Track(ctx, resource, cause="missing", group=ctx.containers.groups.get(resource.name, ""))
     # What it was had to go before its volume was made anew: taken back, there would be nothing.
-    made, done = track.create(resource.name, volumes or {}, gate.create, stays=resource.name in ctx.dropped)
-    if resource.settings.state == "started":
+    made, done = track.create(resource.name, volumes or {}, gate.create, stays=resource.name in ctx.volumes.dropped)
+    if resource.settings.state is RunState.STARTED:
         done = track.add(StartContainer(made), (*done, *gate.start), StopContainer(made))
-        ctx.begun.append(Begun(resource, made, done))
+        ctx.containers.begun.append(Begun(resource, made, done))
     discard_failed(ctx, resource, resource.address, f"followed by #{made.step}", done)
     return done
 
@@ -173,9 +174,9 @@ def plan_create(ctx: Context, resource: Resource, gate: Gate, volumes: Mapping[s
 def watch_begun(ctx: Context) -> None:
     """Whatever is started is looked after: not only that the engine starts it, also that it works. Those that others
     wait for are so already; the rest are waited for all together at the end."""
-    for begun in ctx.begun:
+    for begun in ctx.containers.begun:
         name, update = begun.resource.name, begun.resource.settings.update
-        if completes(ctx, name) or (name, "service_healthy") in ctx.awaited:
+        if completes(ctx, name) or (name, Condition.HEALTHY) in ctx.containers.awaited:
             continue
         wait = replace(watched(begun.target, update), monitor=min(update.monitor, FIRST_LOOK))
         ctx.draft.step(wait, begun.resource.address, "has to work", after=begun.after)
@@ -185,7 +186,7 @@ class Track(Struct, frozen=True):
     """Adds steps of one resource with one cause."""
 
     ctx: Context
-    resource: Resource
+    resource: Workload
     cause: str
     group: str = ""
 
@@ -224,19 +225,19 @@ class Track(Struct, frozen=True):
         done = self.add(operation, after, *undo, keep=keep_failed(self.ctx, self.resource, made) if undo else ())
         for network, endpoint in later.items():
             done = self.add(ConnectNetwork(network, made, endpoint), done)
-        self.ctx.targets[self.resource.name] = made
-        self.ctx.renewed.add(self.resource.name)
+        self.ctx.containers.targets[self.resource.name] = made
+        self.ctx.containers.renewed.add(self.resource.name)
         return made, done
 
 
-def awaited(ctx: Context, resource: Resource, target: Target) -> AwaitHealthy | AwaitCompleted:
+def awaited(ctx: Context, resource: Container, target: Target) -> AwaitHealthy | AwaitCompleted:
     """What shows that a container works: that it is healthy; of a job, that it ends well."""
     if completes(ctx, resource.name):
         return AwaitCompleted(target)
     return watched(target, resource.settings.update)
 
 
-def carried(ctx: Context, resource: Resource, live: ObservedContainer) -> dict[str, str]:
+def carried(ctx: Context, resource: Workload, live: ObservedContainer) -> dict[str, str]:
     """Anonymous volumes that move to the successor: its own whose path nothing else is declared for, unless one that
     was declared was dropped from the playbook, and not one of the image's either."""
     declared = resource.values.get("volumes") or {}

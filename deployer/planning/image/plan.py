@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from deployer.diagnostics import Origin
-from deployer.model.desired import Address, Kind, Resource
+from deployer.fields.options import PullPolicy, most_eager
+from deployer.model.desired import Address, Image, Imaged, Kind
+from deployer.model.drift import Drift, Verdict
 from deployer.model.observed import ObservedContainer, ObservedImage
 from deployer.model.plan import Action, PullImage, Refusal, RemoveImage, ResourceChange
+from deployer.model.settings import FromImage, ImageSettings
 from deployer.planning.container.keeping import discard_holders
 from deployer.planning.context import Context
 from deployer.values import image
@@ -35,25 +38,24 @@ class Wanted(Struct, frozen=True):
         return bool(self.digest) and own is not None and self.digest in (own.digests | {own.id})
 
 
-def wanted(ctx: Context, resource: Resource) -> Wanted:
+def wanted(ctx: Context, resource: Imaged) -> Wanted:
     """Only reads what was observed. A pull for one resource is a pull for all that want the reference."""
     reference, policy = resource.settings.image, _policy(ctx, resource)
     local = ctx.observed.image_of(reference)
     if local is not None and not _fits_platform(local, resource.settings.platform):
         local = None
     remote = ctx.observed.remote.get(reference, "")
-    moved = local is not None and policy == "always" and remote not in ("", *local.digests, local.id)
-    return Wanted(reference, local, pull=(local is None and policy != "never") or moved, digest=remote)
+    moved = local is not None and policy is PullPolicy.ALWAYS and remote not in ("", *local.digests, local.id)
+    return Wanted(reference, local, pull=(local is None and policy is not PullPolicy.NEVER) or moved, digest=remote)
 
 
-def _policy(ctx: Context, resource: Resource) -> str:
+def _policy(ctx: Context, resource: Imaged) -> PullPolicy:
     """The most eager one of all that want the same image. An image id cannot be pulled."""
     reference = resource.settings.image
     if not image.parse(reference).path:
-        return "never"
-    wanting = (found for found in ctx.desired.resources if found.selected and not found.absent)
-    asked = {found.settings.pull for found in wanting if found.settings.image == reference} | {resource.settings.pull}
-    return next(policy for policy in ("always", "missing", "never") if policy in asked)
+        return PullPolicy.NEVER
+    wanting = (found for found in ctx.wanted(FromImage) if found.settings.image == reference)
+    return most_eager((resource.settings.pull, *(found.settings.pull for found in wanting)))
 
 
 def _fits_platform(local: ObservedImage, platform: str) -> bool:
@@ -62,7 +64,7 @@ def _fits_platform(local: ObservedImage, platform: str) -> bool:
     return (not wanted_os or wanted_os == local.os) and (not arch or arch in (local.arch, local.os))
 
 
-def ensure(ctx: Context, need: Wanted, resource: Resource, origin: Origin) -> None:
+def ensure(ctx: Context, need: Wanted, resource: Imaged, origin: Origin) -> None:
     """Plan the pull, once for each reference."""
     name = image.parse(need.reference).familiar
     address = ctx.address(Kind.IMAGE, name)
@@ -78,16 +80,31 @@ def ensure(ctx: Context, need: Wanted, resource: Resource, origin: Origin) -> No
         by_id = not image.parse(need.reference).path
         hint = "an image id cannot be pulled" if by_id else "pull: never forbids to fetch it"
         ctx.draft.refuse(Refusal(resource.address, f"image {name} is not on the host", hint, origin))
-    elif need.reference in ctx.observed.remote and not need.digest and _policy(ctx, resource) == "always":
+    elif need.reference in ctx.observed.remote and not need.digest and _policy(ctx, resource) is PullPolicy.ALWAYS:
         ctx.draft.note(f"{address.label}: the registry did not answer; the image on the host is used as it is")
 
 
-def plan_image(ctx: Context, resource: Resource) -> None:
-    """A resource of kind image."""
-    reference = resource.settings.image
-    if not resource.absent:
+def make(ctx: Context) -> None:
+    """Pull those that are declared."""
+    for resource in ctx.wanted(ImageSettings):
         ensure(ctx, wanted(ctx, resource), resource, resource.origin)
-        return
+
+
+def remove_absent(ctx: Context) -> None:
+    for resource in ctx.unwanted(ImageSettings):
+        _remove(ctx, resource)
+
+
+def drift(ctx: Context, resource: Image) -> Iterator[Drift]:
+    need = wanted(ctx, resource)
+    if need.local is None:
+        yield Drift(resource.address, Verdict.GONE)
+    elif need.pull:
+        yield Drift(resource.address, Verdict.IMAGE_MOVED, detail=f"the registry has {need.digest[:19]}")
+
+
+def _remove(ctx: Context, resource: Image) -> None:
+    reference = resource.settings.image
     key = ctx.observed.tags.get(reference)
     if key is None:
         return
@@ -108,5 +125,5 @@ def _staying(ctx: Context, key: str) -> Iterator[str]:
     yield from (stub.name for stub in ctx.observed.others if stub.image_id == key)
     yield from (found.name for found in ctx.observed.containers if found.image_id == key and found.id not in gone)
     for resource in ctx.desired.containers:
-        if not resource.absent and resource.selected and ctx.observed.tags.get(resource.settings.image) == key:
+        if not resource.absent and resource.selected and ctx.observed.tags.get(resource.image) == key:
             yield resource.name

@@ -33,7 +33,7 @@ def prune_images(ctx: Context) -> None:
 
 def references(desired: Desired) -> frozenset[str]:
     """Of all images that the play declares."""
-    found = (resource.settings.image for resource in desired.resources if not resource.absent)
+    found = (resource.image for resource in desired.resources if not resource.absent)
     return frozenset(filter(None, found))
 
 

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from deployer.fields.options import Recreate
 from deployer.model import ownership as record
 from deployer.model.container_names import NEW, OLD
-from deployer.model.desired import Kind, Resource
+from deployer.model.desired import Job, Kind
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import (
     Action,
@@ -30,8 +31,8 @@ from deployer.planning.container import leftovers
 from deployer.planning.container.gates import gate_of
 from deployer.planning.container.judging import compare, foreign, is_ours
 from deployer.planning.container.keeping import discard_failed
-from deployer.planning.container.replace import Steps, Track, carried
-from deployer.planning.context import Context
+from deployer.planning.container.replace import Track, carried
+from deployer.planning.context import Context, Steps
 from deployer.planning.image import plan as images
 from deployer.planning.image.plan import Wanted
 
@@ -40,11 +41,11 @@ AGAIN: Final = "run again"
 STILL_RUNS: Final = "wait for its end: it still runs"
 
 
-def plan_job(ctx: Context, resource: Resource, need: Wanted) -> None:
+def plan_job(ctx: Context, resource: Job, need: Wanted) -> None:
     """Plan one job that is selected and wanted; what it needs has been planned before."""
-    if resource.name in ctx.dropped:
+    if resource.name in ctx.volumes.dropped:
         reason = f"{AGAIN}: a volume it mounts is made anew"
-        _Run(ctx, resource, need, leftovers.Found(None, None, ctx.dropped[resource.name])).plan(reason)
+        _Run(ctx, resource, need, leftovers.Found(None, None, ctx.volumes.dropped[resource.name])).plan(reason)
         return
     found = leftovers.find(ctx, resource, fits=lambda live: not changed(ctx, resource, live, need))
     live = found.current
@@ -52,7 +53,7 @@ def plan_job(ctx: Context, resource: Resource, need: Wanted) -> None:
     if live is None:
         run.plan(RUN)
         return
-    ctx.targets[resource.name] = live.id
+    ctx.containers.targets[resource.name] = live.id
     diffs, ours = changed(ctx, resource, live, need), is_ours(ctx, resource, live)
     reason = why_again(resource, live)
     refusal = None if ours else foreign(ctx, resource, live, diffs, differs=bool(diffs or reason or live.running))
@@ -69,7 +70,7 @@ def plan_job(ctx: Context, resource: Resource, need: Wanted) -> None:
         run.put_away()
 
 
-def changed(ctx: Context, resource: Resource, live: ObservedContainer, need: Wanted) -> tuple[FieldDiff, ...]:
+def changed(ctx: Context, resource: Job, live: ObservedContainer, need: Wanted) -> tuple[FieldDiff, ...]:
     """What differs from the declaration of its last run. What was changed on the container since then is no matter, nor
     are the ids of networks and containers that were replaced: nothing of that is a reason to do the work again."""
     recorded = live.owner.recorded
@@ -81,7 +82,7 @@ def changed(ctx: Context, resource: Resource, live: ObservedContainer, need: Wan
     )
 
 
-def why_again(resource: Resource, live: ObservedContainer) -> str:
+def why_again(resource: Job, live: ObservedContainer) -> str:
     """Why a job whose declaration did not change is run again all the same; "" when it is not, or still runs."""
     if live.running:
         return ""
@@ -89,14 +90,14 @@ def why_again(resource: Resource, live: ObservedContainer) -> str:
         return "it was never started"
     if live.state != "exited" or live.exit_code:
         return f"its last run ended with code {live.exit_code}"
-    return "recreate: always" if resource.settings.recreate == "always" else ""
+    return "recreate: always" if resource.settings.recreate is Recreate.ALWAYS else ""
 
 
 class _Run(Struct, frozen=True):
     """Plans what is done for one job. `found`: the container of its last run, and the one that was set aside for it."""
 
     ctx: Context
-    resource: Resource
+    resource: Job
     need: Wanted
     found: leftovers.Found
 
@@ -175,7 +176,7 @@ class _Run(Struct, frozen=True):
 
     def _ready(self, after: Steps) -> None:
         """To those that need it, it is a container like any other."""
-        self.ctx.jobs.add(self.resource.name)
+        self.ctx.containers.jobs.add(self.resource.name)
         self.ctx.draft.ready(Kind.CONTAINER, self.resource.name, *after)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
 from typing import Any
 
-from deployer.fields.field import View
+from msgspec import Struct
+
 from deployer.fields.network import NETWORK
 from deployer.model import dependencies
 from deployer.model import ownership as record
-from deployer.model.desired import Kind, Resource
+from deployer.model.desired import Kind, Network
 from deployer.model.observed import ObservedContainer, ObservedNetwork
 from deployer.model.plan import (
     Action,
@@ -22,53 +24,106 @@ from deployer.model.plan import (
     RemoveNetwork,
     ResourceChange,
 )
-from deployer.planning.bodies import endpoint_body, network_body
-from deployer.planning.context import Context, Renewal
-from deployer.planning.diff import Comparison, diff
+from deployer.model.settings import NetworkSettings
+from deployer.planning import objects
+from deployer.planning.bodies import endpoint_body, object_body, write_fields
+from deployer.planning.context import Context
+from deployer.planning.refusals import refuse_protected
+from deployer.planning.undeclared import DESTROYED, REASON, is_undeclared, stand_in
 from deployer.values.address import overlap
 
 
-def plan_network(ctx: Context, resource: Resource) -> None:
+class Renewal(Struct, frozen=True):
+    """A network that is taken down and made again. `off`: steps after which each of the containers `attached` has left
+    it; `gone`: those after which it is removed."""
+
+    resource: Network
+    live: ObservedNetwork
+    attached: tuple[ObservedContainer, ...]
+    off: tuple[int, ...]
+    gone: tuple[int, ...]
+
+
+def make(ctx: Context) -> None:
+    """Make those that are missing and, again, those that differ. All that go have gone before: one may have had a
+    subnet that another one is to have."""
+    missing: list[Network] = []
+    renewals: list[Renewal] = []
+    for resource in ctx.wanted(NetworkSettings):
+        live = _live(ctx, resource)
+        if isinstance(live, ObservedNetwork):
+            renewals += _compare(ctx, resource, live)
+        elif live is None and _can_be_made(ctx, resource):
+            ctx.draft.changes.append(ResourceChange(resource.address, Action.CREATE, origin=resource.origin))
+            missing.append(resource)
+    for renewal in renewals:
+        _make_anew(ctx, renewal, renewals)
+    for resource in missing:
+        operation = CreateNetwork(resource.name, object_body(ctx, resource))
+        after, undo = _when_free(renewals, resource), (RemoveNetwork(resource.name),)
+        step = ctx.draft.step(operation, resource.address, "missing", after=after, undo=undo)
+        ctx.draft.ready(Kind.NETWORK, resource.name, step)
+
+
+def remove_absent(ctx: Context) -> None:
+    for resource in ctx.unwanted(NetworkSettings):
+        live = _live(ctx, resource)
+        if not isinstance(live, ObservedNetwork):
+            continue
+        if not objects.is_ours(ctx, resource, live):
+            ctx.draft.refuse(Refusal(resource.address, "is not this project's", "remove it by hand", resource.origin))
+        elif not refuse_protected(ctx, resource):
+            remove(ctx, resource, live, "absent")
+
+
+def prune(ctx: Context) -> None:
+    for live in ctx.observed.networks:
+        if is_undeclared(ctx, Kind.NETWORK, live.name, live.owner):
+            remove(ctx, stand_in(ctx, Kind.NETWORK, live.name, NetworkSettings), live, REASON)
+
+
+def destroy(ctx: Context) -> None:
+    for live in sorted(ctx.observed.networks, key=lambda found: found.name):
+        resource = stand_in(ctx, Kind.NETWORK, live.name, NetworkSettings)
+        if live.owner.project == ctx.desired.project and not refuse_protected(ctx, resource):
+            remove(ctx, resource, live, DESTROYED)
+
+
+class _Settled(Enum):
+    """There is nothing to make or change: the network is only used, or it was refused."""
+
+    SETTLED = "settled"
+
+
+def _live(ctx: Context, resource: Network) -> ObservedNetwork | _Settled | None:
     same_name = [found for found in ctx.observed.networks if found.name == resource.name]
     live = same_name[0] if same_name else None
     if len(same_name) > 1:
         ids = ", ".join(found.id[:12] for found in same_name)
         summary = f"{len(same_name)} networks have the name {resource.name} ({ids})"
         ctx.draft.refuse(Refusal(resource.address, summary, "remove all but one on the host", resource.origin))
-    elif resource.settings.external:
-        if live is None:
-            summary = f"external network {resource.name} does not exist"
-            ctx.draft.refuse(Refusal(resource.address, summary, "create it, or drop 'external'", resource.origin))
-    elif resource.absent:
-        _plan_absent(ctx, resource, live)
-    elif live is None and resource.values.get("config_from"):
+        return _Settled.SETTLED
+    if resource.settings.external:
+        objects.check_external(ctx, resource, live)
+        return _Settled.SETTLED
+    return live
+
+
+def _can_be_made(ctx: Context, resource: Network) -> bool:
+    taken_from = resource.values.get("config_from")
+    if taken_from:
         summary = "cannot be made: with config_from the engine takes no labels, by which deployer knows its own"
-        hint = f"docker network create --config-from {resource.values['config_from']} {resource.name}"
-        ctx.draft.refuse(Refusal(resource.address, summary, f"make it by hand: {hint}", resource.origin))
-    elif live is None:
-        ctx.draft.changes.append(ResourceChange(resource.address, Action.CREATE, origin=resource.origin))
-        ctx.missing_networks.append(resource)
-    else:
-        _compare(ctx, resource, live)
+        hint = f"make it by hand: docker network create --config-from {taken_from} {resource.name}"
+        ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin))
+    return not taken_from
 
 
-def make_networks(ctx: Context) -> None:
-    """Make those that are missing and, anew, those that were taken down. All that go have gone before: one may have had
-    a subnet that another one is to have."""
-    for renewal in ctx.renewals:
-        _make_anew(ctx, renewal)
-    for resource in ctx.missing_networks:
-        operation, after = CreateNetwork(resource.name, network_body(ctx, resource)), _when_free(ctx, resource)
-        step = ctx.draft.step(operation, resource.address, "missing", after=after, undo=(RemoveNetwork(resource.name),))
-        ctx.draft.ready(Kind.NETWORK, resource.name, step)
-
-
-def _when_free(ctx: Context, resource: Resource) -> tuple[int, ...]:
+def _when_free(renewals: Iterable[Renewal], resource: Network) -> tuple[int, ...]:
     """Steps after which no network has a subnet of it any more."""
     wanted = _subnets(resource.values)
     return tuple(
         step
-        for renewal in ctx.renewals
+        for renewal in renewals
         if any(overlap(one, other) for one in wanted for other in _subnets(renewal.live.values))
         for step in renewal.gone
     )
@@ -79,26 +134,19 @@ def _subnets(values: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(pools or ())
 
 
-def _compare(ctx: Context, resource: Resource, live: ObservedNetwork) -> None:
-    ours = record.belongs_to(live.owner, ctx.desired.project, resource.address)
-    if live.owner.managed and not ours:
-        summary = f"belongs to project {live.owner.project}"
-        ctx.draft.refuse(Refusal(resource.address, summary, "use it with 'external: true'", resource.origin))
+def _compare(ctx: Context, resource: Network, live: ObservedNetwork) -> Iterator[Renewal]:
+    compared = objects.compare(ctx, resource, live)
+    if compared is None or not compared.diffs:
         return
-    view = View(resource.values, live.values, resource.name, live.owner.recorded)
-    diffs = diff(Comparison(NETWORK, resource, view, ctx.desired.secrets, strict=ours))
-    if not ours:
-        if diffs:
-            hint = "declare it as it is, remove it, or choose another name"
-            summary = "a network of that name exists that this project did not make, and it differs"
-            ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin, diffs))
-        else:
-            ctx.draft.notes.append(f"{resource.address.label}: not made by this project; used as it is")
-    elif diffs:
-        _renew(ctx, resource, live, diffs)
+    if compared.ours:
+        yield from _renew(ctx, resource, live, compared.diffs)
+        return
+    summary = "a network of that name exists that this project did not make, and it differs"
+    hint = "declare it as it is, remove it, or choose another name"
+    ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin, compared.diffs))
 
 
-def _renew(ctx: Context, resource: Resource, live: ObservedNetwork, diffs: tuple[FieldDiff, ...]) -> None:
+def _renew(ctx: Context, resource: Network, live: ObservedNetwork, diffs: tuple[FieldDiff, ...]) -> Iterator[Renewal]:
     """Disconnect everything, remove, create, connect everything again, with the endpoint each one had or is declared
     to have; all undone when a step fails. Stopped containers too: they keep the removed network's id otherwise."""
     foreign = sorted(stub.name for stub in ctx.observed.others if live.name in stub.networks)
@@ -111,38 +159,36 @@ def _renew(ctx: Context, resource: Resource, live: ObservedNetwork, diffs: tuple
         summary = f"has to be made anew, but containers of others are attached: {', '.join(foreign)}"
         ctx.draft.refuse(Refusal(resource.address, summary, "disconnect them first", resource.origin, diffs))
         return
-    if resource.settings.protect:
-        summary, hint = "has to be made anew, but is protected", "drop 'protect', or take the change back"
-        ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin, diffs))
+    if refuse_protected(ctx, resource, "has to be made anew", diffs):
         return
     attached = [found for found in ctx.observed.containers if live.name in found.attached]
     reason = "its containers are reconnected" if attached else "nothing is attached"
     change = ResourceChange(resource.address, Action.REPLACE_STOP_FIRST, diffs, reason, resource.origin)
     ctx.draft.changes.append(change)
-    ctx.renewed_networks.add(live.name)
-    _take_down(ctx, resource, live, attached)
+    ctx.networks.renewed.add(live.name)
+    yield _take_down(ctx, resource, live, attached)
 
 
 def _add(
-    ctx: Context, resource: Resource, operation: Operation, after: tuple[int, ...], *undo: Operation
+    ctx: Context, resource: Network, operation: Operation, after: tuple[int, ...], *undo: Operation
 ) -> tuple[int, ...]:
     group = f"renew {resource.name}"
     return (ctx.draft.step(operation, resource.address, "made anew", after=after, group=group, undo=undo),)
 
 
-def _take_down(ctx: Context, resource: Resource, live: ObservedNetwork, attached: list[ObservedContainer]) -> None:
+def _take_down(ctx: Context, resource: Network, live: ObservedNetwork, attached: list[ObservedContainer]) -> Renewal:
     off: tuple[int, ...] = ()
     for container in attached:
         back = ConnectNetwork(live.name, container.id, endpoint_body(container.values, live.name))
         off += _add(ctx, resource, DisconnectNetwork(live.name, container.id), (), back)
     gone = _add(ctx, resource, RemoveNetwork(live.id), off, CreateNetwork(live.name, _old_body(live)))
-    ctx.renewals.append(Renewal(resource, live, tuple(attached), off, gone))
+    return Renewal(resource, live, tuple(attached), off, gone)
 
 
-def _make_anew(ctx: Context, renewal: Renewal) -> None:
+def _make_anew(ctx: Context, renewal: Renewal, renewals: Iterable[Renewal]) -> None:
     resource, live, attached, off = renewal.resource, renewal.live, renewal.attached, renewal.off
-    after = (*renewal.gone, *_when_free(ctx, resource))
-    made = _add(ctx, resource, CreateNetwork(live.name, network_body(ctx, resource)), after, RemoveNetwork(live.name))
+    after = (*renewal.gone, *_when_free(renewals, resource))
+    made = _add(ctx, resource, CreateNetwork(live.name, object_body(ctx, resource)), after, RemoveNetwork(live.name))
     ctx.draft.ready(Kind.NETWORK, live.name, *made)
     pinned: tuple[int, ...] = ()
     endpoints = {container.id: _wanted_endpoint(ctx, container, live.name) for container in attached}
@@ -154,7 +200,7 @@ def _make_anew(ctx: Context, renewal: Renewal) -> None:
             after = made if _pinned(endpoint) else (*made, *pinned)
             last = _add(ctx, resource, ConnectNetwork(live.name, container.id, endpoint), after, undo)
             pinned += last if _pinned(endpoint) else ()
-        ctx.moved[container.id] = (*ctx.moved.get(container.id, ()), *last)
+        ctx.networks.moved[container.id] = (*ctx.networks.moved.get(container.id, ()), *last)
 
 
 def _pinned(endpoint: Mapping[str, Any] | None) -> bool:
@@ -175,27 +221,14 @@ def _wanted_endpoint(ctx: Context, container: ObservedContainer, network: str) -
 def _old_body(live: ObservedNetwork) -> dict[str, Any]:
     """What made the network as it was. Its record is gone then, so the next run sees what differs and tries again."""
     body: dict[str, Any] = {"Name": live.name}
-    for row in NETWORK.fields:
-        value = live.values.get(row.name, row.zero)
-        if value != row.zero:
-            row.access.write(value, body)
+    values = {row.name: live.values.get(row.name, row.zero) for row in NETWORK.fields}
+    write_fields(NETWORK, {name: value for name, value in values.items() if value != NETWORK.row(name).zero}, body)
     own = {record.PROJECT: live.owner.project, record.RESOURCE: live.owner.resource}
     body["Labels"] = dict(body.get("Labels") or {}) | own
     return body
 
 
-def _plan_absent(ctx: Context, resource: Resource, live: ObservedNetwork | None) -> None:
-    if live is None:
-        return
-    if not record.belongs_to(live.owner, ctx.desired.project, resource.address):
-        ctx.draft.refuse(Refusal(resource.address, "is not this project's", "remove it by hand", resource.origin))
-    elif resource.settings.protect:
-        ctx.draft.refuse(Refusal(resource.address, "is protected", "drop 'protect' to remove it", resource.origin))
-    else:
-        remove(ctx, resource, live, "absent")
-
-
-def remove(ctx: Context, resource: Resource, live: ObservedNetwork, reason: str) -> None:
+def remove(ctx: Context, resource: Network, live: ObservedNetwork, reason: str) -> None:
     """Remove it, after the containers that go away or leave it; refused while others are attached."""
     staying = sorted(found.name for found in ctx.observed.others if live.name in found.networks)
     staying += sorted(
@@ -207,14 +240,14 @@ def remove(ctx: Context, resource: Resource, live: ObservedNetwork, reason: str)
         ctx.draft.refuse(Refusal(resource.address, summary, "remove or disconnect them first", resource.origin))
         return
     ctx.draft.changes.append(ResourceChange(resource.address, Action.REMOVE, reason=reason, origin=resource.origin))
-    after = [step for name in ctx.targets for step in ctx.draft.when_ready(Kind.CONTAINER, name)]
+    after = [step for name in ctx.containers.targets for step in ctx.draft.when_ready(Kind.CONTAINER, name)]
     after += ctx.draft.removals()
     ctx.draft.at_last(RemoveNetwork(live.id), resource.address, reason, after=after)
 
 
 def _stays(ctx: Context, container: ObservedContainer, network: str) -> bool:
     """Whether it, or the one that replaces it, is attached to the network when all planned so far is done."""
-    if container.id in ctx.draft.removed() and container.name not in ctx.renewed:
+    if container.id in ctx.draft.removed() and container.name not in ctx.containers.renewed:
         return False
     declared = ctx.desired.container(container.name)
     wanted = declared is not None and network in dependencies.networks(declared)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from deployer.fields.field import View
-from deployer.fields.volume import VOLUME
 from deployer.model import ownership as record
-from deployer.model.desired import Kind, Resource
+from deployer.model.desired import Kind, Volume
 from deployer.model.observed import ObservedContainer, ObservedVolume
 from deployer.model.plan import (
     Action,
@@ -19,66 +15,84 @@ from deployer.model.plan import (
     ResourceChange,
     StopContainer,
 )
+from deployer.model.settings import VolumeSettings
+from deployer.planning import objects
+from deployer.planning.bodies import object_body
 from deployer.planning.container.keeping import discard_holders
 from deployer.planning.container.replace import vanishes
 from deployer.planning.context import Context
-from deployer.planning.diff import Comparison, diff
+from deployer.planning.refusals import refuse_protected
+from deployer.planning.undeclared import REASON, is_undeclared, stand_in
 
 
-def plan_volume(ctx: Context, resource: Resource) -> None:
-    live = ctx.observed.volume(resource.name)
-    if resource.settings.external:
-        if live is None:
-            summary = f"external volume {resource.name} does not exist"
-            ctx.draft.refuse(Refusal(resource.address, summary, "create it, or drop 'external'", resource.origin))
-    elif resource.absent:
-        _remove(ctx, resource, live)
-    elif live is None:
-        _create(ctx, resource)
-    else:
-        _compare(ctx, resource, live)
+def make(ctx: Context) -> None:
+    """Make those that are missing."""
+    for resource in ctx.wanted(VolumeSettings):
+        live = ctx.observed.volume(resource.name)
+        if resource.settings.external:
+            objects.check_external(ctx, resource, live)
+        elif live is None:
+            _create(ctx, resource)
+        else:
+            _compare(ctx, resource, live)
 
 
-def _create(ctx: Context, resource: Resource) -> None:
+def remove_absent(ctx: Context) -> None:
+    for resource in ctx.unwanted(VolumeSettings):
+        live = ctx.observed.volume(resource.name)
+        if resource.settings.external:
+            objects.check_external(ctx, resource, live)
+        elif live is not None:
+            _remove(ctx, resource, live)
+
+
+def prune(ctx: Context) -> None:
+    """Volumes are only named, and removed when the operator named them."""
+    for volume in ctx.observed.volumes:
+        address = ctx.address(Kind.VOLUME, volume.name)
+        if not is_undeclared(ctx, Kind.VOLUME, volume.name, volume.owner):
+            continue
+        if str(address) in ctx.policy.data_loss:
+            remove(ctx, stand_in(ctx, Kind.VOLUME, volume.name, VolumeSettings), REASON)
+        else:
+            hint = f"--remove-volume {address} removes it with its data"
+            ctx.draft.notes.append(f"{address.label}: {REASON}, kept; {hint}")
+
+
+def destroy(ctx: Context) -> None:
+    """They stay."""
+    kept = sorted(found.name for found in ctx.observed.volumes if found.owner.project == ctx.desired.project)
+    if kept:
+        ctx.draft.notes.append(f"volumes are kept: {', '.join(kept)}")
+
+
+def _create(ctx: Context, resource: Volume) -> None:
     change = ResourceChange(resource.address, Action.CREATE, origin=resource.origin)
     ctx.draft.changes.append(change)
-    step = ctx.draft.step(CreateVolume(resource.name, _body(ctx, resource)), resource.address, "missing")
+    step = ctx.draft.step(CreateVolume(resource.name, object_body(ctx, resource)), resource.address, "missing")
     ctx.draft.ready(Kind.VOLUME, resource.name, step)
 
 
-def _body(ctx: Context, resource: Resource) -> dict[str, Any]:
-    body: dict[str, Any] = {"Name": resource.name}
-    for row in VOLUME.fields:
-        if row.name in resource.values:
-            row.access.write(resource.values[row.name], body)
-    own = record.labels(resource, ctx.desired.project, ctx.desired.secrets, ctx.policy.version)
-    return body | {"Labels": dict(body.get("Labels") or {}) | own}
-
-
-def _compare(ctx: Context, resource: Resource, live: ObservedVolume) -> None:
-    ours = record.belongs_to(live.owner, ctx.desired.project, resource.address)
-    if live.owner.managed and not ours:
-        summary = f"belongs to project {live.owner.project}"
-        ctx.draft.refuse(Refusal(resource.address, summary, "use it with 'external: true'", resource.origin))
+def _compare(ctx: Context, resource: Volume, live: ObservedVolume) -> None:
+    compared = objects.compare(ctx, resource, live)
+    if compared is None or not compared.diffs:
         return
-    view = View(resource.values, live.values, resource.name, live.owner.recorded)
-    diffs = diff(Comparison(VOLUME, resource, view, ctx.desired.secrets, strict=ours))
-    if diffs and str(resource.address) in ctx.policy.data_loss and ours:
-        _renew(ctx, resource, diffs)
-    elif diffs:
-        hint = (
-            "a volume cannot be changed, and a new one is empty: keep the declaration as the volume is, or copy the "
-            f"data to a volume of another name; to give up the data, add --allow-data-loss {resource.address}"
-        )
-        summary = "differs from its declaration, and changing it would lose its data"
-        ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin, diffs))
-    elif not ours:
-        ctx.draft.notes.append(f"{resource.address.label}: not made by this project; used as it is")
+    if compared.ours and str(resource.address) in ctx.policy.data_loss:
+        _renew(ctx, resource, compared.diffs)
+        return
+    hint = (
+        "a volume cannot be changed, and a new one is empty: keep the declaration as the volume is, or copy the "
+        f"data to a volume of another name; to give up the data, add --allow-data-loss {resource.address}"
+    )
+    summary = "differs from its declaration, and changing it would lose its data"
+    ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin, compared.diffs))
 
 
-def _renew(ctx: Context, resource: Resource, diffs: tuple[FieldDiff, ...]) -> None:
+def _renew(ctx: Context, resource: Volume, diffs: tuple[FieldDiff, ...]) -> None:
     """With consent: the containers that mount it go, then the volume; both are made again. No volume can be renamed, so
     there is no way back from here."""
+    if refuse_protected(ctx, resource, "has to be made anew", diffs):
+        return
     users = [found for found in ctx.observed.containers if resource.name in found.volumes]
     if obstacle := _obstacle(ctx, resource, users):
         summary, hint = obstacle
@@ -89,25 +103,26 @@ def _renew(ctx: Context, resource: Resource, diffs: tuple[FieldDiff, ...]) -> No
     ctx.draft.changes.append(change)
     for found in users:
         address = ctx.address(record.kind_of(found.owner), found.name)
-        after = ctx.moved.get(found.id, ())
+        after = ctx.networks.moved.get(found.id, ())
         if found.running:
             after = (ctx.draft.step(StopContainer(found.id), address, "mounts it", after=after),)
-        ctx.dropped[found.name] = (ctx.draft.step(RemoveContainer(found.id), address, "mounts it", after=after),)
-    gone = [step for steps in ctx.dropped.values() for step in steps]
+        ctx.volumes.dropped[found.name] = (
+            ctx.draft.step(RemoveContainer(found.id), address, "mounts it", after=after),
+        )
+    gone = [step for steps in ctx.volumes.dropped.values() for step in steps]
     for stub in ctx.observed.kept:
         if resource.name in stub.volumes:
             address = ctx.address(record.kind_of(stub.owner), stub.name)
             ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason="mounts it"))
             gone.append(ctx.draft.step(RemoveContainer(stub.id), address, "mounts it"))
     removed = ctx.draft.step(RemoveVolume(resource.name), resource.address, reason, after=gone)
-    made = ctx.draft.step(CreateVolume(resource.name, _body(ctx, resource)), resource.address, reason, after=(removed,))
+    operation = CreateVolume(resource.name, object_body(ctx, resource))
+    made = ctx.draft.step(operation, resource.address, reason, after=(removed,))
     ctx.draft.ready(Kind.VOLUME, resource.name, made)
 
 
-def _obstacle(ctx: Context, resource: Resource, users: list[ObservedContainer]) -> tuple[str, str] | None:
+def _obstacle(ctx: Context, resource: Volume, users: list[ObservedContainer]) -> tuple[str, str] | None:
     """What is in the way of making it anew, and what to do about it."""
-    if resource.settings.protect:
-        return "is protected", "drop 'protect'"
     foreign = [stub.name for stub in ctx.observed.others if resource.name in stub.volumes]
     foreign += [found.name for found in users if not _is_planned(ctx, found)]
     if foreign:
@@ -125,15 +140,13 @@ def _is_planned(ctx: Context, found: ObservedContainer) -> bool:
     return mine and record.belongs_to(found.owner, ctx.desired.project, ctx.address(Kind.CONTAINER, found.name))
 
 
-def _remove(ctx: Context, resource: Resource, live: ObservedVolume | None) -> None:
+def _remove(ctx: Context, resource: Volume, live: ObservedVolume) -> None:
     """Not even `state: absent` removes data without consent for that very volume."""
-    if live is None:
-        return
-    if not record.belongs_to(live.owner, ctx.desired.project, resource.address):
+    if not objects.is_ours(ctx, resource, live):
         summary = "is not this project's, and removing it would lose its data"
         ctx.draft.refuse(Refusal(resource.address, summary, origin=resource.origin))
-    elif resource.settings.protect:
-        ctx.draft.refuse(Refusal(resource.address, "is protected", "drop 'protect' to remove it", resource.origin))
+    elif refuse_protected(ctx, resource):
+        return
     elif str(resource.address) not in ctx.policy.data_loss:
         hint = f"to remove it with its data, add --allow-data-loss {resource.address}"
         ctx.draft.refuse(Refusal(resource.address, "removing it would lose its data", hint, resource.origin))
@@ -141,7 +154,7 @@ def _remove(ctx: Context, resource: Resource, live: ObservedVolume | None) -> No
         remove(ctx, resource, "absent")
 
 
-def remove(ctx: Context, resource: Resource, reason: str) -> None:
+def remove(ctx: Context, resource: Volume, reason: str) -> None:
     """Remove it with its data, after the containers that mount it; refused while others do."""
     gone = ctx.draft.removed()
     staying = [

@@ -1,0 +1,88 @@
+"""The kinds of resources: how each is declared, and how its objects are told from those of others. What is done about
+one stands in `planning.kinds`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, Final
+
+from msgspec import Struct
+
+from deployer.fields.container import CONTAINER
+from deployer.fields.image import IMAGE
+from deployer.fields.job import JOB
+from deployer.fields.network import NETWORK
+from deployer.fields.table import Table
+from deployer.fields.volume import VOLUME
+from deployer.model.desired import Kind
+from deployer.model.settings import (
+    ContainerSettings,
+    ImageSettings,
+    JobSettings,
+    NetworkSettings,
+    Settings,
+    VolumeSettings,
+)
+from deployer.values import image
+
+
+class Owned(Enum):
+    """By what an object is known as a project's."""
+
+    BY_LABELS = "labels"
+    BY_RECORD = "record"
+
+
+class Naming(Struct, frozen=True):
+    """`parse`: the name as addresses bear it; ValueError for one that cannot be. `hint`: what can be. `settings`: those
+    that the name tells."""
+
+    parse: Callable[[str], str]
+    hint: str = ""
+    settings: Callable[[str], Mapping[str, Any]] = lambda _name: {}
+
+
+class Declarable(Struct, frozen=True):
+    """How a kind is declared. `section`: the key of a play under which it is."""
+
+    section: str
+    table: Table
+    settings: type[Settings]
+    naming: Naming
+    owned: Owned = Owned.BY_LABELS
+
+
+_ALLOWED: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+
+
+def _named(kind: Kind, shortest: int) -> Naming:
+    def parse(name: str) -> str:
+        if len(name) < shortest or not set(name) <= _ALLOWED or not name[0].isalnum():
+            raise ValueError(f"'{name}' cannot be the name of a {kind}")
+        return name
+
+    return Naming(parse, f"{shortest} or more of a-z A-Z 0-9 _ . -, beginning with a letter or digit")
+
+
+_BY_REFERENCE: Final = Naming(
+    lambda name: image.parse(name).familiar, settings=lambda name: {"image": str(image.parse(name))}
+)
+
+
+KINDS: Final[Mapping[Kind, Declarable]] = {
+    Kind.IMAGE: Declarable("images", IMAGE, ImageSettings, _BY_REFERENCE, Owned.BY_RECORD),
+    Kind.NETWORK: Declarable("networks", NETWORK, NetworkSettings, _named(Kind.NETWORK, 1)),
+    Kind.VOLUME: Declarable("volumes", VOLUME, VolumeSettings, _named(Kind.VOLUME, 2)),
+    Kind.CONTAINER: Declarable("containers", CONTAINER, ContainerSettings, _named(Kind.CONTAINER, 2)),
+    Kind.JOB: Declarable("jobs", JOB, JobSettings, _named(Kind.JOB, 2)),
+}
+"""In the order plans list them."""
+
+BY_SECTION: Final[Mapping[str, Kind]] = {found.section: kind for kind, found in KINDS.items()}
+
+
+def named_sections() -> str:
+    """`images, networks and volumes`."""
+    *others, last = BY_SECTION
+    return f"{', '.join(others)} and {last}"

@@ -1,0 +1,88 @@
+"""What only this tool knows of a resource: a record of its own for each kind."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from deployer.fields.options import Condition, Presence, PullPolicy, Recreate, RunState, UpdateOrder
+
+
+class Dependency(Struct, frozen=True):
+    """`condition` is None until the kind of what is needed is known. `restart`: who depends on it is restarted when it
+    was replaced or started."""
+
+    name: str
+    condition: Condition | None = Condition.STARTED
+    required: bool = True
+    restart: bool = False
+
+
+class UpdatePolicy(Struct, frozen=True):
+    """How a container is replaced; seconds. `stop_grace_period`: the time the old one has to stop, -1 for no limit,
+    None for its own. `watch`: how long one with a healthcheck must stay healthy."""
+
+    order: UpdateOrder = UpdateOrder.AUTO
+    health_timeout: float = 60.0
+    monitor: float = 5.0
+    stop_grace_period: int | None = None
+    watch: float = 0.0
+
+
+class Settings(Struct, frozen=True):
+    """What every kind has, though not every kind has a key for it."""
+
+    state: Presence | RunState = Presence.PRESENT
+    protect: bool = False
+    ignore_changes: tuple[str, ...] = ()
+
+    @property
+    def absent(self) -> bool:
+        return self.state in (Presence.ABSENT, RunState.ABSENT)
+
+
+class ObjectSettings(Settings, frozen=True):
+    """`external`: it exists already and is only used."""
+
+    external: bool = False
+
+
+class NetworkSettings(ObjectSettings, frozen=True):
+    """Of a network."""
+
+
+class VolumeSettings(ObjectSettings, frozen=True):
+    """Of a volume."""
+
+
+class FromImage(Settings, frozen=True):
+    """Of what needs an image. `image` is a complete reference, "" where none is declared."""
+
+    image: str = ""
+    platform: str = ""
+    pull: PullPolicy = PullPolicy.MISSING
+
+
+class ImageSettings(FromImage, frozen=True):
+    """Of an image."""
+
+
+class RunSettings(FromImage, frozen=True):
+    """What containers and jobs have in common."""
+
+    state: Presence | RunState = RunState.STARTED
+    depends_on: tuple[Dependency, ...] = ()
+    recreate: Recreate = Recreate.AUTO
+
+
+class ContainerSettings(RunSettings, frozen=True):
+    """`keep_previous`: how many replaced containers are kept stopped."""
+
+    update: UpdatePolicy = UpdatePolicy()
+    keep_previous: int = 1
+
+
+class JobSettings(RunSettings, frozen=True):
+    """`run_once`: on the play's first host only. `timeout`: the seconds it may take, None for any."""
+
+    run_once: bool = False
+    timeout: float | None = None

@@ -1,0 +1,26 @@
+"""What of a job is not as declared, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deployer.model.desired import Job
+from deployer.model.drift import Drift, Verdict
+from deployer.planning.container.drift import image_of
+from deployer.planning.context import Context
+from deployer.planning.image import plan as images
+from deployer.planning.job.plan import changed
+
+
+def drift(ctx: Context, resource: Job) -> Iterator[Drift]:
+    """Its container is only the record that it ran, so nothing but the declaration and the end of that run count."""
+    live = ctx.observed.container(resource.name)
+    if live is None or live.state == "created":
+        yield Drift(resource.address, Verdict.NOT_RUN)
+        return
+    found = changed(ctx, resource, live, images.wanted(ctx, resource))
+    if in_file := tuple(diff for diff in found if diff.path != ("image",)):
+        yield Drift(resource.address, Verdict.IN_FILE, in_file)
+    yield from image_of(ctx, resource, live)
+    if not live.running and (live.state != "exited" or live.exit_code):
+        yield Drift(resource.address, Verdict.RUN_FAILED, detail=f"{live.state} with code {live.exit_code}")

@@ -1,0 +1,70 @@
+"""What networks and volumes have in common: whose one is, and how it differs from its declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from deployer.fields.field import View
+from deployer.model import ownership as record
+from deployer.model.desired import Resource
+from deployer.model.drift import Drift, Verdict
+from deployer.model.kinds import KINDS
+from deployer.model.observed import ObservedNetwork, ObservedVolume
+from deployer.model.plan import FieldDiff, Refusal
+from deployer.model.settings import ObjectSettings
+from deployer.planning.context import Context
+from deployer.planning.diff import Comparison, diff
+from deployer.planning.three_way import as_recorded, three_way
+
+Live: TypeAlias = ObservedNetwork | ObservedVolume
+Object: TypeAlias = Resource[ObjectSettings]
+
+
+class Compared(Struct, frozen=True):
+    """How an object that this project may use differs from its declaration."""
+
+    ours: bool
+    diffs: tuple[FieldDiff, ...]
+
+
+def is_ours(ctx: Context, resource: Object, live: Live) -> bool:
+    return record.belongs_to(live.owner, ctx.desired.project, resource.address)
+
+
+def differences(ctx: Context, resource: Object, live: Live) -> tuple[FieldDiff, ...]:
+    view = View(resource.values, live.values, resource.name, live.owner.recorded)
+    strict = is_ours(ctx, resource, live)
+    return diff(Comparison(KINDS[resource.kind].table, resource, view, ctx.desired.secrets, strict=strict))
+
+
+def compare(ctx: Context, resource: Object, live: Live) -> Compared | None:
+    """None after refusing: it is another project's."""
+    ours = is_ours(ctx, resource, live)
+    if live.owner.managed and not ours:
+        summary = f"belongs to project {live.owner.project}"
+        ctx.draft.refuse(Refusal(resource.address, summary, "use it with 'external: true'", resource.origin))
+        return None
+    diffs = differences(ctx, resource, live)
+    if not ours and not diffs:
+        ctx.draft.notes.append(f"{resource.address.label}: not made by this project; used as it is")
+    return Compared(ours, diffs)
+
+
+def check_external(ctx: Context, resource: Object, live: Live | None) -> None:
+    if live is None:
+        summary = f"external {resource.kind} {resource.name} does not exist"
+        ctx.draft.refuse(Refusal(resource.address, summary, "create it, or drop 'external'", resource.origin))
+
+
+def drift(ctx: Context, resource: Object, live: Live | None) -> Iterator[Drift]:
+    """One that is only used may be as it likes."""
+    if resource.settings.external:
+        return
+    if live is None:
+        yield Drift(resource.address, Verdict.GONE)
+        return
+    applied = differences(ctx, as_recorded(resource, live.owner, live.values), live)
+    yield from three_way(ctx, resource, live.owner, differences(ctx, resource, live), applied)
