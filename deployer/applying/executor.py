@@ -10,6 +10,7 @@ When the run is stopped, no further step begins, and groups left halfway are und
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Protocol, TypeAlias
@@ -18,6 +19,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from deployer.applying.health import WaitInterruptedError
+from deployer.applying.lock import LockLostError
 from deployer.applying.operations import Done, Worker, perform
 from deployer.errors import DeployerError, EngineError, UnreachableError
 from deployer.interfaces import Clock, Engine, Events, RegistryAuth
@@ -44,6 +46,9 @@ WAITS = 57
 """Further steps that only wait, and ask the engine now and then."""
 
 LOG_LINES = 20
+
+REGAIN = 30.0
+"""Seconds in which a host whose connection was lost may answer again; less than a lock outlives its holder."""
 
 GOES_ON = "runs on; the next run waits for its end"
 """Said of a job that was waited for when the operator stopped the run."""
@@ -143,6 +148,7 @@ class _Run:
         self._results = {result.step.number: result for result in (done.results if done else ())}
         self._running: dict[Future[StepResult], Step] = {}
         self._lost: UnreachableError | None = None
+        self._regaining = threading.Lock()
         self._worker = Worker(
             engine=tools.engine,
             clock=tools.clock,
@@ -216,9 +222,9 @@ class _Run:
         events.emit(StepBegun(self._plan.host, step))
         began = clock.now()
         try:
-            done = perform(self._worker, step.operation)
+            done = self._persist(step.operation) if step.operation.waits else perform(self._worker, step.operation)
         except DeployerError as error:
-            if isinstance(error, UnreachableError):
+            if isinstance(error, UnreachableError) and not self._regained(error):
                 self._lost = error
             if isinstance(error, WaitInterruptedError) and step.lasting:
                 return StepResult(step, Status.SKIPPED, clock.now() - began, warnings=(GOES_ON,))
@@ -228,6 +234,36 @@ class _Run:
             text = f"internal error: {type(error).__name__}: {error}"
             return StepResult(step, Status.FAILED, clock.now() - began, text, "this is a mistake of deployer")
         return self._success(step, done, clock.now() - began)
+
+    def _persist(self, operation: Operation) -> Done:
+        """Does it once more where the connection was lost meanwhile and the host answers again: for what does no harm
+        when it is done twice."""
+        try:
+            return perform(self._worker, operation)
+        except UnreachableError as error:
+            if not self._regained(error):
+                raise
+        return perform(self._worker, operation)
+
+    def _regained(self, error: UnreachableError) -> bool:
+        """Whether the host answers after all, and is still ours to change; waits for that, but for nothing when the
+        operator stopped the run."""
+        if isinstance(error, LockLostError):
+            return False
+        clock, until = self._tools.clock, self._tools.clock.now() + REGAIN
+        with self._regaining:
+            while True:
+                try:
+                    self._tools.engine.info()
+                    self._tools.permit()
+                except LockLostError:
+                    return False
+                except DeployerError:
+                    if clock.now() >= until or self._tools.stop.is_set():
+                        return False
+                    clock.sleep(1.0)
+                else:
+                    return True
 
     def _success(self, step: Step, done: Done, seconds: float) -> StepResult:
         if done.made:
@@ -335,7 +371,7 @@ class _Run:
         failures: Failures = []
         for operation in operations:
             try:
-                perform(self._worker, operation)
+                self._persist(operation)
             except UnreachableError as error:
                 self._lost = error
                 failures.append((operation, error.message))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -25,7 +26,8 @@ class LockLostError(UnreachableError):
 
 class HostLock:
     """Safe to use from several threads. `jitter` gives the seconds to wait when two got in each other's way; `is_dead`
-    says of a process whether it is known to be no more."""
+    says of a process whether it is known to be no more; `own` opens another connection to the host, over which the lock
+    is renewed, so that long requests do not keep it waiting."""
 
     def __init__(
         self,
@@ -34,7 +36,9 @@ class HostLock:
         clock: Clock,
         jitter: Callable[[], float],
         is_dead: Callable[[str], bool] = is_dead,
+        own: Callable[[], Engine] | None = None,
     ) -> None:
+        self._own = own
         self.claim = claim
         self.volumes: Sequence[Json] = ()
         """All volumes of the host when the lock was taken."""
@@ -168,6 +172,7 @@ class HostLock:
         tenure = self._tenure
         if tenure is None:
             return
+        self._change_line()
         number = tenure.entry.number + 1
         while (entry := self._enter(number)).token != self.claim.token:
             number += 1
@@ -176,6 +181,14 @@ class HostLock:
         self._tenure = Tenure(entry, self._asked[entry.name])
         for name in [name for name in self._asked if name != entry.name]:
             self._remove(name)
+
+    def _change_line(self) -> None:
+        """From now on the lock is asked about over a connection of its own; where there is none to be had, over the
+        one that others use."""
+        own, self._own = self._own, None
+        if own is not None:
+            with contextlib.suppress(DeployerError):
+                self._engine = own()
 
     def _lose(self, entry: Entry) -> LockLostError:
         """Our entry of before is gone: someone took the lock over, or released it by hand."""

@@ -11,6 +11,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from msgspec import Struct
@@ -78,7 +79,10 @@ class Locks:
         stop: Stop,
         jitter: Callable[[], float] = _jitter,
         token: Callable[[], str] = _token,
+        own: Callable[[str], Engine] | None = None,
     ) -> None:
+        """`own` opens another connection to a host."""
+        self._own = own
         self.waited: set[str] = set()
         """Hosts that were not free at once."""
         self._run = run
@@ -147,7 +151,8 @@ class Locks:
 
     def _try_one(self, host: str, engine: Engine) -> Entry | Blocked | None:
         if host not in self._locks:
-            self._locks[host] = HostLock(engine, self._claim(host), self._clock, self._jitter)
+            own = partial(self._own, host) if self._own is not None else None
+            self._locks[host] = HostLock(engine, self._claim(host), self._clock, self._jitter, own=own)
         lock = self._locks[host]
         try:
             holder = lock.try_take()

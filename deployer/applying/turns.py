@@ -38,7 +38,10 @@ class Turns:
         *,
         read_at: float,
         records: Mapping[tuple[str, str], int],
+        another: Callable[[str], Engine] | None = None,
     ) -> None:
+        """`another` opens a further connection to a host."""
+        self._another = another
         self._run = run
         self._each = each
         self._clock = clock
@@ -55,7 +58,7 @@ class Turns:
         if self._run is None or not busy:
             yield Turn(self, None)
             return
-        locks = Locks(self._run, self._each, self._clock, self._events, self._stop)
+        locks = Locks(self._run, self._each, self._clock, self._events, self._stop, own=self._another)
         turn = Turn(self, locks)
         try:
             if self._run.lock:

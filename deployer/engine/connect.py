@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from deployer.interfaces import Engine, Files, Host, Shell, Stream
 from deployer.reach.connection import ConnectionSpec
 from deployer.reach.connectors import BY_KIND
+from deployer.transport.gate import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,7 @@ class Connections:
     the engine of one is closed. Safe to use from several threads."""
 
     def __init__(self, on_close: Callable[[], None] | None = None) -> None:
+        self.gate = Gate()
         self._lock = threading.Lock()
         self._shared: SharedSsh | None = None
         self._on_close = on_close
@@ -50,7 +52,7 @@ class Connections:
 
         with self._lock:
             if self._shared is None:
-                self._shared = SharedSsh()
+                self._shared = SharedSsh(self.gate)
             return self._shared
 
     def close(self) -> None:

@@ -14,10 +14,11 @@ sees the other, and only who sees nobody has it. That both see each other costs 
 both want the same number, and the host gives it to one. (2) One that takes over from a silent holder: its last
 reading does not show the holder's entry, which was removed before. A holder that renews after the removal finds its
 entry gone; one that renewed before it has made a new entry, which that reading shows. (3) A holder writes only while
-its newest entry is younger than the lease, by a clock that counts from when it asked for the entry; else it renews
-first. Others remove the entry only when it is older than the lease and `MARGIN`. So the two do not overlap as long as
-host and controller agree on how long a second is; and where a host's clock jumps, (2) ends the slower one at its next
-renewal.
+its newest entry is younger than two thirds of the lease, by a clock that counts from when it asked for the entry; else
+it renews first. The last third is for a write that the network holds back: without an acknowledgement for that long
+the kernel gives the connection up, and what it has not delivered with it (`transport.sockets`). Others remove the entry
+only when it is older than the lease and `MARGIN`. So the two do not overlap as long as host and controller agree on how
+long a second is; and where a host's clock jumps, (2) ends the slower one at its next renewal.
 
 A host that tells no time is watched instead: an entry that did not change for lease and margin is silent. So is, at
 once, one of a process of this machine that is no more.
@@ -155,8 +156,8 @@ class Tenure(Struct, frozen=True):
         return self.asked + self.entry.claim.lease / RENEWALS - now
 
     def sure(self, now: float) -> bool:
-        """Whether nobody can have taken it over."""
-        return now < self.asked + self.entry.claim.lease
+        """Whether nobody can take it over before a write that begins now is delivered or given up."""
+        return now < self.asked + self.entry.claim.lease * (RENEWALS - 1) / RENEWALS
 
 
 def watch(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -11,7 +12,10 @@ if TYPE_CHECKING:
 
     import paramiko
 
-_BEGINNING = b"HTTP/"
+_ANSWER = re.compile(rb"HTTP/1\.[01] [0-9]{3}[ \r]")
+_MOST_BEFORE = 65536
+"""Bytes that may come before an answer."""
+
 _BUFFER = 32768
 """Bytes read at once; the size of an SSH data packet."""
 
@@ -19,14 +23,15 @@ _BUFFER = 32768
 class ChannelSocket:
     """One byte stream over an SSH connection.
 
-    `on_nonsense` is called when the stream ends at once or begins with something that is no HTTP, and raises what
-    explains it: a command that could not do its work says why. It gets what was read.
+    `on_nonsense` is given for a stream that a command carries. What comes before the first answer of HTTP is skipped: a
+    login shell may greet. When there is no answer it is called with what was read instead, and raises what explains it.
     """
 
     def __init__(self, channel: paramiko.Channel, on_nonsense: Callable[[bytes], NoReturn] | None = None) -> None:
         self._channel = channel
         self._on_nonsense = on_nonsense
         self._started = False
+        self._ahead = b""
         self._readers = 0
         self._closing = False
 
@@ -46,14 +51,17 @@ class ChannelSocket:
             raise
         except OSError:
             if not self._channel.recv_ready():
-                self._examine(b"")
+                self._explain(b"")
             raise
 
     def recv(self, size: int) -> bytes:
+        if self._ahead:
+            data, self._ahead = self._ahead[:size], self._ahead[size:]
+            return data
         data = self._channel.recv(size)
-        if not self._started:
-            self._examine(data)
-        return data
+        if self._started or self._on_nonsense is None:
+            return data
+        return self._begin(data, size)
 
     def makefile(self, mode: str = "rb", *_: object) -> io.BufferedReader:
         """A buffered reader; the channel closes when it and the socket are closed."""
@@ -79,11 +87,31 @@ class ChannelSocket:
             with contextlib.suppress(OSError, EOFError):
                 self._channel.close()
 
-    def _examine(self, beginning: bytes) -> None:
-        expected = bool(beginning) and beginning[: len(_BEGINNING)] == _BEGINNING[: len(beginning)]
-        if not expected and not self._started and self._on_nonsense is not None:
+    def _begin(self, data: bytes, size: int) -> bytes:
+        """The beginning of the answer, without what a login shell printed before it."""
+        found = _ANSWER.search(data)
+        while found is None:
+            if len(data) > _MOST_BEFORE:
+                self._explain(data)
+            try:
+                more = self._channel.recv(_BUFFER)
+            except TimeoutError:
+                if not data:
+                    raise
+                self._explain(data)
+            if not more:
+                self._explain(data)
+            data += more
+            found = _ANSWER.search(data)
+        self._started = True
+        answer = data[found.start() :]
+        self._ahead = answer[size:]
+        return answer[:size]
+
+    def _explain(self, beginning: bytes) -> None:
+        """Raises what the stream ended with, where somebody knows."""
+        if not self._started and self._on_nonsense is not None:
             self._on_nonsense(beginning)
-        self._started = self._started or expected
 
 
 class _ChannelReader(io.RawIOBase):

@@ -11,7 +11,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from deployer.transport.lean import paramiko
 
@@ -19,6 +19,10 @@ _READ_AHEAD = 65536
 """Bytes taken from the kernel at once; an SSH packet is read as a header of one cipher block and then its rest."""
 
 _FIRST = 200
+_BASE: Any = paramiko.Transport
+_RFC8731 = "curve25519-sha256"
+_CURVE25519 = f"{_RFC8731}@libssh.org"
+_PLACE = _BASE._preferred_kex.index(_CURVE25519)
 _STREAMLOCAL = "direct-streamlocal@openssh.com"
 _CHANNEL_OPEN = b"\x5a"  # SSH_MSG_CHANNEL_OPEN, RFC 4254 section 5.1
 
@@ -37,6 +41,10 @@ class LinkLostError(Exception):
 
 class Link(paramiko.Transport):
     """A paramiko Transport whose channels can also end at a Unix socket on the server."""
+
+    # The method has two names: OpenSSH's own, and since RFC 8731 a shorter one, which a server may insist on.
+    _kex_info: ClassVar = {**_BASE._kex_info, _RFC8731: _BASE._kex_info[_CURVE25519]}
+    _preferred_kex = (*_BASE._preferred_kex[:_PLACE], _RFC8731, *_BASE._preferred_kex[_PLACE:])
 
     # Seconds between looks at the keepalive timer while nothing arrives. Data and `close` wake it at once.
     _active_check_timeout = 1.0

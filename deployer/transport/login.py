@@ -14,6 +14,10 @@ from deployer.transport.link import Link, Wire
 from deployer.transport.sockets import KEEPALIVE
 
 
+class HandshakeRefusedError(UnreachableError):
+    """The server, or what leads to it, closed the connection before keys were agreed on; it may take the next one."""
+
+
 def log_in(sock: Any, spec: ConnectionSpec, ring: KeyRing) -> Link:
     """Handshake, check of the host key and login over an open stream; closes it when one of them fails."""
     link = Link(sock, timeout=spec.connect_timeout)
@@ -52,7 +56,8 @@ def _no_handshake(link: Link, spec: ConnectionSpec, error: Exception) -> Unreach
     first = link.sock.first_bytes if isinstance(link.sock, Wire) else b""
     line = "" if first.startswith(b"SSH-") else first.decode(errors="replace").strip().partition("\n")[0].strip()
     reason = f"it said '{line}'" if line else link.disconnect_reason or str(error) or "connection closed"
-    return UnreachableError(
+    again = not line or "MaxStartups" in line
+    return (HandshakeRefusedError if again else UnreachableError)(
         f"{spec.address} did not complete the SSH handshake: {reason}",
         hint="is it an SSH server? One that is overloaded (MaxStartups) or saw failed logins from here "
         "(PerSourcePenalties) takes connections again after a while",

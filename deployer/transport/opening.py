@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import threading
+import time
+from typing import Final
 
 from msgspec.structs import replace
 
 from deployer.errors import UnreachableError
 from deployer.reach.connection import ConnectionSpec
+from deployer.transport.gate import Gate
 from deployer.transport.keys import KeyRing
 from deployer.transport.link import ChannelRefusedError, Link, LinkLostError, Wire
-from deployer.transport.login import log_in
-from deployer.transport.sockets import connect_sshd
+from deployer.transport.login import HandshakeRefusedError, log_in
+from deployer.transport.sockets import connect_sshd, resolve
+
+_ATTEMPTS: Final = 6
+_PAUSE: Final = 0.15
+"""Seconds before the second attempt to log in, more or less; each further pause is twice as long."""
 
 
 class SharedLink:
@@ -61,7 +69,8 @@ class SharedSsh:
     it, so that its sshd's MaxStartups does not matter; one that cannot be reached is tried once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gate: Gate | None = None) -> None:
+        self.gate = gate or Gate()
         self.ring = KeyRing()
         self._lock = threading.Lock()
         self._jumps: dict[tuple[ConnectionSpec, ...], SharedLink] = {}
@@ -83,13 +92,32 @@ class SharedSsh:
 
 
 def open_link(spec: ConnectionSpec, shared: SharedSsh, begun: socket.socket | None = None) -> Link:
-    """Connect, unless that is `begun`, and log in; raises `UnreachableError`."""
+    """Connect, unless that is `begun`, and log in; raises `UnreachableError`. For what is begun, the caller has passed
+    the gate. A refused handshake is tried again, later and later."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            if begun is not None:
+                sock, begun = begun, None
+                return log_in(Wire.over(sock), spec, shared.ring)
+            return _open_link(spec, shared)
+        except HandshakeRefusedError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+        time.sleep(random.uniform(0.5, 1.5) * _PAUSE * 2**attempt)
+    raise AssertionError
+
+
+def _open_link(spec: ConnectionSpec, shared: SharedSsh) -> Link:
     if spec.jumps:
-        return _by_jump(spec, shared)
+        with shared.gate.passing(spec.jumps):
+            return _by_jump(spec, shared)
     if spec.proxy_command:
-        return _by_command(spec, shared)
-    sock = begun or connect_sshd(spec)
-    return log_in(Wire.over(sock), spec, shared.ring)
+        # Such commands mostly log in to the same host on the way.
+        with shared.gate.passing("ProxyCommand"):
+            return _by_command(spec, shared)
+    addresses = resolve(spec.host, spec.port, spec.address_family)
+    with shared.gate.passing(addresses[0][4]):
+        return log_in(Wire.over(connect_sshd(spec, addresses)), spec, shared.ring)
 
 
 def _by_jump(spec: ConnectionSpec, shared: SharedSsh) -> Link:
@@ -117,7 +145,7 @@ def _by_command(spec: ConnectionSpec, shared: SharedSsh) -> Link:
         link = log_in(process.stream, spec, shared.ring)
     except UnreachableError as error:
         said = process.end()
-        raise UnreachableError(
+        raise type(error)(
             f"{error.message} (through ProxyCommand{', which said: ' + said if said else ''})", hint=error.hint
         ) from error
     link.after_close = process.end

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 from deployer.errors import UnreachableError
 from deployer.reach.connection import AddressFamily, ConnectionSpec
@@ -11,8 +13,10 @@ from deployer.reach.connection import AddressFamily, ConnectionSpec
 KEEPALIVE = 15
 """Seconds of silence after which the peer is asked whether it is there; firewalls keep what is in use."""
 
-DEAD_AFTER = 45
-"""Seconds without an acknowledgement after which the kernel gives the connection up (tcp(7), TCP_USER_TIMEOUT)."""
+DEAD_AFTER = 20
+"""Seconds without an acknowledgement after which the kernel gives the connection up (tcp(7), TCP_USER_TIMEOUT), and
+with it what was not delivered: a third of a lock's lease, the part in which its holder begins no write
+(`model.locks`)."""
 
 _LINUX_TIMES = {"TCP_KEEPIDLE": KEEPALIVE, "TCP_KEEPINTVL": KEEPALIVE, "TCP_USER_TIMEOUT": DEAD_AFTER * 1000}
 """Options of tcp(7); the last is in milliseconds."""
@@ -22,12 +26,27 @@ _FAMILIES = {
     AddressFamily.IPV4: socket.AF_INET,
     AddressFamily.IPV6: socket.AF_INET6,
 }
+Address: TypeAlias = tuple[Any, Any, int, str, Any]
+
 _UNROUTED = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
 
 
-def connect_sshd(spec: ConnectionSpec) -> socket.socket:
-    """Raises `UnreachableError`."""
-    return connect_tcp(spec.host, spec.port, spec.connect_timeout, family=spec.address_family)
+def connect_sshd(spec: ConnectionSpec, addresses: Sequence[Address] | None = None) -> socket.socket:
+    """To one of the addresses found before, or to be found; raises `UnreachableError`."""
+    found = addresses or resolve(spec.host, spec.port, spec.address_family)
+    return connect_tcp(spec.host, spec.port, spec.connect_timeout, addresses=found)
+
+
+def resolve(host: str, port: int, family: AddressFamily = AddressFamily.ANY) -> Sequence[Address]:
+    """As `socket.getaddrinfo` gives them; raises `UnreachableError`."""
+    try:
+        # As bytes a name is not taken through the codec of international names, which takes 3 ms to load.
+        name = host.encode("ascii") if host.isascii() else host
+        return socket.getaddrinfo(name, port, _FAMILIES[family], socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        raise UnreachableError(
+            f"the name {host} cannot be resolved", hint="check host/ansible_host, or HostName in ~/.ssh/config"
+        ) from error
 
 
 def connect_tcp(
@@ -36,19 +55,11 @@ def connect_tcp(
     timeout: float,
     *,
     what: str = "sshd",
-    family: AddressFamily = AddressFamily.ANY,
+    addresses: Sequence[Address] | None = None,
 ) -> socket.socket:
     """A connection to the first address of `host` that answers; `timeout` seconds for each."""
-    try:
-        # As bytes a name is not taken through the codec of international names, which takes 3 ms to load.
-        name = host.encode("ascii") if host.isascii() else host
-        addresses = socket.getaddrinfo(name, port, _FAMILIES[family], socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError) as error:
-        raise UnreachableError(
-            f"the name {host} cannot be resolved", hint="check host/ansible_host, or HostName in ~/.ssh/config"
-        ) from error
     failure: OSError | None = None
-    for found, kind, protocol, _, address in addresses:
+    for found, kind, protocol, _, address in addresses or resolve(host, port):
         sock = socket.socket(found, kind, protocol)
         sock.settimeout(timeout)
         try:

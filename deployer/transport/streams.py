@@ -13,6 +13,7 @@ from deployer.errors import NotOfferedError, UnreachableError
 from deployer.interfaces import Body, Files, Host, Shell
 
 if TYPE_CHECKING:
+    from deployer.transport.gate import Gate
     from deployer.transport.opening import SharedSsh
 
 CHUNK = 65536
@@ -128,6 +129,9 @@ class Opening(Protocol):
     def over(self, transport: Transport) -> Host:
         """The host at the other end."""
         ...
+
+    @property
+    def gate(self) -> Gate: ...
 
     def ssh(self) -> SharedSsh:
         """What the SSH connections of a run share."""

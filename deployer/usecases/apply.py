@@ -40,7 +40,10 @@ def apply(session: Session, world: World, events: Events, stop: Stop, run: Run |
     outcomes: list[HostOutcome] = []
     out: set[str] = set()
     planned = session.planned
-    turns = Turns(run, session.fleet.each, world.clock, events, stop, read_at=planned.read_at, records=planned.records)
+    fleet, read_at = session.fleet, planned.read_at
+    turns = Turns(
+        run, fleet.each, world.clock, events, stop, read_at=read_at, records=planned.records, another=fleet.another
+    )
     for play, given in zip(planned.plan.plays, planned.loaded.plays, strict=True):
         with turns.of_play(found for found in play.hosts if found.host not in out) as turn:
             work = _Work(session, world, events, stop, turn, _by_host(play.hosts), _by_host(given.desired))

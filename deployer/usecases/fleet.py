@@ -24,6 +24,7 @@ class Fleet:
         self._forks = max(1, forks)
         self._connections = Connections()
         self._open: dict[str, Host] = {}
+        self._others: list[Host] = []
         self._lock = threading.Lock()
 
     @property
@@ -47,6 +48,13 @@ class Fleet:
             with self._lock:
                 self._open[name] = found
         return found
+
+    def another(self, name: str) -> Engine:
+        """Over a connection of its own, for what must not wait for other requests; raises `UnreachableError`."""
+        found = self._connections.open(self._specs[name])
+        with self._lock:
+            self._others.append(found)
+        return found.engine()
 
     def each(
         self,
@@ -80,7 +88,8 @@ class Fleet:
             return Unreachable(host, f"cannot be read: {error.message}", error.hint)
 
     def close(self) -> None:
-        for host in self._open.values():
+        for host in (*self._open.values(), *self._others):
             host.close()
         self._open.clear()
+        self._others.clear()
         self._connections.close()

@@ -265,6 +265,55 @@ def test_a_connection_lost_while_undoing_is_lost() -> None:
     assert asked[-1] == "rename_container"
 
 
+@pytest.mark.parametrize("done", [False, True], ids=["not done", "done, and the answer lost"])
+@pytest.mark.parametrize("at", range(1, 6))
+def test_a_connection_that_comes_back_leads_to_what_ran_before(at: int, done: bool) -> None:
+    """Sessions that are cut, or an engine that is restarted: the lost request fails, and the rest is rolled back."""
+    engine = app_engine()
+    old = run(engine, "app")
+    found = carry_out(with_faults(engine, Faults(at=at, error=connection_lost(), done=done)), *replacement(old))
+    assert found.unreachable is None
+    # What was made under a name and not told of may be somebody else's: the next run removes it.
+    left = {"app.new": "created"} if done and at == 1 else {}
+    assert states(engine) == {"app": "running"} | left
+    assert (engine.inspect_container("app") or {})["Id"] == old
+
+
+def test_a_host_may_be_away_for_a_while() -> None:
+    from tests.applying.engines import Clock
+
+    engine, clock = app_engine(), Clock()
+    old, away = run(engine, "app"), [0.0]
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if name == "stop_container" and not away[0]:
+            away[0] = clock.now() + 20
+        if clock.now() < away[0]:
+            raise connection_lost()
+        return call()
+
+    found = carry_out(surrounded(engine, around), *replacement(old), clock=clock)
+    assert found.unreachable is None
+    assert (states(engine), clock.now() >= 20) == ({"app": "running"}, True)
+
+
+def test_waiting_goes_on_when_the_connection_comes_back() -> None:
+    engine = app_engine()
+    old = run(engine, "app")
+    lost: list[str] = []
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if name == "inspect_container" and "start_container" in lost and lost[-1] != name:
+            lost.append(name)
+            raise connection_lost()
+        lost.extend([name] if name == "start_container" else [])
+        return call()
+
+    found = carry_out(surrounded(engine, around), *replacement(old))
+    assert statuses(found) == "done done done done done done done"
+    assert states(engine) == {"app": "running"}
+
+
 # What is told
 
 

@@ -52,7 +52,8 @@ class _FaultyEngine:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method: Callable[..., Any] = getattr(self._engine, name)
         if name.startswith(_READS):
-            return method
+            gone = isinstance(self._faults.error, UnreachableError) and self._faults.for_ever
+            return self._lost if gone and 0 < self._faults.at <= len(self._faults.writes) else method
 
         def write(*arguments: Any, **keywords: Any) -> Any:
             if not self._faults.strikes(name):
@@ -62,3 +63,6 @@ class _FaultyEngine:
             raise self._faults.error
 
         return write
+
+    def _lost(self, *_: Any, **__: Any) -> Any:
+        raise self._faults.error

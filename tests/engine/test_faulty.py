@@ -28,8 +28,11 @@ def test_a_lost_answer_leaves_the_write_done() -> None:
 
 
 def test_a_host_that_stays_away() -> None:
-    engine = with_faults(SimulatedEngine(), Faults(at=1, error=connection_lost(), for_ever=True))
+    simulated = SimulatedEngine()
+    engine = with_faults(simulated, Faults(at=1, error=connection_lost(), for_ever=True))
     for name in ("one", "two"):
         with pytest.raises(UnreachableError):
             engine.create_volume({"Name": name})
-    assert engine.list_volumes() == []
+    with pytest.raises(UnreachableError):
+        engine.list_volumes()
+    assert simulated.list_volumes() == []

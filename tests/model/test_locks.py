@@ -116,10 +116,10 @@ def test_watching_begins_when_an_entry_is_first_seen_and_anew_when_it_changes() 
     assert watch(seen, [], 20.0) == {}
 
 
-def test_a_holder_renews_three_times_a_lease_and_is_sure_for_one() -> None:
+def test_a_holder_renews_three_times_a_lease_and_is_sure_for_two_thirds() -> None:
     tenure = Tenure(entry(1, "me"), 100.0)
     assert (tenure.due(100.0), tenure.due(109.0), tenure.due(115.0)) == (10.0, 1.0, -5.0)
-    assert (tenure.sure(129.9), tenure.sure(130.0)) == (True, False)
+    assert (tenure.sure(119.9), tenure.sure(120.0)) == (True, False)
 
 
 @given(st.text(min_size=1), st.text(min_size=1))

@@ -23,6 +23,7 @@ from paramiko.common import (
     OPEN_SUCCEEDED,
 )
 
+from deployer.transport.link import Link
 from tests.transport.sftp_server import LocalSftp
 
 STREAMLOCAL = "direct-streamlocal@openssh.com"
@@ -45,6 +46,9 @@ class Traits:
     sftp: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
     max_auth_tries: int = 100
+    greeting: str = ""  # what the login shell prints before it runs a command
+    max_startups: int = 1000  # connections that are not logged in yet; further ones are closed
+    kex: tuple[str, ...] = ()  # the only methods of key exchange
 
 
 @dataclass
@@ -54,6 +58,7 @@ class SshServer:
     traits: Traits
     port: int = 0
     logins: int = 0
+    most_waiting: int = 0
     tried: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     transports: list[paramiko.Transport] = field(default_factory=list)
@@ -148,7 +153,7 @@ class _Connection(paramiko.ServerInterface):
     def _run(self, channel: paramiko.Channel, command: str) -> None:
         environment = {**os.environ, **self.server.traits.environment}
         process = subprocess.Popen(
-            ["/bin/sh", "-c", command],
+            ["/bin/sh", "-c", self.server.traits.greeting + command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -215,6 +220,10 @@ def _pump(channel: paramiko.Channel, sock: socket.socket) -> None:
 
 def _serve(client: socket.socket, server: SshServer) -> None:
     transport = _Transport(client)
+    if server.traits.kex:
+        link: Any = Link
+        transport._kex_info = link._kex_info  # type: ignore[attr-defined]  # private
+        transport.get_security_options().kex = server.traits.kex
     transport.owner = _Connection(server)
     for key in server.traits.host_keys:
         transport.add_server_key(key)
@@ -245,6 +254,11 @@ def ssh_server(traits: Traits) -> Iterator[SshServer]:
                 while True:
                     client, _ = listener.accept()
                     server.logins += 1
+                    waiting = [one for one in server.transports if one.is_active() and not one.is_authenticated()]
+                    server.most_waiting = max(server.most_waiting, len(waiting))
+                    if len(waiting) >= server.traits.max_startups:
+                        client.close()
+                        continue
                     threading.Thread(target=_serve, args=(client, server), daemon=True).start()
 
         threading.Thread(target=accept, daemon=True).start()

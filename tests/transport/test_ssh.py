@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import paramiko
 import pytest
+from msgspec.structs import replace
 
 from deployer.errors import UnreachableError
 from deployer.reach.connection import ConnectionSpec, HostKeyChecking
-from deployer.transport.opening import SharedSsh
+from deployer.transport.opening import SharedSsh, open_link
 from deployer.transport.pool import HttpPool, Request
 from deployer.transport.ssh import SshHost
 from tests.transport.conftest import World, ed25519_key, ed25519_text
@@ -160,6 +163,41 @@ class TestHostKey:
 
 
 class TestConnecting:
+    def test_the_name_of_rfc_8731_for_a_key_exchange(self, world: World) -> None:
+        world.server.traits.kex = ("curve25519-sha256",)
+        assert version(world.spec()) == "26.1.5"
+
+    @pytest.mark.parametrize(("startups", "waiting"), [(10, range(1, 9)), (4, range(1, 9))])
+    def test_fifty_names_at_one_server_all_come_up(self, world: World, startups: int, waiting: range) -> None:
+        """Eight at a time; those that the server turns away all the same come again."""
+        world.server.traits.max_startups = startups
+        shared = SharedSsh()
+        specs = [world.spec(name=f"web{number}", host=("127.0.0.1", "localhost")[number % 2]) for number in range(50)]
+        specs = [replace(spec, host_key_alias=f"[127.0.0.1]:{world.server.port}") for spec in specs]
+        with ThreadPoolExecutor(50) as threads:
+            links = list(threads.map(lambda spec: open_link(spec, shared), specs))
+        assert all(link.is_authenticated() for link in links)
+        assert world.server.most_waiting in waiting
+        for link in links:
+            link.close()
+
+    def test_a_server_that_refuses_for_a_reason_is_asked_once(self, world: World) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            asked = []
+
+            def refuse() -> None:
+                with suppress(OSError):
+                    while True:
+                        client, _ = listener.accept()
+                        asked.append(client)
+                        client.sendall(b"Not allowed at this time\r\n")
+                        client.close()
+
+            threading.Thread(target=refuse, daemon=True).start()
+            assert "it said 'Not allowed at this time'" in failure(world.spec(port=listener.getsockname()[1])).message
+            listener.shutdown(socket.SHUT_RDWR)
+        assert len(asked) == 1
+
     def test_a_name_that_does_not_resolve(self, world: World) -> None:
         error = failure(world.spec(host="no-such-host.invalid"))
         assert error.message == "the name no-such-host.invalid cannot be resolved"
@@ -229,6 +267,22 @@ class TestFallback:
         world.server.traits.streams = False
         assert version(world.spec()) == "26.1.5"
         assert world.server.commands == [f"docker -H unix://{world.engine.socket} system dial-stdio"]
+
+    def test_what_a_login_shell_prints_first_is_skipped(self, world: World, docker_command: Path) -> None:
+        world.server.traits.streams = False
+        world.server.traits.greeting = "printf 'Welcome, HTTP/1.1 user\\nhave a nice '; "
+        assert version(world.spec()) == "26.1.5"
+        assert world.engine.connections == 1
+
+    def test_a_login_shell_that_lets_no_command_through_is_quoted(self, world: World, docker_command: Path) -> None:
+        world.server.traits.streams = False
+        world.server.traits.greeting = "echo 'This account is closed.'; exit 1; "
+        assert "This account is closed." in failure(world.spec()).message
+        world.server.traits.greeting = "echo 'Press a key:'; sleep 30; "
+        pool = HttpPool(SshHost(world.spec(docker_command="docker"), SharedSsh()))
+        with pytest.raises(UnreachableError, match="Press a key:"):
+            pool.fetch(Request("GET", "/version", timeout=0.5))
+        pool.close()
 
     def test_a_docker_command_is_used_at_once(self, world: World, docker_command: Path) -> None:
         assert version(world.spec(docker_command=f"env -- {docker_command}")) == "26.1.5"
