@@ -112,7 +112,7 @@ class Link(paramiko.Transport):
         except paramiko.ChannelException as error:
             raise ChannelRefusedError(error.text) from error
         except (paramiko.SSHException, EOFError, OSError) as error:
-            if self.is_active():
+            if self.is_active() and isinstance(error, paramiko.SSHException):
                 raise ChannelRefusedError(str(error)) from error
             raise LinkLostError(self.disconnect_reason) from error
 
