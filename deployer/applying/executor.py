@@ -385,7 +385,8 @@ class _Run:
         undone = replace(result, status=Status.UNDONE)
         if failures:
             text = f"could not be rolled back: {'; '.join(message for _, message in failures)}"
-            undone = replace(result, status=Status.FAILED, error=text, hint="the next run continues from here")
+            hint = "the next run continues from here"
+            undone = replace(result, status=Status.FAILED, error=text, hint=hint, stuck=True)
         self._results[result.step.number] = undone
         self._tools.events.emit(StepEnded(self._plan.host, undone))
 

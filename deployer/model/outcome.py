@@ -22,7 +22,8 @@ class Status(StrEnum):
 
 
 class StepResult(Struct, frozen=True):
-    """`error` and `hint` say what went wrong; `log` holds the last lines of a container that failed. Seconds."""
+    """`error` and `hint` say what went wrong; `log` holds the last lines of a container that failed. Seconds.
+    `stuck`: it could not be rolled back."""
 
     step: Step
     status: Status
@@ -31,6 +32,7 @@ class StepResult(Struct, frozen=True):
     hint: str = ""
     log: str = ""
     warnings: tuple[str, ...] = ()
+    stuck: bool = False
 
 
 class HostBegun(Struct, frozen=True):

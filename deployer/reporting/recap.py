@@ -18,9 +18,6 @@ from deployer.reporting.words import by_number, doing, plural
 _HOST_WIDTH = 26
 _BAR = "    | "
 
-NOT_ROLLED_BACK = "could not be rolled back"
-"""How the executor begins the error of a step that it could not undo."""
-
 
 def recap_text(outcome: Outcome) -> list[Line]:
     """Everything that went wrong, host by host, and the recap."""
@@ -111,7 +108,7 @@ def _failure(result: StepResult) -> Iterator[Line]:
 
 def _rolled_back(host: HostOutcome) -> Iterator[Line]:
     """What was rolled back. Resources with a step that could not be rolled back are not claimed to be as before."""
-    stuck = {result.step.address for result in host.results if result.error.startswith(NOT_ROLLED_BACK)}
+    stuck = {result.step.address for result in host.results if result.stuck}
     undone = dict.fromkeys(result.step.address for result in host.results if result.status is Status.UNDONE)
     for result in host.results if undone else ():
         if result.step.lasting and result.status is Status.DONE:

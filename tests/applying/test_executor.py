@@ -184,6 +184,7 @@ def test_what_cannot_be_taken_back_is_said_and_the_rest_is_tried() -> None:
     done = carry_out(surrounded(engine, around), *replacement(old))
     assert statuses(done) == "undone undone failed undone failed skipped skipped"
     assert done.results[2].error == "could not be rolled back: the name is taken"
+    assert done.results[2].stuck
     assert done.results[2].hint == "the next run continues from here"
     assert states(engine) == {"app.old": "running"}
 

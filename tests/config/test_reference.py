@@ -28,7 +28,7 @@ def test_a_field_says_all_that_its_row_says() -> None:
     at = page.index("#### environment\n")
     assert page[at : page.index("#### labels\n")] == (
         "#### environment\n\n"
-        "Environment variables, over those of the image. null unsets one of the image's.\n\n"
+        "Environment variables, added to those of the image. null unsets a variable of the image.\n\n"
         "- also: `env`\n"
         "- written as: a map, or a list of KEY=value\n"
         "- not declared: what the image sets\n"

@@ -71,7 +71,7 @@ def failed_change(results: Any) -> bool:
 
 def stuck(results: Any) -> bool:
     """The fault came on the way back: the run says so, and the next one mends it."""
-    return any(found.error.startswith("could not be rolled back") for found in results)
+    return any(found.stuck for found in results)
 
 
 REMOVES_ITSELF = """

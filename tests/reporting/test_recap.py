@@ -51,7 +51,7 @@ def test_a_host_that_was_rolled_back_is_no_success() -> None:
 def test_what_could_not_be_taken_back_is_not_called_rolled_back() -> None:
     outcome = samples.rolled_back()
     results = list(outcome.results)
-    results[4] = replace(results[4], status=Status.FAILED, error="could not be rolled back: gone")
+    results[4] = replace(results[4], status=Status.FAILED, error="could not be rolled back: gone", stuck=True)
     text = shown(samples.outcome(replace(outcome, results=tuple(results))))
     assert "web1/container.web: only partly rolled back" in text
     assert "as it was before" not in text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,6 +23,8 @@ from deployer.planning.image.plan import Wanted
 from deployer.planning.refusals import protection
 from deployer.values import image
 
+_NO_ID_YET: Final = ""
+"""Of a container that the plan creates: no live value refers to it."""
 _MODES = ("network_mode", "pid", "ipc")
 
 
@@ -46,20 +48,23 @@ def compare(ctx: Context, resource: Workload, live: ObservedContainer, need: Wan
 def compare_fields(ctx: Context, resource: Workload, live: ObservedContainer) -> tuple[FieldDiff, ...]:
     """Every field of the table, judged by the image the container was made from."""
     own = ctx.observed.images.get(live.image_id)
-    ids = ctx.observed.ids | {name: f"the new {name}" for name in ctx.containers.renewed}
+    ids = ctx.observed.ids | dict.fromkeys(ctx.containers.renewed, _NO_ID_YET)
     view = View(resource.values, live.values, resource.name, live.owner.recorded, _image_values(live, own), ids)
     strict = is_ours(ctx, resource, live)
     found = diff(Comparison(CONTAINER, resource, view, ctx.desired.secrets, strict=strict))
-    return tuple(_by_name(ctx, each) if each.path[0] in _MODES else each for each in found)
+    return tuple(_by_name(ctx, resource, each) if each.path[0] in _MODES else each for each in found)
 
 
-def _by_name(ctx: Context, found: FieldDiff) -> FieldDiff:
+def _by_name(ctx: Context, resource: Workload, found: FieldDiff) -> FieldDiff:
     """Modes that name a container by its id, as people call that container."""
     names = {key: name for name, key in ctx.observed.ids.items()}
 
     def named(text: str) -> str:
         kind, _, key = text.partition(":")
-        return f"container:{names.get(key, key[:12])}" if kind == "container" and "the new" not in key else text
+        if kind != "container":
+            return text
+        leader = str(resource.values[found.path[0]]).partition(":")[2]
+        return f"container:{names.get(key, key[:12]) if key != _NO_ID_YET else f'the new {leader}'}"
 
     return replace(found, old=named(found.old), new=named(found.new))
 
