@@ -17,13 +17,13 @@ _PYTHON = {
 
 
 def compose() -> Path:
-    """Docker Compose v2.26 as a program for the root namespace; `compose() version` works without Docker's CLI."""
-    return HOSTS["trixie"].folder / "usr/libexec/docker/cli-plugins/docker-compose"
+    """Docker Compose v2.40 or newer, for the root namespace; `compose() version` works without Docker's CLI."""
+    return HOSTS["forky"].folder / "usr/libexec/docker/cli-plugins/docker-compose"
 
 
 def docker_cli() -> Path:
-    """Docker's CLI 26.1 as a program for the root namespace."""
-    return HOSTS["trixie"].folder / "usr/bin/docker"
+    """Docker's CLI 28.5 or newer as a program for the root namespace."""
+    return HOSTS["forky"].folder / "usr/bin/docker"
 
 
 def environment(host: Host) -> dict[str, str]:
