@@ -1,4 +1,4 @@
-"""What is left out while paramiko loads is there for everybody else."""
+"""What is left out while paramiko loads is there for everybody else, and servers are told the truth."""
 
 import subprocess
 import sys
@@ -7,12 +7,10 @@ from importlib import metadata
 SCRIPT = """
 import sys
 from deployer.transport.lean import paramiko
-print(sorted({"invoke", "importlib.metadata"} & set(sys.modules)))
-from importlib import metadata
-print(metadata.version("paramiko"), paramiko.Transport._CLIENT_ID)
+print("invoke" in sys.modules, paramiko.Transport._CLIENT_ID)
 """
 
 
-def test_nothing_stands_in_for_it_afterwards() -> None:
+def test_nothing_stays_hidden_and_servers_are_told_the_version_of_paramiko() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["[]", f"{metadata.version('paramiko')} paramiko_deployer"]
+    assert done.stdout == f"False paramiko_{metadata.version('paramiko')}\n"
