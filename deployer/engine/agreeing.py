@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import Any
+
+import msgspec
+from msgspec import Struct, field
 
 from deployer.engine import versions
 from deployer.engine.client import DockerEngine
@@ -15,6 +16,21 @@ from deployer.transport.pool import HttpPool, Request
 from deployer.transport.streams import Dialer
 
 _OK = 200
+
+
+class _Component(Struct, frozen=True, rename="pascal"):
+    name: str = ""
+
+
+class _Version(Struct, frozen=True, rename="pascal"):
+    """What `GET /version` answers."""
+
+    newest: str = field(name="ApiVersion")
+    oldest: str = field(name="MinAPIVersion", default="")
+    version: str = ""
+    os: str = ""
+    arch: str = ""
+    components: tuple[_Component, ...] | None = ()
 
 
 def agree(dialer: Dialer, on_close: Callable[[], None] | None) -> Engine:
@@ -34,11 +50,11 @@ def _describe(pool: HttpPool) -> EngineInfo:
         error = engine_error(reply.status, reply.body)
         raise UnreachableError(f"{pool.dialer.where} answered GET /version with an error: {error.message}") from error
     try:
-        said: dict[str, Any] = json.loads(reply.body)
-        newest, oldest = str(said["ApiVersion"]), str(said.get("MinAPIVersion") or versions.OLDEST)
+        said = msgspec.json.decode(reply.body, type=_Version)
+        newest, oldest = said.newest, said.oldest or versions.OLDEST
         agreed = min(newest, versions.NEWEST, key=versions.parts)
         fits = versions.at_least(agreed, oldest) and versions.at_least(agreed, versions.OLDEST)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UnreachableError(f"{pool.dialer.where} does not answer GET /version as a Docker engine does") from error
     if not fits:
         raise UnreachableError(
@@ -47,16 +63,15 @@ def _describe(pool: HttpPool) -> EngineInfo:
             hint="use a newer engine" if not versions.at_least(newest, versions.OLDEST) else "use a newer deployer",
         )
     return EngineInfo(
-        version=str(said.get("Version", "")),
+        version=said.version,
         api=agreed,
         max_api=newest,
-        os=str(said.get("Os", "")),
-        arch=str(said.get("Arch", "")),
+        os=said.os,
+        arch=said.arch,
         kind=_kind(said),
     )
 
 
-def _kind(said: dict[str, Any]) -> str:
+def _kind(said: _Version) -> str:
     """Podman calls its first component "Podman Engine"."""
-    names = (str(component.get("Name", "")) for component in said.get("Components") or ())
-    return "podman" if any("podman" in name.lower() for name in names) else "docker"
+    return "podman" if any("podman" in part.name.lower() for part in said.components or ()) else "docker"

@@ -6,10 +6,11 @@ on each, and importing it takes longer than the SSH login.
 
 from __future__ import annotations
 
-import json
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
+
+import msgspec
 
 from deployer.errors import NOT_FOUND, EngineError
 from deployer.interfaces import Body
@@ -21,6 +22,10 @@ READ_TIMEOUT = 60.0
 _BAD = 400
 
 Query: TypeAlias = "Mapping[str, str] | Sequence[tuple[str, str]]"
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    message: str
 
 
 class EngineHttp:
@@ -88,12 +93,11 @@ def quote(name: str) -> str:
 
 def engine_error(status: int, body: bytes) -> EngineError:
     """The engine's own words: the API wraps them as `{"message": …}`."""
-    text = body.decode(errors="replace").strip()
     try:
-        message = json.loads(text)["message"]
-    except (ValueError, TypeError, KeyError):
-        message = text
-    return EngineError(str(message) or f"the engine answered with HTTP status {status}", status=status)
+        message = msgspec.json.decode(body, type=_Refusal).message
+    except (ValueError, RecursionError):
+        message = body.decode(errors="replace").strip()
+    return EngineError(message or f"the engine answered with HTTP status {status}", status=status)
 
 
 def json_stream(answer: Answer) -> Iterator[Mapping[str, Any]]:
@@ -109,6 +113,6 @@ def json_stream(answer: Answer) -> Iterator[Mapping[str, Any]]:
 
 def _parsed(text: bytes) -> Any:
     try:
-        return json.loads(text)
-    except ValueError as error:
+        return msgspec.json.decode(text)
+    except (ValueError, RecursionError) as error:
         raise EngineError("the engine did not answer in JSON", status=0) from error

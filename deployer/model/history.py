@@ -6,15 +6,16 @@ anyone applied something since a host was last looked at.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
 from deployer.model.outcome import HostOutcome, Status
+from deployer.model.ownership import decoded
 from deployer.model.plan import Action, Counts, count
 from deployer.model.volume_names import RECORDS, slug
 from deployer.model.volume_names import newest as newest
@@ -62,8 +63,8 @@ class Record(Struct, frozen=True):
     @property
     def labels(self) -> dict[str, str]:
         plain = {label: str(getattr(self, name)) for name, label in _LABELS.items() if name not in ("counts", *_LISTS)}
-        lists = {_LABELS[name]: json.dumps(getattr(self, name), ensure_ascii=False) for name in _LISTS}
-        return plain | {_LABELS["counts"]: json.dumps(counts_document(self.counts))} | lists
+        parsed = {_LABELS[name]: msgspec.json.encode(getattr(self, name)).decode() for name in ("counts", *_LISTS)}
+        return plain | parsed
 
 
 def counts_document(counts: Counts) -> dict[str, int]:
@@ -88,13 +89,13 @@ def last_records(volumes: Iterable[Mapping[str, Any]]) -> dict[str, Record]:
 
 
 def _read(volume: Mapping[str, Any]) -> Record | None:
+    """A record that another release wrote, or a hand, shows what can be read of it."""
     middle, _, number = str(volume.get("Name") or "").removeprefix(PREFIX).rpartition(".")
     if not str(volume.get("Name") or "").startswith(PREFIX) or not (number.isascii() and number.isdecimal()):
         return None
     labels = volume.get("Labels") or {}
     said = {name: str(labels.get(label) or "") for name, label in _LABELS.items()}
-    changes, pulled, declared = (_parsed(said[name], list) for name in _LISTS)
-    counts = {key: int(value) for key, value in _parsed(said["counts"], dict).items() if isinstance(value, int)}
+    changes, pulled, declared = (decoded(said[name], list[Any]) or [] for name in _LISTS)
     return Record(
         project=said["project"] or middle,
         time=said["time"],
@@ -103,21 +104,20 @@ def _read(volume: Mapping[str, Any]) -> Record | None:
         commit=said["commit"],
         result=said["result"],
         version=said["version"],
-        counts=Counts(**{name: counts.get(name, 0) for name in Counts.__struct_fields__}),
-        changes=tuple(str(change) for change in changes),
+        counts=decoded(said["counts"], Counts) or Counts(),
+        changes=tuple(change for change in changes if isinstance(change, str)),
         number=int(number),
-        pulled=tuple((str(pair[0]), str(pair[1])) for pair in pulled if isinstance(pair, list) and len(pair) == 2),
-        declared=tuple(str(reference) for reference in declared),
+        pulled=tuple(pair for found in pulled if (pair := _pair(found))),
+        declared=tuple(text for text in declared if isinstance(text, str)),
     )
 
 
-def _parsed(text: str, kind: type[Any]) -> Any:
-    """A record that another release wrote, or a hand, shows what can be read of it."""
-    try:
-        found = json.loads(text or "null")
-    except ValueError:
-        return kind()
-    return found if isinstance(found, kind) else kind()
+def _pair(found: object) -> tuple[str, str] | None:
+    match found:
+        case [str() as name, str() as image]:
+            return name, image
+        case _:
+            return None
 
 
 def replaced_last(records: Iterable[Record]) -> frozenset[str]:

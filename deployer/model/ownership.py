@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+from msgspec import Struct
 
 from deployer.model.desired import Address, AnyResource, Kind
 from deployer.model.observed import Ownership
@@ -14,12 +16,25 @@ PROJECT: Final = "deployer.project"
 RESOURCE: Final = "deployer.resource"
 SPEC: Final = "deployer.spec"
 VERSION: Final = "deployer.version"
-FORMAT: Final = 1
+FORMAT: Literal[1] = 1
 """Of the record. It changes only when what a field records changes its meaning; a record of another format counts as
 none, and fields that a reader does not know are passed over, so that no release takes the record of another one for a
 difference."""
 
 _CONTAINERS: Final = tuple(kind for kind in Kind if kind.is_container)
+
+LARGEST: Final = 8 * 1024 * 1024
+"""Characters of a label that is read. More than Linux lets a program have of arguments and environment."""
+
+DEEPEST: Final = 20
+"""Levels of a recorded value."""
+
+Found = TypeVar("Found")
+
+
+class _Record(Struct, frozen=True):
+    format: Literal[1]
+    fields: dict[str, Any]
 
 
 def labels(resource: AnyResource, project: str, secrets: frozenset[str], version: str) -> dict[str, str]:
@@ -33,8 +48,8 @@ def labels(resource: AnyResource, project: str, secrets: frozenset[str], version
 
 
 def _write(resource: AnyResource, project: str, secrets: frozenset[str]) -> str:
-    record = {"format": FORMAT, "fields": declared(resource, project, secrets)}
-    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    record = _Record(FORMAT, declared(resource, project, secrets))
+    return msgspec.json.encode(record, order="sorted").decode()
 
 
 def declared(resource: AnyResource, project: str, secrets: frozenset[str]) -> dict[str, Any]:
@@ -49,12 +64,24 @@ def read(live: Mapping[str, Any] | None) -> Ownership:
     found = live or {}
     if PROJECT not in found:
         return Ownership()
+    written = decoded(found.get(SPEC), _Record)
+    fields = written.fields if written is not None and _is_shallow(written.fields) else {}
+    return Ownership(str(found[PROJECT]), str(found.get(RESOURCE, "")), fields)
+
+
+def decoded(text: object, kind: type[Found]) -> Found | None:
+    """The JSON that a label holds; None for what is not of this kind, or too large or too deep to be read."""
+    if not isinstance(text, str) or len(text) > LARGEST:
+        return None
     try:
-        written = json.loads(found.get(SPEC) or "{}")
-    except ValueError:
-        written = None
-    known = isinstance(written, dict) and written.get("format") == FORMAT and isinstance(written.get("fields"), dict)
-    return Ownership(str(found[PROJECT]), str(found.get(RESOURCE, "")), written["fields"] if known else {})
+        return msgspec.json.decode(text, type=kind)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_shallow(value: object, left: int = DEEPEST) -> bool:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return left > 0 and all(_is_shallow(part, left - 1) for part in parts)
 
 
 def belongs_to(owner: Ownership, project: str, address: Address) -> bool:

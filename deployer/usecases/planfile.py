@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from typing import Final
 
+import msgspec
 from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
@@ -17,8 +18,12 @@ from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import InputError
 from deployer.model.desired import Address, Kind
 from deployer.model.plan import HostPlan, Operation, Plan, PlayPlan, Refusal, ResourceChange
+from deployer.usecases.load import Request
 
 FORMAT: Final = "deployer-plan/1"
+
+NOT_KEPT: Final = {name: getattr(Request(), name) for name in ("extra_vars", "forks", "connect_timeout")}
+"""Of a request, with what stands in for it: how fast it runs says nothing about the plan, `-e` may hold secrets."""
 
 
 class SavedHost(Struct, frozen=True):
@@ -27,28 +32,32 @@ class SavedHost(Struct, frozen=True):
     host: str
     play: int
     fingerprint: str
-    changes: Mapping[str, str] = field(default_factory=dict)
+    changes: dict[str, str]
 
 
-class SavedPlan(Struct, frozen=True):
-    """`request` holds the command line's words by name; `inline` is a digest of `-e` texts, which may hold secrets and
-    are not kept. `shown` is the plan as it was printed."""
+class SavedPlan(Struct, frozen=True, tag_field="format", tag=FORMAT):
+    """The document. `request` holds the command line's words, without those of `NOT_KEPT`; `inline` is a digest of `-e`
+    texts. `shown` is the plan as it was printed."""
 
     made_at: str
     version: str
-    request: Mapping[str, Any]
-    inline: str
+    request: Request
+    inline: str = field(name="extra_vars_digest")
     hosts: tuple[SavedHost, ...]
     shown: str
 
 
-def save(plan: Plan, *, made_at: str, version: str, request: Mapping[str, Any], inline: str, shown: str) -> SavedPlan:
+class _Format(Struct, frozen=True):
+    format: str = ""
+
+
+def save(plan: Plan, *, made_at: str, version: str, request: Request, inline: str, shown: str) -> SavedPlan:
     hosts = tuple(
         SavedHost(host.host, number, fingerprint(host), _changes(host))
         for number, play in enumerate(plan.plays)
         for host in play.hosts
     )
-    return SavedPlan(made_at, version, dict(request), inline, hosts, shown)
+    return SavedPlan(made_at, version, replace(request, **NOT_KEPT), inline, hosts, shown)
 
 
 def fingerprint(host: HostPlan) -> str:
@@ -103,7 +112,7 @@ def _checked(number: int, play: PlayPlan, known: Mapping[tuple[int, str], SavedH
 
 
 def _host(host: HostPlan, saved: SavedHost | None) -> HostPlan:
-    now, then = _changes(host), dict(saved.changes) if saved else {}
+    now, then = _changes(host), saved.changes if saved else {}
     if saved is not None and saved.fingerprint == fingerprint(host) and now == then:
         return host
     differing = sorted(label for label in {*now, *then} if now.get(label) != then.get(label))
@@ -119,40 +128,27 @@ def _address(host: str, label: str) -> Address:
     return Address(host, Kind(kind), name)
 
 
-def to_document(saved: SavedPlan) -> dict[str, Any]:
+def encode(saved: SavedPlan) -> str:
     """JSON."""
-    return {
-        "format": FORMAT,
-        "made_at": saved.made_at,
-        "version": saved.version,
-        "request": dict(saved.request),
-        "extra_vars_digest": saved.inline,
-        "hosts": [
-            {"host": h.host, "play": h.play, "fingerprint": h.fingerprint, "changes": dict(h.changes)}
-            for h in saved.hosts
-        ],
-        "shown": saved.shown,
-    }
+    return msgspec.json.format(msgspec.json.encode(saved, order="sorted"), indent=1).decode()
 
 
-def from_document(document: Any, file: str) -> SavedPlan:
+def decode(text: str, file: str) -> SavedPlan:
     """Raises `InputError` for anything that is no plan of this format."""
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        found = document.get("format") if isinstance(document, dict) else None
-        hint = "make a new plan with this release" if found else "make one with: deployer plan -o FILE"
-        raise InputError([Diagnostic(Origin(file), f"is not a saved plan of format {FORMAT}", hint=hint)])
     try:
-        hosts = tuple(
-            SavedHost(str(h["host"]), int(h["play"]), str(h["fingerprint"]), dict(h["changes"]))
-            for h in document["hosts"]
-        )
-        return SavedPlan(
-            str(document["made_at"]),
-            str(document["version"]),
-            dict(document["request"]),
-            str(document["extra_vars_digest"]),
-            hosts,
-            str(document["shown"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError([Diagnostic(Origin(file), "is damaged", hint="make a new plan")]) from error
+        found = msgspec.json.decode(text, type=_Format).format
+    except msgspec.ValidationError:
+        found = ""
+    except (ValueError, RecursionError) as error:
+        raise _refusal(file, "is not a saved plan", "deployer plan -o FILE makes one") from error
+    if found != FORMAT:
+        hint = "make a new plan with this release" if found else "make one with: deployer plan -o FILE"
+        raise _refusal(file, f"is not a saved plan of format {FORMAT}", hint)
+    try:
+        return msgspec.json.decode(text, type=SavedPlan)
+    except (ValueError, RecursionError) as error:
+        raise _refusal(file, f"is damaged: {error}", "make a new plan") from error
+
+
+def _refusal(file: str, summary: str, hint: str) -> InputError:
+    return InputError([Diagnostic(Origin(file), summary, hint=hint)])

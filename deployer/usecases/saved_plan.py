@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from deployer import __version__
 from deployer.diagnostics import Diagnostic, Origin
@@ -20,24 +19,21 @@ from deployer.usecases.load import Loaded, Request
 from deployer.usecases.planfile import SavedPlan
 from deployer.usecases.system import World, write_private
 
-_NOT_KEPT: Final = frozenset({"extra_vars", "forks", "connect_timeout"})
-"""Of a request: how fast it runs says nothing about the plan, and `-e` may hold secrets."""
+_VAULT: Final = ("vault_ids", "vault_password_files", "ask_vault_pass")
 
 
 def write(path: str, planned: runner.Planned, request: Request, shown: str) -> None:
     """Readable by its owner only. Raises `DeployerError` when it cannot be written."""
-    kept = {name: value for name, value in asdict(request).items() if name not in _NOT_KEPT}
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     saved = planfile.save(
         planned.plan,
         made_at=made_at,
         version=__version__,
-        request=kept,
+        request=request,
         inline=_digest(request.extra_vars),
         shown=shown,
     )
-    text = json.dumps(planfile.to_document(saved), indent=1, ensure_ascii=False, sort_keys=True)
-    write_private(path, text + "\n")
+    write_private(path, planfile.encode(saved) + "\n")
 
 
 def is_saved(path: str) -> bool:
@@ -52,14 +48,12 @@ def is_saved(path: str) -> bool:
 def read(path: str) -> SavedPlan:
     """Raises `InputError` for what is no saved plan."""
     try:
-        document: Any = json.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise InputError([Diagnostic(Origin(path), f"cannot be read: {error.strerror}")]) from error
-    except ValueError as error:
-        raise InputError(
-            [Diagnostic(Origin(path), "is not a saved plan", hint="deployer plan -o FILE makes one")]
-        ) from error
-    return planfile.from_document(document, path)
+    except UnicodeDecodeError:
+        text = ""
+    return planfile.decode(text, path)
 
 
 def plan(saved: SavedPlan, given: Request, world: World) -> runner.Session:
@@ -69,14 +63,9 @@ def plan(saved: SavedPlan, given: Request, world: World) -> runner.Session:
     if _digest(given.extra_vars) != saved.inline:
         hint = "give the same -e as for the plan; they are not kept in the file, since they may hold secrets"
         raise RefusedError("the plan was made with other extra variables", hint=hint)
-    names = set(Request.__struct_fields__) - _NOT_KEPT
-    kept = {name: _value(value) for name, value in saved.request.items() if name in names}
-    secrets_again = {
-        name: getattr(given, name)
-        for name in ("vault_ids", "vault_password_files", "ask_vault_pass")
-        if getattr(given, name)
-    }
-    session = runner.plan(replace(given, **{**kept, **secrets_again}), world)
+    again = {name: getattr(given, name) for name in planfile.NOT_KEPT}
+    again |= {name: value for name in _VAULT if (value := getattr(given, name))}
+    session = runner.plan(replace(saved.request, **again), world)
     try:
         _check_complete(saved, session.planned.loaded)
     except RefusedError:
@@ -92,10 +81,6 @@ def _check_complete(saved: SavedPlan, loaded: Loaded) -> None:
         names = ", ".join(dict.fromkeys(f"{found.host} (play {found.play + 1})" for found in lost))
         summary = f"the plan has changes for what the input no longer has: {names}"
         raise RefusedError(summary, hint="playbooks or inventory have changed; make a new plan")
-
-
-def _value(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _digest(extra_vars: Sequence[str]) -> str:

@@ -57,6 +57,32 @@ def test_of_a_damaged_record_the_rest_is_read() -> None:
     assert read_records([{"Name": "deployer.history.shop.x", "Labels": {}}]) == ()
 
 
+@pytest.mark.parametrize(
+    "text", ["[" * 200_000, "[" * 900 + "]" * 900, '[1, null, {}, [], ["a"], ["a", 1], ["a", "b", "c"]]', "\x00", "{}"]
+)
+def test_a_damaged_label_counts_as_empty(text: str) -> None:
+    labels = RECORD.labels | {f"deployer.history.{name}": text for name in ("counts", "changes", "pulled", "declared")}
+    (found,) = read_records([{"Name": "deployer.history.shop.7", "Labels": labels}])
+    assert found == replace(RECORD, counts=Counts(), changes=(), pulled=(), declared=())
+
+
+def test_a_record_that_an_earlier_release_wrote_is_read() -> None:
+    labels = {
+        "deployer.history.project": "shop",
+        "deployer.history.time": "2026-01-02T12:00:00Z",
+        "deployer.history.who": "ann@laptop",
+        "deployer.history.command": "apply shop.yml",
+        "deployer.history.commit": "abc1234+dirty",
+        "deployer.history.result": "ok",
+        "deployer.history.version": "1.0",
+        "deployer.history.counts": '{"create": 1, "update": 0, "replace": 2, "remove": 0, "run": 0}',
+        "deployer.history.changes": '["+ container.web", "-/+ container.db (failed)"]',
+        "deployer.history.pulled": '[["docker.io/library/web:1", "sha256:1"]]',
+        "deployer.history.declared": '["docker.io/library/web:1"]',
+    }
+    assert read_records([{"Name": "deployer.history.shop.7", "Labels": labels}]) == (RECORD,)
+
+
 def outcome(*statuses: Status, undo: tuple[Operation, ...] = ()) -> HostOutcome:
     addresses = [Address("web1", Kind.IMAGE, f"i{number}") for number in range(len(statuses))]
     changes = tuple(ResourceChange(address, Action.REMOVE) for address in addresses)

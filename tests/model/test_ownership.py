@@ -151,12 +151,67 @@ def test_a_record_of_another_release_is_no_difference(changes: dict[str, object]
     assert nothing(plan(WITHOUT_SHM, recorded(**({"fields": fields} | changes))))
 
 
-@pytest.mark.parametrize("text", ["", "{", "null", "[]", '"x"', "5"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "null",
+        "[]",
+        '"x"',
+        "5",
+        "\x00",
+        '{"format":1}',
+        '{"format":1,"fields":[]}',
+        '{"format":1,"fields":{"tty":' + "[" * 15 + '{"a":' * 4 + "1" + "}" * 4 + "]" * 15 + "}}",
+        '{"format":1,"fields":{"tty":' + "[" * 900 + "]" * 900 + "}}",
+        "[" * 200_000,
+        '{"format":1,"fields":{"tty":"' + "x" * record.LARGEST + '"}}',
+    ],
+    ids=lambda text: text[:40],
+)
 def test_a_record_that_cannot_be_read_counts_as_none(text: str) -> None:
     labels = {"deployer.project": "shop", "deployer.resource": "container.web", "deployer.spec": text}
     assert record.read(labels) == Ownership("shop", "container.web", {})
     host = changed(applied(WEB), "web", owner=record.read(labels))
     assert nothing(plan(WEB, host))
+
+
+def test_records_that_an_earlier_release_wrote_are_read() -> None:
+    spec = (
+        r'{"fields":{"cpus":500000000,"environment":{"MODE":"a\"é","PW":{"$secret":"adb5b0857ad64447a5c406a2e8786e9a"}},'
+        r'"healthcheck":{"interval":5000000000,"test":["CMD","true"]},"image":"docker.io/library/web:1",'
+        r'"mem_limit":67108864,"ports":["8080:80/tcp"],"tty":true,'
+        r'"volumes":{"/data":{"read_only":true,"source":"data","type":"volume"}}},"format":1}'
+    )
+    labels = {"deployer.project": "shop", "deployer.resource": "container.web", "deployer.version": "0.1.0"}
+    fields = {
+        "cpus": 500000000,
+        "environment": {"MODE": 'a"é', "PW": {"$secret": "adb5b0857ad64447a5c406a2e8786e9a"}},
+        "healthcheck": {"interval": 5000000000, "test": ["CMD", "true"]},
+        "image": "docker.io/library/web:1",
+        "mem_limit": 67108864,
+        "ports": ["8080:80/tcp"],
+        "tty": True,
+        "volumes": {"/data": {"read_only": True, "source": "data", "type": "volume"}},
+    }
+    assert record.read(labels | {"deployer.spec": spec}) == Ownership("shop", "container.web", fields)
+    wish = play(
+        """
+        volumes: {data: {}}
+        containers:
+          web:
+            {image: web:1, environment: {MODE: 'a"é', PW: "{{ pw }}"}, ports: ["8080:80"], volumes: ["data:/data:ro"],
+             mem_limit: 64m, cpus: 0.5, tty: true, healthcheck: {test: [CMD, "true"], interval: 5s}}
+        """,
+        secrets={"pw": "hunter2hunter2"},
+    )
+    written = [
+        step.operation.body["Labels"]["deployer.spec"]
+        for step in plan(wish, applied(EMPTY)).steps
+        if isinstance(step.operation, CreateContainer)
+    ]
+    assert written == [spec], "what is written now is the same, to the byte"
 
 
 def test_labels_without_a_project_are_not_ours() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from deployer.model.desired import Desired
 from deployer.model.observed import Observed
 from deployer.model.plan import CreateContainer, HostPlan, Plan, PlayPlan
 from deployer.usecases import planfile
-from deployer.usecases.planfile import SavedPlan, fingerprint, from_document, refuse_stale, save, to_document
+from deployer.usecases.load import Request
+from deployer.usecases.planfile import SavedHost, SavedPlan, decode, encode, fingerprint, refuse_stale, save
 from tests.planning.build import EMPTY, applied, changed, plan, play
 
 SHOP = """
@@ -32,7 +34,14 @@ def of(*hosts: HostPlan) -> Plan:
 
 
 def saved(found: Plan) -> SavedPlan:
-    return save(found, made_at="2026-01-02", version="1.0", request={"limit": "web"}, inline="", shown="the plan")
+    return save(
+        found,
+        made_at="2026-01-02",
+        version="1.0",
+        request=Request(limit="web", extra_vars=("pw=hunter2",), forks=7),
+        inline="",
+        shown="the plan",
+    )
 
 
 # The file
@@ -40,8 +49,9 @@ def saved(found: Plan) -> SavedPlan:
 
 def test_there_and_back() -> None:
     before = saved(of(made()))
-    after = from_document(json.loads(json.dumps(to_document(before))), "plan.json")
+    after = decode(encode(before), "plan.json")
     assert after == before
+    assert after.request == Request(limit="web"), "neither -e nor how fast it ran is kept"
     assert after.hosts[0].changes == {
         "image.web:1": "+ pull",
         "network.front": "+",
@@ -53,21 +63,103 @@ def test_there_and_back() -> None:
 @pytest.mark.parametrize("document", [None, [], "text", {}, {"format": "deployer-plan/0"}])
 def test_what_is_no_saved_plan(document: Any) -> None:
     with pytest.raises(InputError, match=r"plan\.json: is not a saved plan of format deployer-plan/1"):
-        from_document(document, "plan.json")
+        decode(json.dumps(document), "plan.json")
+
+
+@pytest.mark.parametrize("text", ["", "{", "\x00", '{"shown": ' + "[" * 100_000])
+def test_what_is_no_json_is_no_saved_plan(text: str) -> None:
+    with pytest.raises(InputError, match=r"plan\.json: is not a saved plan; deployer plan -o FILE makes one"):
+        decode(text, "plan.json")
 
 
 @pytest.mark.parametrize("missing", ["made_at", "version", "request", "hosts", "shown", "extra_vars_digest"])
 def test_a_damaged_plan(missing: str) -> None:
-    document = to_document(saved(of(made())))
+    document = json.loads(encode(saved(of(made()))))
     del document[missing]
-    with pytest.raises(InputError, match="is damaged"):
-        from_document(document, "plan.json")
+    with pytest.raises(InputError, match=f"is damaged: Object missing required field `{missing}`; make a new plan"):
+        decode(json.dumps(document), "plan.json")
 
 
-@pytest.mark.parametrize("hosts", [None, [None], [{}], [{"host": "a", "play": "x", "fingerprint": "", "changes": {}}]])
-def test_a_plan_with_damaged_hosts(hosts: Any) -> None:
-    with pytest.raises(InputError, match="is damaged"):
-        from_document(to_document(saved(of(made()))) | {"hosts": hosts}, "plan.json")
+@pytest.mark.parametrize(
+    ("damaged", "what"),
+    [
+        ({"hosts": None}, "Expected `array`, got `null` - at `$.hosts`"),
+        ({"hosts": [None]}, "Expected `object`, got `null` - at `$.hosts[0]`"),
+        ({"hosts": [{}]}, "Object missing required field `host` - at `$.hosts[0]`"),
+        (
+            {"hosts": [{"host": "a", "play": "x", "fingerprint": "", "changes": {}}]},
+            "Expected `int`, got `str` - at `$.hosts[0].play`",
+        ),
+        ({"request": {"limit": 7}}, "Expected `str`, got `int` - at `$.request.limit`"),
+        ({"request": {"tags": "web"}}, "Expected `array`, got `str` - at `$.request.tags`"),
+    ],
+)
+def test_a_damaged_plan_says_where(damaged: dict[str, Any], what: str) -> None:
+    document = json.loads(encode(saved(of(made())))) | damaged
+    with pytest.raises(InputError, match=re.escape(f"plan.json: is damaged: {what}; make a new plan")):
+        decode(json.dumps(document), "plan.json")
+
+
+WRITTEN = """{
+ "extra_vars_digest": "",
+ "format": "deployer-plan/1",
+ "hosts": [
+  {
+   "changes": {
+    "container.web": "+",
+    "image.nginx:latest": "+ pull",
+    "network.front": "+"
+   },
+   "fingerprint": "8b05a4f84a488af59f65179bffc1ed9b7f8858a1975957e075c527ee11f87156",
+   "host": "web1",
+   "play": 0
+  }
+ ],
+ "made_at": "2026-11-28T13:44:33+00:00",
+ "request": {
+  "adopt": false,
+  "allow_data_loss": [],
+  "ask_vault_pass": false,
+  "containers": [],
+  "inventory": [
+   "hosts.yml"
+  ],
+  "limit": "",
+  "playbooks": [
+   "shop.yml"
+  ],
+  "private_key": "",
+  "project": "",
+  "prune": false,
+  "prune_hosts": [],
+  "skip_tags": [],
+  "tags": [],
+  "user": "",
+  "vault_ids": [],
+  "vault_password_files": []
+ },
+ "shown": "shop on web1 (simulated)\\n",
+ "version": "0.1.0"
+}
+"""
+
+
+def test_a_plan_that_an_earlier_release_wrote_is_read() -> None:
+    assert decode(WRITTEN, "plan.json") == SavedPlan(
+        made_at="2026-11-28T13:44:33+00:00",
+        version="0.1.0",
+        request=Request(playbooks=("shop.yml",), inventory=("hosts.yml",)),
+        inline="",
+        hosts=(
+            SavedHost(
+                "web1",
+                0,
+                "8b05a4f84a488af59f65179bffc1ed9b7f8858a1975957e075c527ee11f87156",
+                {"container.web": "+", "image.nginx:latest": "+ pull", "network.front": "+"},
+            ),
+        ),
+        shown="shop on web1 (simulated)\n",
+    )
 
 
 def test_no_secret_is_in_it() -> None:
@@ -75,7 +167,7 @@ def test_no_secret_is_in_it() -> None:
     text = f"containers: {{web: {{image: web:1, {keys}}}}}"
     for old, new in (("", "hunter2"), ("hunter2", "swordfish")):
         on = applied(play(text, secrets={"pw": old})) if old else applied(EMPTY)
-        document = json.dumps(to_document(saved(of(made(play(text, secrets={"pw": new}), on)))))
+        document = encode(saved(of(made(play(text, secrets={"pw": new}), on))))
         assert "hunter2" not in document
         assert "swordfish" not in document
 
@@ -192,4 +284,4 @@ def test_a_host_is_known_by_its_play() -> None:
 
 
 def test_formats_are_named_in_one_place() -> None:
-    assert to_document(saved(of(made())))["format"] == planfile.FORMAT
+    assert json.loads(encode(saved(of(made()))))["format"] == planfile.FORMAT
