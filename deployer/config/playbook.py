@@ -11,6 +11,7 @@ from schema import Or
 
 from deployer import nodes
 from deployer.config import yaml
+from deployer.config.files import read_file
 from deployer.config.templates.templar import Templates
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems, did_you_mean
@@ -206,7 +207,7 @@ def load_playbooks(paths: Sequence[str], problems: Problems, vault: VaultSecrets
 
 def _load_file(path: str, problems: Problems, vault: VaultSecrets) -> Iterator[Play]:
     try:
-        content = Path(path).read_bytes()
+        content = read_file(path)
     except OSError as error:
         problems.add(Origin(path), f"cannot be read: {error.strerror}", hint="name a playbook file")
         return

@@ -17,7 +17,8 @@ class ScriptResult(Guarded, frozen=True):
     stderr: str = ""
 
 
-#: Runs `[program, argument, …]` and waits; raises OSError when the program cannot be started.
+#: Runs `[program, argument, …]` and waits; raises OSError, its `strerror` for the user, when the program cannot be
+#: started, does not end in time or prints too much.
 RunScript: TypeAlias = Callable[[Sequence[str]], ScriptResult]
 
 #: Shows the text, a colon behind it, and returns what was typed; raises `RefusedError` where nobody can be asked.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from deployer.config.files import read_file
 from deployer.config.scripts import Prompt, RunScript
 from deployer.config.vault import DEFAULT_ID, VaultError, VaultSecret, VaultSecrets, is_encrypted
 from deployer.diagnostics import Origin, Problems
@@ -80,7 +81,7 @@ def _password(source: PasswordSource, known: VaultSecrets, run: RunScript | None
 
 def _file_password(path: Path, known: VaultSecrets) -> bytes:
     try:
-        content = path.read_bytes().strip()
+        content = read_file(path).strip()
     except OSError as error:
         raise VaultError(f"the vault password file {path} cannot be read: {error.strerror}") from error
     return known.decrypt_bytes(content).strip() if is_encrypted(content) else content

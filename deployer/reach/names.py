@@ -98,6 +98,13 @@ SETTINGS: Final = (
         "become", _SWITCH, "Reach the engine as another user, by way of a command.", ("ansible_become",), short=False
     ),
     Setting("become_user", TEXT, "Which user; root.", ("ansible_become_user",), short=False),
+    Setting(
+        "become_password",
+        NUMBER_OR_TEXT,
+        "Refused where another user is become: allow sudo to run Docker without a password.",
+        ("ansible_become_password", "ansible_become_pass"),
+        short=False,
+    ),
     Setting("become_method", TEXT, "sudo (default) or doas.", ("ansible_become_method",), short=False),
     Setting("docker_socket", TEXT, "The engine's socket on the host; /var/run/docker.sock."),
     Setting(
@@ -119,7 +126,7 @@ _KNOWN: Final = frozenset(name for setting in SETTINGS for name in setting.names
 ANSIBLE: Final = frozenset(name for setting in SETTINGS for name in setting.ansible) | {
     f"ansible_{name}"
     for name in (
-        "become_exe", "become_flags", "become_pass", "become_password", "control_path", "control_path_dir",
+        "become_exe", "become_flags", "control_path", "control_path_dir",
         "network_os", "paramiko_host_key_checking", "paramiko_proxy_command", "pipelining", "python_interpreter",
         "remote_tmp",
         "scp_executable", "scp_extra_args", "sftp_executable", "sftp_extra_args", "shell_executable", "shell_type",

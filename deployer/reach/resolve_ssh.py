@@ -237,6 +237,11 @@ def _docker_command(given: Variables, user: str) -> str:
     method = given.text("become_method").removeprefix("ansible.builtin.") or "sudo"
     if method not in ("sudo", "doas"):
         given.mistake("become_method", f"'{method}' is not supported", "use sudo or doas, or docker_command")
+    if given.has("become_password"):
+        summary = f"a password for {method} is not supported"
+        given.mistake(
+            "become_password", summary, f"let {method} run docker without one, or add the user to group docker"
+        )
     if not is_user(become_user):
         given.mistake("become_user", f"{become_user!r} is not the name of a user")
     return f"{method} -n docker" if become_user == "root" else f"{method} -n -u {shlex.quote(become_user)} docker"

@@ -38,9 +38,12 @@ def write(path: str, planned: runner.Planned, request: Request, shown: str) -> N
 
 def is_saved(path: str) -> bool:
     """Whether the file is a saved plan rather than a playbook."""
+    file = Path(path)
     try:
-        with Path(path).open("rb") as file:
-            return file.read(1) == b"{"
+        if not file.is_file():
+            return False
+        with file.open("rb") as content:
+            return content.read(1) == b"{"
     except OSError:
         return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import sys
@@ -40,12 +41,50 @@ class SystemClock:
         time.sleep(seconds)
 
 
-def run_script(command: Sequence[str]) -> ScriptResult:
-    """Inventory and password scripts; what they write to stderr is kept for the error message."""
-    import subprocess
+_PROGRAM_TIME: Final = 60.0
+_PROGRAM_OUTPUT: Final = 64 * 1024 * 1024
+"""Seconds and bytes that a program of the user's may take for its answer."""
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    return ScriptResult(done.returncode, done.stdout, done.stderr)
+
+def run_script(command: Sequence[str]) -> ScriptResult:
+    """Inventory and password programs; what they write to stderr is kept for the error message. Raises OSError."""
+    import subprocess
+    import tempfile
+    import threading
+
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+        )
+        late = threading.Timer(_PROGRAM_TIME, _end, (process.pid,))
+        late.start()
+        try:
+            assert process.stdout is not None
+            output = process.stdout.read(_PROGRAM_OUTPUT + 1)
+            if len(output) > _PROGRAM_OUTPUT:
+                raise OSError(errno.EFBIG, f"it printed more than {_PROGRAM_OUTPUT // 1024**2} MiB")
+            status = process.wait()
+        finally:
+            in_time = late.is_alive()
+            late.cancel()
+            if process.poll() is None:
+                _end(process.pid)
+                process.wait()
+            process.stdout.close() if process.stdout is not None else None
+        if not in_time:
+            raise TimeoutError(errno.ETIMEDOUT, f"it did not end within {_PROGRAM_TIME:g} s")
+        errors.seek(0)
+        said = errors.read(65536).decode(errors="replace")
+    return ScriptResult(status, output.decode(errors="replace"), said)
+
+
+def _end(process: int) -> None:
+    """The program with all that it started."""
+    import contextlib
+    import signal
+
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process, signal.SIGKILL)
 
 
 def prompt(text: str) -> str:

@@ -198,6 +198,16 @@ class TestBecome:
     def test_root_need_not_become_root(self) -> None:
         assert spec({"ansible_become": True, "ansible_user": "root"}).docker_command == ""
 
+    def test_a_password_for_it_is_refused_where_it_would_be_needed(self) -> None:
+        given: dict[str, object] = {"ansible_become_password": "x", "ansible_user": "deploy"}
+        assert spec(given).docker_command == ""
+        for name in ("ansible_become_password", "ansible_become_pass", "deployer_become_password"):
+            found = mistakes({"ansible_user": "deploy", "ansible_become": True, name: "s3cret"})
+            assert found == [
+                f"host web1: {name}: a password for sudo is not supported; "
+                "let sudo run docker without one, or add the user to group docker"
+            ]
+
     def test_becoming_another_user(self) -> None:
         found = spec({"ansible_become": True, "ansible_become_user": "dock", "ansible_become_method": "doas"})
         assert found.docker_command == "doas -n -u dock docker"

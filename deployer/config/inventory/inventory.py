@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from deployer.config.files import read_file
 from deployer.config.inventory.draft import Draft
 from deployer.config.inventory.ini import read_ini
 from deployer.config.inventory.script import read_script
@@ -85,7 +86,7 @@ class _Reader:
     def _read_file(self, path: Path) -> None:
         self.draft.file = path
         try:
-            content = path.read_bytes()
+            content = read_file(path)
         except OSError as error:
             self._problems.add(Origin(str(path)), f"cannot be read: {error.strerror}")
             return

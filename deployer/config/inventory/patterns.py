@@ -6,10 +6,10 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from msgspec import Struct
 
+from deployer.config.files import read_text
 from deployer.config.inventory.names import NameFaultError, split_port
 from deployer.config.inventory.types import ALL, LOCAL_NAMES, Inventory
 from deployer.diagnostics import Origin, Problems, did_you_mean
@@ -102,7 +102,7 @@ def _item(text: str, origin: Origin) -> _Item:
 
 def _file_items(path: str, problems: Problems, origin: Origin) -> Iterable[_Item]:
     try:
-        text = Path(path).read_text("utf-8")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         problems.add(origin, f"the file {path} cannot be read: {reason}")

@@ -18,6 +18,7 @@ from jinja2.exceptions import TemplateRuntimeError
 from jinja2.runtime import Context, Undefined
 from jinja2.utils import missing
 
+from deployer.config.files import read_file
 from deployer.config.templates.environment import UndefinedValue, lookup_variable, scope_of
 from deployer.config.templates.filters_data import flatten, subelements
 from deployer.config.templates.values import Scope, Text
@@ -122,7 +123,7 @@ def _find(scope: Scope, kind: str, name: str, folders: Sequence[str]) -> Path:
 
 def _content(scope: Scope, kind: str, path: Path) -> str:
     try:
-        content = path.read_bytes()
+        content = read_file(path)
         if is_encrypted(content):
             return _secret(scope, scope.templates.vault.decrypt(content))
         return content.decode("utf-8")

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from msgspec import Struct, field
 
+from deployer.config.files import read_text
 from deployer.config.vault import VaultError, VaultSecrets, is_encrypted
 from deployer.diagnostics import Origin, Problems
 from deployer.interfaces import Guarded
@@ -42,7 +43,7 @@ def read_env_file(
     """`KEY` alone unsets. `raw`: everything after `=` counts as it is. `known`: what files before it set, for its
     `${KEY}`. Mistakes are reported; a file that cannot be read at the place that names it."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, "utf-8-sig")
         secret = is_encrypted(text)
         text = vault.decrypt(text) if secret else text
     except VaultError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from deployer.config.files import read_file
 from deployer.config.variables.names import check_names
 from deployer.config.vault import VaultSecrets
 from deployer.config.yaml import load, load_json
@@ -42,7 +43,7 @@ class VariableReader:
 
     def _load(self, path: Path, *, is_inventory: bool) -> Mapping[str, Node]:
         try:
-            content = path.read_bytes()
+            content = read_file(path)
         except OSError as error:
             self._problems.add(Origin(str(path)), f"cannot be read: {error.strerror}")
             return {}

@@ -1,0 +1,52 @@
+"""Files that are given as input, read whole, bounded in size and in the time they may take."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import stat
+from pathlib import Path
+from typing import Final
+
+LIMIT: Final = 16 * 1024 * 1024
+"""Bytes; an inventory of ten thousand hosts has about two million."""
+
+PATIENCE: Final = 10.0
+"""Seconds in which a pipe has to deliver something: `<(pass show vault)` asks for nothing on the way."""
+
+
+def read_file(path: Path | str) -> bytes:
+    """A file, a pipe or `/dev/null`. Raises OSError, its `strerror` for the user, also for other devices, for more than
+    `LIMIT` and for a pipe that nobody writes to."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        is_pipe = stat.S_ISFIFO(mode)
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "it is a directory", str(path))
+        if not (is_pipe or stat.S_ISREG(mode) or os.path.samefile(path, os.devnull)):  # noqa: PTH121
+            raise OSError(errno.EINVAL, "it is not a file", str(path))
+        return _read(descriptor, str(path), is_pipe=is_pipe)
+    finally:
+        os.close(descriptor)
+
+
+def read_text(path: Path | str, encoding: str = "utf-8") -> str:
+    """As `read_file`; raises UnicodeDecodeError too."""
+    return read_file(path).decode(encoding)
+
+
+def _read(descriptor: int, path: str, *, is_pipe: bool) -> bytes:
+    found = bytearray()
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    while True:
+        if is_pipe and not poll.poll(PATIENCE * 1000):
+            raise TimeoutError(errno.ETIMEDOUT, f"nothing was written to this pipe for {PATIENCE:g} s", path)
+        piece = os.read(descriptor, 65536)
+        if not piece:
+            return bytes(found)
+        found += piece
+        if len(found) > LIMIT:
+            raise OSError(errno.EFBIG, f"it has more than {LIMIT // 1024**2} MiB", path)
