@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -79,13 +80,14 @@ class Declared(Struct, frozen=True):
 
 class Inputs(Struct, frozen=True):
     """What resolving a play needs besides it, the same for all its hosts. `read`: resources of the hosts before, which
-    are not read again where they are declared alike; by kind, name and place."""
+    are not read again where they are declared alike; by kind, name and place. `caller`: the caller's environment."""
 
     problems: Problems
     vault: VaultSecrets = field(default_factory=VaultSecrets)
     tags: TagFilter = TagFilter()
     project: str = ""
     read: dict[tuple[Kind, str, Origin], Declared] = field(default_factory=dict)
+    caller: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
 def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
@@ -235,7 +237,7 @@ class _Work:
             self.containers.setdefault(name, kind)
         if isinstance(body, nodes.Mapping):
             body = without_meta(body)
-        rendered = self._render(templar, body, address, unrendered)
+        rendered = self._with_caller(self._render(templar, body, address, unrendered), address)
         problems.extend(unrendered)
         if unrendered.errors:
             read(KINDS[kind].table, rendered, Reading(problems, address, static=True))
@@ -249,6 +251,21 @@ class _Work:
             found = known[place] = self._finish(place, declaration, rendered)
         self.secrets |= found.secrets
         return replace(found.resource, address=replace(found.resource.address, host=self._host))
+
+    def _with_caller(self, body: Node, address: str) -> Node:
+        """Keys of an environment that have no value have the caller's."""
+        if not isinstance(body, nodes.Mapping) or not any(key in ("environment", "env") for key, _ in body.items()):
+            return body
+        from deployer.config.variables.env_file import inherited
+
+        caller, problems = self._inputs.caller, self._inputs.problems
+        entries = tuple(
+            (key, inherited(value, caller, problems, f"{address}.{key.value}"))
+            if key.value in ("environment", "env")
+            else (key, value)
+            for key, value in body.entries
+        )
+        return nodes.Mapping(entries, body.origin, body.source)
 
     def _finish(self, place: tuple[Kind, str, Origin], found: Declaration, rendered: Node) -> Declared:
         (kind, name, origin), problems = place, self._inputs.problems
@@ -271,9 +288,9 @@ class _Work:
 
     def _add_env_files(self, files: Any, values: dict[str, Any], origins: dict[tuple[str, ...], Origin]) -> set[str]:
         """Later files go over earlier ones, `environment` over all. Returns the secrets that were in them."""
-        from deployer.config.variables.env_file import read_env_file
+        from deployer.config.variables.env_file import Known, read_env_file
 
-        merged: dict[str, str | None] = {}
+        merged: dict[str, str] = {}
         secrets: set[str] = set()
         declared = values.get("environment") or {}
         for entry in [files] if isinstance(files, str) else files:
@@ -283,8 +300,8 @@ class _Work:
                 continue
             raw = options.get("format") == "raw"
             place = origins[("env_file",)]
-            problems, vault = self._inputs.problems, self._inputs.vault
-            file = read_env_file(path, place, raw=raw, problems=problems, vault=vault, known=merged)
+            problems, vault, known = self._inputs.problems, self._inputs.vault, Known(self._inputs.caller, merged)
+            file = read_env_file(path, place, raw=raw, problems=problems, vault=vault, known=known)
             merged |= file.values
             origins |= {("environment", key): place for key, place in file.places.items() if key not in declared}
             if file.secret:

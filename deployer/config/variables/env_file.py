@@ -1,47 +1,64 @@
-"""Files of `KEY=value` on this machine, as Compose reads them, merged below a container's `environment`."""
+"""Variables of this machine for a container: files of `KEY=value` as Compose reads them, and keys without a value."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar
 
 from msgspec import Struct, field
 
+from deployer import nodes
 from deployer.config.files import read_text
+from deployer.config.interpolation import InterpolationError, substitute
 from deployer.config.vault import VaultError, VaultSecrets, is_encrypted
 from deployer.diagnostics import Origin, Problems
-from deployer.interfaces import Guarded
+from deployer.model.secrets import is_sensitive_name
+from deployer.nodes import Node
 
-_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*(?:(=)(.*))?")
-_QUOTED = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)')\s*(?:#.*)?""")
-_VARIABLE = r"\$(?:\{(?P<braced>[A-Za-z_]\w*)(?:(?P<rule>:?[-+])(?P<other>[^}]*))?\}|(?P<plain>[A-Za-z_]\w*))"
-_IN_DOUBLE_QUOTES = re.compile(rf"\\(?P<escaped>.)|{_VARIABLE}")
-_UNQUOTED = re.compile(rf"(?P<escaped>(?!))|{_VARIABLE}")
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+_SPACE = r"[^\S\n]"
+_NOTHING = re.compile(r"(?:\s+|#[^\n]*)*")
+_KEY = re.compile(rf"(?:export{_SPACE}+)?(?P<key>(?:[\w.\-\[\]]|{_SPACE})*)(?:(?P<end>[=:])|\n|\Z){_SPACE}*")
+_QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'", re.DOTALL)
+_LINE = re.compile(r"[^\n]*")
+_ESCAPE = re.compile(r"\\(?:([abfnrtv$\"\\])|0(\d{0,3}))", re.ASCII)
+_ESCAPES = {
+    "a": "\a",
+    "b": "\b",
+    "f": "\f",
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+    "v": "\v",
+    "$": "$$",
+    '"': '"',
+    "\\": "\\",
+}
 
 
-class EnvFile(Guarded, frozen=True):
-    """Values by key (None: unset it) and where each is written. `secret`: the file is vaulted."""
+class EnvFile(Struct, frozen=True):
+    """Values by key and where each is written. `secret`: the file is vaulted."""
 
-    hidden: ClassVar[tuple[str, ...]] = ("values",)
-    values: Mapping[str, str | None] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
     places: Mapping[str, Origin] = field(default_factory=dict)
     secret: bool = False
 
+    def __repr__(self) -> str:
+        return f"EnvFile({', '.join(self.places)})"
+
+
+class Known(Struct, frozen=True):
+    """What a file may refer to: the environment of the caller, and under it what files before this one set."""
+
+    caller: Mapping[str, str]
+    files: Mapping[str, str]
+
 
 def read_env_file(
-    path: Path,
-    named_at: Origin,
-    *,
-    raw: bool,
-    problems: Problems,
-    vault: VaultSecrets,
-    known: Mapping[str, str | None],
+    path: Path, named_at: Origin, *, raw: bool, problems: Problems, vault: VaultSecrets, known: Known
 ) -> EnvFile:
-    """`KEY` alone unsets. `raw`: everything after `=` counts as it is. `known`: what files before it set, for its
-    `${KEY}`. Mistakes are reported; a file that cannot be read at the place that names it."""
+    """`KEY` alone has the caller's value, and is left out where the caller has none. `raw`: everything after `=` counts
+    as it is. Errors are reported; a file that cannot be read at the place that names it."""
     try:
         text = read_text(path, "utf-8-sig")
         secret = is_encrypted(text)
@@ -53,78 +70,126 @@ def read_env_file(
         what = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
         problems.add(named_at, f"env_file {path} cannot be read: {what}")
         return EnvFile()
-    reader = _Reader(path, raw, problems, dict(known))
-    places = {key: Origin(str(path), number, 1) for number, key in reader.read(text)}
+    reader = _Reader(path, problems, known, {})
+    places = dict(reader.read(_raw_lines(text) if raw else _statements(text, reader.report)))
     return EnvFile({key: reader.values[key] for key in places}, places, secret)
 
 
+class _Statement(Struct, frozen=True):
+    """`value` None: there is only a key. `quote`: what stands around the value; a raw one counts as single-quoted."""
+
+    line: int
+    key: str
+    value: str | None = None
+    quote: str = ""
+
+
 class _Reader(Struct, frozen=True):
-    """`values`: those of files read before, and of this one as far as it is read."""
+    """`values`: those of this file as far as it is read."""
 
     path: Path
-    raw: bool
     problems: Problems
-    values: dict[str, str | None]
+    known: Known
+    values: dict[str, str]
 
-    def read(self, text: str) -> Iterator[tuple[int, str]]:
-        """Line numbers and keys."""
-        lines = enumerate(re.split(r"\r?\n", text), start=1)
-        for number, line in lines:
-            if not line.strip() or line.lstrip().startswith("#"):
+    def read(self, statements: Iterable[_Statement]) -> Iterator[tuple[str, Origin]]:
+        """Keys and their places."""
+        for found in statements:
+            try:
+                value = self._meant(found)
+            except InterpolationError as error:
+                hint = "in single quotes a $ is an ordinary character"
+                self.report(found.line, f"the value of {found.key}: {error}", hint)
                 continue
-            match = _LINE.fullmatch(line)
-            if match is None:
-                self._problem(number, "does not have the form KEY=value")
-                continue
-            key, equals, value = match.groups()
-            if equals and not self.raw:
-                value = _closed(value, lines)
-                if value is None:
-                    self._problem(number, f"the quote of {key} is not closed")
-                    continue
-                value = self._meant(number, key, value)
-            self.values[key] = value if equals else None
-            yield number, key
+            if value is not None:
+                self.values[found.key] = value
+                yield found.key, Origin(str(self.path), found.line, 1)
 
-    def _meant(self, number: int, key: str, text: str) -> str:
-        """Quotes are taken off; `\\n` and the like count in double quotes, variables there and without quotes; an
-        unquoted value ends before ` #`."""
-        quoted = _QUOTED.fullmatch(text)
-        if quoted is None:
-            return self._filled(_UNQUOTED, re.split(r"\s#", text, maxsplit=1)[0].strip(), number, key)
-        double, single = quoted.groups()
-        return str(single) if double is None else self._filled(_IN_DOUBLE_QUOTES, double, number, key)
+    def report(self, line: int, summary: str, hint: str = "") -> None:
+        self.problems.add(Origin(str(self.path), line, 1), summary, hint=hint)
 
-    def _filled(self, pattern: re.Pattern[str], text: str, number: int, key: str) -> str:
-        def fill(found: re.Match[str]) -> str:
-            if found["escaped"]:
-                return _ESCAPES.get(found["escaped"], found["escaped"])
-            value = self.values.get(found["braced"] or found["plain"])
-            given = bool(value) if (found["rule"] or "").startswith(":") else value is not None
-            if (found["rule"] or "").endswith("+"):
-                return found["other"] if given else ""
-            if given:
-                return value or ""
-            if found["rule"]:
-                return found["other"]
+    def _meant(self, found: _Statement) -> str | None:
+        """Escapes count in double quotes, variables there and without quotes."""
+        if found.value is None:
+            return self.known.caller.get(found.key)
+        if found.quote == "'":
+            return found.value.replace("\\'", "'")
+
+        def resolve(name: str) -> str | None:
+            for side in (self.known.caller, self.values, self.known.files):
+                if name in side:
+                    return side[name]
             # The name may be the end of a password.
+            summary = f"the value of {found.key} refers to a variable that is not set; it is read as empty"
             hint = "in single quotes a $ is an ordinary character; for a default write ${NAME:-default}"
-            self._problem(number, f"the value of {key} refers to a variable that no line above sets", hint)
-            return ""
+            if "${" not in found.value:
+                self.problems.warn(Origin(str(self.path), found.line, 1), summary, hint=hint)
+            return None
 
-        return pattern.sub(fill, text)
-
-    def _problem(self, number: int, summary: str, hint: str = "") -> None:
-        self.problems.add(Origin(str(self.path), number, 1), summary, hint=hint)
+        return substitute(_ESCAPE.sub(_unescaped, found.value) if found.quote else found.value, resolve)
 
 
-def _closed(value: str, lines: Iterator[tuple[int, str]]) -> str | None:
-    """The value with the lines up to the end of its quote; None when there is no end."""
-    quote = value.strip()[:1]
-    if quote not in ("'", '"') or quote in value.strip()[1:]:
-        return value
-    for _, line in lines:
-        value += f"\n{line}"
-        if _QUOTED.fullmatch(value):
-            return value
-    return None
+def _unescaped(found: re.Match[str]) -> str:
+    if found[1]:
+        return _ESCAPES[found[1]]
+    is_octal = re.fullmatch(r"[0-3][0-7]{2}", found[2]) is not None
+    return chr(int(found[2], 8)) if is_octal else f"\\{found[2]}"
+
+
+def _statements(text: str, report: Callable[[int, str], None]) -> Iterator[_Statement]:
+    """A statement may follow another on its line, behind the closing quote."""
+    position, line, counted = 0, 1, 0
+    while (position := _next(_NOTHING, text, position).end()) < len(text):
+        line, counted = line + text.count("\n", counted, position), position
+        head = _KEY.match(text, position)
+        key = head["key"].rstrip() if head else ""
+        if head is None or not key or re.search(r"\s", key):
+            report(line, "does not have the form KEY=value")
+            position = _next(_LINE, text, position).end()
+            continue
+        position = head.end()
+        if not head["end"]:
+            yield _Statement(line, key)
+            continue
+        quote = text[position : position + 1]
+        value = _QUOTED.match(text, position) if quote in ("'", '"') else _next(_LINE, text, position)
+        if value is None:
+            report(line, f"the quote of {key} is not closed")
+            position = _next(_LINE, text, position).end()
+        elif quote in ("'", '"'):
+            yield _Statement(line, key, value[1] if quote == '"' else value[2], quote)
+            position = value.end()
+        else:
+            yield _Statement(line, key, value[0].partition(" #")[0].rstrip())
+            position = value.end()
+
+
+def _next(pattern: re.Pattern[str], text: str, position: int) -> re.Match[str]:
+    found = pattern.match(text, position)
+    assert found is not None  # the pattern matches nothing, too
+    return found
+
+
+def _raw_lines(text: str) -> Iterator[_Statement]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        key, equals, value = line.removesuffix("\r").partition("=")
+        if key.strip() and not key.lstrip().startswith("#"):
+            yield _Statement(number, key.strip(), value if equals else None, "'" if equals else "")
+
+
+def inherited(node: Node, caller: Mapping[str, str], problems: Problems, address: str) -> Node:
+    """A list of `KEY=value` in which `KEY` alone has the caller's value; it is left out where the caller has none."""
+    if not isinstance(node, nodes.Sequence):
+        return node
+    items: list[Node] = []
+    for item in node:
+        if not isinstance(item, nodes.Scalar) or not isinstance(item.value, str) or not item.value or "=" in item.value:
+            items.append(item)
+        elif item.value in caller:
+            secret = item.secret or is_sensitive_name(item.value)
+            items.append(nodes.Scalar(f"{item.value}={caller[item.value]}", item.origin, secret, item.source))
+        else:
+            summary = f"'{item.value}' is not set in this environment, so it is left out"
+            hint = "write KEY=value, or a map with 'KEY: null' to remove what the image sets"
+            problems.warn(item.origin, summary, address=address, hint=hint)
+    return nodes.Sequence(tuple(items), node.origin, node.source)

@@ -1,0 +1,175 @@
+"""Compose's `${NAME}`: its value in texts that Compose reads, an error in texts that are read as they are written.
+
+Facts from Compose 2.26 and 2.40, whose answers `tests/config/test_interpolation.py` and the tests of env files record.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from deployer import nodes
+from deployer.diagnostics import Problems
+from deployer.model.secrets import is_sensitive_name
+from deployer.nodes import Node
+
+_DOLLAR = re.compile(r"\$(?:(?P<escaped>\$)|(?P<named>[_A-Za-z]\w*)|(?P<open>\{))", re.ASCII)
+_BRACED = re.compile(r"(?P<name>[_A-Za-z]\w*)(?:(?P<rule>:?[-?+])(?P<other>.*))?", re.ASCII)
+
+_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_MEANT = re.compile(r"\$\{(?P<braced>[_A-Za-z]\w*)(?:(?P<rule>:?[-?+])[^}]*)?\}|\$(?P<named>[_A-Za-z]\w*)", re.ASCII)
+
+SHELL: Final = frozenset({"command", "entrypoint", "healthcheck"})
+"""Keys whose texts a shell may read: `$` is left to it."""
+FREE: Final = frozenset(
+    {"environment", "env", "labels", "annotations", "logging", "log_options", "log_opt", "driver_opts"}
+)
+"""Keys whose texts may hold any `$`, such as the hash of a password."""
+UNCHECKED: Final = frozenset({"when", "loop", "tags"})
+
+
+class InterpolationError(ValueError):
+    """What is wrong with a text; never repeats any of it but the name of a variable that is required."""
+
+
+def substitute(text: str, resolve: Callable[[str], str | None]) -> str:
+    """The text with Compose's variables replaced; `resolve` answers None for one that is not set."""
+    made: list[str] = []
+    position = 0
+    while (found := _DOLLAR.search(text, position)) is not None:
+        made.append(text[position : found.start()])
+        position = found.end()
+        if found["escaped"]:
+            made.append("$")
+        elif found["named"]:
+            made.append(resolve(found["named"]) or "")
+        else:
+            end = _closing(text, position)
+            made.append(_braced(text[position:end], resolve))
+            position = end + 1
+    return "".join([*made, text[position:]])
+
+
+def _closing(text: str, start: int) -> int:
+    """Where the brace opened before `start` is closed."""
+    depth = 1
+    for index in range(start, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[index], 0)
+        if depth == 0:
+            return index
+    raise InterpolationError("a ${ is not closed")
+
+
+def _braced(inner: str, resolve: Callable[[str], str | None]) -> str:
+    found = _BRACED.fullmatch(inner)
+    if found is None:
+        raise InterpolationError("what stands in ${ } is not a variable")
+    value, rule = resolve(found["name"]), found["rule"] or ""
+    other = substitute(found["other"] or "", resolve)
+    given = bool(value) if rule.startswith(":") else value is not None
+    if rule.endswith("+"):
+        return other if given else ""
+    if rule.endswith("?") and not given:
+        raise InterpolationError(f"the required variable {found['name']} is not set")
+    return value or "" if given or not rule else other
+
+
+def interpolated(node: Node, environ: Mapping[str, str], problems: Problems, address: str) -> Node:
+    """The tree as Compose reads it: variables of the caller in every value, in no key. What names a secret is one."""
+    match node:
+        case nodes.Mapping():
+            entries = tuple(
+                (key, interpolated(value, environ, problems, f"{address}.{key.value}")) for key, value in node.entries
+            )
+            return nodes.Mapping(entries, node.origin, node.source)
+        case nodes.Sequence():
+            items = (interpolated(item, environ, problems, f"{address}[{n}]") for n, item in enumerate(node))
+            return nodes.Sequence(tuple(items), node.origin, node.source)
+        case nodes.Scalar(value=str() as text) if "$" in text and not node.verbatim:
+            return _interpolated_text(node, text, environ, problems, address)
+        case _:
+            return node
+
+
+def _interpolated_text(
+    node: nodes.Scalar, text: str, environ: Mapping[str, str], problems: Problems, address: str
+) -> Node:
+    used: set[str] = set()
+
+    def resolve(name: str) -> str | None:
+        used.add(name)
+        return environ.get(name)
+
+    try:
+        made = substitute(text, resolve)
+    except InterpolationError as error:
+        problems.add(node.origin, str(error), address=address, hint="a $ that is meant is written $$")
+        return node
+    for name in sorted(used - set(environ)):
+        if f"{name}:-" not in text and f"{name}-" not in text:
+            problems.warn(node.origin, f"the variable {name} is not set; it is read as empty", address=address)
+    return nodes.Scalar(made, node.origin, node.secret or any(map(is_sensitive_name, used)), node.source)
+
+
+def check_literal(body: Node, problems: Problems, address: str) -> None:
+    """Report what Compose would replace where it is read as it is written: in a resource's keys and values.
+
+    A shell's texts are let alone, except for `$$NAME`; in an environment, labels and options a single `$` is.
+    """
+    if not isinstance(body, nodes.Mapping):
+        return
+    for key, value in body.entries:
+        name = str(key.value)
+        if name not in UNCHECKED:
+            for text, where in _texts(value, f"{address}.{name}"):
+                _check_text(text, name, problems, where)
+
+
+def _texts(node: Node, address: str) -> Iterator[tuple[nodes.Scalar, str]]:
+    match node:
+        case nodes.Scalar(value=str() as text) if "$" in text and not node.verbatim:
+            yield node, address
+        case nodes.Sequence():
+            for index, item in enumerate(node):
+                yield from _texts(item, f"{address}[{index}]")
+        case nodes.Mapping():
+            for key, value in node.entries:
+                yield from _texts(key, address)
+                yield from _texts(value, f"{address}.{key.value}")
+
+
+def _check_text(node: nodes.Scalar, key: str, problems: Problems, address: str) -> None:
+    text = _JINJA.sub("", str(node.value))
+    if key in SHELL:
+        if re.search(r"\$\$[A-Za-z_{(]", text):
+            hint = "write a single $, or `interpolation: compose` in the play"
+            problems.warn(node.origin, "$$ is not Compose's escape here", address=address, hint=hint)
+        return
+    found = _MEANT.search(text)
+    if found is not None and key in FREE and found["named"] and found[0] != text:
+        found = None
+    if found is not None:
+        hint = f'write "{_spelled(found)}", or `interpolation: compose` in the play; !unsafe before it keeps the text'
+        problems.add(node.origin, f"{_shown(found)} is Compose's way to write a variable", address=address, hint=hint)
+    elif "$$" in text:
+        hint = "write a single $, or `interpolation: compose` in the play; !unsafe before it keeps the text"
+        problems.add(node.origin, "$$ is Compose's way to write $", address=address, hint=hint)
+
+
+def _shown(found: re.Match[str]) -> str:
+    """Its default may be a secret."""
+    return f"${found['named']}" if found["named"] else f"${{{found['braced']}{'…' if found['rule'] else ''}}}"
+
+
+def _spelled(found: re.Match[str]) -> str:
+    name = found["braced"] or found["named"]
+    plain = f"lookup('env', '{name}')"
+    return {
+        ":-": f"{{{{ {plain} | default('…', true) }}}}",
+        "-": f"{{{{ lookup('env', '{name}', default='…') }}}}",
+        ":?": f"{{{{ {plain} or undef('…') }}}}",
+        "?": f"{{{{ lookup('env', '{name}', default=undef('…')) }}}}",
+        ":+": f"{{{{ '…' if {plain} }}}}",
+        "+": f"{{{{ '…' if {plain} }}}}",
+    }.get(found["rule"] or "", f"{{{{ {plain} }}}}")
