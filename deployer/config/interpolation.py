@@ -33,8 +33,9 @@ class InterpolationError(ValueError):
     """What is wrong with a text; never repeats any of it but the name of a variable that is required."""
 
 
-def substitute(text: str, resolve: Callable[[str], str | None]) -> str:
-    """The text with Compose's variables replaced; `resolve` answers None for one that is not set."""
+def substitute(text: str, resolve: Callable[[str], str | None], unset: Callable[[str], None]) -> str:
+    """The text with Compose's variables replaced. `resolve` answers None for one that is not set; `unset` is told of
+    those that are therefore read as empty."""
     made: list[str] = []
     position = 0
     while (found := _DOLLAR.search(text, position)) is not None:
@@ -43,10 +44,10 @@ def substitute(text: str, resolve: Callable[[str], str | None]) -> str:
         if found["escaped"]:
             made.append("$")
         elif found["named"]:
-            made.append(resolve(found["named"]) or "")
+            made.append(_braced(found["named"], resolve, unset))
         else:
             end = _closing(text, position)
-            made.append(_braced(text[position:end], resolve))
+            made.append(_braced(text[position:end], resolve, unset))
             position = end + 1
     return "".join([*made, text[position:]])
 
@@ -61,17 +62,19 @@ def _closing(text: str, start: int) -> int:
     raise InterpolationError("a ${ is not closed")
 
 
-def _braced(inner: str, resolve: Callable[[str], str | None]) -> str:
+def _braced(inner: str, resolve: Callable[[str], str | None], unset: Callable[[str], None]) -> str:
     found = _BRACED.fullmatch(inner)
     if found is None:
         raise InterpolationError("what stands in ${ } is not a variable")
     value, rule = resolve(found["name"]), found["rule"] or ""
-    other = substitute(found["other"] or "", resolve)
+    other = substitute(found["other"] or "", resolve, unset)
     given = bool(value) if rule.startswith(":") else value is not None
     if rule.endswith("+"):
         return other if given else ""
     if rule.endswith("?") and not given:
         raise InterpolationError(f"the required variable {found['name']} is not set")
+    if value is None and not rule:
+        unset(found["name"])
     return value or "" if given or not rule else other
 
 
@@ -101,14 +104,14 @@ def _interpolated_text(
         used.add(name)
         return environ.get(name)
 
+    def unset(name: str) -> None:
+        problems.warn(node.origin, f"the variable {name} is not set; it is read as empty", address=address)
+
     try:
-        made = substitute(text, resolve)
+        made = substitute(text, resolve, unset)
     except InterpolationError as error:
         problems.add(node.origin, str(error), address=address, hint="a $ that is meant is written $$")
         return node
-    for name in sorted(used - set(environ)):
-        if f"{name}:-" not in text and f"{name}-" not in text:
-            problems.warn(node.origin, f"the variable {name} is not set; it is read as empty", address=address)
     return nodes.Scalar(made, node.origin, node.secret or any(map(is_sensitive_name, used)), node.source)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from schema import Or
 from deployer import nodes
 from deployer.config import yaml
 from deployer.config.files import read_file
+from deployer.config.interpolation import check_literal, interpolated
 from deployer.config.templates.templar import Templates
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems, did_you_mean
@@ -146,6 +148,12 @@ PLAY: Final = (
         shape=FLAG,
         doc="Remove what the project made and no play declares any more; volumes are kept.",
     ),
+    Entry(
+        name="interpolation",
+        shape=choice("compose"),
+        doc="compose: `${NAME}` in resources is the caller's environment variable and `$$` a `$`, as in Compose; "
+        "without it both are errors.",
+    ),
     Entry(name="registries", shape=REGISTRIES, doc="Credentials by registry."),
     Entry(name="tags", shape=TAGS, doc="Tags of everything in the play."),
 )
@@ -222,9 +230,24 @@ def _load_file(path: str, problems: Problems, vault: VaultSecrets) -> Iterator[P
     for item in tree.items:
         if isinstance(item, nodes.Mapping):
             at = Reading(problems, "play")
-            yield Play(path, item.origin, match_keys(item, {key: key for key in _play_keys()}, at))
+            keys = match_keys(item, {key: key for key in _play_keys()}, at)
+            yield Play(path, item.origin, dict(_interpolated(keys, problems)))
         else:
             problems.add(item.origin, "a play is a map with at least 'hosts'")
+
+
+def _interpolated(keys: dict[str, nodes.Node], problems: Problems) -> Iterator[tuple[str, nodes.Node]]:
+    """The play's keys as they are meant: with Compose's variables where it says so, else without any."""
+    chosen = keys.get("interpolation")
+    for key, node in keys.items():
+        if key not in BY_SECTION or not isinstance(node, nodes.Mapping):
+            yield key, node
+        elif isinstance(chosen, nodes.Scalar) and chosen.value == "compose":
+            yield key, interpolated(node, os.environ, problems, key)
+        else:
+            for name, body in node.entries:
+                check_literal(body, problems, f"{key}.{name.value}")
+            yield key, node
 
 
 def _play_keys() -> tuple[str, ...]:

@@ -25,8 +25,18 @@ class Anything(Struct, frozen=True):
 
 ANYTHING = Anything()
 TEXT = Leaf(str, "text")
+_WORDS_OF_FLAGS: Final = {
+    **dict.fromkeys(("true", "yes", "on", "y", "t", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "n", "f", "0"), False),
+}
+"""Text that means true or false to Ansible and Docker; a variable of the command line is text."""
 NUMBER_OR_TEXT = Leaf(Or(str, int), "text or a number", str)
-FLAG = Leaf(bool, "true or false")
+FLAG = Leaf(
+    Or(bool, lambda word: isinstance(word, str) and word.lower() in _WORDS_OF_FLAGS),
+    "true or false",
+    lambda word: word if isinstance(word, bool) else _WORDS_OF_FLAGS[word.lower()],
+    json={"type": ["boolean", "string"]},
+)
 
 
 def _whole(value: int | str) -> int:

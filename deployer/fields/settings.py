@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from deployer.fields.leaves import COUNT, DURATION, FLAG, SECONDS, TEXT, choice, option
+from schema import Or
+
+from deployer.fields.leaves import COUNT, DURATION, FLAG, SECONDS, TEXT, choice, option, text_value
 from deployer.fields.options import Condition, Presence, PullPolicy, Recreate, RunState, UpdateOrder
 from deployer.fields.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, one_or_many
 from deployer.values import image
@@ -10,9 +12,13 @@ from deployer.values import image
 _PULL_POLICIES = (PullPolicy.MISSING, PullPolicy.ALWAYS, PullPolicy.NEVER)
 
 
-def _pull_policy(text: str) -> PullPolicy:
-    """Compose's `if_not_present` and Ansible's `not_present` are `missing`."""
-    policy = "missing" if text in ("if_not_present", "not_present") else text
+def _pull_policy(written: object) -> PullPolicy:
+    """Compose's `if_not_present` and Ansible's `not_present` are `missing`; Ansible's true is `always`."""
+    text = text_value(written)
+    synonyms = {"if_not_present": "missing", "not_present": "missing", "true": "always", "false": "missing"}
+    policy = synonyms.get(text, text)
+    if policy in ("daily", "weekly") or policy.startswith("every_"):
+        raise ValueError(f"'{text}' is not supported: write always, and run `deployer apply` that often")
     if policy not in _PULL_POLICIES:
         raise ValueError(f"'{text}' is not one of {', '.join(_PULL_POLICIES)}")
     return PullPolicy(policy)
@@ -25,8 +31,17 @@ def _platform(text: str) -> str:
     return "/".join(parts)
 
 
+def _recreate(written: object) -> Recreate:
+    """Ansible's true is `always`, its false is `auto`."""
+    word = {"true": "always", "false": "auto"}.get(text_value(written).lower(), text_value(written))
+    if word not in tuple(Recreate):
+        raise ValueError(f"'{written}' is not one of {', '.join(Recreate)}")
+    return Recreate(word)
+
+
+_RECREATE = Leaf(Or(str, bool), "one of auto, always, never", _recreate)
 IMAGE_REF = Leaf(str, "an image such as redis:7", lambda text: str(image.parse(text)))
-PULL = Leaf(str, "one of missing, always, never", _pull_policy)
+PULL = Leaf(Or(str, bool), "one of missing, always, never", _pull_policy)
 PLATFORM = Leaf(str, "a platform such as linux/amd64", _platform)
 
 PROTECT = Entry(name="protect", shape=FLAG, doc="Refuse to remove or replace it.")
@@ -128,7 +143,7 @@ CONTAINER = (
     PROTECT,
     Entry(
         name="recreate",
-        shape=option(*Recreate),
+        shape=_RECREATE,
         doc="Replace if a change requires it (auto, default), at every run (always), or never.",
     ),
     IGNORE,
@@ -173,9 +188,21 @@ _NAMED_BY_KEY = "its key is its name"
 
 CONTAINER_ADVICE = {
     "build": "build the image first and name it under image",
+    "develop": "it is for `docker compose watch` only",
+    "extends": "use YAML anchors and merge keys (<<: *base), or loop",
+    "external_links": "put both containers on one network",
+    "force_kill": "write stop_signal: SIGKILL, or stop_grace_period: 0s",
+    "label_file": "write labels, or {{ lookup('file', …) | from_yaml }}",
+    "models": "run the model in a container of its own",
+    "post_start": "use a healthcheck, or a job that depends on the container",
+    "pre_stop": "let the container's process handle stop_signal",
+    "provider": "declare what it provides as a container or job",
+    "volume_driver": "write driver under volumes",
     "configs": "mount a file of the host under volumes",
     "container_name": _NAMED_BY_KEY,
     "deploy": "write mem_limit, cpus and update; one container a key",
+    "attach": "log lines are read with `docker logs`",
+    "credential_spec": "it is for Windows containers only",
     "detach": "every container runs in the background",
     "kernel_memory": "engines ignore it since 23.0",
     "keep_volumes": "volumes are always kept",

@@ -109,7 +109,7 @@ class Leaf(Struct, frozen=True):
                 raise SchemaError("a boolean is no number")
             checked = Schema(self.schema).validate(node.value)
         except SchemaError:
-            return at.wrong(node, f"expected {self.expects}, got {_shown(node)}", hint=_boolean_hint(self.schema, node))
+            return at.wrong(node, f"expected {self.expects}, got {_shown(node)}")
         try:
             return self.convert(checked)
         except ValueError as error:
@@ -143,13 +143,6 @@ def _kind(node: Node) -> str:
             return "a map"
         case _:
             return _shown(node)
-
-
-def _boolean_hint(schema: object, node: nodes.Scalar) -> str:
-    words = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-    if schema is bool and not node.secret and str(node.value).lower() in words:
-        return f"write {words[str(node.value).lower()]}"
-    return ""
 
 
 class ListOf(Struct, frozen=True):
@@ -228,8 +221,9 @@ class Keyed(Struct, frozen=True):
                 continue
             key, value = pair
             if key in found:
-                at.item(index).wrong(part, f"'{key}' is given twice, first at {places[key]}")
-                continue
+                here = at.item(index)
+                summary = f"'{key}' is given twice, first at {places[key]}; this counts"
+                here.problems.warn(nodes.place(part), hide(summary, part), address=here.address)
             places[key] = nodes.place(part)
             at.child(key).at_whole(part)
             found[key] = value
@@ -297,6 +291,8 @@ def match_keys(
         name = names.get(str(key.value))
         if name is None:
             word = str(key.value)
+            if word.startswith("x-"):
+                continue
             at.wrong(key, f"unknown key '{word}'", hint=(advice or {}).get(word) or did_you_mean(word, names))
         elif name in found:
             at.wrong(key, f"'{key.value}' and '{written[name].value}' are the same; write one of them")

@@ -24,7 +24,7 @@ def parse(value: int | str) -> int:
 
 def parse_or_unlimited(value: int | str) -> int:
     """Bytes, or -1 for no limit."""
-    return -1 if str(value).strip() == "-1" else parse(value)
+    return -1 if str(value).strip() in ("-1", "unlimited") else parse(value)
 
 
 def spell(size: int) -> int | str:

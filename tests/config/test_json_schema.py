@@ -124,7 +124,7 @@ def test_everything_the_language_has_is_valid() -> None:
         ({"hosts": "all", "containers": {"web": {"imagee": "a"}}}, ["0.containers.web: additionalProperties"]),
         ({"hosts": "all", "networks": {"front": {"internal": 1}}}, ["0.networks.front.internal: type"]),
         ({"hosts": "all", "volumes": {"data": {"driver": []}}}, ["0.volumes.data.driver: type"]),
-        ({"hosts": "all", "images": {"redis:7": {"pull": True}}}, ["0.images.redis:7.pull: type"]),
+        ({"hosts": "all", "images": {"redis:7": {"pull": []}}}, ["0.images.redis:7.pull: type"]),
         ({"hosts": "all", "serial": {}}, ["0.serial: type"]),
         ({"hosts": "all", "max_fail_percentage": 101}, ["0.max_fail_percentage: maximum"]),
         ({"hosts": "all", "registries": {"r": {"username": "u"}}}, ["0.registries.r: required"]),

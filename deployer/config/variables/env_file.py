@@ -114,19 +114,17 @@ class _Reader(Struct, frozen=True):
             return self.known.caller.get(found.key)
         if found.quote == "'":
             return found.value.replace("\\'", "'")
+        sides = (self.known.caller, self.values, self.known.files)
 
         def resolve(name: str) -> str | None:
-            for side in (self.known.caller, self.values, self.known.files):
-                if name in side:
-                    return side[name]
-            # The name may be the end of a password.
+            return next((side[name] for side in sides if name in side), None)
+
+        def unset(_name: str) -> None:  # it may be the end of a password
             summary = f"the value of {found.key} refers to a variable that is not set; it is read as empty"
             hint = "in single quotes a $ is an ordinary character; for a default write ${NAME:-default}"
-            if "${" not in found.value:
-                self.problems.warn(Origin(str(self.path), found.line, 1), summary, hint=hint)
-            return None
+            self.problems.warn(Origin(str(self.path), found.line, 1), summary, hint=hint)
 
-        return substitute(_ESCAPE.sub(_unescaped, found.value) if found.quote else found.value, resolve)
+        return substitute(_ESCAPE.sub(_unescaped, found.value) if found.quote else found.value, resolve, unset)
 
 
 def _unescaped(found: re.Match[str]) -> str:

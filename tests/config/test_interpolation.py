@@ -1,0 +1,118 @@
+"""Compose's `${NAME}`: what it means with `interpolation: compose`, and what is reported without it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.config.resolving import body, complaints, try_resolve
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CALLER", "called")
+    monkeypatch.delenv("UNSET", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        (
+            "user: '${USER_ID}'",
+            "user: ${USER_ID} is {WAY}; write \"{{ lookup('env', 'USER_ID') }}\"",
+        ),
+        (
+            "user: $USER_ID",
+            "user: $USER_ID is {WAY}; write \"{{ lookup('env', 'USER_ID') }}\"",
+        ),
+        (
+            "hostname: '${H:-secret}'",
+            "hostname: ${H…} is {WAY}; write \"{{ lookup('env', 'H') | default('…', true) }}\"",
+        ),
+        (
+            "environment: {PASSWORD: '${DB_PASSWORD}'}",
+            "environment.PASSWORD: ${DB_PASSWORD} is {WAY}; write \"{{ lookup('env', 'DB_PASSWORD') }}\"",
+        ),
+        ("environment: [A=x$$y]", "environment[0]: $$ is Compose's way to write $; write a single $"),
+    ],
+)
+def test_a_variable_of_compose_is_an_error_that_says_what_to_write(keys: str, expected: str) -> None:
+    (complaint,) = complaints(body(keys))
+    wanted = expected.replace("{WAY}", "Compose's way to write a variable")
+    assert f" containers.web.{wanted}, or `interpolation: compose` in the play; !unsafe" in complaint
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "command: echo ${HOME} $$ $x",
+        "entrypoint: [sh, -c, 'echo ${HOME}']",
+        "healthcheck: {test: 'curl $HOST'}",
+        "environment: {HASH: $apr1$abc$def, PASSWORD: 'pa$word', PRICE: 5$}",
+        "environment: {A: !unsafe '${A}', B: \"{{ '${B}' }}\"}",
+        "labels: {rule: 'Host(`$1`)'}",
+    ],
+)
+def test_a_dollar_that_is_meant_is_left_alone(keys: str) -> None:
+    assert complaints(body(keys)) == []
+
+
+def test_interpolation_reads_resources_as_compose_does() -> None:
+    text = body(
+        "user: '${UNSET:-7}'\ncommand: [echo, $CALLER, $$HOME]\n"
+        "environment: {A: '${CALLER}', B: pa$$word, C: '${UNSET}'}"
+    ).replace("- hosts: all", "- hosts: all\n  interpolation: compose")
+    found = try_resolve(text)
+    values = found.plays[0].resources[0].values
+    assert (values["user"], values["command"]) == ("7", ["echo", "called", "$HOME"])
+    assert values["environment"] == {"A": "called", "B": "pa$word", "C": ""}
+    assert found.problems == [
+        "site.yml:8:53: containers.web.environment.C: the variable UNSET is not set; it is read as empty"
+    ]
+    (required,) = complaints(text.replace("'${UNSET}'", "'${UNSET:?x}'"))
+    assert "containers.web.environment.C: the required variable UNSET is not set" in required
+
+
+@pytest.mark.parametrize(
+    ("keys", "settings"),
+    [
+        ("pull: true", {"pull": "always"}),
+        ("pull: false", {"pull": "missing"}),
+        ("recreate: true", {"recreate": "always"}),
+        ("recreate: 'false'", {"recreate": "auto"}),
+        ("protect: 'yes'", {"protect": True}),
+        ("protect: 'False'", {"protect": False}),
+        ("x-mine: {a: 1}", {"protect": False}),
+    ],
+)
+def test_words_that_ansible_and_compose_take(keys: str, settings: dict[str, object]) -> None:
+    found = try_resolve(body(keys))
+    assert found.problems == []
+    assert {name: getattr(found.plays[0].resources[0].settings, name) for name in settings} == settings
+
+
+def test_of_a_variable_given_twice_the_last_one_counts() -> None:
+    found = try_resolve(body("environment: [A=1, A=2]"))
+    assert found.plays[0].resources[0].values["environment"] == {"A": "2"}
+    assert found.problems == [
+        "site.yml:5:26: containers.web.environment[1]: 'A' is given twice, first at site.yml:5:21; this counts"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("pull_policy: every_12h", "'every_12h' is not supported: write always, and run `deployer apply` that often"),
+        ("force_kill: true", "unknown key 'force_kill'; write stop_signal: SIGKILL, or stop_grace_period: 0s"),
+        (
+            "volume_driver: nfs",
+            "unknown key 'volume_driver'; write driver under volumes",
+        ),
+        ("external_links: [db]", "unknown key 'external_links'; put both containers on one network"),
+    ],
+)
+def test_what_has_no_counterpart_says_what_to_use(keys: str, expected: str) -> None:
+    (complaint,) = complaints(body(keys))
+    assert complaint.endswith(expected)
