@@ -269,6 +269,15 @@ class Phase(StrEnum):
     COMMIT = "commit"
 
 
+class Part(StrEnum):
+    """Which of the containers that bear one address a step is about."""
+
+    ONLY = ""
+    NEW = "new container"
+    OLD = "old container"
+    PREVIOUS_RUN = "previous run"
+
+
 class Step(Struct, frozen=True):
     """One operation. `needs` are numbers of steps that must have succeeded; no step of the phase `CHANGE` needs one of
     `COMMIT`. Steps of one `group` are undone together when one of them fails, last first, each by its `undo` operations
@@ -285,6 +294,7 @@ class Step(Struct, frozen=True):
     keep: tuple[Operation, ...] = ()
     phase: Phase = Phase.CHANGE
     lasting: bool = False
+    part: Part = Part.ONLY
 
     def __str__(self) -> str:
         needs = f"[{','.join(map(str, self.needs))}] -> " if self.needs else ""

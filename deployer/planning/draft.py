@@ -8,6 +8,7 @@ from deployer.model.desired import Address, Kind, OnFailure
 from deployer.model.plan import (
     HostPlan,
     Operation,
+    Part,
     Phase,
     Refusal,
     RemoveContainer,
@@ -40,16 +41,25 @@ class Draft:
         keep: tuple[Operation, ...] = (),
         phase: Phase = Phase.CHANGE,
         lasting: bool = False,
+        part: Part = Part.ONLY,
     ) -> int:
         number = len(self._steps) + 1
         needs = tuple(sorted({*after}))
         assert phase is Phase.COMMIT or all(self._steps[need - 1].phase is Phase.CHANGE for need in needs)
-        self._steps.append(Step(number, operation, address, cause, needs, group, undo, keep, phase, lasting))
+        self._steps.append(Step(number, operation, address, cause, needs, group, undo, keep, phase, lasting, part))
         return number
 
-    def at_last(self, operation: Operation, address: Address, cause: str, *, after: Iterable[int] = ()) -> int:
+    def at_last(
+        self,
+        operation: Operation,
+        address: Address,
+        cause: str,
+        *,
+        after: Iterable[int] = (),
+        part: Part = Part.ONLY,
+    ) -> int:
         """A step that cannot be taken back: done when nothing of the plan will be any more."""
-        return self.step(operation, address, cause, after=after, phase=Phase.COMMIT)
+        return self.step(operation, address, cause, after=after, phase=Phase.COMMIT, part=part)
 
     @property
     def next_number(self) -> int:

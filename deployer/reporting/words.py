@@ -8,15 +8,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from deployer.model.plan import (
-    AwaitHealthy,
-    ConnectNetwork,
-    CreateContainer,
-    Made,
-    RemoveContainer,
-    RenameContainer,
-    StartContainer,
     Step,
-    StopContainer,
 )
 
 _NUMBERED = re.compile(r"(?P<stem>.*?)(?P<number>[0-9]+)(?P<rest>[^0-9]*)\Z")
@@ -116,21 +108,5 @@ def done(step: Step) -> str:
 
 
 def _which(step: Step) -> str:
-    """In a replacement two containers bear one address."""
-    replacing = step.group.startswith("replace ") or step.cause.startswith("replaced by")
-    match step.operation:
-        case RenameContainer(str()) | RemoveContainer(str()) if step.group.startswith("run "):
-            return "previous run: "
-        case CreateContainer() if replacing:
-            return "new container: "
-        case (
-            StartContainer(container)
-            | StopContainer(container)
-            | RenameContainer(container)
-            | RemoveContainer(container)
-            | AwaitHealthy(container)
-            | ConnectNetwork(_, container)
-        ) if replacing:
-            return "new container: " if isinstance(container, Made) else "old container: "
-        case _:
-            return ""
+    """Several containers may bear one address."""
+    return f"{step.part}: " if step.part else ""

@@ -12,6 +12,8 @@ from deployer.model.plan import (
     FieldDiff,
     HostPlan,
     Made,
+    Operation,
+    Part,
     Plan,
     PlayPlan,
     PullImage,
@@ -25,6 +27,7 @@ from deployer.model.plan import (
     Unreachable,
     UpdateContainer,
 )
+from deployer.planning.container.replace import part_replaced
 
 SHOP = "playbooks/shop.yml"
 OLD_ID = "0ldc0ntainer" + "0" * 52
@@ -69,19 +72,22 @@ def memory_diff() -> FieldDiff:
     return FieldDiff(("mem_limit",), "512 MiB", "1 GiB", Change.UPDATE, Origin("group_vars/db.yml", 3, 12))
 
 
+def _replacing(number: int, operation: Operation, address: Address, needs: tuple[int, ...]) -> Step:
+    return Step(number, operation, address, "replaced", needs, "replace web", part=part_replaced(operation))
+
+
 def shop_steps(host: str = "web1") -> tuple[Step, ...]:
-    web, group = container("web", host), "replace web"
-    made = Made(4)
+    web, made = container("web", host), Made(4)
     return (
         Step(1, PullImage("docker.io/shop/web:1.4.2"), image("shop/web:1.4.2", host), "pull"),
         Step(2, CreateNetwork("front", {}), network("front", host), "missing"),
         Step(3, UpdateContainer("db" * 32, {}), container("db", host), "changed"),
-        Step(4, CreateContainer("web.new", {}), web, "replaced", (1, 2), group),
-        Step(5, StopContainer(OLD_ID), web, "replaced", (4,), group),
-        Step(6, RenameContainer(made, "web"), web, "replaced", (5,), group),
-        Step(7, StartContainer(made), web, "replaced", (6,), group),
-        Step(8, AwaitHealthy(made, 60, 5), web, "replaced", (7,), group),
-        Step(9, RemoveContainer(OLD_ID), web, "replaced by #4", (8,)),
+        _replacing(4, CreateContainer("web.new", {}), web, (1, 2)),
+        _replacing(5, StopContainer(OLD_ID), web, (4,)),
+        _replacing(6, RenameContainer(made, "web"), web, (5,)),
+        _replacing(7, StartContainer(made), web, (6,)),
+        _replacing(8, AwaitHealthy(made, 60, 5), web, (7,)),
+        Step(9, RemoveContainer(OLD_ID), web, "replaced by #4", (8,), part=Part.OLD),
     )
 
 

@@ -25,6 +25,7 @@ from deployer.model.plan import (
     StartContainer,
     Step,
 )
+from deployer.planning.job.plan import part_run
 from deployer.reporting.history import counted
 from deployer.reporting.human import plan_text
 from deployer.reporting.json_plan import plan_document
@@ -40,7 +41,7 @@ RUN = ResourceChange(
 
 
 def step(number: int, operation: Operation) -> Step:
-    return Step(number, operation, MIGRATE, "run", group="run migrate")
+    return Step(number, operation, MIGRATE, "run", group="run migrate", part=part_run(operation))
 
 
 def test_a_plan_with_a_job() -> None:

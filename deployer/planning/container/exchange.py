@@ -16,7 +16,7 @@ from deployer.model.observed import ObservedContainer
 from deployer.model.settings import ContainerSettings
 from deployer.planning.container.exclusive import host_ports
 from deployer.planning.container.judging import is_ours
-from deployer.planning.container.replace import Track, set_aside
+from deployer.planning.container.replace import Track, part_replaced, set_aside
 from deployer.planning.context import Context
 from deployer.planning.image import plan as images
 
@@ -35,7 +35,7 @@ def plan_exchange(ctx: Context) -> None:
     place = {resource.name: number for number, resource in enumerate(dependencies.in_order(ctx.desired.containers))}
     for name in sorted({giver for giver, taker in pairs if place[giver] > place[taker]}):
         resource, live = giving[name]
-        track = Track(ctx, resource, "gives its host port away", group)
+        track = Track(ctx, resource, "gives its host port away", group, part_replaced)
         ctx.containers.aside[name] = set_aside(track, resource, live, _pulled(ctx, names))
 
 

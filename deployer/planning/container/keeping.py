@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from msgspec import Struct
+
 from deployer.fields.container import CONTAINER
 from deployer.model import ownership as record
 from deployer.model.container_names import FAILED, number_of, previous
@@ -13,6 +15,7 @@ from deployer.model.observed import ObservedContainer, Stub
 from deployer.model.plan import (
     Action,
     Operation,
+    Part,
     RemoveContainer,
     RenameContainer,
     ResourceChange,
@@ -58,46 +61,50 @@ def keeps(ctx: Context, resource: Container, old: ObservedContainer) -> bool:
     return ours and resource.settings.keep_previous > 0 and not holds
 
 
-def retire(
-    ctx: Context,
-    resource: Container,
-    old: ObservedContainer,
-    address: Address,
-    cause: str,
-    after: Steps,
-) -> Steps:
-    """Keep a container whose successor works, and as many before it as are wanted, or remove it; all at last. The
-    steps bear the address."""
+class Why(Struct, frozen=True):
+    """What the steps that put a container away bear."""
+
+    address: Address
+    cause: str
+    part: Part = Part.ONLY
+
+
+def retire(ctx: Context, resource: Container, old: ObservedContainer, why: Why, after: Steps) -> Steps:
+    """Keep a container whose successor works, and as many before it as are wanted, or remove it; all at last."""
     is_kept = keeps(ctx, resource, old)
-    after = discard_failed(ctx, resource, address, cause, after)
+    after = discard_failed(ctx, resource, why, after)
     earlier = [stub for stub in kept_of(ctx, resource) if number_of(stub.name)]
     staying = earlier[: max(0, resource.settings.keep_previous - is_kept)]
     for stub in earlier[len(staying) :]:
-        after = discard(ctx, address, stub, cause, after)
+        after = discard(ctx, stub, why, after)
     if not is_kept:
-        return (ctx.draft.at_last(RemoveContainer(old.id), address, cause, after=after),)
+        return _at_last(ctx, RemoveContainer(old.id), why, after)
     for place, stub in reversed(list(enumerate(staying, start=2))):
         if stub.name != previous(resource.name, place):
-            operation = RenameContainer(stub.id, previous(resource.name, place))
-            after = (ctx.draft.at_last(operation, address, cause, after=after),)
-    for step in (*unrestarted(old.id, old.values), RenameContainer(old.id, previous(resource.name, 1))):
-        after = (ctx.draft.at_last(step, address, cause, after=after),)
+            after = _at_last(ctx, RenameContainer(stub.id, previous(resource.name, place)), why, after)
+    for operation in (*unrestarted(old.id, old.values), RenameContainer(old.id, previous(resource.name, 1))):
+        after = _at_last(ctx, operation, why, after)
     return after
 
 
-def discard_failed(ctx: Context, resource: Workload, address: Address, cause: str, after: Steps) -> Steps:
+def discard_failed(ctx: Context, resource: Workload, why: Why, after: Steps) -> Steps:
     """Remove the last successor that failed: another one works now."""
     for stub in kept_of(ctx, resource):
         if not number_of(stub.name):
-            after = discard(ctx, address, stub, cause, after)
+            after = discard(ctx, stub, why, after)
     return after
 
 
-def discard(ctx: Context, address: Address, stub: Stub, cause: str, after: Steps = ()) -> Steps:
+def discard(ctx: Context, stub: Stub, why: Why, after: Steps = ()) -> Steps:
     """Remove one that was kept, at last."""
     if stub.running:
-        after = (ctx.draft.at_last(StopContainer(stub.id), address, cause, after=after),)
-    return (ctx.draft.at_last(RemoveContainer(stub.id), address, cause, after=after),)
+        after = _at_last(ctx, StopContainer(stub.id), why, after)
+    return _at_last(ctx, RemoveContainer(stub.id), why, after)
+
+
+def _at_last(ctx: Context, operation: Operation, why: Why, after: Steps) -> Steps:
+    part = Part.ONLY if isinstance(operation, UpdateContainer) else why.part
+    return (ctx.draft.at_last(operation, why.address, why.cause, after=after, part=part),)
 
 
 def discard_holders(ctx: Context, holds: Callable[[Stub], bool], cause: str) -> None:
@@ -107,7 +114,7 @@ def discard_holders(ctx: Context, holds: Callable[[Stub], bool], cause: str) -> 
         if stub.id not in gone and holds(stub):
             address = ctx.address(record.kind_of(stub.owner), stub.name)
             ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=cause))
-            discard(ctx, address, stub, cause)
+            discard(ctx, stub, Why(address, cause))
 
 
 def keep_failed(ctx: Context, resource: Workload, made: Target) -> tuple[Operation, ...]:

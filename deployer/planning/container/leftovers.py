@@ -101,4 +101,4 @@ def retire_predecessor(ctx: Context, resource: Container, found: Found, after: t
     after += _moved(ctx, old)
     if old.running:
         after = (ctx.draft.at_last(StopContainer(old.id), address, CAUSE, after=after),)
-    keeping.retire(ctx, resource, old, address, CAUSE, after)
+    keeping.retire(ctx, resource, old, keeping.Why(address, CAUSE), after)

@@ -11,6 +11,7 @@ from deployer.model.observed import ObservedContainer
 from deployer.model.plan import (
     Action,
     FieldDiff,
+    Part,
     Refusal,
     RemoveContainer,
     RenameContainer,
@@ -24,7 +25,7 @@ from deployer.planning.container import endpoints, leftovers
 from deployer.planning.container.exclusive import held
 from deployer.planning.container.gates import gate_of
 from deployer.planning.container.judging import Verdict, compare, is_ours, judge
-from deployer.planning.container.keeping import discard, discard_holders, kept_of
+from deployer.planning.container.keeping import Why, discard, discard_holders, kept_of
 from deployer.planning.container.replace import (
     Order,
     awaited,
@@ -237,9 +238,9 @@ def _resume(ctx: Context, resource: Container, found: leftovers.Found, old: Obse
             StartContainer(old.id),
         )
         operation = StartContainer(live.id)
-        after = (ctx.draft.step(operation, address, cause, after=after, group=group, undo=undo),)
+        after = (ctx.draft.step(operation, address, cause, after=after, group=group, undo=undo, part=Part.NEW),)
         wait = awaited(ctx, resource, live.id)
-        after = (ctx.draft.step(wait, address, cause, after=after, group=group),)
+        after = (ctx.draft.step(wait, address, cause, after=after, group=group, part=Part.NEW),)
     leftovers.retire_predecessor(ctx, resource, found, after)
     return after
 
@@ -282,7 +283,7 @@ def remove(ctx: Context, resource: Workload, live: ObservedContainer, reason: st
     ctx.containers.targets[live.name] = live.id
     ctx.draft.ready(Kind.CONTAINER, live.name, *(() if vanishes(live) else after))
     for stub in kept_of(ctx, resource):
-        after = discard(ctx, address, stub, reason, after)
+        after = discard(ctx, stub, Why(address, reason), after)
     ctx.draft.at_last(RemoveContainer(live.id), address, reason, after=after)
 
 

@@ -8,7 +8,7 @@ undone when one fails, last first: the old one gets its name back and runs again
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -28,6 +28,7 @@ from deployer.model.plan import (
     FieldDiff,
     Made,
     Operation,
+    Part,
     Refusal,
     RemoveContainer,
     RenameContainer,
@@ -36,7 +37,7 @@ from deployer.model.plan import (
     Target,
 )
 from deployer.planning.bodies import add_alias, container_body, split_endpoints
-from deployer.planning.container.keeping import discard_failed, keep_failed, retire
+from deployer.planning.container.keeping import Why, discard_failed, keep_failed, retire
 from deployer.planning.context import Begun, Context, Retired, Steps, completes, watched
 from deployer.values import port
 
@@ -97,7 +98,7 @@ def plan_replace(ctx: Context, resource: Container, live: ObservedContainer, ord
     )
     group = next(known, f"replace {resource.name}")
     ctx.containers.groups[resource.name] = group
-    track = Track(ctx, resource, cause="replaced", group=group)
+    track = Track(ctx, resource, "replaced", group, part_replaced)
     start_first = order.action is Action.REPLACE_START_FIRST
     alias = resource.name if start_first else ""
     made, created = track.create(resource.name + NEW, carried(ctx, resource, live), gate.create, alias=alias)
@@ -155,19 +156,21 @@ def put_away_retired(ctx: Context) -> None:
     for retired in ctx.containers.retired:
         after = [step for other in ctx.containers.retired if other.group == retired.group for step in other.after]
         address = retired.resource.address
-        retire(ctx, retired.resource, retired.old, address, retired.cause, tuple(after))
+        part = Part.OLD if retired.group in ctx.containers.groups.values() else Part.ONLY
+        retire(ctx, retired.resource, retired.old, Why(address, retired.cause, part), tuple(after))
 
 
 def plan_create(ctx: Context, resource: Container, gate: Gate, volumes: Mapping[str, str] | None = None) -> Steps:
     """Steps that make a container that is not there, with the anonymous `volumes` of one that was. Returns those after
     which others can use it."""
-    track = Track(ctx, resource, cause="missing", group=ctx.containers.groups.get(resource.name, ""))
+    group = ctx.containers.groups.get(resource.name, "")
+    track = Track(ctx, resource, "missing", group, part_replaced if group else part_alone)
     # What it was had to go before its volume was made anew: taken back, there would be nothing.
     made, done = track.create(resource.name, volumes or {}, gate.create, stays=resource.name in ctx.volumes.dropped)
     if resource.settings.state is RunState.STARTED:
         done = track.add(StartContainer(made), (*done, *gate.start), StopContainer(made))
         ctx.containers.begun.append(Begun(resource, made, done))
-    discard_failed(ctx, resource, resource.address, f"followed by #{made.step}", done)
+    discard_failed(ctx, resource, Why(resource.address, f"followed by #{made.step}"), done)
     return done
 
 
@@ -182,13 +185,36 @@ def watch_begun(ctx: Context) -> None:
         ctx.draft.step(wait, begun.resource.address, "has to work", after=begun.after)
 
 
+def part_alone(_operation: Operation) -> Part:
+    return Part.ONLY
+
+
+def part_replaced(operation: Operation) -> Part:
+    """In a replacement two containers bear one address."""
+    match operation:
+        case CreateContainer():
+            return Part.NEW
+        case (
+            StartContainer(container)
+            | StopContainer(container)
+            | RenameContainer(container)
+            | RemoveContainer(container)
+            | AwaitHealthy(container)
+            | ConnectNetwork(_, container)
+        ):
+            return Part.NEW if isinstance(container, Made) else Part.OLD
+        case _:
+            return Part.ONLY
+
+
 class Track(Struct, frozen=True):
-    """Adds steps of one resource with one cause."""
+    """Adds steps of one resource with one cause. `part`: which of its containers an operation is about."""
 
     ctx: Context
     resource: Workload
     cause: str
     group: str = ""
+    part: Callable[[Operation], Part] = part_alone
 
     def add(
         self,
@@ -207,6 +233,7 @@ class Track(Struct, frozen=True):
             undo=undo,
             keep=keep,
             lasting=lasting,
+            part=self.part(operation),
         )
         return (step,)
 

@@ -21,6 +21,8 @@ from deployer.model.plan import (
     AwaitCompleted,
     FieldDiff,
     Made,
+    Operation,
+    Part,
     RemoveContainer,
     RenameContainer,
     ResourceChange,
@@ -30,7 +32,7 @@ from deployer.model.plan import (
 from deployer.planning.container import leftovers
 from deployer.planning.container.gates import gate_of
 from deployer.planning.container.judging import compare, foreign, is_ours
-from deployer.planning.container.keeping import discard_failed
+from deployer.planning.container.keeping import Why, discard_failed
 from deployer.planning.container.replace import Track, carried
 from deployer.planning.context import Context, Steps
 from deployer.planning.image import plan as images
@@ -113,7 +115,7 @@ class _Run(Struct, frozen=True):
         done = self._await(made, done)
         if aside is not None:
             done = self._track.add(RemoveContainer(aside.id), done)
-        discard_failed(ctx, resource, resource.address, "a later run ended well", done)
+        discard_failed(ctx, resource, Why(resource.address, "a later run ended well"), done)
         self._ready(done)
 
     def wait(self, live: ObservedContainer) -> None:
@@ -168,7 +170,7 @@ class _Run(Struct, frozen=True):
 
     @property
     def _track(self) -> Track:
-        return Track(self.ctx, self.resource, "run", f"run {self.resource.name}")
+        return Track(self.ctx, self.resource, "run", f"run {self.resource.name}", part_run)
 
     def _change(self, reason: str, diffs: tuple[FieldDiff, ...] = ()) -> None:
         resource = self.resource
@@ -178,6 +180,14 @@ class _Run(Struct, frozen=True):
         """To those that need it, it is a container like any other."""
         self.ctx.containers.jobs.add(self.resource.name)
         self.ctx.draft.ready(Kind.CONTAINER, self.resource.name, *after)
+
+
+def part_run(operation: Operation) -> Part:
+    match operation:
+        case RenameContainer(str()) | RemoveContainer(str()):
+            return Part.PREVIOUS_RUN
+        case _:
+            return Part.ONLY
 
 
 def _ended_well(live: ObservedContainer) -> bool:
