@@ -129,6 +129,32 @@ class TestWays:
         command = " ".join([*host_20.ssh_command()[:-1], "-W", f"{host_26.address}:22", f"root@{host_20.address}"])
         assert version(spec(host_26, proxy_command=command)).startswith("26.1")
 
+    def test_a_key_exchange_under_its_name_of_rfc_8731(self, host_26: Host) -> None:
+        faults.restart_sshd(host_26, {"KexAlgorithms": "curve25519-sha256"})
+        assert version(spec(host_26)).startswith("26.1")
+
+    @pytest.mark.parametrize("by_jump", [False, True], ids=["one sshd", "behind one bastion"])
+    def test_fifty_names_come_up_despite_max_startups(self, host_20: Host, host_26: Host, by_jump: bool) -> None:
+        for host in (host_20, host_26):
+            faults.restart_sshd(host, {"MaxStartups": "10:30:100"})
+        jumps = (spec(host_20, user="guest"),) if by_jump else ()
+        with Connections() as connections, ThreadPoolExecutor(50) as threads:
+            specs = [spec(host_26, name=f"web{number}", jumps=jumps) for number in range(50)]
+            opened_hosts = list(threads.map(connections.open, specs))
+            assert [found.engine().describe().version[:4] for found in opened_hosts] == ["26.1"] * 50
+            for found in opened_hosts:
+                found.close()
+
+    def test_a_login_shell_that_greets(self, host_26: Host) -> None:
+        faults.restart_sshd(host_26, {"AllowStreamLocalForwarding": "no"})
+        file = host_26.root / "home/deploy/.bashrc"
+        before = file.read_text() if file.exists() else ""
+        file.write_text("echo 'Welcome to this host'\n" + before)
+        try:
+            assert version(spec(host_26)).startswith("26.1")
+        finally:
+            file.write_text(before)
+
 
 class TestLogin:
     @pytest.fixture
