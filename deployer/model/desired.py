@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeAlias, TypeGuard, TypeVar
 
 from msgspec import Struct, field
 
 from deployer.diagnostics import Origin
+from deployer.fields.options import Condition, PullPolicy, most_eager
 from deployer.interfaces import Guarded
 from deployer.model.settings import (
     ContainerSettings,
@@ -133,7 +135,7 @@ class RunOnce(Struct, frozen=True):
     reached: bool = True
 
 
-class Desired(Guarded, frozen=True):
+class Desired(Guarded, frozen=True, dict=True):
     """One play on one host. `secrets` are texts that must never be shown; `registries` maps a registry to
     (username, password). `elsewhere` names resources of the same host that other plays declare; `images` are the
     complete references that any play of the host declares. `prune`: what the project made and nothing declares any more
@@ -154,18 +156,42 @@ class Desired(Guarded, frozen=True):
         """Those with settings of this class: `ContainerSettings` finds containers."""
         return tuple(resource for resource in self.resources if has_settings(resource, settings))
 
-    @property
+    @cached_property
     def containers(self) -> tuple[Workload, ...]:
         """Jobs too."""
         return self.of(RunSettings)
 
+    @cached_property
+    def completing(self) -> frozenset[str]:
+        """Names of containers that others wait for to end well."""
+        needs = (needed for found in self.containers for needed in found.settings.depends_on)
+        return frozenset(needed.name for needed in needs if needed.condition is Condition.COMPLETED)
+
+    @cached_property
+    def pull_policies(self) -> Mapping[str, PullPolicy]:
+        """The most eager one of all that are to be there and want an image, by its reference."""
+        found: dict[str, PullPolicy] = {}
+        for resource in self.of(FromImage):
+            if resource.selected and not resource.absent:
+                own = resource.settings
+                found[own.image] = most_eager((own.pull, found.get(own.image, own.pull)))
+        return found
+
+    @cached_property
+    def _by_name(self) -> Mapping[tuple[Kind, str], AnyResource]:
+        return {(found.kind, found.name): found for found in self.resources}
+
+    @cached_property
+    def _containers_by_name(self) -> Mapping[str, Workload]:
+        return {found.name: found for found in self.containers}
+
     def container(self, name: str) -> Workload | None:
         """The container or job of that name."""
-        return next((found for found in self.containers if found.name == name), None)
+        return self._containers_by_name.get(name)
 
     def is_elsewhere(self, kind: Kind, name: str) -> bool:
         """Whether another play of the host declares it, be it as a container or as a job."""
         return slot(kind, name) in {slot(*key) for key in self.elsewhere}
 
     def find(self, kind: Kind, name: str) -> AnyResource | None:
-        return next((r for r in self.resources if r.kind is kind and r.name == name), None)
+        return self._by_name.get((kind, name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Final
 
 from msgspec import Struct, field
@@ -104,7 +105,7 @@ class PulledImage(Struct, frozen=True):
     names: frozenset[str] = frozenset()
 
 
-class Observed(Struct, frozen=True):
+class Observed(Struct, frozen=True, dict=True):
     """One host. `containers` are those declared or owned by the project; `kept` are its stopped ones that were
     replaced, and successors that failed; `others` all the rest. `images` has every image needed to judge them, `tags`
     every local reference to an image id. `registry`: what registries say about references that have to be looked up
@@ -127,8 +128,12 @@ class Observed(Struct, frozen=True):
     pulled: tuple[PulledImage, ...] = ()
     claimed: frozenset[tuple[str, str]] = frozenset()
 
+    @cached_property
+    def _by_name(self) -> Mapping[str, ObservedContainer]:
+        return {found.name: found for found in reversed(self.containers)}
+
     def container(self, name: str) -> ObservedContainer | None:
-        return next((found for found in self.containers if found.name == name), None)
+        return self._by_name.get(name)
 
     def network(self, name: str) -> ObservedNetwork | None:
         return next((found for found in self.networks if found.name == name), None)
@@ -136,8 +141,8 @@ class Observed(Struct, frozen=True):
     def volume(self, name: str) -> ObservedVolume | None:
         return next((found for found in self.volumes if found.name == name), None)
 
-    @property
-    def remote(self) -> dict[str, str]:
+    @cached_property
+    def remote(self) -> Mapping[str, str]:
         """References that were looked up in a registry to the digest found there, "" when it had no answer."""
         return {reference: answer.digest for reference, answer in self.registry.items()}
 
@@ -146,7 +151,7 @@ class Observed(Struct, frozen=True):
         image_id = self.tags.get(reference, "")
         return self.images.get(image_id or reference)
 
-    @property
-    def ids(self) -> dict[str, str]:
+    @cached_property
+    def ids(self) -> Mapping[str, str]:
         """Names of all containers to ids."""
         return {s.name: s.id for s in self.others} | {found.name: found.id for found in self.containers}

@@ -132,11 +132,7 @@ def watched(target: Target, update: UpdatePolicy) -> AwaitHealthy:
 
 def completes(ctx: Context, name: str) -> bool:
     """Whether the container is meant to end: others wait for it to end well."""
-    return any(
-        dependency.name == name and dependency.condition is Condition.COMPLETED
-        for other in ctx.desired.containers
-        for dependency in other.settings.depends_on
-    )
+    return name in ctx.desired.completing
 
 
 def version(text: str) -> tuple[int, ...]:

@@ -48,7 +48,7 @@ def compare(ctx: Context, resource: Workload, live: ObservedContainer, need: Wan
 def compare_fields(ctx: Context, resource: Workload, live: ObservedContainer) -> tuple[FieldDiff, ...]:
     """Every field of the table, judged by the image the container was made from."""
     own = ctx.observed.images.get(live.image_id)
-    ids = ctx.observed.ids | dict.fromkeys(ctx.containers.renewed, _NO_ID_YET)
+    ids = {**ctx.observed.ids, **dict.fromkeys(ctx.containers.renewed, _NO_ID_YET)}
     view = View(resource.values, live.values, resource.name, live.owner.recorded, _image_values(live, own), ids)
     strict = is_ours(ctx, resource, live)
     found = diff(Comparison(CONTAINER, resource, view, ctx.desired.secrets, strict=strict))

@@ -12,7 +12,7 @@ from deployer.model.desired import Address, Image, Imaged, Kind
 from deployer.model.drift import Drift, Verdict
 from deployer.model.observed import ObservedContainer, ObservedImage
 from deployer.model.plan import Action, PullImage, Refusal, RemoveImage, ResourceChange
-from deployer.model.settings import FromImage, ImageSettings
+from deployer.model.settings import ImageSettings
 from deployer.planning.container.keeping import discard_holders
 from deployer.planning.context import Context
 from deployer.values import image
@@ -54,8 +54,8 @@ def _policy(ctx: Context, resource: Imaged) -> PullPolicy:
     reference = resource.settings.image
     if not image.parse(reference).path:
         return PullPolicy.NEVER
-    wanting = (found for found in ctx.wanted(FromImage) if found.settings.image == reference)
-    return most_eager((resource.settings.pull, *(found.settings.pull for found in wanting)))
+    own = resource.settings.pull
+    return most_eager((own, ctx.desired.pull_policies.get(reference, own)))
 
 
 def _fits_platform(local: ObservedImage, platform: str) -> bool:
