@@ -63,8 +63,9 @@ def _by_name(ctx: Context, resource: Workload, found: FieldDiff) -> FieldDiff:
         kind, _, key = text.partition(":")
         if kind != "container":
             return text
-        leader = str(resource.values[found.path[0]]).partition(":")[2]
-        return f"container:{names.get(key, key[:12]) if key != _NO_ID_YET else f'the new {leader}'}"
+        if key == _NO_ID_YET:
+            return f"container:the new {str(resource.values[found.path[0]]).partition(':')[2]}"
+        return f"container:{names.get(key, key[:12])}"
 
     return replace(found, old=named(found.old), new=named(found.new))
 

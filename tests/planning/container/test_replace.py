@@ -265,3 +265,13 @@ def test_ignored_fields_are_left_alone() -> None:
 def test_an_ignored_image_is_left_alone() -> None:
     wish = WEB.replace("web:1", "web:2").replace("MODE: a}", "MODE: a}, ignore_changes: image")
     assert [change.address.label for change in plan(wish, applied(WEB)).changes] == []
+
+
+def test_the_container_whose_network_it_shared_is_called_by_its_name() -> None:
+    """Declared anew, no longer, and of one that is replaced in the same run."""
+    db, shared = "db: {image: db:1, tty: true}", "web: {image: web:1, network_mode: 'container:db'}"
+    host = applied(f"containers: {{{db}, {shared}}}")
+    found = plan(f"containers: {{{db}, web: {{image: web:1}}}}", host)
+    assert "network_mode container:db → networks" in changes(found)[0]
+    found = plan(f"containers: {{{db.replace('true', 'false')}, {shared}}}", host)
+    assert "network_mode container:db → container:the new db" in changes(found)[1]
