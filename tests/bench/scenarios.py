@@ -98,7 +98,7 @@ def fleet(bench: Bench) -> Section:
     for count in bench.sizes:
         ours, *before, theirs = alternate([*bench.both(bench.plan(count)), _bare(bench.hosts[:count])], bench.rounds)
         found.append([ours, *before, theirs])
-        comparisons.append(Comparison(f"plan {count} × 20 / bare read", ours, theirs, 2.0))
+        comparisons.append(Comparison(f"plan {count} × 20 / bare read", ours, theirs, 1.7))
         limits += _since(ours, before)
     limits.append(Limit("peak memory, MB", max(ours.memory for ours, *_ in found) / 1e6, MEMORY / 1e6))
     notes = [growth(bench.sizes, series) for series in zip(*found, strict=True)] if len(found) > 1 else []
