@@ -38,7 +38,7 @@ _REMOVAL_TIME, _REMOVAL_PAUSE = 60.0, 0.1
 """Seconds that a removal which the engine has begun by itself may take, and between looks at it."""
 
 
-_TAKEN = "something took the port since the plan was made; a new plan says who has it"
+_TAKEN = "the port was taken after the plan was created; a new plan shows the owner"
 _HINTS = (
     (
         "no space left on device",

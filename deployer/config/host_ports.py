@@ -34,6 +34,6 @@ def check_host_ports(plays: Iterable[Desired], problems: Problems) -> None:
 
 def _report(first: Container, published: str, second: Container, problems: Problems) -> None:
     number = port.host_ports(published)[1]
-    summary = f"host port {number} is published by container {first.name} too, at {first.place(('ports',))}"
+    summary = f"host port {number} is also published by container {first.name}, at {first.place(('ports',))}"
     address = f"containers.{second.name}.ports"
-    problems.add(second.place(("ports",)), summary, address=address, hint="give each a host port of its own")
+    problems.add(second.place(("ports",)), summary, address=address, hint="use different host ports")

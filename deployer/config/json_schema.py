@@ -34,7 +34,7 @@ def _play() -> JsonSchema:
 
 
 def inventory_schema() -> dict[str, Any]:
-    """Groups with hosts, variables and further groups. Variables may have any name."""
+    """Groups with hosts, variables and child groups. Variables may have any name."""
     variables = {name: entry_schema(entry) for entry in entries() for name in (entry.name, *entry.aliases)}
     group = {
         "hosts": {"description": "Hosts by name, each with its variables.", **_named("variables")},

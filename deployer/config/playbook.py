@@ -98,7 +98,7 @@ NO_CONDITION: Final = "a condition is an expression, true or false"
 NO_LIST: Final = "expected a list to loop over"
 
 PLAY: Final = (
-    Entry(name="name", shape=TEXT, doc="What people call the play."),
+    Entry(name="name", shape=TEXT, doc="Name of the play, for people."),
     Entry(
         name="hosts",
         shape=Forms(expects="a host, a group or a pattern", scalar=TEXT, sequence=ListOf(TEXT)),
@@ -108,7 +108,7 @@ PLAY: Final = (
     Entry(
         name="project",
         shape=TEXT,
-        doc="Owner of the resources; by default the playbook's file name without its ending.",
+        doc="Owner of the resources; default: the playbook's file name without extension.",
     ),
     Entry(name="vars", shape=VARS, doc="Variables."),
     Entry(
@@ -120,21 +120,21 @@ PLAY: Final = (
                 Forms(expects="a file, or several of which the first is read", scalar=TEXT, sequence=TEXTS)
             ),
         ),
-        doc="Files of variables, vaulted or plain; of a list inside the list, the first that exists.",
+        doc="Files of variables, encrypted or plain; of a nested list, the first file that exists.",
     ),
-    Entry(name="serial", shape=SERIAL, doc="Hosts at a time: a number, a percentage, or a list of them."),
+    Entry(name="serial", shape=SERIAL, doc="Batch size: a number of hosts, a percentage, or a list of them."),
     Entry(
         name="max_fail_percentage",
         shape=PERCENT,
-        doc="Stop when more than this part of a batch failed; by default when a whole batch did.",
+        doc="Stop if more than this percentage of a batch failed; default: stop if a whole batch failed.",
     ),
-    Entry(name="any_errors_fatal", shape=FLAG, doc="Stop after a batch in which any host failed."),
+    Entry(name="any_errors_fatal", shape=FLAG, doc="Stop after a batch with any failed host."),
     Entry(
         name="order",
         shape=choice("inventory", "reverse_inventory", "sorted", "reverse_sorted"),
         doc="Order of hosts: inventory (default), reverse_inventory, sorted or reverse_sorted.",
     ),
-    Entry(name="pause", shape=DURATION, doc="Time between one batch and the next."),
+    Entry(name="pause", shape=DURATION, doc="Pause between two batches."),
     Entry(
         name="on_failure",
         shape=ON_FAILURE,
@@ -146,7 +146,7 @@ PLAY: Final = (
     Entry(
         name="prune",
         shape=FLAG,
-        doc="Remove what the project made and no play declares any more; volumes are kept.",
+        doc="Remove resources of the project that no play declares any more; volumes are kept.",
     ),
     Entry(
         name="interpolation",
@@ -166,7 +166,7 @@ META: Final = (
     Entry(
         name="when",
         shape=Forms(expects=CONDITION.expects, scalar=CONDITION, sequence=ListOf(CONDITION)),
-        doc="Leave it out where this expression, or one of these, is not true.",
+        doc="Skip the resource if this expression, or one of a list, is not true.",
     ),
     Entry(
         name="loop",

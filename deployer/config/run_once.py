@@ -33,8 +33,8 @@ def settle_run_once(
 def _report_left_out(play: Desired, once: dict[str, Job], problems: Problems) -> None:
     for name, job in sorted(once.items()):
         if play.find(Kind.JOB, name) is None:
-            summary = f"has run_once, but 'when' leaves it out on {play.host}, the first host, where it would run"
-            hint = "let 'when' say the same for all hosts"
+            summary = f"has run_once, but 'when' excludes {play.host}, the first host, where it would run"
+            hint = "make 'when' the same for all hosts"
             problems.add(job.origin, summary, address=job.address.label, hint=hint)
 
 

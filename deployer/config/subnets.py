@@ -20,7 +20,7 @@ def check_subnets(plays: Iterable[Desired], problems: Problems) -> None:
                 second.place(("ipam", "config")),
                 f"subnet {other} overlaps with {one} of network {first.name} at {first.place(('ipam', 'config'))}",
                 address=f"networks.{second.name}",
-                hint="give each network addresses of its own",
+                hint="use different subnets",
             )
 
 

@@ -67,7 +67,7 @@ def load_secrets(
 def _password(source: PasswordSource, known: VaultSecrets, run: RunScript | None, prompt: Prompt | None) -> bytes:
     if source.source == _PROMPT:
         if prompt is None:
-            raise VaultError("nobody can be asked for the vault password", hint="keep it in a file")
+            raise VaultError("cannot ask for the vault password", hint="keep it in a file")
         return prompt(f"Vault password ({source.label})").strip().encode()
     path = Path(os.path.expanduser(source.source))  # noqa: PTH111
     if not path.exists():
@@ -90,7 +90,7 @@ def _file_password(path: Path, known: VaultSecrets) -> bytes:
 def _script_password(source: PasswordSource, path: Path, run: RunScript | None) -> bytes:
     """What the program prints; one named `…-client` is told the id it is asked for."""
     if run is None:
-        raise VaultError(f"the vault password program {path} is not run here")
+        raise VaultError(f"vault password programs are not supported here: {path}")
     is_client = path.stem.endswith("-client")
     command = [str(path.absolute()), *(["--vault-id", source.label] if is_client else [])]
     try:
@@ -99,7 +99,7 @@ def _script_password(source: PasswordSource, path: Path, run: RunScript | None) 
         hint = f"a file that holds the password is not executable: chmod -x {path}"
         raise VaultError(f"the vault password program {path} cannot be run: {error.strerror}", hint=hint) from error
     if is_client and result.status == _UNKNOWN_ID:
-        raise VaultError(f"{path} knows no password for the vault id '{source.label}'")
+        raise VaultError(f"{path} has no password for the vault id '{source.label}'")
     if result.status != 0:
         raise VaultError(f"the vault password program {path} ended with status {result.status}")
     return result.stdout.strip("\r\n").encode()

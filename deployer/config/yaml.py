@@ -149,7 +149,7 @@ def _report_syntax(error: yaml.YAMLError, text: str, file: str, at: Origin | Non
 
 def _syntax_summary(error: yaml.MarkedYAMLError) -> str:
     if error.problem == "but found another document":
-        return "a second YAML document begins here; a file holds one"
+        return "a second YAML document begins here; a file must contain one document"
     if error.problem == "second occurrence" and error.context_mark:
         return f"this anchor is already defined on line {error.context_mark.line + 1}"
     context = ""
@@ -167,7 +167,7 @@ def _syntax_hint(error: yaml.YAMLError, text: str, line: int) -> str:
         marks.append(error.context_mark.line)
     near = [lines[number] for number in (*marks, line - 1) if 0 <= number < len(lines)]
     if any(_UNQUOTED.search(written) for written in near):
-        return 'quote a value that begins with {{: key: "{{ name }}"'
+        return 'quote values that begin with {{: key: "{{ name }}"'
     if near and re.match(r" *\t", near[0]):
         return "indent with spaces, not tabs"
     if getattr(error, "problem", "") == "mapping values are not allowed in this context":
@@ -208,7 +208,7 @@ class _Builder:
         if known is not None:
             return known
         if id(raw) in self._open:
-            self._fail(raw, "an alias inside its own anchor makes a value without end")
+            self._fail(raw, "an alias inside its own anchor would make an infinite value")
         if depth > _MAX_DEPTH:
             self._fail(raw, f"nested deeper than {_MAX_DEPTH} levels")
         self._open.add(id(raw))
@@ -252,17 +252,17 @@ class _Builder:
             except ValueError:
                 value = text
         if kind != {bool: "bool", int: "int", type(None): "null"}.get(type(value)):
-            self._problems.add(origin, f"'{text}' is not what its tag !!{kind} says")
+            self._problems.add(origin, f"'{text}' does not match its tag !!{kind}")
         return value
 
     def _report_tag(self, raw: _RawNode) -> None:
         name = raw.tag.replace(_CORE, "!!", 1)
         if name in ("!reset", "!override"):
-            hint = "it belongs to merging Compose files; write the value itself"
+            hint = "it is only for merging Compose files; write the value itself"
         elif name == "!vault":
-            hint = "only text can be vaulted"
+            hint = "only text can be encrypted"
         else:
-            hint = "tags known here: !vault, !unsafe"
+            hint = "supported tags: !vault, !unsafe"
         self._problems.add(self._origin(raw), f"the tag {name} cannot be used here", hint=hint)
 
     def _check_collection_tag(self, raw: _RawNode, kind: str) -> None:
@@ -278,7 +278,7 @@ class _Builder:
         inner = _unquoted_template(raw)
         if inner is not None:
             hint = f'quote it: "{{{{ {inner} }}}}"' if inner else ""
-            self._problems.add(self._origin(raw), "unquoted {{ … }} reads as a mapping", hint=hint)
+            self._problems.add(self._origin(raw), "unquoted {{ … }} is read as a mapping", hint=hint)
             return Scalar(None, self._origin(raw)), 1
         self._check_collection_tag(raw, "map")
         size = 1

@@ -60,7 +60,7 @@ def _describe(pool: HttpPool) -> EngineInfo:
         raise UnreachableError(
             f"{pool.dialer.where} speaks API {oldest} to {newest}, this release speaks {versions.OLDEST} to "
             f"{versions.NEWEST}",
-            hint="use a newer engine" if not versions.at_least(newest, versions.OLDEST) else "use a newer deployer",
+            hint="upgrade the Docker engine" if not versions.at_least(newest, versions.OLDEST) else "upgrade deployer",
         )
     return EngineInfo(
         version=said.version,

@@ -87,7 +87,7 @@ def _from_docker(name: str) -> RegistryAuth | None:
         return None
     except (OSError, ValueError) as error:
         raise DeployerError(
-            f"{file} cannot be read: {error}", hint="repair or remove it; docker reads it too"
+            f"{file} cannot be read: {error}", hint="repair or remove it; the docker command reads it too"
         ) from error
 
 
@@ -101,7 +101,7 @@ def _from_settings(name: str, settings: dict[str, Any]) -> RegistryAuth | None:
     except docker.errors.DockerException as error:
         raise DeployerError(
             f"the docker credentials for {name} cannot be read: {error.__cause__ or error}",
-            hint=f"docker login {'' if name == HUB else name} tells more; or name them under registries in the play",
+            hint=f"docker login {'' if name == HUB else name} shows the cause; or set registries in the play",
         ) from error
     return _from_entry(name, {key.lower(): value for key, value in (found or {}).items()})
 

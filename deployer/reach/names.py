@@ -38,8 +38,8 @@ class Setting(Struct, frozen=True):
 
 SETTINGS: Final = (
     Setting("host", TEXT, "Name or address to connect to.", ("ansible_host", "ansible_ssh_host")),
-    Setting("port", NUMBER_OR_TEXT, "Port; 22 for SSH.", ("ansible_port", "ansible_ssh_port")),
-    Setting("user", TEXT, "User to log in as; by default the local user's name.", ("ansible_user", "ansible_ssh_user")),
+    Setting("port", NUMBER_OR_TEXT, "Port; default 22 for SSH.", ("ansible_port", "ansible_ssh_port")),
+    Setting("user", TEXT, "User to log in as; default: the local user name.", ("ansible_user", "ansible_ssh_user")),
     Setting(
         "password",
         NUMBER_OR_TEXT,
@@ -49,13 +49,13 @@ SETTINGS: Final = (
     Setting(
         "connection",
         TEXT,
-        "ssh (default), local, tcp, or simulated for trying a playbook out.",
+        "ssh (default), local, tcp, or simulated to try out a playbook.",
         ("ansible_connection",),
     ),
     Setting(
         "private_key_file",
         _FILES,
-        "Private key, or several to be tried in order.",
+        "Private key file, or several to try in order.",
         ("ansible_ssh_private_key_file", "ansible_private_key_file"),
     ),
     Setting(
@@ -71,20 +71,32 @@ SETTINGS: Final = (
         "Passphrase of the private key; keep it in a vault.",
         ("ansible_ssh_private_key_passphrase",),
     ),
-    Setting("ssh_args", TEXT, "Arguments as for the ssh command.", ("ansible_ssh_args",), short=False),
+    Setting("ssh_args", TEXT, "Arguments in the syntax of the ssh command.", ("ansible_ssh_args",), short=False),
     Setting(
-        "ssh_common_args", TEXT, "Further arguments as for the ssh command.", ("ansible_ssh_common_args",), short=False
+        "ssh_common_args",
+        TEXT,
+        "More arguments in the syntax of the ssh command.",
+        ("ansible_ssh_common_args",),
+        short=False,
     ),
     Setting(
-        "ssh_extra_args", TEXT, "Further arguments as for the ssh command.", ("ansible_ssh_extra_args",), short=False
+        "ssh_extra_args",
+        TEXT,
+        "More arguments in the syntax of the ssh command.",
+        ("ansible_ssh_extra_args",),
+        short=False,
     ),
     Setting(
-        "timeout", _SECONDS, "Seconds for connecting; 10.", ("ansible_ssh_timeout", "ansible_timeout"), short=False
+        "timeout",
+        _SECONDS,
+        "Seconds to wait for a connection; default 10.",
+        ("ansible_ssh_timeout", "ansible_timeout"),
+        short=False,
     ),
     Setting(
         "host_key_checking",
         _SWITCH,
-        "strict (default), accept-new, or no. A changed key is refused by all but no.",
+        "strict (default), accept-new, or no. Only no accepts a changed key.",
         ("ansible_ssh_host_key_checking", "ansible_host_key_checking"),
     ),
     Setting(
@@ -93,9 +105,9 @@ SETTINGS: Final = (
         "Files of known host keys, instead of the user's own.",
         ("ansible_ssh_known_hosts_file",),
     ),
-    Setting("proxy_jump", TEXT, "Hosts to pass: `[user@]host[:port]`, several with commas."),
+    Setting("proxy_jump", TEXT, "Jump hosts: `[user@]host[:port]`, separated by commas."),
     Setting(
-        "become", _SWITCH, "Reach the engine as another user, by way of a command.", ("ansible_become",), short=False
+        "become", _SWITCH, "Reach the engine as another user, through a command.", ("ansible_become",), short=False
     ),
     Setting("become_user", TEXT, "Which user; root.", ("ansible_become_user",), short=False),
     Setting(
@@ -106,17 +118,17 @@ SETTINGS: Final = (
         short=False,
     ),
     Setting("become_method", TEXT, "sudo (default) or doas.", ("ansible_become_method",), short=False),
-    Setting("docker_socket", TEXT, "The engine's socket on the host; /var/run/docker.sock."),
+    Setting("docker_socket", TEXT, "The engine's socket on the host; default /var/run/docker.sock."),
     Setting(
         "docker_command",
         TEXT,
-        "Docker's command on the host, such as `sudo -n docker`; the engine is then reached through it.",
+        "Docker command on the host to reach the engine through, such as `sudo -n docker`.",
     ),
-    Setting("docker_host", TEXT, "The engine's address as Docker writes it: `ssh://`, `tcp://`, `unix://`."),
-    Setting("tls_ca", TEXT, "Certificate of the authority that signed the engine's, for tcp."),
-    Setting("tls_cert", TEXT, "Own certificate, for tcp."),
-    Setting("tls_key", TEXT, "Key of the own certificate, for tcp."),
-    Setting("tls_verify", _SWITCH, "Whether to check the engine's certificate; true."),
+    Setting("docker_host", TEXT, "The engine's address in Docker's form: `ssh://`, `tcp://`, `unix://`."),
+    Setting("tls_ca", TEXT, "CA certificate of the engine's certificate, for tcp."),
+    Setting("tls_cert", TEXT, "Client certificate, for tcp."),
+    Setting("tls_key", TEXT, "Key of the client certificate, for tcp."),
+    Setting("tls_verify", _SWITCH, "Whether to verify the engine's certificate; default true."),
 )
 
 BY_NAME: Final = {setting.name: setting for setting in SETTINGS}

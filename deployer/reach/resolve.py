@@ -68,13 +68,13 @@ def _kind(given: Variables) -> Kind:
         given.mistake("connection", f"connection '{word}' is not one of {', '.join(_KINDS)}", _why_not(word))
         return Kind.SSH
     if by_url is not None and by_url is not kind:
-        given.mistake("docker_host", f"does not go with connection '{word}'", "give one of the two")
+        given.mistake("docker_host", f"cannot be combined with connection '{word}'", "set one of the two")
     return kind
 
 
 def _why_not(word: str) -> str:
     if word.startswith("community.docker."):
-        return "that names a container; deployer needs the machine whose engine runs it"
+        return "this is a connection to a container; deployer requires the host whose engine runs it"
     return ""
 
 
@@ -105,6 +105,6 @@ def _tcp(given: Variables, options: CliConnectionOptions, machine: Machine) -> C
 
 def _tls(given: Variables, machine: Machine) -> TlsFiles:
     if given.has("tls_key") and not given.has("tls_cert"):
-        given.mistake("tls_key", "is given without tls_cert")
+        given.mistake("tls_key", "requires tls_cert")
     ca, cert, key = (given.path(machine, name) for name in ("tls_ca", "tls_cert", "tls_key"))
     return TlsFiles(ca, cert, key, verify=given.flag("tls_verify") is not False)

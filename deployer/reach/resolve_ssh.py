@@ -121,7 +121,7 @@ class _Sources:
             given.mistake("host", f"{name!r} is not the name or address of a host", "set host")
         if not self.user:
             uid = f"uid {self.machine.uid} has no account here"
-            given.mistake("user", f"there is no user to log in as: {uid}", "set user, or --user")
+            given.mistake("user", f"no user to log in as: {uid}", "set user, or --user")
         elif not is_user(self.user):
             given.mistake("user", f"{self.user!r} is not the name of a user")
 
@@ -273,7 +273,7 @@ def _jumps(text: str, sources: _Sources, depth: int) -> tuple[ConnectionSpec, ..
         hop, further = _jump(part, sources)
         if position == 0 and further and further.lower() != _NONE:
             if depth >= _MAX_JUMPS:
-                sources.given.mistake("proxy_jump", f"{part} is reached by way of itself")
+                sources.given.mistake("proxy_jump", f"{part} is its own jump host")
                 return ()
             found.extend(_jumps(further, sources, depth + 1))
         found.append(hop)

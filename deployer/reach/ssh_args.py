@@ -83,7 +83,7 @@ def _flag_with_value(flag: str, value: str, parsed: SshArguments) -> None:
     if flag in _IGNORED_WITH_VALUE:
         return
     if not value:
-        parsed.mistakes.append(f"-{flag} is not understood or lacks its value")
+        parsed.mistakes.append(f"-{flag} is not a known option or has no value")
     elif flag == "o":
         _option(value, parsed)
     elif flag == "F":
@@ -91,7 +91,7 @@ def _flag_with_value(flag: str, value: str, parsed: SshArguments) -> None:
     elif flag in _AS_OPTION:
         _add(parsed, _AS_OPTION[flag], value)
     else:
-        parsed.mistakes.append(f"-{flag} cannot be honoured by this program")
+        parsed.mistakes.append(f"-{flag} is not supported")
 
 
 def _option(text: str, parsed: SshArguments) -> None:
@@ -101,7 +101,7 @@ def _option(text: str, parsed: SshArguments) -> None:
     if keyword.lower() in PASSED_OVER:
         return
     if keyword.lower() not in UNDERSTOOD:
-        parsed.mistakes.append(f"option {keyword} cannot be honoured by this program")
+        parsed.mistakes.append(f"option {keyword} is not supported")
     elif not value:
         parsed.mistakes.append(f"option {keyword} has no value")
     else:

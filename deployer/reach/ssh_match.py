@@ -89,7 +89,7 @@ def _holds(condition: Condition, facts: Facts, origin: Origin) -> bool:
     test = _TESTS.get(condition.kind)
     if test is None:
         known = ", ".join(sorted([*_TESTS, "exec"]))
-        raise InputError([Diagnostic(origin, f"Match {condition.kind} is not understood", hint=f"use {known}")])
+        raise InputError([Diagnostic(origin, f"Match {condition.kind} is not supported", hint=f"use {known}")])
     return test(condition.argument, facts)
 
 

@@ -44,7 +44,7 @@ def blocked_words(blocked: Blocked, project: str) -> str:
         case Obstacle.LOCKED if blocked.holder is not None:
             return f"nothing was changed: {project} is locked by {holder_words(blocked.holder)}"
         case Obstacle.CHANGED:
-            return f"nothing was changed: the host has changed since the plan was made: {blocked.detail}"
+            return f"nothing was changed: the host has changed since the plan was created: {blocked.detail}"
         case Obstacle.LOST:
             return f"stopped: {blocked.detail}"
         case _:

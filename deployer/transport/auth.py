@@ -55,7 +55,7 @@ class _Login:
         """Methods the server asks for on top of one that it took."""
         if further:
             self.accepted = tuple(further)
-            self.tried[-1] += " (accepted, more is asked for)"
+            self.tried[-1] += " (accepted, but the server requires more)"
 
     def _require_link(self, error: Exception) -> None:
         if not self.link.is_active():
@@ -64,7 +64,7 @@ class _Login:
     def failure(self, reason: str, notes: tuple[str, ...] = ()) -> UnreachableError:
         spec = self.spec
         parts = [f"login as {spec.user} at {spec.address} failed: {reason}"]
-        parts.append(f"tried {', '.join(self.tried)}" if self.tried else "there was nothing to try")
+        parts.append(f"tried {', '.join(self.tried)}" if self.tried else "there was no key or password to try")
         parts.extend(notes)
         return UnreachableError("; ".join(parts), hint=self._hint(notes))
 
@@ -75,7 +75,7 @@ class _Login:
         if "oo many" in self.link.disconnect_reason:
             return "name the right key in private_key_file, or set IdentitiesOnly in ~/.ssh/config"
         if _PUBLICKEY not in self.accepted and not spec.password:
-            return f"the server takes {', '.join(self.accepted)} only: set password (from a vault)"
+            return f"the server accepts only {', '.join(self.accepted)}: set password (from a vault)"
         return f"check the user's name and that the key is in ~{spec.user}/.ssh/authorized_keys on the host"
 
 

@@ -103,7 +103,7 @@ def _command_failed(spec: ConnectionSpec, findings: Findings | None, failure: Co
     if "password is required" in said or "a terminal is required" in said or "no tty present" in said:
         return UnreachableError(
             f"on {spec.address}, sudo asks {spec.user} for a password ('{spec.docker_command}')",
-            hint=f"allow it without: '{spec.user} ALL=(root) NOPASSWD: /usr/bin/docker' in /etc/sudoers.d, or "
+            hint=f"allow it without a password: '{spec.user} ALL=(root) NOPASSWD: /usr/bin/docker' in /etc/sudoers.d, or "
             f"usermod -aG docker {spec.user}",
         )
     if "not in the sudoers" in said or "not allowed to execute" in said or "may not run" in said:
@@ -114,7 +114,7 @@ def _command_failed(spec: ConnectionSpec, findings: Findings | None, failure: Co
     if failure.status == NOT_FOUND or "command not found" in said:
         return UnreachableError(
             f"on {spec.address}, there is no '{spec.docker_command}': {told}",
-            hint="install the Docker CLI there, or drop docker_command and let the user open the socket",
+            hint="install the Docker CLI on the host, or remove docker_command and give the user access to the socket",
         )
     if _engine_down(failure.said):
         return _stopped(spec)
@@ -127,8 +127,8 @@ def _blind(spec: ConnectionSpec, failure: CommandFailure | None) -> UnreachableE
     """The server lets us run nothing that could tell."""
     said = f"; '{failure.command}' ended with: {_told(failure)}" if failure is not None else ""
     return UnreachableError(
-        f"{spec.address} opens no stream to {spec.docker_socket}{said}",
-        hint=f"is the engine running, may {spec.user} open the socket, and does sshd allow AllowStreamLocalForwarding?",
+        f"{spec.address} does not open a stream to {spec.docker_socket}{said}",
+        hint=f"is the engine running, does {spec.user} have access to the socket, and does sshd allow AllowStreamLocalForwarding?",
     )
 
 
@@ -138,9 +138,9 @@ def _no_socket(spec: ConnectionSpec, findings: Findings) -> UnreachableError:
     if findings.others:
         hint = f"there is {', '.join(findings.others)}: set docker_socket to it"
     elif spec.docker_socket == DEFAULT_SOCKET:
-        hint = "install Docker there and start it (systemctl enable --now docker), or set docker_socket"
+        hint = "install and start Docker on the host (systemctl enable --now docker), or set docker_socket"
     else:
-        hint = "check docker_socket, and that its engine runs"
+        hint = "check docker_socket, and that the engine runs"
     return UnreachableError(f"on {spec.address}, there is no Docker socket at {spec.docker_socket}", hint=hint)
 
 
@@ -149,14 +149,14 @@ def _not_permitted(spec: ConnectionSpec, findings: Findings) -> UnreachableError
     groups = f" (groups: {', '.join(findings.groups)})" if findings.groups else ""
     return UnreachableError(
         f"on {spec.address}, user {user}{groups} may not open {spec.docker_socket}",
-        hint=f"sudo usermod -aG docker {user} there, or set docker_command: sudo -n docker",
+        hint=f"sudo usermod -aG docker {user} on the host, or set docker_command: sudo -n docker",
     )
 
 
 def _stopped(spec: ConnectionSpec) -> UnreachableError:
     return UnreachableError(
         f"on {spec.address}, the Docker engine is stopped: nothing answers at {spec.docker_socket}",
-        hint="systemctl start docker there; journalctl -u docker tells why it stopped",
+        hint="systemctl start docker on the host; journalctl -u docker shows why it stopped",
     )
 
 
@@ -165,7 +165,7 @@ def _forwarding_refused(spec: ConnectionSpec, findings: Findings, failure: Comma
         return UnreachableError(
             f"{spec.address} forbids streams to sockets and has no docker command to go through instead",
             hint="set AllowStreamLocalForwarding yes in its sshd_config (and no 'restrict' before the key in "
-            "authorized_keys), or install the Docker CLI there",
+            "authorized_keys), or install the Docker CLI on the host",
         )
     return UnreachableError(f"on {spec.address}, '{failure.command}' did not reach the engine: {_told(failure)}")
 
@@ -178,4 +178,4 @@ def _engine_down(said: str) -> bool:
 def _told(failure: CommandFailure) -> str:
     said = " ".join(failure.said.split())[:_SHOWN]
     status = "" if failure.status is None else f"exit status {failure.status}"
-    return " ".join(part for part in (said, f"({status})" if said and status else status) if part) or "nothing was said"
+    return " ".join(part for part in (said, f"({status})" if said and status else status) if part) or "no output"

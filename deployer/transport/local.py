@@ -79,7 +79,7 @@ def _explain(path: str, error: OSError) -> UnreachableError:
     if isinstance(error, FileNotFoundError):
         return UnreachableError(
             f"there is no Docker socket at {path} on this machine",
-            hint="is Docker installed and started? Another place is given with docker_socket",
+            hint="is Docker installed and running? Set docker_socket if the socket is elsewhere",
         )
     if isinstance(error, PermissionError):
         return UnreachableError(

@@ -90,7 +90,7 @@ def _changed(spec: ConnectionSpec, name: str, shown: str, entries: list[known_ho
     places = ", ".join(f"{entry.place} ({entry.kind} {known_hosts.fingerprint(entry.blob)})" for entry in entries)
     return UnreachableError(
         f"the host key of {name} has changed: the server shows {shown}, known is {places}",
-        hint="someone may be listening in; if the host was really reinstalled: "
+        hint="someone may be intercepting the connection; if the host was reinstalled: "
         f"ssh-keygen -R '{name}' -f {entries[0].file}, then {_keyscan(spec, entries[0].file)}",
     )
 

@@ -85,7 +85,7 @@ def _tune(sock: socket.socket) -> None:
 def _no_connection(host: str, port: int, timeout: float, what: str, error: OSError | None) -> UnreachableError:
     where = f"{host} port {port}"
     if isinstance(error, ConnectionRefusedError):
-        return UnreachableError(f"{where} refused the connection", hint=f"is {what} running there, and on that port?")
+        return UnreachableError(f"{where} refused the connection", hint=f"is {what} running on this host and port?")
     if isinstance(error, TimeoutError):
         return UnreachableError(
             f"{where} did not answer within {timeout:g} s", hint="is the host up, and does a firewall drop packets?"

@@ -24,7 +24,7 @@ class TcpEngine(EngineOnly):
     def loss_hint(self) -> str:
         if self._spec.tls is None or self._spec.tls.cert:
             return ""
-        return "if the engine asks for a client certificate, set tls_cert and tls_key"
+        return "if the engine requires a client certificate, set tls_cert and tls_key"
 
     def dial(self) -> Stream:
         spec = self._spec
@@ -43,7 +43,7 @@ class TcpEngine(EngineOnly):
             sock.close()
             raise UnreachableError(
                 f"{self.where}: the TLS handshake failed: {error.strerror or error}",
-                hint="the engine may want a client certificate (tls_cert, tls_key), or not speak TLS at this port",
+                hint="the engine may require a client certificate (tls_cert, tls_key), or not use TLS on this port",
             ) from error
 
     def usable(self, stream: Stream) -> bool:

@@ -234,7 +234,7 @@ class _Work:
         except UnreachableError as error:
             return (), error
         except EngineError as error:
-            return (), UnreachableError(f"cannot be read again: {error.message}", hint=error.hint)
+            return (), UnreachableError(f"cannot be read after the changes: {error.message}", hint=error.hint)
 
     def _verify(self, host_plan: HostPlan, engine: Engine) -> tuple[ResourceChange, ...]:
         """Read the host again and compare again: what is left did not converge, but for what is done at last."""

@@ -42,11 +42,11 @@ def _check_names(observed: Observed, names: Iterable[str], project: str) -> None
     for name in names:
         found = observed.container(name)
         if found is None:
-            hint = did_you_mean(name, known) or "deployer ps lists what there is"
+            hint = did_you_mean(name, known) or "deployer ps lists the containers"
             problems.add(_CONTAINER, f"{observed.host} has no container '{name}'", hint=hint)
         elif project not in ("", found.owner.project):
             whose = f"belongs to project {found.owner.project}" if found.owner.managed else "belongs to no project"
-            problems.add(_CONTAINER, f"'{name}' on {observed.host} {whose}", hint=f"leave out --project {project}")
+            problems.add(_CONTAINER, f"'{name}' on {observed.host} {whose}", hint=f"omit --project {project}")
     problems.raise_if_any()
 
 
@@ -54,6 +54,10 @@ def _nothing(host: str, project: str, found: HostPlaybook) -> DeployerError:
     if found.left_out:
         return DeployerError("\n".join(["nothing to import:", *found.left_out]))
     others = tuple(found.projects)
-    hint = f"--project imports what is of {'' if len(others) == 1 else 'one of '}{', '.join(others)}" if others else ""
-    what = f"nothing of project {project}" if project else "nothing that no project made"
+    hint = (
+        f"--project imports the resources of {'' if len(others) == 1 else 'one of '}{', '.join(others)}"
+        if others
+        else ""
+    )
+    what = f"no resources of project {project}" if project else "only resources of other projects"
     return DeployerError(f"nothing to import: {host} has {what}", hint=hint)

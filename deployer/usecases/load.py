@@ -139,7 +139,7 @@ def load(request: Request, asking: Asking) -> Loaded:
         read = reader.with_leavers(plays, read)
     loaded = _join(tuple(found for found in read if found is not None), problems)
     if request.limit and plays and not problems.errors and not any(play.desired for play in loaded):
-        problems.add(Origin("--limit"), f"'{request.limit}' leaves no host of any play")
+        problems.add(Origin("--limit"), f"'{request.limit}' matches no host of any play")
     if request.containers and not problems.errors:
         _check_named(request.containers, loaded, problems)
     problems.raise_if_any()
@@ -236,8 +236,8 @@ class _Reader:
             for number in left.values():
                 found[number] = _with_leaver(found[number], plays[number].name, bare[number])
             if staying and not left:
-                hint = "take it out of the play's hosts first; to remove what is no longer declared there, use --prune"
-                summary = f"'{host}' still is a host of play '{plays[staying[0]].name}'"
+                hint = "remove it from the play's hosts first; to remove undeclared resources there, use --prune"
+                summary = f"'{host}' is still a host of play '{plays[staying[0]].name}'"
                 self._sources.problems.add(_PRUNE_HOST, summary, hint=hint)
         return found
 

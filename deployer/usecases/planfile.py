@@ -116,10 +116,10 @@ def _host(host: HostPlan, saved: SavedHost | None) -> HostPlan:
     if saved is not None and saved.fingerprint == fingerprint(host) and now == then:
         return host
     differing = sorted(label for label in {*now, *then} if now.get(label) != then.get(label))
-    what = ", ".join(differing) if differing else "the objects the plan was made for"
-    summary = "is not part of the plan" if saved is None else f"changed since the plan was made: {what}"
+    what = ", ".join(differing) if differing else "the objects of the plan"
+    summary = "is not part of the plan" if saved is None else f"changed since the plan was created: {what}"
     address = Address(host.host, Kind.CONTAINER, "*") if not differing else _address(host.host, differing[0])
-    refusal = Refusal(address, summary, "make a new plan")
+    refusal = Refusal(address, summary, "create a new plan")
     return replace(host, changes=(), steps=(), refusals=(refusal,))
 
 

@@ -82,8 +82,8 @@ def _check_complete(saved: SavedPlan, loaded: Loaded) -> None:
     hosts = {(number, wish.host) for number, play in enumerate(loaded.plays) for wish in play.desired}
     if lost := planfile.lost(saved, hosts):
         names = ", ".join(dict.fromkeys(f"{found.host} (play {found.play + 1})" for found in lost))
-        summary = f"the plan has changes for what the input no longer has: {names}"
-        raise RefusedError(summary, hint="playbooks or inventory have changed; make a new plan")
+        summary = f"the plan has changes for hosts or plays that the input no longer has: {names}"
+        raise RefusedError(summary, hint="playbooks or inventory have changed; create a new plan")
 
 
 def _digest(extra_vars: Sequence[str]) -> str:

@@ -90,7 +90,7 @@ def _end(process: int) -> None:
 def prompt(text: str) -> str:
     """Asks on the terminal, without echo."""
     if not sys.stdin.isatty():
-        raise RefusedError(f"cannot ask: {text}", hint="there is no terminal; give a file or a script instead")
+        raise RefusedError(f"cannot ask: {text}", hint="there is no terminal; use a file or a script instead")
     import getpass
 
     return getpass.getpass(f"{text}: ")

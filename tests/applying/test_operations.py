@@ -202,8 +202,8 @@ def test_progress_of_a_pull_is_that_of_all_its_layers(engine: SimulatedEngine) -
     ("error", "hint"),
     [
         ("write /var/lib/docker/tmp/x: no space left on device", "make room where the engine keeps its data"),
-        ("Bind for 0.0.0.0:80 failed: port is already allocated", "something took the port since the plan was made"),
-        ("listen tcp4 0.0.0.0:80: bind: address already in use", "something took the port since the plan was made"),
+        ("Bind for 0.0.0.0:80 failed: port is already allocated", "the port was taken after the plan was created"),
+        ("listen tcp4 0.0.0.0:80: bind: address already in use", "the port was taken after the plan was created"),
         (
             'could not select device driver "cdi" with capabilities: []',
             'turn CDI on in the daemon\'s configuration, {"features": {"cdi": true}}',

@@ -116,7 +116,8 @@ def test_what_a_project_made_is_left_out_unless_it_is_named(shop: Shop) -> None:
     nothing = shop.run(*IMPORT, "web1")
     assert (nothing.code, nothing.out) == (1, "")
     assert nothing.err == (
-        "error: nothing to import: web1 has nothing that no project made\n  hint: --project imports what is of shop\n"
+        "error: nothing to import: web1 has only resources of other projects\n"
+        "  hint: --project imports the resources of shop\n"
     )
     made_by_hand("mine")
     found = shop.run(*IMPORT, "web1")
@@ -161,9 +162,9 @@ def test_hosts_that_are_none(shop: Shop, name: str, says: str) -> None:
 def test_an_empty_host(shop: Shop) -> None:
     found = shop.run(*IMPORT, "db1")
     assert (found.code, found.out) == (1, "")
-    assert found.err == "error: nothing to import: db1 has nothing that no project made\n"
+    assert found.err == "error: nothing to import: db1 has nothing that belongs to no project\n"
     found = shop.run(*IMPORT, "db1", "--project", "shop")
-    assert found.err == "error: nothing to import: db1 has nothing of project shop\n"
+    assert found.err == "error: nothing to import: db1 has no resources of project shop\n"
 
 
 def test_a_host_that_cannot_be_reached(shop: Shop) -> None:

@@ -180,7 +180,7 @@ def test_an_old_plan_is_made_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("sys.stdin", _Answer(by_hand))
     found = shop.run("apply", *HOSTS, "shop.yml", "-l", "web1")
     assert found.code == 5
-    assert "web1: nothing was changed: the host has changed since the plan was made: container.web" in found.words
+    assert "web1: nothing was changed: the host has changed since the plan was created: container.web" in found.words
     assert "hint: run plan again to see the differences" in found.words
 
 

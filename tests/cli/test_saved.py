@@ -32,8 +32,8 @@ def test_a_stale_host_is_refused_and_says_what_changed_and_the_others_go_on(shop
     found = shop.run("apply", "shop.plan")
     assert found.code == 5
     changed = "container.web, image.nginx:latest, network.front"
-    assert f"! container web refused: changed since the plan was made: {changed}" in found.words
-    assert "hint: make a new plan" in found.words
+    assert f"! container web refused: changed since the plan was created: {changed}" in found.words
+    assert "hint: create a new plan" in found.words
     assert "web2 (simulated) : ok=3 changed=3 unreachable=0 failed=0 skipped=0 refused=0 rolledback=0" in found.words
 
 
@@ -42,7 +42,7 @@ def test_a_changed_playbook_makes_the_plan_stale(shop: Shop) -> None:
     shop.edit("8080:80", "8081:80")
     found = shop.run("apply", "shop.plan")
     assert found.code == 5
-    assert "changed since the plan was made: the objects the plan was made for" in found.out
+    assert "changed since the plan was created: the objects of the plan" in found.out
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_what_the_input_no_longer_has_is_not_passed_over(shop: Shop, file: str, 
     shop.write(file, left)
     found = shop.run("apply", "shop.plan")
     assert (found.code, found.out) == (5, "")
-    assert f"the plan has changes for what the input no longer has: {lost}\n" in found.err
-    assert "make a new plan" in found.err
+    assert f"the plan has changes for hosts or plays that the input no longer has: {lost}\n" in found.err
+    assert "create a new plan" in found.err
     assert len(shop.run("ps", "-i", "hosts.yml").words) == 1
 
 
@@ -75,7 +75,7 @@ def test_extra_variables_are_not_kept_and_have_to_be_the_same(shop: Shop) -> Non
     assert "s3ntinel" not in (shop.folder / "shop.plan").read_text()
     refused = shop.run("apply", "shop.plan", "-e", "token=other")
     assert refused.code == 5
-    assert "the plan was made with other extra variables" in refused.err
+    assert "the plan was created with different extra variables" in refused.err
     assert shop.run("apply", "shop.plan", "-e", "token=s3ntinel").code == 0
 
 

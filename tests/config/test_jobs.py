@@ -107,8 +107,8 @@ def test_what_depends_on_a_job_waits_until_it_has_ended_well(needs: str) -> None
 @pytest.mark.parametrize("condition", ["service_started", "service_healthy"])
 def test_no_other_condition_is_met_by_a_job(condition: str) -> None:
     assert complaints(DEPENDS.replace("NEEDS", f"{{migrate: {{condition: {condition}}}}}")) == [
-        "site.yml:4:43: container.web: 'migrate' is a job, and what depends on one waits until it has ended well; "
-        "leave condition out, or write service_completed_successfully"
+        "site.yml:4:43: container.web: 'migrate' is a job, and its dependants wait until it has completed; "
+        "omit condition, or write service_completed_successfully"
     ]
 
 
@@ -121,8 +121,8 @@ def test_a_job_that_nobody_declares() -> None:
 def test_one_that_removes_itself_cannot_be_seen_to_have_completed() -> None:
     text = DEPENDS.replace("NEEDS", "{db: {condition: service_completed_successfully}}")
     assert complaints(text.replace("db: {image: a}", "db: {image: a, auto_remove: true}")) == [
-        "site.yml:4:38: container.web: 'db' removes itself when it ends, so nobody can see how it ended; "
-        "leave auto_remove out there, or declare it under jobs"
+        "site.yml:4:38: container.web: 'db' removes itself when it ends, so its exit code is not available; "
+        "omit auto_remove there, or declare it under jobs"
     ]
 
 

@@ -325,7 +325,7 @@ def test_eleven_mistakes_are_found_at_once() -> None:
     assert complaints(ELEVEN) == EXPECTED
 
 
-RAW = "; text that is no template is tagged !unsafe or put between {% raw %} and {% endraw %}"
+RAW = "; tag text that is not a template with !unsafe, or enclose it in {% raw %} and {% endraw %}"
 EXPECTED = [
     "site.yml:3:3: play: unknown key 'serials'; did you mean 'serial'?",
     "site.yml:4:24: max_fail_percentage: expected a percentage from 0 to 100, got 200",

@@ -137,7 +137,7 @@ def test_a_condition_that_is_no_boolean_or_has_braces() -> None:
         "site.yml:5:13: containers.web.when: the condition is a number, not true or false; add '| bool'"
     ]
     assert complaints(body("when: '{{ on }}'"), "on: true") == [
-        "site.yml:5:13: containers.web.when: a condition is an expression already; "
+        "site.yml:5:13: containers.web.when: a condition is already an expression; "
         "write the bare expression, without {{ }}"
     ]
 

@@ -179,7 +179,7 @@ def test_a_client_is_told_the_id(tmp_path: Path) -> None:
     found, reported = passwords(password_sources([], [f"dev@{path}", f"prod@{path}"]), run=run)
     assert calls == [[str(path), "--vault-id", "dev"], [str(path), "--vault-id", "prod"]]
     assert found == [("dev", b"pw")]
-    assert reported == [f"--vault-id prod@{path}: {path} knows no password for the vault id 'prod'"]
+    assert reported == [f"--vault-id prod@{path}: {path} has no password for the vault id 'prod'"]
 
 
 def test_a_prompt_asks_with_the_label() -> None:
@@ -221,7 +221,7 @@ def test_every_password_that_cannot_be_had_is_reported(tmp_path: Path) -> None:
             f"--vault-password-file {tmp_path}/vaulted: encrypted, and no vault password is given; "
             "give one with --vault-password-file FILE or --vault-id LABEL@SOURCE",
             f"--vault-password-file {tmp_path}: the vault password file {tmp_path} is a directory",
-            "--vault-id prompt: nobody can be asked for the vault password; keep it in a file",
+            "--vault-id prompt: cannot ask for the vault password; keep it in a file",
             f"--vault-id {path}: the vault password program {path} cannot be run: Exec format error; "
             f"a file that holds the password is not executable: chmod -x {path}",
         ]

@@ -147,15 +147,15 @@ def test_unsafe_text_is_marked_down_to_its_leaves() -> None:
     [
         ("a: 1\nb: 2\na: 3", "f.yml:3:1: the key 'a' is written twice; first at f.yml:1:1"),
         ("1: x\n'1': y", "f.yml:2:1: the key '1' is written twice; first at f.yml:1:1"),
-        ("a: {{ x }}", 'f.yml:1:4: unquoted {{ … }} reads as a mapping; quote it: "{{ x }}"'),
+        ("a: {{ x }}", 'f.yml:1:4: unquoted {{ … }} is read as a mapping; quote it: "{{ x }}"'),
         (
             "- {{ x | default('a') }}",
-            "f.yml:1:3: unquoted {{ … }} reads as a mapping; quote it: \"{{ x | default('a') }}\"",
+            "f.yml:1:3: unquoted {{ … }} is read as a mapping; quote it: \"{{ x | default('a') }}\"",
         ),
         (
             "a: {{ x }}/web",
             "f.yml:1:11: not valid YAML: did not find expected key while parsing a block mapping that begins at 1:1; "
-            'quote a value that begins with {{: key: "{{ name }}"',
+            'quote values that begin with {{: key: "{{ name }}"',
         ),
         (
             "a: b: c",
@@ -167,7 +167,7 @@ def test_unsafe_text_is_marked_down_to_its_leaves() -> None:
             "f.yml:2:1: not valid YAML: found character that cannot start any token while scanning for the next token; "
             "indent with spaces, not tabs",
         ),
-        ("a: 1\n---\nb: 2", "f.yml:2:1: a second YAML document begins here; a file holds one"),
+        ("a: 1\n---\nb: 2", "f.yml:2:1: a second YAML document begins here; a file must contain one document"),
         ("a: *b", "f.yml:1:4: not valid YAML: found undefined alias"),
         ("a: &b 1\nc: &b 2", "f.yml:2:4: this anchor is already defined on line 1"),
         ("ab: \x01", "f.yml:1:5: control characters are not allowed"),
@@ -181,19 +181,19 @@ def test_unsafe_text_is_marked_down_to_its_leaves() -> None:
             "f.yml:1:4: the tag !override cannot be used here; it belongs to merging Compose files; "
             "write the value itself",
         ),
-        ("a: !secret x", "f.yml:1:4: the tag !secret cannot be used here; tags known here: !vault, !unsafe"),
+        ("a: !secret x", "f.yml:1:4: the tag !secret cannot be used here; supported tags: !vault, !unsafe"),
         (
             "a: !!python/object:os.system x",
-            "f.yml:1:4: the tag !!python/object:os.system cannot be used here; tags known here: !vault, !unsafe",
+            "f.yml:1:4: the tag !!python/object:os.system cannot be used here; supported tags: !vault, !unsafe",
         ),
-        ("a: !vault [x]", "f.yml:1:4: the tag !vault cannot be used here; only text can be vaulted"),
+        ("a: !vault [x]", "f.yml:1:4: the tag !vault cannot be used here; only text can be encrypted"),
         ("a: !!int x", "f.yml:1:4: 'x' is not what its tag !!int says"),
         ("a: !!float x", "f.yml:1:4: 'x' is not what its tag !!float says"),
         ("~: 1", "f.yml:1:1: a key must be text, not null; quote it: '~'"),
         ("?\n: 1", "f.yml:1:2: a key must be text, not null; write a key before the colon"),
         ("[a, b]: 1", "f.yml:1:1: a key must be text, not a list or a mapping"),
         ("a: {<<: 1}", "f.yml:1:9: << merges a mapping or a list of mappings"),
-        ("a: &x [*x]", "f.yml:1:4: an alias inside its own anchor makes a value without end"),
+        ("a: &x [*x]", "f.yml:1:4: an alias inside its own anchor would make an infinite value"),
         ("a: " + "[" * 150 + "]" * 150, "f.yml:1:104: nested deeper than 100 levels"),
     ],
 )

@@ -106,7 +106,7 @@ def test_the_second_waits_and_does_nothing_that_it_did_not_show(site: Site, host
         second = other.run("apply", "--yes", "--lock-wait", "60s", *other.arguments)
         first.communicate(timeout=60)
     assert (first.returncode, second.code) == (0, 5)
-    assert "nothing was changed: the host has changed since the plan was made: container.web" in second.out
+    assert "nothing was changed: the host has changed since the plan was created: container.web" in second.out
     assert version(host_26) == "VERSION=1"
     other.converge()
     assert version(host_26) == "VERSION=2"

@@ -65,7 +65,7 @@ def test_a_container_deleted_by_hand_makes_a_plan_stale_and_the_others_go_on(
     before = ids(hosts[0])
     stale = apply(site, plan)
     assert stale.code == 5
-    assert stale.refusals == [f"{hosts[0].name}/container.web: changed since the plan was made: container.web"]
+    assert stale.refusals == [f"{hosts[0].name}/container.web: changed since the plan was created: container.web"]
     assert ids(hosts[0]) == before
     assert version(hosts[1]) == "2"
     site.converge()
@@ -94,5 +94,5 @@ def test_a_plan_that_was_applied_is_stale(site: Site) -> None:
     again = apply(site, plan)
     assert again.code == 5
     assert [found.partition(": ")[2] for found in again.refusals] == [
-        "changed since the plan was made: container.web"
+        "changed since the plan was created: container.web"
     ] * 2

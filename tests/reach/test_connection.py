@@ -276,10 +276,10 @@ def test_all_mistakes_come_at_once() -> None:
     [
         ({"ansible_connection": "community.docker.docker"}, "that names a container"),
         ({"ansible_connection": "winrm"}, "connection 'winrm' is not one of ssh, smart"),
-        ({"connection": "ssh", "docker_host": "tcp://x"}, "does not go with connection 'ssh'"),
+        ({"connection": "ssh", "docker_host": "tcp://x"}, "cannot be combined with connection 'ssh'"),
         ({"ansible_become": True, "ansible_user": "u", "ansible_become_method": "su"}, "'su' is not supported"),
         ({"docker_host": "tcp://x:99999"}, "is not a URL"),
-        ({"docker_host": "tcp://x", "tls_key": "/k"}, "is given without tls_cert"),
+        ({"docker_host": "tcp://x", "tls_key": "/k"}, "requires tls_cert"),
     ],
 )
 def test_mistakes(variables: Mapping[str, object], message: str) -> None:

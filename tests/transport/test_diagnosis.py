@@ -95,7 +95,7 @@ def test_another_programs_output_is_no_finding() -> None:
             "(exit status 1)",
             "",
         ),
-        (None, None, "web1 opens no stream to /var/run/docker.sock", "may deploy open the socket"),
+        (None, None, "web1 does not open a stream to /var/run/docker.sock", "may deploy open the socket"),
         (
             None,
             CommandFailure("docker system dial-stdio", 1, "This account is not available."),
@@ -124,7 +124,7 @@ def test_reasons(findings: Findings | None, failure: CommandFailure | None, mess
         (1, "sudo: docker: command not found", "there is no 'sudo -n docker'"),
         (127, "sh: 1: sudo: not found", "there is no 'sudo -n docker'"),
         (1, "dial unix: connect: connection refused", "the Docker engine is stopped"),
-        (None, "", "did not reach the engine: nothing was said"),
+        (None, "", "did not reach the engine: no output"),
     ],
 )
 def test_reasons_of_a_stated_command(status: int | None, said: str, message: str) -> None:

@@ -177,4 +177,4 @@ class TestTcp:
         with pytest.raises(UnreachableError) as caught:
             version(TcpEngine(self.spec(port)))
         assert caught.value.message == f"127.0.0.1 port {port} refused the connection"
-        assert caught.value.hint == "is the Docker engine running there, and on that port?"
+        assert caught.value.hint == "is the Docker engine running on this host and port?"

@@ -110,7 +110,7 @@ class TestLogin:
 
     def test_a_missing_key_file_is_named(self, world: World) -> None:
         error = failure(world.spec(private_key_files=("/nowhere/id",)))
-        assert "there was nothing to try; private key /nowhere/id does not exist" in error.message
+        assert "there was no key or password to try; private key /nowhere/id does not exist" in error.message
 
 
 class TestHostKey:
@@ -341,7 +341,7 @@ class TestFallback:
         world.server.traits.streams = False
         world.server.traits.commands = False
         error = failure(world.spec())
-        assert "opens no stream to" in error.message
+        assert "does not open a stream to" in error.message
 
 
 class TestWay:

@@ -130,7 +130,7 @@ def test_the_limit_is_laid_over_every_play() -> None:
 
 
 def test_a_limit_that_leaves_nothing_of_any_play() -> None:
-    assert mistakes("- hosts: web\n", limit="db") == ["--limit: 'db' leaves no host of any play"]
+    assert mistakes("- hosts: web\n", limit="db") == ["--limit: 'db' matches no host of any play"]
 
 
 def test_a_limit_from_a_file() -> None:
@@ -305,9 +305,7 @@ def test_a_variable_outside_the_inventory_steers_no_connection(where: str) -> No
     more = {"vars": f"  vars: {text}\n", "files": "  vars_files: [more.yml]\n"}.get(where, "")
     found = loaded(f"- hosts: all\n{more}", extra_vars=(text,) if where == "-e" else ())
     assert (found.hosts["web1"].kind, found.hosts["web1"].host) == (ConnectionKind.SIMULATED, "web1")
-    assert [warning.summary for warning in found.warnings] == [
-        "'docker_command' says nothing about the connection here"
-    ]
+    assert [warning.summary for warning in found.warnings] == ["'docker_command' does not set the connection here"]
     prefixed = "{deployer_connection: ssh, ansible_host: 10.0.0.8, ansible_user: app, deployer_port: 2222}"
     write(where if where.endswith("yml") else "more.yml", prefixed)
     more = {"vars": f"  vars: {prefixed}\n", "files": "  vars_files: [more.yml]\n"}.get(where, "")
@@ -420,7 +418,7 @@ def networks(subnet: str = "10.7.0.0/24", second: str = "front: {}") -> str:
 def test_subnets_of_two_networks_of_a_host_overlap(subnet: str) -> None:
     assert mistakes(networks(subnet)) == [
         f"site.yml:9:26: networks.lan: subnet {subnet} overlaps with 10.9.0.0/24 of network back at site.yml:4:27; "
-        "give each network addresses of its own"
+        "use different subnets"
     ]
 
 
@@ -457,8 +455,8 @@ PORTS = """
 )
 def test_two_containers_of_a_host_publish_the_same_host_port(ports: str) -> None:
     assert mistakes(PORTS.format(keys=f"ports: {ports}")) == [
-        "site.yml:10:14: containers.two.ports: host port 8080 is published by container one too, at site.yml:4:34; "
-        "give each a host port of its own"
+        "site.yml:10:14: containers.two.ports: host port 8080 is also published by container one, at site.yml:4:34; "
+        "use different host ports"
     ]
 
 
@@ -532,7 +530,7 @@ def test_a_limit_says_nothing_about_hosts_that_are_named() -> None:
 def test_a_host_that_a_play_still_is_for_has_not_left(limit: str) -> None:
     write("hosts.yml", OLD)
     assert mistakes(LEFT, prune_hosts=("web2",), limit=limit) == [
-        "--prune-host: 'web2' still is a host of play 'Web tier'; take it out of the play's hosts first; "
+        "--prune-host: 'web2' is still a host of play 'Web tier'; take it out of the play's hosts first; "
         "to remove what is no longer declared there, use --prune"
     ]
 

@@ -290,7 +290,7 @@ def test_a_host_that_does_not_keep_what_it_is_told_did_not_converge(fleet: Fleet
     ("error", "message"),
     [
         (connection_lost(), "the connection was lost (injected)"),
-        (EngineError("no more", status=500), "cannot be read again: no more"),
+        (EngineError("no more", status=500), "cannot be read after the changes: no more"),
     ],
 )
 def test_a_host_that_cannot_be_read_again_keeps_what_was_done(fleet: Fleet, error: Exception, message: str) -> None:

@@ -255,7 +255,7 @@ def test_only_the_host_that_changed_is_refused() -> None:
     web1, web2 = refuse_stale(now, saved(then)).plays[0].hosts
     assert (web1.steps, web1.changes) == ((), ())
     assert [(str(found.address), found.summary, found.hint) for found in web1.refusals] == [
-        ("web1/container.web", "changed since the plan was made: container.web", "make a new plan")
+        ("web1/container.web", "changed since the plan was created: container.web", "create a new plan")
     ]
     assert web2 == now.plays[0].hosts[1]
 
@@ -265,7 +265,7 @@ def test_an_object_made_again_under_its_name_is_another() -> None:
     then = of(made(wish, applied(SHOP)))
     now = of(made(wish, changed(applied(SHOP), "web", id="another")))
     (found,) = refuse_stale(now, saved(then)).plays[0].hosts[0].refusals
-    assert found.summary == "changed since the plan was made: the objects the plan was made for"
+    assert found.summary == "changed since the plan was created: the objects of the plan"
 
 
 def test_a_host_that_was_not_in_the_plan_is_refused() -> None:

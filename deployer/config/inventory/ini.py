@@ -129,7 +129,7 @@ class _Reader:
             found = line.text.find(name, offset)
             offset = found if found >= 0 else offset
             if not equals or not name:
-                self._problems.add(line.at(offset), f"expected key=value behind the host, found '{word}'")
+                self._problems.add(line.at(offset), f"expected key=value after the host, found '{word}'")
                 continue
             yield name, from_plain(literal(value), line.at(offset), secret=self._secret)
             offset += len(name) + 1
@@ -137,7 +137,7 @@ class _Reader:
     def _read_child(self, line: _Line, group: str) -> None:
         name = line.text.split("#", 1)[0].split(";", 1)[0].strip()
         if re.search(r"[\s=:]", name):
-            hint = "variables belong into [group:vars]" if "=" in name else "one group a line"
+            hint = "variables belong in [group:vars]" if "=" in name else "one group per line"
             self._problems.add(line.start, f"'{name}' is not a group's name", hint=hint)
             return
         self._mentioned.append((group, name, line.start))

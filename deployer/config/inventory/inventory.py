@@ -109,7 +109,7 @@ class _Reader:
         if not os.access(path, os.X_OK):
             self._problems.add(Origin(str(path)), "an inventory script that is not executable", hint=f"chmod +x {path}")
         elif self._run is None:
-            self._problems.add(Origin(str(path)), "inventory scripts are not run here")
+            self._problems.add(Origin(str(path)), "inventory scripts are not supported here")
         else:
             command = str(path) if path.parent != Path() else f"./{path}"
             read_script(command, self._run, self.draft)

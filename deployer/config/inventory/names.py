@@ -28,7 +28,7 @@ def expand(text: str) -> tuple[tuple[str, ...], int | None]:
     for made in _expanded(name):
         names.append(made)
         if len(names) > _MAX_HOSTS:
-            raise NameFaultError(f"the range makes more than {_MAX_HOSTS:,} hosts")
+            raise NameFaultError(f"the range expands to more than {_MAX_HOSTS:,} hosts")
     return tuple(names), port
 
 

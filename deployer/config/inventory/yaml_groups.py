@@ -20,7 +20,7 @@ def read_yaml_tree(tree: Node, draft: Draft) -> None:
         draft.problems.add(tree.origin, f"an inventory in YAML has {_SHAPE}")
         return
     if tree.get("plugin") is not None:
-        hint = "use an executable that answers --list, for instance one that runs ansible-inventory"
+        hint = "use an executable that supports --list, such as one that runs ansible-inventory"
         draft.problems.add(tree.origin, "inventory plugins are not supported", hint=hint)
         return
     for name, content in tree.entries:

@@ -36,7 +36,7 @@ def regex(
     compiled = re.compile(pattern, flags)
     kinds = {"search": compiled.search, "match": compiled.match, "fullmatch": compiled.fullmatch}
     if match_type not in kinds:
-        raise FilterArgumentError(f"regex: match_type is one of {', '.join(kinds)}")
+        raise FilterArgumentError(f"regex: match_type must be one of {', '.join(kinds)}")
     return kinds[match_type](str(value)) is not None
 
 
@@ -48,7 +48,7 @@ def version(value: Any, other: Any, compare: str = "eq", *, version_type: str = 
     """Whether one version stands to another as `compare` says: `>=`, `ge`, `lt`, `==`, …"""
     kinds: dict[str, Callable[[str], Any]] = {"loose": _loose, "semver": _semver, "semantic": _semver}
     if version_type not in kinds:
-        raise FilterArgumentError(f"version: version_type is one of {', '.join(kinds)}")
+        raise FilterArgumentError(f"version: version_type must be one of {', '.join(kinds)}")
     left, right = kinds[version_type](str(value)), kinds[version_type](str(other))
     if version_type == "loose":
         left, right = _aligned(left, right)
@@ -65,7 +65,7 @@ def _comparison(name: str) -> Callable[[Any, Any], Any]:
         **dict.fromkeys(("<=", "le"), operator.le),
     }
     if name not in names:
-        raise FilterArgumentError(f"version: '{name}' is no comparison; known: {', '.join(names)}")
+        raise FilterArgumentError(f"version: '{name}' is not a comparison; supported: {', '.join(names)}")
     return names[name]
 
 

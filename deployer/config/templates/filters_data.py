@@ -47,7 +47,7 @@ def ternary(value: Any, true_val: Any, false_val: Any, none_val: Any = None) -> 
 def combine(*terms: Any, recursive: bool = False, list_merge: str = "replace") -> dict[Any, Any]:
     """One mapping of several, later ones winning; `recursive` merges inner mappings, `list_merge` says how lists."""
     if list_merge not in _LIST_MERGES:
-        raise FilterArgumentError(f"combine: list_merge is one of {', '.join(_LIST_MERGES)}")
+        raise FilterArgumentError(f"combine: list_merge must be one of {', '.join(_LIST_MERGES)}")
     merged: dict[Any, Any] = {}
     for term in _flat(terms, 1, skip_nulls=False):
         if isinstance(term, Absent):
@@ -183,7 +183,9 @@ def extract(environment: SandboxEnvironment, key: Any, container: Any, morekeys:
 def seeded_random(end: Any, start: int | None = None, step: int | None = None, seed: Any = None) -> Any:
     """A choice that is the same in every run; needs a seed."""
     if seed is None:
-        raise FilterArgumentError("random needs a seed, or every run would differ: random(seed=inventory_hostname)")
+        raise FilterArgumentError(
+            "random requires a seed, because every run would differ: random(seed=inventory_hostname)"
+        )
     source = random.Random(str(seed) if isinstance(seed, str) else seed)
     if isinstance(end, int):
         return source.randrange(start or 0, end, step or 1)

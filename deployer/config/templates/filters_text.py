@@ -104,7 +104,7 @@ def regex_search(
 def _group(name: str) -> int | str:
     written = re.fullmatch(r"\\(?:g<(\S+)>|(\d+))", name)
     if written is None:
-        raise FilterArgumentError(f"regex_search: '{name}' names no group; write '\\1' or '\\g<name>'")
+        raise FilterArgumentError(f"regex_search: '{name}' is not a group; write '\\1' or '\\g<name>'")
     key = written[1] or written[2]
     return int(key) if key.isdecimal() else key
 
@@ -166,7 +166,7 @@ _COMMENTS = {
 def comment(text: Any, style: str = "plain", decoration: str | None = None) -> str:
     """The text as a comment block of a language, with an empty line above and below."""
     if style not in _COMMENTS:
-        raise FilterArgumentError(f"comment: unknown style '{style}'; known: {', '.join(_COMMENTS)}")
+        raise FilterArgumentError(f"comment: unknown style '{style}'; supported: {', '.join(_COMMENTS)}")
     begin, usual, end = _COMMENTS[style]
     lines = ((decoration or usual) + line for line in ["", *str(text).split("\n"), ""])
     return "\n".join([*filter(None, [begin]), *(line.rstrip() for line in lines), *filter(None, [end])])

@@ -127,7 +127,7 @@ def compile_expression(text: str, environment: SandboxEnvironment) -> Compiled:
     parser = Parser(environment, text, state="variable")
     tree = parser.parse_expression()
     if not parser.stream.eos:
-        raise TemplateSyntaxError("more text behind the expression", parser.stream.current.lineno)
+        raise TemplateSyntaxError("unexpected text after the expression", parser.stream.current.lineno)
     tree.set_environment(environment)
     return _expression(tree, environment)
 
@@ -274,7 +274,7 @@ def _fault(error: jinja2.TemplateSyntaxError, environment: SandboxEnvironment) -
         kind, name = unknown.groups()
         known = environment.filters if kind == "filter" else environment.tests
         return _SyntaxFault(f"there is no {kind} '{name}'", did_you_mean(name, known), error.lineno)
-    hint = "text that is no template is tagged !unsafe or put between {% raw %} and {% endraw %}"
+    hint = "tag text that is not a template with !unsafe, or enclose it in {% raw %} and {% endraw %}"
     return _SyntaxFault(f"template syntax: {message}", hint, error.lineno)
 
 
@@ -294,7 +294,7 @@ def _problem(error: Exception, site: Site, *, names: Iterable[str], secret: bool
     if secret:
         return site.problem(f"template failed: {kind}; its message is hidden because a secret was used", line)
     if isinstance(error, SecurityError):
-        return site.problem("template failed: it reaches for what templates may not touch", line)
+        return site.problem("template failed: it accesses attributes that templates may not access", line)
     is_own = isinstance(error, jinja2.TemplateError | TemplateFault)
     return site.problem(f"template failed: {error}" if is_own else f"template failed: {kind}: {error}", line)
 

@@ -29,7 +29,7 @@ from deployer.nodes import Node, from_plain
 _SECRET_NAME = re.compile(r"PASS|SECRET|TOKEN|CREDENTIAL|(?:^|_)KEY(?:_|$)|APIKEY|PRIVATE", re.IGNORECASE)
 
 _REFUSED = {
-    "password": "it makes a new password when its file is missing; keep the password in a vault",
+    "password": "it creates a new password if its file is missing; keep the password in a vault",
     "pipe": "it runs a program while planning; pass the value with -e or an environment variable",
     "lines": "it runs a program while planning; pass the value with -e or an environment variable",
     "random_choice": "every run would differ; use random(seed=…)",
@@ -64,12 +64,14 @@ def query(context: Context, name: str, *terms: Any, **options: Any) -> Any:
 
 def refused_now(*_args: Any, **_options: Any) -> NoReturn:
     """`now()` in a template."""
-    raise TemplateRuntimeError("now() is not available: every run would make another plan; pass the time with -e")
+    raise TemplateRuntimeError(
+        "now() is not available, because every run would create a different plan; pass the time with -e"
+    )
 
 
 def undef(hint: str | None = None) -> UndefinedValue:
     """A value that must be overridden: using it is an error that says `hint`."""
-    return UndefinedValue(hint=hint or "a value that must be given is undefined")
+    return UndefinedValue(hint=hint or "a required value is undefined")
 
 
 def _run(context: Context, name: str, terms: Sequence[Any], options: dict[str, Any]) -> list[Any] | None:

@@ -38,7 +38,7 @@ class Omit:
         return "omit"
 
     def __str__(self) -> NoReturn:
-        raise TemplateFault("omit can only be a whole value, not a part of one")
+        raise TemplateFault("omit can only be a whole value, not part of one")
 
 
 OMIT = Omit()
@@ -80,4 +80,4 @@ def kind_of(value: object) -> str:
 def raise_absent(value: Absent) -> NoReturn:
     """Raise the error of an undefined value."""
     str(value)
-    raise AssertionError("an undefined value has text")
+    raise AssertionError("an undefined value has no text")

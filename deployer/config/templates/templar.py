@@ -254,7 +254,7 @@ class Templar:
     def _truth(self, node: Scalar, problems: Problems, address: str) -> bool:
         if is_template(str(node.value)):
             hint = "write the bare expression, without {{ }}"
-            problems.add(node.origin, "a condition is an expression already", address=address, hint=hint)
+            problems.add(node.origin, "a condition is already an expression", address=address, hint=hint)
             return False
         made = self._made(node, problems, address, expression=True)
         if made is None:
@@ -311,7 +311,7 @@ class Templar:
             first = entries.setdefault(str(name.value), (name, made))[0]
             if first is not name:
                 problems.add(
-                    key.origin, f"the key '{name.value}' is made twice; first at {first.origin}", address=inner
+                    key.origin, f"the key '{name.value}' is generated twice; first at {first.origin}", address=inner
                 )
         return replace(node, entries=tuple(entries.values()))
 

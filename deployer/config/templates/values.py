@@ -214,7 +214,9 @@ class Entry:
         if self in running:
             names = [entry.label for entry in running[running.index(self) :]]
             loop = " → ".join([*names, self.label])
-            raise TemplateProblem(place(node), f"the variable '{self.label}' needs itself: {loop}", address=self.label)
+            raise TemplateProblem(
+                place(node), f"the variable '{self.label}' depends on itself: {loop}", address=self.label
+            )
         running.append(self)
         frames = self.scope.session.frames
         frames.append(Frame())

@@ -51,7 +51,7 @@ def _pairs(text: str, problems: Problems) -> dict[str, Node]:
         name, equals, value = word.partition("=")
         fault = _pair_fault(name) if equals else "expected name=value, JSON, YAML or @FILE"
         if fault:
-            hint = f"a file of variables is written @{word}" if _looks_like_file(word) else ""
+            hint = f"write @{word} for a file of variables" if _looks_like_file(word) else ""
             problems.add(ORIGIN, fault, hint=hint)
         else:
             warn_of_misspelling(ORIGIN, name, problems)

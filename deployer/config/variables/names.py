@@ -53,7 +53,7 @@ def warn_of_misspelling(origin: Origin, name: str, problems: Problems) -> None:
     """Says which connection variable a name is close to."""
     meant = misspelt(name)
     if meant:
-        problems.warn(origin, f"'{name}' is no variable of connections", hint=f"did you mean '{meant}'?")
+        problems.warn(origin, f"'{name}' is not a connection variable", hint=f"did you mean '{meant}'?")
 
 
 def inventory_variables(given: Iterable[tuple[Origin, str, Node]], problems: Problems) -> dict[str, Node]:
@@ -72,9 +72,9 @@ def inventory_variables(given: Iterable[tuple[Origin, str, Node]], problems: Pro
 def name_fault(name: str) -> str:
     """What is wrong with a variable's name, or ""."""
     if name in MAGIC_NAMES:
-        return f"the variable '{name}' is set by the program and cannot be given"
+        return f"the variable '{name}' is reserved and cannot be set"
     if name in _FUNCTIONS or name in _WORDS or keyword.iskeyword(name):
-        return f"'{name}' has a meaning in templates and cannot name a variable"
+        return f"'{name}' is reserved in templates and cannot be the name of a variable"
     if not (name.isidentifier() and name.isascii()):
-        return f"'{name}' cannot name a variable: letters, digits and _ only, no digit first"
+        return f"'{name}' is not a valid variable name: use letters, digits and _, and do not start with a digit"
     return ""

@@ -124,8 +124,8 @@ class Variables:
                     found.update((name, value) for name, value in level.variables.items() if name in SHORT)
         for name in sorted(known.keys() & SPECIFIC):
             if found.get(name) is not known[name]:
-                hint = f"name it {PREFIX}{name}; docs/inventory.md says where a short name counts"
-                problems.warn(known[name].origin, f"'{name}' says nothing about the connection here", hint=hint)
+                hint = f"name it {PREFIX}{name}; docs/inventory.md lists where short names apply"
+                problems.warn(known[name].origin, f"'{name}' does not set the connection here", hint=hint)
         return found
 
     def _is_for_ansible(self, name: str, levels: Iterable[Level]) -> bool:
@@ -187,7 +187,7 @@ class Variables:
                 yield Level(f"vars_files {name}", self._reader.file(path))
                 return
         missing = " and ".join(f"'{name}'" for name in names)
-        problems.add(item.origin, f"there is no file {missing} beside the playbook", address="vars_files")
+        problems.add(item.origin, f"there is no file {missing} next to the playbook", address="vars_files")
 
     def _find(self, name: str) -> Path | None:
         base = self._playbook_dir or Path()

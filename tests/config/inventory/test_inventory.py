@@ -82,7 +82,7 @@ def test_names_with_ranges_and_ports(written: str, names: tuple[str, ...], port:
         ("web[1:9:0]", "the step of the range [1:9:0] is not a positive number"),
         ("web[1:2:3:4]", "[1:2:3:4] is not a range; write [first:last] or [first:last:step]"),
         ("web[1]", "'web[1]' is not a host name; a range is written [first:last] or [first:last:step]"),
-        ("web[0:999999999]", "the range makes more than 100,000 hosts"),
+        ("web[0:999999999]", "the range expands to more than 100,000 hosts"),
         ("web:99999", "99999 is not a port number"),
         ("web:", "a host name cannot end with ':'"),
         ("a b", "'a b' is not a host name"),
@@ -205,7 +205,7 @@ novalue
 """,
     )
     assert reported(path) == [
-        f"{path}:1:6: expected key=value behind the host, found 'port'",
+        f"{path}:1:6: expected key=value after the host, found 'port'",
         f"{path}:2:1: a quote is not closed in this line: No closing quotation",
         f"{path}:3:1: the range [3:1] ends before it begins",
         f"{path}:4:1: the host 'web4:' ends with ':'; is this a YAML inventory?",
@@ -213,7 +213,7 @@ novalue
         "a section is [group], [group:children] or [group:vars], without spaces",
         f"{path}:7:1: the section [db:var] has an unknown kind; did you mean 'vars'?",
         f"{path}:12:1: [prod:children] names the group 'dbs', which does not exist; did you mean 'db'?",
-        f"{path}:13:1: 'db extra=1' is not a group's name; variables belong into [group:vars]",
+        f"{path}:13:1: 'db extra=1' is not a group's name; variables belong in [group:vars]",
         f"{path}:15:1: [stage:vars] is for a group that does not exist",
         f"{path}:17:1: expected key=value in [db:vars], found 'novalue'",
     ]
@@ -483,9 +483,9 @@ def test_names_the_program_sets_itself_are_left_out_with_a_warning(tmp_path: Pat
     inventory = load_inventory([str(path)], problems)
     assert problems.errors == ()
     assert messages(problems) == [
-        f"{path}:1:6: the variable 'inventory_hostname' is set by the program and cannot be given",
-        f"{path}:1:27: the variable 'groups' is set by the program and cannot be given",
-        f"{path}:1:36: 'foo-bar' cannot name a variable: letters, digits and _ only, no digit first",
+        f"{path}:1:6: the variable 'inventory_hostname' is reserved and cannot be set",
+        f"{path}:1:27: the variable 'groups' is reserved and cannot be set",
+        f"{path}:1:36: 'foo-bar' is not a valid variable name: use letters, digits and _, and do not start with a digit",
     ]
     assert host_variables(inventory) == {"web1": {"foo-bar": 2}}
 
@@ -521,7 +521,7 @@ def test_files_that_cannot_be_read_are_reported(tmp_path: Path) -> None:
         f"{tmp_path}/broken.toml: not valid TOML: Expected ']' at the end of a table declaration (at end of document)",
         f"{tmp_path}/gone: cannot be read: No such file or directory",
         f"{tmp_path}/latin: the file is not UTF-8 text",
-        f"{tmp_path}/run.sh: inventory scripts are not run here",
+        f"{tmp_path}/run.sh: inventory scripts are not supported here",
     ]
     assert reported(write(tmp_path, "empty/hosts.yml", "")) == []
 

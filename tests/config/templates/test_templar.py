@@ -358,12 +358,12 @@ q: "{{ (pw ~ 'x') | hash(pw) }}"
         (
             "{{ tag }",
             "template syntax: unexpected '}'; "
-            "text that is no template is tagged !unsafe or put between {% raw %} and {% endraw %}",
+            "tag text that is not a template with !unsafe, or enclose it in {% raw %} and {% endraw %}",
         ),
         (
             "{{ .Names }}",
             "template syntax: unexpected '.'; "
-            "text that is no template is tagged !unsafe or put between {% raw %} and {% endraw %}",
+            "tag text that is not a template with !unsafe, or enclose it in {% raw %} and {% endraw %}",
         ),
         ("{{ tag | uper }}", "there is no filter 'uper'; did you mean 'upper'?"),
         ("{{ tag is defned }}", "there is no test 'defned'; did you mean 'defined'?"),
@@ -371,9 +371,9 @@ q: "{{ (pw ~ 'x') | hash(pw) }}"
         ('{{ number + "x" }}', "template failed: TypeError: unsupported operand type(s) for +: 'int' and 'str'"),
         ("{{ 1 / 0 }}", "template failed: ZeroDivisionError: division by zero"),
         ("{{ tag.upper }}", "template failed: the result is a function, which is not a value YAML knows"),
-        ("x{{ omit }}", "template failed: omit can only be a whole value, not a part of one"),
-        ("{{ tag.__class__ }}", "template failed: it reaches for what templates may not touch"),
-        ("{{ names.append(1) }}", "template failed: it reaches for what templates may not touch"),
+        ("x{{ omit }}", "template failed: omit can only be a whole value, not part of one"),
+        ("{{ tag.__class__ }}", "template failed: it accesses attributes that templates may not access"),
+        ("{{ names.append(1) }}", "template failed: it accesses attributes that templates may not access"),
     ],
 )
 def test_what_fails_says_why_and_where(text: str, expected: str) -> None:
@@ -469,13 +469,13 @@ def test_conditions(text: str, expected: bool) -> None:
         ("tag", "the condition is text, not true or false; add '| bool'"),
         ("names", "the condition is a list, not true or false; compare it: '… is defined', '… | length > 0'"),
         ("nothing", "the condition is null, not true or false; compare it: '… is defined', '… | length > 0'"),
-        ("'{{ flag }}'", "a condition is an expression already; write the bare expression, without {{ }}"),
+        ("'{{ flag }}'", "a condition is already an expression; write the bare expression, without {{ }}"),
         ("5", "a condition is an expression, true or false"),
         ("{a: b}", "a condition is an expression, true or false"),
         ("''", "a condition is an expression, true or false"),
         ("missing", "undefined variable 'missing'"),
         ("flag and", "template syntax: unexpected 'end of template'"),
-        ("flag flag", "template syntax: more text behind the expression"),
+        ("flag flag", "template syntax: unexpected text after the expression"),
     ],
 )
 def test_conditions_that_are_none(text: str, expected: str) -> None:
@@ -530,7 +530,7 @@ def test_template_files_keep_their_lines_and_name_them() -> None:
     assert using.template_text("one\n{% for x y %}\n", place, problems) is None
     assert messages(problems) == [
         "templates/x.j2:2:1: template syntax: expected token 'in', got 'y'; "
-        "text that is no template is tagged !unsafe or put between {% raw %} and {% endraw %}",
+        "tag text that is not a template with !unsafe, or enclose it in {% raw %} and {% endraw %}",
         "templates/x.j2:3:1: files./etc/x: undefined variable 'nope'",
     ]
 

@@ -153,8 +153,8 @@ def test_mistakes_in_files_are_reported_once_for_all_hosts(folder: Path) -> None
     files = f"{folder}/inv/group_vars"
     assert messages(problems) == [
         f"{files}/all.yml:1:1: a file of variables is a mapping: name: value",
-        f"{files}/web.yml:1:1: the variable 'hostvars' is set by the program and cannot be given",
-        f"{files}/web.yml:2:1: 'a b' cannot name a variable: letters, digits and _ only, no digit first",
+        f"{files}/web.yml:1:1: the variable 'hostvars' is reserved and cannot be set",
+        f"{files}/web.yml:2:1: 'a b' is not a valid variable name: use letters, digits and _, and do not start with a digit",
         f"{folder}/inv/host_vars/web1.yml:2:1: not valid YAML: did not find expected node content "
         "while parsing a flow node",
     ]
@@ -220,9 +220,9 @@ def test_vars_files_are_templated_looked_for_and_the_first_found_of_a_list(folde
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        ("[none.yml]", "site.yml:1:2: vars_files: there is no file 'none.yml' beside the playbook"),
-        ("none.yml", "site.yml:1:1: vars_files: there is no file 'none.yml' beside the playbook"),
-        ("[[a.yml, b.yml]]", "site.yml:1:2: vars_files: there is no file 'a.yml' and 'b.yml' beside the playbook"),
+        ("[none.yml]", "site.yml:1:2: vars_files: there is no file 'none.yml' next to the playbook"),
+        ("none.yml", "site.yml:1:1: vars_files: there is no file 'none.yml' next to the playbook"),
+        ("[[a.yml, b.yml]]", "site.yml:1:2: vars_files: there is no file 'a.yml' and 'b.yml' next to the playbook"),
         ("[{a: b}]", "site.yml:1:2: vars_files: vars_files names files: a list of paths"),
         ("['{{ nope }}.yml']", "site.yml:1:2: vars_files: undefined variable 'nope'"),
     ],
@@ -242,10 +242,10 @@ def test_vars_of_a_play() -> None:
     play_vars(tree("text"), problems)
     assert messages(problems) == [
         "site.yml:1:1: vars are a mapping: name: value",
-        "site.yml:1:2: the variable 'groups' is set by the program and cannot be given",
-        "site.yml:1:13: 'in' has a meaning in templates and cannot name a variable",
-        "site.yml:1:20: '1a' cannot name a variable: letters, digits and _ only, no digit first",
-        "site.yml:1:27: 'lookup' has a meaning in templates and cannot name a variable",
+        "site.yml:1:2: the variable 'groups' is reserved and cannot be set",
+        "site.yml:1:13: 'in' is reserved in templates and cannot be the name of a variable",
+        "site.yml:1:20: '1a' is not a valid variable name: use letters, digits and _, and do not start with a digit",
+        "site.yml:1:27: 'lookup' is reserved in templates and cannot be the name of a variable",
     ]
 
 
@@ -277,8 +277,11 @@ def test_extra_vars_in_every_form(tmp_path: Path) -> None:
         ("=1", "--extra-vars: expected name=value, JSON, YAML or @FILE"),
         ("a='b", "--extra-vars: a quote is not closed"),
         ("[1, 2]", "--extra-vars: extra variables are a mapping: {name: value}"),
-        ("a-b=1", "--extra-vars: 'a-b' cannot name a variable: letters, digits and _ only, no digit first"),
-        ("{hostvars: 1}", "--extra-vars: the variable 'hostvars' is set by the program and cannot be given"),
+        (
+            "a-b=1",
+            "--extra-vars: 'a-b' is not a valid variable name: use letters, digits and _, and do not start with a digit",
+        ),
+        ("{hostvars: 1}", "--extra-vars: the variable 'hostvars' is reserved and cannot be set"),
         ("@/none.yml", "/none.yml: cannot be read: No such file or directory"),
     ],
 )
