@@ -103,7 +103,7 @@ def _command_failed(spec: ConnectionSpec, findings: Findings | None, failure: Co
     if "password is required" in said or "a terminal is required" in said or "no tty present" in said:
         return UnreachableError(
             f"on {spec.address}, sudo asks {spec.user} for a password ('{spec.docker_command}')",
-            hint=f"allow it without a password: '{spec.user} ALL=(root) NOPASSWD: /usr/bin/docker' in /etc/sudoers.d, or "
+            hint=f"allow it without one: '{spec.user} ALL=(root) NOPASSWD: /usr/bin/docker' in /etc/sudoers.d, or "
             f"usermod -aG docker {spec.user}",
         )
     if "not in the sudoers" in said or "not allowed to execute" in said or "may not run" in said:
@@ -128,7 +128,7 @@ def _blind(spec: ConnectionSpec, failure: CommandFailure | None) -> UnreachableE
     said = f"; '{failure.command}' ended with: {_told(failure)}" if failure is not None else ""
     return UnreachableError(
         f"{spec.address} does not open a stream to {spec.docker_socket}{said}",
-        hint=f"is the engine running, does {spec.user} have access to the socket, and does sshd allow AllowStreamLocalForwarding?",
+        hint=f"is the engine running, may {spec.user} open the socket, and does sshd allow AllowStreamLocalForwarding?",
     )
 
 

@@ -183,9 +183,7 @@ def extract(environment: SandboxEnvironment, key: Any, container: Any, morekeys:
 def seeded_random(end: Any, start: int | None = None, step: int | None = None, seed: Any = None) -> Any:
     """A choice that is the same in every run; needs a seed."""
     if seed is None:
-        raise FilterArgumentError(
-            "random requires a seed, because every run would differ: random(seed=inventory_hostname)"
-        )
+        raise FilterArgumentError("random requires a seed: random(seed=inventory_hostname)")
     source = random.Random(str(seed) if isinstance(seed, str) else seed)
     if isinstance(end, int):
         return source.randrange(start or 0, end, step or 1)

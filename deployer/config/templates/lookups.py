@@ -64,9 +64,7 @@ def query(context: Context, name: str, *terms: Any, **options: Any) -> Any:
 
 def refused_now(*_args: Any, **_options: Any) -> NoReturn:
     """`now()` in a template."""
-    raise TemplateRuntimeError(
-        "now() is not available, because every run would create a different plan; pass the time with -e"
-    )
+    raise TemplateRuntimeError("now() is not available: every run would create a different plan; pass the time with -e")
 
 
 def undef(hint: str | None = None) -> UndefinedValue:

@@ -76,5 +76,5 @@ def name_fault(name: str) -> str:
     if name in _FUNCTIONS or name in _WORDS or keyword.iskeyword(name):
         return f"'{name}' is reserved in templates and cannot be the name of a variable"
     if not (name.isidentifier() and name.isascii()):
-        return f"'{name}' is not a valid variable name: use letters, digits and _, and do not start with a digit"
+        return f"'{name}' is not a variable name: use letters, digits and _, not starting with a digit"
     return ""

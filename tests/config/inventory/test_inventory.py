@@ -485,7 +485,7 @@ def test_names_the_program_sets_itself_are_left_out_with_a_warning(tmp_path: Pat
     assert messages(problems) == [
         f"{path}:1:6: the variable 'inventory_hostname' is reserved and cannot be set",
         f"{path}:1:27: the variable 'groups' is reserved and cannot be set",
-        f"{path}:1:36: 'foo-bar' is not a valid variable name: use letters, digits and _, and do not start with a digit",
+        f"{path}:1:36: 'foo-bar' is not a variable name: use letters, digits and _, not starting with a digit",
     ]
     assert host_variables(inventory) == {"web1": {"foo-bar": 2}}
 

@@ -154,7 +154,7 @@ def test_mistakes_in_files_are_reported_once_for_all_hosts(folder: Path) -> None
     assert messages(problems) == [
         f"{files}/all.yml:1:1: a file of variables is a mapping: name: value",
         f"{files}/web.yml:1:1: the variable 'hostvars' is reserved and cannot be set",
-        f"{files}/web.yml:2:1: 'a b' is not a valid variable name: use letters, digits and _, and do not start with a digit",
+        f"{files}/web.yml:2:1: 'a b' is not a variable name: use letters, digits and _, not starting with a digit",
         f"{folder}/inv/host_vars/web1.yml:2:1: not valid YAML: did not find expected node content "
         "while parsing a flow node",
     ]
@@ -244,7 +244,7 @@ def test_vars_of_a_play() -> None:
         "site.yml:1:1: vars are a mapping: name: value",
         "site.yml:1:2: the variable 'groups' is reserved and cannot be set",
         "site.yml:1:13: 'in' is reserved in templates and cannot be the name of a variable",
-        "site.yml:1:20: '1a' is not a valid variable name: use letters, digits and _, and do not start with a digit",
+        "site.yml:1:20: '1a' is not a variable name: use letters, digits and _, not starting with a digit",
         "site.yml:1:27: 'lookup' is reserved in templates and cannot be the name of a variable",
     ]
 
@@ -279,7 +279,7 @@ def test_extra_vars_in_every_form(tmp_path: Path) -> None:
         ("[1, 2]", "--extra-vars: extra variables are a mapping: {name: value}"),
         (
             "a-b=1",
-            "--extra-vars: 'a-b' is not a valid variable name: use letters, digits and _, and do not start with a digit",
+            "--extra-vars: 'a-b' is not a variable name: use letters, digits and _, not starting with a digit",
         ),
         ("{hostvars: 1}", "--extra-vars: the variable 'hostvars' is reserved and cannot be set"),
         ("@/none.yml", "/none.yml: cannot be read: No such file or directory"),
