@@ -5,7 +5,7 @@ A step runs when every step it needs has succeeded. When one fails, what becomes
 nothing more begins and everything that was done on the host is undone. Undoing goes from the last step to the first.
 When the run is stopped, no further step begins, and groups left halfway are undone.
 
-`change` does all that can be taken back, `take_back` does so, and `commit` does the rest.
+`change` does all that can be rolled back, `roll_back` does so, and `commit` does the rest.
 """
 
 from __future__ import annotations
@@ -95,14 +95,14 @@ def execute(plan: HostPlan, tools: Tools) -> Execution:
 
 
 def may_commit(plan: HostPlan, done: Execution) -> bool:
-    """Whether what cannot be taken back may be done: nothing was, and the host is still there. Steps of it that need
+    """Whether what cannot be rolled back may be done: nothing was, and the host is still there. Steps of it that need
     others which failed are skipped in any case."""
     failed = any(result.status is Status.FAILED for result in done.results)
     return done.unreachable is None and (plan.on_failure is OnFailure.STOP or not failed)
 
 
 def change(plan: HostPlan, tools: Tools) -> Execution:
-    """Everything that can be taken back; taken back again as far as the plan's `on_failure` says."""
+    """Everything that can be rolled back; rolled back again as far as the plan's `on_failure` says."""
     tools.events.emit(HostBegun(plan.host, len(plan.steps)))
     with ThreadPoolExecutor(max_workers=WIDTH + WAITS, thread_name_prefix=f"apply-{plan.host}") as pool:
         run = _Run(plan, tools, pool)
@@ -115,7 +115,7 @@ def change(plan: HostPlan, tools: Tools) -> Execution:
 
 
 def commit(plan: HostPlan, tools: Tools, done: Execution) -> Execution:
-    """What cannot be taken back. A stop that comes now is too late."""
+    """What cannot be rolled back. A stop that comes now is too late."""
     with ThreadPoolExecutor(max_workers=WIDTH, thread_name_prefix=f"apply-{plan.host}") as pool:
         run = _Run(plan, tools, pool, done)
         run.forward(Phase.COMMIT)
@@ -129,7 +129,7 @@ def abandon(plan: HostPlan, done: Execution) -> Execution:
     return replace(done, results=tuple(results))
 
 
-def take_back(plan: HostPlan, tools: Tools, done: Execution) -> Execution:
+def roll_back(plan: HostPlan, tools: Tools, done: Execution) -> Execution:
     """Undo a first phase that succeeded."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         run = _Run(plan, tools, pool, done)
@@ -232,7 +232,7 @@ class _Run:
             return StepResult(step, Status.FAILED, clock.now() - began, error.message, error.hint, log)
         except Exception as error:  # noqa: BLE001 - a mistake of this tool must not leave a host halfway
             text = f"internal error: {type(error).__name__}: {error}"
-            return StepResult(step, Status.FAILED, clock.now() - began, text, "this is a mistake of deployer")
+            return StepResult(step, Status.FAILED, clock.now() - began, text, "this is a bug in deployer")
         return self._success(step, done, clock.now() - began)
 
     def _persist(self, operation: Operation) -> Done:
@@ -323,7 +323,7 @@ class _Run:
         return step.lasting and begun and self._tools.stop.is_set()
 
     def _undo(self, results: Iterable[StepResult]) -> None:
-        """Last first. What fails because something before it is not yet taken back is tried once more at the end: a
+        """Last first. What fails because something before it is not yet rolled back is tried once more at the end: a
         container in another's namespaces starts only after that one."""
         lasting = self._lasting_groups()
         results = [result for result in results if result.step.group not in lasting]
@@ -334,11 +334,11 @@ class _Run:
             if self._lost:
                 return
             if result.status is Status.FAILED and self._may_be_done(step.operation):
-                self._take_back(step.undo)
+                self._roll_back(step.undo)
             if result.status is not Status.DONE or not (step.undo or step.group):
                 continue
             is_kept = bool(step.keep) and step.address in failed and not self._tools.stop.is_set()
-            failures = self._take_back(step.keep if is_kept else step.undo)
+            failures = self._roll_back(step.keep if is_kept else step.undo)
             if is_kept and not failures:
                 result = replace(result, warnings=(*result.warnings, _kept_as(step)))
             if failures and not self._lost:
@@ -346,7 +346,7 @@ class _Run:
             else:
                 self._report_undone(result, failures)
         for result, failures in reversed(missed):
-            again = failures if self._lost else self._take_back(tuple(operation for operation, _ in failures))
+            again = failures if self._lost else self._roll_back(tuple(operation for operation, _ in failures))
             self._report_undone(result, again)
 
     def _may_be_done(self, operation: Operation) -> bool:
@@ -366,7 +366,7 @@ class _Run:
         except DeployerError:
             return False
 
-    def _take_back(self, operations: tuple[Operation, ...]) -> Failures:
+    def _roll_back(self, operations: tuple[Operation, ...]) -> Failures:
         """What failed, and why. One that fails keeps none of the others from being tried; a lost connection does."""
         failures: Failures = []
         for operation in operations:
@@ -393,10 +393,10 @@ class _Run:
 
 def _kept_as(step: Step) -> str:
     name = next((operation.name for operation in step.keep if isinstance(operation, RenameContainer)), "")
-    return f"what failed is kept, stopped, as {name}"
+    return f"the failed container is kept, stopped, as {name}"
 
 
 def _is_of_no_matter(operation: Operation, error: DeployerError) -> bool:
-    """A container that this run made, and that vanished by itself, needs nothing taken back."""
+    """A container that this run made, and that vanished by itself, needs nothing rolled back."""
     made = isinstance(getattr(operation, "container", None), Made)
     return made and isinstance(error, EngineError) and error.not_found

@@ -30,7 +30,7 @@ def write(engine: Engine, record: Record, volumes: Sequence[Json] | None, done: 
         if (made.get("Labels") or {}) == labels:
             _forget(engine, record.project, [*numbers, number])
             return number
-    raise EngineError("others write to the history all the time", status=0)
+    raise EngineError("other runs keep writing to the history", status=0)
 
 
 def _pulled(

@@ -76,7 +76,7 @@ class HostLock:
                     withdrew = True
                     self._clock.sleep(self._jitter())
             decision = self._look()
-        raise EngineError(f"the lock of {self.claim.project} does not come to rest", status=0)
+        raise EngineError(f"the lock of {self.claim.project} keeps changing", status=0)
 
     def due(self) -> float:
         """Seconds until the lock is to be renewed."""
@@ -195,7 +195,7 @@ class HostLock:
         project, taker = self.claim.project, None
         self._lost = LockLostError(
             f"the lock of {project} was lost: it was released by hand, or its volume was removed",
-            hint="plan again before going on",
+            hint="run plan again before you continue",
         )
         try:
             self._remove(entry.name)
@@ -204,7 +204,7 @@ class HostLock:
         except DeployerError:
             pass
         if taker is not None:
-            hint = "this run was not heard of for too long; plan again before going on"
+            hint = "this run gave no sign of life for too long; run plan again before you continue"
             self._lost = LockLostError(f"the lock of {project} was lost: {taker.who} took it over", hint=hint)
         return self._lost
 

@@ -42,13 +42,13 @@ _TAKEN = "the port was taken after the plan was created; a new plan shows the ow
 _HINTS = (
     (
         "no space left on device",
-        "make room where the engine keeps its data; docker system df on the host says what is in it",
+        "free space in the engine's data directory; docker system df on the host shows what uses it",
     ),
     ("port is already allocated", _TAKEN),
     ("address already in use", _TAKEN),
     (
         'select device driver "cdi"',
-        'turn CDI on in the daemon\'s configuration, {"features": {"cdi": true}}; engines from 28.2 on have it on',
+        'enable CDI in the daemon\'s configuration, {"features": {"cdi": true}} (the default since engine 28.2)',
     ),
 )
 """What to do about errors in an engine's words."""

@@ -112,7 +112,7 @@ class Turns:
         try:
             number = records.write(engine, record, locks.volumes(host), done)
         except EngineError as error:
-            self._events.emit(Notice(host, f"this run could not be put on record: {error.message}"))
+            self._events.emit(Notice(host, f"this run could not be recorded: {error.message}"))
         else:
             self._records[host, record.project] = number
 

@@ -164,11 +164,11 @@ class _Writer:
         """Whether everything is there that it was made to be attached to, and nobody else makes it again."""
         label = Address(self._observed.host, Kind.CONTAINER, found.name).label
         service = foreign.swarm_service(found)
-        lost = [f"a swarm looks after it, as a task of its service {service}"] if service else []
+        lost = [f"it is a task of the swarm service {service}"] if service else []
         for name in found.values.get("networks") or {}:
             number = sum(network.name == name for network in self._observed.networks)
             if number != 1:
-                lost.append(f"{number} networks are called {name}" if number else f"network {name} is gone")
+                lost.append(f"{number} networks are called {name}" if number else f"network {name} no longer exists")
         for name in _SHARED:
             kind, _, key = str(found.values.get(name, "")).partition(":")
             if kind == "container" and key not in self._names and key not in self._ids:
@@ -196,7 +196,7 @@ class _Writer:
             live["labels"] = self._own_labels(label, live["labels"], own)
         view = View({}, live, found.name, found.owner.recorded, own.values if own else {}, self._ids)
         if found.state == "paused":
-            self._notes.add(label, "state", "it is paused, and applying makes it go on")
+            self._notes.add(label, "state", "it is paused, and applying resumes it")
         settings = {"image": self._image(found, own, label)} | _state(found) | self._dependencies(found)
         return settings | self._fields(CONTAINER, view, label)
 
@@ -210,7 +210,7 @@ class _Writer:
         kept, dropped = foreign.split_labels(labels, given)
         families = dict.fromkeys(map(foreign.family, dropped))
         if families:
-            self._notes.add(label, "labels", f"{', '.join(families)} are another tool's")
+            self._notes.add(label, "labels", f"{', '.join(families)} belong to another tool")
         return kept
 
     def _by_name(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -285,7 +285,7 @@ class _Writer:
         """What the engine reports in a form nobody expects counts as nothing."""
         odd = [row for row in table.fields if live.get(row.name) == f"unreadable {row.name}"]
         for row in odd:
-            self._notes.add(label, row.name, "the engine reports it in a form that cannot be read")
+            self._notes.add(label, row.name, "the engine reports it in an unknown form")
         return {row.name: row.zero if row in odd else live.get(row.name, row.zero) for row in table.fields}
 
     def _fields(self, table: Table, view: View, label: str, usual: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -297,7 +297,7 @@ class _Writer:
             written.pop(name, None)
         left = {name: values[name] for name in written}
         for name in sorted(misfits(table, view, left) & left.keys()):
-            self._notes.add(label, name, "cannot be declared without what is missing here")
+            self._notes.add(label, name, "cannot be declared without a value that is missing here")
             del written[name]
         return {name: self._hidden.hide(value, label, name) for name, value in written.items()}
 
@@ -305,7 +305,7 @@ class _Writer:
 def _variable_lines(variables: Iterable[tuple[str, str]]) -> list[str]:
     """What the reader of a play has to give it."""
     lines = [f"  #   {name}:  # {place}" for name, place in variables]
-    head = ["  # Secrets were left out. Give these variables in a vault, with -e, or here:", "  # vars:"]
+    head = ["  # Secrets were left out. Set these variables in a vault, with -e, or here:", "  # vars:"]
     return head + lines if lines else []
 
 
@@ -324,7 +324,7 @@ def _mistakes(table: Table, values: Mapping[str, Any], written: Mapping[str, Any
         if problems.errors:
             yield name, problems.errors[0].summary
         elif found != values[name]:
-            yield name, "there is no way to write it"
+            yield name, "it cannot be written in a playbook"
         else:
             read[name] = found
     for rule in table.rules:

@@ -22,7 +22,7 @@ class Verdict(StrEnum):
     NOT_RUN = "has not run"
     RUN_FAILED = "its last run failed"
     UNDECLARED = "no longer declared"
-    STILL_THERE = "declared absent, but there"
+    STILL_THERE = "declared absent, but present"
 
 
 class Drift(Struct, frozen=True):

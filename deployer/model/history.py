@@ -121,7 +121,7 @@ def _pair(found: object) -> tuple[str, str] | None:
 
 
 def replaced_last(records: Iterable[Record]) -> frozenset[str]:
-    """Names of the containers that were replaced in the newest run that replaced any, and not taken back."""
+    """Names of the containers that were replaced in the newest run that replaced any, and not rolled back."""
     for record in records:
         found = [text.partition(" container.") for text in record.changes if text.startswith(_REPLACED)]
         names = frozenset(name for _, kind, name in found if kind and not name.endswith(")"))

@@ -13,7 +13,7 @@ from deployer.model.plan import HostPlan, Plan, ResourceChange, Step, Unreachabl
 
 
 class Status(StrEnum):
-    """Of a step. `SKIPPED`: something it needs failed, or the run was interrupted. `UNDONE`: taken back."""
+    """Of a step. `SKIPPED`: something it needs failed, or the run was interrupted. `UNDONE`: rolled back."""
 
     DONE = "done"
     FAILED = "failed"
@@ -101,7 +101,7 @@ class Blocked(Struct, frozen=True):
 
 class HostOutcome(Struct, frozen=True):
     """One play on one host. `remaining`: what a second comparison after the steps still found, "did not converge".
-    `unreachable`: the connection was lost, and why. `restored`: why everything was taken back although it worked.
+    `unreachable`: the connection was lost, and why. `restored`: why everything was rolled back although it worked.
     `shown`: the plan as the operator saw it, where the host was read again before it was worked on and came out with
     less to do."""
 

@@ -263,7 +263,7 @@ def _target(container: Target) -> str:
 
 
 class Phase(StrEnum):
-    """`COMMIT`: what cannot be taken back, and is done only when nothing before it will be any more."""
+    """`COMMIT`: what cannot be rolled back, and is done only when nothing before it will be any more."""
 
     CHANGE = "change"
     COMMIT = "commit"

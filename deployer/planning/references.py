@@ -26,11 +26,11 @@ def _dead_end(ctx: Context, kind: Kind, name: str) -> tuple[str, str] | None:
     """Why the reference leads nowhere, and what to do about it."""
     declared = ctx.desired.container(name) if kind.is_container else ctx.desired.find(kind, name)
     if declared is not None and declared.selected:
-        return ("is declared absent", "drop one of the two") if declared.absent else None
+        return ("is declared absent", "remove one of the two") if declared.absent else None
     if (kind, name) in ctx.desired.elsewhere or _is_there(ctx, kind, name):
         return None
     if declared is not None:
-        return "is left out by tags, and not on the host", "run without tags, or with its tags too"
+        return "is excluded by tags, and not on the host", "run without tags, or include its tags"
     hint = f"declare it: {kind}s: {{{name}: {{}}}}" if kind is not Kind.CONTAINER else "declare it"
     return "is neither declared nor on the host", hint
 

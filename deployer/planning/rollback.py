@@ -111,17 +111,17 @@ def _pair(ctx: Context, resource: Container) -> _Pair | None:
     previous, live = ctx.observed.container(resource.name + PREVIOUS), ctx.observed.container(resource.name)
     summary, hint = "", ""
     if previous is None or not is_ours(ctx, resource, previous):
-        summary, hint = "has no previous container to go back to", "it was not replaced, or keep_previous is 0"
+        summary, hint = "has no previous container", "it was not replaced, or keep_previous is 0"
     elif live is not None and not is_ours(ctx, resource, live):
         summary, hint = "its name is taken by a container that is not this project's", "remove or rename that one"
     elif refuse_protected(ctx, resource, "would have to be replaced"):
         return None
     elif live is not None and vanishes(live):
-        ctx.draft.refuse(refuse_to_stop(resource, "would have to be replaced"))
+        ctx.draft.refuse(refuse_to_stop(resource, "must be replaced"))
         return None
     elif gone := sorted(name for name in previous.attached if ctx.observed.network(name) is None):
-        summary = f"its previous container needs network {', '.join(gone)}, which is gone"
-        hint = "make the network again, or apply an older playbook"
+        summary = f"its previous container needs network {', '.join(gone)}, which no longer exists"
+        hint = "create the network, or apply an older playbook"
     else:
         return _Pair(resource, live, previous)
     ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin))
@@ -181,7 +181,7 @@ def _take_place(ctx: Context, pair: _Pair, after: Steps) -> Steps:
 
 
 def _repairs(ctx: Context, previous: ObservedContainer) -> Iterator[tuple[Operation, tuple[Operation, ...]]]:
-    """What it lost when it was put away: its restart policy, and networks that were made anew since."""
+    """What it lost when it was put away: its restart policy, and networks that were recreated since."""
     policy = str(previous.owner.recorded.get("restart") or "no")
     now = str(previous.values.get("restart") or "no")
     if policy != now:

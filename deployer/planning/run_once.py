@@ -42,14 +42,14 @@ def _names(once: RunOnce) -> str:
 def _noted(found: HostPlan, once: RunOnce) -> HostPlan:
     if not found.changes:
         return found
-    text = f"{_names(once)}: run once, on {once.host}, which --limit leaves out; here that counts as done"
+    text = f"{_names(once)}: run once, on {once.host}, which --limit excludes; it counts as done here"
     return replace(found, notes=(*found.notes, text))
 
 
 def _refused(found: HostPlan, once: RunOnce) -> HostPlan:
     if not found.steps:
         return found
-    summary = f"runs once, on {once.host}, which cannot be reached"
-    hint = f"bring {once.host} back, or leave it out: --limit 'all:!{once.host}' takes the job for done"
+    summary = f"runs once, on {once.host}, which is unreachable"
+    hint = f"make {once.host} reachable, or exclude it: with --limit 'all:!{once.host}' the job counts as done"
     refusals = tuple(Refusal(Address(found.host, Kind.JOB, name), summary, hint) for name in once.jobs)
     return replace(found, refusals=(*found.refusals, *refusals))

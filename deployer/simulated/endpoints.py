@@ -81,7 +81,7 @@ def by_name(host: SimulatedHost, endpoints: dict[str, Record]) -> dict[str, Reco
 def activate(host: SimulatedHost, container: Record, name: str, endpoint: Record) -> None:
     """Attaches one endpoint and allocates addresses. Names stay even when that fails.
 
-    A user-defined network that was used before is looked for by its id: one that was made anew under the same name is
+    A user-defined network that was used before is looked for by its id: one that was recreated under the same name is
     not joined until the container is disconnected and connected again.
     """
     wanted = endpoint["NetworkID"] if is_user_defined(name) and endpoint["NetworkID"] else name

@@ -84,7 +84,7 @@ class SshHost:
         stream.end_writing()
 
     def link(self) -> Link:
-        """The connection, made anew when there is none; raises `UnreachableError`."""
+        """The connection, recreated when there is none; raises `UnreachableError`."""
         return self._shared_link.get()
 
     def shell(self) -> SshShell:

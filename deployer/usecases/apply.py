@@ -9,7 +9,7 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.applying.executor import Execution, Stop, Tools, abandon, change, commit, may_commit, take_back
+from deployer.applying.executor import Execution, Stop, Tools, abandon, change, commit, may_commit, roll_back
 from deployer.applying.lock import LockLostError
 from deployer.applying.locking import Run
 from deployer.applying.turns import Turn, Turns
@@ -109,7 +109,7 @@ def _outcome(host_plan: HostPlan, result: HostOutcome | Unreachable) -> HostOutc
 
 
 class _Pending(Struct, frozen=True):
-    """A host of a play that may still be taken back as a whole."""
+    """A host of a play that may still be rolled back as a whole."""
 
     outcome: HostOutcome
     done: Execution
@@ -148,7 +148,7 @@ class _Work:
         return outcome
 
     def settle(self, outcomes: list[HostOutcome], away: Iterable[str], *, restore: bool) -> list[HostOutcome]:
-        """What waited for the end of the play is done, or taken back on every host. `away`: hosts that could not be
+        """What waited for the end of the play is done, or rolled back on every host. `away`: hosts that could not be
         reached. Returns the outcomes as they are after it."""
         if not self._pending:
             return outcomes
@@ -178,7 +178,7 @@ class _Work:
         remaining, lost = self._verified(host_plan, engine) if done.complete else ((), done.unreachable)
         interrupted = self.stop.is_set() and not done.complete
         if host_plan.on_failure is not OnFailure.STOP and any(map(_is_down, remaining)):
-            done = take_back(host_plan, tools, done)
+            done = roll_back(host_plan, tools, done)
         elif lost is not None or not may_commit(host_plan, done):
             done = abandon(host_plan, done)
         elif host_plan.on_failure is OnFailure.ROLLBACK_ALL and not remaining and not interrupted:
@@ -208,7 +208,7 @@ class _Work:
 
     def _restore(self, why: str, host: str, engine: Engine) -> HostOutcome:
         pending = self._pending[host]
-        done = take_back(pending.outcome.plan, self._tools(host, engine), pending.done)
+        done = roll_back(pending.outcome.plan, self._tools(host, engine), pending.done)
         outcome = replace(self._ended(pending.outcome, done, done.unreachable), restored=f"after the failure of {why}")
         self._events.emit(HostEnded(outcome))
         return outcome

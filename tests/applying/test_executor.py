@@ -124,7 +124,7 @@ def test_what_was_done_is_undone_last_first() -> None:
     ]
 
 
-def test_one_that_does_not_get_healthy_is_taken_back_with_its_last_words() -> None:
+def test_one_that_does_not_get_healthy_is_rolled_back_with_its_last_words() -> None:
     engine = app_engine()
     old = run(engine, "app")
     body = {**BODY, "Labels": {"sim.behaviour": "exit:3:1"}}
@@ -135,7 +135,7 @@ def test_one_that_does_not_get_healthy_is_taken_back_with_its_last_words() -> No
     assert states(engine) == {"app": "running"}
 
 
-def test_one_that_vanishes_by_itself_is_taken_back_too() -> None:
+def test_one_that_vanishes_by_itself_is_rolled_back_too() -> None:
     engine = app_engine()
     old = run(engine, "app")
     body = {"Image": IMAGE, "HostConfig": {"AutoRemove": True}, "Labels": {"sim.behaviour": "exit:3:1"}}
@@ -155,7 +155,7 @@ def test_other_groups_go_on() -> None:
     assert (engine.inspect_container("two") or {})["Id"] != two
 
 
-def test_a_mistake_of_this_tool_is_taken_back_like_any_failure() -> None:
+def test_a_mistake_of_this_tool_is_rolled_back_like_any_failure() -> None:
     engine = app_engine()
     old = run(engine, "app")
 
@@ -170,7 +170,7 @@ def test_a_mistake_of_this_tool_is_taken_back_like_any_failure() -> None:
     assert states(engine) == {"app": "running"}
 
 
-def test_what_cannot_be_taken_back_is_said_and_the_rest_is_tried() -> None:
+def test_what_cannot_be_rolled_back_is_said_and_the_rest_is_tried() -> None:
     engine = app_engine()
     old = run(engine, "app")
 

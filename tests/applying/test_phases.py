@@ -1,4 +1,4 @@
-"""The two phases of a plan: what can be taken back, and what cannot and comes last."""
+"""The two phases of a plan: what can be rolled back, and what cannot and comes last."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from deployer.applying.executor import WIDTH, Tools, change, commit, take_back
+from deployer.applying.executor import WIDTH, Tools, change, commit, roll_back
 from deployer.model.desired import OnFailure
 from deployer.model.plan import (
     AwaitHealthy,
@@ -45,7 +45,7 @@ def removal(number: int, container: str, *needs: int, name: str = "app") -> Step
     return step(number, RemoveContainer(container), needs=needs, phase=Phase.COMMIT, name=name)
 
 
-def test_what_cannot_be_taken_back_comes_last() -> None:
+def test_what_cannot_be_rolled_back_comes_last() -> None:
     engine = app_engine()
     old, more = run(engine, "app"), run(engine, "more")
     asked: list[str] = []
@@ -141,14 +141,14 @@ def test_a_start_that_is_reported_as_failed_is_stopped_all_the_same() -> None:
     assert states(engine) == {"app": "running", "app.failed": "exited"}
 
 
-def test_a_first_phase_that_worked_can_be_taken_back_later() -> None:
+def test_a_first_phase_that_worked_can_be_rolled_back_later() -> None:
     engine = app_engine()
     old = run(engine, "app")
     plan = host_plan(*replacement(old)[:6], removal(7, old, 6), on_failure=OnFailure.ROLLBACK_ALL)
     tools = Tools(engine, Clock(), Seen(), lambda _reference: None, threading.Event())
     done = change(plan, tools)
     assert [len(done.results), done.complete, states(engine)["app"]] == [6, True, "running"]
-    back = take_back(plan, tools, done)
+    back = roll_back(plan, tools, done)
     assert statuses(back) == "undone undone undone undone undone undone skipped"
     assert states(engine) == {"app": "running"}
     assert (engine.inspect_container("app") or {})["Id"] == old

@@ -38,7 +38,7 @@ CHANGES = {
     "volumes move": BASE.replace("db:1,", "db:1, tty: true,"),
     "in place": BASE.replace("web:1,", "web:1, mem_limit: 64m, memswap_limit: 64m, restart: always,"),
     "reconnect": BASE.replace("[front, back]", "{front: {aliases: [x]}}"),
-    "network made anew": BASE.replace("front: {},", "front: {internal: true},"),
+    "network recreated": BASE.replace("front: {},", "front: {internal: true},"),
     "one more": BASE + "  more: {image: web:1, networks: [front], depends_on: [web]}\n",
     "one less": BASE.replace("  side: {image: side:1, network_mode: 'container:web'}", "  side: {state: absent}"),
     "all of it": BASE.replace("front: {},", "front: {internal: true},")
@@ -125,7 +125,7 @@ def check_next_run(left: SimulatedEngine, wish: Desired, at: int) -> None:
 
 
 def check_all_as_it_was(engine: SimulatedEngine, done: Execution, wish: Desired, at: int) -> None:
-    """When anything failed before the first step that cannot be taken back; what is only new may stay."""
+    """When anything failed before the first step that cannot be rolled back; what is only new may stay."""
     failed = [result.step for result in done.results if result.status is Status.FAILED]
     goes_back = look(before().copy(), wish).on_failure is OnFailure.ROLLBACK_HOST
     if goes_back and any(step.phase is Phase.CHANGE for step in failed):

@@ -60,7 +60,7 @@ def test_secrets_are_left_to_variables(shop: Shop) -> None:
     found = shop.run(*IMPORT, "web1")
     assert SENTINEL not in found.out + found.err
     assert (
-        "  # Secrets were left out. Give these variables in a vault, with -e, or here:\n"
+        "  # Secrets were left out. Set these variables in a vault, with -e, or here:\n"
         "  # vars:\n"
         "  #   vault_api_command_2:  # container.api command.2\n"
         "  #   vault_api_db_password:  # container.api environment.DB_PASSWORD\n"
@@ -141,7 +141,7 @@ def test_what_is_not_imported_is_said(shop: Shop) -> None:
     made_by_hand("web", Labels={"com.docker.compose.project": "x"}, HostConfig={"Dns": ["no address"]})
     found = shop.run(*IMPORT, "web1")
     assert found.err.splitlines()[1:] == [
-        "Left out: container.web labels: com.docker.compose.* are another tool's",
+        "Left out: container.web labels: com.docker.compose.* belong to another tool",
         "Left out: container.web dns: 'no address' is not an IP address",
     ]
 

@@ -191,7 +191,7 @@ def test_secrets_are_left_to_variables() -> None:
     assert "hunter" not in text
     assert (
         "  hosts: web1\n"
-        "  # Secrets were left out. Give these variables in a vault, with -e, or here:\n"
+        "  # Secrets were left out. Set these variables in a vault, with -e, or here:\n"
         "  # vars:\n"
         "  #   vault_web_1_command_2:  # container.web-1 command.2\n"
         "  #   vault_web_1_db_password:  # container.web-1 environment.DB_PASSWORD\n"
@@ -422,7 +422,7 @@ def test_a_paused_container_goes_on() -> None:
     seen = observe_whole(engine, HOST)
     paused = tuple(replace(found, state="paused") for found in seen.containers)
     found = host_playbook(replace(seen, containers=paused), engine.info())
-    assert found.left_out == ("container.db state: it is paused, and applying makes it go on",)
+    assert found.left_out == ("container.db state: it is paused, and applying resumes it",)
     assert plays(found.text)[0]["containers"] == {"db": {"image": PLAIN}}
 
 

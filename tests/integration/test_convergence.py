@@ -188,7 +188,7 @@ def test_a_container_that_does_not_run_is_not_replaced(host: Host, tmp_path: Pat
     assert before in (None, ids(host)["web"])
 
 
-def test_what_is_dropped_from_the_playbook_is_seen_and_taken_back(host: Host, tmp_path: Path) -> None:
+def test_what_is_dropped_from_the_playbook_is_seen_and_rolled_back(host: Host, tmp_path: Path) -> None:
     whole = {
         "environment": {"KEPT": "1", "DROPPED": "1"},
         "labels": {"kept": "1", "dropped": "1"},
@@ -232,7 +232,7 @@ def test_a_key_that_the_engine_does_not_know_is_refused_before_anything_is_done(
     assert states(host_20) == {}
 
 
-def test_drift_by_hand_is_seen_and_taken_back(host: Host, tmp_path: Path) -> None:
+def test_drift_by_hand_is_seen_and_rolled_back(host: Host, tmp_path: Path) -> None:
     site = Site(tmp_path, host).write(
         {"networks": {"front": {}, "back": {}}, "containers": {"web": {**SLEEP, "networks": ["front"]}}}
     )

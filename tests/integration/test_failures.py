@@ -137,7 +137,7 @@ def test_the_others_are_done_and_those_that_need_it_wait(host: Host, tmp_path: P
     assert states(host) == {"job": "exited", "after": "running", "aside": "running"}
 
 
-def test_a_change_of_networks_that_fails_is_taken_back(host: Host, tmp_path: Path) -> None:
+def test_a_change_of_networks_that_fails_is_rolled_back(host: Host, tmp_path: Path) -> None:
     networks = {name: {"ipam": {"config": [{"subnet": f"10.20{n}.0.0/24"}]}} for n, name in ((4, "front"), (5, "back"))}
     web = {**SLEEP, "networks": {"front": {"aliases": ["www"]}, "back": {}}}
     site = Site(tmp_path, host).write({"networks": networks, "containers": {"web": web}})

@@ -76,7 +76,7 @@ def test_one_that_takes_too_long(site: Site, host: Host) -> None:
     failed = shop(site, "exec sleep 100", timeout="2s", stop_signal="KILL").apply()
     (failure,) = failed.failures
     assert failure["error"] == "still running after 2s"
-    assert states(host) == {"web": "created", "aside": "running"}, "what is new is not taken back"
+    assert states(host) == {"web": "created", "aside": "running"}, "what is new is not rolled back"
     assert kept(host) == {"migrate.failed": "exited"}
 
 

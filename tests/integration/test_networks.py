@@ -1,4 +1,4 @@
-"""Networks made anew with everything that was on them (T12), and attachments changed while containers run."""
+"""Networks recreated with everything that was on them (T12), and attachments changed while containers run."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_foreign_container_on_it_is_named_and_nothing_is_done(host: Host, tmp_
     site.converge()
 
 
-def test_a_renewal_that_fails_is_taken_back(host: Host, tmp_path: Path) -> None:
+def test_a_renewal_that_fails_is_rolled_back(host: Host, tmp_path: Path) -> None:
     """The new subnet belongs to another network."""
     host.docker("network", "create", "--subnet", "10.208.0.0/24", "taken")
     web = {**SLEEP, "networks": {"front": {"aliases": ["www"]}}}
@@ -170,7 +170,7 @@ CHANGES: tuple[tuple[str, Json], ...] = (
 )
 
 
-def test_each_field_of_a_network_changes_alone_and_is_taken_back(host: Host, tmp_path: Path) -> None:
+def test_each_field_of_a_network_changes_alone_and_is_rolled_back(host: Host, tmp_path: Path) -> None:
     base = network(6)
     site = Site(tmp_path, host)
     for path, change in CHANGES:
@@ -215,7 +215,7 @@ def test_a_configuration_and_a_network_that_takes_it(host: Host, tmp_path: Path)
     site.apply()
     again = site.plan()
     assert (again.code, again.changes, again.refusals) == (0, [], [])
-    assert again.notes == ["network.net: not made by this project; used as it is"]
+    assert again.notes == ["network.net: not created by this project; used as it is"]
     assert endpoint(host, "web", "net")["IPAddress"] == "10.206.0.2"
 
 

@@ -105,9 +105,7 @@ def test_bind_sources(host: Host, tmp_path: Path) -> None:
     site = Site(tmp_path, host).containers(web={"volumes": ["/srv/also-gone:/a", long, "/etc/hostname:/c:ro"]})
     found = site.apply()
     assert found.refusals == [f"{host.name}/container.web: bind source /srv/gone is not on the host"]
-    assert found.notes == [
-        "container.web: /srv/also-gone is not on the host; the engine makes an empty directory of it"
-    ]
+    assert found.notes == ["container.web: /srv/also-gone is not on the host; the engine creates an empty directory"]
     assert states(host) == {}
     host.run("mkdir", "-p", "/srv/gone")
     site.converge()
@@ -127,7 +125,7 @@ def test_subnets(host: Host, tmp_path: Path) -> None:
     [note] = site.write(network(f"{route}.128/25")).plan().notes
     assert note == (
         f"network.back: subnet {route}.128/25 overlaps with the host's route to {route}.0/24 (eth0); "
-        "what is there may then be out of reach"
+        "these addresses may become unreachable"
     )
     assert site.write(network("10.208.1.0/24")).plan().notes == []
 
@@ -165,7 +163,7 @@ def test_images_of_a_registry_that_wants_a_login(host: Host, tmp_path: Path) -> 
         needs = f"{address}: the registry {secure.address} wants credentials, or does not have it"
         assert site.plan().refusals == [needs]
         wrong = site.write(play | login(secure, "wrong")).plan()
-        assert wrong.refusals == [f"{address}: the registry {secure.address} refuses the credentials given"]
+        assert wrong.refusals == [f"{address}: the registry {secure.address} rejects the credentials"]
         right = site.write(play | login(secure, secure.password)).plan()
         assert right.refusals == [f"{address}: the registry {secure.address} does not have it"]
     finally:
@@ -174,7 +172,7 @@ def test_images_of_a_registry_that_wants_a_login(host: Host, tmp_path: Path) -> 
 
 def test_what_the_mirror_of_docker_hub_does_not_have_is_only_noted(host: Host, tmp_path: Path) -> None:
     found = Site(tmp_path, host).containers(web={"image": "busybox:no-such-tag"}).plan()
-    note = "the registry docker.io does not have it, says the host's mirror; the pull may still find it"
+    note = "the registry docker.io does not have it, according to the host's mirror; the pull may still find it"
     assert (found.refusals, found.notes) == ([], [f"image.busybox:no-such-tag: {note}"])
 
 

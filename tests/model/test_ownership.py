@@ -14,7 +14,7 @@ from tests.planning.build import EMPTY, applied, changed, changes, nothing, plan
 
 WEB = "containers: {web: {image: web:1, environment: {MODE: a}, labels: {team: shop}}}"
 OTHER = WEB.replace("MODE: a", "MODE: b")
-DIFFERS = "container.web: a container of that name exists that this project did not make, and it differs"
+DIFFERS = "container.web: a container of that name exists that this project did not create, and it differs"
 
 
 def unmanaged(text: str) -> Observed:
@@ -43,7 +43,9 @@ def test_what_is_made_says_whose_it_is_and_how_it_was_declared() -> None:
 def test_an_unmanaged_container_that_fits_is_left_as_it_is() -> None:
     found = plan(WEB, unmanaged(WEB))
     assert nothing(found)
-    assert found.notes == ("container.web: not made by this project; as declared, so it is left as it is",)
+    assert found.notes == (
+        "container.web: not created by this project; matches the declaration, so it is left as it is",
+    )
 
 
 def test_only_what_is_declared_has_to_fit() -> None:
@@ -86,16 +88,14 @@ def test_recreate_gives_no_right_to_replace_what_is_not_ours(keys: str, refusal:
 
 def test_adoption_respects_protection() -> None:
     wish = OTHER.replace("labels", "protect: true, labels")
-    assert refusals(plan(wish, unmanaged(WEB), adopt=True)) == [
-        "container.web: would have to be replaced, but is protected"
-    ]
+    assert refusals(plan(wish, unmanaged(WEB), adopt=True)) == ["container.web: must be replaced, but is protected"]
 
 
 def test_a_stopped_unmanaged_container_that_fits_is_started() -> None:
     host = changed(unmanaged(WEB), "web", state="exited")
     assert steps(plan(WEB, host)) == [
         "#1 container.web, StartContainer web-1, is exited with code 0",
-        "[1] -> #2 container.web, AwaitHealthy web-1, has to work",
+        "[1] -> #2 container.web, AwaitHealthy web-1, must work",
     ]
 
 
@@ -111,7 +111,7 @@ def test_a_container_of_another_project_is_never_touched() -> None:
 
 def test_an_unmanaged_container_declared_absent_needs_consent_too() -> None:
     absent = "containers: {web: {state: absent}}"
-    assert refusals(plan(absent, unmanaged(WEB))) == ["container.web: belongs to nobody this tool knows"]
+    assert refusals(plan(absent, unmanaged(WEB))) == ["container.web: belongs to no project"]
     assert [line.split(", ")[1] for line in steps(plan(absent, unmanaged(WEB), adopt=True))] == [
         "StopContainer web-1",
         "RemoveContainer web-1",
@@ -242,7 +242,7 @@ def test_what_is_left_out_by_tags_is_not_undeclared() -> None:
 def test_a_reference_to_what_tags_leave_out_must_lead_somewhere() -> None:
     wish = "networks: {front: {tags: [x]}}\ncontainers: {web: {image: web:1, networks: [front], tags: [y]}}"
     assert refusals(plan(play(wish, tags=("y",)), applied(EMPTY))) == [
-        "container.web: network front is left out by tags, and not on the host"
+        "container.web: network front is excluded by tags, and not on the host"
     ]
     assert refusals(plan(play(wish, tags=("y",)), applied("networks: {front: {}}"))) == []
 
@@ -255,7 +255,7 @@ def test_pruning_removes_what_nothing_declares_before_its_port_is_wanted() -> No
         "[1] -> #2 container.web, RemoveContainer web-1, no longer declared, at last",
         "#3 container.www, CreateContainer www, missing",
         "[1,3] -> #4 container.www, StartContainer made by #3, missing",
-        "[4] -> #5 container.www, AwaitHealthy made by #3, has to work",
+        "[4] -> #5 container.www, AwaitHealthy made by #3, must work",
     ]
     assert nothing(plan("containers: {}", host))
 

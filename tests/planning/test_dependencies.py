@@ -23,8 +23,8 @@ def test_a_started_dependency_is_started_before() -> None:
         "#4 image.web:1, PullImage docker.io/library/web:1, pull",
         "[4] -> #5 container.web, CreateContainer web, missing",
         "[3,5] -> #6 container.web, StartContainer made by #5, missing",
-        "[3] -> #7 container.db, AwaitHealthy made by #2, has to work",
-        "[6] -> #8 container.web, AwaitHealthy made by #5, has to work",
+        "[3] -> #7 container.db, AwaitHealthy made by #2, must work",
+        "[6] -> #8 container.web, AwaitHealthy made by #5, must work",
     ]
 
 
@@ -50,7 +50,7 @@ def test_a_completed_dependency_is_waited_for() -> None:
         "[3] -> #5 container.db, AwaitCompleted made by #2, others wait for it",
         "[4] -> #6 container.web, CreateContainer web, missing",
         "[5,6] -> #7 container.web, StartContainer made by #6, missing",
-        "[7] -> #8 container.web, AwaitHealthy made by #6, has to work",
+        "[7] -> #8 container.web, AwaitHealthy made by #6, must work",
     ]
 
 
@@ -59,7 +59,7 @@ def test_a_dependency_that_is_healthy_already_is_not_waited_for() -> None:
     host = changed(applied(wish), "web", state="exited")
     assert steps(plan(wish, host)) == [
         "#1 container.web, StartContainer web-1, is exited with code 0",
-        "[1] -> #2 container.web, AwaitHealthy web-1, has to work",
+        "[1] -> #2 container.web, AwaitHealthy web-1, must work",
     ]
 
 
@@ -76,7 +76,7 @@ def test_a_dependency_that_is_not_healthy_yet_is_waited_for(health: str) -> None
     assert steps(plan(wish, host)) == [
         "#1 container.db, AwaitHealthy db-1, others wait for it",
         "[1] -> #2 container.web, StartContainer web-1, is exited with code 0",
-        "[2] -> #3 container.web, AwaitHealthy web-1, has to work",
+        "[2] -> #3 container.web, AwaitHealthy web-1, must work",
     ]
 
 
@@ -136,8 +136,8 @@ def test_what_shares_a_namespace_is_made_after_its_leader() -> None:
         "#4 image.web:1, PullImage docker.io/library/web:1, pull",
         "[3,4] -> #5 container.proxy, CreateContainer proxy, missing",
         "[5] -> #6 container.proxy, StartContainer made by #5, missing",
-        "[3] -> #7 container.app, AwaitHealthy made by #2, has to work",
-        "[6] -> #8 container.proxy, AwaitHealthy made by #5, has to work",
+        "[3] -> #7 container.app, AwaitHealthy made by #2, must work",
+        "[6] -> #8 container.proxy, AwaitHealthy made by #5, must work",
     ]
     assert nothing(plan(SHARED, applied(SHARED)))
 
@@ -189,8 +189,8 @@ def test_it_is_started_again_when_its_leader_is() -> None:
         "#1 container.app, StartContainer app-1, is exited with code 0",
         "[1] -> #2 container.proxy, StopContainer proxy-1, shares the network of app, which is started",
         "[2] -> #3 container.proxy, StartContainer proxy-1, shares the network of app, which is started",
-        "[1] -> #4 container.app, AwaitHealthy app-1, has to work",
-        "[3] -> #5 container.proxy, AwaitHealthy proxy-1, has to work",
+        "[1] -> #4 container.app, AwaitHealthy app-1, must work",
+        "[3] -> #5 container.proxy, AwaitHealthy proxy-1, must work",
     ]
 
 
@@ -199,8 +199,8 @@ def test_both_are_started_in_order() -> None:
     assert steps(plan(SHARED, host)) == [
         "#1 container.app, StartContainer app-1, is exited with code 0",
         "[1] -> #2 container.proxy, StartContainer proxy-1, is exited with code 0",
-        "[1] -> #3 container.app, AwaitHealthy app-1, has to work",
-        "[2] -> #4 container.proxy, AwaitHealthy proxy-1, has to work",
+        "[1] -> #3 container.app, AwaitHealthy app-1, must work",
+        "[2] -> #4 container.proxy, AwaitHealthy proxy-1, must work",
     ]
 
 

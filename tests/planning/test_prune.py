@@ -133,7 +133,7 @@ def test_a_host_port_is_free_before_its_next_holder_starts() -> None:
         "[1] -> #2 container.old, RemoveContainer old-1, no longer declared, at last",
         "#3 container.new, CreateContainer new, missing",
         "[1,3] -> #4 container.new, StartContainer made by #3, missing",
-        "[4] -> #5 container.new, AwaitHealthy made by #3, has to work",
+        "[4] -> #5 container.new, AwaitHealthy made by #3, must work",
     ]
 
 

@@ -61,7 +61,7 @@ def test_what_is_declared_absent_is_no_help(wish: str, declared: str) -> None:
     found = plan(f"{wish}\n{declared}", applied(EMPTY))
     assert len(refusals(found)) == 1
     assert refusals(found)[0].endswith("is declared absent")
-    assert found.refusals[0].hint == "drop one of the two"
+    assert found.refusals[0].hint == "remove one of the two"
 
 
 def test_what_another_play_declares_is_there() -> None:
@@ -72,8 +72,8 @@ def test_what_another_play_declares_is_there() -> None:
 def test_what_tags_leave_out_must_be_on_the_host() -> None:
     text = "networks: {front: {tags: net}}\ncontainers: {web: {image: web:1, networks: [front], tags: app}}"
     found = plan(play(text, tags=("app",)), applied(EMPTY))
-    assert refusals(found) == ["container.web: network front is left out by tags, and not on the host"]
-    assert found.refusals[0].hint == "run without tags, or with its tags too"
+    assert refusals(found) == ["container.web: network front is excluded by tags, and not on the host"]
+    assert found.refusals[0].hint == "run without tags, or include its tags"
     assert refusals(plan(play(text, tags=("app",)), applied("networks: {front: {}}"))) == []
 
 

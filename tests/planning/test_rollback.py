@@ -86,7 +86,7 @@ def test_it_is_connected_to_a_network_that_was_made_anew() -> None:
 
 def test_not_to_one_whose_network_is_gone() -> None:
     assert refusals(back(without(host(NET, OLD_NET), "front"), wish=NET)) == [
-        "container.web: its previous container needs network front, which is gone"
+        "container.web: its previous container needs network front, which no longer exists"
     ]
 
 
@@ -123,7 +123,7 @@ def test_exchanged_ports_are_free_before_either_starts() -> None:
 def test_one_that_removes_itself_is_not_stopped_for_the_previous_one() -> None:
     found = back(changed(host(), "web", values={"auto_remove": True}))
     assert refusals(found) == [
-        "container.web: would have to be replaced, but the engine removes it as soon as it stops (auto_remove), and "
+        "container.web: must be replaced, but the engine removes it as soon as it stops (auto_remove), and "
         "nothing could be rolled back"
     ]
 
@@ -143,11 +143,11 @@ def test_what_should_not_run_is_not_started() -> None:
 @pytest.mark.parametrize(
     ("seen", "wish", "summary"),
     [
-        (applied(WEB), WEB, "has no previous container to go back to"),
+        (applied(WEB), WEB, "has no previous container"),
         (
             replace(host(), containers=(*applied(WEB).containers, replace(before(OLD), owner=Ownership()))),
             WEB,
-            "has no previous container to go back to",
+            "has no previous container",
         ),
         (
             changed(host(), "web", owner=Ownership("other", "container.web")),
@@ -157,7 +157,7 @@ def test_what_should_not_run_is_not_started() -> None:
         (
             host(),
             WEB.replace("command: new", "command: new, protect: true"),
-            "would have to be replaced, but is protected",
+            "must be replaced, but is protected",
         ),
     ],
 )

@@ -73,7 +73,7 @@ def test_where_limit_leaves_its_host_out_those_with_work_are_told() -> None:
     once = RunOnce("h1", ("migrate", "seed"), reached=False)
     found = lead(play(("h1", "h2"), without="h1"), once)
     assert found.hosts[0].notes == (
-        "jobs migrate, seed: run once, on h1, which --limit leaves out; here that counts as done",
+        "jobs migrate, seed: run once, on h1, which --limit excludes; it counts as done here",
     )
     idle = PlayPlan("Web", "shop", (HostPlan("h2", "shop"),), (("h2",),))
     assert lead(idle, once) == idle

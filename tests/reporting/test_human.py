@@ -35,7 +35,7 @@ def test_a_host_with_changes_and_one_without(golden: Golden) -> None:
 
 
 def test_every_kind_of_trouble(golden: Golden) -> None:
-    noted = replace(samples.unchanged("web2"), notes=("network.back: not made by this project; used as it is",))
+    noted = replace(samples.unchanged("web2"), notes=("network.back: not created by this project; used as it is",))
     lost = (samples.LOST, Unreachable("web4", "web4:22: no route\nto the host"))
     golden.check("plan-trouble.txt", shown(plan(samples.refusing(), noted, unreachable=lost)))
 
@@ -171,10 +171,10 @@ def test_a_long_value_does_not_push_the_places_of_the_others_away() -> None:
 
 
 def test_a_refusal_without_changes_has_no_note_on_changes() -> None:
-    refusal = Refusal(container("web"), "is protected", "drop 'protect' to remove it")
+    refusal = Refusal(container("web"), "is protected", "remove 'protect' to remove it")
     assert shown(plan(HostPlan("web1", "shop", refusals=(refusal,)))) == (
         "shop on web1\n"
         "  !    container web  refused: is protected\n"
-        "         hint: drop 'protect' to remove it\n"
+        "         hint: remove 'protect' to remove it\n"
         "Plan: no changes on 1 host; 1 refused, so nothing is changed on web1.\n"
     )

@@ -48,7 +48,7 @@ def test_a_host_that_was_rolled_back_is_no_success() -> None:
     assert (found.failed, found.rolledback, found.changed, found.ok) == (1, 1, 3, 4)
 
 
-def test_what_could_not_be_taken_back_is_not_called_rolled_back() -> None:
+def test_what_could_not_be_rolled_back_is_not_called_rolled_back() -> None:
     outcome = samples.rolled_back()
     results = list(outcome.results)
     results[4] = replace(results[4], status=Status.FAILED, error="could not be rolled back: gone", stuck=True)

@@ -233,7 +233,7 @@ def test_where_nothing_was_replaced_nothing_is_done(fleet: Fleet) -> None:
     assert codes(fleet.roll_back()) == " ".join(f"{host}:OK" for host in NAMES)
     refused = fleet.roll_back("web")
     assert refused.exit_code is ExitCode.REFUSED
-    assert refused.hosts[0].plan.refusals[0].summary == "has no previous container to go back to"
+    assert refused.hosts[0].plan.refusals[0].summary == "has no previous container"
 
 
 def test_a_previous_one_that_does_not_work_any_more_leaves_all_as_it_was(two_versions: Fleet) -> None:
@@ -264,7 +264,7 @@ def _once(around: Callable[..., Any]) -> Callable[..., Any]:
     return first
 
 
-def test_a_run_that_was_taken_back_is_not_what_was_replaced_last(two_versions: Fleet) -> None:
+def test_a_run_that_was_rolled_back_is_not_what_was_replaced_last(two_versions: Fleet) -> None:
     bad = (
         "{web: {image: web:1, command: newest, labels: {sim.behaviour: 'exit:3:1'}}, api: {image: web:1, command: new}}"
     )

@@ -130,7 +130,7 @@ def test_nor_when_its_host_cannot_be_reached(fleet: Fleet) -> None:
 
 def test_where_limit_leaves_its_host_out_it_counts_as_done(fleet: Fleet) -> None:
     """It may have been run there, so it is not run on another host."""
-    assert "  note: job migrate: run once, on h1, which --limit leaves out; here that counts as done" in shown(
+    assert "  note: job migrate: run once, on h1, which --limit excludes; it counts as done here" in shown(
         fleet, shop(), limit="h3"
     )
     outcome = fleet.apply(limit="h3")

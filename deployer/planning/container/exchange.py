@@ -2,7 +2,7 @@
 
 One that is to have what another one has can start only once that one has stopped, and that may be so in a circle. So
 one that gives a port away to another that is planned before it stops before that is made. All of them are changed as
-one: taken back one by one, a container might find its port in use.
+one: rolled back one by one, a container might find its port in use.
 """
 
 from __future__ import annotations

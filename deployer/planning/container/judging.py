@@ -116,7 +116,7 @@ def foreign(
     if live.owner.managed:
         summary, hint = f"the name is taken by project {live.owner.project}", "choose another name"
     elif differs and not ctx.policy.adopt:
-        summary = "a container of that name exists that this project did not make, and it differs"
+        summary = "a container of that name exists that this project did not create, and it differs"
         hint = "declare it as it is, remove it, or replace it with --adopt"
     else:
         return None

@@ -63,7 +63,7 @@ def plan_container(ctx: Context, resource: Container, need: Wanted) -> None:
 def _make_again(ctx: Context, resource: Container, need: Wanted) -> None:
     """One that had to go before its volume could be made anew. Its anonymous volumes move to the new one."""
     images.ensure(ctx, need, resource, resource.place(("image",)))
-    reason = "a volume it mounts is made anew"
+    reason = "a volume it mounts is recreated"
     change = ResourceChange(resource.address, Action.REPLACE_STOP_FIRST, (), reason, resource.origin)
     ctx.draft.changes.append(change)
     live, gate = ctx.observed.container(resource.name), gate_of(ctx, resource, need, ctx.volumes.dropped[resource.name])
@@ -88,7 +88,7 @@ def is_too_new(ctx: Context, resource: Workload) -> bool:
             if version(have) < version(since):
                 summary = f"{what} needs Docker API {since}; {here}"
                 origin = resource.place((row.name,))
-                ctx.draft.refuse(Refusal(resource.address, summary, "upgrade the engine, or drop the key", origin))
+                ctx.draft.refuse(Refusal(resource.address, summary, "upgrade the engine, or remove the key", origin))
                 refused = True
     return refused
 
@@ -111,7 +111,7 @@ def _plan_existing(ctx: Context, resource: Container, found: leftovers.Found, ne
         return _replace(ctx, resource, found, need, diffs, verdict)
     if not is_ours(ctx, resource, live):
         ctx.draft.notes.append(
-            f"{resource.address.label}: not made by this project; as declared, so it is left as it is"
+            f"{resource.address.label}: not created by this project; matches the declaration, so it is left as it is"
         )
     ready = found.after
     if diffs:
@@ -128,7 +128,7 @@ def _why_stop(ctx: Context, resource: Container, live: ObservedContainer, verdic
     if resource.settings.state is RunState.STOPPED:
         return "is to be stopped"
     reason = _reason_to_restart(ctx, resource, live)
-    return f"would have to be restarted ({reason})" if reason else ""
+    return f"must be restarted ({reason})" if reason else ""
 
 
 def _replace(
@@ -229,7 +229,7 @@ def _resume(ctx: Context, resource: Container, found: leftovers.Found, old: Obse
     live, address, group = found.current, resource.address, f"replace {resource.name}"
     assert live is not None
     if live.health != "healthy":
-        cause = "goes on after an interrupted run"
+        cause = "continues after an interrupted run"
         ctx.draft.changes.append(ResourceChange(address, Action.START, reason=cause, origin=resource.origin))
         undo = (
             StopContainer(live.id),
@@ -257,7 +257,7 @@ def plan_absent(ctx: Context, resource: Workload) -> None:
         discard_holders(ctx, lambda stub: is_ours(ctx, resource, stub), "absent")
         return
     if not is_ours(ctx, resource, live) and not (ctx.policy.adopt and not live.owner.managed):
-        owner = f"project {live.owner.project}" if live.owner.managed else "nobody this tool knows"
+        owner = f"project {live.owner.project}" if live.owner.managed else "no project"
         hint = "" if live.owner.managed else "remove it by hand, or add --adopt"
         ctx.draft.refuse(Refusal(resource.address, f"belongs to {owner}", hint, resource.origin))
     elif not refuse_protected(ctx, resource):
@@ -291,12 +291,14 @@ def _keeps_from_vanishing(ctx: Context, live: ObservedContainer) -> tuple[str, s
     """What is in the way of removing one that is gone when it stops, so that it stops at last; and what to do."""
     if live.anonymous:
         summary = f"removing it would lose its anonymous volumes: {', '.join(sorted(live.anonymous))} (auto_remove)"
-        return summary, f"copy what is needed, then docker stop {live.name} on the host"
+        return summary, f"copy the data, then docker stop {live.name} on the host"
     holds = set(held(live.values))
     for other in ctx.desired.containers:
         if other.name != live.name and other.selected and not other.absent:
             for what in held(other.values):
                 if what in holds:
-                    summary = f"holds {what} for {other.name} until the end of the run: nothing rolls back its stop"
+                    summary = (
+                        f"holds {what} for {other.name} until the end of the run, and its stop cannot be rolled back"
+                    )
                     return f"{summary} (auto_remove)", f"stop it first: docker stop {live.name} on the host"
     return None

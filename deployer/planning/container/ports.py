@@ -26,7 +26,7 @@ def check_ports(ctx: Context) -> None:
 
 def _refuse(ctx: Context, resource: Workload, published: str, holder: str) -> None:
     number = port.host_ports(published)[1]
-    summary = f"host port {number} is taken by container {holder}"
+    summary = f"host port {number} is used by container {holder}"
     hint = "choose another port, or stop that container"
     if any(found.name == holder and found.owner.project == ctx.desired.project for found in ctx.observed.containers):
         hint = "it is no longer declared: remove it with --prune, or choose another port"

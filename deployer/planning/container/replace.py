@@ -182,7 +182,7 @@ def watch_begun(ctx: Context) -> None:
         if completes(ctx, name) or (name, Condition.HEALTHY) in ctx.containers.awaited:
             continue
         wait = replace(watched(begun.target, update), monitor=min(update.monitor, FIRST_LOOK))
-        ctx.draft.step(wait, begun.resource.address, "has to work", after=begun.after)
+        ctx.draft.step(wait, begun.resource.address, "must work", after=begun.after)
 
 
 def part_alone(_operation: Operation) -> Part:

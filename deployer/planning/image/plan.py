@@ -78,7 +78,7 @@ def ensure(ctx: Context, need: Wanted, resource: Imaged, origin: Origin) -> None
         ctx.draft.ready(Kind.IMAGE, need.reference, ctx.draft.step(operation, address, reason))
     elif need.local is None:
         by_id = not image.parse(need.reference).path
-        hint = "an image id cannot be pulled" if by_id else "pull: never forbids to fetch it"
+        hint = "an image id cannot be pulled" if by_id else "pull: never does not allow to pull it"
         ctx.draft.refuse(Refusal(resource.address, f"image {name} is not on the host", hint, origin))
     elif need.reference in ctx.observed.remote and not need.digest and _policy(ctx, resource) is PullPolicy.ALWAYS:
         ctx.draft.note(f"{address.label}: the registry did not answer; the image on the host is used as it is")

@@ -67,7 +67,7 @@ def plan_job(ctx: Context, resource: Job, need: Wanted) -> None:
         run.plan(": ".join(filter(None, (AGAIN, reason if not diffs else ""))), diffs)
     else:
         if not ours:
-            counts = "not made by this project; as declared, so it counts as run"
+            counts = "not created by this project; matches the declaration, so it counts as run"
             ctx.draft.notes.append(f"{resource.address.label}: {counts}")
         run.put_away()
 

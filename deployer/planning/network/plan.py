@@ -1,4 +1,4 @@
-"""Networks: created when missing, made anew when they differ, with every endpoint given back."""
+"""Networks: created when missing, recreated when they differ, with every endpoint given back."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _renew(ctx: Context, resource: Network, live: ObservedNetwork, diffs: tuple[
         if live.name in found.attached and found.owner.project != ctx.desired.project
     )
     if foreign:
-        summary = f"has to be made anew, but containers of others are attached: {', '.join(foreign)}"
+        summary = f"must be recreated, but containers of other owners are attached: {', '.join(foreign)}"
         ctx.draft.refuse(Refusal(resource.address, summary, "disconnect them first", resource.origin, diffs))
         return
     if refuse_protected(ctx, resource, "has to be made anew", diffs):
@@ -173,7 +173,7 @@ def _add(
     ctx: Context, resource: Network, operation: Operation, after: tuple[int, ...], *undo: Operation
 ) -> tuple[int, ...]:
     group = f"renew {resource.name}"
-    return (ctx.draft.step(operation, resource.address, "made anew", after=after, group=group, undo=undo),)
+    return (ctx.draft.step(operation, resource.address, "recreated", after=after, group=group, undo=undo),)
 
 
 def _take_down(ctx: Context, resource: Network, live: ObservedNetwork, attached: list[ObservedContainer]) -> Renewal:

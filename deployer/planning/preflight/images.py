@@ -45,7 +45,7 @@ def _absent(seen: Seen, step: Step, reference: str, answer: RegistryAnswer) -> I
         return
     summary, hint = said
     if seen.facts.mirrored and domain == image.DOCKER_HUB:
-        yield f"{step.address.label}: {summary}, says the host's mirror; the pull may still find it"
+        yield f"{step.address.label}: {summary}, according to the host's mirror; the pull may still find it"
     else:
         yield seen.refuse(step.address, summary, hint)
 
@@ -54,17 +54,17 @@ def _explain(domain: str, answer: RegistryAnswer) -> tuple[str, str] | None:
     """What is wrong, and what to do; None where nobody knows."""
     match answer.availability:
         case Availability.MISSING:
-            hidden = "" if answer.authenticated else "; it may also be one that is only shown to who logs in"
+            hidden = "" if answer.authenticated else "; it may also require a login"
             return f"the registry {domain} does not have it", f"check the name and the tag{hidden}"
         case Availability.DENIED if answer.authenticated:
             return (
-                f"the registry {domain} refuses the credentials given",
-                f"check those of {domain} under 'registries', and that they may pull this image",
+                f"the registry {domain} rejects the credentials",
+                f"check the credentials of {domain} under 'registries', and their access to this image",
             )
         case Availability.DENIED:
             return (
-                f"the registry {domain} wants credentials, or does not have it",
-                f"name them under 'registries' in the play, or run docker login {domain} on this machine",
+                f"the registry {domain} requires credentials, or does not have it",
+                f"set them under 'registries' in the play, or run docker login {domain} on this machine",
             )
         case Availability.UNREACHABLE:
             hint = f"{answer.message}\n{_way(domain, answer.message)}"
@@ -75,11 +75,11 @@ def _explain(domain: str, answer: RegistryAnswer) -> tuple[str, str] | None:
 
 def _way(domain: str, message: str) -> str:
     if "x509:" in message:
-        return f"let the host's engine trust it: put its CA in /etc/docker/certs.d/{domain}/ca.crt there"
+        return f"make the host's engine trust it: put its CA in /etc/docker/certs.d/{domain}/ca.crt on the host"
     if "HTTP response to HTTPS client" in message:
-        return f"it speaks no TLS: add {domain} to insecure-registries in the engine's daemon.json"
+        return f"it does not use TLS: add {domain} to insecure-registries in the engine's daemon.json"
     if "lookup" in message:
-        return "check the name of the registry, and the name servers of the host"
+        return "check the name of the registry, and the DNS servers of the host"
     return "check the address of the registry, and firewalls and proxies between it and the host"
 
 
@@ -92,7 +92,7 @@ def _platform(seen: Seen, step: Step, platform: str, answer: RegistryAnswer) -> 
         return
     summary = f"is not for {asked}, only for {', '.join(dict.fromkeys(answer.platforms))}"
     if answer.several:
-        yield seen.refuse(step.address, summary, "choose a tag that is, or name a 'platform'")
+        yield seen.refuse(step.address, summary, "choose a tag that is, or set 'platform'")
     else:
         yield f"{step.address.label}: {summary}"
 

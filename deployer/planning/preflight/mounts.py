@@ -35,8 +35,8 @@ def findings(seen: Seen) -> Iterator[Finding]:
         if found.source not in seen.facts.missing:
             continue
         if found.creates:
-            yield f"{found.address.label}: {found.source} is not on the host; the engine makes an empty directory of it"
+            yield f"{found.address.label}: {found.source} is not on the host; the engine creates an empty directory"
         else:
-            summary = f"bind source {found.source} is not on the host"
-            hint = "create it there, or drop 'create_host_path: false'"
+            summary = f"bind source {found.source} does not exist on the host"
+            hint = "create it there, or remove 'create_host_path: false'"
             yield seen.refuse(found.address, summary, hint, "volumes", found.target)

@@ -85,7 +85,7 @@ def _finding(seen: Seen, found: Wanted, listener: Listener, *, sure: bool | None
     by = f"taken by {_who(process, seen.observed, neighbours)}"
     if not sure or unknown or not lasting:
         return f"{found.address.label}: host port {listener.port} may be {by}"
-    hint = "choose another port, or stop what listens there"
+    hint = "choose another port, or stop the process that uses it"
     return seen.refuse(found.address, f"host port {listener.port} is {by}", hint, "ports")
 
 

@@ -22,12 +22,12 @@ def findings(seen: Seen) -> Iterator[Finding]:
         return
     if room.left < _FULL:
         first = needing[0].address
-        hint = f"make room in {room.folder}; docker system df on the host says what is in it"
+        hint = f"free space in {room.folder}; docker system df on the host shows what uses it"
         yield seen.refuse(first, f"no space is left in {room.folder}", hint)
         return
     for step in needing:
         if isinstance(step.operation, PullImage):
             before = seen.facts.sizes.get(image.parse(step.operation.reference).repository, 0)
             if room.free < (before or _LITTLE):
-                known = f"; the one of the same name that is there takes {size.show_rounded(before)}" if before else ""
+                known = f"; the present image of the same name uses {size.show_rounded(before)}" if before else ""
                 yield f"{step.address.label}: only {size.show_rounded(room.free)} are free in {room.folder}{known}"

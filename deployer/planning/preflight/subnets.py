@@ -27,7 +27,7 @@ def findings(seen: Seen) -> Iterator[Finding]:
 
 
 def _finding(seen: Seen, address: Address, subnet: str, driver: str) -> Iterator[Finding]:
-    """Networks that are made anew are left out: what they have then is not what they have now."""
+    """Networks that are recreated are left out: what they have then is not what they have now."""
     removed = {
         step.operation.network: step.phase for step in seen.plan.steps if isinstance(step.operation, RemoveNetwork)
     }
@@ -35,13 +35,13 @@ def _finding(seen: Seen, address: Address, subnet: str, driver: str) -> Iterator
     taken = next((found for found in others if _meets(found, subnet, driver)), None)
     if taken is not None:
         summary = f"subnet {subnet} overlaps with network {taken.name} ({', '.join(_pools(taken))})"
-        later = f"{taken.name} goes away only at the end of a run: remove it in a run before, or "
+        later = f"{taken.name} is removed only at the end of a run: remove it in an earlier run, or "
         hint = f"{later if taken.id in removed else ''}choose another subnet"
         yield seen.refuse(address, summary, hint, "ipam", "config")
     elif route := next((found for found in seen.facts.routes if overlap(found.subnet, subnet)), None):
         yield (
             f"{address.label}: subnet {subnet} overlaps with the host's route to {route.subnet} ({route.interface}); "
-            "what is there may then be out of reach"
+            "these addresses may become unreachable"
         )
 
 

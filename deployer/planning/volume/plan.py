@@ -96,7 +96,7 @@ def _renew(ctx: Context, resource: Volume, diffs: tuple[FieldDiff, ...]) -> None
     users = [found for found in ctx.observed.containers if resource.name in found.volumes]
     if obstacle := _obstacle(ctx, resource, users):
         summary, hint = obstacle
-        ctx.draft.refuse(Refusal(resource.address, f"has to be made anew, but {summary}", hint, resource.origin, diffs))
+        ctx.draft.refuse(Refusal(resource.address, f"must be recreated, but {summary}", hint, resource.origin, diffs))
         return
     reason = "its data is lost"
     change = ResourceChange(resource.address, Action.REPLACE_STOP_FIRST, diffs, reason, resource.origin)
@@ -129,7 +129,7 @@ def _obstacle(ctx: Context, resource: Volume, users: list[ObservedContainer]) ->
         return f"is mounted by {', '.join(sorted(foreign))}", "remove them first, or run with their tags"
     for found in users:
         if vanishes(found) and found.anonymous:
-            summary = f"{found.name} mounts it, and removes itself and its volumes without a name when it stops"
+            summary = f"{found.name} mounts it, and is removed with its anonymous volumes when it stops"
             return summary, f"remove {found.name} first, or give its volumes names"
     return None
 

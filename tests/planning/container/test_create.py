@@ -30,7 +30,7 @@ def test_everything_a_container_needs_is_made_before_it() -> None:
         "#3 image.web:1, PullImage docker.io/library/web:1, pull",
         "[1,2,3] -> #4 container.web, CreateContainer web, missing",
         "[4] -> #5 container.web, StartContainer made by #4, missing",
-        "[5] -> #6 container.web, AwaitHealthy made by #4, has to work",
+        "[5] -> #6 container.web, AwaitHealthy made by #4, must work",
     ]
     assert changes(found) == ["+ image.web:1 (pull)", "+ network.front", "+ volume.data", "+ container.web"]
 
@@ -55,7 +55,7 @@ def test_what_is_on_the_host_is_not_made_again() -> None:
     assert steps(found) == [
         "#1 container.web, CreateContainer web, missing",
         "[1] -> #2 container.web, StartContainer made by #1, missing",
-        "[2] -> #3 container.web, AwaitHealthy made by #1, has to work",
+        "[2] -> #3 container.web, AwaitHealthy made by #1, must work",
     ]
 
 
@@ -79,7 +79,7 @@ def test_engines_before_api_1_44_get_further_networks_one_by_one() -> None:
         "[5] -> #6 container.web, ConnectNetwork far made by #5, missing",
         "[6] -> #7 container.web, ConnectNetwork back made by #5, missing",
         "[7] -> #8 container.web, StartContainer made by #5, missing",
-        "[8] -> #9 container.web, AwaitHealthy made by #5, has to work",
+        "[8] -> #9 container.web, AwaitHealthy made by #5, must work",
     ]
     assert len(steps(plan(wish, applied(EMPTY, api="1.44")))) == 7
 
@@ -90,7 +90,7 @@ def test_a_container_interrupted_before_its_networks_were_connected_gets_them_be
     assert steps(plan(wish, host)) == [
         "#1 container.web, ConnectNetwork back web-1, changed [reconnect web]",
         "[1] -> #2 container.web, StartContainer web-1, is created",
-        "[2] -> #3 container.web, AwaitHealthy web-1, has to work",
+        "[2] -> #3 container.web, AwaitHealthy web-1, must work",
     ]
 
 
@@ -102,7 +102,7 @@ def test_a_container_that_does_not_run_is_started(state: str, code: int, reason:
     found = plan(SHOP, changed(applied(SHOP), "web", state=state, exit_code=code))
     assert steps(found) == [
         f"#1 container.web, StartContainer web-1, {reason}",
-        "[1] -> #2 container.web, AwaitHealthy web-1, has to work",
+        "[1] -> #2 container.web, AwaitHealthy web-1, must work",
     ]
     assert changes(found) == [f"> container.web ({reason})"]
 
@@ -124,7 +124,7 @@ def test_a_start_waits_for_the_network_that_has_to_be_made_again() -> None:
         "#1 network.front, CreateNetwork front, missing",
         "[1] -> #2 container.web, ConnectNetwork front web-1, changed [reconnect web]",
         "[1,2] -> #3 container.web, StartContainer web-1, is exited with code 0",
-        "[3] -> #4 container.web, AwaitHealthy web-1, has to work",
+        "[3] -> #4 container.web, AwaitHealthy web-1, must work",
     ]
 
 

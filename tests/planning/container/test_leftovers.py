@@ -45,7 +45,7 @@ def test_one_set_aside_gets_its_name_back_when_nothing_has_the_name() -> None:
         "#1 container.web.deployer-new, RemoveContainer web-2, left by an interrupted run",
         "[1] -> #2 container.web, RenameContainer web-1 to web, left by an interrupted run",
         "[2] -> #3 container.web, StartContainer web-1, is exited with code 0",
-        "[3] -> #4 container.web, AwaitHealthy web-1, has to work",
+        "[3] -> #4 container.web, AwaitHealthy web-1, must work",
     ]
 
 
@@ -63,8 +63,8 @@ def test_a_successor_with_the_name_goes_on_from_where_it_was() -> None:
     host = joined(twin(NEW, "web", "web-2", "created"), twin(OLD, "web.deployer-old", "web-1", "exited"))
     found = plan(NEW, host)
     assert steps(found) == [
-        "#1 container.web, StartContainer web-2, goes on after an interrupted run [replace web]",
-        "[1] -> #2 container.web, AwaitHealthy web-2, goes on after an interrupted run [replace web]",
+        "#1 container.web, StartContainer web-2, continues after an interrupted run [replace web]",
+        "[1] -> #2 container.web, AwaitHealthy web-2, continues after an interrupted run [replace web]",
         "[2] -> #3 container.web.deployer-old, RenameContainer web-1 to web.previous, "
         "left by an interrupted run, at last",
     ]

@@ -136,17 +136,17 @@ STOPS = "but the engine removes it as soon as it stops (auto_remove), and nothin
 @pytest.mark.parametrize(
     ("old", "new", "state", "refused"),
     [
-        ("MODE: a", "MODE: b", "running", "would have to be replaced"),
-        ("auto_remove: true, ", "", "running", "would have to be replaced"),
-        ("{web: {", "{web: {recreate: always, ", "running", "would have to be replaced"),
+        ("MODE: a", "MODE: b", "running", "must be replaced"),
+        ("auto_remove: true, ", "", "running", "must be replaced"),
+        ("{web: {", "{web: {recreate: always, ", "running", "must be replaced"),
         ("{web: {", "{web: {state: stopped, ", "running", "is to be stopped"),
-        ("{web: {", "{web: {", "paused", "would have to be restarted (is paused)"),
+        ("{web: {", "{web: {", "paused", "must be restarted (is paused)"),
     ],
 )
 def test_one_that_removes_itself_is_not_stopped_to_be_changed(old: str, new: str, state: str, refused: str) -> None:
     found = plan(REMOVES_ITSELF.replace(old, new), changed(applied(REMOVES_ITSELF), "web", state=state))
     assert refusals(found) == [f"container.web: {refused}, {STOPS}"]
-    assert found.refusals[0].hint == "remove it first, with state: absent or docker stop web, then apply this"
+    assert found.refusals[0].hint == "remove it first, with state: absent or docker stop web, then apply the change"
     assert not found.steps
 
 
@@ -161,12 +161,12 @@ def test_one_that_removes_itself_stops_at_last_when_it_is_removed() -> None:
     two = "containers: {web: {image: web:1, state: absent}, api: {image: web:1, ports: ['80:80']}}"
     (refusal,) = plan(two, applied(REMOVES_ITSELF)).refusals
     assert refusal.summary == (
-        "holds host port 80/tcp for api until the end of the run: nothing rolls back its stop (auto_remove)"
+        "holds host port 80/tcp for api until the end of the run, and its stop cannot be rolled back (auto_remove)"
     )
     assert refusal.hint == "stop it first: docker stop web on the host"
     (refusal,) = plan(wish, changed(applied(REMOVES_ITSELF), "web", anonymous={"/data": "0" * 64})).refusals
     assert refusal.summary == "removing it would lose its anonymous volumes: /data (auto_remove)"
-    assert refusal.hint == "copy what is needed, then docker stop web on the host"
+    assert refusal.hint == "copy the data, then docker stop web on the host"
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_recreate_never_refuses_a_replacement_and_nothing_else() -> None:
     never = WEB.replace("MODE: a}", "MODE: a}, recreate: never")
     assert nothing(plan(never, applied(WEB)))
     found = plan(never.replace("MODE: a", "MODE: b"), applied(WEB))
-    assert refusals(found) == ["container.web: would have to be replaced, but says recreate: never"]
+    assert refusals(found) == ["container.web: must be replaced, but sets recreate: never"]
     assert [each.name for each in found.refusals[0].diffs] == ["environment.MODE"]
     assert changes(plan(never.replace("recreate", "mem_limit: 64m, recreate"), applied(WEB))) == [
         "~ container.web (in place): mem_limit no limit → 64 MiB"
@@ -248,9 +248,9 @@ def test_recreate_never_refuses_a_replacement_and_nothing_else() -> None:
 
 def test_a_protected_container_is_neither_replaced_nor_removed() -> None:
     wish = WEB.replace("MODE: a}", "MODE: b}, protect: true")
-    assert refusals(plan(wish, applied(WEB))) == ["container.web: would have to be replaced, but is protected"]
+    assert refusals(plan(wish, applied(WEB))) == ["container.web: must be replaced, but is protected"]
     always = WEB.replace("MODE: a}", "MODE: a}, protect: true, recreate: always")
-    assert refusals(plan(always, applied(WEB))) == ["container.web: would have to be replaced, but is protected"]
+    assert refusals(plan(always, applied(WEB))) == ["container.web: must be replaced, but is protected"]
     absent = "containers: {web: {state: absent, protect: true}}"
     assert refusals(plan(absent, applied(WEB))) == ["container.web: is protected"]
 

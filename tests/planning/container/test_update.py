@@ -117,7 +117,7 @@ def test_a_stopped_container_is_updated_before_it_starts() -> None:
     assert steps(plan(web("cpus: 2"), host)) == [
         "#1 container.web, UpdateContainer web-1, changed",
         "[1] -> #2 container.web, StartContainer web-1, is exited with code 0",
-        "[2] -> #3 container.web, AwaitHealthy web-1, has to work",
+        "[2] -> #3 container.web, AwaitHealthy web-1, must work",
     ]
 
 
@@ -126,7 +126,7 @@ def test_swap_that_an_update_left_behind_is_no_difference() -> None:
     assert nothing(plan(web("mem_limit: 128m"), host))
 
 
-def test_a_change_by_hand_is_taken_back() -> None:
+def test_a_change_by_hand_is_rolled_back() -> None:
     host = changed(applied(web("cpus: 1")), "web", values={"cpus": 2000000000})
     assert changes(plan(web("cpus: 1"), host)) == ["~ container.web (in place): cpus 2 → 1"]
 

@@ -89,7 +89,7 @@ def test_pull_always_does_nothing_when_the_registry_has_the_same() -> None:
 def test_pull_always_says_when_the_registry_did_not_answer_and_changes_nothing() -> None:
     found = plan(ALWAYS, registry(applied(WEB), ""))
     assert nothing(found)
-    assert found.notes == ("image.web:1: the registry did not answer; the image on the host is used as it is",)
+    assert found.notes == ("image.web:1: the registry did not answer; the image on the host is used",)
 
 
 def test_one_pull_serves_all_that_want_the_image() -> None:

@@ -206,7 +206,7 @@ def test_nothing_waits_for_a_job_that_has_run() -> None:
     host = changed(ended(SHOP), "web", state="exited")
     assert steps(plan(SHOP, host)) == [
         "#1 container.web, StartContainer web-1, is exited with code 0",
-        "[1] -> #2 container.web, AwaitHealthy web-1, has to work",
+        "[1] -> #2 container.web, AwaitHealthy web-1, must work",
     ]
 
 
@@ -269,11 +269,11 @@ def test_a_container_of_somebody_else_has_its_name() -> None:
     counts = plan(JOB, nobodys)
     assert (counts.changes, counts.notes) == (
         (),
-        ("job.migrate: not made by this project; as declared, so it counts as run",),
+        ("job.migrate: not created by this project; matches the declaration, so it counts as run",),
     )
     for host in (changed(nobodys, "migrate", exit_code=1), changed(nobodys, "migrate", state="running")):
         assert refusals(plan(JOB, host)) == [
-            "job.migrate: a container of that name exists that this project did not make, and it differs"
+            "job.migrate: a container of that name exists that this project did not create, and it differs"
         ]
         assert [change.action.name for change in plan(JOB, host, adopt=True).changes] == ["RUN"]
 
@@ -336,7 +336,7 @@ def test_a_volume_that_is_made_anew_takes_the_record_with_it() -> None:
     text = "volumes: {data: {}}\njobs: {migrate: {image: tools:1, volumes: ['data:/data']}}"
     wish = text.replace("data: {}", "data: {labels: {a: b}}")
     found = plan(wish, ended(text), data_loss=frozenset({"web1/volume.data"}))
-    assert changes(found)[1:] == [">> job.migrate (run again: a volume it mounts is made anew)"]
+    assert changes(found)[1:] == [">> job.migrate (run again: a volume it mounts is recreated)"]
     assert "job.migrate, CreateContainer migrate, run [run migrate]" in str(found)
 
 

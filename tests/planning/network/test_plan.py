@@ -1,4 +1,4 @@
-"""Networks: attached to and left while containers stay, made anew with every endpoint given back, refused otherwise."""
+"""Networks: attached to and left while containers stay, recreated with every endpoint given back, refused otherwise."""
 
 from __future__ import annotations
 
@@ -99,14 +99,14 @@ def test_a_network_that_differs_is_made_anew_and_every_container_gets_its_place_
     found = plan(shop(), applied(SHOP))
     assert changes(found) == ["-/+ network.front (its containers are reconnected): internal false → true"]
     assert steps(found) == [
-        "#1 network.front, DisconnectNetwork front cache-1, made anew [renew front]",
-        "#2 network.front, DisconnectNetwork front idle-1, made anew [renew front]",
-        "#3 network.front, DisconnectNetwork front web-1, made anew [renew front]",
-        "[1,2,3] -> #4 network.front, RemoveNetwork front-1, made anew [renew front]",
-        "[4] -> #5 network.front, CreateNetwork front, made anew [renew front]",
-        "[5] -> #6 network.front, ConnectNetwork front cache-1, made anew [renew front]",
-        "[5,6] -> #7 network.front, ConnectNetwork front idle-1, made anew [renew front]",
-        "[5,6] -> #8 network.front, ConnectNetwork front web-1, made anew [renew front]",
+        "#1 network.front, DisconnectNetwork front cache-1, recreated [renew front]",
+        "#2 network.front, DisconnectNetwork front idle-1, recreated [renew front]",
+        "#3 network.front, DisconnectNetwork front web-1, recreated [renew front]",
+        "[1,2,3] -> #4 network.front, RemoveNetwork front-1, recreated [renew front]",
+        "[4] -> #5 network.front, CreateNetwork front, recreated [renew front]",
+        "[5] -> #6 network.front, ConnectNetwork front cache-1, recreated [renew front]",
+        "[5,6] -> #7 network.front, ConnectNetwork front idle-1, recreated [renew front]",
+        "[5,6] -> #8 network.front, ConnectNetwork front web-1, recreated [renew front]",
     ]
     assert endpoints(found) == [{"IPAMConfig": {"IPv4Address": "10.0.0.9"}, "Aliases": ["redis"]}, {}, {}]
 
@@ -132,11 +132,11 @@ def test_containers_join_and_leave_a_network_that_is_made_anew() -> None:
     )
     found = plan(new, applied(old))
     assert steps(found) == [
-        "#1 network.front, DisconnectNetwork front cache-1, made anew [renew front]",
-        "#2 network.front, DisconnectNetwork front idle-1, made anew [renew front]",
-        "[1,2] -> #3 network.front, RemoveNetwork front-1, made anew [renew front]",
-        "[3] -> #4 network.front, CreateNetwork front, made anew [renew front]",
-        "[4] -> #5 network.front, ConnectNetwork front idle-1, made anew [renew front]",
+        "#1 network.front, DisconnectNetwork front cache-1, recreated [renew front]",
+        "#2 network.front, DisconnectNetwork front idle-1, recreated [renew front]",
+        "[1,2] -> #3 network.front, RemoveNetwork front-1, recreated [renew front]",
+        "[3] -> #4 network.front, CreateNetwork front, recreated [renew front]",
+        "[4] -> #5 network.front, ConnectNetwork front idle-1, recreated [renew front]",
         "[1] -> #6 container.cache, ConnectNetwork bridge cache-1, changed [reconnect cache]",
         "#7 container.web, DisconnectNetwork bridge web-1, changed [reconnect web]",
         "[4,7] -> #8 container.web, ConnectNetwork front web-1, changed [reconnect web]",
@@ -153,17 +153,17 @@ def test_a_container_that_tags_leave_out_gets_back_what_it_had() -> None:
 def test_a_network_with_containers_of_others_on_it_is_not_made_anew() -> None:
     host = replace(applied(SHOP), others=(stub("theirs", networks=frozenset({"front"})),))
     assert refusals(plan(shop(), host)) == [
-        "network.front: has to be made anew, but containers of others are attached: theirs"
+        "network.front: must be recreated, but containers of other owners are attached: theirs"
     ]
     other = applied(play("containers: {api: {image: web:1, networks: [front]}}", project="other"))
     assert refusals(plan(shop(), joined(applied(SHOP), other))) == [
-        "network.front: has to be made anew, but containers of others are attached: api"
+        "network.front: must be recreated, but containers of other owners are attached: api"
     ]
 
 
 def test_a_protected_network_is_not_made_anew() -> None:
     wish = shop().replace("internal", "protect: true, internal")
-    assert refusals(plan(wish, applied(SHOP))) == ["network.front: has to be made anew, but is protected"]
+    assert refusals(plan(wish, applied(SHOP))) == ["network.front: must be recreated, but is protected"]
 
 
 def test_a_container_that_is_replaced_has_been_given_back_its_place_before() -> None:
@@ -175,7 +175,7 @@ def test_a_container_that_is_replaced_has_been_given_back_its_place_before() -> 
 def test_a_container_that_goes_is_not_given_back_its_place() -> None:
     found = plan(shop().replace("{image: web:1, state: stopped, networks: [front]}", "{state: absent}"), applied(SHOP))
     assert [line for line in steps(found) if "idle-1" in line] == [
-        "#2 network.front, DisconnectNetwork front idle-1, made anew [renew front]",
+        "#2 network.front, DisconnectNetwork front idle-1, recreated [renew front]",
         "[2] -> #8 container.idle, RemoveContainer idle-1, absent, at last",
     ]
 
@@ -241,15 +241,15 @@ def test_a_network_nobody_manages_is_used_as_it_is_when_it_fits() -> None:
     found = plan(NETWORKS, unmanaged(applied("networks: {front: {labels: {a: b}}, back: {}}")))
     assert nothing(found)
     assert found.notes == (
-        "network.back: not made by this project; used as it is",
-        "network.front: not made by this project; used as it is",
+        "network.back: not created by this project; used as it is",
+        "network.front: not created by this project; used as it is",
     )
 
 
 def test_a_network_nobody_manages_is_refused_when_it_does_not_fit() -> None:
     found = plan("networks: {front: {internal: true}}", unmanaged(applied(NETWORKS)))
     assert refusals(found) == [
-        "network.front: a network of that name exists that this project did not make, and it differs"
+        "network.front: a network of that name exists that this project did not create, and it differs"
     ]
     assert [each.name for each in found.refusals[0].diffs] == ["internal"]
 
@@ -272,7 +272,7 @@ def test_a_network_with_the_configuration_of_another_is_left_to_be_made_by_hand(
     wish = "networks: {base: {config_only: true}, net: {config_from: base}}"
     found = plan(wish, applied(NETWORKS))
     assert refusals(found) == [
-        "network.net: cannot be made: with config_from the engine takes no labels, by which deployer knows its own"
+        "network.net: cannot be created: with config_from the engine supports no labels, which deployer requires"
     ]
     assert found.refusals[0].hint == "make it by hand: docker network create --config-from base net"
 
@@ -331,7 +331,7 @@ def test_subnets_change_hands_in_one_run(before: str, after: str, version: str) 
 def test_a_network_that_needs_no_other_ones_subnet_waits_for_none() -> None:
     found = steps(plan(subnets(aa=3, bb=2), applied(subnets(bb=1))))
     assert found == [
-        "#1 network.bb, RemoveNetwork bb-1, made anew [renew bb]",
-        "[1] -> #2 network.bb, CreateNetwork bb, made anew [renew bb]",
+        "#1 network.bb, RemoveNetwork bb-1, recreated [renew bb]",
+        "[1] -> #2 network.bb, CreateNetwork bb, recreated [renew bb]",
         "#3 network.aa, CreateNetwork aa, missing",
     ]

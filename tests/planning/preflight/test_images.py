@@ -24,7 +24,7 @@ def answer(availability: Availability, message: str = "", *, sent: bool = False)
         (
             answer(Availability.MISSING),
             "the registry reg.example.com does not have it",
-            "check the name and the tag; it may also be one that is only shown to who logs in",
+            "check the name and the tag; it may also require a login",
         ),
         (
             answer(Availability.MISSING, sent=True),
@@ -34,11 +34,11 @@ def answer(availability: Availability, message: str = "", *, sent: bool = False)
         (
             answer(Availability.DENIED),
             "the registry reg.example.com wants credentials, or does not have it",
-            "name them under 'registries' in the play, or run docker login reg.example.com on this machine",
+            "set them under 'registries' in the play, or run docker login reg.example.com on this machine",
         ),
         (
             answer(Availability.DENIED, sent=True),
-            "the registry reg.example.com refuses the credentials given",
+            "the registry reg.example.com rejects the credentials",
             "check those of reg.example.com under 'registries', and that they may pull this image",
         ),
         (
@@ -64,7 +64,8 @@ def test_a_mirror_has_no_last_word() -> None:
     host = replace(NOTHING, registry={HUB_REF: answer(Availability.MISSING)})
     assert refused(judged(HUB, host)) == ["shop.yml:1 image.web:1: the registry docker.io does not have it"]
     mirrored = judged(HUB, host, mirrored=True)
-    note = "image.web:1: the registry docker.io does not have it, says the host's mirror; the pull may still find it"
+    note = "image.web:1: the registry docker.io does not have it, according to the host's mirror; "
+    note += "the pull may still find it"
     assert (mirrored.refusals, mirrored.notes) == ((), (note,))
     other = replace(NOTHING, registry={REF: answer(Availability.MISSING)})
     assert len(judged(WEB, other, mirrored=True).refusals) == 1

@@ -48,7 +48,7 @@ def test_a_network_that_goes_away_at_the_end_is_still_in_the_way() -> None:
     found = judged(text, lan)
     assert refused(found) == ["shop.yml:5 network.back: subnet 10.9.0.0/24 overlaps with network lan (10.9.0.0/24)"]
     assert found.refusals[0].hint == (
-        "lan goes away only at the end of a run: remove it in a run before, or choose another subnet"
+        "lan is removed only at the end of a run: remove it in an earlier run, or choose another subnet"
     )
 
 
@@ -61,7 +61,7 @@ def test_a_route_of_the_host_is_noted() -> None:
     found = judged(BACK, routes=(Route("192.168.0.0/16", "eth0"), Route("10.0.0.0/8", "tun0")))
     note = (
         "network.back: subnet 10.9.0.0/24 overlaps with the host's route to 10.0.0.0/8 (tun0); "
-        "what is there may then be out of reach"
+        "these addresses may become unreachable"
     )
     assert (found.refusals, found.notes) == ((), (note,))
 

@@ -47,18 +47,18 @@ def test_with_consent_for_that_very_volume_it_is_made_anew_after_its_containers_
         "[3] -> #4 volume.data, CreateVolume data, its data is lost",
         "[2,4] -> #5 container.db, CreateContainer db, missing",
         "[5] -> #6 container.db, StartContainer made by #5, missing",
-        "[6] -> #7 container.db, AwaitHealthy made by #5, has to work",
+        "[6] -> #7 container.db, AwaitHealthy made by #5, must work",
     ]
     assert changes(found) == [
         "-/+ volume.data (its data is lost): driver_opts.o size=1m → size=2m",
-        "-/+ container.db (a volume it mounts is made anew)",
+        "-/+ container.db (a volume it mounts is recreated)",
     ]
 
 
 def test_not_even_with_consent_when_somebody_else_mounts_it() -> None:
     host = replace(applied(DATA), others=(stub("theirs", volumes=frozenset({"data"})),))
     assert refusals(plan(OTHER, host, data_loss=CONSENT)) == [
-        "volume.data: has to be made anew, but is mounted by theirs"
+        "volume.data: must be recreated, but is mounted by theirs"
     ]
 
 
@@ -105,7 +105,7 @@ def test_nor_when_another_volume_without_a_name_would_go_along() -> None:
     vanishing = DB.replace("image: db:1", "image: db:1, auto_remove: true")
     here = changed(applied(DATA + vanishing), "db", anonymous={"/spool": "0" * 64})
     assert refusals(plan(OTHER + vanishing, here, data_loss=CONSENT)) == [
-        "volume.data: has to be made anew, but db mounts it, and removes itself and its volumes without a name when it "
+        "volume.data: must be recreated, but db mounts it, and removes itself and its volumes without a name when it "
         "stops"
     ]
 
@@ -115,7 +115,7 @@ def test_a_protected_volume_stays_whatever_is_allowed() -> None:
     assert refusals(plan(absent, applied(DATA), data_loss=CONSENT)) == ["volume.data: is protected"]
     other = OTHER.replace("driver_opts", "protect: true, driver_opts")
     assert refusals(plan(other, applied(DATA), data_loss=CONSENT)) == [
-        "volume.data: has to be made anew, but is protected"
+        "volume.data: must be recreated, but is protected"
     ]
 
 
@@ -128,7 +128,7 @@ def test_volumes_of_others_are_used_when_they_fit_and_never_touched() -> None:
     free = replace(theirs, volumes=tuple(replace(each, owner=type(each.owner)()) for each in theirs.volumes))
     found = plan(DATA, free)
     assert nothing(found)
-    assert found.notes == ("volume.data: not made by this project; used as it is",)
+    assert found.notes == ("volume.data: not created by this project; used as it is",)
     assert len(plan(OTHER, free, data_loss=CONSENT).refusals) == 1
 
 
