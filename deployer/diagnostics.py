@@ -35,7 +35,7 @@ class Severity(Enum):
 
 
 class Diagnostic(Struct, frozen=True):
-    """One mistake: where, at which address (`containers.web.ports[0]`), what is wrong, what to write instead."""
+    """One error: where, at which address (`containers.web.ports[0]`), what is wrong, what to write instead."""
 
     origin: Origin
     summary: str
@@ -50,8 +50,8 @@ class Diagnostic(Struct, frozen=True):
 
 
 class Problems:
-    """Collects the diagnostics of one run. The same mistake at the same place, found for another host or once more
-    with variables, is kept once, under the address it was first found at."""
+    """Collects the diagnostics of one run. An error that is found again at the same place, for another host or
+    with variables, is kept once, under its first address."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[Origin, str, Severity], Diagnostic] = {}
@@ -84,7 +84,7 @@ class Problems:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint naming the closest known word, or "" when none is close."""
+    """A hint that names the closest known word, or "" if none is close."""
     import difflib
 
     close = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)

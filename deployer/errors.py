@@ -1,7 +1,7 @@
-"""The exception tree, and the exit code each branch ends a run with.
+"""The exception tree, with the exit code of each branch.
 
     DeployerError
-    ├── InputError            1  mistakes in playbook, inventory or usage (carries diagnostics)
+    ├── InputError            1  errors in playbook, inventory or usage (carries diagnostics)
     ├── ResourceError         3  the engine refused or failed an operation
     │   ├── EngineError          … with the HTTP status the engine answered
     │   ├── FileError            a file on a host
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """What the process ends with; documented in docs/exit-codes.md."""
+    """Exit codes of the process; documented in docs/exit-codes.md."""
 
     OK = 0
     ERROR = 1
@@ -37,7 +37,7 @@ class ExitCode(IntEnum):
 
 
 class DeployerError(Exception):
-    """Root of every error this package raises on purpose.
+    """Base class of every error that this package raises intentionally.
 
     `message` says what happened, where and why; `hint` says what to do next.
     """
@@ -51,7 +51,7 @@ class DeployerError(Exception):
 
 
 class InputError(DeployerError):
-    """Everything that is wrong in the input of one run."""
+    """All errors in the input of one run."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
@@ -65,7 +65,7 @@ class ResourceError(DeployerError):
 
 
 NOT_FOUND: Final = 404
-"""HTTP status of the engine for something that does not exist."""
+"""HTTP status of the engine for an object that does not exist."""
 
 
 class EngineError(ResourceError):
@@ -77,12 +77,12 @@ class EngineError(ResourceError):
 
     @property
     def not_found(self) -> bool:
-        """Whether something that the request names does not exist."""
+        """Whether an object named in the request does not exist."""
         return self.status == NOT_FOUND
 
 
 class FileError(ResourceError):
-    """A file on a host could not be read or written; `not_found`: something that its path names is not there."""
+    """A file on a host could not be read or written; `not_found`: a file or folder in its path does not exist."""
 
     def __init__(self, message: str, *, not_found: bool = False) -> None:
         super().__init__(message)
@@ -90,7 +90,7 @@ class FileError(ResourceError):
 
 
 class NotOfferedError(ResourceError):
-    """A host does not offer what was asked of it: a shell, files, streams. The message says why."""
+    """A host does not offer a shell, files or streams. The message says why."""
 
 
 class UnreachableError(DeployerError):

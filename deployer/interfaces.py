@@ -1,4 +1,4 @@
-"""The seam between the pure part and the world.
+"""The protocols between the pure rooms and the outside.
 
 `Host` is all that a host offers: its engine, a shell, files, streams. `Engine` is one host's Docker engine: requests
 and answers are the Docker API's own JSON, at the API version the implementation negotiated (at most 1.51, see
@@ -21,7 +21,7 @@ Json: TypeAlias = Mapping[str, Any]
 
 
 class EngineInfo(Struct, frozen=True):
-    """What the engine says of itself (`GET /version`, and `GET /info` where a field names it)."""
+    """Facts about the engine (`GET /version`, and `GET /info` where a field says so)."""
 
     version: str  # "26.1.5"
     api: str  # the version requests are sent with, "1.45"
@@ -33,7 +33,7 @@ class EngineInfo(Struct, frozen=True):
 
 
 class Guarded(Struct, frozen=True):
-    """A record that leaves its `hidden` fields out when it is printed or logged."""
+    """A record whose `hidden` fields are omitted when it is printed or logged."""
 
     hidden: ClassVar[tuple[str, ...]] = ()
 
@@ -57,7 +57,7 @@ class RegistryAuth(Guarded, frozen=True):
 Progress: TypeAlias = Callable[[Json], None]
 
 Body: TypeAlias = "Iterable[bytes] | BinaryIO"
-"""What is sent as it is read, and never held in memory."""
+"""Data that is sent while it is read, never held in memory."""
 
 
 class Engine(Protocol):
@@ -90,7 +90,7 @@ class Engine(Protocol):
 
     def inspect_volume(self, name: str) -> Json | None: ...
     def inspect_distribution(self, ref: str, auth: RegistryAuth | None) -> Json | None:
-        """`GET /distribution/{ref}/json`: what the registry has under the reference; None when it has nothing."""
+        """`GET /distribution/{ref}/json`: the registry's answer for the reference; None if it has no such image."""
         ...
 
     def container_logs(self, ref: str, *, tail: int) -> str:
@@ -116,11 +116,11 @@ class Engine(Protocol):
 
     # Containers
     def create_container(self, name: str, body: Json, platform: str) -> tuple[str, Sequence[str]]:
-        """Returns the id and the engine's warnings. `platform` "" means none asked for."""
+        """Returns the id and the engine's warnings. `platform` "" means unspecified."""
         ...
 
     def start_container(self, ref: str) -> None:
-        """Started already is not an error (304)."""
+        """A container that already runs is not an error (304)."""
         ...
 
     def stop_container(self, ref: str, timeout: int | None) -> None:
@@ -140,7 +140,7 @@ class Engine(Protocol):
         ...
 
     def exit_code(self, ref: str) -> int | None:
-        """Of a container that has ended; None while it runs, and between two attempts of its restart policy. Raises
+        """The exit code of an exited container; None while it runs or waits for a restart. Raises
         `EngineError` for one that was never started."""
         ...
 
@@ -156,14 +156,14 @@ class Engine(Protocol):
 
     # Networks and volumes
     def create_network(self, body: Json) -> str:
-        """Returns the id. Sends CheckDuplicate where the engine needs it."""
+        """Returns the id. Sends CheckDuplicate if the engine requires it."""
         ...
 
     def connect_network(self, network: str, container: str, endpoint: Json) -> None: ...
     def disconnect_network(self, network: str, container: str, *, force: bool) -> None: ...
     def remove_network(self, ref: str) -> None: ...
     def create_volume(self, body: Json) -> Json:
-        """Returns the volume of that name: the new one, or the one that was there, unchanged."""
+        """Returns the volume of that name: a new one, or the existing one, unchanged."""
         ...
 
     def remove_volume(self, name: str) -> None: ...

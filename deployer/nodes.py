@@ -1,4 +1,4 @@
-"""A YAML value as a tree that remembers where each part was written and whether it came from a secret.
+"""A YAML value as a tree that records where each part was written and whether it came from a secret.
 
 Readers (`config/`) build these trees, templating maps one tree to another, the field tables (`spec/`) parse them.
 A node made by a template keeps the place of the template text; `source` then names the variable it came from.
@@ -63,12 +63,13 @@ Node: TypeAlias = Scalar | Sequence | Mapping
 
 
 def place(node: Node) -> Origin:
-    """Where one would change this value: the variable a lone template came from, else where it is written."""
+    """Where a user would change this value: at the variable, for a value that is one template, otherwise where it is
+    written."""
     return node.source or node.origin
 
 
 def from_plain(value: object, origin: Origin, *, secret: bool = False, source: Origin | None = None) -> Node:
-    """Wrap a plain value so that every part of it has the same place. Keys become text."""
+    """Wrap a plain value; all parts have the same position. Keys become text."""
     match value:
         case dict():
             entries = tuple(
@@ -96,19 +97,19 @@ def to_plain(node: Node) -> Plain:
 
 
 def is_template(value: object) -> bool:
-    """Whether it is text with an expression, a statement or a comment of Jinja."""
+    """Whether it is text that contains a Jinja expression, statement or comment."""
     return isinstance(value, str) and "{" in value and ("{{" in value or "{%" in value or "{#" in value)
 
 
 def has_template(node: Node) -> bool:
-    """Whether any part of the value has to be rendered first."""
+    """Whether any part of the value is a template."""
     if isinstance(node, Scalar):
         return not node.verbatim and is_template(node.value)
     return any(map(has_template, parts(node)))
 
 
 def parts(node: Node) -> tuple[Node, ...]:
-    """The nodes below it, keys and values in turn."""
+    """The child nodes, keys and values alternating."""
     match node:
         case Scalar():
             return ()
@@ -119,7 +120,7 @@ def parts(node: Node) -> tuple[Node, ...]:
 
 
 def same(one: Node, other: Node) -> bool:
-    """Whether two trees are alike, places too. In Python true, 1 and 1.0 are equal; here they are not."""
+    """Whether two trees are equal, including positions. Unlike in Python, true, 1 and 1.0 differ."""
     if one is other:
         return True
     if isinstance(one, Scalar) and isinstance(other, Scalar):

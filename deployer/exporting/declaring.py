@@ -1,4 +1,4 @@
-"""The smallest declaration under which an object is as expected: what a user would have written to get it."""
+"""The smallest declaration that matches an object: what a user would write to create it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def smallest(table: Table, view: View, info: Json, usual: Mapping[str, Any] | No
 
 
 def _seeds(table: Table, view: View, usual: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What nobody would have found there by declaring nothing, as far as can be told."""
+    """The fields whose live value differs from the value of an undeclared field, as far as known."""
     for name in usual:
         row = table.row(name)
         live = view.live.get(name, row.zero)
@@ -43,7 +43,7 @@ def _beyond(live: Any, usual: Any) -> Any:
 
 
 def _grown(table: Table, view: View, declared: dict[str, Any]) -> dict[str, Any]:
-    """Declare one field after the other until every one is as expected, or declared whole."""
+    """Declare one field after another until every field is as expected or declared completely."""
     whole: set[str] = set()
     while True:
         wrong = next((row for row in table.fields if row.name not in whole and not _fits(row, view, declared)), None)
@@ -54,7 +54,7 @@ def _grown(table: Table, view: View, declared: dict[str, Any]) -> dict[str, Any]
 
 
 def _thinned(table: Table, view: View, declared: dict[str, Any], seeds: Mapping[str, Any]) -> dict[str, Any]:
-    """Take back what turns out to make no difference: whole fields, keys of maps, members of sets. The seeds stay."""
+    """Remove declarations that make no difference: whole fields, keys of maps, members of sets. The seeds stay."""
     for row in reversed(table.fields):
         if row.name in declared:
             declared = _without_surplus(table, view, declared, row, seeds.get(row.name))

@@ -1,4 +1,4 @@
-"""What other tools leave on containers: labels that are theirs, and what those tell."""
+"""Labels of other tools on containers, and the information they contain."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def swarm_service(container: ObservedContainer) -> str:
 
 
 def split_labels(labels: Mapping[str, str], image: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The labels without those of other tools, and the names of those. Where the image has them, they are its own."""
+    """The labels without those of other tools, and the prefixes removed. Labels of the image are kept."""
     kept = {key: value for key, value in labels.items() if not is_foreign(key)}
     given = {key: value for key, value in image.items() if is_foreign(key)}
     return kept | given, tuple(sorted(key for key in labels if is_foreign(key) and labels[key] != given.get(key)))
 
 
 def depends_on(container: ObservedContainer, others: Iterable[ObservedContainer]) -> dict[str, Any]:
-    """What Compose was told: `db:service_healthy:false,…` names services of the same project."""
+    """The dependencies declared in Compose: `db:service_healthy:false,…` names services of the same project."""
     labels = _labels(container)
     services = {
         labels_of[_SERVICE]: other.name

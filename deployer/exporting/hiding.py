@@ -1,4 +1,4 @@
-"""Leaving secrets of a live host to variables, and other text as it is."""
+"""Replaces secrets of a live host by variables, and keeps other text unchanged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Hidden:
         self._known = frozenset(known)
 
     def hide(self, value: Any, label: str, *path: str) -> Any:
-        """The value with every secret in it replaced by a variable of its own, and no other text a template."""
+        """The value with every secret replaced by a variable of its own; other text never becomes a template."""
         match value:
             case Mapping():
                 return {_text(str(key)): self.hide(part, label, *path, str(key)) for key, part in value.items()}
@@ -39,7 +39,7 @@ class Hidden:
                 return value
 
     def _item(self, items: list[Any] | tuple[Any, ...], number: int, label: str, *path: str) -> Any:
-        """What follows `--password` in a command is one."""
+        """The word after `--password` in a command is a secret."""
         item, before = items[number - 1], items[number - 2] if number > 1 else ""
         if not self._shown and _is_option_value(before, item):
             return f"{{{{ {self._variable(label, (*path, str(number)))} }}}}"
@@ -63,7 +63,7 @@ class Hidden:
 
 
 def secrets_among(values: Mapping[str, str | None]) -> Iterator[str]:
-    """The secrets in the variables or labels of a container that are worth looking for elsewhere."""
+    """The secrets in the variables or labels of a container that may also appear elsewhere."""
     for name, value in values.items():
         text = value or ""
         if is_sensitive_name(name) and not _is_place(name, text) and not text.startswith(("http://", "https://")):
@@ -94,7 +94,7 @@ def _is_telling(text: str) -> bool:
 
 
 def _is_place(name: str, value: str) -> bool:
-    """`DB_PASSWORD_FILE: /run/secrets/db` says where a secret is."""
+    """`DB_PASSWORD_FILE: /run/secrets/db` is the path of a secret, not a secret."""
     return name.lower().endswith(("_file", "_path", "_dir")) and value.startswith("/")
 
 

@@ -1,7 +1,7 @@
-"""A host as a playbook: what its containers, networks and volumes were made with.
+"""Writes a host as a playbook: the settings of its containers, networks and volumes.
 
-Applied to the same host the playbook changes nothing: every field declared is as it is, every field that image and
-engine give by themselves is left out. Secrets are left to variables; their values are nowhere in the text.
+Applying the playbook to the same host changes nothing: every declared field has its live value, and values that come
+from the image or the engine are left out. Secrets are replaced by variables; their values are not in the text.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from deployer.values.mount import is_anonymous_name
 
 _HERE = Origin("import")
 _FIXED: Final[Mapping[str, Any]] = {"ipam": {"driver": "default"}}
-"""What is usual of a network with fixed addresses: its subnets have to be declared."""
+"""Networks with fixed addresses must declare their subnets."""
 _SHARED: Final = ("network_mode", "ipc", "pid")
 """Fields that name another container, in a live value by its id."""
 _PREDEFINED: Final = frozenset(["bridge", "host", "none", "docker_gwbridge", "ingress"])
@@ -70,7 +70,7 @@ def _is_reference(text: str) -> bool:
 
 
 class _Notes(Struct):
-    """What a reader of the playbook has to know."""
+    """What a user of the playbook must know."""
 
     left_out: list[str] = field(default_factory=list)
 
@@ -101,7 +101,7 @@ def _secrets_of(found: ObservedContainer) -> Iterator[str]:
 
 
 def _is_wanted(found: ObservedContainer, names: frozenset[str], project: str) -> bool:
-    """Those with a name that a container only has while it is replaced, or after, are passed over."""
+    """Containers with a temporary or previous name are skipped."""
     if names:
         return found.name in names and project in ("", found.owner.project)
     return found.owner.project == project and not _is_passing(found)
@@ -161,7 +161,7 @@ class _Writer:
         return "\n".join([*lines[: len(head)], *_variable_lines(variables), *lines[len(head) :]])
 
     def _is_declarable(self, found: ObservedContainer) -> bool:
-        """Whether everything is there that it was made to be attached to, and nobody else makes it again."""
+        """Whether everything it is attached to exists, and no other tool recreates it."""
         label = Address(self._observed.host, Kind.CONTAINER, found.name).label
         service = foreign.swarm_service(found)
         lost = [f"it is a task of the swarm service {service}"] if service else []
@@ -201,7 +201,7 @@ class _Writer:
         return settings | self._fields(CONTAINER, view, label)
 
     def _job(self, found: ObservedContainer) -> dict[str, Any]:
-        """The record that a job ran: that it has ended is as it should be."""
+        """The record that a job ran: an exited container is the expected state."""
         return {key: part for key, part in self._container(found).items() if key != "state"}
 
     def _own_labels(self, label: str, labels: Mapping[str, str], own: ObservedImage | None) -> dict[str, str]:
@@ -263,7 +263,7 @@ class _Writer:
                 yield name, self._object(VOLUME, live, project)
 
     def _first_use(self, kind: Kind, name: str) -> bool:
-        """Also whether a playbook can declare it; an odd name can still be used."""
+        """Also whether a playbook can declare it; an undeclarable name can still be used."""
         if (kind, name) in self._declared:
             return False
         self._declared.add((kind, name))
@@ -282,14 +282,14 @@ class _Writer:
         return self._fields(table, view, label, usual)
 
     def _readable(self, table: Table, live: Mapping[str, Any], label: str) -> dict[str, Any]:
-        """What the engine reports in a form nobody expects counts as nothing."""
+        """A value that the engine reports in an unknown form counts as unset."""
         odd = [row for row in table.fields if live.get(row.name) == f"unreadable {row.name}"]
         for row in odd:
             self._notes.add(label, row.name, "the engine reports it in an unknown form")
         return {row.name: row.zero if row in odd else live.get(row.name, row.zero) for row in table.fields}
 
     def _fields(self, table: Table, view: View, label: str, usual: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """As a user writes them; what cannot be written so that it reads back the same is left out."""
+        """Values as a user would write them; a value that would not read back the same is left out."""
         values = self._by_name(smallest(table, view, self._info, usual))
         written = {name: table.row(name).spell(value) for name, value in values.items()}
         for name, why in list(_mistakes(table, values, written)):
@@ -303,7 +303,7 @@ class _Writer:
 
 
 def _variable_lines(variables: Iterable[tuple[str, str]]) -> list[str]:
-    """What the reader of a play has to give it."""
+    """The variables that a user of the play must set."""
     lines = [f"  #   {name}:  # {place}" for name, place in variables]
     head = ["  # Secrets were left out. Set these variables in a vault, with -e, or here:", "  # vars:"]
     return head + lines if lines else []

@@ -1,8 +1,8 @@
-"""Names that a container has beside its own while it is replaced and after. Pure.
+"""Names of a container during and after its replacement. Pure.
 
-While `web` is replaced, its successor is called `web.deployer-new` and it is itself set aside as `web.deployer-old`.
-Afterwards it is kept, stopped, as `web.previous`, the one before it as `web.previous-2`; a successor that failed is
-kept as `web.failed`. All of them carry the labels of `web`: labels cannot be changed, names can.
+While `web` is replaced, the new container is called `web.deployer-new`, and the old one is renamed to
+`web.deployer-old`. Afterwards the old one is kept, stopped, as `web.previous`, the one before it as `web.previous-2`; a
+failed new one is kept as `web.failed`. All of them have the labels of `web`: labels cannot be changed, names can.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ _KEPT: Final = re.compile(r"(?P<base>.+)\.(?:failed|previous(?:-(?P<number>[0-9]
 
 
 def base_name(name: str) -> str:
-    """The resource a container belongs to, whichever of the names it has while it is replaced."""
+    """The resource of a container, under any of these names."""
     return name.removesuffix(NEW).removesuffix(OLD)
 
 
 def previous(name: str, number: int) -> str:
-    """What the last container but `number` of a resource is called."""
+    """The name of the container before `number` replacements."""
     return name + PREVIOUS + (f"-{number}" if number > 1 else "")
 
 
 def is_kept(name: str, label: str) -> bool:
-    """Whether a container with the label `container.web` is kept as one that `web` was, or failed to be."""
+    """Whether a container with the label `container.web` is a previous or failed one of `web`."""
     found = _KEPT.fullmatch(name)
     return found is not None and label.partition(".")[2] == found["base"]
 
 
 def number_of(name: str) -> int:
-    """How many replacements ago it was the resource; 0 for one that failed."""
+    """How many replacements ago it was current; 0 for a failed container."""
     found = _KEPT.fullmatch(name)
     return 0 if found is None or name.endswith(FAILED) else int(found["number"] or 1)

@@ -1,4 +1,4 @@
-"""Which resources a resource needs, said or not said, and the order that follows."""
+"""Explicit and implicit dependencies of a resource, and the resulting order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one host should have: the typed, normalised declarations of one play."""
+"""The desired state of one host: the typed, normalised declarations of one play."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
     @property
     def is_container(self) -> bool:
-        """A job is a container too: on a host, both share one set of names."""
+        """A job is a container too: both share one set of names on a host."""
         return self in (Kind.CONTAINER, Kind.JOB)
 
 
@@ -45,9 +45,8 @@ def slot(kind: Kind, name: str) -> tuple[Kind, str]:
 
 
 class OnFailure(StrEnum):
-    """What happens to what was done already when something fails. `STOP`: it stays, but for the group of the step that
-    failed. `ROLLBACK_HOST`: everything on that host is undone. `ROLLBACK_ALL`: on the play's other hosts too, when the
-    failure ends the play."""
+    """What a failure rolls back. `STOP`: only the group of the failed step. `ROLLBACK_HOST`: everything on that host.
+    `ROLLBACK_ALL`: everything on all hosts of the play, if the failure ends the play."""
 
     STOP = "stop"
     ROLLBACK_HOST = "rollback_host"
@@ -105,7 +104,7 @@ class Resource(Struct, Generic[S_co], frozen=True):
         return self.settings.image if isinstance(self.settings, FromImage) else ""
 
     def place(self, path: tuple[str, ...]) -> Origin:
-        """Where the value at a path was written; of the nearest path above where it has no place of its own."""
+        """Where the value at a path was written, or the nearest parent path with a position."""
         while path and path not in self.origins:
             path = path[:-1]
         return self.origins.get(path, self.origin)
@@ -128,7 +127,7 @@ def has_settings(resource: AnyResource, of: type[S]) -> TypeGuard[Resource[S]]:
 
 
 class RunOnce(Struct, frozen=True):
-    """Jobs that one host runs for all hosts of a play. `reached`: whether that host is among those of the run."""
+    """Jobs that one host runs for all hosts of a play. `reached`: whether that host is part of the run."""
 
     host: str
     jobs: tuple[str, ...]
@@ -138,8 +137,8 @@ class RunOnce(Struct, frozen=True):
 class Desired(Guarded, frozen=True, dict=True):
     """One play on one host. `secrets` are texts that must never be shown; `registries` maps a registry to
     (username, password). `elsewhere` names resources of the same host that other plays declare; `images` are the
-    complete references that any play of the host declares. `prune`: what the project made and nothing declares any more
-    is to be removed."""
+    complete references that any play of the host declares. `prune`: remove resources of the project that are
+    no longer declared."""
 
     hidden: ClassVar[tuple[str, ...]] = ("registries", "secrets")
     host: str
@@ -190,7 +189,7 @@ class Desired(Guarded, frozen=True, dict=True):
         return self._containers_by_name.get(name)
 
     def is_elsewhere(self, kind: Kind, name: str) -> bool:
-        """Whether another play of the host declares it, be it as a container or as a job."""
+        """Whether another play of the host declares it, as a container or as a job."""
         return slot(kind, name) in {slot(*key) for key in self.elsewhere}
 
     def find(self, kind: Kind, name: str) -> AnyResource | None:

@@ -1,4 +1,4 @@
-"""How a host stands to what was last applied and to what is declared now."""
+"""How a host differs from the last applied and the declared state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deployer.model.plan import FieldDiff, Unreachable
 
 
 class Verdict(StrEnum):
-    """Why a resource is not as declared; the value is what people read."""
+    """Why a resource is not as declared; the value is shown to users."""
 
     BY_HAND = "someone changed it by hand"
     IN_FILE = "you changed the file"
@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 
 
 class Drift(Struct, frozen=True):
-    """One resource and one verdict; `diffs` say what, `detail` how ("exited with code 1")."""
+    """One resource and one verdict, with `diffs` or a `detail` such as "exited with code 1"."""
 
     address: Address
     verdict: Verdict
@@ -35,7 +35,7 @@ class Drift(Struct, frozen=True):
 
 
 class HostDrift(Struct, frozen=True):
-    """One play on one host, in the order of its resources; nothing found means that all is as declared."""
+    """One play on one host, in the order of its resources; empty if everything is as declared."""
 
     host: str
     project: str

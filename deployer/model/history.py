@@ -1,7 +1,7 @@
-"""What was applied to a host: one record for each run and play, kept on the host as a volume with labels. Pure.
+"""Records of what was applied to a host: one per run and play, stored on the host as a volume with labels. Pure.
 
-The number in the name `deployer.history.<project>.<number>` only grows, so that the newest record tells whether
-anyone applied something since a host was last looked at.
+The number in the name `deployer.history.<project>.<number>` only increases, so the newest record shows whether anyone
+has applied something since a host was last read.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _pair(found: object) -> tuple[str, str] | None:
 
 
 def replaced_last(records: Iterable[Record]) -> frozenset[str]:
-    """Names of the containers that were replaced in the newest run that replaced any, and not rolled back."""
+    """Names of the containers that the most recent run with replacements replaced, without those rolled back."""
     for record in records:
         found = [text.partition(" container.") for text in record.changes if text.startswith(_REPLACED)]
         names = frozenset(name for _, kind, name in found if kind and not name.endswith(")"))
@@ -141,7 +141,7 @@ def result_of(outcome: HostOutcome) -> Result:
 
 
 def changes_of(outcome: HostOutcome) -> tuple[tuple[str, ...], Counts]:
-    """Each change with what came of it, and how many were done."""
+    """Each change with its result, and the number of completed changes."""
     words = {Status.FAILED: "failed", Status.UNDONE: "rolled back", Status.SKIPPED: "not done"}
     found: dict[str, str] = {}
     for status in (Status.SKIPPED, Status.UNDONE, Status.FAILED):

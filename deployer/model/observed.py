@@ -1,4 +1,4 @@
-"""What one host has: a snapshot read once. Nothing asks the engine again while planning."""
+"""The observed state of one host: a snapshot, read once. Planning never reads the engine."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _RUNNING: Final = ("running", "paused", "restarting")
 
 
 class Ownership(Struct, frozen=True):
-    """The tool's labels on an object. `recorded` is what was declared when it was applied, by field, secret values as
-    digests; empty when the object has no readable record."""
+    """deployer's labels on an object. `recorded` is the last applied declaration by field, with secret values as
+    digests; empty if the object has no readable record."""
 
     project: str = ""
     resource: str = ""
@@ -77,7 +77,7 @@ class ObservedVolume(Struct, frozen=True):
 
 
 class Stub(Struct, frozen=True):
-    """A container that was listed but not read whole: enough to see names, owners, mounts and ports in use. `ports`, as
+    """A container that was listed but not inspected: names, owners, mounts and ports in use are known. `ports`, as
     `values.port` writes them, are those it holds while it runs."""
 
     id: str

@@ -1,4 +1,4 @@
-"""What came of a plan: events while it is applied, and one result a host at the end."""
+"""The outcome of a plan: events while it is applied, and one result per host."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Waiting(Struct, frozen=True):
 
 
 class Notice(Struct, frozen=True):
-    """Something the operator should know that fails nothing."""
+    """Information for the operator that is not an error."""
 
     host: str
     text: str
@@ -90,8 +90,8 @@ class Obstacle(StrEnum):
 
 
 class Blocked(Struct, frozen=True):
-    """Why nothing, or nothing more, was done on a host although its plan refuses nothing. `holder`: who has the lock.
-    `detail`: what changed, or why the lock could not be had."""
+    """Why a host was not changed, or not changed further, although its plan refuses nothing. `holder`: who holds the
+    lock. `detail`: what changed, or why the lock could not be acquired."""
 
     obstacle: Obstacle
     holder: Claim | None = None
@@ -151,7 +151,7 @@ class Outcome(Struct, frozen=True):
 
     @property
     def exit_code(self) -> ExitCode:
-        """The gravest of the hosts': interrupted, unreachable, failed, refused, ok."""
+        """The most severe of the hosts': interrupted, unreachable, failed, refused, ok."""
         codes = {outcome.exit_code for outcome in self.hosts}
         if self.plan.unreachable:
             codes.add(ExitCode.UNREACHABLE)

@@ -1,4 +1,4 @@
-"""The tool's labels on what it makes: owner, address, and the declaration as applied."""
+"""deployer's labels on the objects it creates: owner, address, and the applied declaration."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def declared(resource: AnyResource, project: str, secrets: frozenset[str]) -> di
 
 
 def read(live: Mapping[str, Any] | None) -> Ownership:
-    """From an object's labels; a record that cannot be read counts as none."""
+    """The ownership from an object's labels; an unreadable record counts as missing."""
     found = live or {}
     if PROJECT not in found:
         return Ownership()
@@ -85,7 +85,7 @@ def _is_shallow(value: object, left: int = DEEPEST) -> bool:
 
 
 def belongs_to(owner: Ownership, project: str, address: Address) -> bool:
-    """A container that is declared as a job now, or the other way round, still belongs to what has its name."""
+    """A container that is now declared as a job, or the reverse, still belongs to the resource of its name."""
     kind, _, name = owner.resource.partition(".")
     kinds = _CONTAINERS if address.kind.is_container else (address.kind,)
     return owner.project == project and name == address.name and kind in kinds

@@ -1,7 +1,7 @@
-"""The plan: what would be done on every host, as a value.
+"""The plan of all hosts, as a value.
 
-Two views of one thing. `changes` is what people read: a resource, an action, the fields that differ, and why. `steps`
-is what the executor does: a graph of operations, each one engine call, each naming its cause.
+It has two views. `changes` is for people: a resource, an action, the fields that differ, and the reason. `steps` is for
+the executor: a graph of operations, each with its cause and each one engine call.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from deployer.values import duration
 
 
 class Action(StrEnum):
-    """What happens to a resource; the value is its symbol in a plan."""
+    """The action on a resource; the value is its symbol in a plan."""
 
     CREATE = "+"
     UPDATE = "~"
@@ -37,8 +37,8 @@ class Action(StrEnum):
 
 
 class FieldDiff(Struct, frozen=True):
-    """One field that differs. `old` and `new` are texts ready to be shown, without secrets. `origin`: where the new
-    value was written; without one, `source` says where it comes from."""
+    """One field that differs. `old` and `new` are printable texts without secrets. `origin`: where the new value was
+    written; without an origin, `source` describes where it comes from."""
 
     path: tuple[str, ...]
     old: str
@@ -54,7 +54,7 @@ class FieldDiff(Struct, frozen=True):
 
 
 class ResourceChange(Struct, frozen=True):
-    """`reason` says in words why this action: "host port 8080 is fixed", "not running"."""
+    """`reason` explains the action: "host port 8080 is fixed", "not running"."""
 
     address: Address
     action: Action
@@ -304,7 +304,7 @@ class Step(Struct, frozen=True):
 
 
 class Refusal(Struct, frozen=True):
-    """Something that will not be done, why, and what to do about it."""
+    """A refused change: why, and what to do about it."""
 
     address: Address
     summary: str

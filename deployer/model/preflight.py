@@ -1,6 +1,6 @@
-"""What is looked at on a host before the first write, beyond its Docker objects: questions, and the facts they bring.
+"""Facts about a host besides its Docker objects, read before the first write, and the questions that request them.
 
-Facts that could not be had are absent, and then nothing is said about them.
+Facts that could not be read are absent, and are not checked.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Questions(Struct, frozen=True):
 
 
 class Listener(Struct, frozen=True):
-    """A socket that waits for others, of the host itself. `ip` is complete: `0.0.0.0`, `::`, `127.0.0.1`."""
+    """A listening socket of the host itself. `ip` is complete: `0.0.0.0`, `::`, `127.0.0.1`."""
 
     protocol: str
     ip: str

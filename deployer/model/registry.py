@@ -1,4 +1,4 @@
-"""What a registry says about an image."""
+"""A registry's answer about an image."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Availability(StrEnum):
-    """What a registry says about an image. `UNKNOWN`: nothing that can be relied on."""
+    """What a registry answers about an image. `UNKNOWN`: no reliable answer."""
 
     FOUND = "found"
     MISSING = "missing"

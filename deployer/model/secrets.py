@@ -1,4 +1,4 @@
-"""Keeping secrets out of plans: what counts as one, and how a value is shown without it."""
+"""Keeps secrets out of plans: what counts as a secret, and how a value is shown without it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _SHORTEST = 4
 
 
 def is_sensitive_name(name: str) -> bool:
-    """Whether a variable of this name usually holds a secret: its live value is not shown, whoever set it."""
+    """Whether a variable of this name usually contains a secret: its live value is never shown."""
     return bool(_SENSITIVE_NAME.search(name))
 
 
 def holds_credentials(text: str) -> bool:
-    """Whether a text looks as if a secret is part of it: a password in a URL, `password=…`, `--password …`, a private
+    """Whether a text looks like it contains a secret: a password in a URL, `password=…`, `--password …`, a private
     key."""
     names = (*_ASSIGNED.findall(text), *_OPTION.findall(text))
     assigned = any(is_sensitive_name(name) or name.lower() in ("pass", "pw", "pwd") for name in names)

@@ -1,7 +1,4 @@
-"""Names of the volumes that hold no data but labels: locks and records of runs. Pure.
-
-Apart from what the labels say, so that a host can be read without knowing it.
-"""
+"""Names of the volumes that store locks and records in labels and contain no data. Pure."""
 
 from __future__ import annotations
 
@@ -18,12 +15,12 @@ _LONGEST: Final = 150
 
 
 def is_own(name: str) -> bool:
-    """Whether a volume is one of these, and nobody's data."""
+    """Whether a volume is one of these and contains no data."""
     return name.startswith((LOCKS, RECORDS))
 
 
 def slug(project: str) -> str:
-    """The project as a part of a volume's name; names that do not fit are told apart by a digest."""
+    """The project as part of a volume's name; names that do not fit are distinguished by a digest."""
     fit = _UNFIT.sub("-", project)[:_LONGEST]
     return fit if fit == project else f"{fit}-{hashlib.sha256(project.encode()).hexdigest()[:8]}"
 

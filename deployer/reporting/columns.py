@@ -1,4 +1,4 @@
-"""Aligning cells of several lines; the result depends on the texts alone, never on a terminal's width."""
+"""Aligns cells of several lines. The result depends on the texts only, not on the width of a terminal."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ GAP = 2
 
 
 class Row(Struct, frozen=True):
-    """`lead` stands before the first cell and is part of its width."""
+    """`lead` precedes the first cell and is part of its width."""
 
     cells: tuple[Span, ...]
     lead: tuple[Span, ...] = ()
 
 
 def align(rows: Sequence[Row], limits: Sequence[int] = ()) -> list[Line]:
-    """One line a row, cells of a column beginning at the same place.
+    """One line per row; the cells of a column start at the same position.
 
-    `limits` are the columns' greatest widths: a longer cell pushes the rest of its own line only. A cell with nothing
-    after it takes no part in its column's width.
+    `limits` are the maximum widths of columns: a longer cell shifts only the rest of its own line. The last cell of a
+    row does not count for the width of its column.
     """
     widths = _widths(rows, limits)
     return [_line(row, widths) for row in rows]

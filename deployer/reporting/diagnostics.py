@@ -1,4 +1,4 @@
-"""Mistakes in the user's files, each with the line it is on, as compilers show them."""
+"""Errors in the user's files, each with its source line, as compilers show them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BIGGEST = 2_000_000
 
 
 def diagnostic_lines(found: Iterable[Diagnostic], source: Callable[[Origin], str] | None = None) -> list[Line]:
-    """Every diagnostic, and at the end how many there are. `source` gives the line an origin is on, "" for none."""
+    """All diagnostics and their number. `source` returns the source line of an origin, "" for none."""
     found = tuple(found)
     source = source or SourceLines().line
     lines = [shown for diagnostic in found for shown in _diagnostic(diagnostic, source)]
@@ -24,13 +24,13 @@ def diagnostic_lines(found: Iterable[Diagnostic], source: Callable[[Origin], str
 
 
 class SourceLines:
-    """Reads the files that diagnostics point into, each once. Lines that may hold a secret are not shown."""
+    """Reads the files of diagnostics, each once. Lines that may contain a secret are not shown."""
 
     def __init__(self) -> None:
         self._files: dict[str, list[str]] = {}
 
     def line(self, origin: Origin) -> str:
-        """ "" when there is no such line, the file is encrypted, or the line names something sensitive."""
+        """ "" if there is no such line, the file is encrypted, or the line may contain a secret."""
         if origin.file not in self._files:
             self._files[origin.file] = _read(Path(origin.file))
         lines = self._files[origin.file]

@@ -14,7 +14,7 @@ from deployer.reporting.lines import Line, Span, Style, line
 
 
 def drift_text(report: DriftReport) -> list[Line]:
-    """Host by host; every verdict with what it is about."""
+    """One block per host, with every verdict and its resource."""
     lines = [found for host in report.hosts for found in _host(host)]
     lines += [found for host in report.unreachable for found in unreachable_lines(host)]
     count = sum(len(host.found) for host in report.hosts)

@@ -1,4 +1,4 @@
-"""Applying as JSON lines: one event a line, described in docs/json.md.
+"""Events as JSON lines, described in docs/json.md.
 
 Every line has `format_version`, `type`, `@timestamp` (UTC) and, where it concerns one, `host`.
 """
@@ -45,8 +45,8 @@ def utc_now() -> datetime:
 
 
 class JsonEvents:
-    """Writes events as they come, each with one call of `write`; safe to call from several threads. `clean` takes
-    secrets out of a document."""
+    """Writes each event at once, with one call of `write`; safe to call from several threads. `clean` removes secrets
+    from a document."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class JsonEvents:
             self._line(document)
 
     def plan(self, plan: Plan, warnings: Iterable[Diagnostic] = ()) -> None:
-        """The first event: what is going to be done."""
+        """The first event: the plan."""
         self._line(plan_document(plan, warnings))
 
     def summary(self, outcome: Outcome) -> None:
@@ -74,7 +74,7 @@ class JsonEvents:
         self._line(outcome_document(outcome))
 
     def error(self, error: DeployerError) -> None:
-        """What ended the run before its time."""
+        """An error that ended the run."""
         self._line(error_document(error))
 
     def _line(self, document: Document) -> None:
@@ -113,7 +113,7 @@ def outcome_document(outcome: Outcome) -> Document:
 
 
 def host_document(outcome: HostOutcome) -> Document:
-    """How one play ended on one host. `remaining`: what did not converge."""
+    """The result of one play on one host. `remaining`: changes that did not converge."""
     lost = outcome.unreachable
     return {
         "host": outcome.host,

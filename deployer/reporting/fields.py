@@ -1,4 +1,4 @@
-"""How one field's difference is shown: name, `old → new`, and the place one would change it at."""
+"""Shows a field's difference: name, `old → new`, and the position of the new value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CONTEXT = 1
 
 
 def field_rows(diffs: Iterable[FieldDiff], *, mark: bool = False) -> Iterator[Row]:
-    """`mark`: say which fields need a replacement, where others would not."""
+    """`mark`: mark the fields that need a replacement if others do not."""
     diffs = tuple(diffs)
     mixed = mark and len({found.effect is Change.REPLACE for found in diffs}) > 1
     for found in diffs:
@@ -41,12 +41,12 @@ def change_words(found: FieldDiff) -> str:
 
 
 def place_words(found: FieldDiff) -> str:
-    """`group_vars/db.yml:3`, or in words where the value comes from."""
+    """`group_vars/db.yml:3`, or the source of the value in words."""
     return found.origin.short if found.origin is not None else found.source
 
 
 def _quoted(text: str) -> str:
-    """Text whose blank ends would not be seen, in quotes."""
+    """Text with leading or trailing spaces, in quotes."""
     return f'"{text}"' if text != text.strip() else text
 
 

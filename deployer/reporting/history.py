@@ -14,7 +14,7 @@ _HEADER: Final = ("TIME", "HOST", "PROJECT", "RESULT", "CHANGES", "WHO", "COMMIT
 
 
 def history_lines(records: Iterable[tuple[str, Record]], *, changes: bool) -> list[Line]:
-    """One line a record; `changes` adds what was changed below each."""
+    """One line per record; `changes` adds the changes of each."""
     records = list(records)
     if not records:
         return [line("No runs are recorded.")]

@@ -1,4 +1,4 @@
-"""The plan as people read it: one block for each set of hosts with the same changes, and a summary.
+"""The plan as text: one block per set of hosts with the same changes, and a summary.
 
 `plan_text` is pure. Symbols and words carry every meaning; styles only repeat it.
 """
@@ -26,7 +26,7 @@ from deployer.reporting.lines import Line, Span, Style, line
 from deployer.reporting.words import by_number, host_list, plural
 
 LIMITS = (48, 72)
-"""Widest cells that still align the others: names, values."""
+"""Maximum widths of aligned cells: names, values."""
 
 STYLES = {
     Action.CREATE: Style.CREATE,
@@ -43,7 +43,7 @@ SIMULATED = " (simulated)"
 
 
 def plan_text(plan: Plan, *, steps: bool = False) -> list[Line]:
-    """The whole plan; `steps` adds the operations each host's changes are made of."""
+    """The whole plan; `steps` adds the operations of each host."""
     several = len(plan.plays) > 1
     lines: list[Line] = []
     for play in plan.plays:
@@ -56,8 +56,8 @@ def plan_text(plan: Plan, *, steps: bool = False) -> list[Line]:
 
 
 def summary(plan: Plan) -> list[Line]:
-    """`Plan: 2 to create, 1 to update, 1 to replace, 0 to remove on 2 hosts.` Counts what will be done: nothing is
-    where something is refused."""
+    """`Plan: 2 to create, 1 to update, 1 to replace, 0 to remove on 2 hosts.` Counts the changes that will be made: a
+    host with a refusal has none."""
     counts = count(change for host in plan.hosts if not host.refusals for change in host.changes)
     changes = (
         f"{counts.create} to create, {counts.update} to update, {counts.replace} to replace, {counts.remove} to remove"
@@ -83,7 +83,7 @@ def hint_lines(hint: str, indent: str) -> list[Line]:
 
 
 def error_lines(message: str, hint: str = "") -> list[Line]:
-    """What ended a run, and what to do about it."""
+    """The error that ended a run, and the next step."""
     first, *more = message.splitlines() or [""]
     return [line(Span("error: ", Style.BAD), first), *(line(f"  {text}") for text in more), *hint_lines(hint, "  ")]
 
@@ -107,7 +107,7 @@ def _hosts(plan: Plan) -> str:
 
 
 class _Block(Struct, frozen=True):
-    """Hosts of a play that have the same to do, by name. `sample` is one of them."""
+    """Hosts of a play with the same changes, by name. `sample` is one of them."""
 
     sample: HostPlan
     hosts: tuple[str, ...]
@@ -133,7 +133,7 @@ def _blocks(hosts: Iterable[HostPlan], *, steps: bool) -> list[_Block]:
 
 
 def _likeness(host: HostPlan, *, steps: bool) -> Hashable:
-    """Equal for hosts that read the same."""
+    """Equal for hosts with the same text."""
     return (
         host.project,
         host.simulated,
@@ -174,7 +174,7 @@ def _change_rows(change: ResourceChange) -> Iterator[Row]:
 
 
 def _what(change: ResourceChange) -> str:
-    """The reason, after a word for actions that their symbol and the reason do not tell."""
+    """The reason, after the action if symbol and reason do not imply it."""
     match change.action:
         case Action.CREATE | Action.UPDATE | Action.RUN:
             return change.reason

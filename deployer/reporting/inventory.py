@@ -1,4 +1,4 @@
-"""The inventory as Ansible's `ansible-inventory` prints it: `--list`, `--graph`, `--host`."""
+"""The inventory in the formats of `ansible-inventory`: `--list`, `--graph`, `--host`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from deployer.reporting.lines import Line, Span, Style, line
 
 
 def variables_document(variables: Mapping[str, Node]) -> dict[str, Any]:
-    """Variables by name, templates as they are written. Masked: what comes from a vault, and what stands in plain text
-    under a name that means a secret."""
+    """Variables by name, with templates as written. Values from a vault and plain values of secret names are masked."""
     return {name: _masked(variables[name], sensitive=is_sensitive_name(name)) for name in sorted(variables)}
 
 
@@ -45,7 +44,7 @@ def _group(inventory: Inventory, name: str, chosen: frozenset[str]) -> tuple[str
 
 
 def _children(inventory: Inventory, name: str) -> tuple[str, ...]:
-    """`all` also has the groups that are in no other, `ungrouped` among them."""
+    """`all` also contains the groups that are in no other group, including `ungrouped`."""
     if name != ALL:
         return inventory.groups[name].children
     inner = {child for group, found in inventory.groups.items() if group != ALL for child in found.children}
@@ -57,7 +56,7 @@ def _members(inventory: Inventory, name: str) -> tuple[str, ...]:
 
 
 def _own_hosts(inventory: Inventory, name: str) -> list[str]:
-    """Members that no child group brings."""
+    """Members that are in no child group."""
     brought = {host for child in _children(inventory, name) for host in _members(inventory, child)}
     return [host for host in _members(inventory, name) if host not in brought]
 

@@ -41,7 +41,7 @@ _ORDERS = {Action.REPLACE_STOP_FIRST: "stop-first", Action.REPLACE_START_FIRST: 
 
 
 def plan_document(plan: Plan, warnings: Iterable[Diagnostic] = ()) -> Document:
-    """`counts` are of what will be done: nothing is on a host where something is refused."""
+    """`counts` are the changes that will be made: none on a host with a refusal."""
     doable = [change for host in plan.hosts if not host.refusals for change in host.changes]
     return {
         "format_version": FORMAT_VERSION,
@@ -111,7 +111,7 @@ def unreachable_document(host: Unreachable) -> Document:
 
 
 def origin_document(origin: Origin | None) -> Document | None:
-    """Line and column are null where the source has no lines: the command line, the environment."""
+    """Line and column are null for sources without lines: the command line, the environment."""
     if origin is None:
         return None
     return {"file": origin.file, "line": origin.line or None, "column": origin.column or None}

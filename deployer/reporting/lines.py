@@ -1,8 +1,8 @@
-"""Styled lines: what every report is made of, and how they become text.
+"""Styled lines, from which every report is built, and their conversion to text.
 
 A report is a list of `Line`s whose spans name a meaning, not a colour. `render` turns them into plain text or into
 text with ANSI colours; nothing else writes escape sequences, and control characters inside values never reach the
-terminal as such.
+terminal unescaped.
 """
 
 from __future__ import annotations

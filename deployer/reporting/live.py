@@ -1,4 +1,4 @@
-"""Progress on a terminal: what ended scrolls by, what is running is redrawn below it, one line a host."""
+"""Progress on a terminal: finished steps scroll, running steps are redrawn below, one line per host."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_LINES = 20
 
 
 class _Host(Struct):
-    """What one host is doing. `running` maps numbers of steps to the step and when it began."""
+    """The state of one host. `running` maps numbers of steps to the step and its start time."""
 
     steps: int
     ended: int = 0
@@ -35,7 +35,7 @@ class _Host(Struct):
 
 
 class Board:
-    """What is going on everywhere, kept from events. Not synchronised: its owner is."""
+    """The state of all hosts, updated by events. Not thread-safe: its owner synchronises access."""
 
     def __init__(self, hosts: Iterable[str], now: Callable[[], float]) -> None:
         self._width = host_width(hosts)
@@ -57,7 +57,7 @@ class Board:
                 self._hosts.pop(outcome.host, None)
 
     def lines(self, most: int = _MOST_LINES) -> list[Line]:
-        """One line for each host at work, those that began first first; a count of those that find no room."""
+        """One line per active host, in order of start, and the number of hosts that do not fit."""
         busy = [(name, host) for name, host in self._hosts.items() if host.running]
         shown = busy if len(busy) <= most else busy[: most - 1]
         lines = [self._line(name, host) for name, host in shown]
@@ -78,7 +78,7 @@ class Board:
 
 
 class LiveProgress:
-    """Draws with rich on `stream`; `clean` takes secrets out of every text first. Used as a context manager."""
+    """Draws with rich on `stream`, as a context manager; `clean` removes secrets from every text."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class LiveProgress:
         self._notice = ""
 
     def notice(self, text: str) -> None:
-        """Shown below everything from the next redraw on; takes no lock, so that signal handlers may call it."""
+        """Show a notice below the hosts from the next redraw on. Takes no lock, so signal handlers may call it."""
         self._notice = text
 
     def emit(self, event: object) -> None:

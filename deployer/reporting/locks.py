@@ -1,4 +1,4 @@
-"""Locks and what stands in the way of a run, as people read them and as documents."""
+"""Locks and obstacles of a run, as text and as documents."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def holder_words(holder: Claim) -> str:
 
 
 def moment_words(stamp: str) -> str:
-    """A UTC time stamp as people read it: `2026-01-02 12:00:00 UTC`."""
+    """A UTC time stamp as text: `2026-01-02 12:00:00 UTC`."""
     return stamp.replace("T", " ").replace("Z", " UTC")
 
 
@@ -31,7 +31,7 @@ def waiting_words(holder: Claim) -> str:
 
 
 def blocked_lines(outcome: HostOutcome) -> Iterator[Line]:
-    """Why nothing, or nothing more, was done on a host."""
+    """Why a host was not changed, or not changed further."""
     blocked = outcome.blocked
     if blocked is None:
         return
@@ -83,7 +83,7 @@ def no_locks() -> list[Line]:
 
 
 def claim_document(claim: Claim) -> dict[str, Any]:
-    """Without the token, which is nobody's concern."""
+    """Without the token, which is internal."""
     return {
         "project": claim.project,
         "who": claim.who,

@@ -12,7 +12,7 @@ from deployer.reporting.words import doing, done, seconds, size, subject
 
 
 class PlainProgress:
-    """Writes a line for each step that ended, for waits that begin and for pulls now and then.
+    """Writes a line for each finished step, for each started wait, and periodically for pulls.
 
     `write` takes one line and is called from several threads at once.
     """
@@ -46,7 +46,7 @@ def host_line(host: str, width: int, *parts: Span) -> Line:
 
 
 def ended_line(event: object, width: int) -> Line | None:
-    """What is told of every step and host that ended, and of waiting, on terminals as in logs."""
+    """The line for a finished step or host and for waiting, on terminals and in logs."""
     match event:
         case StepEnded(host, result):
             return host_line(host, width, _result(result))

@@ -1,4 +1,4 @@
-"""Which of the many progress messages of a pull are worth a line."""
+"""Selects the progress messages of a pull that get a line."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ STEP = 10
 
 
 class Milestones:
-    """Remembers how far each pull was when it was last told; safe to use from several threads."""
+    """Records the last reported progress of each pull; safe to use from several threads."""
 
     def __init__(self) -> None:
         self._told: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
 
     def passed(self, event: PullProgress) -> bool:
-        """Whether the pull is at least `STEP` percent further. It may fall back when new layers become known."""
+        """Whether the pull has advanced by `STEP` percent. Progress may decrease when new layers become known."""
         reached = event.current * 100 // event.total // STEP if event.total else 0
         key = (event.host, event.reference)
         with self._lock:

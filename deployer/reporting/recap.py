@@ -1,4 +1,4 @@
-"""What came of a run: failures with their causes, then one line a host as Ansible prints it."""
+"""The result of a run: failures with their causes, then one line per host as in Ansible."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BAR = "    | "
 
 
 def recap_text(outcome: Outcome) -> list[Line]:
-    """Everything that went wrong, host by host, and the recap."""
+    """All failures, host by host, and the recap."""
     begun = [host.shown or host.plan for host in outcome.hosts]
     left = [host for host in outcome.plan.hosts if host not in begun]
     details = [found for host in outcome.hosts for found in _details(host)]
@@ -32,7 +32,7 @@ def recap_text(outcome: Outcome) -> list[Line]:
 
 
 def check_recap(plan: Plan) -> list[Line]:
-    """The recap of a run that only looked: what would have changed."""
+    """The recap of a dry run: what would change."""
     tallies = [
         (host, Tally(changed=0 if host.refusals else len(host.changes), refused=len(host.refusals)))
         for host in plan.hosts
@@ -90,7 +90,8 @@ def _details(host: HostOutcome) -> Iterator[Line]:
 
 
 def _not_begun(host: HostPlan) -> Line:
-    """A host whose batch never began: the run was stopped, too many hosts had failed, or it had failed itself."""
+    """A host whose batch never started: the run was stopped, too many hosts had failed, or the host had failed
+    before."""
     what = plural(len(host.changes), "change")
     return line(Span(f"{host.host}: {what} of {host.project} not started: the run ended first", Style.BAD))
 

@@ -1,7 +1,7 @@
-"""Keeping known secrets out of everything that is written.
+"""Removes known secrets from everything that is written.
 
-Plans carry no secrets; this is the second line: whatever else gets into a text (an engine's error, a container's log,
-an exception) passes here on its way out.
+Plans contain no secrets. This is the second line of defence: all other text (an engine's error, a container's log, an
+exception) passes through it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SHORTEST = 4
 
 
 class Redactor:
-    """Replaces known secrets, and the forms they take inside JSON, URLs and escaped text. Learns while a run reads its
+    """Replaces known secrets, and their forms in JSON, URLs and escaped text. Secrets are added while a run reads its
     input; may be shared by threads."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -37,7 +37,7 @@ class Redactor:
             self._secrets = known
 
     def text(self, text: str) -> str:
-        """The text without secrets; one shorter than four characters is only known as a whole text."""
+        """The text without secrets. A secret shorter than four characters is replaced only if it is the whole text."""
         masked = self._pattern.sub(MASK, text) if self._pattern is not None else text
         return redact(masked, (secret for secret in self._secrets if len(secret) < _SHORTEST))
 
@@ -55,7 +55,7 @@ class Redactor:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """The secret, and each of its lines, as it is and as other languages write it."""
+    """The secret and each of its lines, plain and as escaped in other formats."""
     for text in {secret, secret.strip(), *(part.strip() for part in secret.splitlines())}:
         if len(text) < _SHORTEST:
             continue
@@ -67,7 +67,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 class RedactingWriter:
-    """A text stream that passes on whole lines, redacted. What has no line end yet is passed on by `flush`."""
+    """A text stream that writes whole lines, redacted. `flush` writes an unfinished line."""
 
     def __init__(self, stream: TextIO, redactor: Redactor) -> None:
         self._stream = stream

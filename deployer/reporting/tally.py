@@ -1,4 +1,4 @@
-"""Counting what came of the resources of one host, in Ansible's words and two of our own."""
+"""Counts the results of one host's resources, in Ansible's terms and two more."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Counts: TypeAlias = Mapping[str, int]
 
 
 class Tally(Struct, frozen=True):
-    """Numbers of resources. `ok`: as declared now, changed ones included. A resource that failed and was rolled back
+    """Numbers of resources. `ok`: as declared, including changed ones. A resource that failed and was rolled back
     counts as `failed` and as `rolledback`, never as `ok`."""
 
     ok: int = 0

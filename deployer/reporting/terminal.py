@@ -1,4 +1,4 @@
-"""What a stream can show: colour and animation, decided from facts handed in."""
+"""The capabilities of a stream: colour and animation."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from msgspec import Struct
 
 
 class Terminal(Struct, frozen=True):
-    """Of one stream: whether colours are written, whether lines may be redrawn."""
+    """Whether a stream supports colours, and whether lines may be redrawn."""
 
     colour: bool = False
     animate: bool = False
 
 
 def terminal(mode: str, environ: Mapping[str, str], *, is_tty: bool) -> Terminal:
-    """`mode` is `auto`, `always` or `never`. In `auto`, NO_COLOR and a dumb terminal switch colours off; CI logs that
+    """`mode` is `auto`, `always` or `never`. In `auto`, NO_COLOR and a dumb terminal disable colours. CI logs that
     claim to be terminals are not animated."""
     dumb = environ.get("TERM", "") == "dumb"
     automatic = is_tty and not dumb and not environ.get("NO_COLOR")

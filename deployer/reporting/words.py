@@ -55,7 +55,7 @@ class _Numbered(Struct, frozen=True):
     rest: str
 
     def follows(self, other: _Numbered) -> bool:
-        """Whether a range would go from `other` to this one: same form, the next number, the same padding."""
+        """Whether this name continues a range after `other`: same form, next number, same padding."""
         padded = self.digits.startswith("0") or other.digits.startswith("0")
         return (
             (self.stem, self.rest) == (other.stem, other.rest)
@@ -77,7 +77,7 @@ def _runs(names: list[str]) -> Iterator[str]:
 
 
 def _numbered(name: str) -> _Numbered | None:
-    """Addresses are no names with a number."""
+    """Addresses are not split into name and number."""
     found = _NUMBERED.match(name)
     if found is None or re.fullmatch(r"[0-9.:]+", name):
         return None

@@ -1,4 +1,4 @@
-"""Doing what a plan says: execute and verify, play by play, batch by batch, the hosts of a batch in parallel."""
+"""Applies a plan: executes and verifies it, play by play, batch by batch, the hosts of a batch in parallel."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ LOOPS = "keeps restarting"
 
 
 def apply(session: Session, world: World, events: Events, stop: Stop, run: Run | None = None) -> Outcome:
-    """Do what the plan says: plays in order, batches in order, hosts of a batch in parallel.
+    """Apply the plan: plays in order, batches in order, hosts of a batch in parallel.
 
-    A host that failed takes no part in what follows; a batch with too many failures ends the run. `run`: for whom
-    hosts are locked and what is put on record; without it neither is done.
+    A failed host takes no part in later plays; a batch with too many failures ends the run. `run` describes the run in
+    locks and records; without it, hosts are not locked and nothing is recorded.
     """
     outcomes: list[HostOutcome] = []
     out: set[str] = set()
@@ -55,8 +55,8 @@ def apply(session: Session, world: World, events: Events, stop: Stop, run: Run |
 
 
 def _play(work: _Work, play: PlayPlan, given: PlayInput, out: set[str]) -> tuple[bool, list[HostOutcome]]:
-    """One play. Adds to the hosts that are `out`; returns whether the run goes on, and what came of the hosts. Those
-    that could not be reached when it was planned count as failed in their batch, which then may not even begin."""
+    """Apply one play. Adds failed hosts to `out`; returns whether the run continues, and the outcomes. Hosts that were
+    unreachable while planning count as failed in their batch, so the batch may not start at all."""
     outcomes: list[HostOutcome] = []
     away: list[str] = []
     failed = False
@@ -89,15 +89,15 @@ def _play(work: _Work, play: PlayPlan, given: PlayInput, out: set[str]) -> tuple
 
 
 def _pause(seconds: float, clock: Clock, stop: Stop) -> None:
-    """Ends early when the operator stops the run."""
+    """Returns early if the operator stops the run."""
     until = clock.now() + seconds
     while clock.now() < until and not stop.is_set():
         clock.sleep(min(0.2, max(0.0, until - clock.now())))
 
 
 def _too_many(bad: int, hosts: int, given: PlayInput, on_failure: OnFailure) -> bool:
-    """Ansible's rule: strictly more than the percentage; without one, a batch of which every host failed. Who wants
-    all hosts restored wants so after the first failure, unless a percentage says otherwise."""
+    """As in Ansible: strictly more than the percentage, or, without one, if every host of a batch failed. With
+    `rollback_all`, the first failure ends the play, unless a percentage is set."""
     limit = given.max_fail_percentage
     if bad and (given.any_errors_fatal or (limit is None and on_failure is OnFailure.ROLLBACK_ALL)):
         return True
@@ -148,7 +148,7 @@ class _Work:
         return outcome
 
     def settle(self, outcomes: list[HostOutcome], away: Iterable[str], *, restore: bool) -> list[HostOutcome]:
-        """What waited for the end of the play is done, or rolled back on every host. `away`: hosts that could not be
+        """Run the delayed second phase of every host, or roll back every host. `away`: hosts that could not be
         reached. Returns the outcomes as they are after it."""
         if not self._pending:
             return outcomes
@@ -228,7 +228,7 @@ class _Work:
     def _verified(
         self, host_plan: HostPlan, engine: Engine
     ) -> tuple[tuple[ResourceChange, ...], UnreachableError | None]:
-        """What is left, or why that cannot be said."""
+        """The remaining changes, or why they are not known."""
         try:
             return self._verify(host_plan, engine), None
         except UnreachableError as error:
@@ -237,7 +237,7 @@ class _Work:
             return (), UnreachableError(f"cannot be read after the changes: {error.message}", hint=error.hint)
 
     def _verify(self, host_plan: HostPlan, engine: Engine) -> tuple[ResourceChange, ...]:
-        """Read the host again and compare again: what is left did not converge, but for what is done at last."""
+        """Read and compare the host again: remaining changes did not converge, except those of the second phase."""
         method = self.session.method
         desired = _settled(self._desired[host_plan.host])
         seen = _without(self.session.observe(host_plan.host, engine), host_plan)
@@ -255,7 +255,7 @@ class _Work:
 
 
 def _without(seen: Observed, host_plan: HostPlan) -> Observed:
-    """The host without the containers that will be put away at last."""
+    """The host without the containers that the second phase will remove."""
     at_last = (step.operation for step in host_plan.steps if step.phase is Phase.COMMIT)
     away = {getattr(operation, "container", "") for operation in at_last}
     return replace(seen, containers=tuple(found for found in seen.containers if found.id not in away))

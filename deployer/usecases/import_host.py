@@ -1,4 +1,4 @@
-"""The use case that turns what is on a host into a playbook. Only reads."""
+"""The use case that writes a host as a playbook. Only reads."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _CONTAINER: Final = Origin("CONTAINER")
 def import_host(
     request: Request, world: World, host: str, names: Iterable[str] = (), *, with_secrets: bool = False
 ) -> HostPlaybook:
-    """Of the containers named, of the request's project, or of what no project made. Raises `InputError` for what is
-    not there, `UnreachableError`, and `DeployerError` when there is nothing to import."""
+    """Import the named containers, the request's project, or everything that belongs to no project. Raises `InputError`
+    for containers that do not exist, `UnreachableError`, and `DeployerError` if there is nothing to import."""
     names = tuple(names)
     with fleet_of(request, world, host) as fleet:
         (answer,) = fleet.each([host], lambda name, engine: (observe_whole(engine, name), engine.info())).values()

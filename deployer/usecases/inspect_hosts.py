@@ -1,4 +1,4 @@
-"""Looking at hosts without a playbook: what runs there, and whether they can be worked on."""
+"""Inspects hosts without a playbook: their containers, and whether deployer can work on them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from deployer.values import image, port
 
 
 class Row(Struct, frozen=True):
-    """One container. `project` and `resource` are "" for one that is not ours."""
+    """One container. `project` and `resource` are "" for a container of no project."""
 
     host: str
     id: str
@@ -39,8 +39,8 @@ class Row(Struct, frozen=True):
 
 
 class Check(Struct, frozen=True):
-    """One host. `clock_offset`: seconds the host is ahead of this machine, None when it does not say. `free`: bytes
-    free where the engine keeps its data, None when a host cannot be asked."""
+    """One host. `clock_offset`: seconds the host is ahead of this machine, None if unknown. `free`: free bytes in the
+    engine's data directory, None if unknown."""
 
     host: str
     address: str
@@ -54,7 +54,7 @@ class Check(Struct, frozen=True):
 
 
 class Survey(Struct, frozen=True):
-    """Answers by host, in the order of the inventory."""
+    """Results by host, in the order of the inventory."""
 
     rows: tuple[Row, ...] = ()
     unreachable: tuple[Unreachable, ...] = ()
@@ -98,14 +98,14 @@ def _familiar(reference: str) -> str:
 
 
 def _published(entry: Json) -> str:
-    """The runtime port; bound to all IPv4 and all IPv6 addresses alike it is shown once."""
+    """The published port; a port bound to all IPv4 and all IPv6 addresses is shown once."""
     ip = str(entry.get("IP") or "")
     shown = "" if ip in ("0.0.0.0", "::") else ip
     return port.join(str(entry["PrivatePort"]), str(entry.get("PublicPort") or ""), shown, str(entry.get("Type")))
 
 
 def doctor(request: Request, world: World, now: Callable[[], datetime]) -> tuple[Check, ...]:
-    """Reach every host and look at what working on it needs."""
+    """Connect to every host and check what deployer requires there."""
     with fleet_of(request, world) as fleet:
         found = fleet.each(fleet.hosts, lambda host, engine: _check(fleet, host, engine, now))
         return tuple(

@@ -1,4 +1,4 @@
-"""Everything a run is given, read and checked whole before any host is contacted."""
+"""The input of a run, read and checked completely before any host is contacted."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ _PRUNE_HOST: Final = Origin("--prune-host")
 _CONTAINER: Final = Origin("CONTAINER")
 
 DEFAULT_INVENTORIES = ("inventory", "inventory.yml", "hosts.yml", "hosts")
-"""Looked for in the current directory when `-i` names none."""
+"""Default inventories in the current directory, used without `-i`."""
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """What the operator asked for, as the command line says it. `containers`: names that have to be declared."""
+    """The options of the command line. `containers`: names that must be declared."""
 
     playbooks: tuple[str, ...] = ()
     inventory: tuple[str, ...] = ()
@@ -71,8 +71,7 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class PlayInput(Struct, frozen=True):
-    """One play: its hosts' desired states in the order they are worked on, and how they are batched. `pause`: seconds
-    between batches."""
+    """One play: the desired states of its hosts, in order, and its batches. `pause`: seconds between batches."""
 
     name: str
     desired: tuple[Desired, ...]
@@ -127,7 +126,7 @@ def open_sources(request: Request, asking: Asking, problems: Problems) -> Source
 
 
 def load(request: Request, asking: Asking) -> Loaded:
-    """Raises `InputError` with every mistake of the run."""
+    """Raises `InputError` with all errors in the input."""
     problems = Problems()
     sources = open_sources(request, asking, problems)
     plays = load_playbooks(request.playbooks, problems, sources.vault)
@@ -221,8 +220,8 @@ class _Reader:
         )
 
     def with_leavers(self, plays: Sequence[Play], read: Sequence[PlayInput | None]) -> list[PlayInput | None]:
-        """Adds the hosts of `--prune-host`, which want nothing, to a play of every project whose plays they left. The
-        limit says nothing about that."""
+        """Add the hosts of `--prune-host`, with nothing declared, to a play of every project whose plays they left.
+        `--limit` does not apply to them."""
         found = list(read)
         for host in dict.fromkeys(self._sources.request.prune_hosts):
             if host not in self._sources.inventory.hosts:
@@ -242,7 +241,7 @@ class _Reader:
         return found
 
     def _bare(self, play: Play, host: str) -> Desired:
-        """What a play wants of a host that it does not want anything of."""
+        """The desired state of a host with nothing declared."""
         keys = ("name", "project", "vars", "vars_files", "on_failure")
         rest = replace(play, keys={key: node for key, node in play.keys.items() if key in keys})
         (found,) = self._resolve(rest, (host,))
@@ -329,7 +328,7 @@ def connect_host(
 
 
 def _placed(found: Diagnostic, variables: Mapping[str, nodes.Node]) -> Diagnostic:
-    """The mistake at the place of the variable it is about."""
+    """The error at the position of its variable."""
     node = variables.get(found.address)
     return found if node is None else replace(found, origin=nodes.place(node))
 

@@ -1,4 +1,4 @@
-"""What runs leave on hosts for each other: locks and records. Looked at, and released, without a playbook."""
+"""Locks and records that runs leave on hosts: listed and released without a playbook."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Found = TypeVar("Found")
 
 
 class Lock(Struct, frozen=True):
-    """Of one project on one host. `quiet`: seconds since its holder's last sign of life, by the host's clock, None when
-    the host does not tell. `free`: whether it was quiet for so long that the next run takes it over."""
+    """The lock of one project on one host. `quiet`: seconds since its holder's last sign of life, by the host's clock,
+    None if unknown. `free`: whether it has expired, so that the next run takes it over."""
 
     host: str
     claim: Claim
@@ -53,7 +53,7 @@ def lock_status(request: Request, world: World, *, project: str = "") -> Notes[L
 
 
 def release(request: Request, world: World, given: Iterable[Lock]) -> tuple[Unreachable, ...]:
-    """Remove these locks. A run that has one stops before its next write."""
+    """Remove these locks. A run that holds one stops before its next write."""
     chosen: dict[str, list[str]] = {}
     for lock in given:
         chosen.setdefault(lock.host, []).extend(lock.volumes)

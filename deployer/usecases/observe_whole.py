@@ -1,4 +1,4 @@
-"""Reads everything on a host that import may write down; only GETs."""
+"""Reads everything on a host that import may write; only GETs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deployer.model.observed import Observed
 
 
 def observe_whole(engine: Engine, host: str) -> Observed:
-    """Every container, and under `tags` what the names of their images stand for now. Raises as `observe`."""
+    """Every container, and in `tags` the current image of each image name. Raises the errors of `observe`."""
     listed = observe(engine, host, Needs())
     seen = observe(engine, host, Needs(frozenset(stub.name for stub in listed.others)))
     pairs = ((found, seen.images.get(found.image_id)) for found in seen.containers)

@@ -39,8 +39,8 @@ def needs_to_reconcile(loaded: Loaded, host: str) -> Needs:
 
 
 class Method(Struct, frozen=True):
-    """How a run plans a host: `needs` says what is read of it, `planner` what is done. `verifier`, where it is another
-    than the planner, finds afterwards which of the changed resources did not converge."""
+    """How a run plans a host: `needs` selects what is read, `planner` makes the plan. `verifier`, if it differs from
+    the planner, finds the changed resources that did not converge."""
 
     planner: Planner
     needs: Reader = needs_to_reconcile
@@ -92,7 +92,7 @@ class Session:
         self.planned = replace(self.planned, plan=plan)
 
     def plan_again(self, host: str, engine: Engine, desired: Desired) -> HostPlan:
-        """What is left to do on a host now."""
+        """The remaining changes of a host."""
         return self.method.planner(desired, self.observe(host, engine), self.planned.policy)
 
     def observe(self, host: str, engine: Engine) -> Observed:
@@ -106,14 +106,14 @@ class Session:
 
 
 def validate(request: Request, world: World) -> Validated:
-    """Raises `InputError` with every mistake. Contacts no host."""
+    """Raises `InputError` with all errors in the input. Contacts no host."""
     loaded = load(request, world.asking)
     resources = sum(len(desired.resources) for play in loaded.plays for desired in play.desired)
     return Validated(len(loaded.plays), len(loaded.hosts), resources, loaded.warnings, loaded.secrets)
 
 
 def plan(request: Request, world: World) -> Session:
-    """What would be done. Only reads."""
+    """The plan of a run. Only reads."""
     return plan_with(request, world, Method(reconcile))
 
 
@@ -125,7 +125,7 @@ def destroy(request: Request, world: World) -> Session:
 
 
 def drift(request: Request, world: World) -> tuple[DriftReport, Loaded]:
-    """Live against last applied against wish. Only reads."""
+    """Compare the live, last applied and declared state. Only reads."""
     from deployer.model.drift import DriftReport
     from deployer.planning.drift import find_drift
 
@@ -144,7 +144,7 @@ def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
 
 
 def _load_what_follows(ways: Set[Kind]) -> None:
-    """What is needed once hosts have answered is loaded while they are waited for; so not before what talks to them."""
+    """Load the modules that are needed after the hosts have answered, while waiting for the hosts."""
     if Kind.SSH in ways:
         import deployer.transport.ssh
     import deployer.engine.agreeing
@@ -181,7 +181,7 @@ def plan_with(request: Request, world: World, method: Method) -> Session:
 def _preflight(
     plays: tuple[PlayPlan, ...], loaded: Loaded, seen: Mapping[str, Observed], fleet: Fleet
 ) -> tuple[PlayPlan, ...]:
-    """The plays with what would fail on their hosts. Imported here: a run without changes needs none of it."""
+    """The plays with the findings of the preflight checks. Imported here: a run without changes does not need it."""
     from deployer.usecases import preflight
 
     auth = {host: credentials(loaded.of_host(host)) for host in seen}

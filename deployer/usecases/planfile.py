@@ -1,7 +1,8 @@
-"""A plan in a file: what was asked, what was shown, and a fingerprint of every host's steps. No secret is in it.
+"""A saved plan: the request, the printed plan, and a fingerprint of every host's steps. It contains no secrets.
 
-A saved plan is applied by making it again from the same input and comparing: a host whose plan comes out otherwise has
-changed since, or its input has, and is refused. So the file needs no bodies of requests, and apply does what was shown.
+To apply a saved plan, the plan is created again from the same input and compared. If the plan of a host differs, the
+host or its input has changed, and the host is refused. So the file needs no request bodies, and apply does what was
+shown.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ NOT_KEPT: Final = {name: getattr(Request(), name) for name in ("extra_vars", "fo
 
 
 class SavedHost(Struct, frozen=True):
-    """`fingerprint` is of the steps, bodies included; `changes` names what was shown, by address."""
+    """`fingerprint` covers the steps with their bodies; `changes` has the changes as shown, by address."""
 
     host: str
     play: int
@@ -61,7 +62,7 @@ def save(plan: Plan, *, made_at: str, version: str, request: Request, inline: st
 
 
 def fingerprint(host: HostPlan) -> str:
-    """Of everything that would be done: ids of the objects it is done to, bodies, order."""
+    """A digest of all steps: ids of their objects, bodies, order."""
     steps = "\n".join(
         f"{step} {sorted(_public(step.operation).items())} {[sorted(_public(undo).items()) for undo in step.undo]}"
         for step in host.steps
@@ -85,7 +86,7 @@ def _stable(value: object) -> str:
 
 
 def _changes(host: HostPlan) -> dict[str, str]:
-    """One line for each resource; compared to say what is different now."""
+    """One line per resource; compared to say what differs now."""
     return {change.address.label: _line(change) for change in host.changes}
 
 
@@ -95,12 +96,14 @@ def _line(change: ResourceChange) -> str:
 
 
 def lost(saved: SavedPlan, hosts: Collection[tuple[int, str]]) -> tuple[SavedHost, ...]:
-    """What the plan had changes for and the input no longer has. `hosts`: numbers of plays with the hosts of each."""
+    """Hosts and plays with changes in the plan that are no longer in the input. `hosts`: the hosts of each play, by
+    number."""
     return tuple(found for found in saved.hosts if found.changes and (found.play, found.host) not in hosts)
 
 
 def refuse_stale(plan: Plan, saved: SavedPlan) -> Plan:
-    """The plan made again, with nothing to do on hosts where it came out otherwise, and a refusal that says what."""
+    """The new plan, in which hosts that differ from the saved plan have no changes and a refusal that says what
+    differs."""
     known = {(found.play, found.host): found for found in saved.hosts}
     plays = tuple(_checked(number, play, known) for number, play in enumerate(plan.plays))
     return replace(plan, plays=plays)

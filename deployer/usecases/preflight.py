@@ -1,6 +1,6 @@
-"""Looks at every host that something will be made on, before the first write, for what would fail there.
+"""Checks every host with changes, before the first write, for steps that would fail.
 
-All that is found is part of the plan: a refusal, or a note. A plan with nothing to do asks for nothing.
+The findings are part of the plan, as refusals or notes. A plan without changes checks nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Known(Struct, frozen=True):
 def check(
     plays: Iterable[PlayPlan], desired: Iterable[Iterable[Desired]], known: Known, fleet: Fleet
 ) -> tuple[PlayPlan, ...]:
-    """The plays with what was found. `desired`: of each play, by host."""
+    """The plays with the findings. `desired`: desired states of each play, by host."""
     plays = tuple(plays)
     questions = _questions(plays, known)
     answers = fleet.each(questions, lambda host, engine: _gather(host, engine, questions[host], known, fleet))
@@ -45,7 +45,7 @@ def check(
 
 
 def _questions(plays: Iterable[PlayPlan], known: Known) -> dict[str, Questions]:
-    """Of all plays of a host together."""
+    """For all plays of a host together."""
     found: dict[str, list[Questions]] = {}
     for play in plays:
         for plan in play.hosts:
@@ -66,6 +66,6 @@ def _gather(host: str, engine: Engine, questions: Questions, known: Known, fleet
 
 
 def _judged(plan: HostPlan, desired: Desired, known: Known, facts: Mapping[str, Facts]) -> HostPlan:
-    """A host that could not be asked is left as it is: working on it will say what is wrong."""
+    """A host that cannot be read keeps its plan: applying it reports the error."""
     found = facts.get(plan.host)
     return plan if found is None or not plan.steps else preflight.judge(plan, desired, known.seen[plan.host], found)

@@ -1,4 +1,4 @@
-"""Going back to the containers that were replaced: which ones, and what that would do. `apply.apply` executes it."""
+"""Plans the rollback to replaced containers. `apply.apply` executes it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ SUFFIXES = ("", NEW, OLD, PREVIOUS)
 
 
 def plan(request: Request, world: World, wanted: Sequence[str]) -> runner.Session:
-    """`wanted`: names of containers, as `web` or `container.web`; without any, those that the last run that replaced
-    any did replace, on each host. Only reads. Raises `InputError` for a name that nothing declares."""
+    """`wanted`: names of containers, as `web` or `container.web`; if empty, the containers replaced by each host's most
+    recent run that replaced any. Only reads. Raises `InputError` for an undeclared name."""
     names = frozenset(name.removeprefix(f"{Kind.CONTAINER}.") for name in wanted)
 
     def planner(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
@@ -34,6 +34,6 @@ def plan(request: Request, world: World, wanted: Sequence[str]) -> runner.Sessio
 
 
 def needs(loaded: Loaded, host: str) -> Needs:
-    """What was replaced is looked at too."""
+    """Also read what was replaced."""
     plays = loaded.of_host(host)
     return replace(needs_of(plays, runner.credentials(plays), SUFFIXES), history=True)

@@ -49,7 +49,7 @@ def is_saved(path: str) -> bool:
 
 
 def read(path: str) -> SavedPlan:
-    """Raises `InputError` for what is no saved plan."""
+    """Raises `InputError` for a file that is not a saved plan."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
@@ -60,9 +60,9 @@ def read(path: str) -> SavedPlan:
 
 
 def plan(saved: SavedPlan, given: Request, world: World) -> runner.Session:
-    """The saved plan made again; hosts where it comes out otherwise are refused. `given` says only how to open vaults
-    and how fast to work; its `-e` must be the same as then, and every host that was to change must still be in the
-    input, or `RefusedError` is raised."""
+    """The saved plan, created again; hosts where it differs are refused. Of `given`, only vault passwords and
+    parallelism are used; its `-e` must equal those of the plan, and every host with changes must still be in the input,
+    otherwise `RefusedError` is raised."""
     if _digest(given.extra_vars) != saved.inline:
         hint = "give the same -e as for the plan; they are not kept in the file, since they may hold secrets"
         raise RefusedError("the plan was made with other extra variables", hint=hint)
@@ -87,7 +87,7 @@ def _check_complete(saved: SavedPlan, loaded: Loaded) -> None:
 
 
 def _digest(extra_vars: Sequence[str]) -> str:
-    """Equal for equal `-e` options in the same order; slow to compute, so that short values are not easily guessed."""
+    """A digest of the `-e` options in order; slow to compute, so that short values cannot easily be guessed."""
     if not extra_vars:
         return ""
     text = "\0".join(extra_vars)

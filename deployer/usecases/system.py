@@ -24,7 +24,7 @@ _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class World(Struct, frozen=True):
-    """What a run needs from outside: a clock, ways to ask, and where warnings about its input go."""
+    """What a run needs from outside: a clock, scripts and prompts, and a sink for warnings about its input."""
 
     clock: Clock
     asking: Asking
@@ -32,7 +32,7 @@ class World(Struct, frozen=True):
 
 
 class SystemClock:
-    """Monotonic seconds, those included that the machine was asleep: leases run on meanwhile."""
+    """Monotonic seconds, including suspend time, during which leases expire too."""
 
     def now(self) -> float:
         return time.clock_gettime(_STEADY)
@@ -88,7 +88,7 @@ def _end(process: int) -> None:
 
 
 def prompt(text: str) -> str:
-    """Asks on the terminal, without echo."""
+    """Prompts on the terminal, without echo."""
     if not sys.stdin.isatty():
         raise RefusedError(f"cannot ask: {text}", hint="there is no terminal; use a file or a script instead")
     import getpass
@@ -97,7 +97,7 @@ def prompt(text: str) -> str:
 
 
 def write_private(path: str, text: str) -> None:
-    """A file that only its owner may read, with this text. Raises `DeployerError`."""
+    """Write a file that only its owner may read. Raises `DeployerError`."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -108,7 +108,7 @@ def write_private(path: str, text: str) -> None:
 
 
 def this_machine() -> Machine:
-    """What connections depend on here."""
+    """The facts about this machine that connections depend on."""
     import getpass
 
     try:
@@ -127,13 +127,13 @@ def _succeeds(command: str) -> bool:
 
 
 def operator() -> str:
-    """Who runs this, `ann@laptop`."""
+    """The operator, `ann@laptop`."""
     here = this_machine()
     return f"{here.user or f'uid {here.uid}'}@{here.host_name}"
 
 
 def commit_of(folder: str) -> str:
-    """The short git commit a folder is at, with `+dirty` when files differ from it; "" where there is none."""
+    """The short git commit of a folder, with `+dirty` for uncommitted changes; "" without git."""
     git = ("git", "--no-optional-locks", "-C", folder or ".")
     try:
         head = run_script([*git, "rev-parse", "--short", "HEAD"])
