@@ -1,11 +1,11 @@
-"""Does what a plan says, step by step, in parallel where the graph allows. It decides nothing.
+"""Executes a plan step by step, in parallel where the graph allows. It makes no decisions.
 
-A step runs when every step it needs has succeeded. When one fails, what becomes of the others is said by the plan's
-`on_failure`: either those that need it are skipped and the steps of its group undone, while other groups go on; or
-nothing more begins and everything that was done on the host is undone. Undoing goes from the last step to the first.
-When the run is stopped, no further step begins, and groups left halfway are undone.
+A step runs when every step it needs has succeeded. If a step fails, the plan's `on_failure` defines what happens:
+either dependent steps are skipped and the steps of its group are undone, while other groups continue; or no further
+step starts and everything on the host is undone. Undoing runs from the last step to the first. If the run is stopped,
+no further step starts, and unfinished groups are undone.
 
-`change` does all that can be rolled back, `roll_back` does so, and `commit` does the rest.
+`change` runs the steps that can be rolled back, `roll_back` undoes them, and `commit` runs the rest.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from deployer.model.plan import (
 )
 
 WIDTH = 7
-"""Steps at a time on one host: as many as a connection has channels, but for one by which the lock is renewed."""
+"""Parallel steps on one host: the channels of a connection, minus one for renewing the lock."""
 
 WAITS = 57
-"""Further steps that only wait, and ask the engine now and then."""
+"""Additional steps that only wait and poll the engine."""
 
 LOG_LINES = 20
 
@@ -51,21 +51,21 @@ REGAIN = 30.0
 """Seconds in which a host whose connection was lost may answer again; less than a lock outlives its holder."""
 
 GOES_ON = "runs on; the next run waits for its end"
-"""Said of a job that was waited for when the operator stopped the run."""
+"""The message for a job that was running when the operator stopped the run."""
 
 Failures: TypeAlias = list[tuple[Operation, str]]
-"""Operations that failed, and why."""
+"""Operations that failed, with their errors."""
 
 
 class Stop(Protocol):
-    """Whether the operator asked to stop."""
+    """Whether the operator stopped the run."""
 
     def is_set(self) -> bool: ...
 
 
 class Tools(Struct, frozen=True):
     """What executing needs besides the plan. `permit` is called before every operation and raises `UnreachableError`
-    when the host is no longer ours to change."""
+    if this run may no longer change the host."""
 
     engine: Engine
     clock: Clock
@@ -76,7 +76,7 @@ class Tools(Struct, frozen=True):
 
 
 class Execution(Struct, frozen=True):
-    """What came of the steps, in their order; those of a phase that has not begun are not among them. `unreachable`:
+    """The results of the steps, in order, without those of a phase that has not started. `unreachable`:
     the connection was lost, and this is why. `made`: ids of containers, by the step that created them."""
 
     results: tuple[StepResult, ...]
@@ -95,14 +95,14 @@ def execute(plan: HostPlan, tools: Tools) -> Execution:
 
 
 def may_commit(plan: HostPlan, done: Execution) -> bool:
-    """Whether what cannot be rolled back may be done: nothing was, and the host is still there. Steps of it that need
-    others which failed are skipped in any case."""
+    """Whether the second phase may run: nothing was rolled back, and the host is reachable. Its steps that need failed
+    steps are skipped in any case."""
     failed = any(result.status is Status.FAILED for result in done.results)
     return done.unreachable is None and (plan.on_failure is OnFailure.STOP or not failed)
 
 
 def change(plan: HostPlan, tools: Tools) -> Execution:
-    """Everything that can be rolled back; rolled back again as far as the plan's `on_failure` says."""
+    """Run the first phase; on failure, undo what the plan's `on_failure` says."""
     tools.events.emit(HostBegun(plan.host, len(plan.steps)))
     with ThreadPoolExecutor(max_workers=WIDTH + WAITS, thread_name_prefix=f"apply-{plan.host}") as pool:
         run = _Run(plan, tools, pool)
@@ -115,7 +115,7 @@ def change(plan: HostPlan, tools: Tools) -> Execution:
 
 
 def commit(plan: HostPlan, tools: Tools, done: Execution) -> Execution:
-    """What cannot be rolled back. A stop that comes now is too late."""
+    """Run the second phase. It ignores a stop."""
     with ThreadPoolExecutor(max_workers=WIDTH, thread_name_prefix=f"apply-{plan.host}") as pool:
         run = _Run(plan, tools, pool, done)
         run.forward(Phase.COMMIT)
@@ -123,7 +123,7 @@ def commit(plan: HostPlan, tools: Tools, done: Execution) -> Execution:
 
 
 def abandon(plan: HostPlan, done: Execution) -> Execution:
-    """The second phase will not be: all its steps are skipped."""
+    """Skip all steps of the second phase."""
     known = {result.step.number: result for result in done.results}
     results = (known.get(step.number, StepResult(step, Status.SKIPPED)) for step in plan.steps)
     return replace(done, results=tuple(results))
@@ -138,7 +138,7 @@ def roll_back(plan: HostPlan, tools: Tools, done: Execution) -> Execution:
 
 
 class _Run:
-    """One execution: which steps are waiting, running and ended."""
+    """The state of an execution: waiting, running and finished steps."""
 
     def __init__(self, plan: HostPlan, tools: Tools, pool: ThreadPoolExecutor, done: Execution | None = None) -> None:
         self._plan = plan
@@ -170,7 +170,7 @@ class _Run:
         return any(result.status is Status.FAILED for result in self._results.values())
 
     def forward(self, phase: Phase) -> None:
-        """Every step of the phase that can be done."""
+        """Run every step of the phase that can run."""
         waiting = [step for step in self._plan.steps if step.phase is phase]
         while waiting or self._running:
             waiting = self._begin(waiting)
@@ -198,7 +198,8 @@ class _Run:
         return later
 
     def _halted(self, step: Step) -> bool:
-        """Whether the step may not begin now. Steps wait here and not in the pool, so that a stop is obeyed at once."""
+        """Whether the step may not start now. Steps wait here and not in the pool, so that a stop takes effect at
+        once."""
         if self._lost is not None or self._is_full(step):
             return True
         if step.phase is Phase.COMMIT:
@@ -230,7 +231,7 @@ class _Run:
                 return StepResult(step, Status.SKIPPED, clock.now() - began, warnings=(GOES_ON,))
             log = self._last_words(step) if not self._lost else ""
             return StepResult(step, Status.FAILED, clock.now() - began, error.message, error.hint, log)
-        except Exception as error:  # noqa: BLE001 - a mistake of this tool must not leave a host halfway
+        except Exception as error:  # noqa: BLE001 - a bug in deployer must not leave a host in an intermediate state
             text = f"internal error: {type(error).__name__}: {error}"
             return StepResult(step, Status.FAILED, clock.now() - began, text, "this is a bug in deployer")
         return self._success(step, done, clock.now() - began)
@@ -271,7 +272,7 @@ class _Run:
         return StepResult(step, Status.DONE, seconds, warnings=done.warnings)
 
     def _last_words(self, step: Step) -> str:
-        """The last lines of a container that did not come up."""
+        """The last log lines of a container that did not start."""
         match step.operation:
             case StartContainer(container) | AwaitHealthy(container) | AwaitCompleted(container):
                 return self._log(container)
@@ -295,7 +296,7 @@ class _Run:
             self._undo(result for result in self._results.values() if result.step.group == group)
 
     def undo_halfway(self) -> None:
-        """After a stop: groups of which some steps were done and others never began."""
+        """After a stop: groups in which some steps ran and others never started."""
         for group in sorted({step.group for step in self._plan.steps} - {""}):
             found = [result for result in self._results.values() if result.step.group == group]
             statuses = {result.status for result in found}
@@ -306,7 +307,7 @@ class _Run:
         self._undo(self._results.values())
 
     def _lasting_groups(self) -> set[str]:
-        """Groups that stay as they are: what a job did is done, and one that runs when the operator stops runs on."""
+        """Groups that are not undone: those of completed jobs, and of jobs that keep running after a stop."""
         found: set[str] = set()
         for step in self._plan.steps:
             result = self._results.get(step.number)
@@ -367,7 +368,7 @@ class _Run:
             return False
 
     def _roll_back(self, operations: tuple[Operation, ...]) -> Failures:
-        """What failed, and why. One that fails keeps none of the others from being tried; a lost connection does."""
+        """The failures. A failed operation does not prevent the others; a lost connection does."""
         failures: Failures = []
         for operation in operations:
             try:
@@ -397,6 +398,6 @@ def _kept_as(step: Step) -> str:
 
 
 def _is_of_no_matter(operation: Operation, error: DeployerError) -> bool:
-    """A container that this run made, and that vanished by itself, needs nothing rolled back."""
+    """A container of this run that no longer exists needs no rollback."""
     made = isinstance(getattr(operation, "container", None), Made)
     return made and isinstance(error, EngineError) and error.not_found

@@ -1,4 +1,4 @@
-"""Waiting until a container works."""
+"""Waits until a container is healthy."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from deployer.interfaces import Clock, Engine, Json
 from deployer.model.plan import AwaitHealthy
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _SHORTEST_PAUSE = 0.1, 1.0, 0.01
-"""Seconds between looks; grows from the first to the longest, and is cut short by the end of the wait."""
+"""Seconds between polls; grows from the first to the longest value."""
 
 
 class WaitInterruptedError(ResourceError):
-    """The operator stopped the run while it waited."""
+    """The operator stopped the run during a wait."""
 
 
 class _Look(Struct, frozen=True):
@@ -27,7 +27,7 @@ class _Look(Struct, frozen=True):
 
 
 def await_healthy(engine: Engine, clock: Clock, ref: str, wanted: AwaitHealthy, stopped: Callable[[], bool]) -> None:
-    """Until it works as wanted. Raises `ResourceError` naming what was seen instead."""
+    """Wait until it is healthy. Raises `ResourceError` with the last observed state."""
     began, pause = clock.now(), _FIRST_PAUSE
     first = _look(engine, ref)
     seen = first
@@ -47,8 +47,8 @@ def await_healthy(engine: Engine, clock: Clock, ref: str, wanted: AwaitHealthy, 
 
 
 def await_completed(engine: Engine, clock: Clock, ref: str, timeout: float | None, stopped: Callable[[], bool]) -> int:
-    """Until it exits, at most `timeout` seconds; returns the code. It is asked about now and then rather than waited
-    for with one long call, so that a stop is obeyed. Raises `EngineError` when it is gone."""
+    """Wait until it exits, at most `timeout` seconds; returns the exit code. Polls instead of using one long call, so
+    that a stop takes effect. Raises `EngineError` if the container no longer exists."""
     began, pause = clock.now(), _FIRST_PAUSE
     while (code := engine.exit_code(ref)) is None:
         left = pause if timeout is None else timeout - (clock.now() - began)

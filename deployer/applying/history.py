@@ -1,4 +1,4 @@
-"""Records of what was applied, written to and read from a host."""
+"""Writes records of what was applied to a host, and reads them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write(engine: Engine, record: Record, volumes: Sequence[Json] | None, done: 
 def _pulled(
     engine: Engine, project: str, volumes: Iterable[Json], done: tuple[Operation, ...]
 ) -> tuple[tuple[str, str], ...]:
-    """What the last record says; looked at anew after a run that pulled or removed images."""
+    """The last record, updated after a run that pulled or removed images."""
     last = history.last_records(volumes).get(project)
     before = last.pulled if last is not None else ()
     if not any(isinstance(each, PullImage | RemoveImage) for each in done):
@@ -46,7 +46,7 @@ def _pulled(
 
 
 def _forget(engine: Engine, project: str, numbers: Sequence[int]) -> None:
-    """All but the last; one that is gone already, or in use, is left alone."""
+    """All but the last; volumes that no longer exist or are in use are skipped."""
     for number in numbers[: -history.KEPT]:
         try:
             engine.remove_volume(history.volume_name(project, number))

@@ -90,7 +90,7 @@ class HostLock:
 
     @property
     def sure(self) -> bool:
-        """Whether we have the lock and nobody can have taken it over by now."""
+        """Whether we hold the lock and no other run can have taken it over by now."""
         tenure = self._tenure
         return self._lost is None and tenure is not None and tenure.sure(self._clock.now())
 

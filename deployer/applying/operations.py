@@ -1,4 +1,4 @@
-"""One operation of a plan, one call of the engine."""
+"""Executes the operations of a plan, each with one engine call."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from deployer.model.plan import (
 
 _CONFLICT = 409
 _REMOVAL_TIME, _REMOVAL_PAUSE = 60.0, 0.1
-"""Seconds that a removal which the engine has begun by itself may take, and between looks at it."""
+"""Timeout and polling interval, in seconds, of a removal that the engine has started."""
 
 
 _TAKEN = "the port was taken after the plan was created; a new plan shows the owner"
@@ -51,7 +51,7 @@ _HINTS = (
         'enable CDI in the daemon\'s configuration, {"features": {"cdi": true}} (the default since engine 28.2)',
     ),
 )
-"""What to do about errors in an engine's words."""
+"""Hints for errors, by the engine's message."""
 
 
 class Worker(Struct, frozen=True):
@@ -183,7 +183,7 @@ def _(operation: AwaitCompleted, worker: Worker) -> None:
 
 
 def _remove_container(worker: Worker, ref: str) -> None:
-    """One with auto_remove that was stopped is being removed already: wait until it is gone."""
+    """A stopped container with auto_remove is already being removed: wait until it no longer exists."""
     try:
         worker.engine.remove_container(ref, force=False, anonymous_volumes=False)
     except EngineError as error:
@@ -197,7 +197,7 @@ def _remove_container(worker: Worker, ref: str) -> None:
 
 
 def _unless_gone(call: Callable[[], None]) -> None:
-    """What should go away and is gone already has gone away."""
+    """Removing an object that no longer exists succeeds."""
     try:
         call()
     except EngineError as error:
@@ -206,7 +206,7 @@ def _unless_gone(call: Callable[[], None]) -> None:
 
 
 class _Layers:
-    """Adds up the progress of a pull over its layers."""
+    """Sums the progress of a pull over its layers."""
 
     def __init__(self, worker: Worker, reference: str) -> None:
         self._worker = worker

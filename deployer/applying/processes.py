@@ -1,4 +1,4 @@
-"""Whether a run that holds a lock is a process of this machine that is no more: then nobody need wait for its lease.
+"""Whether a run that holds a lock is a dead process of this machine: then no run has to wait for its lease.
 
 A process is named by boot, namespace, number and start, so that neither a number given again nor another container
 of the machine is taken for it. Where the system does not tell, nothing is known, and leases decide.

@@ -1,4 +1,4 @@
-"""A run's turn on the hosts of each of its plays: alone, with a plan that still holds, and put on record.
+"""Runs a play on hosts exclusively, with a plan that is still valid, and records the result.
 
 Hosts with nothing to do are neither locked nor written to.
 """
@@ -108,7 +108,7 @@ class Turns:
         )
 
     def _write(self, host: str, engine: Engine, record: Record, done: tuple[Operation, ...], locks: Locks) -> None:
-        """A record that cannot be written fails no run."""
+        """A record that cannot be written does not fail the run."""
         try:
             number = records.write(engine, record, locks.volumes(host), done)
         except EngineError as error:

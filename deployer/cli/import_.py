@@ -34,7 +34,7 @@ def _host(call: Call) -> int:
         with_secrets=params["with_secrets"],
     )
     if params["out"]:
-        # For its owner only: a playbook may hold what nobody thought of as secret.
+        # For its owner only: a playbook may contain unrecognised secrets.
         write_private(params["out"], found.text)
     else:
         console.text(found.text)

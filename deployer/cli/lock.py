@@ -31,7 +31,7 @@ def _status(call: Call) -> int:
 
 
 def _release(call: Call) -> int:
-    """Raises `RefusedError` when nobody agreed."""
+    """Raises `RefusedError` without confirmation."""
     from deployer.reporting.human import unreachable_lines
     from deployer.reporting.lines import line
     from deployer.reporting.words import plural

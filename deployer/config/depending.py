@@ -17,7 +17,7 @@ def settle_dependencies(
     resources: Iterable[AnyResource], known: Mapping[str, Kind], problems: Problems
 ) -> tuple[AnyResource, ...]:
     """The resources with every condition that was left out: a job has to complete, a container to be started. `known`:
-    the names of containers and jobs, of those with mistakes too."""
+    the names of containers and jobs, including those with errors."""
     settled = tuple(_settled(found, known) for found in resources)
     declared = {found.name: found for found in settled if has_settings(found, RunSettings)}
     for resource in declared.values():

@@ -298,7 +298,7 @@ def _check_expressions(body: nodes.Mapping, templates: Templates, address: str, 
 
 
 def _check_meta(body: nodes.Mapping, at: Reading) -> None:
-    """In the words that are used when it is resolved, so that a mistake is reported once."""
+    """With the same text as when it is resolved, so that an error is reported once."""
     when, loop, tags = (body.get(key) for key in ("when", "loop", "tags"))
     for condition in when.items if isinstance(when, nodes.Sequence) else (when,):
         if condition is not None and not _is_condition(condition):
@@ -331,7 +331,7 @@ def check_name(kind: Kind, name: str, origin: Origin, address: str, problems: Pr
 
 
 def check_tags(wanted: Iterable[str], plays: Iterable[Play], problems: Problems) -> None:
-    """A tag that nothing bears is a mistake of typing; one that a template makes may be any."""
+    """A tag that no resource has is a typing error; templates may generate any tag."""
     known = {"all", "always", "never", "tagged", "untagged"}
     for play in plays:
         for node in _tag_nodes(play):

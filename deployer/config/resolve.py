@@ -115,7 +115,7 @@ def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
 
 
 def join_plays(plays: Iterable[Desired], problems: Problems) -> tuple[Desired, ...]:
-    """Plays of the same host: the same resource in two of them is a mistake; each learns what the others declare."""
+    """Plays of the same host: a resource in two of them is an error; each receives the declarations of the others."""
     plays = tuple(plays)
     seen: dict[tuple[Kind, str], AnyResource] = {}
     for play in plays:
@@ -142,7 +142,7 @@ def _report_twice(first: AnyResource, second: AnyResource, problems: Problems) -
 
 class _Work:
     """Resolving one play for one host. Collects the secrets and the names of containers and jobs it comes across,
-    of those with mistakes too."""
+    including those with errors."""
 
     def __init__(self, play: Play, host: str, templar: Templar, inputs: Inputs) -> None:
         self.secrets: set[str] = set()

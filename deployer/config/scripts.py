@@ -21,5 +21,5 @@ class ScriptResult(Guarded, frozen=True):
 #: started, does not end in time or prints too much.
 RunScript: TypeAlias = Callable[[Sequence[str]], ScriptResult]
 
-#: Shows the text, a colon behind it, and returns what was typed; raises `RefusedError` where nobody can be asked.
+#: Shows the text, a colon behind it, and returns what was typed; raises `RefusedError` without a terminal.
 Prompt: TypeAlias = Callable[[str], str]

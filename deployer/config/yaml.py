@@ -2,7 +2,7 @@
 
 Plain scalars follow the YAML 1.2 core schema narrowed to what reads back as written: true/false, null, decimal
 integers, and floats whose text is the shortest for their value; `22:22`, `on`, `0777`, `3.10` and dates stay text.
-Every mistake becomes a diagnostic with line and column; nothing here is templated.
+Every error becomes a diagnostic with line and column; nothing here is templated.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def load(
     *,
     at: Origin | None = None,
 ) -> Node | None:
-    """The tree of one document, or None when it has none after its mistakes were reported.
+    """The tree of one document, or None if it has none, after its errors were reported.
 
     An empty document is a null scalar. A vaulted document is decrypted and its values are secret. `at` gives every
     value that one place, for text that is not in a file.

@@ -1,4 +1,4 @@
-"""The first request to an engine: what it is, and which version of its API to speak."""
+"""The first request to an engine: its product, and the API version to use."""
 
 from __future__ import annotations
 

@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     import docker
 
 STOP_MARGIN = 60.0
-"""Seconds granted on top of a stop timeout: after SIGKILL the engine still unmounts and detaches."""
+"""Extra seconds on top of a stop timeout: after SIGKILL the engine still unmounts and detaches."""
 
 DEFAULT_STOP_TIMEOUT = 10
-"""Seconds the engine grants a container that sets no StopTimeout (engine.md §1.1)."""
+"""The engine's default stop timeout in seconds (engine.md §1.1)."""
 
 SILENCE = 1800.0
-"""Seconds that an engine may say nothing while it pulls, loads, packs or unpacks."""
+"""Seconds that an engine may be silent while it pulls, loads, packs or unpacks."""
 
 _FOREVER = -1
 _FRAMED = "application/vnd.docker.multiplexed-stream"
 _RAW = "application/vnd.docker.raw-stream"
 _TAR = {"Content-Type": "application/x-tar"}
 _NOT_UNPACKED = "Error unpacking image"
-"""How engine 29 begins the line that says so, in a stream without an error (measured on 29.7)."""
+"""The error line of engine 29 in a stream without an error (measured on 29.7)."""
 
 
 class DockerEngine:
@@ -196,7 +196,7 @@ class DockerEngine:
             yield answer.chunks()
 
     def _end(self, ref: str, how: str, timeout: int | None) -> None:
-        """Stop or restart; waits as long as the container may take. The SDK's own methods would wait 70 s at most."""
+        """Stop or restart; waits as long as the container may take. The SDK's own methods wait at most 70 s."""
         params = {} if timeout is None else {"t": str(timeout)}
         grace = self._own_stop_timeout(ref) if timeout is None else timeout
         wait = None if grace == _FOREVER else grace + STOP_MARGIN
@@ -235,7 +235,7 @@ class DockerEngine:
             api.remove_volume(name)
 
     def _post(self, path: str, body: Json) -> dict[str, Any]:
-        """A body as it is; the SDK's methods for these would rebuild it and lose fields (engine.md §6.2)."""
+        """Send a body unchanged; the SDK's methods would rebuild it and lose fields (engine.md §6.2)."""
         with self._sdk() as api:
             response = api._post_json(f"{api.base_url}/v{self._info.api}{path}", dict(body))
             api._raise_for_status(response)
@@ -243,7 +243,7 @@ class DockerEngine:
 
     @contextmanager
     def _sdk(self) -> Iterator[Any]:
-        """The SDK's client, made with the first write; inside, its errors become ours."""
+        """The SDK's client, created with the first write. Its errors are converted."""
         from deployer.engine import sdk
 
         with self._sdk_lock:
@@ -254,7 +254,7 @@ class DockerEngine:
 
 
 def _follow(answer: Answer, progress: Progress) -> None:
-    """Hands on the messages of a progress stream; raises `EngineError` for one that is an error."""
+    """Forward the messages of a progress stream; raises `EngineError` for an error message."""
     with answer:
         for message in json_stream(answer):
             said = str(message.get("stream") or "")
@@ -265,7 +265,7 @@ def _follow(answer: Answer, progress: Progress) -> None:
 
 
 def _split_reference(ref: str) -> tuple[str, str]:
-    """Repository and tag, or repository and digest, which wins over a tag. Without either the engine would pull all."""
+    """Repository and digest, or repository and tag. Without either, the engine would pull all tags."""
     name, _, digest = ref.partition("@")
     head, colon, tail = name.rpartition(":")
     repository, tag = (head, tail) if colon and "/" not in tail else (name, "latest")

@@ -1,4 +1,4 @@
-"""Gathers what the questions about a host ask for: a request or two, and one look with a shell where one is allowed."""
+"""Reads the requested facts of a host: one or two requests, and one script if the host allows it."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def gather(
 
 
 def _is_engines_network(seen: ShellFacts, observed: Observed) -> bool:
-    """Whether the shell sees the network that the engine works on, and not that of a machine around it, or of a
-    rootless engine's user."""
+    """Whether the shell sees the engine's network namespace, and not that of a surrounding machine or of a rootless
+    engine's user."""
     return bool(seen.interfaces & _bridges(observed))
 
 
@@ -84,13 +84,13 @@ def _bridges(observed: Observed) -> frozenset[str]:
 
 
 def _routes(seen: ShellFacts, observed: Observed) -> tuple[Route, ...]:
-    """Without those to the engine's own networks."""
+    """Without routes to the engine's own networks."""
     bridges = _bridges(observed)
     return tuple(route for route in seen.routes if route.interface not in bridges)
 
 
 def _with_network(facts: Facts, engine: Engine, shell: Shell, taken: tuple[Listener, ...]) -> Facts:
-    """Who listens is only asked for ports that somebody wants."""
+    """Owners are only read for wanted ports."""
     if not taken:
         return facts
     owners: dict[int, Process] = shell_facts.read_owners(

@@ -64,7 +64,7 @@ class EngineHttp:
         headers: Mapping[str, str] | None = None,
         timeout: float | None,
     ) -> Answer:
-        """An answer to be read as it comes; raises `EngineError`, `UnreachableError`, what reading `body` raises."""
+        """An answer to read as a stream; raises `EngineError`, `UnreachableError`, what reading `body` raises."""
         answer = self.pool.open(Request(method, self.target(path, query), body, headers or {}, timeout))
         if answer.status >= _BAD:
             with answer:
@@ -101,7 +101,7 @@ def engine_error(status: int, body: bytes) -> EngineError:
 
 
 def json_stream(answer: Answer) -> Iterator[Mapping[str, Any]]:
-    """The objects of a progress stream, one a line, as they arrive; closes the answer at the end."""
+    """The objects of a progress stream, one per line, as they arrive; closes the answer at the end."""
     pending = b""
     with answer:
         while chunk := answer.read_some():

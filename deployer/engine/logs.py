@@ -1,4 +1,4 @@
-"""Container output: the engine's frames taken apart."""
+"""Container output: decodes the engine's frames."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def demultiplex(data: bytes) -> bytes:
     """The payload of both streams in the order written.
 
     Without a terminal the engine frames output: stream (1 stdout, 2 stderr), three zero bytes, length of four bytes
-    (Docker API, ContainerAttach, "Stream format"). A last frame cut short yields what there is of it.
+    (Docker API, ContainerAttach, "Stream format"). A truncated last frame yields its available part.
     """
     return b"".join(_payloads(data))
 

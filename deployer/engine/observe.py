@@ -1,7 +1,7 @@
-"""Reads one host: few requests, as many at once as the connection takes, and only GETs.
+"""Reads one host with few requests, in parallel, and only GETs.
 
 The lists of containers, networks and volumes and the declared images are asked for together; then the containers that
-are declared or ours are inspected, with the images they were made from; at last, where an image is missing or must be
+are declared or owned are inspected, with the images they were made from; at last, where an image is missing or must be
 current, the registry is asked through the engine.
 """
 
@@ -41,15 +41,15 @@ from deployer.model.settings import FromImage
 from deployer.values import image, mount, paths, port
 
 WIDTH = 4
-"""Requests at a time on one host; more gains nothing once the engine is busy."""
+"""Parallel requests on one host; more gain nothing once the engine is busy."""
 
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 
 
 class Needs(Struct, frozen=True):
-    """What a run wants to know of one host. `images` maps complete references to their pull policy; `auth` finds
-    credentials for a reference. `prune`: whether what nothing declares any more may go; `history`: what each project's
-    last replacements were."""
+    """What a run reads of one host. `images` maps complete references to their pull policy; `auth` finds
+    credentials for a reference. `prune`: whether undeclared resources may be removed; `history`: the last
+    replacements of each project."""
 
     containers: frozenset[str] = frozenset()
     projects: frozenset[str] = frozenset()
@@ -118,7 +118,7 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
 
 
 def _pulled(engine: Engine, volumes: Iterable[Json]) -> tuple[tuple[PulledImage, ...], frozenset[tuple[str, str]]]:
-    """Imported here: only who prunes needs it."""
+    """Imported here: only pruning needs it."""
     from deployer.engine.pulled_images import claims, still_there
     from deployer.model.history import last_records
 
@@ -127,14 +127,14 @@ def _pulled(engine: Engine, volumes: Iterable[Json]) -> tuple[tuple[PulledImage,
 
 
 def _replaced(projects: Iterable[str], volumes: Iterable[Json]) -> dict[str, frozenset[str]]:
-    """Imported here: only who goes back needs it."""
+    """Imported here: only rollback needs it."""
     from deployer.model.history import read_records, replaced_last
 
     return {project: replaced_last(read_records(volumes, project)) for project in projects}
 
 
 def _is_note(volume: Json) -> bool:
-    """Whether a volume only bears labels of this tool's own, and is nobody's data: a lock, or a record of a run."""
+    """Whether a volume is a lock or a record of deployer, without data."""
     return volume_names.is_own(str(volume["Name"]))
 
 
@@ -197,7 +197,7 @@ def _stub(entry: Json, name: str, owner: Ownership) -> Stub:
 
 
 def _own_name(names: Iterable[str]) -> str:
-    """A linked container has further names, `/other/alias`."""
+    """A linked container has additional names, `/other/alias`."""
     return next((name.lstrip("/") for name in names if name.count("/") == 1), "")
 
 
@@ -224,7 +224,7 @@ def read_container(inspect: Json) -> ObservedContainer:
 
 
 def _map(value: Any) -> Mapping[str, Any]:
-    """What an engine answers with, where a map is expected; anything else counts as an empty one."""
+    """The map in an engine's answer; any other value counts as empty."""
     return value if isinstance(value, Mapping) else {}
 
 
@@ -270,7 +270,7 @@ def _anonymous(inspect: Json, mounts: Mapping[str, mount.Mount]) -> dict[str, st
 
 
 def read_image(inspect: Json) -> ObservedImage:
-    """The image's config has the form of a container's."""
+    """The image's config has the form of a container's config."""
     config = {"Config": {key: value for key, value in _map(inspect.get("Config")).items() if key != "Hostname"}}
     return ObservedImage(
         id=inspect["Id"],
@@ -283,7 +283,7 @@ def read_image(inspect: Json) -> ObservedImage:
 
 
 def read_network(inspect: Json) -> ObservedNetwork:
-    """One that took its configuration from another has that one's labels, and is nobody's (engine facts §4.1)."""
+    """A network with ConfigFrom has the labels of the other network, and belongs to no project (engine facts §4.1)."""
     values = read_values(NETWORK, inspect)
     owner = Ownership() if values.get("config_from") else record.read(_map(inspect.get("Labels")))
     return ObservedNetwork(inspect["Id"], inspect["Name"], values, owner)
@@ -294,8 +294,7 @@ def read_volume(inspect: Json) -> ObservedVolume:
 
 
 def read_values(table: Table, inspect: Json) -> dict[str, Any]:
-    """Canonical values of every field. What an engine reports in a form nobody expects equals nothing declared, and
-    is shown as it is."""
+    """Canonical values of every field. A value in an unknown form equals no declaration and is shown unchanged."""
     found = {}
     for row in table.fields:
         try:

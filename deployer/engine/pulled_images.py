@@ -1,4 +1,4 @@
-"""Which images a project pulled: no label can say so, but records of runs do. Pure."""
+"""Which images a project pulled, according to the records of runs; images cannot be labelled. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deployer.values import image
 
 
 def names_of(entry: Json) -> frozenset[str]:
-    """Complete references of an entry of `GET /images/json`, by tag and by digest; `<none>` is none."""
+    """Complete references of an entry of `GET /images/json`, by tag and by digest, without `<none>`."""
     found = (*(entry.get("RepoTags") or ()), *(entry.get("RepoDigests") or ()))
     return frozenset(image.canonical(str(name)) for name in found if not str(name).startswith("<none>"))
 
@@ -28,7 +28,7 @@ def still_there(records: Mapping[str, Record], listed: Iterable[Json]) -> tuple[
 
 
 def claims(records: Mapping[str, Record]) -> frozenset[tuple[str, str]]:
-    """What each project pulled or declares: the references, and the ids of the images."""
+    """The references and image ids that each project pulled or declares."""
     return frozenset(
         (project, text)
         for project, record in records.items()
@@ -39,7 +39,7 @@ def claims(records: Mapping[str, Record]) -> frozenset[tuple[str, str]]:
 def updated(
     before: Iterable[tuple[str, str]], fetched: Iterable[str], listed: Iterable[Json]
 ) -> tuple[tuple[str, str], ...]:
-    """Names and ids on record after a run that fetched some references; without what is gone."""
+    """Names and ids to record after a run that pulled some references, without images that no longer exist."""
     wanted, found = set(map(image.pulled_name, fetched)), set(before)
     names = {str(entry["Id"]): names_of(entry) for entry in listed}
     found |= {(reference, key) for key, known in names.items() for reference in known & wanted}

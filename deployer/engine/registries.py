@@ -1,4 +1,4 @@
-"""What a registry has under a reference, asked through the engine of the host that is to pull it."""
+"""A registry's answer for a reference, requested through the engine of the host."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from deployer.model.registry import Availability, RegistryAnswer
 _REFUSED: Final = (401, 403)
 _DENIED: Final = re.compile(r"no basic auth credentials|unauthorized|denied", re.IGNORECASE)
 _TRANSPORT: Final = re.compile(r'(?:Get|Head) "https?://')
-"""How Go's HTTP client begins the error of a request that got no answer."""
+"""The start of an error of Go's HTTP client for a request without an answer."""
 
 _LISTS: Final = ("manifest.list", "image.index")
 
 
 def ask(engine: Engine, reference: str, auth: RegistryAuth | None) -> RegistryAnswer:
-    """Never raises `EngineError`: what the registry does not tell, the pull will. Podman has no such request and
-    answers 404 (§3)."""
+    """Never raises `EngineError`: the pull will report any error. Podman does not support this request and answers 404
+    (§3)."""
     sent = auth is not None
     try:
         found = engine.inspect_distribution(reference, auth)
@@ -40,14 +40,14 @@ def ask(engine: Engine, reference: str, auth: RegistryAuth | None) -> RegistryAn
 
 
 def _why(error: EngineError) -> Availability:
-    """Without credentials engines answer 500, with wrong ones 401 (measured on 20.10 and 26.1)."""
+    """Engines answer 500 without credentials and 401 with wrong ones (measured on 20.10 and 26.1)."""
     if error.status in _REFUSED or _DENIED.search(error.message):
         return Availability.DENIED
     return Availability.UNREACHABLE if _TRANSPORT.match(error.message) else Availability.UNKNOWN
 
 
 def _platforms(found: Any) -> Iterable[str]:
-    """`linux/arm64/v8`; attestations, which count as unknown/unknown, are none."""
+    """`linux/arm64/v8`; attestations (unknown/unknown) are excluded."""
     for each in found or ():
         parts = [str(_map(each).get(key) or "") for key in ("os", "architecture", "variant")]
         if parts[0] not in ("", "unknown"):

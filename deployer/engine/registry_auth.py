@@ -1,7 +1,7 @@
-"""Credentials for a registry: the play's own, else those that `docker login` left on the controller.
+"""Credentials for a registry: those of the play, otherwise those of `docker login` on the controller.
 
-The engine never reads a config.json of its own host (engine.md §3), so what a pull needs is sent with it. Files and
-credential helpers are read by the Docker SDK, once a registry and run.
+The engine never reads a config.json of its own host (engine.md §3), so credentials are sent with the pull. The Docker
+SDK reads files and credential helpers, once per registry and run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from deployer.interfaces import RegistryAuth
 
 HUB = "docker.io"
 HUB_SERVER = "https://index.docker.io/v1/"
-"""Under which docker keeps the credentials of Docker Hub, and what the engine is told for it."""
+"""The key of Docker Hub in docker's credentials, and its address for the engine."""
 
 TOKEN_USER = "<token>"
 """In place of a user name, marks the password as an identity token: docker's convention for credential helpers."""
@@ -60,7 +60,7 @@ def auth_header(auth: RegistryAuth | None) -> dict[str, str]:
 
 
 def _name(registry: str) -> str:
-    """Without scheme and path; Docker Hub's several names are one."""
+    """Without scheme and path; all names of Docker Hub are the same."""
     host = registry.removeprefix("https://").removeprefix("http://").partition("/")[0]
     return HUB if host in ("", "index.docker.io", "registry-1.docker.io") else host
 
@@ -78,7 +78,8 @@ def _from_play(name: str, fields: Mapping[str, str]) -> RegistryAuth | None:
 
 
 def _from_docker(name: str) -> RegistryAuth | None:
-    """What `docker pull` on this machine would use: $DOCKER_CONFIG or ~/.docker/config.json, credential helpers."""
+    """The credentials that `docker pull` on this machine would use: $DOCKER_CONFIG or ~/.docker/config.json, credential
+    helpers."""
     file = Path(os.path.expanduser(os.environ.get("DOCKER_CONFIG") or "~/.docker")) / "config.json"  # noqa: PTH111
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
@@ -107,7 +108,7 @@ def _from_settings(name: str, settings: dict[str, Any]) -> RegistryAuth | None:
 
 
 def _from_entry(name: str, entry: Mapping[str, Any]) -> RegistryAuth | None:
-    """An entry of the SDK's, whose keys differ in case between files and helpers."""
+    """An entry of the SDK; its keys differ in case between files and helpers."""
     if entry.get("identitytoken"):
         return RegistryAuth(TOKEN_USER, str(entry["identitytoken"]), _server(name))
     if entry.get("username"):

@@ -1,8 +1,8 @@
-"""docker.APIClient over an `HttpPool`: the SDK builds and checks the writes, our streams carry them.
+"""docker.APIClient over an `HttpPool`: the SDK builds and checks writes, the pool sends them.
 
 Raw bodies only (`create_container_from_config`, `_post_json`): the SDK's own parameter classes drop falsy values.
 The version is always given, so that the SDK sends no request of its own, and nothing of the controller's
-environment (proxies, netrc) takes part.
+environment (proxies, netrc) is used.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from deployer.errors import DeployerError, EngineError
 from deployer.transport.pool import HttpPool, Request
 
 WRITE_TIMEOUT = 600.0
-"""Seconds that an engine may take over a write: filling a new volume or removing a big container takes its time."""
+"""Seconds that a write may take: filling a new volume or removing a large container is slow."""
 
 
 class _PoolAdapter(requests.adapters.BaseAdapter):
-    """Carries a session's requests over an `HttpPool`."""
+    """Sends a session's requests over an `HttpPool`."""
 
     def __init__(self, pool: HttpPool) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ def open_client(pool: HttpPool, api: str) -> docker.APIClient:
 
 @contextmanager
 def engine_errors() -> Iterator[None]:
-    """Within it, the SDK's errors become `EngineError` with the engine's explanation."""
+    """A context in which the SDK's errors become `EngineError` with the engine's explanation."""
     try:
         yield
     except docker.errors.APIError as error:

@@ -1,6 +1,7 @@
-"""What a shell on a host tells: a POSIX script that only looks, and what its output says. Pure: text in, text out.
+"""Facts from a shell on a host: a read-only POSIX script, and the parser of its output. Pure.
 
-It needs `cat`, `grep` and `df`, and no rights. Without rights the owners of others' sockets stay unknown.
+It requires `cat`, `grep` and `df`, and no privileges. Without privileges, the owners of other users' sockets are
+unknown.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _BEGIN, _END = "[host]", "[end]"
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
 _BIG_ENDIAN = ("s390x", "ppc64", "mips", "mips64")
 _SOCKETS = (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07"))
-"""Files of /proc/net, and the state of a socket that waits for others."""
+"""Files of /proc/net, and the state of a listening socket."""
 
 _LOOK = """
 look() {
@@ -28,7 +29,7 @@ look() {
   [ -d "${a:-/}" ] && [ -x "${a:-/}" ] && printf '%s\\n' "$1"
 }
 """
-"""Says a path only when it is certainly not there: the nearest folder above it that is can be searched."""
+"""Prints a path only if it certainly does not exist: its nearest existing parent can be searched."""
 
 _OWNERS = """
 ls -l /proc/[0-9]*/fd 2>/dev/null | grep -E '^/proc/|socket:\\[({inodes})\\]' | while read -r line; do
@@ -79,7 +80,7 @@ def owners_script(inodes: Iterable[int]) -> str:
 
 
 def read(output: str, root: str, arch: str) -> ShellFacts | None:
-    """None for what the script did not write, or not to its end."""
+    """None if the script did not finish."""
     lines = output.splitlines()
     if _BEGIN not in lines or lines[-1] != _END:
         return None
@@ -97,7 +98,7 @@ def read(output: str, root: str, arch: str) -> ShellFacts | None:
 
 
 def read_owners(output: str) -> dict[int, Process]:
-    """By the inode of the socket; of several processes that share it the first."""
+    """By the inode of the socket; the first of several processes that share it."""
     found: dict[int, Process] = {}
     inode = 0
     for line in output.splitlines():
@@ -135,7 +136,7 @@ def _listeners(sections: dict[str, list[str]], name: str, state: str, order: str
 
 
 def _ip(text: str, order: str) -> str:
-    """The kernel writes an address in words of 32 bits, each in its own byte order."""
+    """The kernel writes an address as 32-bit words in host byte order."""
     data = bytes.fromhex(text)
     if order == "little":
         data = b"".join(data[start : start + 4][::-1] for start in range(0, len(data), 4))
@@ -145,7 +146,7 @@ def _ip(text: str, order: str) -> str:
 
 
 def _routes(lines: Iterable[str], order: str) -> Iterator[Route]:
-    """`eth0 00004D0A 00000000 0001 0 0 0 00FFFFFF …`; the default route is none."""
+    """`eth0 00004D0A 00000000 0001 0 0 0 00FFFFFF …`; without the default route."""
     for line in lines:
         columns = line.split()
         if len(columns) > 7 and columns[7] not in ("Mask", "00000000"):

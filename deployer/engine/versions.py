@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 OLDEST = "1.40"
-"""Docker 19.03; engine.md describes none before it."""
+"""Docker 19.03, the oldest described in engine.md."""
 
 NEWEST = "1.51"
-"""The newest that this release was written for: 1.52 drops fields that are compared (engine.md §5.1)."""
+"""The newest version this release supports: 1.52 drops fields that are compared (engine.md §5.1)."""
 
 
 def parts(version: str) -> tuple[int, ...]:
-    """Raises ValueError for text that is no version."""
+    """Raises ValueError for text that is not a version."""
     return tuple(int(part) for part in version.split("."))
 
 

@@ -36,7 +36,7 @@ _POOL = Record(
 
 
 def _by_subnet(pools: list[dict[str, Any]]) -> dict[str, Any]:
-    """Pools keyed by subnet: their order says nothing."""
+    """Pools keyed by subnet: their order has no meaning."""
     found: dict[str, Any] = {}
     for pool in pools:
         subnet = pool["subnet"]

@@ -85,7 +85,7 @@ class Entry(Struct, frozen=True):
 class View(Struct, frozen=True):
     """All entries of one lock as the host showed them at once. `now`: the host's clock, read after the entries, None
     when it was not asked or has none. `watched`: for how long we have seen an entry, in seconds, by name and token.
-    `dead`: processes that are known to be no more."""
+    `dead`: processes that are known to have ended."""
 
     entries: tuple[Entry, ...]
     now: datetime | None = None

@@ -21,7 +21,8 @@ Steps: TypeAlias = tuple[int, ...]
 
 
 class Retired(Struct, frozen=True):
-    """A container that is put away once everything of its group works. `after`: the last steps of its successor."""
+    """A container that is kept or removed once everything in its group works. `after`: the last steps of its
+    successor."""
 
     group: str
     resource: Container

@@ -6,8 +6,8 @@ from msgspec import Struct
 
 
 class Policy(Struct, frozen=True):
-    """`prune`: remove what the project made and no play declares any more. `adopt`: containers that bear a declared
-    name but are not ours may be replaced. `data_loss`: volumes, as `host/volume.name`, whose data may be lost.
+    """`prune`: remove resources of the project that no play declares any more. `adopt`: containers that have a declared
+    name but belong to no project may be replaced. `data_loss`: volumes, as `host/volume.name`, whose data may be lost.
     `version`: of this tool, for the label."""
 
     prune: bool = False

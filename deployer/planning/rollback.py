@@ -181,7 +181,7 @@ def _take_place(ctx: Context, pair: _Pair, after: Steps) -> Steps:
 
 
 def _repairs(ctx: Context, previous: ObservedContainer) -> Iterator[tuple[Operation, tuple[Operation, ...]]]:
-    """What it lost when it was put away: its restart policy, and networks that were recreated since."""
+    """What it lost when it was replaced: its restart policy, and networks that were recreated since."""
     policy = str(previous.owner.recorded.get("restart") or "no")
     now = str(previous.values.get("restart") or "no")
     if policy != now:

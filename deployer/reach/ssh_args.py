@@ -1,7 +1,7 @@
 """The part of ssh's command line that `ansible_ssh_common_args` and its kin may hold.
 
 What only concerns OpenSSH's own sharing, comfort or logging is passed over. What would change which host is reached,
-as whom or how safely, and cannot be done here, is a mistake to report.
+as whom or how safely, and is not supported here, is an error to report.
 """
 
 from __future__ import annotations

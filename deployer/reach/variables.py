@@ -1,4 +1,4 @@
-"""Typed access to a host's connection variables; mistakes are collected, under the name the user wrote."""
+"""Typed access to a host's connection variables; errors are collected, under the name the user wrote."""
 
 from __future__ import annotations
 

@@ -71,7 +71,8 @@ def _check_driver(profile: Profile, body: Json) -> None:
 
 
 def _check_configuration(body: Json) -> None:
-    """A configuration says nothing of how a network is used; who takes one has nothing of its own, not even labels."""
+    """A configuration network has no usage options, and a network with config_from has no configuration of its own, not
+    even labels."""
     ipam = body.get("IPAM") or {}
     if body.get("ConfigOnly") and any(body.get(key) for key in ("Internal", "Attachable", "Ingress", "Scope")):
         raise forbidden(

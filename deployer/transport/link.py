@@ -141,7 +141,7 @@ class Wire(socket.socket):
 
     sshd leaves Nagle's algorithm on for connections without a session channel, so an answer in two packets would
     wait for the kernel's delayed acknowledgement, 40 ms on Linux. TCP_QUICKACK holds for one acknowledgement only
-    (tcp(7)) and is asked for anew after each read.
+    (tcp(7)) and is requested again after each read.
     """
 
     _is_tcp = True

@@ -60,7 +60,7 @@ def _no_handshake(link: Link, spec: ConnectionSpec, error: Exception) -> Unreach
     return (HandshakeRefusedError if again else UnreachableError)(
         f"{spec.address} did not complete the SSH handshake: {reason}",
         hint="is it an SSH server? One that is overloaded (MaxStartups) or saw failed logins from here "
-        "(PerSourcePenalties) takes connections again after a while",
+        "(PerSourcePenalties) accepts connections again later",
     )
 
 

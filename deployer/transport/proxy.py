@@ -27,7 +27,7 @@ class ProxyProcess:
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=self._complaints,
-                start_new_session=True,  # a terminal's Ctrl-C must not end it before the step in hand
+                start_new_session=True,  # a terminal's Ctrl-C must not end it before the running step
             )
         self.stream = Wire.over(ours)
 

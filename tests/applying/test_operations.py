@@ -201,7 +201,7 @@ def test_progress_of_a_pull_is_that_of_all_its_layers(engine: SimulatedEngine) -
 @pytest.mark.parametrize(
     ("error", "hint"),
     [
-        ("write /var/lib/docker/tmp/x: no space left on device", "make room where the engine keeps its data"),
+        ("write /var/lib/docker/tmp/x: no space left on device", "free space in the engine's data directory"),
         ("Bind for 0.0.0.0:80 failed: port is already allocated", "the port was taken after the plan was created"),
         ("listen tcp4 0.0.0.0:80: bind: address already in use", "the port was taken after the plan was created"),
         (

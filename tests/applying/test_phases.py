@@ -108,7 +108,7 @@ def test_a_container_that_failed_is_kept_for_a_look_at_it(policy: OnFailure) -> 
     done = carry_out(engine, *kept_successor(old, "exit:3:1"), on_failure=policy)
     assert states(engine) == {"app": "running", "app.failed": "exited"}
     assert (engine.inspect_container("app.failed") or {})["HostConfig"]["RestartPolicy"]["Name"] == "no"
-    assert done.results[0].warnings == ("what failed is kept, stopped, as app.failed",)
+    assert done.results[0].warnings == ("the failed container is kept, stopped, as app.failed",)
 
 
 def test_one_that_works_is_not_kept_when_another_fails() -> None:

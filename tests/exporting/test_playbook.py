@@ -301,7 +301,7 @@ def test_labels_of_compose_are_left_out_and_tell_what_depends_on_what() -> None:
         "depends_on": {"shop-db-1": {"condition": "service_healthy"}},
         "labels": {"own": "label"},
     }
-    assert "#   container.shop-web-1 labels: com.docker.compose.* are another tool's\n" in text
+    assert "#   container.shop-web-1 labels: com.docker.compose.* belong to another tool\n" in text
     check_unchanged(engine, text)
 
 
@@ -413,7 +413,7 @@ def test_tasks_of_a_swarm_are_left_out() -> None:
     labels = {"com.docker.swarm.service.name": "web", "com.docker.swarm.task.id": "x"}
     engine.create_container("web.1.x", {"Image": PLAIN, "Labels": labels, "HostConfig": {}}, "")
     found = host_playbook(observe_whole(engine, HOST), engine.info())
-    assert found.left_out == ("container.web.1.x as a whole: a swarm looks after it, as a task of its service web",)
+    assert found.left_out == ("container.web.1.x as a whole: it is a task of the swarm service web",)
     assert list(plays(found.text)[0]["containers"]) == ["db"]
 
 

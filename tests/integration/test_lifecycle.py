@@ -47,7 +47,7 @@ def test_one_that_was_renamed_by_hand_is_not_lost_sight_of(site: Site, host: Hos
     host.docker("rename", "web", "web2")
     refused = site.apply()
     assert refused.code == 5
-    assert refused.refusals == [f"{host.name}/container.web: host port 18080 is taken by container web2"]
+    assert refused.refusals == [f"{host.name}/container.web: host port 18080 is used by container web2"]
     site.write({"prune": True, "containers": {"web": {**SLEEP, "ports": ["18080:80"]}}})
     site.converge()
     assert states(host) == {"web": "running"}

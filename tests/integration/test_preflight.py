@@ -139,7 +139,7 @@ def test_all_findings_of_all_hosts_come_in_one_list(lab_hosts: tuple[Host, ...],
     with process(empty, 18080):
         found = site.apply()
     assert found.refusals == [
-        f"{busy.name}/container.web: host port 18080 is taken by container other",
+        f"{busy.name}/container.web: host port 18080 is used by container other",
         f"{empty.name}/image.{REGISTRY}/library/busybox:none: the registry {REGISTRY} does not have it",
         f"{empty.name}/container.web: host port 18080 is taken by process perl",
     ]
@@ -160,7 +160,7 @@ def test_images_of_a_registry_that_wants_a_login(host: Host, tmp_path: Path) -> 
     assert site.plan().refusals == [f"{address}: the host cannot reach the registry {secure.address}"]
     secure_registry.trust(host, secure)
     try:
-        needs = f"{address}: the registry {secure.address} wants credentials, or does not have it"
+        needs = f"{address}: the registry {secure.address} requires credentials, or does not have it"
         assert site.plan().refusals == [needs]
         wrong = site.write(play | login(secure, "wrong")).plan()
         assert wrong.refusals == [f"{address}: the registry {secure.address} rejects the credentials"]
@@ -189,7 +189,7 @@ def test_a_full_disk(host: Host, tmp_path: Path) -> None:
         assert note.endswith(" are free in /var/lib/docker")
         [failure] = failed.failures
         assert failure["error"].endswith("no space left on device")
-        assert "make room" in failure["hint"]
+        assert "free space" in failure["hint"]
         assert (failed.code, ids(host), states(host)) == (3, before, {"web": "running"})
         host.run("sh", "-c", "cat /dev/zero > /var/lib/docker/filler; sync", check=False)
         full = site.plan()

@@ -316,7 +316,7 @@ class TestReasons:
     def test_a_forced_command(self, host_26: Host) -> None:
         faults.restart_sshd(host_26, {"AllowStreamLocalForwarding": "no", "ForceCommand": "echo no shell for you"})
         error = failure(spec(host_26))
-        assert "opens no stream" in error.message
+        assert "does not open a stream" in error.message
         assert "no shell for you" in error.message
 
     def test_a_frozen_engine(self, host_26: Host) -> None:

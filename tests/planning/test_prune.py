@@ -141,7 +141,7 @@ def test_a_host_port_of_ours_that_stays_is_taken() -> None:
     wish = "containers: {new: {image: web:1, ports: ['80:80']}}"
     on = host("containers: {old: {image: web:1, ports: ['80:80']}}")
     found = plan(wish, on)
-    assert refusals(found) == ["container.new: host port 80 is taken by container old"]
+    assert refusals(found) == ["container.new: host port 80 is used by container old"]
     assert found.refusals[0].hint == "it is no longer declared: remove it with --prune, or choose another port"
 
 

@@ -182,7 +182,7 @@ class TestJumps:
 
     def test_a_circle_is_a_mistake(self) -> None:
         config = "Host *\n  ProxyJump bastion\n"
-        assert any("by way of itself" in line for line in mistakes({}, config))
+        assert any("is its own jump host" in line for line in mistakes({}, config))
 
     def test_a_proxy_command_has_its_tokens_replaced(self) -> None:
         found = spec(
@@ -262,7 +262,7 @@ def test_all_mistakes_come_at_once() -> None:
         }
     ) == [
         "host web1: docker_host: unknown scheme in 'ftp://x'; use tcp://, unix:// or ssh://",
-        "host web1: ansible_ssh_common_args: option Ciphers cannot be honoured by this program",
+        "host web1: ansible_ssh_common_args: option Ciphers is not supported",
         "host web1: ansible_user: expected text, got list",
         "host web1: ansible_port: expected a port from 1 to 65535, got 'http'",
         "host web1: host_key_checking: expected strict, accept-new or no, got 'perhaps'",
@@ -350,6 +350,6 @@ class TestNobody:
         with pytest.raises(InputError) as caught:
             self.resolved({"private_key_file": "~/.ssh/web", "tls_ca": ""})
         assert str(caught.value).splitlines() == [
-            "host web1: user: there is no user to log in as: uid 54321 has no account here; set user, or --user",
+            "host web1: user: no user to log in as: uid 54321 has no account here; set user, or --user",
             "host web1: private_key_file: ~/.ssh/web: there is no home directory; set HOME, or write it in full",
         ]

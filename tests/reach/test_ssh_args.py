@@ -34,11 +34,11 @@ def test_another_config_file() -> None:
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        ("-o HostKeyAlgorithms=ssh-rsa", "option HostKeyAlgorithms cannot be honoured by this program"),
-        ("-L 8080:localhost:80", "-L cannot be honoured by this program"),
-        ("-b 10.0.0.1", "-b cannot be honoured by this program"),
+        ("-o HostKeyAlgorithms=ssh-rsa", "option HostKeyAlgorithms is not supported"),
+        ("-L 8080:localhost:80", "-L is not supported"),
+        ("-b 10.0.0.1", "-b is not supported"),
         ("-o Port", "option Port has no value"),
-        ("-p", "-p is not understood or lacks its value"),
+        ("-p", "-p is not a known option or has no value"),
         ("web1", "'web1' is not an option of ssh"),
         ("-o 'Port=1", "cannot be read: No closing quotation"),
     ],

@@ -135,7 +135,7 @@ def test_a_proxy_command_is_the_rest_of_the_line(home: Path) -> None:
         ("\nMatch host\n", ":2:1: Match host has no argument"),
         ("Host *\n  Port\n", ":2:1: port has no value"),
         ('User "open\n', ":1:1: cannot be read: No closing quotation"),
-        ("Match localnetwork 10.0.0.0/8\n  Port 1\n", ":1:1: Match localnetwork is not understood"),
+        ("Match localnetwork 10.0.0.0/8\n  Port 1\n", ":1:1: Match localnetwork is not supported"),
     ],
 )
 def test_mistakes_are_placed(home: Path, text: str, message: str) -> None:

@@ -106,7 +106,7 @@ class TestLogin:
         world.server.traits.keys.clear()
         world.server.traits.passwords["deploy"] = "s3cret"
         error = failure(world.spec())
-        assert error.hint == "the server takes password only: set password (from a vault)"
+        assert error.hint == "the server accepts only password: set password (from a vault)"
 
     def test_a_missing_key_file_is_named(self, world: World) -> None:
         error = failure(world.spec(private_key_files=("/nowhere/id",)))

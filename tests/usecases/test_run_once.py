@@ -125,7 +125,7 @@ def test_nor_when_its_host_cannot_be_reached(fleet: Fleet) -> None:
     assert [line.split(" ", 1)[1].strip() for line in lines if "job migrate" in line] == [
         "!    job migrate    refused: runs once, on h1, which cannot be reached"
     ]
-    assert "hint: bring h1 back, or leave it out: --limit 'all:!h1' takes the job for done" in "\n".join(lines)
+    assert "hint: make h1 reachable, or exclude it: with --limit 'all:!h1' the job counts as done" in "\n".join(lines)
 
 
 def test_where_limit_leaves_its_host_out_it_counts_as_done(fleet: Fleet) -> None:

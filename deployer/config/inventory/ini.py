@@ -36,7 +36,7 @@ class _Line(Struct, frozen=True):
 
 
 def read_ini(text: str, file: str, draft: Draft, *, secret: bool = False) -> None:
-    """Add what the text declares to the draft; mistakes go to its problems. `secret`: the values are."""
+    """Add what the text declares to the draft; errors go to its problems. `secret`: the values are."""
     reader = _Reader(draft, secret=secret)
     for number, written in enumerate(text.splitlines(), 1):
         stripped = written.strip()

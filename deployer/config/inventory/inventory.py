@@ -34,7 +34,7 @@ def load_inventory(
     run: RunScript | None = None,
     vault: VaultSecrets | None = None,
 ) -> Inventory:
-    """Read every source, later ones overriding earlier ones; mistakes, a missing path among them, go to `problems`.
+    """Read every source, later ones override earlier ones; errors, including missing paths, go to `problems`.
 
     `run` starts executable sources; without it they are reported. Without sources the inventory has no hosts, and
     `localhost` is implied as always.

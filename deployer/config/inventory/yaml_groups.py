@@ -13,7 +13,7 @@ _SHAPE = "groups at the top, each with hosts, vars and children"
 
 
 def read_yaml_tree(tree: Node, draft: Draft) -> None:
-    """Add what the tree declares to the draft; mistakes go to its problems."""
+    """Add what the tree declares to the draft; errors go to its problems."""
     if isinstance(tree, Scalar) and tree.value is None:
         return
     if not isinstance(tree, Mapping):

@@ -118,7 +118,7 @@ def regex_escape(value: Any, re_type: str = "python") -> str:
         return re.escape(str(value))
     if re_type == "posix_basic":
         return re.sub(r"([].[^$*\\])", r"\\\1", str(value))
-    raise FilterArgumentError(f"regex_escape: unknown re_type '{re_type}'; known: python, posix_basic")
+    raise FilterArgumentError(f"regex_escape: unknown re_type '{re_type}'; supported: python, posix_basic")
 
 
 def split(value: Any, separator: str | None = None, maxsplit: int = -1) -> list[str]:
@@ -208,7 +208,7 @@ def urlsplit_filter(value: Any, query: str = "") -> Any:
     names = ("scheme", "netloc", "path", "query", "fragment", "username", "password", "hostname", "port")
     parts = {name: getattr(url, name) for name in names}
     if query and query not in parts:
-        raise FilterArgumentError(f"urlsplit: there is no part '{query}'; known: {', '.join(parts)}")
+        raise FilterArgumentError(f"urlsplit: there is no part '{query}'; supported: {', '.join(parts)}")
     return parts[query] if query else parts
 
 

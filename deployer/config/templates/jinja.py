@@ -118,7 +118,7 @@ def _options(written: str) -> dict[str, Any]:
         except (ValueError, SyntaxError) as error:
             raise TemplateSyntaxError(f"the value of '{key.strip()}' is not a literal", 1) from error
         if key.strip() not in _FILE_OPTIONS:
-            raise TemplateSyntaxError(f"'{key.strip()}' is not an option; known: {', '.join(_FILE_OPTIONS)}", 1)
+            raise TemplateSyntaxError(f"'{key.strip()}' is not an option; supported: {', '.join(_FILE_OPTIONS)}", 1)
     return options
 
 

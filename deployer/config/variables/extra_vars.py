@@ -18,7 +18,7 @@ ORIGIN = Origin("--extra-vars")
 
 
 def parse_extra_vars(given: Sequence[str], problems: Problems, vault: VaultSecrets | None = None) -> dict[str, Node]:
-    """All extra variables, later ones replacing earlier ones. `name=value` gives text; every mistake is reported."""
+    """All extra variables, later ones replacing earlier ones. `name=value` gives text; every error is reported."""
     reader = VariableReader(problems, vault)
     merged: dict[str, Node] = {}
     for text in given:

@@ -51,7 +51,7 @@ def merge(levels: Iterable[Level]) -> dict[str, Node]:
 
 
 def play_vars(node: Node | None, problems: Problems) -> dict[str, Node]:
-    """The variables of a `vars:` key: a mapping, or a list of them; mistakes are reported."""
+    """The variables of a `vars:` key: a mapping, or a list of them; errors are reported."""
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return {}
     if isinstance(node, MappingNode):
@@ -66,7 +66,7 @@ def play_vars(node: Node | None, problems: Problems) -> dict[str, Node]:
 class Variables:
     """The variables of all hosts of a run.
 
-    Files are read when first needed and once; their mistakes go to the problems of `reader`.
+    Files are read when first needed and once; their errors go to the problems of `reader`.
     """
 
     def __init__(

@@ -1,9 +1,10 @@
 """Replacing a container without burning the bridge.
 
-The successor is created under a temporary name first, where mistakes in its body cost nothing. *stop-first*: stop the
+The successor is created under a temporary name first, where an invalid body does no harm. *stop-first*: stop the
 old one, set it aside, give the new one its name, start it, wait until it is healthy. *start-first*: start the new one,
 wait until it is healthy, then stop the old one and swap names. Until the new one is known to work, every step is
-undone when one fails, last first: the old one gets its name back and runs again. Only then is the old one put away.
+undone when one fails, last first: the old one gets its name back and runs again. Only then is the old one kept or
+removed.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def _absent(seen: Seen, step: Step, reference: str, answer: RegistryAnswer) -> I
 
 
 def _explain(domain: str, answer: RegistryAnswer) -> tuple[str, str] | None:
-    """What is wrong, and what to do; None where nobody knows."""
+    """What is wrong, and what to do; None if unknown."""
     match answer.availability:
         case Availability.MISSING:
             hidden = "" if answer.authenticated else "; it may also require a login"

@@ -23,7 +23,7 @@ from deployer.values import port
 
 _PROXY = "docker-proxy"
 _EPHEMERAL = 32768
-"""From here on the kernel gives ports to whoever asks for none; a UDP socket there may be gone in a moment."""
+"""From here on the kernel assigns ephemeral ports; a UDP socket there may be short-lived."""
 
 
 class Wanted(Struct, frozen=True):

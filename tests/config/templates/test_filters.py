@@ -184,10 +184,10 @@ def test_tests(expression: str, expected: bool) -> None:
             "from_yaml: text:2:1: not valid YAML: did not find expected node content while parsing a flow node",
         ),
         ("'x' | human_to_bytes", "human_to_bytes: 'x' is not a size such as 10M or 1.5 GB"),
-        ("'x' | comment('basic')", "comment: unknown style 'basic'; known: plain, c, cblock, xml"),
+        ("'x' | comment('basic')", "comment: unknown style 'basic'; supported: plain, c, cblock, xml"),
         (
             "'1' is version('1', '~')",
-            "version: '~' is no comparison; known: ==, =, eq, !=, <>, ne, >, gt, >=, ge, <, lt, <=, le",
+            "version: '~' is not a comparison; supported: ==, =, eq, !=, <>, ne, >, gt, >=, ge, <, lt, <=, le",
         ),
         (
             "'pw' | password_hash",
@@ -199,11 +199,11 @@ def test_tests(expression: str, expected: bool) -> None:
             "password_hash needs a salt of 22 characters out of ./A-Za-z0-9, or every run would differ: "
             "password_hash('bcrypt', salt)",
         ),
-        ("'x' | regex_search('x', '1')", "regex_search: '1' names no group; write '\\1' or '\\g<name>'"),
-        ("'x' | regex_escape('perl')", "regex_escape: unknown re_type 'perl'; known: python, posix_basic"),
+        ("'x' | regex_search('x', '1')", "regex_search: '1' is not a group; write '\\1' or '\\g<name>'"),
+        ("'x' | regex_escape('perl')", "regex_escape: unknown re_type 'perl'; supported: python, posix_basic"),
         (
             "'x' | urlsplit('prot')",
-            "urlsplit: there is no part 'prot'; known: scheme, netloc, path, query, fragment, "
+            "urlsplit: there is no part 'prot'; supported: scheme, netloc, path, query, fragment, "
             "username, password, hostname, port",
         ),
         ("'x' is regex('x', match_type='all')", "regex: match_type is one of search, match, fullmatch"),

@@ -393,8 +393,8 @@ def test_a_broken_leaf_does_not_disturb_its_neighbours() -> None:
 def test_variables_that_need_themselves_are_named() -> None:
     using = templar("a: '{{ b }}'\nb: 'x{{ c }}'\nc: ['{{ a }}']\nself: '{{ self_ }}'\nself_: '{{ self_ }}'")
     assert complaints("{x: '{{ b }}', y: '{{ self_ }}'}", using) == [
-        "vars.yml:2:4: b: the variable 'b' needs itself: b → c → c[0] → a → b",
-        "vars.yml:5:8: self_: the variable 'self_' needs itself: self_ → self_",
+        "vars.yml:2:4: b: the variable 'b' depends on itself: b → c → c[0] → a → b",
+        "vars.yml:5:8: self_: the variable 'self_' depends on itself: self_ → self_",
     ]
 
 
@@ -415,7 +415,7 @@ def test_a_line_of_a_long_text_is_named() -> None:
 
 def test_two_keys_that_become_one_are_reported() -> None:
     assert complaints("{'{{ a }}': 1, x: 2}", templar("a: x")) == [
-        "site.yml:1:16: x: the key 'x' is made twice; first at site.yml:1:2"
+        "site.yml:1:16: x: the key 'x' is generated twice; first at site.yml:1:2"
     ]
     assert complaints("{'{{ [1] }}': 1}", templar()) == [
         "site.yml:1:2: {{ [1] }}: the key's template does not make text"
@@ -640,7 +640,7 @@ def test_hosts_that_need_each_other_in_a_circle_are_reported() -> None:
     }
     using = Templar(hosts["a"].variables, hostvars=hosts)
     (found,) = complaints("'{{ x }}'", using)
-    assert "the variable 'x' needs itself" in found
+    assert "the variable 'x' depends on itself" in found
 
 
 def test_an_alias_bomb_in_a_variable_is_not_expanded_by_looking_at_it() -> None:

@@ -24,7 +24,7 @@ def test_a_port_that_another_container_holds_is_refused(held: str) -> None:
     plan = reconcile(play(WEB), host(held), Policy())
     [refusal] = plan.refusals
     number = held.rpartition(":")[0].rpartition(":")[2]
-    assert refusal.summary == f"host port {number} is taken by container other"
+    assert refusal.summary == f"host port {number} is used by container other"
 
 
 @pytest.mark.parametrize("held", ["8081:80/tcp", "8080:80/udp", "127.0.0.2:53:53/udp", "9000:90/tcp"])
@@ -36,7 +36,7 @@ def test_a_container_of_another_project_holds_its_ports() -> None:
     other = applied(WEB)
     theirs = tuple(replace(found, name="old", owner=Ownership("else", "container.old")) for found in other.containers)
     [refusal, *_] = reconcile(play(WEB), replace(other, containers=theirs), Policy()).refusals
-    assert refusal.summary == "host port 53 is taken by container old"
+    assert refusal.summary == "host port 53 is used by container old"
 
 
 def test_ones_own_port_is_no_obstacle() -> None:

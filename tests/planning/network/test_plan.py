@@ -274,7 +274,7 @@ def test_a_network_with_the_configuration_of_another_is_left_to_be_made_by_hand(
     assert refusals(found) == [
         "network.net: cannot be created: with config_from the engine supports no labels, which deployer requires"
     ]
-    assert found.refusals[0].hint == "make it by hand: docker network create --config-from base net"
+    assert found.refusals[0].hint == "create it by hand: docker network create --config-from base net"
 
 
 MAC = "mac_address: '02:42:ac:11:00:0a'"

@@ -33,19 +33,19 @@ def answer(availability: Availability, message: str = "", *, sent: bool = False)
         ),
         (
             answer(Availability.DENIED),
-            "the registry reg.example.com wants credentials, or does not have it",
+            "the registry reg.example.com requires credentials, or does not have it",
             "set them under 'registries' in the play, or run docker login reg.example.com on this machine",
         ),
         (
             answer(Availability.DENIED, sent=True),
             "the registry reg.example.com rejects the credentials",
-            "check those of reg.example.com under 'registries', and that they may pull this image",
+            "check the credentials of reg.example.com under 'registries', and their access to this image",
         ),
         (
             answer(Availability.UNREACHABLE, f'Get "https://reg.example.com/v2/": {CA}'),
             "the host cannot reach the registry reg.example.com",
             f'Get "https://reg.example.com/v2/": {CA}\n'
-            "let the host's engine trust it: put its CA in /etc/docker/certs.d/reg.example.com/ca.crt there",
+            "make the host's engine trust it: put its CA in /etc/docker/certs.d/reg.example.com/ca.crt on the host",
         ),
     ],
 )

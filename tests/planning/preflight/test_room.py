@@ -15,7 +15,7 @@ def room(free: int, left: int | None = None) -> Room:
 def test_nothing_can_be_made_where_nothing_is_left() -> None:
     plan = judged(WEB, room=room(0, MIB - 1))
     assert refused(plan) == ["shop.yml:1 image.web:1: no space is left in /var/lib/docker"]
-    assert plan.refusals[0].hint == ("make room in /var/lib/docker; docker system df on the host says what is in it")
+    assert plan.refusals[0].hint == ("free space in /var/lib/docker; docker system df on the host shows what uses it")
 
 
 def test_what_is_reserved_for_root_is_the_engines_too() -> None:
