@@ -59,5 +59,5 @@ def _nothing(host: str, project: str, found: HostPlaybook) -> DeployerError:
         if others
         else ""
     )
-    what = f"no resources of project {project}" if project else "only resources of other projects"
+    what = f"no resources of project {project}" if project else "no unmanaged resources"
     return DeployerError(f"nothing to import: {host} has {what}", hint=hint)

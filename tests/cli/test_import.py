@@ -106,7 +106,7 @@ def test_named_containers(shop: Shop) -> None:
     missing = shop.run(*IMPORT, "web1", "tow", "nothing")
     assert (missing.code, missing.out) == (1, "")
     assert "web1 has no container 'tow'; did you mean 'two'?" in missing.err
-    assert "web1 has no container 'nothing'; deployer ps lists what there is" in missing.err
+    assert "web1 has no container 'nothing'; deployer ps lists the containers" in missing.err
 
 
 def test_what_a_project_made_is_left_out_unless_it_is_named(shop: Shop) -> None:
@@ -116,8 +116,7 @@ def test_what_a_project_made_is_left_out_unless_it_is_named(shop: Shop) -> None:
     nothing = shop.run(*IMPORT, "web1")
     assert (nothing.code, nothing.out) == (1, "")
     assert nothing.err == (
-        "error: nothing to import: web1 has only resources of other projects\n"
-        "  hint: --project imports the resources of shop\n"
+        "error: nothing to import: web1 has no unmanaged resources\n  hint: --project imports the resources of shop\n"
     )
     made_by_hand("mine")
     found = shop.run(*IMPORT, "web1")
@@ -134,7 +133,7 @@ def test_what_a_project_made_is_left_out_unless_it_is_named(shop: Shop) -> None:
     shop.write("again.yml", found.out)
     assert shop.run("plan", "-i", "hosts.yml", "again.yml", "--prune", "--detailed-exitcode").code == 0
     other = shop.run(*IMPORT, "web1", "mine", "--project", "shop")
-    assert "'mine' on web1 belongs to no project; leave out --project shop" in other.err
+    assert "'mine' on web1 belongs to no project; omit --project shop" in other.err
 
 
 def test_what_is_not_imported_is_said(shop: Shop) -> None:
@@ -162,7 +161,7 @@ def test_hosts_that_are_none(shop: Shop, name: str, says: str) -> None:
 def test_an_empty_host(shop: Shop) -> None:
     found = shop.run(*IMPORT, "db1")
     assert (found.code, found.out) == (1, "")
-    assert found.err == "error: nothing to import: db1 has nothing that belongs to no project\n"
+    assert found.err == "error: nothing to import: db1 has no unmanaged resources\n"
     found = shop.run(*IMPORT, "db1", "--project", "shop")
     assert found.err == "error: nothing to import: db1 has no resources of project shop\n"
 

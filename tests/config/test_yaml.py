@@ -173,12 +173,12 @@ def test_unsafe_text_is_marked_down_to_its_leaves() -> None:
         ("ab: \x01", "f.yml:1:5: control characters are not allowed"),
         (
             "a: !reset []",
-            "f.yml:1:4: the tag !reset cannot be used here; it belongs to merging Compose files; "
+            "f.yml:1:4: the tag !reset cannot be used here; it is only for merging Compose files; "
             "write the value itself",
         ),
         (
             "a: !override {b: 1}",
-            "f.yml:1:4: the tag !override cannot be used here; it belongs to merging Compose files; "
+            "f.yml:1:4: the tag !override cannot be used here; it is only for merging Compose files; "
             "write the value itself",
         ),
         ("a: !secret x", "f.yml:1:4: the tag !secret cannot be used here; supported tags: !vault, !unsafe"),
@@ -187,8 +187,8 @@ def test_unsafe_text_is_marked_down_to_its_leaves() -> None:
             "f.yml:1:4: the tag !!python/object:os.system cannot be used here; supported tags: !vault, !unsafe",
         ),
         ("a: !vault [x]", "f.yml:1:4: the tag !vault cannot be used here; only text can be encrypted"),
-        ("a: !!int x", "f.yml:1:4: 'x' is not what its tag !!int says"),
-        ("a: !!float x", "f.yml:1:4: 'x' is not what its tag !!float says"),
+        ("a: !!int x", "f.yml:1:4: 'x' does not match its tag !!int"),
+        ("a: !!float x", "f.yml:1:4: 'x' does not match its tag !!float"),
         ("~: 1", "f.yml:1:1: a key must be text, not null; quote it: '~'"),
         ("?\n: 1", "f.yml:1:2: a key must be text, not null; write a key before the colon"),
         ("[a, b]: 1", "f.yml:1:1: a key must be text, not a list or a mapping"),

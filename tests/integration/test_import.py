@@ -273,7 +273,7 @@ def test_what_deployer_made(host: Host, tmp_path: Path) -> None:
     site.write(play).converge()
     nothing = site.run("import", "host", "-i", str(site.inventory), host.name)
     assert (nothing.code, nothing.out) == (1, "")
-    assert f"error: nothing to import: {host.name} has nothing that belongs to no project" in nothing.err
+    assert f"error: nothing to import: {host.name} has no unmanaged resources" in nothing.err
     host.docker("run", "-d", "--name", "mine", "--network", "net", "-v", "data:/peek", *NAP)
     text = imported(site, host)
     assert plays(text)[0]["networks"] == {"net": {"external": True}}

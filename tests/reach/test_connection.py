@@ -274,7 +274,7 @@ def test_all_mistakes_come_at_once() -> None:
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"ansible_connection": "community.docker.docker"}, "that names a container"),
+        ({"ansible_connection": "community.docker.docker"}, "this is a connection to a container"),
         ({"ansible_connection": "winrm"}, "connection 'winrm' is not one of ssh, smart"),
         ({"connection": "ssh", "docker_host": "tcp://x"}, "cannot be combined with connection 'ssh'"),
         ({"ansible_become": True, "ansible_user": "u", "ansible_become_method": "su"}, "'su' is not supported"),

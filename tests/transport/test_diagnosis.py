@@ -68,7 +68,7 @@ def test_another_programs_output_is_no_finding() -> None:
             Findings("deploy", ("deploy", "users"), exists=True, is_socket=True),
             CommandFailure("docker system dial-stdio", 1, "permission denied"),
             "on web1, user deploy (groups: deploy, users) may not open /var/run/docker.sock",
-            "sudo usermod -aG docker deploy there, or set docker_command: sudo -n docker",
+            "sudo usermod -aG docker deploy on the host, or set docker_command: sudo -n docker",
         ),
         (
             FINE,

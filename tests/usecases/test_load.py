@@ -332,10 +332,10 @@ def test_misspelt_names_are_noticed() -> None:
     write("group_vars/all.yml", "deployer_hots: x\ndeploy_user: x\nansible_user_dir: x\n")
     found = loaded("- hosts: all\n  vars: {anisble_port: 2}\n", extra_vars=("ansible_conection=local",))
     assert [f"{warning.summary}; {warning.hint}" for warning in found.warnings] == [
-        "'ansible_conection' is no variable of connections; did you mean 'ansible_connection'?",
-        "'deployer_hots' is no variable of connections; did you mean 'deployer_host'?",
-        "'ansible_usr' is no variable of connections; did you mean 'ansible_user'?",
-        "'anisble_port' is no variable of connections; did you mean 'ansible_port'?",
+        "'ansible_conection' is not a connection variable; did you mean 'ansible_connection'?",
+        "'deployer_hots' is not a connection variable; did you mean 'deployer_host'?",
+        "'ansible_usr' is not a connection variable; did you mean 'ansible_user'?",
+        "'anisble_port' is not a connection variable; did you mean 'ansible_port'?",
     ]
 
 

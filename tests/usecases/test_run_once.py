@@ -153,7 +153,7 @@ def test_when_must_not_leave_it_out_where_it_would_run(fleet: Fleet) -> None:
         fleet.plan(shop(when="inventory_hostname != 'h1'").replace(", depends_on: [migrate]", ""))
     (found,) = caught.value.diagnostics
     assert str(found.origin) == "site.yml:7:5"
-    assert found.summary == "has run_once, but 'when' leaves it out on h1, the first host, where it would run"
+    assert found.summary == "has run_once, but 'when' excludes h1, the first host, where it would run"
     assert fleet.apply(shop(when="false").replace(", depends_on: [migrate]", "")).exit_code is ExitCode.OK
     assert holders(fleet) == {}
 

@@ -296,7 +296,7 @@ cache: redis1
     ("text", "expected"),
     [
         ("- web1", "1:1: an inventory in YAML has groups at the top, each with hosts, vars and children"),
-        ("plugin: aws_ec2", "1:1: inventory plugins are not supported; use an executable that answers --list, "),
+        ("plugin: aws_ec2", "1:1: inventory plugins are not supported; use an executable that supports --list, "),
         ("web: [", "2:1: not valid YAML"),
     ],
 )

@@ -174,7 +174,7 @@ def test_tests(expression: str, expected: bool) -> None:
         ("d | combine(5)", "combine: expected a mapping, got a number"),
         (
             "d | combine(e, list_merge='x')",
-            "combine: list_merge is one of replace, keep, append, prepend, append_rp, prepend_rp",
+            "combine: list_merge must be one of replace, keep, append, prepend, append_rp, prepend_rp",
         ),
         ("[1] | items2dict", "items2dict: expected a list of {key, value} mappings"),
         ("[1] | dict2items", "dict2items: expected a mapping, got a list"),
@@ -206,17 +206,17 @@ def test_tests(expression: str, expected: bool) -> None:
             "urlsplit: there is no part 'prot'; supported: scheme, netloc, path, query, fragment, "
             "username, password, hostname, port",
         ),
-        ("'x' is regex('x', match_type='all')", "regex: match_type is one of search, match, fullmatch"),
+        ("'x' is regex('x', match_type='all')", "regex: match_type must be one of search, match, fullmatch"),
         (
             "'1' is version('1', version_type='pep440')",
-            "version: version_type is one of loose, semver, semantic",
+            "version: version_type must be one of loose, semver, semantic",
         ),
         ("'1' is version('1', version_type='semver')", "version: '1' is not a semantic version such as 1.2.3"),
         ("users | subelements('nope')", "subelements: an item has no list at 'nope'"),
         ("now()", "now() is not available: every run would create a different plan; pass the time with -e"),
         (
             "lookup('password', '/dev/null')",
-            "lookup 'password' is not available: it makes a new password when its file is missing; "
+            "lookup 'password' is not available: it creates a new password if its file is missing; "
             "keep the password in a vault",
         ),
         (

@@ -270,9 +270,9 @@ def test_extra_vars_in_every_form(tmp_path: Path) -> None:
     [
         (
             "vars.yml",
-            "--extra-vars: expected name=value, JSON, YAML or @FILE; a file of variables is written @vars.yml",
+            "--extra-vars: expected name=value, JSON, YAML or @FILE; write @vars.yml for a file of variables",
         ),
-        ("./x", "--extra-vars: expected name=value, JSON, YAML or @FILE; a file of variables is written @./x"),
+        ("./x", "--extra-vars: expected name=value, JSON, YAML or @FILE; write @./x for a file of variables"),
         ("word", "--extra-vars: expected name=value, JSON, YAML or @FILE"),
         ("=1", "--extra-vars: expected name=value, JSON, YAML or @FILE"),
         ("a='b", "--extra-vars: a quote is not closed"),
