@@ -26,7 +26,7 @@ class LockLostError(UnreachableError):
 
 class HostLock:
     """Safe to use from several threads. `jitter` gives the seconds to wait when two got in each other's way; `is_dead`
-    says of a process whether it is known to be no more; `own` opens another connection to the host, over which the lock
+    says of a process whether it is known to have ended; `own` opens another connection to the host, over which the lock
     is renewed, so that long requests do not keep it waiting."""
 
     def __init__(

@@ -56,9 +56,9 @@ def _mistakes(
             yield f"no container or job '{needed.name}'", hint
         return
     if known[needed.name] is Kind.JOB and needed.condition is not Condition.COMPLETED:
-        hint = f"leave condition out, or write {Condition.COMPLETED}"
-        yield f"'{needed.name}' is a job, and what depends on one waits until it has ended well", hint
+        hint = f"omit condition, or write {Condition.COMPLETED}"
+        yield f"'{needed.name}' is a job, and its dependants wait until it has completed", hint
     other = declared.get(needed.name)
     if needed.condition is Condition.COMPLETED and other is not None and other.values.get("auto_remove"):
-        hint = "leave auto_remove out there, or declare it under jobs"
-        yield f"'{needed.name}' removes itself when it ends, so nobody can see how it ended", hint
+        hint = "omit auto_remove there, or declare it under jobs"
+        yield f"'{needed.name}' removes itself when it ends, so its exit code is not available", hint

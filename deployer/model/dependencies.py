@@ -23,14 +23,14 @@ def depends_on(resource: Workload) -> tuple[Dependency, ...]:
 
 
 def _links(resource: AnyResource) -> Iterator[str]:
-    """Those on networks that users made follow the name, whoever has it."""
+    """Links on user-defined networks follow the name, so any container with that name."""
     yield from resource.values.get("links") or ()
     for endpoint in (resource.values.get("networks") or {}).values():
         yield from endpoint.get("links", ())
 
 
 def bonds(resource: AnyResource) -> dict[str, str]:
-    """Containers it is bound to by their ids, and the field that binds it: it follows when they are replaced."""
+    """Containers that it refers to by id, with the field: it is replaced when they are."""
     values = resource.values
     modes = ((field, str(values[field])) for field in _NAMESPACES if field in values)
     found = {mode.partition(":")[2]: field for field, mode in modes if mode.startswith("container:")}
@@ -50,7 +50,7 @@ def networks(resource: AnyResource) -> tuple[str, ...]:
 
 
 def fixed_on(resource: AnyResource, network: str) -> bool:
-    """Whether it is attached to the network with an address of its choice."""
+    """Whether it is attached to the network with a fixed address."""
     endpoint = (resource.values.get("networks") or {}).get(network) or {}
     return bool(endpoint.get("ipv4_address") or endpoint.get("ipv6_address"))
 
@@ -62,7 +62,7 @@ def volumes(resource: AnyResource) -> tuple[str, ...]:
 
 
 def references(resource: AnyResource) -> Iterator[tuple[Kind, str, Origin]]:
-    """What it cannot be made without: networks, volumes and containers it names, and where it does."""
+    """Networks, volumes and containers that must exist before it is created, with the field that names them."""
     for name in networks(resource):
         yield Kind.NETWORK, name, resource.place(("networks", name))
     mounts: dict[str, mount.Mount] = resource.values.get("volumes") or {}
@@ -78,7 +78,7 @@ def containers(resource: Workload) -> tuple[str, ...]:
 
 
 def in_order(resources: Iterable[AnyResource]) -> tuple[Workload, ...]:
-    """Containers and jobs after those they need; otherwise those with fixed addresses first, and by name. Raises
+    """Containers and jobs after their dependencies; otherwise those with fixed addresses first, then by name. Raises
     `graphlib.CycleError`."""
     by_name = {resource.name: resource for resource in resources if has_settings(resource, RunSettings)}
     sorter: TopologicalSorter[str] = TopologicalSorter()
@@ -98,7 +98,7 @@ def _has_fixed_address(resource: AnyResource) -> bool:
 
 
 def cycle(resources: Iterable[AnyResource]) -> Iterator[str]:
-    """Names along a cycle, the first one repeated at the end; nothing when there is none."""
+    """Names along a cycle, the first one repeated at the end; empty without a cycle."""
     try:
         in_order(resources)
     except CycleError as error:

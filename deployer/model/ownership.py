@@ -38,7 +38,7 @@ class _Record(Struct, frozen=True):
 
 
 def labels(resource: AnyResource, project: str, secrets: frozenset[str], version: str) -> dict[str, str]:
-    """The labels that make an object ours."""
+    """The labels of an object that belongs to a project."""
     return {
         PROJECT: project,
         RESOURCE: resource.address.label,
@@ -53,7 +53,7 @@ def _write(resource: AnyResource, project: str, secrets: frozenset[str]) -> str:
 
 
 def declared(resource: AnyResource, project: str, secrets: frozenset[str]) -> dict[str, Any]:
-    """What the record says of a resource, secrets as digests."""
+    """The record of a resource, with secrets as digests."""
     image = {"image": resource.image} if resource.image else {}
     key = f"{project}/{resource.address.label}"
     return dict(sealed({**resource.values, **image}, secrets, key, resource.secret_paths))

@@ -141,7 +141,7 @@ class CreateContainer(_Create, frozen=True):
 
 
 class RemoveNetwork(Operation, frozen=True):
-    """By id, or by name for one that a step of the same plan made."""
+    """By id, or by name if a step of the same plan creates it."""
 
     doing, done = "removing", "removed"
     network: str
@@ -234,7 +234,7 @@ class RenameContainer(OnContainer, frozen=True):
 
 
 class RemoveContainer(OnContainer, frozen=True):
-    """Its anonymous volumes stay."""
+    """Anonymous volumes of the container stay."""
 
     doing, done = "removing", "removed"
 
@@ -250,8 +250,8 @@ class AwaitHealthy(OnContainer, frozen=True):
 
 
 class AwaitCompleted(OnContainer, frozen=True):
-    """Waits until it exits, at most `timeout` seconds where there is one. Any code but 0 is a failure, unless nobody
-    asks how it ended."""
+    """Waits until it exits, at most `timeout` seconds if set. An exit code other than 0 is a failure, unless the result
+    does not matter."""
 
     doing, done, waits = "waiting until it ends", "ended", True
     timeout: float | None = None

@@ -49,14 +49,14 @@ def compare(ctx: Context, resource: Object, live: Live) -> Compared | None:
         return None
     diffs = differences(ctx, resource, live)
     if not ours and not diffs:
-        ctx.draft.notes.append(f"{resource.address.label}: not made by this project; used as it is")
+        ctx.draft.notes.append(f"{resource.address.label}: not created by this project; used as it is")
     return Compared(ours, diffs)
 
 
 def check_external(ctx: Context, resource: Object, live: Live | None) -> None:
     if live is None:
         summary = f"external {resource.kind} {resource.name} does not exist"
-        ctx.draft.refuse(Refusal(resource.address, summary, "create it, or drop 'external'", resource.origin))
+        ctx.draft.refuse(Refusal(resource.address, summary, "create it, or remove 'external'", resource.origin))
 
 
 def drift(ctx: Context, resource: Object, live: Live | None) -> Iterator[Drift]:

@@ -8,8 +8,8 @@ from deployer.model.desired import AnyResource
 from deployer.model.plan import FieldDiff, Refusal
 from deployer.planning.context import Context
 
-_REMOVED: Final = "drop 'protect' to remove it"
-_CHANGED: Final = "drop 'protect', or take the change back"
+_REMOVED: Final = "remove 'protect' to remove it"
+_CHANGED: Final = "remove 'protect', or revert the change"
 
 
 def refuse_protected(ctx: Context, resource: AnyResource, what: str = "", diffs: tuple[FieldDiff, ...] = ()) -> bool:

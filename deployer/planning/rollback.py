@@ -113,8 +113,8 @@ def _pair(ctx: Context, resource: Container) -> _Pair | None:
     if previous is None or not is_ours(ctx, resource, previous):
         summary, hint = "has no previous container", "it was not replaced, or keep_previous is 0"
     elif live is not None and not is_ours(ctx, resource, live):
-        summary, hint = "its name is taken by a container that is not this project's", "remove or rename that one"
-    elif refuse_protected(ctx, resource, "would have to be replaced"):
+        summary, hint = "its name is taken by a container that is not this project's", "remove or rename that container"
+    elif refuse_protected(ctx, resource, "must be replaced"):
         return None
     elif live is not None and vanishes(live):
         ctx.draft.refuse(refuse_to_stop(resource, "must be replaced"))

@@ -276,7 +276,7 @@ def _by_host(found: Iterable[Of]) -> dict[str, Of]:
 
 
 def _settled(desired: Desired) -> Desired:
-    """`recreate: always` was obeyed."""
+    """`recreate: always` has been applied."""
     resources = (
         replace(found, settings=replace(found.settings, recreate=Recreate.AUTO))
         if has_settings(found, RunSettings)

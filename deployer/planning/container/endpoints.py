@@ -51,7 +51,7 @@ def keep_mac(
         for found in diffs
     )
     anew = sorted(losing & ctx.networks.renewed - {found.path[1] for found in kept if found.path[0] == "networks"})
-    return (*kept, *(FieldDiff(("networks", name), "attached", "made anew", Change.REPLACE) for name in anew))
+    return (*kept, *(FieldDiff(("networks", name), "attached", "recreated", Change.REPLACE) for name in anew))
 
 
 def reconnect(

@@ -133,8 +133,8 @@ def judge(ctx: Context, resource: Container, live: ObservedContainer, diffs: tup
         return Verdict(refusal=found)
     replacing = always or any(not ours or found.effect is Change.REPLACE for found in diffs)
     if replacing and settings.recreate is Recreate.NEVER:
-        return refusal("would have to be replaced, but says recreate: never", "allow it, or take the change back")
+        return refusal("must be replaced, but sets recreate: never", "allow it, or revert the change")
     if replacing and settings.protect:
-        return Verdict(refusal=protection(resource, "would have to be replaced", diffs))
+        return Verdict(refusal=protection(resource, "must be replaced", diffs))
     reason = "" if ours else "adopted"
     return Verdict(replacing, "recreate: always" if always else reason)

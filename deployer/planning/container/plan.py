@@ -61,7 +61,7 @@ def plan_container(ctx: Context, resource: Container, need: Wanted) -> None:
 
 
 def _make_again(ctx: Context, resource: Container, need: Wanted) -> None:
-    """One that had to go before its volume could be made anew. Its anonymous volumes move to the new one."""
+    """One that had to go before its volume could be recreated. Its anonymous volumes move to the new one."""
     images.ensure(ctx, need, resource, resource.place(("image",)))
     reason = "a volume it mounts is recreated"
     change = ResourceChange(resource.address, Action.REPLACE_STOP_FIRST, (), reason, resource.origin)
@@ -124,7 +124,7 @@ def _plan_existing(ctx: Context, resource: Container, found: leftovers.Found, ne
 def _why_stop(ctx: Context, resource: Container, live: ObservedContainer, verdict: Verdict) -> str:
     """What would stop a running container; "" when it goes on running."""
     if verdict.replace:
-        return "would have to be replaced"
+        return "must be replaced"
     if resource.settings.state is RunState.STOPPED:
         return "is to be stopped"
     reason = _reason_to_restart(ctx, resource, live)

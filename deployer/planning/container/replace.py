@@ -136,9 +136,9 @@ def vanishes(live: ObservedContainer) -> bool:
 
 
 def refuse_to_stop(resource: Workload, what: str, diffs: tuple[FieldDiff, ...] = ()) -> Refusal:
-    """Of one that vanishes. `what` is to be done to it: "would have to be replaced"."""
-    summary = f"{what}, but the engine removes it as soon as it stops (auto_remove), and nothing could be rolled back"
-    hint = f"remove it first, with state: absent or docker stop {resource.name}, then apply this"
+    """Of one that vanishes. `what` is to be done to it: "must be replaced"."""
+    summary = f"{what}, but the engine removes it as soon as it stops (auto_remove), so it could not be rolled back"
+    hint = f"remove it first, with state: absent or docker stop {resource.name}, then apply the change"
     return Refusal(resource.address, summary, hint, resource.origin, diffs)
 
 

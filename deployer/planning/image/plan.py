@@ -81,7 +81,7 @@ def ensure(ctx: Context, need: Wanted, resource: Imaged, origin: Origin) -> None
         hint = "an image id cannot be pulled" if by_id else "pull: never does not allow to pull it"
         ctx.draft.refuse(Refusal(resource.address, f"image {name} is not on the host", hint, origin))
     elif need.reference in ctx.observed.remote and not need.digest and _policy(ctx, resource) is PullPolicy.ALWAYS:
-        ctx.draft.note(f"{address.label}: the registry did not answer; the image on the host is used as it is")
+        ctx.draft.note(f"{address.label}: the registry did not answer; the image on the host is used")
 
 
 def make(ctx: Context) -> None:

@@ -46,7 +46,7 @@ STILL_RUNS: Final = "wait for its end: it still runs"
 def plan_job(ctx: Context, resource: Job, need: Wanted) -> None:
     """Plan one job that is selected and wanted; what it needs has been planned before."""
     if resource.name in ctx.volumes.dropped:
-        reason = f"{AGAIN}: a volume it mounts is made anew"
+        reason = f"{AGAIN}: a volume it mounts is recreated"
         _Run(ctx, resource, need, leftovers.Found(None, None, ctx.volumes.dropped[resource.name])).plan(reason)
         return
     found = leftovers.find(ctx, resource, fits=lambda live: not changed(ctx, resource, live, need))

@@ -112,7 +112,7 @@ def _live(ctx: Context, resource: Network) -> ObservedNetwork | _Settled | None:
 def _can_be_made(ctx: Context, resource: Network) -> bool:
     taken_from = resource.values.get("config_from")
     if taken_from:
-        summary = "cannot be made: with config_from the engine takes no labels, by which deployer knows its own"
+        summary = "cannot be created: with config_from the engine supports no labels, which deployer requires"
         hint = f"make it by hand: docker network create --config-from {taken_from} {resource.name}"
         ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin))
     return not taken_from
@@ -141,7 +141,7 @@ def _compare(ctx: Context, resource: Network, live: ObservedNetwork) -> Iterator
     if compared.ours:
         yield from _renew(ctx, resource, live, compared.diffs)
         return
-    summary = "a network of that name exists that this project did not make, and it differs"
+    summary = "a network of that name exists that this project did not create, and it differs"
     hint = "declare it as it is, remove it, or choose another name"
     ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin, compared.diffs))
 
@@ -159,7 +159,7 @@ def _renew(ctx: Context, resource: Network, live: ObservedNetwork, diffs: tuple[
         summary = f"must be recreated, but containers of other owners are attached: {', '.join(foreign)}"
         ctx.draft.refuse(Refusal(resource.address, summary, "disconnect them first", resource.origin, diffs))
         return
-    if refuse_protected(ctx, resource, "has to be made anew", diffs):
+    if refuse_protected(ctx, resource, "must be recreated", diffs):
         return
     attached = [found for found in ctx.observed.containers if live.name in found.attached]
     reason = "its containers are reconnected" if attached else "nothing is attached"

@@ -91,7 +91,7 @@ def _compare(ctx: Context, resource: Volume, live: ObservedVolume) -> None:
 def _renew(ctx: Context, resource: Volume, diffs: tuple[FieldDiff, ...]) -> None:
     """With consent: the containers that mount it go, then the volume; both are made again. No volume can be renamed, so
     there is no way back from here."""
-    if refuse_protected(ctx, resource, "has to be made anew", diffs):
+    if refuse_protected(ctx, resource, "must be recreated", diffs):
         return
     users = [found for found in ctx.observed.containers if resource.name in found.volumes]
     if obstacle := _obstacle(ctx, resource, users):
@@ -122,7 +122,7 @@ def _renew(ctx: Context, resource: Volume, diffs: tuple[FieldDiff, ...]) -> None
 
 
 def _obstacle(ctx: Context, resource: Volume, users: list[ObservedContainer]) -> tuple[str, str] | None:
-    """What is in the way of making it anew, and what to do about it."""
+    """Why it cannot be recreated, and what to do about it."""
     foreign = [stub.name for stub in ctx.observed.others if resource.name in stub.volumes]
     foreign += [found.name for found in users if not _is_planned(ctx, found)]
     if foreign:
