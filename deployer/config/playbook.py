@@ -138,8 +138,8 @@ PLAY: Final = (
     Entry(
         name="on_failure",
         shape=ON_FAILURE,
-        doc="What goes back when something fails: its whole host (rollback_host, default), all hosts of the play when "
-        "that ends it (rollback_all), or only the replacement that failed (stop).",
+        doc="What a failure rolls back: the whole host (rollback_host, default), all hosts of the play if the failure "
+        "ends it (rollback_all), or only the failed replacement (stop).",
     ),
     Entry(name="keep_previous", shape=COUNT, doc="Default of the containers' `keep_previous`."),
     Entry(name="update", shape=UPDATE, doc="Default of the containers' `update`, key by key."),

@@ -59,7 +59,7 @@ def _kind(declared: Declarable) -> Iterator[str]:
     if table.fields_of:
         yield ""
         other = f"[{table.fields_of}s](#{table.fields_of}s)"
-        yield f"Beside these a {table.kind} has all the fields of {other}; any change of one runs it again."
+        yield f"A {table.kind} also has all fields of {other}; a change of any field runs it again."
         return
     for title, rows in (table.groups or {f"Fields of {declared.section}": table.fields}).items():
         if rows:

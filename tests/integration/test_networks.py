@@ -208,8 +208,8 @@ def test_a_configuration_and_a_network_that_takes_it(host: Host, tmp_path: Path)
     web = {**SLEEP, "networks": ["net"]}
     site.write({"networks": {"base": base, "net": {"config_from": "base"}}, "containers": {"web": web}})
     assert site.plan().refusals == [
-        f"{host.name}/network.net: cannot be made: with config_from the engine takes no labels, by which deployer "
-        "knows its own"
+        f"{host.name}/network.net: cannot be created: with config_from the engine supports no labels, which "
+        "deployer requires"
     ]
     host.docker("network", "create", "--config-from", "base", "net")
     site.apply()

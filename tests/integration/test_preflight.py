@@ -104,7 +104,7 @@ def test_bind_sources(host: Host, tmp_path: Path) -> None:
     long = {"type": "bind", "source": "/srv/gone", "target": "/b", "bind": {"create_host_path": False}}
     site = Site(tmp_path, host).containers(web={"volumes": ["/srv/also-gone:/a", long, "/etc/hostname:/c:ro"]})
     found = site.apply()
-    assert found.refusals == [f"{host.name}/container.web: bind source /srv/gone is not on the host"]
+    assert found.refusals == [f"{host.name}/container.web: bind source /srv/gone does not exist on the host"]
     assert found.notes == ["container.web: /srv/also-gone is not on the host; the engine creates an empty directory"]
     assert states(host) == {}
     host.run("mkdir", "-p", "/srv/gone")

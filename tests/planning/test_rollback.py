@@ -123,8 +123,8 @@ def test_exchanged_ports_are_free_before_either_starts() -> None:
 def test_one_that_removes_itself_is_not_stopped_for_the_previous_one() -> None:
     found = back(changed(host(), "web", values={"auto_remove": True}))
     assert refusals(found) == [
-        "container.web: must be replaced, but the engine removes it as soon as it stops (auto_remove), and "
-        "nothing could be rolled back"
+        "container.web: must be replaced, but the engine removes it as soon as it stops (auto_remove), so "
+        "it could not be rolled back"
     ]
 
 

@@ -63,7 +63,7 @@ def test_where_its_host_cannot_be_reached_those_with_work_are_refused() -> None:
     (refusal,) = found.hosts[0].refusals
     assert (str(refusal.address), refusal.summary) == (
         "h2/job.migrate",
-        "runs once, on h1, which cannot be reached",
+        "runs once, on h1, which is unreachable",
     )
     idle = PlayPlan("Web", "shop", (HostPlan("h2", "shop"),), (("h2",),))
     assert lead(idle, RunOnce("h1", ("migrate",))) == idle

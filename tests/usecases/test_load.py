@@ -530,8 +530,8 @@ def test_a_limit_says_nothing_about_hosts_that_are_named() -> None:
 def test_a_host_that_a_play_still_is_for_has_not_left(limit: str) -> None:
     write("hosts.yml", OLD)
     assert mistakes(LEFT, prune_hosts=("web2",), limit=limit) == [
-        "--prune-host: 'web2' is still a host of play 'Web tier'; take it out of the play's hosts first; "
-        "to remove what is no longer declared there, use --prune"
+        "--prune-host: 'web2' is still a host of play 'Web tier'; remove it from the play's hosts first; "
+        "to remove undeclared resources there, use --prune"
     ]
 
 

@@ -123,7 +123,7 @@ def test_nor_when_its_host_cannot_be_reached(fleet: Fleet) -> None:
     assert fleet.containers() == {}
     lines = shown(fleet)
     assert [line.split(" ", 1)[1].strip() for line in lines if "job migrate" in line] == [
-        "!    job migrate    refused: runs once, on h1, which cannot be reached"
+        "!    job migrate    refused: runs once, on h1, which is unreachable"
     ]
     assert "hint: make h1 reachable, or exclude it: with --limit 'all:!h1' the job counts as done" in "\n".join(lines)
 

@@ -22,7 +22,7 @@ def test_only_binds_are_looked_for_and_only_for_containers_that_are_made() -> No
 
 def test_a_missing_source_is_refused_where_the_engine_would_and_noted_where_it_makes_one() -> None:
     found = judged(WEB, missing=frozenset({"/srv/www", "/etc/web"}))
-    assert refused(found) == ["shop.yml:6 container.web: bind source /etc/web is not on the host"]
+    assert refused(found) == ["shop.yml:6 container.web: bind source /etc/web does not exist on the host"]
     note = "container.web: /srv/www is not on the host; the engine creates an empty directory"
     assert found.notes == (note,)
 

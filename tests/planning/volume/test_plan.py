@@ -105,8 +105,7 @@ def test_nor_when_another_volume_without_a_name_would_go_along() -> None:
     vanishing = DB.replace("image: db:1", "image: db:1, auto_remove: true")
     here = changed(applied(DATA + vanishing), "db", anonymous={"/spool": "0" * 64})
     assert refusals(plan(OTHER + vanishing, here, data_loss=CONSENT)) == [
-        "volume.data: must be recreated, but db mounts it, and removes itself and its volumes without a name when it "
-        "stops"
+        "volume.data: must be recreated, but db mounts it, and is removed with its anonymous volumes when it stops"
     ]
 
 
