@@ -92,7 +92,7 @@ def quote(name: str) -> str:
 
 
 def engine_error(status: int, body: bytes) -> EngineError:
-    """The engine's own words: the API wraps them as `{"message": …}`."""
+    """The engine's message, which the API wraps as `{"message": …}`."""
     try:
         message = msgspec.json.decode(body, type=_Refusal).message
     except (ValueError, RecursionError):

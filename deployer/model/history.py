@@ -89,7 +89,7 @@ def last_records(volumes: Iterable[Mapping[str, Any]]) -> dict[str, Record]:
 
 
 def _read(volume: Mapping[str, Any]) -> Record | None:
-    """A record that another release wrote, or a hand, shows what can be read of it."""
+    """Of a record written by another release or by hand, the readable part is shown."""
     middle, _, number = str(volume.get("Name") or "").removeprefix(PREFIX).rpartition(".")
     if not str(volume.get("Name") or "").startswith(PREFIX) or not (number.isascii() and number.isdecimal()):
         return None

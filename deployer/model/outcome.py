@@ -22,7 +22,7 @@ class Status(StrEnum):
 
 
 class StepResult(Struct, frozen=True):
-    """`error` and `hint` say what went wrong; `log` holds the last lines of a container that failed. Seconds.
+    """`error` and `hint` describe a failure; `log` has the last lines of a failed container. Seconds.
     `stuck`: it could not be rolled back."""
 
     step: Step

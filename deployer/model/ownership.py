@@ -17,8 +17,8 @@ RESOURCE: Final = "deployer.resource"
 SPEC: Final = "deployer.spec"
 VERSION: Final = "deployer.version"
 FORMAT: Literal[1] = 1
-"""Of the record. It changes only when what a field records changes its meaning; a record of another format counts as
-none, and fields that a reader does not know are passed over, so that no release takes the record of another one for a
+"""The format of the record. It changes only if the meaning of a recorded field changes. A record of another format
+counts as missing, and unknown fields are ignored, so that the record of another release is never reported as a
 difference."""
 
 _CONTAINERS: Final = tuple(kind for kind in Kind if kind.is_container)

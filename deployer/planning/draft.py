@@ -58,7 +58,7 @@ class Draft:
         after: Iterable[int] = (),
         part: Part = Part.ONLY,
     ) -> int:
-        """A step that cannot be taken back: done when nothing of the plan will be any more."""
+        """A step that cannot be rolled back: done when nothing of the plan will be any more."""
         return self.step(operation, address, cause, after=after, phase=Phase.COMMIT, part=part)
 
     @property

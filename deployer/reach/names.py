@@ -109,7 +109,7 @@ SETTINGS: Final = (
     Setting(
         "become", _SWITCH, "Reach the engine as another user, through a command.", ("ansible_become",), short=False
     ),
-    Setting("become_user", TEXT, "Which user; root.", ("ansible_become_user",), short=False),
+    Setting("become_user", TEXT, "User to become; default root.", ("ansible_become_user",), short=False),
     Setting(
         "become_password",
         NUMBER_OR_TEXT,

@@ -137,20 +137,20 @@ def encode(saved: SavedPlan) -> str:
 
 
 def decode(text: str, file: str) -> SavedPlan:
-    """Raises `InputError` for anything that is no plan of this format."""
+    """Raises `InputError` for a file that is not a plan of this format."""
     try:
         found = msgspec.json.decode(text, type=_Format).format
     except msgspec.ValidationError:
         found = ""
     except (ValueError, RecursionError) as error:
-        raise _refusal(file, "is not a saved plan", "deployer plan -o FILE makes one") from error
+        raise _refusal(file, "is not a saved plan", "deployer plan -o FILE creates one") from error
     if found != FORMAT:
-        hint = "make a new plan with this release" if found else "make one with: deployer plan -o FILE"
+        hint = "create a new plan with this release" if found else "create one with: deployer plan -o FILE"
         raise _refusal(file, f"is not a saved plan of format {FORMAT}", hint)
     try:
         return msgspec.json.decode(text, type=SavedPlan)
     except (ValueError, RecursionError) as error:
-        raise _refusal(file, f"is damaged: {error}", "make a new plan") from error
+        raise _refusal(file, f"is damaged: {error}", "create a new plan") from error
 
 
 def _refusal(file: str, summary: str, hint: str) -> InputError:

@@ -23,7 +23,7 @@ _VAULT: Final = ("vault_ids", "vault_password_files", "ask_vault_pass")
 
 
 def write(path: str, planned: runner.Planned, request: Request, shown: str) -> None:
-    """Readable by its owner only. Raises `DeployerError` when it cannot be written."""
+    """Write the file, readable by its owner only. Raises `DeployerError` if it cannot be written."""
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     saved = planfile.save(
         planned.plan,
@@ -64,8 +64,8 @@ def plan(saved: SavedPlan, given: Request, world: World) -> runner.Session:
     parallelism are used; its `-e` must equal those of the plan, and every host with changes must still be in the input,
     otherwise `RefusedError` is raised."""
     if _digest(given.extra_vars) != saved.inline:
-        hint = "give the same -e as for the plan; they are not kept in the file, since they may hold secrets"
-        raise RefusedError("the plan was made with other extra variables", hint=hint)
+        hint = "repeat the -e options of the plan; they are not saved, because they may contain secrets"
+        raise RefusedError("the plan was created with different extra variables", hint=hint)
     again = {name: getattr(given, name) for name in planfile.NOT_KEPT}
     again |= {name: value for name in _VAULT if (value := getattr(given, name))}
     session = runner.plan(replace(saved.request, **again), world)

@@ -84,7 +84,7 @@ def test_what_is_no_saved_plan_is_named(shop: Shop) -> None:
     shop.write("broken.plan", "{")
     shop.write("damaged.plan", json.dumps({"format": "deployer-plan/1"}))
     assert "other.plan: is not a saved plan of format deployer-plan/1" in shop.run("apply", "other.plan").err
-    assert "broken.plan: is not a saved plan; deployer plan -o FILE makes one" in shop.run("show", "broken.plan").err
+    assert "broken.plan: is not a saved plan; deployer plan -o FILE creates one" in shop.run("show", "broken.plan").err
     assert (
         "damaged.plan: is damaged: Object missing required field `made_at`; make a new plan"
         in shop.run("apply", "damaged.plan").err

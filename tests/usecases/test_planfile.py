@@ -68,7 +68,7 @@ def test_what_is_no_saved_plan(document: Any) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "\x00", '{"shown": ' + "[" * 100_000])
 def test_what_is_no_json_is_no_saved_plan(text: str) -> None:
-    with pytest.raises(InputError, match=r"plan\.json: is not a saved plan; deployer plan -o FILE makes one"):
+    with pytest.raises(InputError, match=r"plan\.json: is not a saved plan; deployer plan -o FILE creates one"):
         decode(text, "plan.json")
 
 

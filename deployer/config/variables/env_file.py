@@ -121,7 +121,7 @@ class _Reader(Struct, frozen=True):
 
         def unset(_name: str) -> None:  # it may be the end of a password
             summary = f"the value of {found.key} refers to a variable that is not set; it is read as empty"
-            hint = "in single quotes a $ is an ordinary character; for a default write ${NAME:-default}"
+            hint = "in single quotes, $ is an ordinary character; for a default, write ${NAME:-default}"
             self.problems.warn(Origin(str(self.path), found.line, 1), summary, hint=hint)
 
         return substitute(_ESCAPE.sub(_unescaped, found.value) if found.quote else found.value, resolve, unset)

@@ -166,7 +166,7 @@ def plan_create(ctx: Context, resource: Container, gate: Gate, volumes: Mapping[
     which others can use it."""
     group = ctx.containers.groups.get(resource.name, "")
     track = Track(ctx, resource, "missing", group, part_replaced if group else part_alone)
-    # What it was had to go before its volume was made anew: taken back, there would be nothing.
+    # What it was had to go before its volume was recreated: rolled back, there would be nothing.
     made, done = track.create(resource.name, volumes or {}, gate.create, stays=resource.name in ctx.volumes.dropped)
     if resource.settings.state is RunState.STARTED:
         done = track.add(StartContainer(made), (*done, *gate.start), StopContainer(made))
