@@ -86,6 +86,6 @@ def test_what_is_no_saved_plan_is_named(shop: Shop) -> None:
     assert "other.plan: is not a saved plan of format deployer-plan/1" in shop.run("apply", "other.plan").err
     assert "broken.plan: is not a saved plan; deployer plan -o FILE creates one" in shop.run("show", "broken.plan").err
     assert (
-        "damaged.plan: is damaged: Object missing required field `made_at`; make a new plan"
+        "damaged.plan: is damaged: Object missing required field `made_at`; create a new plan"
         in shop.run("apply", "damaged.plan").err
     )

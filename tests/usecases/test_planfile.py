@@ -76,7 +76,7 @@ def test_what_is_no_json_is_no_saved_plan(text: str) -> None:
 def test_a_damaged_plan(missing: str) -> None:
     document = json.loads(encode(saved(of(made()))))
     del document[missing]
-    with pytest.raises(InputError, match=f"is damaged: Object missing required field `{missing}`; make a new plan"):
+    with pytest.raises(InputError, match=f"is damaged: Object missing required field `{missing}`; create a new plan"):
         decode(json.dumps(document), "plan.json")
 
 
@@ -96,7 +96,7 @@ def test_a_damaged_plan(missing: str) -> None:
 )
 def test_a_damaged_plan_says_where(damaged: dict[str, Any], what: str) -> None:
     document = json.loads(encode(saved(of(made())))) | damaged
-    with pytest.raises(InputError, match=re.escape(f"plan.json: is damaged: {what}; make a new plan")):
+    with pytest.raises(InputError, match=re.escape(f"plan.json: is damaged: {what}; create a new plan")):
         decode(json.dumps(document), "plan.json")
 
 
