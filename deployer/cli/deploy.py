@@ -10,6 +10,9 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+import click
+from click.core import ParameterSource
+
 from deployer.cli import options
 from deployer.cli.command import Call
 from deployer.cli.console import Console
@@ -29,8 +32,15 @@ if TYPE_CHECKING:
 Planner: TypeAlias = Callable[[Request, World], runner.Session]
 
 
-def deploy(call: Call, planner: Planner, question: str) -> int:
-    """Return the exit code. Raises `RefusedError` without confirmation."""
+def deploy(
+    call: Call,
+    planner: Planner,
+    question: str,
+    confirm_further: Callable[[Call, Plan], None] = lambda _call, _plan: None,
+) -> int:
+    """Return the exit code. `confirm_further` asks what the question does not cover. Raises `RefusedError` without
+    confirmation."""
+    _check_options(call)
     world = real_world()
     with planner(options.request(call.params), world) as session:
         planned = session.planned
@@ -45,8 +55,23 @@ def deploy(call: Call, planner: Planner, question: str) -> int:
         if not any(host.changes and not host.refusals for host in planned.plan.hosts):
             return _nothing_to_do(call, planned)
         _confirm(call, planned.plan, question)
+        confirm_further(call, planned.plan)
         with call.console.steadfast():
             return _apply(call, session, world)
+
+
+def _check_options(call: Call) -> None:
+    """Raises `UsageError` for options that would be ignored."""
+    given = click.get_current_context().get_parameter_source
+
+    def is_given(name: str) -> bool:
+        return given(name) is ParameterSource.COMMANDLINE
+
+    if is_given("detailed_exitcode") and not call.params["check"]:
+        raise click.UsageError("--detailed-exitcode requires --check: the exit code of a run says what came of it")
+    for name in ("lock_wait", "lock_lease"):
+        if call.params["no_lock"] and is_given(name):
+            raise click.UsageError(f"--{name.replace('_', '-')} has no effect with --no-lock")
 
 
 def learn(console: Console, planned: runner.Planned) -> None:

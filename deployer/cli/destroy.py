@@ -1,9 +1,15 @@
-"""`deployer destroy`: remove what a playbook's projects created, except volumes and images."""
+"""`deployer destroy`: remove what a playbook's projects created, volumes only on request."""
 
 from __future__ import annotations
 
+from typing import Final
+
+from msgspec.structs import replace
+
 from deployer.cli import options
 from deployer.cli.command import Call, Command
+from deployer.model.desired import Kind
+from deployer.model.plan import Action, Plan
 
 EXAMPLES = """\
 deployer destroy -i inventory playbooks/shop.yml
@@ -15,13 +21,52 @@ def _run(call: Call) -> int:
     from deployer.cli.deploy import deploy
     from deployer.usecases import plan as runner
 
-    return deploy(call, runner.destroy, "Remove these resources?")
+    return deploy(call, runner.destroy, "Remove these resources?", _confirm_data_loss)
 
+
+def _confirm_data_loss(call: Call, plan: Plan) -> None:
+    """A question of its own, which --yes does not answer. Not asked for volumes that --allow-data-loss names."""
+    removed = (
+        str(change.address)
+        for host in plan.hosts
+        if not host.refusals
+        for change in host.changes
+        if change.action is Action.REMOVE and change.address.kind is Kind.VOLUME
+    )
+    asked = [address for address in removed if address not in call.params["allow_data_loss"]]
+    if asked:
+        replace(call, params={**call.params, "yes": False}).confirm(
+            f"Delete these volumes and their data: {', '.join(asked)}?",
+            action="the loss of data",
+            done="removed",
+            hint=f"name the volumes: {' '.join(f'--allow-data-loss {address}' for address in asked)}",
+        )
+
+
+_ALL: Final = "everything of the project on a host is removed"
+_REFUSED: Final = {
+    "tags": f"{_ALL}; --limit selects hosts",
+    "skip_tags": f"{_ALL}; --limit selects hosts",
+    "prune": f"{_ALL}, declared or not",
+    "prune_host": "to remove the project from a host that left the plays, run 'deployer apply --prune-host HOST'",
+    "remove_volume": "volumes are kept; --volumes removes all of the project, each after confirmation",
+    "adopt": "what belongs to no project is never removed",
+}
+
+
+_VOLUMES: Final = options.Option(
+    ["--volumes"],
+    section="Safety",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Also remove the project's volumes and their data. Asks once more; --yes does not answer that, "
+    "--allow-data-loss does for the volumes it names.",
+)
 
 COMMAND = Command(
     "destroy",
     run=_run,
     examples=EXAMPLES,
-    help="Remove a playbook's containers and networks; volumes and images stay.",
-    params=options.deploying(),
+    help="Remove a playbook's containers and networks; volumes stay unless --volumes is given, images always.",
+    params=[*options.refused(options.deploying(), _REFUSED), _VOLUMES],
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -284,6 +285,22 @@ def deploying() -> list[click.Parameter]:
     ]
 
 
+def refused(params: Iterable[click.Parameter], reasons: Mapping[str, str]) -> list[click.Parameter]:
+    """The same options, without those that a command refuses; giving one of these is an error with its reason. Reasons
+    are by the name of the parameter."""
+    found = list(params)
+    for param in found:
+        if param.name in reasons and isinstance(param, Option):
+            param.hidden, param.callback = True, partial(_refuse, reasons[param.name])
+    return found
+
+
+def _refuse(reason: str, ctx: click.Context, param: click.Parameter, given: object) -> object:
+    if given and not ctx.resilient_parsing:
+        raise click.UsageError(f"{param.opts[-1]} is not accepted by '{ctx.info_name}': {reason}", ctx)
+    return given
+
+
 def request(params: Mapping[str, Any]) -> Request:
     """The request that a command's options describe."""
 
@@ -292,7 +309,7 @@ def request(params: Mapping[str, Any]) -> Request:
     given = dict(params)
     given["tags"] = _split(given.get("tags", ()))
     given["skip_tags"] = _split(given.get("skip_tags", ()))
-    given["allow_data_loss"] = (*given.get("allow_data_loss", ()), *given.get("remove_volume", ()))
+    given["remove_volumes"] = given.get("remove_volume", ())
     given["prune_hosts"] = given.get("prune_host", ())
     given["vault_ids"] = given.get("vault_id", ())
     given["vault_password_files"] = given.get("vault_password_file", ())

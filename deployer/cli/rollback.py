@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from deployer.cli import options
@@ -22,13 +24,19 @@ def _run(call: Call) -> int:
     return deploy(given, lambda request, world: rollback.plan(request, world, call.params["names"]), "Roll these back?")
 
 
+_NAMES: Final = "name the containers instead"
+_ONLY: Final = "it only restores containers"
+_REFUSED: Final = {"tags": _NAMES, "skip_tags": _NAMES} | dict.fromkeys(
+    ("prune", "prune_host", "remove_volume", "adopt", "allow_data_loss"), _ONLY
+)
+
+
 def _params() -> list[click.Parameter]:
-    _, *rest = options.deploying()
-    useless = {param.name for param in options.policy()}
+    _, *rest = options.refused(options.deploying(), _REFUSED)
     return [
         click.Argument(["playbook"], metavar="PLAYBOOK"),
         click.Argument(["names"], nargs=-1, metavar="[CONTAINER]..."),
-        *(param for param in rest if param.name not in useless),
+        *rest,
     ]
 
 

@@ -21,7 +21,7 @@ from deployer.config.run_once import settle_run_once
 from deployer.config.scripts import Prompt, RunScript
 from deployer.config.subnets import check_subnets
 from deployer.config.templates.templar import Templar, Templates
-from deployer.config.variables.extra_vars import parse_extra_vars
+from deployer.config.variables.extra_vars import check_used, parse_extra_vars
 from deployer.config.variables.variables import PlayVariables, Variables, play_vars
 from deployer.config.variables.vars_files import VariableReader
 from deployer.config.vault import VaultSecrets
@@ -31,16 +31,15 @@ from deployer.errors import InputError
 from deployer.fields.shapes import INVALID, Reading
 from deployer.interfaces import Guarded
 from deployer.model.desired import Desired, RunOnce
-from deployer.model.settings import ContainerSettings
 from deployer.reach.connection import CliConnectionOptions, ConnectionSpec
 from deployer.reach.resolve import connection_spec
+from deployer.usecases.named import check_containers, check_volumes
 from deployer.values import duration
 
 if TYPE_CHECKING:
     from deployer.reach.ssh_config import SshConfig
 
 _PRUNE_HOST: Final = Origin("--prune-host")
-_CONTAINER: Final = Origin("CONTAINER")
 
 DEFAULT_INVENTORIES = ("inventory", "inventory.yml", "hosts.yml", "hosts")
 """Default inventories in the current directory, used without `-i`."""
@@ -67,6 +66,8 @@ class Request(Struct, frozen=True, kw_only=True):
     prune_hosts: tuple[str, ...] = ()
     adopt: bool = False
     allow_data_loss: tuple[str, ...] = ()
+    remove_volumes: tuple[str, ...] = ()
+    volumes: bool = False
     containers: tuple[str, ...] = ()
 
 
@@ -140,23 +141,12 @@ def load(request: Request, asking: Asking) -> Loaded:
     if request.limit and plays and not problems.errors and not any(play.desired for play in loaded):
         problems.add(Origin("--limit"), f"'{request.limit}' matches no host of any play")
     if request.containers and not problems.errors:
-        _check_named(request.containers, loaded, problems)
+        check_containers(request.containers, [wish for play in loaded for wish in play.desired], problems)
+    check_used(dict(sources.extra), reader.mentions(plays), problems)
+    check_volumes(request, {wish.host for play in loaded for wish in play.desired}, sources.inventory, problems)
     problems.raise_if_any()
     secrets = frozenset(reader.secrets).union(*(found.secrets for play in loaded for found in play.desired))
     return Loaded(loaded, reader.specs, problems.warnings, secrets)
-
-
-def _check_named(names: Sequence[str], plays: Sequence[PlayInput], problems: Problems) -> None:
-    known = {
-        found.name
-        for play in plays
-        for wish in play.desired
-        for found in wish.of(ContainerSettings)
-        if not found.absent
-    }
-    for name in sorted(set(names) - known):
-        hint = did_you_mean(name, known) or f"declared: {', '.join(sorted(known)) or 'no containers'}"
-        problems.add(_CONTAINER, f"no container '{name}' is declared on these hosts", hint=hint)
 
 
 def _limit(sources: Sources) -> frozenset[str] | None:
@@ -201,6 +191,17 @@ class _Reader:
         self._files = VariableReader(sources.problems, sources.vault)
         self._templates = Templates(vault=sources.vault)
         self._variables: dict[Path, Variables] = {}
+
+    def mentions(self, plays: Iterable[Play]) -> Iterator[nodes.Node]:
+        """All that may name a variable: plays, the inventory's variables, files read for hosts."""
+        inventory = self._sources.inventory
+        variables: list[Mapping[str, nodes.Node]] = [play.keys for play in plays]
+        variables += [group.variables for group in inventory.groups.values()]
+        variables += [host.variables for host in inventory.hosts.values()]
+        for found in variables:
+            entries = tuple((nodes.Scalar(name, node.origin), node) for name, node in found.items())
+            yield nodes.Mapping(entries, Origin("variables"))
+        yield from self._files.values
 
     def play(self, play: Play) -> PlayInput | None:
         """None when the play's hosts are not to be found, or the limit leaves none."""

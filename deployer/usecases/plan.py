@@ -154,7 +154,7 @@ def _load_what_follows(ways: Set[Kind]) -> None:
 
 def plan_with(request: Request, world: World, method: Method) -> Session:
     loaded = load(request, world.asking)
-    policy = Policy(request.prune, request.adopt, frozenset(request.allow_data_loss), __version__)
+    policy = _policy(request)
     fleet = Fleet(loaded.hosts, request.forks)
     read_at = world.clock.now()
     try:
@@ -168,6 +168,8 @@ def plan_with(request: Request, world: World, method: Method) -> Session:
 
         seen, unreachable = _observe_all(loaded, fleet, method.needs, plan_host)
         plays = tuple(_plan_play(number, play, plans, method.planner) for number, play in enumerate(loaded.plays))
+        if policy.data_loss:
+            plays = _check_consents(plays, loaded, seen, policy)
         if any(host.steps for play in plays for host in play.hosts):
             plays = _preflight(plays, loaded, seen, fleet)
     except BaseException:
@@ -176,6 +178,25 @@ def plan_with(request: Request, world: World, method: Method) -> Session:
     records = {(host, project): number for host, found in seen.items() for project, number in found.records.items()}
     planned = Planned(Plan(plays, unreachable), loaded, policy, read_at, records, request.playbooks)
     return Session(planned, fleet, method)
+
+
+def _policy(request: Request) -> Policy:
+    return Policy(
+        request.prune,
+        request.adopt,
+        frozenset((*request.allow_data_loss, *request.remove_volumes)),
+        __version__,
+        remove_volumes=frozenset(request.remove_volumes),
+        volumes=request.volumes,
+    )
+
+
+def _check_consents(
+    plays: tuple[PlayPlan, ...], loaded: Loaded, seen: Mapping[str, Observed], policy: Policy
+) -> tuple[PlayPlan, ...]:
+    from deployer.planning import consents
+
+    return consents.check(plays, (wish for play in loaded.plays for wish in play.desired), seen, policy)
 
 
 def _preflight(

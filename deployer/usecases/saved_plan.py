@@ -11,7 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from deployer import __version__
-from deployer.diagnostics import Diagnostic, Origin
+from deployer.diagnostics import Diagnostic, Origin, Problems
 from deployer.errors import InputError, RefusedError
 from deployer.usecases import plan as runner
 from deployer.usecases import planfile
@@ -19,7 +19,9 @@ from deployer.usecases.load import Loaded, Request
 from deployer.usecases.planfile import SavedPlan
 from deployer.usecases.system import World, write_private
 
-_VAULT: Final = ("vault_ids", "vault_password_files", "ask_vault_pass")
+_HOW: Final = ("vault_ids", "vault_password_files", "ask_vault_pass", "user", "private_key")
+"""Of a request: what may be given again."""
+_PLURAL: Final = {"prune_hosts": "prune_host", "remove_volumes": "remove_volume"}
 
 
 def write(path: str, planned: runner.Planned, request: Request, shown: str) -> None:
@@ -60,14 +62,15 @@ def read(path: str) -> SavedPlan:
 
 
 def plan(saved: SavedPlan, given: Request, world: World) -> runner.Session:
-    """The saved plan, created again; hosts where it differs are refused. Of `given`, only vault passwords and
-    parallelism are used; its `-e` must equal those of the plan, and every host with changes must still be in the input,
-    otherwise `RefusedError` is raised."""
+    """The saved plan, created again; hosts where it differs are refused. Of `given`, only login, vault passwords and
+    parallelism are used; `InputError` names other options. Its `-e` must equal those of the plan, and every host with
+    changes must still be in the input, otherwise `RefusedError` is raised."""
+    _check_options(saved, given)
     if _digest(given.extra_vars) != saved.inline:
         hint = "repeat the -e options of the plan; they are not saved, because they may contain secrets"
         raise RefusedError("the plan was created with different extra variables", hint=hint)
     again = {name: getattr(given, name) for name in planfile.NOT_KEPT}
-    again |= {name: value for name in _VAULT if (value := getattr(given, name))}
+    again |= {name: value for name in _HOW if (value := getattr(given, name))}
     session = runner.plan(replace(saved.request, **again), world)
     try:
         _check_complete(saved, session.planned.loaded)
@@ -76,6 +79,24 @@ def plan(saved: SavedPlan, given: Request, world: World) -> runner.Session:
         raise
     session.replace_plan(planfile.refuse_stale(session.plan, saved))
     return session
+
+
+def _check_options(saved: SavedPlan, given: Request) -> None:
+    """Raises `InputError` for options that select something else than the plan was made for."""
+    problems = Problems()
+    for name in Request.__struct_fields__:
+        value, then = getattr(given, name), getattr(saved.request, name)
+        free = (*_HOW, *planfile.NOT_KEPT, "playbooks")
+        if name not in free and value not in (then, getattr(Request(), name)):
+            option = f"--{_PLURAL.get(name, name).replace('_', '-')}"
+            summary = "cannot be changed: a saved plan is applied as a whole, and was made "
+            summary += f"with {_shown(then)}" if then else "without this option"
+            problems.add(Origin(option), summary, hint="make a new plan with it")
+    problems.raise_if_any()
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _check_complete(saved: SavedPlan, loaded: Loaded) -> None:

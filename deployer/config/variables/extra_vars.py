@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from deployer.config.variables.names import check_names, name_fault, warn_of_misspelling
 from deployer.config.variables.vars_files import VariableReader
 from deployer.config.vault import VaultSecrets
 from deployer.config.yaml import load
-from deployer.diagnostics import Origin, Problems
-from deployer.nodes import Mapping, Node, Scalar
+from deployer.diagnostics import Origin, Problems, did_you_mean
+from deployer.nodes import Mapping, Node, Scalar, is_template
+from deployer.reach.names import SHORT
 
 ORIGIN = Origin("--extra-vars")
+_WORD: Final = re.compile(r"[A-Za-z_]\w*")
+_CONNECTION: Final = ("ansible_", "deployer_")
+_BY_NAME: Final = frozenset({"vars", "varnames", "template"})
+"""Lookups that may use variables that no text names."""
 
 
 def parse_extra_vars(given: Sequence[str], problems: Problems, vault: VaultSecrets | None = None) -> dict[str, Node]:
@@ -29,6 +36,39 @@ def parse_extra_vars(given: Sequence[str], problems: Problems, vault: VaultSecre
         else:
             merged.update(_pairs(text, problems))
     return merged
+
+
+def check_used(extra: dict[str, Node], others: Iterable[Node], problems: Problems) -> None:
+    """Report names given on the command line that nothing mentions: no template, condition or variable of `others`. A
+    file of variables may serve several playbooks, so its names may be more. Names of connections are judged elsewhere.
+    """
+    named = {name for name, node in extra.items() if node.origin == ORIGIN}
+    given = {name for name in named if name not in SHORT and not name.startswith(_CONNECTION)}
+    if not given:
+        return
+    known: set[str] = set()
+    for node in (*others, *extra.values()):
+        known.update(_mentioned(node))
+    for name in sorted(given - known):
+        if not known & _BY_NAME:
+            hint = did_you_mean(name, known) or "a file of variables, @FILE, may have more than a playbook uses"
+            problems.add(ORIGIN, f"nothing uses the variable '{name}'", hint=hint)
+
+
+def _mentioned(node: Node, *, is_expression: bool = False) -> Iterator[str]:
+    """Names of variables, those declared and those in expressions, and other words of expressions."""
+    match node:
+        case Mapping():
+            for key, value in node.items():
+                yield key
+                yield from _mentioned(value, is_expression=key in ("when", "loop"))
+        case Scalar(value=str() as text) if is_expression or is_template(text):
+            yield from _WORD.findall(text)
+        case Scalar():
+            return
+        case _:
+            for item in node.items:
+                yield from _mentioned(item, is_expression=is_expression)
 
 
 def _inline(text: str, problems: Problems, vault: VaultSecrets | None) -> dict[str, Node]:

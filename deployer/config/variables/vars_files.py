@@ -13,6 +13,7 @@ from deployer.diagnostics import Origin, Problems
 from deployer.nodes import Mapping as MappingNode
 from deployer.nodes import Node, Scalar
 
+_FILES = Origin("files of variables")
 _ENDINGS = ("", ".yml", ".yaml", ".json")
 
 
@@ -30,6 +31,12 @@ class VariableReader:
         if path not in self._read:
             self._read[path] = self._load(path, is_inventory=is_inventory)
         return self._read[path]
+
+    @property
+    def values(self) -> Iterator[Node]:
+        """Of all files read so far, each as a mapping of its variables."""
+        for found in self._read.values():
+            yield MappingNode(tuple((Scalar(name, node.origin), node) for name, node in found.items()), _FILES)
 
     def folder(self, folder: Path, name: str) -> Mapping[str, Node]:
         """The variables of `folder/NAME`: a file with or without ending, or a folder of files, merged in order."""

@@ -22,7 +22,7 @@ from deployer.planning.container.keeping import discard_holders
 from deployer.planning.container.replace import vanishes
 from deployer.planning.context import Context
 from deployer.planning.refusals import refuse_protected
-from deployer.planning.undeclared import REASON, is_undeclared, stand_in
+from deployer.planning.undeclared import DESTROYED, REASON, is_undeclared, stand_in
 
 
 def make(ctx: Context) -> None:
@@ -60,10 +60,15 @@ def prune(ctx: Context) -> None:
 
 
 def destroy(ctx: Context) -> None:
-    """They stay."""
-    kept = sorted(found.name for found in ctx.observed.volumes if found.owner.project == ctx.desired.project)
-    if kept:
-        ctx.draft.notes.append(f"volumes are kept: {', '.join(kept)}")
+    """They stay, unless the operator wants them removed too."""
+    mine = sorted(found.name for found in ctx.observed.volumes if found.owner.project == ctx.desired.project)
+    if mine and not ctx.policy.volumes:
+        ctx.draft.notes.append(f"volumes are kept: {', '.join(mine)}")
+        return
+    for name in mine:
+        resource = stand_in(ctx, Kind.VOLUME, name, VolumeSettings)
+        if not refuse_protected(ctx, resource):
+            remove(ctx, resource, DESTROYED)
 
 
 def _create(ctx: Context, resource: Volume) -> None:
