@@ -39,6 +39,7 @@ STEPS = [
 
 
 @pytest.mark.lab
+@pytest.mark.alone
 def test_the_demo_keeps_its_promises_on_real_hosts(first_hosts: tuple[Host, ...], capfd: Any) -> None:
     assert demo.main() == 0
     output = capfd.readouterr().out
@@ -56,6 +57,7 @@ def test_a_page_that_does_not_count_is_a_broken_promise(first_hosts: tuple[Host,
 
 
 @pytest.mark.lab
+@pytest.mark.alone
 def test_with_docker_alone_it_runs_there(no_lab: None, host_26: Host, monkeypatch: Any, capfd: Any) -> None:
     monkeypatch.setattr(demo, "SOCKET", host_26.docker_socket)
     monkeypatch.setattr(demo, "_LOCAL", (*demo._LOCAL, "-e", f"deployer_docker_socket={host_26.docker_socket}"))
