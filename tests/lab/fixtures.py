@@ -88,7 +88,8 @@ def reserved_hosts(request: pytest.FixtureRequest, lab: Lab, repaired: dict[str,
 
 @contextmanager
 def reserved(hosts: tuple[Host, ...], repaired: dict[str, str], user: str) -> Iterator[None]:
-    """Have hosts for a while, whole and empty."""
+    """Have hosts for a while, whole and empty. They are emptied again: what is left there would go on to compute, and
+    health checks of many hosts take a good part of the machine."""
 
     def make_ready(host: Host) -> None:
         if repaired.get(host.name) == user and not faults.may_be_broken(host):
@@ -106,7 +107,13 @@ def reserved(hosts: tuple[Host, ...], repaired: dict[str, str], user: str) -> It
             stack.enter_context(lock(host.name))
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(make_ready, hosts))
-        yield
+        try:
+            yield
+        finally:
+            for host in hosts:
+                # One that the test broke is repaired before the next.
+                with suppress(LabError, OSError):
+                    cleaning.clean(host)
 
 
 def _wanted_hosts(request: pytest.FixtureRequest, lab: Lab) -> tuple[Host, ...]:
