@@ -144,7 +144,7 @@ def test_one_that_vanishes_by_itself_is_rolled_back_too() -> None:
     assert states(engine) == {"app": "running"}
 
 
-def test_other_groups_go_on() -> None:
+def test_other_groups_continue() -> None:
     engine = app_engine()
     one, two = run(engine, "one"), run(engine, "two")
     bad = {**BODY, "Labels": {"sim.behaviour": "fail:no such file"}}
@@ -155,7 +155,7 @@ def test_other_groups_go_on() -> None:
     assert (engine.inspect_container("two") or {})["Id"] != two
 
 
-def test_a_mistake_of_this_tool_is_rolled_back_like_any_failure() -> None:
+def test_an_error_of_this_tool_is_rolled_back_like_any_failure() -> None:
     engine = app_engine()
     old = run(engine, "app")
 
@@ -208,7 +208,7 @@ def test_a_stop_from_the_beginning_begins_nothing() -> None:
     assert volumes(engine) == []
 
 
-def test_a_stop_ends_the_step_in_hand_and_begins_no_other() -> None:
+def test_a_stop_ends_the_running_step_and_begins_no_other() -> None:
     engine, stop = SimulatedEngine(), threading.Event()
     stopping = stopping_at(engine, stop, "create_volume", lambda args: args[0]["Name"] == "bb")
     done = carry_out(stopping, volume(1, "aa"), volume(2, "bb", 1), volume(3, "cc", 2), stop=stop)
@@ -298,7 +298,7 @@ def test_a_host_may_be_away_for_a_while() -> None:
     assert (states(engine), clock.now() >= 20) == ({"app": "running"}, True)
 
 
-def test_waiting_goes_on_when_the_connection_comes_back() -> None:
+def test_waiting_continues_when_the_connection_comes_back() -> None:
     engine = app_engine()
     old = run(engine, "app")
     lost: list[str] = []

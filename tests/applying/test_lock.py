@@ -89,7 +89,7 @@ def test_the_slow_one_stops_before_its_next_write(host: ClockedHost) -> None:
     assert host.names == ["deployer.lock.shop.2"]
 
 
-def test_one_that_was_silent_but_not_overtaken_goes_on(host: ClockedHost) -> None:
+def test_one_that_was_silent_but_not_overtaken_continues(host: ClockedHost) -> None:
     lock = lock_on(host, "a")
     assert lock.try_take() is None
     host.clock.sleep(10 * LEASE)

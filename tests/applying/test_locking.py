@@ -177,7 +177,7 @@ def test_a_dead_run_is_waited_for_until_its_lease_has_run_out(site: Site) -> Non
     locks.release()
 
 
-def test_another_holder_is_told_anew(site: Site) -> None:
+def test_another_holder_is_told_again(site: Site) -> None:
     let_go = site.taken_by("you", "web1")
 
     def meanwhile() -> None:

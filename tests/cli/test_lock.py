@@ -63,7 +63,7 @@ def test_a_host_without_a_clock_frees_itself_while_one_waits(shop: Shop) -> None
     assert volumes("web1") == ["deployer.history.shop.1"]
 
 
-def test_without_lock_nothing_is_heeded(shop: Shop) -> None:
+def test_without_lock_all_locks_are_ignored(shop: Shop) -> None:
     locked("web1")
     assert shop.run(*APPLY, "--no-lock").code == 0
     assert volumes("web1") == ["deployer.history.shop.1", "deployer.lock.shop.1"]
@@ -207,7 +207,7 @@ class _Answer:
         return "yes\n"
 
 
-def test_a_failed_run_leaves_a_list_to_go_on_with(shop: Shop) -> None:
+def test_a_failed_run_leaves_a_list_to_continue_with(shop: Shop) -> None:
     shop.edit("      ports:", "      labels: {sim.behaviour: 'fail:no such thing'}\n      ports:")
     found = shop.run(*APPLY)
     assert found.code == 3

@@ -100,7 +100,7 @@ def test_refusals_end_with_5(shop: Shop) -> None:
     assert "hint: choose another name" in found.words
 
 
-def test_every_mistake_is_shown_with_its_line(shop: Shop) -> None:
+def test_every_error_is_shown_with_its_line(shop: Shop) -> None:
     shop.edit("image:", "imge:")
     shop.edit("8080:80", "8080:eighty")
     found = shop.run(*PLAN)
@@ -112,7 +112,7 @@ def test_every_mistake_is_shown_with_its_line(shop: Shop) -> None:
     assert lines[-1].endswith(" errors")
 
 
-def test_mistakes_are_a_document_too(shop: Shop) -> None:
+def test_errors_are_a_document_too(shop: Shop) -> None:
     shop.edit("image:", "imge:")
     found = shop.run(*PLAN, "--json")
     document = json.loads(found.out)

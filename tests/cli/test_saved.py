@@ -26,7 +26,7 @@ def test_show_prints_it_again_and_its_file_is_private(shop: Shop) -> None:
     assert (shop.folder / "shop.plan").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_stale_host_is_refused_and_says_what_changed_and_the_others_go_on(shop: Shop) -> None:
+def test_a_stale_host_is_refused_and_says_what_changed_and_the_others_continue(shop: Shop) -> None:
     shop.run(*PLAN)
     shop.run(*APPLY, "--limit", "web1")
     found = shop.run("apply", "shop.plan")

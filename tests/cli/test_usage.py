@@ -63,7 +63,7 @@ def test_the_version(shop: Shop, option: str) -> None:
         (("plan", "--allow-data-loss", "web1", "shop.yml"), "'web1' does not have the form HOST/volume.NAME"),
     ],
 )
-def test_mistakes_in_usage_end_with_1_and_not_with_2(shop: Shop, words: tuple[str, ...], message: str) -> None:
+def test_errors_in_usage_end_with_1_and_not_with_2(shop: Shop, words: tuple[str, ...], message: str) -> None:
     found = shop.run(*words)
     assert (found.code, found.out) == (1, "")
     assert message in found.err

@@ -132,7 +132,7 @@ def test_everything_the_language_has_is_valid() -> None:
     ],
     ids=str,
 )
-def test_mistakes_in_plays(play: object, found: list[str]) -> None:
+def test_errors_in_plays(play: object, found: list[str]) -> None:
     assert mistakes(playbook_schema(), [play]) == found
 
 

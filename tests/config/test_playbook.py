@@ -70,7 +70,7 @@ def test_a_missing_file_and_a_folder_are_named_and_the_others_are_read() -> None
     ]
 
 
-def test_a_yaml_mistake_is_the_only_complaint_about_its_file() -> None:
+def test_a_yaml_error_is_the_only_complaint_about_its_file() -> None:
     found = complaints("- hosts: all\n  containers: {web: [\n")
     assert len(found) == 1
     assert found[0].startswith("site.yml:3:1: ")
@@ -216,7 +216,7 @@ def test_an_image_is_named_by_a_reference() -> None:
     ]
 
 
-def test_two_of_a_name_are_a_mistake_of_yaml() -> None:
+def test_two_of_a_name_are_an_error_of_yaml() -> None:
     found = complaints("- hosts: all\n  volumes:\n    data: {}\n    data: {}\n")
     assert len(found) == 1
     assert found[0].startswith("site.yml:4:5: ")
@@ -321,7 +321,7 @@ ELEVEN = """\
 """
 
 
-def test_eleven_mistakes_are_found_at_once() -> None:
+def test_eleven_errors_are_found_at_once() -> None:
     assert complaints(ELEVEN) == EXPECTED
 
 
@@ -361,11 +361,11 @@ TAGGED = (
 )
 
 
-def test_tags_that_something_bears() -> None:
+def test_tags_that_something_has() -> None:
     assert unknown("shop", "edge", "web", "b", "all", "always", "never", "tagged", "untagged", text=TAGGED) == []
 
 
-def test_a_tag_that_nothing_bears() -> None:
+def test_a_tag_that_nothing_has() -> None:
     assert unknown("shp", "zzz", text=TAGGED) == [
         "--tags: nothing has the tag 'shp'; did you mean 'shop'?",
         "--tags: nothing has the tag 'zzz'",

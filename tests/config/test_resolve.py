@@ -92,7 +92,7 @@ def test_item_is_unknown_outside_its_loop() -> None:
     assert found[0].startswith("site.yml:4:5: volumes.b{{ item }}: ")
 
 
-def test_a_mistake_of_every_item_is_reported_once() -> None:
+def test_an_error_of_every_item_is_reported_once() -> None:
     text = "- hosts: all\n  containers:\n    'w{{ item }}': {loop: [1, 2, 3], image: a, mem_limit: '{{ limit }}'}\n"
     assert complaints(text, "limit: much") == [
         "vars.yml:1:8: containers.w1.mem_limit: 'much' is not a size such as 512m, 1.5g or 67108864"
@@ -279,7 +279,7 @@ def test_a_dependency_that_nobody_declares() -> None:
     ]
 
 
-def test_a_dependency_with_a_mistake_is_there_all_the_same() -> None:
+def test_a_dependency_with_an_error_is_there_all_the_same() -> None:
     text = (
         "- hosts: all\n  containers:\n    db: {image: a, mem_limit: '{{ x }}'}\n    web: {image: a, depends_on: [db]}\n"
     )
@@ -327,7 +327,7 @@ def test_what_is_made_of_a_secret_is_secret() -> None:
     assert found.resources[0].secret_paths == {("environment", "URL"), ("environment", "LEN")}
 
 
-def test_a_secret_is_not_shown_in_a_mistake() -> None:
+def test_a_secret_is_not_shown_in_an_error() -> None:
     found = complaints(body("mem_limit: '{{ pw }}'\nrestart: 'x{{ pw }}'"), pw=secret())
     assert len(found) == 2
     assert SENTINEL not in "".join(found)
@@ -371,7 +371,7 @@ def test_a_lone_template_keeps_its_type_and_other_text_is_text() -> None:
     assert dict(found.values) == {"environment": {"A": "1.10"}, "privileged": True, "pids_limit": 7}
 
 
-def test_an_undefined_variable_is_reported_with_the_other_mistakes() -> None:
+def test_an_undefined_variable_is_reported_with_the_other_errors() -> None:
     found = complaints(body("mem_limit: '{{ missing }}'\nrestart: sometimes\ncpus: much"))
     assert [text.partition(": ")[0] for text in found] == ["site.yml:5:18", "site.yml:6:16", "site.yml:7:13"]
     assert "'missing'" in found[0]
@@ -427,7 +427,7 @@ def test_a_plays_update_is_the_default_of_its_containers_key_by_key() -> None:
     assert plain.settings.update == UpdatePolicy(UpdateOrder.STOP_FIRST, 60.0, 1.0, 30, watch=1.0)
 
 
-def test_a_mistake_in_a_plays_update() -> None:
+def test_an_error_in_a_plays_update() -> None:
     text = "- hosts: all\n  update: {stop_grace_perod: 1s, monitor: soon}\n"
     assert complaints(text) == [
         "site.yml:2:12: update: unknown key 'stop_grace_perod'; did you mean 'stop_grace_period'?",

@@ -97,7 +97,7 @@ def test_secrets_of_an_env_file_are_known_on_every_host() -> None:
     assert [host.resources[0].values["environment"] for host in found] == [{"A": SENTINEL}] * 2
 
 
-def test_a_mistake_on_one_host_is_reported_though_another_has_none() -> None:
+def test_an_error_on_one_host_is_reported_though_another_has_none() -> None:
     _, problems = fleet(body("mem_limit: '{{ a }}'"), "a: 1g", "a: lots")
     assert len(problems) == 1
     assert problems[0].startswith("vars.yml:1:4: containers.web.mem_limit: 'lots'")

@@ -46,7 +46,7 @@ def test_ansible_words_mean_what_compose_words_do(pair: tuple[str, str]) -> None
         ("log_driver: local\nlogging: {driver: local}", "'log_driver' and 'logging' are the same; write one of them"),
     ],
 )
-def test_both_words_are_a_mistake(keys: str, what: str) -> None:
+def test_both_words_are_an_error(keys: str, what: str) -> None:
     found = complaints(body(keys))
     assert len(found) == 1
     assert found[0].endswith(what)

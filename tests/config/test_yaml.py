@@ -197,11 +197,11 @@ def test_unsafe_text_is_marked_down_to_its_leaves() -> None:
         ("a: " + "[" * 150 + "]" * 150, "f.yml:1:104: nested deeper than 100 levels"),
     ],
 )
-def test_mistakes_name_their_place(text: str, expected: str) -> None:
+def test_errors_name_their_place(text: str, expected: str) -> None:
     assert reported(text) == [expected]
 
 
-def test_ten_mistakes_are_reported_together() -> None:
+def test_ten_errors_are_reported_together() -> None:
     text = """\
 name: shop
 name: again
@@ -251,7 +251,7 @@ def test_a_bomb_of_merges_is_refused_without_being_expanded() -> None:
     assert reported("\n".join(lines)) == ["f.yml:1:1: aliases expand this document to more than 1,000,000 values"]
 
 
-def test_nesting_deeper_than_any_parser_is_a_mistake_too() -> None:
+def test_nesting_deeper_than_any_parser_is_an_error_too() -> None:
     assert reported("[" * 5000)[0].startswith("f.yml:1:1001: not valid YAML: exceeded maximum nesting depth")
 
 

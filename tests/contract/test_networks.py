@@ -149,7 +149,7 @@ def test_only_running_containers_hold_a_network(world: World) -> None:
     assert "not found" in world.inspect(key)["State"]["Error"]
 
 
-def test_a_network_made_anew_is_joined_by_what_never_ran(world: World) -> None:
+def test_a_network_recreated_is_joined_by_what_never_ran(world: World) -> None:
     engine, first = world.engine, world.network("n")
     key = world.container("a", HostConfig={"NetworkMode": world.name("n")})
     engine.remove_network(first)

@@ -417,7 +417,7 @@ def test_tasks_of_a_swarm_are_left_out() -> None:
     assert list(plays(found.text)[0]["containers"]) == ["db"]
 
 
-def test_a_paused_container_goes_on() -> None:
+def test_a_paused_container_continues() -> None:
     engine = machine()
     seen = observe_whole(engine, HOST)
     paused = tuple(replace(found, state="paused") for found in seen.containers)

@@ -158,7 +158,7 @@ class TestImage:
         assert shown({"healthcheck": {"disable": True}}, PLAIN) == []
 
 
-def test_a_namespace_of_a_container_that_was_made_anew_is_another() -> None:
+def test_a_namespace_of_a_container_that_was_recreated_is_another() -> None:
     """W13."""
     live = container({"Hostname": "db"}, {}, NetworkMode="container:old-id")
     declared = {"network_mode": "container:db"}

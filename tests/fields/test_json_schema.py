@@ -95,7 +95,7 @@ def test_templates_may_stand_for_parts() -> None:
     ],
     ids=str,
 )
-def test_mistakes_are_found_where_they_are(written: Any, found: list[str]) -> None:
+def test_errors_are_found_where_they_are(written: Any, found: list[str]) -> None:
     assert mistakes(CONTAINER, written) == found
 
 

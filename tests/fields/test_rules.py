@@ -142,7 +142,7 @@ def test_networks_are_joined_in_the_order_of_their_priority() -> None:
         ),
     ],
 )
-def test_mistakes(written: dict[str, Any], messages: list[str]) -> None:
+def test_errors(written: dict[str, Any], messages: list[str]) -> None:
     assert mistakes(CONTAINER, written) == [f"containers.it.{message}" for message in messages]
 
 
@@ -212,7 +212,7 @@ def test_subnets_that_no_engine_takes(written: dict[str, Any], said: list[str]) 
         {"config_from": "base", "internal": True, "driver": "macvlan"},
     ],
 )
-def test_networks_that_are_no_mistake(written: dict[str, Any]) -> None:
+def test_networks_that_are_no_error(written: dict[str, Any]) -> None:
     assert mistakes(NETWORK, written) == []
 
 

@@ -16,7 +16,7 @@ from tests.fields.written import read_text
 SENTINEL = "s3ntinel-pa55"
 
 
-def test_every_mistake_is_found_in_one_pass_and_knows_its_place() -> None:
+def test_every_error_is_found_in_one_pass_and_knows_its_place() -> None:
     _, found = read_text(
         """\
         image: Redis
@@ -49,12 +49,12 @@ def test_every_mistake_is_found_in_one_pass_and_knows_its_place() -> None:
     ]
 
 
-def test_a_name_and_its_alias_together_are_a_mistake() -> None:
+def test_a_name_and_its_alias_together_are_an_error() -> None:
     _, found = read_text("environment: {A: b}\nenv: {C: d}\n")
     assert found == ["play.yml:2:1: containers.web: 'env' and 'environment' are the same; write one of them"]
 
 
-def test_a_flat_spelling_and_the_field_it_belongs_to_are_a_mistake() -> None:
+def test_a_flat_spelling_and_the_field_it_belongs_to_are_an_error() -> None:
     _, found = read_text("logging: {driver: local}\nlog_driver: json-file\nlog_options: {max-size: 1m}\n")
     assert found == [
         "play.yml:2:13: containers.web.log_driver: 'log_driver' and 'logging' are the same; write one of them",
@@ -71,7 +71,7 @@ def test_flat_spellings_are_gathered_with_their_places() -> None:
     assert declaration.origins["logging", "options", "max-file"] == Origin("play.yml", 3, 13)
 
 
-def test_a_flat_spelling_with_a_mistake_in_it() -> None:
+def test_a_flat_spelling_with_an_error_in_it() -> None:
     _, found = read_text("log_options: [=1m]\n")
     assert found == ["play.yml:1:15: containers.web.logging.options[0]: '=1m' does not have the form KEY=value"]
 
@@ -186,7 +186,7 @@ def test_an_empty_resource_is_valid_and_a_list_is_not() -> None:
         ({"mem_swappiness": -2}, "mem_swappiness: -2 is not between 0 and 100"),
     ],
 )
-def test_mistakes(written: dict[str, Any], message: str) -> None:
+def test_errors(written: dict[str, Any], message: str) -> None:
     assert mistakes(CONTAINER, written) == [f"containers.it.{message}"]
 
 
@@ -330,7 +330,7 @@ WRONG_SECRETS: list[tuple[str, object]] = [
 
 
 @pytest.mark.parametrize(("key", "value"), WRONG_SECRETS)
-def test_a_mistake_in_a_secret_does_not_show_it(key: str, value: object) -> None:
+def test_an_error_in_a_secret_does_not_show_it(key: str, value: object) -> None:
     _, problems = try_declare(CONTAINER, with_secret(key, secret(value)))
     found = [str(each) for each in problems]
     assert found
@@ -413,7 +413,7 @@ def test_ignored_fields_may_have_any_spelling(written: Any, read: list[str]) -> 
     assert declare(CONTAINER, {"ignore_changes": written}).settings["ignore_changes"] == read
 
 
-def test_an_ignored_field_that_is_none_is_a_mistake() -> None:
+def test_an_ignored_field_that_is_none_is_an_error() -> None:
     _, found = read_text("ignore_changes: [labels, enviroment.MODE]\n")
     assert found == ["play.yml:1:26: containers.web.ignore_changes: no field 'enviroment'; did you mean 'environment'?"]
     assert mistakes(VOLUME, {"ignore_changes": "state"}) == ["volumes.it.ignore_changes: no field 'state'"]

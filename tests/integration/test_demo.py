@@ -68,7 +68,7 @@ def test_with_docker_alone_it_runs_there(no_lab: None, host_26: Host, monkeypatc
     assert "Plan: no changes on 1 host.\n" in output
 
 
-def test_without_real_hosts_it_says_why_and_goes_on(no_lab: None, capfd: Any) -> None:
+def test_without_real_hosts_it_says_why_and_continues(no_lab: None, capfd: Any) -> None:
     assert demo.main() == 0
     output = capfd.readouterr().out
     assert "They cannot run here: the lab needs root." in output

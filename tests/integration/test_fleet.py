@@ -65,7 +65,7 @@ def test_a_failing_host_stops_neither_its_neighbours_nor_the_play(site: Site, ho
     assert failed.exit_codes == {hosts[0].name: 0, hosts[1].name: 3, hosts[2].name: 0}
 
 
-def test_serial_goes_on_after_a_batch_in_which_one_failed(site: Site, hosts: tuple[Host, ...]) -> None:
+def test_serial_continues_after_a_batch_in_which_one_failed(site: Site, hosts: tuple[Host, ...]) -> None:
     write(site, None, 1).converge()
     assert write(site, hosts[0], 2, serial=2).apply().code == 3
     assert versions(hosts) == ["1", "2", "2"]
@@ -113,7 +113,7 @@ def test_limit_leaves_the_others_alone_and_undisturbed(site: Site, hosts: tuple[
     assert versions(hosts) == ["2", "2", "2"]
 
 
-def test_a_run_goes_on_with_what_failed(site: Site, hosts: tuple[Host, ...]) -> None:
+def test_a_run_continues_with_what_failed(site: Site, hosts: tuple[Host, ...]) -> None:
     """As Ansible's retry files."""
     write(site, None, 1).converge()
     failed = write(site, hosts[1], 2)

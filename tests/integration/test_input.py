@@ -74,7 +74,7 @@ def plan(folder: Path, text: str, *words: str) -> Ran:
     return run_program(folder, "plan", "-i", "hosts.yml", "shop.yml", *words)
 
 
-def test_every_mistake_is_reported_at_its_place(inventory: Path, tmp_path: Path) -> None:
+def test_every_error_is_reported_at_its_place(inventory: Path, tmp_path: Path) -> None:
     said = plan(tmp_path, TEN_MISTAKES)
     assert said.code == 1
     places = re.findall(r"^shop\.yml:(\d+):(\d+): (.*)$", said.err, re.MULTILINE)
@@ -84,7 +84,7 @@ def test_every_mistake_is_reported_at_its_place(inventory: Path, tmp_path: Path)
     assert len(places) == len(PLACES)
 
 
-def test_every_mistake_is_in_the_document_too(inventory: Path, tmp_path: Path) -> None:
+def test_every_error_is_in_the_document_too(inventory: Path, tmp_path: Path) -> None:
     said = plan(tmp_path, TEN_MISTAKES, "--json")
     assert said.code == 1
     assert len(said.diagnostics) == len(PLACES)
@@ -137,7 +137,7 @@ def test_what_is_no_playbook_says_where(inventory: Path, tmp_path: Path, text: s
     assert "Traceback" not in said.err
 
 
-def test_mistakes_in_inventory_variables_and_files_are_reported_together(inventory: Path, tmp_path: Path) -> None:
+def test_errors_in_inventory_variables_and_files_are_reported_together(inventory: Path, tmp_path: Path) -> None:
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars" / "all.yml").write_text("limit: 64m\nlimit: 65m\n")
     (tmp_path / "web.env").write_text("A=1\nno equals sign here\n")

@@ -31,7 +31,7 @@ def restored(exclusive_lab: Lab) -> Iterator[None]:
     the_lab.up(len(exclusive_lab.hosts))
 
 
-def test_a_host_whose_first_process_was_killed_starts_anew_and_the_others_run_on(exclusive_lab: Lab) -> None:
+def test_a_host_whose_first_process_was_killed_restarts_and_the_others_run_on(exclusive_lab: Lab) -> None:
     first, *others = exclusive_lab.hosts
     before = [host.init_pid for host in others]
     kill(first.init_pid)

@@ -149,7 +149,7 @@ def test_ignored_changes_are_left_alone(site: Site, host: Host) -> None:
     assert ids(host) == before
 
 
-def test_an_interrupt_finishes_the_step_in_hand_and_takes_back_what_is_halfway(site: Site, host: Host) -> None:
+def test_an_interrupt_finishes_the_running_step_and_rolls_back_what_is_halfway(site: Site, host: Host) -> None:
     slow = {"update": {"monitor": "30s"}, "volumes": ["/srv/x:/x"]}
     site.containers(web=slow).converge()
     before = ids(host)

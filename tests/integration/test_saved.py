@@ -56,7 +56,7 @@ def test_what_was_shown_is_done(site: Site, hosts: tuple[Host, ...]) -> None:
     assert "environment.VERSION" in shown.out
 
 
-def test_a_container_deleted_by_hand_makes_a_plan_stale_and_the_others_go_on(
+def test_a_container_deleted_by_hand_makes_a_plan_stale_and_the_others_continue(
     site: Site, hosts: tuple[Host, ...]
 ) -> None:
     site.converge()

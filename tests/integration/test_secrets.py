@@ -118,7 +118,7 @@ def test_nor_do_labels_of_the_tool(site: Site, host: Host) -> None:
         assert SENTINEL not in json.dumps(own)
 
 
-def test_a_mistake_in_a_secret_does_not_show_it(site: Site) -> None:
+def test_an_error_in_a_secret_does_not_show_it(site: Site) -> None:
     wrong: dict[str, Any] = {**SLEEP, "mem_limit": "{{ dollar }}", "ports": ["{{ equals }}"], "restart": "{{ quotes }}"}
     site.write({"vars_files": ["secrets.yml"], "containers": {"web": wrong}})
     said = site.program("plan", *site.arguments, *VAULT)

@@ -347,7 +347,7 @@ class TestReasons:
 
 
 class TestLoss:
-    def test_reads_go_on_after_the_sessions_were_killed(self, host_26: Host) -> None:
+    def test_reads_continue_after_the_sessions_were_killed(self, host_26: Host) -> None:
         with opened(spec(host_26)) as engine:
             assert engine.list_containers() == []
             faults.cut_sessions(host_26)

@@ -100,7 +100,7 @@ def test_a_sidecar_follows_the_container_it_is_bound_to(host: Host, tmp_path: Pa
     assert set(states(host).values()) == {"running"}
 
 
-def test_a_sidecar_follows_one_that_was_made_anew_by_hand(host: Host, tmp_path: Path) -> None:
+def test_a_sidecar_follows_one_that_was_recreated_by_hand(host: Host, tmp_path: Path) -> None:
     site = Site(tmp_path, host).containers(app={}, net={"network_mode": "container:app"})
     site.converge()
     host.docker("rm", "-f", "app")

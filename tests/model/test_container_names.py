@@ -37,5 +37,5 @@ def test_what_is_kept_is_counted() -> None:
         ("web.failed", "", False),
     ],
 )
-def test_only_what_bears_the_labels_of_the_resource_is_kept(name: str, label: str, *, kept: bool) -> None:
+def test_only_what_has_the_labels_of_the_resource_is_kept(name: str, label: str, *, kept: bool) -> None:
     assert is_kept(name, label) is kept

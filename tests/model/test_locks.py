@@ -109,7 +109,7 @@ def test_every_view_of_three_runs_has_one_answer_and_only_a_lonely_one_takes() -
                 assert not mine and not living and number not in {found.number for found in entries}
 
 
-def test_watching_begins_when_an_entry_is_first_seen_and_anew_when_it_changes() -> None:
+def test_watching_begins_when_an_entry_is_first_seen_and_again_when_it_changes() -> None:
     seen = watch({}, [entry(1, "you")], 10.0)
     assert watch(seen, [entry(1, "you")], 20.0) == {("deployer.lock.shop.1", "you"): 10.0}
     assert watch(seen, [entry(2, "you")], 20.0) == {("deployer.lock.shop.2", "you"): 20.0}

@@ -122,7 +122,7 @@ def test_variables_of_ours_are_not_shown_when_their_record_cannot_be_read() -> N
     assert not leaks(everything(plan("containers: {web: {image: web:1}}", host)))
 
 
-def test_what_usually_is_a_secret_is_not_shown_whoever_set_it() -> None:
+def test_what_usually_is_a_secret_is_not_shown_no_matter_who_set_it() -> None:
     host = applied("containers: {web: {image: web:1, environment: {DB_PASSWORD: plain, MODE: a}}}")
     found = plan("containers: {web: {image: web:1, environment: {DB_PASSWORD: other, MODE: b}}}", host)
     shown = {each.name: (each.old, each.new, each.sensitive) for change in found.changes for each in change.diffs}

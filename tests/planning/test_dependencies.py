@@ -210,7 +210,7 @@ def test_a_linked_container_is_started_before() -> None:
     assert "[3,5] -> #6 container.web, StartContainer made by #5, missing" in found
 
 
-def test_a_changed_link_to_a_container_that_is_made_anew_is_one_difference() -> None:
+def test_a_changed_link_to_a_container_that_is_recreated_is_one_difference() -> None:
     old = "containers: {db: {image: db:1}, web: {image: web:1, links: ['db:a']}}"
     new = "containers: {db: {image: db:1, tty: true}, web: {image: web:1, links: ['db:b']}}"
     found = {change.address.name: change for change in plan(new, applied(old)).changes}

@@ -35,7 +35,7 @@ def test_what_leads_nowhere_is_refused(wish: str, what: str) -> None:
     ],
 )
 @pytest.mark.parametrize("project", ["shop", "other"])
-def test_what_is_on_the_host_is_there_whoever_made_it(wish: str, there: str, project: str) -> None:
+def test_what_is_on_the_host_is_there_no_matter_who_made_it(wish: str, there: str, project: str) -> None:
     assert refusals(plan(wish, applied(play(there, project=project)))) == []
 
 

@@ -76,7 +76,7 @@ NET = "networks: {front: {}}\n" + WEB.replace("command: new", "command: new, net
 OLD_NET = "networks: {front: {}}\n" + OLD.replace("command: old", "command: old, networks: {front: {aliases: [www]}}")
 
 
-def test_it_is_connected_to_a_network_that_was_made_anew() -> None:
+def test_it_is_connected_to_a_network_that_was_recreated() -> None:
     seen = host(NET, OLD_NET)
     renewed = replace(seen, networks=tuple(replace(net, id=f"{net.name}-9") for net in seen.networks))
     found = steps(back(renewed, wish=NET))

@@ -180,7 +180,7 @@ class TestJumps:
         assert spec({}, config=config).jumps == ()
         assert spec({"proxy_jump": "none"}, config="Host *\n  ProxyJump bastion\n").jumps == ()
 
-    def test_a_circle_is_a_mistake(self) -> None:
+    def test_a_circle_is_an_error(self) -> None:
         config = "Host *\n  ProxyJump bastion\n"
         assert any("is its own jump host" in line for line in mistakes({}, config))
 
@@ -249,7 +249,7 @@ class TestKinds:
         assert spec({"connection": "simulated"}).kind is Kind.SIMULATED
 
 
-def test_all_mistakes_come_at_once() -> None:
+def test_all_errors_come_at_once() -> None:
     assert mistakes(
         {
             "ansible_port": "http",
@@ -282,7 +282,7 @@ def test_all_mistakes_come_at_once() -> None:
         ({"docker_host": "tcp://x", "tls_key": "/k"}, "requires tls_cert"),
     ],
 )
-def test_mistakes(variables: Mapping[str, object], message: str) -> None:
+def test_errors(variables: Mapping[str, object], message: str) -> None:
     assert any(message in line for line in mistakes(variables))
 
 

@@ -43,5 +43,5 @@ def test_another_config_file() -> None:
         ("-o 'Port=1", "cannot be read: No closing quotation"),
     ],
 )
-def test_what_would_change_the_meaning_is_a_mistake(text: str, mistake: str) -> None:
+def test_what_would_change_the_meaning_is_an_error(text: str, mistake: str) -> None:
     assert parse_ssh_args(text).mistakes == [mistake]

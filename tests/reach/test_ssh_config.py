@@ -90,7 +90,7 @@ def test_include_takes_globs_relative_to_dot_ssh_and_inside_blocks(home: Path) -
     assert (db.first("port"), db.first("connecttimeout"), db.first("hostkeyalias")) == ("22", "3", "aliased")
 
 
-def test_files_that_include_each_other_are_a_mistake(home: Path) -> None:
+def test_files_that_include_each_other_are_an_error(home: Path) -> None:
     settings = config(home, "Include config\n")
     with pytest.raises(InputError, match="include each other more than 16 levels deep"):
         settings.lookup("web1")
@@ -138,7 +138,7 @@ def test_a_proxy_command_is_the_rest_of_the_line(home: Path) -> None:
         ("Match localnetwork 10.0.0.0/8\n  Port 1\n", ":1:1: Match localnetwork is not supported"),
     ],
 )
-def test_mistakes_are_placed(home: Path, text: str, message: str) -> None:
+def test_errors_are_placed(home: Path, text: str, message: str) -> None:
     settings = config(home, text)
     with pytest.raises(InputError) as caught:
         settings.lookup("web1")

@@ -28,7 +28,7 @@ def shown(*found: Diagnostic) -> str:
     return render(diagnostic_lines(found), colour=False)
 
 
-def test_place_address_mistake_and_hint_then_the_line_with_a_caret(playbook: str) -> None:
+def test_place_address_error_and_hint_then_the_line_with_a_caret(playbook: str) -> None:
     found = Diagnostic(Origin(playbook, 4, 8), "unknown key 'imge'", "containers.web", "did you mean 'image'?")
     assert shown(found) == (
         f"{playbook}:4:8: containers.web: unknown key 'imge'; did you mean 'image'?\n"
@@ -38,7 +38,7 @@ def test_place_address_mistake_and_hint_then_the_line_with_a_caret(playbook: str
     )
 
 
-def test_every_mistake_is_counted(playbook: str) -> None:
+def test_every_error_is_counted(playbook: str) -> None:
     found = Diagnostic(Origin(playbook, 2, 3), "no such group")
     warning = Diagnostic(Origin("-e"), "odd", severity=Severity.WARNING)
     assert shown(found, warning, found).splitlines()[3:] == [

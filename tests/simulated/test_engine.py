@@ -86,7 +86,7 @@ def test_a_behaviour_comes_from_the_image_or_the_constructor() -> None:
     assert codes == [4, 5]
 
 
-def test_an_unknown_behaviour_is_a_mistake() -> None:
+def test_an_unknown_behaviour_is_an_error() -> None:
     with pytest.raises(ValueError, match="dance"):
         run(engine_with(), "dance")
 
@@ -170,7 +170,7 @@ def test_a_single_image_for_another_platform() -> None:
 # Machines
 
 
-def test_an_unknown_profile_is_a_mistake() -> None:
+def test_an_unknown_profile_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"20\.10, 26\.1"):
         SimulatedEngine("19.03")
 

@@ -148,7 +148,7 @@ class TestOrder:
         spec = ConnectionSpec(name="web1", private_key_files=(str(path),))
         assert labels(spec) == ([f"{path} with its certificate", str(path)], [])
 
-    def test_no_agent_is_no_mistake(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_no_agent_is_no_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "gone.sock"))
         assert labels(ConnectionSpec(name="web1")) == ([], [])
 

@@ -141,13 +141,13 @@ def test_a_limit_from_a_file() -> None:
     assert mistakes("- hosts: all\n", limit="@gone.txt")[0].startswith("--limit: the file gone.txt cannot be read")
 
 
-def test_a_pattern_that_matches_nothing_is_a_mistake_at_its_place() -> None:
+def test_a_pattern_that_matches_nothing_is_an_error_at_its_place() -> None:
     assert mistakes("- hosts: wbe\n- hosts: web\n") == [
         "site.yml:1:10: no host or group matches 'wbe'; did you mean 'web'?"
     ]
 
 
-def test_an_undefined_variable_in_a_key_of_a_play_is_one_mistake() -> None:
+def test_an_undefined_variable_in_a_key_of_a_play_is_one_error() -> None:
     assert len(mistakes("- hosts: '{{ missing }}'\n")) == 1
     assert len(mistakes("- hosts: web\n  serial: '{{ missing }}'\n  max_fail_percentage: '{{ gone }}'\n")) == 2
 
@@ -212,7 +212,7 @@ def test_one_resource_in_two_playbooks() -> None:
     ]
 
 
-def test_the_same_name_on_two_hosts_is_no_mistake() -> None:
+def test_the_same_name_on_two_hosts_is_no_error() -> None:
     plays = "- hosts: web1\n  volumes: {data: {}}\n- hosts: web2\n  volumes: {data: {}}\n"
     assert hosts(loaded(plays)) == [["web1"], ["web2"]]
 
@@ -239,7 +239,7 @@ def test_extra_variables_win_over_all() -> None:
     assert limit(extra_vars=("size=36m", '{"size": "37m"}')) == 37
 
 
-def test_a_mistake_for_every_host_is_reported_once() -> None:
+def test_an_error_for_every_host_is_reported_once() -> None:
     assert len(mistakes("- hosts: all\n  containers: {web: {image: a, mem_limit: '{{ nothing }}', cpus: much}}\n")) == 2
 
 
@@ -348,7 +348,7 @@ def test_a_group_without_hosts_is_skipped() -> None:
     assert mistakes("- hosts: all\n", limit="new") == ["--limit: the group 'new' has no hosts"]
 
 
-def test_a_mistake_of_a_connection_is_at_its_variable() -> None:
+def test_an_error_of_a_connection_is_at_its_variable() -> None:
     write("hosts.yml", "all:\n  hosts:\n    web1: {connection: telnet}\n    web2: {ansible_port: many}\n")
     found = mistakes("- hosts: all\n")
     assert [text.partition(": ")[0] for text in found] == ["hosts.yml:3:24", "hosts.yml:4:26"]
@@ -364,7 +364,7 @@ def test_passwords_are_secret() -> None:
 # All of it
 
 
-def test_every_mistake_of_every_file_at_once() -> None:
+def test_every_error_of_every_file_at_once() -> None:
     write("hosts.yml", "all:\n  hosts:\n    web1: {ansible_port: many}\n    web1:x: {}\n")
     write("host_vars/web1.yml", encrypt("a: 1\n", VaultSecret("default", b"unknown")))
     play = """
@@ -432,7 +432,7 @@ def test_subnets_of_two_networks_of_a_host_overlap(subnet: str) -> None:
         "front: {ipam: {driver: other, config: [{subnet: 10.9.0.0/24}]}}",
     ],
 )
-def test_subnets_that_are_no_mistake(second: str) -> None:
+def test_subnets_that_are_no_error(second: str) -> None:
     assert loaded(networks(second=second))
 
 
@@ -471,7 +471,7 @@ def test_two_containers_of_a_host_publish_the_same_host_port(ports: str) -> None
         "ports: ['127.0.0.1:81:80', '127.0.0.2:81:80', '[::1]:81:80']",
     ],
 )
-def test_host_ports_that_are_no_mistake(keys: str) -> None:
+def test_host_ports_that_are_no_error(keys: str) -> None:
     assert loaded(
         PORTS.format(keys=keys.strip("{}").replace(", state", "\n      state").replace(", tags", "\n      tags"))
     )
@@ -583,7 +583,7 @@ def test_what_only_a_later_play_declares_is_not_there_yet(
     ]
 
 
-def test_a_later_play_of_other_hosts_or_for_what_is_not_wanted_is_no_mistake() -> None:
+def test_a_later_play_of_other_hosts_or_for_what_is_not_wanted_is_no_error() -> None:
     networks, front = "networks: [front]", "networks: {front: {}}"
     absent = "networks: {front: {state: absent}}"
     assert loaded(IN_ORDER.format(keys=networks, hosts="db", later=front))

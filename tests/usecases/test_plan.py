@@ -220,7 +220,7 @@ def test_a_connection_lost_in_the_middle_stops_nobody_else(fleet: Fleet) -> None
     assert lost.unreachable.message == "the connection was lost (injected)"
 
 
-def test_a_host_that_refuses_does_nothing_and_the_others_go_on(fleet: Fleet) -> None:
+def test_a_host_that_refuses_does_nothing_and_the_others_continue(fleet: Fleet) -> None:
     foreign = fleet.engines["h2"]
     foreign.pull_image("docker.io/library/web:1", "", None, lambda _message: None)
     foreign.create_container("web", {"Image": "web:1", "Cmd": ["other"], "HostConfig": {}}, "")
@@ -242,7 +242,7 @@ def stopping(fleet: Fleet, host: str, write: str) -> None:
     fleet.wrap[host] = lambda engine: surrounded(engine, around)
 
 
-def test_a_stop_ends_the_run_after_the_steps_in_hand(fleet: Fleet) -> None:
+def test_a_stop_ends_the_run_after_the_running_steps(fleet: Fleet) -> None:
     stopping(fleet, "h2", "create_container")
     outcome = fleet.apply(play(more="serial: 1") + play(name="later"))
     assert codes(outcome) == "h1:OK h2:INTERRUPTED"

@@ -180,7 +180,7 @@ def test_ini_values_know_their_place(tmp_path: Path) -> None:
     assert inventory.hosts["db1"].file == path
 
 
-def test_mistakes_in_ini_are_reported_together(tmp_path: Path) -> None:
+def test_errors_in_ini_are_reported_together(tmp_path: Path) -> None:
     path = write(
         tmp_path,
         "hosts",
@@ -266,7 +266,7 @@ def test_toml(tmp_path: Path) -> None:
     assert inventory.groups["top"].hosts == ("web1",)
 
 
-def test_mistakes_in_yaml_are_reported_together(tmp_path: Path) -> None:
+def test_errors_in_yaml_are_reported_together(tmp_path: Path) -> None:
     path = write(
         tmp_path,
         "hosts.yml",
@@ -357,7 +357,7 @@ def test_a_script_without_meta_is_asked_for_each_host(tmp_path: Path) -> None:
         ({"web": {"vars": [1]}, "_meta": {"hostvars": {}}}, "the vars of the group 'web' are not an object"),
     ],
 )
-def test_mistakes_of_a_script(tmp_path: Path, answer: object, expected: str | None) -> None:
+def test_errors_of_a_script(tmp_path: Path, answer: object, expected: str | None) -> None:
     path = script(tmp_path)
     found = reported(path, run=answers(list=answer))
     assert found == ([] if expected is None else [f"{path}: {expected.format(p=path)}"])
@@ -413,7 +413,7 @@ def test_later_sources_override_earlier_ones(tmp_path: Path) -> None:
     assert inventory.hosts["web1"].file == first
 
 
-def test_what_is_not_there_is_one_mistake(tmp_path: Path) -> None:
+def test_what_is_not_there_is_one_error(tmp_path: Path) -> None:
     assert reported(tmp_path / "none", "web1") == [
         f"{tmp_path}/none: there is no such inventory file or directory",
         "web1: there is no such inventory file or directory; a list of hosts ends with a comma: -i web1,",

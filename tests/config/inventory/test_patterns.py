@@ -126,7 +126,7 @@ def test_a_list_of_patterns_is_their_union(inventory: Inventory) -> None:
         ("web,&", ["no host or group matches ''"]),
     ],
 )
-def test_a_pattern_that_matches_nothing_is_a_mistake(inventory: Inventory, pattern: str, expected: list[str]) -> None:
+def test_a_pattern_that_matches_nothing_is_an_error(inventory: Inventory, pattern: str, expected: list[str]) -> None:
     problems = Problems()
     assert select(pattern, inventory, problems, origin=HERE) == ()
     assert messages(problems) == [f"site.yml:2:10: {message}" for message in expected]
@@ -149,7 +149,7 @@ def test_a_limit_may_name_files_of_patterns(inventory: Inventory, tmp_path: Path
     assert messages(problems) == []
 
 
-def test_mistakes_in_a_limit_name_the_flag_or_the_files_line(inventory: Inventory, tmp_path: Path) -> None:
+def test_errors_in_a_limit_name_the_flag_or_the_files_line(inventory: Inventory, tmp_path: Path) -> None:
     path = tmp_path / "retry"
     path.write_text("db1\ndb9\n")
     problems = Problems()

@@ -310,7 +310,7 @@ def test_lookups_that_find_nothing(playbook: Path, expression: str, expected: st
     assert complaints(text, templar("tag: t", base=playbook)) == [f"site.yml:1:9: key: {wanted}"]
 
 
-def test_a_mistake_in_a_looked_up_template_names_its_line(playbook: Path) -> None:
+def test_an_error_in_a_looked_up_template_names_its_line(playbook: Path) -> None:
     (playbook / "templates" / "x.j2").write_text("one\n{{ nope }}\n")
     assert complaints('\'{{ lookup("template", "x.j2") }}\'', templar(base=playbook)) == [
         f"{playbook}/templates/x.j2:2:1: x.j2: undefined variable 'nope'"

@@ -398,7 +398,7 @@ def test_variables_that_need_themselves_are_named() -> None:
     ]
 
 
-def test_mistakes_are_reported_together_with_their_address() -> None:
+def test_errors_are_reported_together_with_their_address() -> None:
     text = "containers:\n  web:\n    image: '{{ a }}'\n    ports: ['{{ b }}', ok]\n    '{{ c }}': 1\n"
     assert complaints(text, templar()) == [
         "site.yml:3:12: containers.web.image: undefined variable 'a'",

@@ -142,7 +142,7 @@ def test_backups_hidden_and_foreign_files_in_a_folder_are_skipped(folder: Path) 
     assert messages(problems) == []
 
 
-def test_mistakes_in_files_are_reported_once_for_all_hosts(folder: Path) -> None:
+def test_errors_in_files_are_reported_once_for_all_hosts(folder: Path) -> None:
     write(folder, "inv/group_vars/all.yml", "- a\n")
     write(folder, "inv/group_vars/web.yml", "hostvars: 1\na b: 2\n")
     write(folder, "inv/host_vars/web1.yml", "a: [\n")
@@ -227,7 +227,7 @@ def test_vars_files_are_templated_looked_for_and_the_first_found_of_a_list(folde
         ("['{{ nope }}.yml']", "site.yml:1:2: vars_files: undefined variable 'nope'"),
     ],
 )
-def test_mistakes_in_vars_files(folder: Path, files: str, expected: str) -> None:
+def test_errors_in_vars_files(folder: Path, files: str, expected: str) -> None:
     problems = Problems()
     variables(folder, problems).of_play("web1", PlayVariables({}, tree(files)), problems)
     assert messages(problems)[0] == expected
@@ -285,13 +285,13 @@ def test_extra_vars_in_every_form(tmp_path: Path) -> None:
         ("@/none.yml", "/none.yml: cannot be read: No such file or directory"),
     ],
 )
-def test_mistakes_in_extra_vars(given: str, expected: str) -> None:
+def test_errors_in_extra_vars(given: str, expected: str) -> None:
     problems = Problems()
     assert parse_extra_vars([given], problems) == {}
     assert messages(problems) == [expected]
 
 
-def test_a_mistake_in_extra_vars_does_not_repeat_what_may_be_a_password() -> None:
+def test_an_error_in_extra_vars_does_not_repeat_what_may_be_a_password() -> None:
     problems = Problems()
     parse_extra_vars([SENTINEL, f"pw '{SENTINEL}", f"{{pw: [{SENTINEL}}}"], problems)
     assert len(messages(problems)) == 3

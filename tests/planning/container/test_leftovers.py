@@ -59,7 +59,7 @@ def test_it_is_replaced_again_when_it_differs() -> None:
     ]
 
 
-def test_a_successor_with_the_name_goes_on_from_where_it_was() -> None:
+def test_a_successor_with_the_name_continues_from_where_it_was() -> None:
     host = joined(twin(NEW, "web", "web-2", "created"), twin(OLD, "web.deployer-old", "web-1", "exited"))
     found = plan(NEW, host)
     assert steps(found) == [
@@ -197,7 +197,7 @@ containers:
 
 
 @pytest.mark.parametrize("killed_after", range(8))
-def test_a_network_half_made_anew_is_finished_by_the_next_run(killed_after: int) -> None:
+def test_a_network_half_recreated_is_finished_by_the_next_run(killed_after: int) -> None:
     host = Host(converged(NETWORK).copy())
     renewed = NETWORK.replace("front: {}}", "front: {internal: true}}", 1)
     host.apply(renewed, steps=killed_after)

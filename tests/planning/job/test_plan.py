@@ -332,7 +332,7 @@ def test_anonymous_volumes_move_to_the_next_run() -> None:
     assert create.operation.body["HostConfig"]["Binds"] == ["anonymous /cache:/cache"]
 
 
-def test_a_volume_that_is_made_anew_takes_the_record_with_it() -> None:
+def test_a_volume_that_is_recreated_takes_the_record_with_it() -> None:
     text = "volumes: {data: {}}\njobs: {migrate: {image: tools:1, volumes: ['data:/data']}}"
     wish = text.replace("data: {}", "data: {labels: {a: b}}")
     found = plan(wish, ended(text), data_loss=frozenset({"web1/volume.data"}))
@@ -340,7 +340,7 @@ def test_a_volume_that_is_made_anew_takes_the_record_with_it() -> None:
     assert "job.migrate, CreateContainer migrate, run [run migrate]" in str(found)
 
 
-def test_a_job_bears_its_address() -> None:
+def test_a_job_has_its_address() -> None:
     found = plan(JOB, applied(EMPTY))
     operation = found.steps[1].operation
     assert isinstance(operation, CreateContainer)

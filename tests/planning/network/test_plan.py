@@ -70,7 +70,7 @@ def test_an_endpoint_on_a_network_that_was_removed_and_made_again_is_renewed() -
     ]
 
 
-def test_a_stopped_container_keeps_a_removed_network_until_it_is_connected_anew() -> None:
+def test_a_stopped_container_keeps_a_removed_network_until_it_is_reconnected() -> None:
     wish = web("[front]").replace("image", "state: created, image")
     found = plan(wish, changed(applied(web("[front]")), "web", state="exited", attached={"front": "front-0"}))
     assert changes(found) == ["~ container.web (in place): networks.front a removed network → attached"]
@@ -95,7 +95,7 @@ def shop(**options: Any) -> str:
     return SHOP.replace("front: {ipam", "front: {internal: true, ipam")
 
 
-def test_a_network_that_differs_is_made_anew_and_every_container_gets_its_place_back() -> None:
+def test_a_network_that_differs_is_recreated_and_every_container_gets_its_place_back() -> None:
     found = plan(shop(), applied(SHOP))
     assert changes(found) == ["-/+ network.front (its containers are reconnected): internal false → true"]
     assert steps(found) == [
@@ -111,7 +111,7 @@ def test_a_network_that_differs_is_made_anew_and_every_container_gets_its_place_
     assert endpoints(found) == [{"IPAMConfig": {"IPv4Address": "10.0.0.9"}, "Aliases": ["redis"]}, {}, {}]
 
 
-def test_a_network_made_anew_can_be_undone() -> None:
+def test_a_network_recreated_can_be_undone() -> None:
     found = plan(shop(), applied(SHOP))
     back, recreated, removed = found.steps[0].undo[0], found.steps[3].undo[0], found.steps[4].undo[0]
     assert isinstance(back, ConnectNetwork)
@@ -125,7 +125,7 @@ def test_a_network_made_anew_can_be_undone() -> None:
     assert type(removed).__name__ == "RemoveNetwork"
 
 
-def test_containers_join_and_leave_a_network_that_is_made_anew() -> None:
+def test_containers_join_and_leave_a_network_that_is_recreated() -> None:
     old = SHOP.replace("web: {image: web:1, networks: [front]}", "web: {image: web:1}")
     new = shop().replace(
         "{image: web:1, networks: {front: {ipv4_address: 10.0.0.9, aliases: [redis]}}}", "{image: web:1}"
@@ -150,7 +150,7 @@ def test_a_container_that_tags_leave_out_gets_back_what_it_had() -> None:
     assert endpoints(found) == [{"IPAMConfig": {"IPv4Address": "10.0.0.9"}, "Aliases": ["redis"]}, {}, {}]
 
 
-def test_a_network_with_containers_of_others_on_it_is_not_made_anew() -> None:
+def test_a_network_with_containers_of_others_on_it_is_not_recreated() -> None:
     host = replace(applied(SHOP), others=(stub("theirs", networks=frozenset({"front"})),))
     assert refusals(plan(shop(), host)) == [
         "network.front: must be recreated, but containers of other owners are attached: theirs"
@@ -161,7 +161,7 @@ def test_a_network_with_containers_of_others_on_it_is_not_made_anew() -> None:
     ]
 
 
-def test_a_protected_network_is_not_made_anew() -> None:
+def test_a_protected_network_is_not_recreated() -> None:
     wish = shop().replace("internal", "protect: true, internal")
     assert refusals(plan(wish, applied(SHOP))) == ["network.front: must be recreated, but is protected"]
 
@@ -289,7 +289,7 @@ def test_only_a_new_container_keeps_its_mac_address_when_its_network_changes() -
     assert [str(change.action) for change in more.changes] == ["~"]
 
 
-def test_so_it_is_when_its_network_is_made_anew() -> None:
+def test_so_it_is_when_its_network_is_recreated() -> None:
     old = f"networks: {{front: {{}}}}\ncontainers: {{web: {{image: web:1, networks: [front], {MAC}}}}}"
     found = plan(old.replace("front: {}", "front: {internal: true}"), applied(old))
     assert [change.address.label for change in found.changes] == ["network.front", "container.web"]

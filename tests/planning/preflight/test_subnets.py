@@ -52,7 +52,7 @@ def test_a_network_that_goes_away_at_the_end_is_still_in_the_way() -> None:
     )
 
 
-def test_a_network_that_is_made_anew_has_its_own_subnet() -> None:
+def test_a_network_that_is_recreated_has_its_own_subnet() -> None:
     wider = BACK.replace("/24", "/25")
     assert judged(wider, applied(BACK)).refusals == ()
 

@@ -38,7 +38,7 @@ def test_consent_to_adopt_is_no_consent_to_lose_data() -> None:
     assert len(plan(OTHER, applied(DATA), data_loss=frozenset({"web2/volume.data", "volume.data"})).refusals) == 1
 
 
-def test_with_consent_for_that_very_volume_it_is_made_anew_after_its_containers_went() -> None:
+def test_with_consent_for_that_very_volume_it_is_recreated_after_its_containers_went() -> None:
     found = plan(OTHER + DB, applied(DATA + DB), data_loss=CONSENT)
     assert steps(found) == [
         "#1 container.db, StopContainer db-1, mounts it",
