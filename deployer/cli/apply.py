@@ -23,8 +23,9 @@ def _run(call: Call) -> int:
     named = call.params["playbooks"]
     if len(named) == 1 and saved.is_saved(named[0]):
         plan = saved.read(named[0])
-        agreed = replace(call, params={**call.params, "yes": True})
-        return deploy(agreed, lambda request, world: saved.plan(plan, request, world), "")
+        given = options.request(call.params)
+        agreed = replace(call, params={**call.params, **options.given(plan.request), "yes": True})
+        return deploy(agreed, lambda _request, world: saved.plan(plan, given, world), "")
     return deploy(call, runner.plan, "Apply these changes?")
 
 

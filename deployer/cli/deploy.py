@@ -163,7 +163,8 @@ def _keep_retry_list(call: Call, planned: runner.Planned, outcome: Outcome) -> N
         call.console.tell([line(f"warning: the list of unfinished hosts could not be written: {error}")])
         return
     if hosts and not call.console.json:
-        again = retry.how_to_go_on(call.name, call.params["inventory"], planned.playbooks, path)
+        declared = click.get_current_context().command.params
+        again = retry.how_to_go_on(call.name, declared, call.params, path)
         call.console.tell([line(f"to continue: {again}")])
 
 

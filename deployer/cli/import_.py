@@ -23,9 +23,10 @@ deployer import host -i inventory web1 shop-db-1 shop-web-1
 
 def _host(call: Call) -> int:
     from deployer.usecases import import_host as importing
-    from deployer.usecases.system import real_world, write_private
+    from deployer.usecases.system import real_world, refuse_overwriting, write_private
 
     params, console = call.params, call.console
+    options.check_force(params)
     found = importing.import_host(
         options.request(params),
         real_world(call.console.warn),
@@ -35,6 +36,8 @@ def _host(call: Call) -> int:
     )
     if params["out"]:
         # For its owner only: a playbook may contain unrecognised secrets.
+        if not params["force"]:
+            refuse_overwriting(params["out"], lambda text: text == found.text)
         write_private(params["out"], found.text)
     else:
         console.text(found.text)
@@ -85,6 +88,7 @@ COMMAND: Final = Group(
                     allow_from_autoenv=False,
                     help="Write the playbook to this file.",
                 ),
+                options.force(),
                 options.Option(
                     ["--with-secrets"],
                     is_flag=True,

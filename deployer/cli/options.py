@@ -195,6 +195,21 @@ def yes() -> click.Parameter:
     return Option(["-y", "--yes"], section="Safety", is_flag=True, help="Do not ask for confirmation.")
 
 
+def force() -> click.Parameter:
+    return Option(
+        ["--force"],
+        is_flag=True,
+        allow_from_autoenv=False,
+        help="With --out: overwrite a file that has other content.",
+    )
+
+
+def check_force(params: Mapping[str, Any]) -> None:
+    """Raises `UsageError` for --force without a file."""
+    if params["force"] and not params["out"]:
+        raise click.UsageError("--force requires --out")
+
+
 def out() -> click.Parameter:
     return Option(
         ["-o", "--out"],
@@ -261,7 +276,7 @@ def locking() -> list[click.Parameter]:
             section=section,
             default="",
             metavar="FILE",
-            help="File that lists unfinished hosts, for --limit @FILE. [default: PLAYBOOK.retry]",
+            help="File that lists unfinished hosts, for --limit @FILE. By default in the state directory.",
         ),
     ]
 
@@ -314,6 +329,16 @@ def request(params: Mapping[str, Any]) -> Request:
     given["vault_ids"] = given.get("vault_id", ())
     given["vault_password_files"] = given.get("vault_password_file", ())
     return Request(**{name: value for name, value in given.items() if name in Request.__struct_fields__})
+
+
+def given(request: Request) -> dict[str, Any]:
+    """The parameters that make this request, those that a saved plan keeps."""
+    from msgspec.structs import asdict
+
+    renamed = {"prune_hosts": "prune_host", "remove_volumes": "remove_volume"}
+    renamed |= {"vault_ids": "vault_id", "vault_password_files": "vault_password_file"}
+    found = {renamed.get(name, name): value for name, value in asdict(request).items()}
+    return {name: value for name, value in found.items() if name not in ("extra_vars", "forks", "connect_timeout")}
 
 
 def _split(given: tuple[str, ...]) -> tuple[str, ...]:

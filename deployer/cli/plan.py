@@ -17,7 +17,12 @@ def _run(call: Call) -> int:
     from deployer.usecases import plan as runner
     from deployer.usecases.system import real_world
 
-    console = call.console
+    console, out = call.console, call.params["out"]
+    options.check_force(call.params)
+    if out and not call.params["force"]:
+        from deployer.usecases import saved_plan as saved
+
+        saved.refuse_overwriting(out)
     with runner.plan(options.request(call.params), real_world()) as session:
         planned = session.planned
         from deployer.cli.deploy import learn, plan_exit_code
@@ -30,13 +35,15 @@ def _run(call: Call) -> int:
             console.document(plan_document(planned.plan, planned.warnings))
         else:
             console.result(plan_text(planned.plan, steps=console.verbose > 0))
-        if call.params["out"]:
+        if out:
+            import shlex
+
             from deployer.reporting.lines import render
             from deployer.usecases import saved_plan as saved
 
             shown = console.redactor.text(render(plan_text(planned.plan), colour=False))
-            saved.write(call.params["out"], planned, options.request(call.params), shown)
-            console.tell([line(f"saved: to apply exactly this, run: deployer apply {call.params['out']}")])
+            saved.write(out, planned, options.request(call.params), shown)
+            console.tell([line(f"saved: to apply exactly this, run: deployer apply {shlex.quote(out)}")])
         return plan_exit_code(planned.plan, detailed=call.params["detailed_exitcode"])
 
 
@@ -53,6 +60,7 @@ COMMAND = Command(
         *options.vault(),
         *options.policy(),
         options.out(),
+        options.force(),
         options.json_option("Print the plan as one JSON document."),
         options.detailed_exitcode(),
         options.diff(),

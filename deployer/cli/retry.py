@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import click
 
 from deployer.errors import ExitCode
 from deployer.model.outcome import Outcome
+from deployer.model.secrets import holds_credentials
 
 SUFFIX: Final = ".retry"
 
 
 def retry_file(named: str, playbooks: Sequence[str]) -> Path | None:
-    """The file named by `--retry-file`, else one beside the first playbook."""
+    """The file named by `--retry-file`, else one of the first playbook's own in the state directory,
+    `$XDG_STATE_HOME/deployer/retry`. None without a playbook or a home directory."""
     if named:
         return Path(named)
-    return Path(playbooks[0]).with_suffix(SUFFIX) if playbooks else None
+    folder = _folder()
+    if not playbooks or folder is None:
+        return None
+    playbook = Path(playbooks[0]).absolute()
+    digest = hashlib.sha256(str(playbook).encode()).hexdigest()[:8]
+    return folder / f"{playbook.stem}-{digest}{SUFFIX}"
+
+
+def _folder() -> Path | None:
+    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111
+    return None if base.startswith("~") else Path(base, "deployer", "retry")
 
 
 def unfinished(outcome: Outcome) -> tuple[str, ...]:
@@ -36,6 +52,8 @@ def keep(path: Path, outcome: Outcome) -> tuple[str, ...]:
     hosts written; raises `OSError`."""
     hosts = unfinished(outcome)
     if hosts:
+        if path.parent == _folder():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.write_text("".join(f"{host}\n" for host in hosts), encoding="utf-8")
     elif outcome.exit_code is ExitCode.OK:
         drop(path, {plan.host for plan in outcome.plan.hosts})
@@ -49,7 +67,30 @@ def drop(path: Path, finished: set[str]) -> None:
             path.unlink()
 
 
-def how_to_go_on(command: str, inventory: Sequence[str], playbooks: Sequence[str], path: Path) -> str:
-    """The command line of the next run, without the values of `-e`, which may be secret."""
-    words = ["deployer", command, *(word for source in inventory for word in ("-i", source)), *playbooks]
-    return shlex.join([*words, "--limit", f"@{path}"])
+def how_to_go_on(command: str, declared: Iterable[click.Parameter], given: Mapping[str, Any], path: Path) -> str:
+    """The command line of the next run, for a shell: the options and arguments of this one, with the list as its limit.
+    Values of `-e` that look like credentials are replaced by ***."""
+    options: list[str] = []
+    arguments: list[str] = []
+    for param in declared:
+        value = given.get(param.name or "")
+        if isinstance(param, click.Argument):
+            arguments += value if isinstance(value, tuple) else [] if value is None else [value]
+        elif param.name != "limit" and value not in (None, "", (), False, param.default):
+            options += _words(param, value)
+    return shlex.join(["deployer", command, *options, *arguments, "--limit", f"@{path}"])
+
+
+def _words(param: click.Parameter, value: Any) -> Iterator[str]:
+    for each in value if isinstance(value, tuple) else (value,):
+        yield param.opts[0]
+        if isinstance(each, float):
+            yield f"{each:g}"
+        elif not isinstance(each, bool) and not getattr(param, "count", False):
+            text = str(each)
+            yield _hidden(text) if param.name == "extra_vars" and holds_credentials(text) else text
+
+
+def _hidden(text: str) -> str:
+    name, equals, _ = text.partition("=")
+    return f"{name}=***" if equals and name.isidentifier() else "***"

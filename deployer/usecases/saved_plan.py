@@ -14,7 +14,7 @@ from deployer import __version__
 from deployer.diagnostics import Diagnostic, Origin, Problems
 from deployer.errors import InputError, RefusedError
 from deployer.usecases import plan as runner
-from deployer.usecases import planfile
+from deployer.usecases import planfile, system
 from deployer.usecases.load import Loaded, Request
 from deployer.usecases.planfile import SavedPlan
 from deployer.usecases.system import World, write_private
@@ -36,6 +36,18 @@ def write(path: str, planned: runner.Planned, request: Request, shown: str) -> N
         shown=shown,
     )
     write_private(path, planfile.encode(saved) + "\n")
+
+
+def refuse_overwriting(path: str) -> None:
+    """Raises `RefusedError` for a file that is no saved plan."""
+
+    def is_plan(text: str) -> bool:
+        try:
+            return bool(planfile.decode(text, path).version)
+        except InputError:
+            return False
+
+    system.refuse_overwriting(path, is_plan)
 
 
 def is_saved(path: str) -> bool:

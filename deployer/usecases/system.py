@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
@@ -94,6 +95,17 @@ def prompt(text: str) -> str:
     import getpass
 
     return getpass.getpass(f"{text}: ")
+
+
+def refuse_overwriting(path: str, is_ours: Callable[[str], bool]) -> None:
+    """Raises `RefusedError` if a file of this name has content that is not ours to replace."""
+    file = Path(path)
+    try:
+        if not file.is_file() or not file.stat().st_size or is_ours(file.read_text(encoding="utf-8", errors="replace")):
+            return
+    except OSError:
+        pass
+    raise RefusedError(f"{path} exists, and would be overwritten", hint="name another file with -o, or add --force")
 
 
 def write_private(path: str, text: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from deployer.simulated import SimulatedEngine
 from deployer.simulated.persistence import StateFile, default_state_path
 from deployer.simulated.profile import HostFacts
-from tests.cli.runs import Shop
+from tests.cli.runs import SHOP, Shop
 
 IMPORT = ("import", "host", "-i", "hosts.yml")
 SENTINEL = "S3ntinel-4711"
@@ -187,3 +187,13 @@ def test_nothing_is_written_to_the_host(shop: Shop) -> None:
     before = Path(default_state_path("web1")).read_bytes()
     assert shop.run(*IMPORT, "web1").code == 0
     assert Path(default_state_path("web1")).read_bytes() == before
+
+
+def test_another_file_is_not_overwritten(shop: Shop) -> None:
+    made_by_hand("web")
+    found = shop.run(*IMPORT, "web1", "-o", "shop.yml")
+    assert found.code == 5
+    assert "shop.yml exists, and would be overwritten" in found.err
+    assert (shop.folder / "shop.yml").read_text() == SHOP
+    assert [shop.run(*IMPORT, "web1", "-o", "web1.yml").code for _ in range(2)] == [0, 0]
+    assert shop.run(*IMPORT, "web1", "-o", "shop.yml", "--force").code == 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deployer.cli.retry import retry_file
 from deployer.model.locks import Claim, volume_name
 from deployer.simulated import SimulatedEngine
 from deployer.simulated.persistence import StateFile, default_state_path
@@ -44,7 +46,7 @@ def test_a_locked_host_is_refused_by_name_and_the_others_are_not(shop: Shop) -> 
     assert "web1 (simulated) : ok=0 changed=0 unreachable=0 failed=0 skipped=0 refused=1 rolledback=0" in found.words
     assert volumes("web1") == ["deployer.lock.shop.1"]
     assert volumes("web2") == ["deployer.history.shop.1"]
-    assert (shop.folder / "shop.retry").read_text() == "web1\n"
+    assert retry(shop).read_text() == "web1\n"
 
 
 def test_waiting_tells_for_whom_and_ends_in_time(shop: Shop) -> None:
@@ -207,31 +209,70 @@ class _Answer:
         return "yes\n"
 
 
+def retry(shop: Shop) -> Path:
+    return Path(str(retry_file("", [str(shop.folder / "shop.yml")])))
+
+
 def test_a_failed_run_leaves_a_list_to_continue_with(shop: Shop) -> None:
     shop.edit("      ports:", "      labels: {sim.behaviour: 'fail:no such thing'}\n      ports:")
     found = shop.run(*APPLY)
     assert found.code == 3
-    assert found.err.splitlines()[-1] == "to continue: deployer apply -i hosts.yml shop.yml --limit @shop.retry"
-    assert (shop.folder / "shop.retry").read_text() == "web1\nweb2\n"
+    again = found.err.splitlines()[-1].removeprefix("to continue: ")
+    assert again == f"deployer apply -i hosts.yml -y shop.yml --limit @{retry(shop)}"
+    assert retry(shop).read_text() == "web1\nweb2\n"
     shop.edit("fail:no such thing", "run")
     assert shop.run(*APPLY, "-l", "web1").code == 0
-    assert (shop.folder / "shop.retry").exists()
-    assert shop.run(*APPLY, "--limit", "@shop.retry").code == 0
-    assert not (shop.folder / "shop.retry").exists()
+    assert retry(shop).exists()
+    assert shop.run(*shlex.split(again)[1:]).code == 0
+    assert not retry(shop).exists()
+
+
+def test_the_line_to_continue_repeats_every_option(shop: Shop) -> None:
+    locked("web1")
+    given = (
+        "-e",
+        "{note: a b}",
+        "-e",
+        "db_password=s3ntinel",
+        "-t",
+        "all",
+        "--lock-lease",
+        "90",
+        "-u",
+        "me",
+        "-f",
+        "3",
+    )
+    shop.edit("ports:", 'environment: {A: "{{ note }}", B: "{{ db_password }}"}\n      ports:')
+    found = shop.run("apply", "-i", "hosts.yml", *given, "-y", "--prune", "shop.yml")
+    assert found.code == 5
+    assert found.err.splitlines()[-1] == (
+        "to continue: deployer apply -i hosts.yml -e '{note: a b}' -e 'db_password=***' -f 3 -t all -u me -y --prune"
+        f" --lock-lease 90 shop.yml --limit @{retry(shop)}"
+    )
+
+
+def test_a_saved_plan_goes_on_with_its_playbook(shop: Shop) -> None:
+    shop.run("plan", "-i", "hosts.yml", "-t", "all", "shop.yml", "-o", "shop.plan")
+    locked("web1")
+    found = shop.run("apply", "shop.plan", "-y")
+    expected = f"to continue: deployer apply -i hosts.yml -t all -y shop.yml --limit @{retry(shop)}"
+    assert found.err.splitlines()[-1] == expected
 
 
 def test_a_list_is_dropped_when_nothing_is_left_to_do(shop: Shop) -> None:
     shop.run(*APPLY)
-    shop.write("shop.retry", "web1\n")
+    retry(shop).parent.mkdir(parents=True)
+    retry(shop).write_text("web1\n")
     assert shop.run(*APPLY).code == 0
-    assert not (shop.folder / "shop.retry").exists()
+    assert not retry(shop).exists()
 
 
 def test_the_list_goes_where_it_is_told(shop: Shop) -> None:
     locked("web1")
     shop.run(*APPLY, "--retry-file", "again.txt")
     assert (shop.folder / "again.txt").read_text() == "web1\n"
-    assert not (shop.folder / "shop.retry").exists()
+    assert not retry(shop).exists()
 
 
 def test_a_list_that_cannot_be_written_fails_nothing(shop: Shop) -> None:
@@ -242,7 +283,8 @@ def test_a_list_that_cannot_be_written_fails_nothing(shop: Shop) -> None:
 
 
 def test_looking_touches_no_list(shop: Shop, tmp_path: Path) -> None:
-    shop.write("shop.retry", "web1\n")
+    retry(shop).parent.mkdir(parents=True)
+    retry(shop).write_text("web1\n")
     shop.run("plan", *HOSTS, "shop.yml")
     shop.run("apply", *HOSTS, "shop.yml", "--check")
-    assert (shop.folder / "shop.retry").read_text() == "web1\n"
+    assert retry(shop).read_text() == "web1\n"

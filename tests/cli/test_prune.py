@@ -50,7 +50,7 @@ def test_a_host_of_the_play_has_not_left(shop: Shop) -> None:
     found = shop.run(*PLAN, "--prune-host", "web1", "--limit", "web2")
     assert (found.code, found.out) == (1, "")
     assert found.err.startswith(
-        "--prune-host: 'web1' is still a host of play 'Web tier'; take it out of the play's hosts"
+        "--prune-host: 'web1' is still a host of play 'Web tier'; remove it from the play's hosts"
     )
 
 

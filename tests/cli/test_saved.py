@@ -89,3 +89,21 @@ def test_what_is_no_saved_plan_is_named(shop: Shop) -> None:
         "damaged.plan: is damaged: Object missing required field `made_at`; create a new plan"
         in shop.run("apply", "damaged.plan").err
     )
+
+
+def test_a_file_that_is_no_plan_is_not_overwritten(shop: Shop) -> None:
+    found = shop.run(*PLAN[:-1], "hosts.yml")
+    assert (found.code, found.out) == (5, "")
+    assert "hosts.yml exists, and would be overwritten" in found.err
+    assert (shop.folder / "hosts.yml").read_text() == INVENTORY
+    shop.write("empty.plan", "")
+    assert shop.run(*PLAN[:-1], "empty.plan").code == 0
+    assert shop.run(*PLAN[:-1], "empty.plan").code == 0
+    shop.write("notes.txt", "mine\n")
+    assert shop.run(*PLAN[:-1], "notes.txt", "--force").code == 0
+    assert "--force requires --out" in shop.run(*PLAN[:-2], "--force").err
+
+
+def test_the_printed_command_is_quoted_for_a_shell(shop: Shop) -> None:
+    found = shop.run(*PLAN[:-1], "my shop.plan")
+    assert found.err == "saved: to apply exactly this, run: deployer apply 'my shop.plan'\n"

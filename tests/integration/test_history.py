@@ -74,9 +74,10 @@ def test_an_interrupted_run_is_on_record_and_its_hosts_in_the_list(site: Site, h
     assert run.returncode == 130
     assert records(site)[0]["result"] == "interrupted"
     assert "to continue: deployer apply" in err
-    assert (site.folder / "site.retry").read_text() == f"{host.name}\n"
-    assert site.apply("--limit", "@site.retry").code == 0
-    assert not (site.folder / "site.retry").exists()
+    list_of_hosts = Path(err.split("@")[-1].strip())
+    assert list_of_hosts.read_text() == f"{host.name}\n"
+    assert site.apply("--limit", f"@{list_of_hosts}").code == 0
+    assert not list_of_hosts.exists()
 
 
 def test_a_host_that_was_away_is_in_the_list(lab_hosts: tuple[Host, ...], tmp_path: Path) -> None:
@@ -87,9 +88,10 @@ def test_a_host_that_was_away_is_in_the_list(lab_hosts: tuple[Host, ...], tmp_pa
     with faults.unreachable(two):
         ran = site.run("apply", "--yes", *site.arguments)
     assert ran.code == 4
-    assert (site.folder / "site.retry").read_text() == f"{two.name}\n"
-    assert site.run("apply", "--yes", *site.arguments, "--limit", "@site.retry").code == 0
-    assert not (site.folder / "site.retry").exists()
+    list_of_hosts = Path(ran.err.split("@")[-1].strip())
+    assert list_of_hosts.read_text() == f"{two.name}\n"
+    assert site.run("apply", "--yes", *site.arguments, "--limit", f"@{list_of_hosts}").code == 0
+    assert not list_of_hosts.exists()
     assert states(two) == {"web": "running"}
 
 
