@@ -113,7 +113,7 @@ def _can_be_made(ctx: Context, resource: Network) -> bool:
     taken_from = resource.values.get("config_from")
     if taken_from:
         summary = "cannot be created: with config_from the engine supports no labels, which deployer requires"
-        hint = f"make it by hand: docker network create --config-from {taken_from} {resource.name}"
+        hint = f"create it by hand: docker network create --config-from {taken_from} {resource.name}"
         ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin))
     return not taken_from
 

@@ -130,7 +130,7 @@ def test_one_that_should_not_run_is_replaced_and_stays_down() -> None:
 REMOVES_ITSELF = "containers: {web: {image: web:1, auto_remove: true, ports: ['80:80'], environment: {MODE: a}}}"
 
 
-STOPS = "but the engine removes it as soon as it stops (auto_remove), and nothing could be rolled back"
+STOPS = "but the engine removes it as soon as it stops (auto_remove), so it could not be rolled back"
 
 
 @pytest.mark.parametrize(

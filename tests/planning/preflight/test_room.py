@@ -31,7 +31,7 @@ def test_little_room_for_an_image_of_which_nothing_is_known() -> None:
 def test_the_image_of_the_same_name_says_how_much_may_be_needed() -> None:
     sizes = {"docker.io/library/web": 300 * MIB}
     assert judged(WEB, room=room(400 * MIB), sizes=sizes).notes == ()
-    text = "only 200.0 MiB are free in /var/lib/docker; the one of the same name that is there takes 300.0 MiB"
+    text = "only 200.0 MiB are free in /var/lib/docker; the present image of the same name uses 300.0 MiB"
     assert judged(WEB, room=room(200 * MIB), sizes=sizes).notes == (f"image.web:1: {text}",)
 
 
