@@ -206,7 +206,7 @@ def test_progress_of_a_pull_is_that_of_all_its_layers(engine: SimulatedEngine) -
         ("listen tcp4 0.0.0.0:80: bind: address already in use", "the port was taken after the plan was created"),
         (
             'could not select device driver "cdi" with capabilities: []',
-            'enable CDI in the daemon\'s configuration, {"features": {"cdi": true}}',
+            'enable CDI in the daemon\'s configuration, {"features": {"cdi": true}} (the default since engine 28.2)',
         ),
         ("no such thing", ""),
     ],

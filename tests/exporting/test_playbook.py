@@ -398,7 +398,7 @@ def test_containers_that_lost_what_they_are_attached_to_are_left_out() -> None:
     rest = tuple(network for network in seen.networks if network.name != "front")
     only = tuple(found for found in seen.containers if found.name != "db")
     for networks, why in (
-        (rest, "network front is gone"),
+        (rest, "network front no longer exists"),
         ((*rest, front, replace(back, name="front")), "2 networks are called front"),
     ):
         found = host_playbook(replace(seen, networks=networks), engine.info(), ["it"])
