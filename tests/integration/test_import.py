@@ -219,7 +219,7 @@ def test_what_cannot_be_declared(host: Host, tmp_path: Path) -> None:
     text = imported(site, host)
     assert re.findall("^#   .*", text, re.MULTILINE) == [
         "#   container.follower as a whole: the container whose network_mode it shares is gone",
-        "#   container.lonely as a whole: network lost is gone",
+        "#   container.lonely as a whole: network lost no longer exists",
         "#   container.paused state: it is paused, and applying resumes it",
     ]
     assert list(plays(text)[0]["containers"]) == ["fine", "paused"]
