@@ -84,8 +84,49 @@ class Problems:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint that names the closest known word, or "" if none is close."""
-    import difflib
+    """A hint naming the known word that was probably meant, or "" when none is close."""
+    close = closest(word, known)
+    return f"did you mean '{close}'?" if close else ""
 
-    close = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
-    return f"did you mean '{close[0]}'?" if close else ""
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """The known word that a slip of typing makes into this one, or "". Case and kind of separator do not matter.
+
+    Alike are words that differ by at most one letter in four, three at most. Of names of several parts, each part has
+    to be alike or the beginning of the other: `redis_port` is not `redis_host`.
+    """
+    given = _plain(word)
+    found = ((-_typing_distance(given, _plain(other)), other) for other in known if _is_alike(given, _plain(other)))
+    return max(found, default=(0, ""))[1]
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("-", "_").replace(".", "_")
+
+
+def _is_alike(one: str, other: str) -> bool:
+    distance, longer = _typing_distance(one, other), max(len(one), len(other))
+    if 3 * distance <= longer and distance <= 1:
+        return True
+    ours, theirs = one.split("_"), other.split("_")
+    if len(ours) == len(theirs) > 1:
+        return all(_begins(a, b) or _is_alike(a, b) for a, b in zip(ours, theirs, strict=True))
+    return distance <= min(3, longer // 4)
+
+
+def _begins(one: str, other: str) -> bool:
+    shorter, longer = sorted((one, other), key=len)
+    return len(shorter) >= 3 and longer.startswith(shorter)
+
+
+def _typing_distance(one: str, other: str) -> int:
+    """How many letters are left out, added, replaced or exchanged with their neighbour."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one):
+        earlier, before, row = before, row, [i + 1]
+        for j, b in enumerate(other):
+            row.append(min(before[j] + (a != b), before[j + 1] + 1, row[j] + 1))
+            if i and j and a == other[j - 1] and b == one[i - 1]:
+                row[-1] = min(row[-1], earlier[j - 1] + 1)
+    return row[-1]

@@ -47,6 +47,15 @@ class Command(click.Command):
         self._run = run
         self._examples = examples
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            from deployer.cli.suggestions import option_hint
+
+            hint = option_hint(error.option_name, self.get_params(ctx))
+            raise click.UsageError(f"No such option '{error.option_name}'.{hint}", ctx) from error
+
     def invoke(self, ctx: click.Context) -> int:
         console = ctx.find_object(Console)
         assert console is not None
@@ -72,10 +81,9 @@ class Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in self.table and not args[0].startswith("-") and not ctx.resilient_parsing:
-            from deployer.diagnostics import did_you_mean
+            from deployer.cli.suggestions import command_hint
 
-            hint = did_you_mean(args[0], self.table)
-            ctx.fail(f"No such command '{args[0]}'." + (f" {hint[0].upper()}{hint[1:]}" if hint else ""))
+            ctx.fail(f"No such command '{args[0]}'.{command_hint(args[0], self.table)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

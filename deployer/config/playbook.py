@@ -11,7 +11,7 @@ from msgspec import Struct
 from schema import Or
 
 from deployer import nodes
-from deployer.config import yaml
+from deployer.config import foreign, yaml
 from deployer.config.files import read_file
 from deployer.config.interpolation import check_literal, interpolated
 from deployer.config.templates.templar import Templates
@@ -225,12 +225,16 @@ def _load_file(path: str, problems: Problems, vault: VaultSecrets) -> Iterator[P
             problems.add(Origin(path), "has no plays", hint="a playbook is a list of plays")
         return
     if not isinstance(tree, nodes.Sequence):
-        problems.add(tree.origin, "a playbook is a list of plays", hint="begin each play with '- name: …'")
+        summary, hint = foreign.not_plays(tree)
+        problems.add(tree.origin, summary, hint=hint)
         return
     for item in tree.items:
         if isinstance(item, nodes.Mapping):
+            if foreign.is_task(item):
+                problems.add(item.origin, "is an Ansible task, not a play", hint=foreign.TASKS)
+                return
             at = Reading(problems, "play")
-            keys = match_keys(item, {key: key for key in _play_keys()}, at)
+            keys = match_keys(item, {key: key for key in _play_keys()}, at, foreign.ADVICE)
             yield Play(path, item.origin, dict(_interpolated(keys, problems)))
         else:
             problems.add(item.origin, "a play is a map with at least 'hosts'")

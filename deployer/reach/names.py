@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 from schema import Or
 
+from deployer.diagnostics import closest
 from deployer.fields.leaves import NUMBER_OR_TEXT, TEXT
 from deployer.fields.shapes import Entry, Leaf, Shape, one_or_many
 
@@ -172,10 +173,8 @@ def misspelt(name: str) -> str:
     head, _, rest = name.partition("_")
     if not rest or name in _KNOWN or name in ANSIBLE or not (head == "deployer" or head.startswith("an")):
         return ""
-    import difflib
-
-    if head != "deployer" and not difflib.get_close_matches(head, ["ansible"], cutoff=0.85):
+    if head != "deployer" and not closest(head, ["ansible"]):
         return ""
     prefix = PREFIX if head == "deployer" else "ansible_"
     known = {found.removeprefix(prefix): found for found in sorted(_KNOWN) if found.startswith(prefix)}
-    return next((known[close] for close in difflib.get_close_matches(rest, known, n=1, cutoff=0.75)), "")
+    return known.get(closest(rest, known), "")

@@ -56,6 +56,15 @@ def test_the_version(shop: Shop, option: str) -> None:
         (("plna",), "No such command 'plna'. Did you mean 'plan'?"),
         (("inventory", "lsit"), "No such command 'lsit'. Did you mean 'list'?"),
         (("frobnicate",), "No such command 'frobnicate'."),
+        (("deploy",), "No such command 'deploy'. 'apply' applies a playbook."),
+        (("up",), "No such command 'up'. 'apply' applies a playbook."),
+        (("down",), "No such command 'down'. 'destroy' removes the project's containers and networks."),
+        (("destro",), "No such command 'destro'. 'destroy' removes the project's containers and networks."),
+        (("lock", "relase"), "No such command 'relase'. 'release' releases the locks of other runs."),
+        (("apply", "--dry-run", "shop.yml"), "No such option '--dry-run'. '--check' only shows the plan."),
+        (("plan", "--dry-run", "shop.yml"), "No such option '--dry-run'. 'deployer plan' changes nothing."),
+        (("apply", "--prun", "shop.yml"), "No such option '--prun'.\n"),
+        (("destroy", "--volume", "shop.yml"), "No such option '--volume'.\n"),
         (("plan", "--limt", "web1", "shop.yml"), "No such option '--limt'. Did you mean '--limit'?"),
         (("plan",), "Missing argument 'PLAYBOOK...'"),
         (("plan", "--forks", "0", "shop.yml"), "0 is not in the range x>=1."),
@@ -65,6 +74,29 @@ def test_the_version(shop: Shop, option: str) -> None:
 )
 def test_errors_in_usage_end_with_1_and_not_with_2(shop: Shop, words: tuple[str, ...], message: str) -> None:
     found = shop.run(*words)
+    assert (found.code, found.out) == (1, "")
+    assert message in found.err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "services: {web: {image: nginx}}\n",
+            "shop.yml:1:1: is a Compose file, not a playbook; write a play with 'hosts'",
+        ),
+        ("- name: a\n  ansible.builtin.apt: {name: x}\n", "shop.yml:1:3: is an Ansible task, not a play; declare the"),
+        ("- name: a\n  shell: ls\n  when: x\n", "shop.yml:1:3: is an Ansible task, not a play; declare the"),
+        ("- hosts: all\n  tasks: []\n", "unknown key 'tasks'; deployer runs no Ansible tasks"),
+        ("- hosts: all\n  roles: [web]\n", "unknown key 'roles'; deployer runs no Ansible tasks"),
+        ("all: {hosts: {web1: {}}}\n", "shop.yml:1:1: is an inventory, not a playbook; give it with -i"),
+        ("web: {hosts: {web1: {}}}\n", "shop.yml:1:1: is an inventory, not a playbook; give it with -i"),
+        ("containers: {}\n", "shop.yml:1:1: a playbook is a list of plays; begin each play with"),
+    ],
+)
+def test_files_of_other_tools_are_recognised(shop: Shop, text: str, message: str) -> None:
+    shop.write("shop.yml", text)
+    found = shop.run("plan", "-i", "hosts.yml", "shop.yml")
     assert (found.code, found.out) == (1, "")
     assert message in found.err
 

@@ -1,0 +1,63 @@
+"""Files of other tools given as a playbook, recognised to say how to go on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deployer import nodes
+
+_COMPOSE_HINT: Final = (
+    "write a play with 'hosts', and its services under 'containers'; or start it with Compose, and "
+    "'deployer import host HOST' writes the playbook"
+)
+TASKS: Final = "declare the result instead: a play with 'hosts' and 'containers', 'networks', 'volumes' or 'images'"
+_NO_TASKS: Final = "deployer runs no Ansible tasks; declare containers, networks, volumes and images of the play"
+ADVICE: Final = dict.fromkeys(("tasks", "pre_tasks", "post_tasks", "roles", "handlers", "block"), _NO_TASKS) | {
+    "services": "services are declared under 'containers'",
+    "become": "set it in the inventory: deployer_become",
+}
+"""For keys of plays that other tools have."""
+
+_PLAY: Final = frozenset({"hosts", "containers", "networks", "volumes", "images", "jobs", "tasks", "roles", "project"})
+_TASK: Final = frozenset(
+    {"register", "notify", "block", "include_tasks", "import_tasks", "include_role", "import_role", "set_fact", "debug"}
+    | {
+        "shell",
+        "command",
+        "copy",
+        "template",
+        "file",
+        "service",
+        "systemd",
+        "package",
+        "apt",
+        "yum",
+        "dnf",
+        "pip",
+        "git",
+    }
+    | {"docker_container", "docker_image", "docker_network", "docker_volume", "docker_compose", "docker_compose_v2"}
+    | {"uri", "user", "lineinfile", "get_url", "wait_for", "assert", "fail", "meta", "changed_when", "failed_when"}
+)
+
+
+def not_plays(tree: nodes.Node) -> tuple[str, str]:
+    """What a file is that is no list, and how to go on."""
+    keys = {str(key.value) for key, _ in tree.entries} if isinstance(tree, nodes.Mapping) else set()
+    if "services" in keys:
+        return "is a Compose file, not a playbook", _COMPOSE_HINT
+    if keys & {"all", "ungrouped"} or (isinstance(tree, nodes.Mapping) and keys and _are_groups(tree)):
+        return "is an inventory, not a playbook", "give it with -i, and name a playbook"
+    if keys & (_TASK | {"tasks"}):
+        return "is a file of Ansible tasks, not a playbook", TASKS
+    return "a playbook is a list of plays", "begin each play with '- name: …'"
+
+
+def _are_groups(tree: nodes.Mapping) -> bool:
+    return all(isinstance(node, nodes.Mapping) and node.get("hosts") is not None for _, node in tree.items())
+
+
+def is_task(item: nodes.Mapping) -> bool:
+    """Whether an item of a list is a task of Ansible: it has a module or a task's keyword, and nothing of a play."""
+    keys = {str(key.value) for key, _ in item.entries}
+    return not keys & _PLAY and any(key in _TASK or key.count(".") >= 2 for key in keys)
