@@ -96,8 +96,12 @@ def closest(word: str, known: Iterable[str]) -> str:
     to be alike or the beginning of the other: `redis_port` is not `redis_host`.
     """
     given = _plain(word)
-    found = ((-_typing_distance(given, _plain(other)), other) for other in known if _is_alike(given, _plain(other)))
-    return max(found, default=(0, ""))[1]
+    found = (
+        (-_typing_distance(given, _plain(other)), -len(other), other)
+        for other in known
+        if _is_alike(given, _plain(other))
+    )
+    return max(found, default=(0, 0, ""))[2]
 
 
 def _plain(word: str) -> str:

@@ -153,7 +153,8 @@ def policy() -> list[click.Parameter]:
             section=section,
             is_flag=True,
             allow_from_autoenv=False,
-            help="Also remove resources of the project that are no longer declared; volumes are kept.",
+            help="Also remove resources of the project that these playbooks do not declare, including those that other "
+            "playbook files declare; volumes are kept.",
         ),
         Option(
             ["--prune-host"],
