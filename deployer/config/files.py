@@ -24,7 +24,7 @@ def read_file(path: Path | str) -> bytes:
         mode = os.fstat(descriptor).st_mode
         is_pipe = stat.S_ISFIFO(mode)
         if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, "it is a directory", str(path))
+            raise IsADirectoryError(errno.EISDIR, "Is a directory", str(path))
         if not (is_pipe or stat.S_ISREG(mode) or os.path.samefile(path, os.devnull)):  # noqa: PTH121
             raise OSError(errno.EINVAL, "it is not a file", str(path))
         return _read(descriptor, str(path), is_pipe=is_pipe)

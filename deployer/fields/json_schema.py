@@ -36,8 +36,10 @@ def or_template(schema: JsonSchema) -> JsonSchema:
     types = _types(schema)
     if "anyOf" in schema:
         return schema | {"anyOf": [*schema["anyOf"], _REFERENCE]}
-    if "enum" in schema or "pattern" in schema:
+    if "enum" in schema:
         return {"anyOf": [schema, _REFERENCE]}
+    if "pattern" in schema:
+        return schema | {"pattern": f"{schema['pattern']}|{TEMPLATE}"}
     if not types or "string" in types:
         return schema
     return schema | {"type": [*types, "string"], "pattern": TEMPLATE}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Final
 
@@ -30,12 +31,20 @@ _WORDS_OF_FLAGS: Final = {
     **dict.fromkeys(("false", "no", "off", "n", "f", "0"), False),
 }
 """Text that means true or false to Ansible and Docker; a variable of the command line is text."""
+
+
+def _any_case(words: Iterable[str]) -> str:
+    """A pattern for these words in upper and lower case; the expressions of JSON Schema have no flag for that."""
+    spelt = ("".join(f"[{letter}{letter.upper()}]" for letter in word) for word in words)
+    return f"^({'|'.join(spelt)})$"
+
+
 NUMBER_OR_TEXT = Leaf(Or(str, int), "text or a number", str)
 FLAG = Leaf(
     Or(bool, lambda word: isinstance(word, str) and word.lower() in _WORDS_OF_FLAGS),
     "true or false",
     lambda word: word if isinstance(word, bool) else _WORDS_OF_FLAGS[word.lower()],
-    json={"type": ["boolean", "string"]},
+    json={"type": ["boolean", "string"], "pattern": _any_case(_WORDS_OF_FLAGS)},
 )
 
 

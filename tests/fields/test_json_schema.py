@@ -74,7 +74,8 @@ def test_templates_may_stand_for_parts() -> None:
     ("written", "found"),
     [
         ({"enviroment": {}}, [": additionalProperties"]),
-        ({"tty": "yes"}, ["tty: pattern"]),
+        ({"tty": "yse"}, ["tty: pattern"]),
+        ({"tty": "YES"}, []),
         ({"tty": 1}, ["tty: type"]),
         ({"privileged": [True]}, ["privileged: type"]),
         ({"cap_add": "NET_ADMIN"}, ["cap_add: pattern"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from msgspec import Struct, field
 
@@ -13,6 +14,7 @@ from deployer.config.files import read_text
 from deployer.config.interpolation import InterpolationError, substitute
 from deployer.config.vault import VaultError, VaultSecrets, is_encrypted
 from deployer.diagnostics import Origin, Problems
+from deployer.interfaces import Guarded
 from deployer.model.secrets import is_sensitive_name
 from deployer.nodes import Node
 
@@ -36,15 +38,13 @@ _ESCAPES = {
 }
 
 
-class EnvFile(Struct, frozen=True):
+class EnvFile(Guarded, frozen=True):
     """Values by key and where each is written. `secret`: the file is vaulted."""
 
+    hidden: ClassVar[tuple[str, ...]] = ("values",)
     values: Mapping[str, str] = field(default_factory=dict)
     places: Mapping[str, Origin] = field(default_factory=dict)
     secret: bool = False
-
-    def __repr__(self) -> str:
-        return f"EnvFile({', '.join(self.places)})"
 
 
 class Known(Struct, frozen=True):
