@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.recording_proxy import recording
-from tests.integration.support import PROGRAM, SLEEP, Site, fetch, states
+from tests.integration.support import PROGRAM, SLEEP, Site, environment, fetch, states
 from tests.lab import faults
 from tests.lab.host import Host
 from tests.lab.shell import wait_for
@@ -67,7 +67,8 @@ def test_an_interrupted_run_is_on_record_and_its_hosts_in_the_list(site: Site, h
     web = {**SLEEP, "depends_on": {"base": {"condition": "service_healthy"}}}
     site.write({"containers": {"base": base, "web": web}})
     command = [str(PROGRAM), "apply", "--yes", *site.arguments]
-    run = subprocess.Popen(command, cwd=site.folder, stdin=subprocess.DEVNULL, stdout=-1, stderr=-1, text=True)
+    home, none = environment(site.folder), subprocess.DEVNULL
+    run = subprocess.Popen(command, cwd=site.folder, env=home, stdin=none, stdout=-1, stderr=-1, text=True)
     wait_for(lambda: states(host).get("base") == "running", 30, "base")
     run.send_signal(signal.SIGINT)
     _, err = run.communicate(timeout=60)
