@@ -45,7 +45,7 @@ class Lab:
 
 
 def up(count: int = DEFAULT_HOSTS) -> Lab:
-    """Bring the lab up with at least `count` hosts and write the inventory.
+    """Bring the lab up with at least `count` hosts and write the inventory of all that run.
 
     `LabUnavailableError` carries the one reason why this machine cannot have it.
     """
@@ -57,7 +57,7 @@ def up(count: int = DEFAULT_HOSTS) -> Lab:
     with lock():
         _prepare()
         hosts = _hosts(count)
-        inventory.write(hosts)
+        inventory.write([found for found in map(lifecycle.running_host, _plans()) if found])
     return Lab(hosts)
 
 
