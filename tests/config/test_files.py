@@ -29,7 +29,7 @@ def test_files_pipes_and_dev_null(tmp_path: Path) -> None:
     ("name", "message"),
     [
         ("/dev/zero", "it is not a file"),
-        ("/", "it is a directory"),
+        ("/", "Is a directory"),
         ("long", "it has more than 16 MiB"),
         ("pipe", "nothing was written to this pipe for 0.1 s"),
         ("none", "No such file or directory"),
