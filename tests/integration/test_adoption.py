@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from tests.integration.support import SLEEP, Json, Site, fetch, ids, inspect, lines
+from tests.lab.fixtures import each_engine
 from tests.lab.host import Host
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, each_engine]
 
 RUNNING: Mapping[str, tuple[str, Json]] = {
     "capabilities": (

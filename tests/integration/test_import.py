@@ -13,9 +13,10 @@ import pytest
 from tests.exporting.imports import plays
 from tests.integration.support import SLEEP, Json, Site, fetch, ids, states, volumes
 from tests.lab import peers
+from tests.lab.fixtures import each_engine
 from tests.lab.host import Host
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, each_engine]
 
 SENTINEL = "S3ntinel4711"
 NAP = ("busybox:1", "sleep", "100000")

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from tests.integration.support import Json, Site, fetch, inspect, lines
+from tests.lab.fixtures import each_engine
 from tests.lab.host import Host
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, each_engine]
 
 EVERYTHING: Json = {"image": "deployer/everything:1", "stop_grace_period": "0s", "update": {"monitor": "0s"}}
 """Its healthcheck begins after seven seconds; created only, so that nobody waits for it."""

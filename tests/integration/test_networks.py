@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.integration.support import SLEEP, Json, Site, exists, ids, inspect, lines, states
+from tests.lab.fixtures import each_engine
 from tests.lab.host import Host
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, each_engine]
 
 
 def network(third: int, **keys: object) -> Json:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.integration.support import PROGRAM, SLEEP, Ran, Site, environment, fetch, ids, inspect, kept, states
+from tests.lab.fixtures import each_engine
 from tests.lab.host import Host
 
 pytestmark = pytest.mark.lab
@@ -167,6 +168,7 @@ class Load:
             time.sleep(0.005)
 
 
+@each_engine
 @pytest.mark.alone
 def test_behind_a_proxy_nobody_notices_that_the_new_one_starts_first(host: Host, tmp_path: Path) -> None:
     fetch(host, "deployer/counter:1.1", *IMAGES[:2])

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.integration.support import SLEEP, Json, Site, fetch, ids, inspect, of_container, states, volumes
+from tests.lab.fixtures import each_engine
 from tests.lab.host import Host
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, each_engine]
 
 DISK: Json = {"driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}}
 

@@ -2,7 +2,7 @@
 
 A test that touches a host asks for `host_20`, `host_26`, `host` or `lab_hosts`: while it runs, no other test process on
 this machine has that host, and it finds the host whole and empty. Each of pytest's worker processes has hosts of its
-own.
+own. `host` runs a test on the oldest and the newest engine; where engines may differ, `each_engine` on all.
 """
 
 import os
@@ -16,7 +16,7 @@ from tests.lab import cleaning, faults
 from tests.lab import lab as the_lab
 from tests.lab.host import Host
 from tests.lab.lab import Lab
-from tests.lab.settings import DOCKER_20, DOCKER_26, DOCKER_28, DOCKER_28_CONTAINERD, Kind
+from tests.lab.settings import DOCKER_20, DOCKER_26, DOCKER_28, DOCKER_28_CONTAINERD, KINDS, Kind
 from tests.lab.shell import LabError, lock
 
 _REASON = "lab not available: "
@@ -28,7 +28,15 @@ _FIXTURES = {
     "host_28": DOCKER_28,
     "host_containerd": DOCKER_28_CONTAINERD,
 }
-_EACH = (DOCKER_20, DOCKER_26, DOCKER_28)
+_OLDEST_AND_NEWEST = (DOCKER_20, DOCKER_28)
+
+
+def _engines(*kinds: Kind) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("host", kinds, indirect=True, ids=[kind.group for kind in kinds])
+
+
+each_engine = _engines(DOCKER_20, DOCKER_26, DOCKER_28)
+each_engine_and_store = _engines(*KINDS)
 
 
 @pytest.fixture(scope="session")
@@ -191,9 +199,9 @@ def exclusive_lab(lab: Lab) -> Iterator[Lab]:
         yield lab
 
 
-@pytest.fixture(params=_EACH, ids=[kind.group for kind in _EACH])
+@pytest.fixture(params=_OLDEST_AND_NEWEST, ids=[kind.group for kind in _OLDEST_AND_NEWEST])
 def host(request: pytest.FixtureRequest, lab: Lab, reserved_hosts: tuple[Host, ...]) -> Host:
-    """One host after the other: the test runs on both engines."""
+    """One host after the other: the test runs on the oldest and the newest engine."""
     return of_kind(lab, request.param)
 
 
