@@ -20,11 +20,11 @@ from deployer.reach.connection import ConnectionSpec
 from deployer.reach.ssh_config import SshConfig
 from deployer.simulated import SimulatedEngine
 from deployer.simulated.host import SimulatedMachine
-from deployer.usecases import apply as rollout
-from deployer.usecases import plan as runner
 from deployer.usecases import rollback
+from deployer.usecases.apply import apply
 from deployer.usecases.load import Asking, Request
-from deployer.usecases.system import World, this_machine
+from deployer.usecases.plan import Session, plan
+from deployer.usecases.system import System, this_machine
 from tests.applying.engines import Clock, Seen, states
 
 NAMES = ("h1", "h2", "h3", "h4", "h5")
@@ -53,20 +53,20 @@ class Fleet:
         """Nothing is open."""
 
     @property
-    def world(self) -> World:
+    def system(self) -> System:
         config = SshConfig(this_machine())
-        return World(self.clock, Asking(lambda _command: ScriptResult(1, "", ""), lambda _text: "", lambda: config))
+        return System(self.clock, Asking(lambda _command: ScriptResult(1, "", ""), lambda _text: "", lambda: config))
 
-    def plan(self, playbook: str = "", **words: Any) -> runner.Session:
-        return runner.plan(request(playbook, words), self.world)
+    def plan(self, playbook: str = "", **words: Any) -> Session:
+        return plan(request(playbook, words), self.system)
 
     def apply(self, playbook: str = "", **words: Any) -> Outcome:
         with self.plan(playbook, **words) as planned:
-            return rollout.apply(planned, self.world, self.seen, self.stop, self.run)
+            return apply(planned, self.system, self.seen, self.stop, self.run)
 
     def roll_back(self, *names: str, playbook: str = "") -> Outcome:
-        with rollback.plan(request(playbook, {}), self.world, names) as planned:
-            return rollout.apply(planned, self.world, self.seen, self.stop, self.run)
+        with rollback.plan(request(playbook, {}), self.system, names) as planned:
+            return apply(planned, self.system, self.seen, self.stop, self.run)
 
     def ids(self, name: str = "web") -> dict[str, str]:
         """Of the containers of that name, by host."""

@@ -17,16 +17,16 @@ deployer apply shop.plan                          # a plan saved with 'plan -o s
 
 def _run(call: Call) -> int:
     from deployer.cli.deploy import deploy
-    from deployer.usecases import plan as runner
-    from deployer.usecases import saved_plan as saved
+    from deployer.usecases import saved_plan
+    from deployer.usecases.plan import plan
 
     named = call.params["playbooks"]
-    if len(named) == 1 and saved.is_saved(named[0]):
-        plan = saved.read(named[0])
+    if len(named) == 1 and saved_plan.is_saved(named[0]):
+        saved = saved_plan.read(named[0])
         given = options.request(call.params)
-        agreed = replace(call, params={**call.params, **options.given(plan.request), "yes": True})
-        return deploy(agreed, lambda _request, world: saved.plan(plan, given, world), "")
-    return deploy(call, runner.plan, "Apply these changes?")
+        agreed = replace(call, params={**call.params, **options.given(saved.request), "yes": True})
+        return deploy(agreed, lambda _request, system: saved_plan.plan_again(saved, given, system), "")
+    return deploy(call, plan, "Apply these changes?")
 
 
 COMMAND = Command(

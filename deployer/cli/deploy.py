@@ -21,15 +21,15 @@ from deployer.interfaces import Events
 from deployer.model.plan import Plan
 from deployer.reporting.human import plan_text
 from deployer.reporting.lines import line
-from deployer.usecases import plan as runner
 from deployer.usecases.load import Request
-from deployer.usecases.system import World, real_world
+from deployer.usecases.plan import Planned, Session
+from deployer.usecases.system import System, this_system
 
 if TYPE_CHECKING:
     from deployer.applying.locking import Run
     from deployer.model.outcome import Outcome
 
-Planner: TypeAlias = Callable[[Request, World], runner.Session]
+Planner: TypeAlias = Callable[[Request, System], Session]
 
 
 def deploy(
@@ -41,8 +41,8 @@ def deploy(
     """Return the exit code. `confirm_further` asks what the question does not cover. Raises `RefusedError` without
     confirmation."""
     _check_options(call)
-    world = real_world()
-    with planner(options.request(call.params), world) as session:
+    system = this_system()
+    with planner(options.request(call.params), system) as session:
         planned = session.planned
         learn(call.console, planned)
         _show(call.console, planned)
@@ -57,7 +57,7 @@ def deploy(
         _confirm(call, planned.plan, question)
         confirm_further(call, planned.plan)
         with call.console.steadfast():
-            return _apply(call, session, world)
+            return _apply(call, session, system)
 
 
 def _check_options(call: Call) -> None:
@@ -74,7 +74,7 @@ def _check_options(call: Call) -> None:
             raise click.UsageError(f"--{name.replace('_', '-')} has no effect with --no-lock")
 
 
-def learn(console: Console, planned: runner.Planned) -> None:
+def learn(console: Console, planned: Planned) -> None:
     """Register the run's secrets with the console and show its warnings."""
     console.redactor.learn(planned.secrets)
     if not console.json:
@@ -89,7 +89,7 @@ def plan_exit_code(plan: Plan, *, detailed: bool) -> ExitCode:
     return ExitCode.CHANGES_PENDING if detailed and not plan.empty else ExitCode.OK
 
 
-def _show(console: Console, planned: runner.Planned) -> None:
+def _show(console: Console, planned: Planned) -> None:
     if console.json:
         console.events().plan(planned.plan, planned.warnings)
     else:
@@ -102,7 +102,7 @@ def _confirm(call: Call, plan: Plan, question: str) -> None:
     call.confirm(question, action="the changes", done="changed", hint="add --yes to apply without confirmation")
 
 
-def _nothing_to_do(call: Call, planned: runner.Planned) -> ExitCode:
+def _nothing_to_do(call: Call, planned: Planned) -> ExitCode:
     """Hosts that an earlier run left unfinished are now as declared: drop them from the retry list."""
     from deployer.cli import retry
 
@@ -113,18 +113,18 @@ def _nothing_to_do(call: Call, planned: runner.Planned) -> ExitCode:
     return code
 
 
-def _apply(call: Call, session: runner.Session, world: World) -> ExitCode:
+def _apply(call: Call, session: Session, system: System) -> ExitCode:
     from deployer.cli.interrupt import Interrupt
     from deployer.reporting.live import LiveProgress
     from deployer.reporting.recap import recap_text
-    from deployer.usecases import apply as rollout
+    from deployer.usecases.apply import apply
 
     console, planned = call.console, session.planned
     events, tell = _events(console, planned.plan)
     with ExitStack() as stack:
         interrupt = stack.enter_context(Interrupt(tell))
         stack.enter_context(events if isinstance(events, LiveProgress) else nullcontext())
-        outcome = rollout.apply(session, world, events, interrupt.stop, _this_run(call, planned))
+        outcome = apply(session, system, events, interrupt.stop, _this_run(call, planned))
     if console.json:
         console.events().summary(outcome)
     else:
@@ -133,7 +133,7 @@ def _apply(call: Call, session: runner.Session, world: World) -> ExitCode:
     return _exit_code(outcome, stopped=interrupt.stop.is_set())
 
 
-def _this_run(call: Call, planned: runner.Planned) -> Run:
+def _this_run(call: Call, planned: Planned) -> Run:
     """How this run is described to other operators. Options are left out: one may hold a secret."""
     from datetime import UTC, datetime
 
@@ -151,7 +151,7 @@ def _this_run(call: Call, planned: runner.Planned) -> Run:
     )
 
 
-def _keep_retry_list(call: Call, planned: runner.Planned, outcome: Outcome) -> None:
+def _keep_retry_list(call: Call, planned: Planned, outcome: Outcome) -> None:
     from deployer.cli import retry
 
     path = retry.retry_file(call.params["retry_file"], planned.playbooks)

@@ -19,9 +19,9 @@ deployer destroy playbooks/shop.yml --check
 
 def _run(call: Call) -> int:
     from deployer.cli.deploy import deploy
-    from deployer.usecases import plan as runner
+    from deployer.usecases.plan import destroy
 
-    return deploy(call, runner.destroy, "Remove these resources?", _confirm_data_loss)
+    return deploy(call, destroy, "Remove these resources?", _confirm_data_loss)
 
 
 def _confirm_data_loss(call: Call, plan: Plan) -> None:

@@ -33,11 +33,11 @@ def _run(call: Call) -> int:
     from deployer.reporting.human import hint_lines, unreachable_lines
     from deployer.reporting.json_plan import FORMAT_VERSION
     from deployer.reporting.lines import Span, Style, line
-    from deployer.usecases import inspect_hosts as surveys
-    from deployer.usecases.system import real_world
+    from deployer.usecases.inspect_hosts import doctor
+    from deployer.usecases.system import this_system
 
     console = call.console
-    checks = surveys.doctor(options.request(call.params), real_world(call.console.warn), lambda: datetime.now(UTC))
+    checks = doctor(options.request(call.params), this_system(call.console.warn), lambda: datetime.now(UTC))
     if console.json:
         hosts = [_document(check) for check in checks]
         console.document({"format_version": FORMAT_VERSION, "type": "doctor", "hosts": hosts})

@@ -14,11 +14,11 @@ deployer drift playbooks/shop.yml --json | jq '.hosts[].found'
 def _run(call: Call) -> int:
     from deployer.errors import ExitCode
     from deployer.reporting.drift import drift_document, drift_text
-    from deployer.usecases import plan as runner
-    from deployer.usecases.system import real_world
+    from deployer.usecases.plan import drift
+    from deployer.usecases.system import this_system
 
     console = call.console
-    report, loaded = runner.drift(options.request(call.params), real_world())
+    report, loaded = drift(options.request(call.params), this_system())
     console.redactor.learn(loaded.secrets)
     if console.json:
         console.document(drift_document(report))

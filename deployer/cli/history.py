@@ -17,11 +17,11 @@ def _run(call: Call) -> int:
     from deployer.reporting.history import history_lines, record_document
     from deployer.reporting.human import unreachable_lines
     from deployer.reporting.json_plan import FORMAT_VERSION, unreachable_document
-    from deployer.usecases import locks_and_history as notes
-    from deployer.usecases.system import real_world
+    from deployer.usecases.locks_and_history import records as read_records
+    from deployer.usecases.system import this_system
 
     console = call.console
-    found = notes.records(options.request(call.params), real_world(call.console.warn), project=call.params["project"])
+    found = read_records(options.request(call.params), this_system(call.console.warn), project=call.params["project"])
     records = [(applied.host, applied.record) for applied in found.found]
     if console.json:
         lost = [unreachable_document(host) for host in found.unreachable]

@@ -22,14 +22,14 @@ deployer import host -i inventory web1 shop-db-1 shop-web-1
 
 
 def _host(call: Call) -> int:
-    from deployer.usecases import import_host as importing
-    from deployer.usecases.system import real_world, refuse_overwriting, write_private
+    from deployer.usecases.import_host import import_host
+    from deployer.usecases.system import refuse_overwriting, this_system, write_private
 
     params, console = call.params, call.console
     options.check_force(params)
-    found = importing.import_host(
+    found = import_host(
         options.request(params),
-        real_world(call.console.warn),
+        this_system(call.console.warn),
         params["host"],
         params["containers"],
         with_secrets=params["with_secrets"],

@@ -23,7 +23,7 @@ GRAPH_EXAMPLES: Final = "deployer inventory graph -i inventory\n"
 HOST_EXAMPLES: Final = "deployer inventory host web1 -i inventory\n"
 
 
-class _Known(Struct, frozen=True):
+class _Loaded(Struct, frozen=True):
     """The inventory, the selected hosts, and the variables of every host."""
 
     inventory: Inventory
@@ -31,7 +31,7 @@ class _Known(Struct, frozen=True):
     variables: Mapping[str, Mapping[str, Node]]
 
 
-def _load(call: Call, name: str = "") -> _Known:
+def _load(call: Call, name: str = "") -> _Loaded:
     """Raises `InputError`. `name` is a host that must exist."""
     from deployer.config.inventory.patterns import select_limit
     from deployer.config.templates.templar import Templates
@@ -40,10 +40,10 @@ def _load(call: Call, name: str = "") -> _Known:
     from deployer.diagnostics import Origin, Problems, did_you_mean
     from deployer.nodes import secret_texts
     from deployer.usecases.load import open_sources
-    from deployer.usecases.system import real_world
+    from deployer.usecases.system import this_system
 
     request, problems = options.request(call.params), Problems()
-    sources = open_sources(request, real_world().asking, problems)
+    sources = open_sources(request, this_system().asking, problems)
     inventory = sources.inventory
     hosts = select_limit(request.limit, inventory, problems) if request.limit else tuple(inventory.hosts)
     if name and inventory.find(name) is None:
@@ -55,7 +55,7 @@ def _load(call: Call, name: str = "") -> _Known:
         call.console.redactor.learn(text for node in known.values() for text in secret_texts(node))
     problems.raise_if_any()
     call.console.warn(problems.warnings)
-    return _Known(inventory, hosts, variables)
+    return _Loaded(inventory, hosts, variables)
 
 
 def _list(call: Call) -> int:

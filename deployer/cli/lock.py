@@ -35,17 +35,17 @@ def _release(call: Call) -> int:
     from deployer.reporting.human import unreachable_lines
     from deployer.reporting.lines import line
     from deployer.reporting.words import plural
-    from deployer.usecases import locks_and_history as notes
-    from deployer.usecases.system import real_world
+    from deployer.usecases import locks_and_history
+    from deployer.usecases.system import this_system
 
     console, found = call.console, _read(call)
     if not call.params["yes"] and found.found:
         console.tell(_lines(found))
         question = "A run that still works stops before its next change. Release?"
         call.confirm(question, action="the release", done="released", hint="add --yes to release without confirmation")
-    world, lost = real_world(), found.unreachable
+    system, lost = this_system(), found.unreachable
     if found.found:
-        lost = notes.release(options.request(call.params), world, found.found)
+        lost = locks_and_history.release(options.request(call.params), system, found.found)
     if console.json:
         _document(call, found)
     else:
@@ -55,11 +55,11 @@ def _release(call: Call) -> int:
 
 
 def _read(call: Call) -> Notes[Lock]:
-    from deployer.usecases import locks_and_history as notes
-    from deployer.usecases.system import real_world
+    from deployer.usecases import locks_and_history
+    from deployer.usecases.system import this_system
 
-    return notes.lock_status(
-        options.request(call.params), real_world(call.console.warn), project=call.params["project"]
+    return locks_and_history.lock_status(
+        options.request(call.params), this_system(call.console.warn), project=call.params["project"]
     )
 
 

@@ -14,16 +14,16 @@ deployer plan playbooks/shop.yml --detailed-exitcode    # exits with 2 if there 
 
 
 def _run(call: Call) -> int:
-    from deployer.usecases import plan as runner
-    from deployer.usecases.system import real_world
+    from deployer.usecases.plan import plan
+    from deployer.usecases.system import this_system
 
     console, out = call.console, call.params["out"]
     options.check_force(call.params)
     if out and not call.params["force"]:
-        from deployer.usecases import saved_plan as saved
+        from deployer.usecases import saved_plan
 
-        saved.refuse_overwriting(out)
-    with runner.plan(options.request(call.params), real_world()) as session:
+        saved_plan.refuse_overwriting(out)
+    with plan(options.request(call.params), this_system()) as session:
         planned = session.planned
         from deployer.cli.deploy import learn, plan_exit_code
         from deployer.reporting.human import plan_text
@@ -39,10 +39,10 @@ def _run(call: Call) -> int:
             import shlex
 
             from deployer.reporting.lines import render
-            from deployer.usecases import saved_plan as saved
+            from deployer.usecases import saved_plan
 
             shown = console.redactor.text(render(plan_text(planned.plan), colour=False))
-            saved.write(out, planned, options.request(call.params), shown)
+            saved_plan.write(out, planned, options.request(call.params), shown)
             console.tell([line(f"saved: to apply exactly this, run: deployer apply {shlex.quote(out)}")])
         return plan_exit_code(planned.plan, detailed=call.params["detailed_exitcode"])
 

@@ -23,11 +23,11 @@ def _run(call: Call) -> int:
     from deployer.reporting.columns import table
     from deployer.reporting.human import unreachable_lines
     from deployer.reporting.json_plan import FORMAT_VERSION, unreachable_document
-    from deployer.usecases import inspect_hosts as surveys
-    from deployer.usecases.system import real_world
+    from deployer.usecases.inspect_hosts import ps
+    from deployer.usecases.system import this_system
 
     console = call.console
-    survey = surveys.ps(options.request(call.params), real_world(call.console.warn), project=call.params["project"])
+    survey = ps(options.request(call.params), this_system(call.console.warn), project=call.params["project"])
     if console.json:
         lost = [unreachable_document(host) for host in survey.unreachable]
         rows = [_document(row) for row in survey.rows]

@@ -21,7 +21,9 @@ def _run(call: Call) -> int:
     from deployer.usecases import rollback
 
     given = Call(call.console, {**call.params, "playbooks": (call.params["playbook"],)}, call.name)
-    return deploy(given, lambda request, world: rollback.plan(request, world, call.params["names"]), "Roll these back?")
+    return deploy(
+        given, lambda request, system: rollback.plan(request, system, call.params["names"]), "Roll these back?"
+    )
 
 
 _NAMES: Final = "name the containers instead"

@@ -14,9 +14,9 @@ deployer show shop.plan
 
 def _run(call: Call) -> int:
     from deployer.reporting.lines import line
-    from deployer.usecases import saved_plan as saved
+    from deployer.usecases import saved_plan
 
-    plan = saved.read(call.params["file"])
+    plan = saved_plan.read(call.params["file"])
     call.console.tell([line(f"created at {plan.made_at} by deployer {plan.version}")])
     call.console.text(plan.shown)
     return 0

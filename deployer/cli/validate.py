@@ -15,11 +15,11 @@ def _run(call: Call) -> int:
     from deployer.reporting.json_plan import FORMAT_VERSION, diagnostic_document
     from deployer.reporting.lines import line
     from deployer.reporting.words import plural
-    from deployer.usecases import plan as runner
-    from deployer.usecases.system import real_world
+    from deployer.usecases.plan import validate
+    from deployer.usecases.system import this_system
 
     console = call.console
-    found = runner.validate(options.request(call.params), real_world())
+    found = validate(options.request(call.params), this_system())
     console.redactor.learn(found.secrets)
     if console.json:
         document = {"format_version": FORMAT_VERSION, "type": "validation", "valid": True}

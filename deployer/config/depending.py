@@ -22,7 +22,7 @@ def settle_dependencies(
     declared = {found.name: found for found in settled if has_settings(found, RunSettings)}
     for resource in declared.values():
         for needed in resource.settings.depends_on:
-            for summary, hint in _mistakes(needed, known, declared):
+            for summary, hint in _errors_of(needed, known, declared):
                 place = resource.place(("depends_on", needed.name))
                 problems.add(place, summary, address=resource.address.label, hint=hint)
     along = list(dependencies.cycle(settled))
@@ -46,7 +46,7 @@ def _condition(kind: Kind | None) -> Condition:
     return Condition.COMPLETED if kind is Kind.JOB else Condition.STARTED
 
 
-def _mistakes(
+def _errors_of(
     needed: Dependency, known: Mapping[str, Kind], declared: Mapping[str, Workload]
 ) -> Iterator[tuple[str, str]]:
     """(what is wrong, what to do about it)."""

@@ -205,7 +205,7 @@ class Play(Struct, frozen=True):
 
 
 def load_playbooks(paths: Sequence[str], problems: Problems, vault: VaultSecrets) -> tuple[Play, ...]:
-    """All plays of all files, in order. Mistakes that need no variables to be seen are reported."""
+    """All plays of all files, in order. Errors that need no variables are reported."""
     plays = [play for path in paths for play in _load_file(path, problems, vault)]
     templates = Templates()
     for play in plays:

@@ -91,7 +91,7 @@ class Inputs(Struct, frozen=True):
 
 
 def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
-    """One play on one host. Mistakes are reported; what has one is left out."""
+    """One play on one host. Errors are reported; what has one is left out."""
     work = _Work(play, host, templar, inputs)
     project = inputs.project or work.project()
     registries = work.registries()
@@ -288,7 +288,7 @@ class _Work:
 
     def _add_env_files(self, files: Any, values: dict[str, Any], origins: dict[tuple[str, ...], Origin]) -> set[str]:
         """Later files go over earlier ones, `environment` over all. Returns the secrets that were in them."""
-        from deployer.config.variables.env_file import Known, read_env_file
+        from deployer.config.variables.env_file import Environment, read_env_file
 
         merged: dict[str, str] = {}
         secrets: set[str] = set()
@@ -300,8 +300,8 @@ class _Work:
                 continue
             raw = options.get("format") == "raw"
             place = origins[("env_file",)]
-            problems, vault, known = self._inputs.problems, self._inputs.vault, Known(self._inputs.caller, merged)
-            file = read_env_file(path, place, raw=raw, problems=problems, vault=vault, known=known)
+            problems, vault, below = self._inputs.problems, self._inputs.vault, Environment(self._inputs.caller, merged)
+            file = read_env_file(path, place, raw=raw, problems=problems, vault=vault, environment=below)
             merged |= file.values
             origins |= {("environment", key): place for key, place in file.places.items() if key not in declared}
             if file.secret:

@@ -1,4 +1,4 @@
-"""What this layer asks the world for through injected callables: running a program, asking for a password."""
+"""What this layer asks the system for through injected callables: running a program, asking for a password."""
 
 from __future__ import annotations
 

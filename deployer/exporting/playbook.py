@@ -292,7 +292,7 @@ class _Writer:
         """Values as a user would write them; a value that would not read back the same is left out."""
         values = self._by_name(smallest(table, view, self._info, usual))
         written = {name: table.row(name).spell(value) for name, value in values.items()}
-        for name, why in list(_mistakes(table, values, written)):
+        for name, why in list(_violations(table, values, written)):
             self._notes.add(label, name, why)
             written.pop(name, None)
         left = {name: values[name] for name in written}
@@ -315,7 +315,7 @@ def _state(found: ObservedContainer) -> dict[str, Any]:
     return {"state": "created" if found.state == "created" else "stopped"}
 
 
-def _mistakes(table: Table, values: Mapping[str, Any], written: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _violations(table: Table, values: Mapping[str, Any], written: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(field, why it cannot be declared)."""
     read: dict[str, Any] = {}
     for name, value in written.items():

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from deployer.fields import settings
 from deployer.fields.container import CONTAINER
-from deployer.fields.table import Mistake, Table
+from deployer.fields.table import Table, Violation
 
 
-def ends_and_stays(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+def ends_and_stays(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
     """The engine does not restart it, and its container is kept as the record that it ran."""
     if values.get("restart", "no") not in ("", "no"):
         yield "restart", "a job is not restarted: one that failed is run again by the next apply"

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deployer.fields.table import Mistake
+from deployer.fields.table import Violation
 from deployer.values import address
 
 
-def addresses(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+def addresses(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
     """Addresses of a pool must be in its subnet."""
     for subnet, pool in ((values.get("ipam") or {}).get("config") or {}).items():
         network = ipaddress.ip_network(subnet)
@@ -29,7 +29,7 @@ def _within(part: str, subnet: str) -> bool:
     return inner.network_address in outer and inner.broadcast_address in outer
 
 
-def bridge(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+def bridge(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
     """A bridge has one subnet per address family."""
     ipam = values.get("ipam") or {}
     if (values.get("driver") or "bridge") != "bridge" or values.get("config_only") or "driver" in ipam:
@@ -39,7 +39,7 @@ def bridge(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mis
             yield "ipam", f"a bridge has one IPv{family} subnet, not {count}"
 
 
-def configuration(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+def configuration(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
     """A configuration network has no usage options, and a network with config_from has no configuration of its own."""
     if values.get("config_only"):
         for name in ("driver", "internal", "attachable", "ingress", "scope", "config_from"):

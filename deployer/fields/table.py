@@ -15,7 +15,7 @@ from deployer.fields.ignored import KEY, read_ignored
 from deployer.fields.shapes import INVALID, Entry, Reading, hide, match_keys, spellings
 from deployer.nodes import has_template
 
-Mistake: TypeAlias = tuple[str, str]
+Violation: TypeAlias = tuple[str, str]
 """(field, what is wrong with it)."""
 
 
@@ -40,7 +40,7 @@ class Table(Struct, frozen=True):
     doc: str
     fields: tuple[Field, ...]
     settings: tuple[Entry, ...] = ()
-    rules: tuple[Callable[[dict[str, Any], Mapping[str, Any]], Iterable[Mistake]], ...] = ()
+    rules: tuple[Callable[[dict[str, Any], Mapping[str, Any]], Iterable[Violation]], ...] = ()
     nested: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     appended: Mapping[str, str] = field(default_factory=dict)
     advice: Mapping[str, str] = field(default_factory=dict)
@@ -82,8 +82,8 @@ def read(table: Table, node: nodes.Node, at: Reading) -> Declaration | None:
         settings[KEY] = read_ignored(settings[KEY], named[KEY], at, table.ignorable, table.nested)
     if not (at.static and any(has_template(key) for key, _ in node.entries)):
         unknown = _unknown(named, {*values, *settings}, at)
-        for name, mistake in _mistakes(table, _Known(values, unknown), _Known(settings, unknown)):
-            at.child(name).wrong(named.get(name, node), hide(mistake, node))
+        for name, summary in _violations(table, _KnownValues(values, unknown), _KnownValues(settings, unknown)):
+            at.child(name).wrong(named.get(name, node), hide(summary, node))
     return Declaration(values, settings, at.origins, frozenset(at.secrets))
 
 
@@ -91,7 +91,7 @@ class _UnknownError(Exception):
     """A rule requested a value that is not known."""
 
 
-class _Known(dict[str, Any]):
+class _KnownValues(dict[str, Any]):
     """The known values of a declaration, as rules see them. Values that rules add go into the declaration."""
 
     def __init__(self, values: dict[str, Any], unknown: frozenset[str]) -> None:
@@ -114,7 +114,7 @@ def _unknown(named: Mapping[str, nodes.Node], read: set[str], at: Reading) -> fr
     return frozenset(name for name in named if name not in read or (at.static and has_template(named[name])))
 
 
-def _mistakes(table: Table, values: _Known, settings: _Known) -> Iterable[Mistake]:
+def _violations(table: Table, values: _KnownValues, settings: _KnownValues) -> Iterable[Violation]:
     for rule in table.rules:
         with contextlib.suppress(_UnknownError):
             yield from rule(values, settings)

@@ -12,7 +12,7 @@ from typing import ClassVar
 from msgspec import Struct
 
 from deployer.interfaces import Guarded
-from deployer.reach.connectors import Kind as Kind
+from deployer.reach.connectors import ConnectionType
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 """Where the Docker engine listens unless told otherwise; distributions link /var/run to /run."""
@@ -58,7 +58,7 @@ class ConnectionSpec(Guarded, frozen=True, kw_only=True):
 
     hidden: ClassVar[tuple[str, ...]] = ("private_key", "private_key_passphrase", "password")
     name: str
-    kind: Kind = Kind.SSH
+    kind: ConnectionType = ConnectionType.SSH
     host: str = ""
     port: int = SSH_PORT
     user: str = ""

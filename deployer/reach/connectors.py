@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 
-class Kind(Enum):
+class ConnectionType(Enum):
     """How a host is reached."""
 
     SSH = "ssh"
@@ -21,7 +21,7 @@ class Connector(Struct, frozen=True):
     """`words`: values of the variable `connection`; `schemes`: those of `docker_host`. `module`: its `open_host` makes
     a `Host` from a `ConnectionSpec` and a `transport.streams.Opening`. `reads`: settings of `reach.names`."""
 
-    kind: Kind
+    kind: ConnectionType
     words: tuple[str, ...]
     module: str
     reads: frozenset[str]
@@ -37,22 +37,27 @@ _SSH: Final = frozenset(
 
 CONNECTORS: Final = (
     Connector(
-        kind=Kind.SSH,
+        kind=ConnectionType.SSH,
         words=("ssh", "smart", "paramiko", "paramiko_ssh"),
         module="deployer.transport.connect_ssh",
         reads=_ALL | _SSH,
         schemes=("ssh",),
     ),
-    Connector(kind=Kind.LOCAL, words=("local",), module="deployer.transport.local", reads=_ALL | {"docker_socket"}),
     Connector(
-        kind=Kind.TCP,
+        kind=ConnectionType.LOCAL, words=("local",), module="deployer.transport.local", reads=_ALL | {"docker_socket"}
+    ),
+    Connector(
+        kind=ConnectionType.TCP,
         words=("tcp",),
         module="deployer.transport.tcp",
         reads=_ALL | {"port", "tls_ca", "tls_cert", "tls_key", "tls_verify"},
         schemes=("tcp", "https", "http"),
     ),
     Connector(
-        kind=Kind.SIMULATED, words=("simulated",), module="deployer.simulated.host", reads=_ALL | {"docker_socket"}
+        kind=ConnectionType.SIMULATED,
+        words=("simulated",),
+        module="deployer.simulated.host",
+        reads=_ALL | {"docker_socket"},
     ),
 )
 

@@ -13,10 +13,9 @@ from deployer.reach.connection import (
     DOCKER_TLS_PORT,
     CliConnectionOptions,
     ConnectionSpec,
-    Kind,
     TlsFiles,
 )
-from deployer.reach.connectors import CONNECTORS
+from deployer.reach.connectors import CONNECTORS, ConnectionType
 from deployer.reach.machine import Machine
 from deployer.reach.resolve_ssh import resolve_ssh
 from deployer.reach.ssh_config import SshConfig
@@ -38,9 +37,9 @@ def connection_spec(
     """
     given = Variables(host_name, variables)
     kind = _kind(given)
-    if kind is Kind.SSH:
+    if kind is ConnectionType.SSH:
         spec = resolve_ssh(given, options, ssh_config, docker_socket=_socket(given))
-    elif kind is Kind.TCP:
+    elif kind is ConnectionType.TCP:
         spec = _tcp(given, options, ssh_config.machine)
     else:
         spec = ConnectionSpec(
@@ -54,21 +53,21 @@ def connection_spec(
     return spec
 
 
-def _kind(given: Variables) -> Kind:
+def _kind(given: Variables) -> ConnectionType:
     """`connection` decides, else the scheme of `docker_host`, else SSH."""
     url = given.url("docker_host")
     by_url = _URL_KINDS.get(url.scheme) if url else None
     if url is not None and by_url is None and url.scheme != "unix":
-        given.mistake("docker_host", f"unknown scheme in '{url.geturl()}'", "use tcp://, unix:// or ssh://")
+        given.error("docker_host", f"unknown scheme in '{url.geturl()}'", "use tcp://, unix:// or ssh://")
     if not given.has("connection"):
-        return by_url or Kind.SSH
+        return by_url or ConnectionType.SSH
     word = given.text("connection").lower().removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
     kind = _KINDS.get(word)
     if kind is None:
-        given.mistake("connection", f"connection '{word}' is not one of {', '.join(_KINDS)}", _why_not(word))
-        return Kind.SSH
+        given.error("connection", f"connection '{word}' is not one of {', '.join(_KINDS)}", _why_not(word))
+        return ConnectionType.SSH
     if by_url is not None and by_url is not kind:
-        given.mistake("docker_host", f"cannot be combined with connection '{word}'", "set one of the two")
+        given.error("docker_host", f"cannot be combined with connection '{word}'", "set one of the two")
     return kind
 
 
@@ -95,7 +94,7 @@ def _tcp(given: Variables, options: CliConnectionOptions, machine: Machine) -> C
     encrypted = by_url or stated == DOCKER_TLS_PORT or any(map(given.has, _TLS_NAMES))
     return ConnectionSpec(
         name=given.host_name,
-        kind=Kind.TCP,
+        kind=ConnectionType.TCP,
         host=(url.hostname if url else None) or given.host() or given.host_name,
         port=stated or (DOCKER_TLS_PORT if encrypted else DOCKER_PORT),
         connect_timeout=_timeout(given, options),
@@ -105,6 +104,6 @@ def _tcp(given: Variables, options: CliConnectionOptions, machine: Machine) -> C
 
 def _tls(given: Variables, machine: Machine) -> TlsFiles:
     if given.has("tls_key") and not given.has("tls_cert"):
-        given.mistake("tls_key", "requires tls_cert")
+        given.error("tls_key", "requires tls_cert")
     ca, cert, key = (given.path(machine, name) for name in ("tls_ca", "tls_cert", "tls_key"))
     return TlsFiles(ca, cert, key, verify=given.flag("tls_verify") is not False)

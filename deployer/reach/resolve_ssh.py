@@ -14,8 +14,8 @@ from deployer.reach.connection import (
     CliConnectionOptions,
     ConnectionSpec,
     HostKeyChecking,
-    Kind,
 )
+from deployer.reach.connectors import ConnectionType
 from deployer.reach.machine import Machine
 from deployer.reach.ssh_args import SshArguments, parse_ssh_args
 from deployer.reach.ssh_config import Answers, SshConfig
@@ -118,18 +118,18 @@ class _Sources:
         given = self.given
         if not is_host(self.target) or not is_host(self.host):
             name = self.host if is_host(self.target) else self.target
-            given.mistake("host", f"{name!r} is not the name or address of a host", "set host")
+            given.error("host", f"{name!r} is not the name or address of a host", "set host")
         if not self.user:
             uid = f"uid {self.machine.uid} has no account here"
-            given.mistake("user", f"no user to log in as: {uid}", "set user, or --user")
+            given.error("user", f"no user to log in as: {uid}", "set user, or --user")
         elif not is_user(self.user):
-            given.mistake("user", f"{self.user!r} is not the name of a user")
+            given.error("user", f"{self.user!r} is not the name of a user")
 
 
 def resolve_ssh(
     given: Variables, options: CliConnectionOptions, ssh_config: SshConfig, *, docker_socket: str
 ) -> ConnectionSpec:
-    """Mistakes are left in `given.problems`."""
+    """Errors are left in `given.problems`."""
     arguments = _arguments(given, options)
     config = SshConfig(ssh_config.machine, (arguments.config_file,)) if arguments.config_file else ssh_config
     sources = _Sources(given, arguments, options, config)
@@ -137,7 +137,7 @@ def resolve_ssh(
     jumps, command = _way(sources)
     return ConnectionSpec(
         name=given.host_name,
-        kind=Kind.SSH,
+        kind=ConnectionType.SSH,
         host=sources.host,
         port=sources.port,
         user=sources.user,
@@ -167,8 +167,8 @@ def _arguments(given: Variables, options: CliConnectionOptions) -> SshArguments:
         for keyword, values in parsed.options.items():
             merged.options.setdefault(keyword, []).extend(values)
         merged.config_file = merged.config_file or parsed.config_file
-        for summary in parsed.mistakes:
-            given.mistake(name, summary)
+        for summary in parsed.errors:
+            given.error(name, summary)
     return merged
 
 
@@ -178,7 +178,7 @@ def _key_files(sources: _Sources) -> tuple[str, ...]:
     if not named and sources.options.private_key_file:
         named = (sources.options.private_key_file,)
     if len(sources.paths(named)) < len(named):
-        sources.given.mistake(
+        sources.given.error(
             "private_key_file", f"{named[0]}: there is no home directory", "set HOME, or write it in full"
         )
     files = (*named, *sources.arguments.options.get("identityfile", ()), *sources.answers.words.get("identityfile", ()))
@@ -207,7 +207,7 @@ def _checking(sources: _Sources) -> HostKeyChecking:
     word = str(given.raw(name)).strip().lower() if given.has(name) else sources.say("stricthostkeychecking").lower()
     if word and word not in _CHECKING:
         where = given.name(name) if given.has(name) else "StrictHostKeyChecking"
-        given.mistake(where, f"expected strict, accept-new or no, got '{word}'")
+        given.error(where, f"expected strict, accept-new or no, got '{word}'")
     return _CHECKING.get(word, HostKeyChecking.STRICT)
 
 
@@ -224,7 +224,7 @@ def _family(sources: _Sources) -> AddressFamily:
     try:
         return AddressFamily(word)
     except ValueError:
-        sources.given.mistake("AddressFamily", f"expected any, inet or inet6, got '{word}'")
+        sources.given.error("AddressFamily", f"expected any, inet or inet6, got '{word}'")
         return AddressFamily.ANY
 
 
@@ -236,14 +236,12 @@ def _docker_command(given: Variables, user: str) -> str:
         return stated
     method = given.text("become_method").removeprefix("ansible.builtin.") or "sudo"
     if method not in ("sudo", "doas"):
-        given.mistake("become_method", f"'{method}' is not supported", "use sudo or doas, or docker_command")
+        given.error("become_method", f"'{method}' is not supported", "use sudo or doas, or docker_command")
     if given.has("become_password"):
         summary = f"a password for {method} is not supported"
-        given.mistake(
-            "become_password", summary, f"let {method} run docker without one, or add the user to group docker"
-        )
+        given.error("become_password", summary, f"let {method} run docker without one, or add the user to group docker")
     if not is_user(become_user):
-        given.mistake("become_user", f"{become_user!r} is not the name of a user")
+        given.error("become_user", f"{become_user!r} is not the name of a user")
     return f"{method} -n docker" if become_user == "root" else f"{method} -n -u {shlex.quote(become_user)} docker"
 
 
@@ -262,7 +260,7 @@ def _way(sources: _Sources) -> tuple[tuple[ConnectionSpec, ...], str]:
         return (), sources.tokens.expand_command(command)
     except ValueError as error:
         if not sources.given.problems.errors:
-            sources.given.mistake("ProxyCommand", str(error))
+            sources.given.error("ProxyCommand", str(error))
         return (), ""
 
 
@@ -273,7 +271,7 @@ def _jumps(text: str, sources: _Sources, depth: int) -> tuple[ConnectionSpec, ..
         hop, further = _jump(part, sources)
         if position == 0 and further and further.lower() != _NONE:
             if depth >= _MAX_JUMPS:
-                sources.given.mistake("proxy_jump", f"{part} is its own jump host")
+                sources.given.error("proxy_jump", f"{part} is its own jump host")
                 return ()
             found.extend(_jumps(further, sources, depth + 1))
         found.append(hop)

@@ -40,29 +40,29 @@ _FAMILIES = {"4": "inet", "6": "inet6"}
 
 
 class SshArguments(Struct):
-    """Keyword (lower case) → values in order; `config_file` from `-F`; `mistakes` as text."""
+    """Keyword (lower case) → values in order; `config_file` from `-F`; `errors` as text."""
 
     options: dict[str, list[str]] = field(default_factory=dict)
     config_file: str = ""
-    mistakes: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
     def first(self, keyword: str) -> str:
         return next(iter(self.options.get(keyword, ())), "")
 
 
 def parse_ssh_args(text: str) -> SshArguments:
-    """Never raises: what is wrong is in `mistakes`."""
+    """Never raises: what is wrong is in `errors`."""
     parsed = SshArguments()
     try:
         words = iter(shlex.split(text))
     except ValueError as error:
-        parsed.mistakes.append(f"cannot be read: {error}")
+        parsed.errors.append(f"cannot be read: {error}")
         return parsed
     for word in words:
         if word.startswith("-") and len(word) > 1:
             _flags(word[1:], words, parsed)
         else:
-            parsed.mistakes.append(f"'{word}' is not an option of ssh")
+            parsed.errors.append(f"'{word}' is not an option of ssh")
     return parsed
 
 
@@ -83,7 +83,7 @@ def _flag_with_value(flag: str, value: str, parsed: SshArguments) -> None:
     if flag in _IGNORED_WITH_VALUE:
         return
     if not value:
-        parsed.mistakes.append(f"-{flag} is not a known option or has no value")
+        parsed.errors.append(f"-{flag} is not a known option or has no value")
     elif flag == "o":
         _option(value, parsed)
     elif flag == "F":
@@ -91,7 +91,7 @@ def _flag_with_value(flag: str, value: str, parsed: SshArguments) -> None:
     elif flag in _AS_OPTION:
         _add(parsed, _AS_OPTION[flag], value)
     else:
-        parsed.mistakes.append(f"-{flag} is not supported")
+        parsed.errors.append(f"-{flag} is not supported")
 
 
 def _option(text: str, parsed: SshArguments) -> None:
@@ -101,9 +101,9 @@ def _option(text: str, parsed: SshArguments) -> None:
     if keyword.lower() in PASSED_OVER:
         return
     if keyword.lower() not in UNDERSTOOD:
-        parsed.mistakes.append(f"option {keyword} is not supported")
+        parsed.errors.append(f"option {keyword} is not supported")
     elif not value:
-        parsed.mistakes.append(f"option {keyword} has no value")
+        parsed.errors.append(f"option {keyword} has no value")
     else:
         _add(parsed, keyword.lower(), value.strip('"'))
 

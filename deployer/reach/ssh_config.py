@@ -160,7 +160,7 @@ class _Files(Struct, frozen=True):
             elif keyword in KEYWORDS:
                 words = (rest,) if keyword == _REST_OF_LINE else _words(rest, origin)
                 if not words or not words[0]:
-                    raise _mistake(origin, keyword, "has no value")
+                    raise _error(origin, keyword, "has no value")
                 yield Directive(origin, blocks, keyword, words)
 
     def _include(
@@ -168,7 +168,7 @@ class _Files(Struct, frozen=True):
     ) -> Iterator[Directive]:
         """Relative names are looked for in ~/.ssh, from the system's file in /etc/ssh."""
         if depth >= _MAX_DEPTH:
-            raise _mistake(origin, "Include", f"files include each other more than {_MAX_DEPTH} levels deep")
+            raise _error(origin, "Include", f"files include each other more than {_MAX_DEPTH} levels deep")
         base = Path(self.machine.home, ".ssh") if self.user else Path("/etc/ssh")
         for name in names:
             pattern = os.path.expandvars(name)
@@ -196,5 +196,5 @@ def _words(text: str, origin: Origin) -> tuple[str, ...]:
     return tuple(itertools.takewhile(lambda word: not word.startswith("#"), words))
 
 
-def _mistake(origin: Origin, keyword: str, summary: str) -> InputError:
+def _error(origin: Origin, keyword: str, summary: str) -> InputError:
     return InputError([Diagnostic(origin, f"{keyword} {summary}")])

@@ -22,7 +22,7 @@ class Variables:
         self.problems = Problems()
         self._variables = variables
 
-    def mistake(self, name: str, summary: str, hint: str = "") -> None:
+    def error(self, name: str, summary: str, hint: str = "") -> None:
         """`name`: of a setting, then the variable that gives it is shown, or what else is wrong."""
         shown = self.name(name) if name in BY_NAME else name
         self.problems.add(Origin(f"host {self.host_name}"), summary, address=shown, hint=hint)
@@ -43,7 +43,7 @@ class Variables:
         name = self._name(setting)
         value = self._variables[name] if name else ""
         if isinstance(value, (bool, Mapping, list, tuple)):
-            self.mistake(name, f"expected text, got {type(value).__name__}")
+            self.error(name, f"expected text, got {type(value).__name__}")
             return ""
         return str(value)
 
@@ -65,7 +65,7 @@ class Variables:
         text = self.text(setting)
         path = machine.absolute(text)
         if text and not path:
-            self.mistake(self.name(setting), f"{text}: there is no home directory", "set HOME, or write it in full")
+            self.error(self.name(setting), f"{text}: there is no home directory", "set HOME, or write it in full")
         return path
 
     def flag(self, setting: str) -> bool | None:
@@ -74,7 +74,7 @@ class Variables:
             return None
         word = str(self._variables[name]).strip().lower()
         if word not in _TRUE | _FALSE:
-            self.mistake(name, f"expected true or false, got '{word}'")
+            self.error(name, f"expected true or false, got '{word}'")
             return None
         return word in _TRUE
 
@@ -94,7 +94,7 @@ class Variables:
             url = urlsplit(self.text(setting))
             _ = url.port
         except ValueError as error:
-            self.mistake(name, f"is not a URL: {error}")
+            self.error(name, f"is not a URL: {error}")
             return None
         return url
 
@@ -111,7 +111,7 @@ def bare(address: str) -> str:
 def parse_port(variables: Variables, name: str, text: str) -> int | None:
     if text.isascii() and text.isdigit() and 0 < int(text) <= _MAX_PORT:
         return int(text)
-    variables.mistake(name, f"expected a port from 1 to {_MAX_PORT}, got '{text}'")
+    variables.error(name, f"expected a port from 1 to {_MAX_PORT}, got '{text}'")
     return None
 
 
@@ -122,5 +122,5 @@ def parse_seconds(variables: Variables, name: str, text: str) -> float | None:
         seconds = 0.0
     if seconds > 0:
         return seconds
-    variables.mistake(name, f"expected a number of seconds above 0, got '{text}'")
+    variables.error(name, f"expected a number of seconds above 0, got '{text}'")
     return None

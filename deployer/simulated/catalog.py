@@ -1,4 +1,4 @@
-"""What the registries of the simulated world hold.
+"""What the registries of the simulated engines hold.
 
 A reference nobody published can be pulled too: it yields a plausible image whose digests follow from the reference, so
 two runs and two hosts see the same one. A published entry replaces it; a published None means "no such manifest".

@@ -24,14 +24,14 @@ from deployer.model.settings import ContainerSettings, RunSettings
 from deployer.planning.run_once import alone_first
 from deployer.usecases.load import PlayInput
 from deployer.usecases.plan import Session, credentials
-from deployer.usecases.system import World
+from deployer.usecases.system import System
 
 Of = TypeVar("Of", HostPlan, Desired)
 
 LOOPS = "keeps restarting"
 
 
-def apply(session: Session, world: World, events: Events, stop: Stop, run: Run | None = None) -> Outcome:
+def apply(session: Session, system: System, events: Events, stop: Stop, run: Run | None = None) -> Outcome:
     """Apply the plan: plays in order, batches in order, hosts of a batch in parallel.
 
     A failed host takes no part in later plays; a batch with too many failures ends the run. `run` describes the run in
@@ -42,11 +42,11 @@ def apply(session: Session, world: World, events: Events, stop: Stop, run: Run |
     planned = session.planned
     fleet, read_at = session.fleet, planned.read_at
     turns = Turns(
-        run, fleet.each, world.clock, events, stop, read_at=read_at, records=planned.records, another=fleet.another
+        run, fleet.each, system.clock, events, stop, read_at=read_at, records=planned.records, another=fleet.another
     )
     for play, given in zip(planned.plan.plays, planned.loaded.plays, strict=True):
         with turns.of_play(found for found in play.hosts if found.host not in out) as turn:
-            work = _Work(session, world, events, stop, turn, _by_host(play.hosts), _by_host(given.desired))
+            work = _Work(session, system, events, stop, turn, _by_host(play.hosts), _by_host(given.desired))
             goes_on, ended = _play(work, play, given, out)
         outcomes += ended
         if not goes_on:
@@ -73,7 +73,7 @@ def _play(work: _Work, play: PlayPlan, given: PlayInput, out: set[str]) -> tuple
         if failed:
             break
         if number and hosts:
-            _pause(given.pause, work.world.clock, work.stop)
+            _pause(given.pause, work.system.clock, work.stop)
         if not hosts or work.stop.is_set():
             continue
         ended = work.session.fleet.each(hosts, work.one)
@@ -121,7 +121,7 @@ class _Work:
     def __init__(
         self,
         session: Session,
-        world: World,
+        system: System,
         events: Events,
         stop: Stop,
         turn: Turn,
@@ -129,7 +129,7 @@ class _Work:
         desired: Mapping[str, Desired],
     ) -> None:
         self.session = session
-        self.world = world
+        self.system = system
         self.stop = stop
         self.turn = turn
         self.plans = plans
@@ -216,7 +216,7 @@ class _Work:
     def _tools(self, host: str, engine: Engine) -> Tools:
         auth = credentials(self.session.planned.loaded.of_host(host))
         permit = partial(self.turn.check, host)
-        return Tools(engine, self.world.clock, self._events, auth, self.stop, permit)
+        return Tools(engine, self.system.clock, self._events, auth, self.stop, permit)
 
     def _plan_again(self, host: str, engine: Engine) -> HostPlan:
         return self.session.plan_again(host, engine, self._desired[host])

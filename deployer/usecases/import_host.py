@@ -13,18 +13,18 @@ from deployer.model.plan import Unreachable
 from deployer.usecases.inspect_hosts import fleet_of
 from deployer.usecases.load import Request
 from deployer.usecases.observe_whole import observe_whole
-from deployer.usecases.system import World
+from deployer.usecases.system import System
 
 _CONTAINER: Final = Origin("CONTAINER")
 
 
 def import_host(
-    request: Request, world: World, host: str, names: Iterable[str] = (), *, with_secrets: bool = False
+    request: Request, system: System, host: str, names: Iterable[str] = (), *, with_secrets: bool = False
 ) -> HostPlaybook:
     """Import the named containers, the request's project, or everything that belongs to no project. Raises `InputError`
     for containers that do not exist, `UnreachableError`, and `DeployerError` if there is nothing to import."""
     names = tuple(names)
-    with fleet_of(request, world, host) as fleet:
+    with fleet_of(request, system, host) as fleet:
         (answer,) = fleet.each([host], lambda name, engine: (observe_whole(engine, name), engine.info())).values()
     if isinstance(answer, Unreachable):
         raise UnreachableError(f"{host}: {answer.message}", hint=answer.hint)

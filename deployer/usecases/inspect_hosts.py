@@ -19,7 +19,7 @@ from deployer.model import ownership as record
 from deployer.model.plan import Unreachable
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.load import Request, Sources, connect_host, open_sources
-from deployer.usecases.system import World
+from deployer.usecases.system import System
 from deployer.values import image, port
 
 
@@ -60,9 +60,9 @@ class Survey(Struct, frozen=True):
     unreachable: tuple[Unreachable, ...] = ()
 
 
-def ps(request: Request, world: World, *, project: str = "") -> Survey:
+def ps(request: Request, system: System, *, project: str = "") -> Survey:
     """Every container of every host; of one project when it is named."""
-    with fleet_of(request, world) as fleet:
+    with fleet_of(request, system) as fleet:
         found = fleet.each(fleet.hosts, lambda host, engine: _rows(host, engine, project))
     rows = tuple(row for answer in found.values() if not isinstance(answer, Unreachable) for row in answer)
     return Survey(rows, tuple(answer for answer in found.values() if isinstance(answer, Unreachable)))
@@ -104,9 +104,9 @@ def _published(entry: Json) -> str:
     return port.join(str(entry["PrivatePort"]), str(entry.get("PublicPort") or ""), shown, str(entry.get("Type")))
 
 
-def doctor(request: Request, world: World, now: Callable[[], datetime]) -> tuple[Check, ...]:
+def doctor(request: Request, system: System, now: Callable[[], datetime]) -> tuple[Check, ...]:
     """Connect to every host and check what deployer requires there."""
-    with fleet_of(request, world) as fleet:
+    with fleet_of(request, system) as fleet:
         found = fleet.each(fleet.hosts, lambda host, engine: _check(fleet, host, engine, now))
         return tuple(
             Check(host, fleet.spec(host).address, fleet.spec(host).user, problem=answer)
@@ -144,10 +144,10 @@ def _offset(said: str, here: datetime) -> float | None:
     return (there.astimezone(UTC) - here.astimezone(UTC)).total_seconds()
 
 
-def fleet_of(request: Request, world: World, host: str = "") -> Fleet:
+def fleet_of(request: Request, system: System, host: str = "") -> Fleet:
     """The hosts of the inventory, those of `--limit`, or the one named; raises `InputError`."""
     problems = Problems()
-    sources = open_sources(request, world.asking, problems)
+    sources = open_sources(request, system.asking, problems)
     names = _named(host, sources, problems) if host else _names(request, sources, problems)
     variables = Variables(
         sources.inventory, VariableReader(problems, sources.vault), Templates(vault=sources.vault), extra=sources.extra
@@ -160,7 +160,7 @@ def fleet_of(request: Request, world: World, host: str = "") -> Fleet:
         if spec is not None:
             specs[name] = spec
     problems.raise_if_any()
-    world.warn(problems.warnings)
+    system.warn(problems.warnings)
     return Fleet(specs, request.forks)
 
 

@@ -97,7 +97,7 @@ class Loaded(Guarded, frozen=True):
 
 
 class Asking(Struct, frozen=True):
-    """How input may ask the world: run a script, prompt for a password, read the user's ssh_config."""
+    """How input may ask the system: run a script, prompt for a password, read the user's ssh_config."""
 
     run: RunScript
     prompt: Prompt

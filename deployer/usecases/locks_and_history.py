@@ -17,7 +17,7 @@ from deployer.model.plan import Unreachable
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.inspect_hosts import fleet_of
 from deployer.usecases.load import Request
-from deployer.usecases.system import World
+from deployer.usecases.system import System
 
 Found = TypeVar("Found")
 
@@ -47,28 +47,28 @@ class Notes(Struct, Generic[Found], frozen=True):
     unreachable: tuple[Unreachable, ...] = ()
 
 
-def lock_status(request: Request, world: World, *, project: str = "") -> Notes[Lock]:
+def lock_status(request: Request, system: System, *, project: str = "") -> Notes[Lock]:
     """Every lock of every host; of one project when it is named."""
-    return _of_all(request, world, lambda host, engine: _locks(host, engine, project))
+    return _of_all(request, system, lambda host, engine: _locks(host, engine, project))
 
 
-def release(request: Request, world: World, given: Iterable[Lock]) -> tuple[Unreachable, ...]:
+def release(request: Request, system: System, given: Iterable[Lock]) -> tuple[Unreachable, ...]:
     """Remove these locks. A run that holds one stops before its next write."""
     chosen: dict[str, list[str]] = {}
     for lock in given:
         chosen.setdefault(lock.host, []).extend(lock.volumes)
-    return _of_all(request, world, lambda host, engine: _remove(engine, chosen.get(host, ()))).unreachable
+    return _of_all(request, system, lambda host, engine: _remove(engine, chosen.get(host, ()))).unreachable
 
 
-def records(request: Request, world: World, *, project: str = "") -> Notes[Applied]:
+def records(request: Request, system: System, *, project: str = "") -> Notes[Applied]:
     """What was applied to every host, newest first."""
-    notes = _of_all(request, world, lambda host, engine: _records(host, engine, project))
+    notes = _of_all(request, system, lambda host, engine: _records(host, engine, project))
     newest_first = sorted(notes.found, key=lambda applied: applied.record.time, reverse=True)
     return Notes(tuple(newest_first), notes.unreachable)
 
 
-def _of_all(request: Request, world: World, read: Callable[[str, Engine], tuple[Found, ...]]) -> Notes[Found]:
-    with fleet_of(request, world) as fleet:
+def _of_all(request: Request, system: System, read: Callable[[str, Engine], tuple[Found, ...]]) -> Notes[Found]:
+    with fleet_of(request, system) as fleet:
         return _joined(fleet, read)
 
 

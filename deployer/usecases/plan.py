@@ -17,10 +17,10 @@ from deployer.model.desired import Desired
 from deployer.model.observed import Observed
 from deployer.model.plan import HostPlan, Plan, PlayPlan, Unreachable
 from deployer.planning.policy import Policy
-from deployer.reach.connection import Kind
+from deployer.reach.connectors import ConnectionType
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.load import Loaded, PlayInput, Request, load
-from deployer.usecases.system import World
+from deployer.usecases.system import System
 from deployer.values import image
 
 if TYPE_CHECKING:
@@ -105,31 +105,31 @@ class Session:
         self.fleet.close()
 
 
-def validate(request: Request, world: World) -> Validated:
+def validate(request: Request, system: System) -> Validated:
     """Raises `InputError` with all errors in the input. Contacts no host."""
-    loaded = load(request, world.asking)
+    loaded = load(request, system.asking)
     resources = sum(len(desired.resources) for play in loaded.plays for desired in play.desired)
     return Validated(len(loaded.plays), len(loaded.hosts), resources, loaded.warnings, loaded.secrets)
 
 
-def plan(request: Request, world: World) -> Session:
+def plan(request: Request, system: System) -> Session:
     """The plan of a run. Only reads."""
-    return plan_with(request, world, Method(reconcile))
+    return plan_with(request, system, Method(reconcile))
 
 
-def destroy(request: Request, world: World) -> Session:
+def destroy(request: Request, system: System) -> Session:
     """What removing the projects' containers and networks would do. Only reads."""
     from deployer.planning.reconcile import destroy
 
-    return plan_with(request, world, Method(destroy))
+    return plan_with(request, system, Method(destroy))
 
 
-def drift(request: Request, world: World) -> tuple[DriftReport, Loaded]:
+def drift(request: Request, system: System) -> tuple[DriftReport, Loaded]:
     """Compare the live, last applied and declared state. Only reads."""
     from deployer.model.drift import DriftReport
     from deployer.planning.drift import find_drift
 
-    loaded = load(request, world.asking)
+    loaded = load(request, system.asking)
     with Fleet(loaded.hosts, request.forks) as fleet:
         seen, unreachable = _observe_all(loaded, fleet, needs_to_reconcile)
     desired = (found for play in loaded.plays for found in play.desired if found.host in seen)
@@ -143,20 +143,20 @@ def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
     return reconcile(desired, observed, policy)
 
 
-def _load_what_follows(ways: Set[Kind]) -> None:
+def _load_what_follows(ways: Set[ConnectionType]) -> None:
     """Load the modules that are needed after the hosts have answered, while waiting for the hosts."""
-    if Kind.SSH in ways:
+    if ConnectionType.SSH in ways:
         import deployer.transport.ssh
     import deployer.engine.agreeing
     import deployer.planning.reconcile
     import deployer.reporting.human  # noqa: F401
 
 
-def plan_with(request: Request, world: World, method: Method) -> Session:
-    loaded = load(request, world.asking)
+def plan_with(request: Request, system: System, method: Method) -> Session:
+    loaded = load(request, system.asking)
     policy = _policy(request)
     fleet = Fleet(loaded.hosts, request.forks)
-    read_at = world.clock.now()
+    read_at = system.clock.now()
     try:
         plans: Plans = {}
 
@@ -206,8 +206,8 @@ def _preflight(
     from deployer.usecases import preflight
 
     auth = {host: credentials(loaded.of_host(host)) for host in seen}
-    known = preflight.Known(seen, lambda host, reference: auth[host](reference))
-    return preflight.check(plays, (play.desired for play in loaded.plays), known, fleet)
+    basis = preflight.Basis(seen, lambda host, reference: auth[host](reference))
+    return preflight.check(plays, (play.desired for play in loaded.plays), basis, fleet)
 
 
 def _observe_all(

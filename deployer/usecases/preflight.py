@@ -22,50 +22,50 @@ from deployer.planning import preflight
 from deployer.usecases.fleet import Fleet
 
 
-class Known(Struct, frozen=True):
+class Basis(Struct, frozen=True):
     """What planning went by. `auth` finds credentials for a host's reference."""
 
-    seen: Mapping[str, Observed]
+    observed: Mapping[str, Observed]
     auth: Callable[[str, str], RegistryAuth | None]
 
 
 def check(
-    plays: Iterable[PlayPlan], desired: Iterable[Iterable[Desired]], known: Known, fleet: Fleet
+    plays: Iterable[PlayPlan], desired: Iterable[Iterable[Desired]], basis: Basis, fleet: Fleet
 ) -> tuple[PlayPlan, ...]:
     """The plays with the findings. `desired`: desired states of each play, by host."""
     plays = tuple(plays)
-    questions = _questions(plays, known)
-    answers = fleet.each(questions, lambda host, engine: _gather(host, engine, questions[host], known, fleet))
+    questions = _questions(plays, basis)
+    answers = fleet.each(questions, lambda host, engine: _gather(host, engine, questions[host], basis, fleet))
     facts = {host: found for host, found in answers.items() if isinstance(found, Facts)}
     wished = [{found.host: found for found in play} for play in desired]
     return tuple(
-        replace(play, hosts=tuple(_judged(host, wishes[host.host], known, facts) for host in play.hosts))
+        replace(play, hosts=tuple(_judged(host, wishes[host.host], basis, facts) for host in play.hosts))
         for play, wishes in zip(plays, wished, strict=True)
     )
 
 
-def _questions(plays: Iterable[PlayPlan], known: Known) -> dict[str, Questions]:
+def _questions(plays: Iterable[PlayPlan], basis: Basis) -> dict[str, Questions]:
     """For all plays of a host together."""
     found: dict[str, list[Questions]] = {}
     for play in plays:
         for plan in play.hosts:
-            if asked := preflight.questions(plan, known.seen[plan.host]):
+            if asked := preflight.questions(plan, basis.observed[plan.host]):
                 found.setdefault(plan.host, []).append(asked)
     return {host: reduce(or_, asked) for host, asked in found.items()}
 
 
-def _gather(host: str, engine: Engine, questions: Questions, known: Known, fleet: Fleet) -> Facts:
+def _gather(host: str, engine: Engine, questions: Questions, basis: Basis, fleet: Fleet) -> Facts:
     return gather(
         engine,
-        known.seen[host],
+        basis.observed[host],
         questions,
-        auth=partial(known.auth, host),
+        auth=partial(basis.auth, host),
         shell=partial(output_of, fleet.host(host)),
         taken=preflight.taken,
     )
 
 
-def _judged(plan: HostPlan, desired: Desired, known: Known, facts: Mapping[str, Facts]) -> HostPlan:
+def _judged(plan: HostPlan, desired: Desired, basis: Basis, facts: Mapping[str, Facts]) -> HostPlan:
     """A host that cannot be read keeps its plan: applying it reports the error."""
     found = facts.get(plan.host)
-    return plan if found is None or not plan.steps else preflight.judge(plan, desired, known.seen[plan.host], found)
+    return plan if found is None or not plan.steps else preflight.judge(plan, desired, basis.observed[plan.host], found)

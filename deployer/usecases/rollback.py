@@ -13,14 +13,14 @@ from deployer.model.observed import Observed
 from deployer.model.plan import HostPlan
 from deployer.planning import rollback
 from deployer.planning.policy import Policy
-from deployer.usecases import plan as runner
 from deployer.usecases.load import Loaded, Request
-from deployer.usecases.system import World
+from deployer.usecases.plan import Method, Session, credentials, plan_with
+from deployer.usecases.system import System
 
 SUFFIXES = ("", NEW, OLD, PREVIOUS)
 
 
-def plan(request: Request, world: World, wanted: Sequence[str]) -> runner.Session:
+def plan(request: Request, system: System, wanted: Sequence[str]) -> Session:
     """`wanted`: names of containers, as `web` or `container.web`; if empty, the containers replaced by each host's most
     recent run that replaced any. Only reads. Raises `InputError` for an undeclared name."""
     names = frozenset(name.removeprefix(f"{Kind.CONTAINER}.") for name in wanted)
@@ -30,10 +30,10 @@ def plan(request: Request, world: World, wanted: Sequence[str]) -> runner.Sessio
         return rollback.roll_back(desired, observed, policy, names or last)
 
     given = replace(request, containers=tuple(sorted(names)))
-    return runner.plan_with(given, world, runner.Method(planner, needs, rollback.check))
+    return plan_with(given, system, Method(planner, needs, rollback.check))
 
 
 def needs(loaded: Loaded, host: str) -> Needs:
     """Also read what was replaced."""
     plays = loaded.of_host(host)
-    return replace(needs_of(plays, runner.credentials(plays), SUFFIXES), history=True)
+    return replace(needs_of(plays, credentials(plays), SUFFIXES), history=True)

@@ -13,18 +13,18 @@ from msgspec.structs import replace
 from deployer import __version__
 from deployer.diagnostics import Diagnostic, Origin, Problems
 from deployer.errors import InputError, RefusedError
-from deployer.usecases import plan as runner
 from deployer.usecases import planfile, system
 from deployer.usecases.load import Loaded, Request
+from deployer.usecases.plan import Planned, Session, plan
 from deployer.usecases.planfile import SavedPlan
-from deployer.usecases.system import World, write_private
+from deployer.usecases.system import System, write_private
 
 _HOW: Final = ("vault_ids", "vault_password_files", "ask_vault_pass", "user", "private_key")
 """Of a request: what may be given again."""
 _PLURAL: Final = {"prune_hosts": "prune_host", "remove_volumes": "remove_volume"}
 
 
-def write(path: str, planned: runner.Planned, request: Request, shown: str) -> None:
+def write(path: str, planned: Planned, request: Request, shown: str) -> None:
     """Write the file, readable by its owner only. Raises `DeployerError` if it cannot be written."""
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     saved = planfile.save(
@@ -73,7 +73,7 @@ def read(path: str) -> SavedPlan:
     return planfile.decode(text, path)
 
 
-def plan(saved: SavedPlan, given: Request, world: World) -> runner.Session:
+def plan_again(saved: SavedPlan, given: Request, system: System) -> Session:
     """The saved plan, created again; hosts where it differs are refused. Of `given`, only login, vault passwords and
     parallelism are used; `InputError` names other options. Its `-e` must equal those of the plan, and every host with
     changes must still be in the input, otherwise `RefusedError` is raised."""
@@ -83,7 +83,7 @@ def plan(saved: SavedPlan, given: Request, world: World) -> runner.Session:
         raise RefusedError("the plan was created with different extra variables", hint=hint)
     again = {name: getattr(given, name) for name in planfile.NOT_KEPT}
     again |= {name: value for name in _HOW if (value := getattr(given, name))}
-    session = runner.plan(replace(saved.request, **again), world)
+    session = plan(replace(saved.request, **again), system)
     try:
         _check_complete(saved, session.planned.loaded)
     except RefusedError:

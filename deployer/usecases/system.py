@@ -1,4 +1,4 @@
-"""The real world behind the seams: clock, scripts, password prompts, the user's ssh_config."""
+"""The operating system: clock, scripts, password prompts, the user's ssh_config."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from deployer.usecases.load import Asking
 _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
-class World(Struct, frozen=True):
+class System(Struct, frozen=True):
     """What a run needs from outside: a clock, scripts and prompts, and a sink for warnings about its input."""
 
     clock: Clock
@@ -157,5 +157,5 @@ def commit_of(folder: str) -> str:
     return head.stdout.strip() + ("+dirty" if changed.stdout.strip() else "")
 
 
-def real_world(warn: Callable[[Iterable[Diagnostic]], object] = tuple) -> World:
-    return World(SystemClock(), Asking(run_script, prompt, functools.cache(lambda: SshConfig(this_machine()))), warn)
+def this_system(warn: Callable[[Iterable[Diagnostic]], object] = tuple) -> System:
+    return System(SystemClock(), Asking(run_script, prompt, functools.cache(lambda: SshConfig(this_machine()))), warn)

@@ -1,4 +1,4 @@
-"""Help, mistakes in usage, and what it costs to load."""
+"""Help, errors in usage, and what it costs to load."""
 
 import os
 import subprocess

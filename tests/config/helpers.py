@@ -14,7 +14,7 @@ SENTINEL = "s3ntinel-value"
 
 
 def tree(text: str, file: str = "site.yml") -> Node:
-    """The tree of a text that has no mistakes."""
+    """The tree of a text that has no errors."""
     problems = Problems()
     node = load(text, file, problems)
     assert node is not None

@@ -22,7 +22,7 @@ VAULT = VaultSecrets((HUNTER,))
 
 @dataclass(frozen=True)
 class Resolved:
-    """What came of every play of `site.yml`, in order, and every mistake."""
+    """What came of every play of `site.yml`, in order, and every error."""
 
     plays: tuple[Desired, ...]
     problems: list[str]
@@ -34,7 +34,7 @@ class Resolved:
 
 
 def try_resolve(text: str, using: Templar | None = None, tags: TagFilter | None = None) -> Resolved:
-    """Each play begins at column 1 with `- `; mistakes of the static pass are in it."""
+    """Each play begins at column 1 with `- `; errors of the static pass are in it."""
     Path("site.yml").write_text(dedent(text).lstrip("\n"))
     problems = Problems()
     plays = load_playbooks(["site.yml"], problems, VAULT)

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from deployer.config.json_schema import inventory_schema, playbook_schema
 from deployer.errors import InputError
 from deployer.reach.connection import CliConnectionOptions
-from deployer.reach.connectors import CONNECTORS, Kind
+from deployer.reach.connectors import CONNECTORS, ConnectionType
 from deployer.reach.names import SETTINGS
 from deployer.reach.resolve import connection_spec
 from deployer.reach.ssh_config import SshConfig
@@ -80,7 +80,7 @@ all:
 """
 
 
-def mistakes(schema: Mapping[str, Any], written: object) -> list[str]:
+def errors_of(schema: Mapping[str, Any], written: object) -> list[str]:
     found = Draft202012Validator(schema).iter_errors(written)
     return sorted(f"{'.'.join(map(str, error.absolute_path))}: {error.validator}" for error in found)
 
@@ -107,11 +107,11 @@ def _references(part: object) -> Iterator[str]:
 
 @pytest.mark.parametrize("file", PLAYBOOKS, ids=lambda file: file.name)
 def test_the_playbooks_that_come_with_the_program_are_valid(file: Path) -> None:
-    assert mistakes(playbook_schema(), yaml.safe_load(file.read_text("utf-8"))) == []
+    assert errors_of(playbook_schema(), yaml.safe_load(file.read_text("utf-8"))) == []
 
 
 def test_everything_the_language_has_is_valid() -> None:
-    assert mistakes(playbook_schema(), yaml.safe_load(DESIGN)) == []
+    assert errors_of(playbook_schema(), yaml.safe_load(DESIGN)) == []
 
 
 @pytest.mark.parametrize(
@@ -133,17 +133,17 @@ def test_everything_the_language_has_is_valid() -> None:
     ids=str,
 )
 def test_errors_in_plays(play: object, found: list[str]) -> None:
-    assert mistakes(playbook_schema(), [play]) == found
+    assert errors_of(playbook_schema(), [play]) == found
 
 
 def test_inventories() -> None:
     schema = inventory_schema()
-    assert mistakes(schema, yaml.safe_load(INVENTORY)) == []
-    assert mistakes(schema, None) == []
-    assert mistakes(schema, {"web": {"host": {}}}) == ["web: additionalProperties"]
-    assert mistakes(schema, {"web": {"hosts": ["a"]}}) == ["web.hosts: type"]
-    assert mistakes(schema, {"web": {"hosts": {"a": {"ansible_host": 5}}}}) == ["web.hosts.a.ansible_host: type"]
-    assert mistakes(schema, {"plugin": "aws_ec2"}) == ["plugin: type"]
+    assert errors_of(schema, yaml.safe_load(INVENTORY)) == []
+    assert errors_of(schema, None) == []
+    assert errors_of(schema, {"web": {"host": {}}}) == ["web: additionalProperties"]
+    assert errors_of(schema, {"web": {"hosts": ["a"]}}) == ["web.hosts: type"]
+    assert errors_of(schema, {"web": {"hosts": {"a": {"ansible_host": 5}}}}) == ["web.hosts.a.ansible_host: type"]
+    assert errors_of(schema, {"plugin": "aws_ec2"}) == ["plugin: type"]
 
 
 class _Asked(dict[str, object]):
@@ -159,11 +159,11 @@ class _Asked(dict[str, object]):
 
 
 def test_every_type_of_connection_reads_the_variables_that_it_declares(tmp_path: Path) -> None:
-    cases: dict[Kind, tuple[dict[str, object], ...]] = {
-        Kind.SSH: ({}, {"ansible_become": True, "ansible_user": "deploy"}),
-        Kind.LOCAL: ({"connection": "local"},),
-        Kind.TCP: ({"connection": "tcp", "tls_ca": "ca.pem", "tls_key": "key.pem"},),
-        Kind.SIMULATED: ({"connection": "simulated"},),
+    cases: dict[ConnectionType, tuple[dict[str, object], ...]] = {
+        ConnectionType.SSH: ({}, {"ansible_become": True, "ansible_user": "deploy"}),
+        ConnectionType.LOCAL: ({"connection": "local"},),
+        ConnectionType.TCP: ({"connection": "tcp", "tls_ca": "ca.pem", "tls_key": "key.pem"},),
+        ConnectionType.SIMULATED: ({"connection": "simulated"},),
     }
     config = SshConfig(this_machine(), (str(tmp_path / "none"),))
     asked: set[str] = set()

@@ -299,7 +299,7 @@ def test_a_loop_with_a_syntax_error() -> None:
 
 
 ELEVEN = """\
-- name: Eleven mistakes
+- name: Eleven errors
   hosts: all
   serials: 1
   max_fail_percentage: 200

@@ -1,4 +1,4 @@
-"""YAML texts become trees with places; mistakes become diagnostics with line and column."""
+"""YAML texts become trees with places; errors become diagnostics with line and column."""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ import pytest
 
 from deployer.engine.connect import connect
 from deployer.interfaces import Engine
-from deployer.reach.connection import ConnectionSpec, Kind
+from deployer.reach.connection import ConnectionSpec
+from deployer.reach.connectors import ConnectionType
 from deployer.simulated import HostFacts, SimulatedEngine
 from tests.contract.worlds import BUSYBOX, EVERYTHING, World
 
@@ -57,7 +58,7 @@ def _simulated(name: str) -> Engine:
 
 def _real(request: pytest.FixtureRequest, name: str) -> Engine:
     host = request.getfixturevalue(REAL[name])
-    return connect(ConnectionSpec(name=host.name, kind=Kind.LOCAL, docker_socket=str(host.docker_socket)))
+    return connect(ConnectionSpec(name=host.name, kind=ConnectionType.LOCAL, docker_socket=str(host.docker_socket)))
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ import pytest
 from deployer.engine.connect import connect
 from deployer.errors import EngineError, UnreachableError
 from deployer.interfaces import Engine, EngineInfo, RegistryAuth
-from deployer.reach.connection import ConnectionSpec, Kind
+from deployer.reach.connection import ConnectionSpec
+from deployer.reach.connectors import ConnectionType
 from tests.transport.fake_engine import VERSION, Canned, FakeEngine, Seen, fake_engine
 
 AUTH = RegistryAuth("ci", "s3cret+/?", "registry.example.com")
@@ -38,7 +39,7 @@ def engine(server: FakeEngine) -> Iterator[Engine]:
 
 
 def spec(server: FakeEngine) -> ConnectionSpec:
-    return ConnectionSpec(name="here", kind=Kind.LOCAL, docker_socket=str(server.socket), connect_timeout=5)
+    return ConnectionSpec(name="here", kind=ConnectionType.LOCAL, docker_socket=str(server.socket), connect_timeout=5)
 
 
 def only(server: FakeEngine) -> Seen:
@@ -98,8 +99,10 @@ class TestConnect:
         code = (
             "import sys\n"
             "from deployer.engine.connect import connect\n"
-            "from deployer.reach.connection import ConnectionSpec, Kind\n"
-            f"engine = connect(ConnectionSpec(name='x', kind=Kind.LOCAL, docker_socket={str(server.socket)!r}))\n"
+            "from deployer.reach.connection import ConnectionSpec\n"
+            "from deployer.reach.connectors import ConnectionType\n"
+            f"spec = ConnectionSpec(name='x', kind=ConnectionType.LOCAL, docker_socket={str(server.socket)!r})\n"
+            "engine = connect(spec)\n"
             "engine.list_containers()\n"
             "sys.exit(len({'docker', 'requests', 'urllib3', 'paramiko'} & set(sys.modules)))\n"
         )

@@ -13,7 +13,8 @@ from deployer.engine.host_facts import free_space, output_of
 from deployer.errors import NotOfferedError
 from deployer.interfaces import CommandResult
 from deployer.interfaces import Host as Reached
-from deployer.reach.connection import ConnectionSpec, Kind
+from deployer.reach.connection import ConnectionSpec
+from deployer.reach.connectors import ConnectionType
 from tests.lab import faults
 from tests.lab.host import Host
 
@@ -43,7 +44,7 @@ def opened(spec: ConnectionSpec) -> Iterator[Reached]:
 
 
 def test_on_this_machine() -> None:
-    with opened(ConnectionSpec(name="here", kind=Kind.LOCAL)) as host:
+    with opened(ConnectionSpec(name="here", kind=ConnectionType.LOCAL)) as host:
         assert host.shell().run(SCRIPT) == CommandResult(0, SAID, "")
         assert host.shell().run("echo no >&2; exit 3") == CommandResult(3, "", "no\n")
         free = free_space(host, "/")
@@ -52,8 +53,8 @@ def test_on_this_machine() -> None:
         assert free_space(host, "/nowhere") is None
 
 
-@pytest.mark.parametrize("kind", [Kind.TCP, Kind.SIMULATED])
-def test_where_there_is_no_way(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [ConnectionType.TCP, ConnectionType.SIMULATED])
+def test_where_there_is_no_way(kind: ConnectionType) -> None:
     with opened(ConnectionSpec(name="there", kind=kind)) as host:
         with pytest.raises(NotOfferedError, match="offers no shell"):
             host.shell()

@@ -47,7 +47,7 @@ def container(engine: SimulatedEngine, name: str) -> dict[str, Any]:
 
 
 def desired(text: str, variables: Mapping[str, str]) -> tuple[Desired, ...]:
-    """The playbook, read as any other. Fails with its mistakes."""
+    """The playbook, read as any other. Fails with its errors."""
     problems = Problems()
     tree = yaml.load(text, "imported.yml", problems)
     assert isinstance(tree, Sequence)

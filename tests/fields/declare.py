@@ -19,7 +19,7 @@ HERE = Origin("play.yml", 1, 1)
 
 
 def try_declare(table: Table, written: Mapping[str, Any] | Node) -> tuple[Declaration | None, Problems]:
-    """What is read from a resource, plain or as a tree, and every mistake found in it."""
+    """What is read from a resource, plain or as a tree, and every error found in it."""
     problems = Problems()
     node = load(json.dumps(written), "play.yml", problems) if isinstance(written, dict) else written
     assert isinstance(node, nodes.Scalar | nodes.Sequence | nodes.Mapping)
@@ -33,7 +33,7 @@ def declare(table: Table, written: Mapping[str, Any] | Node) -> Declaration:
     return declaration
 
 
-def mistakes(table: Table, written: Mapping[str, Any] | Node) -> list[str]:
+def errors_of(table: Table, written: Mapping[str, Any] | Node) -> list[str]:
     """As a user sees them, without the place."""
     _, problems = try_declare(table, written)
     return [str(found).removeprefix(f"{found.origin}: ") for found in problems]

@@ -29,7 +29,7 @@ def validator(kind: str) -> Draft202012Validator:
     return Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": definitions(TABLES)})
 
 
-def mistakes(table: Table, written: Any) -> list[str]:
+def errors_of(table: Table, written: Any) -> list[str]:
     """`path: keyword that failed`, deepest first where one schema has several."""
     found = validator(table.kind).iter_errors(written)
     return sorted(f"{'.'.join(map(str, error.absolute_path))}: {error.validator}" for error in found)
@@ -44,19 +44,19 @@ def test_examples_are_valid_under_every_spelling(table: Table) -> None:
     for row in table.fields:
         for name in (row.name, *row.aliases):
             for value in (row.example, row.other):
-                assert mistakes(table, {name: value}) == []
+                assert errors_of(table, {name: value}) == []
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.kind)
 def test_a_template_may_stand_for_every_value(table: Table) -> None:
     for name in table.spellings:
-        assert mistakes(table, {name: "{{ anything }}"}) == []
+        assert errors_of(table, {name: "{{ anything }}"}) == []
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.kind)
 def test_a_key_with_nothing_after_it_counts_as_not_written(table: Table) -> None:
-    assert mistakes(table, dict.fromkeys(table.spellings)) == []
-    assert mistakes(table, None) == []
+    assert errors_of(table, dict.fromkeys(table.spellings)) == []
+    assert errors_of(table, None) == []
 
 
 def test_templates_may_stand_for_parts() -> None:
@@ -67,7 +67,7 @@ def test_templates_may_stand_for_parts() -> None:
         "tty": "{{ interactive | bool }}",
         "uts": "{{ 'host' }}",
     }
-    assert mistakes(CONTAINER, written) == []
+    assert errors_of(CONTAINER, written) == []
 
 
 @pytest.mark.parametrize(
@@ -97,18 +97,18 @@ def test_templates_may_stand_for_parts() -> None:
     ids=str,
 )
 def test_errors_are_found_where_they_are(written: Any, found: list[str]) -> None:
-    assert mistakes(CONTAINER, written) == found
+    assert errors_of(CONTAINER, written) == found
 
 
 @pytest.mark.parametrize("table", (CONTAINER, NETWORK, VOLUME), ids=lambda table: table.kind)
 def test_whatever_the_readers_take_is_valid(table: Table) -> None:
-    """Odd values for every key: what is read without a mistake has none by the schema either."""
+    """Odd values for every key: what is read without an error has none by the schema either."""
     values = [*NONSENSE, *(value for _, value in WRITTEN)]
     for name in table.spellings:
         for value in values:
             _, problems = try_declare(table, {name: value})
             if not problems.errors:
-                assert mistakes(table, {name: value}) == [], (name, value)
+                assert errors_of(table, {name: value}) == [], (name, value)
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["id"])
@@ -116,4 +116,4 @@ def test_declarations_of_the_recorded_cases_are_valid(vector: dict[str, Any]) ->
     for case in vector["cases"]:
         declared = case["declared"]
         if isinstance(declared, dict) and not try_declare(CONTAINER, declared)[1].errors:
-            assert mistakes(CONTAINER, declared) == []
+            assert errors_of(CONTAINER, declared) == []

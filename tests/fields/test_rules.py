@@ -8,7 +8,7 @@ import pytest
 
 from deployer.fields.container import CONTAINER
 from deployer.fields.network import NETWORK
-from tests.fields.declare import declare, mistakes
+from tests.fields.declare import declare, errors_of
 
 BRIDGE: dict[str, Any] = {"networks": {"bridge": {}}}
 CDI = "driver cdi requires device_ids such as vendor.com/class=name, without count and options"
@@ -143,7 +143,7 @@ def test_networks_are_joined_in_the_order_of_their_priority() -> None:
     ],
 )
 def test_errors(written: dict[str, Any], messages: list[str]) -> None:
-    assert mistakes(CONTAINER, written) == [f"containers.it.{message}" for message in messages]
+    assert errors_of(CONTAINER, written) == [f"containers.it.{message}" for message in messages]
 
 
 @pytest.mark.parametrize(
@@ -160,11 +160,11 @@ def test_errors(written: dict[str, Any], messages: list[str]) -> None:
     ],
 )
 def test_modes_written_as_networks(written: dict[str, Any], said: str) -> None:
-    assert mistakes(CONTAINER, written) == [f"containers.it.networks: {said}"]
+    assert errors_of(CONTAINER, written) == [f"containers.it.networks: {said}"]
 
 
 def test_ports_do_not_go_with_the_hosts_network_however_that_is_written() -> None:
-    assert mistakes(CONTAINER, {"networks": ["host"], "ports": ["80:80"]}) == [
+    assert errors_of(CONTAINER, {"networks": ["host"], "ports": ["80:80"]}) == [
         "containers.it.ports: cannot be combined with network_mode: host"
     ]
 
@@ -195,7 +195,7 @@ POOL = {"subnet": "10.1.0.0/24"}
     ],
 )
 def test_subnets_that_no_engine_takes(written: dict[str, Any], said: list[str]) -> None:
-    assert mistakes(NETWORK, written) == [f"networks.it.ipam: {text}" for text in said]
+    assert errors_of(NETWORK, written) == [f"networks.it.ipam: {text}" for text in said]
 
 
 @pytest.mark.parametrize(
@@ -213,17 +213,17 @@ def test_subnets_that_no_engine_takes(written: dict[str, Any], said: list[str]) 
     ],
 )
 def test_networks_that_are_no_error(written: dict[str, Any]) -> None:
-    assert mistakes(NETWORK, written) == []
+    assert errors_of(NETWORK, written) == []
 
 
 def test_configurations_and_who_takes_them() -> None:
     only = {"config_only": True, "driver": "macvlan", "internal": True, "attachable": True, "scope": "local"}
-    assert mistakes(NETWORK, only) == [
+    assert errors_of(NETWORK, only) == [
         f"networks.it.{name}: cannot be combined with config_only: true"
         for name in ("driver", "internal", "attachable", "scope")
     ]
     taking = {"config_from": "base", "ipam": {"config": [POOL]}, "driver_opts": {"a": "b"}, "labels": ["a"]}
-    assert mistakes(NETWORK, taking) == [
+    assert errors_of(NETWORK, taking) == [
         f"networks.it.{name}: cannot be combined with config_from: the other network has it"
         for name in ("ipam", "driver_opts", "labels")
     ]

@@ -1,4 +1,4 @@
-"""How declarations are read: every mistake in one pass, each with its place; secrets in none of them."""
+"""How declarations are read: every error in one pass, each with its place; secrets in none of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from deployer import nodes
 from deployer.diagnostics import Origin
 from deployer.fields.container import CONTAINER
 from deployer.fields.volume import VOLUME
-from tests.fields.declare import HERE, declare, mistakes, try_declare
+from tests.fields.declare import HERE, declare, errors_of, try_declare
 from tests.fields.written import read_text
 
 SENTINEL = "s3ntinel-pa55"
@@ -84,7 +84,7 @@ def test_null_means_not_declared() -> None:
 
 def test_an_empty_resource_is_valid_and_a_list_is_not() -> None:
     assert declare(VOLUME, nodes.Scalar(None, HERE)).values == {}
-    assert mistakes(VOLUME, nodes.from_plain([], HERE)) == ["volumes.it: expected a map of volume keys"]
+    assert errors_of(VOLUME, nodes.from_plain([], HERE)) == ["volumes.it: expected a map of volume keys"]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_an_empty_resource_is_valid_and_a_list_is_not() -> None:
     ],
 )
 def test_errors(written: dict[str, Any], message: str) -> None:
-    assert mistakes(CONTAINER, written) == [f"containers.it.{message}"]
+    assert errors_of(CONTAINER, written) == [f"containers.it.{message}"]
 
 
 @pytest.mark.parametrize(
@@ -340,9 +340,9 @@ def test_an_error_in_a_secret_does_not_show_it(key: str, value: object) -> None:
 def test_a_secret_key_is_not_shown_either() -> None:
     key = nodes.Scalar(f"={SENTINEL}", HERE, secret=True)
     node = with_secret("environment", nodes.Mapping(((key, nodes.Scalar("x", HERE)),), HERE))
-    assert mistakes(CONTAINER, node) == ["containers.it.environment: '***' cannot be a key"]
+    assert errors_of(CONTAINER, node) == ["containers.it.environment: '***' cannot be a key"]
     unknown = nodes.Mapping(((nodes.Scalar(SENTINEL, HERE, secret=True), nodes.Scalar("x", HERE)),), HERE)
-    assert mistakes(CONTAINER, unknown) == ["containers.it: unknown key '***'"]
+    assert errors_of(CONTAINER, unknown) == ["containers.it: unknown key '***'"]
 
 
 def test_a_rule_does_not_show_a_secret() -> None:
@@ -353,7 +353,7 @@ def test_a_rule_does_not_show_a_secret() -> None:
         ),
         HERE,
     )
-    assert mistakes(CONTAINER, node) == ["containers.it.hostname: cannot be combined with network_mode: ***"]
+    assert errors_of(CONTAINER, node) == ["containers.it.hostname: cannot be combined with network_mode: ***"]
 
 
 @pytest.mark.parametrize(
@@ -416,4 +416,4 @@ def test_ignored_fields_may_have_any_spelling(written: Any, read: list[str]) -> 
 def test_an_ignored_field_that_is_none_is_an_error() -> None:
     _, found = read_text("ignore_changes: [labels, enviroment.MODE]\n")
     assert found == ["play.yml:1:26: containers.web.ignore_changes: no field 'enviroment'; did you mean 'environment'?"]
-    assert mistakes(VOLUME, {"ignore_changes": "state"}) == ["volumes.it.ignore_changes: no field 'state'"]
+    assert errors_of(VOLUME, {"ignore_changes": "state"}) == ["volumes.it.ignore_changes: no field 'state'"]

@@ -1,4 +1,4 @@
-"""What an engine takes at creation and refuses at the start is a mistake; what it takes at both is none."""
+"""What an engine takes at creation and refuses at the start is an error; what it takes at both is none."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deployer.fields.container import CONTAINER
-from tests.fields.declare import declare, mistakes
+from tests.fields.declare import declare, errors_of
 
 MISTAKES = [
     (
@@ -48,7 +48,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("written", "said"), MISTAKES)
 def test_what_only_the_start_would_refuse(written: dict[str, Any], said: str) -> None:
-    (found,) = mistakes(CONTAINER, written)
+    (found,) = errors_of(CONTAINER, written)
     assert found.startswith(f"containers.it.{said}")
 
 
@@ -71,7 +71,7 @@ def test_what_only_the_start_would_refuse(written: dict[str, Any], said: str) ->
     ],
 )
 def test_what_the_start_takes(written: dict[str, Any]) -> None:
-    assert mistakes(CONTAINER, written) == []
+    assert errors_of(CONTAINER, written) == []
 
 
 def test_limits_in_capitals_are_the_same_limits() -> None:

@@ -21,7 +21,7 @@ def tree(text: str) -> Node:
 
 
 def read_text(text: str, table: Table = CONTAINER, *, static: bool = False) -> tuple[Declaration | None, list[str]]:
-    """The declaration, and its mistakes as a user sees them."""
+    """The declaration, and its errors as a user sees them."""
     problems = Problems()
     declaration = read(table, tree(text), Reading(problems, f"{table.kind}s.web", static=static))
     return declaration, [str(found) for found in problems]

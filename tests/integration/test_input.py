@@ -1,4 +1,4 @@
-"""Mistakes in what the program is given: all found in one run, each at its place, before any host is contacted.
+"""Errors in what the program is given: all found in one run, each at its place, before any host is contacted.
 
 These tests need no lab: the only host of the inventory is a socket of this process that nobody may call.
 """

@@ -15,9 +15,9 @@ from deployer.reach.connection import (
     CliConnectionOptions,
     ConnectionSpec,
     HostKeyChecking,
-    Kind,
     TlsFiles,
 )
+from deployer.reach.connectors import ConnectionType
 from deployer.reach.names import SETTINGS, Setting
 from deployer.reach.resolve import connection_spec
 from deployer.reach.ssh_config import SshConfig
@@ -41,7 +41,7 @@ def spec(
     return connection_spec(name, variables, options, SshConfig(this_machine(), ("~/.ssh/config",)))
 
 
-def mistakes(variables: Mapping[str, object], config: str = "", name: str = "web1") -> list[str]:
+def errors_of(variables: Mapping[str, object], config: str = "", name: str = "web1") -> list[str]:
     with pytest.raises(InputError) as caught:
         spec(variables, config=config, name=name)
     return str(caught.value).splitlines()
@@ -49,7 +49,7 @@ def mistakes(variables: Mapping[str, object], config: str = "", name: str = "web
 
 def test_a_bare_name_is_reached_by_ssh_as_the_local_user(home: Path) -> None:
     found = spec({})
-    assert (found.kind, found.host, found.port, found.user) == (Kind.SSH, "web1", 22, getpass.getuser())
+    assert (found.kind, found.host, found.port, found.user) == (ConnectionType.SSH, "web1", 22, getpass.getuser())
     assert found.known_hosts_files == (
         f"{home}/.ssh/known_hosts",
         f"{home}/.ssh/known_hosts2",
@@ -182,7 +182,7 @@ class TestJumps:
 
     def test_a_circle_is_an_error(self) -> None:
         config = "Host *\n  ProxyJump bastion\n"
-        assert any("is its own jump host" in line for line in mistakes({}, config))
+        assert any("is its own jump host" in line for line in errors_of({}, config))
 
     def test_a_proxy_command_has_its_tokens_replaced(self) -> None:
         found = spec(
@@ -202,7 +202,7 @@ class TestBecome:
         given: dict[str, object] = {"ansible_become_password": "x", "ansible_user": "deploy"}
         assert spec(given).docker_command == ""
         for name in ("ansible_become_password", "ansible_become_pass", "deployer_become_password"):
-            found = mistakes({"ansible_user": "deploy", "ansible_become": True, name: "s3cret"})
+            found = errors_of({"ansible_user": "deploy", "ansible_become": True, name: "s3cret"})
             assert found == [
                 f"host web1: {name}: a password for sudo is not supported; "
                 "let sudo run docker without one, or add the user to group docker"
@@ -219,24 +219,24 @@ class TestBecome:
 class TestKinds:
     def test_local(self) -> None:
         found = spec({"ansible_connection": "local"})
-        assert (found.kind, found.docker_socket) == (Kind.LOCAL, "/var/run/docker.sock")
+        assert (found.kind, found.docker_socket) == (ConnectionType.LOCAL, "/var/run/docker.sock")
 
     def test_local_with_another_socket(self) -> None:
         found = spec({"connection": "local", "docker_host": "unix:///run/podman/podman.sock"})
-        assert (found.kind, found.docker_socket) == (Kind.LOCAL, "/run/podman/podman.sock")
+        assert (found.kind, found.docker_socket) == (ConnectionType.LOCAL, "/run/podman/podman.sock")
 
     def test_a_socket_url_over_ssh_is_the_socket_on_the_host(self) -> None:
         found = spec({"docker_host": "unix:///run/docker2.sock"})
-        assert (found.kind, found.docker_socket) == (Kind.SSH, "/run/docker2.sock")
+        assert (found.kind, found.docker_socket) == (ConnectionType.SSH, "/run/docker2.sock")
 
     def test_an_ssh_url(self) -> None:
         found = spec({"docker_host": "ssh://deploy@10.0.0.1:2222/run/docker2.sock"})
-        assert (found.kind, found.user, found.host, found.port) == (Kind.SSH, "deploy", "10.0.0.1", 2222)
+        assert (found.kind, found.user, found.host, found.port) == (ConnectionType.SSH, "deploy", "10.0.0.1", 2222)
         assert found.docker_socket == "/run/docker2.sock"
 
     def test_tcp_without_encryption(self) -> None:
         found = spec({"docker_host": "tcp://10.0.0.1:2375"})
-        assert (found.kind, found.host, found.port, found.tls) == (Kind.TCP, "10.0.0.1", 2375, None)
+        assert (found.kind, found.host, found.port, found.tls) == (ConnectionType.TCP, "10.0.0.1", 2375, None)
 
     def test_tcp_with_tls(self) -> None:
         found = spec({"connection": "tcp", "host": "10.0.0.1", "tls_ca": "/ca", "tls_cert": "/c", "tls_key": "/k"})
@@ -246,11 +246,11 @@ class TestKinds:
         assert spec({"docker_host": "tcp://10.0.0.1:2376"}).tls == TlsFiles()
 
     def test_simulated(self) -> None:
-        assert spec({"connection": "simulated"}).kind is Kind.SIMULATED
+        assert spec({"connection": "simulated"}).kind is ConnectionType.SIMULATED
 
 
 def test_all_errors_come_at_once() -> None:
-    assert mistakes(
+    assert errors_of(
         {
             "ansible_port": "http",
             "ansible_timeout": -1,
@@ -283,7 +283,7 @@ def test_all_errors_come_at_once() -> None:
     ],
 )
 def test_errors(variables: Mapping[str, object], message: str) -> None:
-    assert any(message in line for line in mistakes(variables))
+    assert any(message in line for line in errors_of(variables))
 
 
 def test_secrets_are_not_in_the_repr() -> None:
@@ -301,15 +301,15 @@ class TestNamesInCommands:
     def test_hosts(self, home: Path, name: str) -> None:
         config = f"Match exec 'touch {home}/ran'\n  User x\nHost *\n  ProxyCommand nc %h\n"
         expected = f"{name!r} is not the name or address of a host; set host"
-        assert expected in mistakes({"ansible_host": name}, config)[0]
-        assert expected in "".join(mistakes({}, config, name=name))
-        assert expected in mistakes({"docker_host": "ssh://x", "host": name}, config)[0]
+        assert expected in errors_of({"ansible_host": name}, config)[0]
+        assert expected in "".join(errors_of({}, config, name=name))
+        assert expected in errors_of({"docker_host": "ssh://x", "host": name}, config)[0]
         assert not (home / "ran").exists()
 
     @pytest.mark.parametrize("name", ["-l", "a;b", "$(id)", "a`id`", "a -oX", "a\nb", "a|b", "a\\", "$HOME", "{a}"])
     def test_users(self, home: Path, name: str) -> None:
         config = f"Match exec 'touch {home}/ran %r'\n  Port 1\nHost *\n  ProxyCommand nc -l %r %h\n"
-        assert "is not the name of a user" in "\n".join(mistakes({"ansible_user": name}, config))
+        assert "is not the name of a user" in "\n".join(errors_of({"ansible_user": name}, config))
         assert not (home / "ran").exists()
 
     @pytest.mark.parametrize("user", ["DOMAIN\\ann", "host$", "ann@example.com", "a.b_c-d"])
@@ -321,17 +321,17 @@ class TestNamesInCommands:
         assert spec({"ansible_host": host}).host == host
 
     def test_jump_hosts_and_their_users(self) -> None:
-        assert "'a;b' is not the name or address" in mistakes({"proxy_jump": "a;b"})[0]
-        assert "'$(id)' is not the name of a user" in mistakes({"proxy_jump": "$(id)@a"})[0]
+        assert "'a;b' is not the name or address" in errors_of({"proxy_jump": "a;b"})[0]
+        assert "'$(id)' is not the name of a user" in errors_of({"proxy_jump": "$(id)@a"})[0]
 
     def test_what_ssh_config_itself_gives(self) -> None:
         config = "Host web1\n  HostKeyAlias a;b\n  ProxyCommand nc %k\n"
-        assert mistakes({}, config) == ["host web1: ProxyCommand: %k would be 'a;b', which has a meaning to the shell"]
-        assert "'a;b' is not the name" in mistakes({}, "Host web1\n  HostName a;b\n")[0]
+        assert errors_of({}, config) == ["host web1: ProxyCommand: %k would be 'a;b', which has a meaning to the shell"]
+        assert "'a;b' is not the name" in errors_of({}, "Host web1\n  HostName a;b\n")[0]
 
     def test_the_user_to_become_is_one_word(self) -> None:
         given = {"ansible_become": True, "ansible_user": "u", "ansible_become_user": "x; id"}
-        assert "'x; id' is not the name of a user" in mistakes(given)[0]
+        assert "'x; id' is not the name of a user" in errors_of(given)[0]
 
 
 class TestNobody:

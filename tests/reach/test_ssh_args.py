@@ -24,7 +24,7 @@ from deployer.reach.ssh_args import parse_ssh_args
 )
 def test_what_is_understood(text: str, options: dict[str, list[str]]) -> None:
     parsed = parse_ssh_args(text)
-    assert (parsed.options, parsed.mistakes) == (options, [])
+    assert (parsed.options, parsed.errors) == (options, [])
 
 
 def test_another_config_file() -> None:
@@ -32,7 +32,7 @@ def test_another_config_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "mistake"),
+    ("text", "error"),
     [
         ("-o HostKeyAlgorithms=ssh-rsa", "option HostKeyAlgorithms is not supported"),
         ("-L 8080:localhost:80", "-L is not supported"),
@@ -43,5 +43,5 @@ def test_another_config_file() -> None:
         ("-o 'Port=1", "cannot be read: No closing quotation"),
     ],
 )
-def test_what_would_change_the_meaning_is_an_error(text: str, mistake: str) -> None:
-    assert parse_ssh_args(text).mistakes == [mistake]
+def test_what_would_change_the_meaning_is_an_error(text: str, error: str) -> None:
+    assert parse_ssh_args(text).errors == [error]

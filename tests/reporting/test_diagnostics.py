@@ -1,4 +1,4 @@
-"""Mistakes with the lines they are on."""
+"""Errors with the lines they are on."""
 
 from pathlib import Path
 

@@ -13,7 +13,8 @@ import pytest
 from deployer.engine.connect import Connections
 from deployer.errors import FileError, NotOfferedError, UnreachableError
 from deployer.interfaces import FileInfo, FileKind, Files, Host
-from deployer.reach.connection import ConnectionSpec, Kind
+from deployer.reach.connection import ConnectionSpec
+from deployer.reach.connectors import ConnectionType
 from deployer.simulated import SimulatedEngine
 from deployer.simulated.host import SimulatedMachine
 from tests.lab import faults
@@ -94,7 +95,7 @@ def reached(world: World) -> Iterator[Host]:
 
 def test_on_this_machine(tmp_path: Path) -> None:
     with Connections() as connections:
-        check(connections.open(ConnectionSpec(name="here", kind=Kind.LOCAL)).files(), str(tmp_path))
+        check(connections.open(ConnectionSpec(name="here", kind=ConnectionType.LOCAL)).files(), str(tmp_path))
 
 
 def test_on_a_simulated_host() -> None:

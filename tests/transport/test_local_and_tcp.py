@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from deployer.errors import UnreachableError
-from deployer.reach.connection import ConnectionSpec, Kind, TlsFiles
+from deployer.reach.connection import ConnectionSpec, TlsFiles
+from deployer.reach.connectors import ConnectionType
 from deployer.transport.local import LocalSocket
 from deployer.transport.pool import HttpPool, Request
 from deployer.transport.streams import Dialer
@@ -125,7 +126,9 @@ def listening(engine: FakeEngine, context: ssl.SSLContext | None) -> Iterator[in
 
 class TestTcp:
     def spec(self, port: int, tls: TlsFiles | None = None) -> ConnectionSpec:
-        return ConnectionSpec(name="web1", kind=Kind.TCP, host="127.0.0.1", port=port, tls=tls, connect_timeout=5.0)
+        return ConnectionSpec(
+            name="web1", kind=ConnectionType.TCP, host="127.0.0.1", port=port, tls=tls, connect_timeout=5.0
+        )
 
     @pytest.fixture
     def secured(self, engine: FakeEngine, tmp_path: Path) -> Iterator[int]:

@@ -210,7 +210,7 @@ def test_one_that_is_declared_absent_has_nothing_to_go_back_to(two_versions: Fle
 
 def test_what_was_replaced_last_is_known_from_reading_the_host_once(two_versions: Fleet) -> None:
     calls = counted(two_versions)
-    with rollback.plan(request("", {}), two_versions.world, ()) as planned:
+    with rollback.plan(request("", {}), two_versions.system, ()) as planned:
         assert [found.address.label for found in planned.plan.changes] == ["container.api"]
     assert calls["list_volumes"] == 1
 

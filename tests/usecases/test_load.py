@@ -1,4 +1,4 @@
-"""From the command line's words to what every play wants of every host, and every mistake on the way at once."""
+"""From the command line's words to what every play wants of every host, and every error on the way at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deployer.config.scripts import ScriptResult
 from deployer.config.vault import VaultSecret, encrypt
 from deployer.errors import InputError
 from deployer.model.desired import Kind, OnFailure
-from deployer.reach.connection import Kind as ConnectionKind
+from deployer.reach.connectors import ConnectionType
 from deployer.reach.ssh_config import SshConfig
 from deployer.usecases.load import Asking, Loaded, Request, batches, load
 from deployer.usecases.system import this_machine
@@ -49,7 +49,7 @@ def loaded(playbook: str = "", *names: str, **words: object) -> Loaded:
     return load(request, asking())
 
 
-def mistakes(playbook: str = "", *names: str, **words: object) -> list[str]:
+def errors_of(playbook: str = "", *names: str, **words: object) -> list[str]:
     with pytest.raises(InputError) as caught:
         loaded(playbook, *names, **words)
     return [str(found) for found in caught.value.diagnostics]
@@ -130,26 +130,26 @@ def test_the_limit_is_laid_over_every_play() -> None:
 
 
 def test_a_limit_that_leaves_nothing_of_any_play() -> None:
-    assert mistakes("- hosts: web\n", limit="db") == ["--limit: 'db' matches no host of any play"]
+    assert errors_of("- hosts: web\n", limit="db") == ["--limit: 'db' matches no host of any play"]
 
 
 def test_a_limit_from_a_file() -> None:
     write("some.txt", "# a comment\nweb1\n\nweb3\n")
     assert hosts(loaded("- hosts: all\n", limit="@some.txt")) == [["web1", "web3"]]
     write("some.txt", "web1\nwebb\n")
-    assert mistakes("- hosts: all\n", limit="@some.txt")[0].startswith("some.txt:2:1: no host or group matches 'webb'")
-    assert mistakes("- hosts: all\n", limit="@gone.txt")[0].startswith("--limit: the file gone.txt cannot be read")
+    assert errors_of("- hosts: all\n", limit="@some.txt")[0].startswith("some.txt:2:1: no host or group matches 'webb'")
+    assert errors_of("- hosts: all\n", limit="@gone.txt")[0].startswith("--limit: the file gone.txt cannot be read")
 
 
 def test_a_pattern_that_matches_nothing_is_an_error_at_its_place() -> None:
-    assert mistakes("- hosts: wbe\n- hosts: web\n") == [
+    assert errors_of("- hosts: wbe\n- hosts: web\n") == [
         "site.yml:1:10: no host or group matches 'wbe'; did you mean 'web'?"
     ]
 
 
 def test_an_undefined_variable_in_a_key_of_a_play_is_one_error() -> None:
-    assert len(mistakes("- hosts: '{{ missing }}'\n")) == 1
-    assert len(mistakes("- hosts: web\n  serial: '{{ missing }}'\n  max_fail_percentage: '{{ gone }}'\n")) == 2
+    assert len(errors_of("- hosts: '{{ missing }}'\n")) == 1
+    assert len(errors_of("- hosts: web\n  serial: '{{ missing }}'\n  max_fail_percentage: '{{ gone }}'\n")) == 2
 
 
 # Tags
@@ -157,7 +157,7 @@ def test_an_undefined_variable_in_a_key_of_a_play_is_one_error() -> None:
 
 def test_unknown_tags() -> None:
     play = "- hosts: web\n  networks: {front: {tags: edge}}\n"
-    assert mistakes(play, tags=("egde",), skip_tags=("nothing",)) == [
+    assert errors_of(play, tags=("egde",), skip_tags=("nothing",)) == [
         "--tags: nothing has the tag 'egde'; did you mean 'edge'?",
         "--tags: nothing has the tag 'nothing'",
     ]
@@ -168,7 +168,7 @@ def test_unknown_tags() -> None:
 
 
 def test_an_inventory_or_playbook_that_is_not_there() -> None:
-    found = mistakes("", "gone.yml", inventory=("nowhere.yml",))
+    found = errors_of("", "gone.yml", inventory=("nowhere.yml",))
     assert [text.partition(":")[0] for text in found] == ["gone.yml", "nowhere.yml"]
 
 
@@ -188,7 +188,7 @@ def test_the_first_of_them_counts_and_a_named_one_replaces_it() -> None:
 
 def test_no_inventory_at_all() -> None:
     Path("hosts.yml").unlink()
-    assert mistakes("- hosts: web\n") == [
+    assert errors_of("- hosts: web\n") == [
         "site.yml:1:10: 'web' matches nothing: the inventory has no hosts; name an inventory with -i"
     ]
 
@@ -207,7 +207,7 @@ def test_playbooks_in_different_folders_have_their_own_variables() -> None:
 def test_one_resource_in_two_playbooks() -> None:
     for name in ("one.yml", "two.yml"):
         write(name, "- hosts: web1\n  volumes: {data: {}}\n")
-    assert mistakes("", "one.yml", "two.yml") == [
+    assert errors_of("", "one.yml", "two.yml") == [
         "two.yml:2:13: volume.data: volume data is declared twice for one host, first at one.yml:2:13"
     ]
 
@@ -240,7 +240,9 @@ def test_extra_variables_win_over_all() -> None:
 
 
 def test_an_error_for_every_host_is_reported_once() -> None:
-    assert len(mistakes("- hosts: all\n  containers: {web: {image: a, mem_limit: '{{ nothing }}', cpus: much}}\n")) == 2
+    assert (
+        len(errors_of("- hosts: all\n  containers: {web: {image: a, mem_limit: '{{ nothing }}', cpus: much}}\n")) == 2
+    )
 
 
 # Connections
@@ -249,7 +251,7 @@ def test_an_error_for_every_host_is_reported_once() -> None:
 def test_how_hosts_are_reached() -> None:
     write("hosts.yml", "all: {hosts: {web1: {connection: simulated}, web2: {host: 10.0.0.2, user: me}}}\n")
     found = loaded("- hosts: all\n- hosts: web2\n", private_key="~/.ssh/id").hosts
-    assert (found["web1"].kind, found["web2"].kind) == (ConnectionKind.SIMULATED, ConnectionKind.SSH)
+    assert (found["web1"].kind, found["web2"].kind) == (ConnectionType.SIMULATED, ConnectionType.SSH)
     assert (found["web2"].host, found["web2"].user) == ("10.0.0.2", "me")
 
 
@@ -304,13 +306,13 @@ def test_a_variable_outside_the_inventory_steers_no_connection(where: str) -> No
     write(where if where.endswith("yml") else "more.yml", text)
     more = {"vars": f"  vars: {text}\n", "files": "  vars_files: [more.yml]\n"}.get(where, "")
     found = loaded(f"- hosts: all\n{more}", extra_vars=(text,) if where == "-e" else ())
-    assert (found.hosts["web1"].kind, found.hosts["web1"].host) == (ConnectionKind.SIMULATED, "web1")
+    assert (found.hosts["web1"].kind, found.hosts["web1"].host) == (ConnectionType.SIMULATED, "web1")
     assert [warning.summary for warning in found.warnings] == ["'docker_command' does not set the connection here"]
     prefixed = "{deployer_connection: ssh, ansible_host: 10.0.0.8, ansible_user: app, deployer_port: 2222}"
     write(where if where.endswith("yml") else "more.yml", prefixed)
     more = {"vars": f"  vars: {prefixed}\n", "files": "  vars_files: [more.yml]\n"}.get(where, "")
     (spec,) = loaded(f"- hosts: all\n{more}", extra_vars=(prefixed,) if where == "-e" else ()).hosts.values()
-    assert (spec.kind, spec.host, spec.port, spec.user) == (ConnectionKind.SSH, "10.0.0.8", 2222, "app")
+    assert (spec.kind, spec.host, spec.port, spec.user) == (ConnectionType.SSH, "10.0.0.8", 2222, "app")
 
 
 def test_a_short_name_keeps_its_value_of_the_inventory_beside_a_variable_of_that_name() -> None:
@@ -345,12 +347,12 @@ def test_a_group_without_hosts_is_skipped() -> None:
     assert hosts(found) == [["web1"], ["web1"]]
     assert [warning.summary for warning in found.warnings] == ["the group 'new' has no hosts"] * 3
     assert hosts(loaded("- hosts: new\n")) == []
-    assert mistakes("- hosts: all\n", limit="new") == ["--limit: the group 'new' has no hosts"]
+    assert errors_of("- hosts: all\n", limit="new") == ["--limit: the group 'new' has no hosts"]
 
 
 def test_an_error_of_a_connection_is_at_its_variable() -> None:
     write("hosts.yml", "all:\n  hosts:\n    web1: {connection: telnet}\n    web2: {ansible_port: many}\n")
-    found = mistakes("- hosts: all\n")
+    found = errors_of("- hosts: all\n")
     assert [text.partition(": ")[0] for text in found] == ["hosts.yml:3:24", "hosts.yml:4:26"]
 
 
@@ -374,7 +376,7 @@ def test_every_error_of_every_file_at_once() -> None:
     - hosts: nowhere
     - hots: web1
     """
-    found = mistakes(play, extra_vars=("novalue", "{a: [}"), vault_password_files=("gone.txt",), tags=("zz",))
+    found = errors_of(play, extra_vars=("novalue", "{a: [}"), vault_password_files=("gone.txt",), tags=("zz",))
     files = [text.partition(": ")[0].partition(":")[0] for text in found]
     expected = {
         "--extra-vars",
@@ -416,7 +418,7 @@ def networks(subnet: str = "10.7.0.0/24", second: str = "front: {}") -> str:
 
 @pytest.mark.parametrize("subnet", ["10.9.0.0/24", "10.9.0.64/26", "10.0.0.0/8"])
 def test_subnets_of_two_networks_of_a_host_overlap(subnet: str) -> None:
-    assert mistakes(networks(subnet)) == [
+    assert errors_of(networks(subnet)) == [
         f"site.yml:9:26: networks.lan: subnet {subnet} overlaps with 10.9.0.0/24 of network back at site.yml:4:27; "
         "use different subnets"
     ]
@@ -454,7 +456,7 @@ PORTS = """
     "ports", ["['8080:81']", "['127.0.0.1:8080:90']", "['[::1]:8080:90/tcp']", "[{target: 9, published: 8080}]"]
 )
 def test_two_containers_of_a_host_publish_the_same_host_port(ports: str) -> None:
-    assert mistakes(PORTS.format(keys=f"ports: {ports}")) == [
+    assert errors_of(PORTS.format(keys=f"ports: {ports}")) == [
         "site.yml:10:14: containers.two.ports: host port 8080 is also published by container one, at site.yml:4:34; "
         "use different host ports"
     ]
@@ -481,7 +483,7 @@ def test_a_container_may_have_the_port_of_one_that_it_waits_for_to_end() -> None
     waits = "ports: ['8080:80']\n      depends_on: {one: {condition: service_completed_successfully}}"
     one_play = PORTS.replace("- hosts: web\n  project: two\n  containers:\n", "")
     assert loaded(one_play.format(keys=waits))
-    assert len(mistakes(one_play.format(keys="ports: ['8080:80']"))) == 1
+    assert len(errors_of(one_play.format(keys="ports: ['8080:80']"))) == 1
 
 
 LEFT = """
@@ -529,7 +531,7 @@ def test_a_limit_says_nothing_about_hosts_that_are_named() -> None:
 @pytest.mark.parametrize("limit", ["", "web1"])
 def test_a_host_that_a_play_still_is_for_has_not_left(limit: str) -> None:
     write("hosts.yml", OLD)
-    assert mistakes(LEFT, prune_hosts=("web2",), limit=limit) == [
+    assert errors_of(LEFT, prune_hosts=("web2",), limit=limit) == [
         "--prune-host: 'web2' is still a host of play 'Web tier'; remove it from the play's hosts first; "
         "to remove undeclared resources there, use --prune"
     ]
@@ -544,7 +546,7 @@ def test_a_host_may_leave_one_project_and_stay_in_another() -> None:
 
 def test_a_host_that_no_inventory_has() -> None:
     write("hosts.yml", OLD)
-    assert mistakes(LEFT, prune_hosts=("old2",)) == [
+    assert errors_of(LEFT, prune_hosts=("old2",)) == [
         "--prune-host: no host 'old2' in the inventory; did you mean 'old1'?"
     ]
 
@@ -577,7 +579,7 @@ LATER = {
 def test_what_only_a_later_play_declares_is_not_there_yet(
     keys: str, later: str, place: str, what: str, there: str
 ) -> None:
-    assert mistakes(IN_ORDER.format(keys=keys, hosts="web", later=later)) == [
+    assert errors_of(IN_ORDER.format(keys=keys, hosts="web", later=later)) == [
         f"site.yml:{place}: container.one: {what} is declared only in a later play, at site.yml:{there}; "
         "declare it in this play or an earlier one"
     ]

@@ -15,8 +15,9 @@ from deployer.model.observed import Observed
 from deployer.model.outcome import HostBegun, HostEnded
 from deployer.model.plan import HostPlan
 from deployer.planning.policy import Policy
-from deployer.usecases import apply as rollout
-from deployer.usecases import plan as runner
+from deployer.planning.reconcile import reconcile
+from deployer.usecases.apply import apply
+from deployer.usecases.plan import Method, destroy, drift, plan_with, validate
 from tests.applying.engines import states, surrounded
 from tests.engine.faulty import Faults, connection_lost, with_faults
 from tests.fleets import FAILING, NAMES, Fleet, codes, play, request
@@ -42,7 +43,7 @@ def test_applied_hosts_have_nothing_left_to_do(fleet: Fleet) -> None:
 
 def test_validating_contacts_no_host(fleet: Fleet) -> None:
     fleet.down = set(NAMES)
-    found = runner.validate(request(play(), {}), fleet.world)
+    found = validate(request(play(), {}), fleet.system)
     assert (found.plays, found.hosts, found.resources) == (1, 5, 5)
 
 
@@ -83,10 +84,10 @@ def test_a_host_is_planned_while_others_are_still_read(fleet: Fleet) -> None:
         planned.append(desired.host)
         if len(planned) == len(NAMES) - 1:
             others.set()
-        return runner.reconcile(desired, observed, policy)
+        return reconcile(desired, observed, policy)
 
     fleet.wrap["h1"] = lambda engine: surrounded(engine, wait)
-    with runner.plan_with(request(play(), {}), fleet.world, runner.Method(planner)) as session:
+    with plan_with(request(play(), {}), fleet.system, Method(planner)) as session:
         assert [found.host for found in session.plan.hosts] == list(NAMES)
     assert sorted(planned[:-1]) == ["h2", "h3", "h4", "h5"]
     assert planned[-1] == "h1"
@@ -346,7 +347,7 @@ def test_drift_of_every_host(fleet: Fleet) -> None:
     fleet.apply(play())
     fleet.engines["h2"].stop_container("web", None)
     fleet.down = {"h5"}
-    report, _ = runner.drift(request("", {}), fleet.world)
+    report, _ = drift(request("", {}), fleet.system)
     assert {host.host: [found.verdict.name for found in host.found] for host in report.hosts} == {
         "h1": [],
         "h2": ["NOT_RUNNING"],
@@ -359,7 +360,7 @@ def test_drift_of_every_host(fleet: Fleet) -> None:
 
 def test_destroying_leaves_hosts_without_containers(fleet: Fleet) -> None:
     fleet.apply(play(hosts="h1") + play(name="more", hosts="h1"))
-    with runner.destroy(request("", {}), fleet.world) as planned:
-        outcome = rollout.apply(planned, fleet.world, fleet.seen, fleet.stop)
+    with destroy(request("", {}), fleet.system) as planned:
+        outcome = apply(planned, fleet.system, fleet.seen, fleet.stop)
     assert outcome.exit_code is ExitCode.OK
     assert fleet.containers() == {}

@@ -170,11 +170,11 @@ def test_one_that_was_run_everywhere_before_is_pruned_elsewhere(fleet: Fleet) ->
 
 
 def test_destroying_says_nothing_of_it(fleet: Fleet) -> None:
-    from deployer.usecases import plan as runner
+    from deployer.usecases.plan import destroy
     from tests.fleets import request
 
     fleet.apply(shop())
-    with runner.destroy(request("", {"limit": "h1"}), fleet.world) as planned:
+    with destroy(request("", {"limit": "h1"}), fleet.system) as planned:
         (play,) = planned.plan.plays
     assert [change.address.label for change in play.hosts[0].changes] == ["container.web", "job.migrate"]
     assert (play.once, play.hosts[0].notes) == (None, ())

@@ -47,7 +47,7 @@ class EnvFile(Guarded, frozen=True):
     secret: bool = False
 
 
-class Known(Struct, frozen=True):
+class Environment(Struct, frozen=True):
     """What a file may refer to: the environment of the caller, and under it what files before this one set."""
 
     caller: Mapping[str, str]
@@ -55,7 +55,7 @@ class Known(Struct, frozen=True):
 
 
 def read_env_file(
-    path: Path, named_at: Origin, *, raw: bool, problems: Problems, vault: VaultSecrets, known: Known
+    path: Path, named_at: Origin, *, raw: bool, problems: Problems, vault: VaultSecrets, environment: Environment
 ) -> EnvFile:
     """`KEY` alone has the caller's value, and is left out where the caller has none. `raw`: everything after `=` counts
     as it is. Errors are reported; a file that cannot be read at the place that names it."""
@@ -70,7 +70,7 @@ def read_env_file(
         what = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
         problems.add(named_at, f"env_file {path} cannot be read: {what}")
         return EnvFile()
-    reader = _Reader(path, problems, known, {})
+    reader = _Reader(path, problems, environment, {})
     places = dict(reader.read(_raw_lines(text) if raw else _statements(text, reader.report)))
     return EnvFile({key: reader.values[key] for key in places}, places, secret)
 
@@ -89,7 +89,7 @@ class _Reader(Struct, frozen=True):
 
     path: Path
     problems: Problems
-    known: Known
+    environment: Environment
     values: dict[str, str]
 
     def read(self, statements: Iterable[_Statement]) -> Iterator[tuple[str, Origin]]:
@@ -111,10 +111,10 @@ class _Reader(Struct, frozen=True):
     def _meant(self, found: _Statement) -> str | None:
         """Escapes count in double quotes, variables there and without quotes."""
         if found.value is None:
-            return self.known.caller.get(found.key)
+            return self.environment.caller.get(found.key)
         if found.quote == "'":
             return found.value.replace("\\'", "'")
-        sides = (self.known.caller, self.values, self.known.files)
+        sides = (self.environment.caller, self.values, self.environment.files)
 
         def resolve(name: str) -> str | None:
             return next((side[name] for side in sides if name in side), None)

@@ -7,11 +7,11 @@ from typing import Any
 
 from deployer.fields.container import devices
 from deployer.fields.container.network import ATTACHED, DEFAULT_NETWORK
-from deployer.fields.table import Mistake
+from deployer.fields.table import Violation
 from deployer.values import address, port, size
 
 
-def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
     """A mode that names a network is that network. A mode that shares another network allows no network options. The
     networks `host` and `none` are modes."""
     mode, networks = values.get("network_mode"), values.get("networks") or {}
@@ -52,7 +52,7 @@ def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Ite
             yield name, f"cannot be combined with network_mode: {mode}"
 
 
-def links(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+def links(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
     """The engine keeps `links` of a container only on its default network. On other networks they are options of each
     endpoint, as in Compose. Endpoints of the default network have no links of their own."""
     networks, wanted = values.get("networks") or {}, values.get("links") or []
@@ -71,12 +71,12 @@ def links(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mist
         values["links"] = wanted if next(iter(networks)) == DEFAULT_NETWORK else []
 
 
-def hostname(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+def hostname(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
     if values.get("hostname") and values.get("uts") == "host":
         yield "hostname", "cannot be combined with uts: host"
 
 
-def ports(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+def ports(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
     """A host port can be bound only once; without an address it is bound on every address."""
     taken: dict[tuple[str, str], set[str]] = {}
     for entry in values.get("ports") or ():
@@ -97,7 +97,7 @@ def _overlap(one: str, other: str) -> bool:
     return address.family(one) == address.family(other) and bool({"0.0.0.0", "::"} & {one, other})
 
 
-def default_bridge(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+def default_bridge(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
     """The default bridge supports no aliases and no fixed addresses."""
     endpoint = (values.get("networks") or {}).get(DEFAULT_NETWORK) or {}
     for key in ("aliases", "ipv4_address", "ipv6_address"):
@@ -105,7 +105,7 @@ def default_bridge(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iter
             yield "networks", f"the default network 'bridge' does not support {key}; declare a network"
 
 
-def memory(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+def memory(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
     """What the engine refuses (§1.2)."""
     limit, swap, reserved = (values.get(name, 0) for name in ("mem_limit", "memswap_limit", "mem_reservation"))
     minimum = 6 * 1024**2
@@ -120,14 +120,14 @@ def memory(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mis
         yield "mem_reservation", "cannot be more than mem_limit"
 
 
-def cpu(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+def cpu(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
     if values.get("cpus"):
         for name in ("cpu_quota", "cpu_period"):
             if values.get(name):
                 yield name, "cannot be combined with cpus"
 
 
-def restart(values: dict[str, Any], settings: Mapping[str, Any]) -> Iterator[Mistake]:
+def restart(values: dict[str, Any], settings: Mapping[str, Any]) -> Iterator[Violation]:
     policy = values.get("restart", "no")
     retries = settings.get("restart_retries")
     if retries and policy != "on-failure":
@@ -138,13 +138,13 @@ def restart(values: dict[str, Any], settings: Mapping[str, Any]) -> Iterator[Mis
         yield "auto_remove", "cannot be combined with a restart policy"
 
 
-def mounts(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+def mounts(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
     for target in values.get("tmpfs") or ():
         if target in (values.get("volumes") or {}):
             yield "tmpfs", f"'{target}' is also under volumes"
 
 
-def named_devices(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Mistake]:
+def named_devices(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
     """Requests for the driver `cdi` are devices by name."""
     requests = [request for request in values.get("gpus") or () if request["driver"] == "cdi"]
     if not requests:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from deployer.fields.table import Mistake
+from deployer.fields.table import Violation
 from deployer.values import log_option
 
 Values = dict[str, Any]
@@ -42,7 +42,7 @@ _TMPFS_VALUES: Final = {
 }
 
 
-def ulimits(values: Values, _settings: Settings) -> Iterator[Mistake]:
+def ulimits(values: Values, _settings: Settings) -> Iterator[Violation]:
     for name, limit in (values.get("ulimits") or {}).items():
         if name not in LIMITS:
             yield "ulimits", f"'{name}' is not one of {', '.join(LIMITS)}"
@@ -50,7 +50,7 @@ def ulimits(values: Values, _settings: Settings) -> Iterator[Mistake]:
             yield "ulimits", f"the soft limit of {name} cannot exceed the hard limit"
 
 
-def sysctls(values: Values, _settings: Settings) -> Iterator[Mistake]:
+def sysctls(values: Values, _settings: Settings) -> Iterator[Violation]:
     """Only parameters of the container's own namespaces."""
     shares_network, shares_ipc = values.get("network_mode") == "host", values.get("ipc") == "host"
     for name in values.get("sysctls") or ():
@@ -67,7 +67,7 @@ def sysctls(values: Values, _settings: Settings) -> Iterator[Mistake]:
             yield "sysctls", f"{name} cannot be set with ipc: host, because it belongs to the host"
 
 
-def process(values: Values, _settings: Settings) -> Iterator[Mistake]:
+def process(values: Values, _settings: Settings) -> Iterator[Violation]:
     if len(str(values.get("hostname") or "").encode()) > _HOSTNAME_BYTES:
         yield "hostname", f"is longer than {_HOSTNAME_BYTES} bytes"
     if str(values.get("user") or "").count(":") > 1:
@@ -78,7 +78,7 @@ def process(values: Values, _settings: Settings) -> Iterator[Mistake]:
         yield "cpu_shares", "1 is less than the kernel's minimum of 2"
 
 
-def addresses(values: Values, _settings: Settings) -> Iterator[Mistake]:
+def addresses(values: Values, _settings: Settings) -> Iterator[Violation]:
     """The lowest bit of the first byte marks a multicast address."""
     endpoints = (values.get("networks") or {}).values()
     for field, found in (
@@ -89,7 +89,7 @@ def addresses(values: Values, _settings: Settings) -> Iterator[Mistake]:
             yield field, f"{found} is a multicast address: the first byte must be even"
 
 
-def logging(values: Values, _settings: Settings) -> Iterator[Mistake]:
+def logging(values: Values, _settings: Settings) -> Iterator[Violation]:
     found = values.get("logging") or {}
     if found.get("driver") not in _FILE_DRIVERS:
         return
@@ -108,7 +108,7 @@ def _is_log_size(text: str, *, smallest: int) -> bool:
         return False
 
 
-def tmpfs(values: Values, _settings: Settings) -> Iterator[Mistake]:
+def tmpfs(values: Values, _settings: Settings) -> Iterator[Violation]:
     """Values are not shown: they may contain secrets."""
     for target, options in (values.get("tmpfs") or {}).items():
         for option in filter(None, options.split(",")):

@@ -14,7 +14,7 @@ from deployer.model.observed import Observed
 from deployer.model.plan import CreateContainer, CreateNetwork, HostPlan, PullImage, Refusal
 from deployer.model.preflight import Facts, Listener, Questions
 from deployer.planning.preflight import images, mounts, ports, room, subnets
-from deployer.planning.preflight.seen import Finding, Seen
+from deployer.planning.preflight.checked import CheckedHost, Finding
 
 
 def questions(plan: HostPlan, observed: Observed) -> Questions:
@@ -36,7 +36,7 @@ def taken(questions: Questions, listeners: Iterable[Listener]) -> tuple[Listener
 
 def judge(plan: HostPlan, desired: Desired, observed: Observed, facts: Facts) -> HostPlan:
     """The plan with what was found about it."""
-    found = tuple(_findings(Seen(plan, desired, observed, facts)))
+    found = tuple(_findings(CheckedHost(plan, desired, observed, facts)))
     refusals = (each for each in found if isinstance(each, Refusal))
     notes = (each for each in found if isinstance(each, str))
     return replace(
@@ -46,9 +46,9 @@ def judge(plan: HostPlan, desired: Desired, observed: Observed, facts: Facts) ->
     )
 
 
-def _findings(seen: Seen) -> Iterator[Finding]:
-    yield from images.findings(seen)
-    yield from room.findings(seen)
-    yield from subnets.findings(seen)
-    yield from ports.findings(seen)
-    yield from mounts.findings(seen)
+def _findings(checked: CheckedHost) -> Iterator[Finding]:
+    yield from images.findings(checked)
+    yield from room.findings(checked)
+    yield from subnets.findings(checked)
+    yield from ports.findings(checked)
+    yield from mounts.findings(checked)

@@ -8,7 +8,7 @@ from typing import Final
 from deployer.model.observed import Observed
 from deployer.model.plan import HostPlan, PullImage, Step
 from deployer.model.registry import Availability, RegistryAnswer
-from deployer.planning.preflight.seen import Finding, Seen
+from deployer.planning.preflight.checked import CheckedHost, Finding
 from deployer.values import image
 
 _KIN: Final = (frozenset({"amd64", "386"}), frozenset({"arm64", "arm"}))
@@ -22,21 +22,21 @@ def unasked(plan: HostPlan, observed: Observed) -> Iterator[str]:
             yield step.operation.reference
 
 
-def findings(seen: Seen) -> Iterator[Finding]:
-    for step in seen.plan.steps:
+def findings(checked: CheckedHost) -> Iterator[Finding]:
+    for step in checked.plan.steps:
         if not isinstance(step.operation, PullImage):
             continue
         reference = step.operation.reference
-        answer = seen.observed.registry.get(reference) or seen.facts.registry.get(reference)
+        answer = checked.observed.registry.get(reference) or checked.facts.registry.get(reference)
         if answer is None:
             continue
         if answer.availability is Availability.FOUND:
-            yield from _platform(seen, step, step.operation.platform, answer)
+            yield from _platform(checked, step, step.operation.platform, answer)
         else:
-            yield from _absent(seen, step, reference, answer)
+            yield from _absent(checked, step, reference, answer)
 
 
-def _absent(seen: Seen, step: Step, reference: str, answer: RegistryAnswer) -> Iterator[Finding]:
+def _absent(checked: CheckedHost, step: Step, reference: str, answer: RegistryAnswer) -> Iterator[Finding]:
     """Docker asks the mirrors of Docker Hub for what it is about to pull, and goes on to the next one only when it
     pulls: then nothing is certain."""
     domain = image.parse(reference).domain
@@ -44,10 +44,10 @@ def _absent(seen: Seen, step: Step, reference: str, answer: RegistryAnswer) -> I
     if said is None:
         return
     summary, hint = said
-    if seen.facts.mirrored and domain == image.DOCKER_HUB:
+    if checked.facts.mirrored and domain == image.DOCKER_HUB:
         yield f"{step.address.label}: {summary}, according to the host's mirror; the pull may still find it"
     else:
-        yield seen.refuse(step.address, summary, hint)
+        yield checked.refuse(step.address, summary, hint)
 
 
 def _explain(domain: str, answer: RegistryAnswer) -> tuple[str, str] | None:
@@ -83,8 +83,8 @@ def _way(domain: str, message: str) -> str:
     return "check the address of the registry, and firewalls and proxies between it and the host"
 
 
-def _platform(seen: Seen, step: Step, platform: str, answer: RegistryAnswer) -> Iterator[Finding]:
-    engine = seen.observed.engine
+def _platform(checked: CheckedHost, step: Step, platform: str, answer: RegistryAnswer) -> Iterator[Finding]:
+    engine = checked.observed.engine
     asked = platform or f"{engine.os}/{engine.arch}"
     system, arch = _parts(asked, engine.os)
     offered = [_parts(found, "linux") for found in answer.platforms]
@@ -92,7 +92,7 @@ def _platform(seen: Seen, step: Step, platform: str, answer: RegistryAnswer) -> 
         return
     summary = f"is not for {asked}, only for {', '.join(dict.fromkeys(answer.platforms))}"
     if answer.several:
-        yield seen.refuse(step.address, summary, "choose a tag that is, or set 'platform'")
+        yield checked.refuse(step.address, summary, "choose a tag that is, or set 'platform'")
     else:
         yield f"{step.address.label}: {summary}"
 

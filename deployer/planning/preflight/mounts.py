@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from deployer.model.desired import Address
 from deployer.model.plan import CreateContainer, HostPlan
-from deployer.planning.preflight.seen import Finding, Seen
+from deployer.planning.preflight.checked import CheckedHost, Finding
 from deployer.values import mount
 
 
@@ -30,13 +30,13 @@ def binds(plan: HostPlan) -> Iterator[Bind]:
                     yield Bind(step.address, found["source"], target, found.get("create_host_path", True))
 
 
-def findings(seen: Seen) -> Iterator[Finding]:
-    for found in binds(seen.plan):
-        if found.source not in seen.facts.missing:
+def findings(checked: CheckedHost) -> Iterator[Finding]:
+    for found in binds(checked.plan):
+        if found.source not in checked.facts.missing:
             continue
         if found.creates:
             yield f"{found.address.label}: {found.source} is not on the host; the engine creates an empty directory"
         else:
             summary = f"bind source {found.source} does not exist on the host"
             hint = "create it there, or remove 'create_host_path: false'"
-            yield seen.refuse(found.address, summary, hint, "volumes", found.target)
+            yield checked.refuse(found.address, summary, hint, "volumes", found.target)

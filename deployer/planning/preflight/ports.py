@@ -18,7 +18,7 @@ from deployer.model.plan import (
     Target,
 )
 from deployer.model.preflight import Facts, Listener, Process
-from deployer.planning.preflight.seen import Finding, Seen
+from deployer.planning.preflight.checked import CheckedHost, Finding
 from deployer.values import port
 
 _PROXY = "docker-proxy"
@@ -64,29 +64,29 @@ def _same_place(bound: str, listening: str) -> bool | None:
     return None if listening == "::" and ":" not in bound else False
 
 
-def findings(seen: Seen) -> Iterator[Finding]:
+def findings(checked: CheckedHost) -> Iterator[Finding]:
     """A port that several sockets hold is said once, by one that is certainly in the way."""
-    for each in wanted(seen.plan, seen.observed):
-        found = [(clash(each.published, listener), listener) for listener in seen.facts.listeners]
-        said = (_finding(seen, each, listener, sure=sure) for sure, listener in found if sure is not False)
+    for each in wanted(checked.plan, checked.observed):
+        found = [(clash(each.published, listener), listener) for listener in checked.facts.listeners]
+        said = (_finding(checked, each, listener, sure=sure) for sure, listener in found if sure is not False)
         yield from sorted((text for text in said if text is not None), key=lambda text: isinstance(text, str))[:1]
 
 
-def _finding(seen: Seen, found: Wanted, listener: Listener, *, sure: bool | None) -> Finding | None:
-    process = seen.facts.processes.get(listener.inode)
-    if _is_container_port(listener, seen.facts) or (process and process.name == _PROXY):
+def _finding(checked: CheckedHost, found: Wanted, listener: Listener, *, sure: bool | None) -> Finding | None:
+    process = checked.facts.processes.get(listener.inode)
+    if _is_container_port(listener, checked.facts) or (process and process.name == _PROXY):
         return None
-    going = _going(seen.plan)
+    going = _going(checked.plan)
     if process and process.container in going:
         return None
-    neighbours = _on_host_network(seen.observed)
+    neighbours = _on_host_network(checked.observed)
     unknown = process is None and bool(going & neighbours.keys())
     lasting = listener.protocol == "tcp" or listener.port < _EPHEMERAL
-    by = f"taken by {_who(process, seen.observed, neighbours)}"
+    by = f"taken by {_who(process, checked.observed, neighbours)}"
     if not sure or unknown or not lasting:
         return f"{found.address.label}: host port {listener.port} may be {by}"
     hint = "choose another port, or stop the process that uses it"
-    return seen.refuse(found.address, f"host port {listener.port} is {by}", hint, "ports")
+    return checked.refuse(found.address, f"host port {listener.port} is {by}", hint, "ports")
 
 
 def _going(plan: HostPlan) -> set[Target]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deployer.model.plan import CreateContainer, PullImage
-from deployer.planning.preflight.seen import Finding, Seen
+from deployer.planning.preflight.checked import CheckedHost, Finding
 from deployer.values import image, size
 
 _FULL = 1024**2
@@ -15,19 +15,19 @@ _LITTLE = 1024**3
 """Bytes below which a pull may fail, for an image of which nothing is known."""
 
 
-def findings(seen: Seen) -> Iterator[Finding]:
-    room = seen.facts.room
-    needing = [step for step in seen.plan.steps if isinstance(step.operation, PullImage | CreateContainer)]
+def findings(checked: CheckedHost) -> Iterator[Finding]:
+    room = checked.facts.room
+    needing = [step for step in checked.plan.steps if isinstance(step.operation, PullImage | CreateContainer)]
     if room is None or not needing:
         return
     if room.left < _FULL:
         first = needing[0].address
         hint = f"free space in {room.folder}; docker system df on the host shows what uses it"
-        yield seen.refuse(first, f"no space is left in {room.folder}", hint)
+        yield checked.refuse(first, f"no space is left in {room.folder}", hint)
         return
     for step in needing:
         if isinstance(step.operation, PullImage):
-            before = seen.facts.sizes.get(image.parse(step.operation.reference).repository, 0)
+            before = checked.facts.sizes.get(image.parse(step.operation.reference).repository, 0)
             if room.free < (before or _LITTLE):
                 known = f"; the present image of the same name uses {size.show_rounded(before)}" if before else ""
                 yield f"{step.address.label}: only {size.show_rounded(room.free)} are free in {room.folder}{known}"

@@ -12,33 +12,33 @@ from typing import Any
 from deployer.model.desired import Address
 from deployer.model.observed import ObservedNetwork
 from deployer.model.plan import CreateNetwork, Phase, RemoveNetwork
-from deployer.planning.preflight.seen import Finding, Seen
+from deployer.planning.preflight.checked import CheckedHost, Finding
 from deployer.values.address import overlap
 
 _LOCAL = ("bridge", "macvlan", "ipvlan")
 
 
-def findings(seen: Seen) -> Iterator[Finding]:
-    for step in seen.plan.steps:
+def findings(checked: CheckedHost) -> Iterator[Finding]:
+    for step in checked.plan.steps:
         if isinstance(step.operation, CreateNetwork):
             driver = str(step.operation.body.get("Driver") or "bridge")
             for subnet in _subnets(step.operation.body, driver):
-                yield from _finding(seen, step.address, subnet, driver)
+                yield from _finding(checked, step.address, subnet, driver)
 
 
-def _finding(seen: Seen, address: Address, subnet: str, driver: str) -> Iterator[Finding]:
+def _finding(checked: CheckedHost, address: Address, subnet: str, driver: str) -> Iterator[Finding]:
     """Networks that are recreated are left out: what they have then is not what they have now."""
     removed = {
-        step.operation.network: step.phase for step in seen.plan.steps if isinstance(step.operation, RemoveNetwork)
+        step.operation.network: step.phase for step in checked.plan.steps if isinstance(step.operation, RemoveNetwork)
     }
-    others = (found for found in seen.observed.networks if removed.get(found.id) is not Phase.CHANGE)
+    others = (found for found in checked.observed.networks if removed.get(found.id) is not Phase.CHANGE)
     taken = next((found for found in others if _meets(found, subnet, driver)), None)
     if taken is not None:
         summary = f"subnet {subnet} overlaps with network {taken.name} ({', '.join(_pools(taken))})"
         later = f"{taken.name} is removed only at the end of a run: remove it in an earlier run, or "
         hint = f"{later if taken.id in removed else ''}choose another subnet"
-        yield seen.refuse(address, summary, hint, "ipam", "config")
-    elif route := next((found for found in seen.facts.routes if overlap(found.subnet, subnet)), None):
+        yield checked.refuse(address, summary, hint, "ipam", "config")
+    elif route := next((found for found in checked.facts.routes if overlap(found.subnet, subnet)), None):
         yield (
             f"{address.label}: subnet {subnet} overlaps with the host's route to {route.subnet} ({route.interface}); "
             "these addresses may become unreachable"

@@ -1,4 +1,4 @@
-"""Every form an inventory can have, and what is said of mistakes in it."""
+"""Every form an inventory can have, and what is said of errors in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.config.helpers import SENTINEL, messages
 
 
 def read(*sources: str | Path, run: RunScript | None = None) -> Inventory:
-    """An inventory without a mistake or a warning."""
+    """An inventory without an error or a warning."""
     problems = Problems()
     inventory = load_inventory([str(source) for source in sources], problems, run=run)
     assert messages(problems) == []

@@ -1,4 +1,4 @@
-"""Files of environment variables: which line means what, what goes over what, and where mistakes are."""
+"""Files of environment variables: which line means what, what goes over what, and where errors are."""
 
 from __future__ import annotations
 

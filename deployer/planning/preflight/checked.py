@@ -16,7 +16,7 @@ Finding: TypeAlias = "Refusal | str"
 """A refusal, or the text of a note."""
 
 
-class Seen(Struct, frozen=True):
+class CheckedHost(Struct, frozen=True):
     """One play on one host."""
 
     plan: HostPlan
