@@ -57,7 +57,7 @@ class Validated(Guarded, frozen=True):
 
 
 class Planned(Struct, frozen=True):
-    """A plan and what it was made from. `read_at`: when its hosts were read, by the world's clock; `records`: the
+    """A plan and what it was made from. `read_at`: when its hosts were read, by the system's clock; `records`: the
     newest record of a run on each host and of each project then. `secrets` must never be shown."""
 
     plan: Plan

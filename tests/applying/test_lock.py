@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from deployer.applying.lock import HostLock, LockLostError
 from deployer.errors import DeployerError, UnreachableError
-from tests.applying.worlds import LEASE, ClockedHost, FakeClock, Turns, lock_on, new_host
+from tests.applying.clocked import LEASE, ClockedHost, FakeClock, Turns, lock_on, new_host
 
 ONE = ["deployer.lock.shop.1"]
 
@@ -46,7 +46,7 @@ def test_the_second_is_told_who_has_it_and_leaves_nothing(host: ClockedHost) -> 
 
 
 def test_another_project_is_another_lock(host: ClockedHost) -> None:
-    from tests.applying.worlds import claim
+    from tests.applying.clocked import claim
 
     other = HostLock(host, claim("b").__class__("blog", "b", "b@here", "", ""), host.clock, lambda: 0)  # type: ignore[arg-type]
     assert lock_on(host, "a").try_take() is None

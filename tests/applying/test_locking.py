@@ -15,7 +15,7 @@ from deployer.errors import DeployerError, UnreachableError
 from deployer.interfaces import Engine
 from deployer.model.outcome import Blocked, Notice, Obstacle, Waiting
 from deployer.model.plan import Unreachable
-from tests.applying.worlds import ClockedHost, FakeClock, lock_on, new_host
+from tests.applying.clocked import ClockedHost, FakeClock, lock_on, new_host
 
 Result = TypeVar("Result")
 SHOP = {"web1": "shop", "web2": "shop", "web3": "shop"}

@@ -12,7 +12,7 @@ from deployer.interfaces import Engine
 from deployer.reach.connection import ConnectionSpec
 from deployer.reach.connectors import ConnectionType
 from deployer.simulated import HostFacts, SimulatedEngine
-from tests.contract.worlds import BUSYBOX, EVERYTHING, World
+from tests.contract.sandbox import BUSYBOX, EVERYTHING, Sandbox
 
 REAL = {
     "docker-20.10": "host_20",
@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """An engine that has the two images of `worlds`."""
+    """An engine that has the two images of `sandbox`."""
     name: str = request.param
     opened = _simulated(name) if name.startswith("simulated-") else _real(request, name)
     for image in (BUSYBOX, EVERYTHING):
@@ -62,7 +62,7 @@ def _real(request: pytest.FixtureRequest, name: str) -> Engine:
 
 
 @pytest.fixture
-def world(engine: Engine) -> Iterator[World]:
-    scratch = World(engine)
+def sandbox(engine: Engine) -> Iterator[Sandbox]:
+    scratch = Sandbox(engine)
     yield scratch
     scratch.clean()

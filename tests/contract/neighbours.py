@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.contract.worlds import BUSYBOX, EVERYTHING
+from tests.contract.sandbox import BUSYBOX, EVERYTHING
 
 Json = Mapping[str, Any]
 SECOND = 10**9

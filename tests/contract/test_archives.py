@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from deployer.errors import EngineError
-from tests.contract.worlds import BUSYBOX, World, status_of
+from tests.contract.sandbox import BUSYBOX, Sandbox, status_of
 
 BIG = bytes(range(256)) * 12_000
 
@@ -32,8 +32,8 @@ def pieces(data: bytes) -> Iterator[bytes]:
     return (data[start : start + 50_000] for start in range(0, len(data), 50_000))
 
 
-def read(world: World, ref: str, path: str) -> dict[str, tuple[bytes | None, int, int]]:
-    with world.engine.get_archive(ref, path) as chunks:
+def read(sandbox: Sandbox, ref: str, path: str) -> dict[str, tuple[bytes | None, int, int]]:
+    with sandbox.engine.get_archive(ref, path) as chunks:
         data = b"".join(chunks)
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         return {
@@ -45,21 +45,21 @@ def read(world: World, ref: str, path: str) -> dict[str, tuple[bytes | None, int
 PUT = {"conf": (None, 0o750, 70), "conf/a": (b"text", 0o640, 999), "conf/big": (BIG, 0o600, 0)}
 
 
-def test_files_put_into_a_container_come_back(world: World) -> None:
+def test_files_put_into_a_container_come_back(sandbox: Sandbox) -> None:
     """It need not run; content, mode and owner are kept, whether the archive comes in pieces, as a file or at once."""
     data = archive(a=(b"text", 0o640, 999), big=(BIG, 0o600, 0))
     for number, body in enumerate((pieces(data), io.BytesIO(data), [data])):
-        key = world.container(f"c{number}")
-        world.engine.put_archive(key, "/etc", body)
-        assert read(world, key, "/etc/conf") == PUT
-        assert read(world, key, "/etc/conf/a") == {"a": PUT["conf/a"]}
+        key = sandbox.container(f"c{number}")
+        sandbox.engine.put_archive(key, "/etc", body)
+        assert read(sandbox, key, "/etc/conf") == PUT
+        assert read(sandbox, key, "/etc/conf/a") == {"a": PUT["conf/a"]}
 
 
-def test_files_of_a_volume_outlive_the_container(world: World) -> None:
-    world.volume("data")
-    mounted = {"HostConfig": {"Binds": [f"{world.name('data')}:/v"]}}
-    world.engine.put_archive(world.container("one", mounted), "/", pieces(_volume_root()))
-    found = read(world, world.container("two", mounted), "/v")
+def test_files_of_a_volume_outlive_the_container(sandbox: Sandbox) -> None:
+    sandbox.volume("data")
+    mounted = {"HostConfig": {"Binds": [f"{sandbox.name('data')}:/v"]}}
+    sandbox.engine.put_archive(sandbox.container("one", mounted), "/", pieces(_volume_root()))
+    found = read(sandbox, sandbox.container("two", mounted), "/v")
     assert found == {"v": (None, 0o700, 70), "v/file": (b"kept", 0o644, 70)}
 
 
@@ -77,59 +77,59 @@ def _volume_root() -> bytes:
     return target.getvalue()
 
 
-def test_what_is_not_there(world: World) -> None:
-    key, data = world.container("c"), archive(a=(b"", 0o600, 0))
-    assert status_of(world.engine.put_archive, key, "/no/such", pieces(data)) == 404
-    assert status_of(world.engine.put_archive, world.name("nobody"), "/etc", pieces(data)) == 404
-    assert status_of(world.engine.put_archive, world.name("nobody"), "/etc", [b"\0" * 65536] * 100) == 404
-    for ref, path in ((key, "/etc/conf/none"), (world.name("nobody"), "/etc")):
-        with pytest.raises(EngineError) as caught, world.engine.get_archive(ref, path):
+def test_what_is_not_there(sandbox: Sandbox) -> None:
+    key, data = sandbox.container("c"), archive(a=(b"", 0o600, 0))
+    assert status_of(sandbox.engine.put_archive, key, "/no/such", pieces(data)) == 404
+    assert status_of(sandbox.engine.put_archive, sandbox.name("nobody"), "/etc", pieces(data)) == 404
+    assert status_of(sandbox.engine.put_archive, sandbox.name("nobody"), "/etc", [b"\0" * 65536] * 100) == 404
+    for ref, path in ((key, "/etc/conf/none"), (sandbox.name("nobody"), "/etc")):
+        with pytest.raises(EngineError) as caught, sandbox.engine.get_archive(ref, path):
             pass
         assert caught.value.status == 404
-    assert world.engine.inspect_container(key) is not None
+    assert sandbox.engine.inspect_container(key) is not None
 
 
-def test_an_archive_that_cannot_be_read_is_its_own_error(world: World) -> None:
+def test_an_archive_that_cannot_be_read_is_its_own_error(sandbox: Sandbox) -> None:
     """Not one of the connection; the engine goes on to answer."""
-    key = world.container("c")
+    key = sandbox.container("c")
 
     def broken() -> Iterator[bytes]:
         yield archive(a=(b"text", 0o640, 999))[:700]
         raise OSError("the disk went away")
 
     with pytest.raises(OSError, match="the disk went away"):
-        world.engine.put_archive(key, "/etc", broken())
-    assert world.engine.inspect_container(key) is not None
+        sandbox.engine.put_archive(key, "/etc", broken())
+    assert sandbox.engine.inspect_container(key) is not None
 
 
-def test_an_answer_that_is_not_read_to_the_end_does_no_harm(world: World) -> None:
-    key = world.container("c")
-    world.engine.put_archive(key, "/etc", [archive(big=(BIG, 0o600, 0))])
+def test_an_answer_that_is_not_read_to_the_end_does_no_harm(sandbox: Sandbox) -> None:
+    key = sandbox.container("c")
+    sandbox.engine.put_archive(key, "/etc", [archive(big=(BIG, 0o600, 0))])
     for _ in range(10):
-        with world.engine.get_archive(key, "/etc/conf") as chunks:
+        with sandbox.engine.get_archive(key, "/etc/conf") as chunks:
             assert next(chunks)
-    assert world.engine.inspect_container(key) is not None
+    assert sandbox.engine.inspect_container(key) is not None
 
 
-def test_a_saved_image_is_loaded_again(world: World) -> None:
-    tag, heard = f"{world.name('i')}:1", []
-    image = world.engine.inspect_image(BUSYBOX)
+def test_a_saved_image_is_loaded_again(sandbox: Sandbox) -> None:
+    tag, heard = f"{sandbox.name('i')}:1", []
+    image = sandbox.engine.inspect_image(BUSYBOX)
     assert image is not None
-    world.tags.append(tag)
-    world.engine.tag_image(BUSYBOX, tag)
-    with world.engine.save_images([tag]) as chunks:
+    sandbox.tags.append(tag)
+    sandbox.engine.tag_image(BUSYBOX, tag)
+    with sandbox.engine.save_images([tag]) as chunks:
         data = b"".join(chunks)
-    world.engine.remove_image(tag)
-    assert world.engine.inspect_image(tag) is None
-    world.engine.load_images(pieces(data), lambda message: heard.append(str(message.get("stream") or "")))
-    found = world.engine.inspect_image(tag)
+    sandbox.engine.remove_image(tag)
+    assert sandbox.engine.inspect_image(tag) is None
+    sandbox.engine.load_images(pieces(data), lambda message: heard.append(str(message.get("stream") or "")))
+    found = sandbox.engine.inspect_image(tag)
     assert found is not None
     assert (found["Id"], found["Config"]["Cmd"]) == (image["Id"], image["Config"]["Cmd"])
     assert f"Loaded image: {tag}\n" in heard
 
 
-def test_what_is_no_image_is_refused(world: World) -> None:
+def test_what_is_no_image_is_refused(sandbox: Sandbox) -> None:
     with pytest.raises(EngineError):
-        world.engine.load_images([archive(a=(b"text", 0o640, 0))], lambda _: None)
-    with pytest.raises(EngineError), world.engine.save_images([f"{world.name('none')}:1"]) as chunks:
+        sandbox.engine.load_images([archive(a=(b"text", 0o640, 0))], lambda _: None)
+    with pytest.raises(EngineError), sandbox.engine.save_images([f"{sandbox.name('none')}:1"]) as chunks:
         list(chunks)

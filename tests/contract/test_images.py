@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from deployer.interfaces import Json
-from tests.contract.worlds import BUSYBOX, World, status_of
+from tests.contract.sandbox import BUSYBOX, Sandbox, status_of
 
 COMPLETE = f"docker.io/library/{BUSYBOX}"
 
 
-def image(world: World, ref: str = BUSYBOX) -> dict[str, Any]:
-    found = world.engine.inspect_image(ref)
+def image(sandbox: Sandbox, ref: str = BUSYBOX) -> dict[str, Any]:
+    found = sandbox.engine.inspect_image(ref)
     assert found is not None, ref
     return dict(found)
 
 
-def test_one_image_has_many_spellings(world: World) -> None:
-    found = image(world)
+def test_one_image_has_many_spellings(sandbox: Sandbox) -> None:
+    found = image(sandbox)
     key = str(found["Id"])
     (digest,) = (each.partition("@")[2] for each in found["RepoDigests"])
     spellings = [
@@ -31,97 +31,97 @@ def test_one_image_has_many_spellings(world: World) -> None:
         f"busybox@{digest}",
         f"busybox:1@{digest}",
     ]
-    assert {ref: (world.engine.inspect_image(ref) or {}).get("Id") for ref in spellings} == dict.fromkeys(
+    assert {ref: (sandbox.engine.inspect_image(ref) or {}).get("Id") for ref in spellings} == dict.fromkeys(
         spellings, key
     )
     for other in ("registry-1.docker.io/library/busybox:1", "busybox:2", f"busybox@sha256:{'0' * 64}", "0" * 12):
-        assert world.engine.inspect_image(other) is None, other
+        assert sandbox.engine.inspect_image(other) is None, other
 
 
-def test_the_shape_of_inspect_and_list(world: World) -> None:
-    found = image(world)
+def test_the_shape_of_inspect_and_list(sandbox: Sandbox) -> None:
+    found = image(sandbox)
     assert (found["Architecture"], found["Os"]) == ("amd64", "linux")
     assert found["Config"]["Cmd"] == ["sh"]
-    assert ("ContainerConfig" in found) is not world.modern
-    assert ("VirtualSize" in found) is not world.modern
-    listed = next(each for each in world.engine.list_images() if each["Id"] == found["Id"])
+    assert ("ContainerConfig" in found) is not sandbox.modern
+    assert ("VirtualSize" in found) is not sandbox.modern
+    listed = next(each for each in sandbox.engine.list_images() if each["Id"] == found["Id"])
     assert BUSYBOX in listed["RepoTags"]
     assert listed["RepoDigests"] == found["RepoDigests"]
     assert isinstance(listed["Created"], int)
-    assert (listed["Size"] == found["Size"]) is not world.containerd, "with what was pulled, or without"
+    assert (listed["Size"] == found["Size"]) is not sandbox.containerd, "with what was pulled, or without"
 
 
-def test_a_pull_reports_progress_and_keeps_an_image_that_is_up_to_date(world: World) -> None:
-    before, heard = image(world)["Id"], list[Json]()
-    world.engine.pull_image(COMPLETE, "", None, heard.append)
-    assert image(world)["Id"] == before
+def test_a_pull_reports_progress_and_keeps_an_image_that_is_up_to_date(sandbox: Sandbox) -> None:
+    before, heard = image(sandbox)["Id"], list[Json]()
+    sandbox.engine.pull_image(COMPLETE, "", None, heard.append)
+    assert image(sandbox)["Id"] == before
     assert str(heard[-1]["status"]).startswith("Status: Image is up to date")
 
 
-def test_the_registry_has_the_digest_the_image_was_pulled_by(world: World) -> None:
-    found = world.engine.inspect_distribution(COMPLETE, None)
+def test_the_registry_has_the_digest_the_image_was_pulled_by(sandbox: Sandbox) -> None:
+    found = sandbox.engine.inspect_distribution(COMPLETE, None)
     assert found is not None
     assert set(found) == {"Descriptor", "Platforms"}
-    assert f"busybox@{found['Descriptor']['digest']}" in image(world)["RepoDigests"]
+    assert f"busybox@{found['Descriptor']['digest']}" in image(sandbox)["RepoDigests"]
     assert {"architecture": "amd64", "os": "linux"} in found["Platforms"]
 
 
-def test_pulled_by_digest_and_by_tag_it_is_one_image(world: World) -> None:
-    found = world.engine.inspect_distribution(COMPLETE, None) or {}
+def test_pulled_by_digest_and_by_tag_it_is_one_image(sandbox: Sandbox) -> None:
+    found = sandbox.engine.inspect_distribution(COMPLETE, None) or {}
     digest = found["Descriptor"]["digest"]
-    world.engine.pull_image(f"docker.io/library/busybox@{digest}", "", None, lambda _: None)
-    assert image(world, f"busybox@{digest}")["Id"] == image(world)["Id"]
+    sandbox.engine.pull_image(f"docker.io/library/busybox@{digest}", "", None, lambda _: None)
+    assert image(sandbox, f"busybox@{digest}")["Id"] == image(sandbox)["Id"]
 
 
-def test_tags(world: World) -> None:
-    engine = world.engine
-    tags = [f"{world.name('t')}:1", f"registry.example:5000/{world.name('t')}/u:2"]
-    world.tags += tags
+def test_tags(sandbox: Sandbox) -> None:
+    engine = sandbox.engine
+    tags = [f"{sandbox.name('t')}:1", f"registry.example:5000/{sandbox.name('t')}/u:2"]
+    sandbox.tags += tags
     for tag in tags:
         engine.tag_image(BUSYBOX, tag)
-    assert set(tags) <= set(image(world)["RepoTags"])
-    digests = image(world)["RepoDigests"]
-    assert len(digests) == (3 if world.containerd else 1), "a tag is no digest, but in containerd's store it has one"
+    assert set(tags) <= set(image(sandbox)["RepoTags"])
+    digests = image(sandbox)["RepoDigests"]
+    assert len(digests) == (3 if sandbox.containerd else 1), "a tag is no digest, but in containerd's store it has one"
     assert len({digest.partition("@")[2] for digest in digests}) == 1
     engine.remove_image(tags[0])
     assert engine.inspect_image(tags[0]) is None
-    assert status_of(engine.tag_image, f"{world.name('nothing')}:1", f"{world.name('u')}:1") == 404
-    assert status_of(engine.remove_image, f"{world.name('nothing')}:1") == 404
+    assert status_of(engine.tag_image, f"{sandbox.name('nothing')}:1", f"{sandbox.name('u')}:1") == 404
+    assert status_of(engine.remove_image, f"{sandbox.name('nothing')}:1") == 404
 
 
-def test_a_moved_tag_turns_the_name_in_the_list_into_the_id(world: World) -> None:
-    engine, tag = world.engine, f"{world.name('t')}:1"
-    world.tags.append(tag)
+def test_a_moved_tag_turns_the_name_in_the_list_into_the_id(sandbox: Sandbox) -> None:
+    engine, tag = sandbox.engine, f"{sandbox.name('t')}:1"
+    sandbox.tags.append(tag)
     engine.tag_image(BUSYBOX, tag)
-    key = world.container("a", {"Image": tag})
+    key = sandbox.container("a", {"Image": tag})
     engine.tag_image("deployer/everything:1", tag)
     listed = next(each for each in engine.list_containers() if each["Id"] == key)
-    assert listed["Image"] == listed["ImageID"] == image(world)["Id"]
-    assert world.inspect(key)["Config"]["Image"] == tag
+    assert listed["Image"] == listed["ImageID"] == image(sandbox)["Id"]
+    assert sandbox.inspect(key)["Config"]["Image"] == tag
 
 
-def test_an_image_in_use_keeps_its_last_name(world: World) -> None:
-    engine, tag = world.engine, f"{world.name('t')}:1"
-    world.tags.append(tag)
-    key = world.container("a")
+def test_an_image_in_use_keeps_its_last_name(sandbox: Sandbox) -> None:
+    engine, tag = sandbox.engine, f"{sandbox.name('t')}:1"
+    sandbox.tags.append(tag)
+    key = sandbox.container("a")
     engine.tag_image(BUSYBOX, tag)
-    assert status_of(engine.remove_image, image(world)["Id"]) == 409, "several names"
+    assert status_of(engine.remove_image, image(sandbox)["Id"]) == 409, "several names"
     engine.remove_image(tag)
     assert status_of(engine.remove_image, BUSYBOX) == 409
-    assert status_of(engine.remove_image, image(world)["Id"]) == 409
+    assert status_of(engine.remove_image, image(sandbox)["Id"]) == 409
     engine.start_container(key)
     assert status_of(engine.remove_image, BUSYBOX) == 409
 
 
-def test_the_last_name_takes_the_image_with_it(world: World) -> None:
-    engine, found = world.engine, image(world)
+def test_the_last_name_takes_the_image_with_it(sandbox: Sandbox) -> None:
+    engine, found = sandbox.engine, image(sandbox)
     engine.remove_image(BUSYBOX)
     assert engine.inspect_image(found["Id"]) is None
     heard = list[Json]()
     engine.pull_image(COMPLETE, "", None, heard.append)
-    assert image(world)["Id"] == found["Id"]
+    assert image(sandbox)["Id"] == found["Id"]
     assert str(heard[-1]["status"]).startswith("Status: Downloaded newer image")
 
 
-def test_names_that_are_none(world: World) -> None:
-    assert status_of(world.engine.pull_image, "docker.io/library/UPPER:1", "", None, lambda _: None) == 400
+def test_names_that_are_none(sandbox: Sandbox) -> None:
+    assert status_of(sandbox.engine.pull_image, "docker.io/library/UPPER:1", "", None, lambda _: None) == 400

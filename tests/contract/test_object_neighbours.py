@@ -18,8 +18,8 @@ from deployer.fields.volume import VOLUME
 from deployer.model.desired import Address, Kind, Resource
 from deployer.model.settings import Settings
 from deployer.planning.diff import Comparison, diff
+from tests.contract.sandbox import SLEEP, Sandbox, status_of
 from tests.contract.test_verdicts import differences
-from tests.contract.worlds import SLEEP, World, status_of
 from tests.fields.declare import declare
 
 Json = Mapping[str, Any]
@@ -249,44 +249,44 @@ def wrong(case: Case, table: Table, live: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("case", NETWORKS, ids=[case.name for case in NETWORKS])
-def test_networks(world: World, case: Case) -> None:
-    if world.version >= (case.until,):
-        assert status_of(world.network, "n", dict(case.body)) == 400, "newer engines refuse it"
+def test_networks(sandbox: Sandbox, case: Case) -> None:
+    if sandbox.version >= (case.until,):
+        assert status_of(sandbox.network, "n", dict(case.body)) == 400, "newer engines refuse it"
         return
-    found = world.engine.inspect_network(world.network("n", dict(case.body)))
+    found = sandbox.engine.inspect_network(sandbox.network("n", dict(case.body)))
     assert found is not None
     assert wrong(case, NETWORK, read_network(found)) == []
 
 
 @pytest.mark.parametrize("case", VOLUMES, ids=[case.name for case in VOLUMES])
-def test_volumes(world: World, case: Case) -> None:
-    assert world.version < (case.until,)
-    assert wrong(case, VOLUME, read_volume(world.volume("v", **case.body))) == []
+def test_volumes(sandbox: Sandbox, case: Case) -> None:
+    assert sandbox.version < (case.until,)
+    assert wrong(case, VOLUME, read_volume(sandbox.volume("v", **case.body))) == []
 
 
-def test_a_network_with_the_configuration_of_another(world: World) -> None:
+def test_a_network_with_the_configuration_of_another(sandbox: Sandbox) -> None:
     """What it took over is the other one's to declare."""
     both = ({"Subnet": "10.222.11.0/24"}, {"Subnet": "fd00:226::/64"})
-    world.network("base", pools(*both, ConfigOnly=True, EnableIPv6=True, Options={MTU: "1400"}, Labels={"a": "b"}))
-    base = {"config_from": world.name("base")}
-    found = world.engine.inspect_network(world.network("n", {"ConfigFrom": {"Network": world.name("base")}}))
+    sandbox.network("base", pools(*both, ConfigOnly=True, EnableIPv6=True, Options={MTU: "1400"}, Labels={"a": "b"}))
+    base = {"config_from": sandbox.name("base")}
+    found = sandbox.engine.inspect_network(sandbox.network("n", {"ConfigFrom": {"Network": sandbox.name("base")}}))
     assert found is not None
     live = read_network(found)
     assert compared(NETWORK, live, base) == []
     assert compared(NETWORK, live, {"config_from": "other"}) != []
 
 
-def test_a_volume_that_a_bind_made(world: World) -> None:
-    world.container("c", HostConfig={"Binds": [f"{world.name('v')}:/data"]})
-    world.volumes.append(world.name("v"))
-    found = world.engine.inspect_volume(world.name("v"))
+def test_a_volume_that_a_bind_made(sandbox: Sandbox) -> None:
+    sandbox.container("c", HostConfig={"Binds": [f"{sandbox.name('v')}:/data"]})
+    sandbox.volumes.append(sandbox.name("v"))
+    found = sandbox.engine.inspect_volume(sandbox.name("v"))
     assert found is not None
     assert compared(VOLUME, read_volume(found), {}) == []
 
 
-def endpoints(world: World) -> tuple[Case, ...]:
+def endpoints(sandbox: Sandbox) -> tuple[Case, ...]:
     """On a network with addresses of its own; containers sleep and do not run."""
-    front = world.name("front")
+    front = sandbox.name("front")
     settings = {
         "Aliases": ["www", "api"],
         "IPAMConfig": {"IPv4Address": "10.222.20.7", "IPv6Address": "fd00:220::0007"},
@@ -345,7 +345,7 @@ def endpoints(world: World) -> tuple[Case, ...]:
         ),
         Case(
             "by the network's id",
-            {"HostConfig": {"NetworkMode": world.networks[0]}},
+            {"HostConfig": {"NetworkMode": sandbox.networks[0]}},
             same=({"networks": [front]},),
         ),
         Case(
@@ -363,15 +363,15 @@ def endpoints(world: World) -> tuple[Case, ...]:
     )
 
 
-def test_endpoints(world: World) -> None:
-    world.network("front", pools({"Subnet": "10.222.20.0/24"}, {"Subnet": "fd00:220::/64"}, EnableIPv6=True))
+def test_endpoints(sandbox: Sandbox) -> None:
+    sandbox.network("front", pools({"Subnet": "10.222.20.0/24"}, {"Subnet": "fd00:220::/64"}, EnableIPv6=True))
     found = []
-    for number, case in enumerate(endpoints(world)):
-        key = world.container(f"c{number}", dict(case.body), Cmd=SLEEP)
+    for number, case in enumerate(endpoints(sandbox)):
+        key = sandbox.container(f"c{number}", dict(case.body), Cmd=SLEEP)
         for written in case.same:
-            if diffs := differences(world, key, {"command": SLEEP, **written}):
+            if diffs := differences(sandbox, key, {"command": SLEEP, **written}):
                 found.append(f"{case.name}: {json.dumps(written)} is the same: {diffs}")
         for written in case.other:
-            if not differences(world, key, {"command": SLEEP, **written}):
+            if not differences(sandbox, key, {"command": SLEEP, **written}):
                 found.append(f"{case.name}: {json.dumps(written)} is something else")
     assert found == []

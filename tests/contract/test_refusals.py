@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from tests.contract.worlds import BUSYBOX, EVERYTHING, SLEEP, World, status_of
+from tests.contract.sandbox import BUSYBOX, EVERYTHING, SLEEP, Sandbox, status_of
 
 Body: TypeAlias = dict[str, Any]
 Case: TypeAlias = tuple[Body, int] | tuple[Body, int, int]
@@ -184,12 +184,14 @@ FIELDS = {
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_create_is_refused_as_by_the_engine(world: World, field: str) -> None:
+def test_create_is_refused_as_by_the_engine(sandbox: Sandbox, field: str) -> None:
     cases: dict[str, Any] = dict(FIELDS[field])
-    expected = {name: newer[-1] if world.modern else older for name, (_, older, *newer) in _padded(cases).items()}
-    if field == "isolation" and world.containerd:
+    expected = {name: newer[-1] if sandbox.modern else older for name, (_, older, *newer) in _padded(cases).items()}
+    if field == "isolation" and sandbox.containerd:
         expected["storage size"] = 0
-    found = {name: status_of(world.container, f"a{index}", case[0]) for index, (name, case) in enumerate(cases.items())}
+    found = {
+        name: status_of(sandbox.container, f"a{index}", case[0]) for index, (name, case) in enumerate(cases.items())
+    }
     assert found == expected
 
 
@@ -198,13 +200,13 @@ def _padded(cases: dict[str, Any]) -> dict[str, Any]:
     return {name: case if len(case) == 3 else (*case, case[1]) for name, case in cases.items()}
 
 
-def test_drivers_nobody_has_are_looked_for_in_vain(world: World) -> None:
+def test_drivers_nobody_has_are_looked_for_in_vain(sandbox: Sandbox) -> None:
     """An engine looks fifteen seconds for a plugin: for all of these at once."""
     cases: dict[str, tuple[Any, Body, int]] = {
-        "volumes": (world.container, host(VolumeDriver="no-such-driver", Binds=["no-such-volume:/a"]), 404),
-        "logs": (world.container, host(LogConfig={"Type": "foo"}), 400),
-        "network": (world.network, {"Driver": "foo"}, 404),
-        "addresses": (world.network, {"IPAM": {"Driver": "foo"}}, 404),
+        "volumes": (sandbox.container, host(VolumeDriver="no-such-driver", Binds=["no-such-volume:/a"]), 404),
+        "logs": (sandbox.container, host(LogConfig={"Type": "foo"}), 400),
+        "network": (sandbox.network, {"Driver": "foo"}, 404),
+        "addresses": (sandbox.network, {"IPAM": {"Driver": "foo"}}, 404),
     }
     with ThreadPoolExecutor(len(cases)) as pool:
         asked = {name: pool.submit(status_of, create, name, body) for name, (create, body, _) in cases.items()}
@@ -213,27 +215,27 @@ def test_drivers_nobody_has_are_looked_for_in_vain(world: World) -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "-ab", "a b", "a/b", ".ab"])
-def test_names_that_are_none(world: World, name: str) -> None:
+def test_names_that_are_none(sandbox: Sandbox, name: str) -> None:
     body = {"Image": BUSYBOX, "Cmd": SLEEP}
-    assert status_of(world.engine.create_container, name, body, "") == 400
+    assert status_of(sandbox.engine.create_container, name, body, "") == 400
 
 
-def test_a_name_in_use_is_a_conflict(world: World) -> None:
-    world.container("a")
-    assert status_of(world.container, "a") == 409
+def test_a_name_in_use_is_a_conflict(sandbox: Sandbox) -> None:
+    sandbox.container("a")
+    assert status_of(sandbox.container, "a") == 409
 
 
-def test_the_platform_must_be_the_images(world: World) -> None:
+def test_the_platform_must_be_the_images(sandbox: Sandbox) -> None:
     body = {"Image": BUSYBOX, "Cmd": SLEEP}
-    assert status_of(world.engine.create_container, world.name("a"), body, "linux/arm64") == 404
-    assert status_of(world.engine.create_container, world.name("b"), body, "no-such-platform") == 400
-    key, _ = world.engine.create_container(world.name("c"), body, "linux/amd64")
-    world.remember_container(key)
+    assert status_of(sandbox.engine.create_container, sandbox.name("a"), body, "linux/arm64") == 404
+    assert status_of(sandbox.engine.create_container, sandbox.name("b"), body, "no-such-platform") == 400
+    key, _ = sandbox.engine.create_container(sandbox.name("c"), body, "linux/amd64")
+    sandbox.remember_container(key)
 
 
-def test_a_refused_create_leaves_nothing_behind(world: World) -> None:
-    volume = world.name("v")
-    world.volumes.append(volume)
+def test_a_refused_create_leaves_nothing_behind(sandbox: Sandbox) -> None:
+    volume = sandbox.name("v")
+    sandbox.volumes.append(volume)
     body = host(Binds=[f"{volume}:/x"], Links=["no-such-container:x"])
-    assert status_of(world.container, "a", {"Image": EVERYTHING, **body}) == 400
-    assert world.engine.inspect_container(world.name("a")) is None
+    assert status_of(sandbox.container, "a", {"Image": EVERYTHING, **body}) == 400
+    assert sandbox.engine.inspect_container(sandbox.name("a")) is None

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.worlds import BUSYBOX, EVERYTHING, SLEEP, World
+from tests.contract.sandbox import BUSYBOX, EVERYTHING, SLEEP, Sandbox
 
 ABSENT = "<absent>"
 VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "engine_vectors.json").read_text("utf-8"))
@@ -27,35 +27,35 @@ RUNTIME_PORTS = {"V18": r"32\d\d\d|[345]\d\d\d\d", "V19": r"1809[0-5]"}
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[f"{each['id']} {each['field']}" for each in VECTORS])
-def test_create_gives_the_recorded_inspect(world: World, vector: dict[str, Any]) -> None:
-    key = made(world, vector)
-    inspected = world.inspect(key)
+def test_create_gives_the_recorded_inspect(sandbox: Sandbox, vector: dict[str, Any]) -> None:
+    key = made(sandbox, vector)
+    inspected = sandbox.inspect(key)
     expected = deepcopy(vector["inspect"])
-    if world.modern:
+    if sandbox.modern:
         expected |= NEWER.get(vector["id"], {})
         if vector["id"] == "V45":
             expected["NetworkSettings.Networks"]["bridge"]["DNSNames"] = None
-        if vector["id"] == "V45" and world.newest:
+        if vector["id"] == "V45" and sandbox.newest:
             expected["NetworkSettings.Networks"]["bridge"]["GwPriority"] = 0
     if vector["id"] == "V02":  # recorded with an image that has no environment
-        image = world.engine.inspect_image(BUSYBOX) or {}
+        image = sandbox.engine.inspect_image(BUSYBOX) or {}
         expected["Config.Env"] = [*expected["Config.Env"], *image["Config"]["Env"]]
     for path, value in expected.items():
         actual = _shape(vector["id"], _at(inspected, path), inspected["Id"])
         assert actual == _shape(vector["id"], value, expected.get("Id", "")), path
 
 
-def made(world: World, vector: dict[str, Any]) -> str:
+def made(sandbox: Sandbox, vector: dict[str, Any]) -> str:
     if vector["id"] == "V53":
-        world.remember_container(world.engine.create_container("eng-ref", {"Image": BUSYBOX, "Cmd": SLEEP}, "")[0])
+        sandbox.remember_container(sandbox.engine.create_container("eng-ref", {"Image": BUSYBOX, "Cmd": SLEEP}, "")[0])
     if vector["id"] == "V56":
-        world.networks.append("eng-wn")
-        world.engine.create_network({"Name": "eng-wn", "IPAM": {"Config": [{"Subnet": "10.216.0.0/24"}]}})
-    world.volumes.append("eng-vw")
+        sandbox.networks.append("eng-wn")
+        sandbox.engine.create_network({"Name": "eng-wn", "IPAM": {"Config": [{"Subnet": "10.216.0.0/24"}]}})
+    sandbox.volumes.append("eng-vw")
     body = {**vector["create"], "Image": vector["create"]["Image"].replace("eng-img:1", EVERYTHING)}
-    key = world.create(vector["id"], body, start=vector["started"])
+    key = sandbox.create(vector["id"], body, start=vector["started"])
     if vector["id"] == "V27":
-        world.engine.update_container(key, {"PidsLimit": -1})
+        sandbox.engine.update_container(key, {"PidsLimit": -1})
     return key
 
 

@@ -15,8 +15,8 @@ from deployer.fields.field import Change, View
 from deployer.model.desired import Address, Kind, Resource
 from deployer.model.settings import Settings
 from deployer.planning.diff import Comparison, diff
+from tests.contract.sandbox import Sandbox
 from tests.contract.test_vectors import VECTORS, made
-from tests.contract.worlds import World
 from tests.fields.declare import declare
 from tests.fields.test_vectors import recorded_of
 
@@ -27,12 +27,12 @@ EFFECTS = {
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[f"{each['id']} {each['field']}" for each in VECTORS])
-def test_every_declaration_gets_its_verdict(world: World, vector: dict[str, Any]) -> None:
-    key = made(world, vector)
+def test_every_declaration_gets_its_verdict(sandbox: Sandbox, vector: dict[str, Any]) -> None:
+    key = made(sandbox, vector)
     wrong = []
     for case in vector["cases"]:
         kept = {"command": vector["create"]["Cmd"]} if "Cmd" in vector["create"] else {}
-        found = differences(world, key, kept | case["declared"], recorded_of(vector, case["declared"]))
+        found = differences(sandbox, key, kept | case["declared"], recorded_of(vector, case["declared"]))
         effects = {effect for _, effect in found}
         right = {
             "no_change": not effects,
@@ -44,13 +44,13 @@ def test_every_declaration_gets_its_verdict(world: World, vector: dict[str, Any]
 
 
 def differences(
-    world: World, key: str, declared: dict[str, Any], recorded: Mapping[str, Any] | None = None
+    sandbox: Sandbox, key: str, declared: dict[str, Any], recorded: Mapping[str, Any] | None = None
 ) -> list[tuple[str, Change]]:
     """What a live container and a declaration differ in, and what that takes."""
-    live = read_container(world.inspect(key))
-    image = read_image(world.engine.inspect_image(live.image_id) or {})
+    live = read_container(sandbox.inspect(key))
+    image = read_image(sandbox.engine.inspect_image(live.image_id) or {})
     values = declare(CONTAINER, declared).values
-    listed = world.engine.list_containers()
+    listed = sandbox.engine.list_containers()
     ids = {str(name).lstrip("/"): str(entry["Id"]) for entry in listed for name in entry["Names"]}
     view = View(values, live.values, live.name, recorded or {}, image.values, ids)
     resource = Resource(Address("web1", Kind.CONTAINER, live.name), Origin("play.yml", 1, 1), Settings(), values)

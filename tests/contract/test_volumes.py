@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.contract.worlds import BUSYBOX, EVERYTHING, World, status_of
+from tests.contract.sandbox import BUSYBOX, EVERYTHING, Sandbox, status_of
 
 
-def mounts(world: World, key: str) -> dict[str, dict[str, Any]]:
-    return {mount["Destination"]: mount for mount in world.inspect(key)["Mounts"]}
+def mounts(sandbox: Sandbox, key: str) -> dict[str, dict[str, Any]]:
+    return {mount["Destination"]: mount for mount in sandbox.inspect(key)["Mounts"]}
 
 
 def volume_of(mount: dict[str, Any]) -> str:
@@ -17,65 +17,65 @@ def volume_of(mount: dict[str, Any]) -> str:
     return str(mount.get("Name") or Path(mount["Source"]).parent.name)
 
 
-def exists(world: World, name: str) -> bool:
-    return world.engine.inspect_volume(name) is not None
+def exists(sandbox: Sandbox, name: str) -> bool:
+    return sandbox.engine.inspect_volume(name) is not None
 
 
-def test_unset_and_empty_are_told_apart(world: World) -> None:
-    plain, empty = world.volume("v"), world.volume("w", Labels={}, DriverOpts={})
+def test_unset_and_empty_are_told_apart(sandbox: Sandbox) -> None:
+    plain, empty = sandbox.volume("v"), sandbox.volume("w", Labels={}, DriverOpts={})
     assert (plain["Driver"], plain["Scope"], plain["Labels"], plain["Options"]) == ("local", "local", None, None)
-    assert plain["Mountpoint"] == f"/var/lib/docker/volumes/{world.name('v')}/_data"
+    assert plain["Mountpoint"] == f"/var/lib/docker/volumes/{sandbox.name('v')}/_data"
     assert (empty["Labels"], empty["Options"]) == ({}, {})
-    assert world.engine.inspect_volume(world.name("v")) == plain
+    assert sandbox.engine.inspect_volume(sandbox.name("v")) == plain
 
 
-def test_an_existing_volume_comes_back_unchanged(world: World) -> None:
-    first = world.volume("v", Labels={"a": "b"})
-    assert world.volume("v", Labels={"c": "d"}, DriverOpts={"type": "tmpfs", "device": "tmpfs"}) == first
+def test_an_existing_volume_comes_back_unchanged(sandbox: Sandbox) -> None:
+    first = sandbox.volume("v", Labels={"a": "b"})
+    assert sandbox.volume("v", Labels={"c": "d"}, DriverOpts={"type": "tmpfs", "device": "tmpfs"}) == first
 
 
-def test_options_of_the_local_driver(world: World) -> None:
+def test_options_of_the_local_driver(sandbox: Sandbox) -> None:
     options = {"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}
-    assert world.volume("v", DriverOpts=options)["Options"] == options
+    assert sandbox.volume("v", DriverOpts=options)["Options"] == options
     found = {
-        "unknown": status_of(world.volume, "a", DriverOpts={"foo": "x"}),
-        "no device": status_of(world.volume, "b", DriverOpts={"type": "tmpfs"}),
-        "no type": status_of(world.volume, "c", DriverOpts={"device": "/tmp"}),
-        "only o": status_of(world.volume, "d", DriverOpts={"o": "bind"}),
-        "size without quota": status_of(world.volume, "e", DriverOpts={"size": "1m"}),
+        "unknown": status_of(sandbox.volume, "a", DriverOpts={"foo": "x"}),
+        "no device": status_of(sandbox.volume, "b", DriverOpts={"type": "tmpfs"}),
+        "no type": status_of(sandbox.volume, "c", DriverOpts={"device": "/tmp"}),
+        "only o": status_of(sandbox.volume, "d", DriverOpts={"o": "bind"}),
+        "size without quota": status_of(sandbox.volume, "e", DriverOpts={"size": "1m"}),
     }
     assert set(found.values()) == {400}, found
 
 
-def test_names(world: World) -> None:
-    engine = world.engine
+def test_names(sandbox: Sandbox) -> None:
+    engine = sandbox.engine
     assert status_of(engine.create_volume, {"Name": "a"}) == 400
     assert status_of(engine.create_volume, {"Name": "a/b"}) == 400
     anonymous = engine.create_volume({})
-    world.volumes.append(str(anonymous["Name"]))
+    sandbox.volumes.append(str(anonymous["Name"]))
     assert len(str(anonymous["Name"])) == 64
-    assert anonymous["Labels"] == ({"com.docker.volume.anonymous": ""} if world.modern else None)
+    assert anonymous["Labels"] == ({"com.docker.volume.anonymous": ""} if sandbox.modern else None)
 
 
-def test_a_volume_in_use_is_kept(world: World) -> None:
-    engine = world.engine
-    world.volume("v")
-    key = world.container("a", HostConfig={"Binds": [f"{world.name('v')}:/x"]})
-    assert status_of(engine.remove_volume, world.name("v")) == 409
+def test_a_volume_in_use_is_kept(sandbox: Sandbox) -> None:
+    engine = sandbox.engine
+    sandbox.volume("v")
+    key = sandbox.container("a", HostConfig={"Binds": [f"{sandbox.name('v')}:/x"]})
+    assert status_of(engine.remove_volume, sandbox.name("v")) == 409
     engine.remove_container(key, force=False, anonymous_volumes=True)
-    engine.remove_volume(world.name("v"))
-    assert status_of(engine.remove_volume, world.name("v")) == 404
+    engine.remove_volume(sandbox.name("v"))
+    assert status_of(engine.remove_volume, sandbox.name("v")) == 404
 
 
-def test_listed(world: World) -> None:
-    made = world.volume("v", Labels={"a": "b"})
-    assert [each for each in world.engine.list_volumes() if each["Name"] == world.name("v")] == [made]
+def test_listed(sandbox: Sandbox) -> None:
+    made = sandbox.volume("v", Labels={"a": "b"})
+    assert [each for each in sandbox.engine.list_volumes() if each["Name"] == sandbox.name("v")] == [made]
 
 
-def test_every_kind_of_mount_as_listed(world: World) -> None:
-    names = [world.name(f"v{number}") for number in range(3)]
-    world.volumes += names
-    key = world.container(
+def test_every_kind_of_mount_as_listed(sandbox: Sandbox) -> None:
+    names = [sandbox.name(f"v{number}") for number in range(3)]
+    sandbox.volumes += names
+    key = sandbox.container(
         "a",
         HostConfig={
             "Binds": ["/tmp/:/bind/:ro", f"{names[0]}:/named", f"{names[1]}:/named-ro:ro", "/anonymous"],
@@ -88,7 +88,7 @@ def test_every_kind_of_mount_as_listed(world: World) -> None:
             "Tmpfs": {"/short-memory": ""},
         },
     )
-    found = {path: (each["Type"], each["Mode"], each["RW"]) for path, each in mounts(world, key).items()}
+    found = {path: (each["Type"], each["Mode"], each["RW"]) for path, each in mounts(sandbox, key).items()}
     assert found == {
         "/bind": ("bind", "ro", False),
         "/named": ("volume", "z", True),
@@ -99,11 +99,11 @@ def test_every_kind_of_mount_as_listed(world: World) -> None:
         "/memory": ("tmpfs", "", True),
         "/long-anonymous": ("volume", "z", True),
     }
-    assert mounts(world, key)["/bind"]["Source"] == "/tmp"
-    implicit, labelled = world.engine.inspect_volume(names[0]) or {}, world.engine.inspect_volume(names[2]) or {}
+    assert mounts(sandbox, key)["/bind"]["Source"] == "/tmp"
+    implicit, labelled = sandbox.engine.inspect_volume(names[0]) or {}, sandbox.engine.inspect_volume(names[2]) or {}
     assert (implicit["Labels"], implicit["Options"]) == (None, None)
     assert labelled["Labels"] == {"a": "b"}
-    shown = world.host_config(key)["Mounts"][0]
+    shown = sandbox.host_config(key)["Mounts"][0]
     assert shown == {
         "Type": "volume",
         "Source": names[2],
@@ -112,74 +112,74 @@ def test_every_kind_of_mount_as_listed(world: World) -> None:
     }
 
 
-def test_a_mount_on_an_images_volume_takes_the_place_of_an_anonymous_one(world: World) -> None:
-    world.volumes.append(world.name("v"))
+def test_a_mount_on_an_images_volume_takes_the_place_of_an_anonymous_one(sandbox: Sandbox) -> None:
+    sandbox.volumes.append(sandbox.name("v"))
     body = {"Image": EVERYTHING, "Cmd": None}
-    key = world.container("a", body, HostConfig={"Binds": [f"{world.name('v')}:/data/"], "Tmpfs": {"/cache": ""}})
-    assert set(mounts(world, key)) == {"/data"}
-    assert set(world.inspect(key)["Config"]["Volumes"]) == {"/data", "/cache"}
+    key = sandbox.container("a", body, HostConfig={"Binds": [f"{sandbox.name('v')}:/data/"], "Tmpfs": {"/cache": ""}})
+    assert set(mounts(sandbox, key)) == {"/data"}
+    assert set(sandbox.inspect(key)["Config"]["Volumes"]) == {"/data", "/cache"}
 
 
-def test_labels_of_anonymous_volumes(world: World) -> None:
+def test_labels_of_anonymous_volumes(sandbox: Sandbox) -> None:
     long = {"Type": "volume", "Target": "/long"}
-    key = world.container("a", Volumes={"/config": {}}, HostConfig={"Binds": ["/short"], "Mounts": [long]})
-    volumes = {path: world.engine.inspect_volume(volume_of(each)) for path, each in mounts(world, key).items()}
+    key = sandbox.container("a", Volumes={"/config": {}}, HostConfig={"Binds": ["/short"], "Mounts": [long]})
+    volumes = {path: sandbox.engine.inspect_volume(volume_of(each)) for path, each in mounts(sandbox, key).items()}
     labels = {path: volume["Labels"] for path, volume in volumes.items() if volume}
-    marked = {"com.docker.volume.anonymous": ""} if world.modern else None
-    given = marked if world.newest else None
+    marked = {"com.docker.volume.anonymous": ""} if sandbox.modern else None
+    given = marked if sandbox.newest else None
     assert labels == {"/config": marked, "/short": given, "/long": given}
-    assert ("Name" in mounts(world, key)["/short"]) is not world.newest
+    assert ("Name" in mounts(sandbox, key)["/short"]) is not sandbox.newest
 
 
-def test_anonymous_volumes_go_with_the_container_only_when_asked(world: World) -> None:
-    engine = world.engine
+def test_anonymous_volumes_go_with_the_container_only_when_asked(sandbox: Sandbox) -> None:
+    engine = sandbox.engine
     for asked in (False, True):
-        world.volumes.append(world.name("named"))
-        binds = ["/short", f"{world.name('named')}:/named"]
-        key = world.container(f"a{asked}", Volumes={"/config": {}}, HostConfig={"Binds": binds})
-        names = {path: volume_of(each) for path, each in mounts(world, key).items()}
-        world.volumes += names.values()
+        sandbox.volumes.append(sandbox.name("named"))
+        binds = ["/short", f"{sandbox.name('named')}:/named"]
+        key = sandbox.container(f"a{asked}", Volumes={"/config": {}}, HostConfig={"Binds": binds})
+        names = {path: volume_of(each) for path, each in mounts(sandbox, key).items()}
+        sandbox.volumes += names.values()
         engine.remove_container(key, force=False, anonymous_volumes=asked)
-        assert {path: exists(world, name) for path, name in names.items()} == {
+        assert {path: exists(sandbox, name) for path, name in names.items()} == {
             "/config": not asked,
             "/short": not asked,
             "/named": True,
         }
 
 
-def test_volumes_bound_by_name_outlive_their_second_container(world: World) -> None:
+def test_volumes_bound_by_name_outlive_their_second_container(sandbox: Sandbox) -> None:
     """How anonymous volumes are carried over to a new container."""
-    first = world.container("a", Volumes={"/data": {}})
-    name = str(mounts(world, first)["/data"]["Name"])
-    world.volumes.append(name)
-    second = world.container("b", Volumes={"/data": {}}, HostConfig={"Binds": [f"{name}:/data"]})
-    world.engine.remove_container(first, force=True, anonymous_volumes=True)
-    assert exists(world, name), "it is in use"
-    world.engine.remove_container(second, force=True, anonymous_volumes=True)
-    assert exists(world, name), "it has a name now"
+    first = sandbox.container("a", Volumes={"/data": {}})
+    name = str(mounts(sandbox, first)["/data"]["Name"])
+    sandbox.volumes.append(name)
+    second = sandbox.container("b", Volumes={"/data": {}}, HostConfig={"Binds": [f"{name}:/data"]})
+    sandbox.engine.remove_container(first, force=True, anonymous_volumes=True)
+    assert exists(sandbox, name), "it is in use"
+    sandbox.engine.remove_container(second, force=True, anonymous_volumes=True)
+    assert exists(sandbox, name), "it has a name now"
 
 
-def test_mounts_taken_over_from_another_container(world: World) -> None:
-    world.volumes.append(world.name("v"))
-    source = world.container("s", Volumes={"/q": {}}, HostConfig={"Binds": [f"{world.name('v')}:/v"]})
-    key = world.container("a", HostConfig={"VolumesFrom": [f"{source}:ro"]})
-    found = mounts(world, key)
+def test_mounts_taken_over_from_another_container(sandbox: Sandbox) -> None:
+    sandbox.volumes.append(sandbox.name("v"))
+    source = sandbox.container("s", Volumes={"/q": {}}, HostConfig={"Binds": [f"{sandbox.name('v')}:/v"]})
+    key = sandbox.container("a", HostConfig={"VolumesFrom": [f"{source}:ro"]})
+    found = mounts(sandbox, key)
     assert {path: each["Name"] for path, each in found.items()} == {
-        path: each["Name"] for path, each in mounts(world, source).items()
+        path: each["Name"] for path, each in mounts(sandbox, source).items()
     }
     assert {(each["Mode"], each["RW"]) for each in found.values()} == {("", False)}
 
 
-def test_a_container_holds_what_it_took_over_from_its_first_start_on(world: World) -> None:
-    engine, name = world.engine, world.name("v")
+def test_a_container_holds_what_it_took_over_from_its_first_start_on(sandbox: Sandbox) -> None:
+    engine, name = sandbox.engine, sandbox.name("v")
     for started, refused in ((False, 0), (True, 409)):
-        world.volumes.append(name)
-        source = world.container(f"s{started}", HostConfig={"Binds": [f"{name}:/v"]})
-        key = world.container(f"a{started}", HostConfig={"VolumesFrom": [source]}, start=started)
+        sandbox.volumes.append(name)
+        source = sandbox.container(f"s{started}", HostConfig={"Binds": [f"{name}:/v"]})
+        key = sandbox.container(f"a{started}", HostConfig={"VolumesFrom": [source]}, start=started)
         engine.remove_container(source, force=True, anonymous_volumes=False)
         assert status_of(engine.remove_volume, name) == refused
         engine.remove_container(key, force=True, anonymous_volumes=False)
 
 
-def test_the_image_of_the_tests_has_no_volumes(world: World) -> None:
-    assert mounts(world, world.container("a", {"Image": BUSYBOX})) == {}
+def test_the_image_of_the_tests_has_no_volumes(sandbox: Sandbox) -> None:
+    assert mounts(sandbox, sandbox.container("a", {"Image": BUSYBOX})) == {}

@@ -19,7 +19,7 @@ from deployer.nodes import Scalar, Sequence
 from deployer.simulated import SimulatedEngine
 from deployer.usecases.observe_whole import observe_whole
 from tests.planning.build import HOST
-from tests.planning.world import Host
+from tests.planning.hosts import Host
 
 
 class _Loader(plain_yaml.SafeLoader):

@@ -20,9 +20,9 @@ from tests.exporting.imports import check_unchanged, container, imported, made_a
 from tests.fields.declare import declare, try_declare
 from tests.fields.engine_answers import body_of
 from tests.planning.build import HOST, play
+from tests.planning.hosts import Host
 from tests.planning.test_properties import plays as any_play
 from tests.planning.test_properties import read
-from tests.planning.world import Host
 
 EVERYTHING = "deployer/everything:1"
 PLAIN = "one:1"

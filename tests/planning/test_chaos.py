@@ -15,8 +15,8 @@ from deployer.model.outcome import Status
 from deployer.model.plan import Phase
 from deployer.model.settings import ContainerSettings
 from tests.engine.faulty import Faults, connection_lost, with_faults
+from tests.planning.hosts import Host
 from tests.planning.test_properties import POPULATED, foreign, plays, read
-from tests.planning.world import Host
 
 REFUSED, LOST = EngineError("injected failure", status=500), connection_lost()
 

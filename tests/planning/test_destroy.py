@@ -9,7 +9,7 @@ from deployer.model.plan import HostPlan
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import destroy
 from tests.planning.build import EMPTY, applied, changed, changes, joined, play, refusals, steps, stub
-from tests.planning.world import Host
+from tests.planning.hosts import Host
 
 SHOP = """
 networks: {front: {}}

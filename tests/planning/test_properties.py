@@ -15,7 +15,7 @@ from deployer.model.desired import Desired
 from deployer.model.plan import HostPlan, RemoveVolume
 from deployer.simulated import SimulatedEngine
 from tests.planning.build import play
-from tests.planning.world import Host
+from tests.planning.hosts import Host
 
 NAMES = ("db", "api", "web")
 PORTS = {"db": 5432, "api": 8000, "web": 8080}

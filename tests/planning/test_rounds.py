@@ -10,7 +10,7 @@ import yaml
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import Field
 from deployer.simulated import SimulatedEngine
-from tests.planning.world import Host
+from tests.planning.hosts import Host
 
 COMPANY: dict[str, dict[str, Any]] = {
     "memswap_limit": {"mem_limit": "64m"},

@@ -38,7 +38,7 @@ def ed25519_key(name: str) -> paramiko.PKey:
 
 
 @dataclass
-class World:
+class Remote:
     """A server with user `deploy`, whose key and known_hosts lie in `folder`."""
 
     server: SshServer
@@ -75,7 +75,7 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
@@ -83,7 +83,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     host_key = ed25519_key("host")
     traits = Traits([host_key], keys={"deploy": {ed25519_key("client").asbytes()}})
     with fake_engine(tmp_path / "engine.sock") as engine, ssh_server(traits) as server:
-        found = World(server, engine, tmp_path, tmp_path / "known_hosts", tmp_path / "client")
+        found = Remote(server, engine, tmp_path, tmp_path / "known_hosts", tmp_path / "client")
         found.write_key("client")
         found.trust(server.port, host_key)
         yield found

@@ -19,7 +19,7 @@ from deployer.simulated import SimulatedEngine
 from deployer.simulated.host import SimulatedMachine
 from tests.lab import faults
 from tests.lab.host import Host as LabHost
-from tests.transport.conftest import World
+from tests.transport.conftest import Remote
 from tests.transport.ssh_server import SshServer
 
 BIG = bytes(range(256)) * 20_000
@@ -86,9 +86,9 @@ def check_refusals(files: Files, root: str) -> None:
 
 
 @pytest.fixture
-def reached(world: World) -> Iterator[Host]:
+def reached(remote: Remote) -> Iterator[Host]:
     with Connections() as connections:
-        host = connections.open(world.spec())
+        host = connections.open(remote.spec())
         yield host
         host.close()
 
@@ -132,13 +132,13 @@ def host_26_spec(host: LabHost) -> ConnectionSpec:
     )
 
 
-def test_a_transfer_that_breaks_is_no_hang(reached: Host, world: World, tmp_path: Path) -> None:
+def test_a_transfer_that_breaks_is_no_hang(reached: Host, remote: Remote, tmp_path: Path) -> None:
     files, path = reached.files(), tmp_path / "file"
     path.write_bytes(BIG)
 
     def breaking() -> Iterator[bytes]:
         yield BIG
-        world.server.drop_all()
+        remote.server.drop_all()
         while True:
             yield BIG
 
@@ -146,7 +146,7 @@ def test_a_transfer_that_breaks_is_no_hang(reached: Host, world: World, tmp_path
         files.write(f"{tmp_path}/other", breaking(), mode=0o600)
     with files_again(reached).read(str(path)) as chunks:
         next(chunks)
-        world.server.drop_all()
+        remote.server.drop_all()
         with pytest.raises(UnreachableError, match=f"lost during the transfer of {path}"):
             list(chunks)
     assert hashlib.sha256(read(files_again(reached), str(path))).digest() == hashlib.sha256(BIG).digest()
@@ -171,9 +171,9 @@ def offers(host: Host) -> tuple[str, str]:
     return shell.value.message.partition(" offers no ")[2], files.value.message.partition(" offers no ")[2]
 
 
-def test_a_server_that_allows_socket_forwarding_only(reached: Host, world: World) -> None:
+def test_a_server_that_allows_socket_forwarding_only(reached: Host, remote: Remote) -> None:
     assert reached.engine().describe().version == "26.1.5"
-    server: SshServer = world.server
+    server: SshServer = remote.server
     server.traits.max_sessions = 0
     forwarding = "the server allows socket forwarding only (Connect failed)"
     assert offers(reached) == (f"shell: {forwarding}", f"files: {forwarding}")

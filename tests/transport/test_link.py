@@ -12,7 +12,7 @@ import pytest
 
 from deployer.transport.link import ChannelRefusedError, LinkLostError, Wire
 from deployer.transport.opening import SharedSsh, open_link
-from tests.transport.conftest import World
+from tests.transport.conftest import Remote
 
 
 def test_the_installed_paramiko_is_one_that_link_was_written_for() -> None:
@@ -31,27 +31,27 @@ def test_paramiko_is_loaded_without_invoke() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_stream_carries_bytes_both_ways(world: World) -> None:
-    link = open_link(world.spec(), SharedSsh())
-    channel = link.open_unix_socket(str(world.engine.socket))
+def test_a_stream_carries_bytes_both_ways(remote: Remote) -> None:
+    link = open_link(remote.spec(), SharedSsh())
+    channel = link.open_unix_socket(str(remote.engine.socket))
     channel.sendall(b"GET /version HTTP/1.1\r\nHost: docker\r\n\r\n")
     assert channel.recv(12) == b"HTTP/1.1 200"
     link.close()
 
 
-def test_a_refused_stream_is_told_from_a_lost_connection(world: World) -> None:
-    link = open_link(world.spec(), SharedSsh())
+def test_a_refused_stream_is_told_from_a_lost_connection(remote: Remote) -> None:
+    link = open_link(remote.spec(), SharedSsh())
     with pytest.raises(ChannelRefusedError):
         link.open_unix_socket("/nowhere")
-    world.server.drop_all()
+    remote.server.drop_all()
     with pytest.raises((LinkLostError, ChannelRefusedError)):
-        link.open_unix_socket(str(world.engine.socket))
+        link.open_unix_socket(str(remote.engine.socket))
     with pytest.raises(LinkLostError):
-        link.open_unix_socket(str(world.engine.socket))
+        link.open_unix_socket(str(remote.engine.socket))
 
 
-def test_refused_streams_leave_nothing_behind(world: World) -> None:
-    link = open_link(world.spec(), SharedSsh())
+def test_refused_streams_leave_nothing_behind(remote: Remote) -> None:
+    link = open_link(remote.spec(), SharedSsh())
     for _ in range(5):
         with pytest.raises(ChannelRefusedError):
             link.open_unix_socket("/nowhere")
@@ -59,8 +59,8 @@ def test_refused_streams_leave_nothing_behind(world: World) -> None:
     link.close()
 
 
-def test_closing_ends_the_reading_thread_at_once(world: World) -> None:
-    link = open_link(world.spec(), SharedSsh())
+def test_closing_ends_the_reading_thread_at_once(remote: Remote) -> None:
+    link = open_link(remote.spec(), SharedSsh())
     link.close()
     link.join(0.5)
     assert not link.is_alive()

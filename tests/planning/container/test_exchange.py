@@ -7,9 +7,9 @@ import pytest
 from deployer.errors import EngineError
 from tests.engine.faulty import Faults, with_faults
 from tests.planning.build import applied, changed, changes, plan, steps
+from tests.planning.hosts import Host
 from tests.planning.test_chaos import running
 from tests.planning.test_properties import POPULATED
-from tests.planning.world import Host
 
 
 def wish(**ports: int) -> str:

@@ -7,7 +7,7 @@ import pytest
 from deployer.model.observed import Observed
 from deployer.model.plan import Operation
 from tests.planning.build import applied, changed, changes, joined, nothing, plan, steps
-from tests.planning.world import Host, converged
+from tests.planning.hosts import Host, converged
 
 OLD = "containers: {web: {image: web:1, environment: {MODE: a}}}"
 NEW = OLD.replace("MODE: a", "MODE: b")

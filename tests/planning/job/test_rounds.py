@@ -17,7 +17,7 @@ from deployer.model.desired import OnFailure
 from deployer.model.outcome import Status
 from tests.applying.engines import Clock, Seen, surrounded
 from tests.planning.build import changes, play
-from tests.planning.world import Host, converged
+from tests.planning.hosts import Host, converged
 
 SHOP = """
 containers:

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from deployer.model.observed import Observed
 from deployer.model.plan import Action, ConnectNetwork, CreateNetwork, HostPlan, RemoveNetwork
 from tests.planning.build import applied, changed, changes, joined, nothing, plan, play, refusals, steps, stub
+from tests.planning.hosts import Host
 from tests.planning.test_properties import POPULATED
-from tests.planning.world import Host
 
 NETWORKS = "networks: {front: {}, back: {}}\n"
 

@@ -24,7 +24,7 @@ def _numbers() -> Iterator[int]:
 
 
 @dataclass(slots=True)
-class World:
+class Sandbox:
     """An engine and what a test made on it."""
 
     engine: Engine
