@@ -160,7 +160,7 @@ def _choose(listed: Iterable[Json], needs: Needs) -> tuple[list[str], tuple[Stub
     stubs: list[Stub] = []
     for entry in listed:
         name = _own_name(entry.get("Names") or ())
-        owner = record.read(_map(entry.get("Labels")))
+        owner = record.read(_map(entry.get("Labels")), name)
         ours = owner.managed and owner.project in needs.projects
         if ours and is_kept(name, owner.resource) and name not in needs.containers:
             kept.append(_stub(entry, name, owner))
@@ -206,9 +206,10 @@ def read_container(inspect: Json) -> ObservedContainer:
     values = read_values(CONTAINER, inspect)
     attached = _map(_map(inspect.get("NetworkSettings")).get("Networks"))
     probe = _map(config.get("Healthcheck")).get("Test") or ["NONE"]
+    name = str(inspect["Name"]).lstrip("/")
     return ObservedContainer(
         id=inspect["Id"],
-        name=str(inspect["Name"]).lstrip("/"),
+        name=name,
         image=image.canonical(str(config.get("Image", ""))),
         image_id=inspect["Image"],
         state=str(state.get("Status", "")),
@@ -218,7 +219,7 @@ def read_container(inspect: Json) -> ObservedContainer:
         attached={name: str(_map(endpoint).get("NetworkID") or "") for name, endpoint in attached.items()},
         anonymous=_anonymous(inspect, _map(values.get("volumes"))),
         volumes=_mounted(inspect),
-        owner=record.read(_map(config.get("Labels"))),
+        owner=record.read(_map(config.get("Labels")), name),
         has_healthcheck=probe != ["NONE"],
     )
 
@@ -285,12 +286,14 @@ def read_image(inspect: Json) -> ObservedImage:
 def read_network(inspect: Json) -> ObservedNetwork:
     """A network with ConfigFrom has the labels of the other network, and belongs to no project (engine facts §4.1)."""
     values = read_values(NETWORK, inspect)
-    owner = Ownership() if values.get("config_from") else record.read(_map(inspect.get("Labels")))
-    return ObservedNetwork(inspect["Id"], inspect["Name"], values, owner)
+    name = inspect["Name"]
+    owner = Ownership() if values.get("config_from") else record.read(_map(inspect.get("Labels")), name)
+    return ObservedNetwork(inspect["Id"], name, values, owner)
 
 
 def read_volume(inspect: Json) -> ObservedVolume:
-    return ObservedVolume(inspect["Name"], read_values(VOLUME, inspect), record.read(_map(inspect.get("Labels"))))
+    name = inspect["Name"]
+    return ObservedVolume(name, read_values(VOLUME, inspect), record.read(_map(inspect.get("Labels")), name))
 
 
 def read_values(table: Table, inspect: Json) -> dict[str, Any]:

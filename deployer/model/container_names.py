@@ -34,6 +34,12 @@ def is_kept(name: str, label: str) -> bool:
     return found is not None and label.partition(".")[2] == found["base"]
 
 
+def is_name_of(name: str, base: str) -> bool:
+    """Whether a container of the resource `base` has this name during, before or after its replacement."""
+    found = _KEPT.fullmatch(name)
+    return base in (name, base_name(name)) or (found is not None and found["base"] == base)
+
+
 def number_of(name: str) -> int:
     """How many replacements ago it was current; 0 for a failed container."""
     found = _KEPT.fullmatch(name)

@@ -15,12 +15,14 @@ _RUNNING: Final = ("running", "paused", "restarting")
 
 
 class Ownership(Struct, frozen=True):
-    """deployer's labels on an object. `recorded` is the last applied declaration by field, with secret values as
-    digests; empty if the object has no readable record."""
+    """Whose an object is. `recorded` is the last applied declaration by field, with secret values as digests; empty if
+    the object has no readable record. `copied`: `shop/container.web` if the object has the labels of that resource but
+    not its name, and so belongs to no project."""
 
     project: str = ""
     resource: str = ""
     recorded: Mapping[str, Any] = field(default_factory=dict)
+    copied: str = ""
 
     @property
     def managed(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
+from deployer.model.container_names import is_name_of
 from deployer.model.desired import Address, AnyResource, Kind
 from deployer.model.observed import Ownership
 from deployer.model.secrets import sealed
@@ -59,14 +60,22 @@ def declared(resource: AnyResource, project: str, secrets: frozenset[str]) -> di
     return dict(sealed({**resource.values, **image}, secrets, key, resource.secret_paths))
 
 
-def read(live: Mapping[str, Any] | None) -> Ownership:
-    """The ownership from an object's labels; an unreadable record counts as missing."""
+def read(live: Mapping[str, Any] | None, name: str) -> Ownership:
+    """The ownership from the labels of the object of this name; an unreadable record counts as missing. Containers of a
+    committed image inherit its labels, and a renamed container keeps them: neither is the resource."""
     found = live or {}
     if PROJECT not in found:
         return Ownership()
+    if not _is_named(str(found.get(RESOURCE, "")), name):
+        return Ownership(copied=f"{found[PROJECT]}/{found.get(RESOURCE, '')}")
     written = decoded(found.get(SPEC), _Record)
     fields = written.fields if written is not None and _is_shallow(written.fields) else {}
     return Ownership(str(found[PROJECT]), str(found.get(RESOURCE, "")), fields)
+
+
+def _is_named(resource: str, name: str) -> bool:
+    kind, _, base = resource.partition(".")
+    return is_name_of(name, base) if kind in _CONTAINERS else name == base
 
 
 def decoded(text: object, kind: type[Found]) -> Found | None:

@@ -19,6 +19,7 @@ from deployer.planning.image.prune import references
 from deployer.planning.kinds import KINDS, PRUNED_AFTER_WORKLOADS, USED_BY_WORKLOADS, WORKLOADS
 from deployer.planning.policy import Policy
 from deployer.planning.references import check_references
+from deployer.planning.undeclared import note_copies
 
 
 class Phase(Struct, frozen=True):
@@ -41,6 +42,7 @@ PHASES: Final = (
     Phase("what was replaced is put away", put_away_retired),
     *(Phase("what containers used, declared absent", making.remove_absent) for making in reversed(USED_BY_WORKLOADS)),
     *(Phase("what containers used", making.prune, only_prune=True) for making in PRUNED_AFTER_WORKLOADS),
+    Phase("copies of the project's objects", note_copies, only_prune=True),
 )
 """In this order: a phase reads what those before it decided (see `context`). What goes away goes in the opposite order
 of what is made."""
@@ -60,6 +62,7 @@ def destroy(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
     ctx = Context(desired, observed, policy)
     for making in (WORKLOADS, *USED_BY_WORKLOADS):
         making.destroy(ctx)
+    note_copies(ctx)
     return replace(finish(ctx), images=frozenset())
 
 

@@ -76,11 +76,12 @@ def _rows(host: str, engine: Engine, project: str) -> tuple[Row, ...]:
 
 def _row(host: str, entry: Json) -> Row:
     names = [str(name).lstrip("/") for name in entry.get("Names") or () if str(name).count("/") == 1]
-    owner = record.read(entry.get("Labels"))
+    name = names[0] if names else ""
+    owner = record.read(entry.get("Labels"), name)
     return Row(
         host=host,
         id=str(entry["Id"]),
-        name=names[0] if names else "",
+        name=name,
         image=_familiar(str(entry.get("Image", ""))),
         state=str(entry.get("State", "")),
         status=str(entry.get("Status", "")),

@@ -14,7 +14,7 @@ from deployer.engine.observe import Needs, needs_of, observe, read_container, re
 from deployer.errors import EngineError, UnreachableError
 from deployer.fields.options import PullPolicy
 from deployer.interfaces import Engine, RegistryAuth
-from deployer.model.observed import Observed
+from deployer.model.observed import Observed, Ownership
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import reconcile
 from deployer.simulated import SimulatedEngine
@@ -260,12 +260,31 @@ def test_a_stub_says_what_it_holds() -> None:
     engine = SimulatedEngine()
     engine.create_network({"Name": "front"})
     ports = {"80/tcp": [{"HostPort": "8080"}], "53/udp": [{"HostIp": "127.0.0.1", "HostPort": "53"}]}
-    own = labels("x", "other")
+    own = labels("stranger", "other")
     make(engine, "stranger", WEB, own, NetworkMode="front", Binds=["data:/data"], PortBindings=ports)
     stub = look(engine, SHOP)[0].others[0]
     assert (stub.name, stub.state, stub.owner.project) == ("stranger", "running", "other")
     assert stub.networks | stub.volumes == {"front", "data"}
     assert stub.ports == {"0.0.0.0:8080:80/tcp", "[::]:8080:80/tcp", "127.0.0.1:53:53/udp"}
+
+
+def test_an_object_with_copied_labels_belongs_to_no_project() -> None:
+    engine = SimulatedEngine()
+    names = ("web", "web.deployer-new", "web.deployer-old", "web.previous-2", "web2", "web.old", "copy")
+    for name in names:
+        make(engine, name, WEB, labels("web"))
+    for name in ("data", "clone"):
+        engine.create_volume({"Name": name, "Labels": {**labels("web"), "deployer.resource": "volume.data"}})
+        engine.create_network({"Name": name, "Labels": {**labels("web"), "deployer.resource": "network.data"}})
+    found = look(engine, SHOP)[0]
+    ours = {each.name for each in found.containers} | {each.name for each in found.kept}
+    assert ours == set(names[:4])
+    assert {each.name: each.owner.copied for each in found.others} == dict.fromkeys(names[4:], "shop/container.web")
+    assert {each.name: each.owner.copied for each in found.volumes} == {"data": "", "clone": "shop/volume.data"}
+    assert {each.name: each.owner.project for each in found.networks if each.owner != Ownership()} == {
+        "data": "shop",
+        "clone": "",
+    }
 
 
 def test_a_stopped_stub_holds_no_port() -> None:

@@ -145,6 +145,22 @@ def test_destroy_removes_what_is_the_projects_and_keeps_data(host: Host, tmp_pat
     assert site.run("destroy", "--yes", *site.arguments).code == 0
 
 
+def test_containers_of_a_committed_image_and_renamed_ones_are_nobodys(host: Host, tmp_path: Path) -> None:
+    site = Site(tmp_path, host).containers(web={}, db={})
+    site.converge()
+    host.docker("commit", "web", "snapshot:1")
+    host.docker("run", "-d", "--name", "debug", "--stop-signal", "SIGKILL", "snapshot:1", "sleep", "1000")
+    assert inspect(host, "debug")["Config"]["Labels"]["deployer.resource"] == "container.web"
+    host.docker("rename", "db", "db-old")
+    site.containers(web={}).converge("--prune")
+    assert states(host) == {"web": "running", "debug": "running", "db-old": "running"}
+    left = site.run("destroy", "--yes", *site.arguments)
+    assert left.code == 0
+    assert states(host) == {"debug": "running", "db-old": "running"}
+    host.docker("rm", "-f", "debug", "db-old")
+    host.docker("rmi", "-f", "snapshot:1")
+
+
 def test_a_volume_is_removed_only_with_leave_for_that_one(host: Host, tmp_path: Path) -> None:
     site = Site(tmp_path, host).write({"volumes": {"data": {}}})
     site.converge()

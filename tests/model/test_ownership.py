@@ -123,7 +123,7 @@ def recorded(**changes: object) -> Observed:
     host = applied("containers: {web: {image: web:1, tty: true, shm_size: 64m}}")
     labels = record.labels(play(WEB).resources[0], "shop", frozenset(), "1.0")
     written = json.loads(labels["deployer.spec"]) | changes
-    return changed(host, "web", owner=record.read(labels | {"deployer.spec": json.dumps(written)}))
+    return changed(host, "web", owner=record.read(labels | {"deployer.spec": json.dumps(written)}, "web"))
 
 
 WITHOUT_SHM = "containers: {web: {image: web:1, tty: true}}"
@@ -172,8 +172,8 @@ def test_a_record_of_another_release_is_no_difference(changes: dict[str, object]
 )
 def test_a_record_that_cannot_be_read_counts_as_none(text: str) -> None:
     labels = {"deployer.project": "shop", "deployer.resource": "container.web", "deployer.spec": text}
-    assert record.read(labels) == Ownership("shop", "container.web", {})
-    host = changed(applied(WEB), "web", owner=record.read(labels))
+    assert record.read(labels, "web") == Ownership("shop", "container.web", {})
+    host = changed(applied(WEB), "web", owner=record.read(labels, "web"))
     assert nothing(plan(WEB, host))
 
 
@@ -195,7 +195,7 @@ def test_records_that_an_earlier_release_wrote_are_read() -> None:
         "tty": True,
         "volumes": {"/data": {"read_only": True, "source": "data", "type": "volume"}},
     }
-    assert record.read(labels | {"deployer.spec": spec}) == Ownership("shop", "container.web", fields)
+    assert record.read(labels | {"deployer.spec": spec}, "web") == Ownership("shop", "container.web", fields)
     wish = play(
         """
         volumes: {data: {}}
@@ -215,8 +215,8 @@ def test_records_that_an_earlier_release_wrote_are_read() -> None:
 
 
 def test_labels_without_a_project_are_not_ours() -> None:
-    assert record.read(None) == Ownership()
-    assert record.read({"deployer.resource": "container.web"}) == Ownership()
+    assert record.read(None, "web") == Ownership()
+    assert record.read({"deployer.resource": "container.web"}, "web") == Ownership()
 
 
 def test_resources_that_tags_leave_out_are_neither_changed_nor_removed() -> None:

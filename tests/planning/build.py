@@ -121,7 +121,7 @@ def _values(table: Table, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _owner(desired: Desired, resource: AnyResource) -> Ownership:
-    return record.read(record.labels(resource, desired.project, desired.secrets, "1.0"))
+    return record.read(record.labels(resource, desired.project, desired.secrets, "1.0"), resource.name)
 
 
 def _network(desired: Desired, resource: AnyResource) -> ObservedNetwork:
@@ -165,7 +165,7 @@ def _container(
         attached={name: f"{name}-1" for name in values["networks"]},
         anonymous=anonymous,
         volumes=frozenset({found["source"] for found in mounts.values() if found["type"] == "volume"} - {""}),
-        owner=record.read(body["Labels"]),
+        owner=record.read(body["Labels"], resource.name),
         has_healthcheck=probed,
     )
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from deployer.model.observed import Observed
+from deployer.model.observed import Observed, Ownership
 from deployer.model.plan import HostPlan
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import destroy
-from tests.planning.build import EMPTY, applied, changed, changes, joined, play, refusals, steps, stub
+from tests.planning.build import EMPTY, applied, changed, changes, joined, plan, play, refusals, steps, stub
 from tests.planning.hosts import Host
 
 SHOP = """
@@ -46,6 +46,18 @@ def test_what_an_interrupted_run_left_goes_too() -> None:
     aside = changed(applied(SHOP), "web", rename="web.deployer-old", id="web-0", state="exited")
     host = joined(applied(SHOP), replace(aside, containers=tuple(c for c in aside.containers if c.id == "web-0")))
     assert "RemoveContainer web-0" in str(destroyed(host))
+
+
+def test_copies_of_the_projects_objects_stay_and_are_named() -> None:
+    copy = stub("debug", owner=Ownership(copied="shop/container.web"))
+    other = stub("theirs", owner=Ownership(copied="other/container.web"))
+    host = replace(applied(SHOP), others=(copy, other))
+    note = "debug has the labels of container.web, but not its name: it is not removed"
+    for found in (destroyed(host, ""), plan("", host, prune=True)):
+        assert note in found.notes
+        assert not any("theirs" in each for each in found.notes)
+        assert "debug-1" not in str(found)
+    assert note not in plan(SHOP, host).notes
 
 
 def test_a_network_with_a_container_of_others_on_it_stays() -> None:
