@@ -7,7 +7,8 @@
     │   ├── FileError            a file on a host
     │   └── NotOfferedError      the host offers no shell, files or streams
     ├── UnreachableError      4  a host, its SSH server or its Docker socket could not be reached
-    └── RefusedError          5  unsafe, locked, stale or not confirmed
+    ├── RefusedError          5  unsafe, locked, stale or not confirmed
+    └── InternalError         1  any other exception, where it must not end the work on other hosts
 
 Exceptions are for the environment. What a user wrote wrongly is collected as `Diagnostic` values and
 raised once, together, as `InputError`.
@@ -15,11 +16,12 @@ raised once, together, as `InputError`.
 
 from __future__ import annotations
 
+import contextlib
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from deployer.diagnostics import Diagnostic
 
@@ -34,6 +36,10 @@ class ExitCode(IntEnum):
     UNREACHABLE = 4
     REFUSED = 5
     INTERRUPTED = 130
+
+
+_SHOWN: Final = 200
+"""Characters of an unexpected exception that are shown."""
 
 
 class DeployerError(Exception):
@@ -103,3 +109,28 @@ class RefusedError(DeployerError):
     """The operation is possible but was not done: unsafe, locked, stale or not confirmed."""
 
     exit_code = ExitCode.REFUSED
+
+
+class InternalError(DeployerError):
+    """A bug in deployer, or an answer of a host that no code was prepared for. The message names the exception and the
+    line that raised it."""
+
+    def __init__(self, error: Exception) -> None:
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = f" ({place.tb_frame.f_code.co_filename.rpartition('/')[2]}:{place.tb_lineno})" if place else ""
+        what = f"{type(error).__name__}: {str(error)[:_SHOWN]}".splitlines()[0]
+        hint = "the host's answer is damaged, or this is a bug in deployer"
+        super().__init__(f"internal error: {what}{where}", hint=hint)
+
+
+@contextlib.contextmanager
+def boundary() -> Iterator[None]:
+    """A context that only `DeployerError` leaves: whatever one host answers ends the work on this host alone."""
+    try:
+        yield
+    except DeployerError:
+        raise
+    except Exception as error:  # one host must not end the work on others
+        raise InternalError(error) from error

@@ -13,7 +13,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Protocol, TypeAlias
+from contextlib import suppress
+from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -21,13 +22,14 @@ from msgspec.structs import replace
 from deployer.applying.health import WaitInterruptedError
 from deployer.applying.lock import LockLostError
 from deployer.applying.operations import Done, Worker, perform
-from deployer.errors import DeployerError, EngineError, UnreachableError
+from deployer.errors import DeployerError, EngineError, InternalError, UnreachableError, boundary
 from deployer.interfaces import Clock, Engine, Events, RegistryAuth
 from deployer.model.desired import OnFailure
 from deployer.model.outcome import HostBegun, Status, StepBegun, StepEnded, StepResult
 from deployer.model.plan import (
     AwaitCompleted,
     AwaitHealthy,
+    CreateContainer,
     HostPlan,
     Made,
     Operation,
@@ -219,11 +221,11 @@ class _Run:
         return {result.step.group for result in self._results.values() if result.status in ended} - {""}
 
     def _do(self, step: Step) -> StepResult:
-        events, clock = self._tools.events, self._tools.clock
-        events.emit(StepBegun(self._plan.host, step))
+        clock = self._tools.clock
+        self._tell(StepBegun(self._plan.host, step))
         began = clock.now()
         try:
-            done = self._persist(step.operation) if step.operation.waits else perform(self._worker, step.operation)
+            done = self._persist(step.operation) if step.operation.waits else self._perform(step.operation)
         except DeployerError as error:
             if isinstance(error, UnreachableError) and not self._regained(error):
                 self._lost = error
@@ -231,20 +233,26 @@ class _Run:
                 return StepResult(step, Status.SKIPPED, clock.now() - began, warnings=(GOES_ON,))
             log = self._last_words(step) if not self._lost else ""
             return StepResult(step, Status.FAILED, clock.now() - began, error.message, error.hint, log)
-        except Exception as error:  # noqa: BLE001 - a bug in deployer must not leave a host in an intermediate state
-            text = f"internal error: {type(error).__name__}: {error}"
-            return StepResult(step, Status.FAILED, clock.now() - began, text, "this is a bug in deployer")
         return self._success(step, done, clock.now() - began)
+
+    def _tell(self, event: object) -> None:
+        """What cannot be shown does not end the work."""
+        with suppress(InternalError), boundary():
+            self._tools.events.emit(event)
 
     def _persist(self, operation: Operation) -> Done:
         """Does it once more where the connection was lost meanwhile and the host answers again: for what does no harm
         when it is done twice."""
         try:
-            return perform(self._worker, operation)
+            return self._perform(operation)
         except UnreachableError as error:
             if not self._regained(error):
                 raise
-        return perform(self._worker, operation)
+        return self._perform(operation)
+
+    def _perform(self, operation: Operation) -> Done:
+        with boundary():
+            return perform(self._worker, operation)
 
     def _regained(self, error: UnreachableError) -> bool:
         """Whether the host answers after all, and is still ours to change; waits for that, but for nothing when the
@@ -255,8 +263,9 @@ class _Run:
         with self._regaining:
             while True:
                 try:
-                    self._tools.engine.info()
-                    self._tools.permit()
+                    with boundary():
+                        self._tools.engine.info()
+                        self._tools.permit()
                 except LockLostError:
                     return False
                 except DeployerError:
@@ -281,13 +290,14 @@ class _Run:
 
     def _log(self, container: Target) -> str:
         try:
-            return self._tools.engine.container_logs(self._worker.id_of(container), tail=LOG_LINES)
+            with boundary():
+                return self._tools.engine.container_logs(self._worker.id_of(container), tail=LOG_LINES)
         except DeployerError:
             return ""
 
     def _end(self, step: Step, result: StepResult) -> None:
         self._results[step.number] = result
-        self._tools.events.emit(StepEnded(self._plan.host, result))
+        self._tell(StepEnded(self._plan.host, result))
         if self._plan.on_failure is not OnFailure.STOP:
             return
         broken = self._broken_groups()
@@ -334,7 +344,7 @@ class _Run:
             step = result.step
             if self._lost:
                 return
-            if result.status is Status.FAILED and self._may_be_done(step.operation):
+            if result.status is Status.FAILED and self._may_be_done(step):
                 self._roll_back(step.undo)
             if result.status is not Status.DONE or not (step.undo or step.group):
                 continue
@@ -350,10 +360,12 @@ class _Run:
             again = failures if self._lost else self._roll_back(tuple(operation for operation, _ in failures))
             self._report_undone(result, again)
 
-    def _may_be_done(self, operation: Operation) -> bool:
-        """Whether the engine may have done what it reports as failed, or did not answer to in time. Taking it back
-        does no harm then. What an engine made under a name may be somebody else's: that is left alone."""
-        match operation:
+    def _may_be_done(self, step: Step) -> bool:
+        """Whether the engine may have done what it reports as failed, or did not answer to in time, so that undoing it
+        does no harm. A network or volume under the name may be somebody else's: it is left alone."""
+        match operation := step.operation:
+            case CreateContainer(name, body):
+                return self._was_made(step.number, name, body)
             case RemoveNetwork(network):
                 return self._is_gone(network)
             case AwaitHealthy() | AwaitCompleted():
@@ -361,9 +373,22 @@ class _Run:
             case _:
                 return isinstance(getattr(operation, "container", None), str | Made)
 
+    def _was_made(self, number: int, name: str, body: Mapping[str, Any]) -> bool:
+        """Whether there is a container with the labels of one whose creation was not confirmed; it is that one."""
+        try:
+            with boundary():
+                found = self._tools.engine.inspect_container(name)
+                if found is None or not body["Labels"].items() <= found["Config"]["Labels"].items():
+                    return False
+                self._made[number] = str(found["Id"])
+                return True
+        except DeployerError:
+            return False
+
     def _is_gone(self, network: str) -> bool:
         try:
-            return self._tools.engine.inspect_network(network) is None
+            with boundary():
+                return self._tools.engine.inspect_network(network) is None
         except DeployerError:
             return False
 
@@ -389,7 +414,7 @@ class _Run:
             hint = "the next run continues from here"
             undone = replace(result, status=Status.FAILED, error=text, hint=hint, stuck=True)
         self._results[result.step.number] = undone
-        self._tools.events.emit(StepEnded(self._plan.host, undone))
+        self._tell(StepEnded(self._plan.host, undone))
 
 
 def _kept_as(step: Step) -> str:

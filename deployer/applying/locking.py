@@ -19,7 +19,7 @@ from msgspec import Struct
 from deployer.applying.executor import Stop
 from deployer.applying.lock import HostLock, LockLostError
 from deployer.applying.processes import this_process
-from deployer.errors import DeployerError, EngineError
+from deployer.errors import DeployerError, EngineError, boundary
 from deployer.interfaces import Clock, Engine, Events, Json
 from deployer.model import locks
 from deployer.model.locks import Claim, Entry
@@ -138,7 +138,8 @@ class Locks:
 
     def _release(self, host: str, _engine: Engine) -> None:
         try:
-            self._locks[host].release()
+            with boundary():
+                self._locks[host].release()
         except DeployerError as error:
             after = f"it expires within {self._run.lease + locks.MARGIN:g}s"
             self._events.emit(Notice(host, f"the lock could not be released: {error.message}; {after}"))
@@ -195,7 +196,8 @@ def _keep(lock: HostLock, ended: threading.Event) -> None:
     pause = lock.due()
     while not ended.wait(max(0.0, pause)):
         try:
-            lock.renew()
+            with boundary():
+                lock.renew()
             pause = lock.due()
         except LockLostError:
             return

@@ -13,7 +13,7 @@ from deployer import __version__
 from deployer.applying import history as records
 from deployer.applying.executor import Stop
 from deployer.applying.locking import Each, Locks, Run, time_stamp
-from deployer.errors import EngineError
+from deployer.errors import DeployerError, boundary
 from deployer.interfaces import Clock, Engine, Events
 from deployer.model import history
 from deployer.model.history import Record, changes_of, result_of
@@ -110,8 +110,9 @@ class Turns:
     def _write(self, host: str, engine: Engine, record: Record, done: tuple[Operation, ...], locks: Locks) -> None:
         """A record that cannot be written does not fail the run."""
         try:
-            number = records.write(engine, record, locks.volumes(host), done)
-        except EngineError as error:
+            with boundary():
+                number = records.write(engine, record, locks.volumes(host), done)
+        except DeployerError as error:
             self._events.emit(Notice(host, f"this run could not be recorded: {error.message}"))
         else:
             self._records[host, record.project] = number

@@ -13,7 +13,7 @@ from deployer.applying.executor import Execution, Stop, Tools, abandon, change, 
 from deployer.applying.lock import LockLostError
 from deployer.applying.locking import Run
 from deployer.applying.turns import Turn, Turns
-from deployer.errors import EngineError, ExitCode, UnreachableError
+from deployer.errors import DeployerError, ExitCode, UnreachableError, boundary
 from deployer.fields.options import Recreate
 from deployer.interfaces import Clock, Engine, Events
 from deployer.model.desired import Desired, OnFailure, has_settings
@@ -22,6 +22,7 @@ from deployer.model.outcome import Blocked, HostEnded, HostOutcome, Obstacle, Ou
 from deployer.model.plan import Action, HostPlan, Phase, PlayPlan, ResourceChange, Unreachable
 from deployer.model.settings import ContainerSettings, RunSettings
 from deployer.planning.run_once import alone_first
+from deployer.usecases.fleet import guarded
 from deployer.usecases.load import PlayInput
 from deployer.usecases.plan import Session, credentials
 from deployer.usecases.system import System
@@ -142,7 +143,7 @@ class _Work:
         return next((found.on_failure for found in self.plans.values()), OnFailure.ROLLBACK_HOST)
 
     def one(self, host: str, engine: Engine) -> HostOutcome:
-        outcome = self._apply(self.plans[host], engine)
+        outcome = _outcome(self.plans[host], guarded(host, lambda: self._apply(self.plans[host], engine)))
         if host not in self._pending:
             self._events.emit(HostEnded(outcome))
         return outcome
@@ -230,10 +231,11 @@ class _Work:
     ) -> tuple[tuple[ResourceChange, ...], UnreachableError | None]:
         """The remaining changes, or why they are not known."""
         try:
-            return self._verify(host_plan, engine), None
+            with boundary():
+                return self._verify(host_plan, engine), None
         except UnreachableError as error:
             return (), error
-        except EngineError as error:
+        except DeployerError as error:
             return (), UnreachableError(f"cannot be read after the changes: {error.message}", hint=error.hint)
 
     def _verify(self, host_plan: HostPlan, engine: Engine) -> tuple[ResourceChange, ...]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from typing import TypeVar
 
 from deployer.engine.connect import Connections
-from deployer.errors import DeployerError, UnreachableError
+from deployer.errors import DeployerError, InternalError, UnreachableError, boundary
 from deployer.interfaces import Engine, Host
 from deployer.model.plan import Unreachable
 from deployer.reach.connection import ConnectionSpec
@@ -61,10 +62,11 @@ class Fleet:
         hosts: Iterable[str],
         work: Callable[[str, Engine], Result],
         meanwhile: Callable[[], None] = lambda: None,
-        then: Callable[[str, Result | Unreachable], None] = lambda _host, _answer: None,
+        then: Callable[[str, Result], object] = lambda _host, _result: None,
     ) -> dict[str, Result | Unreachable]:
-        """The work of every host, in the order given; `Unreachable` for those that could not be reached or read.
-        While they are waited for, this thread does `meanwhile`, and `then` with each answer as it arrives."""
+        """The work of every host, in the order given; `Unreachable` for those that could not be reached or read, or
+        where `work` or `then` raised any exception. While they are waited for, this thread does `meanwhile`, and `then`
+        with each result as it arrives."""
         hosts = tuple(hosts)
         if not hosts:
             return {}
@@ -72,20 +74,19 @@ class Fleet:
         try:
             working = {pool.submit(self._one, host, work): host for host in hosts}
             meanwhile()
+            found: dict[str, Result | Unreachable] = {}
             for ended in as_completed(working):
-                then(working[ended], ended.result())
-            return {host: ended.result() for ended, host in working.items()}
+                host, result = working[ended], ended.result()
+                if not isinstance(result, Unreachable):
+                    result = guarded(host, partial(_both, host, result, then))
+                found[host] = result
+            return {host: found[host] for host in hosts}
         finally:
             # Interrupted, it does not wait for hosts that do not answer.
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _one(self, host: str, work: Callable[[str, Engine], Result]) -> Result | Unreachable:
-        try:
-            return work(host, self.host(host).engine())
-        except UnreachableError as error:
-            return Unreachable(host, error.message, error.hint)
-        except DeployerError as error:
-            return Unreachable(host, f"cannot be read: {error.message}", error.hint)
+        return guarded(host, lambda: work(host, self.host(host).engine()))
 
     def close(self) -> None:
         for host in (*self._open.values(), *self._others):
@@ -93,3 +94,19 @@ class Fleet:
         self._open.clear()
         self._others.clear()
         self._connections.close()
+
+
+def guarded(host: str, work: Callable[[], Result]) -> Result | Unreachable:
+    """The boundary of one host: any exception ends the work on this host only."""
+    try:
+        with boundary():
+            return work()
+    except (UnreachableError, InternalError) as error:
+        return Unreachable(host, error.message, error.hint)
+    except DeployerError as error:
+        return Unreachable(host, f"cannot be read: {error.message}", error.hint)
+
+
+def _both(host: str, result: Result, then: Callable[[str, Result], object]) -> Result:
+    then(host, result)
+    return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
@@ -126,14 +126,19 @@ def destroy(request: Request, system: System) -> Session:
 
 def drift(request: Request, system: System) -> tuple[DriftReport, Loaded]:
     """Compare the live, last applied and declared state. Only reads."""
-    from deployer.model.drift import DriftReport
+    from deployer.model.drift import DriftReport, HostDrift
     from deployer.planning.drift import find_drift
 
     loaded = load(request, system.asking)
+    drifts: dict[tuple[int, str], HostDrift] = {}
+
+    def compare(host: str, found: Observed) -> None:
+        drifts.update({(number, host): find_drift(desired, found) for number, desired in _desired_of(loaded, host)})
+
     with Fleet(loaded.hosts, request.forks) as fleet:
-        seen, unreachable = _observe_all(loaded, fleet, needs_to_reconcile)
-    desired = (found for play in loaded.plays for found in play.desired if found.host in seen)
-    return DriftReport(tuple(find_drift(found, seen[found.host]) for found in desired), unreachable), loaded
+        _, unreachable = _observe_all(loaded, fleet, needs_to_reconcile, compare)
+    order = ((number, desired.host) for number, play in enumerate(loaded.plays) for desired in play.desired)
+    return DriftReport(tuple(drifts[key] for key in order if key in drifts), unreachable), loaded
 
 
 def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
@@ -161,10 +166,8 @@ def plan_with(request: Request, system: System, method: Method) -> Session:
         plans: Plans = {}
 
         def plan_host(host: str, found: Observed) -> None:
-            for number, play in enumerate(loaded.plays):
-                for desired in play.desired:
-                    if desired.host == host:
-                        plans[number, host] = method.planner(desired, found, policy)
+            wishes = _desired_of(loaded, host)
+            plans.update({(number, host): method.planner(desired, found, policy) for number, desired in wishes})
 
         seen, unreachable = _observe_all(loaded, fleet, method.needs, plan_host)
         plays = tuple(_plan_play(number, play, plans, method.planner) for number, play in enumerate(loaded.plays))
@@ -178,6 +181,12 @@ def plan_with(request: Request, system: System, method: Method) -> Session:
     records = {(host, project): number for host, found in seen.items() for project, number in found.records.items()}
     planned = Planned(Plan(plays, unreachable), loaded, policy, read_at, records, request.playbooks)
     return Session(planned, fleet, method)
+
+
+def _desired_of(loaded: Loaded, host: str) -> Iterator[tuple[int, Desired]]:
+    """The desired states of one host, with the numbers of their plays."""
+    for number, play in enumerate(loaded.plays):
+        yield from ((number, desired) for desired in play.desired if desired.host == host)
 
 
 def _policy(request: Request) -> Policy:
@@ -211,7 +220,7 @@ def _preflight(
 
 
 def _observe_all(
-    loaded: Loaded, fleet: Fleet, needs: Reader, then: Callable[[str, Observed], None] = lambda _host, _found: None
+    loaded: Loaded, fleet: Fleet, needs: Reader, then: Callable[[str, Observed], None]
 ) -> tuple[dict[str, Observed], tuple[Unreachable, ...]]:
     """Every host is read once for the whole run; `then` is done with each while others are still read."""
     ways = {spec.kind for spec in loaded.hosts.values()}
@@ -219,7 +228,7 @@ def _observe_all(
         loaded.hosts,
         lambda host, engine: observe(engine, host, needs(loaded, host)),
         meanwhile=lambda: _load_what_follows(ways),
-        then=lambda host, found: then(host, found) if isinstance(found, Observed) else None,
+        then=then,
     )
     seen = {host: found for host, found in answers.items() if isinstance(found, Observed)}
     return seen, tuple(found for found in answers.values() if isinstance(found, Unreachable))

@@ -6,6 +6,7 @@ The findings are part of the plan, as refusals or notes. A plan without changes 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial, reduce
 from operator import or_
 
@@ -13,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer.engine.host_facts import gather, output_of
+from deployer.errors import InternalError, boundary
 from deployer.interfaces import Engine, RegistryAuth
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
@@ -49,8 +51,9 @@ def _questions(plays: Iterable[PlayPlan], basis: Basis) -> dict[str, Questions]:
     found: dict[str, list[Questions]] = {}
     for play in plays:
         for plan in play.hosts:
-            if asked := preflight.questions(plan, basis.observed[plan.host]):
-                found.setdefault(plan.host, []).append(asked)
+            with suppress(InternalError), boundary():
+                if asked := preflight.questions(plan, basis.observed[plan.host]):
+                    found.setdefault(plan.host, []).append(asked)
     return {host: reduce(or_, asked) for host, asked in found.items()}
 
 
@@ -66,6 +69,12 @@ def _gather(host: str, engine: Engine, questions: Questions, basis: Basis, fleet
 
 
 def _judged(plan: HostPlan, desired: Desired, basis: Basis, facts: Mapping[str, Facts]) -> HostPlan:
-    """A host that cannot be read keeps its plan: applying it reports the error."""
+    """A host that cannot be read or judged keeps its plan: applying it reports the error."""
     found = facts.get(plan.host)
-    return plan if found is None or not plan.steps else preflight.judge(plan, desired, basis.observed[plan.host], found)
+    if found is None or not plan.steps:
+        return plan
+    try:
+        with boundary():
+            return preflight.judge(plan, desired, basis.observed[plan.host], found)
+    except InternalError as error:
+        return replace(plan, notes=(*plan.notes, f"the host could not be checked before the change: {error.message}"))

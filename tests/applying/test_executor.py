@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -166,8 +167,69 @@ def test_an_error_of_this_tool_is_rolled_back_like_any_failure() -> None:
 
     done = carry_out(surrounded(engine, around), *replacement(old))
     assert statuses(done) == "undone undone undone undone failed skipped skipped"
-    assert done.results[4].error == "internal error: KeyError: 'odd'"
+    assert re.fullmatch(r"internal error: KeyError: 'odd' \(test_executor\.py:\d+\)", done.results[4].error)
     assert states(engine) == {"app": "running"}
+
+
+def test_answers_that_nobody_expects_do_not_keep_a_failed_replacement_from_being_rolled_back() -> None:
+    engine = app_engine()
+    old = run(engine, "app")
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if name == "start_container" and args[0] != old:
+            raise EngineError("no such file", status=400)
+        if name == "container_logs":
+            raise KeyError("Config")
+        return call()
+
+    done = carry_out(surrounded(engine, around), *replacement(old))
+    assert statuses(done) == "undone undone undone undone failed skipped skipped"
+    assert (done.results[4].error, done.results[4].log) == ("no such file", "")
+    assert states(engine) == {"app": "running"}
+
+
+def test_a_rollback_that_gets_an_unexpected_answer_goes_on_with_the_rest() -> None:
+    engine = app_engine()
+    old = run(engine, "app")
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if name == "start_container" and args[0] != old:
+            raise EngineError("no such file", status=400)
+        found = call()
+        if name == "rename_container" and args[1] == "app.new":
+            raise TypeError("a text")
+        return found
+
+    done = carry_out(surrounded(engine, around), *replacement(old))
+    assert statuses(done) == "undone undone undone undone failed skipped skipped"
+    assert states(engine) == {"app": "running"}
+
+
+def test_a_display_that_fails_stops_nothing() -> None:
+    class Broken(Seen):
+        def emit(self, event: object) -> None:
+            if isinstance(event, StepBegun | StepEnded):
+                raise ValueError("cannot be drawn")
+
+    engine = app_engine()
+    assert statuses(carry_out(engine, *replacement(run(engine, "app")), seen=Broken())) == " ".join(["done"] * 7)
+
+
+@pytest.mark.parametrize("labels", [{"deployer.project": "shop"}, {}])
+def test_a_container_whose_creation_was_not_confirmed_is_removed_when_it_has_the_labels(labels: dict[str, str]) -> None:
+    engine = app_engine()
+    old = run(engine, "app")
+    body = {**BODY, "Labels": {"deployer.project": "shop"}}
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if name != "create_container":
+            return call()
+        engine.create_container(args[0], {**args[1], "Labels": labels}, "")
+        raise EngineError("the answer was lost", status=500)
+
+    done = carry_out(surrounded(engine, around), *replacement(old, body=body))
+    assert statuses(done) == "failed skipped skipped skipped skipped skipped skipped"
+    assert states(engine) == {"app": "running"} | ({} if labels else {"app.new": "created"})
 
 
 def test_what_cannot_be_rolled_back_is_said_and_the_rest_is_tried() -> None:

@@ -3,6 +3,7 @@ whether the hosts are as declared afterwards."""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -69,6 +70,37 @@ def test_a_host_that_refuses_to_be_read_is_one_that_cannot_be_reached(fleet: Fle
     fleet.wrap["h1"] = lambda engine: surrounded(engine, refuse)
     with fleet.plan(play()) as planned:
         assert [found.message for found in planned.plan.unreachable] == ["cannot be read: permission denied"]
+
+
+def test_an_answer_that_cannot_be_planned_with_ends_the_work_on_its_host_only(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def planner(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
+        if observed.host == "h2":
+            raise RecursionError("too deep")
+        return reconcile(desired, observed, policy)
+
+    monkeypatch.setattr("deployer.usecases.plan.reconcile", planner)
+    outcome = fleet.apply(play())
+    assert codes(outcome) == "h1:OK h3:OK h4:OK h5:OK"
+    assert (outcome.exit_code, sorted(fleet.containers())) == (ExitCode.UNREACHABLE, ["h1", "h3", "h4", "h5"])
+    (lost,) = outcome.plan.unreachable
+    assert re.fullmatch(r"internal error: RecursionError: too deep \(test_plan\.py:\d+\)", lost.message)
+    assert lost.hint == "the host's answer is damaged, or this is a bug in deployer"
+
+
+def test_an_answer_that_cannot_be_verified_leaves_what_was_done_and_the_recap(fleet: Fleet) -> None:
+    asked = {"h1": 0}
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        asked["h1"] += name == "list_networks"
+        return ["not a network"] if name == "list_networks" and asked["h1"] > 1 else call()
+
+    fleet.wrap["h1"] = lambda engine: surrounded(engine, around)
+    outcome = fleet.apply(play())
+    assert codes(outcome) == "h1:UNREACHABLE h2:OK h3:OK h4:OK h5:OK"
+    assert sorted(fleet.containers()) == list(NAMES)
+    assert sorted(fleet.ended) == list(NAMES)
 
 
 def test_a_host_is_planned_while_others_are_still_read(fleet: Fleet) -> None:
