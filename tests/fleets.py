@@ -15,7 +15,7 @@ from deployer.applying.locking import Run
 from deployer.config.scripts import ScriptResult
 from deployer.errors import UnreachableError
 from deployer.interfaces import Engine, Host
-from deployer.model.outcome import HostBegun, HostEnded, Outcome
+from deployer.model.outcome import HostEnded, HostStarted, Outcome
 from deployer.reach.connection import ConnectionSpec
 from deployer.reach.ssh_config import SshConfig
 from deployer.simulated import SimulatedEngine
@@ -78,7 +78,7 @@ class Fleet:
 
     @property
     def begun(self) -> list[str]:
-        return [event.host for event in self.seen.events if isinstance(event, HostBegun)]
+        return [event.host for event in self.seen.events if isinstance(event, HostStarted)]
 
     @property
     def ended(self) -> list[str]:

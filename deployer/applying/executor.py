@@ -25,7 +25,7 @@ from deployer.applying.operations import Done, Worker, perform
 from deployer.errors import DeployerError, EngineError, InternalError, UnreachableError, boundary
 from deployer.interfaces import Clock, Engine, Events, RegistryAuth
 from deployer.model.desired import OnFailure
-from deployer.model.outcome import HostBegun, Status, StepBegun, StepEnded, StepResult
+from deployer.model.outcome import HostStarted, Status, StepEnded, StepResult, StepStarted
 from deployer.model.plan import (
     AwaitCompleted,
     AwaitHealthy,
@@ -105,7 +105,7 @@ def may_commit(plan: HostPlan, done: Execution) -> bool:
 
 def change(plan: HostPlan, tools: Tools) -> Execution:
     """Run the first phase; on failure, undo what the plan's `on_failure` says."""
-    tools.events.emit(HostBegun(plan.host, len(plan.steps)))
+    tools.events.emit(HostStarted(plan.host, len(plan.steps)))
     with ThreadPoolExecutor(max_workers=WIDTH + WAITS, thread_name_prefix=f"apply-{plan.host}") as pool:
         run = _Run(plan, tools, pool)
         run.forward(Phase.CHANGE)
@@ -193,13 +193,13 @@ class _Run:
             broken = step.group in self._broken_groups()
             if broken or any(result is not None and result.status is not Status.DONE for result in needed):
                 self._results[step.number] = StepResult(step, Status.SKIPPED)
-            elif self._halted(step) or any(result is None for result in needed):
+            elif self._must_wait(step) or any(result is None for result in needed):
                 later.append(step)
             else:
                 self._running[self._pool.submit(self._do, step)] = step
         return later
 
-    def _halted(self, step: Step) -> bool:
+    def _must_wait(self, step: Step) -> bool:
         """Whether the step may not start now. Steps wait here and not in the pool, so that a stop takes effect at
         once."""
         if self._lost is not None or self._is_full(step):
@@ -222,12 +222,12 @@ class _Run:
 
     def _do(self, step: Step) -> StepResult:
         clock = self._tools.clock
-        self._tell(StepBegun(self._plan.host, step))
+        self._tell(StepStarted(self._plan.host, step))
         began = clock.now()
         try:
             done = self._persist(step.operation) if step.operation.waits else self._perform(step.operation)
         except DeployerError as error:
-            if isinstance(error, UnreachableError) and not self._regained(error):
+            if isinstance(error, UnreachableError) and not self._reconnected(error):
                 self._lost = error
             if isinstance(error, WaitInterruptedError) and step.lasting:
                 return StepResult(step, Status.SKIPPED, clock.now() - began, warnings=(GOES_ON,))
@@ -246,7 +246,7 @@ class _Run:
         try:
             return self._perform(operation)
         except UnreachableError as error:
-            if not self._regained(error):
+            if not self._reconnected(error):
                 raise
         return self._perform(operation)
 
@@ -254,7 +254,7 @@ class _Run:
         with boundary():
             return perform(self._worker, operation)
 
-    def _regained(self, error: UnreachableError) -> bool:
+    def _reconnected(self, error: UnreachableError) -> bool:
         """Whether the host answers after all, and is still ours to change; waits for that, but for nothing when the
         operator stopped the run."""
         if isinstance(error, LockLostError):

@@ -12,7 +12,7 @@ from deployer.applying.processes import is_dead
 from deployer.errors import DeployerError, EngineError, ExitCode, UnreachableError
 from deployer.interfaces import Clock, Engine, Json
 from deployer.model import locks
-from deployer.model.locks import Claim, Clear, Decision, Enter, Entry, Held, Taken, Tenure, View
+from deployer.model.locks import Claim, Clear, Decision, Enter, Entry, Held, Lease, Taken, View
 
 _ATTEMPTS: Final = 50
 """Looks at a lock that changes with every look."""
@@ -50,7 +50,7 @@ class HostLock:
         self._asked: dict[str, float] = {}
         self._doubtful: set[str] = set()
         self._watched: dict[tuple[str, str], float] = {}
-        self._tenure: Tenure | None = None
+        self._lease: Lease | None = None
         self._lost: LockLostError | None = None
 
     def try_take(self) -> Entry | None:
@@ -67,7 +67,7 @@ class HostLock:
                 case Clear(entries):
                     self._clear(entries)
                 case Taken(entry):
-                    self._tenure = Tenure(entry, self._asked[entry.name])
+                    self._lease = Lease(entry, self._asked[entry.name])
                     return None
                 case Held(by, mine):
                     self._remove_ours()
@@ -80,8 +80,8 @@ class HostLock:
 
     def due(self) -> float:
         """Seconds until the lock is to be renewed."""
-        tenure = self._tenure
-        return tenure.due(self._clock.now()) if tenure is not None else 0.0
+        lease = self._lease
+        return lease.due(self._clock.now()) if lease is not None else 0.0
 
     def renew(self) -> None:
         """Raises `LockLostError`; any other `DeployerError` means that it is to be tried again."""
@@ -91,8 +91,8 @@ class HostLock:
     @property
     def sure(self) -> bool:
         """Whether we hold the lock and no other run can have taken it over by now."""
-        tenure = self._tenure
-        return self._lost is None and tenure is not None and tenure.sure(self._clock.now())
+        lease = self._lease
+        return self._lost is None and lease is not None and lease.sure(self._clock.now())
 
     def check(self) -> None:
         """Before every write: it may be done, for nobody else can have the lock. Asks the host only when the last sign
@@ -106,12 +106,12 @@ class HostLock:
 
     def release(self) -> None:
         """Remove every entry of ours. Harmless when there is none. Raises `DeployerError`."""
-        tenure, patience = self._tenure, self.claim.lease / locks.RENEWALS
-        if tenure is None or not self._mutex.acquire(timeout=patience):
+        lease, patience = self._lease, self.claim.lease / locks.RENEWALS
+        if lease is None or not self._mutex.acquire(timeout=patience):
             return
         try:
-            self._tenure = None
-            if not tenure.sure(self._clock.now()) or self._lost is not None:
+            self._lease = None
+            if not lease.sure(self._clock.now()) or self._lost is not None:
                 self._doubtful.update(self._asked)
             self._remove_ours()
         finally:
@@ -169,16 +169,16 @@ class HostLock:
             self._remove_ours()
 
     def _renew(self) -> None:
-        tenure = self._tenure
-        if tenure is None:
+        lease = self._lease
+        if lease is None:
             return
         self._change_line()
-        number = tenure.entry.number + 1
+        number = lease.entry.number + 1
         while (entry := self._enter(number)).token != self.claim.token:
             number += 1
-        if not self._is_ours(tenure.entry.name):
+        if not self._is_ours(lease.entry.name):
             raise self._lose(entry)
-        self._tenure = Tenure(entry, self._asked[entry.name])
+        self._lease = Lease(entry, self._asked[entry.name])
         for name in [name for name in self._asked if name != entry.name]:
             self._remove(name)
 

@@ -32,7 +32,7 @@ _POLL: Final = 1.0
 Result = TypeVar("Result")
 
 
-class Each(Protocol):
+class ForEachHost(Protocol):
     """Does work on several hosts in parallel, as `Fleet.each`."""
 
     def __call__(
@@ -73,7 +73,7 @@ class Locks:
     def __init__(
         self,
         run: Run,
-        each: Each,
+        each: ForEachHost,
         clock: Clock,
         events: Events,
         stop: Stop,

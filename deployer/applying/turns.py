@@ -12,7 +12,7 @@ from typing import Final
 from deployer import __version__
 from deployer.applying import history as records
 from deployer.applying.executor import Stop
-from deployer.applying.locking import Each, Locks, Run, time_stamp
+from deployer.applying.locking import ForEachHost, Locks, Run, time_stamp
 from deployer.errors import DeployerError, boundary
 from deployer.interfaces import Clock, Engine, Events
 from deployer.model import history
@@ -31,7 +31,7 @@ class Turns:
     def __init__(
         self,
         run: Run | None,
-        each: Each,
+        each: ForEachHost,
         clock: Clock,
         events: Events,
         stop: Stop,

@@ -28,7 +28,7 @@ class Console:
         self._out = out
         self._err = err
         self._environ = environ
-        self._steadfast = False
+        self._ignores_closed_output = False
         self._redactor: Redactor | None = None
 
     @property
@@ -89,13 +89,13 @@ class Console:
             self.events().error(error)
 
     @contextmanager
-    def steadfast(self) -> Iterator[None]:
+    def ignoring_closed_output(self) -> Iterator[None]:
         """While hosts are changed, a closed output does not stop the run: what cannot be written is dropped."""
-        self._steadfast = True
+        self._ignores_closed_output = True
         try:
             yield
         finally:
-            self._steadfast = False
+            self._ignores_closed_output = False
 
     def _lines(self, stream: TextIO, lines: Iterable[Line]) -> None:
         from deployer.reporting.lines import render
@@ -112,7 +112,7 @@ class Console:
             stream.write(text)
             stream.flush()
         except OSError:
-            if not self._steadfast:
+            if not self._ignores_closed_output:
                 raise
 
 

@@ -56,7 +56,7 @@ def deploy(
             return _nothing_to_do(call, planned)
         _confirm(call, planned.plan, question)
         confirm_further(call, planned.plan)
-        with call.console.steadfast():
+        with call.console.ignoring_closed_output():
             return _apply(call, session, system)
 
 

@@ -18,7 +18,7 @@ from msgspec import Struct, field
 
 from deployer.fields.container import CONTAINER
 from deployer.fields.network import NETWORK
-from deployer.fields.options import PullPolicy, most_eager
+from deployer.fields.options import PullPolicy, strongest_pull_policy
 from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
 from deployer.interfaces import Engine, Json, RegistryAuth
@@ -73,7 +73,7 @@ def needs_of(
     for resource in declared:
         if has_settings(resource, FromImage) and (reference := resource.image):
             wanted = PullPolicy.NEVER if resource.absent else resource.settings.pull
-            images[reference] = most_eager((wanted, images.get(reference, PullPolicy.NEVER)))
+            images[reference] = strongest_pull_policy((wanted, images.get(reference, PullPolicy.NEVER)))
     with_suffixes = {name + suffix for name in names for suffix in suffixes}
     projects, prune = frozenset(play.project for play in plays), any(play.prune for play in plays)
     return Needs(frozenset(with_suffixes), projects, images, auth, prune)

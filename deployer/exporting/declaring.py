@@ -13,7 +13,7 @@ from deployer.interfaces import Json
 from deployer.planning.diff import differences
 
 
-def smallest(table: Table, view: View, info: Json, usual: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def minimal_declaration(table: Table, view: View, info: Json, usual: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Canonical values by field, in the order of the table. `info` is the engine's `/info`. What the daemon may have
     given by itself is left out where it is the usual; `usual` says otherwise what that is for a field.
 
@@ -22,7 +22,7 @@ def smallest(table: Table, view: View, info: Json, usual: Mapping[str, Any] | No
     told = {row.name: row.usual(info, view) for row in table.fields if row.usual is not None} | dict(usual or {})
     seeds = dict(_seeds(table, view, told))
     declared = _thinned(table, view, _grown(table, view, seeds), seeds)
-    fitting = declared.keys() - misfits(table, view, declared)
+    fitting = declared.keys() - mismatches(table, view, declared)
     return {row.name: declared[row.name] for row in table.fields if row.name in fitting}
 
 
@@ -62,13 +62,13 @@ def _thinned(table: Table, view: View, declared: dict[str, Any], seeds: Mapping[
 
 
 def _without_surplus(table: Table, view: View, declared: dict[str, Any], row: Field, seed: Any) -> dict[str, Any]:
-    before = misfits(table, view, declared)
+    before = mismatches(table, view, declared)
     others = {name: value for name, value in declared.items() if name != row.name}
 
     def enough(value: Any) -> bool:
-        return _holds(value, seed) and misfits(table, view, others | {row.name: value}) <= before
+        return _holds(value, seed) and mismatches(table, view, others | {row.name: value}) <= before
 
-    if seed is None and misfits(table, view, others) <= before:
+    if seed is None and mismatches(table, view, others) <= before:
         return others
     return others | {row.name: _thin(declared[row.name], row.depth, enough)}
 
@@ -113,7 +113,7 @@ def _inside(whole: Mapping[str, Any], key: str, enough: Callable[[Any], bool]) -
     return lambda part: enough(around | {key: part})
 
 
-def misfits(table: Table, view: View, declared: Mapping[str, Any]) -> set[str]:
+def mismatches(table: Table, view: View, declared: Mapping[str, Any]) -> set[str]:
     """Fields that are not as expected when this is declared."""
     return {row.name for row in table.fields if not _fits(row, view, declared)}
 

@@ -15,7 +15,7 @@ from deployer import nodes
 from deployer.config.playbook import check_name
 from deployer.diagnostics import Origin, Problems
 from deployer.exporting import foreign
-from deployer.exporting.declaring import misfits, smallest
+from deployer.exporting.declaring import minimal_declaration, mismatches
 from deployer.exporting.hiding import Hidden, secrets_among, secrets_in_words
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import View
@@ -290,13 +290,13 @@ class _Writer:
 
     def _fields(self, table: Table, view: View, label: str, usual: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Values as a user would write them; a value that would not read back the same is left out."""
-        values = self._by_name(smallest(table, view, self._info, usual))
+        values = self._by_name(minimal_declaration(table, view, self._info, usual))
         written = {name: table.row(name).spell(value) for name, value in values.items()}
         for name, why in list(_violations(table, values, written)):
             self._notes.add(label, name, why)
             written.pop(name, None)
         left = {name: values[name] for name in written}
-        for name in sorted(misfits(table, view, left) & left.keys()):
+        for name in sorted(mismatches(table, view, left) & left.keys()):
             self._notes.add(label, name, "cannot be declared without a value that is missing here")
             del written[name]
         return {name: self._hidden.hide(value, label, name) for name, value in written.items()}

@@ -198,7 +198,7 @@ Path: TypeAlias = tuple[str, ...]
 Effect: TypeAlias = Callable[[Path, Any, Any], Change]
 
 
-class Changing(Struct, frozen=True):
+class ChangeRule(Struct, frozen=True):
     """What a change at a path requires, from an old value to a new one; `words` for the reference."""
 
     effect: Effect
@@ -208,13 +208,13 @@ class Changing(Struct, frozen=True):
         return self.effect(path, old, new)
 
 
-def when_changed(words: str) -> Callable[[Effect], Changing]:
-    return lambda effect: Changing(effect, words)
+def when_changed(words: str) -> Callable[[Effect], ChangeRule]:
+    return lambda effect: ChangeRule(effect, words)
 
 
-def always(change: Change) -> Changing:
+def always(change: Change) -> ChangeRule:
     words = {Change.UPDATE: "in place", Change.RECONNECT: "reconnected", Change.REPLACE: "replaced"}
-    return Changing(lambda _path, _old, _new: change, words[change])
+    return ChangeRule(lambda _path, _old, _new: change, words[change])
 
 
 class Field(Struct, frozen=True, kw_only=True):
@@ -237,7 +237,7 @@ class Field(Struct, frozen=True, kw_only=True):
     aliases: tuple[str, ...] = ()
     expect: Expect = zero_when_unset
     same: Callable[[Any, Any], bool] = lambda expected, live: bool(expected == live)
-    change: Changing = field(default_factory=lambda: always(Change.REPLACE))
+    change: ChangeRule = field(default_factory=lambda: always(Change.REPLACE))
     depth: int = 1
     since: str = ""
     newer: Callable[[Any], Iterable[tuple[str, str]]] = lambda _value: ()

@@ -30,7 +30,7 @@ class PullPolicy(StrEnum):
     ALWAYS = "always"
 
 
-def most_eager(policies: Iterable[PullPolicy]) -> PullPolicy:
+def strongest_pull_policy(policies: Iterable[PullPolicy]) -> PullPolicy:
     return max(policies, key=list(PullPolicy).index)
 
 

@@ -29,7 +29,7 @@ def _links(resource: AnyResource) -> Iterator[str]:
         yield from endpoint.get("links", ())
 
 
-def bonds(resource: AnyResource) -> dict[str, str]:
+def id_references(resource: AnyResource) -> dict[str, str]:
     """Containers that it refers to by id, with the field: it is replaced when they are."""
     values = resource.values
     modes = ((field, str(values[field])) for field in _NAMESPACES if field in values)
@@ -42,7 +42,7 @@ def bonds(resource: AnyResource) -> dict[str, str]:
 
 def leaders(resource: AnyResource) -> tuple[str, ...]:
     """Containers whose namespaces or mounts it shares, or that it is linked to."""
-    return tuple(bonds(resource))
+    return tuple(id_references(resource))
 
 
 def networks(resource: AnyResource) -> tuple[str, ...]:

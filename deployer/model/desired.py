@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeGuard, TypeVar
 from msgspec import Struct, field
 
 from deployer.diagnostics import Origin
-from deployer.fields.options import Condition, PullPolicy, most_eager
+from deployer.fields.options import Condition, PullPolicy, strongest_pull_policy
 from deployer.interfaces import Guarded
 from deployer.model.settings import (
     ContainerSettings,
@@ -173,7 +173,7 @@ class Desired(Guarded, frozen=True, dict=True):
         for resource in self.of(FromImage):
             if resource.selected and not resource.absent:
                 own = resource.settings
-                found[own.image] = most_eager((own.pull, found.get(own.image, own.pull)))
+                found[own.image] = strongest_pull_policy((own.pull, found.get(own.image, own.pull)))
         return found
 
     @cached_property

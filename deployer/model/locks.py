@@ -92,7 +92,7 @@ class View(Struct, frozen=True):
     watched: Mapping[tuple[str, str], float] | None = None
     dead: frozenset[str] = frozenset()
 
-    def silent(self, entry: Entry) -> bool:
+    def is_expired(self, entry: Entry) -> bool:
         """Whether its holder has not been heard of for so long that the lock is free."""
         limit = entry.claim.lease + MARGIN
         if entry.claim.process in self.dead:
@@ -134,7 +134,7 @@ def decide(token: str, view: View) -> Decision:
     """What one that wants the lock does next."""
     mine = tuple(entry for entry in view.entries if entry.token == token)
     others = [entry for entry in view.entries if entry.token != token]
-    living = [entry for entry in others if not view.silent(entry)]
+    living = [entry for entry in others if not view.is_expired(entry)]
     if living:
         return Held(min(living, key=lambda entry: (entry.claim.since, entry.number)), mine)
     if not mine:
@@ -144,7 +144,7 @@ def decide(token: str, view: View) -> Decision:
     return Taken(max(mine, key=lambda entry: entry.number))
 
 
-class Tenure(Struct, frozen=True):
+class Lease(Struct, frozen=True):
     """What a holder knows of its lock. `asked`: when it asked for its newest entry, by its own clock. `lease` runs
     from then on."""
 

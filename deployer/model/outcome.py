@@ -35,12 +35,12 @@ class StepResult(Struct, frozen=True):
     stuck: bool = False
 
 
-class HostBegun(Struct, frozen=True):
+class HostStarted(Struct, frozen=True):
     host: str
     steps: int
 
 
-class StepBegun(Struct, frozen=True):
+class StepStarted(Struct, frozen=True):
     host: str
     step: Step
 
@@ -77,7 +77,7 @@ class Notice(Struct, frozen=True):
     text: str
 
 
-Event: TypeAlias = "HostBegun | StepBegun | StepEnded | PullProgress | HostEnded | Waiting | Notice"
+Event: TypeAlias = "HostStarted | StepStarted | StepEnded | PullProgress | HostEnded | Waiting | Notice"
 
 
 class Obstacle(StrEnum):

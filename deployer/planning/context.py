@@ -31,7 +31,7 @@ class Retired(Struct, frozen=True):
     after: Steps
 
 
-class Begun(Struct, frozen=True):
+class Started(Struct, frozen=True):
     """A container that is started and replaces none. `after`: the steps after which it has been."""
 
     resource: Container
@@ -70,7 +70,7 @@ class Containers(Struct, frozen=True):
     jobs: set[str] = field(default_factory=set)
     """Jobs that are run. Written by: job.plan. Read by: gates."""
     awaited: dict[tuple[str, Condition | None], Steps] = field(default_factory=dict)
-    """Steps that end when a condition holds. Written by: gates. Read by: gates, watch_begun."""
+    """Steps that end when a condition holds. Written by: gates. Read by: gates, await_started."""
     freed: dict[str, Steps] = field(default_factory=dict)
     """What only one container can hold, and the steps after which it is free. Written by: all that stops a container.
     Read by: gates, rollback."""
@@ -79,10 +79,10 @@ class Containers(Struct, frozen=True):
     by: exchange. Read by: replace."""
     groups: dict[str, str] = field(default_factory=dict)
     """The group under which each container is replaced. Written by: exchange, replace. Read by: replace."""
-    begun: list[Begun] = field(default_factory=list)
-    """Containers that are started and replace none. Written by: container.plan, replace. Read by: watch_begun."""
+    started: list[Started] = field(default_factory=list)
+    """Containers that are started and replace none. Written by: container.plan, replace. Read by: await_started."""
     retired: list[Retired] = field(default_factory=list)
-    """Containers that are replaced. Written by: replace, rollback. Read by: put_away_retired."""
+    """Containers that are replaced. Written by: replace, rollback. Read by: finish_retired."""
 
 
 class Context(Struct, frozen=True):

@@ -30,7 +30,7 @@ class Live(Protocol):
     def owner(self) -> Ownership: ...
 
 
-class Making(Struct, frozen=True):
+class KindPlanner(Struct, frozen=True):
     """How a kind, or several that depend on each other, are planned; each function finds its own resources. `make`:
     what is declared; `remove_absent`: what is declared absent; `prune`: what is no longer declared; `destroy`:
     everything of the project."""
@@ -46,29 +46,29 @@ class Planned(Struct, frozen=True):
     labels. `is_there`: whether what is declared exists, whoever made it. `drift`: what of one is not as declared; the
     resource has the kind's settings."""
 
-    making: Making
+    making: KindPlanner
     objects: Callable[[Observed], Iterable[Live]]
     is_there: Callable[[Context, Any], bool]
     drift: Callable[[Context, Any], Iterator[Drift]]
 
 
-WORKLOADS: Final = Making(workloads.make, workloads.remove_absent, workloads.prune, workloads.destroy)
+WORKLOADS: Final = KindPlanner(workloads.make, workloads.remove_absent, workloads.prune, workloads.destroy)
 
 KINDS: Final[Mapping[Kind, Planned]] = {
     Kind.IMAGE: Planned(
-        Making(images.make, images.remove_absent, prune_images),
+        KindPlanner(images.make, images.remove_absent, prune_images),
         objects=lambda _observed: (),
         is_there=lambda ctx, resource: resource.image in ctx.observed.tags,
         drift=images.drift,
     ),
     Kind.NETWORK: Planned(
-        Making(networks.make, networks.remove_absent, networks.prune, networks.destroy),
+        KindPlanner(networks.make, networks.remove_absent, networks.prune, networks.destroy),
         objects=lambda observed: observed.networks,
         is_there=lambda ctx, resource: ctx.observed.network(resource.name) is not None,
         drift=lambda ctx, resource: objects.drift(ctx, resource, ctx.observed.network(resource.name)),
     ),
     Kind.VOLUME: Planned(
-        Making(volumes.make, volumes.remove_absent, volumes.prune, volumes.destroy),
+        KindPlanner(volumes.make, volumes.remove_absent, volumes.prune, volumes.destroy),
         objects=lambda observed: observed.volumes,
         is_there=lambda ctx, resource: ctx.observed.volume(resource.name) is not None,
         drift=lambda ctx, resource: objects.drift(ctx, resource, ctx.observed.volume(resource.name)),

@@ -23,7 +23,7 @@ Live: TypeAlias = ObservedNetwork | ObservedVolume
 Object: TypeAlias = Resource[ObjectSettings]
 
 
-class Compared(Struct, frozen=True):
+class ObjectDiff(Struct, frozen=True):
     """How an object that this project may use differs from its declaration."""
 
     ours: bool
@@ -40,7 +40,7 @@ def differences(ctx: Context, resource: Object, live: Live) -> tuple[FieldDiff, 
     return diff(Comparison(KINDS[resource.kind].table, resource, view, ctx.desired.secrets, strict=strict))
 
 
-def compare(ctx: Context, resource: Object, live: Live) -> Compared | None:
+def compare(ctx: Context, resource: Object, live: Live) -> ObjectDiff | None:
     """None after refusing: it is another project's."""
     ours = is_ours(ctx, resource, live)
     if live.owner.managed and not ours:
@@ -50,7 +50,7 @@ def compare(ctx: Context, resource: Object, live: Live) -> Compared | None:
     diffs = differences(ctx, resource, live)
     if not ours and not diffs:
         ctx.draft.notes.append(f"{resource.address.label}: not created by this project; used as it is")
-    return Compared(ours, diffs)
+    return ObjectDiff(ours, diffs)
 
 
 def check_external(ctx: Context, resource: Object, live: Live | None) -> None:

@@ -13,7 +13,7 @@ from deployer.model.observed import Observed
 from deployer.model.plan import Action, HostPlan, ResourceChange
 from deployer.planning.container.exchange import plan_exchange
 from deployer.planning.container.ports import check_ports
-from deployer.planning.container.replace import put_away_retired, watch_begun
+from deployer.planning.container.replace import await_started, finish_retired
 from deployer.planning.context import Context
 from deployer.planning.image.prune import references
 from deployer.planning.kinds import KINDS, PRUNED_AFTER_WORKLOADS, USED_BY_WORKLOADS, WORKLOADS
@@ -38,8 +38,8 @@ PHASES: Final = (
     Phase("containers no longer declared", WORKLOADS.prune, only_prune=True),
     Phase("host ports that change hands", plan_exchange),
     Phase("containers and jobs", WORKLOADS.make),
-    Phase("what was started is watched", watch_begun),
-    Phase("what was replaced is put away", put_away_retired),
+    Phase("what was started is watched", await_started),
+    Phase("what was replaced is put away", finish_retired),
     *(Phase("what containers used, declared absent", making.remove_absent) for making in reversed(USED_BY_WORKLOADS)),
     *(Phase("what containers used", making.prune, only_prune=True) for making in PRUNED_AFTER_WORKLOADS),
     Phase("copies of the project's objects", note_copies, only_prune=True),

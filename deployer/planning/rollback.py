@@ -33,7 +33,7 @@ from deployer.planning.container.judging import image_texts, is_ours
 from deployer.planning.container.keeping import restart_body
 from deployer.planning.container.replace import (
     Track,
-    put_away_retired,
+    finish_retired,
     refuse_to_stop,
     set_aside,
     vanishes,
@@ -80,7 +80,7 @@ def roll_back(desired: Desired, observed: Observed, policy: Policy, names: Set[s
         ctx.draft.ready(Kind.CONTAINER, pair.resource.name, *done)
         if pair.live is not None:
             ctx.containers.retired.append(Retired(_GROUP, pair.resource, pair.live, _CAUSE, done))
-    put_away_retired(ctx)
+    finish_retired(ctx)
     return finish(ctx)
 
 

@@ -29,7 +29,7 @@ def is_declared(ctx: Context, kind: Kind, name: str) -> bool:
     return _declaration(ctx, kind, name) is not None or ctx.desired.is_elsewhere(kind, name)
 
 
-def stand_in(ctx: Context, kind: Kind, name: str, settings: type[S]) -> Resource[S]:
+def declared_or_placeholder(ctx: Context, kind: Kind, name: str, settings: type[S]) -> Resource[S]:
     """What is declared, or something that stands for an object nobody declares."""
     declared = _declaration(ctx, kind, name)
     if declared is not None and has_settings(declared, settings):
@@ -49,7 +49,7 @@ def note_copies(ctx: Context) -> None:
 
 
 def is_protected(ctx: Context, kind: Kind, name: str) -> bool:
-    return stand_in(ctx, kind, name, Settings).settings.protect
+    return declared_or_placeholder(ctx, kind, name, Settings).settings.protect
 
 
 def resource_of(owner: Ownership) -> tuple[Kind, str]:

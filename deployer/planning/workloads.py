@@ -19,11 +19,11 @@ from deployer.planning.refusals import refuse_protected
 from deployer.planning.undeclared import (
     DESTROYED,
     REASON,
+    declared_or_placeholder,
     is_declared,
     is_protected,
     is_undeclared,
     resource_of,
-    stand_in,
 )
 
 
@@ -55,7 +55,7 @@ def prune(ctx: Context) -> None:
     for live in ctx.observed.containers:
         kind = record.kind_of(live.owner)
         if is_undeclared(ctx, kind, base_name(live.name), live.owner):
-            remove(ctx, stand_in(ctx, kind, live.name, RunSettings), live, REASON)
+            remove(ctx, declared_or_placeholder(ctx, kind, live.name, RunSettings), live, REASON)
     discard_holders(ctx, lambda stub: not is_declared(ctx, *resource_of(stub.owner)), REASON)
 
 
@@ -64,7 +64,7 @@ def destroy(ctx: Context) -> None:
     mine = {found.name: found for found in ctx.observed.containers if found.owner.project == ctx.desired.project}
     declared = [found.name for found in reversed(dependencies.in_order(ctx.desired.containers)) if found.name in mine]
     for name in dict.fromkeys([*declared, *sorted(mine)]):
-        resource = stand_in(ctx, record.kind_of(mine[name].owner), name, RunSettings)
+        resource = declared_or_placeholder(ctx, record.kind_of(mine[name].owner), name, RunSettings)
         if not refuse_protected(ctx, resource):
             remove(ctx, resource, mine[name], DESTROYED)
     discard_holders(ctx, lambda stub: not is_protected(ctx, *resource_of(stub.owner)), DESTROYED)

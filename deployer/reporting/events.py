@@ -14,15 +14,15 @@ from typing import Any
 from deployer.diagnostics import Diagnostic
 from deployer.errors import DeployerError, InputError
 from deployer.model.outcome import (
-    HostBegun,
     HostEnded,
     HostOutcome,
+    HostStarted,
     Notice,
     Outcome,
     PullProgress,
-    StepBegun,
     StepEnded,
     StepResult,
+    StepStarted,
     Waiting,
 )
 from deployer.model.plan import Plan
@@ -85,9 +85,9 @@ class JsonEvents:
 
     def _document(self, event: object) -> Document | None:
         match event:
-            case HostBegun(host, steps):
+            case HostStarted(host, steps):
                 return {"type": "host_begun", "host": host, "steps": steps}
-            case StepBegun(host, step):
+            case StepStarted(host, step):
                 return {"type": "step_begun", "host": host, "step": step_document(step)}
             case StepEnded(host, result):
                 return {"type": "step_ended", "host": host} | result_document(result)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from msgspec import Struct, field
 
-from deployer.model.outcome import HostBegun, HostEnded, PullProgress, StepBegun, StepEnded
+from deployer.model.outcome import HostEnded, HostStarted, PullProgress, StepEnded, StepStarted
 from deployer.model.plan import PullImage, Step
 from deployer.reporting.lines import Line, Span, Style, line, render
 from deployer.reporting.progress import ended_line, host_width, pulled
@@ -44,9 +44,9 @@ class Board:
 
     def take(self, event: object) -> None:
         match event:
-            case HostBegun(host, steps):
+            case HostStarted(host, steps):
                 self._hosts[host] = _Host(steps)
-            case StepBegun(host, step) if host in self._hosts:
+            case StepStarted(host, step) if host in self._hosts:
                 self._hosts[host].running[step.number] = (step, self._now())
             case StepEnded(host, result) if host in self._hosts:
                 self._hosts[host].ended += result.step.number in self._hosts[host].running

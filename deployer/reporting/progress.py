@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from deployer.model.outcome import HostEnded, Notice, PullProgress, Status, StepBegun, StepEnded, StepResult, Waiting
+from deployer.model.outcome import HostEnded, Notice, PullProgress, Status, StepEnded, StepResult, StepStarted, Waiting
 from deployer.reporting.lines import Line, Span, Style, line
 from deployer.reporting.locks import waiting_words
 from deployer.reporting.pulls import Milestones
@@ -29,7 +29,7 @@ class PlainProgress:
 
     def _line(self, event: object) -> Line | None:
         match event:
-            case StepBegun(host, step) if step.operation.waits:
+            case StepStarted(host, step) if step.operation.waits:
                 return host_line(host, self._width, Span(f"{subject(step)}: {doing(step)}", Style.MUTED))
             case PullProgress(host, reference) if self._pulls.passed(event):
                 return host_line(host, self._width, Span(f"{reference}: {pulled(event)}", Style.MUTED))

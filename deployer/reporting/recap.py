@@ -61,10 +61,10 @@ def _recap_line(name: str, found: Tally, width: int) -> Line:
     for key, value in found.counts.items():
         style = styles.get(key, Style.BAD) if value else Style.PLAIN
         spans += [Span(f"{key}={value}", style), Span(" " * max(1, 5 - len(str(value))))]
-    return line(Span(f"{name:<{width}}", _gravity(found)), " : ", *spans)
+    return line(Span(f"{name:<{width}}", _style(found)), " : ", *spans)
 
 
-def _gravity(found: Tally) -> Style:
+def _style(found: Tally) -> Style:
     if found.unreachable or found.failed or found.refused or found.rolledback or found.skipped:
         return Style.BAD
     return Style.CHANGED if found.changed else Style.GOOD

@@ -23,13 +23,13 @@ _BUFFER = 32768
 class ChannelSocket:
     """One byte stream over an SSH connection.
 
-    `on_nonsense` is given for a stream that a command carries. What comes before the first answer of HTTP is skipped: a
-    login shell may greet. When there is no answer it is called with what was read instead, and raises what explains it.
+    `on_no_answer` is given for a stream that a command carries. Output before the first HTTP answer is skipped: login
+    shells may print some. Without an answer it is called with the output, and raises the error that explains it.
     """
 
-    def __init__(self, channel: paramiko.Channel, on_nonsense: Callable[[bytes], NoReturn] | None = None) -> None:
+    def __init__(self, channel: paramiko.Channel, on_no_answer: Callable[[bytes], NoReturn] | None = None) -> None:
         self._channel = channel
-        self._on_nonsense = on_nonsense
+        self._on_no_answer = on_no_answer
         self._started = False
         self._ahead = b""
         self._readers = 0
@@ -59,7 +59,7 @@ class ChannelSocket:
             data, self._ahead = self._ahead[:size], self._ahead[size:]
             return data
         data = self._channel.recv(size)
-        if self._started or self._on_nonsense is None:
+        if self._started or self._on_no_answer is None:
             return data
         return self._begin(data, size)
 
@@ -110,8 +110,8 @@ class ChannelSocket:
 
     def _explain(self, beginning: bytes) -> None:
         """Raises what the stream ended with, where somebody knows."""
-        if not self._started and self._on_nonsense is not None:
-            self._on_nonsense(beginning)
+        if not self._started and self._on_no_answer is not None:
+            self._on_no_answer(beginning)
 
 
 class _ChannelReader(io.RawIOBase):

@@ -87,7 +87,7 @@ def explain(spec: ConnectionSpec, findings: Findings | None, failure: CommandFai
     if spec.docker_command and failure is not None:
         return _command_failed(spec, findings, failure)
     if findings is None:
-        return _blind(spec, failure)
+        return _commands_refused(spec, failure)
     if not findings.exists or not findings.is_socket:
         return _no_socket(spec, findings)
     if not findings.writable:
@@ -99,7 +99,7 @@ def explain(spec: ConnectionSpec, findings: Findings | None, failure: CommandFai
 
 def _command_failed(spec: ConnectionSpec, findings: Findings | None, failure: CommandFailure) -> UnreachableError:
     said = failure.said.lower()
-    told = _told(failure)
+    told = _output_of(failure)
     if "password is required" in said or "a terminal is required" in said or "no tty present" in said:
         return UnreachableError(
             f"on {spec.address}, sudo asks {spec.user} for a password ('{spec.docker_command}')",
@@ -123,9 +123,9 @@ def _command_failed(spec: ConnectionSpec, findings: Findings | None, failure: Co
     return UnreachableError(f"on {spec.address}, '{failure.command}' did not reach the engine: {told}")
 
 
-def _blind(spec: ConnectionSpec, failure: CommandFailure | None) -> UnreachableError:
+def _commands_refused(spec: ConnectionSpec, failure: CommandFailure | None) -> UnreachableError:
     """The server lets us run nothing that could tell."""
-    said = f"; '{failure.command}' ended with: {_told(failure)}" if failure is not None else ""
+    said = f"; '{failure.command}' ended with: {_output_of(failure)}" if failure is not None else ""
     return UnreachableError(
         f"{spec.address} does not open a stream to {spec.docker_socket}{said}",
         hint=f"is the engine running, may {spec.user} open the socket, and does sshd allow AllowStreamLocalForwarding?",
@@ -167,7 +167,7 @@ def _forwarding_refused(spec: ConnectionSpec, findings: Findings, failure: Comma
             hint="set AllowStreamLocalForwarding yes in its sshd_config (and no 'restrict' before the key in "
             "authorized_keys), or install the Docker CLI on the host",
         )
-    return UnreachableError(f"on {spec.address}, '{failure.command}' did not reach the engine: {_told(failure)}")
+    return UnreachableError(f"on {spec.address}, '{failure.command}' did not reach the engine: {_output_of(failure)}")
 
 
 def _engine_down(said: str) -> bool:
@@ -175,7 +175,7 @@ def _engine_down(said: str) -> bool:
     return "connection refused" in lowered or "is the docker daemon running" in lowered
 
 
-def _told(failure: CommandFailure) -> str:
+def _output_of(failure: CommandFailure) -> str:
     said = " ".join(failure.said.split())[:_SHOWN]
     status = "" if failure.status is None else f"exit status {failure.status}"
     return " ".join(part for part in (said, f"({status})" if said and status else status) if part) or "no output"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from deployer.transport.sftp import SftpFiles
 
 
-class _Way(Enum):
+class _Route(Enum):
     """How streams reach the engine. UNTRIED goes to the socket and learns from the first refusal."""
 
     UNTRIED = "untried"
@@ -52,7 +52,7 @@ class SshHost:
         self.spec = spec
         self._shared_link = SharedLink(spec, shared, begun)
         self._finding_out = threading.Lock()
-        self._way = _Way.COMMAND if spec.docker_command else _Way.UNTRIED
+        self._route = _Route.COMMAND if spec.docker_command else _Route.UNTRIED
         self._opening_files = threading.Lock()
         self._files: SftpFiles | None = None
 
@@ -68,7 +68,7 @@ class SshHost:
         """A new stream to the engine; raises `UnreachableError` or `StreamRefusedError`."""
         link = self.link()
         try:
-            if self._way is not _Way.UNTRIED:
+            if self._route is not _Route.UNTRIED:
                 return self._open(link)
             # One stream finds out the way for all others.
             with self._finding_out:
@@ -118,7 +118,7 @@ class SshHost:
         self._shared_link.close()
 
     def _open(self, link: Link) -> ChannelSocket:
-        stream = None if self._way is _Way.COMMAND else self._by_socket(link)
+        stream = None if self._route is _Route.COMMAND else self._by_socket(link)
         return stream or self._by_command(link)
 
     def _by_socket(self, link: Link) -> ChannelSocket | None:
@@ -126,10 +126,10 @@ class SshHost:
         try:
             channel = link.open_unix_socket(self.spec.docker_socket)
         except ChannelRefusedError as refused:
-            if self._way is _Way.SOCKET:
+            if self._route is _Route.SOCKET:
                 raise self._diagnose(link, None) from refused
             return None
-        self._way = _Way.SOCKET
+        self._route = _Route.SOCKET
         return ChannelSocket(channel)
 
     def _by_command(self, link: Link) -> ChannelSocket:
@@ -137,22 +137,22 @@ class SshHost:
         try:
             channel = start(link, command)
         except ChannelRefusedError as refused:
-            if self._way is _Way.COMMAND:
+            if self._route is _Route.COMMAND:
                 raise StreamRefusedError(f"the server opens no further session (MaxSessions): {refused}") from refused
             raise self._diagnose(link, None) from refused
 
-        self._way = _Way.COMMAND
+        self._route = _Route.COMMAND
 
-        def on_nonsense(beginning: bytes) -> NoReturn:
+        def on_no_answer(beginning: bytes) -> NoReturn:
             from deployer.transport.diagnosis import CommandFailure
 
             if not self.spec.docker_command:
-                self._way = _Way.UNTRIED
+                self._route = _Route.UNTRIED
             result = result_of(channel)
             said = result.errors or beginning.decode(errors="replace") + result.output
             raise self._diagnose(link, CommandFailure(command, result.status, said))
 
-        return ChannelSocket(channel, on_nonsense)
+        return ChannelSocket(channel, on_no_answer)
 
     def _command(self) -> str:
         docker, socket = self.spec.docker_command or "docker", self.spec.docker_socket

@@ -136,13 +136,13 @@ def load(request: Request, asking: Asking) -> Loaded:
     reader = _Reader(sources, limit)
     read = [reader.play(play) for play in plays]
     if request.prune_hosts:
-        read = reader.with_leavers(plays, read)
+        read = reader.with_pruned_hosts(plays, read)
     loaded = _join(tuple(found for found in read if found is not None), problems)
     if request.limit and plays and not problems.errors and not any(play.desired for play in loaded):
         problems.add(Origin("--limit"), f"'{request.limit}' matches no host of any play")
     if request.containers and not problems.errors:
         check_containers(request.containers, [wish for play in loaded for wish in play.desired], problems)
-    check_used(dict(sources.extra), reader.mentions(plays), problems)
+    check_used(dict(sources.extra), reader.variable_references(plays), problems)
     check_volumes(request, {wish.host for play in loaded for wish in play.desired}, sources.inventory, problems)
     problems.raise_if_any()
     secrets = frozenset(reader.secrets).union(*(found.secrets for play in loaded for found in play.desired))
@@ -192,7 +192,7 @@ class _Reader:
         self._templates = Templates(vault=sources.vault)
         self._variables: dict[Path, Variables] = {}
 
-    def mentions(self, plays: Iterable[Play]) -> Iterator[nodes.Node]:
+    def variable_references(self, plays: Iterable[Play]) -> Iterator[nodes.Node]:
         """All that may name a variable: plays, the inventory's variables, files read for hosts."""
         inventory = self._sources.inventory
         variables: list[Mapping[str, nodes.Node]] = [play.keys for play in plays]
@@ -220,7 +220,7 @@ class _Reader:
             once=once,
         )
 
-    def with_leavers(self, plays: Sequence[Play], read: Sequence[PlayInput | None]) -> list[PlayInput | None]:
+    def with_pruned_hosts(self, plays: Sequence[Play], read: Sequence[PlayInput | None]) -> list[PlayInput | None]:
         """Add the hosts of `--prune-host`, with nothing declared, to a play of every project whose plays they left.
         `--limit` does not apply to them."""
         found = list(read)

@@ -96,7 +96,7 @@ def _lock(host: str, entries: list[Entry], view: View) -> Lock:
     last = entries[-1]
     quiet = None if view.now is None or last.made is None else max(0.0, (view.now - last.made).total_seconds())
     names = tuple(entry.name for entry in entries)
-    return Lock(host, last.claim, quiet, all(view.silent(entry) for entry in entries), names)
+    return Lock(host, last.claim, quiet, all(view.is_expired(entry) for entry in entries), names)
 
 
 def _records(host: str, engine: Engine, project: str) -> tuple[Applied, ...]:

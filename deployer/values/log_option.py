@@ -14,8 +14,8 @@ from deployer.values import duration
 _Read: TypeAlias = Callable[[str], Any]
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp])?i?b?", re.IGNORECASE)
 _UNITS = " kmgtp"
-_TRUTHS = dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True)
-_TRUTHS |= dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False)
+_BOOLEANS = dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True)
+_BOOLEANS |= dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False)
 _FACILITIES = ("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp")
 
 
@@ -36,10 +36,10 @@ def _size(text: str, unit: int) -> int:
     return int(Decimal(number) * unit ** _UNITS.index((letter or " ").lower()))
 
 
-def _truth(text: str) -> bool:
-    if text not in _TRUTHS:
+def _boolean(text: str) -> bool:
+    if text not in _BOOLEANS:
         raise ValueError(f"'{text}' is neither true nor false")
-    return _TRUTHS[text]
+    return _BOOLEANS[text]
 
 
 def _time(text: str) -> int:
@@ -80,10 +80,10 @@ _READ: Final[Mapping[str, _Read]] = {
     **_each(_number, "max-file", "cache-max-file", "fluentd-max-retries", "splunk-gzip-level"),
     **_each(_number, "gelf-compression-level", "gelf-tcp-max-reconnect", "gelf-tcp-reconnect-delay"),
     **_each(_number, "awslogs-force-flush-interval-seconds", "awslogs-max-buffered-events"),
-    **_each(_truth, "compress", "cache-compress", "cache-disabled", "gcp-log-cmd", "line-only"),
-    **_each(_truth, "fluentd-async", "fluentd-async-connect", "fluentd-request-ack", "fluentd-sub-second-precision"),
-    **_each(_truth, "awslogs-create-group", "awslogs-create-stream", "splunk-gzip", "splunk-index-acknowledgment"),
-    **_each(_truth, "splunk-insecureskipverify", "splunk-verify-connection"),
+    **_each(_boolean, "compress", "cache-compress", "cache-disabled", "gcp-log-cmd", "line-only"),
+    **_each(_boolean, "fluentd-async", "fluentd-async-connect", "fluentd-request-ack", "fluentd-sub-second-precision"),
+    **_each(_boolean, "awslogs-create-group", "awslogs-create-stream", "splunk-gzip", "splunk-index-acknowledgment"),
+    **_each(_boolean, "splunk-insecureskipverify", "splunk-verify-connection"),
     **_each(_time, "fluentd-retry-wait", "fluentd-async-reconnect-interval", "fluentd-write-timeout"),
     "syslog-facility": _facility,
 }

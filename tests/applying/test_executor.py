@@ -12,7 +12,7 @@ import pytest
 from deployer.applying.executor import WIDTH
 from deployer.errors import EngineError, UnreachableError
 from deployer.interfaces import Engine
-from deployer.model.outcome import HostBegun, StepBegun, StepEnded
+from deployer.model.outcome import HostStarted, StepEnded, StepStarted
 from deployer.model.plan import CreateContainer, StartContainer
 from deployer.simulated import SimulatedEngine
 from tests.applying.engines import (
@@ -38,15 +38,15 @@ from tests.engine.faulty import Faults, connection_lost, with_faults
 def test_no_steps_are_no_work() -> None:
     seen = Seen()
     assert carry_out(SimulatedEngine(), seen=seen).results == ()
-    assert seen.events == [HostBegun("web1", 0)]
+    assert seen.events == [HostStarted("web1", 0)]
 
 
 def test_a_step_begins_when_those_it_needs_have_ended() -> None:
     seen = Seen()
     steps = [volume(1, "aa"), volume(2, "bb", 1), volume(3, "cc", 1, 2), volume(4, "dd", 3)]
     assert statuses(carry_out(SimulatedEngine(), *steps, seen=seen)) == "done done done done"
-    told = [event for event in seen.events if isinstance(event, StepBegun | StepEnded)]
-    assert [type(event) for event in told] == [StepBegun, StepEnded] * 4
+    told = [event for event in seen.events if isinstance(event, StepStarted | StepEnded)]
+    assert [type(event) for event in told] == [StepStarted, StepEnded] * 4
 
 
 def test_steps_that_need_nothing_of_each_other_go_together() -> None:
@@ -208,7 +208,7 @@ def test_a_rollback_that_gets_an_unexpected_answer_goes_on_with_the_rest() -> No
 def test_a_display_that_fails_stops_nothing() -> None:
     class Broken(Seen):
         def emit(self, event: object) -> None:
-            if isinstance(event, StepBegun | StepEnded):
+            if isinstance(event, StepStarted | StepEnded):
                 raise ValueError("cannot be drawn")
 
     engine = app_engine()
@@ -385,7 +385,7 @@ def test_events_of_a_failure() -> None:
     old = run(engine, "app")
     seen = Seen()
     done = carry_out(with_faults(engine, Faults(at=3)), *replacement(old), seen=seen)
-    assert isinstance(seen.events[0], HostBegun)
+    assert isinstance(seen.events[0], HostStarted)
     assert (seen.events[0].host, seen.events[0].steps) == ("web1", 7)
     told = [
         (event.result.step.number, str(event.result.status)) for event in seen.events if isinstance(event, StepEnded)

@@ -50,8 +50,8 @@ def test_a_declared_condition_stands_before_a_link() -> None:
 
 
 def test_a_link_on_a_network_that_a_user_made_binds_to_a_name_not_to_an_id() -> None:
-    assert dependencies.bonds(web("links: [db]")) == {"db": "links"}
-    assert dependencies.bonds(web("links: [db], networks: [front]")) == {}
+    assert dependencies.id_references(web("links: [db]")) == {"db": "links"}
+    assert dependencies.id_references(web("links: [db], networks: [front]")) == {}
 
 
 def test_networks_and_named_volumes() -> None:

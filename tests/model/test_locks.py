@@ -18,8 +18,8 @@ from deployer.model.locks import (
     Enter,
     Entry,
     Held,
+    Lease,
     Taken,
-    Tenure,
     View,
     decide,
     host_time,
@@ -65,29 +65,29 @@ def test_someone_who_went_silent_is_removed_only_beside_an_entry_of_ours() -> No
 
 @pytest.mark.parametrize(("age", "silent"), [(0, False), (LEASE, False), (LEASE + MARGIN, False), (LEASE + 3, True)])
 def test_silence_is_longer_than_lease_and_margin_by_the_clock_of_the_host(age: float, silent: bool) -> None:
-    assert View((), NOON).silent(entry(1, "you", age)) is silent
+    assert View((), NOON).is_expired(entry(1, "you", age)) is silent
 
 
 def test_a_host_without_a_clock_is_watched() -> None:
     found = entry(1, "you", 1000)
-    assert not View((found,)).silent(found)
-    assert not View((found,), None, {(found.name, "you"): LEASE + MARGIN}).silent(found)
-    assert View((found,), None, {(found.name, "you"): LEASE + MARGIN + 0.1}).silent(found)
-    assert not View((found,), None, {(found.name, "another"): 1000.0}).silent(found)
+    assert not View((found,)).is_expired(found)
+    assert not View((found,), None, {(found.name, "you"): LEASE + MARGIN}).is_expired(found)
+    assert View((found,), None, {(found.name, "you"): LEASE + MARGIN + 0.1}).is_expired(found)
+    assert not View((found,), None, {(found.name, "another"): 1000.0}).is_expired(found)
 
 
 def test_a_process_that_is_known_to_be_no_more_is_silent_at_once() -> None:
     found = entry(1, "you")
     dead = replace(found, claim=replace(found.claim, process="here/7/1"))
-    assert View((), NOON, dead=frozenset({"here/7/1"})).silent(dead)
-    assert not View((), NOON, dead=frozenset({"here/7/2"})).silent(dead)
-    assert not View((), NOON).silent(found)
+    assert View((), NOON, dead=frozenset({"here/7/1"})).is_expired(dead)
+    assert not View((), NOON, dead=frozenset({"here/7/2"})).is_expired(dead)
+    assert not View((), NOON).is_expired(found)
 
 
 def test_a_clock_that_was_set_back_does_not_keep_a_lock_for_ever() -> None:
     found = entry(1, "you", -3600)
-    assert not View((found,), NOON).silent(found)
-    assert View((found,), NOON, {(found.name, "you"): LEASE + MARGIN + 0.1}).silent(found)
+    assert not View((found,), NOON).is_expired(found)
+    assert View((found,), NOON, {(found.name, "you"): LEASE + MARGIN + 0.1}).is_expired(found)
 
 
 def test_every_view_of_three_runs_has_one_answer_and_only_a_lonely_one_takes() -> None:
@@ -117,7 +117,7 @@ def test_watching_begins_when_an_entry_is_first_seen_and_again_when_it_changes()
 
 
 def test_a_holder_renews_three_times_a_lease_and_is_sure_for_two_thirds() -> None:
-    tenure = Tenure(entry(1, "me"), 100.0)
+    tenure = Lease(entry(1, "me"), 100.0)
     assert (tenure.due(100.0), tenure.due(109.0), tenure.due(115.0)) == (10.0, 1.0, -5.0)
     assert (tenure.sure(119.9), tenure.sure(120.0)) == (True, False)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import InputError, RefusedError
-from deployer.model.outcome import HostBegun, HostEnded, PullProgress, StepBegun, StepEnded
+from deployer.model.outcome import HostEnded, HostStarted, PullProgress, StepEnded, StepStarted
 from deployer.reporting.events import JsonEvents
 from tests.reporting import samples
 from tests.reporting.golden import Golden
@@ -20,8 +20,8 @@ def test_a_run_from_plan_to_summary(golden: Golden) -> None:
     events.plan(outcome.plan)
     failed = outcome.hosts[0].results[7]
     for event in (
-        HostBegun("web1", 9),
-        StepBegun("web1", failed.step),
+        HostStarted("web1", 9),
+        StepStarted("web1", failed.step),
         PullProgress("web1", "redis:7", 5, 10),
         PullProgress("web1", "redis:7", 5, 10),
         StepEnded("web1", failed),
@@ -36,7 +36,7 @@ def test_a_run_from_plan_to_summary(golden: Golden) -> None:
 def test_every_line_is_one_versioned_event_with_a_utc_time() -> None:
     lines: list[str] = []
     events = JsonEvents(lines.append, lambda: NOON.astimezone(UTC))
-    events.emit(HostBegun("web1", 9))
+    events.emit(HostStarted("web1", 9))
     assert lines == [
         '{"format_version": "1.0", "type": "host_begun", "@timestamp": "2026-01-02T12:00:00.250Z", '
         '"host": "web1", "steps": 9}\n'

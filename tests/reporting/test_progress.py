@@ -4,7 +4,7 @@ import io
 
 from msgspec.structs import replace
 
-from deployer.model.outcome import HostBegun, HostEnded, PullProgress, Status, StepBegun, StepEnded
+from deployer.model.outcome import HostEnded, HostStarted, PullProgress, Status, StepEnded, StepStarted
 from deployer.reporting.lines import Line
 from deployer.reporting.live import Board, LiveProgress
 from deployer.reporting.progress import PlainProgress
@@ -25,8 +25,8 @@ def plain(*events: object, hosts: tuple[str, ...] = ("web1", "database1")) -> li
 def test_a_line_for_every_step_that_ended() -> None:
     failed = replace(samples.result(CREATE, Status.FAILED), error="no such image")
     events = (
-        HostBegun("web1", 9),
-        StepBegun("web1", UPDATE),
+        HostStarted("web1", 9),
+        StepStarted("web1", UPDATE),
         StepEnded("web1", samples.result(UPDATE)),
         StepEnded("web1", failed),
         StepEnded("web1", samples.result(UPDATE, Status.UNDONE)),
@@ -40,7 +40,7 @@ def test_a_line_for_every_step_that_ended() -> None:
 
 
 def test_waits_are_told_when_they_begin() -> None:
-    assert plain(StepBegun("web1", AWAIT)) == ["web1       container web: new container: waiting until healthy"]
+    assert plain(StepStarted("web1", AWAIT)) == ["web1       container web: new container: waiting until healthy"]
 
 
 def test_pulls_are_told_every_ten_percent() -> None:
@@ -69,10 +69,10 @@ class Time:
 def test_the_board_shows_what_runs_where_and_for_how_long() -> None:
     now = Time()
     board = Board(("web1", "db1"), now)
-    board.take(HostBegun("web1", 12))
-    board.take(HostBegun("db1", 3))
-    board.take(StepBegun("web1", PULL))
-    board.take(StepBegun("web1", UPDATE))
+    board.take(HostStarted("web1", 12))
+    board.take(HostStarted("db1", 3))
+    board.take(StepStarted("web1", PULL))
+    board.take(StepStarted("web1", UPDATE))
     now.value += 2.5
     board.take(PullProgress("web1", "docker.io/shop/web:1.4.2", 12_000_000, 38_000_000))
     board.take(StepEnded("web1", samples.result(UPDATE)))
@@ -87,8 +87,8 @@ def test_a_board_of_many_hosts_stays_short() -> None:
     hosts = tuple(f"web{number}" for number in range(50))
     board = Board(hosts, lambda: 0.0)
     for host in hosts:
-        board.take(HostBegun(host, 1))
-        board.take(StepBegun(host, UPDATE))
+        board.take(HostStarted(host, 1))
+        board.take(StepStarted(host, UPDATE))
     assert len(board.lines(10)) == 10
     assert str(board.lines(10)[-1]) == "… and 41 hosts more"
 
@@ -97,8 +97,8 @@ def test_live_progress_leaves_the_ended_steps_on_the_screen_and_no_secret() -> N
     stream = io.StringIO()
     progress = LiveProgress(("web1",), stream, colour=False, clean=lambda text: text.replace("db", "***"))
     with progress:
-        progress.emit(HostBegun("web1", 2))
-        progress.emit(StepBegun("web1", UPDATE))
+        progress.emit(HostStarted("web1", 2))
+        progress.emit(StepStarted("web1", UPDATE))
         progress.emit(StepEnded("web1", samples.result(UPDATE)))
     assert "web1  container ***: updated (0.3s)\n" in stream.getvalue()
     assert "db" not in stream.getvalue()

@@ -13,7 +13,7 @@ import pytest
 from deployer.errors import EngineError, ExitCode
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
-from deployer.model.outcome import HostBegun, HostEnded
+from deployer.model.outcome import HostEnded, HostStarted
 from deployer.model.plan import HostPlan
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import reconcile
@@ -138,10 +138,10 @@ def test_plays_are_worked_on_in_order(fleet: Fleet) -> None:
 
 def test_a_batch_begins_when_the_one_before_is_done(fleet: Fleet) -> None:
     fleet.apply(play(more="serial: [1, 2]"))
-    told = [(type(event).__name__, event) for event in fleet.seen.events if isinstance(event, HostBegun | HostEnded)]
+    told = [(type(event).__name__, event) for event in fleet.seen.events if isinstance(event, HostStarted | HostEnded)]
     order = [name for name, _ in told]
-    batch_of_two = ["HostBegun", "HostBegun", "HostEnded", "HostEnded"]
-    assert order[:2] == ["HostBegun", "HostEnded"]
+    batch_of_two = ["HostStarted", "HostStarted", "HostEnded", "HostEnded"]
+    assert order[:2] == ["HostStarted", "HostEnded"]
     assert sorted(order[2:6]) == sorted(batch_of_two)
     assert fleet.begun[0] == "h1"
     assert (set(fleet.begun[1:3]), set(fleet.begun[3:])) == ({"h2", "h3"}, {"h4", "h5"})

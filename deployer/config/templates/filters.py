@@ -149,7 +149,7 @@ def extra_tests() -> dict[str, Callable[..., bool]]:
     }
 
 
-def furnish(environment: SandboxEnvironment) -> None:
+def add_filters(environment: SandboxEnvironment) -> None:
     """Give an environment its filters, tests and functions; none of them lets two runs differ."""
     environment.filters.update(text_filters())
     environment.filters.update(data_filters())

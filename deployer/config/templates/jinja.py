@@ -27,7 +27,7 @@ from deployer.config.templates.environment import (
     context_of,
     new_environment,
 )
-from deployer.config.templates.filters import furnish
+from deployer.config.templates.filters import add_filters
 from deployer.config.templates.problems import Absent, Site, TemplateFault, TemplateProblem, raise_absent
 from deployer.config.templates.results import to_node
 from deployer.config.templates.values import Frame, Scope
@@ -191,7 +191,7 @@ class JinjaTemplates:
     def __init__(self, base: Path) -> None:
         self._base = base
         self._environment = new_environment(self._load)
-        furnish(self._environment)
+        add_filters(self._environment)
         self._texts: dict[str, Compiled | _SyntaxFault] = {}
         self._expressions: dict[str, Compiled | _SyntaxFault] = {}
         self._files: dict[tuple[str, str], Compiled | _SyntaxFault] = {}

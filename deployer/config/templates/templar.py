@@ -229,7 +229,7 @@ class Templar:
             case Scalar(value=bool() as value):
                 return value
             case Scalar(value=str() as text) if text.strip():
-                return self._truth(node, problems, address)
+                return self._is_true(node, problems, address)
             case _:
                 problems.add(node.origin, "a condition is an expression, true or false", address=address)
                 return False
@@ -251,7 +251,7 @@ class Templar:
         """Report texts that are no valid templates, without needing any variable."""
         self._templates.check(node, problems, address)
 
-    def _truth(self, node: Scalar, problems: Problems, address: str) -> bool:
+    def _is_true(self, node: Scalar, problems: Problems, address: str) -> bool:
         if is_template(str(node.value)):
             hint = "write the bare expression, without {{ }}"
             problems.add(node.origin, "a condition is already an expression", address=address, hint=hint)

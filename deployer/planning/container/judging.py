@@ -38,7 +38,7 @@ def compare(ctx: Context, resource: Workload, live: ObservedContainer, need: Wan
     fields = compare_fields(ctx, resource, live)
     shared = tuple(
         FieldDiff((field,), name, f"the new {name}", Change.REPLACE, resource.place((field,)))
-        for name, field in dependencies.bonds(resource).items()
+        for name, field in dependencies.id_references(resource).items()
         if name in ctx.containers.renewed and not any(found.path == (field,) for found in fields)
     )
     found = (*_image_diff(resource, live, own, need), *fields, *shared, *endpoints.stale(ctx, resource, live))

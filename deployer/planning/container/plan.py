@@ -36,7 +36,7 @@ from deployer.planning.container.replace import (
     refuse_to_stop,
     vanishes,
 )
-from deployer.planning.context import Begun, Context, Steps, completes, version
+from deployer.planning.context import Context, Started, Steps, completes, version
 from deployer.planning.image import plan as images
 from deployer.planning.image.plan import Wanted
 from deployer.planning.refusals import refuse_protected
@@ -45,7 +45,7 @@ from deployer.planning.refusals import refuse_protected
 def plan_container(ctx: Context, resource: Container, need: Wanted) -> None:
     """Plan one container that is selected and wanted; those it needs have been planned before."""
     if resource.name in ctx.volumes.dropped:
-        _make_again(ctx, resource, need)
+        _recreate_for_volume(ctx, resource, need)
         return
     found = leftovers.find(ctx, resource, fits=lambda live: not compare(ctx, resource, live, need))
     if found.current is None:
@@ -60,7 +60,7 @@ def plan_container(ctx: Context, resource: Container, need: Wanted) -> None:
     ctx.draft.ready(Kind.CONTAINER, resource.name, *ready)
 
 
-def _make_again(ctx: Context, resource: Container, need: Wanted) -> None:
+def _recreate_for_volume(ctx: Context, resource: Container, need: Wanted) -> None:
     """One that had to go before its volume could be recreated. Its anonymous volumes move to the new one."""
     images.ensure(ctx, need, resource, resource.place(("image",)))
     reason = "a volume it mounts is recreated"
@@ -183,7 +183,7 @@ def _run_or_stop(ctx: Context, resource: Container, found: leftovers.Found, need
         before = _before_start(ctx, resource, need, after)
         undo = (StopContainer(live.id),)
         started = ctx.draft.step(StartContainer(live.id), address, reason, after=before, undo=undo)
-        ctx.containers.begun.append(Begun(resource, live.id, (started,)))
+        ctx.containers.started.append(Started(resource, live.id, (started,)))
         return (started,)
     if wanted is RunState.STOPPED and live.running:
         ctx.draft.changes.append(ResourceChange(address, Action.STOP, reason="is running", origin=resource.origin))
@@ -219,7 +219,7 @@ def _restart(ctx: Context, resource: Container, live: ObservedContainer, reason:
     undo = (StartContainer(live.id),)
     stopped = ctx.draft.step(StopContainer(live.id), resource.address, reason, after=after, undo=undo)
     started = ctx.draft.step(StartContainer(live.id), resource.address, reason, after=(stopped,))
-    ctx.containers.begun.append(Begun(resource, live.id, (started,)))
+    ctx.containers.started.append(Started(resource, live.id, (started,)))
     return (started,)
 
 

@@ -39,7 +39,7 @@ from deployer.model.plan import (
 )
 from deployer.planning.bodies import add_alias, container_body, split_endpoints
 from deployer.planning.container.keeping import Why, discard_failed, keep_failed, retire
-from deployer.planning.context import Begun, Context, Retired, Steps, completes, watched
+from deployer.planning.context import Context, Retired, Started, Steps, completes, watched
 from deployer.values import port
 
 FIRST_LOOK: Final = 1.0
@@ -152,7 +152,7 @@ def set_aside(track: Track, resource: Container, live: ObservedContainer, after:
     return track.add(RenameContainer(live.id, name + OLD), after, RenameContainer(live.id, name))
 
 
-def put_away_retired(ctx: Context) -> None:
+def finish_retired(ctx: Context) -> None:
     """Keep or remove the replaced containers; those of one group when the last of its successors works."""
     for retired in ctx.containers.retired:
         after = [step for other in ctx.containers.retired if other.group == retired.group for step in other.after]
@@ -170,20 +170,20 @@ def plan_create(ctx: Context, resource: Container, gate: Gate, volumes: Mapping[
     made, done = track.create(resource.name, volumes or {}, gate.create, stays=resource.name in ctx.volumes.dropped)
     if resource.settings.state is RunState.STARTED:
         done = track.add(StartContainer(made), (*done, *gate.start), StopContainer(made))
-        ctx.containers.begun.append(Begun(resource, made, done))
+        ctx.containers.started.append(Started(resource, made, done))
     discard_failed(ctx, resource, Why(resource.address, f"followed by #{made.step}"), done)
     return done
 
 
-def watch_begun(ctx: Context) -> None:
+def await_started(ctx: Context) -> None:
     """Whatever is started is looked after: not only that the engine starts it, also that it works. Those that others
     wait for are so already; the rest are waited for all together at the end."""
-    for begun in ctx.containers.begun:
-        name, update = begun.resource.name, begun.resource.settings.update
+    for found in ctx.containers.started:
+        name, update = found.resource.name, found.resource.settings.update
         if completes(ctx, name) or (name, Condition.HEALTHY) in ctx.containers.awaited:
             continue
-        wait = replace(watched(begun.target, update), monitor=min(update.monitor, FIRST_LOOK))
-        ctx.draft.step(wait, begun.resource.address, "must work", after=begun.after)
+        wait = replace(watched(found.target, update), monitor=min(update.monitor, FIRST_LOOK))
+        ctx.draft.step(wait, found.resource.address, "must work", after=found.after)
 
 
 def part_alone(_operation: Operation) -> Part:

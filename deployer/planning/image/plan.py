@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from deployer.diagnostics import Origin
-from deployer.fields.options import PullPolicy, most_eager
+from deployer.fields.options import PullPolicy, strongest_pull_policy
 from deployer.model.desired import Address, Image, Imaged, Kind
 from deployer.model.drift import Drift, Verdict
 from deployer.model.observed import ObservedContainer, ObservedImage
@@ -55,7 +55,7 @@ def _policy(ctx: Context, resource: Imaged) -> PullPolicy:
     if not image.parse(reference).path:
         return PullPolicy.NEVER
     own = resource.settings.pull
-    return most_eager((own, ctx.desired.pull_policies.get(reference, own)))
+    return strongest_pull_policy((own, ctx.desired.pull_policies.get(reference, own)))
 
 
 def _fits_platform(local: ObservedImage, platform: str) -> bool:

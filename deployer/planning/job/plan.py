@@ -57,7 +57,7 @@ def plan_job(ctx: Context, resource: Job, need: Wanted) -> None:
         return
     ctx.containers.targets[resource.name] = live.id
     diffs, ours = changed(ctx, resource, live, need), is_ours(ctx, resource, live)
-    reason = why_again(resource, live)
+    reason = reason_to_run_again(resource, live)
     refusal = None if ours else foreign(ctx, resource, live, diffs, differs=bool(diffs or reason or live.running))
     if refusal is not None:
         ctx.draft.refuse(refusal)
@@ -69,7 +69,7 @@ def plan_job(ctx: Context, resource: Job, need: Wanted) -> None:
         if not ours:
             counts = "not created by this project; matches the declaration, so it counts as run"
             ctx.draft.notes.append(f"{resource.address.label}: {counts}")
-        run.put_away()
+        run.remove_predecessor()
 
 
 def changed(ctx: Context, resource: Job, live: ObservedContainer, need: Wanted) -> tuple[FieldDiff, ...]:
@@ -84,7 +84,7 @@ def changed(ctx: Context, resource: Job, live: ObservedContainer, need: Wanted) 
     )
 
 
-def why_again(resource: Job, live: ObservedContainer) -> str:
+def reason_to_run_again(resource: Job, live: ObservedContainer) -> str:
     """Why a job whose declaration did not change is run again all the same; "" when it is not, or still runs."""
     if live.running:
         return ""
@@ -126,7 +126,7 @@ class _Run(Struct, frozen=True):
             done = self._track.add(RemoveContainer(self.found.predecessor.id), done)
         self._ready(done)
 
-    def put_away(self) -> None:
+    def remove_predecessor(self) -> None:
         """It has run. What an interrupted run left aside goes."""
         old = self.found.predecessor
         self.ctx.draft.ready(Kind.CONTAINER, self.resource.name, *self.found.after)

@@ -29,7 +29,7 @@ from deployer.planning import objects
 from deployer.planning.bodies import endpoint_body, object_body, write_fields
 from deployer.planning.context import Context
 from deployer.planning.refusals import refuse_protected
-from deployer.planning.undeclared import DESTROYED, REASON, is_undeclared, stand_in
+from deployer.planning.undeclared import DESTROYED, REASON, declared_or_placeholder, is_undeclared
 from deployer.values.address import overlap
 
 
@@ -57,7 +57,7 @@ def make(ctx: Context) -> None:
             ctx.draft.changes.append(ResourceChange(resource.address, Action.CREATE, origin=resource.origin))
             missing.append(resource)
     for renewal in renewals:
-        _make_anew(ctx, renewal, renewals)
+        _recreate(ctx, renewal, renewals)
     for resource in missing:
         operation = CreateNetwork(resource.name, object_body(ctx, resource))
         after, undo = _when_free(renewals, resource), (RemoveNetwork(resource.name),)
@@ -79,12 +79,12 @@ def remove_absent(ctx: Context) -> None:
 def prune(ctx: Context) -> None:
     for live in ctx.observed.networks:
         if is_undeclared(ctx, Kind.NETWORK, live.name, live.owner):
-            remove(ctx, stand_in(ctx, Kind.NETWORK, live.name, NetworkSettings), live, REASON)
+            remove(ctx, declared_or_placeholder(ctx, Kind.NETWORK, live.name, NetworkSettings), live, REASON)
 
 
 def destroy(ctx: Context) -> None:
     for live in sorted(ctx.observed.networks, key=lambda found: found.name):
-        resource = stand_in(ctx, Kind.NETWORK, live.name, NetworkSettings)
+        resource = declared_or_placeholder(ctx, Kind.NETWORK, live.name, NetworkSettings)
         if live.owner.project == ctx.desired.project and not refuse_protected(ctx, resource):
             remove(ctx, resource, live, DESTROYED)
 
@@ -185,7 +185,7 @@ def _take_down(ctx: Context, resource: Network, live: ObservedNetwork, attached:
     return Renewal(resource, live, tuple(attached), off, gone)
 
 
-def _make_anew(ctx: Context, renewal: Renewal, renewals: Iterable[Renewal]) -> None:
+def _recreate(ctx: Context, renewal: Renewal, renewals: Iterable[Renewal]) -> None:
     resource, live, attached, off = renewal.resource, renewal.live, renewal.attached, renewal.off
     after = (*renewal.gone, *_when_free(renewals, resource))
     made = _add(ctx, resource, CreateNetwork(live.name, object_body(ctx, resource)), after, RemoveNetwork(live.name))

@@ -22,7 +22,7 @@ from deployer.planning.container.keeping import discard_holders
 from deployer.planning.container.replace import vanishes
 from deployer.planning.context import Context
 from deployer.planning.refusals import refuse_protected
-from deployer.planning.undeclared import DESTROYED, REASON, is_undeclared, stand_in
+from deployer.planning.undeclared import DESTROYED, REASON, declared_or_placeholder, is_undeclared
 
 
 def make(ctx: Context) -> None:
@@ -53,7 +53,7 @@ def prune(ctx: Context) -> None:
         if not is_undeclared(ctx, Kind.VOLUME, volume.name, volume.owner):
             continue
         if str(address) in ctx.policy.data_loss:
-            remove(ctx, stand_in(ctx, Kind.VOLUME, volume.name, VolumeSettings), REASON)
+            remove(ctx, declared_or_placeholder(ctx, Kind.VOLUME, volume.name, VolumeSettings), REASON)
         else:
             hint = f"--remove-volume {address} removes it with its data"
             ctx.draft.notes.append(f"{address.label}: {REASON}, kept; {hint}")
@@ -66,7 +66,7 @@ def destroy(ctx: Context) -> None:
         ctx.draft.notes.append(f"volumes are kept: {', '.join(mine)}")
         return
     for name in mine:
-        resource = stand_in(ctx, Kind.VOLUME, name, VolumeSettings)
+        resource = declared_or_placeholder(ctx, Kind.VOLUME, name, VolumeSettings)
         if not refuse_protected(ctx, resource):
             remove(ctx, resource, DESTROYED)
 

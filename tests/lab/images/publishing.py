@@ -1,4 +1,4 @@
-"""Making manifests of the recipes and storing them in the lab's registry."""
+"""KindPlanner manifests of the recipes and storing them in the lab's registry."""
 
 import hashlib
 import json
