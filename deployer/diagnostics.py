@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 
 from msgspec import Struct, field
@@ -34,14 +35,23 @@ class Severity(Enum):
     WARNING = "warning"
 
 
+class Missing(Enum):
+    """What may be missing because input could not be read."""
+
+    HOST = "host"
+    VARIABLE = "variable"
+
+
 class Diagnostic(Struct, frozen=True):
-    """One error: where, at which address (`containers.web.ports[0]`), what is wrong, what to write instead."""
+    """One error: where, at which address (`containers.web.ports[0]`), what is wrong, what to write instead.
+    `missing`: what it is an error for want of."""
 
     origin: Origin
     summary: str
     address: str = ""
     hint: str = ""
     severity: Severity = field(default=Severity.ERROR)
+    missing: Missing | None = None
 
     def __str__(self) -> str:
         address = f" {self.address}:" if self.address else ""
@@ -51,13 +61,17 @@ class Diagnostic(Struct, frozen=True):
 
 class Problems:
     """Collects the diagnostics of one run. An error that is found again at the same place, for another host or
-    with variables, is kept once, under its first address."""
+    with variables, is kept once, under its first address. Where input could not be read, what
+    may be missing because of it is not reported."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[Origin, str, Severity], Diagnostic] = {}
+        self._unread: set[Missing] = set()
 
-    def add(self, origin: Origin, summary: str, *, address: str = "", hint: str = "") -> None:
-        self.extend([Diagnostic(origin, summary, address, hint)])
+    def add(
+        self, origin: Origin, summary: str, *, address: str = "", hint: str = "", missing: Missing | None = None
+    ) -> None:
+        self.extend([Diagnostic(origin, summary, address, hint, missing=missing)])
 
     def warn(self, origin: Origin, summary: str, *, address: str = "", hint: str = "") -> None:
         self.extend([Diagnostic(origin, summary, address, hint, Severity.WARNING)])
@@ -66,8 +80,17 @@ class Problems:
         for found in diagnostics:
             self._found.setdefault((found.origin, found.summary, found.severity), found)
 
+    @contextmanager
+    def reading(self, *what: Missing, unless: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """Around reading what declares hosts or variables: after an error in it, some may be missing."""
+        before = len(self.errors)
+        yield
+        if len(self.errors) > before and not unless():
+            self._unread.update(what)
+
     def __iter__(self) -> Iterator[Diagnostic]:
-        return iter(sorted(self._found.values(), key=lambda found: found.origin))
+        kept = (found for found in self._found.values() if found.missing not in self._unread)
+        return iter(sorted(kept, key=lambda found: found.origin))
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

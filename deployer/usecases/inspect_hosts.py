@@ -12,7 +12,7 @@ from deployer.config.inventory.patterns import select_limit
 from deployer.config.templates.templar import Templates
 from deployer.config.variables.variables import Variables
 from deployer.config.variables.vars_files import VariableReader
-from deployer.diagnostics import Origin, Problems, did_you_mean
+from deployer.diagnostics import Missing, Origin, Problems, did_you_mean
 from deployer.engine.host_facts import free_space
 from deployer.interfaces import Engine, EngineInfo, Json
 from deployer.model import ownership as record
@@ -168,7 +168,7 @@ def fleet_of(request: Request, system: System, host: str = "") -> Fleet:
 def _named(host: str, sources: Sources, problems: Problems) -> tuple[str, ...]:
     if sources.inventory.find(host) is None:
         hint = did_you_mean(host, sources.inventory.hosts) or "deployer inventory graph shows all hosts"
-        problems.add(Origin("HOST"), f"the inventory has no host '{host}'", hint=hint)
+        problems.add(Origin("HOST"), f"the inventory has no host '{host}'", hint=hint, missing=Missing.HOST)
         return ()
     return (host,)
 
@@ -178,5 +178,7 @@ def _names(request: Request, sources: Sources, problems: Problems) -> tuple[str,
         return select_limit(request.limit, sources.inventory, problems)
     names = tuple(sources.inventory.hosts)
     if not names:
-        problems.add(Origin("--inventory"), "the inventory has no hosts", hint="name an inventory with -i")
+        problems.add(
+            Origin("--inventory"), "the inventory has no hosts", hint="name an inventory with -i", missing=Missing.HOST
+        )
     return names

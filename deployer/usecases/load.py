@@ -26,7 +26,7 @@ from deployer.config.variables.variables import PlayVariables, Variables, play_v
 from deployer.config.variables.vars_files import VariableReader
 from deployer.config.vault import VaultSecrets
 from deployer.config.vault_secrets import load_secrets, password_sources
-from deployer.diagnostics import Diagnostic, Origin, Problems, did_you_mean
+from deployer.diagnostics import Diagnostic, Missing, Origin, Problems, did_you_mean
 from deployer.errors import InputError
 from deployer.fields.shapes import INVALID, Reading
 from deployer.interfaces import Guarded
@@ -119,10 +119,11 @@ def open_sources(request: Request, asking: Asking, problems: Problems) -> Source
     """Vault passwords, inventory and extra variables."""
     prompts = ("prompt",) if request.ask_vault_pass else ()
     sources = password_sources(request.vault_password_files, (*request.vault_ids, *prompts))
-    vault = load_secrets(sources, problems, run=asking.run, prompt=asking.prompt)
     named = request.inventory or tuple(name for name in DEFAULT_INVENTORIES if Path(name).exists())[:1]
+    vault = load_secrets(sources, problems, run=asking.run, prompt=asking.prompt)
     inventory = load_inventory(named, problems, run=asking.run, vault=vault)
-    extra = parse_extra_vars(request.extra_vars, problems, vault)
+    with problems.reading(Missing.VARIABLE):
+        extra = parse_extra_vars(request.extra_vars, problems, vault)
     return Sources(request, asking, problems, vault, inventory, extra)
 
 
@@ -227,7 +228,9 @@ class _Reader:
         for host in dict.fromkeys(self._sources.request.prune_hosts):
             if host not in self._sources.inventory.hosts:
                 hint = did_you_mean(host, self._sources.inventory.hosts)
-                self._sources.problems.add(_PRUNE_HOST, f"no host '{host}' in the inventory", hint=hint)
+                self._sources.problems.add(
+                    _PRUNE_HOST, f"no host '{host}' in the inventory", hint=hint, missing=Missing.HOST
+                )
                 continue
             bare = {number: self._bare(play, host) for number, play in enumerate(plays)}
             staying = [number for number, play in enumerate(plays) if host in self._hosts(play)]

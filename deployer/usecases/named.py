@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from deployer.config.inventory.types import Inventory
-from deployer.diagnostics import Origin, Problems, did_you_mean
+from deployer.diagnostics import Missing, Origin, Problems, did_you_mean
 from deployer.model.desired import Desired
 from deployer.model.settings import ContainerSettings
 
@@ -25,7 +25,8 @@ def check_volumes(request: Request, hosts: Collection[str], inventory: Inventory
             if host not in hosts:
                 outside = host in inventory.hosts
                 summary = f"'{text}': {'this run leaves out host' if outside else 'there is no host'} '{host}'"
-                problems.add(Origin(option), summary, hint="" if outside else did_you_mean(host, hosts))
+                hint = "" if outside else did_you_mean(host, hosts)
+                problems.add(Origin(option), summary, hint=hint, missing=Missing.HOST)
 
 
 def check_containers(names: Sequence[str], wishes: Iterable[Desired], problems: Problems) -> None:

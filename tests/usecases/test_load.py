@@ -391,6 +391,30 @@ def test_every_error_of_every_file_at_once() -> None:
     assert files.count("--extra-vars") == 2
 
 
+@pytest.mark.parametrize("broken", ["nowhere.yml", "broken.yml", "empty/nowhere.yml"])
+def test_hosts_and_variables_of_an_inventory_that_cannot_be_read_are_not_missed(broken: str) -> None:
+    write("broken.yml", "all: {hosts: {web1: {\n")
+    play = "- hosts: web\n  containers: {web: {image: '{{ image }}', environment: {A: '{{ gone }}'}}}\n- hosts: all\n"
+    options = {"limit": "web1", "extra_vars": ("other=1",), "prune_hosts": ("old1",)}
+    assert [text.split(":")[0] for text in errors_of(play, inventory=(broken,), **options)] == [broken]
+    assert [text.split(":")[0] for text in errors_of(play, inventory=("web1,web,", broken), **options)] == [broken]
+
+
+def test_variables_of_a_file_that_cannot_be_read_are_not_missed() -> None:
+    write("hosts.yml", "all: {hosts: {web1: {connection: simulated}}}\n")
+    write("group_vars/all.yml", encrypt("pw: hunter2\n", VaultSecret("default", b"sesame")))
+    write("word", "wrong\n")
+    play = (
+        "- hosts: web1\n  containers: {web: {image: a, environment: {PW: '{{ pw }}'}, cpus: much}}\n- hosts: nowhere\n"
+    )
+    found = errors_of(play, vault_password_files=("word",), extra_vars=("other=1",))
+    assert [text.partition(";")[0] for text in found] == [
+        "group_vars/all.yml:1:1: the vault password does not fit: HMAC verification failed",
+        "site.yml:2:69: containers.web.cpus: 'much' is not a number of CPUs such as 0.5 or 2",
+        "site.yml:3:10: no host or group matches 'nowhere'",
+    ]
+
+
 def test_a_vault_password_may_be_asked_for() -> None:
     write("group_vars/all.yml", encrypt("pw: hunter2\n", VaultSecret("default", b"sesame")))
     write("site.yml", "- hosts: web1\n  containers: {web: {image: a, environment: {PW: '{{ pw }}'}}}\n")

@@ -16,7 +16,7 @@ from deployer.config.inventory.yaml_groups import read_yaml_tree
 from deployer.config.scripts import RunScript
 from deployer.config.vault import VaultError, VaultSecrets, is_encrypted
 from deployer.config.yaml import load, load_json
-from deployer.diagnostics import Origin, Problems
+from deployer.diagnostics import Missing, Origin, Problems
 from deployer.nodes import from_plain
 
 __all__ = ["ALL", "LOCAL_NAMES", "UNGROUPED", "Group", "Host", "Inventory", "load_inventory"]
@@ -54,6 +54,12 @@ class _Reader:
         self._vault = vault
 
     def read_source(self, source: str) -> None:
+        """A source with an error that adds no host may have had any."""
+        known = self.draft.host_names
+        with self._problems.reading(*Missing, unless=lambda: self.draft.host_names != known):
+            self._read_source(source)
+
+    def _read_source(self, source: str) -> None:
         if "," in source:
             self._read_host_list(source)
             return

@@ -12,7 +12,7 @@ from msgspec import Struct
 from deployer.config.files import read_text
 from deployer.config.inventory.names import NameFaultError, split_port
 from deployer.config.inventory.types import ALL, LOCAL_NAMES, Inventory
-from deployer.diagnostics import Origin, Problems, did_you_mean
+from deployer.diagnostics import Missing, Origin, Problems, did_you_mean
 
 _SUBSCRIPT = re.compile(r"(?P<expr>.+)\[(?:(?P<index>-?[0-9]+)|(?P<first>[0-9]+)[:-](?P<last>[0-9]*))\]\Z")
 _COLON_ITEM = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
@@ -58,7 +58,7 @@ def select_limit(
     chosen = _evaluate(items, matcher, problems, shown=limit, origin=origin)
     if not chosen and matcher.all_known:
         for group in matcher.empty:
-            problems.add(origin, f"the group '{group}' has no hosts")
+            problems.add(origin, f"the group '{group}' has no hosts", missing=Missing.HOST)
     return chosen
 
 
@@ -129,7 +129,7 @@ def _evaluate(
             named = set(matcher.hosts(item))
             chosen = {host: None for host in chosen if (host in named) == (sign == "&")}
     if not chosen and matcher.all_known and not matcher.empty:
-        problems.add(origin, f"the pattern '{shown}' matches no host")
+        problems.add(origin, f"the pattern '{shown}' matches no host", missing=Missing.HOST)
     return tuple(chosen) if matcher.all_known else ()
 
 
@@ -182,7 +182,7 @@ class _Matcher:
 
     def _fail(self, item: _Item, summary: str, hint: str = "") -> None:
         self.all_known = False
-        self._problems.add(item.origin, summary, hint=hint)
+        self._problems.add(item.origin, summary, hint=hint, missing=Missing.HOST)
 
 
 def _sliced(hosts: tuple[str, ...], subscript: re.Match[str]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from deployer.config.templates.results import to_node
 from deployer.config.templates.simple import FALLBACK, Pieces, Reference, parse_reference, parse_text
 from deployer.config.templates.values import Frame, Scope, Session, Text, place_of
 from deployer.config.vault import VaultSecrets
-from deployer.diagnostics import Origin, Problems
+from deployer.diagnostics import Missing, Origin, Problems
 from deployer.nodes import Mapping, Node, Scalar, Sequence, has_template, is_template, to_plain
 
 if TYPE_CHECKING:
@@ -329,4 +329,5 @@ class Templar:
 
 
 def _report(problem: TemplateProblem, problems: Problems) -> None:
-    problems.add(problem.origin, problem.summary, address=problem.address, hint=problem.hint)
+    missing = Missing.VARIABLE if problem.undefined else None
+    problems.add(problem.origin, problem.summary, address=problem.address, hint=problem.hint, missing=missing)

@@ -13,7 +13,7 @@ from deployer.config.variables.names import check_names, name_fault, warn_of_mis
 from deployer.config.variables.vars_files import VariableReader
 from deployer.config.vault import VaultSecrets
 from deployer.config.yaml import load
-from deployer.diagnostics import Origin, Problems, did_you_mean
+from deployer.diagnostics import Missing, Origin, Problems, did_you_mean
 from deployer.nodes import Mapping, Node, Scalar, is_template
 from deployer.reach.names import SHORT
 
@@ -52,7 +52,7 @@ def check_used(extra: dict[str, Node], others: Iterable[Node], problems: Problem
     for name in sorted(given - known):
         if not known & _BY_NAME:
             hint = did_you_mean(name, known) or "a file of variables, @FILE, may have more than a playbook uses"
-            problems.add(ORIGIN, f"nothing uses the variable '{name}'", hint=hint)
+            problems.add(ORIGIN, f"nothing uses the variable '{name}'", hint=hint, missing=Missing.VARIABLE)
 
 
 def _mentioned(node: Node, *, is_expression: bool = False) -> Iterator[str]:

@@ -9,7 +9,7 @@ from deployer.config.files import read_file
 from deployer.config.variables.names import check_names
 from deployer.config.vault import VaultSecrets
 from deployer.config.yaml import load, load_json
-from deployer.diagnostics import Origin, Problems
+from deployer.diagnostics import Missing, Origin, Problems
 from deployer.nodes import Mapping as MappingNode
 from deployer.nodes import Node, Scalar
 
@@ -29,7 +29,8 @@ class VariableReader:
     def file(self, path: Path, *, is_inventory: bool = False) -> Mapping[str, Node]:
         """The variables of one file. Names that cannot be used are errors, beside an inventory warnings."""
         if path not in self._read:
-            self._read[path] = self._load(path, is_inventory=is_inventory)
+            with self._problems.reading(Missing.VARIABLE):
+                self._read[path] = self._load(path, is_inventory=is_inventory)
         return self._read[path]
 
     @property
