@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from deployer.applying import health
 from deployer.errors import EngineError, ResourceError
+from deployer.fields.container.health import CRASHING, DECLARE_CHECK, WITHOUT_COMMAND
 from deployer.interfaces import Clock, Engine, Json, RegistryAuth
 from deployer.model.outcome import PullProgress
 from deployer.model.plan import (
@@ -139,8 +140,17 @@ def _(operation: RemoveVolume, worker: Worker) -> None:
 
 @_perform.register
 def _(operation: CreateContainer, worker: Worker) -> Done:
+    if not (operation.body.get("Healthcheck") or {}).get("Test"):
+        _check_image(worker, str(operation.body["Image"]))
     made, warnings = worker.engine.create_container(operation.name, operation.body, operation.platform)
     return Done(made, tuple(warnings))
+
+
+def _check_image(worker: Worker, reference: str) -> None:
+    """The plan cannot know the healthcheck of an image that was pulled since."""
+    config = (worker.engine.inspect_image(reference) or {}).get("Config") or {}
+    if (config.get("Healthcheck") or {}).get("Test") in CRASHING:
+        raise EngineError(WITHOUT_COMMAND, status=0, hint=DECLARE_CHECK)
 
 
 @_perform.register

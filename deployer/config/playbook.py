@@ -325,8 +325,12 @@ def without_meta(body: nodes.Mapping) -> nodes.Mapping:
 
 
 def check_name(kind: Kind, name: str, origin: Origin, address: str, problems: Problems) -> str | None:
-    """The name as addresses bear it; None after reporting one that the engine does not take."""
+    """The name as addresses bear it; None after reporting one that the engine does not take, or that has a meaning of
+    its own."""
     rule = KINDS[kind].naming
+    if reserved := rule.reserved(name):
+        problems.add(origin, f"'{name}' {reserved[0]}", address=address, hint=reserved[1])
+        return None
     try:
         return rule.parse(name)
     except ValueError as error:

@@ -165,6 +165,9 @@ class _Writer:
         label = Address(self._observed.host, Kind.CONTAINER, found.name).label
         service = foreign.swarm_service(found)
         lost = [f"it is a task of the swarm service {service}"] if service else []
+        problems = Problems()
+        check_name(Kind.CONTAINER, found.name, _HERE, found.name, problems)
+        lost += [error.summary for error in problems.errors]
         for name in found.values.get("networks") or {}:
             number = sum(network.name == name for network in self._observed.networks)
             if number != 1:

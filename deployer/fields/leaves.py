@@ -71,6 +71,7 @@ PROBE_TIME = Leaf(Or(int, float, str), "a duration such as 30s", duration.parse_
 DURATION = Leaf(Or(int, float, str), "a duration such as 30s", duration.parse)
 ABSOLUTE_PATH = Leaf(str, "an absolute path", paths.parse_absolute)
 IP = Leaf(str, "an IP address", address.parse_ip)
+SERVER = Leaf(str, "an IP address", address.parse_server)
 IPV4 = Leaf(str, "an IPv4 address", address.parse_ipv4)
 IPV6 = Leaf(str, "an IPv6 address", address.parse_ipv6)
 MAC = Leaf(str, "a MAC address", address.parse_mac)

@@ -23,6 +23,11 @@ def base_name(name: str) -> str:
     return name.removesuffix(NEW).removesuffix(OLD)
 
 
+def is_beside(name: str) -> bool:
+    """Whether a container gets such a name while it is replaced or afterwards."""
+    return base_name(name) != name or _KEPT.fullmatch(name) is not None
+
+
 def previous(name: str, number: int) -> str:
     """The name of the container before `number` replacements."""
     return name + PREVIOUS + (f"-{number}" if number > 1 else "")

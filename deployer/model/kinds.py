@@ -15,6 +15,7 @@ from deployer.fields.job import JOB
 from deployer.fields.network import NETWORK
 from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
+from deployer.model.container_names import FAILED, NEW, OLD, PREVIOUS, is_beside
 from deployer.model.desired import Kind
 from deployer.model.settings import (
     ContainerSettings,
@@ -36,10 +37,11 @@ class Owned(Enum):
 
 class Naming(Struct, frozen=True):
     """`parse`: the name as addresses bear it; ValueError for one that cannot be. `hint`: what can be. `settings`: those
-    that the name tells."""
+    that the name tells. `reserved`: what is wrong with a name that has a meaning of its own, and what to do."""
 
     parse: Callable[[str], str]
     hint: str = ""
+    reserved: Callable[[str], tuple[str, str] | None] = lambda _name: None
     settings: Callable[[str], Mapping[str, Any]] = lambda _name: {}
 
 
@@ -56,13 +58,32 @@ class Declarable(Struct, frozen=True):
 _ALLOWED: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 
 
+def _reserved_container(name: str) -> tuple[str, str] | None:
+    if not is_beside(name):
+        return None
+    suffixes = f"{PREVIOUS}, {PREVIOUS}-N, {FAILED}, {NEW} and {OLD}"
+    return "is a name that a container gets when it is replaced", f"choose a name that does not end with {suffixes}"
+
+
+def _reserved_network(name: str) -> tuple[str, str] | None:
+    """The engine refuses it: its own default network, `bridge`, answers to it."""
+    if name != "default":
+        return None
+    hint = "give the network another name, and name it under 'networks' of the containers that use it"
+    return "is a network that only Compose adds to every service", hint
+
+
+_RESERVED: Final = {Kind.CONTAINER: _reserved_container, Kind.JOB: _reserved_container, Kind.NETWORK: _reserved_network}
+
+
 def _named(kind: Kind, shortest: int) -> Naming:
     def parse(name: str) -> str:
         if len(name) < shortest or not set(name) <= _ALLOWED or not name[0].isalnum():
             raise ValueError(f"'{name}' cannot be the name of a {kind}")
         return name
 
-    return Naming(parse, f"{shortest} or more of a-z A-Z 0-9 _ . -, beginning with a letter or digit")
+    hint = f"{shortest} or more of a-z A-Z 0-9 _ . -, beginning with a letter or digit"
+    return Naming(parse, hint, _RESERVED.get(kind, lambda _name: None))
 
 
 _BY_REFERENCE: Final = Naming(

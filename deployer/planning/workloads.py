@@ -11,7 +11,14 @@ from deployer.model.desired import Kind, Workload, has_settings
 from deployer.model.observed import Observed, ObservedContainer
 from deployer.model.settings import ContainerSettings, JobSettings, RunSettings
 from deployer.planning.container.keeping import discard_holders
-from deployer.planning.container.plan import is_too_new, plan_absent, plan_container, remove, settle_unselected
+from deployer.planning.container.plan import (
+    crashes_the_engine,
+    is_too_new,
+    plan_absent,
+    plan_container,
+    remove,
+    settle_unselected,
+)
 from deployer.planning.context import Context
 from deployer.planning.image import plan as images
 from deployer.planning.job.plan import plan_job
@@ -38,6 +45,8 @@ def make(ctx: Context) -> None:
 
 def _plan(ctx: Context, resource: Workload) -> None:
     need = images.wanted(ctx, resource)
+    if crashes_the_engine(ctx, resource, need):
+        return
     if has_settings(resource, JobSettings):
         plan_job(ctx, resource, need)
     elif has_settings(resource, ContainerSettings):

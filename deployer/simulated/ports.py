@@ -9,6 +9,7 @@ import ipaddress
 
 from deployer.simulated.refusals import failed
 from deployer.simulated.state import Record, SimulatedHost
+from deployer.values.port import bound_ips
 
 EPHEMERAL_START = 32768
 EPHEMERAL_SPREAD = 20000
@@ -62,7 +63,7 @@ def _bind(
     host: SimulatedHost, container: Record, port: str, binding: Record, taken: set[tuple[str, int, str]]
 ) -> list[Record]:
     protocol = port.rpartition("/")[2]
-    addresses = _addresses(binding["HostIp"])
+    addresses = bound_ips(binding["HostIp"])
     candidates = _candidates(host, binding["HostPort"])
     for candidate in candidates:
         if not any(_clashes(address, candidate, protocol, taken) for address in addresses):
@@ -72,14 +73,6 @@ def _bind(
         f"driver failed programming external connectivity on endpoint {container['name']} "
         f"({host.state.new_id('endpoint')}): Bind for {addresses[0]}:{candidates[0]} failed: port is already allocated"
     )
-
-
-def _addresses(host_ip: str) -> list[str]:
-    """No address means both families; text that is none, such as a bracketed one, silently means the same."""
-    try:
-        return [str(ipaddress.ip_address(host_ip))]
-    except ValueError:
-        return ["0.0.0.0", "::"]
 
 
 def _candidates(host: SimulatedHost, host_port: str) -> range:

@@ -17,7 +17,7 @@ from deployer.values import paths
 Mount: TypeAlias = dict[str, Any]
 
 _PROPAGATION = frozenset({"private", "rprivate", "shared", "rshared", "slave", "rslave"})
-_CONSISTENCY = frozenset({"cached", "delegated", "consistent", "default"})
+CONSISTENCY = ("cached", "delegated", "consistent", "default")
 _ANONYMOUS_NAME = re.compile(r"[0-9a-f]{64}")
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 # Keys that a `Binds` string cannot express; a mount with such a key is sent in `Mounts`.
@@ -66,9 +66,14 @@ def _option(word: str) -> tuple[str, Any] | None:
         return "selinux", word
     if word in _PROPAGATION:
         return "propagation", word
-    if word in _CONSISTENCY:
-        return "consistency", None if word in ("default", "consistent") else word
+    if word in CONSISTENCY:
+        return "consistency", consistency(word)
     return ("nocopy", True) if word == "nocopy" else None
+
+
+def consistency(word: Any) -> str | None:
+    """The word if it has a meaning; the others are the default."""
+    return word if word in ("cached", "delegated") else None
 
 
 def _options(text: str, whole: str) -> Mount:
@@ -152,8 +157,8 @@ def _from_long(long: Mapping[str, Any]) -> Mount:
         mount["source"] = paths.clean(source)
     if long.get("ReadOnly"):
         mount["read_only"] = True
-    if (long.get("Consistency") or "default") not in ("default", "consistent"):
-        mount["consistency"] = long["Consistency"]
+    if found := consistency(long.get("Consistency")):
+        mount["consistency"] = found
     return mount | dict(_long_options(long))
 
 

@@ -7,10 +7,11 @@ An absent address means IPv4 and IPv6; `0.0.0.0` means IPv4 only, so the two dif
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from deployer.values import address
 
 _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 PROTOCOLS = ("tcp", "udp", "sctp")
@@ -76,9 +77,10 @@ def protocol(port: str) -> str:
 
 
 def bound_ips(ip: str) -> tuple[str, ...]:
-    """The addresses the engine binds for a published port. Without an address it binds all IPv4 and all IPv6 addresses,
-    separately (§1.4)."""
-    return (ip,) if ip else ("0.0.0.0", "::")
+    """The addresses the engine binds for a published port. Without an address, or with text that is none, it binds all
+    IPv4 and all IPv6 addresses, separately (§1.4)."""
+    kept = _kept_ip(ip)
+    return (kept,) if kept else ("0.0.0.0", "::")
 
 
 def same_ip(one: str, other: str) -> bool:
@@ -110,13 +112,13 @@ def from_engine(bindings: Mapping[str, Any] | None) -> tuple[str, ...]:
     """Sorted; `"0"` and "" host ports are the same, `08080` is 8080, a key without protocol is tcp.
 
     An address that cannot be parsed stays unchanged, so that it differs from every declared one: engines before 29
-    take `[::1]` in brackets and bind every address (§1.4)."""
+    take `[::1]` in brackets, and addresses with a zone, and bind every address (§1.4)."""
     found = set()
     for key, entries in (bindings or {}).items():
         number, _, protocol = key.lower().partition("/")
         for entry in entries or ():
             host = _plain_host(str(entry.get("HostPort") or ""))
-            found.add(join(number, host, _read_ip(entry.get("HostIp") or ""), protocol or "tcp"))
+            found.add(join(number, host, _kept_ip(ip := str(entry.get("HostIp") or "")) or ip, protocol or "tcp"))
     return tuple(sorted(found, key=order))
 
 
@@ -157,16 +159,18 @@ def _split(body: str, text: str) -> tuple[str, str, str]:
 
 def _checked_ip(ip: str, text: str) -> str:
     try:
-        return str(ipaddress.ip_address(ip))
-    except ValueError:
-        raise ValueError(f"'{text}': '{ip}' is not an IP address; host names cannot be bound") from None
+        return address.parse_ip(ip)
+    except ValueError as error:
+        hint = "" if "%" in ip else "; host names cannot be bound"
+        raise ValueError(f"'{text}': {error}{hint}") from None
 
 
-def _read_ip(ip: str) -> str:
+def _kept_ip(ip: str) -> str:
+    """The address as the engine reads it; "" for text that it does not read as one."""
     try:
-        return str(ipaddress.ip_address(ip)) if ip else ""
+        return "" if ip.startswith("[") else address.parse_ip(ip)
     except ValueError:
-        return ip
+        return ""
 
 
 def _plain_host(host: str) -> str:

@@ -19,7 +19,10 @@ def parse(value: int | str) -> int:
     if match is None:
         raise ValueError(f"'{value}' is not a size such as 512m, 1.5g or 67108864")
     number, unit = match.groups()
-    return int(Decimal(number) * 1024 ** _UNITS[(unit or "").lower()])
+    exact = Decimal(number) * 1024 ** _UNITS[(unit or "").lower()]
+    if 0 < exact < 1:
+        raise ValueError(f"'{value}' is less than one byte, which would be read as 0, no limit")
+    return int(exact)
 
 
 def parse_or_unlimited(value: int | str) -> int:

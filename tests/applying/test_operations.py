@@ -243,3 +243,13 @@ def test_every_operation_has_words_and_an_execution_and_can_be_written_down() ->
         StopContainer("0123456789ab", 5),
     ]
     assert [msgspec.json.decode(msgspec.json.encode(each), type=union) for each in written] == written
+
+
+def test_an_image_whose_healthcheck_crashes_the_engine_gets_no_container(engine: SimulatedEngine) -> None:
+    """It may have been pulled after the plan was made."""
+    engine.publish_image("bad:1", {"Config": {"Healthcheck": {"Test": ["CMD"]}}})
+    engine.pull_image("bad:1", "", None, lambda _message: None)
+    body: dict[str, Any] = {"Image": "bad:1", "Cmd": ["true"], "HostConfig": {}}
+    with pytest.raises(ResourceError, match="a healthcheck without a command, which crashes Docker itself"):
+        Bench(engine).do(CreateContainer("web", body, ""))
+    assert Bench(engine).do(CreateContainer("web", {**body, "Healthcheck": {"Test": ["NONE"]}}, "")).made

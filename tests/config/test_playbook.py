@@ -201,6 +201,23 @@ def test_names_that_engines_refuse(section: str, kind: str, name: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("suffix", [".previous", ".previous-2", ".failed", ".deployer-new", ".deployer-old"])
+@pytest.mark.parametrize(("section", "column"), [("containers", 16), ("jobs", 10)])
+def test_names_that_a_replacement_gives(section: str, column: int, suffix: str) -> None:
+    name = f"web{suffix}"
+    assert complaints(f"- hosts: all\n  {section}: {{{name}: {{image: a}}}}\n") == [
+        f"site.yml:2:{column}: {section}.{name}: '{name}' is a name that a container gets when it is replaced; choose "
+        "a name that does not end with .previous, .previous-N, .failed, .deployer-new and .deployer-old"
+    ]
+
+
+def test_the_default_network_of_compose() -> None:
+    assert complaints("- hosts: all\n  networks: {default: {driver: bridge}}\n") == [
+        "site.yml:2:14: networks.default: 'default' is a network that only Compose adds to every service; give the "
+        "network another name, and name it under 'networks' of the containers that use it"
+    ]
+
+
 def test_one_letter_names_a_network_only() -> None:
     found = complaints("- hosts: all\n  networks: {n: {}}\n  volumes: {v: {}}\n  containers: {c: {image: a}}\n")
     assert [text.partition(": ")[2].partition(":")[0] for text in found] == ["volumes.v", "containers.c"]

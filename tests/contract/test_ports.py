@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.contract.sandbox import Sandbox, status_of
 
 
@@ -44,6 +46,12 @@ def test_addresses_decide_where_a_port_is_published(sandbox: Sandbox) -> None:
     assert ports(sandbox, key) == {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": inside}]}
     key = sandbox.container("c", published({"HostIp": "0.0.0.0", "HostPort": older}), start=True)
     assert ports(sandbox, key) == {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": older}]}
+
+
+@pytest.mark.parametrize("address", ["[::1]", "::1%lo", "127.1"])
+def test_text_that_is_read_as_no_address_is_bound_everywhere(sandbox: Sandbox, address: str) -> None:
+    key = sandbox.container("a", published({"HostIp": address, "HostPort": str(sandbox.port())}), start=True)
+    assert [each["HostIp"] for each in ports(sandbox, key)["80/tcp"]] == ["0.0.0.0", "::"]
 
 
 def test_one_port_with_and_without_an_address_clashes_with_itself(sandbox: Sandbox) -> None:

@@ -57,6 +57,11 @@ CDI = "driver cdi requires device_ids such as vendor.com/class=name, without cou
             {"networks": {"a": {"interface_name": "eth7", "driver_opts": {"b": 1}}}},
             {"networks": {"a": {"driver_opts": {"b": "1", "com.docker.network.endpoint.ifname": "eth7"}}}},
         ),
+        *(
+            ({"volumes": [mount | {"consistency": word}]}, {"volumes": {"/b": {"type": "bind", "source": "/a"}}})
+            for word in ("consistent", "default")
+            for mount in ({"type": "bind", "source": "/a", "target": "/b"},)
+        ),
         ({"auto_remove": True, "restart": "no"}, {"auto_remove": True, "restart": "no"}),
         ({"hostname": "web", "uts": "host", "tty": False} | {"hostname": None}, {"uts": "host", "tty": False}),
     ],
@@ -149,6 +154,10 @@ def test_errors(written: dict[str, Any], messages: list[str]) -> None:
 @pytest.mark.parametrize(
     ("written", "said"),
     [
+        (
+            {"networks": ["default", "front"]},
+            "'default' is a network of Compose's: omit it for 'bridge', or declare a network",
+        ),
         (
             {"networks": ["host", "front"]},
             "network host cannot be combined with other networks or options; write network_mode: host",

@@ -14,6 +14,7 @@ from tests.fields.declare import HERE, declare, errors_of, try_declare
 from tests.fields.written import read_text
 
 SENTINEL = "s3ntinel-pa55"
+ZONED = "networks.a.ipv6_address: 'fd00::5%eth0' has a zone (%eth0), which Docker does not support"
 
 
 def test_every_error_is_found_in_one_pass_and_knows_its_place() -> None:
@@ -127,6 +128,25 @@ def test_an_empty_resource_is_valid_and_a_list_is_not() -> None:
         (
             {"labels": ["deployer.spec=x"]},
             "labels[0]: 'deployer.spec': labels with the prefix 'deployer.' are reserved",
+        ),
+        *(
+            (
+                {"healthcheck": {"test": [word]}},
+                "healthcheck.test: a test list requires a command after CMD or CMD-SHELL; without one, Docker itself "
+                "crashes",
+            )
+            for word in ("CMD", "CMD-SHELL")
+        ),
+        (
+            {"volumes": [{"type": "bind", "source": "/a", "target": "/b", "consistency": "foo"}]},
+            "volumes[0].consistency: expected one of cached, delegated, consistent, default, got 'foo'",
+        ),
+        ({"networks": {"a": {"ipv6_address": "fd00::5%eth0"}}}, ZONED),
+        ({"networks": {"a": {"link_local_ips": ["fd00::5%eth0"]}}}, ZONED.replace("ipv6_address", "link_local_ips[0]")),
+        ({"extra_hosts": ["db:fd00::5%eth0"]}, ZONED.replace("networks.a.ipv6_address", "extra_hosts[0]")),
+        (
+            {"ports": [{"target": 80, "host_ip": "fd00::5%eth0", "published": 80}]},
+            "ports[0]: '[fd00::5%eth0]:80:80/tcp': 'fd00::5%eth0' has a zone (%eth0), which Docker does not support",
         ),
         ({"healthcheck": {"test": ["curl", "x"]}}, "healthcheck.test: a test list begins with CMD, CMD-SHELL or NONE"),
         (

@@ -16,7 +16,7 @@ from deployer.values import address
         ("0:0:0:0:0:0:0:1", "::1"),
         ("FD00:0211:0::0", "fd00:211::"),
         ("[::1]", "::1"),
-        ("fe80::1%eth0", "fe80::1%eth0"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
         (" 192.0.2.1 ", "192.0.2.1"),
     ],
 )
@@ -29,6 +29,20 @@ def test_what_is_no_address_is_refused(written: str) -> None:
     with pytest.raises(ValueError) as error:
         address.parse_ip(written)
     assert str(error.value) == f"'{written}' is not an IP address"
+
+
+@pytest.mark.parametrize(("written", "zone"), [("fe80::1%eth0", "%eth0"), ("[fe80::1%2]", "%2")])
+def test_a_zone_is_refused(written: str, zone: str) -> None:
+    """Engines ignore an address with a zone, or refuse it."""
+    with pytest.raises(ValueError) as error:
+        address.parse_ip(written)
+    assert str(error.value) == f"'{written}' has a zone ({zone}), which Docker does not support"
+
+
+def test_a_dns_server_may_have_a_zone() -> None:
+    assert address.parse_server("FE80::1%eth0") == "fe80::1%eth0"
+    with pytest.raises(ValueError, match="'ns1' is not an IP address"):
+        address.parse_server("ns1%eth0")
 
 
 def test_the_family_of_an_address_is_checked() -> None:

@@ -71,3 +71,11 @@ def test_what_is_no_set_is_refused(written: int | str) -> None:
 def test_a_set_in_one_spelling_is_the_same_set(members: set[int]) -> None:
     spelled = cpus.parse_set(",".join(map(str, members)))
     assert cpus.parse_set(spelled) == spelled
+
+
+@pytest.mark.parametrize("written", ["0.0000000001", 0.001, "0.0099"])
+def test_a_limit_that_the_kernel_would_not_set_is_refused(written: float | str) -> None:
+    with pytest.raises(ValueError) as error:
+        cpus.parse(written)
+    assert str(error.value) == f"'{written}' is less than 0.01, the smallest limit the kernel supports"
+    assert (cpus.parse("0.01"), cpus.parse(0)) == (10_000_000, 0)

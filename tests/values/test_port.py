@@ -30,7 +30,7 @@ from deployer.values import port
         ("[0:0:0:0:0:0:0:1]:8080:80", ["[::1]:8080:80/tcp"]),
         ("[::1]::80", ["[::1]::80/tcp"]),
         ("[2604:a5c0::2604:2604]:2222:22", ["[2604:a5c0::2604:2604]:2222:22/tcp"]),
-        ("[fe80::1%eth0]:90:90/tcp", ["[fe80::1%eth0]:90:90/tcp"]),
+        ("[::ffff:127.0.0.1]:90:90/tcp", ["127.0.0.1:90:90/tcp"]),
         ("80-82", ["80/tcp", "81/tcp", "82/tcp"]),
         ("8080-8082:80-82", ["8080:80/tcp", "8081:81/tcp", "8082:82/tcp"]),
         ("127.0.0.1:8080-8081:80-81/udp", ["127.0.0.1:8080:80/udp", "127.0.0.1:8081:81/udp"]),
@@ -47,6 +47,11 @@ def test_short_forms(written: int | str, read: list[str]) -> None:
     ("written", "message"),
     [
         ("localhost:8080:80", "'localhost:8080:80': 'localhost' is not an IP address; host names cannot be bound"),
+        (
+            "[fe80::1%eth0]:90:90/tcp",
+            "'[fe80::1%eth0]:90:90/tcp': 'fe80::1%eth0' has a zone (%eth0), which Docker does not support",
+        ),
+        ("127.1:8080:80", "'127.1:8080:80': '127.1' is not an IP address; host names cannot be bound"),
         ("::1:8080:80", "'::1:8080:80' is not a port such as 8080:80, 127.0.0.1:8080:80 or [::1]:8080:80"),
         ("1:2:3:4", "'1:2:3:4' is not a port such as 8080:80, 127.0.0.1:8080:80 or [::1]:8080:80"),
         ("[::1]:80", "'[::1]:80' is not a port such as 8080:80, 127.0.0.1:8080:80 or [::1]:8080:80"),
@@ -113,11 +118,16 @@ def test_bindings_of_the_engine(bindings: dict[str, Any] | None, read: list[str]
     assert list(port.from_engine(bindings)) == read
 
 
-def test_an_address_the_engine_kept_in_brackets_is_no_declared_one() -> None:
-    """Engines before 29 bind every address for it, so it must not look like `::1`."""
-    (live,) = port.from_engine({"80/tcp": [{"HostIp": "[::1]", "HostPort": "8080"}]})
+@pytest.mark.parametrize(
+    ("kept", "read"),
+    [("[::1]", "[[::1]]:8080:80/tcp"), ("::1%lo", "[::1%lo]:8080:80/tcp"), ("127.1", "127.1:8080:80/tcp")],
+)
+def test_text_that_the_engine_keeps_and_reads_as_no_address(kept: str, read: str) -> None:
+    """Engines before 29 bind every address for it, so it must not look like a declared one."""
+    (live,) = port.from_engine({"80/tcp": [{"HostIp": kept, "HostPort": "8080"}]})
+    assert live == read
     assert (live,) != port.parse("[::1]:8080:80")
-    assert live == "[[::1]]:8080:80/tcp"
+    assert port.clash(live, "192.0.2.9:8080:80/tcp")
 
 
 def test_all_addresses_and_all_ipv4_addresses_differ() -> None:

@@ -49,6 +49,8 @@ def test_sizes_are_binary_in_every_spelling(written: int | str, read: int) -> No
         ("1e3", "'1e3' is not a size such as 512m, 1.5g or 67108864"),
         ("64 m b", "'64 m b' is not a size such as 512m, 1.5g or 67108864"),
         (-1, "-1 is negative"),
+        ("0.5", "'0.5' is less than one byte, which would be read as 0, no limit"),
+        ("0.0001k", "'0.0001k' is less than one byte, which would be read as 0, no limit"),
     ],
 )
 def test_what_is_no_size_is_refused(written: int | str, message: str) -> None:

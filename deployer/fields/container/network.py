@@ -22,11 +22,12 @@ from deployer.fields.field import (
     Path,
     View,
     at,
+    lenient,
     show_plain,
     when_changed,
     when_unset,
 )
-from deployer.fields.leaves import FLAG, INTEGER, IP, IPV4, IPV6, MAC, TEXT, TEXT_MAP, TEXTS
+from deployer.fields.leaves import FLAG, INTEGER, IP, IPV4, IPV6, MAC, SERVER, TEXT, TEXT_MAP, TEXTS
 from deployer.fields.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, Then, one_or_many
 from deployer.values import address, port
 
@@ -337,8 +338,8 @@ FIELDS = (
         name="dns",
         aliases=("dns_servers",),
         doc="DNS servers, in order.",
-        shape=one_or_many(IP, "an address or a list of addresses"),
-        access=at("HostConfig.Dns", zero=[], decode=lambda live: [address.read_ip(ip) for ip in live]),
+        shape=one_or_many(SERVER, "an address or a list of addresses"),
+        access=at("HostConfig.Dns", zero=[], decode=lambda live: [lenient(address.parse_server)(ip) for ip in live]),
         zero=[],
         example=["192.0.2.53"],
         other=["192.0.2.53", "192.0.2.54"],

@@ -18,6 +18,9 @@ def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Ite
     if mode is not None and networks:
         yield "network_mode", "write network_mode or networks, not both"
         return
+    if "default" in networks:
+        yield "networks", f"'default' is a network of Compose's: omit it for '{DEFAULT_NETWORK}', or declare a network"
+        return
     for name in {"host", "none"} & set(networks):
         if len(networks) > 1 or networks[name]:
             yield (

@@ -64,7 +64,8 @@ def _pair(found: dict[str, Any]) -> tuple[str, mount.Mount]:
     if kind == "tmpfs" and source:
         raise ValueError("a tmpfs has no source")
     parts: dict[str, Any] = {"type": kind} | ({} if kind == "tmpfs" else {"source": source})
-    parts |= {key: found[key] for key in ("read_only", "consistency") if found.get(key)}
+    parts |= {"read_only": True} if found.get("read_only") else {}
+    parts |= {"consistency": word} if (word := mount.consistency(found.get("consistency"))) else {}
     bind = dict(found.get("bind") or {})
     if bind.get("create_host_path", True):
         bind.pop("create_host_path", None)
@@ -115,7 +116,11 @@ _LONG = Record(
         Entry(name="source", aliases=("src",), shape=TEXT, doc="Path on the host, volume name or image."),
         Entry(name="target", aliases=("dst",), shape=ABSOLUTE_PATH, doc="Path in the container.", required=True),
         Entry(name="read_only", shape=FLAG, doc="Mount read-only."),
-        Entry(name="consistency", shape=TEXT, doc="cached or delegated; only Docker Desktop knows them."),
+        Entry(
+            name="consistency",
+            shape=choice(*mount.CONSISTENCY),
+            doc="cached or delegated, for Docker Desktop; consistent and default are the same as none.",
+        ),
         Entry(name="bind", shape=_BIND, doc="Options of a bind."),
         Entry(name="volume", shape=_VOLUME, doc="Options of a volume."),
         Entry(name="tmpfs", shape=_TMPFS, doc="Options of a tmpfs."),

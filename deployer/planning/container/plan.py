@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deployer.fields.container import CONTAINER
+from deployer.fields.container.health import CRASHING, DECLARE_CHECK, WITHOUT_COMMAND
 from deployer.fields.field import Change
 from deployer.fields.options import RunState
 from deployer.model import dependencies
@@ -91,6 +92,17 @@ def is_too_new(ctx: Context, resource: Workload) -> bool:
                 ctx.draft.refuse(Refusal(resource.address, summary, "upgrade the engine, or remove the key", origin))
                 refused = True
     return refused
+
+
+def crashes_the_engine(ctx: Context, resource: Workload, need: Wanted) -> bool:
+    """Refuse a healthcheck without a command that comes from the image. One of an image that is pulled first is found
+    when the container is created."""
+    inherited = need.known.values.get("healthcheck") if need.known else None
+    check = {**(inherited or {}), **(resource.values.get("healthcheck") or {})}
+    if check.get("test") not in CRASHING:
+        return False
+    ctx.draft.refuse(Refusal(resource.address, WITHOUT_COMMAND, DECLARE_CHECK, resource.place(("image",))))
+    return True
 
 
 def _plan_existing(ctx: Context, resource: Container, found: leftovers.Found, need: Wanted) -> Steps:

@@ -173,6 +173,21 @@ def test_what_the_engine_would_drop_without_a_word_is_refused(key: str, what: st
     assert refusals(plan(wish, applied(EMPTY, api="1.49"))) == []
 
 
+def test_a_healthcheck_of_the_image_that_crashes_the_engine_is_refused() -> None:
+    """Unless the container has a test of its own."""
+    images = {"web:1": {"Healthcheck": {"Test": ["CMD"]}}}
+    wish = """
+    containers:
+      web: {image: web:1, healthcheck: {interval: 5s}}
+      api: {image: web:1, healthcheck: {test: x}, state: created}
+    """
+    found = plan(wish, without(applied(wish, images), "web", "api"))
+    assert refusals(found) == [
+        "container.web: the image has a healthcheck without a command, which crashes Docker itself"
+    ]
+    assert changes(found) == ["+ container.api"]
+
+
 def test_binds_without_what_is_mounted_below_are_older_than_the_other_kinds() -> None:
     """API 1.40."""
     mount = "{type: bind, source: /d, target: /d, bind: {recursive: disabled}}"
