@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 NANO = 10**9
-SMALLEST = 0.01
-"""CPUs. Below it engines set no limit at all, or fail at the start (measured on 20.10, 26.1 and 28.5)."""
+SMALLEST = NANO // 100
+"""Below it engines set no limit at all, or fail at the start (measured on 20.10, 26.1 and 28.5)."""
 
 
 def parse(value: int | float | str) -> int:
@@ -17,9 +17,10 @@ def parse(value: int | float | str) -> int:
         raise ValueError(f"'{value}' is not a number of CPUs such as 0.5 or 2") from None
     if not count.is_finite() or count < 0:
         raise ValueError(f"'{value}' is not a number of CPUs such as 0.5 or 2")
-    if 0 < count < SMALLEST:
-        raise ValueError(f"'{value}' is less than {SMALLEST}, the smallest limit the kernel supports")
-    return round(count * NANO)
+    nano = round(count * NANO)
+    if count and nano < SMALLEST:
+        raise ValueError(f"'{value}' is less than {show(SMALLEST)}, the smallest limit the kernel supports")
+    return nano
 
 
 def show(nano: int) -> str:
