@@ -7,6 +7,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from deployer.errors import ResourceError
+from deployer.fields.container.health import HEALTHCHECK, time_to_verdict
 from deployer.interfaces import Clock, Engine, Json
 from deployer.model.plan import AwaitHealthy
 
@@ -14,31 +15,42 @@ _FIRST_PAUSE, _LONGEST_PAUSE, _SHORTEST_PAUSE = 0.1, 1.0, 0.01
 """Seconds between polls; grows from the first to the longest value."""
 
 
+_PROBE_TIME = 2.0
+"""Seconds that the last probe in time may take until its result is seen."""
+
+
 class WaitInterruptedError(ResourceError):
     """The operator stopped the run during a wait."""
 
 
 class _Look(Struct, frozen=True):
+    """`least`: seconds that its healthcheck needs."""
+
     state: str
     health: str
     restarts: int
     exit_code: int
     probe: str
+    least: float
 
 
 def await_healthy(engine: Engine, clock: Clock, ref: str, wanted: AwaitHealthy, stopped: Callable[[], bool]) -> None:
     """Wait until it is healthy. Raises `ResourceError` with the last observed state."""
     began, pause = clock.now(), _FIRST_PAUSE
-    first = _look(engine, ref)
-    seen = first
+    seen = _look(engine, ref)
+    before, calm = seen.restarts, 0.0
     while True:
-        _raise_if_down(seen, first.restarts)
         waited = clock.now() - began
-        until = _longest(seen, wanted)
-        if waited >= until and seen.health in ("healthy", ""):
-            return
-        if waited >= until:
-            raise ResourceError(f"still {seen.health} after {wanted.timeout:g}s{_said(seen)}")
+        failing = seen.state == "restarting" or seen.health == "unhealthy" or seen.restarts > before
+        if failing and waited < wanted.grace:
+            before, calm, until = seen.restarts, waited, wanted.grace
+        else:
+            _raise_if_down(seen, before)
+            until = calm + _longest(seen, wanted)
+            if waited >= until and seen.health in ("healthy", ""):
+                return
+            if waited >= until:
+                raise ResourceError(f"still {seen.health} after {until:g}s{_said(seen)}")
         if stopped():
             raise WaitInterruptedError("interrupted while waiting for it")
         clock.sleep(min(pause, max(until - waited, _SHORTEST_PAUSE)))
@@ -65,7 +77,7 @@ def _longest(seen: _Look, wanted: AwaitHealthy) -> float:
     """Seconds after which what is seen is good enough, or too long."""
     if not seen.health:
         return wanted.monitor
-    return wanted.watch if seen.health == "healthy" else wanted.timeout
+    return wanted.watch if seen.health == "healthy" else max(wanted.timeout, seen.least)
 
 
 def _raise_if_down(seen: _Look, restarts_before: int) -> None:
@@ -94,12 +106,14 @@ def _look(engine: Engine, ref: str) -> _Look:
     status = str(health.get("Status") or "")
     log = health.get("Log") or []
     probe = f"said{_output(log[-1])} (exit code {log[-1].get('ExitCode')})" if log else ""
+    needed = time_to_verdict(HEALTHCHECK.access.read(found))
     return _Look(
         state=str(state.get("Status", "")),
         health="" if status == "none" else status,
         restarts=int(found.get("RestartCount") or 0),
         exit_code=int(state.get("ExitCode") or 0),
         probe=probe,
+        least=needed + _PROBE_TIME if needed else 0.0,
     )
 
 

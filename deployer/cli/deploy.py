@@ -52,10 +52,11 @@ def deploy(
 
                 call.console.result([line(), *check_recap(planned.plan)])
             return plan_exit_code(planned.plan, detailed=call.params["detailed_exitcode"])
-        if not any(host.changes and not host.refusals for host in planned.plan.hosts):
+        if not any(host.steps and not host.refusals for host in planned.plan.hosts):
             return _nothing_to_do(call, planned)
-        _confirm(call, planned.plan, question)
-        confirm_further(call, planned.plan)
+        if any(host.changes and not host.refusals for host in planned.plan.hosts):
+            _confirm(call, planned.plan, question)
+            confirm_further(call, planned.plan)
         with call.console.ignoring_closed_output():
             return _apply(call, session, system)
 

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from deployer.fields.container import CONTAINER
 from deployer.fields.network import NETWORK
@@ -102,7 +103,7 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
         return Observed(
             host=host,
             engine=engine.describe(),
-            containers=tuple(sorted(map(read_container, inspected), key=lambda found: found.name)),
+            containers=tuple(_with_records(map(read_container, inspected), volumes.result())),
             others=stubs,
             images=images,
             tags=tags,
@@ -115,6 +116,21 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
             pulled=pulled,
             claimed=claimed,
         )
+
+
+def _with_records(found: Iterable[ObservedContainer], volumes: Iterable[Json]) -> list[ObservedContainer]:
+    """By name, with what the records say of those that may not work. Imported here: most runs have none."""
+    containers = sorted(found, key=attrgetter("name"))
+    if not any(container.doubtful for container in containers):
+        return containers
+    from deployer.model.history import is_proven, read_records
+
+    return [
+        replace(each, proven=is_proven(read_records(volumes, each.owner.project), each.name))
+        if each.doubtful and each.owner.managed
+        else each
+        for each in containers
+    ]
 
 
 def _pulled(engine: Engine, volumes: Iterable[Json]) -> tuple[tuple[PulledImage, ...], frozenset[tuple[str, str]]]:
@@ -221,6 +237,7 @@ def read_container(inspect: Json) -> ObservedContainer:
         volumes=_mounted(inspect),
         owner=record.read(_map(config.get("Labels")), name),
         has_healthcheck=probe != ["NONE"],
+        restarts=int(inspect.get("RestartCount") or 0),
     )
 
 

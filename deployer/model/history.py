@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from deployer.model.desired import Kind
 from deployer.model.outcome import HostOutcome, Status
 from deployer.model.ownership import decoded
 from deployer.model.plan import Action, Counts, count
@@ -32,6 +33,9 @@ _LABELS: Final = {
 }
 
 
+_UNTOUCHED: Final = ("rolled back)", "not done)")
+_CHECKED: Final = "="
+"""Of a container that a run only waited for."""
 _REPLACED: Final = tuple(action.value for action in Action if action.replaces)
 
 
@@ -130,6 +134,21 @@ def replaced_last(records: Iterable[Record]) -> frozenset[str]:
     return frozenset()
 
 
+def is_proven(records: Iterable[Record], name: str) -> bool:
+    """Whether the last run that changed a container saw it working. `records`: all of its project, newest first. One
+    that no record mentions was created by a run that ended before it was recorded, unless records were removed."""
+    last, named = 0, [f"{kind}.{name}" for kind in Kind if kind.is_container]
+    for record in sorted(records, key=lambda found: found.number, reverse=True):
+        last = record.number
+        for text in record.changes:
+            action, _, rest = text.partition(" ")
+            label, _, word = rest.partition(" (")
+            came_back = word and action in _REPLACED
+            if label in named and word not in _UNTOUCHED and not came_back:
+                return not word and action != Action.REMOVE
+    return last > 1
+
+
 def result_of(outcome: HostOutcome) -> Result:
     statuses = {result.status for result in outcome.results}
     if outcome.interrupted or outcome.blocked is not None:
@@ -143,11 +162,14 @@ def result_of(outcome: HostOutcome) -> Result:
 def changes_of(outcome: HostOutcome) -> tuple[tuple[str, ...], Counts]:
     """Each change with its result, and the number of completed changes."""
     words = {Status.FAILED: "failed", Status.UNDONE: "rolled back", Status.SKIPPED: "not done"}
-    found: dict[str, str] = {}
+    found = {remaining.address: "did not converge" for remaining in outcome.remaining}
     for status in (Status.SKIPPED, Status.UNDONE, Status.FAILED):
-        found |= {str(r.step.address): words[status] for r in outcome.results if r.status is status}
-    texts = []
-    for change in outcome.plan.changes:
-        word = found.get(str(change.address), "")
-        texts.append(f"{change.action} {change.address.label}" + (f" ({word})" if word else ""))
+        found |= {r.step.address: words[status] for r in outcome.results if r.status is status}
+    changed = [(str(change.action), change.address) for change in outcome.plan.changes]
+    waited_for = (r.step.address for r in outcome.results if r.step.operation.waits)
+    checked = dict.fromkeys(address for address in waited_for if address not in {each for _, each in changed})
+    texts = [
+        f"{symbol} {address.label}" + (f" ({word})" if (word := found.get(address, "")) else "")
+        for symbol, address in (*changed, *((_CHECKED, address) for address in checked))
+    ]
     return tuple(texts), count(outcome.done)

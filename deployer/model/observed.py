@@ -33,7 +33,9 @@ class ObservedContainer(Struct, frozen=True):
     """`values` holds canonical values of every field of the table. `image` is the reference it was made from, complete;
     `image_id` the image itself. `state`: created, running, paused, restarting, exited, dead. `health`: healthy,
     unhealthy, starting or "". `attached` maps network names to the network ids of its endpoints ("" before the first
-    start). `anonymous` maps targets to names of anonymous volumes; `volumes` names all that it mounts."""
+    start). `anonymous` maps targets to names of anonymous volumes; `volumes` names all that it mounts. `restarts`: how
+    often the engine restarted it since it was started. `proven` is False for one that may not work and that no run on
+    record has seen working since it was created."""
 
     id: str
     name: str
@@ -48,10 +50,18 @@ class ObservedContainer(Struct, frozen=True):
     volumes: frozenset[str] = frozenset()
     owner: Ownership = Ownership()
     has_healthcheck: bool = False
+    restarts: int = 0
+    proven: bool = True
 
     @property
     def running(self) -> bool:
         return self.state in _RUNNING
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether it runs but may not work."""
+        failing = self.state == "restarting" or self.health in ("unhealthy", "starting")
+        return self.running and (failing or bool(self.restarts))
 
 
 class ObservedImage(Struct, frozen=True):
@@ -136,6 +146,9 @@ class Observed(Struct, frozen=True, dict=True):
 
     def container(self, name: str) -> ObservedContainer | None:
         return self._by_name.get(name)
+
+    def container_by_id(self, key: str) -> ObservedContainer | None:
+        return next((found for found in self.containers if found.id == key), None)
 
     def network(self, name: str) -> ObservedNetwork | None:
         return next((found for found in self.networks if found.name == name), None)

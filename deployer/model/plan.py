@@ -241,12 +241,14 @@ class RemoveContainer(OnContainer, frozen=True):
 
 class AwaitHealthy(OnContainer, frozen=True):
     """With a healthcheck: healthy within `timeout` seconds, and still so after `watch`. Without: running, never
-    restarted, for `monitor`."""
+    restarted, for `monitor`. In the first `grace` seconds it may be unhealthy or restarted; `monitor` then counts from
+    the last restart."""
 
     doing, done, waits = "waiting until healthy", "healthy", True
     timeout: float
     monitor: float
     watch: float = 0.0
+    grace: float = 0.0
 
 
 class AwaitCompleted(OnContainer, frozen=True):

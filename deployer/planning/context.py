@@ -10,8 +10,7 @@ from msgspec import Struct, field
 from deployer.fields.options import Condition
 from deployer.model.desired import Address, Container, Desired, Kind, Resource, S
 from deployer.model.observed import Observed, ObservedContainer
-from deployer.model.plan import AwaitHealthy, Target
-from deployer.model.settings import UpdatePolicy
+from deployer.model.plan import Target
 from deployer.planning.container.exclusive import held
 from deployer.planning.draft import Draft
 from deployer.planning.policy import Policy
@@ -70,7 +69,7 @@ class Containers(Struct, frozen=True):
     jobs: set[str] = field(default_factory=set)
     """Jobs that are run. Written by: job.plan. Read by: gates."""
     awaited: dict[tuple[str, Condition | None], Steps] = field(default_factory=dict)
-    """Steps that end when a condition holds. Written by: gates. Read by: gates, await_started."""
+    """Steps that end when a condition holds. Written by: gates. Read by: gates, health."""
     freed: dict[str, Steps] = field(default_factory=dict)
     """What only one container can hold, and the steps after which it is free. Written by: all that stops a container.
     Read by: gates, rollback."""
@@ -80,7 +79,7 @@ class Containers(Struct, frozen=True):
     groups: dict[str, str] = field(default_factory=dict)
     """The group under which each container is replaced. Written by: exchange, replace. Read by: replace."""
     started: list[Started] = field(default_factory=list)
-    """Containers that are started and replace none. Written by: container.plan, replace. Read by: await_started."""
+    """Containers that are started and replace none. Written by: container.plan, replace. Read by: health."""
     retired: list[Retired] = field(default_factory=list)
     """Containers that are replaced. Written by: replace, rollback. Read by: finish_retired."""
 
@@ -124,11 +123,6 @@ class Context(Struct, frozen=True):
     def many_endpoints(self) -> bool:
         """API 1.44 takes all networks at create, older ones a single one (§1.6)."""
         return version(self.observed.engine.api) >= (1, 44)
-
-
-def watched(target: Target, update: UpdatePolicy) -> AwaitHealthy:
-    """The step that ends when a container works."""
-    return AwaitHealthy(target, update.health_timeout, update.monitor, update.watch)
 
 
 def completes(ctx: Context, name: str) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from deployer.model.desired import Address, Kind, OnFailure
 from deployer.model.plan import (
+    AwaitCompleted,
+    AwaitHealthy,
     HostPlan,
     Operation,
     Part,
@@ -81,6 +83,11 @@ class Draft:
     def removed(self) -> set[Target]:
         """Containers that steps remove."""
         return {step.operation.container for step in self._steps if isinstance(step.operation, RemoveContainer)}
+
+    def waited_for(self) -> set[Target]:
+        """Containers that steps wait for."""
+        waits = (step.operation for step in self._steps if isinstance(step.operation, AwaitHealthy | AwaitCompleted))
+        return {operation.container for operation in waits}
 
     def removals(self) -> tuple[int, ...]:
         """Steps that remove containers: what a container uses can only go after it."""

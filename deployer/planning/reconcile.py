@@ -12,8 +12,9 @@ from deployer.model.desired import Desired, OnFailure
 from deployer.model.observed import Observed
 from deployer.model.plan import Action, HostPlan, ResourceChange
 from deployer.planning.container.exchange import plan_exchange
+from deployer.planning.container.health import await_failing, await_started
 from deployer.planning.container.ports import check_ports
-from deployer.planning.container.replace import await_started, finish_retired
+from deployer.planning.container.replace import finish_retired
 from deployer.planning.context import Context
 from deployer.planning.image.prune import references
 from deployer.planning.kinds import KINDS, PRUNED_AFTER_WORKLOADS, USED_BY_WORKLOADS, WORKLOADS
@@ -40,6 +41,7 @@ PHASES: Final = (
     Phase("containers and jobs", WORKLOADS.make),
     Phase("what was started is watched", await_started),
     Phase("what was replaced is put away", finish_retired),
+    Phase("what fails already is waited for or noted", await_failing),
     *(Phase("what containers used, declared absent", making.remove_absent) for making in reversed(USED_BY_WORKLOADS)),
     *(Phase("what containers used", making.prune, only_prune=True) for making in PRUNED_AFTER_WORKLOADS),
     Phase("copies of the project's objects", note_copies, only_prune=True),

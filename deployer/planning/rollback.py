@@ -29,6 +29,7 @@ from deployer.model.plan import (
 )
 from deployer.model.settings import ContainerSettings
 from deployer.planning.bodies import endpoint_body
+from deployer.planning.container.health import watched
 from deployer.planning.container.judging import image_texts, is_ours
 from deployer.planning.container.keeping import restart_body
 from deployer.planning.container.replace import (
@@ -38,7 +39,7 @@ from deployer.planning.container.replace import (
     set_aside,
     vanishes,
 )
-from deployer.planning.context import Context, Retired, Steps, watched
+from deployer.planning.context import Context, Retired, Steps
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import finish
 from deployer.planning.refusals import refuse_protected
@@ -176,8 +177,7 @@ def _take_place(ctx: Context, pair: _Pair, after: Steps) -> Steps:
     if pair.resource.settings.state is not RunState.STARTED:
         return after
     after = track.add(StartContainer(previous.id), after, StopContainer(previous.id))
-    update = pair.resource.settings.update
-    return track.add(watched(previous.id, update), after)
+    return track.add(watched(ctx, pair.resource, previous.id), after)
 
 
 def _repairs(ctx: Context, previous: ObservedContainer) -> Iterator[tuple[Operation, tuple[Operation, ...]]]:

@@ -41,8 +41,9 @@ def tally(outcome: HostOutcome) -> Tally:
     undone = {address for address, found in statuses.items() if Status.UNDONE in found}
     skipped = {address for address, found in statuses.items() if Status.SKIPPED in found} - failed - undone
     changed = len({change.address for change in outcome.done} - failed)
+    only_waited_for = (failed | skipped) - {change.address for change in outcome.plan.changes}
     return Tally(
-        ok=outcome.unchanged + changed,
+        ok=outcome.unchanged + changed - len(only_waited_for),
         changed=changed,
         unreachable=int(outcome.unreachable is not None),
         failed=len(failed),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,9 +18,10 @@ from deployer.fields.options import Recreate
 from deployer.interfaces import Clock, Engine, Events
 from deployer.model.desired import Desired, OnFailure, has_settings
 from deployer.model.observed import Observed
-from deployer.model.outcome import Blocked, HostEnded, HostOutcome, Obstacle, Outcome
+from deployer.model.outcome import Blocked, HostEnded, HostOutcome, Notice, Obstacle, Outcome
 from deployer.model.plan import Action, HostPlan, Phase, PlayPlan, ResourceChange, Unreachable
 from deployer.model.settings import ContainerSettings, RunSettings
+from deployer.planning.container.health import judged
 from deployer.planning.run_once import alone_first
 from deployer.usecases.fleet import guarded
 from deployer.usecases.load import PlayInput
@@ -29,7 +30,8 @@ from deployer.usecases.system import System
 
 Of = TypeVar("Of", HostPlan, Desired)
 
-LOOPS = "keeps restarting"
+LOOPS: Final = "keeps restarting"
+UNTOUCHED: Final = "this run does not change it"
 
 
 def apply(session: Session, system: System, events: Events, stop: Stop, run: Run | None = None) -> Outcome:
@@ -239,7 +241,8 @@ class _Work:
             return (), UnreachableError(f"cannot be read after the changes: {error.message}", hint=error.hint)
 
     def _verify(self, host_plan: HostPlan, engine: Engine) -> tuple[ResourceChange, ...]:
-        """Read and compare the host again: remaining changes did not converge, except those of the second phase."""
+        """Read and compare the host again: remaining changes did not converge, except those of the second phase.
+        Containers that the plan does not answer for and that stopped meanwhile are only reported."""
         method = self.session.method
         desired = _settled(self._desired[host_plan.host])
         seen = _without(self.session.observe(host_plan.host, engine), host_plan)
@@ -253,12 +256,19 @@ class _Work:
             for found in [seen.container(resource.name)]
             if found is not None and found.state == "restarting" and not resource.absent
         )
-        return (*(found for found in left.changes if found.address not in at_last), *looping)
+        found = (*(each for each in left.changes if each.address not in at_last), *looping)
+        answered = judged(desired, host_plan.changes)
+        for other in (each for each in found if _is_down(each) and each.address.name not in answered):
+            self._events.emit(Notice(host_plan.host, f"{other.address.label}: {other.reason}; {UNTOUCHED}"))
+        # Those that did not work before the run are waited for in the second phase.
+        waits = {step.address for step in host_plan.steps if step.phase is Phase.COMMIT and step.operation.waits}
+        kept = (each for each in found if not _is_down(each) or each.address.name in answered)
+        return tuple(each for each in kept if each.address not in waits)
 
 
 def _without(seen: Observed, host_plan: HostPlan) -> Observed:
     """The host without the containers that the second phase will remove."""
-    at_last = (step.operation for step in host_plan.steps if step.phase is Phase.COMMIT)
+    at_last = (step.operation for step in host_plan.steps if step.phase is Phase.COMMIT and not step.operation.waits)
     away = {getattr(operation, "container", "") for operation in at_last}
     return replace(seen, containers=tuple(found for found in seen.containers if found.id not in away))
 

@@ -18,7 +18,7 @@ from msgspec.structs import asdict, replace
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import InputError
 from deployer.model.desired import Address, Kind
-from deployer.model.plan import HostPlan, Operation, Plan, PlayPlan, Refusal, ResourceChange
+from deployer.model.plan import HostPlan, Operation, Phase, Plan, PlayPlan, Refusal, ResourceChange
 from deployer.usecases.load import Request
 
 FORMAT: Final = "deployer-plan/1"
@@ -62,10 +62,11 @@ def save(plan: Plan, *, made_at: str, version: str, request: Request, inline: st
 
 
 def fingerprint(host: HostPlan) -> str:
-    """A digest of all steps: ids of their objects, bodies, order."""
+    """A digest of all steps: ids of their objects, bodies, order. Without waits for what fails already."""
     steps = "\n".join(
         f"{step} {sorted(_public(step.operation).items())} {[sorted(_public(undo).items()) for undo in step.undo]}"
         for step in host.steps
+        if not (step.operation.waits and step.phase is Phase.COMMIT)
     )
     return hashlib.sha256(f"{host.project}\n{steps}".encode()).hexdigest()
 

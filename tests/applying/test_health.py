@@ -73,11 +73,17 @@ class Looks:
 
 
 def wait(
-    looks: Looks, *, timeout: float = 60, monitor: float = 5, watch: float = 0, stops: Iterator[bool] | None = None
+    looks: Looks,
+    *,
+    timeout: float = 60,
+    monitor: float = 5,
+    watch: float = 0,
+    grace: float = 0,
+    stops: Iterator[bool] | None = None,
 ) -> Clock:
     clock = Clock()
     answers = stops or iter(())
-    wanted = AwaitHealthy("web", timeout, monitor, watch)
+    wanted = AwaitHealthy("web", timeout, monitor, watch, grace)
     await_healthy(cast("Engine", looks), clock, "web", wanted, lambda: next(answers, False))
     return clock
 
@@ -192,3 +198,33 @@ def test_an_error_of_the_engine_is_passed_on() -> None:
 
     with pytest.raises(EngineError):
         await_healthy(cast("Engine", Broken()), Clock(), "web", AwaitHealthy("web", 60, 5), lambda: False)
+
+
+UNHEALTHY = look("unhealthy", said="no database")
+LOOPING = [look(state="restarting", restarts=7, code=1)] * 3
+
+
+def test_one_that_fails_already_is_given_time_to_recover() -> None:
+    assert wait(Looks(*[UNHEALTHY] * 6, HEALTHY), grace=10).seconds < 4
+    with pytest.raises(ResourceError) as caught:
+        wait(Looks(UNHEALTHY), grace=10)
+    assert caught.value.message == "is unhealthy; its healthcheck said: no database (exit code 1)"
+
+
+def test_one_that_keeps_restarting_is_watched_from_the_last_restart_on() -> None:
+    looks = Looks(*LOOPING, look(restarts=8), look(restarts=8), look(restarts=9), look(restarts=9))
+    last_restart = sum((0.1, 0.15, 0.225, 0.3375, 0.50625))
+    assert wait(looks, grace=20).seconds == pytest.approx(last_restart + 5)
+    with pytest.raises(ResourceError) as caught:
+        wait(Looks(*LOOPING), grace=20)
+    assert caught.value.message == "is restarting, it exited with code 1"
+    with pytest.raises(ResourceError) as caught:
+        wait(Looks(*LOOPING, look(state="exited", code=3)), grace=20)
+    assert caught.value.message == "is exited with code 3"
+
+
+def test_the_healthcheck_itself_may_need_longer_than_the_timeout() -> None:
+    slow = STARTING | {"Config": {"Healthcheck": {"Test": ["CMD", "x"], "StartPeriod": 10**11, "Interval": 10**10}}}
+    with pytest.raises(ResourceError) as caught:
+        wait(Looks(slow))
+    assert caught.value.message == "still starting after 112s"

@@ -345,3 +345,28 @@ def test_one_that_turns_unhealthy_while_it_is_watched_goes_back(host: Host, tmp_
     failed = site.apply()
     assert (failed.code, ids(host), kept(host)) == (3, before, {"web.failed": "exited"})
     assert failed.errors[0].partition(": ")[2].startswith("is unhealthy")
+
+
+def test_what_fails_already_is_waited_for_or_noted_and_rolls_back_nothing(host: Host, tmp_path: Path) -> None:
+    fetch(host, "busybox:1")
+    site = Site(tmp_path, host)
+    check = {"test": ["CMD", "test", "-e", "/tmp/healthy"], "interval": "1s", "retries": 1}
+    update = {"health_timeout": "3s"}
+
+    def wish(version: int) -> Site:
+        db = {"environment": {"VERSION": version}}
+        loop = {"command": ["sh", "-c", "test -e /tmp/once && exit 7; touch /tmp/once; sleep 1.5"], "restart": "always"}
+        return site.containers(db=db, loop=loop, probed={"healthcheck": check, "update": update})
+
+    assert (wish(1).apply().code, states(host)["probed"]) == (3, "running")
+    before = ids(host)
+    again = wish(1).apply()
+    assert (again.code, again.changes, ids(host)) == (3, [], before)
+    said = "is unhealthy; its healthcheck said nothing (exit code 1)"
+    assert again.errors == [f"AwaitHealthy {before['probed'][:12]}: {said}"]
+    until(lambda: inspect(host, "loop")["State"]["Restarting"])
+    repaired = wish(2).apply()
+    assert "container.loop: keeps restarting, last exit code 7; this run does not change it" in repaired.notes
+    assert (repaired.code, "VERSION=2" in inspect(host, "db")["Config"]["Env"]) == (3, True)
+    host.docker("exec", "probed", "touch", "/tmp/healthy")
+    assert wish(2).apply().code == 0

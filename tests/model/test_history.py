@@ -8,9 +8,28 @@ import pytest
 from msgspec.structs import replace
 
 from deployer.model.desired import Address, Kind
-from deployer.model.history import Record, changes_of, newest, numbers, read_records, result_of, volume_name
+from deployer.model.history import (
+    Record,
+    changes_of,
+    is_proven,
+    newest,
+    numbers,
+    read_records,
+    result_of,
+    volume_name,
+)
 from deployer.model.outcome import Blocked, HostOutcome, Obstacle, Status, StepResult
-from deployer.model.plan import Action, Counts, HostPlan, Operation, RemoveImage, ResourceChange, Step, Unreachable
+from deployer.model.plan import (
+    Action,
+    AwaitHealthy,
+    Counts,
+    HostPlan,
+    Operation,
+    RemoveImage,
+    ResourceChange,
+    Step,
+    Unreachable,
+)
 
 RECORD = Record(
     project="shop",
@@ -115,3 +134,42 @@ def test_every_change_with_what_came_of_it() -> None:
     found = outcome(Status.DONE, Status.FAILED, Status.UNDONE, Status.SKIPPED)
     texts = ("- image.i0", "- image.i1 (failed)", "- image.i2 (rolled back)", "- image.i3 (not done)")
     assert changes_of(found) == (texts, Counts(remove=1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "proven"),
+    [
+        (["+ container.web"], True),
+        (["+ container.web (failed)"], False),
+        (["+ container.web (did not converge)"], False),
+        (["+ container.web (failed)", "= container.web"], True),
+        (["+ container.web", "= container.web (failed)"], False),
+        (["+ container.web (failed)", "~ container.web"], True),
+        (["+ container.web", "-/+ container.web (failed)"], True),
+        (["+ container.web (failed)", "+/- container.web (rolled back)"], False),
+        (["+ container.web", "~ container.web (not done)"], True),
+        (["+ container.web", "- container.web"], False),
+        (["+ container.website", "+ network.web"], False),
+        ([], False),
+    ],
+)
+def test_whether_the_last_run_that_changed_a_container_saw_it_working(changes: list[str], proven: bool) -> None:
+    records = [replace(RECORD, number=number, changes=(text,)) for number, text in enumerate(changes, start=1)]
+    assert is_proven(reversed(records), "web") is proven
+
+
+def test_where_records_were_removed_one_that_none_mentions_counts_as_seen_working() -> None:
+    assert is_proven([replace(RECORD, number=2, changes=("+ container.db",))], "web")
+
+
+def test_a_container_that_was_only_waited_for_is_put_on_record() -> None:
+    wait = AwaitHealthy("web-1", 60, 5)
+    address = Address("web1", Kind.CONTAINER, "web")
+    step = Step(1, wait, address, "fails already")
+    for status, text in ((Status.DONE, "= container.web"), (Status.FAILED, "= container.web (failed)")):
+        outcome = HostOutcome(HostPlan("web1", "shop", steps=(step,)), results=(StepResult(step, status),))
+        assert changes_of(outcome) == ((text,), Counts())
+    looping = ResourceChange(address, Action.START)
+    started = HostPlan("web1", "shop", changes=(looping,), steps=(step,))
+    outcome = HostOutcome(started, results=(StepResult(step, Status.DONE),), remaining=(looping,))
+    assert changes_of(outcome)[0] == ("> container.web (did not converge)",)

@@ -12,7 +12,9 @@ from msgspec.structs import replace
 
 from deployer.applying.locking import Run
 from deployer.errors import ExitCode, InputError
-from deployer.model.outcome import HostEnded, Status
+from deployer.model.outcome import HostEnded, Notice, Status
+from deployer.model.plan import Phase
+from deployer.reporting.tally import Tally, tally
 from deployer.usecases import rollback
 from tests.applying.engines import states, surrounded
 from tests.engine.faulty import Faults, connection_lost, with_faults
@@ -21,6 +23,7 @@ from tests.fleets import NAMES, Fleet, codes, play, request
 OLD = "image: web:1, command: old"
 NEW = "image: web:1, command: new"
 BAD = {"h3", "h4"}
+RUN = Run("me", "apply", lambda: datetime(2026, 1, 1, tzinfo=UTC), lock=False)
 
 
 def rolling(*bad: str, more: str = "serial: 2") -> str:
@@ -145,10 +148,86 @@ def test_a_container_that_is_down_when_all_is_read_again_goes_back(fleet: Fleet,
     assert unchanged(fleet, before) == set(NAMES)
 
 
+# Containers that do not work
+
+
+PAIR = """
+- hosts: h1
+  project: shop
+  containers:
+    db:
+      image: db:1
+      command: {db}
+      healthcheck: {{test: [CMD, probe], interval: 2s}}
+      labels: {{sim.behaviour: {how}}}
+    app: {{image: web:1, command: app, restart: always, labels: {{sim.behaviour: "exit:1:{reads}"}}{needs}}}
+"""
+
+
+def pair(db: str = "old", how: str = "healthy", reads: int = 0, needs: str = "") -> str:
+    return PAIR.format(db=db, how=how, reads=reads, needs=needs)
+
+
+def test_a_new_container_that_did_not_become_healthy_fails_the_next_run_too(fleet: Fleet) -> None:
+    bad = play("image: web:1, healthcheck: {test: [CMD, x]}, labels: {sim.behaviour: 'unhealthy:2'}", hosts="h1")
+    for run in (None, RUN):
+        fleet.run = run
+        assert codes(fleet.apply(bad)) == "h1:FAILED"
+        assert codes(fleet.apply(bad)) == "h1:FAILED"
+    outcome = fleet.apply()
+    assert [(found.step.address.label, found.error) for found in outcome.hosts[0].failed] == [
+        ("container.web", "is unhealthy; its healthcheck said: simulated: the check failed (exit code 1)")
+    ]
+    assert tally(outcome.hosts[0]) == Tally(failed=1)
+    assert outcome.hosts[0].results[0].step.phase is Phase.COMMIT
+
+
+def test_one_that_became_healthy_meanwhile_does_not(fleet: Fleet) -> None:
+    slow = "image: web:1, healthcheck: {test: [CMD, x], interval: 1s}, update: {health_timeout: 1s}"
+    late = play(slow + ", labels: {sim.behaviour: 'healthy:12'}", hosts="h1")
+    fleet.run = RUN
+    assert codes(fleet.apply(late)) == "h1:FAILED"
+    assert codes(fleet.apply(late)) == "h1:OK"
+    with fleet.plan(late) as session:
+        assert (list(session.plan.changes), [host.steps for host in session.plan.hosts]) == ([], [()])
+
+
+def test_a_repair_is_not_rolled_back_because_of_a_neighbour_in_a_crash_loop(fleet: Fleet) -> None:
+    fleet.run = RUN
+    fleet.apply(pair(reads=30))
+    for _ in range(40):
+        fleet.engines["h1"].inspect_container("app")
+    fleet.seen.events.clear()
+    assert codes(fleet.apply(pair(db="new", reads=30))) == "h1:OK"
+    db = fleet.engines["h1"].inspect_container("db")
+    assert db is not None and db["Config"]["Cmd"] == ["new"]
+
+
+def test_a_neighbour_that_goes_down_meanwhile_is_only_reported(fleet: Fleet) -> None:
+    fleet.run = RUN
+    apart = pair().replace('restart: always, labels: {sim.behaviour: "exit:1:0"}', "labels: {sim.behaviour: run}")
+    fleet.apply(apart)
+    engine = fleet.engines["h1"]
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if name == "create_container":
+            engine.stop_container("app", 0)
+        return call()
+
+    fleet.wrap["h1"] = lambda engine: surrounded(engine, around)
+    assert codes(fleet.apply(apart.replace("command: old", "command: new"))) == "h1:OK"
+    said = [event.text for event in fleet.seen.events if isinstance(event, Notice)]
+    assert said == ["container.app: is exited with code 0; this run does not change it"]
+    depends = apart.replace("command: app", "command: app, depends_on: [db]")
+    assert codes(fleet.apply(depends)) == "h1:OK"
+    fleet.wrap["h1"] = lambda engine: surrounded(engine, around)
+    outcome = fleet.apply(depends.replace("command: old", "command: newer"))
+    assert codes(outcome) == "h1:FAILED"
+    db = engine.inspect_container("db")
+    assert db is not None and db["Config"]["Cmd"] == ["old"]
+
+
 # Going back on request
-
-
-RUN = Run("me", "apply", lambda: datetime(2026, 1, 1, tzinfo=UTC), lock=False)
 
 
 def commands(fleet: Fleet, *names: str) -> dict[str, dict[str, str]]:

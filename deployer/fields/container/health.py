@@ -26,6 +26,23 @@ DECLARE_CHECK: Final = "declare a healthcheck with a test, or healthcheck: {disa
 _PROBE_TIMES = frozenset({"interval", "timeout", "start_period", "start_interval"})
 
 
+_DEFAULT_INTERVAL = 30 * duration.SECOND
+"""The engine's (§1.1)."""
+
+
+def interval(healthcheck: Mapping[str, Any]) -> float:
+    """Seconds between two probes of a canonical healthcheck."""
+    return float(healthcheck.get("interval") or _DEFAULT_INTERVAL) / duration.SECOND
+
+
+def time_to_verdict(healthcheck: Mapping[str, Any]) -> float:
+    """Seconds after the start in which a container that works may still be `starting`: the start period, in which
+    failures do not count, and one interval. 0 without a healthcheck."""
+    if healthcheck.get("test") in (None, ["NONE"]):
+        return 0.0
+    return float(healthcheck.get("start_period") or 0) / duration.SECOND + interval(healthcheck)
+
+
 def _read_healthcheck(inspect: Json) -> dict[str, Any]:
     """Only what is set: 0 means the engine's default. A disabled check is `{"test": ["NONE"]}` alone."""
     live = (inspect.get("Config") or {}).get("Healthcheck") or {}

@@ -8,8 +8,9 @@ from deployer.model.desired import Kind, Workload, has_settings
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import AwaitCompleted, AwaitHealthy
 from deployer.model.settings import ContainerSettings, Dependency
+from deployer.planning.container.health import watched
 from deployer.planning.container.replace import Gate
-from deployer.planning.context import Context, Steps, watched
+from deployer.planning.context import Context, Steps
 from deployer.planning.image.plan import Wanted
 
 
@@ -51,7 +52,7 @@ def when_met(ctx: Context, dependency: Dependency) -> Steps:
         return ()
     if (name, condition) not in ctx.containers.awaited:
         if condition is Condition.HEALTHY and has_settings(needed, ContainerSettings):
-            wait: AwaitHealthy | AwaitCompleted = watched(target, needed.settings.update)
+            wait: AwaitHealthy | AwaitCompleted = watched(ctx, needed, target)
         else:
             wait = AwaitCompleted(target)
         step = ctx.draft.step(wait, needed.address, "others wait for it", after=ready)

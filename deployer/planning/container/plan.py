@@ -25,11 +25,11 @@ from deployer.planning.bodies import update_body
 from deployer.planning.container import endpoints, leftovers
 from deployer.planning.container.exclusive import held
 from deployer.planning.container.gates import gate_of
+from deployer.planning.container.health import awaited
 from deployer.planning.container.judging import Verdict, compare, is_ours, judge
 from deployer.planning.container.keeping import Why, discard, discard_holders, kept_of
 from deployer.planning.container.replace import (
     Order,
-    awaited,
     carried,
     choose_order,
     plan_create,

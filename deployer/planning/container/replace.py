@@ -10,19 +10,16 @@ removed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from deployer.fields.options import Condition, RunState, UpdateOrder
+from deployer.fields.options import RunState, UpdateOrder
 from deployer.model.container_names import NEW, OLD
 from deployer.model.dependencies import leaders
 from deployer.model.desired import Container, Workload
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import (
     Action,
-    AwaitCompleted,
     AwaitHealthy,
     ConnectNetwork,
     CreateContainer,
@@ -38,12 +35,10 @@ from deployer.model.plan import (
     Target,
 )
 from deployer.planning.bodies import add_alias, container_body, split_endpoints
+from deployer.planning.container.health import awaited
 from deployer.planning.container.keeping import Why, discard_failed, keep_failed, retire
-from deployer.planning.context import Context, Retired, Started, Steps, completes, watched
+from deployer.planning.context import Context, Retired, Started, Steps
 from deployer.values import port
-
-FIRST_LOOK: Final = 1.0
-"""Seconds that a container without a healthcheck is watched when it replaces nothing."""
 
 
 class Order(Struct, frozen=True):
@@ -175,17 +170,6 @@ def plan_create(ctx: Context, resource: Container, gate: Gate, volumes: Mapping[
     return done
 
 
-def await_started(ctx: Context) -> None:
-    """Whatever is started is looked after: not only that the engine starts it, also that it works. Those that others
-    wait for are so already; the rest are waited for all together at the end."""
-    for found in ctx.containers.started:
-        name, update = found.resource.name, found.resource.settings.update
-        if completes(ctx, name) or (name, Condition.HEALTHY) in ctx.containers.awaited:
-            continue
-        wait = replace(watched(found.target, update), monitor=min(update.monitor, FIRST_LOOK))
-        ctx.draft.step(wait, found.resource.address, "must work", after=found.after)
-
-
 def part_alone(_operation: Operation) -> Part:
     return Part.ONLY
 
@@ -256,13 +240,6 @@ class Track(Struct, frozen=True):
         self.ctx.containers.targets[self.resource.name] = made
         self.ctx.containers.renewed.add(self.resource.name)
         return made, done
-
-
-def awaited(ctx: Context, resource: Container, target: Target) -> AwaitHealthy | AwaitCompleted:
-    """What shows that a container works: that it is healthy; of a job, that it ends well."""
-    if completes(ctx, resource.name):
-        return AwaitCompleted(target)
-    return watched(target, resource.settings.update)
 
 
 def carried(ctx: Context, resource: Workload, live: ObservedContainer) -> dict[str, str]:
