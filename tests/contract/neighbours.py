@@ -231,9 +231,7 @@ RESOURCES = (
         same=({"cpus": 0.25}, {"cpus": "0.25"}, {"cpus": "0.250"}, {"cpus": ".25"}),
         other=({"cpus": 0.26}, {"cpus": 25}, {}, {"cpu_quota": 25000}),
     ),
-    Neighbour(
-        "thousandths of a cpu", host={"NanoCpus": 1000000}, same=({"cpus": 0.001}, {"cpus": "0.001"}), other=({},)
-    ),
+    Neighbour("hundredth of a cpu", host={"NanoCpus": 10000000}, same=({"cpus": 0.01}, {"cpus": "0.01"}), other=({},)),
     Neighbour("no quota", host={"CpuQuota": -1}, same=({}, {"cpu_quota": -1}), other=({"cpu_quota": 50000},)),
     Neighbour(
         "set of cpus",
