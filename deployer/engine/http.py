@@ -19,6 +19,9 @@ from deployer.transport.pool import Answer, HttpPool, Reply, Request
 READ_TIMEOUT = 60.0
 """Seconds that an engine may take to answer a read."""
 
+_LONGEST_LINE = 8 * 1024 * 1024
+"""Bytes of one message of a progress stream."""
+
 _BAD = 400
 
 Query: TypeAlias = "Mapping[str, str] | Sequence[tuple[str, str]]"
@@ -107,6 +110,8 @@ def json_stream(answer: Answer) -> Iterator[Mapping[str, Any]]:
         while chunk := answer.read_some():
             *lines, pending = (pending + chunk).split(b"\n")
             yield from (_parsed(line) for line in lines if line.strip())
+            if len(pending) > _LONGEST_LINE:
+                raise EngineError("the engine did not answer in JSON: one line has no end", status=0)
         if pending.strip():
             yield _parsed(pending)
 

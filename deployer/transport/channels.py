@@ -1,10 +1,10 @@
-"""SSH channels as the sockets that `http.client` expects."""
+"""SSH channels as sockets."""
 
 from __future__ import annotations
 
 import contextlib
-import io
 import re
+import time
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _ANSWER = re.compile(rb"HTTP/1\.[01] [0-9]{3}[ \r]")
 _MOST_BEFORE = 65536
 """Bytes that may come before an answer."""
+
+_LONGEST_BEFORE = 60.0
+"""Seconds from the first of them to the answer."""
 
 _BUFFER = 32768
 """Bytes read at once; the size of an SSH data packet."""
@@ -32,8 +35,6 @@ class ChannelSocket:
         self._on_no_answer = on_no_answer
         self._started = False
         self._ahead = b""
-        self._readers = 0
-        self._closing = False
 
     @property
     def usable(self) -> bool:
@@ -63,35 +64,19 @@ class ChannelSocket:
             return data
         return self._begin(data, size)
 
-    def makefile(self, mode: str = "rb", *_: object) -> io.BufferedReader:
-        """A buffered reader; the channel closes when it and the socket are closed."""
-        if mode != "rb":
-            raise ValueError(f"mode {mode!r}")
-        self._readers += 1
-        return io.BufferedReader(_ChannelReader(self), _BUFFER)
-
     def end_writing(self) -> None:
         """Tell the other side that nothing more comes."""
         self._channel.shutdown_write()
 
     def close(self) -> None:
-        self._closing = True
-        self._close_when_unused()
-
-    def reader_closed(self) -> None:
-        self._readers -= 1
-        self._close_when_unused()
-
-    def _close_when_unused(self) -> None:
-        if self._closing and self._readers <= 0:
-            with contextlib.suppress(OSError, EOFError):
-                self._channel.close()
+        with contextlib.suppress(OSError, EOFError):
+            self._channel.close()
 
     def _begin(self, data: bytes, size: int) -> bytes:
         """The beginning of the answer, without what a login shell printed before it."""
-        found = _ANSWER.search(data)
+        found, until = _ANSWER.search(data), time.monotonic() + _LONGEST_BEFORE
         while found is None:
-            if len(data) > _MOST_BEFORE:
+            if len(data) > _MOST_BEFORE or time.monotonic() > until:
                 self._explain(data)
             try:
                 more = self._channel.recv(_BUFFER)
@@ -112,22 +97,3 @@ class ChannelSocket:
         """Raises what the stream ended with, where somebody knows."""
         if not self._started and self._on_no_answer is not None:
             self._on_no_answer(beginning)
-
-
-class _ChannelReader(io.RawIOBase):
-    def __init__(self, source: ChannelSocket) -> None:
-        super().__init__()
-        self._source = source
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer is wider
-        data = self._source.recv(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._source.reader_closed()
-        super().close()

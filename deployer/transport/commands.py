@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from deployer.interfaces import CommandResult
@@ -16,6 +17,9 @@ _LIMIT = 65536
 
 _PATIENCE = 5.0
 """Seconds that the exit status and the last output of an ended command may take to arrive."""
+
+_LONGEST = 60.0
+"""Seconds that a short command may take in all."""
 
 
 def start(link: Link, command: str) -> paramiko.Channel:
@@ -51,9 +55,9 @@ def run(link: Link, command: str) -> CommandResult:
 
 
 def _read(receive: Callable[[int], bytes]) -> str:
-    data = b""
+    data, until = b"", time.monotonic() + _LONGEST
     try:
-        while len(data) < _LIMIT and (chunk := receive(_LIMIT)):
+        while len(data) < _LIMIT and time.monotonic() < until and (chunk := receive(_LIMIT)):
             data += chunk
     except TimeoutError:
         pass

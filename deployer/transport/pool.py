@@ -7,7 +7,9 @@ every failure of the connection into `UnreachableError`. It knows nothing of Doc
 from __future__ import annotations
 
 import http.client
+import io
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.message import Message
@@ -24,12 +26,22 @@ from deployer.transport.streams import (
     ConnectionLostError,
     Dialer,
     DuplexStream,
+    Stream,
     StreamRefusedError,
     pieces,
 )
 
 MAX_STREAMS = 8
 """Streams to one engine at once: below sshd's default MaxSessions of 10, which `dial-stdio` counts against."""
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes of an answer that is read whole."""
+
+LONGEST = 240.0
+"""Seconds that an answer may take beyond what a single wait may take."""
+
+_BUFFER = 32768
+"""Bytes read at once; the size of an SSH data packet."""
 
 IDEMPOTENT = ("GET", "HEAD")
 _SWITCHING = 101
@@ -47,6 +59,79 @@ class Request(Struct, frozen=True):
     timeout: float | None = 60.0
 
 
+class _OverdueError(TimeoutError):
+    """An answer that comes, but too slowly."""
+
+
+class _TooLargeError(http.client.HTTPException):
+    """An answer of more than `LARGEST`."""
+
+
+class _Timed:
+    """A stream as the socket of `http.client`, which closes it when it and its reader are closed. Each wait takes at
+    most `timeout` seconds, and none lasts beyond the deadline."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self._timeout: float | None = None
+        self._deadline: float | None = None
+        self._users = 1
+
+    def limit(self, timeout: float | None, total: float | None) -> None:
+        self._timeout, self._deadline = timeout, None if total is None else time.monotonic() + total
+        self.stream.settimeout(timeout)
+
+    def sendall(self, data: bytes) -> None:
+        self._wait()
+        self.stream.sendall(data)
+
+    def recv(self, size: int) -> bytes:
+        self._wait()
+        try:
+            return self.stream.recv(size)
+        except TimeoutError as error:
+            if error.errno is None:
+                self._wait()
+            raise
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        self._users += 1
+        return io.BufferedReader(_Reader(self), _BUFFER)
+
+    def close(self) -> None:
+        self._users -= 1
+        if self._users == 0:
+            self.stream.close()
+
+    def _wait(self) -> None:
+        if self._deadline is None:
+            return
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise _OverdueError
+        if self._timeout is None or left < self._timeout:
+            self.stream.settimeout(left)
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, source: _Timed) -> None:
+        super().__init__()
+        self._source = source
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer is wider
+        data = self._source.recv(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._source.close()
+        super().close()
+
+
 class _Connection(http.client.HTTPConnection):
     """An HTTP connection whose socket is any stream. `unsent`: its last request was not sent to the end."""
 
@@ -58,16 +143,16 @@ class _Connection(http.client.HTTPConnection):
         self.unsent = False
 
     def connect(self) -> None:
-        self.sock = self._dialer.dial()
+        self.sock = _Timed(self._dialer.dial())
 
     @property
     def usable(self) -> bool:
-        return self.sock is not None and self._dialer.usable(self.sock)
+        return self.sock is not None and self._dialer.usable(self.sock.stream)
 
-    def ask(self, request: Request) -> http.client.HTTPResponse:
+    def ask(self, request: Request, total: float | None) -> http.client.HTTPResponse:
         """Send, and wait for status and headers. An engine that answers before it has read the whole body, to refuse
         the request, may close the connection: its answer counts then."""
-        self.sock.settimeout(request.timeout)
+        self.sock.limit(request.timeout, total)
         body = request.body
         sent = body if body is None or isinstance(body, bytes) else pieces(body)
         try:
@@ -96,13 +181,20 @@ class Answer:
         self.status = response.status
         self.headers = response.headers
 
-    def read(self, size: int | None = None) -> bytes:
-        """`size` bytes, or everything; raises `UnreachableError` when the connection breaks before the end."""
+    def read(self) -> bytes:
+        """Everything; raises `UnreachableError` when the connection breaks before the end, and for more than
+        `LARGEST`."""
+        parts, left = [], LARGEST
         with self._pool.explaining(self._request):
-            data = self.response.read(size)
-        if self.response.isclosed():
-            self.close()
-        return data
+            while not self.response.isclosed() and (part := self.response.read(left + 1)):
+                parts.append(part)
+                left -= len(part)
+                if left < 0:
+                    raise _TooLargeError
+            if self.response.length:
+                raise http.client.IncompleteRead(b"", self.response.length)
+        self.close()
+        return b"".join(parts)
 
     def read_some(self) -> bytes:
         """What has arrived, at least one byte; b"" at the end."""
@@ -121,7 +213,7 @@ class Answer:
         """The connection as a plain stream, once the engine agreed."""
         connection, self._connection = self._connection, None
         assert connection is not None
-        stream, pool = connection.sock, self._pool
+        stream, pool = connection.sock.stream, self._pool
         return DuplexStream(
             stream,
             self.response.fp.read1,
@@ -177,12 +269,13 @@ class HttpPool:
                 raise
         return self._fetch(request)
 
-    def open(self, request: Request) -> Answer:
-        """Send, and wait for status and headers; for answers that are read as they come. Raises `UnreachableError`."""
+    def open(self, request: Request, total: float | None = None) -> Answer:
+        """Send, and wait for status and headers; for answers that are read as they come. `total`: seconds until the
+        answer must have been read. Raises `UnreachableError`."""
         connection = self._take()
         try:
             with self.explaining(request):
-                response = connection.ask(request)
+                response = connection.ask(request, total)
         except BodyError as error:
             self.give_back(connection, whole=False)
             assert error.__cause__ is not None
@@ -206,10 +299,13 @@ class HttpPool:
         try:
             yield
         except (OSError, EOFError, http.client.HTTPException) as error:
+            if isinstance(error, _TooLargeError):
+                raise UnreachableError(f"{self.dialer.where} answered {doing} with more than 64 MiB") from error
             # The kernel's ETIMEDOUT, a peer that is gone, has an errno; a wait that was cut short has none.
             if isinstance(error, TimeoutError) and error.errno is None:
+                longest = (request.timeout or 0) + (LONGEST if isinstance(error, _OverdueError) else 0)
                 raise UnreachableError(
-                    f"{self.dialer.where} did not answer {doing} within {request.timeout or 0:g} s",
+                    f"{self.dialer.where} did not answer {doing} within {longest:g} s",
                     hint="is the engine hanging, or its host overloaded?",
                 ) from error
             cut = isinstance(error, http.client.IncompleteRead)
@@ -241,7 +337,7 @@ class HttpPool:
             self._on_close()
 
     def _fetch(self, request: Request) -> Reply:
-        answer = self.open(request)
+        answer = self.open(request, None if request.timeout is None else request.timeout + LONGEST)
         try:
             return Reply(answer.status, answer.headers, answer.read())
         finally:

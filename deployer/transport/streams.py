@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from deployer.errors import NotOfferedError, UnreachableError
 from deployer.interfaces import Body, Files, Host, Shell
@@ -20,11 +20,11 @@ CHUNK = 65536
 
 
 class Stream(Protocol):
-    """The part of a socket that `http.client` uses."""
+    """The part of a socket that is used here."""
 
     def sendall(self, data: bytes, /) -> None: ...
+    def recv(self, size: int, /) -> bytes: ...
     def settimeout(self, seconds: float | None, /) -> None: ...
-    def makefile(self, mode: Literal["rb"], /) -> Any: ...
     def close(self) -> None: ...
 
 

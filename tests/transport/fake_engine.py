@@ -6,7 +6,7 @@ import json
 import socketserver
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -41,7 +41,8 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Canned:
-    """`chunks` are sent as they are, each when `wait` returned; `cut` closes the connection in the middle."""
+    """`chunks` are sent as they are, each when `wait` returned; `cut` closes the connection in the middle. `endless`:
+    the chunks are sent without saying where they end."""
 
     status: int = 200
     body: Any = None
@@ -49,6 +50,7 @@ class Canned:
     chunks: tuple[bytes, ...] = ()
     wait: Callable[[], object] = lambda: None
     cut: bool = False
+    endless: bool = False
 
 
 class FakeEngine:
@@ -111,7 +113,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(canned.status)
         for name, value in canned.headers.items():
             self.send_header(name, value)
-        if canned.chunks:
+        if canned.endless:
+            self.end_headers()
+            with suppress(OSError):
+                self.wfile.write(b"".join(canned.chunks))
+            self.close_connection = True
+        elif canned.chunks:
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             for chunk in canned.chunks:

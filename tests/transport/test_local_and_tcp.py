@@ -8,7 +8,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
@@ -26,7 +26,7 @@ from deployer.transport.local import LocalSocket
 from deployer.transport.pool import HttpPool, Request
 from deployer.transport.streams import Dialer
 from deployer.transport.tcp import TcpEngine
-from tests.transport.fake_engine import FakeEngine, fake_engine
+from tests.transport.fake_engine import Canned, FakeEngine, fake_engine
 
 GET_VERSION = Request("GET", "/version", timeout=5)
 
@@ -66,6 +66,71 @@ class TestLocal:
             dead.bind(str(path))
         with pytest.raises(UnreachableError, match="the engine is stopped"):
             version(LocalSocket(str(path), 5))
+
+
+class TestAnswers:
+    """That have no end, or come too slowly."""
+
+    @pytest.mark.parametrize("length", [{"Content-Length": str(10**15)}, {}])
+    def test_a_large_answer_is_not_read_to_its_end(
+        self, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, length: dict[str, str]
+    ) -> None:
+        monkeypatch.setattr("deployer.transport.pool.LARGEST", 200_000)
+        engine.answers["GET /info"] = Canned(headers=length, chunks=(b"x" * 65536,) * 64, endless=bool(length))
+        pool = HttpPool(LocalSocket(str(engine.socket), 5))
+        with pytest.raises(
+            UnreachableError, match=r"^the Docker engine at .* answered GET /info with more than 64 MiB$"
+        ):
+            pool.fetch(Request("GET", "/info", timeout=5))
+        assert pool.fetch(GET_VERSION).status == 200
+        pool.close()
+
+    def test_an_answer_of_the_largest_size_is_read(self, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("deployer.transport.pool.LARGEST", 65536 * 3)
+        engine.answers["GET /info"] = Canned(chunks=(b"x" * 65536,) * 3)
+        engine.answers["GET /whole"] = Canned(body=b"x" * 65536 * 3)
+        pool = HttpPool(LocalSocket(str(engine.socket), 5))
+        for target in ("/info", "/whole"):
+            assert pool.fetch(Request("GET", target, timeout=5)).body == b"x" * 65536 * 3
+        pool.close()
+        assert engine.connections == 1
+
+    @pytest.mark.parametrize("lines", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "])
+    def test_an_answer_that_drips_is_given_up(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: bytes
+    ) -> None:
+        monkeypatch.setattr("deployer.transport.pool.LONGEST", 0.1)
+        ended = threading.Event()
+
+        def drip(sock: socket.socket) -> None:
+            with sock, suppress(OSError):
+                sock.sendall(lines)
+                while not ended.wait(0.05):
+                    sock.sendall(b"x")
+
+        with dripping(tmp_path / "engine.sock", drip) as path:
+            pool = HttpPool(LocalSocket(path, 5))
+            with pytest.raises(UnreachableError, match=r"did not answer GET /info within 0\.3 s$"):
+                pool.fetch(Request("GET", "/info", timeout=0.2))
+            pool.close()
+            ended.set()
+
+
+@contextmanager
+def dripping(path: Path, drip: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A socket whose every connection is given to `drip`."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=drip, args=(listener.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield str(path)
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 Signer: TypeAlias = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
