@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from deployer.engine import answers
+from deployer.engine.answers import ContainerState, InspectedContainer, Probe
 from deployer.errors import ResourceError
 from deployer.fields.container.health import HEALTHCHECK, time_to_verdict
-from deployer.interfaces import Clock, Engine, Json
+from deployer.interfaces import Clock, Engine
 from deployer.model.plan import AwaitHealthy
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _SHORTEST_PAUSE = 0.1, 1.0, 0.01
@@ -98,25 +100,23 @@ def _said(seen: _Look) -> str:
 
 
 def _look(engine: Engine, ref: str) -> _Look:
-    found: Json | None = engine.inspect_container(ref)
-    if found is None:
+    answer = engine.inspect_container(ref)
+    if answer is None:
         raise ResourceError("is gone")
-    state = found.get("State") or {}
-    health = state.get("Health") or {}
-    status = str(health.get("Status") or "")
-    log = health.get("Log") or []
-    probe = f"said{_output(log[-1])} (exit code {log[-1].get('ExitCode')})" if log else ""
-    needed = time_to_verdict(HEALTHCHECK.access.read(found))
+    found = answers.read(answer, InspectedContainer, "/containers/{id}/json")
+    state = found.state or ContainerState()
+    log = (state.health.log if state.health is not None else None) or ()
+    needed = time_to_verdict(HEALTHCHECK.access.read(answer))
     return _Look(
-        state=str(state.get("Status", "")),
-        health="" if status == "none" else status,
-        restarts=int(found.get("RestartCount") or 0),
-        exit_code=int(state.get("ExitCode") or 0),
-        probe=probe,
+        state=state.status,
+        health=state.judged,
+        restarts=found.restart_count,
+        exit_code=state.exit_code or 0,
+        probe=f"said{_output(log[-1])} (exit code {log[-1].exit_code})" if log else "",
         least=needed + _PROBE_TIME if needed else 0.0,
     )
 
 
-def _output(probe: Json) -> str:
-    text = str(probe.get("Output") or "").strip()
+def _output(probe: Probe) -> str:
+    text = probe.output.strip()
     return f": {text}" if text else " nothing"

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from deployer.engine.pulled_images import updated
+from deployer.engine.pulled_images import list_images, updated
 from deployer.errors import EngineError
 from deployer.interfaces import Engine, Json
 from deployer.model import history
@@ -42,7 +42,7 @@ def _pulled(
     if not any(isinstance(each, PullImage | RemoveImage) for each in done):
         return before
     fetched = (each.reference for each in done if isinstance(each, PullImage))
-    return updated(before, fetched, engine.list_images())
+    return updated(before, fetched, list_images(engine))
 
 
 def _forget(engine: Engine, project: str, numbers: Sequence[int]) -> None:

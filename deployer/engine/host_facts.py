@@ -7,12 +7,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from deployer.engine import shell_facts
-from deployer.engine.observe import read_held_ports
+from deployer.engine import answers, shell_facts
+from deployer.engine.answers import ListedContainer, ListedImage
+from deployer.engine.observe import held_ports
+from deployer.engine.pulled_images import list_images
 from deployer.engine.registries import ask
 from deployer.engine.shell_facts import ShellFacts
 from deployer.errors import ResourceError, UnreachableError
-from deployer.interfaces import Engine, Host, Json, RegistryAuth
+from deployer.interfaces import Engine, Host, RegistryAuth
 from deployer.model.observed import Observed
 from deployer.model.preflight import Facts, Listener, Process, Questions, Route
 from deployer.values import image
@@ -62,7 +64,7 @@ def gather(
         return facts
     facts = replace(facts, missing=seen.missing if seen.has_root else frozenset(), room=seen.room)
     if facts.room is not None and questions.room:
-        facts = replace(facts, sizes=_sizes(engine.list_images()))
+        facts = replace(facts, sizes=_sizes(list_images(engine)))
     if not _is_engines_network(seen, observed):
         return facts
     return _with_network(
@@ -96,14 +98,15 @@ def _with_network(facts: Facts, engine: Engine, shell: Shell, taken: tuple[Liste
     owners: dict[int, Process] = shell_facts.read_owners(
         shell(shell_facts.owners_script({found.inode for found in taken})) or ""
     )
-    held = frozenset(port for entry in engine.list_containers() for port in read_held_ports(entry))
+    listed = answers.read(engine.list_containers(), tuple[ListedContainer, ...], "/containers/json")
+    held = frozenset(port for entry in listed for port in held_ports(entry))
     return replace(facts, listeners=taken, processes=owners, published=held)
 
 
-def _sizes(listed: Iterable[Json]) -> dict[str, int]:
+def _sizes(listed: Iterable[ListedImage]) -> dict[str, int]:
     found: dict[str, int] = {}
     for entry in listed:
-        for tag in entry.get("RepoTags") or ():
-            name = image.canonical(str(tag)).rpartition(":")[0]
-            found[name] = max(found.get(name, 0), int(entry.get("Size") or 0))
+        for tag in entry.repo_tags or ():
+            name = image.canonical(tag).rpartition(":")[0]
+            found[name] = max(found.get(name, 0), entry.size)
     return found

@@ -8,7 +8,7 @@ current, the registry is asked through the engine.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from operator import attrgetter
 from pathlib import PurePosixPath
@@ -17,6 +17,15 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from deployer.engine import answers
+from deployer.engine.answers import (
+    ContainerConfig,
+    ContainerState,
+    Endpoint,
+    InspectedContainer,
+    ListedContainer,
+    MountPoint,
+)
 from deployer.fields.container import CONTAINER
 from deployer.fields.network import NETWORK
 from deployer.fields.options import PullPolicy, strongest_pull_policy
@@ -39,12 +48,13 @@ from deployer.model.observed import (
 )
 from deployer.model.registry import RegistryAnswer
 from deployer.model.settings import FromImage
-from deployer.values import image, mount, paths, port
+from deployer.values import image, mount, paths
 
 WIDTH = 4
 """Parallel requests on one host; more gain nothing once the engine is busy."""
 
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
+_LISTED = tuple[ListedContainer, ...]
 
 
 class Needs(Struct, frozen=True):
@@ -87,30 +97,35 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
         networks = pool.submit(engine.list_networks)
         volumes = pool.submit(engine.list_volumes)
         wanted = list(pool.map(engine.inspect_image, needs.images))
-        names = {str(found.get("Id")): str(found.get("Name")) for found in networks.result()}
-        chosen, kept, stubs = _choose([_by_name(found, names) for found in listed.result()], needs)
-        answers = pool.map(engine.inspect_container, chosen)
-        inspected = [_by_name(found, names) for found in answers if found is not None]
-        known = {answer["Id"] for answer in wanted if answer is not None}
-        further = {str(found["Image"]) for found in inspected} - known
-        own = list(pool.map(engine.inspect_image, sorted(further)))
-        images = {answer["Id"]: read_image(answer) for answer in (*wanted, *own) if answer is not None}
-        tags = {ref: answer["Id"] for ref, answer in zip(needs.images, wanted, strict=True) if answer is not None}
+        found_networks = tuple(map(read_network, networks.result()))
+        names = {found.id: found.name for found in found_networks}
+        chosen, kept, stubs = _choose(answers.read(listed.result(), _LISTED, "/containers/json"), names, needs)
+        inspected = [
+            read_container(_by_name(found, names))
+            for found in pool.map(engine.inspect_container, chosen)
+            if found is not None
+        ]
+        tagged = {ref: read_image(found) for ref, found in zip(needs.images, wanted, strict=True) if found is not None}
+        known = {found.id for found in tagged.values()}
+        further = pool.map(engine.inspect_image, sorted({found.image_id for found in inspected} - known))
+        images = (*tagged.values(), *(read_image(found) for found in further if found is not None))
+        tags = {ref: found.id for ref, found in tagged.items()}
+        notes, data = _volumes(volumes.result())
         asked = [ref for ref, policy in needs.images.items() if _ask_registry(ref, policy, present=ref in tags)]
         registry = _ask_registries(engine, needs, asked, pool) if asked else {}
-        pulled, claimed = _pulled(engine, volumes.result()) if needs.prune else ((), frozenset())
-        replaced = _replaced(needs.projects, volumes.result()) if needs.history else {}
+        pulled, claimed = _pulled(engine, notes) if needs.prune else ((), frozenset())
+        replaced = _replaced(needs.projects, notes) if needs.history else {}
         return Observed(
             host=host,
             engine=engine.describe(),
-            containers=tuple(_with_records(map(read_container, inspected), volumes.result())),
+            containers=tuple(_with_records(inspected, notes)),
             others=stubs,
-            images=images,
+            images={found.id: found for found in images},
             tags=tags,
-            networks=tuple(map(read_network, networks.result())),
-            volumes=tuple(read_volume(found) for found in volumes.result() if not _is_note(found)),
+            networks=found_networks,
+            volumes=data,
             registry=registry,
-            records={project: volume_names.newest(volumes.result(), project) for project in needs.projects},
+            records={project: volume_names.newest(notes, project) for project in needs.projects},
             replaced=replaced,
             kept=kept,
             pulled=pulled,
@@ -135,11 +150,11 @@ def _with_records(found: Iterable[ObservedContainer], volumes: Iterable[Json]) -
 
 def _pulled(engine: Engine, volumes: Iterable[Json]) -> tuple[tuple[PulledImage, ...], frozenset[tuple[str, str]]]:
     """Imported here: only pruning needs it."""
-    from deployer.engine.pulled_images import claims, still_there
+    from deployer.engine.pulled_images import claims, list_images, still_there
     from deployer.model.history import last_records
 
     records = last_records(volumes)
-    return still_there(records, engine.list_images()), claims(records)
+    return still_there(records, list_images(engine)), claims(records)
 
 
 def _replaced(projects: Iterable[str], volumes: Iterable[Json]) -> dict[str, frozenset[str]]:
@@ -149,9 +164,11 @@ def _replaced(projects: Iterable[str], volumes: Iterable[Json]) -> dict[str, fro
     return {project: replaced_last(read_records(volumes, project)) for project in projects}
 
 
-def _is_note(volume: Json) -> bool:
-    """Whether a volume is a lock or a record of deployer, without data."""
-    return volume_names.is_own(str(volume["Name"]))
+def _volumes(listed: Sequence[Json]) -> tuple[list[Json], tuple[ObservedVolume, ...]]:
+    """Those that are deployer's locks and records, and those with data."""
+    own = {id(found): volume_names.is_own(answers.read(found, answers.Volume, "/volumes").name) for found in listed}
+    data = tuple(read_volume(found) for found in listed if not own[id(found)])
+    return [found for found in listed if own[id(found)]], data
 
 
 def _ask_registries(
@@ -169,28 +186,30 @@ def _ask_registry(reference: str, policy: PullPolicy, *, present: bool) -> bool:
     return policy is PullPolicy.ALWAYS or (policy is PullPolicy.MISSING and not present)
 
 
-def _choose(listed: Iterable[Json], needs: Needs) -> tuple[list[str], tuple[Stub, ...], tuple[Stub, ...]]:
-    """Ids to inspect; what is known of those that are kept, which need no closer look; and of the rest."""
+def _choose(
+    listed: Iterable[ListedContainer], names: Mapping[str, str], needs: Needs
+) -> tuple[list[str], tuple[Stub, ...], tuple[Stub, ...]]:
+    """Ids to inspect; what is known of those that are kept, which need no closer look; and of the rest. `names`: of
+    networks, by id."""
     chosen: list[str] = []
     kept: list[Stub] = []
     stubs: list[Stub] = []
     for entry in listed:
-        name = _own_name(entry.get("Names") or ())
-        owner = record.read(_map(entry.get("Labels")), name)
+        owner = record.read(entry.labels, entry.name)
         ours = owner.managed and owner.project in needs.projects
-        if ours and is_kept(name, owner.resource) and name not in needs.containers:
-            kept.append(_stub(entry, name, owner))
-        elif ours or name in needs.containers:
-            chosen.append(str(entry["Id"]))
+        if ours and is_kept(entry.name, owner.resource) and entry.name not in needs.containers:
+            kept.append(_stub(entry, names, owner))
+        elif ours or entry.name in needs.containers:
+            chosen.append(entry.id)
         else:
-            stubs.append(_stub(entry, name, owner))
+            stubs.append(_stub(entry, names, owner))
     by_name = attrgetter("name")
     return chosen, tuple(sorted(kept, key=by_name)), tuple(sorted(stubs, key=by_name))
 
 
 def _by_name(answer: Json, names: Mapping[str, str]) -> Json:
-    """A container, listed or inspected, with networks by their names. Until its first start it has those that it was
-    created with by their ids so. `names` are those of all networks, by id."""
+    """An inspected container with networks by their names. Until its first start it has those that it was created with
+    by their ids so. `names` are those of all networks, by id."""
     settings = _map(answer.get("NetworkSettings"))
     attached = _map(settings.get("Networks"))
     if not attached.keys() & names.keys():
@@ -199,45 +218,41 @@ def _by_name(answer: Json, names: Mapping[str, str]) -> Json:
     return {**answer, "NetworkSettings": {**settings, "Networks": named}}
 
 
-def _stub(entry: Json, name: str, owner: Ownership) -> Stub:
+def _stub(entry: ListedContainer, names: Mapping[str, str], owner: Ownership) -> Stub:
     return Stub(
-        id=entry["Id"],
-        name=name,
-        image_id=entry.get("ImageID", ""),
-        state=str(entry.get("State", "")),
+        id=entry.id,
+        name=entry.name,
+        image_id=entry.image_id,
+        state=entry.state,
         owner=owner,
-        networks=frozenset(_map(_map(entry.get("NetworkSettings")).get("Networks"))),
+        networks=frozenset(names.get(key, key) for key in _endpoints(entry)),
         volumes=_mounted(entry),
-        ports=read_held_ports(entry),
+        ports=held_ports(entry),
     )
 
 
-def _own_name(names: Iterable[str]) -> str:
-    """A linked container has additional names, `/other/alias`."""
-    return next((name.lstrip("/") for name in names if name.count("/") == 1), "")
-
-
 def read_container(inspect: Json) -> ObservedContainer:
-    state, config = _map(inspect.get("State")), _map(inspect.get("Config"))
+    """Raises `EngineError`, as the other readers do, for an answer of another type."""
+    found = answers.read(inspect, InspectedContainer, "/containers/{id}/json")
     values = read_values(CONTAINER, inspect)
-    attached = _map(_map(inspect.get("NetworkSettings")).get("Networks"))
-    probe = _map(config.get("Healthcheck")).get("Test") or ["NONE"]
-    name = str(inspect["Name"]).lstrip("/")
+    state, config = found.state or ContainerState(), found.config or ContainerConfig()
+    probe = config.healthcheck.test if config.healthcheck is not None else None
+    name = found.name.lstrip("/")
     return ObservedContainer(
-        id=inspect["Id"],
+        id=found.id,
         name=name,
-        image=image.canonical(str(config.get("Image", ""))),
-        image_id=inspect["Image"],
-        state=str(state.get("Status", "")),
-        health=_health(state),
-        exit_code=int(state.get("ExitCode") or 0),
+        image=image.canonical(config.image),
+        image_id=found.image,
+        state=state.status,
+        health=state.judged,
+        exit_code=state.exit_code or 0,
         values=values,
-        attached={name: str(_map(endpoint).get("NetworkID") or "") for name, endpoint in attached.items()},
-        anonymous=_anonymous(inspect, _map(values.get("volumes"))),
-        volumes=_mounted(inspect),
-        owner=record.read(_map(config.get("Labels")), name),
-        has_healthcheck=probe != ["NONE"],
-        restarts=int(inspect.get("RestartCount") or 0),
+        attached={key: endpoint.network_id if endpoint else "" for key, endpoint in _endpoints(found).items()},
+        anonymous=_anonymous(found, _map(values.get("volumes"))),
+        volumes=_mounted(found),
+        owner=record.read(config.labels, name),
+        has_healthcheck=(probe or ["NONE"]) != ["NONE"],
+        restarts=found.restart_count,
     )
 
 
@@ -246,42 +261,33 @@ def _map(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _maps(value: Any) -> Iterable[Mapping[str, Any]]:
-    """The same for a list of maps."""
-    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else ()
+def _endpoints(found: ListedContainer | InspectedContainer) -> Mapping[str, Endpoint | None]:
+    return (found.network_settings.networks if found.network_settings is not None else None) or {}
 
 
-def _health(state: Json) -> str:
-    status = str(_map(state.get("Health")).get("Status") or "")
-    return "" if status == "none" else status
+def held_ports(entry: ListedContainer) -> frozenset[str]:
+    """The host ports of a listed container, as declarations write them."""
+    return frozenset(item.text for item in entry.ports or () if item.public_port)
 
 
-def read_held_ports(entry: Json) -> frozenset[str]:
-    ports = [item for item in _maps(entry.get("Ports")) if item.get("PublicPort")]
-    return frozenset(
-        port.join(str(item["PrivatePort"]), str(item["PublicPort"]), str(item.get("IP") or ""), str(item.get("Type")))
-        for item in ports
-    )
-
-
-def _mounted(inspect: Json) -> frozenset[str]:
+def _mounted(found: ListedContainer | InspectedContainer) -> frozenset[str]:
     """Names of the volumes among the mounts, inherited ones too."""
-    return frozenset(filter(None, map(_volume_name, _maps(inspect.get("Mounts")))))
+    return frozenset(filter(None, map(_volume_name, found.mounts or ())))
 
 
-def _volume_name(entry: Json) -> str:
+def _volume_name(entry: MountPoint) -> str:
     """Of a mount. Engines from 28 on (measured on 28.5) leave it out for a bind of an anonymous volume (`/data`); the
     volume's directory has it."""
-    if entry.get("Type") != "volume":
+    if entry.type != "volume":
         return ""
-    directory = PurePosixPath(str(entry.get("Source") or "")).parent.name
-    return str(entry.get("Name") or "") or (directory if _ANONYMOUS.fullmatch(directory) else "")
+    directory = PurePosixPath(entry.source).parent.name
+    return entry.name or (directory if _ANONYMOUS.fullmatch(directory) else "")
 
 
-def _anonymous(inspect: Json, mounts: Mapping[str, mount.Mount]) -> dict[str, str]:
+def _anonymous(inspect: InspectedContainer, mounts: Mapping[str, mount.Mount]) -> dict[str, str]:
     found = {}
-    for entry in _maps(inspect.get("Mounts")):
-        target, name = paths.clean(str(entry.get("Destination"))), _volume_name(entry)
+    for entry in inspect.mounts or ():
+        target, name = paths.clean(entry.destination), _volume_name(entry)
         if _ANONYMOUS.fullmatch(name) and mount.is_anonymous(mounts.get(target, {})):
             found[target] = name
     return found
@@ -289,28 +295,29 @@ def _anonymous(inspect: Json, mounts: Mapping[str, mount.Mount]) -> dict[str, st
 
 def read_image(inspect: Json) -> ObservedImage:
     """The image's config has the form of a container's config."""
-    config = {"Config": {key: value for key, value in _map(inspect.get("Config")).items() if key != "Hostname"}}
+    found = answers.read(inspect, answers.InspectedImage, "/images/{name}/json")
+    config = {"Config": {key: value for key, value in (found.config or {}).items() if key != "Hostname"}}
     return ObservedImage(
-        id=inspect["Id"],
-        references=frozenset(image.canonical(tag) for tag in inspect.get("RepoTags") or ()),
-        digests=frozenset(entry.partition("@")[2] for entry in inspect.get("RepoDigests") or ()),
-        os=str(inspect.get("Os") or "linux"),
-        arch=str(inspect.get("Architecture") or ""),
+        id=found.id,
+        references=frozenset(map(image.canonical, found.repo_tags or ())),
+        digests=frozenset(entry.partition("@")[2] for entry in found.repo_digests or ()),
+        os=found.os or "linux",
+        arch=found.architecture,
         values=read_values(CONTAINER, config),
     )
 
 
 def read_network(inspect: Json) -> ObservedNetwork:
     """A network with ConfigFrom has the labels of the other network, and belongs to no project (engine facts §4.1)."""
+    found = answers.read(inspect, answers.Network, "/networks")
     values = read_values(NETWORK, inspect)
-    name = inspect["Name"]
-    owner = Ownership() if values.get("config_from") else record.read(_map(inspect.get("Labels")), name)
-    return ObservedNetwork(inspect["Id"], name, values, owner)
+    owner = Ownership() if values.get("config_from") else record.read(found.labels, found.name)
+    return ObservedNetwork(found.id, found.name, values, owner)
 
 
 def read_volume(inspect: Json) -> ObservedVolume:
-    name = inspect["Name"]
-    return ObservedVolume(name, read_values(VOLUME, inspect), record.read(_map(inspect.get("Labels")), name))
+    found = answers.read(inspect, answers.Volume, "/volumes")
+    return ObservedVolume(found.name, read_values(VOLUME, inspect), record.read(found.labels, found.name))
 
 
 def read_values(table: Table, inspect: Json) -> dict[str, Any]:

@@ -13,8 +13,10 @@ from deployer.config.templates.templar import Templates
 from deployer.config.variables.variables import Variables
 from deployer.config.variables.vars_files import VariableReader
 from deployer.diagnostics import Missing, Origin, Problems, did_you_mean
+from deployer.engine import answers
+from deployer.engine.answers import ListedContainer, PublishedPort
 from deployer.engine.host_facts import free_space
-from deployer.interfaces import Engine, EngineInfo, Json
+from deployer.interfaces import Engine, EngineInfo
 from deployer.model import ownership as record
 from deployer.model.plan import Unreachable
 from deployer.usecases.fleet import Fleet
@@ -70,22 +72,21 @@ def ps(request: Request, system: System, *, project: str = "") -> Survey:
 
 def _rows(host: str, engine: Engine, project: str) -> tuple[Row, ...]:
     simulated = engine.describe().simulated
-    rows = (replace(_row(host, entry), simulated=simulated) for entry in engine.list_containers())
+    listed = answers.read(engine.list_containers(), tuple[ListedContainer, ...], "/containers/json")
+    rows = (replace(_row(host, entry), simulated=simulated) for entry in listed)
     return tuple(sorted((row for row in rows if not project or row.project == project), key=lambda row: row.name))
 
 
-def _row(host: str, entry: Json) -> Row:
-    names = [str(name).lstrip("/") for name in entry.get("Names") or () if str(name).count("/") == 1]
-    name = names[0] if names else ""
-    owner = record.read(entry.get("Labels"), name)
+def _row(host: str, entry: ListedContainer) -> Row:
+    owner = record.read(entry.labels, entry.name)
     return Row(
         host=host,
-        id=str(entry["Id"]),
-        name=name,
-        image=_familiar(str(entry.get("Image", ""))),
-        state=str(entry.get("State", "")),
-        status=str(entry.get("Status", "")),
-        ports=tuple(sorted({_published(item) for item in entry.get("Ports") or ()}, key=port.order)),
+        id=entry.id,
+        name=entry.name,
+        image=_familiar(entry.image),
+        state=entry.state,
+        status=entry.status,
+        ports=tuple(sorted({_published(item) for item in entry.ports or ()}, key=port.order)),
         project=owner.project,
         resource=owner.resource,
     )
@@ -98,11 +99,9 @@ def _familiar(reference: str) -> str:
         return reference
 
 
-def _published(entry: Json) -> str:
+def _published(entry: PublishedPort) -> str:
     """The published port; a port bound to all IPv4 and all IPv6 addresses is shown once."""
-    ip = str(entry.get("IP") or "")
-    shown = "" if ip in ("0.0.0.0", "::") else ip
-    return port.join(str(entry["PrivatePort"]), str(entry.get("PublicPort") or ""), shown, str(entry.get("Type")))
+    return replace(entry, ip="").text if entry.ip in ("0.0.0.0", "::") else entry.text
 
 
 def doctor(request: Request, system: System, now: Callable[[], datetime]) -> tuple[Check, ...]:

@@ -58,11 +58,15 @@ class Asked:
     def list_images(self) -> Any:
         self.calls.append("images")
         tags = ["web:1", "reg.example.com:5000/web:2", "<none>:<none>"]
-        return [{"RepoTags": tags, "Size": 10}, {"RepoTags": ["web:2"], "Size": 30}, {"RepoTags": None, "Size": 40}]
+        return [
+            {"Id": "1", "RepoTags": tags, "Size": 10},
+            {"Id": "1", "RepoTags": ["web:2"], "Size": 30},
+            {"Id": "1", "RepoTags": None, "Size": 40},
+        ]
 
     def list_containers(self) -> Any:
         self.calls.append("containers")
-        return [{"Ports": [{"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}]}]
+        return [{"Id": "1", "Ports": [{"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}]}]
 
     def shell(self, text: str) -> str | None:
         is_second = "[owner]" in text

@@ -334,13 +334,12 @@ CONTAINER: dict[str, Any] = {"Id": "1", "Name": "/web", "Image": "sha256:2"}
         {"Config": None, "State": None, "HostConfig": None, "Mounts": None, "NetworkSettings": None},
         {"Config": {"Healthcheck": None, "Labels": None, "Env": None, "Image": ""}},
         {"Config": {"Healthcheck": {"Test": None}}, "State": {"Health": None, "ExitCode": None}},
-        {"Config": {"Env": "odd", "Labels": ["odd"], "Cmd": 7}, "HostConfig": {"Memory": "odd", "Ulimits": 5}},
+        {"Config": {"Env": "odd", "Cmd": 7}, "HostConfig": {"Memory": "odd", "Ulimits": 5}},
         {"HostConfig": {"PortBindings": {"80": None, "x/y": [{}]}, "RestartPolicy": "odd", "LogConfig": []}},
         {"NetworkSettings": {"Networks": {"front": None}}, "Mounts": [{"Type": "volume"}, {}]},
-        {"NetworkSettings": {"Networks": ["odd"]}, "Mounts": "odd"},
         {"Config": {"Image": "sha256:2"}},
         {"Config": {"Image": "Not A Reference"}},
-        {"Config": "odd", "State": "odd", "HostConfig": "odd"},
+        {"HostConfig": "odd"},
     ],
 )
 def test_odd_answers_about_a_container_do_not_crash(more: dict[str, Any]) -> None:
@@ -349,7 +348,7 @@ def test_odd_answers_about_a_container_do_not_crash(more: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize(
-    "config", [None, {}, {"Env": None, "Volumes": None}, {"Env": "odd", "ExposedPorts": 7, "Healthcheck": "odd"}, "odd"]
+    "config", [None, {}, {"Env": None, "Volumes": None}, {"Env": "odd", "ExposedPorts": 7, "Healthcheck": "odd"}]
 )
 def test_odd_answers_about_an_image_do_not_crash(config: Any) -> None:
     found = read_image({"Id": "1", "RepoTags": None, "RepoDigests": ["<none>@<none>"], "Config": config})
@@ -358,10 +357,39 @@ def test_odd_answers_about_an_image_do_not_crash(config: Any) -> None:
 
 @pytest.mark.parametrize("odd", [None, {}, "odd", ["odd"], 7])
 def test_odd_answers_about_networks_and_volumes_do_not_crash(odd: Any) -> None:
-    network = read_network({"Id": "1", "Name": "n", "IPAM": odd, "Options": odd, "Labels": odd, "Driver": odd})
-    volume = read_volume({"Name": "v", "Options": odd, "Labels": odd, "Driver": odd})
+    labels = odd if isinstance(odd, dict) else None
+    network = read_network({"Id": "1", "Name": "n", "IPAM": odd, "Options": odd, "Labels": labels, "Driver": odd})
+    volume = read_volume({"Name": "v", "Options": odd, "Labels": labels, "Driver": odd})
     assert (network.name, network.owner.managed) == ("n", False)
     assert (volume.name, volume.owner.managed) == ("v", False)
+
+
+@pytest.mark.parametrize(
+    ("read", "answer", "place"),
+    [
+        (read_container, {**CONTAINER, "Id": 7}, "Id"),
+        (read_container, {"Id": "1"}, ""),
+        (read_container, {**CONTAINER, "Config": "odd"}, "Config"),
+        (read_container, {**CONTAINER, "Config": {"Labels": ["odd"]}}, "Config.Labels"),
+        (read_container, {**CONTAINER, "Config": {"Labels": {"deployer.project": 7}}}, "Config.Labels[...]"),
+        (read_container, {**CONTAINER, "State": {"ExitCode": "0"}}, "State.ExitCode"),
+        (read_container, {**CONTAINER, "NetworkSettings": {"Networks": ["odd"]}}, "NetworkSettings.Networks"),
+        (read_container, {**CONTAINER, "Mounts": "odd"}, "Mounts"),
+        (read_container, "odd", ""),
+        (read_image, {"Id": "1", "Config": "odd"}, "Config"),
+        (read_image, {"Id": "1", "RepoTags": [7]}, "RepoTags[0]"),
+        (read_network, {"Id": "1", "Name": "n", "Labels": "odd"}, "Labels"),
+        (read_volume, {"Name": 7}, "Name"),
+        (read_volume, {"Name": "v", "Labels": 7}, "Labels"),
+    ],
+)
+def test_an_answer_of_another_type_is_an_error_that_names_the_place(
+    read: Callable[[Any], object], answer: Any, place: str
+) -> None:
+    """Labels say whose an object is: what cannot be read must not pass for somebody else's."""
+    with pytest.raises(EngineError, match=r"the engine's answer to GET /\S+ has a wrong type: ") as raised:
+        read(answer)
+    assert raised.value.message.endswith(f"- at `$.{place}`") if place else "- at" not in raised.value.message
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from deployer.engine.answers import ListedImage
 from deployer.engine.observe import needs_of, observe
-from deployer.engine.pulled_images import claims, names_of, still_there, updated
+from deployer.engine.pulled_images import claims, still_there, updated
 from deployer.model.history import volume_name
 from deployer.model.observed import PulledImage
 from deployer.simulated import SimulatedEngine
@@ -13,20 +14,20 @@ from tests.model.test_history import RECORD
 from tests.planning.build import play
 
 ONE, TWO = "docker.io/library/one:1", "reg.example.com/two:2"
-OLD = {"Id": "old", "RepoTags": ["<none>:<none>"], "RepoDigests": ["one@sha256:" + "0" * 64]}
-NEW = {"Id": "new", "RepoTags": ["one:1", "one:latest"], "RepoDigests": None}
+OLD = ListedImage("old", ["<none>:<none>"], ["one@sha256:" + "0" * 64])
+NEW = ListedImage("new", ["one:1", "one:latest"])
 
 
 def test_names_are_complete() -> None:
-    assert names_of(NEW) == {ONE, "docker.io/library/one:latest"}
-    assert names_of(OLD) == {"docker.io/library/one@sha256:" + "0" * 64}
+    assert NEW.references == {ONE, "docker.io/library/one:latest"}
+    assert OLD.references == {"docker.io/library/one@sha256:" + "0" * 64}
 
 
 def test_what_is_on_record_and_still_there() -> None:
     record = replace(RECORD, pulled=((ONE, "old"), (ONE, "new"), (TWO, "gone")))
     assert still_there({"shop": record}, [OLD, NEW]) == (
-        PulledImage("shop", ONE, "old", False, names_of(OLD)),
-        PulledImage("shop", ONE, "new", True, names_of(NEW)),
+        PulledImage("shop", ONE, "old", False, OLD.references),
+        PulledImage("shop", ONE, "new", True, NEW.references),
     )
 
 

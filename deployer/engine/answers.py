@@ -1,0 +1,158 @@
+"""What deployer relies on in the engine's answers, as checked records. Values of fields are read by `fields/`.
+
+Names and types are those of the Docker API's definitions. What Go writes as null for an empty value may be None.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct, field
+
+from deployer.errors import EngineError
+from deployer.values import image, port
+
+T = TypeVar("T")
+
+
+def read(answer: object, shape: type[T], request: str) -> T:
+    """Raises `EngineError` for an answer to `GET request` of another type."""
+    try:
+        return msgspec.convert(answer, shape)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise EngineError(f"the engine's answer to GET {request} has a wrong type: {error}", status=0) from error
+
+
+class PublishedPort(Struct, frozen=True, rename="pascal"):
+    """`public_port` 0: exposed, not published."""
+
+    private_port: int
+    public_port: int = 0
+    ip: str | None = field(name="IP", default=None)
+    type: str = ""
+
+    @property
+    def text(self) -> str:
+        """As declarations write it, `127.0.0.1:8080:80/tcp`."""
+        return port.join(str(self.private_port), str(self.public_port or ""), self.ip or "", self.type)
+
+
+class MountPoint(Struct, frozen=True, rename="pascal"):
+    destination: str = ""
+    type: str = ""
+    name: str = ""
+    source: str = ""
+
+
+class Endpoint(Struct, frozen=True, rename="pascal"):
+    network_id: str = field(name="NetworkID", default="")
+
+
+class NetworkSettings(Struct, frozen=True, rename="pascal"):
+    networks: dict[str, Endpoint | None] | None = None
+
+
+class ListedContainer(Struct, frozen=True, rename="pascal"):
+    """An entry of `GET /containers/json`."""
+
+    id: str
+    names: list[str] | None = None
+    image: str = ""
+    image_id: str = field(name="ImageID", default="")
+    state: str = ""
+    status: str = ""
+    labels: dict[str, str] | None = None
+    ports: list[PublishedPort] | None = None
+    mounts: list[MountPoint] | None = None
+    network_settings: NetworkSettings | None = None
+
+    @property
+    def name(self) -> str:
+        """A linked container has additional names, `/other/alias`."""
+        return next((name.lstrip("/") for name in self.names or () if name.count("/") == 1), "")
+
+
+class Probe(Struct, frozen=True, rename="pascal"):
+    """One run of a health check."""
+
+    exit_code: int = 0
+    output: str = ""
+
+
+class Health(Struct, frozen=True, rename="pascal"):
+    status: str = ""
+    log: list[Probe] | None = None
+
+
+class ContainerState(Struct, frozen=True, rename="pascal"):
+    status: str = ""
+    exit_code: int | None = None
+    health: Health | None = None
+
+    @property
+    def judged(self) -> str:
+        """`starting`, `healthy` or `unhealthy`; "" without a health check."""
+        status = self.health.status if self.health is not None else ""
+        return "" if status == "none" else status
+
+
+class Healthcheck(Struct, frozen=True, rename="pascal"):
+    test: list[str] | None = None
+
+
+class ContainerConfig(Struct, frozen=True, rename="pascal"):
+    image: str = ""
+    labels: dict[str, str] | None = None
+    healthcheck: Healthcheck | None = None
+
+
+class InspectedContainer(Struct, frozen=True, rename="pascal"):
+    """The answer to `GET /containers/{id}/json`."""
+
+    id: str
+    name: str
+    image: str
+    restart_count: int = 0
+    state: ContainerState | None = None
+    config: ContainerConfig | None = None
+    mounts: list[MountPoint] | None = None
+    network_settings: NetworkSettings | None = None
+
+
+class ListedImage(Struct, frozen=True, rename="pascal"):
+    """An entry of `GET /images/json`, and the same of an inspected image."""
+
+    id: str
+    repo_tags: list[str] | None = None
+    repo_digests: list[str] | None = None
+    size: int = 0
+
+    @property
+    def references(self) -> frozenset[str]:
+        """Complete references by tag and by digest, without `<none>`."""
+        found = (*(self.repo_tags or ()), *(self.repo_digests or ()))
+        return frozenset(image.canonical(name) for name in found if not name.startswith("<none>"))
+
+
+class InspectedImage(ListedImage, frozen=True, rename="pascal"):
+    """The answer to `GET /images/{name}/json`."""
+
+    os: str = ""
+    architecture: str = ""
+    config: dict[str, Any] | None = None
+
+
+class Network(Struct, frozen=True, rename="pascal"):
+    """An entry of `GET /networks`."""
+
+    id: str
+    name: str
+    labels: dict[str, str] | None = None
+
+
+class Volume(Struct, frozen=True, rename="pascal"):
+    """An entry of `GET /volumes`."""
+
+    name: str
+    labels: dict[str, str] | None = None
