@@ -105,7 +105,7 @@ def may_commit(plan: HostPlan, done: Execution) -> bool:
 
 def change(plan: HostPlan, tools: Tools) -> Execution:
     """Run the first phase; on failure, undo what the plan's `on_failure` says."""
-    tools.events.emit(HostStarted(plan.host, len(plan.steps)))
+    tools.events.emit(HostStarted(plan))
     with ThreadPoolExecutor(max_workers=WIDTH + WAITS, thread_name_prefix=f"apply-{plan.host}") as pool:
         run = _Run(plan, tools, pool)
         run.forward(Phase.CHANGE)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
 from click.core import ParameterSource
@@ -28,6 +28,9 @@ from deployer.usecases.system import System, this_system
 if TYPE_CHECKING:
     from deployer.applying.locking import Run
     from deployer.model.outcome import Outcome
+
+_SCROLLED: Final = 60
+"""Changes of a run up to which each has a line on a terminal; of more, only those that fail."""
 
 Planner: TypeAlias = Callable[[Request, System], Session]
 
@@ -180,15 +183,17 @@ def _exit_code(outcome: Outcome, *, stopped: bool) -> ExitCode:
 def _events(console: Console, plan: Plan) -> tuple[Events, Callable[[str], object]]:
     """The progress display, and a function that shows a notice."""
     from deployer.reporting.live import LiveProgress
-    from deployer.reporting.progress import PlainProgress
+    from deployer.reporting.progress import PlainProgress, ResourceLines, StepLines
 
     if console.json:
         return console.events(), _notice
-    hosts = sorted({host.host for host in plan.hosts})
+    hosts = [host.host for host in plan.hosts]
     terminal = console.err_terminal
+    many = sum(len(host.changes) for host in plan.hosts) > _SCROLLED
+    lines = StepLines(hosts) if console.verbose else ResourceLines(hosts, quiet=many and terminal.animate)
     if not terminal.animate:
-        return PlainProgress(hosts, lambda ended: console.tell([ended])), _notice
-    live = LiveProgress(hosts, console.err, colour=terminal.colour, clean=console.redactor.text)
+        return PlainProgress(lines, lambda ended: console.tell([ended])), _notice
+    live = LiveProgress(hosts, console.err, lines, colour=terminal.colour, clean=console.redactor.text)
     return live, live.notice
 
 

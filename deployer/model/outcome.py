@@ -8,6 +8,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from deployer.errors import ExitCode
+from deployer.model.desired import Address
 from deployer.model.locks import Claim
 from deployer.model.plan import HostPlan, Plan, ResourceChange, Step, Unreachable
 
@@ -36,8 +37,17 @@ class StepResult(Struct, frozen=True):
 
 
 class HostStarted(Struct, frozen=True):
-    host: str
-    steps: int
+    """The plan is the one that is executed."""
+
+    plan: HostPlan
+
+    @property
+    def host(self) -> str:
+        return self.plan.host
+
+    @property
+    def steps(self) -> int:
+        return len(self.plan.steps)
 
 
 class StepStarted(Struct, frozen=True):
@@ -123,6 +133,12 @@ class HostOutcome(Struct, frozen=True):
     @property
     def failed(self) -> tuple[StepResult, ...]:
         return tuple(result for result in self.results if result.status is Status.FAILED)
+
+    @property
+    def rolled_back(self) -> tuple[Address, ...]:
+        """Resources with steps that were rolled back."""
+        undone = (result.step.address for result in self.results if result.status is Status.UNDONE)
+        return tuple(dict.fromkeys(undone))
 
     @property
     def done(self) -> tuple[ResourceChange, ...]:

@@ -85,8 +85,8 @@ class JsonEvents:
 
     def _document(self, event: object) -> Document | None:
         match event:
-            case HostStarted(host, steps):
-                return {"type": "host_begun", "host": host, "steps": steps}
+            case HostStarted():
+                return {"type": "host_begun", "host": event.host, "steps": event.steps}
             case StepStarted(host, step):
                 return {"type": "step_begun", "host": host, "step": step_document(step)}
             case StepEnded(host, result):

@@ -1,19 +1,20 @@
-"""Progress on a terminal: finished steps scroll, running steps are redrawn below, one line per host."""
+"""Progress on a terminal: finished lines scroll, running steps are redrawn below, one line per host."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from msgspec import Struct, field
 
+from deployer.errors import ExitCode
 from deployer.model.outcome import HostEnded, HostStarted, PullProgress, StepEnded, StepStarted
 from deployer.model.plan import PullImage, Step
 from deployer.reporting.lines import Line, Span, Style, line, render
-from deployer.reporting.progress import ended_line, host_width, pulled
+from deployer.reporting.progress import Lines, host_width, pulled
 from deployer.reporting.words import doing, plural, seconds, subject
 
 if TYPE_CHECKING:
@@ -37,15 +38,18 @@ class _Host(Struct):
 class Board:
     """The state of all hosts, updated by events. Not thread-safe: its owner synchronises access."""
 
-    def __init__(self, hosts: Iterable[str], now: Callable[[], float]) -> None:
+    def __init__(self, hosts: Collection[str], now: Callable[[], float]) -> None:
+        """`hosts`: one entry for each play of a host."""
         self._width = host_width(hosts)
         self._now = now
         self._hosts: dict[str, _Host] = {}
+        self._all = len(hosts)
+        self._ended = self._failed = 0
 
     def take(self, event: object) -> None:
         match event:
-            case HostStarted(host, steps):
-                self._hosts[host] = _Host(steps)
+            case HostStarted():
+                self._hosts[event.host] = _Host(event.steps)
             case StepStarted(host, step) if host in self._hosts:
                 self._hosts[host].running[step.number] = (step, self._now())
             case StepEnded(host, result) if host in self._hosts:
@@ -55,15 +59,22 @@ class Board:
                 self._hosts[host].pulls[reference] = event
             case HostEnded(outcome):
                 self._hosts.pop(outcome.host, None)
+                self._ended += 1
+                self._failed += outcome.exit_code is not ExitCode.OK
 
     def lines(self, most: int = _MOST_LINES) -> list[Line]:
-        """One line per active host, in order of start, and the number of hosts that do not fit."""
+        """One line per active host, in order of start, and the number of hosts that do not fit; then, of several, how
+        many are finished."""
         busy = [(name, host) for name, host in self._hosts.items() if host.running]
         shown = busy if len(busy) <= most else busy[: most - 1]
         lines = [self._line(name, host) for name, host in shown]
         if len(shown) < len(busy):
             lines.append(line(Span(f"… and {plural(len(busy) - len(shown), 'host')} more", Style.MUTED)))
-        return lines
+        return [*lines, self._total()] if self._all > 1 and busy else lines
+
+    def _total(self) -> Line:
+        failed = Span(f", {self._failed} not successful", Style.BAD) if self._failed else Span("")
+        return line(Span(f"{self._ended} of {plural(self._all, 'host')} finished", Style.TITLE), failed)
 
     def _line(self, name: str, host: _Host) -> Line:
         width = len(str(host.steps))
@@ -78,20 +89,20 @@ class Board:
 
 
 class LiveProgress:
-    """Draws with rich on `stream`, as a context manager; `clean` removes secrets from every text."""
+    """Draws with rich on `stream`, as a context manager. `lines` make what scrolls; `clean` removes secrets."""
 
     def __init__(
         self,
-        hosts: Iterable[str],
+        hosts: Collection[str],
         stream: TextIO,
+        lines: Lines,
         *,
         colour: bool,
         clean: Callable[[str], str],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        hosts = tuple(hosts)
         self._board = Board(hosts, now)
-        self._width = host_width(hosts)
+        self._lines = lines
         self._stream = stream
         self._colour = colour
         self._clean = clean
@@ -106,9 +117,9 @@ class LiveProgress:
     def emit(self, event: object) -> None:
         with self._lock:
             self._board.take(event)
-        ended, live = ended_line(event, self._width), self._live
-        if ended is not None and live is not None:
-            live.console.print(self._text([ended]), end="")
+        ended, live = self._lines.of(event), self._live
+        if ended and live is not None:
+            live.console.print(self._text(ended), end="")
 
     def __enter__(self) -> LiveProgress:
         from rich.live import Live

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from deployer.model.desired import Address, Kind
+from deployer.model.desired import Kind
 from deployer.model.outcome import HostOutcome, Outcome, Status, StepResult
-from deployer.model.plan import HostPlan, Plan, ResourceChange, StartContainer, Unreachable
+from deployer.model.plan import HostPlan, Plan, ResourceChange, Unreachable
 from deployer.reporting.columns import align
 from deployer.reporting.fields import field_rows
 from deployer.reporting.human import LIMITS, SIMULATED, hint_lines, unreachable_lines
 from deployer.reporting.lines import Line, Span, Style, line
 from deployer.reporting.locks import blocked_lines
+from deployer.reporting.results import rolled_back
 from deployer.reporting.tally import Tally, tally
 from deployer.reporting.words import by_number, doing, plural
 
@@ -110,7 +111,7 @@ def _failure(result: StepResult) -> Iterator[Line]:
 def _rolled_back(host: HostOutcome) -> Iterator[Line]:
     """What was rolled back. Resources with a step that could not be rolled back are not claimed to be as before."""
     stuck = {result.step.address for result in host.results if result.stuck}
-    undone = dict.fromkeys(result.step.address for result in host.results if result.status is Status.UNDONE)
+    undone = host.rolled_back
     for result in host.results if undone else ():
         if result.step.lasting and result.status is Status.DONE:
             yield line(Span(f"{result.step.address}: has run, and is not rolled back", Style.WARNING))
@@ -119,22 +120,10 @@ def _rolled_back(host: HostOutcome) -> Iterator[Line]:
         return
     for address in undone:
         if address.kind is Kind.JOB:
-            yield line(Span(f"{address}: {_job_words(host, address)}", Style.WARNING))
+            yield line(Span(f"{address}: {rolled_back(host, address)}", Style.WARNING))
             continue
         words = "only partly rolled back" if address in stuck else "rolled back to the state before this run"
         yield line(Span(f"{address}: {words}", Style.WARNING))
-
-
-def _job_words(host: HostOutcome, address: Address) -> str:
-    """What a job did is not rolled back with its container."""
-    undone = [result.step.operation for result in host.results if result.step.address == address and _is_undone(result)]
-    if any(isinstance(operation, StartContainer) for operation in undone):
-        return "its effects are not rolled back; the next run starts it again"
-    return "did not run"
-
-
-def _is_undone(result: StepResult) -> bool:
-    return result.status is Status.UNDONE
 
 
 def _remaining(change: ResourceChange) -> Iterator[Line]:

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from deployer.model.plan import (
-    Step,
-)
+from deployer.model.desired import Address
+from deployer.model.plan import Step
 
 _NUMBERED = re.compile(r"(?P<stem>.*?)(?P<number>[0-9]+)(?P<rest>[^0-9]*)\Z")
 _SHORTEST_RUN = 3
@@ -92,9 +91,13 @@ def _run(run: list[tuple[str, _Numbered | None]]) -> Iterator[str]:
         yield f"{first.stem}[{first.digits}:{last.digits}]{first.rest}"
 
 
-def subject(step: Step) -> str:
+def named(address: Address) -> str:
     """`container web`."""
-    return f"{step.address.kind} {step.address.name}"
+    return f"{address.kind} {address.name}"
+
+
+def subject(step: Step) -> str:
+    return named(step.address)
 
 
 def doing(step: Step) -> str:

@@ -21,6 +21,7 @@ from tests.applying.engines import (
     Seen,
     app_engine,
     carry_out,
+    host_plan,
     replacement,
     run,
     states,
@@ -38,7 +39,7 @@ from tests.engine.faulty import Faults, connection_lost, with_faults
 def test_no_steps_are_no_work() -> None:
     seen = Seen()
     assert carry_out(SimulatedEngine(), seen=seen).results == ()
-    assert seen.events == [HostStarted("web1", 0)]
+    assert seen.events == [HostStarted(host_plan())]
 
 
 def test_a_step_begins_when_those_it_needs_have_ended() -> None:

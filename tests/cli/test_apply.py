@@ -36,11 +36,17 @@ def test_plan_on_stdout_progress_on_stderr_recap_on_stdout(shop: Shop) -> None:
     ]
     assert sorted(line.partition(" (")[0] for line in found.err.splitlines()) == [
         "web1  container web: created",
-        "web1  container web: healthy",
-        "web1  container web: started",
-        "web1  container web: waiting until healthy",
         "web1  image nginx:latest: pulled",
         "web1  network front: created",
+    ]
+    steps = shop.run(*APPLY, "--yes", "--limit", "web2", "-v").err
+    assert sorted(line.partition(" (")[0] for line in steps.splitlines()) == [
+        "web2  container web: created",
+        "web2  container web: healthy",
+        "web2  container web: started",
+        "web2  container web: waiting until healthy",
+        "web2  image nginx:latest: pulled",
+        "web2  network front: created",
     ]
 
 

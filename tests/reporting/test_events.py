@@ -20,7 +20,7 @@ def test_a_run_from_plan_to_summary(golden: Golden) -> None:
     events.plan(outcome.plan)
     failed = outcome.hosts[0].results[7]
     for event in (
-        HostStarted("web1", 9),
+        HostStarted(samples.host_plan("web1")),
         StepStarted("web1", failed.step),
         PullProgress("web1", "redis:7", 5, 10),
         PullProgress("web1", "redis:7", 5, 10),
@@ -36,7 +36,7 @@ def test_a_run_from_plan_to_summary(golden: Golden) -> None:
 def test_every_line_is_one_versioned_event_with_a_utc_time() -> None:
     lines: list[str] = []
     events = JsonEvents(lines.append, lambda: NOON.astimezone(UTC))
-    events.emit(HostStarted("web1", 9))
+    events.emit(HostStarted(samples.host_plan("web1")))
     assert lines == [
         '{"format_version": "1.0", "type": "host_begun", "@timestamp": "2026-01-02T12:00:00.250Z", '
         '"host": "web1", "steps": 9}\n'
