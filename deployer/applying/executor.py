@@ -351,7 +351,7 @@ class _Run:
             is_kept = bool(step.keep) and step.address in failed and not self._tools.stop.is_set()
             failures = self._roll_back(step.keep if is_kept else step.undo)
             if is_kept and not failures:
-                result = replace(result, warnings=(*result.warnings, _kept_as(step)))
+                result = replace(result, warnings=(*result.warnings, *self._kept_as(step)))
             if failures and not self._lost:
                 missed.append((result, failures))
             else:
@@ -407,6 +407,17 @@ class _Run:
                     failures.append((operation, error.message))
         return failures
 
+    def _kept_as(self, step: Step) -> tuple[str, ...]:
+        """The name of the failed container, unless it has been removed by itself or by somebody."""
+        name = next((operation.name for operation in step.keep if isinstance(operation, RenameContainer)), "")
+        try:
+            with boundary():
+                found = self._tools.engine.inspect_container(name)
+                is_it = found is not None and found["Id"] == self._made.get(step.number)
+        except DeployerError:
+            return ()
+        return (f"the failed container is kept, stopped, as {name}",) if is_it else ()
+
     def _report_undone(self, result: StepResult, failures: Failures) -> None:
         undone = replace(result, status=Status.UNDONE)
         if failures:
@@ -415,11 +426,6 @@ class _Run:
             undone = replace(result, status=Status.FAILED, error=text, hint=hint, stuck=True)
         self._results[result.step.number] = undone
         self._tell(StepEnded(self._plan.host, undone))
-
-
-def _kept_as(step: Step) -> str:
-    name = next((operation.name for operation in step.keep if isinstance(operation, RenameContainer)), "")
-    return f"the failed container is kept, stopped, as {name}"
 
 
 def _is_of_no_matter(operation: Operation, error: DeployerError) -> bool:

@@ -22,6 +22,7 @@ from deployer.model.plan import (
     DisconnectNetwork,
     Made,
     Operation,
+    PauseContainer,
     PullImage,
     RemoveContainer,
     RemoveImage,
@@ -31,6 +32,7 @@ from deployer.model.plan import (
     StartContainer,
     StopContainer,
     Target,
+    UnpauseContainer,
     UpdateContainer,
 )
 
@@ -166,6 +168,16 @@ def _(operation: StartContainer, worker: Worker) -> None:
 @_perform.register
 def _(operation: StopContainer, worker: Worker) -> None:
     _unless_gone(lambda: worker.engine.stop_container(worker.id_of(operation.container), operation.timeout))
+
+
+@_perform.register
+def _(operation: PauseContainer, worker: Worker) -> None:
+    worker.engine.pause_container(worker.id_of(operation.container))
+
+
+@_perform.register
+def _(operation: UnpauseContainer, worker: Worker) -> None:
+    worker.engine.unpause_container(worker.id_of(operation.container))
 
 
 @_perform.register

@@ -155,6 +155,14 @@ class DockerEngine:
     def restart_container(self, ref: str, timeout: int | None) -> None:
         self._end(ref, "restart", timeout)
 
+    def pause_container(self, ref: str) -> None:
+        with self._sdk() as api:
+            api.pause(ref)
+
+    def unpause_container(self, ref: str) -> None:
+        with self._sdk() as api:
+            api.unpause(ref)
+
     def rename_container(self, ref: str, name: str) -> None:
         with self._sdk() as api:
             api.rename(ref, name)

@@ -220,6 +220,14 @@ class StopContainer(OnContainer, frozen=True):
         return _target(self.container) + grace
 
 
+class PauseContainer(OnContainer, frozen=True):
+    doing, done = "pausing", "paused"
+
+
+class UnpauseContainer(OnContainer, frozen=True):
+    doing, done = "unpausing", "unpaused"
+
+
 class RenameContainer(OnContainer, frozen=True):
     doing, done = "renaming", "renamed"
     name: str

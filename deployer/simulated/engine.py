@@ -210,6 +210,14 @@ class SimulatedEngine:
         with self.writing() as host:
             lifecycle.restart(host, ref)
 
+    def pause_container(self, ref: str) -> None:
+        with self.writing() as host:
+            lifecycle.pause(host, ref)
+
+    def unpause_container(self, ref: str) -> None:
+        with self.writing() as host:
+            lifecycle.unpause(host, ref)
+
     def rename_container(self, ref: str, name: str) -> None:
         with self.writing() as host:
             containers.rename(host, ref, name)

@@ -45,6 +45,8 @@ def created_state() -> Record:
 def start(host: SimulatedHost, ref: str) -> None:
     """A failed start is remembered in the container's state; one that removes itself is gone."""
     container = need_container(host, ref)
+    if container["State"]["Paused"]:
+        raise conflict("cannot start a paused container, try unpause instead")
     if container["State"]["Running"]:
         return
     behaviour = behaviour_of(host, container)
@@ -126,7 +128,7 @@ def has_healthcheck(container: Record) -> bool:
 
 def observe(host: SimulatedHost, container: Record) -> None:
     """One inspection's worth of time passes for a container whose process is not settled yet."""
-    if not container["State"]["Running"]:
+    if not container["State"]["Running"] or container["State"]["Paused"]:
         return
     behaviour = behaviour_of(host, container)
     unsettled = container["State"].get("Health", {}).get("Status") == "starting"
@@ -178,6 +180,26 @@ def _restarts(container: Record, code: int) -> bool:
     if policy["Name"] == "on-failure":
         return code != 0 and (limit == 0 or container["RestartCount"] < limit)
     return policy["Name"] in {"always", "unless-stopped"}
+
+
+# Pause
+
+
+def pause(host: SimulatedHost, ref: str) -> None:
+    container = need_container(host, ref)
+    state, key = container["State"], container["Id"]
+    if not state["Running"]:
+        raise conflict(f"Container {key} is not running")
+    if state["Paused"] or state["Restarting"]:
+        raise conflict(f"Container {key} is {'already paused' if state['Paused'] else 'restarting'}")
+    state |= {"Status": "paused", "Paused": True}
+
+
+def unpause(host: SimulatedHost, ref: str) -> None:
+    container = need_container(host, ref)
+    if not container["State"]["Paused"]:
+        raise failed(f"Container {container['Id']} is not paused")
+    container["State"] |= {"Status": "running", "Paused": False}
 
 
 # Stop
@@ -259,6 +281,7 @@ def _end(host: SimulatedHost, container: Record, code: int) -> None:
     state |= {
         "Status": "exited",
         "Running": False,
+        "Paused": False,
         "Restarting": False,
         "Pid": 0,
         "ExitCode": code,

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from deployer.applying.executor import WIDTH, Tools, change, commit, roll_back
+from deployer.errors import EngineError
 from deployer.model.desired import OnFailure
 from deployer.model.plan import (
     AwaitHealthy,
@@ -109,6 +110,22 @@ def test_a_container_that_failed_is_kept_for_a_look_at_it(policy: OnFailure) -> 
     assert states(engine) == {"app": "running", "app.failed": "exited"}
     assert (engine.inspect_container("app.failed") or {})["HostConfig"]["RestartPolicy"]["Name"] == "no"
     assert done.results[0].warnings == ("the failed container is kept, stopped, as app.failed",)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_it_is_not_said_to_be_kept_when_it_is_gone_or_cannot_be_seen(lost: bool) -> None:
+    engine = app_engine()
+    old = run(engine, "app")
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if name == "update_container":
+            engine.remove_container(args[0], force=True, anonymous_volumes=False)
+        if name == "inspect_container" and lost and args[0] == "app.failed":
+            raise EngineError("no answer", status=500)
+        return call()
+
+    done = carry_out(surrounded(engine, around), *kept_successor(old, "exit:3:1"))
+    assert (states(engine), done.results[0].warnings) == ({"app": "running"}, ())
 
 
 def test_one_that_works_is_not_kept_when_another_fails() -> None:

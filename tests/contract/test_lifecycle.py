@@ -96,6 +96,26 @@ def test_kill(sandbox: Sandbox) -> None:
     assert eventually(sandbox, key, lambda found: not found["State"]["Running"])["State"]["ExitCode"] == 137
 
 
+def test_pause(sandbox: Sandbox) -> None:
+    engine, key = sandbox.engine, sandbox.container("a")
+    assert (status_of(engine.pause_container, key), status_of(engine.unpause_container, key)) == (409, 500)
+    engine.start_container(key)
+    assert status_of(engine.unpause_container, key) == 500
+    engine.pause_container(key)
+    state = sandbox.inspect(key)["State"]
+    assert (state["Status"], state["Running"], state["Paused"]) == ("paused", True, True)
+    assert (status_of(engine.pause_container, key), status_of(engine.start_container, key)) == (409, 409)
+    engine.update_container(key, {"CpuShares": 512})
+    engine.rename_container(key, sandbox.name("b"))
+    engine.unpause_container(key)
+    state = sandbox.inspect(key)["State"]
+    assert (state["Status"], state["Paused"], state["Pid"] > 0) == ("running", False, True)
+    engine.pause_container(key)
+    engine.stop_container(key, 0)
+    state = sandbox.inspect(key)["State"]
+    assert (state["Status"], state["Paused"], state["ExitCode"]) == ("exited", False, 137)
+
+
 def test_remove_needs_force_while_it_runs(sandbox: Sandbox) -> None:
     engine, key = sandbox.engine, sandbox.container("a", start=True)
     assert status_of(engine.remove_container, key, force=False, anonymous_volumes=False) == 409
@@ -123,6 +143,8 @@ def test_writes_to_nothing_are_not_found(sandbox: Sandbox) -> None:
         "stop": status_of(engine.stop_container, nothing, 1),
         "kill": status_of(engine.kill_container, nothing, "KILL"),
         "restart": status_of(engine.restart_container, nothing, 1),
+        "pause": status_of(engine.pause_container, nothing),
+        "unpause": status_of(engine.unpause_container, nothing),
         "rename": status_of(engine.rename_container, nothing, "other"),
         "update": status_of(engine.update_container, nothing, {}),
         "wait": status_of(engine.wait_container, nothing),

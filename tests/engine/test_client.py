@@ -301,6 +301,8 @@ class TestContainers:
             (lambda engine: engine.stop_container("web", -1), "POST /containers/web/stop", {"t": "-1"}),
             (lambda engine: engine.restart_container("web", 5), "POST /containers/web/restart", {"t": "5"}),
             (lambda engine: engine.kill_container("web", "SIGHUP"), "POST /containers/web/kill", {"signal": "SIGHUP"}),
+            (lambda engine: engine.pause_container("web"), "POST /containers/web/pause", {}),
+            (lambda engine: engine.unpause_container("web"), "POST /containers/web/unpause", {}),
             (lambda engine: engine.rename_container("web", "w2"), "POST /containers/web/rename", {"name": "w2"}),
             (
                 lambda engine: engine.remove_container("web", force=True, anonymous_volumes=False),

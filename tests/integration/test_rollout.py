@@ -370,3 +370,20 @@ def test_what_fails_already_is_waited_for_or_noted_and_rolls_back_nothing(host: 
     assert (repaired.code, "VERSION=2" in inspect(host, "db")["Config"]["Env"]) == (3, True)
     host.docker("exec", "probed", "touch", "/tmp/healthy")
     assert wish(2).apply().code == 0
+
+
+def test_a_paused_container_is_unpaused_and_one_that_is_restored_is_paused_again(host: Host, tmp_path: Path) -> None:
+    fetch(host, "busybox:1")
+    site = Site(tmp_path, host)
+    web = {"command": ["sh", "-c", "while sleep 0.1; do date +%s%N > /tmp/now; done"], "ports": ["8090:80"]}
+    site.containers(web=web).converge()
+    before = inspect(host, "web")["State"]["StartedAt"]
+    host.docker("pause", "web")
+    failed = site.containers(web=web | {"command": "false"}).apply()
+    assert (failed.code, states(host)) == (3, {"web": "paused"})
+    restarted = inspect(host, "web")["State"]["StartedAt"]
+    assert restarted > before
+    planned = site.containers(web=web).plan()
+    assert planned.change(f"{host.name}/container.web")["reason"] == "is paused, and is unpaused"
+    site.converge()
+    assert (inspect(host, "web")["State"]["StartedAt"], states(host)) == (restarted, {"web": "running"})

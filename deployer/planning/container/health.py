@@ -71,6 +71,10 @@ def await_started(ctx: Context) -> None:
         if completes(ctx, name) or (name, Condition.HEALTHY) in ctx.containers.awaited:
             continue
         wait = replace(watched(ctx, found.resource, found.target), monitor=min(update.monitor, FIRST_LOOK))
+        live = ctx.observed.container_by_id(found.target) if isinstance(found.target, str) else None
+        if live is not None and live.state == "paused":
+            # Probes fail while it is paused.
+            wait = replace(wait, grace=wait.timeout)
         ctx.draft.step(wait, found.resource.address, "must work", after=found.after)
 
 

@@ -16,9 +16,11 @@ from deployer.model.plan import (
     Action,
     Operation,
     Part,
+    PauseContainer,
     RemoveContainer,
     RenameContainer,
     ResourceChange,
+    StartContainer,
     StopContainer,
     Target,
     UpdateContainer,
@@ -47,6 +49,12 @@ def unrestarted(target: Target, values: Mapping[str, Any]) -> Iterator[Operation
     """The engine starts what has a restart policy when it starts itself, though it was stopped."""
     if values.get("restart", "no") not in ("", "no"):
         yield UpdateContainer(target, dict(_UNRESTARTED))
+
+
+def run_as_before(live: ObservedContainer) -> tuple[Operation, ...]:
+    """What makes a container that was stopped run again; one that was paused is paused again."""
+    paused = (PauseContainer(live.id),) if live.state == "paused" else ()
+    return (StartContainer(live.id), *paused)
 
 
 def keeps(ctx: Context, resource: Container, old: ObservedContainer) -> bool:

@@ -13,12 +13,14 @@ from deployer.model.plan import (
     Action,
     FieldDiff,
     Part,
+    PauseContainer,
     Refusal,
     RemoveContainer,
     RenameContainer,
     ResourceChange,
     StartContainer,
     StopContainer,
+    UnpauseContainer,
     UpdateContainer,
 )
 from deployer.planning.bodies import update_body
@@ -27,7 +29,7 @@ from deployer.planning.container.exclusive import held
 from deployer.planning.container.gates import gate_of
 from deployer.planning.container.health import awaited
 from deployer.planning.container.judging import Verdict, compare, is_ours, judge
-from deployer.planning.container.keeping import Why, discard, discard_holders, kept_of
+from deployer.planning.container.keeping import Why, discard, discard_holders, kept_of, run_as_before
 from deployer.planning.container.replace import (
     Order,
     carried,
@@ -199,13 +201,15 @@ def _run_or_stop(ctx: Context, resource: Container, found: leftovers.Found, need
         return (started,)
     if wanted is RunState.STOPPED and live.running:
         ctx.draft.changes.append(ResourceChange(address, Action.STOP, reason="is running", origin=resource.origin))
-        back = (StartContainer(live.id),)
+        back = run_as_before(live)
         halted = ctx.draft.step(StopContainer(live.id), address, "is running", after=after, undo=back)
         ctx.free(live.values, halted)
         return (halted,)
     reason = _reason_to_restart(ctx, resource, live)
     if wanted is RunState.STARTED and live.running and reason:
         return _restart(ctx, resource, live, reason, _before_start(ctx, resource, need, after))
+    if wanted is RunState.STARTED and live.state == "paused":
+        return _unpause(ctx, resource, live, _before_start(ctx, resource, need, after))
     return after
 
 
@@ -217,7 +221,7 @@ def _reason_to_restart(ctx: Context, resource: Container, live: ObservedContaine
     for needed in resource.settings.depends_on:
         if needed.restart and needed.name in ctx.containers.renewed | ctx.containers.restarted:
             return f"{needed.name} is {'replaced' if needed.name in ctx.containers.renewed else 'started'}"
-    return "is paused" if live.state == "paused" else ""
+    return ""
 
 
 def _before_start(ctx: Context, resource: Container, need: Wanted, after: Steps) -> Steps:
@@ -228,11 +232,21 @@ def _before_start(ctx: Context, resource: Container, need: Wanted, after: Steps)
 def _restart(ctx: Context, resource: Container, live: ObservedContainer, reason: str, after: Steps) -> Steps:
     ctx.draft.changes.append(ResourceChange(resource.address, Action.START, reason=reason, origin=resource.origin))
     ctx.containers.restarted.add(resource.name)
-    undo = (StartContainer(live.id),)
+    undo = run_as_before(live)
     stopped = ctx.draft.step(StopContainer(live.id), resource.address, reason, after=after, undo=undo)
     started = ctx.draft.step(StartContainer(live.id), resource.address, reason, after=(stopped,))
     ctx.containers.started.append(Started(resource, live.id, (started,)))
     return (started,)
+
+
+def _unpause(ctx: Context, resource: Container, live: ObservedContainer, after: Steps) -> Steps:
+    """Its processes go on, and those that share its namespaces keep them."""
+    change = ResourceChange(resource.address, Action.START, reason="is paused, and is unpaused", origin=resource.origin)
+    ctx.draft.changes.append(change)
+    operation, undo = UnpauseContainer(live.id), (PauseContainer(live.id),)
+    going_on = ctx.draft.step(operation, resource.address, "is paused", after=after, undo=undo)
+    ctx.containers.started.append(Started(resource, live.id, (going_on,)))
+    return (going_on,)
 
 
 def _resume(ctx: Context, resource: Container, found: leftovers.Found, old: ObservedContainer, after: Steps) -> Steps:
@@ -289,7 +303,7 @@ def remove(ctx: Context, resource: Workload, live: ObservedContainer, reason: st
     if vanishes(live):
         after = (ctx.draft.at_last(StopContainer(live.id), address, reason, after=after),)
     elif live.running:
-        undo = (StartContainer(live.id),)
+        undo = run_as_before(live)
         after = (ctx.draft.step(StopContainer(live.id), address, reason, after=after, undo=undo),)
         ctx.free(live.values, *after)
     ctx.containers.targets[live.name] = live.id

@@ -36,7 +36,7 @@ from deployer.model.plan import (
 )
 from deployer.planning.bodies import add_alias, container_body, split_endpoints
 from deployer.planning.container.health import awaited
-from deployer.planning.container.keeping import Why, discard_failed, keep_failed, retire
+from deployer.planning.container.keeping import Why, discard_failed, keep_failed, retire, run_as_before
 from deployer.planning.context import Context, Retired, Started, Steps
 from deployer.values import port
 
@@ -142,7 +142,7 @@ def set_aside(track: Track, resource: Container, live: ObservedContainer, after:
     name = resource.name
     if live.running:
         grace = resource.settings.update.stop_grace_period
-        after = track.add(StopContainer(live.id, grace), after, StartContainer(live.id))
+        after = track.add(StopContainer(live.id, grace), after, *run_as_before(live))
         track.ctx.free(live.values, *after)
     return track.add(RenameContainer(live.id, name + OLD), after, RenameContainer(live.id, name))
 

@@ -32,7 +32,7 @@ from deployer.model.plan import (
 from deployer.planning.container import leftovers
 from deployer.planning.container.gates import gate_of
 from deployer.planning.container.judging import compare, foreign, is_ours
-from deployer.planning.container.keeping import Why, discard_failed
+from deployer.planning.container.keeping import Why, discard_failed, run_as_before
 from deployer.planning.container.replace import Track, carried
 from deployer.planning.context import Context, Steps
 from deployer.planning.image import plan as images
@@ -142,7 +142,7 @@ class _Run(Struct, frozen=True):
         if live is None or not live.running:
             return self.found.after
         if not is_ours(self.ctx, self.resource, live):
-            return self._track.add(StopContainer(live.id), self.found.after, StartContainer(live.id))
+            return self._track.add(StopContainer(live.id), self.found.after, *run_as_before(live))
         wait = AwaitCompleted(live.id, self.resource.settings.timeout, whatever_code=True)
         return (self.ctx.draft.step(wait, self.resource.address, "still runs", after=self.found.after),)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.model.plan import CreateContainer
+from deployer.model.plan import CreateContainer, PauseContainer, StartContainer, StopContainer
 from tests.planning.build import Images, applied, changed, changes, nothing, plan, refusals, steps
 
 WEB = "containers: {web: {image: web:1, environment: {MODE: a}}}"
@@ -62,6 +62,12 @@ def test_the_steps_are_undone_one_by_one() -> None:
         "",
         "",
     ]
+
+
+def test_one_that_was_paused_is_paused_again() -> None:
+    found = plan(PUBLISHED.replace("MODE: a", "MODE: b"), changed(applied(PUBLISHED), "web", state="paused"))
+    (stop,) = [step for step in found.steps if isinstance(step.operation, StopContainer)]
+    assert stop.undo == (StartContainer("web-1"), PauseContainer("web-1"))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +146,6 @@ STOPS = "but the engine removes it as soon as it stops (auto_remove), so it coul
         ("auto_remove: true, ", "", "running", "must be replaced"),
         ("{web: {", "{web: {recreate: always, ", "running", "must be replaced"),
         ("{web: {", "{web: {state: stopped, ", "running", "is to be stopped"),
-        ("{web: {", "{web: {", "paused", "must be restarted (is paused)"),
     ],
 )
 def test_one_that_removes_itself_is_not_stopped_to_be_changed(old: str, new: str, state: str, refused: str) -> None:
@@ -148,6 +153,11 @@ def test_one_that_removes_itself_is_not_stopped_to_be_changed(old: str, new: str
     assert refusals(found) == [f"container.web: {refused}, {STOPS}"]
     assert found.refusals[0].hint == "remove it first, with state: absent or docker stop web, then apply the change"
     assert not found.steps
+
+
+def test_one_that_removes_itself_is_unpaused_since_that_does_not_stop_it() -> None:
+    found = plan(REMOVES_ITSELF, changed(applied(REMOVES_ITSELF), "web", state="paused"))
+    assert (steps(found)[0], refusals(found)) == ("#1 container.web, UnpauseContainer web-1, is paused", [])
 
 
 def test_one_that_removes_itself_stops_at_last_when_it_is_removed() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployer.model.plan import UpdateContainer
+from deployer.model.plan import AwaitHealthy, PauseContainer, StartContainer, StopContainer, UpdateContainer
 from tests.planning.build import applied, changed, changes, nothing, plan, steps
 
 
@@ -138,3 +138,32 @@ def test_networks_and_limits_together() -> None:
         "#1 container.web, UpdateContainer web-1, changed",
         "[1] -> #2 container.web, ConnectNetwork back web-1, changed [reconnect web]",
     ]
+
+
+PAIR = """
+containers:
+  web: {image: web:1}
+  side: {image: side:1, network_mode: 'container:web'}
+  after: {image: side:1, depends_on: {web: {condition: service_started, restart: true}}}
+"""
+
+
+def test_a_paused_container_is_unpaused_and_those_in_its_namespaces_go_on() -> None:
+    found = plan(PAIR, changed(applied(PAIR), "web", state="paused", health="unhealthy"))
+    assert changes(found) == ["> container.web (is paused, and is unpaused)"]
+    assert steps(found) == [
+        "#1 container.web, UnpauseContainer web-1, is paused",
+        "[1] -> #2 container.web, AwaitHealthy web-1, must work",
+    ]
+    assert found.steps[0].undo == (PauseContainer("web-1"),)
+    assert found.steps[1].operation == AwaitHealthy("web-1", 60, 1, grace=60)
+
+
+def test_a_paused_container_that_has_to_stop_is_paused_again_when_that_is_undone() -> None:
+    host = changed(applied(PAIR), "side", state="paused")
+    stopped = plan(PAIR.replace("side: {", "side: {state: stopped, "), host)
+    restarted = plan(PAIR, changed(host, "web", state="exited"))
+    removed = plan(PAIR.replace("side: {", "side: {state: absent, "), host)
+    for found in (stopped, restarted, removed):
+        (stop,) = [step for step in found.steps if step.operation == StopContainer("side-1")]
+        assert stop.undo == (StartContainer("side-1"), PauseContainer("side-1"))
