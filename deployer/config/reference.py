@@ -17,7 +17,8 @@ Every key of playbooks, and the variables of an inventory that say how a host is
 program's own tables by `make docs`; `deployer schema` prints the same as JSON Schema for editors.
 
 A playbook is a list of plays. Any value may be a template, `"{{ variable }}"`, in whole or in part. A key with nothing
-after it counts as not written. Sizes are written `64m` or `1.5g` (binary units; a bare number is bytes), durations
+or `""` after it counts as not written, but for booleans and whole numbers `""` is an error. Where a list is meant, a
+text stands for a list of one. Sizes are written `64m` or `1.5g` (binary units; a bare number is bytes), durations
 `1m30s` or `500ms` (a bare number is seconds). Keys have the Compose specification's names; other spellings are listed
 as "also". Two spellings of one key are an error, and so is a key that is not on this page.
 

@@ -20,7 +20,7 @@ from deployer.exporting.hiding import Hidden, secrets_among, secrets_in_words
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import View
 from deployer.fields.network import NETWORK
-from deployer.fields.shapes import Reading
+from deployer.fields.shapes import EXTENSION, Reading
 from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
 from deployer.interfaces import Json
@@ -294,7 +294,8 @@ class _Writer:
     def _fields(self, table: Table, view: View, label: str, usual: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Values as a user would write them; a value that would not read back the same is left out."""
         values = self._by_name(minimal_declaration(table, view, self._info, usual))
-        written = {name: table.row(name).spell(value) for name, value in values.items()}
+        spelt = {name: table.row(name).spell(value) for name, value in values.items()}
+        written = {name: _pairs(value) for name, value in spelt.items()}
         for name, why in list(_violations(table, values, written)):
             self._notes.add(label, name, why)
             written.pop(name, None)
@@ -302,7 +303,18 @@ class _Writer:
         for name in sorted(mismatches(table, view, left) & left.keys()):
             self._notes.add(label, name, "cannot be declared without a value that is missing here")
             del written[name]
-        return {name: self._hidden.hide(value, label, name) for name, value in written.items()}
+        return {name: _pairs(self._hidden.hide(spelt[name], label, name)) for name in written}
+
+
+def _pairs(value: Any) -> Any:
+    """Labels and the like as a list if they have keys that a map ignores."""
+    if isinstance(value, Mapping) and any(key.startswith(EXTENSION) for key in value):
+        return [f"{key}={part}" for key, part in value.items()] if all(map(_is_text, value.values())) else value
+    return value
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _variable_lines(variables: Iterable[tuple[str, str]]) -> list[str]:

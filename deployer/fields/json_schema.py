@@ -13,7 +13,20 @@ from typing import Any, Final, TypeAlias
 from schema import Schema
 
 from deployer.fields.field import Field
-from deployer.fields.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, Shape, Then
+from deployer.fields.shapes import (
+    Constant,
+    Entry,
+    Forms,
+    Keyed,
+    Leaf,
+    ListOf,
+    MapOf,
+    Record,
+    Shape,
+    Then,
+    Warned,
+    takes_scalar,
+)
 from deployer.fields.table import Table
 
 JsonSchema: TypeAlias = dict[str, Any]
@@ -23,6 +36,7 @@ TEMPLATE: Final = r"\{[{%#]"
 DEFINITIONS: Final[Mapping[str, JsonSchema]] = {
     "template": {"type": "string", "pattern": TEMPLATE, "description": "A template: '{{ variable }}'."}
 }
+_SCALARS: Final = frozenset({"string", "number", "integer"})
 _REFERENCE: Final = {"$ref": "#/$defs/template"}
 _TEMPLATED_KEYS: Final[JsonSchema] = {"patternProperties": {TEMPLATE: True}}
 
@@ -42,14 +56,14 @@ def or_template(schema: JsonSchema) -> JsonSchema:
         return schema | {"pattern": f"{schema['pattern']}|{TEMPLATE}"}
     if not types or "string" in types:
         return schema
-    return schema | {"type": [*types, "string"], "pattern": TEMPLATE}
+    return schema | {"type": [*types, "string"], "pattern": f"^$|{TEMPLATE}"}
 
 
 def or_null(schema: JsonSchema) -> JsonSchema:
-    """A key without a value counts as not written."""
+    """A key without a value, or with empty text, counts as not written."""
     types = _types(schema)
     if "anyOf" in schema:
-        return schema | {"anyOf": [*schema["anyOf"], {"type": "null"}]}
+        return schema | {"anyOf": [*schema["anyOf"], {"enum": [None, ""]}]}
     return schema if not types or "null" in types else schema | {"type": [*types, "null"]}
 
 
@@ -58,7 +72,8 @@ def _plain(shape: Shape) -> JsonSchema:
         case Leaf():
             return _leaf(shape)
         case ListOf(item=item) | Keyed(item=item):
-            return {"type": "array", "items": schema_of(item)}
+            alone = _SCALARS.intersection(_types(_plain(item))) if takes_scalar(shape) else ()
+            return _typed(["array", *sorted(alone)]) | {"items": schema_of(item)}
         case MapOf(value=value):
             return {"type": "object", "additionalProperties": schema_of(value)}
         case Record(entries=entries):
@@ -66,13 +81,22 @@ def _plain(shape: Shape) -> JsonSchema:
             return closed(_entries(entries), required) | _TEMPLATED_KEYS
         case Forms():
             forms = (shape.scalar, shape.sequence, shape.mapping, shape.null)
-            return _one_of(_plain(form) for form in forms if form is not None)
+            schemas = [_plain(form) for form in forms if form is not None]
+            return _one_of(
+                schemas[:1] + [_without_scalars(found) for found in schemas[1:]] if shape.scalar else schemas
+            )
         case Constant():
             return {"type": "null"}
-        case Then(shape=inner):
+        case Then(shape=inner) | Warned(shape=inner):
             return _plain(inner)
         case _:
             return {}
+
+
+def _without_scalars(schema: JsonSchema) -> JsonSchema:
+    """A scalar is read by another form."""
+    kinds = [kind for kind in _types(schema) if kind not in _SCALARS]
+    return schema | _typed(kinds) if kinds else schema
 
 
 def _leaf(leaf: Leaf) -> JsonSchema:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, Final
 
@@ -39,13 +39,19 @@ def _any_case(words: Iterable[str]) -> str:
     return f"^({'|'.join(spelt)})$"
 
 
-NUMBER_OR_TEXT = Leaf(Or(str, int), "text or a number", str)
+NUMBER_OR_TEXT = Leaf(Or(str, int, float), "text or a number", str)
 FLAG = Leaf(
     Or(bool, lambda word: isinstance(word, str) and word.lower() in _WORDS_OF_FLAGS),
     "true or false",
     lambda word: word if isinstance(word, bool) else _WORDS_OF_FLAGS[word.lower()],
     json={"type": ["boolean", "string"], "pattern": _any_case(_WORDS_OF_FLAGS)},
+    keeps_empty=True,
 )
+
+
+def flag_of(word: object) -> bool | None:
+    """What a boolean, or a word for one, means; None for anything else."""
+    return word if isinstance(word, bool) else _WORDS_OF_FLAGS.get(str(word).lower())
 
 
 def _whole(value: int | str) -> int:
@@ -57,15 +63,24 @@ def _whole(value: int | str) -> int:
 _DIGITS: Final = r"^-?(0|[1-9][0-9]{0,39})$"
 _WRITTEN: Final[Any] = Or(int, str)
 _READ: Final[Any] = Use(_whole)
-WHOLE: Final[Any] = And(_WRITTEN, _READ)
-"""A number, or its text, because variables of the command line are text."""
-WHOLE_JSON: Final = {"type": ["integer", "string"]}
-INTEGER = Leaf(WHOLE, "a whole number", json=WHOLE_JSON)
-COUNT = Leaf(And(WHOLE, lambda n: n >= 0), "a whole number, 0 or more", json=WHOLE_JSON | {"minimum": 0})
+_WHOLE: Final[Any] = And(_WRITTEN, _READ)
+
+
+def whole(expects: str, convert: Callable[[int], int | None] = int) -> Leaf:
+    """A number, or its text, because variables of the command line are text."""
+    return Leaf(_WHOLE, expects, convert, json={"type": ["integer", "string"]}, keeps_empty=True)
+
+
+INTEGER = whole("a whole number")
+COUNT = replace(
+    whole("a whole number, 0 or more"),
+    schema=And(_WHOLE, lambda n: n >= 0),
+    json={"type": ["integer", "string"], "minimum": 0},
+)
 SIZE = Leaf(Or(int, str), "a size such as 512m", size.parse)
 SIZE_OR_UNLIMITED = Leaf(Or(int, str), "a size such as 1g, or -1 for no limit", size.parse_or_unlimited)
 CPUS = Leaf(Or(int, float, str), "a number of CPUs such as 0.5", cpus.parse)
-CPU_SET = Leaf(Or(int, str), "a set such as 0-2,4", cpus.parse_set)
+CPU_SET = Leaf(Or(int, str), "a set such as 0-2,4", cpus.parse_set, keeps_empty=True)
 SECONDS = Leaf(Or(int, float, str), "a duration such as 30s", duration.parse_seconds)
 PROBE_TIME = Leaf(Or(int, float, str), "a duration such as 30s", duration.parse_probe)
 DURATION = Leaf(Or(int, float, str), "a duration such as 30s", duration.parse)
@@ -137,19 +152,21 @@ _TEXT_VALUE = Leaf(Or(str, int, float, bool), "text, a number, true or false", t
 
 TEXT_MAP = Forms(
     expects="a map, or a list of KEY=value",
-    mapping=MapOf(_TEXT_VALUE, _key),
-    sequence=Keyed(Leaf(str, "KEY=value", _pair)),
+    mapping=MapOf(_TEXT_VALUE, _key, extensible=True),
+    sequence=Keyed(Leaf(str, "KEY=value", _pair), alone=False),
 )
 """Labels, sysctls, driver options: text to text."""
 
 LABELS = Forms(
     expects="a map, or a list of KEY=value",
-    mapping=MapOf(Forms(expects="text or a number", scalar=_TEXT_VALUE, null=Constant(str)), _label_key),
-    sequence=Keyed(Leaf(str, "KEY=value", _label_pair)),
+    mapping=MapOf(
+        Forms(expects="text or a number", scalar=_TEXT_VALUE, null=Constant(str)), _label_key, extensible=True
+    ),
+    sequence=Keyed(Leaf(str, "KEY=value", _label_pair), alone=False),
 )
 
 ENVIRONMENT = Forms(
     expects="a map, or a list of KEY=value",
-    mapping=MapOf(Forms(expects="text, a number or null", scalar=_TEXT_VALUE, null=_NULL), _key),
-    sequence=Keyed(Leaf(str, "KEY=value", _environment_pair)),
+    mapping=MapOf(Forms(expects="text, a number or null", scalar=_TEXT_VALUE, null=_NULL), _key, extensible=True),
+    sequence=Keyed(Leaf(str, "KEY=value", _environment_pair), alone=False),
 )

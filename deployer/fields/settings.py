@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from msgspec.structs import replace
 from schema import Or
 
-from deployer.fields.leaves import COUNT, DURATION, FLAG, SECONDS, TEXT, choice, option, text_value
+from deployer.fields.leaves import COUNT, DURATION, FLAG, SECONDS, TEXT, choice, flag_of, option, text_value
 from deployer.fields.options import Condition, Presence, PullPolicy, Recreate, RunState, UpdateOrder
 from deployer.fields.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, one_or_many
 from deployer.values import image
@@ -14,9 +17,9 @@ _PULL_POLICIES = (PullPolicy.MISSING, PullPolicy.ALWAYS, PullPolicy.NEVER)
 
 def _pull_policy(written: object) -> PullPolicy:
     """Compose's `if_not_present` and Ansible's `not_present` are `missing`; Ansible's true is `always`."""
-    text = text_value(written)
-    synonyms = {"if_not_present": "missing", "not_present": "missing", "true": "always", "false": "missing"}
-    policy = synonyms.get(text, text)
+    text, flag = text_value(written), flag_of(written)
+    synonyms = {"if_not_present": "missing", "not_present": "missing"}
+    policy = synonyms.get(text, text) if flag is None else "always" if flag else "missing"
     if policy in ("daily", "weekly") or policy.startswith("every_"):
         raise ValueError(f"'{text}' is not supported: write always, and run `deployer apply` that often")
     if policy not in _PULL_POLICIES:
@@ -31,15 +34,25 @@ def _platform(text: str) -> str:
     return "/".join(parts)
 
 
-def _recreate(written: object) -> Recreate:
+def _recreate(*options: Recreate) -> Leaf:
     """Ansible's true is `always`, its false is `auto`."""
-    word = {"true": "always", "false": "auto"}.get(text_value(written).lower(), text_value(written))
-    if word not in tuple(Recreate):
-        raise ValueError(f"'{written}' is not one of {', '.join(Recreate)}")
-    return Recreate(word)
+
+    def read(written: Any) -> Recreate:
+        flag = flag_of(written)
+        return Recreate(written) if flag is None else Recreate.ALWAYS if flag else Recreate.AUTO
+
+    known: Any = Or(bool, lambda text: isinstance(text, str) and (text in options or flag_of(text) is not None))
+    return Leaf(known, f"one of {', '.join(options)}", read, json={"type": ["string", "boolean"]})
 
 
-_RECREATE = Leaf(Or(str, bool), "one of auto, always, never", _recreate)
+def _state(*options: RunState) -> Leaf:
+    """Ansible's `present` is `created`, and its `healthy` is `started`, which always waits for a healthcheck."""
+    synonyms = {"present": RunState.CREATED, "healthy": RunState.STARTED}
+    words = {**dict(zip(map(str, options), options, strict=True))}
+    words |= {word: state for word, state in synonyms.items() if state in options}
+    return replace(choice(*options), schema=words.__contains__, convert=words.__getitem__, json={"enum": list(words)})
+
+
 IMAGE_REF = Leaf(str, "an image such as redis:7", lambda text: str(image.parse(text)))
 PULL = Leaf(Or(str, bool), "one of missing, always, never", _pull_policy)
 PLATFORM = Leaf(str, "a platform such as linux/amd64", _platform)
@@ -128,8 +141,8 @@ CONTAINER = (
     IMAGE_OF,
     Entry(
         name="state",
-        shape=option(*RunState),
-        doc="started (default), stopped, created or absent.",
+        shape=_state(*RunState),
+        doc="started (default), stopped, created or absent. Ansible's healthy is started, and present is created.",
     ),
     PLATFORM_OF,
     PULL_OF,
@@ -143,7 +156,7 @@ CONTAINER = (
     PROTECT,
     Entry(
         name="recreate",
-        shape=_RECREATE,
+        shape=_recreate(*Recreate),
         doc="Replace if a change requires it (auto, default), at every run (always), or never.",
     ),
     IGNORE,
@@ -159,14 +172,14 @@ JOB = (
     IMAGE_OF,
     Entry(
         name="state",
-        shape=option(RunState.STARTED, RunState.ABSENT),
+        shape=_state(RunState.STARTED, RunState.ABSENT),
         doc="started (default): it has run; absent: its container is removed.",
     ),
     Entry(name="run_once", shape=FLAG, doc="Run it only on the first host of the play, before any other host starts."),
     Entry(name="timeout", shape=DURATION, doc="Longest time it may take; default: no limit."),
     Entry(
         name="recreate",
-        shape=option(Recreate.AUTO, Recreate.ALWAYS),
+        shape=_recreate(Recreate.AUTO, Recreate.ALWAYS),
         doc="Run it if its declaration changed (auto, default), or at every run (always).",
     ),
     PLATFORM_OF,

@@ -7,7 +7,7 @@ pass finds every error with its position.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
 from msgspec import Struct, field
@@ -24,6 +24,8 @@ class _Invalid:
         return "INVALID"
 
 
+EXTENSION: Final = "x-"
+"""What keys of Compose begin with that only other programs read."""
 HIDDEN: Final = "***"
 INVALID: Final = _Invalid()
 """What a shape returns after it reported an error, or for a template that has no value yet."""
@@ -34,7 +36,7 @@ class Reading(Struct, frozen=True):
 
     `address` names it for people (`containers.web.ports[0]`), `path` for diffs (("environment", "MODE")). `origins`
     receives the place of every path, `secrets` the paths whose values are secret in part or whole. `static`: templates
-    have no value yet and are skipped.
+    have no value yet and are skipped. `spelt`: the addresses of paths that the user wrote with another spelling.
     """
 
     problems: Problems
@@ -43,13 +45,21 @@ class Reading(Struct, frozen=True):
     origins: dict[tuple[str, ...], Origin] = field(default_factory=dict)
     static: bool = False
     secrets: set[tuple[str, ...]] = field(default_factory=set)
+    spelt: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def child(self, key: str, *, hidden: bool = False) -> Reading:
         """`hidden`: the key is not shown in messages."""
-        return replace(self, address=f"{self.address}.{HIDDEN if hidden else key}", path=(*self.path, key))
+        path = (*self.path, key)
+        address = self.spelt.get(path) or f"{self.address}.{HIDDEN if hidden else key}"
+        return replace(self, address=address, path=path)
+
+    def spell(self, written: str, *path: str) -> None:
+        """The user wrote this key for what is read at the path."""
+        self.spelt[(*self.path, *path)] = f"{self.address}.{written}"
 
     def item(self, index: int) -> Reading:
-        return replace(self, address=f"{self.address}[{index}]")
+        """Items have the path of their list, and spellings of their own."""
+        return replace(self, address=f"{self.address}[{index}]", spelt={})
 
     def at(self, node: Node) -> None:
         """Record where the value at this path is written, and whether it is secret."""
@@ -92,12 +102,14 @@ def _same(value: Any) -> Any:
 class Leaf(Struct, frozen=True):
     """A scalar: checked by `schema`, then converted; ValueError from the converter is reported as an error of the user.
 
-    `json` says in JSON Schema what cannot be derived from `schema`."""
+    `json` says in JSON Schema what cannot be derived from `schema`. `keeps_empty`: "" is a value, or an error; in other
+    shapes a key with empty text counts as not written."""
 
     schema: object
     expects: str
     convert: Callable[[Any], Any] = _same
     json: Mapping[str, Any] = field(default_factory=dict)
+    keeps_empty: bool = False
 
     def read(self, node: Node, at: Reading) -> Any:
         if at.passes(node):
@@ -145,6 +157,33 @@ def _kind(node: Node) -> str:
             return _shown(node)
 
 
+def takes_scalar(shape: Shape) -> bool:
+    match shape:
+        case Leaf():
+            return True
+        case Then(shape=inner):
+            return takes_scalar(inner)
+        case Forms():
+            return shape.scalar is not None or _is_list_of_scalars(shape.sequence)
+        case _:
+            return _is_list_of_scalars(shape)
+
+
+def _is_list_of_scalars(shape: Shape | None) -> bool:
+    return isinstance(shape, ListOf | Keyed) and getattr(shape, "alone", True) and takes_scalar(shape.item)
+
+
+def _items(shape: ListOf | Keyed, node: Node, at: Reading) -> Iterator[tuple[Node, Reading]] | None:
+    """The items of a list with their positions. A text or number stands for a list of one. None for what is no list."""
+    if isinstance(node, nodes.Sequence):
+        return ((part, at.item(index)) for index, part in enumerate(node))
+    return iter(((node, at),)) if _is_alone(node) and _is_list_of_scalars(shape) else None
+
+
+def _is_alone(node: Node) -> bool:
+    return isinstance(node, nodes.Scalar) and node.value is not None and not isinstance(node.value, bool)
+
+
 class ListOf(Struct, frozen=True):
     """A list. `flat`: each item gives several values. `unordered`: a set, kept sorted by `order`."""
 
@@ -156,11 +195,12 @@ class ListOf(Struct, frozen=True):
     def read(self, node: Node, at: Reading) -> Any:
         if at.passes(node):
             return INVALID
-        if not isinstance(node, nodes.Sequence):
+        items = _items(self, node, at)
+        if items is None:
             return at.wrong(node, f"expected a list, got {_kind(node)}")
         found: list[Any] = []
-        for index, part in enumerate(node):
-            value = self.item.read(part, at.item(index))
+        for part, place in items:
+            value = self.item.read(part, place)
             if value is not INVALID:
                 found += value if self.flat else [value]
         at.at_whole(node)
@@ -168,10 +208,12 @@ class ListOf(Struct, frozen=True):
 
 
 class MapOf(Struct, frozen=True):
-    """A map from text to one shape; `check` cleans or refuses a key (ValueError)."""
+    """A map from text to one shape; `check` cleans or refuses a key (ValueError). `extensible`: keys that begin with
+    `x-` are ignored, as in Compose, with a warning: here they look like any other."""
 
     value: Shape
     check: Callable[[str], str] = _same
+    extensible: bool = False
 
     def read(self, node: Node, at: Reading) -> Any:
         if at.passes(node):
@@ -196,6 +238,10 @@ class MapOf(Struct, frozen=True):
     def _key(self, name: nodes.Scalar, at: Reading) -> str | None:
         if at.static and has_template(name):
             return None
+        if self.extensible and str(name.value).startswith(EXTENSION):
+            hint = f"to set it, write a list: [{name.value}=…]"
+            at.problems.warn(name.origin, f"'{name.value}' is ignored, as in Compose", address=at.address, hint=hint)
+            return None
         try:
             return self.check(str(name.value))
         except ValueError as error:
@@ -204,24 +250,26 @@ class MapOf(Struct, frozen=True):
 
 
 class Keyed(Struct, frozen=True):
-    """A list whose items each give one or more (key, value) pairs of a map: mounts by target, `K=V` by name."""
+    """A list whose items each give one or more (key, value) pairs of a map: mounts by target, `K=V` by name. `alone`:
+    whether a text stands for a list of one."""
 
     item: Shape
+    alone: bool = True
 
     def read(self, node: Node, at: Reading) -> Any:
         if at.passes(node):
             return INVALID
-        if not isinstance(node, nodes.Sequence):
+        items = _items(self, node, at)
+        if items is None:
             return at.wrong(node, f"expected a list, got {_kind(node)}")
         found: dict[str, Any] = {}
         places: dict[str, Origin] = {}
-        for index, part in enumerate(node):
-            pair = self.item.read(part, at.item(index))
+        for part, here in items:
+            pair = self.item.read(part, here)
             if pair is INVALID:
                 continue
             key, value = pair
             if key in found:
-                here = at.item(index)
                 summary = f"'{key}' is given twice, first at {places[key]}; this counts"
                 here.problems.warn(nodes.place(part), hide(summary, part), address=here.address)
             places[key] = nodes.place(part)
@@ -255,6 +303,7 @@ class Record(Struct, frozen=True):
             return at.wrong(node, f"expected a map, got {_kind(node)}")
         at.at(node)
         named = match_keys(node, {alias: e.name for e in self.entries for alias in (e.name, *e.aliases)}, at)
+        named = written(named, self.entries)
         found: dict[str, Any] = {}
         complete = True
         for entry in self.entries:
@@ -284,21 +333,49 @@ def match_keys(
     """Entries by canonical name. `names` maps every accepted spelling to it. Unknown and duplicate keys are reported,
     with `advice` for keys of other tools."""
     found: dict[str, Node] = {}
-    written: dict[str, nodes.Scalar] = {}
+    spelt: dict[str, nodes.Scalar] = {}
     for key, value in node.entries:
         if at.static and has_template(key):
             continue
         name = names.get(str(key.value))
         if name is None:
             word = str(key.value)
-            if word.startswith("x-"):
+            if word.startswith(EXTENSION):
                 continue
             at.wrong(key, f"unknown key '{word}'", hint=(advice or {}).get(word) or did_you_mean(word, names))
         elif name in found:
-            at.wrong(key, f"'{key.value}' and '{written[name].value}' are the same; write one of them")
+            at.wrong(key, f"'{key.value}' and '{spelt[name].value}' are the same; write one of them")
         elif not (isinstance(value, nodes.Scalar) and value.value is None):
-            found[name], written[name] = value, key
+            found[name], spelt[name] = value, key
+            if key.value != name:
+                at.spell(str(key.value), name)
     return found
+
+
+class _Row(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def shape(self) -> Shape: ...
+
+
+def written(named: dict[str, Node], rows: Iterable[_Row]) -> dict[str, Node]:
+    """Without the keys of these rows that have empty text, which counts as not written."""
+    empty = {name for name, node in named.items() if isinstance(node, nodes.Scalar) and node.value == ""}
+    if not empty:
+        return named
+    dropped = {row.name for row in rows if row.name in empty and not _keeps_empty(row.shape)}
+    return {name: node for name, node in named.items() if name not in dropped}
+
+
+def _keeps_empty(shape: Shape | None) -> bool:
+    match shape:
+        case Leaf():
+            return shape.keeps_empty
+        case Then(shape=inner) | Forms(scalar=inner):
+            return _keeps_empty(inner)
+        case _:
+            return False
 
 
 class Forms(Struct, frozen=True, kw_only=True):
@@ -326,6 +403,8 @@ class Forms(Struct, frozen=True, kw_only=True):
                 return self.sequence
             case nodes.Scalar(value=None) if self.null is not None:
                 return self.null
+            case _ if self.scalar is None and _is_alone(node) and _is_list_of_scalars(self.sequence):
+                return self.sequence
             case _:
                 return self.scalar
 
@@ -354,6 +433,20 @@ class Then(Struct, frozen=True):
             return self.convert(value)
         except ValueError as error:
             return at.wrong(node, str(error))
+
+
+class Warned(Struct, frozen=True):
+    """A shape with values that are accepted with a warning. `doubt`: the warning, or ""."""
+
+    shape: Shape
+    doubt: Callable[[Any], str]
+    hint: str
+
+    def read(self, node: Node, at: Reading) -> Any:
+        value = self.shape.read(node, at)
+        if value is not INVALID and (summary := self.doubt(value)):
+            at.problems.warn(nodes.place(node), hide(summary, node), address=at.address, hint=self.hint)
+        return value
 
 
 def one_or_many(item: Shape, expects: str, *, unordered: bool = False) -> Shape:

@@ -12,7 +12,7 @@ from deployer import nodes
 from deployer.diagnostics import Origin
 from deployer.fields.field import Field
 from deployer.fields.ignored import KEY, read_ignored
-from deployer.fields.shapes import INVALID, Entry, Reading, hide, match_keys, spellings
+from deployer.fields.shapes import INVALID, Entry, Reading, hide, match_keys, spellings, written
 from deployer.nodes import has_template
 
 Violation: TypeAlias = tuple[str, str]
@@ -75,7 +75,8 @@ def read(table: Table, node: nodes.Node, at: Reading) -> Declaration | None:
             at.wrong(node, f"expected a map of {table.kind} keys")
         return None
     named = match_keys(node, table.spellings, at, table.advice)
-    named = _append(table, _gather(table, node, named, at))
+    named = _append(table, _gather(table, node, named, at), at)
+    named = written(named, (*table.fields, *table.settings))
     values = _read_all(table.fields, named, at)
     settings = _read_all(table.settings, named, at)
     if KEY in settings:
@@ -133,17 +134,23 @@ def _read_all(rows: Iterable[Field | Entry], named: Mapping[str, nodes.Node], at
     return found
 
 
-def _append(table: Table, named: dict[str, nodes.Node]) -> dict[str, nodes.Node]:
+def _append(table: Table, named: dict[str, nodes.Node], at: Reading) -> dict[str, nodes.Node]:
     """Join both lists; a value that is not a list is left to its shape to report."""
     for extra, name in table.appended.items():
         added = named.pop(extra, None)
         if added is None:
             continue
         there = named.get(name)
-        if isinstance(there, nodes.Sequence) and isinstance(added, nodes.Sequence):
-            added = nodes.Sequence((*there.items, *added.items), there.origin, there.source)
+        if there is None:
+            at.spell(extra, name)
+        elif not isinstance(added, nodes.Mapping):
+            added = nodes.Sequence((*_as_list(there), *_as_list(added)), there.origin)
         named[name] = added
     return named
+
+
+def _as_list(node: nodes.Node) -> tuple[nodes.Node, ...]:
+    return node.items if isinstance(node, nodes.Sequence) else (node,)
 
 
 def _gather(table: Table, node: nodes.Mapping, named: Mapping[str, nodes.Node], at: Reading) -> dict[str, nodes.Node]:
@@ -160,4 +167,5 @@ def _gather(table: Table, node: nodes.Mapping, named: Mapping[str, nodes.Node], 
         label = next(key_node for key_node, value in node.entries if value is named[flat])
         entry = (nodes.Scalar(key, label.origin), named[flat])
         gathered[name] = nodes.Mapping((*entries, entry), label.origin)
+        at.spell(flat, name, key)
     return gathered

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,14 +28,22 @@ PAIRS: dict[str, tuple[str, str]] = {
         "volumes: ['a-data:/a']\nmounts: [{type: volume, source: b-data, target: /b}]",
         "volumes: ['a-data:/a', 'b-data:/b']",
     ),
+    "state present": ("state: present", "state: created"),
+    "state healthy": ("state: healthy", "state: started"),
+    "recreate true": ("recreate: true", "recreate: always"),
+    "recreate no": ("recreate: 'no'", "recreate: auto"),
+    "pull yes": ("pull: yes", "pull_policy: always"),
+    "pull False": ("pull: 'False'", "pull_policy: missing"),
+    "swap": ("memory: 64m\nmemory_swap: unlimited", "mem_limit: 64m\nmemswap_limit: -1"),
     "blkio": ("blkio_weight: 300", "blkio_config: {weight: 300}"),
 }
 
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS.keys())
 def test_ansible_words_mean_what_compose_words_do(pair: tuple[str, str]) -> None:
-    ansible, compose = (dict[str, Any](web(keys).values) for keys in pair)
-    assert ansible == compose
+    ansible, compose = (web(keys) for keys in pair)
+    assert ansible.values == compose.values
+    assert ansible.settings == compose.settings
 
 
 @pytest.mark.parametrize(

@@ -244,6 +244,19 @@ def test_a_secret_is_hidden_wherever_it_is() -> None:
     check_unchanged(engine, text, given)
 
 
+def test_keys_that_compose_ignores_in_maps_are_written_as_a_list() -> None:
+    engine = machine()
+    by_hand(engine, "it", {"labels": ["x-note=a"], "environment": ["x-note=b", "DB_PASSWORD=s3cret-word"]})
+    text = imported(engine)
+    assert container(engine, "it") == {
+        "image": PLAIN,
+        "environment": ["x-note=b", "DB_PASSWORD={{ vault_it_db_password }}"],
+        "labels": ["x-note=a"],
+        "state": "created",
+    }
+    check_unchanged(engine, text, {"vault_it_db_password": "s3cret-word"})
+
+
 def test_text_that_looks_like_a_template_stays_as_it_is() -> None:
     engine = machine()
     by_hand(

@@ -7,8 +7,14 @@ from typing import Any
 import pytest
 
 from deployer import nodes
-from deployer.diagnostics import Origin
+from deployer.diagnostics import Origin, Severity
 from deployer.fields.container import CONTAINER
+from deployer.fields.field import Field
+from deployer.fields.image import IMAGE
+from deployer.fields.job import JOB
+from deployer.fields.network import NETWORK
+from deployer.fields.shapes import Entry
+from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
 from tests.fields.declare import HERE, declare, errors_of, try_declare
 from tests.fields.written import read_text
@@ -74,13 +80,109 @@ def test_flat_spellings_are_gathered_with_their_places() -> None:
 
 def test_a_flat_spelling_with_an_error_in_it() -> None:
     _, found = read_text("log_options: [=1m]\n")
-    assert found == ["play.yml:1:15: containers.web.logging.options[0]: '=1m' does not have the form KEY=value"]
+    assert found == ["play.yml:1:15: containers.web.log_options[0]: '=1m' does not have the form KEY=value"]
 
 
 def test_null_means_not_declared() -> None:
     assert declare(CONTAINER, {"ports": None, "published_ports": ["80:80"], "mem_limit": None}).values == {
         "ports": ["80:80/tcp"]
     }
+
+
+def test_messages_have_the_spelling_of_the_user() -> None:
+    _, found = read_text(
+        """\
+        published_ports: [abc]
+        restart_policy: maybe
+        env: [1]
+        log_driver: [local]
+        mounts: [{type: bind, src: srv, dst: srv}, {source: [], target: /x}]
+        healthcheck: {interval: x}
+        """
+    )
+    assert [line.partition(" containers.web.")[2].partition(": ")[0] for line in found] == [
+        "published_ports[0]",
+        "restart_policy",
+        "env[0]",
+        "log_driver",
+        "mounts[0].dst",
+        "mounts[1].source",
+        "healthcheck.interval",
+    ]
+
+
+@pytest.mark.parametrize("table", [CONTAINER, JOB, NETWORK, VOLUME, IMAGE], ids=lambda table: table.kind)
+def test_a_key_with_empty_text_counts_as_not_written(table: Table) -> None:
+    """But for booleans and whole numbers, which Ansible does not take for one either."""
+    typed: dict[str, list[str]] = {}
+    rows: list[Field | Entry] = [*table.fields, *table.settings]
+    for row in rows:
+        found, problems = try_declare(table, {row.name: ""})
+        typed[row.name] = [error.summary for error in problems.errors]
+        assert found is not None
+        assert row.name in ("entrypoint", "cpuset", "cpuset_mems") or {*found.values, *found.settings} == set()
+    refused = {name: found for name, found in typed.items() if found}
+    assert {message.partition(",")[0] for found in refused.values() for message in found} <= {
+        "expected true or false",
+        "expected a whole number",
+        "expected a whole number from -1000 to 1000",
+        "expected a whole number from 0 to 100",
+        "expected microseconds",
+        "expected microseconds from 1000 to 1000000",
+    }
+    assert not {"image", "pid", "ports", "networks", "mem_limit", "healthcheck", "labels"} & refused.keys()
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ({"ports": "8080:80"}, {"ports": ["8080:80"]}),
+        ({"expose": 9100}, {"expose": ["9100"]}),
+        ({"networks": "front"}, {"networks": ["front"]}),
+        ({"volumes": "data:/data"}, {"volumes": ["data:/data"]}),
+        ({"volumes": "a1:/a", "mounts": "b1:/b"}, {"volumes": ["a1:/a", "b1:/b"]}),
+        ({"capabilities": "NET_ADMIN"}, {"cap_add": ["NET_ADMIN"]}),
+        ({"groups": 100}, {"group_add": ["100"]}),
+        ({"depends_on": "db"}, {"depends_on": ["db"]}),
+        ({"volumes_from": "db:ro"}, {"volumes_from": ["db:ro"]}),
+        ({"links": "db"}, {"links": ["db"]}),
+        ({"extra_hosts": "db:10.0.0.1"}, {"extra_hosts": ["db:10.0.0.1"]}),
+        ({"networks": {"front": {"aliases": "www"}}}, {"networks": {"front": {"aliases": ["www"]}}}),
+        ({"command": ["sleep", 1.0]}, {"command": ["sleep", "1.0"]}),
+        ({"command": "sleep", "entrypoint": ""}, {"command": ["sleep"], "entrypoint": [""]}),
+    ],
+)
+def test_a_text_stands_for_a_list_of_one(written: dict[str, Any], meant: dict[str, Any]) -> None:
+    found, expected = declare(CONTAINER, written), declare(CONTAINER, meant)
+    assert (found.values, found.settings) == (expected.values, expected.settings)
+
+
+@pytest.mark.parametrize("key", ["environment", "labels", "sysctls"])
+def test_a_text_is_no_map(key: str) -> None:
+    assert errors_of(CONTAINER, {key: "A=b"}) == [
+        f"containers.it.{key}: expected a map, or a list of KEY=value, got 'A=b'"
+    ]
+
+
+def test_extensions_of_compose_are_ignored_in_free_maps_too() -> None:
+    found, problems = try_declare(
+        CONTAINER, {"labels": {"x-note": {"a": 1}, "team": "shop"}, "environment": ["x-note=1"], "x-more": [1]}
+    )
+    assert found is not None
+    assert found.values == {"labels": {"team": "shop"}, "environment": {"x-note": "1"}}
+    assert [(each.severity, each.summary, each.hint) for each in problems] == [
+        (Severity.WARNING, "'x-note' is ignored, as in Compose", "to set it, write a list: [x-note=…]")
+    ]
+
+
+def test_words_that_cmd_shell_ignores_are_noticed() -> None:
+    found, problems = try_declare(CONTAINER, {"healthcheck": {"test": ["CMD-SHELL", "curl", "-f", "localhost"]}})
+    assert found is not None
+    assert found.values == {"healthcheck": {"test": ["CMD-SHELL", "curl", "-f", "localhost"]}}
+    assert [each.summary for each in problems.warnings] == [
+        "CMD-SHELL runs only 'curl'; the words after it are ignored"
+    ]
+    assert not tuple(try_declare(CONTAINER, {"healthcheck": {"test": ["CMD-SHELL", "curl -f localhost"]}})[1])
 
 
 def test_an_empty_resource_is_valid_and_a_list_is_not() -> None:
@@ -113,6 +215,10 @@ def test_an_empty_resource_is_valid_and_a_list_is_not() -> None:
         (
             {"ports": [{"target": 80, "host_ip": "x"}]},
             "ports[0]: 'x::80/tcp': 'x' is not an IP address; host names cannot be bound",
+        ),
+        (
+            {"volumes": [{"source": "/y", "target": "/x"}]},
+            "volumes[0]: '/y' cannot be the name of a volume; for a path on the host, write type: bind",
         ),
         ({"environment": ["=x"]}, "environment[0]: '=x' does not have the form KEY=value"),
         (
@@ -170,7 +276,7 @@ def test_an_empty_resource_is_valid_and_a_list_is_not() -> None:
         ),
         (
             {"mounts": [{"type": "bind", "source": "/srv", "target": "/t", "no_copy": True}]},
-            "volumes[0]: options of a volume do not go with type: bind",
+            "mounts[0]: options of a volume do not go with type: bind",
         ),
         ({"volumes": [{"type": "tmpfs", "source": "x", "target": "/t"}]}, "volumes[0]: a tmpfs has no source"),
         (

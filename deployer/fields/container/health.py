@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from deployer.fields.field import Access, Body, Field, Json, View, show_plain, when_unset
 from deployer.fields.leaves import COUNT, FLAG, NUMBER_OR_TEXT, PROBE_TIME
-from deployer.fields.shapes import Entry, Forms, Leaf, ListOf, Record, Then
+from deployer.fields.shapes import Entry, Forms, Leaf, ListOf, Record, Then, Warned
 from deployer.values import duration
 
 _PROBE_KEYS = {
@@ -89,6 +89,12 @@ def _check_test(words: list[str]) -> list[str]:
     return words
 
 
+def _further_words(words: list[str]) -> str:
+    """The engine calls `/bin/sh -c` with all of them."""
+    split = words[:1] == ["CMD-SHELL"] and len(words) > 2
+    return f"CMD-SHELL runs only '{words[1]}'; the words after it are ignored" if split else ""
+
+
 def _show_healthcheck(path: tuple[str, ...], value: Any) -> str:
     if path and path[-1] in _PROBE_TIMES and isinstance(value, int):
         return duration.show(value)
@@ -102,7 +108,11 @@ _SHAPE = Record(
             shape=Forms(
                 expects="a command, or a list that begins with CMD, CMD-SHELL or NONE",
                 scalar=Leaf(str, "a command", lambda text: ["CMD-SHELL", text] if text != "NONE" else ["NONE"]),
-                sequence=Then(ListOf(NUMBER_OR_TEXT), _check_test),
+                sequence=Warned(
+                    Then(ListOf(NUMBER_OR_TEXT), _check_test),
+                    _further_words,
+                    "write one text after CMD-SHELL, or CMD to run the words without a shell",
+                ),
             ),
             doc="The probe: text runs in a shell; a list begins with CMD, CMD-SHELL or NONE.",
         ),

@@ -175,7 +175,7 @@ FIELDS = (
         doc='Entrypoint to use instead of the image\'s entrypoint; `[]` or `""` clears it.',
         shape=Forms(
             expects="a command: text or a list of words",
-            scalar=Leaf(str, "a command", lambda text: list(command.parse(text)) or [""]),
+            scalar=Leaf(str, "a command", lambda text: list(command.parse(text)) or [""], keeps_empty=True),
             sequence=ListOf(NUMBER_OR_TEXT),
         ),
         access=at("Config.Entrypoint", zero=[], decode=_words),

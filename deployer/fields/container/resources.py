@@ -23,8 +23,7 @@ from deployer.fields.field import (
     when_unset,
     zero_when_unset,
 )
-from deployer.fields.leaves import COUNT, CPU_SET, CPUS, FLAG, SIZE, SIZE_OR_UNLIMITED, WHOLE, WHOLE_JSON
-from deployer.fields.shapes import Leaf
+from deployer.fields.leaves import COUNT, CPU_SET, CPUS, FLAG, SIZE, SIZE_OR_UNLIMITED, whole
 from deployer.values import cpus, size
 
 _UNLIMITED = -1
@@ -141,7 +140,7 @@ _MEMORY = (
         name="mem_swappiness",
         aliases=("memory_swappiness",),
         doc="Swappiness, 0 to 100; only on cgroup v1.",
-        shape=Leaf(WHOLE, "a whole number from 0 to 100, or -1 for the default", _swappiness, json=WHOLE_JSON),
+        shape=whole("a whole number from 0 to 100, or -1 for the default", _swappiness),
         access=at("HostConfig.MemorySwappiness", zero=None, decode=lambda value: None if value < 0 else value),
         expect=_if_the_kernel_can,
         example=10,
@@ -161,7 +160,7 @@ _MEMORY = (
     Field(
         name="oom_score_adj",
         doc="Preference of the OOM killer for the container, -1000 to 1000.",
-        shape=Leaf(WHOLE, "a whole number from -1000 to 1000", _check_range(-1000, 1000), json=WHOLE_JSON),
+        shape=whole("a whole number from -1000 to 1000", _check_range(-1000, 1000)),
         access=at("HostConfig.OomScoreAdj", zero=0),
         zero=0,
         example=100,
@@ -198,7 +197,7 @@ _CPU = (
     Field(
         name="cpu_quota",
         doc="Microseconds of CPU time per `cpu_period`; instead of `cpus`.",
-        shape=Leaf(WHOLE, "microseconds, 1000 or more, or -1", _quota, json=WHOLE_JSON),
+        shape=whole("microseconds, 1000 or more, or -1", _quota),
         access=_limit("HostConfig.CpuQuota", negative_is_none=True),
         change=in_place_unless_cleared,
         zero=0,
@@ -209,7 +208,7 @@ _CPU = (
     Field(
         name="cpu_period",
         doc="Length of the period of `cpu_quota`, in microseconds.",
-        shape=Leaf(WHOLE, "microseconds from 1000 to 1000000", _check_range(1000, 1000000), json=WHOLE_JSON),
+        shape=whole("microseconds from 1000 to 1000000", _check_range(1000, 1000000)),
         access=_limit("HostConfig.CpuPeriod"),
         change=in_place_unless_cleared,
         zero=0,
@@ -275,7 +274,7 @@ _CPU = (
     Field(
         name="pids_limit",
         doc="Maximum number of processes; -1 or 0 for no limit.",
-        shape=Leaf(WHOLE, "a whole number", lambda number: max(number, 0), json=WHOLE_JSON),
+        shape=whole("a whole number", lambda number: max(number, 0)),
         access=_limit("HostConfig.PidsLimit", negative_is_none=True),
         change=always(Change.UPDATE),
         zero=0,

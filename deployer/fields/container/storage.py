@@ -58,6 +58,8 @@ def _pair(found: dict[str, Any]) -> tuple[str, mount.Mount]:
     kind, target, source = found.get("type", "volume"), found["target"], found.get("source", "")
     if kind == "bind":
         source = mount.source_of(source, source)["source"] if source.startswith("/") else _no_path(source)
+    elif kind == "volume" and "/" in source:
+        raise ValueError(f"'{source}' cannot be the name of a volume; for a path on the host, write type: bind")
     foreign = next((group for group in _GROUPS if found.get(group) and group != kind), "")
     if foreign:
         raise ValueError(f"options of a {foreign} do not go with type: {kind}")
