@@ -10,6 +10,7 @@ from deployer.diagnostics import Problems, did_you_mean
 from deployer.fields.options import Condition
 from deployer.model import dependencies
 from deployer.model.desired import AnyResource, Kind, Workload, has_settings
+from deployer.model.kinds import KINDS
 from deployer.model.settings import Dependency, RunSettings
 
 
@@ -43,7 +44,7 @@ def _settled(resource: AnyResource, known: Mapping[str, Kind]) -> AnyResource:
 
 
 def _condition(kind: Kind | None) -> Condition:
-    return Condition.COMPLETED if kind is Kind.JOB else Condition.STARTED
+    return Condition.STARTED if kind is None else KINDS[kind].condition
 
 
 def _errors_of(
@@ -55,9 +56,10 @@ def _errors_of(
             hint = did_you_mean(needed.name, known) or "declare it in the same play"
             yield f"no container or job '{needed.name}'", hint
         return
-    if known[needed.name] is Kind.JOB and needed.condition is not Condition.COMPLETED:
+    kind = known[needed.name]
+    if KINDS[kind].condition is Condition.COMPLETED is not needed.condition:
         hint = f"omit condition, or write {Condition.COMPLETED}"
-        yield f"'{needed.name}' is a job, and its dependants wait until it has completed", hint
+        yield f"'{needed.name}' is a {kind}, and its dependants wait until it has completed", hint
     other = declared.get(needed.name)
     if needed.condition is Condition.COMPLETED and other is not None and other.values.get("auto_remove"):
         hint = "omit auto_remove there, or declare it under jobs"

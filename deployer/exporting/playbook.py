@@ -6,7 +6,7 @@ from the image or the engine are left out. Secrets are replaced by variables; th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from msgspec import Struct, field
@@ -27,7 +27,9 @@ from deployer.interfaces import Json
 from deployer.model import ownership as record
 from deployer.model.container_names import base_name, is_kept
 from deployer.model.desired import Address, Kind
+from deployer.model.kinds import KINDS
 from deployer.model.observed import Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume
+from deployer.planning.kinds import Live, labelled
 from deployer.values import image, yaml_text
 from deployer.values.mount import is_anonymous_name
 
@@ -107,22 +109,29 @@ def _is_wanted(found: ObservedContainer, names: frozenset[str], project: str) ->
     return found.owner.project == project and not _is_passing(found)
 
 
-def _is_passing(found: ObservedContainer) -> bool:
+def _is_passing(found: Live) -> bool:
     return base_name(found.name) != found.name or is_kept(found.name, found.owner.resource)
 
 
 def _passed_over(observed: Observed, wanted: str) -> dict[str, tuple[str, ...]]:
     """Projects to what is theirs."""
-    everything = (
-        *((f"container.{found.name}", found.owner) for found in observed.containers if not _is_passing(found)),
-        *((f"network.{found.name}", found.owner) for found in observed.networks),
-        *((f"volume.{found.name}", found.owner) for found in observed.volumes),
-    )
     found: dict[str, list[str]] = {}
-    for label, owner in everything:
-        if owner.managed and owner.project != wanted:
-            found.setdefault(owner.project, []).append(label)
+    for kind, each in labelled(observed):
+        ours = each.owner.managed and each.owner.project != wanted
+        if ours and not (kind.is_container and _is_passing(each)):
+            found.setdefault(each.owner.project, []).append(f"{kind}.{each.name}")
     return {project: tuple(found[project]) for project in sorted(found)}
+
+
+class _Part(Struct, frozen=True):
+    """What one play declares. `whole`: also networks and volumes of the project that none of its containers uses."""
+
+    project: str
+    containers: tuple[ObservedContainer, ...]
+    whole: bool
+
+    def made_as(self, kind: Kind) -> Iterator[ObservedContainer]:
+        return (found for found in self.containers if record.kind_of(found.owner) is kind)
 
 
 class _Writer:
@@ -142,20 +151,14 @@ class _Writer:
         """The text of one play, "" when there is nothing to declare. `whole`: with the networks and volumes of the
         project that no container uses."""
         ours = sorted((found for found in chosen if found.owner.project == project), key=lambda found: found.name)
-        mine = [found for found in ours if self._is_declarable(found)]
-        jobs = [found for found in mine if record.kind_of(found.owner) is Kind.JOB]
+        part = _Part(project, tuple(found for found in ours if self._is_declarable(found)), whole)
         before = len(self._hidden.variables)
-        sections = {
-            Kind.NETWORK: dict(self._networks(project, mine, whole=whole)),
-            Kind.VOLUME: dict(self._volumes(project, mine, whole=whole)),
-            Kind.CONTAINER: {found.name: self._container(found) for found in mine if found not in jobs},
-            Kind.JOB: {found.name: self._job(found) for found in jobs},
-        }
-        for kind, part in sections.items():
-            self._counts[kind] = self._counts.get(kind, 0) + len(part)
+        sections = {kind: dict(write(self, part)) for kind, write in _SECTIONS.items()}
+        for kind, written in sections.items():
+            self._counts[kind] = self._counts.get(kind, 0) + len(written)
         head = {"name": f"Imported from {self._observed.host}", "hosts": self._observed.host}
         head |= {"project": project} if project else {}
-        body = {f"{kind}s": part for kind, part in sections.items() if part}
+        body = {KINDS[kind].section: written for kind, written in sections.items() if written}
         lines = yaml_text.emit([head | body]).split("\n") if body else [""]
         variables = list(self._hidden.variables.items())[before:]
         return "\n".join([*lines[: len(head)], *_variable_lines(variables), *lines[len(head) :]])
@@ -181,7 +184,7 @@ class _Writer:
         return not lost
 
     def result(self, plays: Iterable[str], projects: Mapping[str, tuple[str, ...]]) -> HostPlaybook:
-        count = self._counts.get(Kind.CONTAINER, 0) + self._counts.get(Kind.JOB, 0)
+        count = sum(number for kind, number in self._counts.items() if kind.is_container)
         read = "1 container of {}, as it was" if count == 1 else f"{count} containers of {{}}, as they were"
         lines = [f"{read.format(self._observed.host)} read."]
         if self._notes.left_out:
@@ -190,6 +193,14 @@ class _Writer:
         head = "".join(f"# {line}".rstrip() + "\n" for line in lines)
         text = head + ("".join(plays) or "[]\n")
         return HostPlaybook(text, self._counts, self._hidden.variables, tuple(self._notes.left_out), projects)
+
+    def containers(self, part: _Part) -> Iterator[tuple[str, dict[str, Any]]]:
+        return ((found.name, self._container(found)) for found in part.made_as(Kind.CONTAINER))
+
+    def jobs(self, part: _Part) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The record that each job ran: an exited container is the expected state."""
+        for found in part.made_as(Kind.JOB):
+            yield found.name, {key: value for key, value in self._container(found).items() if key != "state"}
 
     def _container(self, found: ObservedContainer) -> dict[str, Any]:
         own = self._observed.images.get(found.image_id)
@@ -202,10 +213,6 @@ class _Writer:
             self._notes.add(label, "state", "it is paused, and applying resumes it")
         settings = {"image": self._image(found, own, label)} | _state(found) | self._dependencies(found)
         return settings | self._fields(CONTAINER, view, label)
-
-    def _job(self, found: ObservedContainer) -> dict[str, Any]:
-        """The record that a job ran: an exited container is the expected state."""
-        return {key: part for key, part in self._container(found).items() if key != "state"}
 
     def _own_labels(self, label: str, labels: Mapping[str, str], own: ObservedImage | None) -> dict[str, str]:
         """Without those of other tools; where the image has them, as the image has them."""
@@ -237,33 +244,29 @@ class _Writer:
         needed = foreign.depends_on(found, self._observed.containers)
         return {"depends_on": needed} if needed else {}
 
-    def _networks(
-        self, project: str, containers: Iterable[ObservedContainer], *, whole: bool
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
+    def networks(self, part: _Part) -> Iterator[tuple[str, dict[str, Any]]]:
         fixed: dict[str, bool] = {}
-        for found in containers:
+        for found in part.containers:
             for name, endpoint in (found.values.get("networks") or {}).items():
                 fixed[name] = fixed.get(name, False) or bool(endpoint.keys() & {"ipv4_address", "ipv6_address"})
-        if whole:
-            own = (found.name for found in self._observed.networks if found.owner.project == project)
+        if part.whole:
+            own = (found.name for found in self._observed.networks if found.owner.project == part.project)
             fixed = dict.fromkeys(own, False) | fixed
         for name in sorted(fixed.keys() - _PREDEFINED):
             live = [network for network in self._observed.networks if network.name == name]
             if len(live) == 1 and self._first_use(Kind.NETWORK, name):
-                yield name, self._object(NETWORK, live[0], project, _FIXED if fixed[name] else {})
+                yield name, self._object(NETWORK, live[0], part.project, _FIXED if fixed[name] else {})
 
-    def _volumes(
-        self, project: str, containers: Iterable[ObservedContainer], *, whole: bool
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        mounts = [mount for found in containers for mount in (found.values.get("volumes") or {}).values()]
+    def volumes(self, part: _Part) -> Iterator[tuple[str, dict[str, Any]]]:
+        mounts = [mount for found in part.containers for mount in (found.values.get("volumes") or {}).values()]
         names = {mount["source"] for mount in mounts if mount["type"] == "volume" and mount["source"]}
-        if whole:
-            own = (found.name for found in self._observed.volumes if found.owner.project == project)
+        if part.whole:
+            own = (found.name for found in self._observed.volumes if found.owner.project == part.project)
             names |= {name for name in own if not is_anonymous_name(name)}
         for name in sorted(names):
             live = self._observed.volume(name)
             if live is not None and self._first_use(Kind.VOLUME, name):
-                yield name, self._object(VOLUME, live, project)
+                yield name, self._object(VOLUME, live, part.project)
 
     def _first_use(self, kind: Kind, name: str) -> bool:
         """Also whether a playbook can declare it; an undeclarable name can still be used."""
@@ -315,6 +318,15 @@ def _pairs(value: Any) -> Any:
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
+
+
+_SECTIONS: Final[Mapping[Kind, Callable[[_Writer, _Part], Iterator[tuple[str, dict[str, Any]]]]]] = {
+    Kind.NETWORK: _Writer.networks,
+    Kind.VOLUME: _Writer.volumes,
+    Kind.CONTAINER: _Writer.containers,
+    Kind.JOB: _Writer.jobs,
+}
+"""What each kind writes: names and declarations. Images are declared by the containers created from them."""
 
 
 def _variable_lines(variables: Iterable[tuple[str, str]]) -> list[str]:

@@ -13,6 +13,7 @@ from deployer.fields.container import CONTAINER
 from deployer.fields.image import IMAGE
 from deployer.fields.job import JOB
 from deployer.fields.network import NETWORK
+from deployer.fields.options import Condition
 from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
 from deployer.model.container_names import FAILED, NEW, OLD, PREVIOUS, is_beside
@@ -46,13 +47,15 @@ class Naming(Struct, frozen=True):
 
 
 class Declarable(Struct, frozen=True):
-    """How a kind is declared. `section`: the key of a play under which it is."""
+    """How a kind is declared. `section`: the key of a play under which it is. `condition`: when one counts as done for
+    those that depend on it and do not say."""
 
     section: str
     table: Table
     settings: type[Settings]
     naming: Naming
     owned: Owned = Owned.BY_LABELS
+    condition: Condition = Condition.STARTED
 
 
 _ALLOWED: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
@@ -96,7 +99,7 @@ KINDS: Final[Mapping[Kind, Declarable]] = {
     Kind.NETWORK: Declarable("networks", NETWORK, NetworkSettings, _named(Kind.NETWORK, 1)),
     Kind.VOLUME: Declarable("volumes", VOLUME, VolumeSettings, _named(Kind.VOLUME, 2)),
     Kind.CONTAINER: Declarable("containers", CONTAINER, ContainerSettings, _named(Kind.CONTAINER, 2)),
-    Kind.JOB: Declarable("jobs", JOB, JobSettings, _named(Kind.JOB, 2)),
+    Kind.JOB: Declarable("jobs", JOB, JobSettings, _named(Kind.JOB, 2), condition=Condition.COMPLETED),
 }
 """In the order plans list them."""
 

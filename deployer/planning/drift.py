@@ -9,7 +9,7 @@ from deployer.model.desired import Desired, slot
 from deployer.model.drift import Drift, HostDrift, Verdict
 from deployer.model.observed import Observed
 from deployer.planning.context import Context
-from deployer.planning.kinds import KINDS
+from deployer.planning.kinds import KINDS, labelled
 from deployer.planning.policy import Policy
 
 
@@ -27,7 +27,7 @@ def _declared(ctx: Context) -> Iterator[Drift]:
             continue
         if not resource.absent:
             yield from planned.drift(ctx, resource)
-        elif planned.is_there(ctx, resource):
+        elif planned.exists(ctx.observed, resource.name):
             yield Drift(resource.address, Verdict.STILL_THERE)
 
 
@@ -35,7 +35,7 @@ def _undeclared(ctx: Context) -> Iterator[Drift]:
     """Objects of the project that no play of this run declares."""
     declared = {slot(resource.kind, resource.name) for resource in ctx.desired.resources}
     declared |= {slot(*key) for key in ctx.desired.elsewhere}
-    for kind, planned in KINDS.items():
-        for found in sorted(planned.objects(ctx.observed), key=lambda each: each.name):
-            if found.owner.project == ctx.desired.project and slot(kind, found.name) not in declared:
-                yield Drift(ctx.address(kind, found.name), Verdict.UNDECLARED)
+    order = list(KINDS)
+    for kind, found in sorted(labelled(ctx.observed), key=lambda pair: (order.index(pair[0]), pair[1].name)):
+        if found.owner.project == ctx.desired.project and slot(kind, found.name) not in declared:
+            yield Drift(ctx.address(kind, found.name), Verdict.UNDECLARED)

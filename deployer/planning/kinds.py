@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from deployer.model.desired import Kind
 from deployer.model.drift import Drift
+from deployer.model.kinds import KINDS as DECLARABLE
+from deployer.model.kinds import Owned
 from deployer.model.observed import Observed, Ownership
 from deployer.planning import objects, workloads
 from deployer.planning.container import drift as containers
@@ -19,6 +21,7 @@ from deployer.planning.image.prune import prune_images
 from deployer.planning.job import drift as jobs
 from deployer.planning.network import plan as networks
 from deployer.planning.volume import plan as volumes
+from deployer.values import image
 
 
 class Live(Protocol):
@@ -41,55 +44,67 @@ class KindPlanner(Struct, frozen=True):
     destroy: Callable[[Context], None] = lambda _ctx: None
 
 
-class Planned(Struct, frozen=True):
-    """`making`: how it is planned. `objects`: those on a host that may be of this kind, for a kind that is known by
-    labels. `is_there`: whether what is declared exists, whoever made it. `drift`: what of one is not as declared; the
-    resource has the kind's settings."""
+class PlannedKind(Struct, frozen=True):
+    """`planner`: how it is planned. `exists`: whether a host has one of a name, whoever created it. `drift`: how one
+    differs from its declaration; the resource has the kind's settings. `objects`: those on a host that may be of this
+    kind, where labels say whose they are (`Owned.BY_LABELS`)."""
 
-    making: KindPlanner
-    objects: Callable[[Observed], Iterable[Live]]
-    is_there: Callable[[Context, Any], bool]
+    planner: KindPlanner
+    exists: Callable[[Observed, str], bool]
     drift: Callable[[Context, Any], Iterator[Drift]]
+    objects: Callable[[Observed], Iterable[Live]] = lambda _observed: ()
 
 
 WORKLOADS: Final = KindPlanner(workloads.make, workloads.remove_absent, workloads.prune, workloads.destroy)
 
-KINDS: Final[Mapping[Kind, Planned]] = {
-    Kind.IMAGE: Planned(
+
+def _has_container(observed: Observed, name: str) -> bool:
+    """By its name or its id, also one that was not read whole."""
+    return name in observed.ids or name in observed.ids.values()
+
+
+KINDS: Final[Mapping[Kind, PlannedKind]] = {
+    Kind.IMAGE: PlannedKind(
         KindPlanner(images.make, images.remove_absent, prune_images),
-        objects=lambda _observed: (),
-        is_there=lambda ctx, resource: resource.image in ctx.observed.tags,
+        exists=lambda observed, name: str(image.parse(name)) in observed.tags,
         drift=images.drift,
     ),
-    Kind.NETWORK: Planned(
+    Kind.NETWORK: PlannedKind(
         KindPlanner(networks.make, networks.remove_absent, networks.prune, networks.destroy),
         objects=lambda observed: observed.networks,
-        is_there=lambda ctx, resource: ctx.observed.network(resource.name) is not None,
+        exists=lambda observed, name: observed.network(name) is not None,
         drift=lambda ctx, resource: objects.drift(ctx, resource, ctx.observed.network(resource.name)),
     ),
-    Kind.VOLUME: Planned(
+    Kind.VOLUME: PlannedKind(
         KindPlanner(volumes.make, volumes.remove_absent, volumes.prune, volumes.destroy),
         objects=lambda observed: observed.volumes,
-        is_there=lambda ctx, resource: ctx.observed.volume(resource.name) is not None,
+        exists=lambda observed, name: observed.volume(name) is not None,
         drift=lambda ctx, resource: objects.drift(ctx, resource, ctx.observed.volume(resource.name)),
     ),
-    Kind.CONTAINER: Planned(
+    Kind.CONTAINER: PlannedKind(
         WORKLOADS,
         objects=partial(workloads.of_kind, Kind.CONTAINER),
-        is_there=lambda ctx, resource: ctx.observed.container(resource.name) is not None,
+        exists=_has_container,
         drift=containers.drift,
     ),
-    Kind.JOB: Planned(
+    Kind.JOB: PlannedKind(
         WORKLOADS,
         objects=partial(workloads.of_kind, Kind.JOB),
-        is_there=lambda ctx, resource: ctx.observed.container(resource.name) is not None,
+        exists=_has_container,
         drift=jobs.drift,
     ),
 }
 """In the order plans list them, which is that in which they need each other."""
 
-USED_BY_WORKLOADS: Final = tuple(found.making for found in KINDS.values() if found.making is not WORKLOADS)
+USED_BY_WORKLOADS: Final = tuple(found.planner for found in KINDS.values() if found.planner is not WORKLOADS)
 """What is made before containers and jobs, and removed after them in the opposite order."""
 
-PRUNED_AFTER_WORKLOADS: Final = sorted(USED_BY_WORKLOADS, key=lambda making: making is KINDS[Kind.IMAGE].making)
+PRUNED_AFTER_WORKLOADS: Final = sorted(USED_BY_WORKLOADS, key=lambda planner: planner is KINDS[Kind.IMAGE].planner)
 """Images last: containers that go may be made from them."""
+
+
+def labelled(observed: Observed) -> Iterator[tuple[Kind, Live]]:
+    """Everything on a host whose labels can say whose it is, with the kind it was created as."""
+    for kind, planned in KINDS.items():
+        if DECLARABLE[kind].owned is Owned.BY_LABELS:
+            yield from ((kind, found) for found in planned.objects(observed))

@@ -17,10 +17,17 @@ from deployer.planning.container.ports import check_ports
 from deployer.planning.container.replace import finish_retired
 from deployer.planning.context import Context
 from deployer.planning.image.prune import references
-from deployer.planning.kinds import KINDS, PRUNED_AFTER_WORKLOADS, USED_BY_WORKLOADS, WORKLOADS
+from deployer.planning.kinds import KINDS, PRUNED_AFTER_WORKLOADS, USED_BY_WORKLOADS, WORKLOADS, labelled
 from deployer.planning.policy import Policy
 from deployer.planning.references import check_references
-from deployer.planning.undeclared import note_copies
+
+
+def note_copies(ctx: Context) -> None:
+    """Objects with labels of this project that are none of its resources: they are never removed."""
+    for _, found in labelled(ctx.observed):
+        project, _, label = found.owner.copied.rpartition("/")
+        if label and project == ctx.desired.project:
+            ctx.draft.note(f"{found.name} has the labels of {label}, but not its name: it is not removed")
 
 
 class Phase(Struct, frozen=True):
@@ -32,7 +39,7 @@ class Phase(Struct, frozen=True):
 
 
 PHASES: Final = (
-    *(Phase("what containers use", making.make) for making in USED_BY_WORKLOADS),
+    *(Phase("what containers use", planner.make) for planner in USED_BY_WORKLOADS),
     Phase("references lead somewhere", check_references),
     Phase("host ports are free", check_ports),
     Phase("containers declared absent", WORKLOADS.remove_absent),
@@ -42,8 +49,8 @@ PHASES: Final = (
     Phase("what was started is watched", await_started),
     Phase("what was replaced is put away", finish_retired),
     Phase("what fails already is waited for or noted", await_failing),
-    *(Phase("what containers used, declared absent", making.remove_absent) for making in reversed(USED_BY_WORKLOADS)),
-    *(Phase("what containers used", making.prune, only_prune=True) for making in PRUNED_AFTER_WORKLOADS),
+    *(Phase("what containers used, declared absent", planner.remove_absent) for planner in reversed(USED_BY_WORKLOADS)),
+    *(Phase("what containers used", planner.prune, only_prune=True) for planner in PRUNED_AFTER_WORKLOADS),
     Phase("copies of the project's objects", note_copies, only_prune=True),
 )
 """In this order: a phase reads what those before it decided (see `context`). What goes away goes in the opposite order
@@ -62,8 +69,8 @@ def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
 def destroy(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
     """The plan that removes the project's containers and networks from one host. Volumes and images stay."""
     ctx = Context(desired, observed, policy)
-    for making in (WORKLOADS, *USED_BY_WORKLOADS):
-        making.destroy(ctx)
+    for planner in (WORKLOADS, *USED_BY_WORKLOADS):
+        planner.destroy(ctx)
     note_copies(ctx)
     return replace(finish(ctx), images=frozenset())
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from deployer.model import dependencies
 from deployer.model.desired import Kind
+from deployer.model.kinds import KINDS as DECLARABLE
 from deployer.model.plan import Refusal
 from deployer.planning.context import Context
+from deployer.planning.kinds import KINDS
 
 
 def check_references(ctx: Context) -> None:
@@ -27,19 +29,9 @@ def _dead_end(ctx: Context, kind: Kind, name: str) -> tuple[str, str] | None:
     declared = ctx.desired.container(name) if kind.is_container else ctx.desired.find(kind, name)
     if declared is not None and declared.selected:
         return ("is declared absent", "remove one of the two") if declared.absent else None
-    if (kind, name) in ctx.desired.elsewhere or _is_there(ctx, kind, name):
+    if (kind, name) in ctx.desired.elsewhere or KINDS[kind].exists(ctx.observed, name):
         return None
     if declared is not None:
         return "is excluded by tags, and not on the host", "run without tags, or include its tags"
-    hint = f"declare it: {kind}s: {{{name}: {{}}}}" if kind is not Kind.CONTAINER else "declare it"
+    hint = "declare it" if kind.is_container else f"declare it: {DECLARABLE[kind].section}: {{{name}: {{}}}}"
     return "is neither declared nor on the host", hint
-
-
-def _is_there(ctx: Context, kind: Kind, name: str) -> bool:
-    match kind:
-        case Kind.NETWORK:
-            return ctx.observed.network(name) is not None
-        case Kind.VOLUME:
-            return ctx.observed.volume(name) is not None
-        case _:
-            return name in ctx.observed.ids or name in ctx.observed.ids.values()

@@ -12,7 +12,7 @@ from deployer.diagnostics import Origin
 from deployer.fields.options import Presence
 from deployer.model import ownership as record
 from deployer.model.desired import AnyResource, Kind, Resource, S, has_settings
-from deployer.model.observed import ObservedContainer, ObservedNetwork, ObservedVolume, Ownership, Stub
+from deployer.model.observed import Ownership
 from deployer.model.settings import Settings
 from deployer.planning.context import Context
 
@@ -35,17 +35,6 @@ def declared_or_placeholder(ctx: Context, kind: Kind, name: str, settings: type[
     if declared is not None and has_settings(declared, settings):
         return declared
     return Resource(ctx.address(kind, name), Origin("undeclared"), settings(Presence.ABSENT))
-
-
-def note_copies(ctx: Context) -> None:
-    """Objects with labels of this project that are none of its resources: they are never removed."""
-    seen = ctx.observed
-    objects: tuple[Stub | ObservedContainer | ObservedNetwork | ObservedVolume, ...]
-    objects = (*seen.others, *seen.containers, *seen.networks, *seen.volumes)
-    for name, owner in ((found.name, found.owner) for found in objects):
-        project, _, label = owner.copied.rpartition("/")
-        if label and project == ctx.desired.project:
-            ctx.draft.note(f"{name} has the labels of {label}, but not its name: it is not removed")
 
 
 def is_protected(ctx: Context, kind: Kind, name: str) -> bool:

@@ -8,7 +8,7 @@ from deployer.model import dependencies
 from deployer.model import ownership as record
 from deployer.model.container_names import base_name
 from deployer.model.desired import Kind, Workload, has_settings
-from deployer.model.observed import Observed, ObservedContainer
+from deployer.model.observed import Observed, ObservedContainer, Stub
 from deployer.model.settings import ContainerSettings, JobSettings, RunSettings
 from deployer.planning.container.keeping import discard_holders
 from deployer.planning.container.plan import (
@@ -79,6 +79,7 @@ def destroy(ctx: Context) -> None:
     discard_holders(ctx, lambda stub: not is_protected(ctx, *resource_of(stub.owner)), DESTROYED)
 
 
-def of_kind(kind: Kind, observed: Observed) -> Iterator[ObservedContainer]:
-    """Containers that were made as containers, or for jobs."""
-    return (found for found in observed.containers if record.kind_of(found.owner) is kind)
+def of_kind(kind: Kind, observed: Observed) -> Iterator[ObservedContainer | Stub]:
+    """Containers that were created as containers, or for jobs."""
+    everything: tuple[ObservedContainer | Stub, ...] = (*observed.containers, *observed.others)
+    return (found for found in everything if record.kind_of(found.owner) is kind)
