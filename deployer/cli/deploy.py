@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
 from click.core import ParameterSource
+from msgspec.structs import replace
 
 from deployer.cli import options
 from deployer.cli.command import Call
@@ -19,6 +20,7 @@ from deployer.cli.console import Console
 from deployer.errors import ExitCode
 from deployer.interfaces import Events
 from deployer.model.plan import Plan
+from deployer.model.removals import outnumbering
 from deployer.reporting.human import plan_text
 from deployer.reporting.lines import line
 from deployer.usecases.load import Request
@@ -59,6 +61,7 @@ def deploy(
             return _nothing_to_do(call, planned)
         if any(host.changes and not host.refusals for host in planned.plan.hosts):
             _confirm(call, planned.plan, question)
+            _confirm_removals(call, planned.plan)
             confirm_further(call, planned.plan)
         with call.console.ignoring_closed_output():
             return _apply(call, session, system)
@@ -104,6 +107,18 @@ def _confirm(call: Call, plan: Plan, question: str) -> None:
     if call.console.json and not call.params["yes"] and sys.stdin.isatty():
         call.console.tell(plan_text(plan))
     call.confirm(question, action="the changes", done="changed", hint="add --yes to apply without confirmation")
+
+
+def _confirm_removals(call: Call, plan: Plan) -> None:
+    """A question of its own, which --yes does not answer, where a playbook seems to be a part of its project."""
+    removed = sum(found.undeclared for found in outnumbering(plan))
+    if removed >= options.MANY and removed > (call.params["yes_remove"] or 0):
+        replace(call, params={**call.params, "yes": False}).confirm(
+            f"Remove {removed} resources that these playbooks do not declare?",
+            action=f"the removal of {removed} resources that these playbooks do not declare",
+            done="changed",
+            hint=f"to remove them all, add --yes-remove {removed}; to keep them, give all playbooks of the project",
+        )
 
 
 def _nothing_to_do(call: Call, planned: Planned) -> ExitCode:

@@ -196,6 +196,22 @@ def yes() -> click.Parameter:
     return Option(["-y", "--yes"], section="Safety", is_flag=True, help="Do not ask for confirmation.")
 
 
+MANY: Final = 4
+"""From this number on, removals of what is not declared, where more than what is, need `--yes-remove`."""
+
+
+def yes_remove() -> click.Parameter:
+    return Option(
+        ["--yes-remove"],
+        section="Safety",
+        type=click.IntRange(min=1),
+        allow_from_autoenv=False,
+        metavar="N",
+        help="Remove up to N resources that the playbooks do not declare, where these outnumber what they declare. "
+        f"From {MANY} on that is asked for on its own, and --yes does not answer it.",
+    )
+
+
 def force() -> click.Parameter:
     return Option(
         ["--force"],
@@ -293,6 +309,7 @@ def deploying() -> list[click.Parameter]:
         Option(["-C", "--check"], section="Safety", is_flag=True, help="Only show the plan."),
         yes(),
         *policy(),
+        yes_remove(),
         *locking(),
         json_option("Print one JSON event per line."),
         detailed_exitcode(),

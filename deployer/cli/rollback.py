@@ -29,7 +29,7 @@ def _run(call: Call) -> int:
 _NAMES: Final = "name the containers instead"
 _ONLY: Final = "it only restores containers"
 _REFUSED: Final = {"tags": _NAMES, "skip_tags": _NAMES} | dict.fromkeys(
-    ("prune", "prune_host", "remove_volume", "adopt", "allow_data_loss"), _ONLY
+    ("prune", "prune_host", "remove_volume", "adopt", "allow_data_loss", "yes_remove"), _ONLY
 )
 
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 from deployer.diagnostics import Origin
 from deployer.fields.field import Change as Effect
 from deployer.interfaces import Guarded
-from deployer.model.desired import Address, OnFailure, RunOnce
+from deployer.model.desired import Address, Kind, OnFailure, RunOnce
 from deployer.values import duration
 
 
@@ -325,7 +325,7 @@ class Refusal(Struct, frozen=True):
 
 class HostPlan(Struct, frozen=True):
     """One play on one host. `notes` are things worth knowing that change nothing. `images`: declared references,
-    complete."""
+    complete. `declared`: what the play declares there, by slot."""
 
     host: str
     project: str
@@ -336,6 +336,7 @@ class HostPlan(Struct, frozen=True):
     simulated: bool = False
     on_failure: OnFailure = OnFailure.ROLLBACK_HOST
     images: frozenset[str] = frozenset()
+    declared: frozenset[tuple[Kind, str]] = frozenset()
 
     def __str__(self) -> str:
         """The steps, one a line: what tests of the planner compare."""

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.model.desired import Desired, OnFailure
+from deployer.model.desired import Desired, OnFailure, slot
 from deployer.model.observed import Observed
 from deployer.model.plan import Action, HostPlan, ResourceChange
 from deployer.planning.container.exchange import plan_exchange
@@ -82,7 +82,8 @@ def finish(ctx: Context) -> HostPlan:
     desired = ctx.desired
     simulated = ctx.observed.engine.simulated
     made = ctx.draft.finish(desired.host, desired.project, _on_failure(ctx), simulated=simulated)
-    return replace(made, images=references(desired))
+    declared = frozenset(slot(found.kind, found.name) for found in desired.resources)
+    return replace(made, images=references(desired), declared=declared)
 
 
 def _on_failure(ctx: Context) -> OnFailure:

@@ -20,6 +20,7 @@ from deployer.model.plan import (
     Unreachable,
     count,
 )
+from deployer.model.removals import Removals, outnumbering
 from deployer.reporting.columns import Row, align
 from deployer.reporting.fields import INDENT, field_rows
 from deployer.reporting.lines import Line, Span, Style, line
@@ -45,7 +46,7 @@ SIMULATED = " (simulated)"
 def plan_text(plan: Plan, *, steps: bool = False) -> list[Line]:
     """The whole plan; `steps` adds the operations of each host."""
     several = len(plan.plays) > 1
-    lines: list[Line] = []
+    lines: list[Line] = [line(Span(removals_warning(found), Style.BAD)) for found in outnumbering(plan)]
     for play in plan.plays:
         if several:
             lines.append(line(Span(f"Play: {play.name or play.project}", Style.TITLE)))
@@ -53,6 +54,14 @@ def plan_text(plan: Plan, *, steps: bool = False) -> list[Line]:
     for host in plan.unreachable:
         lines += unreachable_lines(host)
     return [*lines, *summary(plan)]
+
+
+def removals_warning(found: Removals) -> str:
+    removed, declared = plural(found.undeclared, "resource"), found.declared or "none"
+    return (
+        f"warning: {removed} of project {found.project} would be removed that this run does not declare; it declares "
+        f"{declared}. Another playbook file may declare them."
+    )
 
 
 def summary(plan: Plan) -> list[Line]:

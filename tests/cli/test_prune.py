@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.cli.runs import Shop
 
 HOSTS = """\
@@ -65,3 +67,47 @@ def test_a_saved_plan_remembers_the_host(shop: Shop) -> None:
         "old1/image.nginx:latest",
         "old1/network.front",
     }
+
+
+REST = """\
+- hosts: web1
+  project: shop
+  containers:
+    api: {image: "nginx:latest"}
+    cron: {image: "nginx:latest"}
+    mail: {image: "nginx:latest"}
+    queue: {image: "nginx:latest"}
+"""
+WARNING = (
+    "warning: 4 resources of project shop would be removed that this run does not declare; it declares 2. "
+    "Another playbook file may declare them."
+)
+
+
+@pytest.mark.parametrize(
+    "command", [("apply", "--prune", "--limit", "web1"), ("destroy", "--limit", "web1")], ids=["prune", "destroy"]
+)
+def test_what_other_files_of_the_project_declare_needs_a_consent_of_its_own(
+    shop: Shop, command: tuple[str, ...]
+) -> None:
+    shop.write("rest.yml", REST)
+    assert shop.run("apply", "-y", "-i", "hosts.yml", "shop.yml", "rest.yml").code == 0
+    shop.edit("ports:", "environment: {A: b}\n      ports:")
+    words = (*command, "-i", "hosts.yml", "shop.yml")
+    assert shop.run(*words, "--check").words[0] == WARNING
+    for given in (("--yes",), ("--yes", "--yes-remove", "3")):
+        refused = shop.run(*words, *given)
+        assert refused.code == 5
+        assert "confirmation of the removal of 4 resources that these playbooks do not declare" in refused.err
+        assert "add --yes-remove 4; to keep them, give all playbooks of the project" in refused.err
+    whole = shop.run(*words, "rest.yml", "--check")
+    assert whole.code == 0
+    assert WARNING not in whole.words
+    assert shop.run(*words, "--yes", "--yes-remove", "4").code == 0
+    assert "mail" not in shop.run("ps", "-i", "hosts.yml", "--limit", "web1").out
+
+
+def test_few_removals_need_no_consent_of_their_own(shop: Shop) -> None:
+    shop.write("rest.yml", REST.partition("    mail")[0])
+    assert shop.run("apply", "-y", "-i", "hosts.yml", "shop.yml", "rest.yml", "--limit", "web1").code == 0
+    assert shop.run("destroy", "-y", "-i", "hosts.yml", "shop.yml", "--limit", "web1").code == 0
