@@ -39,6 +39,10 @@ class Console:
             self._redactor = Redactor()
         return self._redactor
 
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Texts that are not shown from now on."""
+        self.redactor.learn(secrets)
+
     @property
     def err(self) -> TextIO:
         return self._err

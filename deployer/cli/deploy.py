@@ -46,7 +46,7 @@ def deploy(
     """Return the exit code. `confirm_further` asks what the question does not cover. Raises `RefusedError` without
     confirmation."""
     _check_options(call)
-    system = this_system()
+    system = this_system(call.console.learn)
     with planner(options.request(call.params), system) as session:
         planned = session.planned
         learn(call.console, planned)
@@ -83,7 +83,7 @@ def _check_options(call: Call) -> None:
 
 def learn(console: Console, planned: Planned) -> None:
     """Register the run's secrets with the console and show its warnings."""
-    console.redactor.learn(planned.secrets)
+    console.learn(planned.secrets)
     if not console.json:
         console.warn(planned.warnings)
 

@@ -18,8 +18,8 @@ def _run(call: Call) -> int:
     from deployer.usecases.system import this_system
 
     console = call.console
-    report, loaded = drift(options.request(call.params), this_system())
-    console.redactor.learn(loaded.secrets)
+    report, loaded = drift(options.request(call.params), this_system(call.console.learn))
+    console.learn(loaded.secrets)
     if console.json:
         console.document(drift_document(report))
     else:

@@ -21,7 +21,9 @@ def _run(call: Call) -> int:
     from deployer.usecases.system import this_system
 
     console = call.console
-    found = read_records(options.request(call.params), this_system(call.console.warn), project=call.params["project"])
+    found = read_records(
+        options.request(call.params), this_system(call.console.learn, call.console.warn), project=call.params["project"]
+    )
     records = [(applied.host, applied.record) for applied in found.found]
     if console.json:
         lost = [unreachable_document(host) for host in found.unreachable]

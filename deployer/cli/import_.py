@@ -29,7 +29,7 @@ def _host(call: Call) -> int:
     options.check_force(params)
     found = import_host(
         options.request(params),
-        this_system(call.console.warn),
+        this_system(call.console.learn, call.console.warn),
         params["host"],
         params["containers"],
         with_secrets=params["with_secrets"],

@@ -43,7 +43,7 @@ def _load(call: Call, name: str = "") -> _Loaded:
     from deployer.usecases.system import this_system
 
     request, problems = options.request(call.params), Problems()
-    sources = open_sources(request, this_system().asking, problems)
+    sources = open_sources(request, this_system(call.console.learn).asking, problems)
     inventory = sources.inventory
     hosts = select_limit(request.limit, inventory, problems) if request.limit else tuple(inventory.hosts)
     if name and inventory.find(name) is None:
@@ -52,7 +52,7 @@ def _load(call: Call, name: str = "") -> _Loaded:
     merged = Variables(inventory, reader, Templates(vault=sources.vault), extra=sources.extra)
     variables = {host: merged.of_host(host).variables for host in ((name,) if name else hosts)}
     for known in variables.values():
-        call.console.redactor.learn(text for node in known.values() for text in secret_texts(node))
+        call.console.learn(text for node in known.values() for text in secret_texts(node))
     problems.raise_if_any()
     call.console.warn(problems.warnings)
     return _Loaded(inventory, hosts, variables)

@@ -43,7 +43,7 @@ def _release(call: Call) -> int:
         console.tell(_lines(found))
         question = "A run that still works stops before its next change. Release?"
         call.confirm(question, action="the release", done="released", hint="add --yes to release without confirmation")
-    system, lost = this_system(), found.unreachable
+    system, lost = this_system(call.console.learn), found.unreachable
     if found.found:
         lost = locks_and_history.release(options.request(call.params), system, found.found)
     if console.json:
@@ -59,7 +59,7 @@ def _read(call: Call) -> Notes[Lock]:
     from deployer.usecases.system import this_system
 
     return locks_and_history.lock_status(
-        options.request(call.params), this_system(call.console.warn), project=call.params["project"]
+        options.request(call.params), this_system(call.console.learn, call.console.warn), project=call.params["project"]
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,9 +11,10 @@ from typing import Any, Final
 
 import click
 
+from deployer.config.files import state_folder
 from deployer.errors import ExitCode
+from deployer.model.credentials import holds_credentials
 from deployer.model.outcome import Outcome
-from deployer.model.secrets import holds_credentials
 
 SUFFIX: Final = ".retry"
 
@@ -33,8 +33,8 @@ def retry_file(named: str, playbooks: Sequence[str]) -> Path | None:
 
 
 def _folder() -> Path | None:
-    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111
-    return None if base.startswith("~") else Path(base, "deployer", "retry")
+    state = state_folder()
+    return None if state is None else state / "retry"
 
 
 def unfinished(outcome: Outcome) -> tuple[str, ...]:

@@ -19,8 +19,8 @@ def _run(call: Call) -> int:
     from deployer.usecases.system import this_system
 
     console = call.console
-    found = validate(options.request(call.params), this_system())
-    console.redactor.learn(found.secrets)
+    found = validate(options.request(call.params), this_system(call.console.learn))
+    console.learn(found.secrets)
     if console.json:
         document = {"format_version": FORMAT_VERSION, "type": "validation", "valid": True}
         counts = {"plays": found.plays, "hosts": found.hosts, "resources": found.resources}

@@ -1,4 +1,4 @@
-"""Files that are given as input, read whole, bounded in size and in the time they may take."""
+"""Files that are given as input, read whole, bounded in size and in the time they may take; the state directory."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ LIMIT: Final = 16 * 1024 * 1024
 
 PATIENCE: Final = 10.0
 """Seconds in which a pipe has to deliver something: `<(pass show vault)` asks for nothing on the way."""
+
+
+def state_folder() -> Path | None:
+    """`$XDG_STATE_HOME/deployer`: what this machine keeps between runs. None without that variable and a home
+    directory."""
+    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111
+    return None if base.startswith("~") else Path(base, "deployer")
 
 
 def read_file(path: Path | str) -> bytes:

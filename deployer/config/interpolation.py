@@ -11,7 +11,7 @@ from typing import Final
 
 from deployer import nodes
 from deployer.diagnostics import Problems
-from deployer.model.secrets import is_sensitive_name
+from deployer.model.credentials import is_sensitive_name
 from deployer.nodes import Node
 
 _DOLLAR = re.compile(r"\$(?:(?P<escaped>\$)|(?P<named>[_A-Za-z]\w*)|(?P<open>\{))", re.ASCII)

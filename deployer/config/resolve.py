@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -27,6 +27,8 @@ from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems
 from deployer.fields.shapes import INVALID, Reading
 from deployer.fields.table import Declaration, read
+from deployer.interfaces import Guarded
+from deployer.model.credentials import credentials_in
 from deployer.model.desired import (
     Address,
     AnyResource,
@@ -66,7 +68,8 @@ class TagFilter(Struct, frozen=True):
 
 
 class Declared(Struct, frozen=True):
-    """A resource as it was read for one host, and what it was read from. `secrets`: those in its `env_file`s."""
+    """A resource as it was read for one host, and what it was read from. `secrets`: those in its `env_file`s, and
+    what has the form of a credential."""
 
     rendered: Node
     defaults: Mapping[str, Any]
@@ -78,14 +81,16 @@ class Declared(Struct, frozen=True):
         return nodes.same(self.rendered, rendered) and self.defaults == defaults
 
 
-class Inputs(Struct, frozen=True):
+class Inputs(Guarded, frozen=True):
     """What resolving a play needs besides it, the same for all its hosts. `read`: resources of the hosts before, which
     are not read again where they are declared alike; by kind, name and place. `caller`: the caller's environment."""
 
+    hidden: ClassVar[tuple[str, ...]] = ("sealing_key", "caller")
     problems: Problems
     vault: VaultSecrets = field(default_factory=VaultSecrets)
     tags: TagFilter = TagFilter()
     project: str = ""
+    sealing_key: bytes = b""
     read: dict[tuple[Kind, str, Origin], Declared] = field(default_factory=dict)
     caller: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
@@ -108,9 +113,10 @@ def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
         project,
         settle_dependencies(found, work.containers, inputs.problems),
         registries,
-        frozenset(work.secrets),
+        frozenset(work.secrets | templar.secrets),
         prune=work.key("prune") is True,
         on_failure=OnFailure(work.key("on_failure") or OnFailure.ROLLBACK_HOST),
+        sealing_key=inputs.sealing_key,
     )
 
 
@@ -284,7 +290,7 @@ class _Work:
                 problems.add(origin, "'image' is missing", address=address, hint=f"every {kind} needs one")
         address_of_it = Address(self._host, kind, name)
         resource = Resource(address_of_it, origin, settings, values, origins, secret_paths=found.secrets)
-        return Declared(rendered, self._defaults, resource, frozenset(secrets))
+        return Declared(rendered, self._defaults, resource, frozenset((*secrets, *credentials_in(values))))
 
     def _add_env_files(self, files: Any, values: dict[str, Any], origins: dict[tuple[str, ...], Origin]) -> set[str]:
         """Later files go over earlier ones, `environment` over all. Returns the secrets that were in them."""

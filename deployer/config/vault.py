@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import hmac
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from msgspec import Struct
@@ -40,9 +40,10 @@ class VaultSecret(Guarded, frozen=True):
 
 
 class VaultSecrets(Struct, frozen=True):
-    """The passwords of one run, in the order given."""
+    """The passwords of one run, in the order given. `learn` is told what was encrypted, value by value."""
 
     secrets: tuple[VaultSecret, ...] = ()
+    learn: Callable[[Iterable[str]], object] = tuple
 
     def decrypt(self, text: str | bytes) -> str:
         """The plain text; raises `VaultError` when no password fits, the text is damaged or not UTF-8."""

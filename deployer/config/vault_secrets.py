@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -48,6 +48,7 @@ def load_secrets(
     *,
     run: RunScript | None = None,
     prompt: Prompt | None = None,
+    learn: Callable[[Iterable[str]], object] = tuple,
 ) -> VaultSecrets:
     """Every password that can be had; the others are reported. A vaulted password file is opened by those before it."""
     found: list[VaultSecret] = []
@@ -61,7 +62,7 @@ def load_secrets(
             found.append(VaultSecret(source.label, password))
         else:
             problems.add(source.origin, "the vault password is empty")
-    return VaultSecrets(tuple(found))
+    return VaultSecrets(tuple(found), learn)
 
 
 def _password(source: PasswordSource, known: VaultSecrets, run: RunScript | None, prompt: Prompt | None) -> bytes:

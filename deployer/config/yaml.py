@@ -17,7 +17,7 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from deployer.config.vault import VaultError, VaultSecrets, is_encrypted
 from deployer.diagnostics import Origin, Problems
-from deployer.nodes import Mapping, Node, Scalar, Sequence, as_secret, from_plain
+from deployer.nodes import Mapping, Node, Scalar, Sequence, as_secret, from_plain, secret_texts
 
 _PLAIN = "plain"
 _TEXT = "tag:yaml.org,2002:str"
@@ -81,7 +81,10 @@ def load(
     except _UnusableError:
         pass
     else:
-        return as_secret(root) if secret else root
+        if secret:
+            root = as_secret(root)
+            secrets.learn(secret_texts(root))
+        return root
     return None
 
 
@@ -238,10 +241,12 @@ class _Builder:
 
     def _decrypt(self, text: str, origin: Origin) -> str:
         try:
-            return self._vault.decrypt(text)
+            plain = self._vault.decrypt(text)
         except VaultError as error:
             self._problems.add(origin, error.message, hint=error.hint)
             return _UNREADABLE
+        self._vault.learn((plain,))
+        return plain
 
     def _tagged(self, text: str, tag: str, origin: Origin) -> bool | int | float | str | None:
         kind = tag.removeprefix(_CORE)

@@ -16,7 +16,7 @@ from deployer.config.playbook import check_name
 from deployer.diagnostics import Origin, Problems
 from deployer.exporting import foreign
 from deployer.exporting.declaring import minimal_declaration, mismatches
-from deployer.exporting.hiding import Hidden, secrets_among, secrets_in_words
+from deployer.exporting.hiding import Hidden
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import View
 from deployer.fields.network import NETWORK
@@ -26,6 +26,7 @@ from deployer.fields.volume import VOLUME
 from deployer.interfaces import Json
 from deployer.model import ownership as record
 from deployer.model.container_names import base_name, is_kept
+from deployer.model.credentials import credentials_in
 from deployer.model.desired import Address, Kind
 from deployer.model.kinds import KINDS
 from deployer.model.observed import Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume
@@ -88,18 +89,11 @@ def host_playbook(
     engine's `/info`."""
     wanted = frozenset(names)
     chosen = [found for found in observed.containers if _is_wanted(found, wanted, project)]
-    known = {secret for found in chosen for secret in _secrets_of(found)}
+    known = {secret for found in chosen for secret in credentials_in(found.values)}
     writer = _Writer(observed, info, Hidden(shown=with_secrets, known=known))
     projects = {found.owner.project for found in chosen} | (set() if wanted else {project})
     plays = [writer.play(each, chosen, whole=not wanted) for each in sorted(projects)]
     return writer.result(plays, {} if wanted else _passed_over(observed, project))
-
-
-def _secrets_of(found: ObservedContainer) -> Iterator[str]:
-    for name in ("environment", "labels"):
-        yield from secrets_among(found.values.get(name) or {})
-    for name in ("command", "entrypoint"):
-        yield from secrets_in_words(found.values.get(name) or ())
 
 
 def _is_wanted(found: ObservedContainer, names: frozenset[str], project: str) -> bool:

@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from deployer.diagnostics import Origin
 from deployer.fields.options import Condition, PullPolicy, strongest_pull_policy
 from deployer.interfaces import Guarded
+from deployer.model.secrets import Sealing
 from deployer.model.settings import (
     ContainerSettings,
     FromImage,
@@ -135,12 +136,12 @@ class RunOnce(Struct, frozen=True):
 
 
 class Desired(Guarded, frozen=True, dict=True):
-    """One play on one host. `secrets` are texts that must never be shown; `registries` maps a registry to
-    (username, password). `elsewhere` names resources of the same host that other plays declare; `images` are the
-    complete references that any play of the host declares. `prune`: remove resources of the project that are
-    no longer declared."""
+    """One play on one host. `secrets` are texts that must never be shown; `sealing_key` seals them in records, see
+    `Sealing`; `registries` maps a registry to (username, password). `elsewhere` names resources of the same host that
+    other plays declare; `images` are the complete references that any play of the host declares. `prune`: remove
+    resources of the project that are no longer declared."""
 
-    hidden: ClassVar[tuple[str, ...]] = ("registries", "secrets")
+    hidden: ClassVar[tuple[str, ...]] = ("registries", "secrets", "sealing_key")
     host: str
     project: str
     resources: tuple[AnyResource, ...] = ()
@@ -150,6 +151,11 @@ class Desired(Guarded, frozen=True, dict=True):
     images: frozenset[str] = frozenset()
     prune: bool = False
     on_failure: OnFailure = OnFailure.ROLLBACK_HOST
+    sealing_key: bytes = b""
+
+    @cached_property
+    def sealing(self) -> Sealing:
+        return Sealing(self.secrets, self.sealing_key)
 
     def of(self, settings: type[S]) -> tuple[Resource[S], ...]:
         """Those with settings of this class: `ContainerSettings` finds containers."""

@@ -17,12 +17,14 @@ _RUNNING: Final = ("running", "paused", "restarting")
 class Ownership(Struct, frozen=True):
     """Whose an object is. `recorded` is the last applied declaration by field, with secret values as digests; empty if
     the object has no readable record. `copied`: `shop/container.web` if the object has the labels of that resource but
-    not its name, and so belongs to no project."""
+    not its name, and so belongs to no project. `sealed_with`: the id of the key of the digests, "" in records of
+    earlier releases and in those without digests."""
 
     project: str = ""
     resource: str = ""
     recorded: Mapping[str, Any] = field(default_factory=dict)
     copied: str = ""
+    sealed_with: str = ""
 
     @property
     def managed(self) -> bool:

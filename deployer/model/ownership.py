@@ -7,11 +7,12 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.model.container_names import is_name_of
 from deployer.model.desired import Address, AnyResource, Kind
 from deployer.model.observed import Ownership
-from deployer.model.secrets import sealed
+from deployer.model.secrets import Sealing, holds_sealed, sealed
 
 PROJECT: Final = "deployer.project"
 RESOURCE: Final = "deployer.resource"
@@ -33,31 +34,35 @@ DEEPEST: Final = 20
 Found = TypeVar("Found")
 
 
-class _Record(Struct, frozen=True):
+class _Record(Struct, frozen=True, omit_defaults=True):
+    """`key`: the id of the key that the secrets in it are sealed with; "" if there are none, or no key."""
+
     format: Literal[1]
     fields: dict[str, Any]
+    key: str = ""
 
 
-def labels(resource: AnyResource, project: str, secrets: frozenset[str], version: str) -> dict[str, str]:
+def labels(resource: AnyResource, project: str, sealing: Sealing, version: str) -> dict[str, str]:
     """The labels of an object that belongs to a project."""
     return {
         PROJECT: project,
         RESOURCE: resource.address.label,
-        SPEC: _write(resource, project, secrets),
+        SPEC: _write(resource, project, sealing),
         VERSION: version,
     }
 
 
-def _write(resource: AnyResource, project: str, secrets: frozenset[str]) -> str:
-    record = _Record(FORMAT, declared(resource, project, secrets))
+def _write(resource: AnyResource, project: str, sealing: Sealing) -> str:
+    fields = declared(resource, project, sealing)
+    record = _Record(FORMAT, fields, sealing.key_id if holds_sealed(fields) else "")
     return msgspec.json.encode(record, order="sorted").decode()
 
 
-def declared(resource: AnyResource, project: str, secrets: frozenset[str]) -> dict[str, Any]:
+def declared(resource: AnyResource, project: str, sealing: Sealing) -> dict[str, Any]:
     """The record of a resource, with secrets as digests."""
     image = {"image": resource.image} if resource.image else {}
-    key = f"{project}/{resource.address.label}"
-    return dict(sealed({**resource.values, **image}, secrets, key, resource.secret_paths))
+    here = replace(sealing, address=f"{project}/{resource.address.label}")
+    return dict(sealed({**resource.values, **image}, here, resource.secret_paths))
 
 
 def read(live: Mapping[str, Any] | None, name: str) -> Ownership:
@@ -70,7 +75,8 @@ def read(live: Mapping[str, Any] | None, name: str) -> Ownership:
         return Ownership(copied=f"{found[PROJECT]}/{found.get(RESOURCE, '')}")
     written = decoded(found.get(SPEC), _Record)
     fields = written.fields if written is not None and _is_shallow(written.fields) else {}
-    return Ownership(str(found[PROJECT]), str(found.get(RESOURCE, "")), fields)
+    key = written.key if written is not None else ""
+    return Ownership(str(found[PROJECT]), str(found.get(RESOURCE, "")), fields, sealed_with=key)
 
 
 def _is_named(resource: str, name: str) -> bool:

@@ -1,40 +1,21 @@
-"""Keeps secrets out of plans: what counts as a secret, and how a value is shown without it."""
+"""Keeps secrets out of plans and records: how a value is shown or recorded without them."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import json
-import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
+
+from deployer.interfaces import Guarded
+from deployer.model.credentials import credential_items, is_credential
 
 MASK: Final = "***"
 DIGEST_KEY: Final = "$secret"
 """A recorded secret value is `{"$secret": "<digest>"}`."""
 
-_SENSITIVE_NAME = re.compile(
-    r"(?i)pass(word|wd|phrase)|secret|token|credential|api_?key|private_?key|access_?key|encryption_?key"
-    r"|requirepass|masterauth|(?:^|[_.-])pass(?:$|[_.-])|[_.-](?:pwd|pw)$"
-)
-_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
-_ASSIGNED = re.compile(r"([\w-]+)=[^\s,;&]")
-_OPTION = re.compile(r"(?:^|\s)--?([\w-]+)\s+[^\s-]")
-_PRIVATE_KEY = "PRIVATE KEY-----"
 _SHORTEST = 4
-
-
-def is_sensitive_name(name: str) -> bool:
-    """Whether a variable of this name usually contains a secret: its live value is never shown."""
-    return bool(_SENSITIVE_NAME.search(name))
-
-
-def holds_credentials(text: str) -> bool:
-    """Whether a text looks like it contains a secret: a password in a URL, `password=…`, `--password …`, a private
-    key."""
-    names = (*_ASSIGNED.findall(text), *_OPTION.findall(text))
-    assigned = any(is_sensitive_name(name) or name.lower() in ("pass", "pw", "pwd") for name in names)
-    return assigned or bool(_IN_URL.search(text)) or _PRIVATE_KEY in text
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
@@ -75,38 +56,60 @@ def redacted(value: Any, secrets: frozenset[str]) -> Any:
             return MASK if holds_secret(value, secrets) else value
 
 
+class Sealing(Guarded, frozen=True):
+    """What seals the secrets in a record. `secrets`: texts that must not be in it; `key`: 32 bytes that only the
+    controller has, or none; `address`: of the object, so that equal secrets of two objects do not look equal."""
+
+    hidden: ClassVar[tuple[str, ...]] = ("secrets", "key")
+    secrets: frozenset[str] = frozenset()
+    key: bytes = b""
+    address: str = ""
+
+    @property
+    def key_id(self) -> str:
+        """Tells whether a record was sealed with this key; "" without a key."""
+        return hmac.new(self.key, b"id", hashlib.sha256).hexdigest()[:8] if self.key else ""
+
+    def digest(self, value: Any) -> str:
+        """Of a canonical value; "" without a key: a record can then only tell that there was a secret."""
+        if not self.key:
+            return ""
+        text = json.dumps([self.address, value], sort_keys=True)
+        return hmac.new(self.key, text.encode(), hashlib.sha256).hexdigest()[:32]
+
+
 def sealed(
-    value: Any,
-    secrets: frozenset[str],
-    key: str,
-    paths: frozenset[tuple[str, ...]] = frozenset(),
-    here: tuple[str, ...] = (),
+    value: Any, sealing: Sealing, paths: frozenset[tuple[str, ...]] = frozenset(), here: tuple[str, ...] = ()
 ) -> Any:
-    """The value with everything that is secret, by its text or by its path, replaced by its keyed digest, for the
-    record on the object. `key` is the object's address: equal secrets of two objects do not look equal."""
+    """The value with everything that is secret, by its text, its form or its path, replaced by its digest, for the
+    record on the object."""
     below = isinstance(value, Mapping)
     if here in paths or (not below and any(path[: len(here)] == here for path in paths if here)):
-        return {DIGEST_KEY: digest(json.dumps(value, sort_keys=True), key)}
+        return {DIGEST_KEY: sealing.digest(value)}
     match value:
         case Mapping():
             return {
-                _sealed_name(name, secrets, key): sealed(part, secrets, key, paths, (*here, name))
-                for name, part in value.items()
+                _sealed_name(name, sealing): sealed(part, sealing, paths, (*here, name)) for name, part in value.items()
             }
         case list() | tuple():
-            return [sealed(part, secrets, key) for part in value]
-        case _ if holds_secret(value, secrets):
-            return {DIGEST_KEY: digest(str(value), key)}
+            hidden = credential_items(value)
+            return [
+                {DIGEST_KEY: sealing.digest(part)} if place in hidden else sealed(part, sealing)
+                for place, part in enumerate(value)
+            ]
+        case _ if holds_secret(value, sealing.secrets) or is_credential(value, here[-1] if here else ""):
+            return {DIGEST_KEY: sealing.digest(value)}
         case _:
             return value
 
 
-def _sealed_name(name: str, secrets: frozenset[str], key: str) -> str:
-    return f"{DIGEST_KEY}:{digest(name, key)}" if holds_secret(name, secrets) else name
+def _sealed_name(name: str, sealing: Sealing) -> str:
+    return f"{DIGEST_KEY}:{sealing.digest(name)}" if holds_secret(name, sealing.secrets) else name
 
 
-def digest(text: str, key: str) -> str:
-    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
+def digest_of_1(text: str, address: str) -> str:
+    """The digest in records that name no key: whoever reads the label can try texts."""
+    return hmac.new(address.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def is_sealed(value: Any) -> bool:

@@ -33,7 +33,7 @@ def object_body(ctx: Context, resource: Object) -> Body:
 def _filled(ctx: Context, resource: AnyResource, body: Body, values: Mapping[str, Any]) -> Body:
     """With every declared field, and the labels that make it ours."""
     write_fields(KINDS[resource.kind].table, values, body)
-    own = record.labels(resource, ctx.desired.project, ctx.desired.secrets, ctx.policy.version)
+    own = record.labels(resource, ctx.desired.project, ctx.desired.sealing, ctx.policy.version)
     body["Labels"] = dict(body.get("Labels") or {}) | own
     return body
 

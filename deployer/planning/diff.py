@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from deployer.fields.field import DEFAULT, Field, View
 from deployer.fields.table import Table
+from deployer.model.credentials import is_credential
 from deployer.model.desired import AnyResource
 from deployer.model.plan import FieldDiff
-from deployer.model.secrets import MASK, holds_sealed, holds_secret, is_sealed, is_sensitive_name, redact, redacted
+from deployer.model.secrets import MASK, holds_sealed, holds_secret, is_sealed, redact, redacted
 
 _MISSING = object()
 
@@ -86,7 +87,7 @@ def _field_diff(comparison: Comparison, row: Field, path: tuple[str, ...], old: 
     declared = _at(comparison.view.declared, path) is not _MISSING
     recorded = _recorded_at(comparison.view.recorded, path)
     secrets = comparison.secrets
-    hidden = _is_secret_path(comparison, path) or _has_sensitive_name(path)
+    hidden = _is_secret_path(comparison, path) or any(is_credential(each, path[-1]) for each in (old, new))
     sensitive = (
         hidden or holds_secret([old, new], secrets) or holds_sealed(recorded) or _may_be_secret(comparison, path)
     )
@@ -105,10 +106,6 @@ def _field_diff(comparison: Comparison, row: Field, path: tuple[str, ...], old: 
 def _is_secret_path(comparison: Comparison, path: tuple[str, ...]) -> bool:
     secret = comparison.resource.secret_paths
     return any(path[: len(each)] == each or each[: len(path)] == path for each in secret)
-
-
-def _has_sensitive_name(path: tuple[str, ...]) -> bool:
-    return path[0] in ("environment", "labels") and is_sensitive_name(path[-1])
 
 
 def _may_be_secret(comparison: Comparison, path: tuple[str, ...]) -> bool:

@@ -66,5 +66,5 @@ def drift(ctx: Context, resource: Object, live: Live | None) -> Iterator[Drift]:
     if live is None:
         yield Drift(resource.address, Verdict.GONE)
         return
-    applied = differences(ctx, as_recorded(resource, live.owner, live.values), live)
-    yield from three_way(ctx, resource, live.owner, differences(ctx, resource, live), applied)
+    applied = differences(ctx, as_recorded(ctx, resource, live.owner, live.values), live)
+    yield from three_way(ctx, resource, live, differences(ctx, resource, live), applied)

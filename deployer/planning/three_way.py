@@ -1,46 +1,84 @@
 """Live against last applied against declared. What differs between declaration and record was changed in the file; what
 differs between record and live object was changed by hand.
 
-Of secrets the record has digests: they tell whether the live value is still the one that was applied.
+Of secrets the record has digests: with the key they tell whether the live value is still the one that was applied.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, Protocol, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.model import ownership as record
 from deployer.model.desired import AnyResource, Resource, S
 from deployer.model.drift import Drift, Verdict
 from deployer.model.observed import Ownership
 from deployer.model.plan import FieldDiff
-from deployer.model.secrets import DIGEST_KEY, MASK, digest, is_sealed
+from deployer.model.secrets import DIGEST_KEY, MASK, digest_of_1, is_sealed
 from deployer.planning.context import Context
 
 
-def as_recorded(resource: Resource[S], owner: Ownership, live: Mapping[str, Any]) -> Resource[S]:
+def as_recorded(ctx: Context, resource: Resource[S], owner: Ownership, live: Mapping[str, Any]) -> Resource[S]:
     """The resource as it was last applied."""
     if not owner.recorded:
         return resource
-    seals = _Seals(f"{owner.project}/{owner.resource}")
+    seals = _Seals.of(ctx, owner, unopened=lambda _, now, wish: MASK if isinstance(now, str) or wish is None else wish)
     fields = {name: part for name, part in owner.recorded.items() if name != "image"}
-    opened = seals.open_map(fields, live, resource.values)
-    return replace(resource, values={name: part for name, part in opened.items() if not is_sealed(part)})
+    return replace(resource, values=seals.open_map(fields, live, resource.values))
+
+
+def recorded_values(
+    ctx: Context, resource: AnyResource, owner: Ownership, live: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """The record with its secrets opened; those that are neither live nor declared stay digests."""
+    seals = _Seals.of(ctx, owner, unopened=lambda digest, _now, _wish: digest)
+    return seals.open_map(owner.recorded, live, resource.values)
+
+
+class Live(Protocol):
+    """A container, a network or a volume."""
+
+    @property
+    def owner(self) -> Ownership: ...
+    @property
+    def values(self) -> Mapping[str, Any]: ...
+
+
+_UNSURE: Final = "or someone changed a secret by hand; another controller sealed its record"
+
+
+def _is_foreign(ctx: Context, owner: Ownership) -> bool:
+    """Whether the record was sealed with a key that is not here."""
+    return owner.sealed_with not in ("", ctx.desired.sealing.key_id)
+
+
+Unopened: TypeAlias = Callable[[Any, Any, Any], Any]
+"""What stands for a digest that nothing opens, given it, the live and the declared value."""
 
 
 class _Seals(Struct, frozen=True):
     """What a record holds of secrets, opened by trying: with the live value, then with the declared one. What neither
-    opens was changed both by hand and in the file. `key` is that of the digests."""
+    opens was changed both by hand and in the file. With the key of another controller nothing can be tried: a secret
+    cannot be changed on a live object, so its live value counts as the one applied."""
 
-    key: str
+    digests: Callable[[Any], tuple[str, ...]]
+    unopened: Unopened
+    is_foreign: bool = False
+
+    @staticmethod
+    def of(ctx: Context, owner: Ownership, unopened: Unopened) -> _Seals:
+        address = f"{owner.project}/{owner.resource}"
+        own = replace(ctx.desired.sealing, address=address)
+        if owner.sealed_with:
+            return _Seals(lambda value: (own.digest(value),), unopened, _is_foreign(ctx, owner))
+        return _Seals(lambda value: _digests_of_1(value, address), unopened)
 
     def open(self, recorded: Any, live: Any, declared: Any) -> Any:
         if is_sealed(recorded):
-            return self._try(recorded[DIGEST_KEY], live, declared)
+            return self._try(recorded, live, declared)
         if isinstance(recorded, Mapping):
             return self.open_map(recorded, live, declared)
         if isinstance(recorded, list) and any(is_sealed(part) for part in recorded):
@@ -60,13 +98,20 @@ class _Seals(Struct, frozen=True):
         marker, _, found = recorded.partition(":")
         if marker != DIGEST_KEY:
             return recorded
-        return next((name for name in names if digest(name, self.key) == found), recorded)
+        return next((name for name in names if found in self.digests(name)), recorded)
 
-    def _try(self, found: str, live: Any, declared: Any) -> Any:
+    def _try(self, recorded: Any, live: Any, declared: Any) -> Any:
+        found = recorded[DIGEST_KEY]
+        if (self.is_foreign or not found) and live is not None:
+            return live
         for value in (live, declared):
-            if value is not None and found in (digest(str(value), self.key), digest(_json(value), self.key)):
+            if value is not None and found in self.digests(value):
                 return value
-        return MASK if isinstance(live, str) or declared is None else declared
+        return self.unopened(recorded, live, declared)
+
+
+def _digests_of_1(value: Any, address: str) -> tuple[str, ...]:
+    return digest_of_1(str(value), address), digest_of_1(_json(value), address)
 
 
 def _parts(value: Any, count: int) -> list[Any]:
@@ -78,18 +123,18 @@ def _json(value: Any) -> str:
 
 
 def three_way(
-    ctx: Context, resource: AnyResource, owner: Ownership, wish: tuple[FieldDiff, ...], applied: tuple[FieldDiff, ...]
+    ctx: Context, resource: AnyResource, live: Live, wish: tuple[FieldDiff, ...], applied: tuple[FieldDiff, ...]
 ) -> Iterator[Drift]:
-    declared = record.declared(resource, ctx.desired.project, ctx.desired.secrets)
-    in_file = tuple(
-        found for found in wish if owner.recorded and _at(declared, found.path) != _at(owner.recorded, found.path)
-    )
-    by_hand = applied if owner.recorded else wish
+    """`wish` is how the live object differs from the declaration, `applied` how it differs from the record."""
+    before = recorded_values(ctx, resource, live.owner, live.values)
+    in_file = tuple(found for found in wish if before and _at(resource.values, found.path) != _at(before, found.path))
+    by_hand = applied if before else wish
     if by_hand:
         done = tuple(replace(found, old=found.new, new=found.old, origin=None, source="") for found in by_hand)
         yield Drift(resource.address, Verdict.BY_HAND, done)
     if in_file:
-        yield Drift(resource.address, Verdict.IN_FILE, in_file)
+        unsure = _is_foreign(ctx, live.owner) and any(found.sensitive for found in in_file)
+        yield Drift(resource.address, Verdict.IN_FILE, in_file, _UNSURE if unsure else "")
 
 
 def _at(values: Any, path: tuple[str, ...]) -> Any:

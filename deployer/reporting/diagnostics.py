@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from deployer.diagnostics import Diagnostic, Origin, Severity
-from deployer.model.secrets import is_sensitive_name
+from deployer.model.credentials import holds_credentials, is_sensitive_name
 from deployer.reporting.lines import Line, Span, Style, line, visible
 from deployer.reporting.words import plural
 
@@ -35,7 +35,7 @@ class SourceLines:
             self._files[origin.file] = _read(Path(origin.file))
         lines = self._files[origin.file]
         text = lines[origin.line - 1] if 0 < origin.line <= len(lines) else ""
-        return "" if is_sensitive_name(text) else text
+        return "" if is_sensitive_name(text) or holds_credentials(text) else text
 
 
 def _read(path: Path) -> list[str]:

@@ -28,9 +28,9 @@ def field_rows(diffs: Iterable[FieldDiff], *, mark: bool = False) -> Iterator[Ro
 
 
 def change_words(found: FieldDiff) -> str:
-    """`512 MiB → 1 GiB`, `set to 5s`, `removed (was a)`, `changed (secret)`."""
+    """`512 MiB → 1 GiB`, `set to 5s`, `removed (was a)`, `(secret, changed)`."""
     if found.old == found.new == MASK:
-        return "changed (secret)"
+        return "(secret, changed)"
     if not found.old:
         return f"set to {_quoted(found.new)}"
     if not found.new:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from deployer.config.inventory.types import ALL, UNGROUPED, Inventory
-from deployer.model.secrets import MASK, is_sensitive_name
+from deployer.model.credentials import is_sensitive_name
+from deployer.model.secrets import MASK
 from deployer.nodes import Node, Scalar, Sequence
 from deployer.reporting.lines import Line, Span, Style, line
 

@@ -97,11 +97,14 @@ class Loaded(Guarded, frozen=True):
 
 
 class Asking(Struct, frozen=True):
-    """How input may ask the system: run a script, prompt for a password, read the user's ssh_config."""
+    """How input may ask the system: run a script, prompt for a password, read the user's ssh_config, and the key that
+    seals secrets in records. `learn` is told every secret as soon as it is read."""
 
     run: RunScript
     prompt: Prompt
     ssh_config: Callable[[], SshConfig]
+    sealing_key: Callable[[], bytes] = bytes
+    learn: Callable[[Iterable[str]], object] = tuple
 
 
 class Sources(Struct, frozen=True):
@@ -120,7 +123,7 @@ def open_sources(request: Request, asking: Asking, problems: Problems) -> Source
     prompts = ("prompt",) if request.ask_vault_pass else ()
     sources = password_sources(request.vault_password_files, (*request.vault_ids, *prompts))
     named = request.inventory or tuple(name for name in DEFAULT_INVENTORIES if Path(name).exists())[:1]
-    vault = load_secrets(sources, problems, run=asking.run, prompt=asking.prompt)
+    vault = load_secrets(sources, problems, run=asking.run, prompt=asking.prompt, learn=asking.learn)
     inventory = load_inventory(named, problems, run=asking.run, vault=vault)
     with problems.reading(Missing.VARIABLE):
         extra = parse_extra_vars(request.extra_vars, problems, vault)
@@ -192,6 +195,7 @@ class _Reader:
         self._files = VariableReader(sources.problems, sources.vault)
         self._templates = Templates(vault=sources.vault)
         self._variables: dict[Path, Variables] = {}
+        self._sealing_key = sources.asking.sealing_key()
 
     def variable_references(self, plays: Iterable[Play]) -> Iterator[nodes.Node]:
         """All that may name a variable: plays, the inventory's variables, files read for hosts."""
@@ -255,7 +259,13 @@ class _Reader:
         request, problems = self._sources.request, self._sources.problems
         variables = self._variables_of(play)
         own = PlayVariables(play_vars(play.keys.get("vars"), problems), play.keys.get("vars_files"), hosts)
-        inputs = Inputs(problems, self._sources.vault, TagFilter(request.tags, request.skip_tags), request.project)
+        inputs = Inputs(
+            problems,
+            self._sources.vault,
+            TagFilter(request.tags, request.skip_tags),
+            request.project,
+            self._sealing_key,
+        )
         desired = []
         for host in hosts:
             known = variables.of_play(host, own, problems)

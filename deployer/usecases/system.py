@@ -13,6 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from deployer.config.files import state_folder
 from deployer.config.scripts import ScriptResult
 from deployer.diagnostics import Diagnostic
 from deployer.errors import DeployerError, RefusedError
@@ -42,6 +43,7 @@ class SystemClock:
         time.sleep(seconds)
 
 
+_KEY_SIZE: Final = 32
 _PROGRAM_TIME: Final = 60.0
 _PROGRAM_OUTPUT: Final = 64 * 1024 * 1024
 """Seconds and bytes that a program of the user's may take for its answer."""
@@ -157,5 +159,44 @@ def commit_of(folder: str) -> str:
     return head.stdout.strip() + ("+dirty" if changed.stdout.strip() else "")
 
 
-def this_system(warn: Callable[[Iterable[Diagnostic]], object] = tuple) -> System:
-    return System(SystemClock(), Asking(run_script, prompt, functools.cache(lambda: SshConfig(this_machine()))), warn)
+def sealing_key() -> bytes:
+    """The key of this machine's state directory that seals secrets in records, made when it is first needed; b"" where
+    it cannot be kept."""
+    folder = state_folder()
+    if folder is None:
+        return b""
+    path = folder / "sealing.key"
+    try:
+        return _read_key(path) or _made_key(path)
+    except OSError:
+        return b""
+
+
+def _read_key(path: Path) -> bytes:
+    try:
+        found = path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    return found if len(found) == _KEY_SIZE else b""
+
+
+def _made_key(path: Path) -> bytes:
+    """Runs that make it at the same time all take the first one."""
+    import contextlib
+    import tempfile
+
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.") as made:
+        made.write(os.urandom(_KEY_SIZE))
+        made.flush()
+        with contextlib.suppress(FileExistsError):
+            os.link(made.name, path)
+    return _read_key(path)
+
+
+def this_system(
+    learn: Callable[[Iterable[str]], object], warn: Callable[[Iterable[Diagnostic]], object] = tuple
+) -> System:
+    """`learn` is told every secret that is read."""
+    ssh_config = functools.cache(lambda: SshConfig(this_machine()))
+    return System(SystemClock(), Asking(run_script, prompt, ssh_config, sealing_key, learn), warn)

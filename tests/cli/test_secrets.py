@@ -1,5 +1,7 @@
 """No secret on any stream, whatever is done."""
 
+import re
+
 import pytest
 
 from deployer.config.vault import VaultSecret, encrypt
@@ -68,6 +70,59 @@ def test_not_even_in_an_error_of_the_engine(vaulted: Shop) -> None:
     found = vaulted.run("apply", "-i", "hosts.yml", "shop.yml", "--yes", "--vault-password-file", "password")
     assert found.code in (1, 3)
     assert "ntinel" not in found.out + found.err
+
+
+LITERAL = """\
+- hosts: web1
+  project: shop
+  containers:
+    web:
+      image: nginx:latest
+      environment: {MEILI_MASTER_KEY: "s3ntinel-{{ n }}", URL: "postgres://u:s3ntinel-{{ n }}@db/x", MODE: "m{{ n }}"}
+      command: [serve, "--password=s3ntinel-{{ n }}"]
+      labels: {auth.users: "me:$apr1$s3ntinel{{ n }}"}
+      logging: {driver: splunk, options: {splunk-token: "s3ntinel-{{ n }}", splunk-url: "https://h"}}
+  volumes:
+    data: {driver_opts: {type: cifs, device: //s/x, o: "username=u,password=s3ntinel"}}
+"""
+
+
+def test_what_has_the_form_of_a_credential_is_nowhere(shop: Shop) -> None:
+    shop.write("shop.yml", LITERAL)
+    host = ("-i", "hosts.yml")
+    first, second = ("-e", "n=1"), ("-e", "n=2")
+    for words in (
+        ("apply", "shop.yml", "--yes", *host, *first),
+        ("plan", "shop.yml", "--json", *host, *second),
+        ("drift", "shop.yml", *host, *second),
+        ("apply", "shop.yml", "--check", "--diff", *host, *second),
+        ("apply", "shop.yml", "--yes", "--json", *host, *second),
+        ("history", "--project", "shop", *host),
+        ("import", "host", "web1", *host, "--project", "shop"),
+    ):
+        found = shop.run(*words)
+        assert found.code in (0, 2), found.err
+        assert "s3ntinel" not in found.out + found.err, words
+    found = shop.run("plan", "shop.yml", *host, *first)
+    assert [line.rpartition(" ")[0] for line in found.words if "secret" in line or " → " in line] == [
+        "command (secret, changed)",
+        "environment.MEILI_MASTER_KEY (secret, changed)",
+        "environment.MODE m2 → m1",
+        "environment.URL (secret, changed)",
+        "labels.auth.users (secret, changed)",
+        "logging.options.splunk-token (secret, changed)",
+    ]
+    state = next(shop.folder.glob("state/deployer/simulated/web1.json")).read_text()
+    labels = re.findall(r'"deployer\.[^"]*": "(?:[^"\\]|\\.)*"', state)
+    assert any("deployer.spec" in label for label in labels)
+    assert [label for label in labels if "s3ntinel" in label] == []
+
+
+def test_a_value_of_a_vault_is_not_shown_in_an_error_before_anything_is_planned(vaulted: Shop) -> None:
+    vaulted.write("shop.yml", PLAYBOOK.replace('PORT: "1"', "A: '{{ hidden | from_json }}'") + "  hosts: nowhere\n")
+    found = vaulted.run("validate", "shop.yml", "-i", "hosts.yml", "--vault-password-file", "password")
+    assert found.code == 1
+    assert "ntinel" not in found.err
 
 
 def test_a_traceback_shows_none_either(vaulted: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -327,6 +327,25 @@ def test_what_is_made_of_a_secret_is_secret() -> None:
     assert found.resources[0].secret_paths == {("environment", "URL"), ("environment", "LEN")}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "environment: {URL: 'pg://u:{{ pw }}@db'}",
+        "environment: ['KEY={{ pw }}']",
+        "environment: {URL: '{{ pw | urlencode }}'}",
+        "command: ['{{ [pw, 1] | join }}']",
+        "labels: {a: \"{{ {'k': pw}.k ~ 'x' }}\"}",
+    ],
+)
+def test_a_secret_is_known_by_itself_where_it_is_part_of_a_text(text: str) -> None:
+    assert SENTINEL in desired(body(text), pw=secret()).secrets
+
+
+def test_what_has_the_form_of_a_credential_is_secret_wherever_it_comes_from() -> None:
+    found = desired(body("environment: {DB_PASSWORD: hunter47, MODE: plain-1, URL: 'pg://u:hunter48@db'}"))
+    assert found.secrets == {"hunter47", "hunter48"}
+
+
 def test_a_secret_is_not_shown_in_an_error() -> None:
     found = complaints(body("mem_limit: '{{ pw }}'\nrestart: 'x{{ pw }}'"), pw=secret())
     assert len(found) == 2

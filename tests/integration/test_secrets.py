@@ -97,9 +97,11 @@ def test_no_output_shows_one(site: Site, host: Host) -> None:
 
 
 def test_nor_does_a_failure(site: Site, host: Host) -> None:
-    """The engine repeats in its errors what it was given, and a container may print it."""
+    """The engine repeats in its errors what it was given, and a container may print it, or a part of a longer value."""
     site.converge(*VAULT)
-    shouts = {"command": ["sh", "-c", 'echo "$PERCENT"; exit 1'], "environment": {"PERCENT": "{{ percent }}"}}
+    prints = 'echo "$PERCENT"; x=${URL#*//u:}; echo "cannot log in with ${x%@*}"; echo "$x" | base64; exit 1'
+    environment = {"PERCENT": "{{ percent }}", "URL": "postgres://u:{{ equals }}@h/x"}
+    shouts = {"command": ["sh", "-c", prints], "environment": environment}
     refused = {"command": ["{{ percent }}"]}
     site.write(
         {"vars_files": ["secrets.yml"], "containers": {"plain": {**SLEEP, **shouts}, "web": {**SLEEP, **refused}}}
@@ -108,6 +110,8 @@ def test_nor_does_a_failure(site: Site, host: Host) -> None:
         failed = site.program(*words, *site.arguments, *VAULT)
         assert failed.code == 3
         says_nothing(failed)
+        assert base64.b64encode(SENTINEL.encode()).decode()[:8] not in failed.out + failed.err
+    assert "cannot log in with ***" in failed.out + failed.err
 
 
 def test_nor_do_labels_of_the_tool(site: Site, host: Host) -> None:

@@ -17,7 +17,7 @@ from deployer.model import ownership as record
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
 from deployer.model.plan import CreateContainer, HostPlan
-from deployer.model.secrets import MASK, digest, holds_secret, is_sensitive_name, redact, redacted, sealed
+from deployer.model.secrets import MASK, Sealing, holds_secret, redact, redacted, sealed
 from tests.planning.build import EMPTY, applied, changed, plan, play
 
 NEW = "s3ntinel it's new"
@@ -160,9 +160,10 @@ def test_networks_and_volumes() -> None:
 
 def test_the_record_tells_a_changed_secret_from_the_same_one() -> None:
     (old,), (same,), (new,) = (wish("environment: {X: '{{ pw }}'}", each).resources for each in (OLD, OLD, NEW))
-    written = [record.declared(each, "shop", frozenset()) for each in (old, same, new)]
+    sealing = Sealing(key=bytes(32))
+    written = [record.declared(each, "shop", sealing) for each in (old, same, new)]
     assert written[0] == written[1] != written[2]
-    assert record.declared(old, "blog", frozenset()) != written[0], "keyed by owner and address"
+    assert record.declared(old, "blog", sealing) != written[0], "keyed by owner and address"
 
 
 @pytest.mark.parametrize(
@@ -189,42 +190,54 @@ def test_redaction_of_values() -> None:
     assert not holds_secret(value, frozenset({"absent", "True"}))
 
 
+KEY = bytes(range(32))
+SEALING = Sealing(frozenset({"hunter2"}), KEY, "shop/container.web")
+
+
+def digest(value: Any) -> dict[str, str]:
+    return {"$secret": SEALING.digest(value)}
+
+
 def test_sealing_by_text_and_by_path() -> None:
     value = {"a": "hunter2", "b": ["x", "hunter2"], "c": {"d": 5, "e": 6}, "f": ["y"], "hunter2": 1}
-    found = sealed(value, frozenset({"hunter2"}), "shop/web", frozenset({("c", "d"), ("f", "g"), ("c", "z")}))
+    found = sealed(value, SEALING, frozenset({("c", "d"), ("f", "g"), ("c", "z")}))
     assert found == {
-        "a": {"$secret": digest("hunter2", "shop/web")},
-        "b": ["x", {"$secret": digest("hunter2", "shop/web")}],
-        "c": {"d": {"$secret": digest("5", "shop/web")}, "e": 6},
-        "f": {"$secret": digest('["y"]', "shop/web")},
-        f"$secret:{digest('hunter2', 'shop/web')}": 1,
+        "a": digest("hunter2"),
+        "b": ["x", digest("hunter2")],
+        "c": {"d": digest(5), "e": 6},
+        "f": digest(["y"]),
+        f"$secret:{SEALING.digest('hunter2')}": 1,
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "sensitive"),
-    [
-        ("DB_PASSWORD", True),
-        ("MYSQL_PASSWD", True),
-        ("SECRET_KEY", True),
-        ("GITHUB_TOKEN", True),
-        ("AWS_ACCESS_KEY_ID", True),
-        ("apiKey", True),
-        ("PASSPHRASE", True),
-        ("DB_PASS", True),
-        ("smtp.pass", True),
-        ("MYSQL_PWD", True),
-        ("requirepass", True),
-        ("PWD", False),
-        ("COMPASS", False),
-        ("BYPASS_CACHE", False),
-        ("MODE", False),
-        ("KEYBOARD", False),
-        ("PATH", False),
-    ],
-)
-def test_names_of_secrets(name: str, sensitive: bool) -> None:
-    assert is_sensitive_name(name) is sensitive
+def test_sealing_by_form() -> None:
+    value = {
+        "environment": {"DB_PASSWORD": "plain", "DB_PASSWORD_FILE": "/run/secrets/db", "U": "x://u:p@h", "MODE": "a"},
+        "command": ["run", "--password", "plain", "--port", "80"],
+    }
+    assert sealed(value, SEALING) == {
+        "environment": {
+            "DB_PASSWORD": digest("plain"),
+            "DB_PASSWORD_FILE": "/run/secrets/db",
+            "U": digest("x://u:p@h"),
+            "MODE": "a",
+        },
+        "command": ["run", "--password", digest("plain"), "--port", "80"],
+    }
+
+
+def test_a_digest_depends_on_the_key_the_address_and_the_value() -> None:
+    assert SEALING.digest("hunter2") == "36234754a1c9b120d1e9ea3c17800236"
+    others = [replace(SEALING, key=KEY[::-1]), replace(SEALING, address="shop/container.db")]
+    found = [SEALING.digest("hunter2"), SEALING.digest("hunter3"), *(each.digest("hunter2") for each in others)]
+    assert len(set(found)) == 4
+    assert SEALING.key_id == "8adc89f9"
+    assert SEALING.key_id not in found[0]
+
+
+def test_without_a_key_a_record_tells_only_that_there_was_a_secret() -> None:
+    assert sealed({"a": "hunter2"}, replace(SEALING, key=b"")) == {"a": {"$secret": ""}}
+    assert replace(SEALING, key=b"").key_id == ""
 
 
 HIDDEN = {
@@ -234,11 +247,13 @@ HIDDEN = {
     "CreateContainer": ("body",),
     "CreateNetwork": ("body",),
     "CreateVolume": ("body",),
-    "Desired": ("registries", "secrets"),
+    "Desired": ("registries", "secrets", "sealing_key"),
     "EnvFile": ("values",),
+    "Inputs": ("sealing_key", "caller"),
     "Loaded": ("secrets",),
     "RegistryAuth": ("username", "password"),
     "ScriptResult": ("stdout",),
+    "Sealing": ("secrets", "key"),
     "UpdateContainer": ("body",),
     "Validated": ("secrets",),
     "VaultSecret": ("password",),

@@ -58,6 +58,7 @@ def play(
     project: str = "shop",
     tags: tuple[str, ...] = (),
     secrets: Mapping[str, str] | None = None,
+    sealing_key: bytes = b"k" * 32,
 ) -> Desired:
     """`secrets` are variables from a vault."""
     problems = Problems()
@@ -67,7 +68,7 @@ def play(
     variables = {
         name: Scalar(value, Origin("secrets.yml", 1, 1), secret=True) for name, value in (secrets or {}).items()
     }
-    inputs = Inputs(problems, tags=TagFilter(tags), project=project)
+    inputs = Inputs(problems, tags=TagFilter(tags), project=project, sealing_key=sealing_key)
     desired = resolve(Play("shop.yml", Origin("shop.yml", 1, 1), keys), HOST, Templar(variables), inputs)
     problems.raise_if_any()
     return desired
@@ -121,7 +122,7 @@ def _values(table: Table, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _owner(desired: Desired, resource: AnyResource) -> Ownership:
-    return record.read(record.labels(resource, desired.project, desired.secrets, "1.0"), resource.name)
+    return record.read(record.labels(resource, desired.project, desired.sealing, "1.0"), resource.name)
 
 
 def _network(desired: Desired, resource: AnyResource) -> ObservedNetwork:

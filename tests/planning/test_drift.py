@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from deployer.model import ownership as record
 from deployer.model.desired import Desired, Kind
 from deployer.model.drift import Drift, HostDrift, Verdict
 from deployer.model.observed import Observed, Ownership
@@ -294,6 +295,69 @@ def test_a_secret_in_a_list() -> None:
     assert shown(with_password("hunter2", text), host) == []
     lines = shown(with_password("swordfish", text), host)
     assert [line.partition(";")[0] for line in lines] == ["container.web: IN_FILE"]
+
+
+OTHER_KEY = b"o" * 32
+
+
+def by_another(password: str, text: str = SECRET, key: bytes = OTHER_KEY) -> Observed:
+    """The host after another controller applied the play, with a key of its own or without any."""
+    return applied(play(text, secrets={"pw": password}, sealing_key=key))
+
+
+@pytest.mark.parametrize(
+    ("key", "detail"),
+    [
+        (OTHER_KEY, " (or someone changed a secret by hand; another controller sealed its record)"),
+        (b"", ""),
+    ],
+)
+def test_a_record_of_another_controller(key: bytes, detail: str) -> None:
+    """Its digests cannot be compared: what is there now counts as what was applied."""
+    host = by_another("hunter2", key=key)
+    assert shown(with_password("hunter2"), host) == []
+    assert shown(with_password("swordfish"), host) == [
+        f"container.web: IN_FILE{detail}; environment.DB *** → ***; environment.URL *** → ***"
+    ]
+    assert shown(play("containers: {web: {image: web:1, environment: {MODE: a}}}"), host) == [
+        f"container.web: IN_FILE{detail}; environment.DB *** → -; environment.URL *** → -"
+    ]
+    assert shown(with_password("hunter2", SECRET.replace("MODE: a", "MODE: b")), host) == [
+        "container.web: IN_FILE; environment.MODE a → b"
+    ]
+    gone = by_hand(host, environment={"URL": "pg://hunter2@db", "MODE": "b"})
+    assert shown(with_password("hunter2"), gone)[0] == (
+        "container.web: BY_HAND; environment.DB *** → -; environment.MODE a → b"
+    )
+
+
+RECORD_OF_1 = (
+    '{"fields":{"environment":{"DB":{"$secret":"%s"},"MODE":"a","URL":{"$secret":"%s"},"ROOT_PASSWORD":"clear"},'
+    '"image":"docker.io/library/web:1"},"format":1}'
+)
+WITH_CLEAR = SECRET.replace("MODE: a", "MODE: a, ROOT_PASSWORD: clear")
+
+
+def by_release_1() -> Observed:
+    """The host with a record whose digests have no secret key, and a literal password in clear."""
+    spec = RECORD_OF_1 % ("ffb932ce9824a1429d69229bddb7681c", "bc53f42426a60af98e525b475863398f")
+    labels = {"deployer.project": "shop", "deployer.resource": "container.web", "deployer.spec": spec}
+    return changed(applied(with_password("hunter2", WITH_CLEAR)), "web", owner=record.read(labels, "web"))
+
+
+def test_a_record_of_an_earlier_release() -> None:
+    host = by_release_1()
+    assert shown(with_password("hunter2", WITH_CLEAR), host) == []
+    assert shown(with_password("swordfish", WITH_CLEAR), host) == [
+        "container.web: IN_FILE; environment.DB *** → ***; environment.URL *** → ***"
+    ]
+    assert shown(with_password("hunter2", WITH_CLEAR.replace("clear", "other")), host) == [
+        "container.web: IN_FILE; environment.ROOT_PASSWORD *** → ***"
+    ]
+    values = {"DB": "letmein", "URL": "pg://hunter2@db", "MODE": "a", "ROOT_PASSWORD": "clear"}
+    assert shown(with_password("hunter2", WITH_CLEAR), by_hand(host, environment=values)) == [
+        "container.web: BY_HAND; environment.DB *** → ***"
+    ]
 
 
 def test_verdicts_are_words_for_people() -> None:

@@ -128,7 +128,7 @@ def test_every_action_is_told_in_words(action: Action, reason: str, expected: st
         ("1", "2", "command 1 → 2 not declared"),
         ("", "2", "command set to 2 not declared"),
         ("1", "", "command removed (was 1) not declared"),
-        ("***", "***", "command changed (secret) not declared"),
+        ("***", "***", "command (secret, changed) not declared"),
         ("***", "open", "command *** → open not declared"),
         ('""', "x", 'command "" → x not declared'),
         ("x ", "x", 'command "x " → x not declared'),

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 from urllib.parse import quote
 
 import pytest
@@ -24,6 +25,11 @@ SECRET = 'p"ss wörd/\\1'
         repr({"password": SECRET}),
         f"https://u:{quote(SECRET, safe='')}@host/",
         base64.b64encode(SECRET.encode()).decode(),
+        base64.b64encode(f"u:{SECRET}:".encode()).decode(),
+        base64.b64encode(f"me:{SECRET}".encode()).decode(),
+        base64.urlsafe_b64encode(f"you:{SECRET}".encode()).decode(),
+        f"https://u:{quote(SECRET)}@host/",
+        f"https://u:{re.sub('%..', lambda found: found[0].lower(), quote(SECRET, safe=''))}@host/",
     ],
 )
 def test_a_secret_is_found_in_whatever_form_it_has(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,23 @@ def test_one_that_hangs_or_prints_for_ever(
 def test_one_that_is_not_there() -> None:
     with pytest.raises(FileNotFoundError):
         run_script(["/nowhere/program"])
+
+
+def test_the_key_that_seals_secrets_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with ThreadPoolExecutor(4) as pool:
+        found = set(pool.map(lambda _: system.sealing_key(), range(4)))
+    assert [len(key) for key in found] == [32]
+    path = tmp_path / "state/deployer/sealing.key"
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (found.pop(), 0o600)
+    assert [each.name for each in path.parent.iterdir()] == ["sealing.key"]
+
+
+def test_there_is_no_key_where_none_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    assert system.sealing_key() == b""
+    (tmp_path / "deployer").mkdir()
+    (tmp_path / "deployer/sealing.key").write_bytes(b"cut off")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert system.sealing_key() == b"", "a damaged key is not replaced"

@@ -24,9 +24,8 @@ from deployer.config.templates.filters_data import flatten, subelements
 from deployer.config.templates.values import Scope, Text
 from deployer.config.vault import VaultError, is_encrypted
 from deployer.diagnostics import Origin, did_you_mean
+from deployer.model.credentials import is_sensitive_name
 from deployer.nodes import Node, from_plain
-
-_SECRET_NAME = re.compile(r"PASS|SECRET|TOKEN|CREDENTIAL|(?:^|_)KEY(?:_|$)|APIKEY|PRIVATE", re.IGNORECASE)
 
 _REFUSED = {
     "password": "it creates a new password if its file is missing; keep the password in a vault",
@@ -100,7 +99,7 @@ def _env(scope: Scope, terms: Sequence[Any], options: dict[str, Any]) -> list[An
             value = options.get("default", "")
             if isinstance(value, Undefined):
                 value = UndefinedValue(hint=f"the environment variable {name} is not set")
-        elif _SECRET_NAME.search(name):
+        elif is_sensitive_name(name):
             value = _secret(scope, value)
         found.append(value)
     return found
@@ -108,6 +107,8 @@ def _env(scope: Scope, terms: Sequence[Any], options: dict[str, Any]) -> list[An
 
 def _secret(scope: Scope, text: str) -> Text:
     scope.session.frames[-1].secret = True
+    scope.session.secrets.add(text)
+    scope.templates.vault.learn((text,))
     return Text.at(text, None, secret=True)
 
 

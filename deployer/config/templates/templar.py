@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping as MappingABC
+from collections.abc import Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,6 +173,11 @@ class Templar:
             host_scope=self._host_scope if hostvars is not None else None,
         )
         self._scope = self._new_scope(HostVariables(variables, magic or {}))
+
+    @property
+    def secrets(self) -> Set[str]:
+        """The texts of secret variables that were read so far."""
+        return self._session.secrets
 
     def with_variables(self, extra: MappingABC[str, Node]) -> Templar:
         """The same host with more variables over its own, `item` of a loop for instance; shares what is evaluated."""

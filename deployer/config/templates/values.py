@@ -144,13 +144,19 @@ class Frame(Struct):
 
 
 class Session(Struct):
-    """What rendering for one host is in the middle of; used by one thread at a time. `base`: the playbook's folder."""
+    """What rendering for one host is in the middle of; used by one thread at a time. `base`: the playbook's folder;
+    `secrets`: the texts that were read so far and must never be shown."""
 
     base: Path
+    secrets: set[str] = field(default_factory=set)
     frames: list[Frame] = field(default_factory=lambda: [Frame()])
     running: list[Entry] = field(default_factory=list)
     hosts: tuple[str, ...] = ()
     host_scope: Callable[[str], Scope] | None = None
+
+    def note_secret(self, value: Any) -> None:
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            self.secrets.add(str(value))
 
 
 class Entry:
@@ -192,6 +198,7 @@ class Entry:
         frame = self.scope.session.frames[-1]
         if self.secret:
             frame.secret = True
+            self.scope.session.note_secret(self._value)
         if not self.is_magic:
             frame.reads[self] = None
         return self._value

@@ -15,7 +15,7 @@ from deployer.config.interpolation import InterpolationError, substitute
 from deployer.config.vault import VaultError, VaultSecrets, is_encrypted
 from deployer.diagnostics import Origin, Problems
 from deployer.interfaces import Guarded
-from deployer.model.secrets import is_sensitive_name
+from deployer.model.credentials import is_sensitive_name
 from deployer.nodes import Node
 
 _SPACE = r"[^\S\n]"
@@ -72,6 +72,8 @@ def read_env_file(
         return EnvFile()
     reader = _Reader(path, problems, environment, {})
     places = dict(reader.read(_raw_lines(text) if raw else _statements(text, reader.report)))
+    if secret:
+        vault.learn(reader.values.values())
     return EnvFile({key: reader.values[key] for key in places}, places, secret)
 
 

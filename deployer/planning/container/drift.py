@@ -22,8 +22,8 @@ def drift(ctx: Context, resource: Container) -> Iterator[Drift]:
         yield Drift(resource.address, Verdict.GONE)
         return
     wish = compare_fields(ctx, resource, live)
-    applied = compare_fields(ctx, as_recorded(resource, live.owner, live.values), live)
-    yield from three_way(ctx, resource, live.owner, wish, applied)
+    applied = compare_fields(ctx, as_recorded(ctx, resource, live.owner, live.values), live)
+    yield from three_way(ctx, resource, live, wish, applied)
     yield from image_of(ctx, resource, live)
     yield from _health(ctx, resource, live)
 

@@ -12,7 +12,6 @@ from typing import Any, Final
 from msgspec import Struct
 
 from deployer.fields.options import Recreate
-from deployer.model import ownership as record
 from deployer.model.container_names import NEW, OLD
 from deployer.model.desired import Job, Kind
 from deployer.model.observed import ObservedContainer
@@ -37,6 +36,7 @@ from deployer.planning.container.replace import Track, carried
 from deployer.planning.context import Context, Steps
 from deployer.planning.image import plan as images
 from deployer.planning.image.plan import Wanted
+from deployer.planning.three_way import recorded_values
 
 RUN: Final = "run"
 AGAIN: Final = "run again"
@@ -75,8 +75,7 @@ def plan_job(ctx: Context, resource: Job, need: Wanted) -> None:
 def changed(ctx: Context, resource: Job, live: ObservedContainer, need: Wanted) -> tuple[FieldDiff, ...]:
     """What differs from the declaration of its last run. What was changed on the container since then is no matter, nor
     are the ids of networks and containers that were replaced: nothing of that is a reason to do the work again."""
-    recorded = live.owner.recorded
-    declared = record.declared(resource, ctx.desired.project, ctx.desired.secrets)
+    recorded, declared = recorded_values(ctx, resource, live.owner, live.values), resource.values
     return tuple(
         found
         for found in compare(ctx, resource, live, need)

@@ -1,0 +1,147 @@
+"""Recognises credentials by their names and their form: passwords in URLs, `--password …`, tokens, private keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+_SENSITIVE_NAME = re.compile(
+    r"(?i)pass(?:word|wd|phrase|code)|secret|token|credential|requirepass|masterauth"
+    r"|(?:api|app|auth|master|private|access|encryption|account|signing|session|storage|shared|license)[_.-]?key"
+    r"|(?:^|[_.-])pass(?:$|[_.-])|(?:^|[_.-])(?:auth|creds?|salt|pepper|psk|mnemonic)$|[_.-](?:pwd|pw)$"
+)
+_KEY = re.compile(r"(?i)(?:[_.-]|ssh|jwt|hmac)key$")
+_OPEN_KEY = re.compile(
+    r"(?i)(?:public|pub|primary|foreign|sort|partition|cache|routing|group|hash|host|object)[_.-]?key$"
+)
+_IN_URL = re.compile(
+    r"[a-z][a-z0-9+.-]*://[^/\s:@]*:([^\s/@]+(?:@[^\s/@]+)*|(?!\d+(?:[/?#]|$))[^\s@]+)@|://([^/\s:@]{16,})@",
+    re.IGNORECASE,
+)
+_IN_DSN = re.compile(r"(?:^|[\s=])[\w.-]+:([^\s:/@]+)@(?!sha\d)[\w.-]+(?:[:(/]|$)")
+_ASSIGNED = re.compile(r"([\w.-]+)[\"']?=(?![\s,;&]|$)")
+_ENTRY = re.compile(r"(?m)(?:^\s*|[\"'\s])([\w.-]+):[ \t]+[^\s{\[]|[\"']([\w.-]+)[\"']\s*:\s*[\"']?[^\s\"'{\[]")
+_OPTION = re.compile(r"(?:^|\s)--?([\w.-]+)\s+[^\s-]")
+_LOGIN = re.compile(
+    r"(?:^|\s)(?:-u|--user|--proxy-user|--auth)[\s=]*[^\s:=]*[A-Za-z][^\s:=]*:\S"
+    r"|\b(?:mysql|mariadb)(?:-?dump|-?admin)?\b.*\s-p\S|\bsshpass\s+-p|\bredis-cli\b.*\s-a\s"
+    r"|\b(?i:bearer|basic)\s+[\w.~+/=-]{8,}"
+)
+_FORMS = re.compile(
+    r"PRIVATE KEY-----|\bgh[opsur]_\w{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}|\bdckr_pat_|\bxox[abeprs]-[\w-]{8,}"
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|\b[rs]k_(?:live|test)_\w{8,}|\bsk-[\w-]{20,}|\bhvs\.\w{16,}"
+    r"|\bSG\.[\w-]{16,}\.|\bnpm_\w{30,}|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.|hooks\.slack\.com/services/\w"
+    r"|\$(?:apr1|2[abxy]|[156]|y|argon2\w*)\$[\w./]"
+)
+_LOGIN_OPTIONS: Final = ("-u", "--user", "--proxy-user", "--auth")
+_ATTACHED: Final = frozenset(
+    f"{program}{part}" for program in ("mysql", "mariadb", "mariadb-") for part in ("", "dump", "admin")
+) | {"sshpass"}
+"""Programs that take a password as `-pPASSWORD`."""
+_SEPARATE: Final = (("sshpass", "-p"), ("redis-cli", "-a"))
+_SWITCH: Final = frozenset({"", "true", "false", "yes", "no", "on", "off", "0", "1"})
+_FILE = re.compile(r"(?i)[_.-](?:file|path|dir)$")
+_PLACE = re.compile(r"/[\w.@/-]*")
+_ADDRESS = re.compile(r"\d+(?:\.\d+){3}(?::\d+)?")
+_SHORT_NAMES: Final = ("pass", "pw", "pwd")
+_SHORTEST: Final = 6
+"""Characters of a credential that is looked for in other texts: shorter ones, and mere words, are found where they mean
+nothing."""
+
+
+def is_sensitive_name(name: str) -> bool:
+    """Whether a variable of this name usually contains a secret: its live value is never shown."""
+    return bool(_SENSITIVE_NAME.search(name)) or bool(_KEY.search(name) and not _OPEN_KEY.search(name))
+
+
+def holds_credentials(text: str) -> bool:
+    """Whether a text looks like it contains a secret: a password in a URL, `password=…`, `--password …`, a token, a
+    private key."""
+    if any(_is_option(name) for name in (*_ASSIGNED.findall(text), *_OPTION.findall(text))):
+        return True
+    if ":" in text and (_IN_URL.search(text) or _IN_DSN.search(text) or _has_sensitive_entry(text)):
+        return True
+    return bool(_FORMS.search(text) or _LOGIN.search(text))
+
+
+def _is_option(name: str) -> bool:
+    """`--password-file` takes the path of a file."""
+    return (is_sensitive_name(name) and not _FILE.search(name)) or name.lower() in _SHORT_NAMES
+
+
+def _has_sensitive_entry(text: str) -> bool:
+    """Of a JSON or YAML document."""
+    return any(is_sensitive_name(name) for pair in _ENTRY.findall(text) for name in pair)
+
+
+def is_credential(value: Any, name: str = "") -> bool:
+    """Whether a canonical value is or contains a credential. `name`: of the variable, label or option it belongs to."""
+    match value:
+        case str():
+            return is_named_credential(name, value) or holds_credentials(value)
+        case Mapping():
+            return any(is_credential(part, str(key)) for key, part in value.items())
+        case list() | tuple():
+            return bool(credential_items(value)) or any(map(is_credential, value))
+        case _:
+            return False
+
+
+def is_named_credential(name: str, value: str) -> bool:
+    """`DB_PASSWORD_FILE: /run/secrets/db` is the path of a secret, not a secret, and a switch is none."""
+    return is_sensitive_name(name) and value.lower() not in _SWITCH and not _is_place(name, value)
+
+
+def _is_place(name: str, value: str) -> bool:
+    named = _FILE.search(name) or (name.lower().endswith("key") and "." in value)
+    return bool(named and _PLACE.fullmatch(value)) or bool(_ADDRESS.fullmatch(value))
+
+
+def credential_items(words: Sequence[Any]) -> frozenset[int]:
+    """The places of the words in a command that are credentials for what is before them: the one after `--password`,
+    `user:password` after `-u`, and what follows the password options of some programs."""
+    texts = [word if isinstance(word, str) else "" for word in words]
+    called = frozenset(text.rpartition("/")[2] for text in texts)
+    found = {place for place, pair in enumerate(pairwise(texts), start=1) if _is_option_value(*pair, called)}
+    attached = [] if called.isdisjoint(_ATTACHED) else [n for n, text in enumerate(texts) if re.match(r"-p.", text)]
+    return frozenset((*found, *attached))
+
+
+def _is_option_value(before: str, word: str, called: frozenset[str]) -> bool:
+    if not before.startswith("-") or word[:1] in ("", "-"):
+        return False
+    if before in _LOGIN_OPTIONS:
+        return bool(re.match(r"[^\s:]*[A-Za-z][^\s:]*:.", word))
+    return _is_option(before.lstrip("-")) or any(before == option and name in called for name, option in _SEPARATE)
+
+
+def credentials_in(value: Any, name: str = "") -> Iterator[str]:
+    """The credentials themselves that a canonical value contains, where they are long enough to be recognised in other
+    texts."""
+    match value:
+        case str():
+            yield from filter(_is_telling, _credentials_in_text(value, name))
+        case Mapping():
+            for key, part in value.items():
+                yield from credentials_in(part, str(key))
+        case list() | tuple():
+            yield from filter(_is_telling, (value[place] for place in credential_items(value)))
+            for part in value:
+                yield from credentials_in(part)
+
+
+def _credentials_in_text(text: str, name: str) -> Iterator[str]:
+    if is_named_credential(name, text) and not text.startswith(("http://", "https://")):
+        yield text
+    if ":" in text:
+        yield from (part for found in _IN_URL.findall(text) for part in found)
+        yield from _IN_DSN.findall(text)
+    for found in _ASSIGNED.finditer(text):
+        if _is_option(found[1]):
+            yield re.split(r"[\s,;&\"']", text[found.end() :], maxsplit=1)[0]
+
+
+def _is_telling(text: str) -> bool:
+    return len(text) >= _SHORTEST and not text.isalpha()
