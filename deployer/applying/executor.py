@@ -25,7 +25,7 @@ from deployer.applying.operations import Done, Worker, perform
 from deployer.errors import DeployerError, EngineError, InternalError, UnreachableError, boundary
 from deployer.interfaces import Clock, Engine, Events, RegistryAuth
 from deployer.model.desired import OnFailure
-from deployer.model.outcome import HostStarted, Status, StepEnded, StepResult, StepStarted
+from deployer.model.outcome import Cut, HostStarted, Status, StepEnded, StepResult, StepStarted
 from deployer.model.plan import (
     AwaitCompleted,
     AwaitHealthy,
@@ -93,7 +93,7 @@ class Execution(Struct, frozen=True):
 def execute(plan: HostPlan, tools: Tools) -> Execution:
     """Both phases, one after the other."""
     done = change(plan, tools)
-    return commit(plan, tools, done) if may_commit(plan, done) else abandon(plan, done)
+    return commit(plan, tools, done) if may_commit(plan, done) else abandon(plan, tools, done)
 
 
 def may_commit(plan: HostPlan, done: Execution) -> bool:
@@ -124,11 +124,20 @@ def commit(plan: HostPlan, tools: Tools, done: Execution) -> Execution:
         return run.execution
 
 
-def abandon(plan: HostPlan, done: Execution) -> Execution:
+def abandon(plan: HostPlan, tools: Tools, done: Execution) -> Execution:
     """Skip all steps of the second phase."""
     known = {result.step.number: result for result in done.results}
-    results = (known.get(step.number, StepResult(step, Status.SKIPPED)) for step in plan.steps)
+    results = [known.get(step.number, StepResult(step, Status.SKIPPED)) for step in plan.steps]
+    for result in results:
+        if result.step.number not in known:
+            tell(tools.events, StepEnded(plan.host, result))
     return replace(done, results=tuple(results))
+
+
+def tell(events: Events, event: object) -> None:
+    """What cannot be shown does not end the work."""
+    with suppress(InternalError), boundary():
+        events.emit(event)
 
 
 def roll_back(plan: HostPlan, tools: Tools, done: Execution) -> Execution:
@@ -136,7 +145,7 @@ def roll_back(plan: HostPlan, tools: Tools, done: Execution) -> Execution:
     with ThreadPoolExecutor(max_workers=1) as pool:
         run = _Run(plan, tools, pool, done)
         run.undo_all()
-        return abandon(plan, run.execution)
+        return abandon(plan, tools, run.execution)
 
 
 class _Run:
@@ -182,8 +191,7 @@ class _Run:
             for future in ended:
                 self._end(self._running.pop(future), future.result())
         for step in waiting:
-            said = (GOES_ON,) if self._runs_on(step) else ()
-            self._results[step.number] = StepResult(step, Status.SKIPPED, warnings=said)
+            self._skip(step, *((GOES_ON,) if self._runs_on(step) else ()))
 
     def _begin(self, waiting: list[Step]) -> list[Step]:
         """Start every step that can start; returns those that cannot yet."""
@@ -192,12 +200,16 @@ class _Run:
             needed = [self._results.get(number) for number in step.needs]
             broken = step.group in self._broken_groups()
             if broken or any(result is not None and result.status is not Status.DONE for result in needed):
-                self._results[step.number] = StepResult(step, Status.SKIPPED)
+                self._skip(step)
             elif self._must_wait(step) or any(result is None for result in needed):
                 later.append(step)
             else:
                 self._running[self._pool.submit(self._do, step)] = step
         return later
+
+    def _skip(self, step: Step, *warnings: str) -> None:
+        self._results[step.number] = StepResult(step, Status.SKIPPED, warnings=warnings)
+        self._tell(StepEnded(self._plan.host, self._results[step.number]))
 
     def _must_wait(self, step: Step) -> bool:
         """Whether the step may not start now. Steps wait here and not in the pool, so that a stop takes effect at
@@ -227,18 +239,21 @@ class _Run:
         try:
             done = self._persist(step.operation) if step.operation.waits else self._perform(step.operation)
         except DeployerError as error:
-            if isinstance(error, UnreachableError) and not self._reconnected(error):
-                self._lost = error
-            if isinstance(error, WaitInterruptedError) and step.lasting:
+            cut = self._cut(error)
+            if cut is Cut.STOPPED and step.lasting:
                 return StepResult(step, Status.SKIPPED, clock.now() - began, warnings=(GOES_ON,))
-            log = self._last_words(step) if not self._lost else ""
-            return StepResult(step, Status.FAILED, clock.now() - began, error.message, error.hint, log)
+            log = self._last_words(step) if not self._lost and not cut else ""
+            return StepResult(step, Status.FAILED, clock.now() - began, error.message, error.hint, log, cut=cut)
         return self._success(step, done, clock.now() - began)
 
+    def _cut(self, error: DeployerError) -> Cut:
+        if isinstance(error, UnreachableError) and not self._reconnected(error):
+            self._lost = error
+            return Cut.LOST
+        return Cut.STOPPED if isinstance(error, WaitInterruptedError) else Cut.NOT
+
     def _tell(self, event: object) -> None:
-        """What cannot be shown does not end the work."""
-        with suppress(InternalError), boundary():
-            self._tools.events.emit(event)
+        tell(self._tools.events, event)
 
     def _persist(self, operation: Operation) -> Done:
         """Does it once more where the connection was lost meanwhile and the host answers again: for what does no harm
@@ -423,7 +438,8 @@ class _Run:
         if failures:
             text = f"could not be rolled back: {'; '.join(message for _, message in failures)}"
             hint = "the next run continues from here"
-            undone = replace(result, status=Status.FAILED, error=text, hint=hint, stuck=True)
+            cut = Cut.LOST if self._lost else Cut.NOT
+            undone = replace(result, status=Status.FAILED, error=text, hint=hint, stuck=True, cut=cut)
         self._results[result.step.number] = undone
         self._tell(StepEnded(self._plan.host, undone))
 

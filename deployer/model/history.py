@@ -163,8 +163,10 @@ def changes_of(outcome: HostOutcome) -> tuple[tuple[str, ...], Counts]:
     """Each change with its result, and the number of completed changes."""
     words = {Status.FAILED: "failed", Status.UNDONE: "rolled back", Status.SKIPPED: "not done"}
     found = {remaining.address: "did not converge" for remaining in outcome.remaining}
+    made = {change.address for change in outcome.done}
     for status in (Status.SKIPPED, Status.UNDONE, Status.FAILED):
-        found |= {r.step.address: words[status] for r in outcome.results if r.status is status}
+        ended = (r.step.address for r in outcome.results if r.status is status)
+        found |= {address: words[status] for address in ended if address not in made}
     changed = [(str(change.action), change.address) for change in outcome.plan.changes]
     waited_for = (r.step.address for r in outcome.results if r.step.operation.waits)
     checked = dict.fromkeys(address for address in waited_for if address not in {each for _, each in changed})

@@ -10,7 +10,7 @@ from msgspec import Struct
 from deployer.errors import ExitCode
 from deployer.model.desired import Address
 from deployer.model.locks import Claim
-from deployer.model.plan import HostPlan, Plan, ResourceChange, Step, Unreachable
+from deployer.model.plan import HostPlan, Phase, Plan, ResourceChange, Step, Unreachable
 
 
 class Status(StrEnum):
@@ -22,9 +22,18 @@ class Status(StrEnum):
     UNDONE = "undone"
 
 
+class Cut(StrEnum):
+    """What ended a step that did not fail itself: the operator stopped the run, or the connection or the lock was
+    lost."""
+
+    NOT = ""
+    STOPPED = "stopped"
+    LOST = "lost"
+
+
 class StepResult(Struct, frozen=True):
     """`error` and `hint` describe a failure; `log` has the last lines of a failed container. Seconds.
-    `stuck`: it could not be rolled back."""
+    `stuck`: it could not be rolled back. `cut`: it is `FAILED`, but through no fault of its own."""
 
     step: Step
     status: Status
@@ -34,6 +43,7 @@ class StepResult(Struct, frozen=True):
     log: str = ""
     warnings: tuple[str, ...] = ()
     stuck: bool = False
+    cut: Cut = Cut.NOT
 
 
 class HostStarted(Struct, frozen=True):
@@ -132,7 +142,9 @@ class HostOutcome(Struct, frozen=True):
 
     @property
     def failed(self) -> tuple[StepResult, ...]:
-        return tuple(result for result in self.results if result.status is Status.FAILED)
+        """Without those that only the operator or a lost connection ended."""
+        failed = (result for result in self.results if result.status is Status.FAILED)
+        return tuple(result for result in failed if result.stuck or not result.cut)
 
     @property
     def rolled_back(self) -> tuple[Address, ...]:
@@ -142,9 +154,17 @@ class HostOutcome(Struct, frozen=True):
 
     @property
     def done(self) -> tuple[ResourceChange, ...]:
-        """Changes whose every step succeeded."""
-        bad = {result.step.address for result in self.results if result.status is not Status.DONE}
-        return tuple(change for change in self.plan.changes if change.address not in bad) if self.results else ()
+        """Changes that were made: every step of the first phase succeeded, or of the second, if there is no other."""
+        if not self.results:
+            return ()
+        first = {result.step.address for result in self.results if result.step.phase is Phase.CHANGE}
+        other = (result for result in self.results if result.status is not Status.DONE)
+        bad = {
+            result.step.address
+            for result in other
+            if result.step.phase is Phase.CHANGE or result.step.address not in first or result.status is Status.FAILED
+        }
+        return tuple(change for change in self.plan.changes if change.address not in bad)
 
     @property
     def exit_code(self) -> ExitCode:

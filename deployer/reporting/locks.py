@@ -30,12 +30,12 @@ def waiting_words(holder: Claim) -> str:
     return f"waiting for {holder_words(holder)}, who holds the lock of {holder.project}"
 
 
-def blocked_lines(outcome: HostOutcome) -> Iterator[Line]:
-    """Why a host was not changed, or not changed further."""
+def blocked_lines(outcome: HostOutcome, name: str) -> Iterator[Line]:
+    """Why a host was not changed, or not changed further; `name` stands for it."""
     blocked = outcome.blocked
     if blocked is None:
         return
-    yield line(Span(f"{outcome.host}: {blocked_words(blocked, outcome.plan.project)}", Style.BAD))
+    yield line(Span(f"{name}: {blocked_words(blocked, outcome.plan.project)}", Style.BAD))
     yield from hint_lines(blocked_hint(blocked), "  ")
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
+from itertools import islice
+from typing import Final
 
-from deployer.model.desired import Kind
+from msgspec.structs import replace
+
+from deployer.model.desired import Address, Kind
 from deployer.model.outcome import HostOutcome, Outcome, Status, StepResult
 from deployer.model.plan import HostPlan, Plan, ResourceChange, Unreachable
 from deployer.reporting.columns import align
@@ -13,55 +18,70 @@ from deployer.reporting.human import LIMITS, SIMULATED, hint_lines, unreachable_
 from deployer.reporting.lines import Line, Span, Style, line
 from deployer.reporting.locks import blocked_lines
 from deployer.reporting.results import rolled_back
-from deployer.reporting.tally import Tally, tally
-from deployer.reporting.words import by_number, doing, plural
+from deployer.reporting.tally import Tally, standing, tally
+from deployer.reporting.words import by_number, doing, host_list, plural
 
 _HOST_WIDTH = 26
 _BAR = "    | "
+_MOST = 12
+"""Resources that one line names."""
+_KEYS: Final = tuple(Tally().counts)
+_ALWAYS: Final = ("ok", "changed")
 
 
-def recap_text(outcome: Outcome) -> list[Line]:
-    """All failures, host by host, and the recap."""
-    begun = [host.shown or host.plan for host in outcome.hosts]
-    left = [host for host in outcome.plan.hosts if host not in begun]
-    details = [found for host in outcome.hosts for found in _details(host)]
-    details += [_not_begun(host) for host in left if host.changes]
-    details += [found for host in outcome.plan.unreachable for found in unreachable_lines(host)]
+def recap_text(outcome: Outcome, width: int = 0) -> list[Line]:
+    """All failures, once for the hosts that have them in common, and the recap. Hosts that were
+    unreachable while planning are not repeated. `width` of the terminal, 0 for any."""
+    started = [host.shown or host.plan for host in outcome.hosts]
+    left = [host for host in outcome.plan.hosts if host not in started]
+    details = _in_common((host.host, partial(_details, host)) for host in outcome.hosts)
+    details += _in_common((host.host, partial(_not_started, host)) for host in left if host.changes)
     tallies = [(host.plan, tally(host)) for host in outcome.hosts]
     tallies += [(host, Tally(skipped=len(host.changes))) for host in left]
-    return [*details, *([line()] if details else []), *_recap(tallies, outcome.plan.unreachable)]
+    return [*details, *([line()] if details else []), *_recap(tallies, outcome.plan.unreachable, width)]
 
 
-def check_recap(plan: Plan) -> list[Line]:
+def _in_common(found: Iterable[tuple[str, Callable[[str], Iterable[Line]]]]) -> list[Line]:
+    """The lines of each host, by a function that takes the name to show for it; equal ones once for all their hosts."""
+    alike: dict[tuple[Line, ...], list[tuple[str, Callable[[str], Iterable[Line]]]]] = {}
+    for host, lines in found:
+        alike.setdefault(tuple(lines("")), []).append((host, lines))
+    named = ((host_list(sorted({host for host, _ in same}, key=by_number)), same[0][1]) for same in alike.values())
+    return [shown for name, lines in named for shown in lines(name)]
+
+
+def check_recap(plan: Plan, width: int = 0) -> list[Line]:
     """The recap of a dry run: what would change."""
     tallies = [
         (host, Tally(changed=0 if host.refusals else len(host.changes), refused=len(host.refusals)))
         for host in plan.hosts
     ]
-    return _recap(tallies, plan.unreachable)
+    return _recap(tallies, plan.unreachable, width)
 
 
-def _recap(tallies: Iterable[tuple[HostPlan, Tally]], unreachable: Iterable[Unreachable]) -> list[Line]:
-    """Hosts by name; plays of one host added up."""
+def _recap(tallies: Iterable[tuple[HostPlan, Tally]], unreachable: Iterable[Unreachable], width: int) -> list[Line]:
+    """Hosts by name; plays of one host added up. Counts of zero are left out where the lines are too long otherwise."""
     total: dict[str, Tally] = {}
     for host, found in tallies:
         name = host.host + (SIMULATED if host.simulated else "")
         total[name] = total.get(name, Tally()) + found
     for lost in unreachable:
         total[lost.host] = total.get(lost.host, Tally()) + Tally(unreachable=1)
-    width = max((_HOST_WIDTH, *map(len, total)))
-    return [
-        line(Span("RECAP", Style.TITLE)),
-        *(_recap_line(name, total[name], width) for name in sorted(total, key=by_number)),
-    ]
+    names, column = sorted(total, key=by_number), max((_HOST_WIDTH, *map(len, total)))
+    lines = [_recap_line(name, total[name], column) for name in names]
+    if width and any(len(str(found)) > width for found in lines):
+        lines = [_recap_line(name, total[name], column, kept=_ALWAYS) for name in names]
+    return [line(Span("RECAP", Style.TITLE)), *lines]
 
 
-def _recap_line(name: str, found: Tally, width: int) -> Line:
+def _recap_line(name: str, found: Tally, width: int, kept: Collection[str] = _KEYS) -> Line:
+    """`kept`: the counts that are shown even when they are zero."""
     styles = {"ok": Style.GOOD, "changed": Style.CHANGED}
     spans: list[Span] = []
     for key, value in found.counts.items():
-        style = styles.get(key, Style.BAD) if value else Style.PLAIN
-        spans += [Span(f"{key}={value}", style), Span(" " * max(1, 5 - len(str(value))))]
+        if value or key in kept:
+            style = styles.get(key, Style.BAD) if value else Style.PLAIN
+            spans += [Span(f"{key}={value}", style), Span(" " * max(1, 5 - len(str(value))))]
     return line(Span(f"{name:<{width}}", _style(found)), " : ", *spans)
 
 
@@ -71,36 +91,63 @@ def _style(found: Tally) -> Style:
     return Style.CHANGED if found.changed else Style.GOOD
 
 
-def _details(host: HostOutcome) -> Iterator[Line]:
+def _details(host: HostOutcome, name: str) -> Iterator[Line]:
+    """`name` stands for the host."""
+    for result in host.failed:
+        yield from _failure(result, name)
     for result in host.results:
-        if result.status is Status.FAILED:
-            yield from _failure(result)
-        yield from (line(Span(f"{result.step.address}: {text}", Style.WARNING)) for text in result.warnings)
-    yield from _rolled_back(host)
+        yield from (line(Span(f"{_of(result.step.address, name)}: {text}", Style.WARNING)) for text in result.warnings)
+    yield from _rolled_back(host, name)
     for change in host.remaining:
-        yield from _remaining(change)
+        yield from _remaining(change, name)
     if host.unreachable is not None:
-        yield from unreachable_lines(host.unreachable)
+        yield from unreachable_lines(replace(host.unreachable, host=name))
     if host.refused:
-        yield line(Span(f"{host.host}: nothing was changed: {_refusals(host.plan)}", Style.BAD))
-    yield from blocked_lines(host)
+        why = "; ".join(f"{found.address.label}: {found.summary}" for found in host.plan.refusals)
+        yield line(Span(f"{name}: nothing was changed: {why}", Style.BAD))
+    yield from blocked_lines(host, name)
     skipped = sum(result.status is Status.SKIPPED for result in host.results)
     if host.interrupted:
         left = f" with {plural(skipped, 'step')} left" if skipped else ""
-        yield line(Span(f"{host.host}: interrupted{left}; the next run continues from here", Style.WARNING))
+        yield line(Span(f"{name}: interrupted{left}; the next run continues from here", Style.WARNING))
+    yield from _left(host, name)
 
 
-def _not_begun(host: HostPlan) -> Line:
+def _of(address: Address, name: str) -> str:
+    return f"{name}/{address.label}"
+
+
+def _left(host: HostOutcome, name: str) -> Iterator[Line]:
+    """Which resources were skipped, and why."""
+    found = standing(host)
+    if not found.left:
+        return
+    if host.interrupted:
+        why = "the run was interrupted"
+    elif host.unreachable is not None or host.blocked is not None:
+        why = "the host was lost"
+    else:
+        why = f"{_labels(found.failed)} failed" if found.failed else "the host was rolled back"
+    yield line(Span(f"{name}: skipped, because {why}: {_labels(found.left, found.partial)}", Style.WARNING))
+
+
+def _labels(addresses: Iterable[Address], partial: Collection[Address] = ()) -> str:
+    found = (f"{each.label}{' (changed in part)' if each in partial else ''}" for each in sorted(addresses))
+    first, more = [*islice(found, _MOST)], len([*found])
+    return ", ".join(first) + (f" and {more} more" if more else "")
+
+
+def _not_started(host: HostPlan, name: str) -> Iterator[Line]:
     """A host whose batch never started: the run was stopped, too many hosts had failed, or the host had failed
     before."""
     what = plural(len(host.changes), "change")
-    return line(Span(f"{host.host}: {what} of {host.project} not started: the run ended first", Style.BAD))
+    yield line(Span(f"{name}: {what} of {host.project} not started: the run ended first", Style.BAD))
 
 
-def _failure(result: StepResult) -> Iterator[Line]:
+def _failure(result: StepResult, name: str) -> Iterator[Line]:
     step = result.step
     first, *more = result.error.splitlines() or ["no reason was given"]
-    yield line(Span(f"{step.address}: {doing(step)} failed: {first}", Style.BAD))
+    yield line(Span(f"{_of(step.address, name)}: {doing(step)} failed: {first}", Style.BAD))
     yield from (line(f"    {text}") for text in more)
     yield from hint_lines(result.hint, "  ")
     if result.log.strip():
@@ -108,29 +155,23 @@ def _failure(result: StepResult) -> Iterator[Line]:
         yield from (line(Span(f"{_BAR}{text}", Style.MUTED)) for text in result.log.rstrip().splitlines())
 
 
-def _rolled_back(host: HostOutcome) -> Iterator[Line]:
+def _rolled_back(host: HostOutcome, name: str) -> Iterator[Line]:
     """What was rolled back. Resources with a step that could not be rolled back are not claimed to be as before."""
     stuck = {result.step.address for result in host.results if result.stuck}
     undone = host.rolled_back
     for result in host.results if undone else ():
         if result.step.lasting and result.status is Status.DONE:
-            yield line(Span(f"{result.step.address}: has run, and is not rolled back", Style.WARNING))
+            yield line(Span(f"{_of(result.step.address, name)}: has run, and is not rolled back", Style.WARNING))
     if host.restored and not stuck:
-        yield line(Span(f"{host.host}: rolled back {host.restored} to the state before this run", Style.WARNING))
+        yield line(Span(f"{name}: rolled back {host.restored} to the state before this run", Style.WARNING))
         return
     for address in undone:
-        if address.kind is Kind.JOB:
-            yield line(Span(f"{address}: {rolled_back(host, address)}", Style.WARNING))
-            continue
         words = "only partly rolled back" if address in stuck else "rolled back to the state before this run"
-        yield line(Span(f"{address}: {words}", Style.WARNING))
+        words = rolled_back(host, address) if address.kind is Kind.JOB else words
+        yield line(Span(f"{_of(address, name)}: {words}", Style.WARNING))
 
 
-def _remaining(change: ResourceChange) -> Iterator[Line]:
+def _remaining(change: ResourceChange, name: str) -> Iterator[Line]:
     reason = f": {change.reason}" if change.reason and not change.diffs else ""
-    yield line(Span(f"{change.address}: did not converge{reason}", Style.BAD))
+    yield line(Span(f"{_of(change.address, name)}: did not converge{reason}", Style.BAD))
     yield from align(tuple(field_rows(change.diffs)), LIMITS)
-
-
-def _refusals(plan: HostPlan) -> str:
-    return "; ".join(f"{found.address.label}: {found.summary}" for found in plan.refusals)

@@ -16,7 +16,8 @@ Counts: TypeAlias = Mapping[str, int]
 
 class Tally(Struct, frozen=True):
     """Numbers of resources. `ok`: as declared, including changed ones. A resource that failed and was rolled back
-    counts as `failed` and as `rolledback`, never as `ok`."""
+    counts as `failed` and as `rolledback`, never as `ok`; one that was left half-way counts as `changed` and `skipped`.
+    """
 
     ok: int = 0
     changed: int = 0
@@ -34,27 +35,42 @@ class Tally(Struct, frozen=True):
         return Tally(**{name: value + other.counts[name] for name, value in self.counts.items()})
 
 
+class Standing(Struct, frozen=True):
+    """The resources of one host by what has become of them. `done`: changed as planned. `left`: not changed, or not
+    completely; `partial`: those of them with some change. One that failed may be rolled back, too."""
+
+    done: frozenset[Address]
+    left: frozenset[Address]
+    partial: frozenset[Address]
+    failed: frozenset[Address]
+    rolled_back: frozenset[Address]
+
+
+def standing(outcome: HostOutcome) -> Standing:
+    failed = _addresses(outcome.failed) | {change.address for change in outcome.remaining}
+    undone = frozenset(outcome.rolled_back)
+    done = frozenset(change.address for change in outcome.done) - failed
+    cut = _addresses(result for result in outcome.results if result.status in (Status.SKIPPED, Status.FAILED))
+    left = cut - failed - undone - done
+    changed = _addresses(
+        result for result in outcome.results if result.status is Status.DONE and not result.step.operation.waits
+    )
+    return Standing(done, left, left & changed, failed, undone)
+
+
 def tally(outcome: HostOutcome) -> Tally:
-    statuses = _by_address(outcome.results)
-    remaining = {change.address for change in outcome.remaining}
-    failed = {address for address, found in statuses.items() if Status.FAILED in found} | remaining
-    undone = {address for address, found in statuses.items() if Status.UNDONE in found}
-    skipped = {address for address, found in statuses.items() if Status.SKIPPED in found} - failed - undone
-    changed = len({change.address for change in outcome.done} - failed)
-    only_waited_for = (failed | skipped) - {change.address for change in outcome.plan.changes}
+    found = standing(outcome)
+    only_waited_for = (found.failed | found.left) - {change.address for change in outcome.plan.changes}
     return Tally(
-        ok=outcome.unchanged + changed - len(only_waited_for),
-        changed=changed,
+        ok=outcome.unchanged + len(found.done) - len(only_waited_for),
+        changed=len(found.done) + len(found.partial),
         unreachable=int(outcome.unreachable is not None),
-        failed=len(failed),
-        skipped=len(skipped),
+        failed=len(found.failed),
+        skipped=len(found.left),
         refused=len(outcome.plan.refusals) + int(outcome.blocked is not None),
-        rolledback=len(undone),
+        rolledback=len(found.rolled_back),
     )
 
 
-def _by_address(results: Iterable[StepResult]) -> dict[Address, set[Status]]:
-    found: dict[Address, set[Status]] = {}
-    for result in results:
-        found.setdefault(result.step.address, set()).add(result.status)
-    return found
+def _addresses(results: Iterable[StepResult]) -> frozenset[Address]:
+    return frozenset(result.step.address for result in results)

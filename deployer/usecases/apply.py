@@ -183,7 +183,7 @@ class _Work:
         if host_plan.on_failure is not OnFailure.STOP and any(map(_is_down, remaining)):
             done = roll_back(host_plan, tools, done)
         elif lost is not None or not may_commit(host_plan, done):
-            done = abandon(host_plan, done)
+            done = abandon(host_plan, tools, done)
         elif host_plan.on_failure is OnFailure.ROLLBACK_ALL and not remaining and not interrupted:
             found = self._ended(outcome, done, lost)
             self._pending[outcome.host] = _Pending(found, done)

@@ -391,7 +391,14 @@ def test_events_of_a_failure() -> None:
     told = [
         (event.result.step.number, str(event.result.status)) for event in seen.events if isinstance(event, StepEnded)
     ]
-    assert told == [(1, "done"), (2, "done"), (3, "failed"), (2, "undone"), (1, "undone")]
+    assert [each for each in told if each[1] != "skipped"] == [
+        (1, "done"),
+        (2, "done"),
+        (3, "failed"),
+        (2, "undone"),
+        (1, "undone"),
+    ]
+    assert [number for number, status in told if status == "skipped"] == [4, 5, 6, 7]
     assert [result.step.number for result in done.results] == [1, 2, 3, 4, 5, 6, 7]
 
 
@@ -401,6 +408,8 @@ def test_warnings_and_times_are_kept() -> None:
     clock = Clock()
 
     def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if name != "create_container":
+            return call()
         clock.sleep(2)
         call()
         return "id", ["careful"]

@@ -2,8 +2,10 @@
 
 from msgspec.structs import replace
 
-from deployer.model.outcome import HostOutcome, Outcome, Status
-from deployer.model.plan import Action, ResourceChange
+from deployer.errors import ExitCode
+from deployer.model.history import changes_of, result_of
+from deployer.model.outcome import Cut, HostOutcome, Outcome, Status, StepResult
+from deployer.model.plan import Action, Phase, ResourceChange, Unreachable
 from deployer.reporting.lines import render
 from deployer.reporting.recap import check_recap, recap_text
 from deployer.reporting.tally import tally
@@ -61,6 +63,71 @@ def test_what_did_not_converge_counts_as_failed_not_as_changed() -> None:
     change = ResourceChange(samples.container("db"), Action.UPDATE, (samples.memory_diff(),), "in place")
     found = tally(replace(samples.succeeded(), remaining=(change,)))
     assert (found.failed, found.changed, found.ok) == (1, 3, 6)
+
+
+def test_a_step_that_the_operator_or_a_lost_connection_ended_has_not_failed() -> None:
+    whole = samples.succeeded()
+    ended = replace(whole.results[7], status=Status.FAILED, error="the end of it", cut=Cut.LOST)
+    results = (*whole.results[:7], ended, replace(whole.results[8], status=Status.SKIPPED))
+    lost = replace(whole, results=results, unreachable=Unreachable("web1", "the end of it"))
+    found = tally(lost)
+    assert (found.unreachable, found.failed, found.changed, found.skipped, found.ok) == (1, 0, 4, 1, 6)
+    assert shown(samples.outcome(lost)).splitlines()[:3] == [
+        "web1: unreachable: the end of it",
+        "web1: skipped, because the host was lost: container.web (changed in part)",
+        "",
+    ]
+    undone = (*(replace(each, status=Status.UNDONE) for each in results[3:7]), replace(ended, cut=Cut.STOPPED))
+    stopped = replace(whole, results=(*results[:3], *undone, results[8]), interrupted=True)
+    found = tally(stopped)
+    assert (found.failed, found.changed, found.skipped, found.rolledback) == (0, 3, 0, 1)
+    assert (stopped.exit_code, result_of(stopped)) == (ExitCode.INTERRUPTED, "interrupted")
+    assert "failed" not in shown(samples.outcome(stopped)).partition("RECAP")[0]
+
+
+def test_what_was_replaced_before_the_connection_was_lost_is_changed_although_the_old_container_is_left() -> None:
+    whole = samples.succeeded()
+    at_last = replace(whole.results[8].step, phase=Phase.COMMIT)
+    lost = replace(whole, results=(*whole.results[:8], StepResult(at_last, Status.SKIPPED)), unreachable=samples.LOST)
+    found = tally(lost)
+    assert (found.changed, found.skipped, found.ok) == (4, 0, 7)
+    texts, counts = changes_of(lost)
+    assert texts[3] == "-/+ container.web"
+    assert counts.replace == 1
+
+
+def test_what_was_skipped_is_named_with_the_reason() -> None:
+    whole = samples.succeeded()
+    failed = replace(whole.results[0], status=Status.FAILED, error="no such image")
+    skipped = (replace(each, status=Status.SKIPPED) for each in whole.results[3:])
+    found = replace(whole, results=(failed, *whole.results[1:3], *skipped))
+    assert shown(samples.outcome(found)).splitlines()[:2] == [
+        "web1/image.shop/web:1.4.2: pulling failed: no such image",
+        "web1: skipped, because image.shop/web:1.4.2 failed: container.web",
+    ]
+
+
+def test_hosts_that_failed_alike_are_reported_once() -> None:
+    hosts = [samples.rolled_back(f"web{number}") for number in range(9, 12)]
+    other = replace(hosts[0], plan=samples.host_plan("db1"))
+    results = (*other.results[:7], replace(other.results[7], log=""), other.results[8])
+    text = shown(samples.outcome(*hosts, replace(other, results=results))).partition("RECAP")[0]
+    assert [found for found in text.splitlines() if "/container" in found] == [
+        "web[9:11]/container.web: new container: waiting until healthy failed: not healthy after 60s",
+        "web[9:11]/container.web: rolled back to the state before this run",
+        "db1/container.web: new container: waiting until healthy failed: not healthy after 60s",
+        "db1/container.web: rolled back to the state before this run",
+    ]
+
+
+def test_counts_of_zero_are_left_out_where_the_lines_do_not_fit() -> None:
+    outcome = samples.outcome(samples.rolled_back(), HostOutcome(samples.unchanged("web2"), unchanged=7))
+    lines = [str(found) for found in recap_text(outcome, 80)]
+    assert lines[lines.index("RECAP") + 1 :] == [
+        "web1                       : ok=4    changed=3    failed=1    rolledback=1",
+        "web2                       : ok=7    changed=0",
+    ]
+    assert recap_text(outcome, 125) == recap_text(outcome)
 
 
 def test_plays_of_one_host_are_added_up() -> None:
