@@ -11,7 +11,7 @@ from deployer.fields.options import Condition
 from deployer.model.desired import Address, Container, Desired, Kind, Resource, S
 from deployer.model.observed import Observed, ObservedContainer
 from deployer.model.plan import Target
-from deployer.planning.container.exclusive import held
+from deployer.planning.container.exclusive import held, writable
 from deployer.planning.draft import Draft
 from deployer.planning.policy import Policy
 
@@ -71,8 +71,8 @@ class Containers(Struct, frozen=True):
     awaited: dict[tuple[str, Condition | None], Steps] = field(default_factory=dict)
     """Steps that end when a condition holds. Written by: gates. Read by: gates, health."""
     freed: dict[str, Steps] = field(default_factory=dict)
-    """What only one container can hold, and the steps after which it is free. Written by: all that stops a container.
-    Read by: gates, rollback."""
+    """What a container gives up before another takes it, and the steps after which it is free. Written by: all that
+    stops a container. Read by: gates, rollback."""
     aside: dict[str, Steps] = field(default_factory=dict)
     """Containers that stop before their successors are made, and the steps after which their names are free. Written
     by: exchange. Read by: replace."""
@@ -96,14 +96,16 @@ class Context(Struct, frozen=True):
     volumes: Volumes = field(default_factory=Volumes)
     containers: Containers = field(default_factory=Containers)
 
-    def free(self, values: Mapping[str, Any], *after: int) -> None:
-        """What a container of these values holds is free after these steps."""
-        for what in held(values):
-            self.containers.freed[what] = after
+    def free(self, values: Mapping[str, Any], *after: int, successor: Mapping[str, Any] | None = None) -> None:
+        """What a container of these values holds is free after these steps, without the volumes that its successor
+        uses too: those may be shared."""
+        for what in {*held(values), *writable(values)} - set(writable(successor or {})):
+            self.containers.freed[what] = self.containers.freed.get(what, ()) + after
 
     def when_free(self, values: Mapping[str, Any]) -> Steps:
         """Steps after which a container of these values can have what it holds."""
-        return tuple(step for what in held(values) for step in self.containers.freed.get(what, ()))
+        wanted = (*held(values), *writable(values))
+        return tuple(step for what in wanted for step in self.containers.freed.get(what, ()))
 
     def wanted(self, settings: type[S]) -> tuple[Resource[S], ...]:
         """Resources of one kind that should be there and may be changed, by name."""

@@ -31,7 +31,7 @@ from deployer.model.settings import ContainerSettings
 from deployer.planning.bodies import endpoint_body
 from deployer.planning.container.health import watched
 from deployer.planning.container.judging import image_texts, is_ours
-from deployer.planning.container.keeping import restart_body
+from deployer.planning.container.keeping import restart_body, restarted_again
 from deployer.planning.container.replace import (
     Track,
     finish_retired,
@@ -71,7 +71,7 @@ def roll_back(desired: Desired, observed: Observed, policy: Policy, names: Set[s
     pairs = [pair for resource in chosen if (pair := _pair(ctx, resource)) is not None]
     # All of them stop before one starts: they may have exchanged ports.
     aside = {
-        pair.resource.name: set_aside(_track(ctx, pair), pair.resource, pair.live, ())
+        pair.resource.name: set_aside(_track(ctx, pair), pair.resource, pair.live, (), pair.previous.values)
         for pair in reversed(pairs)
         if pair.live
     }
@@ -182,13 +182,9 @@ def _take_place(ctx: Context, pair: _Pair, after: Steps) -> Steps:
 
 def _repairs(ctx: Context, previous: ObservedContainer) -> Iterator[tuple[Operation, tuple[Operation, ...]]]:
     """What it lost when it was replaced: its restart policy, and networks that were recreated since."""
-    policy = str(previous.owner.recorded.get("restart") or "no")
     now = str(previous.values.get("restart") or "no")
-    if policy != now:
-        yield (
-            UpdateContainer(previous.id, restart_body(policy)),
-            (UpdateContainer(previous.id, restart_body(now)),),
-        )
+    for operation in restarted_again(previous):
+        yield operation, (UpdateContainer(previous.id, restart_body(now)),)
     for name, network_id in sorted(previous.attached.items()):
         network = ctx.observed.network(name)
         if network is not None and network_id not in ("", network.id):

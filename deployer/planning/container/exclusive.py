@@ -1,4 +1,5 @@
-"""What only one container of a host can hold at a time: fixed host ports and fixed addresses."""
+"""What one container of a host gives up before another takes it: fixed host ports and fixed addresses, which only one
+can hold, and writable volumes and folders, which two versions of one service must not use at once."""
 
 from __future__ import annotations
 
@@ -12,6 +13,12 @@ def host_ports(values: Mapping[str, Any]) -> Iterator[str]:
     for entry in values.get("ports") or ():
         if host := port.fixed_host_port(entry):
             yield f"host port {host}/{port.protocol(entry)}"
+
+
+def writable(values: Mapping[str, Any]) -> Iterator[str]:
+    for mount in (values.get("volumes") or {}).values():
+        if mount["type"] in ("volume", "bind") and mount.get("source") and not mount.get("read_only"):
+            yield f"{mount['type']} {mount['source']}"
 
 
 def held(values: Mapping[str, Any]) -> Iterator[str]:

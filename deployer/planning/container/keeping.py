@@ -45,8 +45,8 @@ def restart_body(policy: str) -> dict[str, Any]:
     return dict(body["HostConfig"])
 
 
-def unrestarted(target: Target, values: Mapping[str, Any]) -> Iterator[Operation]:
-    """The engine starts what has a restart policy when it starts itself, though it was stopped."""
+def unrestarted(target: Target, values: Mapping[str, Any]) -> Iterator[UpdateContainer]:
+    """Takes the restart policy from a container, if it has one."""
     if values.get("restart", "no") not in ("", "no"):
         yield UpdateContainer(target, dict(_UNRESTARTED))
 
@@ -55,6 +55,16 @@ def run_as_before(live: ObservedContainer) -> tuple[Operation, ...]:
     """What makes a container that was stopped run again; one that was paused is paused again."""
     paused = (PauseContainer(live.id),) if live.state == "paused" else ()
     return (StartContainer(live.id), *paused)
+
+
+def restarted_again(old: ObservedContainer) -> Iterator[UpdateContainer]:
+    """Gives back the restart policy that was taken from a container of ours when it was set aside."""
+    if (policy := recorded_policy(old)) != str(old.values.get("restart") or "no"):
+        yield UpdateContainer(old.id, restart_body(policy))
+
+
+def recorded_policy(old: ObservedContainer) -> str:
+    return str(old.owner.recorded.get("restart") or "no")
 
 
 def keeps(ctx: Context, resource: Container, old: ObservedContainer) -> bool:
@@ -90,9 +100,7 @@ def retire(ctx: Context, resource: Container, old: ObservedContainer, why: Why, 
     for place, stub in reversed(list(enumerate(staying, start=2))):
         if stub.name != previous(resource.name, place):
             after = _at_last(ctx, RenameContainer(stub.id, previous(resource.name, place)), why, after)
-    for operation in (*unrestarted(old.id, old.values), RenameContainer(old.id, previous(resource.name, 1))):
-        after = _at_last(ctx, operation, why, after)
-    return after
+    return _at_last(ctx, RenameContainer(old.id, previous(resource.name, 1)), why, after)
 
 
 def discard_failed(ctx: Context, resource: Workload, why: Why, after: Steps) -> Steps:

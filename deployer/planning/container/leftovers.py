@@ -9,12 +9,23 @@ from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.model import ownership as record
 from deployer.model.container_names import NEW, OLD, previous
 from deployer.model.desired import Container, Workload
 from deployer.model.observed import ObservedContainer
-from deployer.model.plan import Action, RemoveContainer, RenameContainer, ResourceChange, StopContainer
+from deployer.model.plan import (
+    Action,
+    Operation,
+    Part,
+    RemoveContainer,
+    RenameContainer,
+    ResourceChange,
+    StartContainer,
+    StopContainer,
+    UpdateContainer,
+)
 from deployer.planning.container import keeping
 from deployer.planning.context import Context
 
@@ -50,8 +61,9 @@ def find(ctx: Context, resource: Workload, *, fits: Callable[[ObservedContainer]
     change = ResourceChange(resource.address, Action.UPDATE, reason=f"gets its name back, {CAUSE}")
     ctx.draft.changes.append(change)
     after += _moved(ctx, old)
-    back = ctx.draft.step(RenameContainer(old.id, resource.name), resource.address, CAUSE, after=after)
-    return Found(old, None, (back,))
+    for operation in (RenameContainer(old.id, resource.name), *keeping.restarted_again(old)):
+        after = (ctx.draft.step(operation, resource.address, CAUSE, after=after),)
+    return Found(replace(old, values={**old.values, "restart": keeping.recorded_policy(old)}), None, after)
 
 
 def _moved(ctx: Context, found: ObservedContainer | None) -> tuple[int, ...]:
@@ -89,6 +101,26 @@ def drop_predecessor(ctx: Context, resource: Workload, found: Found) -> tuple[in
     return _remove(ctx, resource, found.predecessor, found.after)
 
 
+def stop_predecessor(
+    ctx: Context, resource: Container, found: Found, group: str, after: tuple[int, ...]
+) -> tuple[Found, tuple[int, ...]]:
+    """Stop the container set aside, which an engine may have started again, before its successor starts; it must not
+    run beside it."""
+    old = found.predecessor
+    assert old is not None
+    address = ctx.address(resource.kind, old.name)
+    steps: list[tuple[Operation, Operation]] = []
+    if old.running:
+        steps.append((StopContainer(old.id), StartContainer(old.id)))
+    policy = keeping.restart_body(str(old.values.get("restart") or "no"))
+    steps += [(taken, UpdateContainer(old.id, policy)) for taken in keeping.unrestarted(old.id, old.values)]
+    for operation, undo in steps:
+        step = ctx.draft.step(operation, address, CAUSE, after=after, group=group, undo=(undo,), part=Part.OLD)
+        after = (step,)
+    stopped = replace(old, state="exited", values={**old.values, "restart": "no"})
+    return replace(found, predecessor=stopped), after
+
+
 def retire_predecessor(ctx: Context, resource: Container, found: Found, after: tuple[int, ...]) -> None:
     """Keep the container set aside, or remove it, at last: its successor works."""
     old = found.predecessor
@@ -99,6 +131,7 @@ def retire_predecessor(ctx: Context, resource: Container, found: Found, after: t
     address = ctx.address(resource.kind, old.name)
     ctx.draft.changes.append(ResourceChange(address, action, reason=reason + CAUSE))
     after += _moved(ctx, old)
-    if old.running:
-        after = (ctx.draft.at_last(StopContainer(old.id), address, CAUSE, after=after),)
+    operations = (StopContainer(old.id),) if old.running else ()
+    for operation in (*operations, *(keeping.unrestarted(old.id, old.values) if kept else ())):
+        after = (ctx.draft.at_last(operation, address, CAUSE, after=after),)
     keeping.retire(ctx, resource, old, keeping.Why(address, CAUSE), after)

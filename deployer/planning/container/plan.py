@@ -29,11 +29,12 @@ from deployer.planning.container.exclusive import held
 from deployer.planning.container.gates import gate_of
 from deployer.planning.container.health import awaited
 from deployer.planning.container.judging import Verdict, compare, is_ours, judge
-from deployer.planning.container.keeping import Why, discard, discard_holders, kept_of, run_as_before
+from deployer.planning.container.keeping import Why, discard, discard_holders, kept_of, restarted_again, run_as_before
 from deployer.planning.container.replace import (
     Order,
     carried,
     choose_order,
+    obstacles,
     plan_create,
     plan_replace,
     refuse_to_stop,
@@ -254,6 +255,9 @@ def _resume(ctx: Context, resource: Container, found: leftovers.Found, old: Obse
     successor is known to work; when it does not, the predecessor gets its name back."""
     live, address, group = found.current, resource.address, f"replace {resource.name}"
     assert live is not None
+    back = tuple(restarted_again(old))
+    if any(obstacles(resource, old)):
+        found, after = leftovers.stop_predecessor(ctx, resource, found, group, after)
     if live.health != "healthy":
         cause = "continues after an interrupted run"
         ctx.draft.changes.append(ResourceChange(address, Action.START, reason=cause, origin=resource.origin))
@@ -261,6 +265,7 @@ def _resume(ctx: Context, resource: Container, found: leftovers.Found, old: Obse
             StopContainer(live.id),
             RemoveContainer(live.id),
             RenameContainer(old.id, resource.name),
+            *back,
             StartContainer(old.id),
         )
         operation = StartContainer(live.id)

@@ -10,6 +10,7 @@ removed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from msgspec import Struct
 
@@ -33,10 +34,19 @@ from deployer.model.plan import (
     StartContainer,
     StopContainer,
     Target,
+    UpdateContainer,
 )
 from deployer.planning.bodies import add_alias, container_body, split_endpoints
 from deployer.planning.container.health import awaited
-from deployer.planning.container.keeping import Why, discard_failed, keep_failed, retire, run_as_before
+from deployer.planning.container.keeping import (
+    Why,
+    discard_failed,
+    keep_failed,
+    restart_body,
+    retire,
+    run_as_before,
+    unrestarted,
+)
 from deployer.planning.context import Context, Retired, Started, Steps
 from deployer.values import port
 
@@ -60,14 +70,15 @@ def choose_order(resource: Container, live: ObservedContainer) -> Order:
     wanted = resource.settings.update.order
     if not live.running or resource.settings.state is not RunState.STARTED:
         return Order(Action.REPLACE_STOP_FIRST, "not running")
-    obstacle = next(_obstacles(resource, live), "")
+    obstacle = next(obstacles(resource, live), "")
     if wanted is UpdateOrder.STOP_FIRST or obstacle:
         why = f"stop-first: {obstacle}" if obstacle else "stop-first"
         return Order(Action.REPLACE_STOP_FIRST, f"{why}; stopped while the new one starts")
     return Order(Action.REPLACE_START_FIRST, "start-first: no downtime")
 
 
-def _obstacles(resource: Container, live: ObservedContainer) -> Iterator[str]:
+def obstacles(resource: Container, live: ObservedContainer) -> Iterator[str]:
+    """Why the two must not run side by side."""
     for values in (resource.values, live.values):
         for host in filter(None, map(port.fixed_host_port, values.get("ports") or ())):
             yield f"host port {host} is fixed"
@@ -109,7 +120,7 @@ def plan_replace(ctx: Context, resource: Container, live: ObservedContainer, ord
     if resource.name in ctx.containers.aside:
         done = ctx.containers.aside[resource.name] + ready
     else:
-        done = set_aside(track, resource, live, start_new(ready) if start_first else ready)
+        done = set_aside(track, resource, live, start_new(ready) if start_first else ready, resource.values)
     done = track.add(RenameContainer(made, resource.name), done, _give_name_back(resource, made))
     if not start_first:
         done = start_new(done)
@@ -137,13 +148,18 @@ def refuse_to_stop(resource: Workload, what: str, diffs: tuple[FieldDiff, ...] =
     return Refusal(resource.address, summary, hint, resource.origin, diffs)
 
 
-def set_aside(track: Track, resource: Container, live: ObservedContainer, after: Steps) -> Steps:
-    """Stop a container and take its name from it."""
+def set_aside(
+    track: Track, resource: Container, live: ObservedContainer, after: Steps, successor: Mapping[str, Any]
+) -> Steps:
+    """Stop a container, and take its restart policy and its name from it: an engine that starts also starts whatever
+    has a policy, and would run it beside its successor."""
     name = resource.name
     if live.running:
         grace = resource.settings.update.stop_grace_period
         after = track.add(StopContainer(live.id, grace), after, *run_as_before(live))
-        track.ctx.free(live.values, *after)
+        track.ctx.free(live.values, *after, successor=successor)
+    for operation in unrestarted(live.id, live.values):
+        after = track.add(operation, after, UpdateContainer(live.id, restart_body(live.values["restart"])))
     return track.add(RenameContainer(live.id, name + OLD), after, RenameContainer(live.id, name))
 
 
@@ -184,6 +200,7 @@ def part_replaced(operation: Operation) -> Part:
             | StopContainer(container)
             | RenameContainer(container)
             | RemoveContainer(container)
+            | UpdateContainer(container)
             | AwaitHealthy(container)
             | ConnectNetwork(_, container)
         ):

@@ -16,12 +16,20 @@ def wish(**ports: int) -> str:
     return "containers: {" + ", ".join(f"{n}: {{image: 'one:1', ports: ['{p}:80']}}" for n, p in ports.items()) + "}"
 
 
+def mounted(**volumes: str) -> str:
+    """Containers whose data lies in a volume or a folder."""
+    wanted = ", ".join(f"{name}: {{image: 'one:1', volumes: ['{source}:/data']}}" for name, source in volumes.items())
+    return "volumes: {left: {}, right: {}}\ncontainers: {" + wanted + "}"
+
+
 CASES = {
     "exchange": (wish(aa=8001, bb=8002), wish(aa=8002, bb=8001)),
     "circle": (wish(aa=8001, bb=8002, cc=8003), wish(aa=8002, bb=8003, cc=8001)),
     "chain": (wish(aa=8001, bb=8002, cc=8003), wish(aa=8002, bb=8003, cc=8004)),
     "other way": (wish(aa=8001, bb=8002, cc=8003), wish(aa=8000, bb=8001, cc=8002)),
     "to a new one": (wish(bb=8001), wish(aa=8001, bb=8002)),
+    "volumes": (mounted(aa="left", bb="right"), mounted(aa="right", bb="left")),
+    "folders": (mounted(bb="/srv/one"), mounted(aa="/srv/one", bb="/srv/two")),
 }
 
 
@@ -47,6 +55,34 @@ def test_both_stop_before_one_starts() -> None:
         "[11] -> #12 container.bb, AwaitHealthy made by #9, replaced [replace aa, bb]",
         "[8,12] -> #13 container.aa, RenameContainer aa-1 to aa.previous, replaced by #3, at last",
         "[8,12] -> #14 container.bb, RenameContainer bb-1 to bb.previous, replaced by #9, at last",
+    ]
+
+
+def test_volumes_are_handed_over_like_ports() -> None:
+    found = steps(plan(CASES["volumes"][1], applied(CASES["volumes"][0])))
+    assert found[:2] == [
+        "#1 container.bb, StopContainer bb-1, gives its volume away [replace aa, bb]",
+        "[1] -> #2 container.bb, RenameContainer bb-1 to bb.deployer-old, gives its volume away [replace aa, bb]",
+    ]
+    assert "[1,3] -> #4 container.aa, StopContainer aa-1, replaced [replace aa, bb]" in found
+    assert "[2,4,9] -> #10 container.bb, RenameContainer made by #9 to bb, replaced [replace aa, bb]" in found
+
+
+@pytest.mark.parametrize(("before", "after"), [("left", "left"), ("left:/data:ro", "left")])
+def test_volumes_that_are_shared_or_only_read_bind_nobody(before: str, after: str) -> None:
+    text = mounted(aa="right", bb=before).replace("ro:/data", "ro")
+    wished = mounted(aa="left", bb=after).replace("ro:/data", "ro")
+    assert not any("away" in line for line in steps(plan(wished, applied(text))))
+
+
+def test_a_container_under_a_new_name_starts_when_the_old_one_has_stopped() -> None:
+    found = steps(plan(mounted(www="left"), applied(mounted(web="left")), prune=True))
+    assert found == [
+        "#1 container.web, StopContainer web-1, no longer declared",
+        "[1] -> #2 container.web, RemoveContainer web-1, no longer declared, at last",
+        "#3 container.www, CreateContainer www, missing",
+        "[1,3] -> #4 container.www, StartContainer made by #3, missing",
+        "[4] -> #5 container.www, AwaitHealthy made by #3, must work",
     ]
 
 

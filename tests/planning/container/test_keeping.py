@@ -82,9 +82,10 @@ def test_gaps_that_an_interrupted_run_left_are_closed() -> None:
 def test_no_engine_starts_again_what_is_kept() -> None:
     always = NEXT.replace("command: b", "restart: always, command: b")
     found = plan(always, applied(always.replace("command: b", "command: a")))
-    assert at_last(found) == ["UpdateContainer web-1", "RenameContainer web-1 to web.previous"]
-    (update,) = [step.operation for step in found.steps if isinstance(step.operation, UpdateContainer)]
-    assert update.body == {"RestartPolicy": {"Name": "no"}}
+    assert at_last(found) == ["RenameContainer web-1 to web.previous"]
+    (step,) = [step for step in found.steps if isinstance(step.operation, UpdateContainer)]
+    assert step.operation == UpdateContainer("web-1", {"RestartPolicy": {"Name": "no"}})
+    assert step.undo == (UpdateContainer("web-1", {"RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}}),)
 
 
 def test_kept_containers_are_no_difference_and_nobody_elses() -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from deployer.model.observed import Observed
-from deployer.model.plan import Operation
+from deployer.model.plan import Operation, StartContainer, UpdateContainer
 from tests.planning.build import applied, changed, changes, joined, nothing, plan, steps
 from tests.planning.hosts import Host, converged
 
 OLD = "containers: {web: {image: web:1, environment: {MODE: a}}}"
 NEW = OLD.replace("MODE: a", "MODE: b")
+
+
+ALWAYS = {"RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}}
 
 
 def twin(text: str, name: str, key: str, state: str = "running") -> Observed:
@@ -90,6 +93,69 @@ def test_a_successor_that_runs_has_to_show_that_it_works(state: str) -> None:
     ]
 
 
+RESTARTED = OLD.replace("image", "restart: always, volumes: ['data:/data'], image")
+
+
+@pytest.mark.parametrize("state", ["created", "running"])
+def test_a_predecessor_that_an_engine_started_again_stops_before_its_successor_starts(state: str) -> None:
+    next_one = RESTARTED.replace("MODE: a", "MODE: b")
+    host = joined(twin(next_one, "web", "web-2", state), twin(RESTARTED, "web.deployer-old", "web-1", "running"))
+    found = plan(next_one, host)
+    assert steps(found) == [
+        "#1 container.web.deployer-old, StopContainer web-1, left by an interrupted run [replace web]",
+        "[1] -> #2 container.web.deployer-old, UpdateContainer web-1, left by an interrupted run [replace web]",
+        "[2] -> #3 container.web, StartContainer web-2, continues after an interrupted run [replace web]",
+        "[3] -> #4 container.web, AwaitHealthy web-2, continues after an interrupted run [replace web]",
+        "[4] -> #5 container.web.deployer-old, RenameContainer web-1 to web.previous, "
+        "left by an interrupted run, at last",
+    ]
+    assert found.steps[0].undo == (StartContainer("web-1"),)
+    assert found.steps[1].undo == (UpdateContainer("web-1", ALWAYS),)
+
+
+def test_a_successor_that_is_healthy_does_not_share_a_volume_with_its_predecessor() -> None:
+    next_one = RESTARTED.replace("MODE: a", "MODE: b")
+    host = joined(twin(next_one, "web", "web-2"), twin(RESTARTED, "web.deployer-old", "web-1", "running"))
+    host = changed(host, "web", health="healthy", has_healthcheck=True)
+    assert names(steps(plan(next_one, host))) == [
+        "StopContainer web-1",
+        "UpdateContainer web-1",
+        "RenameContainer web-1 to web.previous",
+    ]
+
+
+def test_one_set_aside_gets_its_restart_policy_back_with_its_name() -> None:
+    aside = twin(RESTARTED, "web.deployer-old", "web-1", "exited")
+    values = {**aside.containers[0].values, "restart": "no"}
+    found = plan(RESTARTED, changed(aside, "web.deployer-old", values=values))
+    assert names(steps(found)) == [
+        "RenameContainer web-1 to web",
+        "UpdateContainer web-1",
+        "StartContainer web-1",
+        "AwaitHealthy web-1",
+    ]
+    assert found.steps[1].operation == UpdateContainer("web-1", ALWAYS)
+    assert changes(found) == [
+        "~ container.web (gets its name back, left by an interrupted run)",
+        "> container.web (is exited with code 0)",
+    ]
+
+
+def test_one_set_aside_gets_its_restart_policy_back_when_its_successor_fails() -> None:
+    next_one = RESTARTED.replace("MODE: a", "MODE: b")
+    host = joined(twin(next_one, "web", "web-2", "created"), twin(RESTARTED, "web.deployer-old", "web-1", "exited"))
+    values = {**host.containers[1].values, "restart": "no"}
+    found = plan(next_one, changed(host, "web.deployer-old", values=values))
+    assert [_text(each) for each in found.steps[0].undo] == [
+        "StopContainer",
+        "RemoveContainer",
+        "RenameContainer",
+        "UpdateContainer",
+        "StartContainer",
+    ]
+    assert found.steps[0].undo[3] == UpdateContainer("web-1", ALWAYS)
+
+
 def test_a_successor_that_is_healthy_has_shown_it() -> None:
     host = joined(twin(NEW, "web", "web-2"), twin(OLD, "web.deployer-old", "web-1", "exited"))
     host = changed(host, "web", health="healthy", has_healthcheck=True)
@@ -149,6 +215,8 @@ VARIANTS = {
     "start-first, probed": OLD.replace("environment", "healthcheck: {test: [CMD, 'true']}, environment"),
     "stopped": OLD.replace("environment", "state: stopped, environment"),
     "with volumes": OLD.replace("environment", "volumes: [/data, '/logs:ro'], environment"),
+    "restarted": STOP_FIRST.replace("ports", "restart: always, ports"),
+    "restarted, start-first": OLD.replace("environment", "restart: unless-stopped, environment"),
     "job": OLD.replace(
         "}}}", "}}, api: {image: web:1, depends_on: {web: {condition: service_completed_successfully}}}}"
     ),

@@ -43,6 +43,36 @@ def test_where_nothing_is_exclusive_the_new_one_starts_first() -> None:
     assert changes(found) == ["+/- container.web (start-first: no downtime): environment.MODE a → b"]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            PUBLISHED,
+            [
+                "[1] -> #2 container.web, StopContainer web-1, replaced [replace web]",
+                "[2] -> #3 container.web, UpdateContainer web-1, replaced [replace web]",
+                "[3] -> #4 container.web, RenameContainer web-1 to web.deployer-old, replaced [replace web]",
+                "[4] -> #5 container.web, RenameContainer made by #1 to web, replaced [replace web]",
+                "[5] -> #6 container.web, StartContainer made by #1, replaced [replace web]",
+            ],
+        ),
+        (
+            WEB,
+            [
+                "[3] -> #4 container.web, StopContainer web-1, replaced [replace web]",
+                "[4] -> #5 container.web, UpdateContainer web-1, replaced [replace web]",
+                "[5] -> #6 container.web, RenameContainer web-1 to web.deployer-old, replaced [replace web]",
+            ],
+        ),
+    ],
+)
+def test_one_set_aside_loses_its_restart_policy_before_its_name(text: str, expected: list[str]) -> None:
+    """An engine that starts also starts what has a policy: both would run."""
+    before = text.replace("image", "restart: unless-stopped, image")
+    found = steps(plan(before.replace("MODE: a", "MODE: b"), applied(before)))
+    assert "\n".join(expected) in "\n".join(found)
+
+
 @pytest.mark.parametrize(("keys", "time"), [("3s", "3s"), ("0", "0s"), ("-1", "no limit")])
 def test_the_old_one_gets_the_time_that_is_said_for_being_replaced(keys: str, time: str) -> None:
     wish = WEB.replace("MODE: a}", f"MODE: b}}, stop_grace_period: 2m, update: {{stop_grace_period: {keys}}}")
