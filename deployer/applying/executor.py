@@ -30,6 +30,7 @@ from deployer.model.plan import (
     AwaitCompleted,
     AwaitHealthy,
     CreateContainer,
+    Group,
     HostPlan,
     Made,
     Operation,
@@ -228,9 +229,9 @@ class _Run:
         alike = sum(running.operation.waits is waits for running in self._running.values())
         return alike >= (WAITS if waits else WIDTH)
 
-    def _broken_groups(self) -> set[str]:
+    def _broken_groups(self) -> set[Group | None]:
         ended = (Status.FAILED, Status.UNDONE)
-        return {result.step.group for result in self._results.values() if result.status in ended} - {""}
+        return {result.step.group for result in self._results.values() if result.status in ended} - {None}
 
     def _do(self, step: Step) -> StepResult:
         clock = self._tools.clock
@@ -317,12 +318,12 @@ class _Run:
             return
         broken = self._broken_groups()
         halfway = {running.group for running in self._running.values()}
-        for group in sorted(broken - halfway):
+        for group in sorted(broken - halfway, key=str):
             self._undo(result for result in self._results.values() if result.step.group == group)
 
     def undo_halfway(self) -> None:
         """After a stop: groups in which some steps ran and others never started."""
-        for group in sorted({step.group for step in self._plan.steps} - {""}):
+        for group in sorted({step.group for step in self._plan.steps} - {None}, key=str):
             found = [result for result in self._results.values() if result.step.group == group]
             statuses = {result.status for result in found}
             if Status.DONE in statuses and statuses != {Status.DONE}:
@@ -331,9 +332,9 @@ class _Run:
     def undo_all(self) -> None:
         self._undo(self._results.values())
 
-    def _lasting_groups(self) -> set[str]:
+    def _lasting_groups(self) -> set[Group | None]:
         """Groups that are not undone: those of completed jobs, and of jobs that keep running after a stop."""
-        found: set[str] = set()
+        found: set[Group | None] = set()
         for step in self._plan.steps:
             result = self._results.get(step.number)
             if not (step.lasting and step.group) or result is None:

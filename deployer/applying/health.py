@@ -7,7 +7,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from deployer.engine import answers
-from deployer.engine.answers import ContainerState, InspectedContainer, Probe
+from deployer.engine.answers import ContainerState, Probe, RunningContainer
 from deployer.errors import ResourceError
 from deployer.fields.container.health import HEALTHCHECK, time_to_verdict
 from deployer.interfaces import Clock, Engine
@@ -103,7 +103,7 @@ def _look(engine: Engine, ref: str) -> _Look:
     answer = engine.inspect_container(ref)
     if answer is None:
         raise ResourceError("is gone")
-    found = answers.read(answer, InspectedContainer, "/containers/{id}/json")
+    found = answers.read(answer, RunningContainer, "/containers/{id}/json")
     state = found.state or ContainerState()
     log = (state.health.log if state.health is not None else None) or ()
     needed = time_to_verdict(HEALTHCHECK.access.read(answer))

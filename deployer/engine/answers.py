@@ -107,14 +107,19 @@ class ContainerConfig(Struct, frozen=True, rename="pascal"):
     healthcheck: Healthcheck | None = None
 
 
-class InspectedContainer(Struct, frozen=True, rename="pascal"):
+class RunningContainer(Struct, frozen=True, kw_only=True, rename="pascal"):
+    """What the answer to `GET /containers/{id}/json` says of whether it works."""
+
+    restart_count: int = 0
+    state: ContainerState | None = None
+
+
+class InspectedContainer(RunningContainer, frozen=True, kw_only=True, rename="pascal"):
     """The answer to `GET /containers/{id}/json`."""
 
     id: str
     name: str
     image: str
-    restart_count: int = 0
-    state: ContainerState | None = None
     config: ContainerConfig | None = None
     mounts: list[MountPoint] | None = None
     network_settings: NetworkSettings | None = None

@@ -118,14 +118,17 @@ class RemoveImage(_OnImage, frozen=True):
     doing, done = "removing", "removed"
 
 
-class _Create(Operation, frozen=True):
-    doing, done, hidden = "creating", "created", ("body",)
+class _OnName(Operation, frozen=True):
     name: str
-    body: Mapping[str, Any]
 
     @property
     def subject(self) -> str:
         return self.name
+
+
+class _Create(_OnName, frozen=True):
+    doing, done, hidden = "creating", "created", ("body",)
+    body: Mapping[str, Any]
 
 
 class CreateNetwork(_Create, frozen=True):
@@ -151,42 +154,31 @@ class RemoveNetwork(Operation, frozen=True):
         return self.network
 
 
-class RemoveVolume(Operation, frozen=True):
+class RemoveVolume(_OnName, frozen=True):
     doing, done = "removing", "removed"
-    name: str
+
+
+class _OnEndpoint(Operation, frozen=True):
+    preposition: ClassVar[str]
+    network: str
+    container: Target
 
     @property
     def subject(self) -> str:
-        return self.name
+        return f"{self.network} {_target(self.container)}"
+
+    @property
+    def further(self) -> str:
+        return f" {self.preposition} {self.network}"
 
 
-class ConnectNetwork(Operation, frozen=True):
-    doing, done, hidden = "connecting", "connected", ("endpoint",)
-    network: str
-    container: Target
+class ConnectNetwork(_OnEndpoint, frozen=True):
+    doing, done, preposition, hidden = "connecting", "connected", "to", ("endpoint",)
     endpoint: Mapping[str, Any]
 
-    @property
-    def subject(self) -> str:
-        return f"{self.network} {_target(self.container)}"
 
-    @property
-    def further(self) -> str:
-        return f" to {self.network}"
-
-
-class DisconnectNetwork(Operation, frozen=True):
-    doing, done = "disconnecting", "disconnected"
-    network: str
-    container: Target
-
-    @property
-    def subject(self) -> str:
-        return f"{self.network} {_target(self.container)}"
-
-    @property
-    def further(self) -> str:
-        return f" from {self.network}"
+class DisconnectNetwork(_OnEndpoint, frozen=True):
+    doing, done, preposition = "disconnecting", "disconnected", "from"
 
 
 class OnContainer(Operation, frozen=True):
@@ -288,6 +280,26 @@ class Part(StrEnum):
     PREVIOUS_RUN = "previous run"
 
 
+class Work(StrEnum):
+    """What a group of steps does to its resources."""
+
+    RECONNECT = "reconnect"
+    RENEW = "renew"
+    REPLACE = "replace"
+    ROLL_BACK = "roll back"
+    RUN = "run"
+
+
+class Group(Struct, frozen=True):
+    """Steps that are undone together. `names`: of the resources they are about, () for all that the plan changes."""
+
+    work: Work
+    names: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.work} {', '.join(self.names)}".rstrip()
+
+
 class Step(Struct, frozen=True):
     """One operation. `needs` are numbers of steps that must have succeeded; no step of the phase `CHANGE` needs one of
     `COMMIT`. Steps of one `group` are undone together when one of them fails, last first, each by its `undo` operations
@@ -299,7 +311,7 @@ class Step(Struct, frozen=True):
     address: Address
     cause: str
     needs: tuple[int, ...] = ()
-    group: str = ""
+    group: Group | None = None
     undo: tuple[Operation, ...] = ()
     keep: tuple[Operation, ...] = ()
     phase: Phase = Phase.CHANGE

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from deployer.fields.options import Condition
 from deployer.model.desired import Address, Container, Desired, Kind, Resource, S
 from deployer.model.observed import Observed, ObservedContainer
-from deployer.model.plan import Target
+from deployer.model.plan import Group, Target
 from deployer.planning.container.exclusive import held, writable
 from deployer.planning.draft import Draft
 from deployer.planning.policy import Policy
@@ -23,7 +23,7 @@ class Retired(Struct, frozen=True):
     """A container that is kept or removed once everything in its group works. `after`: the last steps of its
     successor."""
 
-    group: str
+    group: Group
     resource: Container
     old: ObservedContainer
     cause: str
@@ -76,7 +76,7 @@ class Containers(Struct, frozen=True):
     aside: dict[str, Steps] = field(default_factory=dict)
     """Containers that stop before their successors are made, and the steps after which their names are free. Written
     by: exchange. Read by: replace."""
-    groups: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
     """The group under which each container is replaced. Written by: exchange, replace. Read by: replace."""
     started: list[Started] = field(default_factory=list)
     """Containers that are started and replace none. Written by: container.plan, replace. Read by: health."""

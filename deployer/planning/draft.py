@@ -8,6 +8,7 @@ from deployer.model.desired import Address, Kind, OnFailure
 from deployer.model.plan import (
     AwaitCompleted,
     AwaitHealthy,
+    Group,
     HostPlan,
     Operation,
     Part,
@@ -38,7 +39,7 @@ class Draft:
         cause: str,
         *,
         after: Iterable[int] = (),
-        group: str = "",
+        group: Group | None = None,
         undo: tuple[Operation, ...] = (),
         keep: tuple[Operation, ...] = (),
         phase: Phase = Phase.CHANGE,

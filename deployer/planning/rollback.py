@@ -18,6 +18,7 @@ from deployer.model.plan import (
     Action,
     ConnectNetwork,
     FieldDiff,
+    Group,
     HostPlan,
     Operation,
     Refusal,
@@ -26,6 +27,7 @@ from deployer.model.plan import (
     StartContainer,
     StopContainer,
     UpdateContainer,
+    Work,
 )
 from deployer.model.settings import ContainerSettings
 from deployer.planning.bodies import endpoint_body
@@ -44,7 +46,7 @@ from deployer.planning.policy import Policy
 from deployer.planning.reconcile import finish
 from deployer.planning.refusals import refuse_protected
 
-_GROUP: Final = "roll back"
+_GROUP: Final = Group(Work.ROLL_BACK)
 _CAUSE: Final = "rolled back"
 _SAYS_NOTHING: Final = ("restart", "labels", "hostname")
 """Fields that differ between any two containers: one that is kept is never restarted."""

@@ -101,7 +101,7 @@ def step_document(step: Step) -> Document:
         "operation": str(step.operation),
         "cause": step.cause,
         "needs": list(step.needs),
-        "group": step.group,
+        "group": str(step.group or ""),
         "phase": step.phase.value,
     }
 

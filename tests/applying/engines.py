@@ -14,6 +14,7 @@ from deployer.model.plan import (
     AwaitHealthy,
     CreateContainer,
     CreateVolume,
+    Group,
     HostPlan,
     Made,
     Operation,
@@ -23,6 +24,7 @@ from deployer.model.plan import (
     StartContainer,
     Step,
     StopContainer,
+    Work,
 )
 from deployer.simulated import SimulatedEngine
 
@@ -96,7 +98,7 @@ def step(
     operation: Operation,
     *,
     needs: tuple[int, ...] = (),
-    group: str = "",
+    group: Group | None = None,
     undo: tuple[Operation, ...] = (),
     keep: tuple[Operation, ...] = (),
     phase: Phase = Phase.CHANGE,
@@ -131,7 +133,8 @@ def states(engine: Engine) -> dict[str, str]:
 
 
 def volume(number: int, name: str, *needs: int, group: str = "") -> Step:
-    return step(number, CreateVolume(name, {"Name": name}), needs=needs, group=group, name=name)
+    together = Group(Work.REPLACE, (group,)) if group else None
+    return step(number, CreateVolume(name, {"Name": name}), needs=needs, group=together, name=name)
 
 
 def volumes(engine: Engine) -> list[str]:
@@ -140,7 +143,7 @@ def volumes(engine: Engine) -> list[str]:
 
 def replacement(old: str, *, first: int = 1, name: str = "app", body: dict[str, Any] | None = None) -> list[Step]:
     """The steps of a replacement, stop-first, as the planner makes them."""
-    group, n = f"replace {name}", first
+    group, n = Group(Work.REPLACE, (name,)), first
     made = Made(n)
 
     def add(number: int, operation: Any, *undo: Any) -> Step:

@@ -16,6 +16,7 @@ from deployer.model.plan import (
     CreateNetwork,
     CreateVolume,
     DisconnectNetwork,
+    Group,
     HostPlan,
     Made,
     Operation,
@@ -32,6 +33,7 @@ from deployer.model.plan import (
     Step,
     StopContainer,
     UpdateContainer,
+    Work,
     count,
 )
 
@@ -83,7 +85,7 @@ def test_python_prints_no_bodies_either(operation: Operation) -> None:
 def test_a_step_reads_as_needs_number_call_cause_and_group() -> None:
     step = Step(4, StartContainer(Made(3)), WEB, "missing")
     assert str(step) == "#4 container.web, StartContainer made by #3, missing"
-    further = Step(5, StopContainer(ID), WEB, "replaced", (1, 4), "replace web")
+    further = Step(5, StopContainer(ID), WEB, "replaced", (1, 4), Group(Work.REPLACE, ("web",)))
     assert str(further) == "[1,4] -> #5 container.web, StopContainer 0123456789ab, replaced [replace web]"
     assert str(HostPlan("web1", "shop", steps=(step, further))) == f"{step}\n{further}"
 

@@ -64,7 +64,7 @@ class Host:
     def execute(self, found: HostPlan) -> Execution:
         stop = threading.Event()
         # What a killed run leaves is not undone by that run.
-        killed = replace(found, steps=tuple(replace(step, group="") for step in found.steps))
+        killed = replace(found, steps=tuple(replace(step, group=None) for step in found.steps))
         return execute(killed, Tools(self.engine, _Clock(), _Silence(), lambda _reference: None, stop))
 
     def execute_on(self, engine: Engine, found: HostPlan) -> Execution:

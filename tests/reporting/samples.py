@@ -10,6 +10,7 @@ from deployer.model.plan import (
     CreateContainer,
     CreateNetwork,
     FieldDiff,
+    Group,
     HostPlan,
     Made,
     Operation,
@@ -26,6 +27,7 @@ from deployer.model.plan import (
     StopContainer,
     Unreachable,
     UpdateContainer,
+    Work,
 )
 from deployer.planning.container.replace import part_replaced
 
@@ -73,7 +75,9 @@ def memory_diff() -> FieldDiff:
 
 
 def _replacing(number: int, operation: Operation, address: Address, needs: tuple[int, ...]) -> Step:
-    return Step(number, operation, address, "replaced", needs, "replace web", part=part_replaced(operation))
+    return Step(
+        number, operation, address, "replaced", needs, Group(Work.REPLACE, ("web",)), part=part_replaced(operation)
+    )
 
 
 def shop_steps(host: str = "web1") -> tuple[Step, ...]:

@@ -14,6 +14,7 @@ from deployer.model.plan import (
     AwaitCompleted,
     Counts,
     CreateContainer,
+    Group,
     HostPlan,
     Made,
     Operation,
@@ -24,6 +25,7 @@ from deployer.model.plan import (
     ResourceChange,
     StartContainer,
     Step,
+    Work,
 )
 from deployer.planning.job.plan import part_run
 from deployer.reporting.history import counted
@@ -41,7 +43,7 @@ RUN = ResourceChange(
 
 
 def step(number: int, operation: Operation) -> Step:
-    return Step(number, operation, MIGRATE, "run", group="run migrate", part=part_run(operation))
+    return Step(number, operation, MIGRATE, "run", group=Group(Work.RUN, ("migrate",)), part=part_run(operation))
 
 
 def test_a_plan_with_a_job() -> None:

@@ -11,7 +11,7 @@ from deployer.fields.container.network import endpoint_to_engine
 from deployer.fields.field import Change
 from deployer.model.desired import Kind, Workload
 from deployer.model.observed import ObservedContainer
-from deployer.model.plan import ConnectNetwork, DisconnectNetwork, FieldDiff
+from deployer.model.plan import ConnectNetwork, DisconnectNetwork, FieldDiff, Group, Work
 from deployer.planning.context import Context
 from deployer.planning.diff import is_ignored
 
@@ -61,7 +61,7 @@ def reconnect(
     anew reconnect their containers themselves."""
     wanted: Mapping[str, Any] = resource.values.get("networks") or {"bridge": {}}
     had: Mapping[str, Any] = live.values.get("networks") or {}
-    group = f"reconnect {resource.name}"
+    group = Group(Work.RECONNECT, (resource.name,))
     for name in dict.fromkeys(found.path[1] for found in diffs):
         if name in ctx.networks.renewed and name in had:
             continue

@@ -14,6 +14,7 @@ from deployer.fields.options import Recreate, RunState, UpdateOrder
 from deployer.model import dependencies
 from deployer.model.desired import Container, Kind, Workload
 from deployer.model.observed import ObservedContainer
+from deployer.model.plan import Group, Work
 from deployer.model.settings import ContainerSettings
 from deployer.planning.container.exclusive import host_ports, writable
 from deployer.planning.container.judging import is_ours
@@ -31,7 +32,7 @@ def plan_exchange(ctx: Context) -> None:
     if not pairs:
         return
     names = sorted({name for pair in pairs for name in pair})
-    group = f"replace {', '.join(names)}"
+    group = Group(Work.REPLACE, tuple(names))
     ctx.containers.groups.update(dict.fromkeys(names, group))
     place = {resource.name: number for number, resource in enumerate(dependencies.in_order(ctx.desired.containers))}
     for name in sorted({giver for giver, taker in pairs if place[giver] > place[taker]}):

@@ -17,6 +17,7 @@ from deployer.model.desired import Container, Workload
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import (
     Action,
+    Group,
     Operation,
     Part,
     RemoveContainer,
@@ -102,7 +103,7 @@ def drop_predecessor(ctx: Context, resource: Workload, found: Found) -> tuple[in
 
 
 def stop_predecessor(
-    ctx: Context, resource: Container, found: Found, group: str, after: tuple[int, ...]
+    ctx: Context, resource: Container, found: Found, group: Group | None, after: tuple[int, ...]
 ) -> tuple[Found, tuple[int, ...]]:
     """Stop the container set aside, which an engine may have started again, before its successor starts; it must not
     run beside it."""

@@ -12,6 +12,7 @@ from deployer.model.observed import ObservedContainer
 from deployer.model.plan import (
     Action,
     FieldDiff,
+    Group,
     Part,
     PauseContainer,
     Refusal,
@@ -22,6 +23,7 @@ from deployer.model.plan import (
     StopContainer,
     UnpauseContainer,
     UpdateContainer,
+    Work,
 )
 from deployer.planning.bodies import update_body
 from deployer.planning.container import endpoints, leftovers
@@ -253,7 +255,7 @@ def _unpause(ctx: Context, resource: Container, live: ObservedContainer, after: 
 def _resume(ctx: Context, resource: Container, found: leftovers.Found, old: ObservedContainer, after: Steps) -> Steps:
     """Finish a replacement that was interrupted after the names were swapped. The predecessor goes only when its
     successor is known to work; when it does not, the predecessor gets its name back."""
-    live, address, group = found.current, resource.address, f"replace {resource.name}"
+    live, address, group = found.current, resource.address, Group(Work.REPLACE, (resource.name,))
     assert live is not None
     back = tuple(restarted_again(old))
     if any(obstacles(resource, old)):

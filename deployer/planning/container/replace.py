@@ -25,6 +25,7 @@ from deployer.model.plan import (
     ConnectNetwork,
     CreateContainer,
     FieldDiff,
+    Group,
     Made,
     Operation,
     Part,
@@ -35,6 +36,7 @@ from deployer.model.plan import (
     StopContainer,
     Target,
     UpdateContainer,
+    Work,
 )
 from deployer.planning.bodies import add_alias, container_body, split_endpoints
 from deployer.planning.container.health import awaited
@@ -103,7 +105,7 @@ def plan_replace(ctx: Context, resource: Container, live: ObservedContainer, ord
     known = (
         ctx.containers.groups[name] for name in (resource.name, *leaders(resource)) if name in ctx.containers.groups
     )
-    group = next(known, f"replace {resource.name}")
+    group = next(known, Group(Work.REPLACE, (resource.name,)))
     ctx.containers.groups[resource.name] = group
     track = Track(ctx, resource, "replaced", group, part_replaced)
     start_first = order.action is Action.REPLACE_START_FIRST
@@ -175,7 +177,7 @@ def finish_retired(ctx: Context) -> None:
 def plan_create(ctx: Context, resource: Container, gate: Gate, volumes: Mapping[str, str] | None = None) -> Steps:
     """Steps that make a container that is not there, with the anonymous `volumes` of one that was. Returns those after
     which others can use it."""
-    group = ctx.containers.groups.get(resource.name, "")
+    group = ctx.containers.groups.get(resource.name)
     track = Track(ctx, resource, "missing", group, part_replaced if group else part_alone)
     # What it was had to go before its volume was recreated: rolled back, there would be nothing.
     made, done = track.create(resource.name, volumes or {}, gate.create, stays=resource.name in ctx.volumes.dropped)
@@ -215,7 +217,7 @@ class Track(Struct, frozen=True):
     ctx: Context
     resource: Workload
     cause: str
-    group: str = ""
+    group: Group | None = None
     part: Callable[[Operation], Part] = part_alone
 
     def add(

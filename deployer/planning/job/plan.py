@@ -19,6 +19,7 @@ from deployer.model.plan import (
     Action,
     AwaitCompleted,
     FieldDiff,
+    Group,
     Made,
     Operation,
     Part,
@@ -27,6 +28,7 @@ from deployer.model.plan import (
     ResourceChange,
     StartContainer,
     StopContainer,
+    Work,
 )
 from deployer.planning.container import leftovers
 from deployer.planning.container.gates import gate_of
@@ -169,7 +171,7 @@ class _Run(Struct, frozen=True):
 
     @property
     def _track(self) -> Track:
-        return Track(self.ctx, self.resource, "run", f"run {self.resource.name}", part_run)
+        return Track(self.ctx, self.resource, "run", Group(Work.RUN, (self.resource.name,)), part_run)
 
     def _change(self, reason: str, diffs: tuple[FieldDiff, ...] = ()) -> None:
         resource = self.resource

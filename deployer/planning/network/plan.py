@@ -19,10 +19,12 @@ from deployer.model.plan import (
     CreateNetwork,
     DisconnectNetwork,
     FieldDiff,
+    Group,
     Operation,
     Refusal,
     RemoveNetwork,
     ResourceChange,
+    Work,
 )
 from deployer.model.settings import NetworkSettings
 from deployer.planning import objects
@@ -172,7 +174,7 @@ def _renew(ctx: Context, resource: Network, live: ObservedNetwork, diffs: tuple[
 def _add(
     ctx: Context, resource: Network, operation: Operation, after: tuple[int, ...], *undo: Operation
 ) -> tuple[int, ...]:
-    group = f"renew {resource.name}"
+    group = Group(Work.RENEW, (resource.name,))
     return (ctx.draft.step(operation, resource.address, "recreated", after=after, group=group, undo=undo),)
 
 
