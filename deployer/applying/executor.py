@@ -25,22 +25,19 @@ from deployer.applying.operations import Done, Worker, perform
 from deployer.errors import DeployerError, EngineError, InternalError, UnreachableError, boundary
 from deployer.interfaces import Clock, Engine, Events, RegistryAuth
 from deployer.model.desired import OnFailure
-from deployer.model.outcome import Cut, HostStarted, Status, StepEnded, StepResult, StepStarted
-from deployer.model.plan import (
+from deployer.model.operations import (
     AwaitCompleted,
     AwaitHealthy,
     CreateContainer,
-    Group,
-    HostPlan,
     Made,
     Operation,
-    Phase,
     RemoveNetwork,
     RenameContainer,
     StartContainer,
-    Step,
     Target,
 )
+from deployer.model.outcome import Cut, HostStarted, Status, StepEnded, StepResult, StepStarted
+from deployer.model.plan import Group, HostPlan, Phase, Step
 
 WIDTH = 7
 """Parallel steps on one host: the channels of a connection, minus one for renewing the lock."""

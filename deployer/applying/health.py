@@ -11,7 +11,7 @@ from deployer.engine.answers import ContainerState, Probe, RunningContainer
 from deployer.errors import ResourceError
 from deployer.fields.container.health import HEALTHCHECK, time_to_verdict
 from deployer.interfaces import Clock, Engine
-from deployer.model.plan import AwaitHealthy
+from deployer.model.operations import AwaitHealthy
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _SHORTEST_PAUSE = 0.1, 1.0, 0.01
 """Seconds between polls; grows from the first to the longest value."""

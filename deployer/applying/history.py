@@ -12,7 +12,7 @@ from deployer.errors import EngineError
 from deployer.interfaces import Engine, Json
 from deployer.model import history
 from deployer.model.history import Record
-from deployer.model.plan import Operation, PullImage, RemoveImage
+from deployer.model.operations import Operation, PullImage, RemoveImage
 
 _ATTEMPTS: Final = 20
 

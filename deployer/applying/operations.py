@@ -11,8 +11,7 @@ from deployer.applying import health
 from deployer.errors import EngineError, ResourceError
 from deployer.fields.container.health import CRASHING, DECLARE_CHECK, WITHOUT_COMMAND
 from deployer.interfaces import Clock, Engine, Json, RegistryAuth
-from deployer.model.outcome import PullProgress
-from deployer.model.plan import (
+from deployer.model.operations import (
     AwaitCompleted,
     AwaitHealthy,
     ConnectNetwork,
@@ -35,6 +34,7 @@ from deployer.model.plan import (
     UnpauseContainer,
     UpdateContainer,
 )
+from deployer.model.outcome import PullProgress
 
 _CONFLICT = 409
 _REMOVAL_TIME, _REMOVAL_PAUSE = 60.0, 0.1

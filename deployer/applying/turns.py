@@ -17,8 +17,9 @@ from deployer.errors import DeployerError, boundary
 from deployer.interfaces import Clock, Engine, Events
 from deployer.model import history
 from deployer.model.history import Record, changes_of, result_of
+from deployer.model.operations import Operation
 from deployer.model.outcome import Blocked, HostOutcome, Notice, Obstacle, Status
-from deployer.model.plan import HostPlan, Operation, ResourceChange, Unreachable
+from deployer.model.plan import HostPlan, ResourceChange, Unreachable
 
 OLD: Final = 15.0
 """Seconds after which a host is read again before it is worked on: someone may have read the plan for so long."""

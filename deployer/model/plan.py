@@ -6,17 +6,15 @@ the executor: a graph of operations, each with its cause and each one engine cal
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Any, ClassVar, TypeAlias
 
 from msgspec import Struct
 
 from deployer.diagnostics import Origin
 from deployer.fields.field import Change as Effect
-from deployer.interfaces import Guarded
 from deployer.model.desired import Address, Kind, OnFailure, RunOnce
-from deployer.values import duration
+from deployer.model.operations import Operation
 
 
 class Action(StrEnum):
@@ -61,207 +59,6 @@ class ResourceChange(Struct, frozen=True):
     diffs: tuple[FieldDiff, ...] = ()
     reason: str = ""
     origin: Origin | None = None
-
-
-class Made(Struct, frozen=True):
-    """The container that a step of the same plan creates."""
-
-    step: int
-
-
-Target: TypeAlias = "str | Made"
-"""A container: its id, or the one a step creates."""
-
-
-class Operation(Guarded, frozen=True, tag=True):
-    """One call of an engine, or a wait; `applying.operations` executes it. `doing` and `done` say what happens while
-    it is under way, and what has happened then."""
-
-    doing: ClassVar[str]
-    done: ClassVar[str]
-    waits: ClassVar[bool] = False
-    """Whether it changes nothing and only asks the engine now and then."""
-
-    @property
-    def subject(self) -> str:
-        """What it is called on; never a body."""
-        raise NotImplementedError
-
-    @property
-    def further(self) -> str:
-        """What `doing` and `done` are followed by."""
-        return ""
-
-    def __str__(self) -> str:
-        """`StopContainer web (10s)`."""
-        return f"{type(self).__name__} {self.subject}"
-
-
-class _OnImage(Operation, frozen=True):
-    reference: str
-
-    @property
-    def subject(self) -> str:
-        return self.reference
-
-
-class PullImage(_OnImage, frozen=True):
-    doing, done = "pulling", "pulled"
-    platform: str = ""
-
-    @property
-    def subject(self) -> str:
-        return self.reference + (f" for {self.platform}" if self.platform else "")
-
-
-class RemoveImage(_OnImage, frozen=True):
-    doing, done = "removing", "removed"
-
-
-class _OnName(Operation, frozen=True):
-    name: str
-
-    @property
-    def subject(self) -> str:
-        return self.name
-
-
-class _Create(_OnName, frozen=True):
-    doing, done, hidden = "creating", "created", ("body",)
-    body: Mapping[str, Any]
-
-
-class CreateNetwork(_Create, frozen=True):
-    pass
-
-
-class CreateVolume(_Create, frozen=True):
-    pass
-
-
-class CreateContainer(_Create, frozen=True):
-    platform: str = ""
-
-
-class RemoveNetwork(Operation, frozen=True):
-    """By id, or by name if a step of the same plan creates it."""
-
-    doing, done = "removing", "removed"
-    network: str
-
-    @property
-    def subject(self) -> str:
-        return self.network
-
-
-class RemoveVolume(_OnName, frozen=True):
-    doing, done = "removing", "removed"
-
-
-class _OnEndpoint(Operation, frozen=True):
-    preposition: ClassVar[str]
-    network: str
-    container: Target
-
-    @property
-    def subject(self) -> str:
-        return f"{self.network} {_target(self.container)}"
-
-    @property
-    def further(self) -> str:
-        return f" {self.preposition} {self.network}"
-
-
-class ConnectNetwork(_OnEndpoint, frozen=True):
-    doing, done, preposition, hidden = "connecting", "connected", "to", ("endpoint",)
-    endpoint: Mapping[str, Any]
-
-
-class DisconnectNetwork(_OnEndpoint, frozen=True):
-    doing, done, preposition = "disconnecting", "disconnected", "from"
-
-
-class OnContainer(Operation, frozen=True):
-    """What is called on one container alone."""
-
-    container: Target
-
-    @property
-    def subject(self) -> str:
-        return _target(self.container)
-
-
-class UpdateContainer(OnContainer, frozen=True):
-    doing, done, hidden = "updating", "updated", ("body",)
-    body: Mapping[str, Any]
-
-
-class StartContainer(OnContainer, frozen=True):
-    doing, done = "starting", "started"
-
-
-class StopContainer(OnContainer, frozen=True):
-    """`timeout` in seconds; None for the container's own."""
-
-    doing, done = "stopping", "stopped"
-    timeout: int | None = None
-
-    @property
-    def subject(self) -> str:
-        grace = "" if self.timeout is None else f" ({duration.show_seconds(self.timeout)})"
-        return _target(self.container) + grace
-
-
-class PauseContainer(OnContainer, frozen=True):
-    doing, done = "pausing", "paused"
-
-
-class UnpauseContainer(OnContainer, frozen=True):
-    doing, done = "unpausing", "unpaused"
-
-
-class RenameContainer(OnContainer, frozen=True):
-    doing, done = "renaming", "renamed"
-    name: str
-
-    @property
-    def subject(self) -> str:
-        return f"{_target(self.container)} to {self.name}"
-
-    @property
-    def further(self) -> str:
-        return f" to {self.name}"
-
-
-class RemoveContainer(OnContainer, frozen=True):
-    """Anonymous volumes of the container stay."""
-
-    doing, done = "removing", "removed"
-
-
-class AwaitHealthy(OnContainer, frozen=True):
-    """With a healthcheck: healthy within `timeout` seconds, and still so after `watch`. Without: running, never
-    restarted, for `monitor`. In the first `grace` seconds it may be unhealthy or restarted; `monitor` then counts from
-    the last restart."""
-
-    doing, done, waits = "waiting until healthy", "healthy", True
-    timeout: float
-    monitor: float
-    watch: float = 0.0
-    grace: float = 0.0
-
-
-class AwaitCompleted(OnContainer, frozen=True):
-    """Waits until it exits, at most `timeout` seconds if set. An exit code other than 0 is a failure, unless the result
-    does not matter."""
-
-    doing, done, waits = "waiting until it ends", "ended", True
-    timeout: float | None = None
-    whatever_code: bool = False
-
-
-def _target(container: Target) -> str:
-    return f"made by #{container.step}" if isinstance(container, Made) else container[:12]
 
 
 class Phase(StrEnum):

@@ -10,7 +10,8 @@ from msgspec import Struct, field
 from deployer.fields.options import Condition
 from deployer.model.desired import Address, Container, Desired, Kind, Resource, S
 from deployer.model.observed import Observed, ObservedContainer
-from deployer.model.plan import Group, Target
+from deployer.model.operations import Target
+from deployer.model.plan import Group
 from deployer.planning.container.exclusive import held, writable
 from deployer.planning.draft import Draft
 from deployer.planning.policy import Policy

@@ -5,20 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deployer.model.desired import Address, Kind, OnFailure
-from deployer.model.plan import (
-    AwaitCompleted,
-    AwaitHealthy,
-    Group,
-    HostPlan,
-    Operation,
-    Part,
-    Phase,
-    Refusal,
-    RemoveContainer,
-    ResourceChange,
-    Step,
-    Target,
-)
+from deployer.model.operations import AwaitCompleted, AwaitHealthy, Operation, RemoveContainer, Target
+from deployer.model.plan import Group, HostPlan, Part, Phase, Refusal, ResourceChange, Step
 
 
 class Draft:

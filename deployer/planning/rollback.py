@@ -14,21 +14,15 @@ from deployer.model import dependencies
 from deployer.model.container_names import PREVIOUS
 from deployer.model.desired import Container, Desired, Kind, has_settings
 from deployer.model.observed import Observed, ObservedContainer
-from deployer.model.plan import (
-    Action,
+from deployer.model.operations import (
     ConnectNetwork,
-    FieldDiff,
-    Group,
-    HostPlan,
     Operation,
-    Refusal,
     RenameContainer,
-    ResourceChange,
     StartContainer,
     StopContainer,
     UpdateContainer,
-    Work,
 )
+from deployer.model.plan import Action, FieldDiff, Group, HostPlan, Refusal, ResourceChange, Work
 from deployer.model.settings import ContainerSettings
 from deployer.planning.bodies import endpoint_body
 from deployer.planning.container.health import watched

@@ -10,16 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.model.plan import (
-    Action,
-    HostPlan,
-    Plan,
-    PlayPlan,
-    Refusal,
-    ResourceChange,
-    Unreachable,
-    count,
-)
+from deployer.model.plan import Action, HostPlan, Plan, PlayPlan, Refusal, ResourceChange, Unreachable, count
 from deployer.model.removals import Removals, outnumbering
 from deployer.reporting.columns import Row, align
 from deployer.reporting.fields import INDENT, field_rows

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TextIO
 from msgspec import Struct, field
 
 from deployer.errors import ExitCode
+from deployer.model.operations import PullImage
 from deployer.model.outcome import HostEnded, HostStarted, PullProgress, StepEnded, StepStarted
-from deployer.model.plan import PullImage, Step
+from deployer.model.plan import Step
 from deployer.reporting.lines import Line, Span, Style, line, render
 from deployer.reporting.progress import Lines, host_width, pulled
 from deployer.reporting.words import doing, plural, seconds, subject

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from deployer.model.desired import Address, Kind
+from deployer.model.operations import PullImage, StartContainer
 from deployer.model.outcome import HostOutcome, Status
-from deployer.model.plan import Action, HostPlan, PullImage, StartContainer, Step
+from deployer.model.plan import Action, HostPlan, Step
 from deployer.reporting.words import done
 
 _HAPPENED: Final = {

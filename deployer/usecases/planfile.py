@@ -18,7 +18,8 @@ from msgspec.structs import asdict, replace
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import InputError
 from deployer.model.desired import Address, Kind
-from deployer.model.plan import HostPlan, Operation, Phase, Plan, PlayPlan, Refusal, ResourceChange
+from deployer.model.operations import Operation
+from deployer.model.plan import HostPlan, Phase, Plan, PlayPlan, Refusal, ResourceChange
 from deployer.usecases.load import Request
 
 FORMAT: Final = "deployer-plan/1"

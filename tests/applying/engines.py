@@ -10,22 +10,18 @@ from typing import Any, cast
 from deployer.applying.executor import Execution, Stop, Tools, execute
 from deployer.interfaces import Engine
 from deployer.model.desired import Address, Kind, OnFailure
-from deployer.model.plan import (
+from deployer.model.operations import (
     AwaitHealthy,
     CreateContainer,
     CreateVolume,
-    Group,
-    HostPlan,
     Made,
     Operation,
-    Phase,
     RemoveContainer,
     RenameContainer,
     StartContainer,
-    Step,
     StopContainer,
-    Work,
 )
+from deployer.model.plan import Group, HostPlan, Phase, Step, Work
 from deployer.simulated import SimulatedEngine
 
 IMAGE = "docker.io/library/app:1"

@@ -12,8 +12,8 @@ import pytest
 from deployer.applying.executor import WIDTH
 from deployer.errors import EngineError, UnreachableError
 from deployer.interfaces import Engine
+from deployer.model.operations import CreateContainer, StartContainer
 from deployer.model.outcome import HostStarted, StepEnded, StepStarted
-from deployer.model.plan import CreateContainer, StartContainer
 from deployer.simulated import SimulatedEngine
 from tests.applying.engines import (
     BODY,

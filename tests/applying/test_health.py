@@ -10,7 +10,7 @@ import pytest
 from deployer.applying.health import WaitInterruptedError, await_completed, await_healthy
 from deployer.errors import EngineError, ResourceError
 from deployer.interfaces import Engine
-from deployer.model.plan import AwaitHealthy
+from deployer.model.operations import AwaitHealthy
 from tests.applying.engines import Clock
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from deployer.applying.history import write
 from deployer.model.history import KEPT, last_records, numbers
-from deployer.model.plan import CreateVolume, Operation, PullImage, RemoveImage
+from deployer.model.operations import CreateVolume, Operation, PullImage, RemoveImage
 from deployer.simulated import SimulatedEngine
 from tests.applying.engines import surrounded
 from tests.model.test_history import RECORD

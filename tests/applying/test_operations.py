@@ -12,8 +12,7 @@ import pytest
 from deployer.applying.operations import Done, Worker, _perform, perform
 from deployer.errors import EngineError, ResourceError
 from deployer.interfaces import Engine, RegistryAuth
-from deployer.model.outcome import PullProgress
-from deployer.model.plan import (
+from deployer.model.operations import (
     AwaitCompleted,
     ConnectNetwork,
     CreateContainer,
@@ -32,6 +31,7 @@ from deployer.model.plan import (
     StopContainer,
     UpdateContainer,
 )
+from deployer.model.outcome import PullProgress
 from deployer.simulated import SimulatedEngine
 from tests.applying.engines import IMAGE, Clock, app_engine, run, states, surrounded
 

@@ -12,17 +12,16 @@ from msgspec.structs import replace
 from deployer.applying.executor import WIDTH, Tools, change, commit, roll_back
 from deployer.errors import EngineError
 from deployer.model.desired import OnFailure
-from deployer.model.plan import (
+from deployer.model.operations import (
     AwaitHealthy,
     Made,
-    Phase,
     RemoveContainer,
     RenameContainer,
     StartContainer,
-    Step,
     StopContainer,
     UpdateContainer,
 )
+from deployer.model.plan import Phase, Step
 from tests.applying.engines import (
     BODY,
     Clock,

@@ -18,18 +18,9 @@ from deployer.model.history import (
     result_of,
     volume_name,
 )
+from deployer.model.operations import AwaitHealthy, Operation, RemoveImage
 from deployer.model.outcome import Blocked, HostOutcome, Obstacle, Status, StepResult
-from deployer.model.plan import (
-    Action,
-    AwaitHealthy,
-    Counts,
-    HostPlan,
-    Operation,
-    RemoveImage,
-    ResourceChange,
-    Step,
-    Unreachable,
-)
+from deployer.model.plan import Action, Counts, HostPlan, ResourceChange, Step, Unreachable
 
 RECORD = Record(
     project="shop",

@@ -6,8 +6,9 @@ import pytest
 
 from deployer.errors import ExitCode
 from deployer.model.desired import Address, Kind
+from deployer.model.operations import StartContainer
 from deployer.model.outcome import HostOutcome, Outcome, Status, StepResult
-from deployer.model.plan import Action, HostPlan, Plan, ResourceChange, StartContainer, Step, Unreachable
+from deployer.model.plan import Action, HostPlan, Plan, ResourceChange, Step, Unreachable
 
 WEB, API = (Address("web1", Kind.CONTAINER, name) for name in ("web", "api"))
 CHANGES = tuple(ResourceChange(address, Action.START) for address in (WEB, API))

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from deployer.model import ownership as record
 from deployer.model.observed import Observed, Ownership
-from deployer.model.plan import CreateContainer, CreateNetwork, CreateVolume
+from deployer.model.operations import CreateContainer, CreateNetwork, CreateVolume
 from deployer.model.secrets import Sealing
 from tests.planning.build import EMPTY, applied, changed, changes, nothing, plan, play, refusals, steps
 

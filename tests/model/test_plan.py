@@ -6,36 +6,27 @@ import pytest
 
 from deployer.diagnostics import Origin
 from deployer.model.desired import Address, Kind
-from deployer.model.plan import (
-    Action,
+from deployer.model.operations import (
     AwaitCompleted,
     AwaitHealthy,
     ConnectNetwork,
-    Counts,
     CreateContainer,
     CreateNetwork,
     CreateVolume,
     DisconnectNetwork,
-    Group,
-    HostPlan,
     Made,
     Operation,
-    Plan,
-    PlayPlan,
     PullImage,
     RemoveContainer,
     RemoveImage,
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
-    ResourceChange,
     StartContainer,
-    Step,
     StopContainer,
     UpdateContainer,
-    Work,
-    count,
 )
+from deployer.model.plan import Action, Counts, Group, HostPlan, Plan, PlayPlan, ResourceChange, Step, Work, count
 
 ID = "0123456789ab" + "f" * 52
 WEB = Address("web1", Kind.CONTAINER, "web")

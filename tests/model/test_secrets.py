@@ -16,7 +16,8 @@ from deployer.interfaces import Guarded
 from deployer.model import ownership as record
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
-from deployer.model.plan import CreateContainer, HostPlan
+from deployer.model.operations import CreateContainer
+from deployer.model.plan import HostPlan
 from deployer.model.secrets import MASK, Sealing, holds_secret, redact, redacted, sealed
 from tests.planning.build import EMPTY, applied, changed, plan, play
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from deployer.errors import InputError
 from deployer.fields.container import CONTAINER
 from deployer.model.desired import Desired
-from deployer.model.plan import HostPlan, RemoveVolume
+from deployer.model.operations import RemoveVolume
+from deployer.model.plan import HostPlan
 from deployer.simulated import SimulatedEngine
 from tests.planning.build import play
 from tests.planning.hosts import Host

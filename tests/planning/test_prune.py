@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from deployer.model.desired import Desired, Kind
 from deployer.model.observed import Observed
-from deployer.model.plan import RemoveVolume
+from deployer.model.operations import RemoveVolume
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import destroy
 from tests.planning.build import EMPTY, applied, changed, changes, joined, nothing, plan, play, refusals, steps, stub

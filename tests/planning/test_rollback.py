@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed, ObservedContainer, Ownership
-from deployer.model.plan import HostPlan, UpdateContainer
+from deployer.model.operations import UpdateContainer
+from deployer.model.plan import HostPlan
 from deployer.planning.policy import Policy
 from deployer.planning.rollback import check, roll_back
 from tests.planning.build import applied, changed, changes, play, refusals, steps, without

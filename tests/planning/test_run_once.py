@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployer.model.desired import Address, Kind, RunOnce
-from deployer.model.plan import Action, HostPlan, PlayPlan, ResourceChange, StartContainer, Step
+from deployer.model.operations import StartContainer
+from deployer.model.plan import Action, HostPlan, PlayPlan, ResourceChange, Step
 from deployer.planning.run_once import lead
 
 WEB = ResourceChange(Address("h", Kind.CONTAINER, "web"), Action.CREATE)

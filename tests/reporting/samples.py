@@ -3,30 +3,32 @@
 from deployer.diagnostics import Origin
 from deployer.fields.field import Change
 from deployer.model.desired import Address, Kind
-from deployer.model.outcome import HostOutcome, Outcome, Status, StepResult
-from deployer.model.plan import (
-    Action,
+from deployer.model.operations import (
     AwaitHealthy,
     CreateContainer,
     CreateNetwork,
+    Made,
+    Operation,
+    PullImage,
+    RemoveContainer,
+    RenameContainer,
+    StartContainer,
+    StopContainer,
+    UpdateContainer,
+)
+from deployer.model.outcome import HostOutcome, Outcome, Status, StepResult
+from deployer.model.plan import (
+    Action,
     FieldDiff,
     Group,
     HostPlan,
-    Made,
-    Operation,
     Part,
     Plan,
     PlayPlan,
-    PullImage,
     Refusal,
-    RemoveContainer,
-    RenameContainer,
     ResourceChange,
-    StartContainer,
     Step,
-    StopContainer,
     Unreachable,
-    UpdateContainer,
     Work,
 )
 from deployer.planning.container.replace import part_replaced

@@ -8,25 +8,17 @@ from msgspec.structs import replace
 from deployer.diagnostics import Origin
 from deployer.model.desired import Address, Kind, RunOnce
 from deployer.model.history import Record, read_records, volume_name
-from deployer.model.outcome import HostOutcome, Status, StepResult
-from deployer.model.plan import (
-    Action,
+from deployer.model.operations import (
     AwaitCompleted,
-    Counts,
     CreateContainer,
-    Group,
-    HostPlan,
     Made,
     Operation,
-    Plan,
-    PlayPlan,
     RemoveContainer,
     RenameContainer,
-    ResourceChange,
     StartContainer,
-    Step,
-    Work,
 )
+from deployer.model.outcome import HostOutcome, Status, StepResult
+from deployer.model.plan import Action, Counts, Group, HostPlan, Plan, PlayPlan, ResourceChange, Step, Work
 from deployer.planning.job.plan import part_run
 from deployer.reporting.history import counted
 from deployer.reporting.human import plan_text

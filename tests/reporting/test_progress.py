@@ -4,8 +4,8 @@ import io
 
 from msgspec.structs import replace
 
+from deployer.model.operations import StartContainer
 from deployer.model.outcome import HostEnded, HostOutcome, HostStarted, PullProgress, Status, StepEnded, StepStarted
-from deployer.model.plan import StartContainer
 from deployer.reporting.lines import Line
 from deployer.reporting.live import Board, LiveProgress
 from deployer.reporting.progress import PlainProgress, ResourceLines, StepLines

@@ -2,7 +2,8 @@
 
 import pytest
 
-from deployer.model.plan import CreateNetwork, StartContainer, Step
+from deployer.model.operations import CreateNetwork, StartContainer
+from deployer.model.plan import Step
 from deployer.reporting.words import by_number, doing, done, host_list, plural, seconds, size, subject
 from tests.reporting import samples
 

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from deployer.errors import InputError
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
-from deployer.model.plan import CreateContainer, HostPlan, Plan, PlayPlan
+from deployer.model.operations import CreateContainer
+from deployer.model.plan import HostPlan, Plan, PlayPlan
 from deployer.usecases import planfile
 from deployer.usecases.load import Request
 from deployer.usecases.planfile import SavedHost, SavedPlan, decode, encode, fingerprint, refuse_stale, save

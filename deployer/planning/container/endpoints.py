@@ -11,7 +11,8 @@ from deployer.fields.container.network import endpoint_to_engine
 from deployer.fields.field import Change
 from deployer.model.desired import Kind, Workload
 from deployer.model.observed import ObservedContainer
-from deployer.model.plan import ConnectNetwork, DisconnectNetwork, FieldDiff, Group, Work
+from deployer.model.operations import ConnectNetwork, DisconnectNetwork
+from deployer.model.plan import FieldDiff, Group, Work
 from deployer.planning.context import Context
 from deployer.planning.diff import is_ignored
 

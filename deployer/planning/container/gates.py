@@ -6,7 +6,7 @@ from deployer.fields.options import Condition
 from deployer.model import dependencies
 from deployer.model.desired import Kind, Workload, has_settings
 from deployer.model.observed import ObservedContainer
-from deployer.model.plan import AwaitCompleted, AwaitHealthy
+from deployer.model.operations import AwaitCompleted, AwaitHealthy
 from deployer.model.settings import ContainerSettings, Dependency
 from deployer.planning.container.health import watched
 from deployer.planning.container.replace import Gate

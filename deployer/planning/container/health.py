@@ -18,7 +18,8 @@ from deployer.fields.options import Condition, RunState
 from deployer.model import dependencies
 from deployer.model.desired import Container, Desired
 from deployer.model.observed import ObservedContainer
-from deployer.model.plan import AwaitCompleted, AwaitHealthy, ResourceChange, Target
+from deployer.model.operations import AwaitCompleted, AwaitHealthy, Target
+from deployer.model.plan import ResourceChange
 from deployer.model.settings import ContainerSettings
 from deployer.planning.container.judging import is_ours
 from deployer.planning.context import Context, completes

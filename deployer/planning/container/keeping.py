@@ -12,19 +12,17 @@ from deployer.model import ownership as record
 from deployer.model.container_names import FAILED, number_of, previous
 from deployer.model.desired import Address, Container, Kind, Workload
 from deployer.model.observed import ObservedContainer, Stub
-from deployer.model.plan import (
-    Action,
+from deployer.model.operations import (
     Operation,
-    Part,
     PauseContainer,
     RemoveContainer,
     RenameContainer,
-    ResourceChange,
     StartContainer,
     StopContainer,
     Target,
     UpdateContainer,
 )
+from deployer.model.plan import Action, Part, ResourceChange
 from deployer.model.settings import ImageSettings
 from deployer.planning.context import Context, Steps
 

@@ -15,18 +15,15 @@ from deployer.model import ownership as record
 from deployer.model.container_names import NEW, OLD, previous
 from deployer.model.desired import Container, Workload
 from deployer.model.observed import ObservedContainer
-from deployer.model.plan import (
-    Action,
-    Group,
+from deployer.model.operations import (
     Operation,
-    Part,
     RemoveContainer,
     RenameContainer,
-    ResourceChange,
     StartContainer,
     StopContainer,
     UpdateContainer,
 )
+from deployer.model.plan import Action, Group, Part, ResourceChange
 from deployer.planning.container import keeping
 from deployer.planning.context import Context
 

@@ -9,22 +9,16 @@ from deployer.fields.options import RunState
 from deployer.model import dependencies
 from deployer.model.desired import Container, Kind, Workload
 from deployer.model.observed import ObservedContainer
-from deployer.model.plan import (
-    Action,
-    FieldDiff,
-    Group,
-    Part,
+from deployer.model.operations import (
     PauseContainer,
-    Refusal,
     RemoveContainer,
     RenameContainer,
-    ResourceChange,
     StartContainer,
     StopContainer,
     UnpauseContainer,
     UpdateContainer,
-    Work,
 )
+from deployer.model.plan import Action, FieldDiff, Group, Part, Refusal, ResourceChange, Work
 from deployer.planning.bodies import update_body
 from deployer.planning.container import endpoints, leftovers
 from deployer.planning.container.exclusive import held

@@ -19,25 +19,20 @@ from deployer.model.container_names import NEW, OLD
 from deployer.model.dependencies import leaders
 from deployer.model.desired import Container, Workload
 from deployer.model.observed import ObservedContainer
-from deployer.model.plan import (
-    Action,
+from deployer.model.operations import (
     AwaitHealthy,
     ConnectNetwork,
     CreateContainer,
-    FieldDiff,
-    Group,
     Made,
     Operation,
-    Part,
-    Refusal,
     RemoveContainer,
     RenameContainer,
     StartContainer,
     StopContainer,
     Target,
     UpdateContainer,
-    Work,
 )
+from deployer.model.plan import Action, FieldDiff, Group, Part, Refusal, Work
 from deployer.planning.bodies import add_alias, container_body, split_endpoints
 from deployer.planning.container.health import awaited
 from deployer.planning.container.keeping import (

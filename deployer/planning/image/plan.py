@@ -11,7 +11,8 @@ from deployer.fields.options import PullPolicy, strongest_pull_policy
 from deployer.model.desired import Address, Image, Imaged, Kind
 from deployer.model.drift import Drift, Verdict
 from deployer.model.observed import ObservedContainer, ObservedImage
-from deployer.model.plan import Action, PullImage, Refusal, RemoveImage, ResourceChange
+from deployer.model.operations import PullImage, RemoveImage
+from deployer.model.plan import Action, Refusal, ResourceChange
 from deployer.model.settings import ImageSettings
 from deployer.planning.container.keeping import discard_holders
 from deployer.planning.context import Context

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from deployer.model.desired import Address, Desired, Kind
 from deployer.model.observed import PulledImage
-from deployer.model.plan import Action, RemoveImage, ResourceChange
+from deployer.model.operations import RemoveImage
+from deployer.model.plan import Action, ResourceChange
 from deployer.planning.context import Context
 from deployer.values import image
 

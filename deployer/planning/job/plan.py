@@ -15,21 +15,16 @@ from deployer.fields.options import Recreate
 from deployer.model.container_names import NEW, OLD
 from deployer.model.desired import Job, Kind
 from deployer.model.observed import ObservedContainer
-from deployer.model.plan import (
-    Action,
+from deployer.model.operations import (
     AwaitCompleted,
-    FieldDiff,
-    Group,
     Made,
     Operation,
-    Part,
     RemoveContainer,
     RenameContainer,
-    ResourceChange,
     StartContainer,
     StopContainer,
-    Work,
 )
+from deployer.model.plan import Action, FieldDiff, Group, Part, ResourceChange, Work
 from deployer.planning.container import leftovers
 from deployer.planning.container.gates import gate_of
 from deployer.planning.container.judging import compare, foreign, is_ours

@@ -13,19 +13,8 @@ from deployer.model import dependencies
 from deployer.model import ownership as record
 from deployer.model.desired import Kind, Network
 from deployer.model.observed import ObservedContainer, ObservedNetwork
-from deployer.model.plan import (
-    Action,
-    ConnectNetwork,
-    CreateNetwork,
-    DisconnectNetwork,
-    FieldDiff,
-    Group,
-    Operation,
-    Refusal,
-    RemoveNetwork,
-    ResourceChange,
-    Work,
-)
+from deployer.model.operations import ConnectNetwork, CreateNetwork, DisconnectNetwork, Operation, RemoveNetwork
+from deployer.model.plan import Action, FieldDiff, Group, Refusal, ResourceChange, Work
 from deployer.model.settings import NetworkSettings
 from deployer.planning import objects
 from deployer.planning.bodies import endpoint_body, object_body, write_fields

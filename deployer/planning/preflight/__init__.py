@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
-from deployer.model.plan import CreateContainer, CreateNetwork, HostPlan, PullImage, Refusal
+from deployer.model.operations import CreateContainer, CreateNetwork, PullImage
+from deployer.model.plan import HostPlan, Refusal
 from deployer.model.preflight import Facts, Listener, Questions
 from deployer.planning.preflight import images, mounts, ports, room, subnets
 from deployer.planning.preflight.checked import CheckedHost, Finding

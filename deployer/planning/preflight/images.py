@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from deployer.model.observed import Observed
-from deployer.model.plan import HostPlan, PullImage, Step
+from deployer.model.operations import PullImage
+from deployer.model.plan import HostPlan, Step
 from deployer.model.registry import Availability, RegistryAnswer
 from deployer.planning.preflight.checked import CheckedHost, Finding
 from deployer.values import image

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from deployer.model.desired import Address
-from deployer.model.plan import CreateContainer, HostPlan
+from deployer.model.operations import CreateContainer
+from deployer.model.plan import HostPlan
 from deployer.planning.preflight.checked import CheckedHost, Finding
 from deployer.values import mount
 

@@ -8,15 +8,8 @@ from msgspec import Struct
 
 from deployer.model.desired import Address
 from deployer.model.observed import Observed
-from deployer.model.plan import (
-    CreateContainer,
-    HostPlan,
-    Made,
-    RemoveContainer,
-    StartContainer,
-    StopContainer,
-    Target,
-)
+from deployer.model.operations import CreateContainer, Made, RemoveContainer, StartContainer, StopContainer, Target
+from deployer.model.plan import HostPlan
 from deployer.model.preflight import Facts, Listener, Process
 from deployer.planning.preflight.checked import CheckedHost, Finding
 from deployer.values import port

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deployer.model.plan import CreateContainer, PullImage
+from deployer.model.operations import CreateContainer, PullImage
 from deployer.planning.preflight.checked import CheckedHost, Finding
 from deployer.values import image, size
 

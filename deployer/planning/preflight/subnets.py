@@ -11,7 +11,8 @@ from typing import Any
 
 from deployer.model.desired import Address
 from deployer.model.observed import ObservedNetwork
-from deployer.model.plan import CreateNetwork, Phase, RemoveNetwork
+from deployer.model.operations import CreateNetwork, RemoveNetwork
+from deployer.model.plan import Phase
 from deployer.planning.preflight.checked import CheckedHost, Finding
 from deployer.values.address import overlap
 

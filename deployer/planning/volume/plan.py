@@ -5,16 +5,8 @@ from __future__ import annotations
 from deployer.model import ownership as record
 from deployer.model.desired import Kind, Volume
 from deployer.model.observed import ObservedContainer, ObservedVolume
-from deployer.model.plan import (
-    Action,
-    CreateVolume,
-    FieldDiff,
-    Refusal,
-    RemoveContainer,
-    RemoveVolume,
-    ResourceChange,
-    StopContainer,
-)
+from deployer.model.operations import CreateVolume, RemoveContainer, RemoveVolume, StopContainer
+from deployer.model.plan import Action, FieldDiff, Refusal, ResourceChange
 from deployer.model.settings import VolumeSettings
 from deployer.planning import objects
 from deployer.planning.bodies import object_body

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from deployer.model.observed import Observed
-from deployer.model.plan import AwaitHealthy
+from deployer.model.operations import AwaitHealthy
 from tests.planning.build import applied, changed, changes, plan, steps
 
 PROBE = "healthcheck: {test: [CMD, probe], interval: 2s"

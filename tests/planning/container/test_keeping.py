@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from deployer.model.desired import OnFailure
 from deployer.model.observed import Observed, Ownership, Stub
-from deployer.model.plan import CreateContainer, HostPlan, Phase, UpdateContainer
+from deployer.model.operations import CreateContainer, UpdateContainer
+from deployer.model.plan import HostPlan, Phase
 from tests.planning.build import EMPTY, applied, changed, changes, nothing, plan, steps, stub
 
 WEB = "containers: {web: {image: web:1, command: a}}"

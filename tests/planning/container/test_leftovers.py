@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployer.model.observed import Observed
-from deployer.model.plan import Operation, StartContainer, UpdateContainer
+from deployer.model.operations import Operation, StartContainer, UpdateContainer
 from tests.planning.build import applied, changed, changes, joined, nothing, plan, steps
 from tests.planning.hosts import Host, converged
 

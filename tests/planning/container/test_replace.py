@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.model.plan import CreateContainer, PauseContainer, StartContainer, StopContainer
+from deployer.model.operations import CreateContainer, PauseContainer, StartContainer, StopContainer
 from tests.planning.build import Images, applied, changed, changes, nothing, plan, refusals, steps
 
 WEB = "containers: {web: {image: web:1, environment: {MODE: a}}}"

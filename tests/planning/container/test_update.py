@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployer.model.plan import AwaitHealthy, PauseContainer, StartContainer, StopContainer, UpdateContainer
+from deployer.model.operations import AwaitHealthy, PauseContainer, StartContainer, StopContainer, UpdateContainer
 from tests.planning.build import applied, changed, changes, nothing, plan, steps
 
 

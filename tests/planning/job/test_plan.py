@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from deployer.model.desired import Kind
 from deployer.model.observed import Observed, Ownership
-from deployer.model.plan import CreateContainer, Phase
+from deployer.model.operations import CreateContainer
+from deployer.model.plan import Phase
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import destroy
 from tests.planning.build import (

@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from deployer.model.observed import Observed
-from deployer.model.plan import Action, ConnectNetwork, CreateNetwork, HostPlan, RemoveNetwork
+from deployer.model.operations import ConnectNetwork, CreateNetwork, RemoveNetwork
+from deployer.model.plan import Action, HostPlan
 from tests.planning.build import applied, changed, changes, joined, nothing, plan, play, refusals, steps, stub
 from tests.planning.hosts import Host
 from tests.planning.test_properties import POPULATED
