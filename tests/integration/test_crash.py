@@ -14,6 +14,7 @@ import pytest
 
 from tests.integration.recording_proxy import kill_client_after, recording
 from tests.integration.support import SLEEP, Ran, Site, fetch, ids, inspect, of_container, states
+from tests.lab import faults
 from tests.lab.host import Host
 
 pytestmark = pytest.mark.lab
@@ -112,6 +113,27 @@ def test_killed_again_and_again_leaves_nothing_behind(site: Site, host: Host) ->
     site.converge()
     assert states(host) == {"web": "running"}
     assert_data_is_there(host)
+
+
+def test_killed_and_then_the_engine_is_killed_too(site: Site, host: Host) -> None:
+    """An engine that starts also starts what has a restart policy: never both of one service."""
+    always = {**SHARED, "restart": "always"}
+    write(site, always, 1).converge()
+    put_data(host)
+    for version, point in enumerate(("old-set-aside", "started"), start=2):
+        killed_after(write(site, always, version), *POINTS[point])
+        faults.kill_engine(host)
+        faults.start_engine(host)
+        running = [name for name, state in states(host).items() if state == "running"]
+        assert len(running) <= 1, (point, states(host))
+        site.converge()
+        assert states(host) == {"web": "running"}
+        assert inspect(host, "web")["HostConfig"]["RestartPolicy"]["Name"] == "always"
+        assert f"VERSION={version}" in inspect(host, "web")["Config"]["Env"]
+    assert_data_is_there(host)
+    assert inspect(host, "web.previous")["HostConfig"]["RestartPolicy"]["Name"] == "no"
+    assert site.run("rollback", "--yes", *site.arguments).code == 0
+    assert inspect(host, "web")["HostConfig"]["RestartPolicy"]["Name"] == "always"
 
 
 @pytest.mark.parametrize(("word", "times"), [("create", 1), ("create", 3), ("start", 1), ("start", 2)])
