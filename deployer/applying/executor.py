@@ -10,20 +10,19 @@ no further step starts, and unfinished groups are undone.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from typing import Any, Protocol, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from deployer.applying.health import WaitInterruptedError
-from deployer.applying.lock import LockLostError
-from deployer.applying.operations import Done, Worker, perform
+from deployer.applying.operations import Done
+from deployer.applying.performing import Performer, Tools
 from deployer.errors import DeployerError, EngineError, InternalError, UnreachableError, boundary
-from deployer.interfaces import Clock, Engine, Events, RegistryAuth
+from deployer.interfaces import Events
 from deployer.model.desired import OnFailure
 from deployer.model.operations import (
     AwaitCompleted,
@@ -34,7 +33,6 @@ from deployer.model.operations import (
     RemoveNetwork,
     RenameContainer,
     StartContainer,
-    Target,
 )
 from deployer.model.outcome import Cut, HostStarted, Status, StepEnded, StepResult, StepStarted
 from deployer.model.plan import Group, HostPlan, Phase, Step
@@ -45,34 +43,11 @@ WIDTH = 7
 WAITS = 57
 """Additional steps that only wait and poll the engine."""
 
-LOG_LINES = 20
-
-REGAIN = 30.0
-"""Seconds in which a host whose connection was lost may answer again; less than a lock outlives its holder."""
-
 GOES_ON = "runs on; the next run waits for its end"
 """The message for a job that was running when the operator stopped the run."""
 
 Failures: TypeAlias = list[tuple[Operation, str]]
 """Operations that failed, with their errors."""
-
-
-class Stop(Protocol):
-    """Whether the operator stopped the run."""
-
-    def is_set(self) -> bool: ...
-
-
-class Tools(Struct, frozen=True):
-    """What executing needs besides the plan. `permit` is called before every operation and raises `UnreachableError`
-    if this run may no longer change the host."""
-
-    engine: Engine
-    clock: Clock
-    events: Events
-    auth: Callable[[str], RegistryAuth | None]
-    stop: Stop
-    permit: Callable[[], None] = lambda: None
 
 
 class Execution(Struct, frozen=True):
@@ -157,17 +132,7 @@ class _Run:
         self._results = {result.step.number: result for result in (done.results if done else ())}
         self._running: dict[Future[StepResult], Step] = {}
         self._lost: UnreachableError | None = None
-        self._regaining = threading.Lock()
-        self._worker = Worker(
-            engine=tools.engine,
-            clock=tools.clock,
-            auth=tools.auth,
-            made=self._made,
-            report=tools.events.emit,
-            host=plan.host,
-            stopped=tools.stop.is_set,
-            permit=tools.permit,
-        )
+        self._performer = Performer(plan.host, tools, self._made)
 
     @property
     def execution(self) -> Execution:
@@ -233,9 +198,9 @@ class _Run:
     def _do(self, step: Step) -> StepResult:
         clock = self._tools.clock
         self._tell(StepStarted(self._plan.host, step))
-        began = clock.now()
+        began, performer = clock.now(), self._performer
         try:
-            done = self._persist(step.operation) if step.operation.waits else self._perform(step.operation)
+            done = (performer.persist if step.operation.waits else performer.perform)(step.operation)
         except DeployerError as error:
             cut = self._cut(error)
             if cut is Cut.STOPPED and step.lasting:
@@ -245,48 +210,13 @@ class _Run:
         return self._success(step, done, clock.now() - began)
 
     def _cut(self, error: DeployerError) -> Cut:
-        if isinstance(error, UnreachableError) and not self._reconnected(error):
+        if isinstance(error, UnreachableError) and not self._performer.reconnected(error):
             self._lost = error
             return Cut.LOST
         return Cut.STOPPED if isinstance(error, WaitInterruptedError) else Cut.NOT
 
     def _tell(self, event: object) -> None:
         tell(self._tools.events, event)
-
-    def _persist(self, operation: Operation) -> Done:
-        """Does it once more where the connection was lost meanwhile and the host answers again: for what does no harm
-        when it is done twice."""
-        try:
-            return self._perform(operation)
-        except UnreachableError as error:
-            if not self._reconnected(error):
-                raise
-        return self._perform(operation)
-
-    def _perform(self, operation: Operation) -> Done:
-        with boundary():
-            return perform(self._worker, operation)
-
-    def _reconnected(self, error: UnreachableError) -> bool:
-        """Whether the host answers after all, and is still ours to change; waits for that, but for nothing when the
-        operator stopped the run."""
-        if isinstance(error, LockLostError):
-            return False
-        clock, until = self._tools.clock, self._tools.clock.now() + REGAIN
-        with self._regaining:
-            while True:
-                try:
-                    with boundary():
-                        self._tools.engine.info()
-                        self._tools.permit()
-                except LockLostError:
-                    return False
-                except DeployerError:
-                    if clock.now() >= until or self._tools.stop.is_set():
-                        return False
-                    clock.sleep(1.0)
-                else:
-                    return True
 
     def _success(self, step: Step, done: Done, seconds: float) -> StepResult:
         if done.made:
@@ -297,16 +227,9 @@ class _Run:
         """The last log lines of a container that did not start."""
         match step.operation:
             case StartContainer(container) | AwaitHealthy(container) | AwaitCompleted(container):
-                return self._log(container)
+                return self._performer.log(container)
             case _:
                 return ""
-
-    def _log(self, container: Target) -> str:
-        try:
-            with boundary():
-                return self._tools.engine.container_logs(self._worker.id_of(container), tail=LOG_LINES)
-        except DeployerError:
-            return ""
 
     def _end(self, step: Step, result: StepResult) -> None:
         self._results[step.number] = result
@@ -378,39 +301,20 @@ class _Run:
         does no harm. A network or volume under the name may be somebody else's: it is left alone."""
         match operation := step.operation:
             case CreateContainer(name, body):
-                return self._was_made(step.number, name, body)
+                return self._performer.has_made(step.number, name, body)
             case RemoveNetwork(network):
-                return self._is_gone(network)
+                return self._performer.is_gone(network)
             case AwaitHealthy() | AwaitCompleted():
                 return False
             case _:
                 return isinstance(getattr(operation, "container", None), str | Made)
-
-    def _was_made(self, number: int, name: str, body: Mapping[str, Any]) -> bool:
-        """Whether there is a container with the labels of one whose creation was not confirmed; it is that one."""
-        try:
-            with boundary():
-                found = self._tools.engine.inspect_container(name)
-                if found is None or not body["Labels"].items() <= found["Config"]["Labels"].items():
-                    return False
-                self._made[number] = str(found["Id"])
-                return True
-        except DeployerError:
-            return False
-
-    def _is_gone(self, network: str) -> bool:
-        try:
-            with boundary():
-                return self._tools.engine.inspect_network(network) is None
-        except DeployerError:
-            return False
 
     def _roll_back(self, operations: tuple[Operation, ...]) -> Failures:
         """The failures. A failed operation does not prevent the others; a lost connection does."""
         failures: Failures = []
         for operation in operations:
             try:
-                self._persist(operation)
+                self._performer.persist(operation)
             except UnreachableError as error:
                 self._lost = error
                 failures.append((operation, error.message))
@@ -423,12 +327,7 @@ class _Run:
     def _kept_as(self, step: Step) -> tuple[str, ...]:
         """The name of the failed container, unless it has been removed by itself or by somebody."""
         name = next((operation.name for operation in step.keep if isinstance(operation, RenameContainer)), "")
-        try:
-            with boundary():
-                found = self._tools.engine.inspect_container(name)
-                is_it = found is not None and found["Id"] == self._made.get(step.number)
-        except DeployerError:
-            return ()
+        is_it = self._performer.is_made(step.number, name)
         return (f"the failed container is kept, stopped, as {name}",) if is_it else ()
 
     def _report_undone(self, result: StepResult, failures: Failures) -> None:

@@ -16,8 +16,8 @@ from typing import Final, Protocol, TypeVar
 
 from msgspec import Struct
 
-from deployer.applying.executor import Stop
 from deployer.applying.lock import HostLock, LockLostError
+from deployer.applying.performing import Stop
 from deployer.applying.processes import this_process
 from deployer.errors import DeployerError, EngineError, boundary
 from deployer.interfaces import Clock, Engine, Events, Json

@@ -11,8 +11,8 @@ from typing import Final
 
 from deployer import __version__
 from deployer.applying import history as records
-from deployer.applying.executor import Stop
 from deployer.applying.locking import ForEachHost, Locks, Run, time_stamp
+from deployer.applying.performing import Stop
 from deployer.errors import DeployerError, boundary
 from deployer.interfaces import Clock, Engine, Events
 from deployer.model import history

@@ -9,9 +9,10 @@ from typing import Final, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.applying.executor import Execution, Stop, Tools, abandon, change, commit, may_commit, roll_back
+from deployer.applying.executor import Execution, abandon, change, commit, may_commit, roll_back
 from deployer.applying.lock import LockLostError
 from deployer.applying.locking import Run
+from deployer.applying.performing import Stop, Tools
 from deployer.applying.turns import Turn, Turns
 from deployer.errors import DeployerError, ExitCode, UnreachableError, boundary
 from deployer.fields.options import Recreate

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from deployer.applying.executor import Execution, Stop, Tools, execute
+from deployer.applying.executor import Execution, execute
+from deployer.applying.performing import Stop, Tools
 from deployer.interfaces import Engine
 from deployer.model.desired import Address, Kind, OnFailure
 from deployer.model.operations import (

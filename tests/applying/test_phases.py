@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from deployer.applying.executor import WIDTH, Tools, change, commit, roll_back
+from deployer.applying.executor import WIDTH, change, commit, roll_back
+from deployer.applying.performing import Tools
 from deployer.errors import EngineError
 from deployer.model.desired import OnFailure
 from deployer.model.operations import (

@@ -8,7 +8,8 @@ from functools import cache
 
 import pytest
 
-from deployer.applying.executor import Execution, Tools, execute
+from deployer.applying.executor import Execution, execute
+from deployer.applying.performing import Tools
 from deployer.engine.observe import needs_of, observe
 from deployer.errors import EngineError
 from deployer.interfaces import Engine

@@ -10,8 +10,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from deployer.applying.executor import Execution, Tools, execute
+from deployer.applying.executor import Execution, execute
 from deployer.applying.operations import Worker, perform
+from deployer.applying.performing import Tools
 from deployer.engine.observe import needs_of, observe
 from deployer.interfaces import Engine
 from deployer.model.desired import Desired

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from deployer.applying.executor import GOES_ON, Execution, Tools, execute
+from deployer.applying.executor import GOES_ON, Execution, execute
+from deployer.applying.performing import Tools
 from deployer.interfaces import Engine
 from deployer.model.desired import OnFailure
 from deployer.model.outcome import Status

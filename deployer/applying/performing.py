@@ -1,0 +1,128 @@
+"""Performs operations on one host: where the connection is lost, waits until the host answers again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from deployer.applying.lock import LockLostError
+from deployer.applying.operations import Done, Worker, perform
+from deployer.errors import DeployerError, UnreachableError, boundary
+from deployer.interfaces import Clock, Engine, Events, RegistryAuth
+from deployer.model.operations import Operation, Target
+
+LOG_LINES = 20
+
+REGAIN = 30.0
+"""Seconds in which a host whose connection was lost may answer again; less than a lock outlives its holder."""
+
+
+class Stop(Protocol):
+    """Whether the operator stopped the run."""
+
+    def is_set(self) -> bool: ...
+
+
+class Tools(Struct, frozen=True):
+    """What executing needs besides the plan. `permit` is called before every operation and raises `UnreachableError`
+    if this run may no longer change the host."""
+
+    engine: Engine
+    clock: Clock
+    events: Events
+    auth: Callable[[str], RegistryAuth | None]
+    stop: Stop
+    permit: Callable[[], None] = lambda: None
+
+
+class Performer:
+    """Safe to use from several threads. `made`: ids of containers, by the step that created them."""
+
+    def __init__(self, host: str, tools: Tools, made: dict[int, str]) -> None:
+        self._tools = tools
+        self._made = made
+        self._regaining = threading.Lock()
+        self._worker = Worker(
+            engine=tools.engine,
+            clock=tools.clock,
+            auth=tools.auth,
+            made=made,
+            report=tools.events.emit,
+            host=host,
+            stopped=tools.stop.is_set,
+            permit=tools.permit,
+        )
+
+    def perform(self, operation: Operation) -> Done:
+        """Raises `DeployerError`, for anything else that goes wrong too."""
+        with boundary():
+            return perform(self._worker, operation)
+
+    def persist(self, operation: Operation) -> Done:
+        """Once more where the connection was lost and the host answers again: for operations that may be repeated."""
+        try:
+            return self.perform(operation)
+        except UnreachableError as error:
+            if not self.reconnected(error):
+                raise
+        return self.perform(operation)
+
+    def reconnected(self, error: UnreachableError) -> bool:
+        """Whether the host answers after all, and may still be changed by this run. Waits for the answer, unless the
+        operator stopped the run."""
+        if isinstance(error, LockLostError):
+            return False
+        clock, until = self._tools.clock, self._tools.clock.now() + REGAIN
+        with self._regaining:
+            while True:
+                try:
+                    with boundary():
+                        self._tools.engine.info()
+                        self._tools.permit()
+                except LockLostError:
+                    return False
+                except DeployerError:
+                    if clock.now() >= until or self._tools.stop.is_set():
+                        return False
+                    clock.sleep(1.0)
+                else:
+                    return True
+
+    def log(self, container: Target) -> str:
+        """The last lines; "" where they cannot be read."""
+        try:
+            with boundary():
+                return self._tools.engine.container_logs(self._worker.id_of(container), tail=LOG_LINES)
+        except DeployerError:
+            return ""
+
+    def has_made(self, number: int, name: str, body: Mapping[str, Any]) -> bool:
+        """Whether there is a container with the labels of one whose creation was not confirmed; it is that one."""
+        try:
+            with boundary():
+                found = self._tools.engine.inspect_container(name)
+                if found is None or not body["Labels"].items() <= found["Config"]["Labels"].items():
+                    return False
+                self._made[number] = str(found["Id"])
+                return True
+        except DeployerError:
+            return False
+
+    def is_made(self, number: int, name: str) -> bool:
+        """Whether the container of that name is the one that the step created."""
+        try:
+            with boundary():
+                found = self._tools.engine.inspect_container(name)
+                return found is not None and found["Id"] == self._made.get(number)
+        except DeployerError:
+            return False
+
+    def is_gone(self, network: str) -> bool:
+        try:
+            with boundary():
+                return self._tools.engine.inspect_network(network) is None
+        except DeployerError:
+            return False
