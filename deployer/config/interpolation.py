@@ -23,7 +23,7 @@ _MEANT = re.compile(r"\$\{(?P<braced>[_A-Za-z]\w*)(?:(?P<rule>:?[-?+])[^}]*)?\}|
 SHELL: Final = frozenset({"command", "entrypoint", "healthcheck"})
 """Keys whose texts a shell may read: `$` is left to it."""
 FREE: Final = frozenset(
-    {"environment", "env", "labels", "annotations", "logging", "log_options", "log_opt", "driver_opts"}
+    {"environment", "env", "labels", "annotations", "logging", "log_options", "log_opt", "driver_opts", "password"}
 )
 """Keys whose texts may hold any `$`, such as the hash of a password."""
 UNCHECKED: Final = frozenset({"when", "loop", "tags"})
@@ -127,6 +127,17 @@ def check_literal(body: Node, problems: Problems, address: str) -> None:
         if name not in UNCHECKED:
             for text, where in _texts(value, f"{address}.{name}"):
                 _check_text(text, name, problems, where)
+
+
+def warn_of_literals(variables: Node, problems: Problems) -> None:
+    """Warn of what Compose would replace in variables: they may be meant for a shell."""
+    for node, where in _texts(variables, "vars"):
+        found = _MEANT.search(_JINJA.sub("", str(node.value)))
+        if found is not None and found["braced"]:
+            hint = (
+                f'write "{_spelled(found)}", or `interpolation: compose` in the play; !unsafe before it keeps the text'
+            )
+            problems.warn(node.origin, f"{_shown(found)} is kept as it is written", address=where, hint=hint)
 
 
 def _texts(node: Node, address: str) -> Iterator[tuple[nodes.Scalar, str]]:

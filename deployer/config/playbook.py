@@ -13,7 +13,7 @@ from schema import Or
 from deployer import nodes
 from deployer.config import foreign, yaml
 from deployer.config.files import read_file
-from deployer.config.interpolation import check_literal, interpolated
+from deployer.config.interpolation import check_literal, interpolated, warn_of_literals
 from deployer.config.templates.templar import Templates
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems, did_you_mean
@@ -151,8 +151,8 @@ PLAY: Final = (
     Entry(
         name="interpolation",
         shape=choice("compose"),
-        doc="compose: `${NAME}` in resources is the caller's environment variable and `$$` a `$`, as in Compose; "
-        "without it both are errors.",
+        doc="compose: `${NAME}` in resources, vars and registries is the caller's environment variable and `$$` a `$`, "
+        "as in Compose; without it both are errors in resources and registries.",
     ),
     Entry(name="registries", shape=REGISTRIES, doc="Credentials by registry."),
     Entry(name="tags", shape=TAGS, doc="Tags of everything in the play."),
@@ -244,10 +244,13 @@ def _interpolated(keys: dict[str, nodes.Node], problems: Problems) -> Iterator[t
     """The play's keys as they are meant: with Compose's variables where it says so, else without any."""
     chosen = keys.get("interpolation")
     for key, node in keys.items():
-        if key not in BY_SECTION or not isinstance(node, nodes.Mapping):
+        if key not in (*BY_SECTION, "registries", "vars") or not isinstance(node, nodes.Mapping | nodes.Sequence):
             yield key, node
         elif isinstance(chosen, nodes.Scalar) and chosen.value == "compose":
             yield key, interpolated(node, os.environ, problems, key)
+        elif key == "vars" or not isinstance(node, nodes.Mapping):
+            warn_of_literals(node, problems)
+            yield key, node
         else:
             for name, body in node.entries:
                 check_literal(body, problems, f"{key}.{name.value}")

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from deployer import nodes
+from deployer.config.playbook import load_playbooks
+from deployer.config.vault import VaultSecrets
+from deployer.diagnostics import Problems
 from tests.config.resolving import body, complaints, try_resolve
 
 
@@ -73,6 +77,45 @@ def test_interpolation_reads_resources_as_compose_does() -> None:
     ]
     (required,) = complaints(text.replace("'${UNSET}'", "'${UNSET:?x}'"))
     assert "containers.web.environment.C: the required variable UNSET is not set" in required
+
+
+REGISTRY = """
+- hosts: all
+  vars: {tag: '${TAG}', script: 'x=$y', list: ['${A:-b}'], kept: !unsafe '${TAG}', price: $5}
+  registries: {r.example: {username: '${USER_NAME}', password: '%s'}}
+  containers: {web: {image: web:1}}
+"""
+
+
+def test_variables_of_a_play_and_credentials_of_registries() -> None:
+    warning = "; write \"{{{{ lookup('env', '{}'){} }}}}\", or `interpolation: compose` in the play; !unsafe before it "
+    warning += "keeps the text"
+    assert try_resolve(REGISTRY.replace("${USER_NAME}", "ci") % "pa$word").problems == [
+        "site.yml:2:15: vars.tag: ${TAG} is kept as it is written" + warning.format("TAG", ""),
+        "site.yml:2:48: vars.list[0]: ${A…} is kept as it is written" + warning.format("A", " | default('…', true)"),
+    ]
+    errors = [found.partition(";")[0] for found in complaints(REGISTRY % "${TOKEN}") if "registries" in found]
+    assert errors == [
+        "site.yml:3:38: registries.r.example.username: ${USER_NAME} is Compose's way to write a variable",
+        "site.yml:3:64: registries.r.example.password: ${TOKEN} is Compose's way to write a variable",
+    ]
+
+
+def test_interpolation_reads_variables_and_credentials_of_registries_too() -> None:
+    text = REGISTRY.replace("- hosts: all", "- hosts: all\n  interpolation: compose") % "${CALLER}"
+    text = text.replace("USER_NAME", "CALLER")
+    found = try_resolve(text)
+    assert found.plays[0].registries == {"r.example": ("called", "called")}
+    assert "called" in found.plays[0].secrets
+    Path("site.yml").write_text(text)
+    (play,) = load_playbooks(["site.yml"], Problems(), VaultSecrets())
+    assert nodes.to_plain(play.keys["vars"]) == {
+        "tag": "",
+        "script": "x=",
+        "list": ["b"],
+        "kept": "${TAG}",
+        "price": "$5",
+    }
 
 
 @pytest.mark.parametrize(
