@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 from deployer.engine.pulled_images import list_images, updated
 from deployer.errors import EngineError
 from deployer.interfaces import Engine, Json
-from deployer.model import history
+from deployer.model import history, ownership, volume_names
 from deployer.model.history import Record
 from deployer.model.operations import Operation, PullImage, RemoveImage
 
@@ -29,6 +30,7 @@ def write(engine: Engine, record: Record, volumes: Sequence[Json] | None, done: 
         made = engine.create_volume({"Name": history.volume_name(record.project, number), "Labels": labels})
         if (made.get("Labels") or {}) == labels:
             _forget(engine, record.project, [*numbers, number])
+            _forget_containers(engine, known)
             return number
     raise EngineError("other runs keep writing to the history", status=0)
 
@@ -45,10 +47,25 @@ def _pulled(
     return updated(before, fetched, list_images(engine))
 
 
+def _forget_containers(engine: Engine, volumes: Iterable[Json]) -> None:
+    """The records of containers that no longer exist, and those that later ones replaced."""
+    specs = {name: key for volume in volumes if (key := volume_names.read_spec(name := str(volume["Name"])))}
+    if not specs:
+        return
+    newest = ownership.later_records(volumes)
+    alive = {str(entry["Id"]) for entry in engine.list_containers()}
+    for name, (container, number) in specs.items():
+        if container not in alive or (container in newest and number < newest[container].number):
+            _remove(engine, name)
+
+
+def _remove(engine: Engine, name: str) -> None:
+    """A volume that no longer exists, or is in use, is skipped."""
+    with contextlib.suppress(EngineError):
+        engine.remove_volume(name)
+
+
 def _forget(engine: Engine, project: str, numbers: Sequence[int]) -> None:
-    """All but the last; volumes that no longer exist or are in use are skipped."""
+    """All but the last."""
     for number in numbers[: -history.KEPT]:
-        try:
-            engine.remove_volume(history.volume_name(project, number))
-        except EngineError:
-            continue
+        _remove(engine, history.volume_name(project, number))

@@ -11,6 +11,7 @@ from deployer.applying import health
 from deployer.errors import EngineError, ResourceError
 from deployer.fields.container.health import CRASHING, DECLARE_CHECK, WITHOUT_COMMAND
 from deployer.interfaces import Clock, Engine, Json, RegistryAuth
+from deployer.model import volume_names
 from deployer.model.operations import (
     AwaitCompleted,
     AwaitHealthy,
@@ -33,6 +34,7 @@ from deployer.model.operations import (
     Target,
     UnpauseContainer,
     UpdateContainer,
+    WriteRecord,
 )
 from deployer.model.outcome import PullProgress
 
@@ -158,6 +160,14 @@ def _check_image(worker: Worker, reference: str) -> None:
 @_perform.register
 def _(operation: UpdateContainer, worker: Worker) -> Done:
     return Done(warnings=tuple(worker.engine.update_container(worker.id_of(operation.container), operation.body)))
+
+
+@_perform.register
+def _(operation: WriteRecord, worker: Worker) -> None:
+    name = volume_names.spec(worker.id_of(operation.container), operation.number)
+    made = worker.engine.create_volume({"Name": name, "Labels": operation.labels})
+    if made.get("Labels") != operation.labels:
+        raise EngineError(f"another run wrote volume {name}", status=0)
 
 
 @_perform.register

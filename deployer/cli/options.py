@@ -178,7 +178,7 @@ def policy() -> list[click.Parameter]:
             section=section,
             is_flag=True,
             allow_from_autoenv=False,
-            help="Replace containers that have a declared name but belong to no project.",
+            help="Take over containers that have a declared name but belong to no project.",
         ),
         Option(
             ["--allow-data-loss"],

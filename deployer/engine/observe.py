@@ -60,7 +60,7 @@ _LISTED = tuple[ListedContainer, ...]
 class Needs(Struct, frozen=True):
     """What a run reads of one host. `images` maps complete references to their pull policy; `auth` finds
     credentials for a reference. `prune`: whether undeclared resources may be removed; `history`: the last
-    replacements of each project."""
+    replacements of each project; `adopt`: whether containers of no project may be taken over."""
 
     containers: frozenset[str] = frozenset()
     projects: frozenset[str] = frozenset()
@@ -68,6 +68,7 @@ class Needs(Struct, frozen=True):
     auth: Callable[[str], RegistryAuth | None] = lambda _reference: None
     prune: bool = False
     history: bool = False
+    adopt: bool = False
 
 
 def needs_of(
@@ -99,9 +100,12 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
         wanted = list(pool.map(engine.inspect_image, needs.images))
         found_networks = tuple(map(read_network, networks.result()))
         names = {found.id: found.name for found in found_networks}
-        chosen, kept, stubs = _choose(answers.read(listed.result(), _LISTED, "/containers/json"), names, needs)
+        notes, data = _volumes(volumes.result())
+        later = record.later_records(notes)
+        found_containers = answers.read(listed.result(), _LISTED, "/containers/json")
+        chosen, kept, stubs = _choose(found_containers, names, needs, later)
         inspected = [
-            read_container(_by_name(found, names))
+            read_container(_by_name(found, names), later)
             for found in pool.map(engine.inspect_container, chosen)
             if found is not None
         ]
@@ -110,7 +114,6 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
         further = pool.map(engine.inspect_image, sorted({found.image_id for found in inspected} - known))
         images = (*tagged.values(), *(read_image(found) for found in further if found is not None))
         tags = {ref: found.id for ref, found in tagged.items()}
-        notes, data = _volumes(volumes.result())
         asked = [ref for ref, policy in needs.images.items() if _ask_registry(ref, policy, present=ref in tags)]
         registry = _ask_registries(engine, needs, asked, pool) if asked else {}
         pulled, claimed = _pulled(engine, notes) if needs.prune else ((), frozenset())
@@ -130,6 +133,7 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
             kept=kept,
             pulled=pulled,
             claimed=claimed,
+            info=engine.info() if any(_asks_info(found, needs) for found in inspected) else {},
         )
 
 
@@ -146,6 +150,15 @@ def _with_records(found: Iterable[ObservedContainer], volumes: Iterable[Json]) -
         else each
         for each in containers
     ]
+
+
+def _asks_info(found: ObservedContainer, needs: Needs) -> bool:
+    """Whether judging a container requires the engine's defaults: it may be taken over, or its swap is unlimited, by
+    hand or because the kernel cannot limit it."""
+    if not found.owner.managed:
+        return needs.adopt
+    limits = found.values
+    return bool(limits["mem_limit"]) and limits["memswap_limit"] == -1 and "memswap_limit" not in found.owner.recorded
 
 
 def _pulled(engine: Engine, volumes: Iterable[Json]) -> tuple[tuple[PulledImage, ...], frozenset[tuple[str, str]]]:
@@ -187,15 +200,15 @@ def _ask_registry(reference: str, policy: PullPolicy, *, present: bool) -> bool:
 
 
 def _choose(
-    listed: Iterable[ListedContainer], names: Mapping[str, str], needs: Needs
+    listed: Iterable[ListedContainer], names: Mapping[str, str], needs: Needs, later: Mapping[str, record.Later]
 ) -> tuple[list[str], tuple[Stub, ...], tuple[Stub, ...]]:
     """Ids to inspect; what is known of those that are kept, which need no closer look; and of the rest. `names`: of
-    networks, by id."""
+    networks, by id; `later`: records, by container."""
     chosen: list[str] = []
     kept: list[Stub] = []
     stubs: list[Stub] = []
     for entry in listed:
-        owner = record.read(entry.labels, entry.name)
+        owner = record.read_latest(entry.labels, entry.name, later.get(entry.id))
         ours = owner.managed and owner.project in needs.projects
         if ours and is_kept(entry.name, owner.resource) and entry.name not in needs.containers:
             kept.append(_stub(entry, names, owner))
@@ -231,8 +244,8 @@ def _stub(entry: ListedContainer, names: Mapping[str, str], owner: Ownership) ->
     )
 
 
-def read_container(inspect: Json) -> ObservedContainer:
-    """Raises `EngineError`, as the other readers do, for an answer of another type."""
+def read_container(inspect: Json, later: Mapping[str, record.Later] | None = None) -> ObservedContainer:
+    """Raises `EngineError`, as the other readers do, for an answer of another type. `later`: records, by container."""
     found = answers.read(inspect, InspectedContainer, "/containers/{id}/json")
     values = read_values(CONTAINER, inspect)
     state, config = found.state or ContainerState(), found.config or ContainerConfig()
@@ -250,7 +263,7 @@ def read_container(inspect: Json) -> ObservedContainer:
         attached={key: endpoint.network_id if endpoint else "" for key, endpoint in _endpoints(found).items()},
         anonymous=_anonymous(found, _map(values.get("volumes"))),
         volumes=_mounted(found),
-        owner=record.read(config.labels, name),
+        owner=record.read_latest(config.labels, name, (later or {}).get(found.id)),
         has_healthcheck=(probe or ["NONE"]) != ["NONE"],
         restarts=found.restart_count,
     )

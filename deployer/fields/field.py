@@ -40,7 +40,8 @@ class View(Struct, frozen=True):
     """Everything an expectation may depend on. Every map has field names as keys and canonical values.
 
     `name` is the object's own; `recorded` is what was declared when it was last applied; `image` what the image of the
-    container gives; `ids` maps names of the host's containers to the ids that a `container:` reference resolves to.
+    container gives; `ids` maps names of the host's containers to the ids that a `container:` reference resolves to;
+    `info` is the engine's `GET /info`, empty if it was not read.
     """
 
     declared: Mapping[str, Any]
@@ -49,6 +50,7 @@ class View(Struct, frozen=True):
     recorded: Mapping[str, Any] = field(default_factory=dict)
     image: Mapping[str, Any] = field(default_factory=dict)
     ids: Mapping[str, str] = field(default_factory=dict)
+    info: Json = field(default_factory=dict)
 
 
 Judge: TypeAlias = "Callable[[Field, View], Any]"

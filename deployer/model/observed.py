@@ -16,15 +16,18 @@ _RUNNING: Final = ("running", "paused", "restarting")
 
 class Ownership(Struct, frozen=True):
     """Whose an object is. `recorded` is the last applied declaration by field, with secret values as digests; empty if
-    the object has no readable record. `copied`: `shop/container.web` if the object has the labels of that resource but
-    not its name, and so belongs to no project. `sealed_with`: the id of the key of the digests, "" in records of
-    earlier releases and in those without digests."""
+    the object has no readable record. `sealed_with`: the id of the key of the digests, "" in records of earlier
+    releases and in those without digests. `labelled`: whether the object's labels say whose it is; `number`: of the
+    newest record in a volume, 0 if there is none (see `model.ownership`). `copied`: `shop/container.web` if the object
+    has the labels of that resource but not its name, and so belongs to no project."""
 
     project: str = ""
     resource: str = ""
     recorded: Mapping[str, Any] = field(default_factory=dict)
     copied: str = ""
     sealed_with: str = ""
+    labelled: bool = True
+    number: int = 0
 
     @property
     def managed(self) -> bool:
@@ -125,7 +128,8 @@ class Observed(Struct, frozen=True, dict=True):
     every local reference to an image id. `registry`: what registries say about references that have to be looked up
     there. `records`: each project's newest record of a run, by number; `replaced`: where it was asked for, the names of
     containers that the newest run which replaced any did replace. `pulled`: images, where some may be pruned;
-    `claimed`: references and image ids on record, with the project that pulled or declared them."""
+    `claimed`: references and image ids on record, with the project that pulled or declared them. `info`: the engine's
+    `GET /info` if a container is to be taken over, else empty."""
 
     host: str
     engine: EngineInfo
@@ -141,6 +145,7 @@ class Observed(Struct, frozen=True, dict=True):
     kept: tuple[Stub, ...] = ()
     pulled: tuple[PulledImage, ...] = ()
     claimed: frozenset[tuple[str, str]] = frozenset()
+    info: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def _by_name(self) -> Mapping[str, ObservedContainer]:

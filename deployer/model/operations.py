@@ -144,6 +144,14 @@ class UpdateContainer(OnContainer, frozen=True):
     body: Mapping[str, Any]
 
 
+class WriteRecord(OnContainer, frozen=True):
+    """Writes the record of a container into a volume (`model.ownership`)."""
+
+    doing, done, hidden = "recording", "recorded", ("labels",)
+    number: int
+    labels: Mapping[str, str]
+
+
 class StartContainer(OnContainer, frozen=True):
     doing, done = "starting", "started"
 

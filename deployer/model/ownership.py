@@ -1,8 +1,13 @@
-"""deployer's labels on the objects it creates: owner, address, and the applied declaration."""
+"""Whose an object is: owner, address and the applied declaration, in deployer's labels on the object.
+
+Labels cannot be changed. So a container that was updated in place, or that was adopted without being recreated, has its
+record in the labels of a volume, `deployer.spec.<container id>.<number>`, which counts instead. If these volumes are
+lost, the container's own labels count again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
@@ -13,6 +18,7 @@ from deployer.model.container_names import is_name_of
 from deployer.model.desired import Address, AnyResource, Kind
 from deployer.model.observed import Ownership
 from deployer.model.secrets import Sealing, holds_sealed, sealed
+from deployer.model.volume_names import read_spec
 
 PROJECT: Final = "deployer.project"
 RESOURCE: Final = "deployer.resource"
@@ -44,18 +50,14 @@ class _Record(Struct, frozen=True, omit_defaults=True):
 
 def labels(resource: AnyResource, project: str, sealing: Sealing, version: str) -> dict[str, str]:
     """The labels of an object that belongs to a project."""
-    return {
-        PROJECT: project,
-        RESOURCE: resource.address.label,
-        SPEC: _write(resource, project, sealing),
-        VERSION: version,
-    }
-
-
-def _write(resource: AnyResource, project: str, sealing: Sealing) -> str:
     fields = declared(resource, project, sealing)
-    record = _Record(FORMAT, fields, sealing.key_id if holds_sealed(fields) else "")
-    return msgspec.json.encode(record, order="sorted").decode()
+    return labels_of(resource.address, project, fields, version, sealing.key_id if holds_sealed(fields) else "")
+
+
+def labels_of(address: Address, project: str, fields: dict[str, Any], version: str, key: str = "") -> dict[str, str]:
+    """The same, with these fields on record. `key`: the id of the key they are sealed with."""
+    spec = msgspec.json.encode(_Record(FORMAT, fields, key), order="sorted").decode()
+    return {PROJECT: project, RESOURCE: address.label, SPEC: spec, VERSION: version}
 
 
 def declared(resource: AnyResource, project: str, sealing: Sealing) -> dict[str, Any]:
@@ -63,6 +65,39 @@ def declared(resource: AnyResource, project: str, sealing: Sealing) -> dict[str,
     image = {"image": resource.image} if resource.image else {}
     here = replace(sealing, address=f"{project}/{resource.address.label}")
     return dict(sealed({**resource.values, **image}, here, resource.secret_paths))
+
+
+class Later(Struct, frozen=True):
+    """A record in a volume: its number and labels."""
+
+    number: int
+    labels: Mapping[str, Any]
+
+
+def later_records(volumes: Iterable[Mapping[str, Any]]) -> dict[str, Later]:
+    """The newest record of each container that has one, by the container's id."""
+    found: dict[str, Later] = {}
+    for volume in volumes:
+        key = read_spec(str(volume.get("Name") or ""))
+        labels = volume.get("Labels")
+        if key is None or not isinstance(labels, Mapping):
+            continue
+        container, number = key
+        if container not in found or number > found[container].number:
+            found[container] = Later(number, labels)
+    return found
+
+
+def read_latest(live: Mapping[str, Any] | None, name: str, later: Later | None) -> Ownership:
+    """As `read`, of a container that may have a later record. One for another resource than the labels name is
+    ignored."""
+    owner = read(live, name)
+    if later is None:
+        return owner
+    newest = read(later.labels, name)
+    if owner.managed and (owner.project, owner.resource) != (newest.project, newest.resource):
+        return owner
+    return replace(newest, labelled=owner.managed, number=later.number) if newest.managed else owner
 
 
 def read(live: Mapping[str, Any] | None, name: str) -> Ownership:

@@ -1,4 +1,5 @@
-"""Names of the volumes that store locks and records in labels and contain no data. Pure."""
+"""Names of the volumes that store locks, records of runs and records of containers in labels and contain no data.
+Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 LOCKS: Final = "deployer.lock."
 RECORDS: Final = "deployer.history."
+SPECS: Final = "deployer.spec."
 
 _UNFIT = re.compile(r"[^a-zA-Z0-9_.-]")
 _LONGEST: Final = 150
@@ -16,7 +18,7 @@ _LONGEST: Final = 150
 
 def is_own(name: str) -> bool:
     """Whether a volume is one of these and contains no data."""
-    return name.startswith((LOCKS, RECORDS))
+    return name.startswith((LOCKS, RECORDS, SPECS))
 
 
 def slug(project: str) -> str:
@@ -35,6 +37,17 @@ def numbers(volumes: Iterable[Mapping[str, Any]], project: str) -> list[int]:
 def newest(volumes: Iterable[Mapping[str, Any]], project: str) -> int:
     """The number of a project's last record; 0 without any."""
     return max(numbers(volumes, project), default=0)
+
+
+def spec(container: str, number: int) -> str:
+    """Of the record of a container, by its id: the highest number counts."""
+    return f"{SPECS}{container}.{number}"
+
+
+def read_spec(name: str) -> tuple[str, int] | None:
+    """The container's id and the number of a record; None for another volume."""
+    container, _, number = name.removeprefix(SPECS).rpartition(".")
+    return (container, int(number)) if container and _is_numbered(name, f"{SPECS}{container}.") else None
 
 
 def _is_numbered(name: str, begin: str) -> bool:

@@ -19,26 +19,39 @@ _MISSING = object()
 
 class Comparison(Struct, frozen=True):
     """One resource against one live object. `strict`: undeclared fields count too (objects of ours); otherwise only
-    declared ones are compared, and labels need only be there."""
+    declared ones are compared. `labels`: undeclared labels count too; otherwise only those that are or were declared.
+    `leaving`: a value that the daemon's default would replace in a new object counts too."""
 
     table: Table
     resource: AnyResource
     view: View
     secrets: frozenset[str]
     strict: bool = True
+    labels: bool = True
+    leaving: bool = False
 
 
 def diff(comparison: Comparison) -> tuple[FieldDiff, ...]:
     """In the order of the table, keys of maps sorted."""
     found: list[FieldDiff] = []
     for row in rows_to_compare(comparison):
-        expected, live = row.expect(row, comparison.view), comparison.view.live.get(row.name, row.zero)
-        if not comparison.strict and row.name == "labels":
-            live = {key: value for key, value in live.items() if key in expected}
+        expected, live = _expected(comparison, row), comparison.view.live.get(row.name, row.zero)
+        if row.name == "labels" and not (comparison.strict and comparison.labels):
+            known = {*expected, *(comparison.view.recorded.get("labels") or ())}
+            live = {key: value for key, value in live.items() if key in known}
         for path, new, old in differences(row, expected, live):
             if not is_ignored(path, comparison.resource.settings.ignore_changes):
                 found.append(_field_diff(comparison, row, path, old, new))
     return tuple(found)
+
+
+def _expected(comparison: Comparison, row: Field) -> Any:
+    """Anonymous volumes move to the new container."""
+    view = comparison.view
+    if comparison.leaving and row.usual is not None and row.name not in view.declared and row.name != "volumes":
+        live = view.live.get(row.name, row.zero)
+        return live if live in (row.zero, row.usual(view.info, view)) else DEFAULT
+    return row.expect(row, view)
 
 
 def rows_to_compare(comparison: Comparison) -> list[Field]:
@@ -110,7 +123,8 @@ def _is_secret_path(comparison: Comparison, path: tuple[str, ...]) -> bool:
 
 def _may_be_secret(comparison: Comparison, path: tuple[str, ...]) -> bool:
     """Whether a variable of ours may have been secret when it was applied: its record cannot be read."""
-    return path[0] == "environment" and comparison.strict and not comparison.view.recorded
+    ours = comparison.strict and comparison.labels and not comparison.leaving
+    return path[0] == "environment" and ours and not comparison.view.recorded
 
 
 def _text(row: Field, path: tuple[str, ...], value: Any, *, hidden: bool, secrets: frozenset[str]) -> str:

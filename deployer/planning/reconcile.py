@@ -8,9 +8,11 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.model.desired import Desired, OnFailure, slot
+from deployer.model.desired import Desired, OnFailure, has_settings, slot
 from deployer.model.observed import Observed
+from deployer.model.ownership import belongs_to
 from deployer.model.plan import Action, HostPlan, ResourceChange
+from deployer.model.settings import ObjectSettings
 from deployer.planning.container.exchange import plan_exchange
 from deployer.planning.container.health import await_failing, await_started
 from deployer.planning.container.ports import check_ports
@@ -72,7 +74,26 @@ def destroy(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
     for planner in (WORKLOADS, *USED_BY_WORKLOADS):
         planner.destroy(ctx)
     note_copies(ctx)
+    _note_foreign(ctx)
     return replace(finish(ctx), images=frozenset())
+
+
+def _note_foreign(ctx: Context) -> None:
+    """Declared objects that this project neither created nor adopted stay. Images and external objects do anyway."""
+    live = {
+        slot(kind, found.name): found.owner
+        for kind, planned in KINDS.items()
+        for found in planned.objects(ctx.observed)
+    }
+    kept = [
+        resource.address.label
+        for resource in ctx.desired.resources
+        if not (resource.absent or (has_settings(resource, ObjectSettings) and resource.settings.external))
+        and (owner := live.get(slot(resource.kind, resource.name))) is not None
+        and not belongs_to(owner, ctx.desired.project, resource.address)
+    ]
+    if kept:
+        ctx.draft.note(f"not created by this project, so kept: {', '.join(kept)}")
 
 
 def finish(ctx: Context) -> HostPlan:

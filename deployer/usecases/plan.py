@@ -160,6 +160,8 @@ def _load_what_follows(ways: Set[ConnectionType]) -> None:
 def plan_with(request: Request, system: System, method: Method) -> Session:
     loaded = load(request, system.asking)
     policy = _policy(request)
+    if policy.adopt:
+        method = _adopting(method)
     fleet = Fleet(loaded.hosts, request.forks)
     read_at = system.clock.now()
     try:
@@ -187,6 +189,11 @@ def _desired_of(loaded: Loaded, host: str) -> Iterator[tuple[int, Desired]]:
     """The desired states of one host, with the numbers of their plays."""
     for number, play in enumerate(loaded.plays):
         yield from ((number, desired) for desired in play.desired if desired.host == host)
+
+
+def _adopting(method: Method) -> Method:
+    needs = method.needs
+    return replace(method, needs=lambda loaded, host: replace(needs(loaded, host), adopt=True))
 
 
 def _policy(request: Request) -> Policy:

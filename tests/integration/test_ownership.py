@@ -31,7 +31,20 @@ def test_a_container_made_by_hand_that_fits_is_taken_over_as_it_is(host: Host, t
 
 
 def test_one_that_differs_is_replaced_only_with_adopt(host: Host, tmp_path: Path) -> None:
-    made = run_by_hand(host, "-v", "/data", "busybox:1", "sleep", "100000")
+    made = run_by_hand(
+        host,
+        "-v",
+        "/data",
+        "--restart",
+        "always",
+        "--shm-size",
+        "32m",
+        "--label",
+        "x=1",
+        "busybox:1",
+        "sleep",
+        "100000",
+    )
     host.docker("exec", "web", "sh", "-c", "echo kept >/data/file")
     site = Site(tmp_path, host).containers(web={"environment": {"MODE": "b"}, "volumes": ["/data"]})
     refused = site.apply()
@@ -40,10 +53,34 @@ def test_one_that_differs_is_replaced_only_with_adopt(host: Host, tmp_path: Path
     assert refusal.startswith(f"{host.name}/container.web: ")
     assert "--adopt" in site.program("plan", *site.arguments).out
     assert ids(host) == {"web": made}
+    planned = site.plan("--adopt")
+    assert planned.changes == [f"{host.name}/container.web -/+ environment.MODE, labels.x, restart, shm_size"]
     site.converge("--adopt")
     assert ids(host)["web"] != made
     assert inspect(host, "web")["Config"]["Labels"]["deployer.project"] == "site"
     assert host.docker("exec", "web", "cat", "/data/file") == "kept\n"
+    assert inspect(host, "web.previous")["Id"] == made
+    assert site.run("rollback", "--yes", *site.arguments).code == 0
+    assert inspect(host, "web")["Id"] == made
+    assert inspect(host, "web")["HostConfig"]["RestartPolicy"]["Name"] == "always"
+
+
+def test_one_that_fits_is_adopted_as_it_is_and_its_newest_record_counts(host: Host, tmp_path: Path) -> None:
+    made = run_by_hand(host, "--label", "x=1", "-m", "64m", "busybox:1", "sleep", "100000")
+    site = Site(tmp_path, host).containers(web={"mem_limit": "64m"})
+    site.converge("--adopt")
+    assert site.plan().notes == []
+    site.containers(web={"mem_limit": "64m", "memswap_limit": -1}).converge()
+    assert inspect(host, "web")["HostConfig"]["MemorySwap"] == -1
+    site.containers(web={"mem_limit": "64m"}).converge()
+    assert inspect(host, "web")["HostConfig"]["MemorySwap"] == 128 * 1024**2
+    host.docker("update", "--memory-swap", "-1", "web")
+    assert site.plan().changes == [f"{host.name}/container.web ~ memswap_limit"]
+    site.containers(web={"mem_limit": "80m"}).converge()
+    assert inspect(host, "web")["HostConfig"]["MemorySwap"] == 160 * 1024**2
+    assert inspect(host, "web")["Id"] == made
+    assert site.run("destroy", "--yes", *site.arguments).code == 0
+    assert states(host) == {}
 
 
 def test_after_taking_over_a_change_asks_for_adopt(host: Host, tmp_path: Path) -> None:

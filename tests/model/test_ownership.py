@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from deployer.model import ownership as record
 from deployer.model.observed import Observed, Ownership
-from deployer.model.operations import CreateContainer, CreateNetwork, CreateVolume
+from deployer.model.operations import CreateContainer, CreateNetwork, CreateVolume, RemoveVolume, WriteRecord
 from deployer.model.secrets import Sealing
 from tests.planning.build import EMPTY, applied, changed, changes, nothing, plan, play, refusals, steps
 
@@ -45,7 +46,8 @@ def test_an_unmanaged_container_that_fits_is_left_as_it_is() -> None:
     found = plan(WEB, unmanaged(WEB))
     assert nothing(found)
     assert found.notes == (
-        "container.web: not created by this project; matches the declaration, so it is left as it is",
+        "container.web: not created by this project; matches the declaration, so it is left as it is; --adopt makes it "
+        "this project's",
     )
 
 
@@ -67,12 +69,115 @@ def test_it_is_replaced_when_adoption_is_allowed() -> None:
     assert changes(found) == [
         "+/- container.web (adopted, start-first: no downtime): environment.MODE a → b",
     ]
-    in_place = plan(WEB.replace("labels", "mem_limit: 64m, labels"), unmanaged(WEB), adopt=True)
-    assert in_place.changes[0].action.replaces, "labels can only be given to a new one"
+    assert steps(found)[0] == "#1 container.web, WriteRecord web-1, replaced [replace web]"
+    assert "RenameContainer web-1 to web.previous" in str(found)
+
+
+def test_adoption_keeps_what_can_be_changed_in_place() -> None:
+    found = plan(WEB.replace("labels", "mem_limit: 64m, labels"), unmanaged(WEB), adopt=True)
+    assert changes(found) == ["~ container.web (adopted, in place): mem_limit no limit → 64 MiB"]
+    assert steps(found) == [
+        "#1 container.web, UpdateContainer web-1, changed",
+        "[1] -> #2 container.web, WriteRecord web-1, adopted",
+    ]
 
 
 def test_adoption_does_not_touch_what_fits() -> None:
-    assert nothing(plan(WEB, unmanaged(WEB), adopt=True))
+    host = unmanaged(WEB.replace("labels: {team: shop}", "labels: {team: shop, by: hand}"))
+    found = plan(WEB, host, adopt=True)
+    assert changes(found) == ["~ container.web (adopted, kept as it is)"]
+    assert steps(found) == ["#1 container.web, WriteRecord web-1, adopted"]
+    (step,) = found.steps
+    assert isinstance(step.operation, WriteRecord)
+    assert step.operation.number == 1
+    assert step.undo == (RemoveVolume("deployer.spec.web-1.1"),)
+    later = record.Later(1, step.operation.labels)
+    live = {"team": "shop", "by": "hand"}
+    adopted = changed(host, "web", owner=record.read_latest(live, "web", later))
+    assert nothing(plan(WEB, adopted))
+    dropped = plan(WEB.replace("labels: {team: shop}", "labels: {}"), adopted)
+    assert changes(dropped)[0].endswith("environment.MODE a → -, labels.by hand → -, labels.team shop → -") or changes(
+        dropped
+    )[0].endswith("labels.by hand → -, labels.team shop → -")
+
+
+def test_a_takeover_shows_all_that_goes() -> None:
+    more = (
+        "containers: {web: {image: web:1, environment: {MODE: a}, labels: {team: shop, by: hand}, cap_add: [NET_ADMIN],"
+        " mem_limit: 64m, restart: always, ports: ['8080:80'], volumes: ['/srv:/srv'], shm_size: 128m, runtime: crun,"
+        " pid: host, logging: {driver: syslog}, ipc: host, ulimits: {nofile: 10}, memswap_limit: -1}}"
+    )
+    info = {"DefaultRuntime": "runc", "LoggingDriver": "json-file"}
+    found = plan(OTHER, replace(unmanaged(more), info=info), adopt=True)
+    (change,) = found.changes
+    assert {each.name for each in change.diffs} == {
+        "environment.MODE", "labels.by", "cap_add", "mem_limit", "memswap_limit", "restart", "ports", "volumes./srv",
+        "shm_size", "runtime", "pid", "logging", "ipc", "ulimits",
+    }  # fmt: skip
+    usual = replace(unmanaged(WEB), info=info)
+    assert [each.name for each in plan(OTHER, usual, adopt=True).changes[0].diffs] == ["environment.MODE"]
+
+
+LATER = {
+    "deployer.project": "shop",
+    "deployer.resource": "container.web",
+    "deployer.spec": '{"fields":{"image":"docker.io/library/web:1","memswap_limit":-1},"format":1}',
+    "deployer.version": "1.0",
+}
+
+
+@pytest.mark.parametrize(
+    ("live", "later", "owner"),
+    [
+        ({}, LATER, ("shop", "container.web", False, 3)),
+        (LATER, LATER, ("shop", "container.web", True, 3)),
+        (LATER | {"deployer.spec": "{}"}, LATER, ("shop", "container.web", True, 3)),
+        (LATER | {"deployer.project": "other"}, LATER, ("other", "container.web", True, 0)),
+        (LATER, LATER | {"deployer.resource": "container.db"}, ("shop", "container.web", True, 0)),
+        ({}, LATER | {"deployer.resource": "container.db"}, ("", "", True, 0)),
+        ({}, {"deployer.version": "1.0"}, ("", "", True, 0)),
+    ],
+)
+def test_the_newest_record_counts(live: dict[str, str], later: dict[str, str], owner: tuple[Any, ...]) -> None:
+    found = record.read_latest(live, "web", record.Later(3, later))
+    assert (found.project, found.resource, found.labelled, found.number) == owner
+    if found.number:
+        assert found.recorded == {"image": "docker.io/library/web:1", "memswap_limit": -1}
+
+
+def test_records_in_volumes_are_found_by_container() -> None:
+    volumes: list[dict[str, Any]] = [
+        {"Name": "deployer.spec.aa.2", "Labels": {"x": "2"}},
+        {"Name": "deployer.spec.aa.10", "Labels": {"x": "10"}},
+        {"Name": "deployer.spec.bb.1", "Labels": None},
+        {"Name": "deployer.spec..1", "Labels": {}},
+        {"Name": "deployer.spec.cc", "Labels": {}},
+        {"Name": "deployer.spec.dd.x", "Labels": {}},
+        {"Name": "data", "Labels": {}},
+    ]
+    assert record.later_records(volumes) == {"aa": record.Later(10, {"x": "10"})}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "recorded"),
+    [
+        ("mem_limit: 64m", "mem_limit: 64m, memswap_limit: 300m", ""),
+        ("ulimits: {nofile: 10}", "ulimits: {nofile: 10, nproc: 20}", "ulimits"),
+        ("shm_size: 64m", "shm_size: 128m", "shm_size"),
+        ("tty: true", "tty: true, shm_size: 64m", ""),
+        ("tty: true", "tty: true, runtime: runc", ""),
+        ("tty: true", "tty: true, cpus: 1", ""),
+    ],
+)
+def test_a_value_that_was_there_before_it_was_declared_is_recorded(old: str, new: str, recorded: str) -> None:
+    """Otherwise its removal from the playbook would be missed."""
+    text = "containers: {web: {image: web:1, KEYS}}"
+    host = applied(text.replace("KEYS", new))
+    owner = applied(text.replace("KEYS", old)).containers[0].owner
+    stale = owner if recorded != "shm_size" else replace(owner, recorded={"image": owner.recorded["image"]})
+    found = plan(text.replace("KEYS", new), changed(host, "web", owner=stale))
+    assert changes(found) == ([f"~ container.web ({recorded} recorded)"] if recorded else [])
+    assert steps(found) == (["#1 container.web, WriteRecord web-1, recorded"] if recorded else [])
 
 
 @pytest.mark.parametrize(

@@ -258,6 +258,7 @@ HIDDEN = {
     "UpdateContainer": ("body",),
     "Validated": ("secrets",),
     "VaultSecret": ("password",),
+    "WriteRecord": ("labels",),
     "_Keys": ("cipher", "mac", "counter"),
 }
 

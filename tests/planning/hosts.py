@@ -49,12 +49,13 @@ class Host:
 
     engine: SimulatedEngine = field(default_factory=SimulatedEngine)
 
-    def look(self, *wishes: Desired) -> Observed:
-        return observe(self.engine, HOST, needs_of(wishes, lambda _reference: None), width=1)
+    def look(self, *wishes: Desired, adopt: bool = False) -> Observed:
+        needs = replace(needs_of(wishes, lambda _reference: None), adopt=adopt)
+        return observe(self.engine, HOST, needs, width=1)
 
     def plan(self, wish: str | Desired, **policy: Any) -> HostPlan:
         desired = _read(wish)
-        return reconcile(desired, self.look(desired), Policy(**policy))
+        return reconcile(desired, self.look(desired, adopt=bool(policy.get("adopt"))), Policy(**policy))
 
     def apply(self, wish: str | Desired, *, steps: int | None = None, **policy: Any) -> Execution:
         """Carry out the plan, or only its first `steps`, as if the run was killed after them."""

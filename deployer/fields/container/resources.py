@@ -52,17 +52,18 @@ def _shown_count(value: Any) -> str:
 
 @when_unset("twice `mem_limit`, or no limit without it")
 def _expected_swap(row: Field, view: View) -> Any:
-    """Without a declaration, the engine sets twice the memory limit at creation and keeps the value in updates: both
-    values are accepted. If it was declared before, it is reset to twice the limit. A kernel without swap accounting
-    makes it unlimited, with a warning."""
+    """Without a declaration, twice the memory limit, as the engine sets at creation, or twice the live one, which is
+    updated together with it. A kernel without swap accounting makes it unlimited, with a warning."""
     live, recorded = view.live.get(row.name, row.zero), view.recorded.get(row.name)
     if view.declared.get(row.name):
         dropped = live == _UNLIMITED and recorded == view.declared[row.name]
         return live if dropped else view.declared[row.name]
     memory = view.declared.get("mem_limit", 0)
-    if recorded:
+    if recorded or not (memory or view.live.get("mem_limit")):
         return 2 * memory
-    return live if memory or view.live.get("mem_limit") else row.zero
+    discarded = not view.info.get("SwapLimit", True) and live == _UNLIMITED
+    follows = live in (row.zero, 2 * memory, 2 * view.live.get("mem_limit", 0))
+    return live if discarded or follows or not memory else 2 * memory
 
 
 def _usual_swap(info: Json, view: View) -> int:

@@ -32,10 +32,18 @@ def is_ours(ctx: Context, resource: Workload, live: ObservedContainer | Stub) ->
     return record.belongs_to(live.owner, ctx.desired.project, resource.address)
 
 
-def compare(ctx: Context, resource: Workload, live: ObservedContainer, need: Wanted) -> tuple[FieldDiff, ...]:
-    """Everything that differs, the image first."""
+def is_adopted(ctx: Context, live: ObservedContainer) -> bool:
+    """Whether a container of no project may become this project's."""
+    return ctx.policy.adopt and not live.owner.managed
+
+
+def compare(
+    ctx: Context, resource: Workload, live: ObservedContainer, need: Wanted, *, leaving: bool = False
+) -> tuple[FieldDiff, ...]:
+    """Everything that differs, the image first. `leaving`: everything that a container which this project did not
+    create loses when it is replaced."""
     own = ctx.observed.images.get(live.image_id)
-    fields = compare_fields(ctx, resource, live)
+    fields = compare_fields(ctx, resource, live, leaving=leaving)
     shared = tuple(
         FieldDiff((field,), name, f"the new {name}", Change.REPLACE, resource.place((field,)))
         for name, field in dependencies.id_references(resource).items()
@@ -45,13 +53,29 @@ def compare(ctx: Context, resource: Workload, live: ObservedContainer, need: Wan
     return endpoints.keep_mac(ctx, resource, live, found)
 
 
-def compare_fields(ctx: Context, resource: Workload, live: ObservedContainer) -> tuple[FieldDiff, ...]:
-    """Every field of the table, judged by the image the container was made from."""
+def view_of(ctx: Context, resource: Workload, live: ObservedContainer) -> View:
     own = ctx.observed.images.get(live.image_id)
     ids = {**ctx.observed.ids, **dict.fromkeys(ctx.containers.renewed, _NO_ID_YET)}
-    view = View(resource.values, live.values, resource.name, live.owner.recorded, _image_values(live, own), ids)
-    strict = is_ours(ctx, resource, live)
-    found = diff(Comparison(CONTAINER, resource, view, ctx.desired.secrets, strict=strict))
+    recorded, info = live.owner.recorded, ctx.observed.info
+    return View(resource.values, live.values, resource.name, recorded, _image_values(live, own), ids, info)
+
+
+def compare_fields(
+    ctx: Context, resource: Workload, live: ObservedContainer, *, leaving: bool = False
+) -> tuple[FieldDiff, ...]:
+    """Every field of the table, judged by the image the container was made from."""
+    ours = is_ours(ctx, resource, live)
+    found = diff(
+        Comparison(
+            CONTAINER,
+            resource,
+            view_of(ctx, resource, live),
+            ctx.desired.secrets,
+            strict=ours or is_adopted(ctx, live),
+            labels=leaving or (ours and live.owner.labelled),
+            leaving=leaving,
+        )
+    )
     return tuple(_by_name(ctx, resource, each) if each.path[0] in _MODES else each for each in found)
 
 
@@ -131,7 +155,7 @@ def judge(ctx: Context, resource: Container, live: ObservedContainer, diffs: tup
     always = settings.recreate is Recreate.ALWAYS
     if not ours and (found := foreign(ctx, resource, live, diffs, differs=bool(diffs or always))) is not None:
         return Verdict(refusal=found)
-    replacing = always or any(not ours or found.effect is Change.REPLACE for found in diffs)
+    replacing = always or any(found.effect is Change.REPLACE for found in diffs)
     if replacing and settings.recreate is Recreate.NEVER:
         return refusal("must be replaced, but sets recreate: never", "allow it, or revert the change")
     if replacing and settings.protect:

@@ -66,9 +66,9 @@ def recorded_policy(old: ObservedContainer) -> str:
 
 
 def keeps(ctx: Context, resource: Container, old: ObservedContainer) -> bool:
-    """Whether a replaced container is kept. One that this project did not make could not be told from others later, and
-    none may hold on to a volume or an image that is to go."""
-    ours = record.belongs_to(old.owner, ctx.desired.project, resource.address)
+    """Whether a replaced container is kept. None may hold on to a volume or an image that is to go."""
+    ours = ctx.policy.adopt and not old.owner.managed
+    ours = ours or record.belongs_to(old.owner, ctx.desired.project, resource.address)
     holds = any(str(ctx.address(Kind.VOLUME, name)) in ctx.policy.data_loss for name in old.volumes)
     holds = holds or any(
         image.absent and ctx.observed.tags.get(image.settings.image) == old.image_id

@@ -24,8 +24,9 @@ from deployer.planning.container import endpoints, leftovers
 from deployer.planning.container.exclusive import held
 from deployer.planning.container.gates import gate_of
 from deployer.planning.container.health import awaited
-from deployer.planning.container.judging import Verdict, compare, is_ours, judge
+from deployer.planning.container.judging import Verdict, compare, is_adopted, is_ours, judge
 from deployer.planning.container.keeping import Why, discard, discard_holders, kept_of, restarted_again, run_as_before
+from deployer.planning.container.recording import unrecorded, write_record
 from deployer.planning.container.replace import (
     Order,
     carried,
@@ -110,6 +111,8 @@ def _plan_existing(ctx: Context, resource: Container, found: leftovers.Found, ne
     assert live is not None
     diffs = compare(ctx, resource, live, need)
     verdict = judge(ctx, resource, live, diffs)
+    if verdict.replace and (is_adopted(ctx, live) or not live.owner.labelled):
+        diffs = compare(ctx, resource, live, need, leaving=True)
     refusal = verdict.refusal
     if refusal is None and vanishes(live) and (what := _why_stop(ctx, resource, live, verdict)):
         refusal = refuse_to_stop(resource, what, diffs)
@@ -120,16 +123,29 @@ def _plan_existing(ctx: Context, resource: Container, found: leftovers.Found, ne
         images.ensure(ctx, need, resource, resource.place(("image",)))
     if verdict.replace:
         return _replace(ctx, resource, found, need, diffs, verdict)
-    if not is_ours(ctx, resource, live):
+    return _run_or_stop(ctx, resource, found, need, _keep(ctx, resource, live, diffs, found.after))
+
+
+def _keep(
+    ctx: Context, resource: Container, live: ObservedContainer, diffs: tuple[FieldDiff, ...], after: Steps
+) -> Steps:
+    """Change what differs in place, and record the declaration. Returns the steps after which it is as declared."""
+    ours, adopted = is_ours(ctx, resource, live), is_adopted(ctx, live)
+    if not ours and not adopted:
         ctx.draft.notes.append(
-            f"{resource.address.label}: not created by this project; matches the declaration, so it is left as it is"
+            f"{resource.address.label}: not created by this project; matches the declaration, so it is left as it is; "
+            "--adopt makes it this project's"
         )
-    ready = found.after
-    if diffs:
-        change = ResourceChange(resource.address, Action.UPDATE, diffs, "in place", resource.origin)
-        ctx.draft.changes.append(change)
-        ready = _update(ctx, resource, live, diffs, ready)
-    return _run_or_stop(ctx, resource, found, need, ready)
+        return after
+    missing = () if diffs or adopted else unrecorded(ctx, resource, live)
+    if not diffs and not adopted and not missing:
+        return after
+    reason = f"{', '.join(missing)} recorded" if missing else "in place" if diffs else "kept as it is"
+    reason = f"adopted, {reason}" if adopted else reason
+    ctx.draft.changes.append(ResourceChange(resource.address, Action.UPDATE, diffs, reason, resource.origin))
+    ready = _update(ctx, resource, live, diffs, after) if diffs else after
+    write_record(ctx, resource, live, "adopted" if adopted else "changed" if diffs else "recorded", ready)
+    return ready
 
 
 def _why_stop(ctx: Context, resource: Container, live: ObservedContainer, verdict: Verdict) -> str:

@@ -31,10 +31,12 @@ from deployer.model.operations import (
     StopContainer,
     Target,
     UpdateContainer,
+    WriteRecord,
 )
 from deployer.model.plan import Action, FieldDiff, Group, Part, Refusal, Work
 from deployer.planning.bodies import add_alias, container_body, split_endpoints
 from deployer.planning.container.health import awaited
+from deployer.planning.container.judging import is_adopted
 from deployer.planning.container.keeping import (
     Why,
     discard_failed,
@@ -44,6 +46,7 @@ from deployer.planning.container.keeping import (
     run_as_before,
     unrestarted,
 )
+from deployer.planning.container.recording import record_previous
 from deployer.planning.context import Context, Retired, Started, Steps
 from deployer.values import port
 
@@ -105,7 +108,11 @@ def plan_replace(ctx: Context, resource: Container, live: ObservedContainer, ord
     track = Track(ctx, resource, "replaced", group, part_replaced)
     start_first = order.action is Action.REPLACE_START_FIRST
     alias = resource.name if start_first else ""
-    made, created = track.create(resource.name + NEW, carried(ctx, resource, live), gate.create, alias=alias)
+    begun = gate.create
+    if is_adopted(ctx, live):
+        recorded, forgotten = record_previous(ctx, resource, live)
+        begun = track.add(recorded, begun, forgotten)
+    made, created = track.create(resource.name + NEW, carried(ctx, resource, live), begun, alias=alias)
     ready = (*created, *gate.start)
 
     def start_new(after: Steps) -> Steps:
@@ -200,6 +207,7 @@ def part_replaced(operation: Operation) -> Part:
             | UpdateContainer(container)
             | AwaitHealthy(container)
             | ConnectNetwork(_, container)
+            | WriteRecord(container)
         ):
             return Part.NEW if isinstance(container, Made) else Part.OLD
         case _:

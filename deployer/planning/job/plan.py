@@ -27,8 +27,9 @@ from deployer.model.operations import (
 from deployer.model.plan import Action, FieldDiff, Group, Part, ResourceChange, Work
 from deployer.planning.container import leftovers
 from deployer.planning.container.gates import gate_of
-from deployer.planning.container.judging import compare, foreign, is_ours
+from deployer.planning.container.judging import compare, foreign, is_adopted, is_ours
 from deployer.planning.container.keeping import Why, discard_failed, run_as_before
+from deployer.planning.container.recording import write_record
 from deployer.planning.container.replace import Track, carried
 from deployer.planning.context import Context, Steps
 from deployer.planning.image import plan as images
@@ -63,7 +64,11 @@ def plan_job(ctx: Context, resource: Job, need: Wanted) -> None:
     elif diffs or reason or live.running:
         run.plan(": ".join(filter(None, (AGAIN, reason if not diffs else ""))), diffs)
     else:
-        if not ours:
+        if is_adopted(ctx, live):
+            change = ResourceChange(resource.address, Action.UPDATE, (), "adopted, it has run", resource.origin)
+            ctx.draft.changes.append(change)
+            write_record(ctx, resource, live, "adopted", ())
+        elif not ours:
             counts = "not created by this project; matches the declaration, so it counts as run"
             ctx.draft.notes.append(f"{resource.address.label}: {counts}")
         run.remove_predecessor()

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from deployer.model.desired import OnFailure
 from deployer.model.observed import Observed, Ownership, Stub
-from deployer.model.operations import CreateContainer, UpdateContainer
+from deployer.model.operations import CreateContainer, UpdateContainer, WriteRecord
 from deployer.model.plan import HostPlan, Phase
 from tests.planning.build import EMPTY, applied, changed, changes, nothing, plan, steps, stub
 
@@ -97,17 +97,26 @@ def test_kept_containers_are_no_difference_and_nobody_elses() -> None:
 @pytest.mark.parametrize(
     ("host", "policy", "removed"),
     [
-        (changed(applied(WEB), "web", owner=Ownership()), {"adopt": True}, "web-1"),
         (
             changed(applied(WEB), "web", volumes=frozenset({"data"})),
             {"data_loss": frozenset({"web1/volume.data"})},
             "web-1",
         ),
     ],
-    ids=["another's", "holds a volume that may go"],
+    ids=["holds a volume that may go"],
 )
 def test_some_cannot_be_kept(host: Observed, policy: dict[str, Any], removed: str) -> None:
     assert at_last(plan(NEXT, host, **policy)) == [f"RemoveContainer {removed}"]
+
+
+def test_an_adopted_one_is_kept_and_known_by_its_record() -> None:
+    host = changed(applied(WEB.replace("command", "restart: always, command")), "web", owner=Ownership())
+    found = plan(NEXT, host, adopt=True)
+    assert steps(found)[0] == "#1 container.web, WriteRecord web-1, replaced [replace web]"
+    assert at_last(found) == ["RenameContainer web-1 to web.previous"]
+    operation = found.steps[0].operation
+    assert isinstance(operation, WriteRecord)
+    assert operation.labels["deployer.spec"] == '{"fields":{"restart":"always"},"format":1}'
 
 
 def test_one_whose_image_is_to_go_is_not_kept() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from deployer.model.operations import AwaitHealthy, PauseContainer, StartContainer, StopContainer, UpdateContainer
 from tests.planning.build import applied, changed, changes, nothing, plan, steps
@@ -12,6 +13,9 @@ from tests.planning.build import applied, changed, changes, nothing, plan, steps
 
 def web(keys: str) -> str:
     return f"containers: {{web: {{image: web:1, {keys}}}}}"
+
+
+RECORDED = "[1] -> #2 container.web, WriteRecord web-1, changed"
 
 
 def bodies(found: Any) -> list[Any]:
@@ -97,13 +101,13 @@ def test_in_place(old: str, new: str, diff: str, body: dict[str, Any]) -> None:
         host = changed(host, "web", values={"memswap_limit": 134217728})
     found = plan(web(new), host)
     assert changes(found) == [f"~ container.web (in place): {diff}"]
-    assert steps(found) == ["#1 container.web, UpdateContainer web-1, changed"]
+    assert steps(found) == ["#1 container.web, UpdateContainer web-1, changed", RECORDED]
     assert bodies(found) == [body]
 
 
 def test_several_limits_are_one_update() -> None:
     found = plan(web("mem_limit: 128m, cpus: 2, restart: always"), applied(web("mem_limit: 64m, cpus: 1")))
-    assert steps(found) == ["#1 container.web, UpdateContainer web-1, changed"]
+    assert steps(found) == ["#1 container.web, UpdateContainer web-1, changed", RECORDED]
     assert bodies(found)[0] == {
         "Memory": 134217728,
         "MemorySwap": 268435456,
@@ -116,14 +120,27 @@ def test_a_stopped_container_is_updated_before_it_starts() -> None:
     host = changed(applied(web("cpus: 1")), "web", state="exited")
     assert steps(plan(web("cpus: 2"), host)) == [
         "#1 container.web, UpdateContainer web-1, changed",
-        "[1] -> #2 container.web, StartContainer web-1, is exited with code 0",
-        "[2] -> #3 container.web, AwaitHealthy web-1, must work",
+        RECORDED,
+        "[1] -> #3 container.web, StartContainer web-1, is exited with code 0",
+        "[3] -> #4 container.web, AwaitHealthy web-1, must work",
     ]
 
 
-def test_swap_that_an_update_left_behind_is_no_difference() -> None:
-    host = changed(applied(web("mem_limit: 128m")), "web", values={"memswap_limit": 536870912})
-    assert nothing(plan(web("mem_limit: 128m"), host))
+def test_swap_that_was_set_by_hand_is_set_back() -> None:
+    for swap, shown in ((536870912, "512 MiB"), (-1, "unlimited")):
+        host = changed(applied(web("mem_limit: 128m")), "web", values={"memswap_limit": swap})
+        found = plan(web("mem_limit: 128m"), host)
+        assert changes(found) == [f"~ container.web (in place): memswap_limit {shown} → 256 MiB"]
+        assert steps(found) == ["#1 container.web, UpdateContainer web-1, changed"]
+        assert bodies(found) == [{"Memory": 134217728, "MemorySwap": 268435456}]
+    more = changes(plan(web("mem_limit: 256m"), host))
+    assert more == ["~ container.web (in place): mem_limit 128 MiB → 256 MiB, memswap_limit unlimited → 512 MiB"]
+
+
+def test_swap_that_the_kernel_cannot_limit_is_no_difference() -> None:
+    host = changed(applied(web("mem_limit: 128m")), "web", values={"memswap_limit": -1})
+    assert nothing(plan(web("mem_limit: 128m"), replace(host, info={"SwapLimit": False})))
+    assert not nothing(plan(web("mem_limit: 128m"), replace(host, info={"SwapLimit": True})))
 
 
 def test_a_change_by_hand_is_rolled_back() -> None:
@@ -137,6 +154,7 @@ def test_networks_and_limits_together() -> None:
     assert steps(plan(new, applied(old))) == [
         "#1 container.web, UpdateContainer web-1, changed",
         "[1] -> #2 container.web, ConnectNetwork back web-1, changed [reconnect web]",
+        "[2] -> #3 container.web, WriteRecord web-1, changed",
     ]
 
 

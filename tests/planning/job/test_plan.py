@@ -268,6 +268,7 @@ def test_a_container_of_somebody_else_has_its_name() -> None:
     assert refusals(plan(JOB, theirs)) == ["job.migrate: the name is taken by project blog"]
     nobodys = changed(ended(JOB), "migrate", owner=Ownership())
     counts = plan(JOB, nobodys)
+    assert steps(plan(JOB, nobodys, adopt=True)) == ["#1 job.migrate, WriteRecord migrate-1, adopted"]
     assert (counts.changes, counts.notes) == (
         (),
         ("job.migrate: not created by this project; matches the declaration, so it counts as run",),

@@ -24,13 +24,19 @@ def web(networks: str) -> str:
 def test_a_further_network_is_connected() -> None:
     found = plan(web("[front, back]"), applied(web("[front]")))
     assert changes(found) == ["~ container.web (in place): networks.back - → attached"]
-    assert steps(found) == ["#1 container.web, ConnectNetwork back web-1, changed [reconnect web]"]
+    assert steps(found) == [
+        "#1 container.web, ConnectNetwork back web-1, changed [reconnect web]",
+        "[1] -> #2 container.web, WriteRecord web-1, changed",
+    ]
 
 
 def test_a_removed_network_is_disconnected() -> None:
     found = plan(web("[front]"), applied(web("[front, back]")))
     assert changes(found) == ["~ container.web (in place): networks.back attached → -"]
-    assert steps(found) == ["#1 container.web, DisconnectNetwork back web-1, changed [reconnect web]"]
+    assert steps(found) == [
+        "#1 container.web, DisconnectNetwork back web-1, changed [reconnect web]",
+        "[1] -> #2 container.web, WriteRecord web-1, changed",
+    ]
 
 
 def test_another_alias_or_address_is_a_new_connection() -> None:
@@ -42,6 +48,7 @@ def test_another_alias_or_address_is_a_new_connection() -> None:
     assert steps(found) == [
         "#1 container.web, DisconnectNetwork front web-1, changed [reconnect web]",
         "[1] -> #2 container.web, ConnectNetwork front web-1, changed [reconnect web]",
+        "[2] -> #3 container.web, WriteRecord web-1, changed",
     ]
     assert endpoints(found) == [{"IPAMConfig": {"IPv4Address": "10.0.0.9"}, "Aliases": ["b"]}]
     undone = found.steps[0].undo[0]
@@ -58,6 +65,7 @@ def test_a_network_is_made_before_a_container_is_connected_to_it() -> None:
     assert steps(plan(wish, applied(web("[front]")))) == [
         "#1 network.new, CreateNetwork new, missing",
         "[1] -> #2 container.web, ConnectNetwork new web-1, changed [reconnect web]",
+        "[2] -> #3 container.web, WriteRecord web-1, changed",
     ]
 
 
@@ -139,8 +147,10 @@ def test_containers_join_and_leave_a_network_that_is_recreated() -> None:
         "[3] -> #4 network.front, CreateNetwork front, recreated [renew front]",
         "[4] -> #5 network.front, ConnectNetwork front idle-1, recreated [renew front]",
         "[1] -> #6 container.cache, ConnectNetwork bridge cache-1, changed [reconnect cache]",
-        "#7 container.web, DisconnectNetwork bridge web-1, changed [reconnect web]",
-        "[4,7] -> #8 container.web, ConnectNetwork front web-1, changed [reconnect web]",
+        "[6] -> #7 container.cache, WriteRecord cache-1, changed",
+        "#8 container.web, DisconnectNetwork bridge web-1, changed [reconnect web]",
+        "[4,8] -> #9 container.web, ConnectNetwork front web-1, changed [reconnect web]",
+        "[9] -> #10 container.web, WriteRecord web-1, changed",
     ]
 
 
@@ -200,7 +210,8 @@ def test_a_network_declared_absent_goes_after_its_containers_left_it() -> None:
     wish = "networks: {front: {}, back: {state: absent}}\ncontainers: {web: {image: web:1, networks: [front]}}"
     assert steps(plan(wish, applied(web("[front, back]")))) == [
         "#1 container.web, DisconnectNetwork back web-1, changed [reconnect web]",
-        "[1] -> #2 network.back, RemoveNetwork back-1, absent, at last",
+        "[1] -> #2 container.web, WriteRecord web-1, changed",
+        "[1] -> #3 network.back, RemoveNetwork back-1, absent, at last",
     ]
 
 

@@ -1,0 +1,61 @@
+"""Records of containers whose labels cannot say what was applied last: those updated in place, and those adopted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from deployer.fields.container import CONTAINER
+from deployer.fields.field import Field, View
+from deployer.model import ownership, volume_names
+from deployer.model.desired import Workload
+from deployer.model.observed import ObservedContainer
+from deployer.model.operations import RemoveVolume, WriteRecord
+from deployer.planning.container.judging import view_of
+from deployer.planning.context import Context, Steps
+
+
+def unrecorded(ctx: Context, resource: Workload, live: ObservedContainer) -> tuple[str, ...]:
+    """Declared fields whose removal from the playbook would be missed, because the record does not have them. Nothing
+    if the record is missing as a whole."""
+    if not live.owner.recorded:
+        return ()
+    declared = ownership.declared(resource, ctx.desired.project, ctx.desired.sealing)
+    changed = (name for name, value in declared.items() if value != live.owner.recorded.get(name))
+    view = view_of(ctx, resource, live)
+    return tuple(name for name in changed if name != "image" and _counts(CONTAINER.row(name), view, declared))
+
+
+def _counts(row: Field, view: View, declared: Mapping[str, Any]) -> bool:
+    """Whether an unusual value would be accepted without a declaration, but not if it was on record."""
+    if row.usual is None or view.declared[row.name] == row.usual(view.info, view):
+        return False
+    dropped = {name: value for name, value in view.declared.items() if name != row.name}
+    before = replace(view, declared=dropped)
+    after = replace(before, recorded={**view.recorded, row.name: declared[row.name]})
+    return bool(row.expect(row, before) != row.expect(row, after))
+
+
+def write_record(ctx: Context, resource: Workload, live: ObservedContainer, cause: str, after: Steps) -> None:
+    """Record the declaration, unless the newest record says the same."""
+    project, sealing = ctx.desired.project, ctx.desired.sealing
+    if live.owner.project == project and live.owner.recorded == ownership.declared(resource, project, sealing):
+        return
+    labels = ownership.labels(resource, project, sealing, ctx.policy.version)
+    operation, undo = _writing(live, labels)
+    ctx.draft.step(operation, resource.address, cause, after=after, undo=(undo,))
+
+
+def record_previous(ctx: Context, resource: Workload, live: ObservedContainer) -> tuple[WriteRecord, RemoveVolume]:
+    """What makes a container that this project replaces but did not create known as its own, so that it can be kept and
+    gone back to, and what undoes that. Only its restart policy is on record, which a container that is kept does not
+    have."""
+    fields = {"restart": live.values["restart"]} if live.values.get("restart") else {}
+    return _writing(live, ownership.labels_of(resource.address, ctx.desired.project, fields, ctx.policy.version))
+
+
+def _writing(live: ObservedContainer, labels: Mapping[str, str]) -> tuple[WriteRecord, RemoveVolume]:
+    number = live.owner.number + 1
+    return WriteRecord(live.id, number, labels), RemoveVolume(volume_names.spec(live.id, number))
