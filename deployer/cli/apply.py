@@ -24,8 +24,10 @@ def _run(call: Call) -> int:
     if len(named) == 1 and saved_plan.is_saved(named[0]):
         saved = saved_plan.read(named[0])
         given = options.request(call.params)
-        agreed = replace(call, params={**call.params, **options.given(saved.request), "yes": True})
-        return deploy(agreed, lambda _request, system: saved_plan.plan_again(saved, given, system), "")
+        kept = options.given(saved_plan.located(saved).request)
+        agreed = replace(call, params={**call.params, **kept, "extra_vars": saved_plan.variables(saved, given)})
+        question = "Apply this saved plan?"
+        return deploy(agreed, lambda _request, system: saved_plan.plan_again(saved, given, system), question)
     return deploy(call, plan, "Apply these changes?")
 
 

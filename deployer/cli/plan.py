@@ -42,8 +42,10 @@ def _run(call: Call) -> int:
             from deployer.usecases import saved_plan
 
             shown = console.redactor.text(render(plan_text(planned.plan), colour=False))
-            saved_plan.write(out, planned, options.request(call.params), shown)
+            saved = saved_plan.write(out, planned, options.request(call.params), shown)
             console.tell([line(f"saved: to apply exactly this, run: deployer apply {shlex.quote(out)}")])
+            if missing := saved_plan.missing_variables(saved):
+                console.tell([line(f"  and repeat these variables, which may contain secrets: {missing}")])
         return plan_exit_code(planned.plan, detailed=call.params["detailed_exitcode"])
 
 

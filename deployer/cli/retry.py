@@ -82,15 +82,12 @@ def how_to_go_on(command: str, declared: Iterable[click.Parameter], given: Mappi
 
 
 def _words(param: click.Parameter, value: Any) -> Iterator[str]:
+    from deployer.usecases.saved_plan import without_value
+
     for each in value if isinstance(value, tuple) else (value,):
         yield param.opts[0]
         if isinstance(each, float):
             yield f"{each:g}"
         elif not isinstance(each, bool) and not getattr(param, "count", False):
             text = str(each)
-            yield _hidden(text) if param.name == "extra_vars" and holds_credentials(text) else text
-
-
-def _hidden(text: str) -> str:
-    name, equals, _ = text.partition("=")
-    return f"{name}=***" if equals and name.isidentifier() else "***"
+            yield without_value(text) if param.name == "extra_vars" and holds_credentials(text) else text

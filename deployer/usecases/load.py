@@ -71,6 +71,11 @@ class Request(Struct, frozen=True, kw_only=True):
     containers: tuple[str, ...] = ()
 
 
+def inventories(request: Request) -> tuple[str, ...]:
+    """Those that are named, or the first default one that is there."""
+    return request.inventory or tuple(name for name in DEFAULT_INVENTORIES if Path(name).exists())[:1]
+
+
 class PlayInput(Struct, frozen=True):
     """One play: the desired states of its hosts, in order, and its batches. `pause`: seconds between batches."""
 
@@ -122,7 +127,7 @@ def open_sources(request: Request, asking: Asking, problems: Problems) -> Source
     """Vault passwords, inventory and extra variables."""
     prompts = ("prompt",) if request.ask_vault_pass else ()
     sources = password_sources(request.vault_password_files, (*request.vault_ids, *prompts))
-    named = request.inventory or tuple(name for name in DEFAULT_INVENTORIES if Path(name).exists())[:1]
+    named = inventories(request)
     vault = load_secrets(sources, problems, run=asking.run, prompt=asking.prompt, learn=asking.learn)
     inventory = load_inventory(named, problems, run=asking.run, vault=vault)
     with problems.reading(Missing.VARIABLE):

@@ -8,7 +8,8 @@ shown.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -17,9 +18,10 @@ from msgspec.structs import asdict, replace
 
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import InputError
+from deployer.fields.field import Change
 from deployer.model.desired import Address, Kind
 from deployer.model.operations import Operation
-from deployer.model.plan import HostPlan, Phase, Plan, PlayPlan, Refusal, ResourceChange
+from deployer.model.plan import FieldDiff, HostPlan, Phase, Plan, Refusal, ResourceChange, Step
 from deployer.usecases.load import Request
 
 FORMAT: Final = "deployer-plan/1"
@@ -29,17 +31,21 @@ NOT_KEPT: Final = {name: getattr(Request(), name) for name in ("extra_vars", "fo
 
 
 class SavedHost(Struct, frozen=True):
-    """`fingerprint` covers the steps with their bodies; `changes` has the changes as shown, by address."""
+    """`fingerprint` covers the steps with their bodies; `changes` has the changes as shown, by address. `reached`: the
+    machine and engine, "" in a plan of an earlier release. `steps`: a digest of each resource's steps."""
 
     host: str
     play: int
     fingerprint: str
     changes: dict[str, str]
+    reached: str = ""
+    steps: dict[str, str] = field(default_factory=dict)
 
 
 class SavedPlan(Struct, frozen=True, tag_field="format", tag=FORMAT):
-    """The document. `request` holds the command line's words, without those of `NOT_KEPT`; `inline` is a digest of `-e`
-    texts. `shown` is the plan as it was printed."""
+    """The document. `request` holds the command line's words, without those of `NOT_KEPT`. `variables` are the texts of
+    `-e`, those at `withheld` without their values; `inline` is a digest of the complete ones. `shown` is the plan as it
+    was printed. `folder`: where relative names begin. `inputs`: digests of the files that were named, by name."""
 
     made_at: str
     version: str
@@ -47,15 +53,30 @@ class SavedPlan(Struct, frozen=True, tag_field="format", tag=FORMAT):
     inline: str = field(name="extra_vars_digest")
     hosts: tuple[SavedHost, ...]
     shown: str
+    folder: str = ""
+    inputs: dict[str, str] = field(default_factory=dict)
+    variables: tuple[str, ...] = ()
+    withheld: tuple[int, ...] = ()
 
 
 class _Format(Struct, frozen=True):
     format: str = ""
 
 
-def save(plan: Plan, *, made_at: str, version: str, request: Request, inline: str, shown: str) -> SavedPlan:
+def save(
+    plan: Plan,
+    *,
+    made_at: str,
+    version: str,
+    request: Request,
+    inline: str,
+    shown: str,
+    reached: Mapping[str, str] = MappingProxyType({}),
+) -> SavedPlan:
     hosts = tuple(
-        SavedHost(host.host, number, fingerprint(host), _changes(host))
+        SavedHost(
+            host.host, number, fingerprint(host), _changes(host), reached.get(host.host, ""), _steps_by_label(host)
+        )
         for number, play in enumerate(plan.plays)
         for host in play.hosts
     )
@@ -64,12 +85,27 @@ def save(plan: Plan, *, made_at: str, version: str, request: Request, inline: st
 
 def fingerprint(host: HostPlan) -> str:
     """A digest of all steps: ids of their objects, bodies, order. Without waits for what fails already."""
-    steps = "\n".join(
+    return _digest(f"{host.project}\n{_written(host.steps)}")
+
+
+def _steps_by_label(host: HostPlan) -> dict[str, str]:
+    """A digest of the steps of each resource."""
+    labels = dict.fromkeys(step.address.label for step in host.steps)
+    return {
+        label: _digest(_written(step for step in host.steps if step.address.label == label))[:16] for label in labels
+    }
+
+
+def _written(steps: Iterable[Step]) -> str:
+    return "\n".join(
         f"{step} {sorted(_public(step.operation).items())} {[sorted(_public(undo).items()) for undo in step.undo]}"
-        for step in host.steps
+        for step in steps
         if not (step.operation.waits and step.phase is Phase.COMMIT)
     )
-    return hashlib.sha256(f"{host.project}\n{steps}".encode()).hexdigest()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _public(operation: Operation) -> dict[str, str]:
@@ -103,29 +139,63 @@ def lost(saved: SavedPlan, hosts: Collection[tuple[int, str]]) -> tuple[SavedHos
     return tuple(found for found in saved.hosts if found.changes and (found.play, found.host) not in hosts)
 
 
-def refuse_stale(plan: Plan, saved: SavedPlan) -> Plan:
-    """The new plan, in which hosts that differ from the saved plan have no changes and a refusal that says what
-    differs."""
+class Now(Struct, frozen=True):
+    """What is read again: the files that have changed, and how each host is reached."""
+
+    changed: tuple[str, ...] = ()
+    reached: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def hint(self) -> str:
+        files = f"{', '.join(self.changed)} changed since; " if self.changed else ""
+        return f"{files}create a new plan"
+
+
+UNCHANGED: Final = Now()
+
+
+def refuse_stale(plan: Plan, saved: SavedPlan, now: Now = UNCHANGED) -> Plan:
+    """The new plan, in which hosts that differ from the saved plan, or are another machine, have no changes and a
+    refusal that says what differs."""
     known = {(found.play, found.host): found for found in saved.hosts}
-    plays = tuple(_checked(number, play, known) for number, play in enumerate(plan.plays))
+    plays = tuple(
+        replace(play, hosts=tuple(_host(host, known.get((number, host.host)), now) for host in play.hosts))
+        for number, play in enumerate(plan.plays)
+    )
     return replace(plan, plays=plays)
 
 
-def _checked(number: int, play: PlayPlan, known: Mapping[tuple[int, str], SavedHost]) -> PlayPlan:
-    hosts = tuple(_host(host, known.get((number, host.host))) for host in play.hosts)
-    return replace(play, hosts=hosts)
-
-
-def _host(host: HostPlan, saved: SavedHost | None) -> HostPlan:
-    now, then = _changes(host), saved.changes if saved else {}
-    if saved is not None and saved.fingerprint == fingerprint(host) and now == then:
+def _host(host: HostPlan, saved: SavedHost | None, now: Now) -> HostPlan:
+    changes, then = _changes(host), saved.changes if saved else {}
+    reached = now.reached.get(host.host, "")
+    if saved is not None and saved.reached and saved.reached != reached and (changes or then):
+        summary = f"is another machine or engine than in the plan: {saved.reached} → {reached}"
+        return _refused(host, Refusal(_whole(host), summary, now.hint))
+    if saved is not None and saved.fingerprint == fingerprint(host) and changes == then:
         return host
-    differing = sorted(label for label in {*now, *then} if now.get(label) != then.get(label))
+    differing = sorted(label for label in {*changes, *then} if changes.get(label) != then.get(label))
     what = ", ".join(differing) if differing else "the objects of the plan"
     summary = "is not part of the plan" if saved is None else f"changed since the plan was created: {what}"
-    address = Address(host.host, Kind.CONTAINER, "*") if not differing else _address(host.host, differing[0])
-    refusal = Refusal(address, summary, "create a new plan")
+    address = _address(host.host, differing[0]) if differing else _whole(host)
+    diffs = [_difference(label, then.get(label, ""), changes.get(label, "")) for label in differing]
+    if saved is not None and not differing:
+        steps = _steps_by_label(host)
+        other = sorted(label for label in {*steps, *saved.steps} if steps.get(label) != saved.steps.get(label))
+        diffs = [_difference(label, "as planned", "other values, or another object") for label in other if saved.steps]
+    return _refused(host, Refusal(address, summary, now.hint, diffs=tuple(diffs)))
+
+
+def _refused(host: HostPlan, refusal: Refusal) -> HostPlan:
     return replace(host, changes=(), steps=(), refusals=(refusal,))
+
+
+def _whole(host: HostPlan) -> Address:
+    return Address(host.host, Kind.CONTAINER, "*")
+
+
+def _difference(label: str, then: str, now: str) -> FieldDiff:
+    """What the plan would do to a resource, and what would be done now."""
+    return FieldDiff((label,), then or "no change", now or "no change", Change.UPDATE, source="planned → now")
 
 
 def _address(host: str, label: str) -> Address:

@@ -3,39 +3,91 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from deployer import __version__
+from deployer.config.files import read_file
 from deployer.diagnostics import Diagnostic, Origin, Problems
 from deployer.errors import InputError, RefusedError
+from deployer.model.credentials import holds_credentials, is_sensitive_name
+from deployer.model.desired import Desired
+from deployer.model.secrets import MASK, redact
+from deployer.reach.connection import DEFAULT_SOCKET, ConnectionSpec
 from deployer.usecases import planfile, system
-from deployer.usecases.load import Loaded, Request
+from deployer.usecases.load import Loaded, Request, inventories
 from deployer.usecases.plan import Planned, Session, plan
 from deployer.usecases.planfile import SavedPlan
 from deployer.usecases.system import System, write_private
 
 _HOW: Final = ("vault_ids", "vault_password_files", "ask_vault_pass", "user", "private_key")
 """Of a request: what may be given again."""
+_TELLING: Final = 4
+"""Characters of a value that tell something of a secret that contains it."""
 _PLURAL: Final = {"prune_hosts": "prune_host", "remove_volumes": "remove_volume"}
 
 
-def write(path: str, planned: Planned, request: Request, shown: str) -> None:
+def write(path: str, planned: Planned, request: Request, shown: str) -> SavedPlan:
     """Write the file, readable by its owner only. Raises `DeployerError` if it cannot be written."""
-    made_at = datetime.now(UTC).isoformat(timespec="seconds")
+    secrets = planned.secrets.union(*map(_telling, (wish for play in planned.loaded.plays for wish in play.desired)))
+    withheld = tuple(n for n, text in enumerate(request.extra_vars) if _may_tell(text, secrets))
+    request = replace(request, inventory=inventories(request))
     saved = planfile.save(
         planned.plan,
-        made_at=made_at,
+        made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         version=__version__,
         request=request,
-        inline=_digest(request.extra_vars),
+        inline=digest_of(request.extra_vars),
         shown=shown,
+        reached=_reached(planned.loaded),
+    )
+    saved = replace(
+        saved,
+        folder=str(Path.cwd()),
+        inputs=_digests(request),
+        variables=tuple(without_value(text) if n in withheld else text for n, text in enumerate(request.extra_vars)),
+        withheld=withheld,
     )
     write_private(path, planfile.encode(saved) + "\n")
+    return saved
+
+
+def _telling(wish: Desired) -> frozenset[str]:
+    """Texts that secrets are known by: the values of variables and labels with such names."""
+    return frozenset(found for resource in wish.resources for found in _secret_texts("", resource.values))
+
+
+def _secret_texts(name: str, value: Any) -> Iterator[str]:
+    match value:
+        case Mapping():
+            for key, part in value.items():
+                yield from _secret_texts(str(key), part)
+        case list() | tuple():
+            for part in value:
+                yield from _secret_texts(name, part)
+        case str() if value and (is_sensitive_name(name) or holds_credentials(value)):
+            yield value
+
+
+def _may_tell(text: str, secrets: frozenset[str]) -> bool:
+    """Whether a text of `-e` may contain a secret, or the part of one."""
+    if text.startswith("@"):
+        return False
+    values = [word.partition("=")[2] or word for word in re.split(r"[\s\"'{}\[\],:]+", text)]
+    parts = any(len(value) >= _TELLING and value in secret for value in values for secret in secrets)
+    return parts or is_sensitive_name(text) or holds_credentials(text) or redact(text, secrets) != text
+
+
+def without_value(text: str) -> str:
+    """`name=***`; what is written otherwise is not shown at all."""
+    name, equals, _ = text.partition("=")
+    return f"{name}={MASK}" if equals and name.isidentifier() else MASK
 
 
 def refuse_overwriting(path: str) -> None:
@@ -73,36 +125,120 @@ def read(path: str) -> SavedPlan:
     return planfile.decode(text, path)
 
 
+def located(saved: SavedPlan) -> SavedPlan:
+    """The plan as it is applied from the current directory: file names that were relative to another are absolute."""
+    here = not saved.folder or Path(saved.folder) == Path.cwd()
+    return saved if here else replace(saved, request=_absolute(saved.request, saved.folder))
+
+
+def _absolute(request: Request, folder: str) -> Request:
+    def path(text: str) -> str:
+        return _in(folder, text)
+
+    def after_at(text: str) -> str:
+        return f"@{path(text[1:])}" if text.startswith("@") else text
+
+    def vault(text: str) -> str:
+        label, at, source = text.rpartition("@")
+        return text if source.startswith("prompt") else f"{label}{at}{path(source)}"
+
+    return replace(
+        request,
+        playbooks=tuple(map(path, request.playbooks)),
+        inventory=tuple(text if "," in text else path(text) for text in request.inventory),
+        limit=after_at(request.limit),
+        extra_vars=tuple(map(after_at, request.extra_vars)),
+        vault_ids=tuple(map(vault, request.vault_ids)),
+        vault_password_files=tuple(map(path, request.vault_password_files)),
+        private_key=path(request.private_key),
+    )
+
+
+def missing_variables(saved: SavedPlan) -> str:
+    """Those that have to be given again, without their values."""
+    return ", ".join(saved.variables[number] for number in saved.withheld)
+
+
+def variables(saved: SavedPlan, given: Request) -> tuple[str, ...]:
+    """The texts of `-e`: the saved ones, completed by those that are given again because they may contain secrets.
+    Raises `RefusedError` for others."""
+    texts = list(saved.variables)
+    for number, text in zip(saved.withheld, given.extra_vars, strict=False):
+        texts[number] = text
+    complete = len(given.extra_vars) == len(saved.withheld)
+    candidates: list[tuple[str, ...]] = [given.extra_vars, *([tuple(texts)] if complete else [])]
+    for found in candidates:
+        if digest_of(found) == saved.inline:
+            return found
+    if saved.withheld and not given.extra_vars:
+        summary = f"the plan needs variables that it does not contain: {missing_variables(saved)}"
+        raise RefusedError(summary, hint="repeat them with -e; they are not saved, because they may contain secrets")
+    hint = "repeat the -e options of the plan, or only those that are not saved, because they may contain secrets"
+    raise RefusedError("the plan was created with different extra variables", hint=hint)
+
+
 def plan_again(saved: SavedPlan, given: Request, system: System) -> Session:
     """The saved plan, created again; hosts where it differs are refused. Of `given`, only login, vault passwords and
-    parallelism are used; `InputError` names other options. Its `-e` must equal those of the plan, and every host with
-    changes must still be in the input, otherwise `RefusedError` is raised."""
+    parallelism are used; `InputError` names other options. `RefusedError` is raised for a plan of another release, for
+    other extra variables, and when a host with changes is no longer in the input."""
+    if saved.version != __version__:
+        summary = f"the plan was created by deployer {saved.version}, and this is {__version__}"
+        raise RefusedError(summary, hint="another release may do something else: create a new plan")
     _check_options(saved, given)
-    if _digest(given.extra_vars) != saved.inline:
-        hint = "repeat the -e options of the plan; they are not saved, because they may contain secrets"
-        raise RefusedError("the plan was created with different extra variables", hint=hint)
-    again = {name: getattr(given, name) for name in planfile.NOT_KEPT}
+    again: dict[str, Any] = {name: getattr(given, name) for name in planfile.NOT_KEPT}
     again |= {name: value for name in _HOW if (value := getattr(given, name))}
-    session = plan(replace(saved.request, **again), system)
+    request = replace(saved.request, **again | {"extra_vars": variables(saved, given)})
+    session = plan(located(replace(saved, request=request)).request, system)
     try:
         _check_complete(saved, session.planned.loaded)
     except RefusedError:
         session.fleet.close()
         raise
-    session.replace_plan(planfile.refuse_stale(session.plan, saved))
+    changed = tuple(name for name, digest in saved.inputs.items() if _digest_of(_in(saved.folder, name)) != digest)
+    now = planfile.Now(changed, _reached(session.planned.loaded))
+    session.replace_plan(planfile.refuse_stale(session.plan, saved, now))
     return session
+
+
+def _in(folder: str, path: str) -> str:
+    """The name of a file as seen from anywhere; `~` stays."""
+    return os.path.join(folder, path) if path and not path.startswith("~") else path  # noqa: PTH118
+
+
+def _digests(request: Request) -> dict[str, str]:
+    """Of the files that the request names, by name."""
+    named = (*request.playbooks, *request.inventory, *(text[1:] for text in request.extra_vars if text[:1] == "@"))
+    return {name: digest for name in named if (digest := _digest_of(name))}
+
+
+def _digest_of(path: str) -> str:
+    """ "" for what is no file: a folder, a list of hosts."""
+    file = Path(path).expanduser()
+    return hashlib.sha256(read_file(file)).hexdigest() if file.is_file() else ""
+
+
+def _reached(loaded: Loaded) -> dict[str, str]:
+    return {host: _machine(spec) for host, spec in loaded.hosts.items()}
+
+
+def _machine(spec: ConnectionSpec) -> str:
+    """Which machine and engine it is; how one logs in does not matter."""
+    engine = spec.docker_command or ("" if spec.docker_socket == DEFAULT_SOCKET else spec.docker_socket)
+    route = [*(f"via {jump.address}" for jump in spec.jumps), *((spec.proxy_command,) if spec.proxy_command else ())]
+    return " ".join(filter(None, (spec.kind.value, spec.address, *route, engine)))
 
 
 def _check_options(saved: SavedPlan, given: Request) -> None:
     """Raises `InputError` for options that select something else than the plan was made for."""
-    problems = Problems()
+    problems, folder = Problems(), saved.folder or str(Path.cwd())
+    there, here = _absolute(saved.request, folder), _absolute(given, str(Path.cwd()))
     for name in Request.__struct_fields__:
-        value, then = getattr(given, name), getattr(saved.request, name)
+        value, then = getattr(here, name), getattr(there, name)
         free = (*_HOW, *planfile.NOT_KEPT, "playbooks")
         if name not in free and value not in (then, getattr(Request(), name)):
             option = f"--{_PLURAL.get(name, name).replace('_', '-')}"
             summary = "cannot be changed: a saved plan is applied as a whole, and was made "
-            summary += f"with {_shown(then)}" if then else "without this option"
+            summary += f"with {_shown(getattr(saved.request, name))}" if then else "without this option"
             problems.add(Origin(option), summary, hint="make a new plan with it")
     problems.raise_if_any()
 
@@ -119,7 +255,7 @@ def _check_complete(saved: SavedPlan, loaded: Loaded) -> None:
         raise RefusedError(summary, hint="playbooks or inventory have changed; create a new plan")
 
 
-def _digest(extra_vars: Sequence[str]) -> str:
+def digest_of(extra_vars: Sequence[str]) -> str:
     """A digest of the `-e` options in order; slow to compute, so that short values cannot easily be guessed."""
     if not extra_vars:
         return ""

@@ -59,7 +59,7 @@ def test_a_host_of_the_play_has_not_left(shop: Shop) -> None:
 def test_a_saved_plan_remembers_the_host(shop: Shop) -> None:
     deployed(shop)
     assert shop.run(*PLAN, "--prune-host", "old1", "-o", "shop.plan").code == 0
-    done = shop.run("apply", "shop.plan", "--json")
+    done = shop.run("apply", "shop.plan", "--json", "--yes")
     assert done.code == 0
     plan = json.loads(done.out.splitlines()[0])
     assert {change["address"] for play in plan["plays"] for host in play["hosts"] for change in host["changes"]} == {

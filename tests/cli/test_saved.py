@@ -4,15 +4,19 @@ import json
 
 import pytest
 
+from deployer import __version__
 from tests.cli.runs import INVENTORY, SHOP, Shop
 
 PLAN = ("plan", "-i", "hosts.yml", "shop.yml", "-o", "shop.plan")
 APPLY = ("apply", "-i", "hosts.yml", "shop.yml", "--yes")
 
 
-def test_a_saved_plan_is_applied_without_a_question(shop: Shop) -> None:
+def test_a_saved_plan_is_applied_after_the_question_of_every_apply(shop: Shop) -> None:
     assert shop.run(*PLAN).code == 0
-    found = shop.run("apply", "shop.plan")
+    refused = shop.run("apply", "shop.plan")
+    assert refused.code == 5
+    assert "cannot ask for confirmation of the changes: there is no terminal" in refused.err
+    found = shop.run("apply", "shop.plan", "--yes")
     assert found.code == 0
     assert [words for words in found.words if words.startswith("web")] == [
         f"web{n} (simulated) : ok=3 changed=3 unreachable=0 failed=0 skipped=0 refused=0 rolledback=0" for n in (1, 2)
@@ -29,10 +33,11 @@ def test_show_prints_it_again_and_its_file_is_private(shop: Shop) -> None:
 def test_a_stale_host_is_refused_and_says_what_changed_and_the_others_continue(shop: Shop) -> None:
     shop.run(*PLAN)
     shop.run(*APPLY, "--limit", "web1")
-    found = shop.run("apply", "shop.plan")
+    found = shop.run("apply", "shop.plan", "--yes")
     assert found.code == 5
     changed = "container.web, image.nginx:latest, network.front"
     assert f"! container web refused: changed since the plan was created: {changed}" in found.words
+    assert "container.web + → no change planned → now" in found.words
     assert "hint: create a new plan" in found.words
     assert "web2 (simulated) : ok=3 changed=3 unreachable=0 failed=0 skipped=0 refused=0 rolledback=0" in found.words
 
@@ -40,9 +45,11 @@ def test_a_stale_host_is_refused_and_says_what_changed_and_the_others_continue(s
 def test_a_changed_playbook_makes_the_plan_stale(shop: Shop) -> None:
     shop.run(*PLAN)
     shop.edit("8080:80", "8081:80")
-    found = shop.run("apply", "shop.plan")
+    found = shop.run("apply", "shop.plan", "--yes")
     assert found.code == 5
     assert "changed since the plan was created: the objects of the plan" in found.out
+    assert "container.web as planned → other values, or another object planned → now" in found.words
+    assert "hint: shop.yml changed since; create a new plan" in found.words
 
 
 @pytest.mark.parametrize(
@@ -55,7 +62,7 @@ def test_what_the_input_no_longer_has_is_not_passed_over(shop: Shop, file: str, 
     shop.run(*PLAN)
     left = {"hosts.yml": INVENTORY.replace(", web2: {}", ""), "shop.yml": SHOP}[file]
     shop.write(file, left)
-    found = shop.run("apply", "shop.plan")
+    found = shop.run("apply", "shop.plan", "--yes")
     assert (found.code, found.out) == (5, "")
     assert f"the plan has changes for hosts or plays that the input no longer has: {lost}\n" in found.err
     assert "create a new plan" in found.err
@@ -66,7 +73,7 @@ def test_a_host_that_had_nothing_to_change_may_go(shop: Shop) -> None:
     shop.run(*APPLY, "--limit", "web2")
     shop.run(*PLAN)
     shop.write("hosts.yml", INVENTORY.replace(", web2: {}", ""))
-    assert shop.run("apply", "shop.plan").code == 0
+    assert shop.run("apply", "shop.plan", "--yes").code == 0
 
 
 def test_extra_variables_are_not_kept_and_have_to_be_the_same(shop: Shop) -> None:
@@ -76,7 +83,59 @@ def test_extra_variables_are_not_kept_and_have_to_be_the_same(shop: Shop) -> Non
     refused = shop.run("apply", "shop.plan", "-e", "token=other")
     assert refused.code == 5
     assert "the plan was created with different extra variables" in refused.err
-    assert shop.run("apply", "shop.plan", "-e", "token=s3ntinel").code == 0
+    assert shop.run("apply", "shop.plan", "--yes", "-e", "token=s3ntinel").code == 0
+
+
+def test_a_saved_plan_is_applied_from_any_folder(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its inventory, variables and files of variables."""
+    shop.edit("ports:", 'environment: {TAG: "{{ tag }}", MODE: "{{ mode }}", TOKEN: "{{ token }}"}\n      ports:')
+    shop.write("more.yml", "mode: production\n")
+    given = ("-e", "tag=1.4.2", "-e", "@more.yml", "-e", "token=s3ntinel")
+    planned = shop.run(*PLAN, *given)
+    assert planned.err.splitlines() == [
+        "saved: to apply exactly this, run: deployer apply shop.plan",
+        "  and repeat these variables, which may contain secrets: token=***",
+    ]
+    monkeypatch.chdir("/")
+    plan = str(shop.folder / "shop.plan")
+    refused = shop.run("apply", plan, "--yes")
+    assert "the plan needs variables that it does not contain: token=***; repeat them with -e" in " ".join(
+        refused.err.replace("\n  hint: ", "; ").split()
+    )
+    found = shop.run("apply", plan, "--yes", "-e", "token=s3ntinel")
+    assert (found.code, found.words[-1].split(" :")[0]) == (0, "web2 (simulated)")
+    monkeypatch.chdir(shop.folder)
+    assert shop.run(*PLAN[:-2], *given).words[-1:] == ["Plan: no changes on 2 hosts (simulated)."]
+
+
+@pytest.mark.parametrize("given", ["w=hunter2-word", "pw=hunter2-word", '{"w": "hunter2-word"}', "a=b w=hunter2-word"])
+def test_variables_that_end_in_secrets_are_not_saved(shop: Shop, given: str) -> None:
+    text = "{{ w | default(pw | default(''), true) }}{{ a | default('') }}"
+    shop.edit("ports:", f'environment: {{DB_PASSWORD: "x{text}", MODE: a}}\n      ports:')
+    shop.run(*PLAN, "-e", given)
+    assert "hunter2" not in (shop.folder / "shop.plan").read_text()
+    assert shop.run("apply", "shop.plan", "--yes", "-e", given).code == 0
+
+
+def test_a_host_with_another_address_is_another_machine(shop: Shop) -> None:
+    shop.run(*PLAN)
+    document = json.loads((shop.folder / "shop.plan").read_text())
+    document["hosts"][0]["reached"] = "ssh 10.0.0.8"
+    shop.write("shop.plan", json.dumps(document))
+    found = shop.run("apply", "shop.plan", "--yes")
+    assert found.code == 5
+    assert "! container * refused: is another machine or engine than in the plan: ssh 10.0.0.8 → simulated" in " ".join(
+        found.words
+    )
+
+
+def test_a_plan_of_another_release_is_not_applied(shop: Shop) -> None:
+    shop.run(*PLAN)
+    document = json.loads((shop.folder / "shop.plan").read_text())
+    shop.write("shop.plan", json.dumps(document | {"version": "0.0.1"}))
+    found = shop.run("apply", "shop.plan", "--yes")
+    assert (found.code, found.out) == (5, "")
+    assert f"the plan was created by deployer 0.0.1, and this is {__version__}" in found.err
 
 
 def test_what_is_no_saved_plan_is_named(shop: Shop) -> None:
