@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 from schema import Or
@@ -18,18 +18,9 @@ from deployer.config.templates.templar import Templates
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.fields.leaves import ANYTHING, COUNT, DURATION, FLAG, TEXT, TEXTS, choice
+from deployer.fields.reading import INVALID, Reading
 from deployer.fields.settings import UPDATE
-from deployer.fields.shapes import (
-    INVALID,
-    Entry,
-    Forms,
-    Leaf,
-    ListOf,
-    MapOf,
-    Reading,
-    Record,
-    match_keys,
-)
+from deployer.fields.shapes import Entry, Forms, Leaf, ListOf, MapOf, Record, Shape, match_keys
 from deployer.fields.table import read
 from deployer.model.desired import Kind, OnFailure
 from deployer.model.kinds import BY_SECTION, KINDS
@@ -158,6 +149,7 @@ PLAY: Final = (
     Entry(name="tags", shape=TAGS, doc="Tags of everything in the play."),
 )
 """Keys of a play beside its sections."""
+_SHAPES: Final[Mapping[str, Shape]] = {entry.name: entry.shape for entry in PLAY}
 
 CONTAINER_DEFAULTS: Final = ("keep_previous", "update")
 """Keys of a play that are defaults of its containers' keys."""
@@ -234,7 +226,7 @@ def _load_file(path: str, problems: Problems, vault: VaultSecrets) -> Iterator[P
                 problems.add(item.origin, "is an Ansible task, not a play", hint=foreign.TASKS)
                 return
             at = Reading(problems, "play")
-            keys = match_keys(item, {key: key for key in _play_keys()}, at, foreign.ADVICE)
+            keys = match_keys(item, {key: key for key in (*_SHAPES, *BY_SECTION)}, at, foreign.ADVICE)
             yield Play(path, item.origin, dict(_interpolated(keys, problems)))
         else:
             problems.add(item.origin, "a play is a map with at least 'hosts'")
@@ -257,18 +249,19 @@ def _interpolated(keys: dict[str, nodes.Node], problems: Problems) -> Iterator[t
             yield key, node
 
 
-def _play_keys() -> tuple[str, ...]:
-    return (*(entry.name for entry in PLAY), *BY_SECTION)
+def read_key(name: str, rendered: nodes.Node, problems: Problems, *, static: bool = False) -> Any:
+    """The value of a play's key beside its sections; None after reporting what is wrong with it."""
+    found = _SHAPES[name].read(rendered, Reading(problems, name, static=static))
+    return None if found is INVALID else found
 
 
 def _check(play: Play, templates: Templates, problems: Problems) -> None:
     """Everything that can be known without variables: keys, forms, plain values, template syntax."""
     if "hosts" not in play.keys:
         problems.add(play.origin, "'hosts' is missing", address="play", hint="name a host, a group or a pattern")
-    for entry in PLAY:
-        if entry.name in play.keys and entry.name not in _READ_WITH_VARIABLES:
-            entry.shape.read(play.keys[entry.name], Reading(problems, entry.name, static=True))
     for key, node in play.keys.items():
+        if key in _SHAPES and key not in _READ_WITH_VARIABLES:
+            read_key(key, node, problems, static=True)
         templates.check(node, problems, key)
     for section, kind in BY_SECTION.items():
         if section in play.keys:

@@ -15,17 +15,16 @@ from deployer.config.depending import settle_dependencies
 from deployer.config.playbook import (
     CONTAINER_DEFAULTS,
     NO_LIST,
-    PLAY,
-    REGISTRIES,
     TAGS,
     Play,
     check_name,
+    read_key,
     without_meta,
 )
 from deployer.config.templates.templar import Templar
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems
-from deployer.fields.shapes import INVALID, Reading
+from deployer.fields.reading import INVALID, Reading
 from deployer.fields.table import Declaration, read
 from deployer.interfaces import Guarded
 from deployer.model.credentials import credentials_in
@@ -173,18 +172,11 @@ class _Work:
         if node is None:
             return None
         rendered = self._render(self._templar, node, name)
-        shape = next(entry.shape for entry in PLAY if entry.name == name)
-        found = shape.read(rendered, Reading(self._inputs.problems, name))
-        return None if found is INVALID else found
+        return read_key(name, rendered, self._inputs.problems)
 
     def registries(self) -> dict[str, tuple[str, str]]:
         """Passwords are secret wherever they come from."""
-        node = self._play.keys.get("registries")
-        if node is None:
-            return {}
-        rendered = self._render(self._templar, node, "registries")
-        given = REGISTRIES.read(rendered, Reading(self._inputs.problems, "registries"))
-        found = {} if given is INVALID else given
+        found = self.key("registries") or {}
         self.secrets.update(entry["password"] for entry in found.values())
         return {registry: (entry["username"], entry["password"]) for registry, entry in found.items()}
 

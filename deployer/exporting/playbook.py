@@ -20,7 +20,8 @@ from deployer.exporting.hiding import Hidden
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import View
 from deployer.fields.network import NETWORK
-from deployer.fields.shapes import EXTENSION, Reading
+from deployer.fields.reading import Reading
+from deployer.fields.shapes import EXTENSION
 from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
 from deployer.interfaces import Json

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from deployer import nodes
 from deployer.diagnostics import did_you_mean
-from deployer.fields.shapes import Reading
+from deployer.fields.reading import Reading
 
 KEY = "ignore_changes"
 

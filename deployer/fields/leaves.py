@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from schema import And, Or, Use
 
 from deployer import nodes
-from deployer.fields.shapes import INVALID, Constant, Forms, Keyed, Leaf, ListOf, MapOf, Reading
+from deployer.fields.reading import INVALID, Reading
+from deployer.fields.shapes import Constant, Forms, Keyed, Leaf, ListOf, MapOf
 from deployer.nodes import Node
 from deployer.values import address, command, cpus, duration, paths, size
 

@@ -11,82 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 from schema import Or, Schema, SchemaError
 
 from deployer import nodes
-from deployer.diagnostics import Origin, Problems, did_you_mean
+from deployer.diagnostics import Origin, did_you_mean
+from deployer.fields.reading import HIDDEN, INVALID, Reading, hide
 from deployer.nodes import Node, has_template
-
-
-class _Invalid:
-    def __repr__(self) -> str:
-        return "INVALID"
-
 
 EXTENSION: Final = "x-"
 """What keys of Compose begin with that only other programs read."""
-HIDDEN: Final = "***"
-INVALID: Final = _Invalid()
-"""What a shape returns after it reported an error, or for a template that has no value yet."""
-
-
-class Reading(Struct, frozen=True):
-    """The position at which a value is read.
-
-    `address` names it for people (`containers.web.ports[0]`), `path` for diffs (("environment", "MODE")). `origins`
-    receives the place of every path, `secrets` the paths whose values are secret in part or whole. `static`: templates
-    have no value yet and are skipped. `spelt`: the addresses of paths that the user wrote with another spelling.
-    """
-
-    problems: Problems
-    address: str
-    path: tuple[str, ...] = ()
-    origins: dict[tuple[str, ...], Origin] = field(default_factory=dict)
-    static: bool = False
-    secrets: set[tuple[str, ...]] = field(default_factory=set)
-    spelt: dict[tuple[str, ...], str] = field(default_factory=dict)
-
-    def child(self, key: str, *, hidden: bool = False) -> Reading:
-        """`hidden`: the key is not shown in messages."""
-        path = (*self.path, key)
-        address = self.spelt.get(path) or f"{self.address}.{HIDDEN if hidden else key}"
-        return replace(self, address=address, path=path)
-
-    def spell(self, written: str, *path: str) -> None:
-        """The user wrote this key for what is read at the path."""
-        self.spelt[(*self.path, *path)] = f"{self.address}.{written}"
-
-    def item(self, index: int) -> Reading:
-        """Items have the path of their list, and spellings of their own."""
-        return replace(self, address=f"{self.address}[{index}]", spelt={})
-
-    def at(self, node: Node) -> None:
-        """Record where the value at this path is written, and whether it is secret."""
-        self.origins[self.path] = nodes.place(node)
-        if isinstance(node, nodes.Scalar) and node.secret:
-            self.secrets.add(self.path)
-
-    def at_whole(self, node: Node) -> None:
-        """The same for a single value, even if it is written in several parts."""
-        self.origins[self.path] = nodes.place(node)
-        if nodes.is_secret(node):
-            self.secrets.add(self.path)
-
-    def wrong(self, node: Node, summary: str, *, hint: str = "") -> _Invalid:
-        self.problems.add(nodes.place(node), hide(summary, node), address=self.address, hint=hint)
-        return INVALID
-
-    def passes(self, node: Node) -> bool:
-        """Whether this is a template to skip."""
-        return self.static and isinstance(node, nodes.Scalar) and has_template(node)
-
-
-def hide(text: str, node: Node) -> str:
-    """The text without the node's secrets."""
-    for secret in sorted(filter(None, nodes.secret_texts(node)), key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
-    return text
 
 
 class Shape(Protocol):

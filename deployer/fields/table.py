@@ -12,7 +12,8 @@ from deployer import nodes
 from deployer.diagnostics import Origin
 from deployer.fields.field import Field
 from deployer.fields.ignored import KEY, read_ignored
-from deployer.fields.shapes import INVALID, Entry, Reading, hide, match_keys, spellings, written
+from deployer.fields.reading import INVALID, Reading, hide
+from deployer.fields.shapes import Entry, match_keys, spellings, written
 from deployer.nodes import has_template
 
 Violation: TypeAlias = tuple[str, str]

@@ -15,7 +15,7 @@ from deployer.config.inventory.inventory import load_inventory
 from deployer.config.inventory.patterns import select, select_limit
 from deployer.config.inventory.types import Inventory
 from deployer.config.play_order import check_play_order
-from deployer.config.playbook import PLAY, Play, check_tags, load_playbooks
+from deployer.config.playbook import Play, check_tags, load_playbooks, read_key
 from deployer.config.resolve import Inputs, TagFilter, join_plays, resolve
 from deployer.config.run_once import settle_run_once
 from deployer.config.scripts import Prompt, RunScript
@@ -28,7 +28,6 @@ from deployer.config.vault import VaultSecrets
 from deployer.config.vault_secrets import load_secrets, password_sources
 from deployer.diagnostics import Diagnostic, Missing, Origin, Problems, did_you_mean
 from deployer.errors import InputError
-from deployer.fields.shapes import INVALID, Reading
 from deployer.interfaces import Guarded
 from deployer.model.desired import Desired, RunOnce
 from deployer.reach.connection import CliConnectionOptions, ConnectionSpec
@@ -317,9 +316,7 @@ class _Reader:
         rendered = self._rendered(play, key)
         if rendered is None:
             return None
-        shape = next(entry.shape for entry in PLAY if entry.name == key)
-        found = shape.read(rendered, Reading(self._sources.problems, key))
-        return None if found is INVALID else found
+        return read_key(key, rendered, self._sources.problems)
 
     def _rendered(self, play: Play, key: str) -> nodes.Node | None:
         """With the variables that no host has a say in, the play's and the extra ones; None when not given or wrong."""

@@ -11,7 +11,7 @@ from deployer.config.yaml import load
 from deployer.diagnostics import Origin, Problems
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import View
-from deployer.fields.shapes import Reading
+from deployer.fields.reading import Reading
 from deployer.fields.table import Declaration, Table, read
 from deployer.nodes import Node
 

@@ -7,7 +7,7 @@ from textwrap import dedent
 from deployer.config.yaml import load
 from deployer.diagnostics import Problems
 from deployer.fields.container import CONTAINER
-from deployer.fields.shapes import Reading
+from deployer.fields.reading import Reading
 from deployer.fields.table import Declaration, Table, read
 from deployer.nodes import Node
 

@@ -12,7 +12,7 @@ from deployer import nodes
 from deployer.diagnostics import Origin, Problems
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import Field
-from deployer.fields.shapes import Reading
+from deployer.fields.reading import Reading
 from deployer.planning.context import version
 from tests.integration.field_rounds import IMPOSSIBLE, ROUNDS, Round, container_of, rows, run_rounds
 from tests.lab.fixtures import of_kind, reserved

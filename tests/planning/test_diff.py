@@ -15,7 +15,7 @@ from deployer.diagnostics import Problems
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import Field, View
 from deployer.fields.network import NETWORK
-from deployer.fields.shapes import Reading
+from deployer.fields.reading import Reading
 from deployer.fields.volume import VOLUME
 from deployer.model.desired import Address, Kind, Resource
 from deployer.model.settings import Settings
