@@ -47,6 +47,14 @@ class MountPoint(Struct, frozen=True, rename="pascal"):
 
 class Endpoint(Struct, frozen=True, rename="pascal"):
     network_id: str = field(name="NetworkID", default="")
+    ipv4: str = field(name="IPAddress", default="")
+    ipv6: str = field(name="GlobalIPv6Address", default="")
+    mac: str = field(name="MacAddress", default="")
+
+    @property
+    def in_use(self) -> dict[str, str]:
+        """The addresses it has while the container runs, by the keys of declarations."""
+        return {"ipv4_address": self.ipv4, "ipv6_address": self.ipv6, "mac_address": self.mac}
 
 
 class NetworkSettings(Struct, frozen=True, rename="pascal"):

@@ -48,7 +48,7 @@ from deployer.model.observed import (
 )
 from deployer.model.registry import RegistryAnswer
 from deployer.model.settings import FromImage
-from deployer.values import image, mount, paths
+from deployer.values import address, image, mount, paths
 
 WIDTH = 4
 """Parallel requests on one host; more gain nothing once the engine is busy."""
@@ -241,6 +241,7 @@ def _stub(entry: ListedContainer, names: Mapping[str, str], owner: Ownership) ->
         networks=frozenset(names.get(key, key) for key in _endpoints(entry)),
         volumes=_mounted(entry),
         ports=held_ports(entry),
+        holds=_addresses({names.get(key, key): found for key, found in _endpoints(entry).items()}),
     )
 
 
@@ -265,6 +266,7 @@ def read_container(inspect: Json, later: Mapping[str, record.Later] | None = Non
         volumes=_mounted(found),
         owner=record.read_latest(config.labels, name, (later or {}).get(found.id)),
         has_healthcheck=(probe or ["NONE"]) != ["NONE"],
+        holds=_addresses(_endpoints(found)),
         restarts=found.restart_count,
     )
 
@@ -281,6 +283,17 @@ def _endpoints(found: ListedContainer | InspectedContainer) -> Mapping[str, Endp
 def held_ports(entry: ListedContainer) -> frozenset[str]:
     """The host ports of a listed container, as declarations write them."""
     return frozenset(item.text for item in entry.ports or () if item.public_port)
+
+
+def _addresses(endpoints: Mapping[str, Endpoint | None]) -> frozenset[tuple[str, str, str]]:
+    """(network, key of the endpoint, address) of all that it has now."""
+    return frozenset(
+        (name, key, address.read_ip(text).lower())
+        for name, endpoint in endpoints.items()
+        if endpoint is not None
+        for key, text in endpoint.in_use.items()
+        if text
+    )
 
 
 def _mounted(found: ListedContainer | InspectedContainer) -> frozenset[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from deployer.fields.table import Violation
 from deployer.values import address
+
+_INTERFACE: Final = re.compile(r"(?!\.\.?$)[^\s/:]{1,15}")
 
 
 def addresses(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
@@ -39,6 +42,13 @@ def bridge(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Vio
             yield "ipam", f"a bridge has one IPv{family} subnet, not {count}"
 
 
+def interface(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
+    """What the kernel takes as the name of an interface."""
+    name = (values.get("driver_opts") or {}).get("com.docker.network.bridge.name")
+    if name is not None and not _INTERFACE.fullmatch(name):
+        yield "driver_opts", f"'{name}' is not the name of a bridge: 1 to 15 characters without spaces, / and :"
+
+
 def configuration(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
     """A configuration network has no usage options, and a network with config_from has no configuration of its own."""
     if values.get("config_only"):
@@ -51,4 +61,4 @@ def configuration(values: dict[str, Any], _settings: Mapping[str, Any]) -> Itera
                 yield name, "cannot be combined with config_from: the other network has it"
 
 
-RULES = (addresses, bridge, configuration)
+RULES = (addresses, bridge, interface, configuration)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
 from deployer.diagnostics import Origin
+from deployer.fields.options import RunState
 from deployer.model.desired import AnyResource, Kind, Workload, has_settings
 from deployer.model.settings import Dependency, RunSettings
 from deployer.values import mount
@@ -78,8 +79,8 @@ def containers(resource: Workload) -> tuple[str, ...]:
 
 
 def in_order(resources: Iterable[AnyResource]) -> tuple[Workload, ...]:
-    """Containers and jobs after their dependencies; otherwise those with fixed addresses first, then by name. Raises
-    `graphlib.CycleError`."""
+    """Containers and jobs after their dependencies; otherwise those to be stopped first, then those with fixed
+    addresses, by name. Raises `graphlib.CycleError`."""
     by_name = {resource.name: resource for resource in resources if has_settings(resource, RunSettings)}
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for name, resource in sorted(by_name.items()):
@@ -87,14 +88,15 @@ def in_order(resources: Iterable[AnyResource]) -> tuple[Workload, ...]:
     sorter.prepare()
     found: list[Workload] = []
     while sorter.is_active():
-        ready = sorted(sorter.get_ready(), key=lambda name: (not _has_fixed_address(by_name[name]), name))
-        found += [by_name[name] for name in ready]
-        sorter.done(*ready)
+        ready = sorted((by_name[name] for name in sorter.get_ready()), key=_precedence)
+        found += ready
+        sorter.done(*(resource.name for resource in ready))
     return tuple(found)
 
 
-def _has_fixed_address(resource: AnyResource) -> bool:
-    return any(fixed_on(resource, network) for network in networks(resource))
+def _precedence(resource: Workload) -> tuple[bool, bool, str]:
+    fixed = any(fixed_on(resource, network) for network in networks(resource))
+    return resource.settings.state is not RunState.STOPPED, not fixed, resource.name
 
 
 def cycle(resources: Iterable[AnyResource]) -> Iterator[str]:

@@ -38,9 +38,10 @@ class ObservedContainer(Struct, frozen=True):
     """`values` holds canonical values of every field of the table. `image` is the reference it was made from, complete;
     `image_id` the image itself. `state`: created, running, paused, restarting, exited, dead. `health`: healthy,
     unhealthy, starting or "". `attached` maps network names to the network ids of its endpoints ("" before the first
-    start). `anonymous` maps targets to names of anonymous volumes; `volumes` names all that it mounts. `restarts`: how
-    often the engine restarted it since it was started. `proven` is False for one that may not work and that no run on
-    record has seen working since it was created."""
+    start). `anonymous` maps targets to names of anonymous volumes; `volumes` names all that it mounts. `holds`: the
+    addresses it has while it runs, also those that the engine chose: (network, key of the endpoint, address).
+    `restarts`: how often the engine restarted it since it was started. `proven` is False for one that may not work and
+    that no run on record has seen working since it was created."""
 
     id: str
     name: str
@@ -55,6 +56,7 @@ class ObservedContainer(Struct, frozen=True):
     volumes: frozenset[str] = frozenset()
     owner: Ownership = Ownership()
     has_healthcheck: bool = False
+    holds: frozenset[tuple[str, str, str]] = frozenset()
     restarts: int = 0
     proven: bool = True
 
@@ -95,7 +97,7 @@ class ObservedVolume(Struct, frozen=True):
 
 class Stub(Struct, frozen=True):
     """A container that was listed but not inspected: names, owners, mounts and ports in use are known. `ports`, as
-    `values.port` writes them, are those it holds while it runs."""
+    `values.port` writes them, and `holds`, its addresses, are those it has while it runs."""
 
     id: str
     name: str
@@ -105,6 +107,7 @@ class Stub(Struct, frozen=True):
     networks: frozenset[str] = frozenset()
     volumes: frozenset[str] = frozenset()
     ports: frozenset[str] = frozenset()
+    holds: frozenset[tuple[str, str, str]] = frozenset()
 
     @property
     def running(self) -> bool:

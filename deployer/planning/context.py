@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from msgspec import Struct, field
 
 from deployer.fields.options import Condition
 from deployer.model.desired import Address, Container, Desired, Kind, Resource, S
+from deployer.model.exclusive import held, in_use, writable
 from deployer.model.observed import Observed, ObservedContainer
 from deployer.model.operations import Target
 from deployer.model.plan import Group
-from deployer.planning.container.exclusive import held, writable
 from deployer.planning.draft import Draft
 from deployer.planning.policy import Policy
 
@@ -71,6 +71,9 @@ class Containers(Struct, frozen=True):
     """Jobs that are run. Written by: job.plan. Read by: gates."""
     awaited: dict[tuple[str, Condition | None], Steps] = field(default_factory=dict)
     """Steps that end when a condition holds. Written by: gates. Read by: gates, health."""
+    left: dict[tuple[str, str], Steps] = field(default_factory=dict)
+    """Containers and networks that they leave before others get their addresses, and the steps after which they have.
+    Written by: exchange. Read by: endpoints."""
     freed: dict[str, Steps] = field(default_factory=dict)
     """What a container gives up before another takes it, and the steps after which it is free. Written by: all that
     stops a container. Read by: gates, rollback."""
@@ -97,10 +100,14 @@ class Context(Struct, frozen=True):
     volumes: Volumes = field(default_factory=Volumes)
     containers: Containers = field(default_factory=Containers)
 
-    def free(self, values: Mapping[str, Any], *after: int, successor: Mapping[str, Any] | None = None) -> None:
-        """What a container of these values holds is free after these steps, without the volumes that its successor
-        uses too: those may be shared."""
-        for what in {*held(values), *writable(values)} - set(writable(successor or {})):
+    def free(self, live: ObservedContainer, *after: int, successor: Mapping[str, Any] | None = None) -> None:
+        """What a container holds is free after these steps, without the volumes that its successor uses too: those may
+        be shared."""
+        self.release({*in_use(live), *writable(live.values)} - set(writable(successor or {})), *after)
+
+    def release(self, whats: Iterable[str], *after: int) -> None:
+        """What only one container can hold is free after these steps."""
+        for what in whats:
             self.containers.freed[what] = self.containers.freed.get(what, ()) + after
 
     def when_free(self, values: Mapping[str, Any]) -> Steps:

@@ -15,7 +15,7 @@ from deployer.model.plan import Action, HostPlan, ResourceChange
 from deployer.model.settings import ObjectSettings
 from deployer.planning.container.exchange import plan_exchange
 from deployer.planning.container.health import await_failing, await_started
-from deployer.planning.container.ports import check_ports
+from deployer.planning.container.holders import check_held
 from deployer.planning.container.replace import finish_retired
 from deployer.planning.context import Context
 from deployer.planning.image.prune import references
@@ -43,10 +43,10 @@ class Phase(Struct, frozen=True):
 PHASES: Final = (
     *(Phase("what containers use", planner.make) for planner in USED_BY_WORKLOADS),
     Phase("references lead somewhere", check_references),
-    Phase("host ports are free", check_ports),
+    Phase("host ports and addresses are free", check_held),
     Phase("containers declared absent", WORKLOADS.remove_absent),
     Phase("containers no longer declared", WORKLOADS.prune, only_prune=True),
-    Phase("host ports that change hands", plan_exchange),
+    Phase("host ports and addresses that change hands", plan_exchange),
     Phase("containers and jobs", WORKLOADS.make),
     Phase("what was started is watched", await_started),
     Phase("what was replaced is put away", finish_retired),

@@ -82,8 +82,9 @@ def pool_of(network: Record, version: int) -> Record | None:
 
 def gateway_of(pool: Record) -> str:
     """The gateway in use: declared, or the first address of the subnet."""
-    declared = pool.get("Gateway") or first_address(network_of(pool["Subnet"]))
-    return str(declared).partition("/")[0]
+    subnet, part = network_of(pool["Subnet"]), network_of(pool.get("IPRange") or pool["Subnet"])
+    chosen = part[1] if part[0] == subnet[0] and part.num_addresses > 1 else part[0]
+    return str(pool.get("Gateway") or chosen).partition("/")[0]
 
 
 def free_address(network: Record, pool: Record, taken: set[str]) -> str:
@@ -107,7 +108,9 @@ def check_static(network: Record, address: str, taken: set[str]) -> str:
     pool = pool_of(network, parsed.version)
     if pool is None or parsed not in network_of(pool["Subnet"]):
         raise failed(f"Invalid address {address}: It does not belong to any of this network's subnets")
-    if str(parsed) in taken or str(parsed) == gateway_of(pool):
+    subnet = network_of(pool["Subnet"])
+    ends = {str(subnet[0])} | ({str(subnet[-1])} if subnet.version == 4 else set())
+    if str(parsed) in taken | ends | {gateway_of(pool), *(pool.get("AuxiliaryAddresses") or {}).values()}:
         raise forbidden("Address already in use")
     return str(parsed)
 

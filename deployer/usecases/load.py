@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer import nodes
-from deployer.config.host_ports import check_host_ports
+from deployer.config.exclusive import check_exclusive
 from deployer.config.inventory.inventory import load_inventory
 from deployer.config.inventory.patterns import select, select_limit
 from deployer.config.inventory.types import Inventory
@@ -19,7 +19,7 @@ from deployer.config.playbook import Play, check_tags, load_playbooks, read_key
 from deployer.config.resolve import Inputs, TagFilter, join_plays, resolve
 from deployer.config.run_once import settle_run_once
 from deployer.config.scripts import Prompt, RunScript
-from deployer.config.subnets import check_subnets
+from deployer.config.subnets import check_networks
 from deployer.config.templates.templar import Templar, Templates
 from deployer.config.variables.extra_vars import check_used, parse_extra_vars
 from deployer.config.variables.variables import PlayVariables, Variables, play_vars
@@ -170,8 +170,8 @@ def _join(plays: tuple[PlayInput, ...], problems: Problems) -> tuple[PlayInput, 
     for host in hosts:
         numbered = [(n, found) for n, play in enumerate(plays) for found in play.desired if found.host == host]
         wishes = [found for _, found in numbered]
-        check_subnets(wishes, problems)
-        check_host_ports(wishes, problems)
+        check_networks(wishes, problems)
+        check_exclusive(wishes, problems)
         check_play_order(wishes, problems)
         for (number, _), found in zip(numbered, join_plays(wishes, problems), strict=True):
             joined[host, number] = found

@@ -84,6 +84,23 @@ def test_pinned_addresses(sandbox: Sandbox, net: str) -> None:
     engine.start_container(taken)
 
 
+def test_addresses_that_the_engine_reserves(sandbox: Sandbox) -> None:
+    """The ends of the subnet, the gateway, which is the first address of a range, and auxiliary addresses."""
+    start = sandbox.subnet()
+    pool = {
+        "Subnet": f"{start}.0/24",
+        "IPRange": f"{start}.128/25",
+        "AuxiliaryAddresses": {"nas": f"{start}.7"},
+    }
+    sandbox.network("reserved", IPAM={"Config": [pool]})
+    for last, status in {"0": 403, "255": 403, "128": 403, "7": 403, "1": 0, "5": 0}.items():
+        key = sandbox.container(f"a{last}", joined(sandbox.name("reserved"), **pinned(f"{start}.{last}")))
+        if status:
+            assert status_of(sandbox.engine.start_container, key) == status, last
+        else:
+            sandbox.engine.start_container(key)
+
+
 def test_addresses_that_the_network_cannot_give(sandbox: Sandbox, net: str) -> None:
     sandbox.network("auto")
     cases = {

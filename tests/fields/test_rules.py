@@ -236,3 +236,11 @@ def test_configurations_and_who_takes_them() -> None:
         f"networks.it.{name}: cannot be combined with config_from: the other network has it"
         for name in ("ipam", "driver_opts", "labels")
     ]
+
+
+@pytest.mark.parametrize("name", ["br-0123456789abc", "a b", "a/b", "..", ""])
+def test_what_cannot_be_the_name_of_a_bridge(name: str) -> None:
+    assert errors_of(NETWORK, {"driver_opts": {"com.docker.network.bridge.name": name}}) == [
+        f"networks.it.driver_opts: '{name}' is not the name of a bridge: 1 to 15 characters without spaces, / and :"
+    ]
+    assert errors_of(NETWORK, {"driver_opts": {"com.docker.network.bridge.name": "br-0123456789ab"}}) == []

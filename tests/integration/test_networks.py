@@ -57,6 +57,26 @@ def test_a_new_subnet_keeps_aliases_and_moves_everything(host: Host, tmp_path: P
     assert endpoint(host, "fixed", "back")["IPAddress"]
 
 
+def test_fixed_addresses_change_hands_while_the_containers_run(host: Host, tmp_path: Path) -> None:
+    def play(**last: int) -> Json:
+        given = {name: {"front": {"ipv4_address": f"10.206.0.{part}"} if part else {}} for name, part in last.items()}
+        containers = {name: {**SLEEP, "networks": networks} for name, networks in given.items()}
+        return {"networks": {"front": network(6)}, "containers": containers}
+
+    site = Site(tmp_path, host).write(play(one=10, two=11))
+    site.converge()
+    before = ids(host)
+    site.write(play(one=11, two=10)).converge()
+    site.write(play(one=0, two=11)).converge()
+    assert ids(host) == before
+    assert endpoint(host, "two")["IPAddress"] == "10.206.0.11"
+    chosen = int(endpoint(host, "one")["IPAddress"].rpartition(".")[2])
+    site.write(play(one=0, two=11, three=chosen))
+    found = site.plan()
+    assert (found.code, len(found.refusals)) == (5, 1)
+    assert f"address 10.206.0.{chosen} on front is used by container one" in found.out
+
+
 def test_other_labels_keep_static_addresses(host: Host, tmp_path: Path) -> None:
     web = {**SLEEP, "networks": {"front": {"ipv4_address": "10.206.0.9", "aliases": ["www"]}}}
     site = Site(tmp_path, host).write({"networks": {"front": network(6)}, "containers": {"web": web}})

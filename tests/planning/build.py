@@ -25,6 +25,7 @@ from deployer.fields.volume import VOLUME
 from deployer.interfaces import EngineInfo
 from deployer.model import ownership as record
 from deployer.model.desired import AnyResource, Desired, Workload
+from deployer.model.exclusive import addresses
 from deployer.model.observed import (
     Observed,
     ObservedContainer,
@@ -164,6 +165,7 @@ def _container(
         health="healthy" if started and probed else "",
         values=values,
         attached={name: f"{name}-1" for name in values["networks"]},
+        holds=frozenset(addresses(values) if started else ()),
         anonymous=anonymous,
         volumes=frozenset({found["source"] for found in mounts.values() if found["type"] == "volume"} - {""}),
         owner=record.read(body["Labels"], resource.name),

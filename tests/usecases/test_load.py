@@ -462,6 +462,70 @@ def test_subnets_that_are_no_error(second: str) -> None:
     assert loaded(networks(second=second))
 
 
+def test_a_bridge_of_two_networks_of_a_host() -> None:
+    bridge = "{driver_opts: {com.docker.network.bridge.name: br-shop}}"
+    assert errors_of(networks(second=f"front: {bridge}\n    side: {bridge}")) == [
+        "site.yml:6:25: networks.side: bridge br-shop is also of network front, at site.yml:5:5; "
+        "use different interfaces"
+    ]
+    parents = "a: {driver: macvlan, driver_opts: {parent: eth0}}\n    b: {driver: macvlan, driver_opts: {parent: eth0}}"
+    assert loaded(networks(second=parents))
+
+
+ATTACHED = """
+- hosts: web1
+  project: one
+  networks:
+    lan: {{ipam: {{config: [{{subnet: 10.9.0.0/24}}]}}}}
+    auto: {{}}
+    theirs: {{external: true}}
+- hosts: web1
+  project: two
+  containers:
+    one: {{image: "web:1", mac_address: "02:42:0a:09:00:05", networks: {{lan: {{ipv4_address: 10.9.0.5}}}}}}
+    two: {{image: "web:1", networks: {{{endpoint}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "error"),
+    [
+        (
+            "lan: {ipv4_address: 10.9.0.5}",
+            "site.yml:11:58: containers.two.networks: address 10.9.0.5 on lan is also of container one, at "
+            "site.yml:10:92; use different addresses",
+        ),
+        (
+            "lan: {mac_address: '02-42-0A-09-00-05'}",
+            "site.yml:11:57: containers.two.networks: MAC address 02:42:0a:09:00:05 on lan is also of container one, "
+            "at site.yml:10:40; use different addresses",
+        ),
+        (
+            "lan: {ipv4_address: 10.9.0.1}",
+            "site.yml:11:58: containers.two.networks.lan.ipv4_address: 10.9.0.1 is the address of the gateway of "
+            "subnet 10.9.0.0/24 of network lan, at site.yml:4:5; choose another address",
+        ),
+        (
+            "lan: {ipv6_address: 'fd00::5'}",
+            "site.yml:11:58: containers.two.networks.lan.ipv6_address: fd00::5 requires IPv6, which network lan at "
+            "site.yml:4:5 does not enable; write enable_ipv6: true there",
+        ),
+        (
+            "auto: {ipv4_address: 10.9.0.6}",
+            "site.yml:11:59: containers.two.networks.auto.ipv4_address: 10.9.0.6 requires an IPv4 subnet, which "
+            "network auto at site.yml:5:5 does not declare; write ipam: {config: [{subnet: …}]} there, or external: "
+            "true if it has one",
+        ),
+    ],
+)
+def test_fixed_addresses_of_containers_of_a_host(endpoint: str, error: str) -> None:
+    assert errors_of(ATTACHED.format(endpoint=endpoint)) == [error]
+
+
+def test_fixed_addresses_that_are_no_error() -> None:
+    assert loaded(ATTACHED.format(endpoint="lan: {ipv4_address: 10.9.0.6}, theirs: {ipv4_address: 10.8.0.5}"))
+
+
 PORTS = """
 - hosts: web1
   project: one

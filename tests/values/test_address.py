@@ -45,6 +45,36 @@ def test_a_dns_server_may_have_a_zone() -> None:
         address.parse_server("ns1%eth0")
 
 
+@pytest.mark.parametrize(
+    ("ip", "why"),
+    [
+        ("10.9.0.2", ""),
+        ("10.9.0.0", "is the first address of subnet 10.9.0.0/24"),
+        ("10.9.0.255", "is the last address of subnet 10.9.0.0/24"),
+        ("10.9.0.1", "is the address of the gateway of subnet 10.9.0.0/24"),
+        ("10.9.1.2", "is not in the subnet 10.9.0.0/24 or 10.8.0.0/24 or 10.7.0.0/24 or fd00:9::/64"),
+        ("10.8.0.1", ""),
+        ("10.8.0.9", "is the address of the gateway of subnet 10.8.0.0/24"),
+        ("10.8.0.7", "is reserved for nas in aux_addresses"),
+        ("10.7.0.1", ""),
+        ("10.7.0.128", "is the address of the gateway of subnet 10.7.0.0/24"),
+        ("10.7.0.5", ""),
+        ("fd00:9::", "is the first address of subnet fd00:9::/64"),
+        ("fd00:9::1", "is the address of the gateway of subnet fd00:9::/64"),
+        ("fd00:9::ffff:ffff:ffff:ffff", ""),
+    ],
+)
+def test_addresses_that_no_container_can_have(ip: str, why: str) -> None:
+    """As engines 20.10, 26.1 and 28.5 do it."""
+    pools: dict[str, dict[str, object]] = {
+        "10.9.0.0/24": {},
+        "10.8.0.0/24": {"gateway": "10.8.0.9", "aux_addresses": {"nas": "10.8.0.7"}},
+        "10.7.0.0/24": {"ip_range": "10.7.0.128/25"},
+        "fd00:9::/64": {},
+    }
+    assert address.misfit(ip, pools) == why
+
+
 def test_the_family_of_an_address_is_checked() -> None:
     assert address.parse_ipv4("10.0.0.9") == "10.0.0.9"
     assert address.parse_ipv6("FD00::9") == "fd00::9"
@@ -136,7 +166,7 @@ def test_extra_hosts_of_an_engine_that_checks_nothing() -> None:
 
 @given(st.ip_addresses())
 def test_an_address_reads_as_itself(ip: object) -> None:
-    assert address.parse_ip(str(ip)) == str(ip)
+    assert address.parse_ip(str(ip)) == str(getattr(ip, "ipv4_mapped", None) or ip)
 
 
 @pytest.mark.parametrize(("text", "family"), [("10.0.0.0/24", 4), ("10.0.0.1", 4), ("fd00::/64", 6), ("::1", 6)])

@@ -9,11 +9,14 @@ from msgspec.structs import replace
 
 from deployer.fields.container.network import endpoint_to_engine
 from deployer.fields.field import Change
+from deployer.model import dependencies
 from deployer.model.desired import Kind, Workload
+from deployer.model.exclusive import addresses, in_words
 from deployer.model.observed import ObservedContainer
 from deployer.model.operations import ConnectNetwork, DisconnectNetwork
 from deployer.model.plan import FieldDiff, Group, Work
-from deployer.planning.context import Context
+from deployer.model.settings import ContainerSettings
+from deployer.planning.context import Context, Steps
 from deployer.planning.diff import is_ignored
 
 
@@ -55,6 +58,33 @@ def keep_mac(
     return (*kept, *(FieldDiff(("networks", name), "attached", "recreated", Change.REPLACE) for name in anew))
 
 
+def _group(ctx: Context, resource: Workload) -> Group:
+    return ctx.containers.groups.get(resource.name, Group(Work.RECONNECT, (resource.name,)))
+
+
+def leave(ctx: Context, resource: Workload, live: ObservedContainer, name: str, after: Steps) -> Steps:
+    """The step that takes it off a network, and frees its addresses there."""
+    operation = DisconnectNetwork(name, live.id)
+    undo = (ConnectNetwork(name, live.id, endpoint_to_engine(live.values["networks"][name])),)
+    group = _group(ctx, resource)
+    step = ctx.draft.step(operation, resource.address, "changed", after=after, group=group, undo=undo)
+    ctx.release((in_words(found) for found in live.holds if found[0] == name), step)
+    ctx.containers.left[resource.name, name] = (step,)
+    return (step,)
+
+
+def when_its_address_is_free(ctx: Context, resource: Workload, network: str) -> Steps:
+    """Steps after which it can be connected. Without a fixed address, those after which the fixed ones of the network
+    are in use: an engine gives any other that nobody runs with, and the one whose it is could not start."""
+    freed, ready = ctx.containers.freed, ctx.draft.when_ready
+    if dependencies.fixed_on(resource, network):
+        mine = (found for found in addresses(resource.values) if found[0] == network)
+        return tuple(step for found in mine for step in freed.get(in_words(found), ()))
+    others = (found for found in ctx.desired.of(ContainerSettings) if found.name != resource.name)
+    fixed = (found for found in others if dependencies.fixed_on(found, network))
+    return tuple(step for other in fixed for step in ready(Kind.CONTAINER, other.name))
+
+
 def reconnect(
     ctx: Context, resource: Workload, live: ObservedContainer, diffs: Iterable[FieldDiff], after: tuple[int, ...]
 ) -> tuple[int, ...]:
@@ -62,19 +92,19 @@ def reconnect(
     anew reconnect their containers themselves."""
     wanted: Mapping[str, Any] = resource.values.get("networks") or {"bridge": {}}
     had: Mapping[str, Any] = live.values.get("networks") or {}
-    group = Group(Work.RECONNECT, (resource.name,))
+    group = _group(ctx, resource)
     for name in dict.fromkeys(found.path[1] for found in diffs):
         if name in ctx.networks.renewed and name in had:
             continue
         here = (*after, *ctx.draft.when_ready(Kind.NETWORK, name))
         # A stopped container cannot be disconnected from what is gone; connecting replaces the endpoint.
         if name in had and (live.running or not _dangles(ctx, live, name)):
-            operation = DisconnectNetwork(name, live.id)
-            undo = (ConnectNetwork(name, live.id, endpoint_to_engine(had[name])),)
-            here = (ctx.draft.step(operation, resource.address, "changed", after=here, group=group, undo=undo),)
+            left = ctx.containers.left.get((resource.name, name))
+            here = (*here, *(left or leave(ctx, resource, live, name, here)))
         if name in wanted:
             connect = ConnectNetwork(name, live.id, endpoint_to_engine(wanted[name]))
             back = (DisconnectNetwork(name, live.id),)
+            here = (*here, *when_its_address_is_free(ctx, resource, name))
             here = (ctx.draft.step(connect, resource.address, "changed", after=here, group=group, undo=back),)
         after = here
     return after

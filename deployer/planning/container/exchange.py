@@ -1,8 +1,9 @@
-"""Containers that hand host ports or writable volumes on to each other in one run.
+"""Containers that hand host ports, fixed addresses or writable volumes on to each other in one run.
 
-One that is to have what another one has can start only once that one has stopped, and that may be so in a circle. So
-one that gives a port away to another that is planned before it stops before that is made. All of them are changed as
-one: rolled back one by one, a container might find its port in use.
+One that is to have what another one has can start, or connect, only once that one has let go of it, and that may be so
+in a circle. So one that gives something away to another that is planned before it lets go before that is made: it
+stops, or, where it only gets other addresses, leaves the network. All of them are changed as one: rolled back one by
+one, a container might find its port in use.
 """
 
 from __future__ import annotations
@@ -13,18 +14,19 @@ from typing import Any
 from deployer.fields.options import Recreate, RunState, UpdateOrder
 from deployer.model import dependencies
 from deployer.model.desired import Container, Kind, Workload
+from deployer.model.exclusive import Held, addresses, held, host_ports, in_use, in_words, writable
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import Group, Work
 from deployer.model.settings import ContainerSettings
-from deployer.planning.container.exclusive import host_ports, writable
-from deployer.planning.container.judging import is_ours
+from deployer.planning.container.endpoints import leave
+from deployer.planning.container.judging import compare, is_ours, judge
 from deployer.planning.container.replace import Track, part_replaced, set_aside
 from deployer.planning.context import Context
 from deployer.planning.image import plan as images
 
 
 def plan_exchange(ctx: Context) -> None:
-    """Put those in one group that hand host ports on, and stop those of them that have to go first."""
+    """Put those in one group that hand something on, and have those of them let go that have to go first."""
     giving = {resource.name: (resource, live) for resource, live in _giving(ctx)}
     given = {name: away for name, (resource, live) in giving.items() if (away := _given_away(resource, live))}
     takers = _started(ctx) if given else ()
@@ -36,10 +38,24 @@ def plan_exchange(ctx: Context) -> None:
     ctx.containers.groups.update(dict.fromkeys(names, group))
     place = {resource.name: number for number, resource in enumerate(dependencies.in_order(ctx.desired.containers))}
     for name in sorted({giver for giver, taker in pairs if place[giver] > place[taker]}):
-        resource, live = giving[name]
-        what = "host port" if set(host_ports(live.values)) & given[name] else "volume"
+        _let_go(ctx, *giving[name], group, _pulled(ctx, names))
+
+
+def _let_go(ctx: Context, resource: Container, live: ObservedContainer, group: Group, after: tuple[int, ...]) -> None:
+    diffs = compare(ctx, resource, live, images.wanted(ctx, resource))
+    verdict = judge(ctx, resource, live, diffs)
+    if verdict.refusal is not None:
+        return
+    if verdict.replace:
+        given = _given_away(resource, live)
+        ports, volumes = set(host_ports(live.values)) & given, set(writable(live.values)) & given
+        what = "host port" if ports else "volume" if volumes else "address"
         track = Track(ctx, resource, f"gives its {what} away", group, part_replaced)
-        ctx.containers.aside[name] = set_aside(track, resource, live, _pulled(ctx, names), resource.values)
+        ctx.containers.aside[resource.name] = set_aside(track, resource, live, after, resource.values)
+        return
+    changed = {found.path[1] for found in diffs if found.path[0] == "networks"}
+    for network in sorted(changed & {network for network, _, _ in _addresses_given(resource, live)}):
+        leave(ctx, resource, live, network, after)
 
 
 def _started(ctx: Context) -> Iterator[Container]:
@@ -49,7 +65,7 @@ def _started(ctx: Context) -> Iterator[Container]:
 
 
 def _giving(ctx: Context) -> Iterator[tuple[Container, ObservedContainer]]:
-    """Running containers whose declared ports or volumes may be other ones: those are replaced."""
+    """Running containers that may be changed."""
     for resource in ctx.desired.of(ContainerSettings):
         settings, live = resource.settings, ctx.observed.container(resource.name)
         stays = settings.protect or settings.recreate is Recreate.NEVER
@@ -61,15 +77,25 @@ def _giving(ctx: Context) -> Iterator[tuple[Container, ObservedContainer]]:
 
 def _given_away(resource: Container, live: ObservedContainer) -> set[str]:
     ignored = resource.settings.ignore_changes
-    return _handed({key: live.values.get(key) for key in ("ports", "volumes") if key not in ignored}) - _handed(
-        resource.values
-    )
+    had = {key: live.values.get(key) for key in ("ports", "volumes") if key not in ignored}
+    return _handed(had) - _handed(resource.values) | {*map(in_words, _addresses_given(resource, live))}
+
+
+def _addresses_given(resource: Workload, live: ObservedContainer) -> set[Held]:
+    """Those that it has and is to have no longer. One that the engine chose stays until another one is declared in its
+    place."""
+    wanted = {(network, key): address for network, key, address in addresses(resource.values)}
+    networks = resource.values.get("networks") or {"bridge": {}}
+    fixed = {found for found in addresses(live.values) if found[1] != "mac_address"}
+    kept = {found for found in live.holds if found[0] in networks and wanted.get(found[:2], found[2]) == found[2]}
+    return {found for found in live.holds if found not in kept or (found in fixed and found[:2] not in wanted)}
 
 
 def _taken(ctx: Context, resource: Workload) -> set[str]:
     """What it does not hold yet."""
     live = ctx.observed.container(resource.name)
-    return _handed(resource.values) - (_handed(live.values) if live is not None and live.running else set())
+    wanted = {*held(resource.values), *writable(resource.values)}
+    return wanted - ({*in_use(live), *writable(live.values)} if live is not None and live.running else set())
 
 
 def _handed(values: Mapping[str, Any]) -> set[str]:

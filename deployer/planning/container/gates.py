@@ -8,6 +8,7 @@ from deployer.model.desired import Kind, Workload, has_settings
 from deployer.model.observed import ObservedContainer
 from deployer.model.operations import AwaitCompleted, AwaitHealthy
 from deployer.model.settings import ContainerSettings, Dependency
+from deployer.planning.container.endpoints import when_its_address_is_free
 from deployer.planning.container.health import watched
 from deployer.planning.container.replace import Gate
 from deployer.planning.context import Context, Steps
@@ -25,20 +26,9 @@ def gate_of(ctx: Context, resource: Workload, need: Wanted, also: Steps) -> Gate
         *(step for name in dependencies.leaders(resource) for step in ready(Kind.CONTAINER, name)),
     ]
     start = [step for found in dependencies.depends_on(resource) for step in when_met(ctx, found)]
-    return Gate(tuple(create), (*start, *ctx.when_free(resource.values), *_when_fixed(ctx, resource)))
-
-
-def _when_fixed(ctx: Context, resource: Workload) -> Steps:
-    """Steps after which the fixed addresses of its networks are in use: an engine gives any other that nobody runs with
-    to one that has none, and the one whose it is could not start."""
-    return tuple(
-        step
-        for network in dependencies.networks(resource)
-        if not dependencies.fixed_on(resource, network)
-        for other in ctx.desired.of(ContainerSettings)
-        if other.name != resource.name and dependencies.fixed_on(other, network)
-        for step in ctx.draft.when_ready(Kind.CONTAINER, other.name)
-    )
+    networks = dependencies.networks(resource)
+    addressed = (step for name in networks for step in when_its_address_is_free(ctx, resource, name))
+    return Gate(tuple(create), (*start, *ctx.when_free(resource.values), *addressed))
 
 
 def when_met(ctx: Context, dependency: Dependency) -> Steps:

@@ -8,6 +8,7 @@ from deployer.fields.field import Change
 from deployer.fields.options import RunState
 from deployer.model import dependencies
 from deployer.model.desired import Container, Kind, Workload
+from deployer.model.exclusive import held, in_use
 from deployer.model.observed import ObservedContainer
 from deployer.model.operations import (
     PauseContainer,
@@ -21,7 +22,6 @@ from deployer.model.operations import (
 from deployer.model.plan import Action, FieldDiff, Group, Part, Refusal, ResourceChange, Work
 from deployer.planning.bodies import update_body
 from deployer.planning.container import endpoints, leftovers
-from deployer.planning.container.exclusive import held
 from deployer.planning.container.gates import gate_of
 from deployer.planning.container.health import awaited
 from deployer.planning.container.judging import Verdict, compare, is_adopted, is_ours, judge
@@ -216,7 +216,7 @@ def _run_or_stop(ctx: Context, resource: Container, found: leftovers.Found, need
         ctx.draft.changes.append(ResourceChange(address, Action.STOP, reason="is running", origin=resource.origin))
         back = run_as_before(live)
         halted = ctx.draft.step(StopContainer(live.id), address, "is running", after=after, undo=back)
-        ctx.free(live.values, halted)
+        ctx.free(live, halted)
         return (halted,)
     reason = _reason_to_restart(ctx, resource, live)
     if wanted is RunState.STARTED and live.running and reason:
@@ -322,7 +322,7 @@ def remove(ctx: Context, resource: Workload, live: ObservedContainer, reason: st
     elif live.running:
         undo = run_as_before(live)
         after = (ctx.draft.step(StopContainer(live.id), address, reason, after=after, undo=undo),)
-        ctx.free(live.values, *after)
+        ctx.free(live, *after)
     ctx.containers.targets[live.name] = live.id
     ctx.draft.ready(Kind.CONTAINER, live.name, *(() if vanishes(live) else after))
     for stub in kept_of(ctx, resource):
@@ -335,7 +335,7 @@ def _keeps_from_vanishing(ctx: Context, live: ObservedContainer) -> tuple[str, s
     if live.anonymous:
         summary = f"removing it would lose its anonymous volumes: {', '.join(sorted(live.anonymous))} (auto_remove)"
         return summary, f"copy the data, then docker stop {live.name} on the host"
-    holds = set(held(live.values))
+    holds = in_use(live)
     for other in ctx.desired.containers:
         if other.name != live.name and other.selected and not other.absent:
             for what in held(other.values):

@@ -90,7 +90,8 @@ def obstacles(resource: Container, live: ObservedContainer) -> Iterator[str]:
         for target, mount in (values.get("volumes") or {}).items():
             if mount["type"] in ("volume", "bind") and not mount.get("read_only"):
                 yield f"{target} is writable"
-    if resource.values.get("hostname") or resource.values.get("mac_address"):
+    endpoints = (resource.values.get("networks") or {}).values()
+    if resource.values.get("hostname") or any(own.get("mac_address") for own in (resource.values, *endpoints)):
         yield "its host name or MAC address is fixed"
 
 
@@ -161,7 +162,7 @@ def set_aside(
     if live.running:
         grace = resource.settings.update.stop_grace_period
         after = track.add(StopContainer(live.id, grace), after, *run_as_before(live))
-        track.ctx.free(live.values, *after, successor=successor)
+        track.ctx.free(live, *after, successor=successor)
     for operation in unrestarted(live.id, live.values):
         after = track.add(operation, after, UpdateContainer(live.id, restart_body(live.values["restart"])))
     return track.add(RenameContainer(live.id, name + OLD), after, RenameContainer(live.id, name))

@@ -12,6 +12,7 @@ from deployer.fields.network import NETWORK
 from deployer.model import dependencies
 from deployer.model import ownership as record
 from deployer.model.desired import Kind, Network
+from deployer.model.exclusive import interface
 from deployer.model.observed import ObservedContainer, ObservedNetwork
 from deployer.model.operations import ConnectNetwork, CreateNetwork, DisconnectNetwork, Operation, RemoveNetwork
 from deployer.model.plan import Action, FieldDiff, Group, Refusal, ResourceChange, Work
@@ -110,14 +111,13 @@ def _can_be_made(ctx: Context, resource: Network) -> bool:
 
 
 def _when_free(renewals: Iterable[Renewal], resource: Network) -> tuple[int, ...]:
-    """Steps after which no network has a subnet of it any more."""
-    wanted = _subnets(resource.values)
-    return tuple(
-        step
-        for renewal in renewals
-        if any(overlap(one, other) for one in wanted for other in _subnets(renewal.live.values))
-        for step in renewal.gone
-    )
+    """Steps after which no network has a subnet or the interface of it any more."""
+    return tuple(step for found in renewals if _meet(resource.values, found.live.values) for step in found.gone)
+
+
+def _meet(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    first, second = (interface(str(of.get("driver") or "bridge"), of.get("driver_opts") or {}) for of in (one, other))
+    return (first == second != "") or any(overlap(a, b) for a in _subnets(one) for b in _subnets(other))
 
 
 def _subnets(values: Mapping[str, Any]) -> tuple[str, ...]:

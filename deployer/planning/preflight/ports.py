@@ -1,4 +1,4 @@
-"""Host ports that processes hold. What containers hold is judged by the planner (`planning.container.ports`)."""
+"""Host ports that processes hold. What containers hold is judged by the planner (`planning.container.holders`)."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from deployer.model.observed import Observed, ObservedNetwork
 from deployer.model.preflight import Route
-from tests.planning.build import applied
+from tests.planning.build import applied, engine
 from tests.planning.preflight.looking import NOTHING, asked, judged, refused
 
 BACK = """
@@ -69,3 +69,22 @@ def test_a_route_of_the_host_is_noted() -> None:
 def test_routes_only_matter_where_a_network_is_made() -> None:
     assert asked(BACK).routes
     assert not asked(BACK, applied(BACK))
+
+
+@pytest.mark.parametrize(
+    ("driver", "options", "words"),
+    [
+        ("bridge", {"com.docker.network.bridge.name": "docker0"}, "bridge docker0"),
+        ("ipvlan", {"parent": "eth0"}, "ipvlan parent eth0"),
+        ("macvlan", {"parent": "eth0"}, "macvlan parent eth0"),
+    ],
+)
+def test_another_network_has_the_interface(driver: str, options: dict[str, str], words: str) -> None:
+    taken = ObservedNetwork("lan-1", "lan", {"driver": driver, "driver_opts": options})
+    host = replace(NOTHING, networks=(*NOTHING.networks, taken))
+    wish = f"networks: {{back: {{driver: {driver}, driver_opts: {options}}}}}"
+    assert refused(judged(wish, host)) == [f"shop.yml:1 network.back: {words} is used by network lan"]
+    newer = judged(wish, replace(host, engine=engine("1.51")))
+    assert len(newer.refusals) == (driver != "macvlan")
+    renewed = applied(wish.replace("back: {", "back: {internal: true, "))
+    assert judged(wish, renewed).refusals == ()

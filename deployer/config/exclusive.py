@@ -1,0 +1,54 @@
+"""What two containers of one host cannot both hold: host ports, fixed addresses and MAC addresses. The engine would
+start only the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import combinations
+
+from deployer.diagnostics import Origin, Problems
+from deployer.fields.options import Condition, RunState
+from deployer.model import exclusive
+from deployer.model.desired import Container, Desired
+from deployer.model.settings import ContainerSettings
+from deployer.values import port
+
+
+def check_exclusive(plays: Iterable[Desired], problems: Problems) -> None:
+    """`plays`: those of one host. Who waits until another has ended may have what it had."""
+    containers = [found for play in plays for found in play.of(ContainerSettings) if found.selected]
+    ending = {
+        needed.name
+        for found in containers
+        for needed in found.settings.depends_on
+        if needed.condition is Condition.COMPLETED and needed.required
+    }
+    running = [found for found in containers if found.settings.state is RunState.STARTED and found.name not in ending]
+    _check_ports(running, problems)
+    _check_addresses(running, problems)
+
+
+def _check_ports(running: Iterable[Container], problems: Problems) -> None:
+    published: dict[str, list[tuple[Container, str]]] = {}
+    for found in running:
+        for each in found.values.get("ports") or ():
+            published.setdefault(port.host_ports(each)[1], []).append((found, each))
+    for number, alike in published.items():
+        for (first, one), (second, other) in combinations(alike, 2):
+            if first is not second and port.clash(one, other):
+                place = first.place(("ports",))
+                summary = f"host port {number} is also published by container {first.name}, at {place}"
+                address = f"containers.{second.name}.ports"
+                problems.add(second.place(("ports",)), summary, address=address, hint="use different host ports")
+
+
+def _check_addresses(running: Iterable[Container], problems: Problems) -> None:
+    holders: dict[str, tuple[Container, Origin]] = {}
+    for found in running:
+        for held in exclusive.addresses(found.values):
+            words, place = exclusive.in_words(held), exclusive.place(found, held)
+            first, where = holders.setdefault(words, (found, place))
+            if first is not found:
+                summary = f"{words} is also of container {first.name}, at {where}"
+                address = f"containers.{found.name}.networks"
+                problems.add(place, summary, address=address, hint="use different addresses")
