@@ -120,6 +120,12 @@ def connection() -> list[click.Parameter]:
             metavar="SECONDS",
             help="Seconds to wait for a connection.",
         ),
+        Option(
+            ["-K", "--ask-become-pass"],
+            section=section,
+            is_flag=True,
+            help="Ask for the password of sudo, for hosts with become and no become_password.",
+        ),
     ]
 
 

@@ -20,6 +20,12 @@ DEFAULT_SOCKET = "/var/run/docker.sock"
 DEFAULT_TIMEOUT = 10.0
 """Seconds for the TCP connection, the SSH banner and each later step of a login; Ansible's default."""
 
+SUDO_PROMPT = "[deployer] password for sudo: "
+"""What sudo is told to ask with, to know its question from other output."""
+
+SUDO_READY = "[deployer] sudo is ready"
+"""What is written to stderr before the command that sudo runs."""
+
 SSH_PORT = 22
 DOCKER_TLS_PORT = 2376
 
@@ -53,10 +59,11 @@ class ConnectionSpec(Guarded, frozen=True, kw_only=True):
     """One host. File names are absolute; secrets are left out of the repr.
 
     `docker_command` given means that the engine is reached by running it (`… system dial-stdio`) and not through
-    the socket. `user` "" is the local user's name. `jumps` are passed in order, the last connects to the host.
+    the socket; `sudo_password` is given to it where it asks with `SUDO_PROMPT`. `user` "" is the local user's name.
+    `jumps` are passed in order, the last connects to the host.
     """
 
-    hidden: ClassVar[tuple[str, ...]] = ("private_key", "private_key_passphrase", "password")
+    hidden: ClassVar[tuple[str, ...]] = ("private_key", "private_key_passphrase", "password", "sudo_password")
     name: str
     kind: ConnectionType = ConnectionType.SSH
     host: str = ""
@@ -73,6 +80,7 @@ class ConnectionSpec(Guarded, frozen=True, kw_only=True):
     host_key_checking: HostKeyChecking = HostKeyChecking.STRICT
     docker_socket: str = DEFAULT_SOCKET
     docker_command: str = ""
+    sudo_password: str = ""
     connect_timeout: float = DEFAULT_TIMEOUT
     jumps: tuple[ConnectionSpec, ...] = ()
     proxy_command: str = ""
@@ -88,9 +96,10 @@ class ConnectionSpec(Guarded, frozen=True, kw_only=True):
 class CliConnectionOptions(Guarded, frozen=True):
     """What the command line says for all hosts. As in Ansible, a host's variables are stronger."""
 
-    hidden: ClassVar[tuple[str, ...]] = ("password",)
+    hidden: ClassVar[tuple[str, ...]] = ("password", "become_password")
     user: str = ""
     private_key_file: str = ""
     ssh_common_args: str = ""
     timeout: float | None = None
     password: str = ""
+    become_password: str = ""

@@ -114,7 +114,7 @@ SETTINGS: Final = (
     Setting(
         "become_password",
         NUMBER_OR_TEXT,
-        "Refused where another user is become: allow sudo to run Docker without a password.",
+        "Password for sudo; keep it in a vault, or use `--ask-become-pass`.",
         ("ansible_become_password", "ansible_become_pass"),
         short=False,
     ),

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from deployer.reach.connection import (
     DEFAULT_TIMEOUT,
     SSH_PORT,
+    SUDO_PROMPT,
+    SUDO_READY,
     AddressFamily,
     CliConnectionOptions,
     ConnectionSpec,
@@ -101,6 +103,10 @@ class _Sources:
             stated = parse_port(self.given, "Port", self.say("port"))
         return stated or SSH_PORT
 
+    @functools.cached_property
+    def command_and_password(self) -> tuple[str, str]:
+        return _docker_command(self.given, self.user, self.options.become_password)
+
     @property
     def tokens(self) -> Tokens:
         alias = self.say("hostkeyalias")
@@ -151,7 +157,8 @@ def resolve_ssh(
         host_key_alias=sources.say("hostkeyalias"),
         host_key_checking=_checking(sources),
         docker_socket=docker_socket,
-        docker_command=_docker_command(given, sources.user),
+        docker_command=sources.command_and_password[0],
+        sudo_password=sources.command_and_password[1],
         connect_timeout=_timeout(sources),
         jumps=jumps,
         proxy_command=command,
@@ -228,21 +235,29 @@ def _family(sources: _Sources) -> AddressFamily:
         return AddressFamily.ANY
 
 
-def _docker_command(given: Variables, user: str) -> str:
-    """Becoming another user means to reach the engine through a command; root need not become root."""
+def _docker_command(given: Variables, user: str, become_password: str) -> tuple[str, str]:
+    """The command and the password for sudo. Becoming another user means to reach the engine through a command; root
+    need not become root."""
     stated = given.text("docker_command")
     become_user = given.text("become_user") or "root"
     if stated or not given.flag("become") or become_user == user:
-        return stated
+        return stated, ""
     method = given.text("become_method").removeprefix("ansible.builtin.") or "sudo"
+    password = given.text("become_password") or become_password
     if method not in ("sudo", "doas"):
         given.error("become_method", f"'{method}' is not supported", "use sudo or doas, or docker_command")
-    if given.has("become_password"):
-        summary = f"a password for {method} is not supported"
-        given.error("become_password", summary, f"let {method} run docker without one, or add the user to group docker")
+    if method == "doas" and password:
+        hint = "let doas run docker without one (nopass), use sudo, or add the user to group docker"
+        given.error("become_password", "doas reads a password from a terminal only", hint)
     if not is_user(become_user):
         given.error("become_user", f"{become_user!r} is not the name of a user")
-    return f"{method} -n docker" if become_user == "root" else f"{method} -n -u {shlex.quote(become_user)} docker"
+    other = "" if become_user == "root" else f" -u {shlex.quote(become_user)}"
+    if not password:
+        return f"{method} -n{other} docker", ""
+    # Quoted in parts: sudo repeats the command when it refuses it.
+    words = " ".join(f'"{word}"' for word in SUDO_READY.split())
+    ready = shlex.quote(f'echo {words} >&2; exec docker "$@"')
+    return f"{method} -S -p {shlex.quote(SUDO_PROMPT)}{other} sh -c {ready} docker", password
 
 
 def _way(sources: _Sources) -> tuple[tuple[ConnectionSpec, ...], str]:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from deployer.interfaces import CommandResult
+from deployer.reach.connection import SUDO_PROMPT, SUDO_READY
 from deployer.transport.lean import paramiko
 from deployer.transport.link import ChannelRefusedError, Link, LinkLostError
 
@@ -20,6 +21,10 @@ _PATIENCE = 5.0
 
 _LONGEST = 60.0
 """Seconds that a short command may take in all."""
+
+
+_UNTIL_SUDO = 30.0
+"""Seconds of silence that sudo may take to ask, or to begin; PAM delays the answer to a wrong password."""
 
 
 def start(link: Link, command: str) -> paramiko.Channel:
@@ -42,6 +47,26 @@ def result_of(channel: paramiko.Channel) -> CommandResult:
     errors = _read(channel.recv_stderr)
     known = channel.status_event.wait(_PATIENCE) and channel.exit_status >= 0
     return CommandResult(channel.exit_status if known else None, output, errors)
+
+
+def begin_sudo(channel: paramiko.Channel, password: str) -> str:
+    """Give sudo the password when it asks. Returns "" once it runs its command, otherwise what was said instead; a
+    second question means that the password is wrong."""
+    said, asked = "", False
+    channel.settimeout(_UNTIL_SUDO)
+    try:
+        while SUDO_READY not in said:
+            chunk = channel.recv_stderr(_LIMIT)
+            said += chunk.decode(errors="replace")
+            if not chunk or said.count(SUDO_PROMPT) > 1 or len(said) > _LIMIT:
+                return said or "it ended without a word"
+            if SUDO_PROMPT in said and not asked:
+                asked = True
+                channel.sendall(password.encode() + b"\n")
+        channel.settimeout(None)
+    except OSError as error:
+        return said or str(error) or "no answer"
+    return ""
 
 
 def run(link: Link, command: str) -> CommandResult:

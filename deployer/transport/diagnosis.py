@@ -12,7 +12,7 @@ import shlex
 from msgspec import Struct
 
 from deployer.errors import UnreachableError
-from deployer.reach.connection import DEFAULT_SOCKET, ConnectionSpec
+from deployer.reach.connection import DEFAULT_SOCKET, SUDO_PROMPT, ConnectionSpec
 
 NOT_FOUND = 127
 """The shell's exit status for a command that does not exist."""
@@ -100,10 +100,16 @@ def explain(spec: ConnectionSpec, findings: Findings | None, failure: CommandFai
 def _command_failed(spec: ConnectionSpec, findings: Findings | None, failure: CommandFailure) -> UnreachableError:
     said = failure.said.lower()
     told = _output_of(failure)
+    if failure.said.count(SUDO_PROMPT) > 1 or "incorrect password" in said:
+        return UnreachableError(
+            f"on {spec.address}, sudo does not accept the password of {spec.user}",
+            hint="set ansible_become_password, or enter it with --ask-become-pass",
+        )
     if "password is required" in said or "a terminal is required" in said or "no tty present" in said:
         return UnreachableError(
             f"on {spec.address}, sudo asks {spec.user} for a password ('{spec.docker_command}')",
-            hint=f"allow it without one: '{spec.user} ALL=(root) NOPASSWD: /usr/bin/docker' in /etc/sudoers.d, or "
+            hint="give it with --ask-become-pass or ansible_become_password, or allow it without one: "
+            f"'{spec.user} ALL=(root) NOPASSWD: /usr/bin/docker' in /etc/sudoers.d, or "
             f"usermod -aG docker {spec.user}",
         )
     if "not in the sudoers" in said or "not allowed to execute" in said or "may not run" in said:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 from deployer.errors import NotOfferedError, UnreachableError
 from deployer.reach.connection import DEFAULT_SOCKET, ConnectionSpec
 from deployer.transport.channels import ChannelSocket
-from deployer.transport.commands import result_of, run, start
+from deployer.transport.commands import begin_sudo, result_of, run, start
 from deployer.transport.link import FORBIDDEN, ChannelRefusedError, Link, LinkLostError
 from deployer.transport.opening import SharedLink, SharedSsh
 from deployer.transport.shells import SshShell
@@ -141,6 +141,11 @@ class SshHost:
                 raise StreamRefusedError(f"the server opens no further session (MaxSessions): {refused}") from refused
             raise self._diagnose(link, None) from refused
 
+        if self.spec.sudo_password and (said := begin_sudo(channel, self.spec.sudo_password)):
+            from deployer.transport.diagnosis import CommandFailure
+
+            channel.close()
+            raise self._diagnose(link, CommandFailure(command, None, said))
         self._route = _Route.COMMAND
 
         def on_no_answer(beginning: bytes) -> NoReturn:

@@ -61,6 +61,7 @@ class Request(Struct, frozen=True, kw_only=True):
     vault_ids: tuple[str, ...] = ()
     vault_password_files: tuple[str, ...] = ()
     ask_vault_pass: bool = False
+    ask_become_pass: bool = False
     prune: bool = False
     prune_hosts: tuple[str, ...] = ()
     adopt: bool = False
@@ -111,15 +112,17 @@ class Asking(Struct, frozen=True):
     learn: Callable[[Iterable[str]], object] = tuple
 
 
-class Sources(Struct, frozen=True):
+class Sources(Guarded, frozen=True):
     """What all plays share."""
 
+    hidden: ClassVar[tuple[str, ...]] = ("become_password",)
     request: Request
     asking: Asking
     problems: Problems
     vault: VaultSecrets
     inventory: Inventory
     extra: Mapping[str, nodes.Node]
+    become_password: str = ""
 
 
 def open_sources(request: Request, asking: Asking, problems: Problems) -> Sources:
@@ -131,7 +134,9 @@ def open_sources(request: Request, asking: Asking, problems: Problems) -> Source
     inventory = load_inventory(named, problems, run=asking.run, vault=vault)
     with problems.reading(Missing.VARIABLE):
         extra = parse_extra_vars(request.extra_vars, problems, vault)
-    return Sources(request, asking, problems, vault, inventory, extra)
+    become_password = asking.prompt("BECOME password") if request.ask_become_pass else ""
+    asking.learn((become_password,))
+    return Sources(request, asking, problems, vault, inventory, extra, become_password)
 
 
 def load(request: Request, asking: Asking) -> Loaded:
@@ -151,6 +156,8 @@ def load(request: Request, asking: Asking) -> Loaded:
     if request.containers and not problems.errors:
         check_containers(request.containers, [wish for play in loaded for wish in play.desired], problems)
     check_used(dict(sources.extra), reader.variable_references(plays), problems)
+    if request.ask_become_pass and not any(spec.sudo_password for spec in reader.specs.values()):
+        problems.warn(Origin("--ask-become-pass"), "no host of this run uses sudo", hint="set ansible_become: true")
     check_volumes(request, {wish.host for play in loaded for wish in play.desired}, sources.inventory, problems)
     problems.raise_if_any()
     secrets = frozenset(reader.secrets).union(*(found.secrets for play in loaded for found in play.desired))
@@ -284,7 +291,8 @@ class _Reader:
         spec = connect_host(host, known, templar, self._sources)
         if spec is not None:
             self.specs[host] = spec
-            self.secrets.update(filter(None, (spec.password, spec.private_key, spec.private_key_passphrase)))
+            found = (spec.password, spec.private_key, spec.private_key_passphrase, spec.sudo_password)
+            self.secrets.update(filter(None, found))
 
     def _variables_of(self, play: Play) -> Variables:
         folder = Path(play.file).parent
@@ -334,7 +342,9 @@ def connect_host(
 ) -> ConnectionSpec | None:
     """How to reach a host, from its connection variables; None after reporting what is wrong with them."""
     request, problems = sources.request, sources.problems
-    options = CliConnectionOptions(request.user, request.private_key, timeout=request.connect_timeout)
+    options = CliConnectionOptions(
+        request.user, request.private_key, timeout=request.connect_timeout, become_password=sources.become_password
+    )
     plain = PlainVariables(known, templar, problems)
     try:
         return connection_spec(host, plain, options, sources.asking.ssh_config())

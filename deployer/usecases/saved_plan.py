@@ -26,7 +26,7 @@ from deployer.usecases.plan import Planned, Session, plan
 from deployer.usecases.planfile import SavedPlan
 from deployer.usecases.system import System, write_private
 
-_HOW: Final = ("vault_ids", "vault_password_files", "ask_vault_pass", "user", "private_key")
+_HOW: Final = ("vault_ids", "vault_password_files", "ask_vault_pass", "ask_become_pass", "user", "private_key")
 """Of a request: what may be given again."""
 _TELLING: Final = 4
 """Characters of a value that tell something of a secret that contains it."""

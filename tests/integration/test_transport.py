@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from deployer.engine.connect import Connections, connect
 from deployer.errors import UnreachableError
@@ -108,6 +109,30 @@ class TestWays:
         config = SshConfig(this_machine(), (str(tmp_path / "none"),))
         found = connection_spec("web1", variables, CliConnectionOptions(), config)
         assert version(found).startswith("26.1")
+
+    @pytest.mark.parametrize("needed", [True, False])
+    def test_sudo_with_a_password(self, host: Host, tmp_path: Path, *, needed: bool) -> None:
+        """Where it asks for one, and where it does not."""
+        user, password = ("asked" if needed else "unasked"), "pass wörd"
+        faults.create_user(host, user, sudo=not needed, password=password)
+        if needed:
+            faults.allow_sudo(host, user)
+        variables = {
+            "ansible_host": host.address,
+            "ansible_user": user,
+            "ansible_become": True,
+            "ansible_ssh_private_key_file": str(host.key),
+            "ansible_ssh_common_args": f"-o UserKnownHostsFile={host.known_hosts}",
+        }
+        config = SshConfig(this_machine(), (str(tmp_path / "none"),))
+        found = connection_spec("web1", variables, CliConnectionOptions(become_password=password), config)
+        with opened(found) as engine, ThreadPoolExecutor(5) as threads:
+            assert list(threads.map(lambda number: engine.inspect_container(f"none-{number}"), range(5))) == [None] * 5
+        if needed:
+            wrong = failure(replace(found, sudo_password="guessed"))
+            assert wrong.message == f"on {host.address}, sudo does not accept the password of {user}"
+            without = failure(connection_spec("web1", variables, CliConnectionOptions(), config))
+            assert without.message == f"on {host.address}, sudo asks {user} for a password ('sudo -n docker')"
 
     def test_ssh_config_leads_through_a_jump_host(self, host_20: Host, host_26: Host, tmp_path: Path) -> None:
         config = tmp_path / "config"

@@ -117,9 +117,14 @@ def create_user(
     else:
         host.run("chpasswd", stdin=f"{name}:{password}\n")
     if sudo:
-        file = host.root / "etc/sudoers.d" / name
-        file.write_text(f"{name} ALL=(ALL) NOPASSWD: ALL\n")
-        file.chmod(0o440)
+        allow_sudo(host, name, "NOPASSWD: ")
+
+
+def allow_sudo(host: Host, name: str, tag: str = "") -> None:
+    """With the user's password, unless the tag says otherwise."""
+    file = host.root / "etc/sudoers.d" / name
+    file.write_text(f"{name} ALL=(ALL) {tag}ALL\n")
+    file.chmod(0o440)
 
 
 def small_disk(host: Host, size: str = "64m") -> None:

@@ -242,9 +242,9 @@ def test_without_a_key_a_record_tells_only_that_there_was_a_secret() -> None:
 
 
 HIDDEN = {
-    "CliConnectionOptions": ("password",),
+    "CliConnectionOptions": ("password", "become_password"),
     "ConnectNetwork": ("endpoint",),
-    "ConnectionSpec": ("private_key", "private_key_passphrase", "password"),
+    "ConnectionSpec": ("private_key", "private_key_passphrase", "password", "sudo_password"),
     "CreateContainer": ("body",),
     "CreateNetwork": ("body",),
     "CreateVolume": ("body",),
@@ -255,6 +255,7 @@ HIDDEN = {
     "RegistryAuth": ("username", "password"),
     "ScriptResult": ("stdout",),
     "Sealing": ("secrets", "key"),
+    "Sources": ("become_password",),
     "UpdateContainer": ("body",),
     "Validated": ("secrets",),
     "VaultSecret": ("password",),

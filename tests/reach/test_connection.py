@@ -198,15 +198,29 @@ class TestBecome:
     def test_root_need_not_become_root(self) -> None:
         assert spec({"ansible_become": True, "ansible_user": "root"}).docker_command == ""
 
-    def test_a_password_for_it_is_refused_where_it_would_be_needed(self) -> None:
-        given: dict[str, object] = {"ansible_become_password": "x", "ansible_user": "deploy"}
-        assert spec(given).docker_command == ""
-        for name in ("ansible_become_password", "ansible_become_pass", "deployer_become_password"):
-            found = errors_of({"ansible_user": "deploy", "ansible_become": True, name: "s3cret"})
-            assert found == [
-                f"host web1: {name}: a password for sudo is not supported; "
-                "let sudo run docker without one, or add the user to group docker"
-            ]
+    @pytest.mark.parametrize("name", ["ansible_become_password", "ansible_become_pass", "deployer_become_password"])
+    def test_a_password_for_sudo(self, name: str) -> None:
+        found = spec({"ansible_become": True, "ansible_user": "deploy", name: "s3cret"})
+        ready = 'echo "[deployer]" "sudo" "is" "ready" >&2; exec docker "$@"'
+        assert found.docker_command == f"sudo -S -p '[deployer] password for sudo: ' sh -c '{ready}' docker"
+        assert found.sudo_password == "s3cret"
+        unused = spec({"ansible_user": "deploy", name: "s3cret"})
+        assert (unused.docker_command, unused.sudo_password) == ("", "")
+
+    def test_a_password_from_the_command_line_is_for_hosts_that_name_none(self) -> None:
+        become: dict[str, object] = {"ansible_become": True, "ansible_user": "deploy", "ansible_become_user": "dock"}
+        asked = CliConnectionOptions(become_password="asked")
+        assert spec(become, options=asked).sudo_password == "asked"
+        assert " -u dock sh -c " in spec(become, options=asked).docker_command
+        assert spec(become | {"ansible_become_password": "own"}, options=asked).sudo_password == "own"
+        assert spec({"ansible_user": "deploy"}, options=asked).sudo_password == ""
+
+    def test_doas_takes_no_password(self) -> None:
+        given = {"ansible_become": True, "ansible_user": "u", "ansible_become_method": "doas"}
+        assert errors_of(given | {"ansible_become_password": "s3cret"}) == [
+            "host web1: ansible_become_password: doas reads a password from a terminal only; let doas run docker "
+            "without one (nopass), use sudo, or add the user to group docker"
+        ]
 
     def test_becoming_another_user(self) -> None:
         found = spec({"ansible_become": True, "ansible_become_user": "dock", "ansible_become_method": "doas"})

@@ -6,6 +6,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from msgspec.structs import replace
 
 from deployer.config.scripts import ScriptResult
 from deployer.config.vault import VaultSecret, encrypt
@@ -421,6 +422,21 @@ def test_a_vault_password_may_be_asked_for() -> None:
     request = Request(playbooks=("site.yml",), ask_vault_pass=True)
     found = load(request, asking({"Vault password (default)": "sesame"}))
     assert "hunter2" in found.secrets
+
+
+def test_the_password_for_sudo_may_be_asked_for() -> None:
+    write("site.yml", "- hosts: web1\n  containers: {web: {image: a}}\n")
+    request = Request(playbooks=("site.yml",), ask_become_pass=True)
+    found = load(request, asking({"BECOME password": "sesame"}))
+    assert [str(each) for each in found.warnings] == [
+        "--ask-become-pass: no host of this run uses sudo; set ansible_become: true"
+    ]
+    write("host_vars/web1.yml", "ansible_become: true\nansible_user: admin\n")
+    told: list[str] = []
+    found = load(request, replace(asking({"BECOME password": "sesame"}), learn=told.extend))
+    assert (found.hosts["web1"].sudo_password, found.warnings) == ("sesame", ())
+    assert "sesame" in found.secrets
+    assert told == ["sesame"], "as soon as it is read"
 
 
 NETWORKS = """

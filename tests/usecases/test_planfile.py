@@ -120,6 +120,7 @@ WRITTEN = """{
  "request": {
   "adopt": false,
   "allow_data_loss": [],
+  "ask_become_pass": false,
   "ask_vault_pass": false,
   "containers": [],
   "inventory": [
