@@ -18,7 +18,7 @@ from deployer.model.desired import Kind
 from deployer.model.outcome import HostOutcome, Status
 from deployer.model.ownership import decoded
 from deployer.model.plan import Action, Counts, count
-from deployer.model.volume_names import RECORDS, slug
+from deployer.model.volume_names import RECORDS, labels_of, slug
 from deployer.model.volume_names import newest as newest
 from deployer.model.volume_names import numbers as numbers
 
@@ -97,7 +97,7 @@ def _read(volume: Mapping[str, Any]) -> Record | None:
     middle, _, number = str(volume.get("Name") or "").removeprefix(PREFIX).rpartition(".")
     if not str(volume.get("Name") or "").startswith(PREFIX) or not (number.isascii() and number.isdecimal()):
         return None
-    labels = volume.get("Labels") or {}
+    labels = labels_of(volume)
     said = {name: str(labels.get(label) or "") for name, label in _LABELS.items()}
     changes, pulled, declared = (decoded(said[name], list[Any]) or [] for name in _LISTS)
     return Record(

@@ -33,7 +33,7 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from deployer.model.volume_names import LOCKS
+from deployer.model.volume_names import LOCKS, labels_of
 from deployer.model.volume_names import slug as slug
 
 PREFIX: Final = LOCKS
@@ -189,7 +189,7 @@ def read_entry(volume: Mapping[str, Any]) -> Entry | None:
     middle, _, number = name.removeprefix(PREFIX).rpartition(".")
     if not name.startswith(PREFIX) or not (number.isascii() and number.isdecimal()):
         return None
-    labels = volume.get("Labels") or {}
+    labels = labels_of(volume)
     said = {key: str(labels.get(label) or "") for key, label in _LABELS.items()}
     claim = Claim(
         project=said["project"] or middle,

@@ -21,6 +21,12 @@ def is_own(name: str) -> bool:
     return name.startswith((LOCKS, RECORDS, SPECS))
 
 
+def labels_of(volume: Mapping[str, Any]) -> Mapping[str, Any]:
+    """None of a volume whose labels are no map."""
+    labels = volume.get("Labels")
+    return labels if isinstance(labels, Mapping) else {}
+
+
 def slug(project: str) -> str:
     """The project as part of a volume's name; names that do not fit are distinguished by a digest."""
     fit = _UNFIT.sub("-", project)[:_LONGEST]
