@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from deployer.config.playbook import META, PLAY
+from deployer.config.reuse import IMPORT
 from deployer.fields.json_schema import JsonSchema, closed, definitions, entry_schema, or_null
 from deployer.model.kinds import BY_SECTION, KINDS, named_sections
 from deployer.reach.names import entries
@@ -19,9 +20,15 @@ def playbook_schema() -> dict[str, Any]:
         "title": "deployer playbook",
         "description": f"A list of plays; each binds hosts to {named_sections()}.",
         "type": "array",
-        "items": {"$ref": "#/$defs/play"},
+        "items": {"if": {"required": [IMPORT]}, "then": _import(), "else": {"$ref": "#/$defs/play"}},
         "$defs": {"play": _play()} | definitions((found.table for found in KINDS.values()), META),
     }
+
+
+def _import() -> JsonSchema:
+    """The plays of another file."""
+    keys = {entry.name: entry_schema(entry) for entry in PLAY if entry.name in ("name", "vars", "tags")}
+    return closed(keys | {IMPORT: {"type": "string", "description": "Playbook whose plays come here."}})
 
 
 def _play() -> JsonSchema:

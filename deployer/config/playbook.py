@@ -8,19 +8,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from schema import Or
 
 from deployer import nodes
-from deployer.config import foreign, yaml
+from deployer.config import foreign, reuse, yaml
 from deployer.config.files import read_file
 from deployer.config.interpolation import check_literal, interpolated, warn_of_literals
+from deployer.config.reuse import Shared
 from deployer.config.templates.templar import Templates
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.fields.leaves import ANYTHING, COUNT, DURATION, FLAG, TEXT, TEXTS, choice
 from deployer.fields.reading import INVALID, Reading
 from deployer.fields.settings import UPDATE
-from deployer.fields.shapes import Entry, Forms, Leaf, ListOf, MapOf, Record, Shape, match_keys
+from deployer.fields.shapes import Entry, Forms, Leaf, ListOf, MapOf, Record, Shape, match_keys, one_or_many
 from deployer.fields.table import read
 from deployer.model.desired import Kind, OnFailure
 from deployer.model.kinds import BY_SECTION, KINDS
@@ -147,6 +149,11 @@ PLAY: Final = (
     ),
     Entry(name="registries", shape=REGISTRIES, doc="Credentials by registry."),
     Entry(name="tags", shape=TAGS, doc="Tags of everything in the play."),
+    Entry(
+        name=reuse.INCLUDE,
+        shape=one_or_many(TEXT, "a file or a list of files"),
+        doc="Files with resources that the play declares too: maps of containers, networks, volumes, ….",
+    ),
 )
 """Keys of a play beside its sections."""
 _SHAPES: Final[Mapping[str, Shape]] = {entry.name: entry.shape for entry in PLAY}
@@ -198,14 +205,16 @@ class Play(Struct, frozen=True):
 
 def load_playbooks(paths: Sequence[str], problems: Problems, vault: VaultSecrets) -> tuple[Play, ...]:
     """All plays of all files, in order. Errors that need no variables are reported."""
-    plays = [play for path in paths for play in _load_file(path, problems, vault)]
+    shared = Shared(problems, vault)
+    plays = [play for path in paths for play in _load_file(path, shared)]
     templates = Templates()
     for play in plays:
         _check(play, templates, problems)
     return tuple(plays)
 
 
-def _load_file(path: str, problems: Problems, vault: VaultSecrets) -> Iterator[Play]:
+def _load_file(path: str, shared: Shared, importing: tuple[str, ...] = ()) -> Iterator[Play]:
+    problems, vault = shared.problems, shared.vault
     try:
         content = read_file(path)
     except OSError as error:
@@ -225,11 +234,23 @@ def _load_file(path: str, problems: Problems, vault: VaultSecrets) -> Iterator[P
             if foreign.is_task(item):
                 problems.add(item.origin, "is an Ansible task, not a play", hint=foreign.TASKS)
                 return
+            if item.get(reuse.IMPORT) is not None:
+                yield from _imported(item, path, shared, importing)
+                continue
             at = Reading(problems, "play")
             keys = match_keys(item, {key: key for key in (*_SHAPES, *BY_SECTION)}, at, foreign.ADVICE)
-            yield Play(path, item.origin, dict(_interpolated(keys, problems)))
+            yield Play(path, item.origin, dict(_interpolated(shared.complete(keys, path), problems)))
         else:
             problems.add(item.origin, "a play is a map with at least 'hosts'")
+
+
+def _imported(item: nodes.Mapping, path: str, shared: Shared, importing: tuple[str, ...]) -> Iterator[Play]:
+    found = shared.imported(item, path)
+    if found is None or reuse.looped(found[0], (*importing, path), item.origin, shared.problems):
+        return
+    file, outer = found
+    for play in _load_file(file, shared, (*importing, path)):
+        yield replace(play, keys=reuse.with_imported(play.keys, outer))
 
 
 def _interpolated(keys: dict[str, nodes.Node], problems: Problems) -> Iterator[tuple[str, nodes.Node]]:

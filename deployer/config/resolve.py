@@ -340,7 +340,7 @@ def _update(found: Mapping[str, Any]) -> UpdatePolicy:
     return UpdatePolicy(**{**found, **seconds, **watch})
 
 
-_USED_UP: Final = ("env_file", "restart_retries")
+_USED_UP: Final = ("env_file", "extends", "restart_retries")
 """Keys that other values are made of."""
 _RENAMED: Final = {"pull_policy": "pull"}
 _TYPED: Final[Mapping[str, Callable[[Any], Any]]] = {

@@ -137,6 +137,22 @@ ENV_FILES = Entry(
     doc="Files of KEY=value on this machine, with quotes and `${KEY}` as in Compose. `environment` overrides them.",
 )
 
+EXTENDS = Entry(
+    name="extends",
+    shape=Forms(
+        expects="a name, or file and service",
+        scalar=TEXT,
+        mapping=Record(
+            (
+                Entry(name="file", shape=TEXT, doc="A file with containers, or a Compose file; default: this one."),
+                Entry(name="service", aliases=("container",), shape=TEXT, doc="The container.", required=True),
+            )
+        ),
+    ),
+    doc="Another container or job, of the play or of a file, whose keys it takes over. Its own keys go over them: maps "
+    "are merged, lists joined.",
+)
+
 CONTAINER = (
     IMAGE_OF,
     Entry(
@@ -161,6 +177,7 @@ CONTAINER = (
     ),
     IGNORE,
     Entry(name="update", shape=UPDATE, doc="How the container is replaced."),
+    EXTENDS,
     Entry(
         name="keep_previous",
         shape=COUNT,
@@ -186,6 +203,7 @@ JOB = (
     PULL_OF,
     NEEDED,
     ENV_FILES,
+    EXTENDS,
     IGNORE,
 )
 
@@ -202,7 +220,6 @@ _NAMED_BY_KEY = "its key is its name"
 CONTAINER_ADVICE = {
     "build": "build the image first and name it under image",
     "develop": "it is for `docker compose watch` only",
-    "extends": "use YAML anchors and merge keys (<<: *base), or loop",
     "external_links": "put both containers on one network",
     "force_kill": "write stop_signal: SIGKILL, or stop_grace_period: 0s",
     "label_file": "write labels, or {{ lookup('file', …) | from_yaml }}",
