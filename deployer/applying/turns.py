@@ -73,14 +73,18 @@ class Turns:
 
     def still_holds(self, plan: HostPlan, locks: Locks | None) -> bool:
         """Whether a plan needs no second look: we waited for nobody, nobody has applied anything since the host was
-        read, and that was just now. After a play of our own on the host its age says nothing."""
+        read, and that was just now. What an earlier play of this run made has ids that the plan could not know."""
         if self._run is None or locks is None:
             return True
         volumes = locks.volumes(plan.host)
         known = self._records.get((plan.host, plan.project), 0)
         if plan.host in locks.waited or (volumes is not None and history.newest(volumes, plan.project) != known):
             return False
-        return plan.host in self._worked or self._clock.now() - self._read_at < OLD
+        return plan.host not in self._worked and self._clock.now() - self._read_at < OLD
+
+    def has_worked_on(self, host: str) -> bool:
+        """Whether an earlier play of this run has changed the host."""
+        return host in self._worked
 
     def _put_on_record(self, outcomes: Mapping[str, HostOutcome], locks: Locks) -> None:
         changed = {host: found for host, found in outcomes.items() if found.results and found.unreachable is None}
@@ -135,7 +139,7 @@ class Turn:
         if self._turns.still_holds(plan, self._locks):
             return plan
         made = again()
-        unseen = _unseen(plan, made)
+        unseen = _unseen(plan, made, exactly=not self._turns.has_worked_on(plan.host))
         return Blocked(Obstacle.CHANGED, detail=", ".join(unseen)) if unseen else made
 
     def check(self, host: str) -> None:
@@ -152,11 +156,22 @@ def _operations(outcome: HostOutcome) -> tuple[Operation, ...]:
     return tuple(result.step.operation for result in outcome.results if result.status is Status.DONE)
 
 
-def _unseen(shown: HostPlan, made: HostPlan) -> list[str]:
-    """What the operator did not agree to. Less than that is fine: another run has done it already."""
-    agreed = {_key(change) for change in shown.changes}
-    new = [change.address.label for change in made.changes if _key(change) not in agreed]
+def _unseen(shown: HostPlan, made: HostPlan, *, exactly: bool) -> list[str]:
+    """What the operator did not agree to. Less than that is fine: another run has done it already. Values need not be
+    the same `exactly` where this run changed the host before: they may be ids of what it made."""
+    if exactly:
+        agreed = {_key(change) for change in shown.changes}
+        new = [change.address.label for change in made.changes if _key(change) not in agreed]
+    else:
+        paths = {(change.address, change.action): _paths(change) for change in shown.changes}
+        fits = (_paths(change) <= paths.get((change.address, change.action), frozenset()) for change in made.changes)
+        new = [change.address.label for change, fit in zip(made.changes, fits, strict=True) if not fit]
     return [*new, *(refusal.address.label for refusal in made.refusals)]
+
+
+def _paths(change: ResourceChange) -> frozenset[tuple[str, ...]]:
+    """The differing fields, and one for the change itself."""
+    return frozenset({(), *(diff.path for diff in change.diffs)})
 
 
 def _key(change: ResourceChange) -> Hashable:

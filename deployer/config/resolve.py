@@ -28,6 +28,7 @@ from deployer.fields.reading import INVALID, Reading
 from deployer.fields.table import Declaration, read
 from deployer.interfaces import Guarded
 from deployer.model.credentials import credentials_in
+from deployer.model.dependencies import shared_namespaces
 from deployer.model.desired import (
     Address,
     AnyResource,
@@ -38,7 +39,7 @@ from deployer.model.desired import (
     slot,
 )
 from deployer.model.kinds import KINDS
-from deployer.model.settings import Dependency, RunSettings, Settings, UpdatePolicy
+from deployer.model.settings import ContainerSettings, Dependency, RunSettings, Settings, UpdatePolicy
 from deployer.nodes import Node
 from deployer.values import duration
 
@@ -131,9 +132,26 @@ def join_plays(plays: Iterable[Desired], problems: Problems) -> tuple[Desired, .
     keys = [(found.kind, found.name) for found in seen.values()]
     images = frozenset(found.image for found in seen.values() if found.image and not found.absent)
     return tuple(
-        replace(play, elsewhere=frozenset(key for key in keys if play.find(*key) is None), images=images)
+        _with_followers(
+            replace(play, elsewhere=frozenset(key for key in keys if play.find(*key) is None), images=images), plays
+        )
         for play in plays
     )
+
+
+def _with_followers(play: Desired, plays: Iterable[Desired]) -> Desired:
+    """A container and those in its namespaces are replaced as one, also where another play declares them. The secrets
+    of that play come with them."""
+    same = [other for other in plays if other.project == play.project]
+    containers = [found for other in same for found in other.of(ContainerSettings) if not found.absent]
+    names, before = {found.name for found in play.containers}, set[str]()
+    while names != before:
+        before = set(names)
+        names |= {found.name for found in containers if not names.isdisjoint(shared_namespaces(found.values))}
+    followers = tuple(found for found in containers if found.name in names and play.container(found.name) is None)
+    if not followers:
+        return play
+    return replace(play, followers=followers, secrets=play.secrets.union(*(other.secrets for other in same)))
 
 
 def _report_twice(first: AnyResource, second: AnyResource, problems: Problems) -> None:

@@ -61,6 +61,10 @@ class NetworkSettings(Struct, frozen=True, rename="pascal"):
     networks: dict[str, Endpoint | None] | None = None
 
 
+class ListedHostConfig(Struct, frozen=True, rename="pascal"):
+    network_mode: str = ""
+
+
 class ListedContainer(Struct, frozen=True, rename="pascal"):
     """An entry of `GET /containers/json`."""
 
@@ -74,6 +78,13 @@ class ListedContainer(Struct, frozen=True, rename="pascal"):
     ports: list[PublishedPort] | None = None
     mounts: list[MountPoint] | None = None
     network_settings: NetworkSettings | None = None
+    host_config: ListedHostConfig | None = None
+
+    @property
+    def shares(self) -> str:
+        """The container whose network it shares: an id, unless that did not exist when it was created."""
+        kind, _, key = (self.host_config.network_mode if self.host_config else "").partition(":")
+        return key if kind == "container" else ""
 
     @property
     def name(self) -> str:

@@ -242,6 +242,7 @@ def _stub(entry: ListedContainer, names: Mapping[str, str], owner: Ownership) ->
         volumes=_mounted(entry),
         ports=held_ports(entry),
         holds=_addresses({names.get(key, key): found for key, found in _endpoints(entry).items()}),
+        shares=entry.shares,
     )
 
 

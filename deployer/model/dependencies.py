@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
+from typing import Any, Final
 
 from deployer.diagnostics import Origin
 from deployer.fields.options import RunState
@@ -11,7 +12,8 @@ from deployer.model.desired import AnyResource, Kind, Workload, has_settings
 from deployer.model.settings import Dependency, RunSettings
 from deployer.values import mount
 
-_NAMESPACES = ("network_mode", "ipc", "pid")
+NAMESPACES: Final = {"network_mode": "network", "ipc": "IPC namespace", "pid": "PID namespace"}
+"""Fields by which a container shares a namespace of another one, in words."""
 
 
 def depends_on(resource: Workload) -> tuple[Dependency, ...]:
@@ -30,13 +32,17 @@ def _links(resource: AnyResource) -> Iterator[str]:
         yield from endpoint.get("links", ())
 
 
+def shared_namespaces(values: Mapping[str, Any]) -> dict[str, str]:
+    """Containers, by name or id, whose namespaces a container of these values is in, with the field."""
+    modes = ((field, str(values.get(field, ""))) for field in NAMESPACES)
+    return {mode.partition(":")[2]: field for field, mode in modes if mode.startswith("container:")}
+
+
 def id_references(resource: AnyResource) -> dict[str, str]:
     """Containers that it refers to by id, with the field: it is replaced when they are."""
-    values = resource.values
-    modes = ((field, str(values[field])) for field in _NAMESPACES if field in values)
-    found = {mode.partition(":")[2]: field for field, mode in modes if mode.startswith("container:")}
+    found = shared_namespaces(resource.values)
     for field in ("volumes_from", "links"):
-        for name in values.get(field) or ():
+        for name in resource.values.get(field) or ():
             found.setdefault(name.partition(":")[0], field)
     return found
 

@@ -138,7 +138,8 @@ class RunOnce(Struct, frozen=True):
 class Desired(Guarded, frozen=True, dict=True):
     """One play on one host. `secrets` are texts that must never be shown; `sealing_key` seals them in records, see
     `Sealing`; `registries` maps a registry to (username, password). `elsewhere` names resources of the same host that
-    other plays declare; `images` are the complete references that any play of the host declares. `prune`: remove
+    other plays declare; `images` are the complete references that any play of the host declares; `followers` are
+    containers that other plays of the project declare and that share namespaces of this play's. `prune`: remove
     resources of the project that are no longer declared."""
 
     hidden: ClassVar[tuple[str, ...]] = ("registries", "secrets", "sealing_key")
@@ -149,6 +150,7 @@ class Desired(Guarded, frozen=True, dict=True):
     secrets: frozenset[str] = frozenset()
     elsewhere: frozenset[tuple[Kind, str]] = frozenset()
     images: frozenset[str] = frozenset()
+    followers: tuple[AnyResource, ...] = ()
     prune: bool = False
     on_failure: OnFailure = OnFailure.ROLLBACK_HOST
     sealing_key: bytes = b""

@@ -97,7 +97,8 @@ class ObservedVolume(Struct, frozen=True):
 
 class Stub(Struct, frozen=True):
     """A container that was listed but not inspected: names, owners, mounts and ports in use are known. `ports`, as
-    `values.port` writes them, and `holds`, its addresses, are those it has while it runs."""
+    `values.port` writes them, and `holds`, its addresses, are those it has while it runs. `shares`: the id of the
+    container whose network it shares."""
 
     id: str
     name: str
@@ -108,6 +109,7 @@ class Stub(Struct, frozen=True):
     volumes: frozenset[str] = frozenset()
     ports: frozenset[str] = frozenset()
     holds: frozenset[tuple[str, str, str]] = frozenset()
+    shares: str = ""
 
     @property
     def running(self) -> bool:
@@ -132,7 +134,9 @@ class Observed(Struct, frozen=True, dict=True):
     there. `records`: each project's newest record of a run, by number; `replaced`: where it was asked for, the names of
     containers that the newest run which replaced any did replace. `pulled`: images, where some may be pruned;
     `claimed`: references and image ids on record, with the project that pulled or declared them. `info`: the engine's
-    `GET /info` if a container is to be taken over, else empty."""
+    `GET /info` if a container is to be taken over, else empty. What earlier plays of the run will have done: `renewed`
+    names containers that they create or replace, `restarted` those that they start; `coming` are references that they
+    pull."""
 
     host: str
     engine: EngineInfo
@@ -149,6 +153,9 @@ class Observed(Struct, frozen=True, dict=True):
     pulled: tuple[PulledImage, ...] = ()
     claimed: frozenset[tuple[str, str]] = frozenset()
     info: Mapping[str, Any] = field(default_factory=dict)
+    renewed: frozenset[str] = frozenset()
+    restarted: frozenset[str] = frozenset()
+    coming: frozenset[str] = frozenset()
 
     @cached_property
     def _by_name(self) -> Mapping[str, ObservedContainer]:

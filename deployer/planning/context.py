@@ -79,7 +79,7 @@ class Containers(Struct, frozen=True):
     stops a container. Read by: gates, rollback."""
     aside: dict[str, Steps] = field(default_factory=dict)
     """Containers that stop before their successors are made, and the steps after which their names are free. Written
-    by: exchange. Read by: replace."""
+    by: exchange, replace. Read by: replace."""
     groups: dict[str, Group] = field(default_factory=dict)
     """The group under which each container is replaced. Written by: exchange, replace. Read by: replace."""
     started: list[Started] = field(default_factory=list)
@@ -99,6 +99,11 @@ class Context(Struct, frozen=True):
     networks: Networks = field(default_factory=Networks)
     volumes: Volumes = field(default_factory=Volumes)
     containers: Containers = field(default_factory=Containers)
+
+    def __post_init__(self) -> None:
+        """What earlier plays of the run do counts as decided."""
+        self.containers.renewed.update(self.observed.renewed)
+        self.containers.restarted.update(self.observed.restarted)
 
     def free(self, live: ObservedContainer, *after: int, successor: Mapping[str, Any] | None = None) -> None:
         """What a container holds is free after these steps, without the volumes that its successor uses too: those may

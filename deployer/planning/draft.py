@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deployer.model.desired import Address, Kind, OnFailure
-from deployer.model.operations import AwaitCompleted, AwaitHealthy, Operation, RemoveContainer, Target
+from deployer.model.operations import AwaitCompleted, AwaitHealthy, Operation, RemoveContainer, StopContainer, Target
 from deployer.model.plan import Group, HostPlan, Part, Phase, Refusal, ResourceChange, Step
 
 
@@ -72,6 +72,10 @@ class Draft:
     def removed(self) -> set[Target]:
         """Containers that steps remove."""
         return {step.operation.container for step in self._steps if isinstance(step.operation, RemoveContainer)}
+
+    def stopped(self) -> set[Target]:
+        """Containers that steps stop."""
+        return {step.operation.container for step in self._steps if isinstance(step.operation, StopContainer)}
 
     def waited_for(self) -> set[Target]:
         """Containers that steps wait for."""

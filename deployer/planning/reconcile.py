@@ -13,6 +13,7 @@ from deployer.model.observed import Observed
 from deployer.model.ownership import belongs_to
 from deployer.model.plan import Action, HostPlan, ResourceChange
 from deployer.model.settings import ObjectSettings
+from deployer.planning.container import followers
 from deployer.planning.container.exchange import plan_exchange
 from deployer.planning.container.health import await_failing, await_started
 from deployer.planning.container.holders import check_held
@@ -48,6 +49,7 @@ PHASES: Final = (
     Phase("containers no longer declared", WORKLOADS.prune, only_prune=True),
     Phase("host ports and addresses that change hands", plan_exchange),
     Phase("containers and jobs", WORKLOADS.make),
+    Phase("nobody loses the namespaces it shares", followers.check),
     Phase("what was started is watched", await_started),
     Phase("what was replaced is put away", finish_retired),
     Phase("what fails already is waited for or noted", await_failing),

@@ -25,6 +25,7 @@ from deployer.model.operations import (
 from deployer.model.plan import Action, FieldDiff, Group, HostPlan, Refusal, ResourceChange, Work
 from deployer.model.settings import ContainerSettings
 from deployer.planning.bodies import endpoint_body
+from deployer.planning.container.followers import refuse_left_behind
 from deployer.planning.container.health import watched
 from deployer.planning.container.judging import image_texts, is_ours
 from deployer.planning.container.keeping import restart_body, restarted_again
@@ -72,6 +73,8 @@ def roll_back(desired: Desired, observed: Observed, policy: Policy, names: Set[s
         if pair.live
     }
     for pair in pairs:
+        if pair.live is not None:
+            refuse_left_behind(ctx, pair.live, together)
         ctx.draft.changes.append(_change(pair))
         done = _take_place(ctx, pair, aside.get(pair.resource.name, ()))
         ctx.draft.ready(Kind.CONTAINER, pair.resource.name, *done)

@@ -10,6 +10,7 @@ from deployer.model.container_names import base_name
 from deployer.model.desired import Kind, Workload, has_settings
 from deployer.model.observed import Observed, ObservedContainer, Stub
 from deployer.model.settings import ContainerSettings, JobSettings, RunSettings
+from deployer.planning.container import followers
 from deployer.planning.container.keeping import discard_holders
 from deployer.planning.container.plan import (
     crashes_the_engine,
@@ -37,10 +38,13 @@ from deployer.planning.undeclared import (
 def make(ctx: Context) -> None:
     """Each after those it needs."""
     for resource in dependencies.in_order(found for found in ctx.desired.containers if not found.absent):
-        if not resource.selected:
+        if not resource.selected or resource.name in ctx.observed.renewed:
             settle_unselected(ctx, resource)
         elif not is_too_new(ctx, resource):
             _plan(ctx, resource)
+    for follower in followers.of_other_plays(ctx):
+        if not is_too_new(ctx, follower):
+            _plan(ctx, follower)
 
 
 def _plan(ctx: Context, resource: Workload) -> None:

@@ -16,6 +16,7 @@ from deployer.interfaces import Engine, Guarded, RegistryAuth
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
 from deployer.model.plan import HostPlan, Plan, PlayPlan, Unreachable
+from deployer.planning.earlier import after
 from deployer.planning.policy import Policy
 from deployer.reach.connectors import ConnectionType
 from deployer.usecases.fleet import Fleet
@@ -92,8 +93,14 @@ class Session:
         self.planned = replace(self.planned, plan=plan)
 
     def plan_again(self, host: str, engine: Engine, desired: Desired) -> HostPlan:
-        """The remaining changes of a host."""
-        return self.method.planner(desired, self.observe(host, engine), self.planned.policy)
+        """The remaining changes of a host, after the plays before this one."""
+        seen = self.observe(host, engine)
+        for play, given in zip(self.plan.plays, self.planned.loaded.plays, strict=True):
+            if any(found is desired for found in given.desired):
+                break
+            for plan in play.hosts:
+                seen = after(seen, plan) if plan.host == host else seen
+        return self.method.planner(desired, seen, self.planned.policy)
 
     def observe(self, host: str, engine: Engine) -> Observed:
         return observe(engine, host, self.method.needs(self.planned.loaded, host))
@@ -168,8 +175,9 @@ def plan_with(request: Request, system: System, method: Method) -> Session:
         plans: Plans = {}
 
         def plan_host(host: str, found: Observed) -> None:
-            wishes = _desired_of(loaded, host)
-            plans.update({(number, host): method.planner(desired, found, policy) for number, desired in wishes})
+            for number, desired in _desired_of(loaded, host):
+                plans[number, host] = made = method.planner(desired, found, policy)
+                found = after(found, made) if made.steps else found
 
         seen, unreachable = _observe_all(loaded, fleet, method.needs, plan_host)
         plays = tuple(_plan_play(number, play, plans, method.planner) for number, play in enumerate(loaded.plays))

@@ -56,7 +56,8 @@ def look(
     health: str = "", *, state: str = "running", restarts: int = 0, code: int = 0, said: str = ""
 ) -> dict[str, Any]:
     probe = {"Status": health, "Log": [{"Output": f" {said}\n", "ExitCode": 1}] if said else None}
-    return {"State": {"Status": state, "ExitCode": code, "Health": probe if health else None}, "RestartCount": restarts}
+    inspected = {"Id": "web-1", "Name": "/web", "Image": "image web:1", "RestartCount": restarts}
+    return inspected | {"State": {"Status": state, "ExitCode": code, "Health": probe if health else None}}
 
 
 class Looks:

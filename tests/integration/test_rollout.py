@@ -387,3 +387,39 @@ def test_a_paused_container_is_unpaused_and_one_that_is_restored_is_paused_again
     assert planned.change(f"{host.name}/container.web")["reason"] == "is paused, and is unpaused"
     site.converge()
     assert (inspect(host, "web")["State"]["StartedAt"], states(host)) == (restarted, {"web": "running"})
+
+
+def test_followers_of_other_plays_go_with_their_leader_and_others_keep_it_from_changing(
+    host: Host, tmp_path: Path
+) -> None:
+    fetch(host, "busybox:1")
+    site = Site(tmp_path, host)
+
+    def wish(version: int, command: str = "sleep 100000") -> Site:
+        vpn = {**SLEEP, "command": command, "environment": {"V": version}, "ports": ["8097:80"], "tags": ["vpn"]}
+        tor = {**SLEEP, "network_mode": "container:vpn"}
+        plays = {"containers": {"vpn": vpn}}, {"containers": {"tor": tor, "last": {**SLEEP, "pid": "container:tor"}}}
+        return site.write(*plays)
+
+    def connected() -> bool:
+        """Whether the followers are in the namespaces of the containers of those names."""
+        first, second, third = (inspect(host, name) for name in ("vpn", "tor", "last"))
+        joined = second["HostConfig"]["NetworkMode"], third["HostConfig"]["PidMode"]
+        assert joined == (f"container:{first['Id']}", f"container:{second['Id']}")
+        return "eth0" in host.docker("exec", "tor", "ip", "link") and "sleep" in host.docker("exec", "last", "ps")
+
+    wish(1).converge()
+    before = ids(host)
+    refused = wish(2).apply("--tags", "vpn")
+    assert (refused.code, ids(host)) == (5, before)
+    assert "tor shares its network and is not part of this run" in refused.refusals[0]
+    assert [change.split()[:2] for change in wish(2).converge().changes] == [
+        [f"{host.name}/container.{name}", "-/+"] for name in ("last", "tor", "vpn")
+    ]
+    assert connected()
+    replaced = ids(host)
+    assert (wish(3, "false").apply().code, ids(host), connected()) == (3, replaced, True)
+    host.docker("run", "-d", "--name", "theirs", "--network", "container:vpn", "busybox:1", "sleep", "100000")
+    refused = wish(4).apply()
+    assert refused.code == 5
+    assert "theirs shares its network and is not part of this run" in refused.refusals[0]

@@ -161,11 +161,20 @@ def test_it_follows_when_its_leader_is_replaced(key: str, diff: str) -> None:
     assert [change.address.name for change in found.changes] == ["app", "proxy"]
     assert changes(found)[1].split("): ")[1] == diff
     create = next(line for line in steps(found) if "CreateContainer proxy" in line)
-    assert create == "[6] -> #7 container.proxy, CreateContainer proxy.deployer-new, replaced [replace app]"
+    at = 7 if key.startswith("volumes_from") else 9
+    assert create == f"[{at - 1}] -> #{at} container.proxy, CreateContainer proxy.deployer-new, replaced [replace app]"
     assert steps(found)[-2:] == [
-        "[6,12] -> #13 container.app, RenameContainer app-1 to app.previous, replaced by #1, at last",
-        "[6,12] -> #14 container.proxy, RenameContainer proxy-1 to proxy.previous, replaced by #7, at last",
+        f"[{at - 1},12] -> #13 container.app, RenameContainer app-1 to app.previous, replaced by #1, at last",
+        f"[{at - 1},12] -> #14 container.proxy, RenameContainer proxy-1 to proxy.previous, replaced by #{at}, at last",
     ]
+    if at == 9:
+        assert "start-first" not in changes(found)[1]
+        assert steps(found)[3:6] == [
+            "[3] -> #4 container.proxy, StopContainer proxy-1, shares a namespace of app [replace app]",
+            "[4] -> #5 container.proxy, RenameContainer proxy-1 to proxy.deployer-old, shares a namespace of app "
+            "[replace app]",
+            "[5] -> #6 container.app, StopContainer app-1, replaced [replace app]",
+        ]
 
 
 def test_it_follows_when_its_leader_was_missing() -> None:

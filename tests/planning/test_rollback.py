@@ -14,7 +14,7 @@ from deployer.model.operations import UpdateContainer
 from deployer.model.plan import HostPlan
 from deployer.planning.policy import Policy
 from deployer.planning.rollback import check, roll_back
-from tests.planning.build import applied, changed, changes, play, refusals, steps, without
+from tests.planning.build import applied, changed, changes, play, refusals, steps, stub, without
 
 WEB = "containers: {web: {image: web:1, command: new, ports: ['8080:80']}}"
 OLD = "containers: {web: {image: web:0, command: old, ports: ['9090:80']}}"
@@ -175,3 +175,10 @@ def test_afterwards_everything_that_should_run_runs() -> None:
         "> container.web (is exited)"
     ]
     assert changes(check(play(WEB), without(applied(WEB), "web"), Policy())) == ["> container.web (is gone)"]
+
+
+def test_one_whose_network_is_shared_by_a_container_of_others_stays() -> None:
+    shared = replace(host(), others=(stub("theirs", shares="web-1"), stub("other", shares="web-0")))
+    assert refusals(back(shared)) == [
+        "container.web: must be replaced, but theirs shares its network and is not part of this run"
+    ]

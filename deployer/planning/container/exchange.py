@@ -20,7 +20,7 @@ from deployer.model.plan import Group, Work
 from deployer.model.settings import ContainerSettings
 from deployer.planning.container.endpoints import leave
 from deployer.planning.container.judging import compare, is_ours, judge
-from deployer.planning.container.replace import Track, part_replaced, set_aside
+from deployer.planning.container.replace import Track, part_replaced, set_aside_with_followers
 from deployer.planning.context import Context
 from deployer.planning.image import plan as images
 
@@ -51,7 +51,7 @@ def _let_go(ctx: Context, resource: Container, live: ObservedContainer, group: G
         ports, volumes = set(host_ports(live.values)) & given, set(writable(live.values)) & given
         what = "host port" if ports else "volume" if volumes else "address"
         track = Track(ctx, resource, f"gives its {what} away", group, part_replaced)
-        ctx.containers.aside[resource.name] = set_aside(track, resource, live, after, resource.values)
+        ctx.containers.aside[resource.name] = set_aside_with_followers(track, resource, live, after)
         return
     changed = {found.path[1] for found in diffs if found.path[0] == "networks"}
     for network in sorted(changed & {network for network, _, _ in _addresses_given(resource, live)}):

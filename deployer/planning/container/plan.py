@@ -227,10 +227,12 @@ def _run_or_stop(ctx: Context, resource: Container, found: leftovers.Found, need
 
 
 def _reason_to_restart(ctx: Context, resource: Container, live: ObservedContainer) -> str:
-    """A network namespace ends with the process that it was made for."""
-    leader = str(resource.values.get("network_mode", "")).removeprefix("container:")
-    if leader in ctx.containers.restarted:
-        return f"shares the network of {leader}, which is started"
+    """A namespace ends with the process that it was made for."""
+    if resource.name in ctx.observed.restarted:
+        return ""
+    for leader, field in dependencies.shared_namespaces(resource.values).items():
+        if leader in ctx.containers.restarted:
+            return f"shares the {dependencies.NAMESPACES[field]} of {leader}, which is started"
     for needed in resource.settings.depends_on:
         if needed.restart and needed.name in ctx.containers.renewed | ctx.containers.restarted:
             return f"{needed.name} is {'replaced' if needed.name in ctx.containers.renewed else 'started'}"

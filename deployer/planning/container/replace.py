@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from deployer.fields.options import RunState, UpdateOrder
 from deployer.model.container_names import NEW, OLD
-from deployer.model.dependencies import leaders
+from deployer.model.dependencies import leaders, shared_namespaces
 from deployer.model.desired import Container, Workload
 from deployer.model.observed import ObservedContainer
 from deployer.model.operations import (
@@ -35,6 +35,7 @@ from deployer.model.operations import (
 )
 from deployer.model.plan import Action, FieldDiff, Group, Part, Refusal, Work
 from deployer.planning.bodies import add_alias, container_body, split_endpoints
+from deployer.planning.container.followers import replaced_with
 from deployer.planning.container.health import awaited
 from deployer.planning.container.judging import is_adopted
 from deployer.planning.container.keeping import (
@@ -82,8 +83,9 @@ def obstacles(resource: Container, live: ObservedContainer) -> Iterator[str]:
     for values in (resource.values, live.values):
         for host in filter(None, map(port.fixed_host_port, values.get("ports") or ())):
             yield f"host port {host} is fixed"
-        if values.get("network_mode", "networks") not in ("networks", "none"):
-            yield f"network_mode {values['network_mode'].partition(':')[0]} is shared"
+        shared = dict.fromkeys(shared_namespaces(values).values(), "container")
+        shared |= {"network_mode": "host"} if values.get("network_mode") == "host" else {}
+        yield from (f"{field} {kind} is shared" for field, kind in shared.items())
         for name, endpoint in (values.get("networks") or {}).items():
             if endpoint.get("ipv4_address") or endpoint.get("ipv6_address"):
                 yield f"its address on {name} is fixed"
@@ -125,7 +127,7 @@ def plan_replace(ctx: Context, resource: Container, live: ObservedContainer, ord
     if resource.name in ctx.containers.aside:
         done = ctx.containers.aside[resource.name] + ready
     else:
-        done = set_aside(track, resource, live, start_new(ready) if start_first else ready, resource.values)
+        done = set_aside_with_followers(track, resource, live, start_new(ready) if start_first else ready)
     done = track.add(RenameContainer(made, resource.name), done, _give_name_back(resource, made))
     if not start_first:
         done = start_new(done)
@@ -151,6 +153,21 @@ def refuse_to_stop(resource: Workload, what: str, diffs: tuple[FieldDiff, ...] =
     summary = f"{what}, but the engine removes it as soon as it stops (auto_remove), so it could not be rolled back"
     hint = f"remove it first, with state: absent or docker stop {resource.name}, then apply the change"
     return Refusal(resource.address, summary, hint, resource.origin, diffs)
+
+
+def set_aside_with_followers(track: Track, resource: Container, live: ObservedContainer, after: Steps) -> Steps:
+    """Those in its namespaces first: when it is restored, it has new namespaces, and they start after it."""
+    ctx = track.ctx
+    for follower, running in replaced_with(ctx, resource.name):
+        name = follower.name
+        away = name in ctx.containers.aside or name in ctx.volumes.dropped
+        if not away and not vanishes(running) and ctx.observed.container(name + OLD) is None:
+            own = Track(ctx, follower, f"shares a namespace of {resource.name}", track.group, part_replaced)
+            after = set_aside(own, follower, running, after, follower.values)
+            ctx.containers.aside[name] = after
+            if track.group is not None:
+                ctx.containers.groups[name] = track.group
+    return set_aside(track, resource, live, after, resource.values)
 
 
 def set_aside(

@@ -46,7 +46,8 @@ def wanted(ctx: Context, resource: Imaged) -> Wanted:
     if local is not None and not _fits_platform(local, resource.settings.platform):
         local = None
     remote = ctx.observed.remote.get(reference, "")
-    moved = local is not None and policy is PullPolicy.ALWAYS and remote not in ("", *local.digests, local.id)
+    fetched = policy is PullPolicy.ALWAYS or reference in ctx.observed.coming
+    moved = local is not None and fetched and remote not in ("", *local.digests, local.id)
     return Wanted(reference, local, pull=(local is None and policy is not PullPolicy.NEVER) or moved, digest=remote)
 
 
@@ -70,7 +71,7 @@ def ensure(ctx: Context, need: Wanted, resource: Imaged, origin: Origin) -> None
     name = image.parse(need.reference).familiar
     address = ctx.address(Kind.IMAGE, name)
     if need.pull:
-        if ctx.draft.when_ready(Kind.IMAGE, need.reference):
+        if ctx.draft.when_ready(Kind.IMAGE, need.reference) or need.reference in ctx.observed.coming:
             return
         action = Action.UPDATE if need.local else Action.CREATE
         reason = "pull, the tag moved" if need.local and need.digest else "pull"

@@ -1,0 +1,24 @@
+"""What earlier plays of a run will have done to a host when a later one begins."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from deployer.model.observed import Observed
+from deployer.model.operations import CreateContainer, PullImage, StartContainer
+from deployer.model.plan import HostPlan
+
+
+def after(observed: Observed, plan: HostPlan) -> Observed:
+    """The host as it will be known after a plan: what the plan makes has no ids yet, so only its names are added."""
+    if plan.refusals or not plan.steps:
+        return observed
+    made = {step.address.name for step in plan.steps if isinstance(step.operation, CreateContainer)}
+    started = {step.address.name for step in plan.steps if isinstance(step.operation, StartContainer)} - made
+    pulled = {step.operation.reference for step in plan.steps if isinstance(step.operation, PullImage)}
+    return replace(
+        observed,
+        renewed=observed.renewed | made,
+        restarted=observed.restarted | started,
+        coming=observed.coming | pulled,
+    )
