@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from deployer.model.desired import Kind
+from deployer.model.desired import Address, Kind
 from deployer.model.outcome import HostOutcome, Status
 from deployer.model.ownership import decoded
 from deployer.model.plan import Action, Counts, count
@@ -32,11 +32,9 @@ _LABELS: Final = {
     for name in ("project", "time", "who", "command", "commit", "result", "version", "counts", *_LISTS)
 }
 
-
-_UNTOUCHED: Final = ("rolled back)", "not done)")
-_CHECKED: Final = "="
-"""Of a container that a run only waited for."""
-_REPLACED: Final = tuple(action.value for action in Action if action.replaces)
+_REPLACE: Final = (Action.REPLACE_STOP_FIRST, Action.REPLACE_START_FIRST)
+_WAITED: Final = "="
+"""The symbol of a container that a run only waited for."""
 
 
 class Result(StrEnum):
@@ -46,9 +44,38 @@ class Result(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class Ending(StrEnum):
+    """Why a change does not count as done."""
+
+    DIFFERS = "did not converge"
+    FAILED = "failed"
+    UNDONE = "rolled back"
+    SKIPPED = "not done"
+
+
+class RecordedChange(Struct, frozen=True):
+    """A change as records hold it: `-/+ container.web`, `+ container.db (failed)`. `action` None: the run only waited
+    for the container."""
+
+    action: Action | None
+    label: str
+    ending: Ending | None = None
+
+    def __str__(self) -> str:
+        return f"{self.action or _WAITED} {self.label}" + (f" ({self.ending})" if self.ending else "")
+
+
+def parse_change(text: str) -> RecordedChange:
+    """An unknown ending, of another release, counts as failed."""
+    symbol, _, rest = text.partition(" ")
+    label, _, word = rest.removesuffix(")").partition(" (")
+    ending = (Ending(word) if word in set(Ending) else Ending.FAILED) if word else None
+    return RecordedChange(Action(symbol) if symbol in set(Action) else None, label, ending)
+
+
 class Record(Struct, frozen=True):
     """`time` is UTC; `commit` that of the playbook's folder, "" without one, with "+dirty" when files differed from it.
-    `changes` are texts such as `-/+ container.web` or `+ container.db (failed)`. `pulled`: names and ids of images that
+    `changes` are texts of `RecordedChange`. `pulled`: names and ids of images that
     the project pulled, in this run or before, and that are still there; `declared`: references it declares."""
 
     project: str
@@ -127,9 +154,9 @@ def _pair(found: object) -> tuple[str, str] | None:
 def replaced_last(records: Iterable[Record]) -> frozenset[str]:
     """Names of the containers that the most recent run with replacements replaced, without those rolled back."""
     for record in records:
-        found = [text.partition(" container.") for text in record.changes if text.startswith(_REPLACED)]
-        names = frozenset(name for _, kind, name in found if kind and not name.endswith(")"))
-        if names:
+        changes = map(parse_change, record.changes)
+        done = (found.label.partition(".") for found in changes if found.action in _REPLACE and not found.ending)
+        if names := frozenset(name for kind, _, name in done if kind == Kind.CONTAINER):
             return names
     return frozenset()
 
@@ -140,12 +167,10 @@ def is_proven(records: Iterable[Record], name: str) -> bool:
     last, named = 0, [f"{kind}.{name}" for kind in Kind if kind.is_container]
     for record in sorted(records, key=lambda found: found.number, reverse=True):
         last = record.number
-        for text in record.changes:
-            action, _, rest = text.partition(" ")
-            label, _, word = rest.partition(" (")
-            came_back = word and action in _REPLACED
-            if label in named and word not in _UNTOUCHED and not came_back:
-                return not word and action != Action.REMOVE
+        for found in map(parse_change, record.changes):
+            came_back = found.ending and found.action in _REPLACE
+            if found.label in named and found.ending not in (Ending.UNDONE, Ending.SKIPPED) and not came_back:
+                return not found.ending and found.action is not Action.REMOVE
     return last > 1
 
 
@@ -161,17 +186,15 @@ def result_of(outcome: HostOutcome) -> Result:
 
 def changes_of(outcome: HostOutcome) -> tuple[tuple[str, ...], Counts]:
     """Each change with its result, and the number of completed changes."""
-    words = {Status.FAILED: "failed", Status.UNDONE: "rolled back", Status.SKIPPED: "not done"}
-    found = {remaining.address: "did not converge" for remaining in outcome.remaining}
+    endings = {Status.FAILED: Ending.FAILED, Status.UNDONE: Ending.UNDONE, Status.SKIPPED: Ending.SKIPPED}
+    found = {remaining.address: Ending.DIFFERS for remaining in outcome.remaining}
     made = {change.address for change in outcome.done}
     for status in (Status.SKIPPED, Status.UNDONE, Status.FAILED):
         ended = (r.step.address for r in outcome.results if r.status is status)
-        found |= {address: words[status] for address in ended if address not in made}
-    changed = [(str(change.action), change.address) for change in outcome.plan.changes]
+        found |= {address: endings[status] for address in ended if address not in made}
+    changed: list[tuple[Action | None, Address]] = [(change.action, change.address) for change in outcome.plan.changes]
     waited_for = (r.step.address for r in outcome.results if r.step.operation.waits)
     checked = dict.fromkeys(address for address in waited_for if address not in {each for _, each in changed})
-    texts = [
-        f"{symbol} {address.label}" + (f" ({word})" if (word := found.get(address, "")) else "")
-        for symbol, address in (*changed, *((_CHECKED, address) for address in checked))
-    ]
+    changed += [(None, address) for address in checked]
+    texts = (str(RecordedChange(action, address.label, found.get(address))) for action, address in changed)
     return tuple(texts), count(outcome.done)

@@ -9,11 +9,14 @@ from msgspec.structs import replace
 
 from deployer.model.desired import Address, Kind
 from deployer.model.history import (
+    Ending,
     Record,
+    RecordedChange,
     changes_of,
     is_proven,
     newest,
     numbers,
+    parse_change,
     read_records,
     result_of,
     volume_name,
@@ -164,3 +167,22 @@ def test_a_container_that_was_only_waited_for_is_put_on_record() -> None:
     started = HostPlan("web1", "shop", changes=(looping,), steps=(step,))
     outcome = HostOutcome(started, results=(StepResult(step, Status.DONE),), remaining=(looping,))
     assert changes_of(outcome)[0] == ("> container.web (did not converge)",)
+
+
+@pytest.mark.parametrize(
+    ("text", "change"),
+    [
+        ("-/+ container.web", RecordedChange(Action.REPLACE_STOP_FIRST, "container.web")),
+        ("+ container.db (failed)", RecordedChange(Action.CREATE, "container.db", Ending.FAILED)),
+        (">> job.migrate (rolled back)", RecordedChange(Action.RUN, "job.migrate", Ending.UNDONE)),
+        ("= container.web (did not converge)", RecordedChange(None, "container.web", Ending.DIFFERS)),
+        ("- image.a.b/c:1 (not done)", RecordedChange(Action.REMOVE, "image.a.b/c:1", Ending.SKIPPED)),
+    ],
+)
+def test_changes_are_written_and_read_back(text: str, change: RecordedChange) -> None:
+    assert (parse_change(text), str(change)) == (change, text)
+
+
+def test_a_change_of_another_release_is_read_as_far_as_it_is_known() -> None:
+    assert parse_change("! container.web (half done)") == RecordedChange(None, "container.web", Ending.FAILED)
+    assert parse_change("") == RecordedChange(None, "")
