@@ -20,13 +20,16 @@ from deployer.values import image
 
 
 class Wanted(Struct, frozen=True):
-    """`local`: the image the reference names on the host now. `pull`: whether it is pulled first, so that the image
-    after that is only known by `digest` ("" when the registry did not say)."""
+    """`local`: the image the reference names on the host now, if it is for the `platform`; `other`: the platform of
+    that image if it is not. `pull`: whether it is pulled first, so that the image after that is only known by `digest`
+    ("" when the registry did not say)."""
 
     reference: str
     local: ObservedImage | None
     pull: bool
     digest: str = ""
+    platform: str = ""
+    other: str = ""
 
     @property
     def known(self) -> ObservedImage | None:
@@ -36,19 +39,28 @@ class Wanted(Struct, frozen=True):
         """Whether the container already runs the image. A new tag on the same image is no change."""
         if not self.pull:
             return self.local is not None and self.local.id == container.image_id
-        return bool(self.digest) and own is not None and self.digest in (own.digests | {own.id})
+        if own is not None and not _fits_platform(own, self.platform):
+            return False
+        digests = {container.image_id, *(own.digests if own is not None else ())}
+        return bool(self.digest) and (self.digest in digests or self._was_untagged(container, own))
+
+    def _was_untagged(self, container: ObservedContainer, own: ObservedImage | None) -> bool:
+        """Whether the name was taken from the container's image (docker rmi -f). With it the engine forgets the digest,
+        so the image counts as the same until it is pulled, and is compared after that."""
+        return own is not None and not own.references and not own.digests and container.image == self.reference
 
 
 def wanted(ctx: Context, resource: Imaged) -> Wanted:
     """Only reads what was observed. A pull for one resource is a pull for all that want the reference."""
     reference, policy = resource.settings.image, _policy(ctx, resource)
-    local = ctx.observed.image_of(reference)
-    if local is not None and not _fits_platform(local, resource.settings.platform):
-        local = None
+    found, platform = ctx.observed.image_of(reference), resource.settings.platform
+    local = found if found is not None and _fits_platform(found, platform) else None
+    other = f"{found.os}/{found.arch}" if found is not None and local is None else ""
     remote = ctx.observed.remote.get(reference, "")
     fetched = policy is PullPolicy.ALWAYS or reference in ctx.observed.coming
     moved = local is not None and fetched and remote not in ("", *local.digests, local.id)
-    return Wanted(reference, local, pull=(local is None and policy is not PullPolicy.NEVER) or moved, digest=remote)
+    pull = (local is None and policy is not PullPolicy.NEVER) or moved
+    return Wanted(reference, local, pull, remote, platform, other)
 
 
 def _policy(ctx: Context, resource: Imaged) -> PullPolicy:
@@ -75,13 +87,17 @@ def ensure(ctx: Context, need: Wanted, resource: Imaged, origin: Origin) -> None
             return
         action = Action.UPDATE if need.local else Action.CREATE
         reason = "pull, the tag moved" if need.local and need.digest else "pull"
+        reason += f", it is here for another platform, {need.other}" if need.other else ""
         ctx.draft.changes.append(ResourceChange(address, action, reason=reason, origin=origin))
         operation = PullImage(need.reference, resource.settings.platform)
         ctx.draft.ready(Kind.IMAGE, need.reference, ctx.draft.step(operation, address, reason))
     elif need.local is None:
         by_id = not image.parse(need.reference).path
         hint = "an image id cannot be pulled" if by_id else "pull: never does not allow to pull it"
-        ctx.draft.refuse(Refusal(resource.address, f"image {name} is not on the host", hint, origin))
+        summary = (
+            f"is here for another platform, {need.other}, not {need.platform}" if need.other else "is not on the host"
+        )
+        ctx.draft.refuse(Refusal(resource.address, f"image {name} {summary}", hint, origin))
     elif need.reference in ctx.observed.remote and not need.digest and _policy(ctx, resource) is PullPolicy.ALWAYS:
         ctx.draft.note(f"{address.label}: the registry did not answer; the image on the host is used")
 

@@ -12,8 +12,9 @@ from deployer.model.registry import Availability, RegistryAnswer
 from deployer.planning.preflight.checked import CheckedHost, Finding
 from deployer.values import image
 
-_KIN: Final = (frozenset({"amd64", "386"}), frozenset({"arm64", "arm"}))
-"""Architectures of which an engine may take one for the other."""
+_RUNS: Final = {"amd64": "386", "arm64": "arm"}
+"""Architectures to those that an engine may take instead; never the other way round (measured on 20.10, 26.1 and
+28.5)."""
 
 
 def unasked(plan: HostPlan, observed: Observed) -> Iterator[str]:
@@ -89,11 +90,14 @@ def _platform(checked: CheckedHost, step: Step, platform: str, answer: RegistryA
     asked = platform or f"{engine.os}/{engine.arch}"
     system, arch = _parts(asked, engine.os)
     offered = [_parts(found, "linux") for found in answer.platforms]
-    if not arch or not offered or any(system == there and _akin(arch, other) for there, other in offered):
+    if not arch or not offered or any(system == there and other in (arch, _RUNS.get(arch)) for there, other in offered):
         return
     summary = f"is not for {asked}, only for {', '.join(dict.fromkeys(answer.platforms))}"
-    if answer.several:
-        yield checked.refuse(step.address, summary, "choose a tag that is, or set 'platform'")
+    if answer.several or platform:
+        hint = (
+            "choose another platform, or a tag that has it" if platform else "choose a tag that is, or set 'platform'"
+        )
+        yield checked.refuse(step.address, summary, hint)
     else:
         yield f"{step.address.label}: {summary}"
 
@@ -102,7 +106,3 @@ def _parts(platform: str, system: str) -> tuple[str, str]:
     """(os, architecture); without a slash either may be meant, and `linux` is no architecture."""
     first, slash, rest = platform.partition("/")
     return (first, rest.partition("/")[0]) if slash else (system, "" if first == system else first)
-
-
-def _akin(one: str, other: str) -> bool:
-    return one == other or any(one in kin and other in kin for kin in _KIN)

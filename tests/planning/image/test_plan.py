@@ -119,11 +119,37 @@ def test_an_image_id_is_never_pulled() -> None:
     assert refusals(found) == [f"container.web: image {DIGEST[:19]} is not on the host"]
 
 
-def test_another_platform_is_pulled() -> None:
-    wish = "containers: {web: {image: web:1, platform: linux/arm64}}"
-    found = plan(wish, applied(WEB))
-    assert steps(found)[0] == "#1 image.web:1, PullImage docker.io/library/web:1 for linux/arm64, pull"
-    assert any("CreateContainer" in line for line in steps(found))
+ELSEWHERE = "it is here for another platform, linux/amd64"
+
+
+@pytest.mark.parametrize("policy", ["missing", "always"])
+@pytest.mark.parametrize("digest", ["sha256:web:1", DIGEST])
+def test_another_platform_is_pulled_and_replaces_the_container_in_one_run(policy: str, digest: str) -> None:
+    """The digest of an index is the same for all its platforms."""
+    wish = f"containers: {{web: {{image: web:1, platform: linux/arm64, pull: {policy}}}}}"
+    found = plan(wish, registry(applied(WEB), digest))
+    assert steps(found)[0] == f"#1 image.web:1, PullImage docker.io/library/web:1 for linux/arm64, pull, {ELSEWHERE}"
+    assert changes(found) == [
+        f"+ image.web:1 (pull, {ELSEWHERE})",
+        f"+/- container.web (start-first: no downtime): image web:1 (image web:1) → web:1 ({digest[:19]})",
+    ]
+
+
+def test_an_image_for_another_platform_that_may_not_be_pulled() -> None:
+    found = plan("containers: {web: {image: web:1, platform: linux/386, pull: never}}", applied(WEB))
+    assert refusals(found) == ["container.web: image web:1 is here for another platform, linux/amd64, not linux/386"]
+
+
+def test_a_tag_that_was_removed_by_force_replaces_nothing() -> None:
+    """`docker rmi -f`: the engine forgets the digest with the name. In containerd's store the id is the digest."""
+    host = applied(WEB)
+    own = replace(host.images[host.tags[REF]], references=frozenset(), digests=frozenset())
+    untagged = replace(host, images={own.id: own}, tags={})
+    assert changes(plan(WEB, registry(untagged, DIGEST))) == ["+ image.web:1 (pull)"]
+    other = WEB.replace("web:1", "web:2")
+    assert len(changes(plan(other, replace(untagged, registry={REF.replace(":1", ":2"): answer(DIGEST)})))) == 2
+    gone = changed(replace(untagged, images={}), "web", image_id=DIGEST)
+    assert changes(plan(WEB, registry(gone, DIGEST))) == ["+ image.web:1 (pull)"]
 
 
 @pytest.mark.parametrize("platform", ["linux/amd64", "amd64", "linux", "linux/amd64/v2"])
