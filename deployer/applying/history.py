@@ -23,7 +23,7 @@ def write(engine: Engine, record: Record, volumes: Sequence[Json] | None, done: 
     `done`: what the run did. Raises `EngineError`, `UnreachableError`."""
     known = engine.list_volumes() if volumes is None else volumes
     record = replace(record, pulled=_pulled(engine, record.project, known, tuple(done)))
-    numbers = history.numbers(known, record.project)
+    numbers = volume_names.numbers(known, record.project)
     first = max(numbers, default=0) + 1
     for number in range(first, first + _ATTEMPTS):
         labels = replace(record, number=number).labels

@@ -15,7 +15,7 @@ from deployer.applying.locking import ForEachHost, Locks, Run, time_stamp
 from deployer.applying.performing import Stop
 from deployer.errors import DeployerError, boundary
 from deployer.interfaces import Clock, Engine, Events
-from deployer.model import history
+from deployer.model import volume_names
 from deployer.model.history import Record, changes_of, result_of
 from deployer.model.operations import Operation
 from deployer.model.outcome import Blocked, HostOutcome, Notice, Obstacle, Status
@@ -78,7 +78,7 @@ class Turns:
             return True
         volumes = locks.volumes(plan.host)
         known = self._records.get((plan.host, plan.project), 0)
-        if plan.host in locks.waited or (volumes is not None and history.newest(volumes, plan.project) != known):
+        if plan.host in locks.waited or (volumes is not None and volume_names.newest(volumes, plan.project) != known):
             return False
         return plan.host not in self._worked and self._clock.now() - self._read_at < OLD
 

@@ -32,8 +32,7 @@ from deployer.fields.options import PullPolicy, strongest_pull_policy
 from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
 from deployer.interfaces import Engine, Json, RegistryAuth
-from deployer.model import ownership as record
-from deployer.model import volume_names
+from deployer.model import ownership, volume_names
 from deployer.model.container_names import NEW, OLD, is_kept
 from deployer.model.desired import Desired, has_settings
 from deployer.model.observed import (
@@ -101,7 +100,7 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
         found_networks = tuple(map(read_network, networks.result()))
         names = {found.id: found.name for found in found_networks}
         notes, data = _volumes(volumes.result())
-        later = record.later_records(notes)
+        later = ownership.later_records(notes)
         found_containers = answers.read(listed.result(), _LISTED, "/containers/json")
         chosen, kept, stubs = _choose(found_containers, names, needs, later)
         inspected = [
@@ -200,7 +199,7 @@ def _ask_registry(reference: str, policy: PullPolicy, *, present: bool) -> bool:
 
 
 def _choose(
-    listed: Iterable[ListedContainer], names: Mapping[str, str], needs: Needs, later: Mapping[str, record.Later]
+    listed: Iterable[ListedContainer], names: Mapping[str, str], needs: Needs, later: Mapping[str, ownership.Later]
 ) -> tuple[list[str], tuple[Stub, ...], tuple[Stub, ...]]:
     """Ids to inspect; what is known of those that are kept, which need no closer look; and of the rest. `names`: of
     networks, by id; `later`: records, by container."""
@@ -208,7 +207,7 @@ def _choose(
     kept: list[Stub] = []
     stubs: list[Stub] = []
     for entry in listed:
-        owner = record.read_latest(entry.labels, entry.name, later.get(entry.id))
+        owner = ownership.read_latest(entry.labels, entry.name, later.get(entry.id))
         ours = owner.managed and owner.project in needs.projects
         if ours and is_kept(entry.name, owner.resource) and entry.name not in needs.containers:
             kept.append(_stub(entry, names, owner))
@@ -246,7 +245,7 @@ def _stub(entry: ListedContainer, names: Mapping[str, str], owner: Ownership) ->
     )
 
 
-def read_container(inspect: Json, later: Mapping[str, record.Later] | None = None) -> ObservedContainer:
+def read_container(inspect: Json, later: Mapping[str, ownership.Later] | None = None) -> ObservedContainer:
     """Raises `EngineError`, as the other readers do, for an answer of another type. `later`: records, by container."""
     found = answers.read(inspect, InspectedContainer, "/containers/{id}/json")
     values = read_values(CONTAINER, inspect)
@@ -265,7 +264,7 @@ def read_container(inspect: Json, later: Mapping[str, record.Later] | None = Non
         attached={key: endpoint.network_id if endpoint else "" for key, endpoint in _endpoints(found).items()},
         anonymous=_anonymous(found, _map(values.get("volumes"))),
         volumes=_mounted(found),
-        owner=record.read_latest(config.labels, name, (later or {}).get(found.id)),
+        owner=ownership.read_latest(config.labels, name, (later or {}).get(found.id)),
         has_healthcheck=(probe or ["NONE"]) != ["NONE"],
         holds=_addresses(_endpoints(found)),
         restarts=found.restart_count,
@@ -338,13 +337,13 @@ def read_network(inspect: Json) -> ObservedNetwork:
     """A network with ConfigFrom has the labels of the other network, and belongs to no project (engine facts §4.1)."""
     found = answers.read(inspect, answers.Network, "/networks")
     values = read_values(NETWORK, inspect)
-    owner = Ownership() if values.get("config_from") else record.read(found.labels, found.name)
+    owner = Ownership() if values.get("config_from") else ownership.read(found.labels, found.name)
     return ObservedNetwork(found.id, found.name, values, owner)
 
 
 def read_volume(inspect: Json) -> ObservedVolume:
     found = answers.read(inspect, answers.Volume, "/volumes")
-    return ObservedVolume(found.name, read_values(VOLUME, inspect), record.read(found.labels, found.name))
+    return ObservedVolume(found.name, read_values(VOLUME, inspect), ownership.read(found.labels, found.name))
 
 
 def read_values(table: Table, inspect: Json) -> dict[str, Any]:

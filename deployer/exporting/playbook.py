@@ -25,7 +25,7 @@ from deployer.fields.shapes import EXTENSION
 from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
 from deployer.interfaces import Json
-from deployer.model import ownership as record
+from deployer.model import ownership
 from deployer.model.container_names import base_name, is_kept
 from deployer.model.credentials import credentials_in
 from deployer.model.desired import Address, Kind
@@ -126,7 +126,7 @@ class _Part(Struct, frozen=True):
     whole: bool
 
     def made_as(self, kind: Kind) -> Iterator[ObservedContainer]:
-        return (found for found in self.containers if record.kind_of(found.owner) is kind)
+        return (found for found in self.containers if ownership.kind_of(found.owner) is kind)
 
 
 class _Writer:

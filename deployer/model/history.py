@@ -19,8 +19,6 @@ from deployer.model.outcome import HostOutcome, Status
 from deployer.model.ownership import decoded
 from deployer.model.plan import Action, Counts, count
 from deployer.model.volume_names import RECORDS, labels_of, slug
-from deployer.model.volume_names import newest as newest
-from deployer.model.volume_names import numbers as numbers
 
 PREFIX: Final = RECORDS
 KEPT: Final = 20

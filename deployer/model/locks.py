@@ -33,8 +33,7 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from deployer.model.volume_names import LOCKS, labels_of
-from deployer.model.volume_names import slug as slug
+from deployer.model.volume_names import LOCKS, labels_of, slug
 
 PREFIX: Final = LOCKS
 LEASE: Final = 60.0

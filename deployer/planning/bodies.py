@@ -9,7 +9,7 @@ from deployer.fields.container import CONTAINER
 from deployer.fields.container.network import DEFAULT_NETWORK, endpoint_to_engine
 from deployer.fields.field import Body
 from deployer.fields.table import Table
-from deployer.model import ownership as record
+from deployer.model import ownership
 from deployer.model.desired import AnyResource, Workload
 from deployer.model.kinds import KINDS
 from deployer.model.observed import ObservedContainer
@@ -33,7 +33,7 @@ def object_body(ctx: Context, resource: Object) -> Body:
 def _filled(ctx: Context, resource: AnyResource, body: Body, values: Mapping[str, Any]) -> Body:
     """With every declared field, and the labels that make it ours."""
     write_fields(KINDS[resource.kind].table, values, body)
-    own = record.labels(resource, ctx.desired.project, ctx.desired.sealing, ctx.policy.version)
+    own = ownership.labels(resource, ctx.desired.project, ctx.desired.sealing, ctx.policy.version)
     body["Labels"] = dict(body.get("Labels") or {}) | own
     return body
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from deployer.fields.field import View
-from deployer.model import ownership as record
+from deployer.model import ownership
 from deployer.model.desired import Resource
 from deployer.model.drift import Drift, Verdict
 from deployer.model.kinds import KINDS
@@ -31,7 +31,7 @@ class ObjectDiff(Struct, frozen=True):
 
 
 def is_ours(ctx: Context, resource: Object, live: Live) -> bool:
-    return record.belongs_to(live.owner, ctx.desired.project, resource.address)
+    return ownership.belongs_to(live.owner, ctx.desired.project, resource.address)
 
 
 def differences(ctx: Context, resource: Object, live: Live) -> tuple[FieldDiff, ...]:

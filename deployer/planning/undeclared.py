@@ -10,7 +10,7 @@ from typing import Final
 
 from deployer.diagnostics import Origin
 from deployer.fields.options import Presence
-from deployer.model import ownership as record
+from deployer.model import ownership
 from deployer.model.desired import AnyResource, Kind, Resource, S, has_settings
 from deployer.model.observed import Ownership
 from deployer.model.settings import Settings
@@ -43,7 +43,7 @@ def is_protected(ctx: Context, kind: Kind, name: str) -> bool:
 
 def resource_of(owner: Ownership) -> tuple[Kind, str]:
     """What a container was made for, though it may have another name since."""
-    return record.kind_of(owner), owner.resource.partition(".")[2]
+    return ownership.kind_of(owner), owner.resource.partition(".")[2]
 
 
 def _declaration(ctx: Context, kind: Kind, name: str) -> AnyResource | None:

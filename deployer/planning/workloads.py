@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deployer.model import dependencies
-from deployer.model import ownership as record
+from deployer.model import dependencies, ownership
 from deployer.model.container_names import base_name
 from deployer.model.desired import Kind, Workload, has_settings
 from deployer.model.observed import Observed, ObservedContainer, Stub
@@ -66,7 +65,7 @@ def remove_absent(ctx: Context) -> None:
 def prune(ctx: Context) -> None:
     """Likewise before."""
     for live in ctx.observed.containers:
-        kind = record.kind_of(live.owner)
+        kind = ownership.kind_of(live.owner)
         if is_undeclared(ctx, kind, base_name(live.name), live.owner):
             remove(ctx, declared_or_placeholder(ctx, kind, live.name, RunSettings), live, REASON)
     discard_holders(ctx, lambda stub: not is_declared(ctx, *resource_of(stub.owner)), REASON)
@@ -77,7 +76,7 @@ def destroy(ctx: Context) -> None:
     mine = {found.name: found for found in ctx.observed.containers if found.owner.project == ctx.desired.project}
     declared = [found.name for found in reversed(dependencies.in_order(ctx.desired.containers)) if found.name in mine]
     for name in dict.fromkeys([*declared, *sorted(mine)]):
-        resource = declared_or_placeholder(ctx, record.kind_of(mine[name].owner), name, RunSettings)
+        resource = declared_or_placeholder(ctx, ownership.kind_of(mine[name].owner), name, RunSettings)
         if not refuse_protected(ctx, resource):
             remove(ctx, resource, mine[name], DESTROYED)
     discard_holders(ctx, lambda stub: not is_protected(ctx, *resource_of(stub.owner)), DESTROYED)
@@ -86,4 +85,4 @@ def destroy(ctx: Context) -> None:
 def of_kind(kind: Kind, observed: Observed) -> Iterator[ObservedContainer | Stub]:
     """Containers that were created as containers, or for jobs."""
     everything: tuple[ObservedContainer | Stub, ...] = (*observed.containers, *observed.others)
-    return (found for found in everything if record.kind_of(found.owner) is kind)
+    return (found for found in everything if ownership.kind_of(found.owner) is kind)

@@ -10,7 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, TextIO
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 from deployer.model.secrets import MASK, redact
@@ -87,27 +87,3 @@ def _inside_base64(encoded: bytes) -> Iterator[str]:
             inner = whole[(8 * shift + 5) // 6 : (shift + len(encoded)) * 8 // 6]
             if len(inner) >= _SHORTEST_ENCODED:
                 yield inner
-
-
-class RedactingWriter:
-    """A text stream that writes whole lines, redacted. `flush` writes an unfinished line."""
-
-    def __init__(self, stream: TextIO, redactor: Redactor) -> None:
-        self._stream = stream
-        self._redactor = redactor
-        self._held = ""
-
-    def write(self, text: str) -> int:
-        whole, newline, self._held = (self._held + text).rpartition("\n")
-        if newline:
-            self._stream.write(self._redactor.text(whole) + newline)
-        return len(text)
-
-    def flush(self) -> None:
-        if self._held:
-            self._stream.write(self._redactor.text(self._held))
-            self._held = ""
-        self._stream.flush()
-
-    def isatty(self) -> bool:
-        return self._stream.isatty()

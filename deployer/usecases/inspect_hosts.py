@@ -17,7 +17,7 @@ from deployer.engine import answers
 from deployer.engine.answers import ListedContainer, PublishedPort
 from deployer.engine.host_facts import free_space
 from deployer.interfaces import Engine, EngineInfo
-from deployer.model import ownership as record
+from deployer.model import ownership
 from deployer.model.plan import Unreachable
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.load import Request, Sources, connect_host, open_sources
@@ -78,7 +78,7 @@ def _rows(host: str, engine: Engine, project: str) -> tuple[Row, ...]:
 
 
 def _row(host: str, entry: ListedContainer) -> Row:
-    owner = record.read(entry.labels, entry.name)
+    owner = ownership.read(entry.labels, entry.name)
     return Row(
         host=host,
         id=entry.id,

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from deployer.applying.history import write
-from deployer.model.history import KEPT, last_records, numbers
+from deployer.model.history import KEPT, last_records
 from deployer.model.operations import CreateVolume, Operation, PullImage, RemoveImage
+from deployer.model.volume_names import numbers
 from deployer.simulated import SimulatedEngine
 from tests.applying.engines import surrounded
 from tests.model.test_history import RECORD

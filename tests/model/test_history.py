@@ -14,8 +14,6 @@ from deployer.model.history import (
     RecordedChange,
     changes_of,
     is_proven,
-    newest,
-    numbers,
     parse_change,
     read_records,
     result_of,
@@ -24,6 +22,7 @@ from deployer.model.history import (
 from deployer.model.operations import AwaitHealthy, Operation, RemoveImage
 from deployer.model.outcome import Blocked, HostOutcome, Obstacle, Status, StepResult
 from deployer.model.plan import Action, Counts, HostPlan, ResourceChange, Step, Unreachable
+from deployer.model.volume_names import newest, numbers
 
 RECORD = Record(
     project="shop",

@@ -25,10 +25,10 @@ from deployer.model.locks import (
     host_time,
     read_entries,
     read_entry,
-    slug,
     volume_name,
     watch,
 )
+from deployer.model.volume_names import slug
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 LEASE = 30.0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from deployer.model import ownership as record
+from deployer.model import ownership
 from deployer.model.observed import Observed, Ownership
 from deployer.model.operations import CreateContainer, CreateNetwork, CreateVolume, RemoveVolume, WriteRecord
 from deployer.model.secrets import Sealing
@@ -91,9 +91,9 @@ def test_adoption_does_not_touch_what_fits() -> None:
     assert isinstance(step.operation, WriteRecord)
     assert step.operation.number == 1
     assert step.undo == (RemoveVolume("deployer.spec.web-1.1"),)
-    later = record.Later(1, step.operation.labels)
+    later = ownership.Later(1, step.operation.labels)
     live = {"team": "shop", "by": "hand"}
-    adopted = changed(host, "web", owner=record.read_latest(live, "web", later))
+    adopted = changed(host, "web", owner=ownership.read_latest(live, "web", later))
     assert nothing(plan(WEB, adopted))
     dropped = plan(WEB.replace("labels: {team: shop}", "labels: {}"), adopted)
     assert changes(dropped)[0].endswith("environment.MODE a → -, labels.by hand → -, labels.team shop → -") or changes(
@@ -139,7 +139,7 @@ LATER = {
     ],
 )
 def test_the_newest_record_counts(live: dict[str, str], later: dict[str, str], owner: tuple[Any, ...]) -> None:
-    found = record.read_latest(live, "web", record.Later(3, later))
+    found = ownership.read_latest(live, "web", ownership.Later(3, later))
     assert (found.project, found.resource, found.labelled, found.number) == owner
     if found.number:
         assert found.recorded == {"image": "docker.io/library/web:1", "memswap_limit": -1}
@@ -155,7 +155,7 @@ def test_records_in_volumes_are_found_by_container() -> None:
         {"Name": "deployer.spec.dd.x", "Labels": {}},
         {"Name": "data", "Labels": {}},
     ]
-    assert record.later_records(volumes) == {"aa": record.Later(10, {"x": "10"})}
+    assert ownership.later_records(volumes) == {"aa": ownership.Later(10, {"x": "10"})}
 
 
 @pytest.mark.parametrize(
@@ -227,9 +227,9 @@ def test_an_unmanaged_container_declared_absent_needs_consent_too() -> None:
 def recorded(**changes: object) -> Observed:
     """A container of ours with another record."""
     host = applied("containers: {web: {image: web:1, tty: true, shm_size: 64m}}")
-    labels = record.labels(play(WEB).resources[0], "shop", Sealing(), "1.0")
+    labels = ownership.labels(play(WEB).resources[0], "shop", Sealing(), "1.0")
     written = json.loads(labels["deployer.spec"]) | changes
-    return changed(host, "web", owner=record.read(labels | {"deployer.spec": json.dumps(written)}, "web"))
+    return changed(host, "web", owner=ownership.read(labels | {"deployer.spec": json.dumps(written)}, "web"))
 
 
 WITHOUT_SHM = "containers: {web: {image: web:1, tty: true}}"
@@ -272,14 +272,14 @@ def test_a_record_of_another_release_is_no_difference(changes: dict[str, object]
         '{"format":1,"fields":{"tty":' + "[" * 15 + '{"a":' * 4 + "1" + "}" * 4 + "]" * 15 + "}}",
         '{"format":1,"fields":{"tty":' + "[" * 900 + "]" * 900 + "}}",
         "[" * 200_000,
-        '{"format":1,"fields":{"tty":"' + "x" * record.LARGEST + '"}}',
+        '{"format":1,"fields":{"tty":"' + "x" * ownership.LARGEST + '"}}',
     ],
     ids=lambda text: text[:40],
 )
 def test_a_record_that_cannot_be_read_counts_as_none(text: str) -> None:
     labels = {"deployer.project": "shop", "deployer.resource": "container.web", "deployer.spec": text}
-    assert record.read(labels, "web") == Ownership("shop", "container.web", {})
-    host = changed(applied(WEB), "web", owner=record.read(labels, "web"))
+    assert ownership.read(labels, "web") == Ownership("shop", "container.web", {})
+    host = changed(applied(WEB), "web", owner=ownership.read(labels, "web"))
     assert nothing(plan(WEB, host))
 
 
@@ -301,7 +301,7 @@ def test_records_that_an_earlier_release_wrote_are_read() -> None:
         "tty": True,
         "volumes": {"/data": {"read_only": True, "source": "data", "type": "volume"}},
     }
-    assert record.read(labels | {"deployer.spec": spec}, "web") == Ownership("shop", "container.web", fields)
+    assert ownership.read(labels | {"deployer.spec": spec}, "web") == Ownership("shop", "container.web", fields)
     wish = play(
         """
         volumes: {data: {}}
@@ -322,8 +322,8 @@ def test_records_that_an_earlier_release_wrote_are_read() -> None:
 
 
 def test_labels_without_a_project_are_not_ours() -> None:
-    assert record.read(None, "web") == Ownership()
-    assert record.read({"deployer.resource": "container.web"}, "web") == Ownership()
+    assert ownership.read(None, "web") == Ownership()
+    assert ownership.read({"deployer.resource": "container.web"}, "web") == Ownership()
 
 
 def test_resources_that_tags_leave_out_are_neither_changed_nor_removed() -> None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 import deployer
 from deployer.interfaces import Guarded
-from deployer.model import ownership as record
+from deployer.model import ownership
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
 from deployer.model.operations import CreateContainer
@@ -82,7 +82,7 @@ def test_a_new_container(keys: str) -> None:
     found = plan(desired, applied(EMPTY))
     assert not leaks(everything(found))
     created = next(step.operation for step in found.steps if isinstance(step.operation, CreateContainer))
-    assert not leaks(created.body["Labels"][record.SPEC])
+    assert not leaks(created.body["Labels"][ownership.SPEC])
     assert NEW in json.dumps(created.body) or "b64" in keys or "run --pw" in keys, "the engine gets it"
 
 
@@ -162,9 +162,9 @@ def test_networks_and_volumes() -> None:
 def test_the_record_tells_a_changed_secret_from_the_same_one() -> None:
     (old,), (same,), (new,) = (wish("environment: {X: '{{ pw }}'}", each).resources for each in (OLD, OLD, NEW))
     sealing = Sealing(key=bytes(32))
-    written = [record.declared(each, "shop", sealing) for each in (old, same, new)]
+    written = [ownership.declared(each, "shop", sealing) for each in (old, same, new)]
     assert written[0] == written[1] != written[2]
-    assert record.declared(old, "blog", sealing) != written[0], "keyed by owner and address"
+    assert ownership.declared(old, "blog", sealing) != written[0], "keyed by owner and address"
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from deployer.fields.network import NETWORK
 from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
 from deployer.interfaces import EngineInfo
-from deployer.model import ownership as record
+from deployer.model import ownership
 from deployer.model.desired import AnyResource, Desired, Workload
 from deployer.model.exclusive import addresses
 from deployer.model.observed import (
@@ -123,7 +123,7 @@ def _values(table: Table, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _owner(desired: Desired, resource: AnyResource) -> Ownership:
-    return record.read(record.labels(resource, desired.project, desired.sealing, "1.0"), resource.name)
+    return ownership.read(ownership.labels(resource, desired.project, desired.sealing, "1.0"), resource.name)
 
 
 def _network(desired: Desired, resource: AnyResource) -> ObservedNetwork:
@@ -168,7 +168,7 @@ def _container(
         holds=frozenset(addresses(values) if started else ()),
         anonymous=anonymous,
         volumes=frozenset({found["source"] for found in mounts.values() if found["type"] == "volume"} - {""}),
-        owner=record.read(body["Labels"], resource.name),
+        owner=ownership.read(body["Labels"], resource.name),
         has_healthcheck=probed,
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from deployer.model import ownership as record
+from deployer.model import ownership
 from deployer.model.desired import Desired, Kind
 from deployer.model.drift import Drift, HostDrift, Verdict
 from deployer.model.observed import Observed, Ownership
@@ -342,7 +342,7 @@ def by_release_1() -> Observed:
     """The host with a record whose digests have no secret key, and a literal password in clear."""
     spec = RECORD_OF_1 % ("ffb932ce9824a1429d69229bddb7681c", "bc53f42426a60af98e525b475863398f")
     labels = {"deployer.project": "shop", "deployer.resource": "container.web", "deployer.spec": spec}
-    return changed(applied(with_password("hunter2", WITH_CLEAR)), "web", owner=record.read(labels, "web"))
+    return changed(applied(with_password("hunter2", WITH_CLEAR)), "web", owner=ownership.read(labels, "web"))
 
 
 def test_a_record_of_an_earlier_release() -> None:

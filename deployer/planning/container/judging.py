@@ -11,8 +11,7 @@ from msgspec.structs import replace
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import Change, View
 from deployer.fields.options import Recreate
-from deployer.model import dependencies
-from deployer.model import ownership as record
+from deployer.model import dependencies, ownership
 from deployer.model.desired import Container, Workload
 from deployer.model.observed import ObservedContainer, ObservedImage, Stub
 from deployer.model.plan import FieldDiff, Refusal
@@ -29,7 +28,7 @@ _MODES = ("network_mode", "pid", "ipc")
 
 
 def is_ours(ctx: Context, resource: Workload, live: ObservedContainer | Stub) -> bool:
-    return record.belongs_to(live.owner, ctx.desired.project, resource.address)
+    return ownership.belongs_to(live.owner, ctx.desired.project, resource.address)
 
 
 def is_adopted(ctx: Context, live: ObservedContainer) -> bool:

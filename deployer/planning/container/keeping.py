@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from deployer.fields.container import CONTAINER
-from deployer.model import ownership as record
+from deployer.model import ownership
 from deployer.model.container_names import FAILED, number_of, previous
 from deployer.model.desired import Address, Container, Kind, Workload
 from deployer.model.observed import ObservedContainer, Stub
@@ -32,7 +32,7 @@ _UNRESTARTED: Final[Mapping[str, Any]] = {"RestartPolicy": {"Name": "no"}}
 def kept_of(ctx: Context, resource: Workload) -> list[Stub]:
     """The newest first, after the one that failed."""
     project = ctx.desired.project
-    found = (stub for stub in ctx.observed.kept if record.belongs_to(stub.owner, project, resource.address))
+    found = (stub for stub in ctx.observed.kept if ownership.belongs_to(stub.owner, project, resource.address))
     return sorted(found, key=lambda stub: number_of(stub.name))
 
 
@@ -68,7 +68,7 @@ def recorded_policy(old: ObservedContainer) -> str:
 def keeps(ctx: Context, resource: Container, old: ObservedContainer) -> bool:
     """Whether a replaced container is kept. None may hold on to a volume or an image that is to go."""
     ours = ctx.policy.adopt and not old.owner.managed
-    ours = ours or record.belongs_to(old.owner, ctx.desired.project, resource.address)
+    ours = ours or ownership.belongs_to(old.owner, ctx.desired.project, resource.address)
     holds = any(str(ctx.address(Kind.VOLUME, name)) in ctx.policy.data_loss for name in old.volumes)
     holds = holds or any(
         image.absent and ctx.observed.tags.get(image.settings.image) == old.image_id
@@ -126,7 +126,7 @@ def discard_holders(ctx: Context, holds: Callable[[Stub], bool], cause: str) -> 
     gone = ctx.draft.removed()
     for stub in ctx.observed.kept:
         if stub.id not in gone and holds(stub):
-            address = ctx.address(record.kind_of(stub.owner), stub.name)
+            address = ctx.address(ownership.kind_of(stub.owner), stub.name)
             ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=cause))
             discard(ctx, stub, Why(address, cause))
 

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.model import ownership as record
+from deployer.model import ownership
 from deployer.model.container_names import NEW, OLD, previous
 from deployer.model.desired import Container, Workload
 from deployer.model.observed import ObservedContainer
@@ -50,7 +50,7 @@ def find(ctx: Context, resource: Workload, *, fits: Callable[[ObservedContainer]
     current = ctx.observed.container(resource.name)
     after = _remove(ctx, resource, _of_ours(ctx, resource, NEW))
     old = _of_ours(ctx, resource, OLD)
-    foreign = current is not None and not record.belongs_to(current.owner, ctx.desired.project, resource.address)
+    foreign = current is not None and not ownership.belongs_to(current.owner, ctx.desired.project, resource.address)
     if old is None or foreign:
         return Found(current, None, after + _moved(ctx, current))
     if current is not None and (current.running or fits(current)):
@@ -70,7 +70,7 @@ def _moved(ctx: Context, found: ObservedContainer | None) -> tuple[int, ...]:
 
 def _of_ours(ctx: Context, resource: Workload, suffix: str) -> ObservedContainer | None:
     found = ctx.observed.container(resource.name + suffix)
-    if found is not None and record.belongs_to(found.owner, ctx.desired.project, resource.address):
+    if found is not None and ownership.belongs_to(found.owner, ctx.desired.project, resource.address):
         return found
     return None
 

@@ -9,8 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from deployer.fields.network import NETWORK
-from deployer.model import dependencies
-from deployer.model import ownership as record
+from deployer.model import dependencies, ownership
 from deployer.model.desired import Kind, Network
 from deployer.model.exclusive import interface
 from deployer.model.observed import ObservedContainer, ObservedNetwork
@@ -214,7 +213,7 @@ def _old_body(live: ObservedNetwork) -> dict[str, Any]:
     body: dict[str, Any] = {"Name": live.name}
     values = {row.name: live.values.get(row.name, row.zero) for row in NETWORK.fields}
     write_fields(NETWORK, {name: value for name, value in values.items() if value != NETWORK.row(name).zero}, body)
-    own = {record.PROJECT: live.owner.project, record.RESOURCE: live.owner.resource}
+    own = {ownership.PROJECT: live.owner.project, ownership.RESOURCE: live.owner.resource}
     body["Labels"] = dict(body.get("Labels") or {}) | own
     return body
 

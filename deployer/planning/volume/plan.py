@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployer.model import ownership as record
+from deployer.model import ownership
 from deployer.model.desired import Kind, Volume
 from deployer.model.observed import ObservedContainer, ObservedVolume
 from deployer.model.operations import CreateVolume, RemoveContainer, RemoveVolume, StopContainer
@@ -99,7 +99,7 @@ def _renew(ctx: Context, resource: Volume, diffs: tuple[FieldDiff, ...]) -> None
     change = ResourceChange(resource.address, Action.REPLACE_STOP_FIRST, diffs, reason, resource.origin)
     ctx.draft.changes.append(change)
     for found in users:
-        address = ctx.address(record.kind_of(found.owner), found.name)
+        address = ctx.address(ownership.kind_of(found.owner), found.name)
         after = ctx.networks.moved.get(found.id, ())
         if found.running:
             after = (ctx.draft.step(StopContainer(found.id), address, "mounts it", after=after),)
@@ -109,7 +109,7 @@ def _renew(ctx: Context, resource: Volume, diffs: tuple[FieldDiff, ...]) -> None
     gone = [step for steps in ctx.volumes.dropped.values() for step in steps]
     for stub in ctx.observed.kept:
         if resource.name in stub.volumes:
-            address = ctx.address(record.kind_of(stub.owner), stub.name)
+            address = ctx.address(ownership.kind_of(stub.owner), stub.name)
             ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason="mounts it"))
             gone.append(ctx.draft.step(RemoveContainer(stub.id), address, "mounts it"))
     removed = ctx.draft.step(RemoveVolume(resource.name), resource.address, reason, after=gone)
@@ -134,7 +134,7 @@ def _obstacle(ctx: Context, resource: Volume, users: list[ObservedContainer]) ->
 def _is_planned(ctx: Context, found: ObservedContainer) -> bool:
     declared = ctx.desired.container(found.name)
     mine = declared is not None and declared.selected and not declared.settings.protect
-    return mine and record.belongs_to(found.owner, ctx.desired.project, ctx.address(Kind.CONTAINER, found.name))
+    return mine and ownership.belongs_to(found.owner, ctx.desired.project, ctx.address(Kind.CONTAINER, found.name))
 
 
 def _remove(ctx: Context, resource: Volume, live: ObservedVolume) -> None:
