@@ -14,7 +14,7 @@ from deployer.model.observed import Observed
 from deployer.model.operations import CreateContainer, CreateNetwork, PullImage
 from deployer.model.plan import HostPlan, Refusal
 from deployer.model.preflight import Facts, Listener, Questions
-from deployer.planning.preflight import images, mounts, ports, room, subnets
+from deployer.planning.preflight import images, mounts, names, ports, room, subnets
 from deployer.planning.preflight.checked import CheckedHost, Finding
 
 
@@ -53,3 +53,4 @@ def _findings(checked: CheckedHost) -> Iterator[Finding]:
     yield from subnets.findings(checked)
     yield from ports.findings(checked)
     yield from mounts.findings(checked)
+    yield from names.findings(checked)

@@ -73,7 +73,9 @@ def test_both_leave_the_network_before_one_gets_its_new_address() -> None:
         "#1 container.bb, DisconnectNetwork lan bb-1, changed [replace aa, bb]",
         "#2 container.aa, DisconnectNetwork lan aa-1, changed [replace aa, bb]",
         "[1,2] -> #3 container.aa, ConnectNetwork lan aa-1, changed [replace aa, bb]",
-        "[1,2] -> #4 container.bb, ConnectNetwork lan bb-1, changed [replace aa, bb]",
+        "[3] -> #4 container.aa, WriteRecord aa-1, changed",
+        "[1,2] -> #5 container.bb, ConnectNetwork lan bb-1, changed [replace aa, bb]",
+        "[5] -> #6 container.bb, WriteRecord bb-1, changed",
     ]
 
 
