@@ -103,6 +103,11 @@ PLAY: Final = (
         shape=TEXT,
         doc="Owner of the resources; default: the playbook's file name without extension.",
     ),
+    Entry(
+        name="prefix",
+        shape=TEXT,
+        doc="Beginning of names on the host: of containers, jobs, networks and volumes without a `name` of their own.",
+    ),
     Entry(name="vars", shape=VARS, doc="Variables."),
     Entry(
         name="vars_files",

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from deployer import nodes
+from deployer.config import naming
 from deployer.config.depending import settle_dependencies
 from deployer.config.playbook import (
     CONTAINER_DEFAULTS,
@@ -69,12 +70,13 @@ class TagFilter(Struct, frozen=True):
 
 class Declared(Struct, frozen=True):
     """A resource as it was read for one host, and what it was read from. `secrets`: those in its `env_file`s, and
-    what has the form of a credential."""
+    what has the form of a credential. `name`: the one it declares for the host."""
 
     rendered: Node
     defaults: Mapping[str, Any]
     resource: AnyResource
     secrets: frozenset[str]
+    name: str = ""
 
     def is_of(self, rendered: Node, defaults: Mapping[str, Any]) -> bool:
         """Whether another host's declaration says the same."""
@@ -107,11 +109,12 @@ def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
             if first is not resource:
                 _report_twice(first, resource, inputs.problems)
     kinds = list(Kind)
-    found = sorted(resources.values(), key=lambda resource: (kinds.index(resource.kind), resource.name))
+    settled = settle_dependencies(resources.values(), work.containers, inputs.problems)
+    found = naming.renamed(settled, work.names())
     return Desired(
         host,
         project,
-        settle_dependencies(found, work.containers, inputs.problems),
+        tuple(sorted(found, key=lambda resource: (kinds.index(resource.kind), resource.name))),
         registries,
         frozenset(work.secrets | templar.secrets),
         prune=work.key("prune") is True,
@@ -170,6 +173,7 @@ class _Work:
     def __init__(self, play: Play, host: str, templar: Templar, inputs: Inputs) -> None:
         self.secrets: set[str] = set()
         self.containers: dict[str, Kind] = {}
+        self._declared: dict[tuple[Kind, str], Declared] = {}
         self._play = play
         self._host = host
         self._templar = templar
@@ -183,6 +187,16 @@ class _Work:
             return self._play.default_project
         rendered = self._render(self._templar, node, "project")
         return str(rendered.value) if isinstance(rendered, nodes.Scalar) else self._play.default_project
+
+    def names(self) -> naming.Names:
+        """Of resources that have another name on the host than their key."""
+        prefix, found = self.key("prefix") or "", {}
+        for (kind, key), declared in self._declared.items():
+            name = declared.name or naming.prefixed(declared.resource, prefix)
+            address = f"{KINDS[kind].section}.{key}"
+            if name != key and check_name(kind, name, declared.resource.origin, address, self._inputs.problems):
+                found[kind, key] = name
+        return found
 
     def key(self, name: str) -> Any:
         """The value of a play's key; None when it is not given or wrong."""
@@ -266,6 +280,7 @@ class _Work:
                 return None
             found = known[place] = self._finish(place, declaration, rendered)
         self.secrets |= found.secrets
+        self._declared[slot(kind, name)] = found
         return replace(found.resource, address=replace(found.resource.address, host=self._host))
 
     def _with_caller(self, body: Node, address: str) -> Node:
@@ -300,7 +315,8 @@ class _Work:
                 problems.add(origin, "'image' is missing", address=address, hint=f"every {kind} needs one")
         address_of_it = Address(self._host, kind, name)
         resource = Resource(address_of_it, origin, settings, values, origins, secret_paths=found.secrets)
-        return Declared(rendered, self._defaults, resource, frozenset((*secrets, *credentials_in(values))))
+        hidden = frozenset((*secrets, *credentials_in(values)))
+        return Declared(rendered, self._defaults, resource, hidden, naming.declared(found.settings))
 
     def _add_env_files(self, files: Any, values: dict[str, Any], origins: dict[tuple[str, ...], Origin]) -> set[str]:
         """Later files go over earlier ones, `environment` over all. Returns the secrets that were in them."""
@@ -358,11 +374,12 @@ def _update(found: Mapping[str, Any]) -> UpdatePolicy:
     return UpdatePolicy(**{**found, **seconds, **watch})
 
 
-_USED_UP: Final = ("env_file", "extends", "restart_retries")
+_USED_UP: Final = ("env_file", "extends", "restart_retries", "name", "container_name")
 """Keys that other values are made of."""
 _RENAMED: Final = {"pull_policy": "pull"}
 _TYPED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "depends_on": _dependencies,
+    "external": bool,
     "ignore_changes": tuple,
     "timeout": lambda found: found / duration.SECOND,
     "update": _update,

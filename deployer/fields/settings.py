@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 from schema import Or
 
@@ -63,7 +64,33 @@ IGNORE = Entry(
     shape=one_or_many(TEXT, "a field or a list of fields"),
     doc="Fields whose differences are ignored, such as labels.build_time.",
 )
-EXTERNAL = Entry(name="external", shape=FLAG, doc="It exists already and is only used, never created or changed.")
+
+
+class Existing(Struct, frozen=True):
+    """An external object that is known by another name on the host."""
+
+    name: str
+
+
+EXTERNAL = Entry(
+    name="external",
+    shape=Forms(
+        expects="true or false",
+        scalar=FLAG,
+        mapping=Record(
+            (Entry(name="name", shape=TEXT, doc="Its name on the host.", required=True),),
+            lambda found: Existing(found["name"]),
+        ),
+    ),
+    doc="It exists already and is only used, never created or changed. `{name: NAME}` is short for true and `name`.",
+)
+NAME = Entry(name="name", shape=TEXT, doc="Its name on the host; default: the play's `prefix` and its key.")
+CONTAINER_NAME = Entry(
+    name="container_name",
+    aliases=("name",),
+    shape=TEXT,
+    doc="Its name on the host; default: the play's `prefix` and its key, which then is an alias on its networks.",
+)
 PRESENCE = Entry(name="state", shape=option(*Presence), doc="present (default) or absent.")
 
 _DEPENDENCY = Record(
@@ -178,6 +205,7 @@ CONTAINER = (
     IGNORE,
     Entry(name="update", shape=UPDATE, doc="How the container is replaced."),
     EXTENDS,
+    CONTAINER_NAME,
     Entry(
         name="keep_previous",
         shape=COUNT,
@@ -204,18 +232,17 @@ JOB = (
     NEEDED,
     ENV_FILES,
     EXTENDS,
+    CONTAINER_NAME,
     IGNORE,
 )
 
-RESOURCE = (PRESENCE, PROTECT, EXTERNAL, IGNORE)
+RESOURCE = (NAME, PRESENCE, PROTECT, EXTERNAL, IGNORE)
 
 IMAGE = (
     PRESENCE,
     Entry(name="pull", aliases=("pull_policy",), shape=PULL, doc="missing (default), always or never."),
     Entry(name="platform", shape=PLATFORM, doc="Platform: os/architecture[/variant]."),
 )
-
-_NAMED_BY_KEY = "its key is its name"
 
 CONTAINER_ADVICE = {
     "build": "build the image first and name it under image",
@@ -229,14 +256,12 @@ CONTAINER_ADVICE = {
     "provider": "declare what it provides as a container or job",
     "volume_driver": "write driver under volumes",
     "configs": "mount a file of the host under volumes",
-    "container_name": _NAMED_BY_KEY,
     "deploy": "write mem_limit, cpus and update; one container a key",
     "attach": "log lines are read with `docker logs`",
     "credential_spec": "it is for Windows containers only",
     "detach": "every container runs in the background",
     "kernel_memory": "engines ignore it since 23.0",
     "keep_volumes": "volumes are always kept",
-    "name": _NAMED_BY_KEY,
     "paused": "pausing is nothing to declare; state is started, stopped, created or absent",
     "profiles": "use tags or when",
     "scale": "use loop: one container a key",
@@ -254,9 +279,8 @@ JOB_ADVICE = CONTAINER_ADVICE | {
 """The same for jobs, including keys that only containers support."""
 
 OBJECT_ADVICE = {
-    "name": _NAMED_BY_KEY,
     "connected": "containers name their networks",
-    "volume_name": _NAMED_BY_KEY,
+    "volume_name": "write name",
     "force": "what differs is planned; data is lost only with --allow-data-loss",
     "recreate": "what differs is planned; data is lost only with --allow-data-loss",
 }

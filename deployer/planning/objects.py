@@ -45,7 +45,9 @@ def compare(ctx: Context, resource: Object, live: Live) -> ObjectDiff | None:
     ours = is_ours(ctx, resource, live)
     if live.owner.managed and not ours:
         summary = f"belongs to project {live.owner.project}"
-        ctx.draft.refuse(Refusal(resource.address, summary, "use it with 'external: true'", resource.origin))
+        other = f"name: {ctx.desired.project}-{resource.name}"
+        hint = f"give yours another name, '{other}', or the play a prefix; to share it, write 'external: true'"
+        ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin))
         return None
     diffs = differences(ctx, resource, live)
     if not ours and not diffs:
