@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from deployer.diagnostics import Diagnostic
     from deployer.errors import DeployerError
     from deployer.reporting.events import JsonEvents
-    from deployer.reporting.lines import Line
+    from deployer.reporting.lines import Line, Sheet
     from deployer.reporting.redaction import Redactor
     from deployer.reporting.terminal import Terminal
 
@@ -50,6 +50,11 @@ class Console:
     @property
     def err_terminal(self) -> Terminal:
         return self._terminal(self._err)
+
+    @property
+    def sheet(self) -> Sheet:
+        """What results are written on."""
+        return self._sheet(self._out)
 
     def result(self, lines: Iterable[Line]) -> None:
         self._lines(self._out, lines)
@@ -102,9 +107,17 @@ class Console:
             self._ignores_closed_output = False
 
     def _lines(self, stream: TextIO, lines: Iterable[Line]) -> None:
-        from deployer.reporting.lines import render
+        from deployer.reporting.lines import fold, render
 
-        self._write(stream, self.redactor.text(render(lines, colour=self._terminal(stream).colour)))
+        sheet = self._sheet(stream)
+        folded = (piece for found in lines for piece in fold(found, sheet))
+        self._write(stream, self.redactor.text(render(folded, colour=self._terminal(stream).colour)))
+
+    def _sheet(self, stream: TextIO) -> Sheet:
+        from deployer.reporting.lines import Sheet
+        from deployer.reporting.terminal import columns
+
+        return Sheet(columns(self._environ, stream), self.redactor.text)
 
     def _terminal(self, stream: TextIO) -> Terminal:
         from deployer.reporting.terminal import terminal

@@ -55,7 +55,7 @@ def deploy(
             if not call.console.json:
                 from deployer.reporting.recap import check_recap
 
-                call.console.result([line(), *check_recap(planned.plan)])
+                call.console.result([line(), *check_recap(planned.plan, call.console.sheet)])
             return plan_exit_code(planned.plan, detailed=call.params["detailed_exitcode"])
         if not any(host.steps and not host.refusals for host in planned.plan.hosts):
             return _nothing_to_do(call, planned)
@@ -100,7 +100,7 @@ def _show(console: Console, planned: Planned) -> None:
     if console.json:
         console.events().plan(planned.plan, planned.warnings)
     else:
-        console.result(plan_text(planned.plan, steps=console.verbose > 0))
+        console.result(plan_text(planned.plan, steps=console.verbose > 0, sheet=console.sheet))
 
 
 def _confirm(call: Call, plan: Plan, question: str) -> None:
@@ -147,7 +147,7 @@ def _apply(call: Call, session: Session, system: System) -> ExitCode:
     if console.json:
         console.events().summary(outcome)
     else:
-        console.result([line(), *recap_text(outcome)])
+        console.result([line(), *recap_text(outcome, console.sheet)])
     _keep_retry_list(call, planned, outcome)
     return _exit_code(outcome, stopped=interrupt.stop.is_set())
 
@@ -184,7 +184,7 @@ def _keep_retry_list(call: Call, planned: Planned, outcome: Outcome) -> None:
     if hosts and not call.console.json:
         declared = click.get_current_context().command.params
         again = retry.how_to_go_on(call.name, declared, call.params, path)
-        call.console.tell([line(f"to continue: {again}")])
+        call.console.tell([line(f"to continue: {again}", hang=None)])
 
 
 def _exit_code(outcome: Outcome, *, stopped: bool) -> ExitCode:

@@ -44,7 +44,9 @@ def _run(call: Call) -> int:
         hosts = [_document(check) for check in checks]
         console.document({"format_version": FORMAT_VERSION, "type": "doctor", "hosts": hosts})
     else:
-        console.result(table(HEADER, [_cells(check) for check in checks]))
+        console.result(
+            table(HEADER, [_cells(check) for check in checks], sheet=console.sheet, cut=("ADDRESS", "ENGINE"))
+        )
         for check in checks:
             if check.problem is not None:
                 console.result(unreachable_lines(check.problem))

@@ -24,7 +24,7 @@ def _run(call: Call) -> int:
         console.document(drift_document(report))
     else:
         console.warn(loaded.warnings)
-        console.result(drift_text(report))
+        console.result(drift_text(report, console.sheet))
     if report.unreachable:
         return ExitCode.UNREACHABLE
     return ExitCode.CHANGES_PENDING if report.any else ExitCode.OK

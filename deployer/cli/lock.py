@@ -11,6 +11,7 @@ from deployer.cli.command import CONTEXT, Call, Command, Group
 from deployer.errors import ExitCode
 
 if TYPE_CHECKING:
+    from deployer.cli.console import Console
     from deployer.reporting.lines import Line
     from deployer.usecases.locks_and_history import Lock, Notes
 
@@ -40,7 +41,7 @@ def _release(call: Call) -> int:
 
     console, found = call.console, _read(call)
     if not call.params["yes"] and found.found:
-        console.tell(_lines(found))
+        console.tell(_lines(console, found))
         question = "A run that still works stops before its next change. Release?"
         call.confirm(question, action="the release", done="released", hint="add --yes to release without confirmation")
     system, lost = this_system(call.console.learn), found.unreachable
@@ -69,16 +70,16 @@ def _show(call: Call, notes: Notes[Lock]) -> None:
     if call.console.json:
         _document(call, notes)
         return
-    call.console.result(_lines(notes))
+    call.console.result(_lines(call.console, notes))
     call.console.tell(line for host in notes.unreachable for line in unreachable_lines(host))
 
 
-def _lines(notes: Notes[Lock]) -> list[Line]:
+def _lines(console: Console, notes: Notes[Lock]) -> list[Line]:
     from deployer.reporting.columns import table
     from deployer.reporting.locks import LOCK_HEADER, lock_cells, no_locks
 
     rows = [lock_cells(lock.host, lock.claim, lock.quiet, free=lock.free) for lock in notes.found]
-    return table(LOCK_HEADER, rows) if rows else no_locks()
+    return table(LOCK_HEADER, rows, sheet=console.sheet, cut=("WHO", "COMMAND")) if rows else no_locks()
 
 
 def _document(call: Call, notes: Notes[Lock]) -> None:

@@ -34,7 +34,7 @@ def _run(call: Call) -> int:
         if console.json:
             console.document(plan_document(planned.plan, planned.warnings))
         else:
-            console.result(plan_text(planned.plan, steps=console.verbose > 0))
+            console.result(plan_text(planned.plan, steps=console.verbose > 0, sheet=console.sheet))
         if out:
             import shlex
 
@@ -43,7 +43,8 @@ def _run(call: Call) -> int:
 
             shown = console.redactor.text(render(plan_text(planned.plan), colour=False))
             saved = saved_plan.write(out, planned, options.request(call.params), shown)
-            console.tell([line(f"saved: to apply exactly this, run: deployer apply {shlex.quote(out)}")])
+            saying = f"saved: to apply exactly this, run: deployer apply {shlex.quote(out)}"
+            console.tell([line(saying, hang=None)])
             if missing := saved_plan.missing_variables(saved):
                 console.tell([line(f"  and repeat these variables, which may contain secrets: {missing}")])
         return plan_exit_code(planned.plan, detailed=call.params["detailed_exitcode"])

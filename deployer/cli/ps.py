@@ -36,7 +36,9 @@ def _run(call: Call) -> int:
         console.document({"format_version": FORMAT_VERSION, "type": "ps", "containers": rows, "unreachable": lost})
     else:
         header = ("HOST", "NAME", "IMAGE", "STATUS", "PORTS", "PROJECT")
-        console.result(table(header, [_cells(row) for row in survey.rows]))
+        console.result(
+            table(header, [_cells(row) for row in survey.rows], sheet=console.sheet, cut=("IMAGE", "STATUS", "PORTS"))
+        )
         console.tell(line for host in survey.unreachable for line in unreachable_lines(host))
     return ExitCode.UNREACHABLE if survey.unreachable else ExitCode.OK
 

@@ -1,21 +1,25 @@
-"""Aligns cells of several lines. The result depends on the texts only, not on the width of a terminal."""
+"""Aligns cells of several lines."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import zip_longest
 
 from msgspec import Struct
 
-from deployer.reporting.lines import Line, Span, Style
+from deployer.reporting.lines import ANY, Line, Sheet, Span, Style
 
 GAP = 2
+_NARROWEST, _WIDEST = 8, 1_000_000
+"""Columns of a table are not cut further than the first; those that are not cut at all have the second."""
 
 
 class Row(Struct, frozen=True):
-    """`lead` precedes the first cell and is part of its width."""
+    """`lead` precedes the first cell and is part of its width. `whole`: one text in pieces, not aligned or folded."""
 
     cells: tuple[Span, ...]
     lead: tuple[Span, ...] = ()
+    whole: bool = False
 
 
 def align(rows: Sequence[Row], limits: Sequence[int] = ()) -> list[Line]:
@@ -28,17 +32,48 @@ def align(rows: Sequence[Row], limits: Sequence[int] = ()) -> list[Line]:
     return [_line(row, widths) for row in rows]
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str | Span]]) -> list[Line]:
-    """A header and rows of texts, as `ps` prints them."""
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str | Span]], *, sheet: Sheet = ANY, cut: Collection[str] = ()
+) -> list[Line]:
+    """A header and rows of texts, as `ps` prints them. Where they do not fit, columns without a value are left out and
+    the columns named by `cut` are cut, the widest first."""
     head = Row(tuple(Span(name, Style.TITLE) for name in header))
     body = [Row(tuple(Span(cell) if isinstance(cell, str) else cell for cell in row)) for row in rows]
-    return align([head, *body])
+    lines = align([head, *body])
+    if not sheet.width or max(len(str(found)) for found in lines) <= sheet.width:
+        return lines
+    columns = zip_longest(*(row.cells for row in (head, *body)), fillvalue=Span(""))
+    filled = [cells for cells in columns if any(cell.text for cell in cells[1:])]
+    least = [max(_NARROWEST, len(first.text)) if first.text in cut else _WIDEST for first, *_ in filled]
+    widths = _fitting([max(len(cell.shown) for cell in cells) for cells in filled], least, sheet.width)
+    shortened = ([_cut(cell, width, sheet) for cell in cells] for cells, width in zip(filled, widths, strict=True))
+    return align([Row(cells) for cells in zip(*shortened, strict=True)])
+
+
+def _fitting(widths: list[int], least: list[int], width: int) -> list[int]:
+    """Widths of columns whose lines have at most `width` characters, as far as that is possible."""
+    while sum(widths) + GAP * (len(widths) - 1) > width:
+        shrinking = [number for number, size in enumerate(widths) if size > least[number]]
+        if not shrinking:
+            break
+        widths[max(shrinking, key=lambda number: widths[number])] -= 1
+    return widths
+
+
+def _cut(cell: Span, width: int, sheet: Sheet) -> Span:
+    """A text of several words keeps its beginning; a name keeps its end too, such as the tag of an image."""
+    text = cell.shown
+    if len(text) <= width:
+        return cell
+    text = sheet.clean(text)
+    tail = 0 if " " in text else (width - 1) // 2
+    return Span(f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}", cell.style)
 
 
 def _widths(rows: Sequence[Row], limits: Sequence[int]) -> list[int]:
     columns = max((len(row.cells) for row in rows), default=0)
     widths = [0] * columns
-    for row in rows:
+    for row in (row for row in rows if not row.whole):
         for number in range(len(row.cells)):
             size = _size(row, number)
             if _is_followed(row, number) and (number >= len(limits) or size <= limits[number]):
@@ -57,8 +92,10 @@ def _size(row: Row, number: int) -> int:
 
 def _line(row: Row, widths: Sequence[int]) -> Line:
     spans = list(row.lead)
+    if row.whole:
+        return Line((*spans, *row.cells), None)
     for number, cell in enumerate(row.cells):
         spans.append(cell)
         if _is_followed(row, number):
             spans.append(Span(" " * (max(widths[number] - _size(row, number), 0) + GAP)))
-    return Line(tuple(spans))
+    return Line(tuple(spans), max(widths[0], _size(row, 0)) + GAP if _is_followed(row, 0) else 0)

@@ -64,10 +64,10 @@ def _excerpt(origin: Origin, source: Callable[[Origin], str]) -> list[Line]:
     number = str(origin.line)
     before = text[: max(origin.column - 1, 0)]
     caret = " " * len(visible(before)) + "^"
-    shown = line(Span(f"  {number} | ", Style.MUTED), text)
+    shown = line(Span(f"  {number} | ", Style.MUTED), text, hang=None)
     if not 0 < origin.column <= len(text) + 1:
         return [shown]
-    return [shown, line(Span(f"  {' ' * len(number)} | ", Style.MUTED), Span(caret, Style.BAD))]
+    return [shown, line(Span(f"  {' ' * len(number)} | ", Style.MUTED), Span(caret, Style.BAD), hang=None)]
 
 
 def _count(found: Iterable[Diagnostic]) -> list[Line]:

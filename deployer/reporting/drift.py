@@ -8,14 +8,14 @@ from typing import Any
 from deployer.model.drift import Drift, DriftReport, HostDrift
 from deployer.reporting.columns import Row, align
 from deployer.reporting.fields import field_rows
-from deployer.reporting.human import LIMITS, SIMULATED, unreachable_lines
+from deployer.reporting.human import SIMULATED, limits, unreachable_lines
 from deployer.reporting.json_plan import FORMAT_VERSION, field_document, unreachable_document
-from deployer.reporting.lines import Line, Span, Style, line
+from deployer.reporting.lines import ANY, Line, Sheet, Span, Style, line
 
 
-def drift_text(report: DriftReport) -> list[Line]:
+def drift_text(report: DriftReport, sheet: Sheet = ANY) -> list[Line]:
     """One block per host, with every verdict and its resource."""
-    lines = [found for host in report.hosts for found in _host(host)]
+    lines = [found for host in report.hosts for found in _host(host, sheet)]
     lines += [found for host in report.unreachable for found in unreachable_lines(host)]
     count = sum(len(host.found) for host in report.hosts)
     hosts = len(report.hosts)
@@ -25,16 +25,16 @@ def drift_text(report: DriftReport) -> list[Line]:
     return [*lines, line(Span(f"Drift: {words} {on}{simulated}.", Style.TITLE))]
 
 
-def _host(host: HostDrift) -> Iterator[Line]:
+def _host(host: HostDrift, sheet: Sheet) -> Iterator[Line]:
     title = Span(f"{host.project} on {host.host}{SIMULATED if host.simulated else ''}", Style.TITLE)
     yield line(title, ": as declared") if not host.found else line(title)
-    yield from align([row for found in host.found for row in _rows(found)], LIMITS)
+    yield from align([row for found in host.found for row in _rows(found, sheet)], limits(sheet))
 
 
-def _rows(found: Drift) -> Iterator[Row]:
+def _rows(found: Drift, sheet: Sheet) -> Iterator[Row]:
     words = f"{found.verdict}: {found.detail}" if found.detail else str(found.verdict)
     yield Row((Span(f"{found.address.kind} {found.address.name}"), Span(words)), (Span("  "),))
-    yield from field_rows(found.diffs)
+    yield from field_rows(found.diffs, sheet=sheet)
 
 
 def drift_document(report: DriftReport) -> dict[str, Any]:

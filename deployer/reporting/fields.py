@@ -8,23 +8,27 @@ from deployer.fields.field import Change
 from deployer.model.plan import FieldDiff
 from deployer.model.secrets import MASK
 from deployer.reporting.columns import Row
-from deployer.reporting.lines import Span, Style
+from deployer.reporting.lines import ANY, Sheet, Span, Style, visible
 
 INDENT = " " * 9
+_BELOW = f"{INDENT}  "
 _CONTEXT = 1
+_CONTEXT_CHARACTERS = 24
 
 
-def field_rows(diffs: Iterable[FieldDiff], *, mark: bool = False) -> Iterator[Row]:
+def field_rows(diffs: Iterable[FieldDiff], *, mark: bool = False, sheet: Sheet = ANY) -> Iterator[Row]:
     """`mark`: mark the fields that need a replacement if others do not."""
     diffs = tuple(diffs)
     mixed = mark and len({found.effect is Change.REPLACE for found in diffs}) > 1
     for found in diffs:
-        value = change_words(found)
+        value, below = change_words(found), _by_line(found)
+        if _is_long(found, sheet.width):
+            value, below = "changed:", _below_each_other(found, sheet)
         if mixed and found.effect is Change.REPLACE:
             value += "  (needs replacement)"
         place = Span(place_words(found), Style.MUTED)
         yield Row((Span(found.name), Span(value), place), (Span(INDENT),))
-        yield from (Row((span,), (Span(f"{INDENT}  "),)) for span in _by_line(found))
+        yield from (Row(spans, (Span(_BELOW),), whole=True) for spans in below)
 
 
 def change_words(found: FieldDiff) -> str:
@@ -54,7 +58,52 @@ def _has_lines(found: FieldDiff) -> bool:
     return bool(found.old and found.new) and "\n" in found.old.strip() + found.new.strip()
 
 
-def _by_line(found: FieldDiff) -> Iterator[Span]:
+def _is_long(found: FieldDiff, width: int) -> bool:
+    """Whether `old → new` does not fit on a line."""
+    text = change_words(found)
+    length = len(INDENT) + len(found.name) + 2 + len(text)
+    return 0 < width < length and " → " in text and not _has_lines(found)
+
+
+def _below_each_other(found: FieldDiff, sheet: Sheet) -> Iterator[tuple[Span, ...]]:
+    """The old and the new value, and a line that marks what differs. On a terminal that is too narrow, equal parts are
+    shortened."""
+    texts = [visible(sheet.clean(text)) for text in (found.old, found.new)]
+    before, after = _equal_parts(*texts)
+    old, new = (text[len(before) : len(text) - len(after)] for text in texts)
+    room = sheet.width - len(_BELOW) - 2 - max(len(old), len(new))
+    before, after = _shortened(before, after, max(room, _CONTEXT_CHARACTERS))
+    for sign, text, style in (("- ", old, Style.REMOVE), ("+ ", new, Style.CREATE)):
+        yield Span(sign, style), Span(before, Style.MUTED), Span(text, style), Span(after, Style.MUTED)
+    yield (Span(" " * (2 + len(before)) + "^" * max(1, len(old), len(new))),)
+
+
+def _equal_parts(old: str, new: str) -> tuple[str, str]:
+    """How both begin and how both end, without a part of a word or number that differs."""
+    start = _alike(old, new)
+    end = _alike(old[start:][::-1], new[start:][::-1])
+    while start and old[start - 1].isalnum():
+        start -= 1
+    while end and old[len(old) - end].isalnum():
+        end -= 1
+    return old[:start], old[len(old) - end :]
+
+
+def _alike(old: str, new: str) -> int:
+    return next(
+        (number for number, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new))
+    )
+
+
+def _shortened(before: str, after: str, room: int) -> tuple[str, str]:
+    """Both in at most `room` characters, of which each gets what the other leaves, at least half."""
+    first = max(room // 2, room - len(after))
+    before = before if len(before) <= first else f"…{before[len(before) - first + 1 :]}"
+    rest = room - len(before)
+    return before, after if len(after) <= rest else f"{after[: max(rest - 1, 0)]}…"
+
+
+def _by_line(found: FieldDiff) -> Iterator[tuple[Span, ...]]:
     """The lines that differ between two long texts, with a line of context."""
     if not _has_lines(found):
         return
@@ -63,4 +112,4 @@ def _by_line(found: FieldDiff) -> Iterator[Span]:
     compared = difflib.unified_diff(found.old.split("\n"), found.new.split("\n"), n=_CONTEXT, lineterm="")
     styles = {"+": Style.CREATE, "-": Style.REMOVE}
     for text in list(compared)[2:]:
-        yield Span("…" if text.startswith("@@") else f"{text[:1]} {text[1:]}", styles.get(text[:1], Style.MUTED))
+        yield (Span("…" if text.startswith("@@") else f"{text[:1]} {text[1:]}", styles.get(text[:1], Style.MUTED)),)

@@ -14,11 +14,18 @@ from deployer.model.plan import Action, HostPlan, Plan, PlayPlan, Refusal, Resou
 from deployer.model.removals import Removals, outnumbering
 from deployer.reporting.columns import Row, align
 from deployer.reporting.fields import INDENT, field_rows
-from deployer.reporting.lines import Line, Span, Style, line
+from deployer.reporting.lines import ANY, Line, Sheet, Span, Style, line
 from deployer.reporting.words import by_number, host_list, plural
 
 LIMITS = (48, 72)
 """Maximum widths of aligned cells: names, values."""
+
+
+def limits(sheet: Sheet) -> tuple[int, int]:
+    """Those of a sheet."""
+    names, values = LIMITS
+    return (min(names, sheet.width // 2), min(values, sheet.width // 3)) if sheet.width else LIMITS
+
 
 STYLES = {
     Action.CREATE: Style.CREATE,
@@ -34,14 +41,14 @@ REFUSED = "!"
 SIMULATED = " (simulated)"
 
 
-def plan_text(plan: Plan, *, steps: bool = False) -> list[Line]:
+def plan_text(plan: Plan, *, steps: bool = False, sheet: Sheet = ANY) -> list[Line]:
     """The whole plan; `steps` adds the operations of each host."""
     several = len(plan.plays) > 1
     lines: list[Line] = [line(Span(removals_warning(found), Style.BAD)) for found in outnumbering(plan)]
     for play in plan.plays:
         if several:
             lines.append(line(Span(f"Play: {play.name or play.project}", Style.TITLE)))
-        lines += _play(play, steps=steps)
+        lines += _play(play, steps=steps, sheet=sheet)
     for host in plan.unreachable:
         lines += unreachable_lines(host)
     return [*lines, *summary(plan)]
@@ -88,11 +95,11 @@ def error_lines(message: str, hint: str = "") -> list[Line]:
     return [line(Span("error: ", Style.BAD), first), *(line(f"  {text}") for text in more), *hint_lines(hint, "  ")]
 
 
-def refusal_rows(refusal: Refusal) -> Iterator[Row]:
+def refusal_rows(refusal: Refusal, sheet: Sheet = ANY) -> Iterator[Row]:
     place = refusal.origin.short if refusal.origin is not None else ""
     cells = (Span(_name(refusal)), Span(f"refused: {refusal.summary}", Style.BAD), Span(place, Style.MUTED))
     yield Row(cells, _lead(REFUSED, Style.BAD))
-    yield from field_rows(refusal.diffs)
+    yield from field_rows(refusal.diffs, sheet=sheet)
     for number, text in enumerate(refusal.hint.splitlines()):
         yield Row((Span(f"{'hint: ' if not number else '      '}{text}"),), (Span(INDENT),))
 
@@ -113,7 +120,7 @@ class _Block(Struct, frozen=True):
     hosts: tuple[str, ...]
 
 
-def _play(play: PlayPlan, *, steps: bool) -> Iterator[Line]:
+def _play(play: PlayPlan, *, steps: bool, sheet: Sheet) -> Iterator[Line]:
     if play.once is not None and play.once.jobs and len(play.batches) > 1:
         jobs = f"{'job' if len(play.once.jobs) == 1 else 'jobs'} {', '.join(play.once.jobs)}"
         what = f"{jobs} on {play.once.host} first, once for all hosts; if it fails, nothing else starts"
@@ -122,7 +129,7 @@ def _play(play: PlayPlan, *, steps: bool) -> Iterator[Line]:
         order = ", then ".join(host_list(batch) for batch in play.batches)
         yield line(f"{play.project}: in {len(play.batches)} batches: {order}")
     for block in _blocks(play.hosts, steps=steps):
-        yield from _block(block, steps=steps)
+        yield from _block(block, steps=steps, sheet=sheet)
 
 
 def _blocks(hosts: Iterable[HostPlan], *, steps: bool) -> list[_Block]:
@@ -144,15 +151,15 @@ def _likeness(host: HostPlan, *, steps: bool) -> Hashable:
     )
 
 
-def _block(block: _Block, *, steps: bool) -> Iterator[Line]:
+def _block(block: _Block, *, steps: bool, sheet: Sheet) -> Iterator[Line]:
     host = block.sample
     marker = SIMULATED if host.simulated else ""
     empty = not host.changes and not host.refusals
     title = Span(f"{host.project} on {host_list(block.hosts)}{marker}", Style.TITLE)
     yield line(title, ": no changes") if empty else line(title)
-    rows = [row for change in host.changes for row in _change_rows(change)]
-    rows += [row for refusal in host.refusals for row in refusal_rows(refusal)]
-    yield from align(rows, LIMITS)
+    rows = [row for change in host.changes for row in _change_rows(change, sheet)]
+    rows += [row for refusal in host.refusals for row in refusal_rows(refusal, sheet)]
+    yield from align(rows, limits(sheet))
     if host.changes and host.refusals:
         yield line(Span("  none of these changes are made while something is refused", Style.BAD))
     yield from (line(f"  note: {note}") for note in host.notes)
@@ -161,7 +168,7 @@ def _block(block: _Block, *, steps: bool) -> Iterator[Line]:
         yield from (line(Span(f"    {step}", Style.MUTED)) for step in host.steps)
 
 
-def _change_rows(change: ResourceChange) -> Iterator[Row]:
+def _change_rows(change: ResourceChange, sheet: Sheet) -> Iterator[Row]:
     style = STYLES[change.action]
     place = change.origin.short if change.origin is not None else ""
     what = _what(change)
@@ -170,7 +177,7 @@ def _change_rows(change: ResourceChange) -> Iterator[Row]:
     shown = "" if change.diffs else place
     cells = (Span(_name(change)), Span(what), Span(shown, Style.MUTED))
     yield Row(cells, _lead(str(change.action), style))
-    yield from field_rows(change.diffs, mark=change.action.replaces)
+    yield from field_rows(change.diffs, mark=change.action.replaces, sheet=sheet)
 
 
 def _what(change: ResourceChange) -> str:

@@ -8,7 +8,7 @@ terminal unescaped.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Final
 
@@ -61,15 +61,67 @@ class Span(Struct, frozen=True):
 
 
 class Line(Struct, frozen=True):
+    """`hang`: the column where the rest of the line starts if it is folded, 0 for two after its indentation, None if it
+    is never folded, such as a command to paste."""
+
     spans: tuple[Span, ...] = ()
+    hang: int | None = 0
 
     def __str__(self) -> str:
         return "".join(span.shown for span in self.spans).rstrip()
 
 
-def line(*parts: str | Span) -> Line:
+class Sheet(Struct, frozen=True):
+    """What a report is written on: `width` columns, 0 for any number. `clean` removes secrets from a text; whatever
+    shortens or divides texts uses it first, as a part of a secret is not recognised any more."""
+
+    width: int = 0
+    clean: Callable[[str], str] = str
+
+
+ANY: Final = Sheet()
+
+
+def line(*parts: str | Span, hang: int | None = 0) -> Line:
     """A line of spans and plain texts."""
-    return Line(tuple(Span(part) if isinstance(part, str) else part for part in parts))
+    return Line(tuple(Span(part) if isinstance(part, str) else part for part in parts), hang)
+
+
+def fold(found: Line, sheet: Sheet) -> list[Line]:
+    """The line in pieces that fit. It is divided at spaces only: a longer word is left to the terminal."""
+    text, width = str(found), sheet.width
+    if not width or len(text) <= width or found.hang is None:
+        return [found]
+    clean = sheet.clean(text)
+    if clean != text:
+        text, found = clean, Line((Span(clean),), found.hang)
+    indent = len(text) - len(text.lstrip())
+    hang = found.hang if found.hang and indent < found.hang <= width // 2 else indent + 2
+    pieces = _pieces(text, width, indent, hang)
+    return [_piece(found, start, end, hang if number else 0) for number, (start, end) in enumerate(pieces)]
+
+
+def _pieces(text: str, width: int, indent: int, hang: int) -> Iterator[tuple[int, int]]:
+    start, room, first = 0, width, indent
+    while len(text) - start > room:
+        end = text.rfind(" ", start + first + 1, start + room + 1)
+        end = end if end != -1 else text.find(" ", start + room)
+        if end == -1:
+            break
+        yield start, start + len(text[start:end].rstrip())
+        start = end + len(text[end:]) - len(text[end:].lstrip())
+        room, first = width - hang, 0
+    yield start, len(text)
+
+
+def _piece(found: Line, start: int, end: int, indent: int) -> Line:
+    """Columns `start` to `end` of a line, indented."""
+    spans, at = [Span(" " * indent)], 0
+    for span in found.spans:
+        shown = span.shown
+        spans.append(Span(shown[max(0, start - at) : max(0, end - at)], span.style))
+        at += len(shown)
+    return Line(tuple(span for span in spans if span.text), found.hang)
 
 
 def visible(text: str) -> str:

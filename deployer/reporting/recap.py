@@ -14,8 +14,8 @@ from deployer.model.outcome import HostOutcome, Outcome, Status, StepResult
 from deployer.model.plan import HostPlan, Plan, ResourceChange, Unreachable
 from deployer.reporting.columns import align
 from deployer.reporting.fields import field_rows
-from deployer.reporting.human import LIMITS, SIMULATED, hint_lines, unreachable_lines
-from deployer.reporting.lines import Line, Span, Style, line
+from deployer.reporting.human import SIMULATED, hint_lines, limits, unreachable_lines
+from deployer.reporting.lines import ANY, Line, Sheet, Span, Style, line
 from deployer.reporting.locks import blocked_lines
 from deployer.reporting.results import rolled_back
 from deployer.reporting.tally import Tally, standing, tally
@@ -29,16 +29,16 @@ _KEYS: Final = tuple(Tally().counts)
 _ALWAYS: Final = ("ok", "changed")
 
 
-def recap_text(outcome: Outcome, width: int = 0) -> list[Line]:
+def recap_text(outcome: Outcome, sheet: Sheet = ANY) -> list[Line]:
     """All failures, once for the hosts that have them in common, and the recap. Hosts that were
-    unreachable while planning are not repeated. `width` of the terminal, 0 for any."""
+    unreachable while planning are not repeated."""
     started = [host.shown or host.plan for host in outcome.hosts]
     left = [host for host in outcome.plan.hosts if host not in started]
-    details = _in_common((host.host, partial(_details, host)) for host in outcome.hosts)
+    details = _in_common((host.host, partial(_details, host, sheet)) for host in outcome.hosts)
     details += _in_common((host.host, partial(_not_started, host)) for host in left if host.changes)
     tallies = [(host.plan, tally(host)) for host in outcome.hosts]
     tallies += [(host, Tally(skipped=len(host.changes))) for host in left]
-    return [*details, *([line()] if details else []), *_recap(tallies, outcome.plan.unreachable, width)]
+    return [*details, *([line()] if details else []), *_recap(tallies, outcome.plan.unreachable, sheet)]
 
 
 def _in_common(found: Iterable[tuple[str, Callable[[str], Iterable[Line]]]]) -> list[Line]:
@@ -50,16 +50,16 @@ def _in_common(found: Iterable[tuple[str, Callable[[str], Iterable[Line]]]]) -> 
     return [shown for name, lines in named for shown in lines(name)]
 
 
-def check_recap(plan: Plan, width: int = 0) -> list[Line]:
+def check_recap(plan: Plan, sheet: Sheet = ANY) -> list[Line]:
     """The recap of a dry run: what would change."""
     tallies = [
         (host, Tally(changed=0 if host.refusals else len(host.changes), refused=len(host.refusals)))
         for host in plan.hosts
     ]
-    return _recap(tallies, plan.unreachable, width)
+    return _recap(tallies, plan.unreachable, sheet)
 
 
-def _recap(tallies: Iterable[tuple[HostPlan, Tally]], unreachable: Iterable[Unreachable], width: int) -> list[Line]:
+def _recap(tallies: Iterable[tuple[HostPlan, Tally]], unreachable: Iterable[Unreachable], sheet: Sheet) -> list[Line]:
     """Hosts by name; plays of one host added up. Counts of zero are left out where the lines are too long otherwise."""
     total: dict[str, Tally] = {}
     for host, found in tallies:
@@ -69,7 +69,7 @@ def _recap(tallies: Iterable[tuple[HostPlan, Tally]], unreachable: Iterable[Unre
         total[lost.host] = total.get(lost.host, Tally()) + Tally(unreachable=1)
     names, column = sorted(total, key=by_number), max((_HOST_WIDTH, *map(len, total)))
     lines = [_recap_line(name, total[name], column) for name in names]
-    if width and any(len(str(found)) > width for found in lines):
+    if sheet.width and any(len(str(found)) > sheet.width for found in lines):
         lines = [_recap_line(name, total[name], column, kept=_ALWAYS) for name in names]
     return [line(Span("RECAP", Style.TITLE)), *lines]
 
@@ -91,7 +91,7 @@ def _style(found: Tally) -> Style:
     return Style.CHANGED if found.changed else Style.GOOD
 
 
-def _details(host: HostOutcome, name: str) -> Iterator[Line]:
+def _details(host: HostOutcome, sheet: Sheet, name: str) -> Iterator[Line]:
     """`name` stands for the host."""
     for result in host.failed:
         yield from _failure(result, name)
@@ -99,7 +99,7 @@ def _details(host: HostOutcome, name: str) -> Iterator[Line]:
         yield from (line(Span(f"{_of(result.step.address, name)}: {text}", Style.WARNING)) for text in result.warnings)
     yield from _rolled_back(host, name)
     for change in host.remaining:
-        yield from _remaining(change, name)
+        yield from _remaining(change, name, sheet)
     if host.unreachable is not None:
         yield from unreachable_lines(replace(host.unreachable, host=name))
     if host.refused:
@@ -171,7 +171,7 @@ def _rolled_back(host: HostOutcome, name: str) -> Iterator[Line]:
         yield line(Span(f"{_of(address, name)}: {words}", Style.WARNING))
 
 
-def _remaining(change: ResourceChange, name: str) -> Iterator[Line]:
+def _remaining(change: ResourceChange, name: str, sheet: Sheet) -> Iterator[Line]:
     reason = f": {change.reason}" if change.reason and not change.diffs else ""
     yield line(Span(f"{_of(change.address, name)}: did not converge{reason}", Style.BAD))
-    yield from align(tuple(field_rows(change.diffs)), LIMITS)
+    yield from align(tuple(field_rows(change.diffs, sheet=sheet)), limits(sheet))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from typing import TextIO
 
 from msgspec import Struct
 
@@ -12,6 +14,19 @@ class Terminal(Struct, frozen=True):
 
     colour: bool = False
     animate: bool = False
+
+
+def columns(environ: Mapping[str, str], stream: TextIO) -> int:
+    """The width of a terminal, which COLUMNS may set; 0 for files and pipes, which have none."""
+    if not stream.isatty():
+        return 0
+    said = environ.get("COLUMNS", "")
+    if said.isdecimal() and int(said):
+        return int(said)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return 0
 
 
 def terminal(mode: str, environ: Mapping[str, str], *, is_tty: bool) -> Terminal:

@@ -7,7 +7,7 @@ from deployer.diagnostics import Origin
 from deployer.fields.field import Change
 from deployer.model.plan import Action, FieldDiff, HostPlan, Plan, Refusal, ResourceChange, Unreachable
 from deployer.reporting.human import plan_text
-from deployer.reporting.lines import render
+from deployer.reporting.lines import Sheet, render
 from tests.reporting import samples
 from tests.reporting.golden import Golden
 from tests.reporting.samples import container, plan, play
@@ -168,6 +168,56 @@ def test_a_long_value_does_not_push_the_places_of_the_others_away() -> None:
         "         command      1 → 2  not declared",
         f"         command      {'x' * 100} → y  a.yml:1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "width", "lines"),
+    [
+        ("a", "b", 80, ["         command  a → b  not declared"]),
+        (
+            "postgres://db/shop?timeout=10&more=yes",
+            "postgres://db/shop?timeout=20&more=yes",
+            80,
+            [
+                "         command  changed:  not declared",
+                "           - postgres://db/shop?timeout=10&more=yes",
+                "           + postgres://db/shop?timeout=20&more=yes",
+                "                                        ^^",
+            ],
+        ),
+        (
+            "sleep 1 " + "and again " * 9,
+            "sleep 1 " + "and again " * 9 + "once more",
+            60,
+            [
+                "         command  changed:  not declared",
+                "           - … again and again and again and again",
+                "           + … again and again and again and again once more",
+                "                                                   ^^^^^^^^^",
+            ],
+        ),
+        (
+            "x" * 60,
+            "y" * 60,
+            40,
+            ["         command  changed:  not declared", f"           - {'x' * 60}", f"           + {'y' * 60}"],
+        ),
+        (
+            f"password=hunter2&{'a' * 60}",
+            f"password=hunter2&{'a' * 60}b",
+            100,
+            [
+                "         command  changed:  not declared",
+                f"           - password=***&{'a' * 60}",
+                f"           + password=***&{'a' * 60}b",
+            ],
+        ),
+    ],
+)
+def test_values_that_do_not_fit_stand_below_each_other(old: str, new: str, width: int, lines: list[str]) -> None:
+    sheet = Sheet(width, lambda text: text.replace("hunter2", "***"))
+    found = plan_text(with_change(ResourceChange(container("web"), Action.UPDATE, (diff(old, new),))), sheet=sheet)
+    assert [str(each).rstrip() for each in found[2:][: len(lines)]] == [each.rstrip() for each in lines]
 
 
 def test_a_refusal_without_changes_has_no_note_on_changes() -> None:

@@ -6,7 +6,7 @@ from deployer.errors import ExitCode
 from deployer.model.history import changes_of, result_of
 from deployer.model.outcome import Cut, HostOutcome, Outcome, Status, StepResult
 from deployer.model.plan import Action, Phase, ResourceChange, Unreachable
-from deployer.reporting.lines import render
+from deployer.reporting.lines import Sheet, render
 from deployer.reporting.recap import check_recap, recap_text
 from deployer.reporting.tally import tally
 from tests.reporting import samples
@@ -122,12 +122,12 @@ def test_hosts_that_failed_alike_are_reported_once() -> None:
 
 def test_counts_of_zero_are_left_out_where_the_lines_do_not_fit() -> None:
     outcome = samples.outcome(samples.rolled_back(), HostOutcome(samples.unchanged("web2"), unchanged=7))
-    lines = [str(found) for found in recap_text(outcome, 80)]
+    lines = [str(found) for found in recap_text(outcome, Sheet(80))]
     assert lines[lines.index("RECAP") + 1 :] == [
         "web1                       : ok=4    changed=3    failed=1    rolledback=1",
         "web2                       : ok=7    changed=0",
     ]
-    assert recap_text(outcome, 125) == recap_text(outcome)
+    assert recap_text(outcome, Sheet(125)) == recap_text(outcome)
 
 
 def test_plays_of_one_host_are_added_up() -> None:

@@ -1,8 +1,13 @@
 """Colour and animation."""
 
+import io
+import os
+import pty
+import termios
+
 import pytest
 
-from deployer.reporting.terminal import Terminal, terminal
+from deployer.reporting.terminal import Terminal, columns, terminal
 
 
 @pytest.mark.parametrize(
@@ -20,3 +25,13 @@ from deployer.reporting.terminal import Terminal, terminal
 )
 def test_what_a_stream_can_show(mode: str, environ: dict[str, str], is_tty: bool, colour: bool, animate: bool) -> None:
     assert terminal(mode, environ, is_tty=is_tty) == Terminal(colour, animate)
+
+
+def test_the_width_is_that_of_the_terminal_unless_the_environment_sets_one() -> None:
+    assert columns({"COLUMNS": "100"}, io.StringIO()) == 0
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours), os.fdopen(theirs, "w") as stream:
+        termios.tcsetwinsize(theirs, (24, 132))
+        assert columns({}, stream) == 132
+        assert columns({"COLUMNS": "80"}, stream) == 80
+        assert columns({"COLUMNS": "0"}, stream) == columns({"COLUMNS": "wide"}, stream) == 132
