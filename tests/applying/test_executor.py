@@ -36,7 +36,7 @@ from tests.engine.faulty import Faults, connection_lost, with_faults
 # Order
 
 
-def test_no_steps_are_no_work() -> None:
+def test_a_plan_without_steps_does_nothing() -> None:
     seen = Seen()
     assert carry_out(SimulatedEngine(), seen=seen).results == ()
     assert seen.events == [HostStarted(host_plan())]
@@ -83,7 +83,7 @@ def test_never_more_than_a_connection_has_channels() -> None:
 # Failure
 
 
-def test_what_needs_a_failed_step_is_skipped_and_everything_else_is_done() -> None:
+def test_dependants_of_a_failed_step_are_skipped_and_others_done() -> None:
     engine = SimulatedEngine()
     faults = Faults(at=1)
     steps = [volume(1, "aa"), volume(2, "bb", 1), volume(3, "cc", 2), volume(4, "dd", 5), volume(5, "ee")]
@@ -115,7 +115,7 @@ def test_a_replacement_that_fails_anywhere_leaves_the_old_one_running(at: int) -
     assert (engine.inspect_container("app") or {})["Id"] == old
 
 
-def test_what_was_done_is_undone_last_first() -> None:
+def test_steps_are_undone_last_first() -> None:
     engine = app_engine()
     old = run(engine, "app")
     faults = Faults(at=5)
@@ -233,7 +233,7 @@ def test_a_container_whose_creation_was_not_confirmed_is_removed_when_it_has_the
     assert states(engine) == {"app": "running"} | ({} if labels else {"app.new": "created"})
 
 
-def test_what_cannot_be_rolled_back_is_said_and_the_rest_is_tried() -> None:
+def test_failed_rollbacks_are_reported_and_the_rest_is_tried() -> None:
     engine = app_engine()
     old = run(engine, "app")
 

@@ -122,7 +122,7 @@ def test_pauses_grow_to_a_second() -> None:
     assert (clock.naps[0], clock.naps[-1]) == (0.1, 1.0)
 
 
-def test_unhealthy_ends_the_wait_with_what_the_probe_said() -> None:
+def test_unhealthy_ends_the_wait_with_the_output_of_the_probe() -> None:
     with pytest.raises(ResourceError) as caught:
         wait(Looks(STARTING, look("unhealthy", said="connection refused")))
     assert caught.value.message == "is unhealthy; its healthcheck said: connection refused (exit code 1)"
@@ -155,7 +155,7 @@ def test_the_timeout_is_kept_to_the_second() -> None:
         (None, "is gone"),
     ],
 )
-def test_what_is_not_working(last: dict[str, Any] | None, message: str) -> None:
+def test_states_that_are_failures(last: dict[str, Any] | None, message: str) -> None:
     with pytest.raises(ResourceError) as caught:
         wait(Looks(look(), last))
     assert caught.value.message == message
@@ -170,7 +170,7 @@ def test_without_a_healthcheck_it_is_watched_for_a_while() -> None:
     assert clock.seconds == pytest.approx(5)
 
 
-def test_a_healthcheck_that_is_switched_off_is_none() -> None:
+def test_a_disabled_healthcheck_is_not_awaited() -> None:
     assert wait(Looks(look("none")), monitor=2).seconds == pytest.approx(2)
 
 

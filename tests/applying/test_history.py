@@ -27,7 +27,7 @@ def test_numbers_grow_and_the_oldest_go(engine: SimulatedEngine) -> None:
     assert numbers(engine.list_volumes(), "shop") == list(range(4, KEPT + 4))
 
 
-def test_what_is_known_is_not_asked_again(engine: SimulatedEngine) -> None:
+def test_known_volumes_are_not_read_again(engine: SimulatedEngine) -> None:
     assert write(engine, RECORD, []) == 1
 
 
@@ -45,7 +45,7 @@ def pulled(engine: SimulatedEngine, *done: Operation) -> list[str]:
     return [name for name, _ in last_records(engine.list_volumes())["shop"].pulled]
 
 
-def test_what_was_pulled_stays_on_record_as_long_as_it_is_there(engine: SimulatedEngine) -> None:
+def test_pulled_images_stay_on_record_while_they_exist(engine: SimulatedEngine) -> None:
     for reference in (ONE, TWO, "docker.io/library/by-hand:1"):
         engine.pull_image(reference, "", None, lambda _message: None)
     assert pulled(engine) == []

@@ -30,7 +30,7 @@ def test_a_free_lock_costs_two_requests_and_one_to_release(host: ClockedHost) ->
     assert host.requests == 3
 
 
-def test_the_second_is_told_who_has_it_and_leaves_nothing(host: ClockedHost) -> None:
+def test_the_second_run_learns_the_holder_and_leaves_nothing(host: ClockedHost) -> None:
     first, second = lock_on(host, "a"), lock_on(host.another(), "b")
     assert first.try_take() is None
     holder = second.try_take()
@@ -192,7 +192,7 @@ MOVES = st.tuples(st.sampled_from([0, 1, 2, -1]), st.integers(1, 12))
 """A run makes so many requests; -1: time passes, for 12 up to a little more than the lease and its margin."""
 
 
-def test_an_answer_that_took_long_shows_nobody_silent(host: ClockedHost) -> None:
+def test_a_slow_answer_does_not_expire_a_holder(host: ClockedHost) -> None:
     """Found by the test below: what an answer shows may have begun while it was on its way."""
     first, late = lock_on(host, "a"), host.another()
     host.tells_time = late.tells_time = False

@@ -177,7 +177,7 @@ def test_a_dead_run_is_waited_for_until_its_lease_has_run_out(site: Site) -> Non
     locks.release()
 
 
-def test_another_holder_is_told_again(site: Site) -> None:
+def test_a_new_holder_is_reported(site: Site) -> None:
     let_go = site.taken_by("you", "web1")
 
     def meanwhile() -> None:
@@ -218,7 +218,7 @@ def test_a_host_that_makes_no_volumes_names_the_way_out(site: Site) -> None:
     locks.release()
 
 
-def test_a_lock_that_cannot_be_released_is_told_and_fails_nothing(site: Site) -> None:
+def test_a_lock_that_cannot_be_released_is_only_a_warning(site: Site) -> None:
     locks = site.locks()
     locks.take(SHOP)
     site.hosts["web1"].down = True

@@ -66,7 +66,7 @@ def engine() -> SimulatedEngine:
         RemoveImage("gone:1"),
     ],
 )
-def test_what_is_gone_counts_as_removed(engine: SimulatedEngine, operation: Operation) -> None:
+def test_missing_objects_count_as_removed(engine: SimulatedEngine, operation: Operation) -> None:
     assert Bench(engine).do(operation) == Done()
 
 
@@ -80,7 +80,7 @@ def test_what_is_gone_counts_as_removed(engine: SimulatedEngine, operation: Oper
         AwaitCompleted("gone"),
     ],
 )
-def test_what_is_gone_cannot_be_used(engine: SimulatedEngine, operation: Operation) -> None:
+def test_missing_objects_cannot_be_used(engine: SimulatedEngine, operation: Operation) -> None:
     with pytest.raises(EngineError) as caught:
         Bench(engine).do(operation)
     assert caught.value.status == 404
@@ -211,7 +211,7 @@ def test_progress_of_a_pull_is_that_of_all_its_layers(engine: SimulatedEngine) -
         ("no such thing", ""),
     ],
 )
-def test_the_engines_words_come_with_what_to_do(error: str, hint: str) -> None:
+def test_engine_errors_have_hints(error: str, hint: str) -> None:
     def around(_name: str, _args: tuple[Any, ...], _call: Callable[[], Any]) -> Any:
         raise EngineError(error, status=500)
 

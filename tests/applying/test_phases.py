@@ -46,7 +46,7 @@ def removal(number: int, container: str, *needs: int, name: str = "app") -> Step
     return step(number, RemoveContainer(container), needs=needs, phase=Phase.COMMIT, name=name)
 
 
-def test_what_cannot_be_rolled_back_comes_last() -> None:
+def test_irreversible_steps_come_last() -> None:
     engine = app_engine()
     old, more = run(engine, "app"), run(engine, "more")
     asked: list[str] = []

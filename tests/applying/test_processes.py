@@ -40,6 +40,6 @@ def test_of_another_place_nothing_is_known() -> None:
         assert not is_dead(odd)
 
 
-def test_where_the_system_does_not_tell_nothing_is_known(tmp_path: Path) -> None:
+def test_an_unsupported_system_gives_no_processes(tmp_path: Path) -> None:
     assert this_process(tmp_path) == ""
     assert not is_dead(this_process(), tmp_path)

@@ -92,7 +92,7 @@ def test_children_may_use_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(Subject("python", [sys.executable, "-c", code])).memory > 1_000_000
 
 
-def test_a_child_that_failed_is_no_measurement() -> None:
+def test_a_failed_child_is_not_measured() -> None:
     with pytest.raises(BenchError, match="broken: exit code 3: why"):
         run(Subject("broken", ["sh", "-c", "echo why; exit 3"]))
 

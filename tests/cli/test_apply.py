@@ -128,14 +128,14 @@ def test_a_host_with_a_refusal_is_left_alone_and_the_others_are_not(shop: Shop) 
     assert f"web2 (simulated) : ok=3 changed=3 {RECAP}" in found.words
 
 
-def test_when_everything_is_refused_nobody_is_asked(shop: Shop) -> None:
+def test_refused_changes_ask_for_no_confirmation(shop: Shop) -> None:
     shop.write("other.yml", "- hosts: web\n  containers: {web: {image: redis:7}}\n")
     shop.run("apply", "-i", "hosts.yml", "other.yml", "-y")
     found = shop.run(*APPLY)
     assert (found.code, found.err) == (5, "")
 
 
-def test_destroy_removes_what_apply_made(shop: Shop) -> None:
+def test_destroy_removes_what_apply_created(shop: Shop) -> None:
     shop.run(*APPLY, "--yes")
     found = shop.run("destroy", "-i", "hosts.yml", "shop.yml", "--yes", "-l", "web1")
     assert found.code == 0

@@ -66,7 +66,7 @@ def test_ctrl_c_ends_with_130(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> No
     assert (found.code, found.err) == (130, "interrupted\n")
 
 
-def test_a_reader_that_went_away_is_no_noise(shop: Shop) -> None:
+def test_a_closed_output_is_silent(shop: Shop) -> None:
     read, write = os.pipe()
     os.close(read)
     words = [sys.executable, "-m", "deployer.cli", *PLAN]

@@ -50,7 +50,7 @@ def test_doctor_names_simulated_hosts(shop: Shop) -> None:
     assert found.words[1].startswith("web1 simulated docker ")
 
 
-def test_doctor_says_what_fails_and_what_to_do(shop: Shop) -> None:
+def test_doctor_reports_failures_with_hints(shop: Shop) -> None:
     shop.write("hosts.yml", "all: {hosts: {web1: {connection: local, docker_socket: /no}}}\n")
     found = shop.run("doctor", "-i", "hosts.yml")
     assert found.code == 4
@@ -85,7 +85,7 @@ def test_inventory_graph(shop: Shop) -> None:
     )
 
 
-def test_inventory_host_merges_what_the_host_has(shop: Shop) -> None:
+def test_inventory_host_merges_all_variables(shop: Shop) -> None:
     (shop.folder / "host_vars").mkdir()
     shop.write("host_vars/web1.yml", "colour: blue\nconnection: local\n")
     assert json.loads(shop.run("inventory", "host", "web1", "-i", "hosts.yml", "-e", "size=3").out) == {
@@ -101,7 +101,7 @@ def test_inventory_host_of_an_unknown_name(shop: Shop) -> None:
     assert "there is no host 'wbe1'; did you mean 'web1'?" in found.err
 
 
-def test_inventory_masks_what_is_secret_or_named_so(shop: Shop) -> None:
+def test_inventory_masks_secrets(shop: Shop) -> None:
     shop.write(
         "hosts.yml",
         "all:\n  hosts:\n    web1:\n      ansible_password: hunter22\n      api: {token: abcdef, url: x}\n"

@@ -93,7 +93,7 @@ def test_options_without_effect_are_refused(shop: Shop, words: tuple[str, ...], 
         (("--allow-data-loss", "web1/volume.data"), 0, "note: volume.data: is as declared; its data is not lost"),
     ],
 )
-def test_consent_for_what_is_not_lost(shop: Shop, words: tuple[str, ...], code: int, message: str) -> None:
+def test_consent_for_data_that_is_not_lost(shop: Shop, words: tuple[str, ...], code: int, message: str) -> None:
     with_volumes(shop)
     found = shop.run("plan", *ONE, *words)
     assert found.code == code

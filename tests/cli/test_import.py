@@ -28,7 +28,7 @@ def with_secret(name: str = "api") -> None:
     made_by_hand(name, Env=["MODE=production", f"DB_PASSWORD={SENTINEL}"], Cmd=["serve", f"--token={SENTINEL}"])
 
 
-def test_what_is_printed(shop: Shop) -> None:
+def test_the_playbook_is_printed(shop: Shop) -> None:
     made_by_hand("web", HostConfig={"PortBindings": {"80/tcp": [{"HostPort": "8080"}]}, "Binds": ["data:/data"]})
     found = shop.run(*IMPORT, "web1")
     assert (found.code, found.err) == (0, "Imported from web1: 1 volume, 1 container.\n")
@@ -109,7 +109,7 @@ def test_named_containers(shop: Shop) -> None:
     assert "web1 has no container 'nothing'; deployer ps lists the containers" in missing.err
 
 
-def test_what_a_project_made_is_left_out_unless_it_is_named(shop: Shop) -> None:
+def test_resources_of_projects_are_left_out_unless_named(shop: Shop) -> None:
     assert shop.run("apply", "-i", "hosts.yml", "shop.yml", "--yes").code == 0
     shop.edit("nginx:latest", "nginx:1.28")
     assert shop.run("apply", "-i", "hosts.yml", "shop.yml", "--yes").code == 0
@@ -136,7 +136,7 @@ def test_what_a_project_made_is_left_out_unless_it_is_named(shop: Shop) -> None:
     assert "'mine' on web1 belongs to no project; omit --project shop" in other.err
 
 
-def test_what_is_not_imported_is_said(shop: Shop) -> None:
+def test_left_out_values_are_reported(shop: Shop) -> None:
     made_by_hand("web", Labels={"com.docker.compose.project": "x"}, HostConfig={"Dns": ["no address"]})
     found = shop.run(*IMPORT, "web1")
     assert found.err.splitlines()[1:] == [
@@ -153,7 +153,7 @@ def test_what_is_not_imported_is_said(shop: Shop) -> None:
         ("web[1]", "HOST: the inventory has no host 'web[1]'"),
     ],
 )
-def test_hosts_that_are_none(shop: Shop, name: str, says: str) -> None:
+def test_unknown_hosts(shop: Shop, name: str, says: str) -> None:
     found = shop.run(*IMPORT, name)
     assert (found.code, found.out, says in found.err) == (1, "", True), found.err
 

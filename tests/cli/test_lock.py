@@ -49,7 +49,7 @@ def test_a_locked_host_is_refused_by_name_and_the_others_are_not(shop: Shop) -> 
     assert retry(shop).read_text() == "web1\n"
 
 
-def test_waiting_tells_for_whom_and_ends_in_time(shop: Shop) -> None:
+def test_waiting_shows_the_holder_and_times_out(shop: Shop) -> None:
     locked("web1")
     found = shop.run(*APPLY, "--lock-wait", "1500ms", "-l", "web1")
     assert found.code == 5
@@ -109,7 +109,7 @@ def test_status_and_release(shop: Shop) -> None:
     assert shop.run("lock", "release", *HOSTS, "--project", "shop").out == "0 locks released.\n"
 
 
-def test_locks_and_records_are_nobodys_resources(shop: Shop) -> None:
+def test_locks_and_records_are_not_resources(shop: Shop) -> None:
     shop.run(*APPLY)
     locked("web1")
     assert shop.run("plan", *HOSTS, "shop.yml", "--prune", "--detailed-exitcode").code == 0
@@ -117,7 +117,7 @@ def test_locks_and_records_are_nobodys_resources(shop: Shop) -> None:
     assert "deployer." not in shop.run("plan", *HOSTS, "shop.yml").out
 
 
-def test_what_was_applied_is_on_record(shop: Shop) -> None:
+def test_applied_changes_are_recorded(shop: Shop) -> None:
     assert shop.run("history", *HOSTS).out == "No runs are recorded.\n"
     shop.run(*APPLY, "-l", "web1")
     shop.edit("8080:80", "9090:80")
@@ -268,7 +268,7 @@ def test_a_list_is_dropped_when_nothing_is_left_to_do(shop: Shop) -> None:
     assert not retry(shop).exists()
 
 
-def test_the_list_goes_where_it_is_told(shop: Shop) -> None:
+def test_the_retry_list_is_written_where_requested(shop: Shop) -> None:
     locked("web1")
     shop.run(*APPLY, "--retry-file", "again.txt")
     assert (shop.folder / "again.txt").read_text() == "web1\n"

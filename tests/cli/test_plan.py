@@ -26,7 +26,7 @@ def test_planning_changes_nothing(shop: Shop) -> None:
     assert shop.run(*PLAN).out == shop.run(*PLAN).out == WHOLE
 
 
-def test_detailed_exitcode_tells_changes_from_none(shop: Shop) -> None:
+def test_detailed_exitcode_distinguishes_changes(shop: Shop) -> None:
     assert shop.run(*PLAN, "--detailed-exitcode").code == 2
     shop.run("apply", "-i", "hosts.yml", "shop.yml", "--yes")
     found = shop.run(*PLAN, "--detailed-exitcode")
@@ -120,7 +120,7 @@ def test_errors_are_a_document_too(shop: Shop) -> None:
     assert document["diagnostics"][0]["origin"]["file"] == "shop.yml"
 
 
-def test_validate_contacts_nobody(shop: Shop) -> None:
+def test_validate_contacts_no_host(shop: Shop) -> None:
     shop.write("hosts.yml", "web: {hosts: {web1: {ansible_host: 192.0.2.1}}}\n")
     found = shop.run("validate", "-i", "hosts.yml", "shop.yml")
     assert (found.code, found.out, found.err) == (0, "Valid: 1 play, 1 host, 2 resources.\n", "")

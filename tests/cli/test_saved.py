@@ -57,7 +57,7 @@ def test_a_changed_playbook_makes_the_plan_stale(shop: Shop) -> None:
     [("hosts.yml", "web2 (play 1)"), ("shop.yml", "db1 (play 2)")],
     ids=["a host", "a play"],
 )
-def test_what_the_input_no_longer_has_is_not_passed_over(shop: Shop, file: str, lost: str) -> None:
+def test_a_saved_plan_requires_its_hosts_and_plays(shop: Shop, file: str, lost: str) -> None:
     shop.write("shop.yml", f"{SHOP}- hosts: db\n  project: data\n  networks: {{back: {{}}}}\n")
     shop.run(*PLAN)
     left = {"hosts.yml": INVENTORY.replace(", web2: {}", ""), "shop.yml": SHOP}[file]
@@ -138,7 +138,7 @@ def test_a_plan_of_another_release_is_not_applied(shop: Shop) -> None:
     assert f"the plan was created by deployer 0.0.1, and this is {__version__}" in found.err
 
 
-def test_what_is_no_saved_plan_is_named(shop: Shop) -> None:
+def test_a_file_that_is_not_a_saved_plan_is_named(shop: Shop) -> None:
     shop.write("other.plan", json.dumps({"format": "deployer-plan/99"}))
     shop.write("broken.plan", "{")
     shop.write("damaged.plan", json.dumps({"format": "deployer-plan/1"}))
@@ -150,7 +150,7 @@ def test_what_is_no_saved_plan_is_named(shop: Shop) -> None:
     )
 
 
-def test_a_file_that_is_no_plan_is_not_overwritten(shop: Shop) -> None:
+def test_a_file_that_is_not_a_plan_is_not_overwritten(shop: Shop) -> None:
     found = shop.run(*PLAN[:-1], "hosts.yml")
     assert (found.code, found.out) == (5, "")
     assert "hosts.yml exists, and would be overwritten" in found.err

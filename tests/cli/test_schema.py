@@ -12,7 +12,7 @@ from tests.cli.runs import Shop
 @pytest.mark.parametrize(
     ("words", "file"), [((), "shop.yml"), (("playbook",), "shop.yml"), (("inventory",), "hosts.yml")]
 )
-def test_it_prints_a_schema_that_takes_what_deployer_takes(shop: Shop, words: tuple[str, ...], file: str) -> None:
+def test_the_schema_accepts_valid_playbooks(shop: Shop, words: tuple[str, ...], file: str) -> None:
     found = shop.run("schema", *words)
     assert found.code == 0
     validator = jsonschema.Draft202012Validator(json.loads(found.out))

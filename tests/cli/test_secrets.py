@@ -87,7 +87,7 @@ LITERAL = """\
 """
 
 
-def test_what_has_the_form_of_a_credential_is_nowhere(shop: Shop) -> None:
+def test_credentials_are_shown_nowhere(shop: Shop) -> None:
     shop.write("shop.yml", LITERAL)
     host = ("-i", "hosts.yml")
     first, second = ("-e", "n=1"), ("-e", "n=2")

@@ -31,7 +31,7 @@ def test_every_command_explains_itself(shop: Shop, words: tuple[str, ...]) -> No
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_lists_say_of_a_command_what_it_says_of_itself(shop: Shop, name: str) -> None:
+def test_command_lists_equal_the_commands_help(shop: Shop, name: str) -> None:
     command = APP.commands.get(name) or APP.get_command(APP.make_context("deployer", ["plan"]), name)
     assert command is not None
     assert command.name == name
@@ -101,7 +101,7 @@ def test_files_of_other_tools_are_recognised(shop: Shop, text: str, message: str
     assert message in found.err
 
 
-def test_the_help_tells_the_default_of_forks() -> None:
+def test_the_help_shows_the_default_of_forks() -> None:
     assert Request().forks == FORKS
 
 

@@ -35,7 +35,7 @@ def test_files_pipes_and_dev_null(tmp_path: Path) -> None:
         ("none", "No such file or directory"),
     ],
 )
-def test_what_is_no_input(name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_are_not_input(name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "PATIENCE", 0.1)
     os.mkfifo(tmp_path / "pipe")
     with (tmp_path / "long").open("wb") as file:

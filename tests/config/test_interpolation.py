@@ -156,6 +156,6 @@ def test_of_a_variable_given_twice_the_last_one_counts() -> None:
         ("external_links: [db]", "unknown key 'external_links'; put both containers on one network"),
     ],
 )
-def test_what_has_no_counterpart_says_what_to_use(keys: str, expected: str) -> None:
+def test_features_without_counterpart_have_advice(keys: str, expected: str) -> None:
     (complaint,) = complaints(body(keys))
     assert complaint.endswith(expected)

@@ -35,7 +35,7 @@ def test_a_job_is_a_container_with_settings_of_its_own() -> None:
     assert found.values == {"command": ["migrate", "up"], "environment": {"A": "b"}, "mem_limit": 64 * 1024**2}
 
 
-def test_what_is_not_said_of_a_job() -> None:
+def test_keys_that_jobs_do_not_have() -> None:
     settings = migrate("restart: 'no'").settings
     assert (settings.run_once, settings.timeout, settings.recreate) == (False, None, "auto")
 
@@ -95,7 +95,7 @@ DEPENDS = """
     "needs",
     ["[migrate]", "{migrate: {}}", "{migrate: null}", "{migrate: {condition: service_completed_successfully}}"],
 )
-def test_what_depends_on_a_job_waits_until_it_has_ended_well(needs: str) -> None:
+def test_dependants_of_a_job_wait_for_its_success(needs: str) -> None:
     found = desired(DEPENDS.replace("NEEDS", needs))
     web, migrate = found.container("web"), found.container("migrate")
     assert web is not None
@@ -112,7 +112,7 @@ def test_no_other_condition_is_met_by_a_job(condition: str) -> None:
     ]
 
 
-def test_a_job_that_nobody_declares() -> None:
+def test_an_undeclared_job() -> None:
     assert complaints(DEPENDS.replace("NEEDS", "[migrat]")) == [
         "site.yml:4:34: container.web: no container or job 'migrat'; did you mean 'migrate'?"
     ]

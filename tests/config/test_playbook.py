@@ -76,7 +76,7 @@ def test_a_yaml_error_is_the_only_complaint_about_its_file() -> None:
     assert found[0].startswith("site.yml:3:1: ")
 
 
-def test_what_a_play_is_called() -> None:
+def test_names_of_plays() -> None:
     plays, found = read("- name: Web tier\n  hosts: all\n\n- hosts: all\n  project: shop\n")
     assert (found, [play.name for play in plays]) == ([], ["Web tier", "site.yml:4"])
     assert {play.default_project for play in plays} == {"site"}
@@ -112,7 +112,7 @@ def test_a_section_is_a_map(section: str, value: str) -> None:
     ]
 
 
-def test_an_empty_section_is_none() -> None:
+def test_an_empty_section_declares_nothing() -> None:
     plays, found = read("- hosts: all\n  containers:\n  networks: {}\n")
     assert found == []
     assert [str(kind) for kind, _ in plays[0].sections()] == ["network"]
@@ -138,7 +138,7 @@ def test_serial(serial: str) -> None:
         ("{a: 1}", "expected a number of hosts, a percentage, or a list of them, got a map"),
     ],
 )
-def test_what_serial_is_not(serial: str, what: str) -> None:
+def test_invalid_values_of_serial(serial: str, what: str) -> None:
     assert complaints(f"- hosts: all\n  serial: {serial}\n") == [f"site.yml:2:11: serial: {what}"]
     assert complaints(f"- hosts: all\n  serial: [1, {serial}]\n") == [f"site.yml:2:15: serial[1]: {what}"]
 
@@ -149,7 +149,7 @@ def test_max_fail_percentage(value: str) -> None:
 
 
 @pytest.mark.parametrize(("value", "shown"), [("101", "101"), ("-1", "-1"), ("true", "true"), ("many", "'many'")])
-def test_what_max_fail_percentage_is_not(value: str, shown: str) -> None:
+def test_invalid_values_of_max_fail_percentage(value: str, shown: str) -> None:
     assert complaints(f"- hosts: all\n  max_fail_percentage: {value}\n") == [
         f"site.yml:2:24: max_fail_percentage: expected a percentage from 0 to 100, got {shown}"
     ]
@@ -174,7 +174,7 @@ def test_tags(tags: str) -> None:
     assert complaints(f"- hosts: all\n  tags: {tags}\n  networks: {{front: {{tags: {tags}}}}}\n") == []
 
 
-def test_what_tags_are_not() -> None:
+def test_invalid_values_of_tags() -> None:
     assert complaints("- hosts: all\n  tags: {a: b}\n  networks:\n    front:\n      tags: [1, ok]\n") == [
         "site.yml:2:9: tags: expected a tag or a list of tags, got a map",
         "site.yml:5:14: networks.front.tags[0]: expected text, got 1",
@@ -289,14 +289,14 @@ def test_a_when_with_a_syntax_error(when: str) -> None:
 
 
 @pytest.mark.parametrize("when", ["{a: b}", "7", ""])
-def test_what_a_condition_is_not(when: str) -> None:
+def test_invalid_values_of_when(when: str) -> None:
     assert of_container(f"when: {when}") == [
         f"site.yml:5:{13 if when else 12}: containers.web.when: a condition is an expression, true or false"
     ]
 
 
 @pytest.mark.parametrize("loop", ["{a: b}", "7", "true"])
-def test_what_a_loop_is_not(loop: str) -> None:
+def test_invalid_values_of_loop(loop: str) -> None:
     assert of_container(f"loop: {loop}") == ["site.yml:5:13: containers.web.loop: expected a list to loop over"]
 
 

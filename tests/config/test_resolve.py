@@ -71,7 +71,7 @@ def test_a_loop_declares_one_for_each_item_and_templates_its_key() -> None:
 
 
 @pytest.mark.parametrize("loop", ["sizes", "'{{ sizes }}'", "[x, 'y{{ n }}']", "sizes | list"])
-def test_what_can_be_looped_over(loop: str) -> None:
+def test_valid_loops(loop: str) -> None:
     text = f"- hosts: all\n  volumes:\n    'data-{{{{ item }}}}': {{loop: {loop}}}\n"
     assert names(desired(text, "sizes: [x, y1]\nn: 1")) == ["volume.data-x", "volume.data-y1"]
 
@@ -81,7 +81,7 @@ def test_an_empty_loop_declares_nothing() -> None:
 
 
 @pytest.mark.parametrize(("value", "loop"), [("{a: b}", "'{{ it }}'"), ("text", "it"), ("7", "it")])
-def test_what_is_no_list_cannot_be_looped_over(value: str, loop: str) -> None:
+def test_only_lists_can_be_looped_over(value: str, loop: str) -> None:
     text = f"- hosts: all\n  volumes:\n    data:\n      loop: {loop}\n"
     assert complaints(text, f"it: {value}") == ["site.yml:4:13: volumes.data.loop: expected a list to loop over"]
 
@@ -120,7 +120,7 @@ def test_when(when: str, there: bool) -> None:
     assert names(found) == (["volume.data"] if there else [])
 
 
-def test_what_is_left_out_is_not_rendered() -> None:
+def test_skipped_resources_are_not_rendered() -> None:
     text = (
         "- hosts: all\n  containers:\n    web: {image: '{{ missing }}', when: missing is defined, tags: '{{ gone }}'}\n"
     )
@@ -132,7 +132,7 @@ def test_when_sees_the_item() -> None:
     assert names(desired(text)) == ["volume.d1", "volume.d3"]
 
 
-def test_a_condition_that_is_no_boolean_or_has_braces() -> None:
+def test_invalid_values_of_when() -> None:
     assert complaints(body("when: n"), "n: 1") == [
         "site.yml:5:13: containers.web.when: the condition is a number, not true or false; add '| bool'"
     ]
@@ -199,7 +199,7 @@ def test_tags_may_depend_on_the_item() -> None:
     assert [resource.selected for resource in found.resources] == [False, True]
 
 
-def test_tags_that_are_none() -> None:
+def test_invalid_tags() -> None:
     found = complaints("- hosts: all\n  tags: '{{ n }}'\n  volumes:\n    data: {tags: '{{ n }}'}\n", "n: 7")
     assert found == ["vars.yml:1:4: tags: expected a tag, got 7"]
 
@@ -235,7 +235,7 @@ def test_two_plays_with_one_name() -> None:
     ]
 
 
-def test_each_play_knows_what_the_others_declare() -> None:
+def test_each_play_knows_the_resources_of_the_others() -> None:
     text = "- hosts: all\n  volumes: {data: {}}\n- hosts: all\n  networks: {front: {}}\n"
     first, second = try_resolve(text).plays
     assert first.elsewhere == {(Kind.NETWORK, "front")}
@@ -271,7 +271,7 @@ def test_dependencies() -> None:
     )
 
 
-def test_a_dependency_that_nobody_declares() -> None:
+def test_an_undeclared_dependency() -> None:
     text = "- hosts: all\n  containers:\n    redis: {image: a}\n    web: {image: a, depends_on: [reds, zzz]}\n"
     assert complaints(text) == [
         "site.yml:4:34: container.web: no container or job 'reds'; did you mean 'redis'?",
@@ -319,7 +319,7 @@ def test_passwords_of_registries_are_secret_wherever_they_come_from() -> None:
     assert "plain-text" not in repr(found)
 
 
-def test_what_is_made_of_a_secret_is_secret() -> None:
+def test_values_made_from_secrets_are_secret() -> None:
     text = body("environment: {URL: 'pg://u:{{ pw }}@db', LEN: '{{ pw | length }}', HOST: '{{ inventory_hostname }}'}")
     found = desired(text, pw=secret())
     assert found.secrets >= {f"pg://u:{SENTINEL}@db", str(len(SENTINEL))}
@@ -341,7 +341,7 @@ def test_a_secret_is_known_by_itself_where_it_is_part_of_a_text(text: str) -> No
     assert SENTINEL in desired(body(text), pw=secret()).secrets
 
 
-def test_what_has_the_form_of_a_credential_is_secret_wherever_it_comes_from() -> None:
+def test_values_with_the_form_of_credentials_are_secret() -> None:
     found = desired(body("environment: {DB_PASSWORD: hunter47, MODE: plain-1, URL: 'pg://u:hunter48@db'}"))
     assert found.secrets == {"hunter47", "hunter48"}
 

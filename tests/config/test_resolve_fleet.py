@@ -51,7 +51,7 @@ def test_a_resource_that_is_declared_alike_is_read_once() -> None:
     assert [str(found.address) for found in (one, two, three)] == [f"web{n}/container.web" for n in (1, 2, 3)]
 
 
-def test_values_that_python_takes_for_equal_are_told_apart() -> None:
+def test_values_that_are_equal_in_python_are_distinguished() -> None:
     found = webs("environment: {A: '{{ a }}'}", "a: 1", "a: true", "a: 1.0", "a: 1")
     assert [each.values["environment"]["A"] for each in found] == ["1", "true", "1.0", "1"]
 
@@ -97,7 +97,7 @@ def test_secrets_of_an_env_file_are_known_on_every_host() -> None:
     assert [host.resources[0].values["environment"] for host in found] == [{"A": SENTINEL}] * 2
 
 
-def test_an_error_on_one_host_is_reported_though_another_has_none() -> None:
+def test_an_error_on_one_of_two_hosts_is_reported() -> None:
     _, problems = fleet(body("mem_limit: '{{ a }}'"), "a: 1g", "a: lots")
     assert len(problems) == 1
     assert problems[0].startswith("vars.yml:1:4: containers.web.mem_limit: 'lots'")

@@ -52,7 +52,7 @@ def test_lines_may_be_indented_and_end_in_any_way() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.binary(max_size=200), st.binary(min_size=1, max_size=40), st.binary(min_size=32, max_size=32))
-def test_what_is_encrypted_can_be_decrypted(plain: bytes, password: bytes, salt: bytes) -> None:
+def test_encrypted_text_can_be_decrypted(plain: bytes, password: bytes, salt: bytes) -> None:
     secret = VaultSecret("default", password)
     text = encrypt(plain, secret, random=lambda _: salt) if not is_encrypted(plain) else VECTOR
     if not is_encrypted(plain):
@@ -101,7 +101,7 @@ def test_the_id_is_a_hint_and_every_password_is_tried() -> None:
         ("$ANSIBLE_VAULT;1.1;AES256\né", (SECRET,), "the vaulted text is damaged: its body is not three hex fields"),
     ],
 )
-def test_what_cannot_be_read_says_why(text: str, secrets: tuple[VaultSecret, ...], expected: str) -> None:
+def test_unreadable_vaults_have_a_reason(text: str, secrets: tuple[VaultSecret, ...], expected: str) -> None:
     with pytest.raises(VaultError) as caught:
         VaultSecrets(secrets).decrypt(text)
     assert caught.value.message == expected
@@ -168,7 +168,7 @@ def test_an_executable_prints_the_password(tmp_path: Path) -> None:
     assert calls == [[str(path)]]
 
 
-def test_a_client_is_told_the_id(tmp_path: Path) -> None:
+def test_a_client_script_gets_the_vault_id(tmp_path: Path) -> None:
     calls: list[Sequence[str]] = []
 
     def run(command: Sequence[str]) -> ScriptResult:

@@ -108,7 +108,7 @@ def test_text_that_is_in_no_file_has_one_place() -> None:
     assert {found.origin for found in scalars(node)} == {place}
 
 
-def test_merge_keys_give_what_is_not_written() -> None:
+def test_merge_keys_add_missing_keys() -> None:
     text = """
 base: &base {image: web, restart: always}
 more: &more {restart: never, tty: true}
@@ -233,7 +233,7 @@ def test_text_that_is_not_utf8_names_its_line() -> None:
     assert reported(b"a: 1\nb: \xff\n") == ["f.yml:2:1: the file is not UTF-8 text"]
 
 
-def test_a_byte_order_mark_is_no_content() -> None:
+def test_a_byte_order_mark_is_ignored() -> None:
     assert to_plain(load("\ufeffa: 1".encode(), "f.yml", Problems()) or tree("")) == {"a": 1}
 
 
@@ -302,7 +302,7 @@ def test_json_is_read_with_its_surrogate_pairs() -> None:
     assert to_plain(load_json(b'{\n\t"a":\t"\\/"}', "f.json", Problems()) or tree("")) == {"a": "/"}
 
 
-def test_json_that_is_no_yaml_is_read_all_the_same() -> None:
+def test_json_that_is_not_yaml_is_read() -> None:
     written = json.dumps({"k" * 2000: 1})
     assert to_plain(load_json(written, "f.json", Problems()) or tree("")) == {"k" * 2000: 1}
     problems = Problems()
@@ -322,7 +322,7 @@ plain_values = st.recursive(
 
 
 @given(plain_values)
-def test_what_a_yaml_writer_writes_reads_back(value: object) -> None:
+def test_yaml_round_trip(value: object) -> None:
     problems = Problems()
     node = load(pyyaml.safe_dump(value), "f.yml", problems)
     assert messages(problems) == []
@@ -331,7 +331,7 @@ def test_what_a_yaml_writer_writes_reads_back(value: object) -> None:
 
 
 @given(plain_values)
-def test_what_a_json_writer_writes_reads_back(value: object) -> None:
+def test_json_round_trip(value: object) -> None:
     node: Node | None = load_json(json.dumps(value), "f.json", Problems())
     assert node is not None
     assert to_plain(node) == value

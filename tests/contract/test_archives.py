@@ -77,7 +77,7 @@ def _volume_root() -> bytes:
     return target.getvalue()
 
 
-def test_what_is_not_there(sandbox: Sandbox) -> None:
+def test_missing_paths(sandbox: Sandbox) -> None:
     key, data = sandbox.container("c"), archive(a=(b"", 0o600, 0))
     assert status_of(sandbox.engine.put_archive, key, "/no/such", pieces(data)) == 404
     assert status_of(sandbox.engine.put_archive, sandbox.name("nobody"), "/etc", pieces(data)) == 404
@@ -128,7 +128,7 @@ def test_a_saved_image_is_loaded_again(sandbox: Sandbox) -> None:
     assert f"Loaded image: {tag}\n" in heard
 
 
-def test_what_is_no_image_is_refused(sandbox: Sandbox) -> None:
+def test_an_invalid_image_is_refused(sandbox: Sandbox) -> None:
     with pytest.raises(EngineError):
         sandbox.engine.load_images([archive(a=(b"text", 0o640, 0))], lambda _: None)
     with pytest.raises(EngineError), sandbox.engine.save_images([f"{sandbox.name('none')}:1"]) as chunks:

@@ -166,7 +166,7 @@ def test_the_list_shows_the_short_form(sandbox: Sandbox) -> None:
     assert isinstance(listed["Created"], int)
 
 
-def test_what_does_not_exist_reads_as_none(sandbox: Sandbox) -> None:
+def test_missing_objects_read_as_none(sandbox: Sandbox) -> None:
     nothing = sandbox.name("nothing")
     engine = sandbox.engine
     assert engine.inspect_container(nothing) is None

@@ -214,7 +214,7 @@ def test_connect_while_it_is_stopped_is_noted_and_not_replaced(sandbox: Sandbox,
     assert sandbox.endpoints(key)[net]["IPAddress"]
 
 
-def test_what_a_network_does_not_connect(sandbox: Sandbox, net: str) -> None:
+def test_modes_that_connect_no_network(sandbox: Sandbox, net: str) -> None:
     sandbox.network("auto")
     cases: dict[str, tuple[str, dict[str, Any], int, int]] = {
         "alias on the default bridge": ("bridge", {"Aliases": ["x"]}, 400, 400),

@@ -123,5 +123,5 @@ def test_the_last_name_takes_the_image_with_it(sandbox: Sandbox) -> None:
     assert str(heard[-1]["status"]).startswith("Status: Downloaded newer image")
 
 
-def test_names_that_are_none(sandbox: Sandbox) -> None:
+def test_invalid_names(sandbox: Sandbox) -> None:
     assert status_of(sandbox.engine.pull_image, "docker.io/library/UPPER:1", "", None, lambda _: None) == 400

@@ -36,20 +36,20 @@ def test_created_running_exited(sandbox: Sandbox) -> None:
     assert (state["Status"], state["Running"], state["Pid"], state["ExitCode"]) == ("exited", False, 0, 137)
 
 
-def test_starting_and_stopping_twice_is_no_error(sandbox: Sandbox) -> None:
+def test_starting_and_stopping_twice_is_not_an_error(sandbox: Sandbox) -> None:
     engine, key = sandbox.engine, sandbox.container("a", start=True)
     engine.start_container(key)
     engine.stop_container(key, 0)
     engine.stop_container(key, 0)
 
 
-def test_stopping_what_never_ran_changes_nothing(sandbox: Sandbox) -> None:
+def test_stopping_a_created_container_changes_nothing(sandbox: Sandbox) -> None:
     key = sandbox.container("a")
     sandbox.engine.stop_container(key, 0)
     assert sandbox.inspect(key)["State"]["Status"] == "created"
 
 
-def test_restart_starts_what_does_not_run(sandbox: Sandbox) -> None:
+def test_restart_starts_a_stopped_container(sandbox: Sandbox) -> None:
     key = sandbox.container("a")
     sandbox.engine.restart_container(key, 0)
     assert sandbox.inspect(key)["State"]["Running"]
@@ -79,7 +79,7 @@ def test_one_that_has_not_ended_has_no_exit_code(sandbox: Sandbox) -> None:
     assert engine.exit_code(key) == 137
 
 
-def test_the_list_tells_the_exit_code(sandbox: Sandbox) -> None:
+def test_the_list_shows_the_exit_code(sandbox: Sandbox) -> None:
     key = sandbox.container("a", Cmd=["sh", "-c", "exit 0"], start=True)
     eventually(sandbox, key, lambda found: not found["State"]["Running"])
     listed = next(each for each in sandbox.engine.list_containers() if each["Id"] == key)

@@ -149,7 +149,7 @@ def test_only_running_containers_hold_a_network(sandbox: Sandbox) -> None:
     assert "not found" in sandbox.inspect(key)["State"]["Error"]
 
 
-def test_a_network_recreated_is_joined_by_what_never_ran(sandbox: Sandbox) -> None:
+def test_a_recreated_network_is_joined_by_containers_that_never_ran(sandbox: Sandbox) -> None:
     engine, first = sandbox.engine, sandbox.network("n")
     key = sandbox.container("a", HostConfig={"NetworkMode": sandbox.name("n")})
     engine.remove_network(first)
@@ -158,7 +158,7 @@ def test_a_network_recreated_is_joined_by_what_never_ran(sandbox: Sandbox) -> No
     assert sandbox.endpoints(key)[sandbox.name("n")]["NetworkID"] == second
 
 
-def test_what_ran_looks_for_the_network_by_id_until_it_is_connected_again(sandbox: Sandbox) -> None:
+def test_containers_that_ran_use_the_network_id_until_reconnected(sandbox: Sandbox) -> None:
     engine, first, name = sandbox.engine, sandbox.network("n"), sandbox.name("n")
     key = sandbox.container("a", HostConfig={"NetworkMode": name}, start=True)
     engine.stop_container(key, 0)
@@ -172,6 +172,6 @@ def test_what_ran_looks_for_the_network_by_id_until_it_is_connected_again(sandbo
     assert sandbox.endpoints(key)[name]["NetworkID"] == second
 
 
-def test_what_cannot_be_removed(sandbox: Sandbox) -> None:
+def test_objects_that_cannot_be_removed(sandbox: Sandbox) -> None:
     assert status_of(sandbox.engine.remove_network, "bridge") == 403
     assert status_of(sandbox.engine.remove_network, sandbox.name("nothing")) == 404

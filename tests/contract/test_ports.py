@@ -30,7 +30,7 @@ def test_a_port_in_use_is_refused_at_start_and_remembered(sandbox: Sandbox) -> N
     assert sandbox.inspect(second)["State"]["Error"] == ""
 
 
-def test_a_failed_start_removes_what_removes_itself(sandbox: Sandbox) -> None:
+def test_a_failed_start_removes_auto_remove_containers(sandbox: Sandbox) -> None:
     port = str(sandbox.port())
     sandbox.container("a", published({"HostPort": port}), start=True)
     key = sandbox.container("b", published({"HostPort": port}, AutoRemove=True))

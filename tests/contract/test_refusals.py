@@ -200,7 +200,7 @@ def _padded(cases: dict[str, Any]) -> dict[str, Any]:
     return {name: case if len(case) == 3 else (*case, case[1]) for name, case in cases.items()}
 
 
-def test_drivers_nobody_has_are_looked_for_in_vain(sandbox: Sandbox) -> None:
+def test_unknown_drivers_are_not_found(sandbox: Sandbox) -> None:
     """An engine looks fifteen seconds for a plugin: for all of these at once."""
     cases: dict[str, tuple[Any, Body, int]] = {
         "volumes": (sandbox.container, host(VolumeDriver="no-such-driver", Binds=["no-such-volume:/a"]), 404),
@@ -215,7 +215,7 @@ def test_drivers_nobody_has_are_looked_for_in_vain(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "-ab", "a b", "a/b", ".ab"])
-def test_names_that_are_none(sandbox: Sandbox, name: str) -> None:
+def test_invalid_names(sandbox: Sandbox, name: str) -> None:
     body = {"Image": BUSYBOX, "Cmd": SLEEP}
     assert status_of(sandbox.engine.create_container, name, body, "") == 400
 

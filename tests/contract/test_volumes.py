@@ -21,7 +21,7 @@ def exists(sandbox: Sandbox, name: str) -> bool:
     return sandbox.engine.inspect_volume(name) is not None
 
 
-def test_unset_and_empty_are_told_apart(sandbox: Sandbox) -> None:
+def test_unset_and_empty_are_distinguished(sandbox: Sandbox) -> None:
     plain, empty = sandbox.volume("v"), sandbox.volume("w", Labels={}, DriverOpts={})
     assert (plain["Driver"], plain["Scope"], plain["Labels"], plain["Options"]) == ("local", "local", None, None)
     assert plain["Mountpoint"] == f"/var/lib/docker/volumes/{sandbox.name('v')}/_data"

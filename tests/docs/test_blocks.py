@@ -126,7 +126,7 @@ def _text(block: Block) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
-def test_what_a_page_shows_is_so(page: Path, tmp_path: Path, update: bool) -> None:
+def test_pages_show_true_output(page: Path, tmp_path: Path, update: bool) -> None:
     checks = Page(sandbox(tmp_path), update=update)
     for block in blocks(page):
         checks.check(block)
@@ -137,7 +137,7 @@ def test_what_a_page_shows_is_so(page: Path, tmp_path: Path, update: bool) -> No
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if any("lab" in block.words for block in blocks(page))], ids=_name
 )
-def test_what_a_page_shows_of_real_hosts_is_so(
+def test_pages_show_true_output_of_real_hosts(
     page: Path, tmp_path: Path, update: bool, lab_hosts: tuple[Host, ...]
 ) -> None:
     box = sandbox(tmp_path)

@@ -48,7 +48,7 @@ def only(server: FakeEngine) -> Seen:
 
 
 class TestConnect:
-    def test_one_request_tells_everything(self, server: FakeEngine) -> None:
+    def test_version_is_one_request(self, server: FakeEngine) -> None:
         engine = connect(spec(server))
         assert engine.describe() == EngineInfo("26.1.5", "1.45", "1.45", "linux", "amd64")
         assert [request.path for request in server.seen] == ["/version"]
@@ -84,7 +84,7 @@ class TestConnect:
             connect(spec(server))
 
     @pytest.mark.parametrize("body", [b"hello", {"no": "version"}, ["a list"]])
-    def test_what_is_no_engine_is_said_to_be_none(self, server: FakeEngine, body: Any) -> None:
+    def test_a_server_that_is_not_an_engine(self, server: FakeEngine, body: Any) -> None:
         server.answers["GET /version"] = Canned(body=body)
         with pytest.raises(UnreachableError, match="does not answer GET /version as a Docker engine does"):
             connect(spec(server))
@@ -128,7 +128,7 @@ class TestReads:
         assert call(engine) == [{"Id": "abc"}]
         assert only(server).query == query
 
-    def test_nothing_is_none(self, engine: Engine) -> None:
+    def test_missing_objects_are_none(self, engine: Engine) -> None:
         assert engine.inspect_container("web") is None
         assert engine.inspect_image("web:1") is None
         assert engine.inspect_network("front") is None
@@ -140,7 +140,7 @@ class TestReads:
         server.answers["GET /volumes"] = Canned(body={"Volumes": volumes, "Warnings": None})
         assert engine.list_volumes() == []
 
-    def test_an_answer_that_is_no_json_is_an_error(self, engine: Engine, server: FakeEngine) -> None:
+    def test_an_answer_that_is_not_json_is_an_error(self, engine: Engine, server: FakeEngine) -> None:
         server.answers["GET /networks"] = Canned(body=b"<html>")
         server.answers["POST /volumes/create"] = Canned(body=b"<html>")
         with pytest.raises(EngineError, match="did not answer in JSON"):
@@ -259,7 +259,7 @@ class TestPull:
             self.pull(engine, "web:1")
         assert (caught.value.message, caught.value.status) == ("repository web not found", 404)
 
-    def test_a_pull_cut_off_is_no_success(self, engine: Engine, server: FakeEngine) -> None:
+    def test_an_incomplete_pull_is_an_error(self, engine: Engine, server: FakeEngine) -> None:
         server.answers["POST /images/create"] = Canned(chunks=(b'{"status":"Pulling"}\n',), cut=True)
         with pytest.raises(UnreachableError, match="was lost during POST"):
             self.pull(engine, "web:1")
@@ -287,7 +287,7 @@ class TestContainers:
         engine.create_container("web", {"Image": "web:1", "Env": ["A=1"]}, "")
         assert only(server).json == {"Image": "web:1", "Env": ["A=1"]}
 
-    def test_a_missing_image_is_told_by_its_status(self, engine: Engine, server: FakeEngine) -> None:
+    def test_a_missing_image_is_recognised_by_status(self, engine: Engine, server: FakeEngine) -> None:
         server.answers["POST /containers/create"] = Canned(404, {"message": "No such image: web:1"})
         with pytest.raises(EngineError) as caught:
             engine.create_container("web", {"Image": "web:1"}, "")
@@ -320,7 +320,7 @@ class TestContainers:
         call(engine)
         assert only(server).query == query
 
-    def test_a_container_started_already_is_no_error(self, engine: Engine, server: FakeEngine) -> None:
+    def test_starting_a_running_container_is_not_an_error(self, engine: Engine, server: FakeEngine) -> None:
         server.answers["POST /containers/web/start"] = Canned(304)
         engine.start_container("web")
 

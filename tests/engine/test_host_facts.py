@@ -104,7 +104,7 @@ def test_who_listens_is_not_asked_where_ports_are_free() -> None:
     assert (found.listeners, asked.calls) == ((), ["info", "shell"])
 
 
-def test_a_host_without_a_shell_tells_nothing() -> None:
+def test_a_host_without_a_shell_gives_no_facts() -> None:
     asked = Asked(None)
     assert (asked.gather(), asked.calls) == (Facts(), ["info", "shell"])
     assert Asked("docker: unknown command\n").gather() == Facts()

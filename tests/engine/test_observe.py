@@ -306,7 +306,7 @@ def test_anonymous_volumes_are_known_by_their_targets(profile: str) -> None:
 
 
 @pytest.mark.parametrize("profile", ["20.10", "26.1", "28.5"])
-def test_what_old_and_new_engines_answer_is_read_alike(profile: str) -> None:
+def test_answers_of_old_and_new_engines_are_read_alike(profile: str) -> None:
     engine = SimulatedEngine(profile)
     wish = play("networks: {front: {}}\nvolumes: {data: {}}\ncontainers: {web: {image: web:1, networks: [front]}}")
     host = look(engine, needs_of([wish], lambda _ref: None))[0]

@@ -23,7 +23,7 @@ def test_names_are_complete() -> None:
     assert OLD.references == {"docker.io/library/one@sha256:" + "0" * 64}
 
 
-def test_what_is_on_record_and_still_there() -> None:
+def test_recorded_images_that_still_exist() -> None:
     record = replace(RECORD, pulled=((ONE, "old"), (ONE, "new"), (TWO, "gone")))
     assert still_there({"shop": record}, [OLD, NEW]) == (
         PulledImage("shop", ONE, "old", False, OLD.references),
@@ -36,7 +36,7 @@ def test_claims_are_names_and_ids() -> None:
     assert claims({"shop": record}) == {("shop", ONE), ("shop", "new"), ("shop", TWO)}
 
 
-def test_after_a_run_what_it_fetched_is_added_and_what_is_gone_dropped() -> None:
+def test_a_run_adds_pulled_images_and_drops_missing_ones() -> None:
     assert updated([(ONE, "old"), (TWO, "gone")], [ONE], [OLD, NEW]) == ((ONE, "new"), (ONE, "old"))
 
 

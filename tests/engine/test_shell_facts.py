@@ -74,7 +74,7 @@ def test_a_big_endian_kernel_writes_addresses_the_other_way_round() -> None:
 
 
 @pytest.mark.parametrize("said", ["", "This account is not available.\n", WHOLE.removesuffix("[end]\n"), "[end]\n"])
-def test_what_is_not_the_scripts_whole_output_counts_as_nothing(said: str) -> None:
+def test_incomplete_script_output_is_ignored(said: str) -> None:
     assert read(said, "/data", "amd64") is None
 
 

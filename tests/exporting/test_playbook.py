@@ -87,7 +87,7 @@ def test_every_field_comes_out_again(row: Field, written: Any, image: str) -> No
 
 
 @pytest.mark.parametrize("version", ["20.10", "26.1", "28.5"])
-def test_what_image_and_engine_give_is_left_out(version: str) -> None:
+def test_values_of_image_and_engine_are_left_out(version: str) -> None:
     engine = machine(version)
     by_hand(engine, "it", {}, EVERYTHING)
     engine.start_container("it")
@@ -296,7 +296,7 @@ def test_containers_that_share_another_ones_namespaces_name_it() -> None:
     assert values(made_again(engine, text), "side") == values(engine, "side")
 
 
-def test_labels_of_compose_are_left_out_and_tell_what_depends_on_what() -> None:
+def test_compose_labels_become_depends_on() -> None:
     engine = machine()
     for service, needs in (("db", ""), ("web", "db:service_healthy:false,cache:service_started:false")):
         labels = {
@@ -390,7 +390,7 @@ def test_networks_and_volumes_of_a_project_are_external_to_others() -> None:
     check_unchanged(engine, imported(engine, "it"))
 
 
-def test_what_cannot_be_declared_is_said() -> None:
+def test_undeclarable_values_are_reported() -> None:
     engine = machine()
     host = {"NetworkMode": "host", "PortBindings": {"80/tcp": [{"HostPort": "80"}]}, "Dns": ["not an address"]}
     body = {"Image": PLAIN, "HostConfig": host, "ExposedPorts": {"80/tcp": {}}}
@@ -402,7 +402,7 @@ def test_what_cannot_be_declared_is_said() -> None:
     check_unchanged(engine, text)
 
 
-def test_containers_that_lost_what_they_are_attached_to_are_left_out() -> None:
+def test_containers_with_missing_networks_are_left_out() -> None:
     engine = machine()
     by_hand(engine, "it", {"networks": ["front"]})
     engine.create_container("side", {"Image": PLAIN, "HostConfig": {"NetworkMode": "container:db"}}, "")

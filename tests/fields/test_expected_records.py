@@ -168,7 +168,7 @@ def test_a_namespace_of_a_container_that_was_recreated_is_another() -> None:
     ]
 
 
-def test_what_podman_drops_by_itself_is_rolled_back_when_it_was_declared() -> None:
+def test_capabilities_dropped_by_podman_are_restored() -> None:
     drops = {"cap_drop": ["AUDIT_WRITE", "MKNOD", "NET_RAW"]}
     live = container(CapDrop=drops["cap_drop"])
     assert shown({}, live, recorded=drops) == ["cap_drop: AUDIT_WRITE, MKNOD, NET_RAW → none (replace)"]

@@ -67,7 +67,7 @@ def test_its_json_schema_takes_the_examples(table: Table, row: Field, written: A
 
 
 @pytest.mark.parametrize(("table", "row", "written"), EXAMPLES)
-def test_what_is_sent_is_read_back(table: Table, row: Field, written: Any) -> None:
+def test_sent_values_read_back(table: Table, row: Field, written: Any) -> None:
     value = read(table, row, written)
     added_by_the_engine = {"driver": "default"} if row.name == "ipam" else None
     sent = value | added_by_the_engine if added_by_the_engine else value
@@ -75,7 +75,7 @@ def test_what_is_sent_is_read_back(table: Table, row: Field, written: Any) -> No
 
 
 @pytest.mark.parametrize(("table", "row", "written"), EXAMPLES)
-def test_what_was_sent_is_no_difference(table: Table, row: Field, written: Any) -> None:
+def test_sent_values_are_not_a_difference(table: Table, row: Field, written: Any) -> None:
     value = read(table, row, written)
     assert paths_that_differ(table, row, value, value) == []
 

@@ -221,7 +221,7 @@ def test_subnets_that_no_engine_takes(written: dict[str, Any], said: list[str]) 
         {"config_from": "base", "internal": True, "driver": "macvlan"},
     ],
 )
-def test_networks_that_are_no_error(written: dict[str, Any]) -> None:
+def test_valid_networks(written: dict[str, Any]) -> None:
     assert errors_of(NETWORK, written) == []
 
 
@@ -239,7 +239,7 @@ def test_configurations_and_who_takes_them() -> None:
 
 
 @pytest.mark.parametrize("name", ["br-0123456789abc", "a b", "a/b", "..", ""])
-def test_what_cannot_be_the_name_of_a_bridge(name: str) -> None:
+def test_invalid_names_of_bridges(name: str) -> None:
     assert errors_of(NETWORK, {"driver_opts": {"com.docker.network.bridge.name": name}}) == [
         f"networks.it.driver_opts: '{name}' is not the name of a bridge: 1 to 15 characters without spaces, / and :"
     ]

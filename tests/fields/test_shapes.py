@@ -158,7 +158,7 @@ def test_a_text_stands_for_a_list_of_one(written: dict[str, Any], meant: dict[st
 
 
 @pytest.mark.parametrize("key", ["environment", "labels", "sysctls"])
-def test_a_text_is_no_map(key: str) -> None:
+def test_a_text_is_not_a_map(key: str) -> None:
     assert errors_of(CONTAINER, {key: "A=b"}) == [
         f"containers.it.{key}: expected a map, or a list of KEY=value, got 'A=b'"
     ]
@@ -498,7 +498,7 @@ def test_the_declaration_knows_which_paths_are_secret(written: nodes.Node, path:
     assert path in declare(CONTAINER, written).secrets
 
 
-def test_what_is_not_secret_is_not_taken_for_it() -> None:
+def test_values_that_are_not_secret_are_not_hidden() -> None:
     both = nodes.Mapping(
         ((nodes.Scalar("A", HERE), nodes.Scalar("plain", HERE)), (nodes.Scalar("B", HERE), secret(SENTINEL))), HERE
     )

@@ -86,7 +86,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("table", "name", "written"), CASES)
-def test_what_is_spelled_out_reads_back_the_same(table: Table, name: str, written: Any) -> None:
+def test_spelled_values_read_back(table: Table, name: str, written: Any) -> None:
     company = COMPANY.get(name, {})
     canonical = declare(table, {name: written} | company).values[name]
     spelled = table.row(name).spell(canonical)

@@ -47,7 +47,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("written", "said"), MISTAKES)
-def test_what_only_the_start_would_refuse(written: dict[str, Any], said: str) -> None:
+def test_values_that_only_the_start_refuses(written: dict[str, Any], said: str) -> None:
     (found,) = errors_of(CONTAINER, written)
     assert found.startswith(f"containers.it.{said}")
 
@@ -70,7 +70,7 @@ def test_what_only_the_start_would_refuse(written: dict[str, Any], said: str) ->
         {"tmpfs": ["/a", "/b:rw,noexec,nosuid,size=10%,uid=1,gid=2,nr_inodes=5k,mode=01777", "/c:size=64m"]},
     ],
 )
-def test_what_the_start_takes(written: dict[str, Any]) -> None:
+def test_values_that_the_start_accepts(written: dict[str, Any]) -> None:
     assert errors_of(CONTAINER, written) == []
 
 

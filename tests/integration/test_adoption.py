@@ -200,7 +200,7 @@ def play(containers: Mapping[str, Any]) -> Json:
     return {"networks": {"six": six}, "volumes": volumes, "containers": dict(containers)}
 
 
-def test_what_the_docker_command_made_is_taken_over_as_it_is(host: Host, tmp_path: Path) -> None:
+def test_containers_of_docker_run_are_adopted_unchanged(host: Host, tmp_path: Path) -> None:
     make(host)
     own = {"image": "docker.io/library/busybox:1", "command": "sleep 100000", "update": {"monitor": "0s"}}
     declared: dict[str, Json] = {name: {**own, **keys} for name, (_, keys) in RUNNING.items()}
@@ -215,7 +215,7 @@ def test_what_the_docker_command_made_is_taken_over_as_it_is(host: Host, tmp_pat
     assert [text.partition(": ")[0] for text in refused] == [f"{host.name}/container.{name}" for name in sorted(GONE)]
 
 
-def test_what_deployer_makes_of_the_same_words_has_nothing_to_do_either(host: Host, tmp_path: Path) -> None:
+def test_the_same_declaration_converges(host: Host, tmp_path: Path) -> None:
     declared = {name: {**SLEEP, **keys, "update": {"monitor": "0s"}} for name, (_, keys) in RUNNING.items()}
     zeros: Json = {f"zero-{n}": {**SLEEP, **keys, "update": {"monitor": "0s"}} for n, keys in enumerate(ZEROS)}
     site = Site(tmp_path, host).write(play({**declared, **zeros}))

@@ -112,7 +112,7 @@ def test_a_playbook_with_every_field_is_applied_and_then_has_nothing_to_do(host:
     assert (text.code, text.out) == (0, f"site on {host.name}: no changes\nPlan: no changes on 1 host.\n")
 
 
-def test_what_the_image_and_the_daemon_bring_is_no_change(host: Host, tmp_path: Path) -> None:
+def test_values_of_image_and_daemon_are_not_changes(host: Host, tmp_path: Path) -> None:
     """T1."""
     faults.restart_engine(host, {"log-opts": {"max-size": "5m"}, "default-ulimits": {"nofile": _NOFILE}})
     site = Site(tmp_path, host).write(
@@ -162,7 +162,7 @@ SPELLINGS: Mapping[str, tuple[Json, Json]] = {
 """Two ways to write the same (T2, and peers 2.11)."""
 
 
-def test_another_spelling_of_the_same_is_no_change(host: Host, tmp_path: Path) -> None:
+def test_another_spelling_is_not_a_change(host: Host, tmp_path: Path) -> None:
     site = Site(tmp_path, host)
     networks = {"six": {"enable_ipv6": True, "ipam": {"config": [{"subnet": "2001:db8:0:0::/64"}]}}}
     first = {name: {**SLEEP, **one} for name, (one, _) in SPELLINGS.items()}
@@ -188,7 +188,7 @@ def test_a_container_that_does_not_run_is_not_replaced(host: Host, tmp_path: Pat
     assert before in (None, ids(host)["web"])
 
 
-def test_what_is_dropped_from_the_playbook_is_seen_and_rolled_back(host: Host, tmp_path: Path) -> None:
+def test_keys_removed_from_the_playbook_are_reset(host: Host, tmp_path: Path) -> None:
     whole = {
         "environment": {"KEPT": "1", "DROPPED": "1"},
         "labels": {"kept": "1", "dropped": "1"},

@@ -113,7 +113,7 @@ def test_limit_leaves_the_others_alone_and_undisturbed(site: Site, hosts: tuple[
     assert versions(hosts) == ["2", "2", "2"]
 
 
-def test_a_run_continues_with_what_failed(site: Site, hosts: tuple[Host, ...]) -> None:
+def test_a_run_continues_with_failed_hosts(site: Site, hosts: tuple[Host, ...]) -> None:
     """As Ansible's retry files."""
     write(site, None, 1).converge()
     failed = write(site, hosts[1], 2)

@@ -62,7 +62,7 @@ def _move(host: Host, tag: str, image: str) -> None:
     host.docker("tag", old, tag)
 
 
-def test_without_always_a_tag_that_moved_in_the_registry_is_no_change(host: Host, tmp_path: Path, tag: str) -> None:
+def test_a_moved_tag_is_a_change_only_with_always(host: Host, tmp_path: Path, tag: str) -> None:
     push(host, tag, "deployer/web:1")
     site = Site(tmp_path, host).containers(web={"image": tag, "command": None})
     site.converge()
@@ -80,7 +80,7 @@ def test_a_tag_that_moved_on_the_host_is_a_change(host: Host, tmp_path: Path, ta
     site.converge()
 
 
-def test_another_name_of_the_same_image_is_no_change(host: Host, tmp_path: Path, tag: str) -> None:
+def test_another_name_of_the_same_image_is_not_a_change(host: Host, tmp_path: Path, tag: str) -> None:
     """T6."""
     host.docker("pull", "-q", "deployer/web:1")
     site = Site(tmp_path, host).containers(web={"image": "deployer/web:1", "command": None})

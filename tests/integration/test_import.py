@@ -206,7 +206,7 @@ def test_containers_made_by_hand(host: Host, tmp_path: Path) -> None:
     check_unchanged(site, host)
 
 
-def test_what_cannot_be_declared(host: Host, tmp_path: Path) -> None:
+def test_undeclarable_values(host: Host, tmp_path: Path) -> None:
     fetch(host, "busybox:1")
     host.docker("network", "create", "lost")
     for name, line in {"lonely": "--network lost", "leader": "", "paused": "", "fine": ""}.items():
@@ -257,7 +257,7 @@ def test_containers_made_by_compose(host: Host, tmp_path: Path) -> None:
     check_unchanged(site, host)
 
 
-def test_what_deployer_made(host: Host, tmp_path: Path) -> None:
+def test_objects_created_by_deployer(host: Host, tmp_path: Path) -> None:
     """It is left out unless its project is named; containers that are kept after a replacement always are."""
     fetch(host, "busybox:1")
     web: Json = {**SLEEP, "networks": ["net"], "volumes": ["data:/data"], "environment": {"A": "b"}}

@@ -62,7 +62,7 @@ def test_a_field_over_the_images_is_dropped_to_the_images(host: Host, tmp_path: 
             assert own[key] == plain[key], (name, key)
 
 
-def test_what_the_image_sets_can_be_cleared(host: Host, tmp_path: Path) -> None:
+def test_values_of_the_image_can_be_cleared(host: Host, tmp_path: Path) -> None:
     site = Site(tmp_path, host)
     write(site, {name: {} for name in CLEARED}).converge()
     write(site, {name: {name: value} for name, value in CLEARED.items()}).converge()

@@ -93,7 +93,7 @@ def test_every_error_is_in_the_document_too(inventory: Path, tmp_path: Path) -> 
     assert all(found["origin"]["column"] for found in said.diagnostics)
 
 
-def test_what_was_meant_is_offered(inventory: Path, tmp_path: Path) -> None:
+def test_likely_names_are_suggested(inventory: Path, tmp_path: Path) -> None:
     said = plan(tmp_path, TEN_MISTAKES)
     assert "'image'" in said.err
     assert "'db'" in said.err
@@ -130,7 +130,7 @@ def test_so_is_a_pattern_that_matches_nothing(inventory: Path, tmp_path: Path, p
         ("hosts: all\n", "shop.yml:1:1: "),
     ],
 )
-def test_what_is_no_playbook_says_where(inventory: Path, tmp_path: Path, text: str, place: str) -> None:
+def test_errors_in_playbooks_have_positions(inventory: Path, tmp_path: Path, text: str, place: str) -> None:
     said = plan(tmp_path, text)
     assert said.code == 1
     assert place in said.err, said.err

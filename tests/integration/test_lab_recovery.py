@@ -110,7 +110,7 @@ def test_removing_the_lab_leaves_nothing_and_removing_it_again_is_harmless(exclu
     assert the_lab.running() is None
 
 
-def test_a_user_without_rights_is_told_the_one_reason() -> None:
+def test_a_user_without_permission_gets_one_reason() -> None:
     os.seteuid(65534)
     try:
         assert machine.refusal() == "the lab needs root"

@@ -54,7 +54,7 @@ def test_one_that_was_renamed_by_hand_is_not_lost_sight_of(site: Site, host: Hos
     assert states(host) == {"web": "running"}
 
 
-def test_what_is_no_longer_declared_goes_only_with_prune(site: Site, host: Host) -> None:
+def test_undeclared_resources_are_removed_only_with_prune(site: Site, host: Host) -> None:
     whole: dict[str, Any] = {"networks": {"front": {}}, "volumes": {"data": {}}}
     web = {**SLEEP, "networks": ["front"]}
     site.write({**whole, "containers": {"web": web, "db": {**web, "volumes": ["data:/data"]}}}).converge()
@@ -91,7 +91,7 @@ def test_containers_start_in_the_order_they_need(site: Site, host: Host) -> None
     assert inspect(host, "app")["State"]["StartedAt"] > inspect(host, "job")["State"]["FinishedAt"]
 
 
-def test_what_needs_an_unhealthy_one_is_not_started(site: Site, host: Host) -> None:
+def test_dependants_of_an_unhealthy_container_are_not_started(site: Site, host: Host) -> None:
     sick = {"healthcheck": {"test": ["CMD", "false"], "interval": "0.3s", "retries": 1}}
     failed = site.containers(db=sick, web={"depends_on": {"db": {"condition": "service_healthy"}}}, aside={}).apply()
     assert failed.code == 3
@@ -150,7 +150,7 @@ def test_ignored_changes_are_left_alone(site: Site, host: Host) -> None:
     assert ids(host) == before
 
 
-def test_an_interrupt_finishes_the_running_step_and_rolls_back_what_is_halfway(site: Site, host: Host) -> None:
+def test_an_interrupt_finishes_the_running_step_and_rolls_back_incomplete_groups(site: Site, host: Host) -> None:
     slow = {"update": {"monitor": "30s"}, "volumes": ["/srv/x:/x"]}
     site.containers(web=slow).converge()
     before = ids(host)

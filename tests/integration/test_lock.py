@@ -74,7 +74,7 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> None:
     wait_for(condition, seconds, "it")
 
 
-def test_the_second_is_refused_and_told_by_whom(site: Site, host_26: Host) -> None:
+def test_the_second_run_is_refused_and_learns_the_holder(site: Site, host_26: Host) -> None:
     with begun(site) as first:
         second = site.run("apply", "--yes", *site.arguments)
         out, _ = first.communicate(timeout=60)

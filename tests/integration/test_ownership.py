@@ -150,7 +150,7 @@ def test_networks_and_volumes_made_by_hand_are_used_when_they_fit(host: Host, tm
     assert host.api("GET", "/networks/front")["Id"] == made
 
 
-def test_what_is_external_must_be_there_and_is_only_used(host: Host, tmp_path: Path) -> None:
+def test_external_resources_must_exist_and_are_only_used(host: Host, tmp_path: Path) -> None:
     web = {**SLEEP, "networks": ["front"], "volumes": ["data:/data"]}
     external = {"networks": {"front": {"external": True}}, "volumes": {"data": {"external": True}}}
     site = Site(tmp_path, host).write({**external, "containers": {"web": web}})
@@ -167,7 +167,7 @@ def test_what_is_external_must_be_there_and_is_only_used(host: Host, tmp_path: P
     assert exists(host, "volumes", "data")
 
 
-def test_destroy_removes_what_is_the_projects_and_keeps_data(host: Host, tmp_path: Path) -> None:
+def test_destroy_removes_the_projects_resources_and_keeps_data(host: Host, tmp_path: Path) -> None:
     fetch(host, "busybox:1")
     host.docker("run", "-d", "--name", "foreign", "busybox:1", "sleep", "1000")
     web = {**SLEEP, "networks": ["front"], "volumes": ["data:/data"]}
@@ -209,7 +209,7 @@ def test_a_volume_is_removed_only_with_leave_for_that_one(host: Host, tmp_path: 
     assert not exists(host, "volumes", "data")
 
 
-def test_what_is_protected_stays(host: Host, tmp_path: Path) -> None:
+def test_protected_resources_are_kept(host: Host, tmp_path: Path) -> None:
     site = Site(tmp_path, host).containers(web={"protect": True})
     site.converge()
     made = ids(host)

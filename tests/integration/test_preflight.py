@@ -65,7 +65,7 @@ def test_where_no_shell_is_allowed_nothing_is_said(host: Host, tmp_path: Path) -
     faults.repair(host)
 
 
-def test_ports_of_the_engine_itself_are_no_false_alarm(host: Host, tmp_path: Path) -> None:
+def test_ports_of_the_engine_are_not_conflicts(host: Host, tmp_path: Path) -> None:
     """A port that moves from one container to another, one of a stopped container, and one on another address."""
     kept = "127.0.0.1:18082:82"
     site = Site(tmp_path, host).containers(one={"ports": ["18080:80", kept]}, two={"ports": ["18081:80"]})
@@ -170,7 +170,7 @@ def test_images_of_a_registry_that_wants_a_login(host: Host, tmp_path: Path) -> 
         secure_registry.distrust(host, secure)
 
 
-def test_what_the_mirror_of_docker_hub_does_not_have_is_only_noted(host: Host, tmp_path: Path) -> None:
+def test_images_missing_on_the_mirror_are_only_noted(host: Host, tmp_path: Path) -> None:
     found = Site(tmp_path, host).containers(web={"image": "busybox:no-such-tag"}).plan()
     note = "the registry docker.io does not have it, according to the host's mirror; the pull may still find it"
     assert (found.refusals, found.notes) == ([], [f"image.busybox:no-such-tag: {note}"])

@@ -60,7 +60,7 @@ def test_an_image_that_lost_its_tag_goes_by_its_id(site: Site, host: Host) -> No
     assert old not in {entry["Id"] for entry in host.api("GET", "/images/json")}
 
 
-def test_what_others_use_or_brought_stays(site: Site, host: Host) -> None:
+def test_images_of_others_are_kept(site: Site, host: Host) -> None:
     host.docker("pull", f"{REGISTRY}/deployer/counter:1.1")
     site.write({"containers": {"one": counter("1.0"), "two": counter("1.1")}}).converge()
     host.docker("create", "--name", "theirs", f"{REGISTRY}/deployer/counter:1.0")

@@ -74,7 +74,7 @@ def test_a_batch_that_fails_goes_back_and_no_other_begins(fleet: Site, ten_hosts
     assert versions(ten_hosts) == ["2"] * 10
 
 
-def test_or_all_ten_run_what_they_ran(fleet: Site, ten_hosts: Hosts) -> None:
+def test_or_all_ten_run_the_previous_version(fleet: Site, ten_hosts: Hosts) -> None:
     before = running(ten_hosts)
     failed = write(fleet, "2", ten_hosts[4:6], serial=2, on_failure="rollback_all").apply()
     assert failed.code == 3
@@ -170,7 +170,7 @@ class Load:
 
 @each_engine
 @pytest.mark.alone
-def test_behind_a_proxy_nobody_notices_that_the_new_one_starts_first(host: Host, tmp_path: Path) -> None:
+def test_start_first_behind_a_proxy_fails_no_request(host: Host, tmp_path: Path) -> None:
     fetch(host, "deployer/counter:1.1", *IMAGES[:2])
     proxy = {
         "image": "deployer/counter:1.1",
@@ -285,7 +285,7 @@ def test_killed_at_any_time_of_a_rolling_update_the_next_run_ends_it(lab_hosts: 
 # The way back
 
 
-def test_what_was_replaced_comes_back_with_its_data_and_its_place(host: Host, tmp_path: Path) -> None:
+def test_rollback_restores_data_and_addresses(host: Host, tmp_path: Path) -> None:
     fetch(host, "busybox:1")
     site = Site(tmp_path, host)
     web = {**SLEEP, "restart": "always", "volumes": ["/own"], "networks": {"front": {"aliases": ["www"]}}}
@@ -347,7 +347,7 @@ def test_one_that_turns_unhealthy_while_it_is_watched_goes_back(host: Host, tmp_
     assert failed.errors[0].partition(": ")[2].startswith("is unhealthy")
 
 
-def test_what_fails_already_is_waited_for_or_noted_and_rolls_back_nothing(host: Host, tmp_path: Path) -> None:
+def test_failing_containers_are_awaited_or_noted_without_rollback(host: Host, tmp_path: Path) -> None:
     fetch(host, "busybox:1")
     site = Site(tmp_path, host)
     check = {"test": ["CMD", "test", "-e", "/tmp/healthy"], "interval": "1s", "retries": 1}

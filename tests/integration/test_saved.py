@@ -46,7 +46,7 @@ def version(host: Host) -> str:
     return next(entry[8:] for entry in environment if entry.startswith("VERSION="))
 
 
-def test_what_was_shown_is_done(site: Site, hosts: tuple[Host, ...]) -> None:
+def test_a_saved_plan_is_applied_as_shown(site: Site, hosts: tuple[Host, ...]) -> None:
     site.converge()
     plan = saved(wish(site, 2))
     assert stat.S_IMODE(plan.stat().st_mode) == 0o600

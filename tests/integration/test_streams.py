@@ -46,7 +46,7 @@ def test_a_big_file_there_and_back_needs_no_memory(host_26: Host) -> None:
         engine.remove_container(key, force=True, anonymous_volumes=True)
 
 
-def test_a_transfer_that_breaks_is_no_hang(host_26: Host) -> None:
+def test_a_broken_transfer_ends(host_26: Host) -> None:
     with opened(spec(host_26)) as engine:
         key = container(engine)
         engine.put_archive(key, "/tmp", archive(10))

@@ -134,7 +134,7 @@ class TestWays:
             without = failure(connection_spec("web1", variables, CliConnectionOptions(), config))
             assert without.message == f"on {host.address}, sudo asks {user} for a password ('sudo -n docker')"
 
-    def test_ssh_config_leads_through_a_jump_host(self, host_20: Host, host_26: Host, tmp_path: Path) -> None:
+    def test_ssh_config_uses_a_jump_host(self, host_20: Host, host_26: Host, tmp_path: Path) -> None:
         config = tmp_path / "config"
         config.write_text(
             f"Host bastion\n  HostName {host_20.address}\n  User guest\n"
@@ -254,7 +254,7 @@ class TestLogin:
         assert "oo many authentication failures" in error.message
         assert "IdentitiesOnly" in error.hint
 
-    def test_an_address_with_failed_logins_is_told_why_it_is_refused(self, host_26: Host) -> None:
+    def test_a_penalty_for_failed_logins_is_explained(self, host_26: Host) -> None:
         faults.restart_sshd(host_26, {"PerSourcePenalties": "authfail:60s min:1s"})
         failure(spec(host_26, user="nobody-here"))
         deadline = time.monotonic() + 5

@@ -15,7 +15,7 @@ def test_while_it_is_replaced_a_container_is_the_resource(name: str, base: str) 
     assert base_name(name) == base
 
 
-def test_what_is_kept_is_counted() -> None:
+def test_kept_containers_are_counted() -> None:
     names = [previous("web", number) for number in (1, 2, 10)]
     assert names == ["web.previous", "web.previous-2", "web.previous-10"]
     assert [number_of(name) for name in (*names, "web.failed")] == [1, 2, 10, 0]
@@ -37,5 +37,5 @@ def test_what_is_kept_is_counted() -> None:
         ("web.failed", "", False),
     ],
 )
-def test_only_what_has_the_labels_of_the_resource_is_kept(name: str, label: str, *, kept: bool) -> None:
+def test_only_containers_with_the_resources_labels_are_kept(name: str, label: str, *, kept: bool) -> None:
     assert is_kept(name, label) is kept

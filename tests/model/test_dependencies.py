@@ -41,7 +41,7 @@ def test_containers_it_needs(keys: str, needed: tuple[str, ...]) -> None:
     assert dependencies.containers(web(keys)) == needed
 
 
-def test_a_declared_condition_stands_before_a_link() -> None:
+def test_a_declared_condition_overrides_a_link() -> None:
     found = web("links: [db, cache], depends_on: {db: {condition: service_healthy}}")
     assert dependencies.depends_on(found) == (
         Dependency("db", Condition.HEALTHY),

@@ -44,7 +44,7 @@ def volume(record: Record) -> dict[str, Any]:
     return {"Name": volume_name(record.project, record.number), "Labels": record.labels}
 
 
-def test_what_is_written_is_read_newest_first() -> None:
+def test_records_are_read_newest_first() -> None:
     older = replace(RECORD, number=6, time="2026-01-01T12:00:00Z")
     other = replace(RECORD, project="blog", number=1)
     volumes: list[dict[str, Any]] = [volume(older), {"Name": "data", "Labels": None}, volume(RECORD), volume(other)]
@@ -123,7 +123,7 @@ def test_results(found: HostOutcome, expected: str) -> None:
     assert result_of(found) == expected
 
 
-def test_every_change_with_what_came_of_it() -> None:
+def test_every_change_is_recorded_with_its_result() -> None:
     found = outcome(Status.DONE, Status.FAILED, Status.UNDONE, Status.SKIPPED)
     texts = ("- image.i0", "- image.i1 (failed)", "- image.i2 (rolled back)", "- image.i3 (not done)")
     assert changes_of(found) == (texts, Counts(remove=1))

@@ -43,7 +43,7 @@ def decided(*entries: Entry) -> Decision:
     return decide("me", View(entries, NOON))
 
 
-def test_nobody_there() -> None:
+def test_a_free_lock_can_be_taken() -> None:
     assert decided() == Enter(1)
 
 
@@ -123,7 +123,7 @@ def test_a_holder_renews_three_times_a_lease_and_is_sure_for_two_thirds() -> Non
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
-def test_names_fit_the_engine_and_tell_projects_apart(one: str, other: str) -> None:
+def test_names_are_valid_for_the_engine_and_unique_per_project(one: str, other: str) -> None:
     import re
 
     assert re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", volume_name(one, 7))
@@ -132,7 +132,7 @@ def test_names_fit_the_engine_and_tell_projects_apart(one: str, other: str) -> N
 
 
 @given(st.sampled_from(["shop", "shop.1", "a b", "ü"]), st.integers(1, 10**6))
-def test_what_is_written_is_read(project: str, number: int) -> None:
+def test_records_read_back_as_written(project: str, number: int) -> None:
     claim = Claim(project, "t", "you@there", "2026-01-02T12:00:00Z", "apply shop.yml", 3.5, "here/7/1")
     volume = {"Name": volume_name(project, number), "Labels": claim.labels, "CreatedAt": "2026-01-02T12:00:00Z"}
     assert read_entries([volume, {"Name": "data", "Labels": None}], project) == (

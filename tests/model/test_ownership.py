@@ -23,7 +23,7 @@ def unmanaged(text: str) -> Observed:
     return changed(applied(text), "web", owner=Ownership())
 
 
-def test_what_is_made_says_whose_it_is_and_how_it_was_declared() -> None:
+def test_created_objects_have_owner_and_declaration_in_labels() -> None:
     wish = "networks: {front: {}}\nvolumes: {data: {}}\ncontainers: {web: {image: web:1, tty: true}}"
     found = plan(wish, applied(EMPTY), version="1.2.3")
     labels = {
@@ -51,7 +51,7 @@ def test_an_unmanaged_container_that_fits_is_left_as_it_is() -> None:
     )
 
 
-def test_only_what_is_declared_has_to_fit() -> None:
+def test_only_declared_fields_are_compared_on_unmanaged_objects() -> None:
     more = WEB.replace("labels: {team: shop}", "labels: {team: shop, x: y}, cap_add: [NET_ADMIN], mem_limit: 64m")
     assert nothing(plan(WEB, unmanaged(more)))
     assert refusals(plan(more, unmanaged(WEB))) == [DIFFERS]
@@ -82,7 +82,7 @@ def test_adoption_keeps_what_can_be_changed_in_place() -> None:
     ]
 
 
-def test_adoption_does_not_touch_what_fits() -> None:
+def test_adoption_leaves_matching_containers_unchanged() -> None:
     host = unmanaged(WEB.replace("labels: {team: shop}", "labels: {team: shop, by: hand}"))
     found = plan(WEB, host, adopt=True)
     assert changes(found) == ["~ container.web (adopted, kept as it is)"]
@@ -187,7 +187,7 @@ def test_a_value_that_was_there_before_it_was_declared_is_recorded(old: str, new
         ("recreate: never", DIFFERS),
     ],
 )
-def test_recreate_gives_no_right_to_replace_what_is_not_ours(keys: str, refusal: str) -> None:
+def test_recreate_does_not_replace_unmanaged_containers(keys: str, refusal: str) -> None:
     wish = (WEB if keys == "recreate: always" else OTHER).replace("labels", f"{keys}, labels")
     assert refusals(plan(wish, unmanaged(WEB))) == [refusal]
 
@@ -235,7 +235,7 @@ def recorded(**changes: object) -> Observed:
 WITHOUT_SHM = "containers: {web: {image: web:1, tty: true}}"
 
 
-def test_what_was_declared_when_it_was_made_goes_back_to_the_default() -> None:
+def test_a_key_no_longer_declared_returns_to_its_default() -> None:
     fields = {"image": "docker.io/library/web:1", "tty": True, "shm_size": 67108864}
     assert changes(plan(WITHOUT_SHM, recorded(fields=fields))) == [
         "+/- container.web (start-first: no downtime): shm_size 64 MiB → the default",
@@ -252,7 +252,7 @@ def test_what_was_declared_when_it_was_made_goes_back_to_the_default() -> None:
         {"fields": {"image": "x", "shm_sizes": 5, "unheard_of": {"a": [1]}}},
     ],
 )
-def test_a_record_of_another_release_is_no_difference(changes: dict[str, object]) -> None:
+def test_a_record_of_another_release_is_not_a_difference(changes: dict[str, object]) -> None:
     fields = {"image": "docker.io/library/web:1", "shm_size": 67108864}
     assert nothing(plan(WITHOUT_SHM, recorded(**({"fields": fields} | changes))))
 
@@ -340,13 +340,13 @@ def test_resources_that_tags_leave_out_are_neither_changed_nor_removed() -> None
     assert nothing(plan(play(wish, tags=("nosuch",)), host, prune=True))
 
 
-def test_what_is_left_out_by_tags_is_not_undeclared() -> None:
+def test_resources_excluded_by_tags_are_not_undeclared() -> None:
     host = applied("networks: {front: {}}\ncontainers: {web: {image: web:1, networks: [front]}}")
     wish = "networks: {front: {tags: [x]}}\ncontainers: {web: {image: web:2, networks: [front], tags: [x]}}"
     assert nothing(plan(play(wish, tags=("y",)), host, prune=True))
 
 
-def test_a_reference_to_what_tags_leave_out_must_lead_somewhere() -> None:
+def test_a_reference_to_an_excluded_resource_must_exist_on_the_host() -> None:
     wish = "networks: {front: {tags: [x]}}\ncontainers: {web: {image: web:1, networks: [front], tags: [y]}}"
     assert refusals(plan(play(wish, tags=("y",)), applied(EMPTY))) == [
         "container.web: network front is excluded by tags, and not on the host"
@@ -354,7 +354,7 @@ def test_a_reference_to_what_tags_leave_out_must_lead_somewhere() -> None:
     assert refusals(plan(play(wish, tags=("y",)), applied("networks: {front: {}}"))) == []
 
 
-def test_pruning_removes_what_nothing_declares_before_its_port_is_wanted() -> None:
+def test_pruning_frees_ports_before_they_are_needed() -> None:
     host = applied("containers: {web: {image: web:1, ports: ['8080:80']}}")
     found = plan("containers: {www: {image: web:1, ports: ['8080:80']}}", host, prune=True)
     assert steps(found) == [

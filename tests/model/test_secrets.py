@@ -87,7 +87,7 @@ def test_a_new_container(keys: str) -> None:
 
 
 @pytest.mark.parametrize("keys", KEYS)
-def test_nothing_to_do_is_nothing_to_do(keys: str) -> None:
+def test_an_unchanged_secret_plans_nothing(keys: str) -> None:
     desired = wish(keys, NEW)
     found = plan(desired, applied(desired))
     assert (found.changes, found.steps) == ((), ())
@@ -123,14 +123,14 @@ def test_variables_of_ours_are_not_shown_when_their_record_cannot_be_read() -> N
     assert not leaks(everything(plan("containers: {web: {image: web:1}}", host)))
 
 
-def test_what_usually_is_a_secret_is_not_shown_no_matter_who_set_it() -> None:
+def test_usual_names_of_secrets_are_never_shown() -> None:
     host = applied("containers: {web: {image: web:1, environment: {DB_PASSWORD: plain, MODE: a}}}")
     found = plan("containers: {web: {image: web:1, environment: {DB_PASSWORD: other, MODE: b}}}", host)
     shown = {each.name: (each.old, each.new, each.sensitive) for change in found.changes for each in change.diffs}
     assert shown == {"environment.DB_PASSWORD": (MASK, MASK, True), "environment.MODE": ("a", "b", False)}
 
 
-def test_what_is_not_secret_stays_readable() -> None:
+def test_values_that_are_not_secret_stay_readable() -> None:
     found = plan(
         wish("environment: {URL: 'x', PW: '{{ pw }}'}, command: [run, now]", NEW), applied(wish("tty: false", OLD))
     )
@@ -159,7 +159,7 @@ def test_networks_and_volumes() -> None:
     assert not leaks(repr(owners))
 
 
-def test_the_record_tells_a_changed_secret_from_the_same_one() -> None:
+def test_the_record_distinguishes_changed_and_unchanged_secrets() -> None:
     (old,), (same,), (new,) = (wish("environment: {X: '{{ pw }}'}", each).resources for each in (OLD, OLD, NEW))
     sealing = Sealing(key=bytes(32))
     written = [ownership.declared(each, "shop", sealing) for each in (old, same, new)]

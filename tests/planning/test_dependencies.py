@@ -64,7 +64,7 @@ def test_a_dependency_that_is_healthy_already_is_not_waited_for() -> None:
 
 
 @pytest.mark.parametrize("health", ["starting", "unhealthy"])
-def test_a_wait_is_no_change_of_its_own(health: str) -> None:
+def test_a_wait_is_not_a_change(health: str) -> None:
     wish = pair("service_healthy", db=PROBED)
     assert nothing(plan(wish, changed(applied(wish), "db", health=health)))
 
@@ -108,7 +108,7 @@ def test_a_replaced_dependency_is_up_before_its_dependant_is_replaced() -> None:
     assert "[5] -> #6 container.db, RenameContainer made by #1 to db, replaced [replace db]" in found
 
 
-def test_what_goes_away_goes_before_what_it_needs() -> None:
+def test_dependants_are_removed_before_their_dependencies() -> None:
     host = applied(pair("service_started"))
     wish = """
     containers:
@@ -130,7 +130,7 @@ containers:
 """
 
 
-def test_what_shares_a_namespace_is_made_after_its_leader() -> None:
+def test_a_follower_is_created_after_the_owner_of_its_namespace() -> None:
     found = steps(plan(SHARED, applied(EMPTY)))
     assert found[3:] == [
         "#4 image.web:1, PullImage docker.io/library/web:1, pull",

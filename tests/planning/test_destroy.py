@@ -24,7 +24,7 @@ def destroyed(host: Observed, text: str = SHOP) -> HostPlan:
     return destroy(play(text), host, Policy())
 
 
-def test_what_needs_others_goes_before_them() -> None:
+def test_destroy_removes_dependants_first() -> None:
     assert steps(destroyed(applied(SHOP))) == [
         "#1 container.web, StopContainer web-1, destroyed",
         "[1] -> #2 container.web, RemoveContainer web-1, destroyed, at last",
@@ -34,7 +34,7 @@ def test_what_needs_others_goes_before_them() -> None:
     ]
 
 
-def test_what_was_made_and_is_no_longer_declared_goes_too() -> None:
+def test_destroy_removes_undeclared_resources() -> None:
     assert changes(destroyed(applied(SHOP), "")) == [
         "- network.front (destroyed)",
         "- container.db (destroyed)",
@@ -42,7 +42,7 @@ def test_what_was_made_and_is_no_longer_declared_goes_too() -> None:
     ]
 
 
-def test_what_an_interrupted_run_left_goes_too() -> None:
+def test_destroy_removes_leftovers_of_interrupted_runs() -> None:
     aside = changed(applied(SHOP), "web", rename="web.deployer-old", id="web-0", state="exited")
     host = joined(applied(SHOP), replace(aside, containers=tuple(c for c in aside.containers if c.id == "web-0")))
     assert "RemoveContainer web-0" in str(destroyed(host))
@@ -73,7 +73,7 @@ def test_a_network_with_a_protected_container_on_it_stays() -> None:
     ]
 
 
-def test_nothing_there_is_nothing_to_do() -> None:
+def test_destroy_of_an_empty_host_is_empty() -> None:
     found = destroyed(applied(EMPTY))
     assert (found.changes, found.steps, found.notes) == ((), (), ())
 

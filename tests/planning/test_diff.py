@@ -62,7 +62,7 @@ def test_a_row_that_is_passed_over_does_not_differ(kind: Kind, data: st.DataObje
             assert list(differences(row, row.expect(row, view), view.live[row.name])) == []
 
 
-def test_what_nobody_declared_is_passed_over_only_where_nothing_is_there() -> None:
+def test_undeclared_rows_are_skipped_only_when_unset() -> None:
     resource = Resource(Address("h", Kind.CONTAINER, "it"), HERE, Settings())
     live = {row.name: row.zero for row in CONTAINER.fields} | {"user": "1000", "networks": {}}
     comparison = Comparison(CONTAINER, resource, View({}, live, "it"), frozenset())

@@ -51,7 +51,7 @@ def test_a_host_as_declared_has_no_drift(text: str) -> None:
     assert find_drift(play(text), applied(text)) == HostDrift("web1", "shop", ())
 
 
-def test_what_tags_leave_out_and_what_is_external_is_not_looked_at() -> None:
+def test_excluded_and_external_resources_have_no_drift() -> None:
     tagged = "containers: {web: {image: web:1, tags: web}}\nvolumes: {data: {}}"
     assert drift(play(tagged, tags=("data",)), applied(EMPTY)) == []
     assert drift(play(tagged, tags=("web",)), applied(EMPTY)) == ["container.web: GONE"]
@@ -67,7 +67,7 @@ containers: {web: {state: absent}}
 
 
 @pytest.mark.parametrize("project", ["shop", "other"])
-def test_what_is_declared_absent_but_there(project: str) -> None:
+def test_resources_declared_absent_that_exist_are_drift(project: str) -> None:
     there = f"networks: {{front: {{}}}}\nvolumes: {{data: {{}}}}\nimages: {{'web:1': {{}}}}\n{WEB}"
     assert drift(ABSENT, applied(EMPTY)) == []
     assert drift(ABSENT, applied(play(there, project=project))) == [
@@ -115,7 +115,7 @@ def test_a_variable_added_by_hand() -> None:
     assert drift(WEB, host) == ["container.web: BY_HAND; environment.DEBUG - → 1"]
 
 
-def test_what_is_ignored_is_no_drift() -> None:
+def test_ignored_fields_have_no_drift() -> None:
     wish = WEB.replace("}}}", "}, ignore_changes: [environment.MODE, mem_limit]}}")
     assert drift(wish, by_hand(applied(wish), environment={"MODE": "z"}, mem_limit=0)) == []
 
@@ -226,7 +226,7 @@ def test_a_job_that_nothing_declares_any_more() -> None:
 # Undeclared
 
 
-def test_what_the_project_made_and_nothing_declares() -> None:
+def test_undeclared_objects_of_the_project_are_drift() -> None:
     host = applied("networks: {old: {}}\nvolumes: {olddata: {}}\ncontainers: {oldweb: {image: web:1}}")
     expected = ["network.old: UNDECLARED", "volume.olddata: UNDECLARED", "container.oldweb: UNDECLARED"]
     assert drift(EMPTY, host) == expected
@@ -234,7 +234,7 @@ def test_what_the_project_made_and_nothing_declares() -> None:
     assert drift(replace(EMPTY, elsewhere=elsewhere), host) == []
 
 
-def test_what_others_made_is_not_ours_to_declare() -> None:
+def test_objects_of_other_owners_are_not_drift() -> None:
     theirs = applied(play("volumes: {theirs: {}}\ncontainers: {theirweb: {image: web:1}}", project="other"))
     assert drift(EMPTY, replace(theirs, others=(stub("stranger"),))) == []
 
@@ -255,7 +255,7 @@ def shown(wish: Desired, host: Observed) -> list[str]:
     return lines
 
 
-def test_a_secret_as_it_was_is_no_drift() -> None:
+def test_an_unchanged_secret_is_not_drift() -> None:
     assert shown(with_password("hunter2"), applied(with_password("hunter2"))) == []
 
 

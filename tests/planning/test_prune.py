@@ -66,7 +66,7 @@ def test_a_volume_goes_with_consent_for_that_very_volume() -> None:
 
 
 @pytest.mark.parametrize("consent", ["data", "volume.data", "web1/data", "web2/volume.data", "web1/volume.data2", "*"])
-def test_consent_for_another_is_none(consent: str) -> None:
+def test_consent_for_another_volume_does_not_count(consent: str) -> None:
     found = plan("", host(), prune=True, data_loss=frozenset({consent}))
     assert not [step for step in found.steps if isinstance(step.operation, RemoveVolume)]
 
@@ -86,19 +86,19 @@ def test_a_network_that_others_use_is_not_removed() -> None:
     assert "stranger" in refusals(found)[0]
 
 
-def test_what_tags_pass_over_is_declared_all_the_same() -> None:
+def test_excluded_resources_are_not_pruned() -> None:
     tagged = OLD.replace("front: {}", "front: {tags: x}").replace("image: web:1", "image: web:1, tags: x")
     assert nothing(plan(play(tagged, tags=("other",)), host(tagged), prune=True))
 
 
-def test_what_other_plays_declare_stays() -> None:
+def test_resources_of_other_plays_are_not_pruned() -> None:
     elsewhere = frozenset({(Kind.CONTAINER, "web"), (Kind.NETWORK, "front"), (Kind.VOLUME, "data")})
     found = plan(replace(EMPTY, elsewhere=elsewhere), host(), prune=True)
     assert nothing(found)
     assert found.notes == ()
 
 
-def test_what_others_made_stays() -> None:
+def test_objects_of_other_owners_are_not_pruned() -> None:
     theirs = replace(applied(play(OLD, project="other")), others=(stub("stranger"),))
     found = plan("", theirs, prune=True, data_loss=frozenset({"web1/volume.data"}))
     assert nothing(found)
@@ -108,12 +108,12 @@ def test_predefined_networks_stay() -> None:
     assert nothing(plan("", applied(EMPTY), prune=True))
 
 
-def test_what_an_interrupted_run_left_of_something_undeclared_goes_too() -> None:
+def test_leftovers_of_undeclared_resources_are_pruned() -> None:
     left = changed(host("containers: {web: {image: web:1}}"), "web", rename="web.deployer-old", state="exited")
     assert pruned("", left) == ["- container.web.deployer-old (no longer declared)"]
 
 
-def test_what_an_interrupted_run_left_of_another_play_is_left_to_it() -> None:
+def test_leftovers_of_another_play_are_not_pruned() -> None:
     left = changed(host("containers: {web: {image: web:1}}"), "web", rename="web.deployer-old", state="exited")
     assert pruned(replace(EMPTY, elsewhere=frozenset({(Kind.CONTAINER, "web")})), left) == []
 
@@ -145,7 +145,7 @@ def test_a_host_port_of_ours_that_stays_is_taken() -> None:
     assert found.refusals[0].hint == "it is no longer declared: remove it with --prune, or choose another port"
 
 
-def test_what_is_declared_and_what_is_not_together() -> None:
+def test_declared_and_undeclared_resources_in_one_plan() -> None:
     wish = "containers: {web: {image: web:1}}"
     on = joined(host(wish), host("containers: {old: {image: web:1}}"))
     assert pruned(wish, on) == ["- container.old (no longer declared)"]
@@ -167,7 +167,7 @@ def test_destroy_keeps_volumes_images_and_everything_of_others() -> None:
     ]
 
 
-def test_destroy_does_not_touch_what_is_protected() -> None:
+def test_destroy_keeps_protected_resources() -> None:
     text = OLD.replace("image: web:1", "image: web:1, protect: true").replace("front: {}", "front: {protect: true}")
     found = destroy(play(text), host(text), Policy())
     assert refusals(found) == ["container.web: is protected", "network.front: is protected"]

@@ -18,7 +18,7 @@ SHARED = "containers: {web: {image: web:1, volumes_from: ['vpn:ro']}}"
     ("wish", "what"),
     [(NETWORK, "network front"), (VOLUME, "volume data"), (LEADER, "container vpn"), (SHARED, "container vpn")],
 )
-def test_what_leads_nowhere_is_refused(wish: str, what: str) -> None:
+def test_dangling_references_are_refused(wish: str, what: str) -> None:
     found = plan(wish, applied(EMPTY))
     assert refusals(found) == [f"container.web: {what} is neither declared nor on the host"]
     kind, _, name = what.partition(" ")
@@ -35,11 +35,11 @@ def test_what_leads_nowhere_is_refused(wish: str, what: str) -> None:
     ],
 )
 @pytest.mark.parametrize("project", ["shop", "other"])
-def test_what_is_on_the_host_is_there_no_matter_who_made_it(wish: str, there: str, project: str) -> None:
+def test_objects_on_the_host_satisfy_references_whoever_owns_them(wish: str, there: str, project: str) -> None:
     assert refusals(plan(wish, applied(play(there, project=project)))) == []
 
 
-def test_a_container_of_nobody_is_there() -> None:
+def test_an_unmanaged_container_satisfies_a_reference() -> None:
     assert refusals(plan(LEADER, replace(applied(EMPTY), others=(stub("vpn"),)))) == []
 
 
@@ -57,19 +57,19 @@ def test_predefined_and_declared_networks(name: str) -> None:
         (LEADER[:-1] + ", vpn: {state: absent}}", ""),
     ],
 )
-def test_what_is_declared_absent_is_no_help(wish: str, declared: str) -> None:
+def test_a_reference_to_an_absent_resource_is_refused(wish: str, declared: str) -> None:
     found = plan(f"{wish}\n{declared}", applied(EMPTY))
     assert len(refusals(found)) == 1
     assert refusals(found)[0].endswith("is declared absent")
     assert found.refusals[0].hint == "remove one of the two"
 
 
-def test_what_another_play_declares_is_there() -> None:
+def test_resources_of_other_plays_satisfy_references() -> None:
     elsewhere = frozenset({(Kind.NETWORK, "front")})
     assert refusals(plan(replace(play(NETWORK), elsewhere=elsewhere), applied(EMPTY))) == []
 
 
-def test_what_tags_leave_out_must_be_on_the_host() -> None:
+def test_excluded_resources_must_exist_on_the_host() -> None:
     text = "networks: {front: {tags: net}}\ncontainers: {web: {image: web:1, networks: [front], tags: app}}"
     found = plan(play(text, tags=("app",)), applied(EMPTY))
     assert refusals(found) == ["container.web: network front is excluded by tags, and not on the host"]
@@ -77,7 +77,7 @@ def test_what_tags_leave_out_must_be_on_the_host() -> None:
     assert refusals(plan(play(text, tags=("app",)), applied("networks: {front: {}}"))) == []
 
 
-def test_references_of_what_is_absent_or_left_out_do_not_matter() -> None:
+def test_references_of_absent_or_excluded_resources_are_not_checked() -> None:
     absent = "containers: {web: {image: web:1, state: absent, networks: [front], volumes: ['data:/d']}}"
     assert nothing(plan(absent, applied(EMPTY)))
     tagged = "containers: {web: {image: web:1, tags: x, networks: [front]}}\nvolumes: {data: {}}"
@@ -85,7 +85,7 @@ def test_references_of_what_is_absent_or_left_out_do_not_matter() -> None:
     assert nothing(plan(play(tagged, tags=("y",)), applied(EMPTY)))
 
 
-def test_mounts_that_name_no_volume_need_none() -> None:
+def test_only_volume_mounts_are_references() -> None:
     wish = "containers: {web: {image: web:1, volumes: ['/srv:/a', '/b', {type: tmpfs, target: /c}]}}"
     assert refusals(plan(wish, applied(EMPTY))) == []
 

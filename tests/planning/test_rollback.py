@@ -55,7 +55,7 @@ def test_the_previous_one_takes_the_place_of_the_one_of_now() -> None:
     assert [len(step.undo) for step in found.steps] == [1, 1, 1, 1, 0, 0]
 
 
-def test_only_what_was_asked_for() -> None:
+def test_only_the_named_containers_are_rolled_back() -> None:
     assert steps(back(host(), frozenset())) == []
 
 
@@ -96,7 +96,7 @@ OLD_PAIR = PAIR.replace("new", "old")
 
 
 @pytest.mark.parametrize("name", ["app", "side"])
-def test_what_shares_a_namespace_goes_along(name: str) -> None:
+def test_followers_are_rolled_back_with_their_leader(name: str) -> None:
     found = back(host(PAIR, OLD_PAIR, "app", "side"), frozenset({name}), PAIR)
     lines = steps(found)
     assert lines[:4:2] == [
@@ -135,7 +135,7 @@ def test_one_that_was_removed_by_hand_comes_back() -> None:
     assert steps(found)[0] == "#1 container.web, RenameContainer web-0 to web, rolled back [roll back]"
 
 
-def test_what_should_not_run_is_not_started() -> None:
+def test_a_stopped_container_is_not_started_by_rollback() -> None:
     stopped = WEB.replace("command: new", "command: new, state: stopped")
     lines = steps(back(host(), wish=stopped))
     assert not any("StartContainer" in line for line in lines)
@@ -162,7 +162,7 @@ def test_what_should_not_run_is_not_started() -> None:
         ),
     ],
 )
-def test_when_there_is_no_way_back(seen: Observed, wish: str, summary: str) -> None:
+def test_rollback_without_a_previous_container_is_refused(seen: Observed, wish: str, summary: str) -> None:
     found = back(seen, wish=wish)
     assert (refusals(found), steps(found)) == ([f"container.web: {summary}"], [])
 

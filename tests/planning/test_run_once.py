@@ -53,7 +53,7 @@ def test_without_anything_to_run_nothing_changes(batches: tuple[tuple[str, ...],
     assert lead(given_play, RunOnce(batches[0][0], ("migrate",))) == given_play
 
 
-def test_removing_the_record_of_a_job_is_no_run() -> None:
+def test_removing_the_record_of_a_job_is_not_a_run() -> None:
     plan = HostPlan("h1", "shop", (job("h1", Action.REMOVE),))
     only = PlayPlan("Web", "shop", (plan, HostPlan("h2", "shop")), (("h1", "h2"),))
     assert lead(only, RunOnce("h1", ("migrate",))) == only
@@ -70,7 +70,7 @@ def test_where_its_host_cannot_be_reached_those_with_work_are_refused() -> None:
     assert lead(idle, RunOnce("h1", ("migrate",))) == idle
 
 
-def test_where_limit_leaves_its_host_out_those_with_work_are_told() -> None:
+def test_excluding_the_first_host_is_noted_on_the_others() -> None:
     once = RunOnce("h1", ("migrate", "seed"), reached=False)
     found = lead(play(("h1", "h2"), without="h1"), once)
     assert found.hosts[0].notes == (

@@ -175,7 +175,7 @@ class TestJumps:
         config = "Host inner\n  ProxyJump outer\nHost web1\n  ProxyJump inner\n"
         assert [hop.name for hop in spec({}, config=config).jumps] == ["outer", "inner"]
 
-    def test_none_means_none(self) -> None:
+    def test_the_word_none_means_no_value(self) -> None:
         config = "Host web1\n  ProxyJump none\nHost *\n  ProxyJump bastion\n"
         assert spec({}, config=config).jumps == ()
         assert spec({"proxy_jump": "none"}, config="Host *\n  ProxyJump bastion\n").jumps == ()
@@ -207,7 +207,7 @@ class TestBecome:
         unused = spec({"ansible_user": "deploy", name: "s3cret"})
         assert (unused.docker_command, unused.sudo_password) == ("", "")
 
-    def test_a_password_from_the_command_line_is_for_hosts_that_name_none(self) -> None:
+    def test_a_command_line_password_is_for_hosts_without_one(self) -> None:
         become: dict[str, object] = {"ansible_become": True, "ansible_user": "deploy", "ansible_become_user": "dock"}
         asked = CliConnectionOptions(become_password="asked")
         assert spec(become, options=asked).sudo_password == "asked"
@@ -338,7 +338,7 @@ class TestNamesInCommands:
         assert "'a;b' is not the name or address" in errors_of({"proxy_jump": "a;b"})[0]
         assert "'$(id)' is not the name of a user" in errors_of({"proxy_jump": "$(id)@a"})[0]
 
-    def test_what_ssh_config_itself_gives(self) -> None:
+    def test_values_from_ssh_config(self) -> None:
         config = "Host web1\n  HostKeyAlias a;b\n  ProxyCommand nc %k\n"
         assert errors_of({}, config) == ["host web1: ProxyCommand: %k would be 'a;b', which has a meaning to the shell"]
         assert "'a;b' is not the name" in errors_of({}, "Host web1\n  HostName a;b\n")[0]
@@ -360,7 +360,7 @@ class TestNobody:
         assert (found.user, found.private_key_files) == ("deploy", ("/keys/web",))
         assert found.known_hosts_files == ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
-    def test_what_is_missing_is_said(self) -> None:
+    def test_missing_values_are_reported(self) -> None:
         with pytest.raises(InputError) as caught:
             self.resolved({"private_key_file": "~/.ssh/web", "tls_ca": ""})
         assert str(caught.value).splitlines() == [

@@ -22,7 +22,7 @@ from deployer.reach.ssh_args import parse_ssh_args
         ("-o ControlPath=/tmp/x -S /tmp/y -E /tmp/log", {}),
     ],
 )
-def test_what_is_understood(text: str, options: dict[str, list[str]]) -> None:
+def test_supported_options(text: str, options: dict[str, list[str]]) -> None:
     parsed = parse_ssh_args(text)
     assert (parsed.options, parsed.errors) == (options, [])
 
@@ -43,5 +43,5 @@ def test_another_config_file() -> None:
         ("-o 'Port=1", "cannot be read: No closing quotation"),
     ],
 )
-def test_what_would_change_the_meaning_is_an_error(text: str, error: str) -> None:
+def test_unsupported_options_are_errors(text: str, error: str) -> None:
     assert parse_ssh_args(text).errors == [error]

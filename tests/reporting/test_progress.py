@@ -102,11 +102,11 @@ def test_a_line_for_every_step_that_ended() -> None:
     ]
 
 
-def test_waits_are_told_when_they_begin() -> None:
+def test_waits_are_reported_when_they_start() -> None:
     assert steps(StepStarted("web1", AWAIT)) == ["web1       container web: new container: waiting until healthy"]
 
 
-def test_pulls_are_told_every_ten_percent() -> None:
+def test_pulls_are_reported_every_ten_percent() -> None:
     events = [PullProgress("web1", "redis:7", done * 1_000_000, 40_000_000) for done in (1, 4, 5, 8, 12, 40)]
     assert steps(*events, hosts=("web1",)) == [
         "web1  redis:7: 4.0 MB of 40 MB",
@@ -116,7 +116,7 @@ def test_pulls_are_told_every_ten_percent() -> None:
     ]
 
 
-def test_a_lost_host_is_told() -> None:
+def test_a_lost_host_is_reported() -> None:
     lost = replace(samples.succeeded(), unreachable=samples.LOST)
     assert steps(HostEnded(lost), hosts=("web1",)) == ["web1  unreachable"]
     assert resources(lost)[-1] == "web1       unreachable"

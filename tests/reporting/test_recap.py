@@ -153,7 +153,7 @@ def test_engine_warnings_are_repeated() -> None:
     assert "web1/container.db: no swap limit support\n" in shown(samples.outcome(replace(outcome, results=results)))
 
 
-def test_a_run_that_only_looked_counts_what_would_change() -> None:
+def test_a_dry_run_counts_pending_changes() -> None:
     plan = samples.plan(samples.host_plan(), samples.refusing("web2"), unreachable=(samples.LOST,))
     text = render(check_recap(plan), colour=False)
     assert [" ".join(found.split()) for found in text.splitlines()] == [

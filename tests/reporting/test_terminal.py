@@ -23,7 +23,9 @@ from deployer.reporting.terminal import Terminal, columns, terminal
         ("never", {}, True, False, True),
     ],
 )
-def test_what_a_stream_can_show(mode: str, environ: dict[str, str], is_tty: bool, colour: bool, animate: bool) -> None:
+def test_capabilities_of_a_stream(
+    mode: str, environ: dict[str, str], is_tty: bool, colour: bool, animate: bool
+) -> None:
     assert terminal(mode, environ, is_tty=is_tty) == Terminal(colour, animate)
 
 

@@ -99,7 +99,7 @@ def test_a_crash_loop_restarts_at_every_look() -> None:
     assert second["RestartCount"] == first["RestartCount"] + 1
 
 
-def test_waiting_for_what_would_run_for_ever_ends_it() -> None:
+def test_waiting_ends_a_container_that_runs_for_ever() -> None:
     engine = engine_with()
     key = run(engine)
     assert engine.wait_container(key) == 0
@@ -129,7 +129,7 @@ def test_a_published_image_moves_the_tag_at_the_next_pull() -> None:
     assert (engine.inspect_image(before["Id"]) or {})["RepoTags"] == []
 
 
-def test_what_was_withdrawn_cannot_be_pulled() -> None:
+def test_withdrawn_images_cannot_be_pulled() -> None:
     engine = SimulatedEngine()
     engine.publish_image("shop/web:1", None)
     assert engine.inspect_distribution(WEB, None) is None
@@ -294,7 +294,7 @@ def test_many_threads_share_one_engine() -> None:
     assert len(set(addresses)) == 16
 
 
-def test_two_networks_of_one_name_cannot_be_told_apart() -> None:
+def test_two_networks_of_one_name_are_ambiguous() -> None:
     """Older engines let other clients make them."""
     engine = SimulatedEngine("20.10")
     engine.create_network({"Name": "front"})
@@ -308,7 +308,7 @@ def test_two_networks_of_one_name_cannot_be_told_apart() -> None:
     assert (engine.inspect_network(key) or {})["Name"] == "front"
 
 
-def test_logs_tell_what_happened() -> None:
+def test_logs_show_the_behaviour() -> None:
     engine = engine_with()
     key = run(engine, "exit:3")
     assert engine.container_logs(key, tail=10).splitlines() == [

@@ -45,7 +45,7 @@ def test_the_probe_sees_no_socket(tmp_path: Path) -> None:
     assert (found.exists, found.is_socket, found.writable) == (False, False, False)
 
 
-def test_another_programs_output_is_no_finding() -> None:
+def test_output_of_other_programs_is_ignored() -> None:
     assert read_findings("This account is not available.\n") is None
 
 

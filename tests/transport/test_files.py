@@ -132,7 +132,7 @@ def host_26_spec(host: LabHost) -> ConnectionSpec:
     )
 
 
-def test_a_transfer_that_breaks_is_no_hang(reached: Host, remote: Remote, tmp_path: Path) -> None:
+def test_a_broken_transfer_ends(reached: Host, remote: Remote, tmp_path: Path) -> None:
     files, path = reached.files(), tmp_path / "file"
     path.write_bytes(BIG)
 

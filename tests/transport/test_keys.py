@@ -57,7 +57,7 @@ def test_an_encrypted_key_asks_for_its_passphrase(tmp_path: Path, arguments: tup
 
 
 @pytest.mark.parametrize("text", ["", "no key at all", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END-----"])
-def test_what_is_no_key_is_said_to_be_none(tmp_path: Path, text: str) -> None:
+def test_files_that_are_not_keys(tmp_path: Path, text: str) -> None:
     path = tmp_path / "key"
     path.write_text(text)
     with pytest.raises(KeyUnusableError, match=f"private key {path} cannot be loaded"):
@@ -120,7 +120,7 @@ class TestOrder:
         spec = ConnectionSpec(name="web1", private_key_files=(str(named),), identities_only=True)
         assert labels(spec) == ([str(named)], [])
 
-    def test_the_agent_stands_in_for_an_encrypted_key(self, agent: Path, tmp_path: Path) -> None:
+    def test_the_agent_replaces_an_encrypted_key(self, agent: Path, tmp_path: Path) -> None:
         path = generate(tmp_path, "-t", "ed25519")
         self.add(path)
         subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", "open sesame", "-f", str(path)], check=True)
@@ -148,7 +148,7 @@ class TestOrder:
         spec = ConnectionSpec(name="web1", private_key_files=(str(path),))
         assert labels(spec) == ([f"{path} with its certificate", str(path)], [])
 
-    def test_no_agent_is_no_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_missing_agent_is_not_an_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "gone.sock"))
         assert labels(ConnectionSpec(name="web1")) == ([], [])
 

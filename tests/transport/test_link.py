@@ -39,7 +39,7 @@ def test_a_stream_carries_bytes_both_ways(remote: Remote) -> None:
     link.close()
 
 
-def test_a_refused_stream_is_told_from_a_lost_connection(remote: Remote) -> None:
+def test_refused_streams_and_lost_connections_are_distinguished(remote: Remote) -> None:
     link = open_link(remote.spec(), SharedSsh())
     with pytest.raises(ChannelRefusedError):
         link.open_unix_socket("/nowhere")
@@ -66,7 +66,7 @@ def test_closing_ends_the_reading_thread_at_once(remote: Remote) -> None:
     assert not link.is_alive()
 
 
-def test_a_wire_reads_ahead_and_gives_out_what_is_asked() -> None:
+def test_a_wire_reads_ahead() -> None:
     ours, theirs = socket.socketpair()
     wire = Wire.over(ours)
     theirs.sendall(b"0123456789")

@@ -239,7 +239,7 @@ class TestTcp:
         with pytest.raises(UnreachableError, match=r"the TLS files \(/none\.pem\) cannot be used"):
             TcpEngine(self.spec(1, TlsFiles(ca="/none.pem")))
 
-    def test_nobody_listens(self, engine: FakeEngine) -> None:
+    def test_connection_refused(self, engine: FakeEngine) -> None:
         with listening(engine, None) as port:
             pass
         with pytest.raises(UnreachableError) as caught:

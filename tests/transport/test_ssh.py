@@ -94,7 +94,7 @@ class TestLogin:
         remote.server.traits.passwords["deploy"] = "s3cret"
         assert version(remote.spec(password="s3cret")) == "26.1.5"
 
-    def test_a_refused_login_names_user_and_what_was_tried(self, remote: Remote) -> None:
+    def test_a_refused_login_names_the_user_and_the_methods(self, remote: Remote) -> None:
         path = remote.write_key("stranger")
         remote.server.traits.passwords["deploy"] = "other"
         error = failure(remote.spec(private_key_files=(str(path),), password="s3cret"))
@@ -216,7 +216,7 @@ class TestConnecting:
             error = failure(remote.spec(port=port, connect_timeout=0.3))
         assert f"[127.0.0.1]:{port} did not complete the SSH handshake" in error.message
 
-    def test_a_server_that_is_no_ssh_server(self, remote: Remote) -> None:
+    def test_a_server_that_is_not_ssh(self, remote: Remote) -> None:
         import socket
 
         with socket.create_server(("127.0.0.1", 0)) as web:
@@ -268,7 +268,7 @@ class TestFallback:
         assert version(remote.spec()) == "26.1.5"
         assert remote.server.commands == [f"docker -H unix://{remote.engine.socket} system dial-stdio"]
 
-    def test_what_a_login_shell_prints_first_is_skipped(self, remote: Remote, docker_command: Path) -> None:
+    def test_output_of_login_shells_is_skipped(self, remote: Remote, docker_command: Path) -> None:
         remote.server.traits.streams = False
         remote.server.traits.greeting = "printf 'Welcome, HTTP/1.1 user\\nhave a nice '; "
         assert version(remote.spec()) == "26.1.5"
@@ -310,7 +310,7 @@ class TestFallback:
         error = failure(remote.spec(docker_socket="/nowhere/docker.sock"))
         assert error.message.endswith("there is no Docker socket at /nowhere/docker.sock")
 
-    def test_a_file_that_is_no_socket(self, remote: Remote) -> None:
+    def test_a_file_that_is_not_a_socket(self, remote: Remote) -> None:
         path = remote.folder / "file"
         path.touch()
         assert failure(remote.spec(docker_socket=str(path))).message.endswith(f"{path} is not a socket")

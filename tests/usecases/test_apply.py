@@ -95,7 +95,7 @@ def test_a_play_in_which_all_goes_well_is_finished_at_its_end(fleet: Fleet, befo
     assert [event.outcome.exit_code for event in fleet.seen.events if isinstance(event, HostEnded)] == [0] * 5
 
 
-def test_what_an_operator_stops_is_finished_where_it_was_done(fleet: Fleet, before: dict[str, str]) -> None:
+def test_a_stop_finishes_completed_hosts(fleet: Fleet, before: dict[str, str]) -> None:
     def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
         if name == "create_container":
             fleet.stop.set()
@@ -124,7 +124,7 @@ TWO += "    web: {{image: web:1, command: {word}, labels: {{sim.behaviour: {how}
 @pytest.mark.parametrize(
     ("more", "api"), [("", "old"), ("  on_failure: rollback_host\n", "old"), ("  on_failure: stop\n", "new")]
 )
-def test_what_else_was_done_on_a_failing_host(fleet: Fleet, more: str, api: str) -> None:
+def test_other_changes_on_a_failing_host(fleet: Fleet, more: str, api: str) -> None:
     fleet.apply(TWO.format(more=more, word="old", how="run"))
     outcome = fleet.apply(TWO.format(more=more, word="new", how="exit:3:9"))
     found = {name: (fleet.engines["h1"].inspect_container(name) or {})["Config"]["Cmd"][0] for name in ("api", "web")}
@@ -248,7 +248,7 @@ def two_versions(fleet: Fleet) -> Fleet:
     return fleet
 
 
-def test_what_was_replaced_last_comes_back(two_versions: Fleet) -> None:
+def test_rollback_restores_the_last_replacement(two_versions: Fleet) -> None:
     outcome = two_versions.roll_back()
     assert (codes(outcome), outcome.hosts[0].remaining) == ("h1:OK", ())
     assert commands(two_versions, "web", "api") == {"h1": {"web": "new", "api": "old"}}
@@ -287,7 +287,7 @@ def test_one_that_is_declared_absent_has_nothing_to_go_back_to(two_versions: Fle
         two_versions.roll_back("web", playbook=play("state: absent"))
 
 
-def test_what_was_replaced_last_is_known_from_reading_the_host_once(two_versions: Fleet) -> None:
+def test_rollback_reads_the_host_once(two_versions: Fleet) -> None:
     calls = counted(two_versions)
     with rollback.plan(request("", {}), two_versions.system, ()) as planned:
         assert [found.address.label for found in planned.plan.changes] == ["container.api"]
@@ -343,7 +343,7 @@ def _once(around: Callable[..., Any]) -> Callable[..., Any]:
     return first
 
 
-def test_a_run_that_was_rolled_back_is_not_what_was_replaced_last(two_versions: Fleet) -> None:
+def test_a_rolled_back_run_is_not_the_last_replacement(two_versions: Fleet) -> None:
     bad = (
         "{web: {image: web:1, command: newest, labels: {sim.behaviour: 'exit:3:1'}}, api: {image: web:1, command: new}}"
     )

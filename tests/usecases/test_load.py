@@ -474,7 +474,7 @@ def test_subnets_of_two_networks_of_a_host_overlap(subnet: str) -> None:
         "front: {ipam: {driver: other, config: [{subnet: 10.9.0.0/24}]}}",
     ],
 )
-def test_subnets_that_are_no_error(second: str) -> None:
+def test_valid_subnets(second: str) -> None:
     assert loaded(networks(second=second))
 
 
@@ -538,7 +538,7 @@ def test_fixed_addresses_of_containers_of_a_host(endpoint: str, error: str) -> N
     assert errors_of(ATTACHED.format(endpoint=endpoint)) == [error]
 
 
-def test_fixed_addresses_that_are_no_error() -> None:
+def test_valid_fixed_addresses() -> None:
     assert loaded(ATTACHED.format(endpoint="lan: {ipv4_address: 10.9.0.6}, theirs: {ipv4_address: 10.8.0.5}"))
 
 
@@ -577,7 +577,7 @@ def test_two_containers_of_a_host_publish_the_same_host_port(ports: str) -> None
         "ports: ['127.0.0.1:81:80', '127.0.0.2:81:80', '[::1]:81:80']",
     ],
 )
-def test_host_ports_that_are_no_error(keys: str) -> None:
+def test_valid_host_ports(keys: str) -> None:
     assert loaded(
         PORTS.format(keys=keys.strip("{}").replace(", state", "\n      state").replace(", tags", "\n      tags"))
     )
@@ -680,16 +680,14 @@ LATER = {
 
 
 @pytest.mark.parametrize(("keys", "later", "place", "what", "there"), LATER.values(), ids=LATER)
-def test_what_only_a_later_play_declares_is_not_there_yet(
-    keys: str, later: str, place: str, what: str, there: str
-) -> None:
+def test_resources_of_later_plays_do_not_exist_yet(keys: str, later: str, place: str, what: str, there: str) -> None:
     assert errors_of(IN_ORDER.format(keys=keys, hosts="web", later=later)) == [
         f"site.yml:{place}: container.one: {what} is declared only in a later play, at site.yml:{there}; "
         "declare it in this play or an earlier one"
     ]
 
 
-def test_a_later_play_of_other_hosts_or_for_what_is_not_wanted_is_no_error() -> None:
+def test_references_are_checked_for_the_hosts_that_have_them() -> None:
     networks, front = "networks: [front]", "networks: {front: {}}"
     absent = "networks: {front: {state: absent}}"
     assert loaded(IN_ORDER.format(keys=networks, hosts="db", later=front))

@@ -242,7 +242,7 @@ def test_any_error_may_be_fatal(fleet: Fleet) -> None:
     assert codes(outcome) == "h1:FAILED h2:OK"
 
 
-def test_a_connection_lost_in_the_middle_stops_nobody_else(fleet: Fleet) -> None:
+def test_a_lost_connection_does_not_stop_other_hosts(fleet: Fleet) -> None:
     fleet.wrap["h3"] = lambda engine: with_faults(engine, Faults(at=2, error=connection_lost(), for_ever=True))
     outcome = fleet.apply(play())
     assert codes(outcome) == "h1:OK h2:OK h3:UNREACHABLE h4:OK h5:OK"
@@ -306,7 +306,7 @@ def test_a_stop_between_two_batches_begins_no_other(fleet: Fleet) -> None:
 # Reading again
 
 
-def test_a_host_that_does_not_keep_what_it_is_told_did_not_converge(fleet: Fleet) -> None:
+def test_a_host_that_ignores_changes_did_not_converge(fleet: Fleet) -> None:
     def forget(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
         if name == "create_container":
             args[1].pop("User")
@@ -366,7 +366,7 @@ def test_a_failed_replacement_leaves_the_old_one_running(fleet: Fleet) -> None:
     assert (fleet.engines["h1"].inspect_container("web") or {})["Id"] == before
 
 
-def test_what_was_unchanged_is_counted(fleet: Fleet) -> None:
+def test_unchanged_resources_are_counted(fleet: Fleet) -> None:
     text = "- hosts: h1\n  containers: {aa: {image: web:1}, bb: {image: web:1}}\n  networks: {front: {}}\n"
     assert [found.unchanged for found in fleet.apply(text).hosts] == [0]
     assert [found.unchanged for found in fleet.apply(text.replace("bb: {", "bb: {tty: true, ")).hosts] == [2]

@@ -62,13 +62,13 @@ def test_there_and_back() -> None:
 
 
 @pytest.mark.parametrize("document", [None, [], "text", {}, {"format": "deployer-plan/0"}])
-def test_what_is_no_saved_plan(document: Any) -> None:
+def test_files_that_are_not_saved_plans(document: Any) -> None:
     with pytest.raises(InputError, match=r"plan\.json: is not a saved plan of format deployer-plan/1"):
         decode(json.dumps(document), "plan.json")
 
 
 @pytest.mark.parametrize("text", ["", "{", "\x00", '{"shown": ' + "[" * 100_000])
-def test_what_is_no_json_is_no_saved_plan(text: str) -> None:
+def test_a_saved_plan_must_be_json(text: str) -> None:
     with pytest.raises(InputError, match=r"plan\.json: is not a saved plan; deployer plan -o FILE creates one"):
         decode(text, "plan.json")
 
@@ -197,7 +197,7 @@ DIFFERENT = {
 
 
 @pytest.mark.parametrize("wish", DIFFERENT.values(), ids=DIFFERENT.keys())
-def test_what_matters_changes_it(wish: str) -> None:
+def test_relevant_changes_change_the_fingerprint(wish: str) -> None:
     assert fingerprint(made(wish)) != fingerprint(made())
 
 
@@ -213,7 +213,7 @@ def test_the_object_that_it_is_done_to_changes_it() -> None:
     assert fingerprint(made(wish, same)) != fingerprint(made(wish, other))
 
 
-def test_what_does_not_matter_does_not_change_it() -> None:
+def test_irrelevant_changes_keep_the_fingerprint() -> None:
     reordered = """
 containers: {web: {labels: [x=y], environment: [MODE=a], memory: 65536k, networks: {front: }, image: 'docker.io/web:1'}}
 volumes: {data: }
@@ -224,7 +224,7 @@ networks: {front: }
     assert fingerprint(noted) == fingerprint(made())
 
 
-def test_keys_and_values_of_a_body_are_told_apart() -> None:
+def test_the_fingerprint_distinguishes_keys_and_values() -> None:
     def with_labels(labels: dict[str, str]) -> str:
         step = made().steps[2]
         operation = CreateContainer("web", {"Labels": labels})

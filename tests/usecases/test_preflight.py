@@ -56,7 +56,7 @@ def test_removing_and_stopping_needs_no_look(fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize("host", ["h2", "h5"])
-def test_what_is_found_on_one_host_stops_no_other(fleet: Fleet, host: str) -> None:
+def test_findings_on_one_host_do_not_stop_others(fleet: Fleet, host: str) -> None:
     fleet.engines[host].publish_image("docker.io/library/web:1", None)
     text = play()
     with fleet.plan(text) as planned:

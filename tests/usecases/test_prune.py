@@ -95,7 +95,7 @@ def test_a_host_that_left_is_cleaned_when_it_is_named(site: Fleet) -> None:
         assert planned.plan.empty
 
 
-def test_a_host_that_left_keeps_what_another_project_made(site: Fleet) -> None:
+def test_a_host_that_left_keeps_resources_of_other_projects(site: Fleet) -> None:
     other = play("h5").replace("shop", "blog").replace("front", "back").replace("data", "more")
     other = other.replace("    web:", "    blog:").replace("    db:", "    posts:")
     outcome = site.apply(play("all:!h5") + other, prune_hosts=("h5",))

@@ -12,7 +12,7 @@ from deployer.usecases import system
 from deployer.usecases.system import run_script
 
 
-def test_what_a_program_says() -> None:
+def test_output_of_a_program() -> None:
     found = run_script(["sh", "-c", "echo out; echo err >&2; exit 3"])
     assert (found.status, found.stdout, found.stderr) == (3, "out\n", "err\n")
 

@@ -25,7 +25,7 @@ def test_addresses(written: str, read: str) -> None:
 
 
 @pytest.mark.parametrize("written", ["", "db", "192.0.2", "192.0.2.256", "[::1", "::1]", "192.0.2.1/24", "1:2"])
-def test_what_is_no_address_is_refused(written: str) -> None:
+def test_an_invalid_address_is_refused(written: str) -> None:
     with pytest.raises(ValueError) as error:
         address.parse_ip(written)
     assert str(error.value) == f"'{written}' is not an IP address"
@@ -108,7 +108,7 @@ def test_subnets(written: str, read: str) -> None:
 
 
 @pytest.mark.parametrize("written", ["", "10.0.0.1", "10.0.0.0/33", "net/24"])
-def test_what_is_no_subnet_is_refused(written: str) -> None:
+def test_an_invalid_subnet_is_refused(written: str) -> None:
     with pytest.raises(ValueError) as error:
         address.parse_subnet(written)
     assert str(error.value) == f"'{written}' is not a subnet such as 172.28.0.0/16"
@@ -120,7 +120,7 @@ def test_mac_addresses(written: str) -> None:
 
 
 @pytest.mark.parametrize("written", ["", "02:42:ac:11:00", "02:42:ac:11:00:aa:bb", "02:42:ac:11:00:zz", "0242ac1100aa"])
-def test_what_is_no_mac_address_is_refused(written: str) -> None:
+def test_an_invalid_mac_address_is_refused(written: str) -> None:
     with pytest.raises(ValueError) as error:
         address.parse_mac(written)
     assert str(error.value) == f"'{written}' is not a MAC address such as 02:42:ac:11:00:0a"
@@ -153,7 +153,7 @@ def test_extra_hosts(written: str, read: str) -> None:
         ("a:b", "'b' is not an IP address"),
     ],
 )
-def test_what_is_no_extra_host_is_refused(written: str, message: str) -> None:
+def test_an_invalid_extra_host_is_refused(written: str, message: str) -> None:
     with pytest.raises(ValueError) as error:
         address.parse_host(written)
     assert str(error.value) == message

@@ -26,7 +26,7 @@ def test_cpus_are_billionths(written: float | str, read: int) -> None:
 
 
 @pytest.mark.parametrize("written", ["", "two", "-1", -0.5, "nan", "inf", "1,5", "1/2"])
-def test_what_is_no_number_of_cpus_is_refused(written: float | str) -> None:
+def test_an_invalid_number_of_cpus_is_refused(written: float | str) -> None:
     with pytest.raises(ValueError) as error:
         cpus.parse(written)
     assert str(error.value) == f"'{written}' is not a number of CPUs such as 0.5 or 2"
@@ -61,7 +61,7 @@ def test_sets_have_one_spelling(written: int | str, read: str) -> None:
 
 
 @pytest.mark.parametrize("written", ["a", "2-1", "1-", "-1", "0,,1", "0-1-2", -1])
-def test_what_is_no_set_is_refused(written: int | str) -> None:
+def test_an_invalid_set_is_refused(written: int | str) -> None:
     with pytest.raises(ValueError) as error:
         cpus.parse_set(written)
     assert str(error.value) == f"'{written}' is not a set such as 0-2,4"

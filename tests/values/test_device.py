@@ -27,7 +27,7 @@ def test_devices_have_all_three_parts(written: str, read: str) -> None:
 
 
 @pytest.mark.parametrize("written", ["", "null", "/dev/null:x", "/dev/sda:xvda:r", "/dev/sda:/dev/xvda:rwx"])
-def test_what_is_no_device_is_refused(written: str) -> None:
+def test_an_invalid_device_is_refused(written: str) -> None:
     with pytest.raises(ValueError) as error:
         device.parse(written)
     assert str(error.value) == f"'{written}' is not a device such as /dev/net/tun or /dev/sda:/dev/xvda:r"
@@ -45,7 +45,7 @@ def test_names_of_cdi_stay_as_they_are(name: str) -> None:
 @pytest.mark.parametrize(
     "text", ["/dev/a=b", "vendor/class", "class=name", "1v/c=n", "v/1c=n", "v/c=", "v/c=n-", "v/c=n,r"]
 )
-def test_other_texts_are_no_names_of_cdi(text: str) -> None:
+def test_other_texts_are_not_cdi_names(text: str) -> None:
     assert not device.is_cdi(text)
 
 
@@ -84,7 +84,7 @@ def test_rules_of_the_device_cgroup(written: str, read: str) -> None:
 
 
 @pytest.mark.parametrize("written", ["", "c", "c 1:3", "d 1:3 r", "c 1 r", "c 1:3 x", "c 1:3 r more"])
-def test_what_is_no_rule_is_refused(written: str) -> None:
+def test_an_invalid_rule_is_refused(written: str) -> None:
     with pytest.raises(ValueError) as error:
         device.parse_rule(written)
     assert str(error.value) == f"'{written}' is not a rule such as c 1:3 mr"

@@ -41,7 +41,7 @@ def test_durations_in_every_notation(written: float | str, read: int) -> None:
 
 
 @pytest.mark.parametrize("written", ["", "s", "5 s", "5sec", "-5s", "5s!", "1m30", "five", -5, "1e3s", float("nan")])
-def test_what_is_no_duration_is_refused(written: float | str) -> None:
+def test_an_invalid_duration_is_refused(written: float | str) -> None:
     with pytest.raises(ValueError) as error:
         duration.parse(written)
     assert str(error.value) == f"'{written}' is not a duration such as 30s, 1m30s or 500ms"

@@ -59,13 +59,13 @@ def test_references_are_completed_and_shortened(written: str, complete: str, fam
         ("a__b..c", "'a__b..c' is not an image reference"),
     ],
 )
-def test_what_is_no_reference_is_refused(written: str, message: str) -> None:
+def test_an_invalid_reference_is_refused(written: str, message: str) -> None:
     with pytest.raises(ValueError) as error:
         image.parse(written)
     assert str(error.value) == message
 
 
-def test_text_of_an_old_engine_that_is_no_reference_stays() -> None:
+def test_an_invalid_reference_of_an_old_engine_is_kept() -> None:
     assert image.canonical("<none>") == "<none>"
     assert image.canonical("redis") == "docker.io/library/redis:latest"
 

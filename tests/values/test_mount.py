@@ -63,7 +63,7 @@ def test_short_forms(written: str, target: str, read: Mount) -> None:
         ("/srv:/t:shared,slave", "'/srv:/t:shared,slave': only one of shared and slave"),
     ],
 )
-def test_what_is_no_mount_is_refused(written: str, message: str) -> None:
+def test_an_invalid_mount_is_refused(written: str, message: str) -> None:
     with pytest.raises(ValueError) as error:
         mount.parse_short(written)
     assert str(error.value) == message
@@ -117,7 +117,7 @@ def test_binds_are_preferred_because_they_create_the_directory() -> None:
     assert mount.to_engine(mounts) == {"Binds": ["/srv:/a:ro", "data:/b"]}
 
 
-def test_what_binds_cannot_say_is_sent_in_mounts() -> None:
+def test_mounts_that_binds_cannot_express() -> None:
     mounts = {"/a": {"type": "bind", "source": "/srv", "create_host_path": False}}
     assert mount.to_engine(mounts) == {"Mounts": [{"Type": "bind", "Target": "/a", "Source": "/srv"}]}
 

@@ -70,7 +70,7 @@ def test_short_forms(written: int | str, read: list[str]) -> None:
         (-80, "'-80': '-80' is not a port number or range"),
     ],
 )
-def test_what_is_no_port_is_refused(written: int | str, message: str) -> None:
+def test_an_invalid_port_is_refused(written: int | str, message: str) -> None:
     with pytest.raises(ValueError) as error:
         port.parse(written)
     assert str(error.value) == message

@@ -53,14 +53,14 @@ def test_sizes_are_binary_in_every_spelling(written: int | str, read: int) -> No
         ("0.0001k", "'0.0001k' is less than one byte, which would be read as 0, no limit"),
     ],
 )
-def test_what_is_no_size_is_refused(written: int | str, message: str) -> None:
+def test_an_invalid_size_is_refused(written: int | str, message: str) -> None:
     with pytest.raises(ValueError) as error:
         size.parse(written)
     assert str(error.value) == message
 
 
 @pytest.mark.parametrize("written", [-1, "-1", " -1 "])
-def test_minus_one_is_no_limit_where_there_may_be_none(written: int | str) -> None:
+def test_minus_one_means_unlimited(written: int | str) -> None:
     assert size.parse_or_unlimited(written) == -1
 
 

@@ -96,7 +96,7 @@ def test_signals(written: int | str, read: str) -> None:
 @pytest.mark.parametrize(
     "written", [0, 32, 33, 65, "", "SIG", "SIGFOO", "RTMIN-3", "RTMAX+1", "RTMIN+31", "RTMIN+-3", "RTMINX", -1]
 )
-def test_what_is_no_signal_is_refused(written: int | str) -> None:
+def test_an_invalid_signal_is_refused(written: int | str) -> None:
     with pytest.raises(ValueError) as error:
         signals.parse(written)
     assert str(error.value) == f"'{written}' is not a signal such as SIGTERM"
@@ -128,7 +128,7 @@ def test_restart_policies(written: str, read: str) -> None:
         ("on-failure:-1", "'on-failure:-1': only on-failure takes a number of retries, as in on-failure:3"),
     ],
 )
-def test_what_is_no_restart_policy_is_refused(written: str, message: str) -> None:
+def test_an_invalid_restart_policy_is_refused(written: str, message: str) -> None:
     with pytest.raises(ValueError) as error:
         restart.parse(written)
     assert str(error.value) == message
@@ -153,7 +153,7 @@ def test_spellings_of_one_capability(written: str) -> None:
 
 
 @pytest.mark.parametrize("written", ["", "CAP_", "NET ADMIN", "net-admin", "5"])
-def test_what_is_no_capability_is_refused(written: str) -> None:
+def test_an_invalid_capability_is_refused(written: str) -> None:
     with pytest.raises(ValueError) as error:
         security.parse_capability(written)
     assert str(error.value) == f"'{written}' is not a capability such as NET_ADMIN"
@@ -192,7 +192,7 @@ def test_security_options(written: str, read: str) -> None:
         ("systempaths=masked", "'systempaths=masked': systempaths can only be unconfined"),
     ],
 )
-def test_what_is_no_security_option_is_refused(written: str, message: str) -> None:
+def test_an_invalid_security_option_is_refused(written: str, message: str) -> None:
     with pytest.raises(ValueError) as error:
         security.parse_option(written)
     assert str(error.value) == message

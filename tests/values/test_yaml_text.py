@@ -34,7 +34,7 @@ def read(text: str) -> Any:
 
 
 @given(VALUES)
-def test_both_readers_get_back_what_was_written(value: Any) -> None:
+def test_both_readers_read_back_the_same(value: Any) -> None:
     text = emit({"value": value})
     assert yaml.safe_load(text) == {"value": value}
     assert read(text) == {"value": value}
@@ -87,7 +87,7 @@ def test_blocks() -> None:
     )
 
 
-def test_verbatim_text_is_no_template_when_it_is_read() -> None:
+def test_verbatim_text_is_not_a_template() -> None:
     tree = load(emit({"tag": Verbatim("{{.Name}}")}), "it.yml", Problems())
     assert isinstance(tree, nodes.Mapping)
     tag = tree.get("tag")

@@ -300,7 +300,7 @@ cache: redis1
         ("web: [", "2:1: not valid YAML"),
     ],
 )
-def test_yaml_that_is_no_inventory(tmp_path: Path, text: str, expected: str) -> None:
+def test_yaml_that_is_not_an_inventory(tmp_path: Path, text: str, expected: str) -> None:
     path = write(tmp_path, "hosts.yml", text)
     assert [message.startswith(f"{path}:{expected}") for message in reported(path)] == [True]
 
@@ -413,7 +413,7 @@ def test_later_sources_override_earlier_ones(tmp_path: Path) -> None:
     assert inventory.hosts["web1"].file == first
 
 
-def test_what_is_not_there_is_one_error(tmp_path: Path) -> None:
+def test_a_missing_inventory_is_one_error(tmp_path: Path) -> None:
     assert reported(tmp_path / "none", "web1") == [
         f"{tmp_path}/none: there is no such inventory file or directory",
         "web1: there is no such inventory file or directory; a list of hosts ends with a comma: -i web1,",
@@ -505,7 +505,7 @@ def test_a_vaulted_inventory_is_secret(tmp_path: Path, name: str, text: str) -> 
 
 
 @pytest.mark.parametrize("text", ["[fe80::1]\n", "[fe80::1]:22 a=1\n", "[a:c]x\n", "[2:3]\n", " [::1]\n"])
-def test_ini_tells_addresses_and_ranges_from_sections(tmp_path: Path, text: str) -> None:
+def test_ini_distinguishes_addresses_and_ranges_from_sections(tmp_path: Path, text: str) -> None:
     path = write(tmp_path, "hosts", f"[web]\n{text}")
     problems = Problems()
     inventory = load_inventory([str(path)], problems)

@@ -228,12 +228,12 @@ def test_tests(expression: str, expected: bool) -> None:
         ("lookup('ansible.builtin.evn', 'X')", "there is no lookup 'ansible.builtin.evn'; did you mean 'env'?"),
     ],
 )
-def test_what_filters_and_lookups_refuse(expression: str, expected: str) -> None:
+def test_errors_of_filters_and_lookups(expression: str, expected: str) -> None:
     text = json.dumps({"key": "{{ " + expression + " }}"})
     assert complaints(text, templar(VARIABLES)) == [f"site.yml:1:9: key: template failed: {expected}"]
 
 
-def test_a_password_hash_is_what_bcrypt_makes() -> None:
+def test_password_hashes_equal_bcrypt() -> None:
     """As `htpasswd -B` writes it; the value is crypt(3)'s."""
     made = result("'x' | password_hash('bcrypt', 'aaaaaaaaaaaaaaaaaaaaau', rounds=4)")
     assert made == "$2b$04$aaaaaaaaaaaaaaaaaaaaauZLHBeYi8TNv6AlIsbJ2uljnIdnFKv1S"

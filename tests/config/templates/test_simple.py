@@ -206,7 +206,7 @@ def agrees(text: str) -> int:
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**32))
-def test_what_is_evaluated_without_jinja_is_what_jinja_makes_of_it(seed: int) -> None:
+def test_simple_templates_equal_jinja(seed: int) -> None:
     """A hundred texts an example: making them is left to a generator that is quicker than strategies of texts."""
     source = Random(seed)
     for _ in range(100):

@@ -108,7 +108,7 @@ REFERENCES = (
 @pytest.mark.parametrize(
     "form", ["{{ %s }}", "{{%s}}", "a{{ %s }}b {{ %s }}", "{{ %s }}\n", "\n{{ %s }}", "{{ %s }}\n\nx"]
 )
-def test_references_mean_what_jinja_makes_of_them(reference: str, form: str) -> None:
+def test_references_equal_jinja(reference: str, form: str) -> None:
     """In parentheses they are never evaluated the short way."""
     origin = Origin("site.yml", 1, 1)
 
@@ -148,7 +148,7 @@ i: "{{ holder }}"
     assert rendered(text, using) == {"b": [1, 2], "c": {"e": 1}, "f": [1], "g": {"y": 1}, "i": {"y": [1]}}
 
 
-def test_omit_as_the_whole_is_told_apart() -> None:
+def test_omit_as_a_whole_value_is_distinguished() -> None:
     problems = Problems()
     node = tree("'{{ omit }}'")
     assert templar().render_or_omit(node, problems) is None
@@ -159,7 +159,7 @@ def test_omit_as_the_whole_is_told_apart() -> None:
     ]
 
 
-def test_what_has_no_template_is_returned_itself() -> None:
+def test_values_without_templates_are_returned_unchanged() -> None:
     node = tree("{a: [1, {b: text}], c: '{'}")
     assert templar().render(node, Problems()) is node
 
@@ -376,7 +376,7 @@ q: "{{ (pw ~ 'x') | hash(pw) }}"
         ("{{ names.append(1) }}", "template failed: it accesses attributes that templates may not access"),
     ],
 )
-def test_what_fails_says_why_and_where(text: str, expected: str) -> None:
+def test_errors_have_reason_and_position(text: str, expected: str) -> None:
     (found,) = complaints(f"key: '{text}'", templar(VARIABLES))
     assert found.startswith(f"site.yml:1:6: key: {expected}")
 
@@ -478,7 +478,7 @@ def test_conditions(text: str, expected: bool) -> None:
         ("flag flag", "template syntax: unexpected text after the expression"),
     ],
 )
-def test_conditions_that_are_none(text: str, expected: str) -> None:
+def test_invalid_conditions(text: str, expected: str) -> None:
     problems = Problems()
     assert templar(VARIABLES).condition(tree(text), problems, "when") is False
     (found,) = messages(problems)
@@ -508,7 +508,7 @@ def test_expressions_have_values(text: str, expected: object) -> None:
     assert to_plain(made) == expected
 
 
-def test_an_expression_that_fails_has_none() -> None:
+def test_a_failed_expression_has_no_value() -> None:
     problems = Problems()
     assert templar().evaluate(tree("nope"), problems, "loop") is None
     assert messages(problems) == ["site.yml:1:1: loop: undefined variable 'nope'"]

@@ -221,7 +221,7 @@ def test_a_key_at_the_end_of_a_file_needs_no_line_end(text: str, expected: dict[
         ("A=C:\new\\table", "does not have the form KEY=value"),
     ],
 )
-def test_what_compose_refuses_is_refused(text: str, expected: str) -> None:
+def test_values_that_compose_refuses_are_refused(text: str, expected: str) -> None:
     Path("one.env").write_bytes(text.encode())
     (complaint,) = complaints(body("env_file: one.env"))
     assert complaint == f"one.env:{1 + text.count(chr(10))}:1: {expected}"

@@ -196,7 +196,7 @@ file: "{{ inventory_file == base + '/inv/hosts' }}"
     }
 
 
-def test_the_implied_localhost_has_what_all_hosts_have(folder: Path) -> None:
+def test_the_implicit_localhost_has_the_variables_of_all(folder: Path) -> None:
     write(folder, "play/group_vars/all.yml", "a: 1")
     assert plain(variables(folder, Problems()).of_host("localhost").variables) == {
         "ansible_connection": "local",
@@ -291,7 +291,7 @@ def test_errors_in_extra_vars(given: str, expected: str) -> None:
     assert messages(problems) == [expected]
 
 
-def test_an_error_in_extra_vars_does_not_repeat_what_may_be_a_password() -> None:
+def test_an_error_in_extra_vars_does_not_show_values() -> None:
     problems = Problems()
     parse_extra_vars([SENTINEL, f"pw '{SENTINEL}", f"{{pw: [{SENTINEL}}}"], problems)
     assert len(messages(problems)) == 3

@@ -50,7 +50,7 @@ def test_the_second_run_has_nothing_to_do() -> None:
     assert nothing(plan(SHOP, applied(SHOP)))
 
 
-def test_what_is_on_the_host_is_not_made_again() -> None:
+def test_existing_objects_are_not_created() -> None:
     found = plan(SHOP, without(applied(SHOP), "web"))
     assert steps(found) == [
         "#1 container.web, CreateContainer web, missing",
@@ -165,7 +165,7 @@ def test_a_stopped_container_declared_absent_is_only_removed() -> None:
         ),
     ],
 )
-def test_what_the_engine_would_drop_without_a_word_is_refused(key: str, what: str) -> None:
+def test_values_that_the_engine_ignores_silently_are_refused(key: str, what: str) -> None:
     """W21."""
     wish = f"networks: {{front: {{}}}}\nvolumes: {{data: {{}}}}\ncontainers:\n  web:\n    image: web:1\n    {key}\n"
     found = plan(wish, applied(EMPTY, api="1.41"))
@@ -216,7 +216,7 @@ def test_binds_without_what_is_mounted_below_are_older_than_the_other_kinds() ->
         ),
     ],
 )
-def test_a_reference_that_leads_nowhere_is_refused(wish: str, refusal: str) -> None:
+def test_a_dangling_reference_is_refused(wish: str, refusal: str) -> None:
     assert refusals(plan(wish, applied(EMPTY))) == [refusal]
 
 
@@ -229,14 +229,14 @@ def test_a_network_that_a_container_uses_cannot_be_declared_absent() -> None:
     ]
 
 
-def test_what_another_play_declares_is_there_when_it_is_needed() -> None:
+def test_resources_of_earlier_plays_can_be_used() -> None:
     desired = play("containers: {web: {image: web:1, networks: [front]}}")
     network = play("networks: {front: {}}").resources[0]
     desired = replace(desired, elsewhere=frozenset({(network.kind, network.name)}))
     assert refusals(plan(desired, applied(EMPTY))) == []
 
 
-def test_what_the_host_has_may_be_used_without_declaring_it() -> None:
+def test_existing_objects_can_be_used_undeclared() -> None:
     host = applied("networks: {front: {}}\nvolumes: {data: {}}")
     wish = "containers: {web: {image: web:1, networks: [front], volumes: ['data:/d']}}"
     assert refusals(plan(wish, host)) == []

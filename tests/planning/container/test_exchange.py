@@ -115,7 +115,7 @@ def test_volumes_are_handed_over_like_ports() -> None:
 
 
 @pytest.mark.parametrize(("before", "after"), [("left", "left"), ("left:/data:ro", "left")])
-def test_volumes_that_are_shared_or_only_read_bind_nobody(before: str, after: str) -> None:
+def test_shared_and_read_only_volumes_are_not_handed_over(before: str, after: str) -> None:
     text = mounted(aa="right", bb=before).replace("ro:/data", "ro")
     wished = mounted(aa="left", bb=after).replace("ro:/data", "ro")
     assert not any("away" in line for line in steps(plan(wished, applied(text))))
@@ -141,7 +141,7 @@ def test_none_stops_early_where_the_other_order_will_do() -> None:
 @pytest.mark.parametrize(
     "keeps", [lambda text: text, lambda text: text.replace("ports", "update: {order: start-first}, ports")]
 )
-def test_nobody_stops_before_its_time_where_no_port_changes_hands(keeps: object) -> None:
+def test_containers_stop_early_only_when_a_port_changes_hands(keeps: object) -> None:
     assert callable(keeps)
     found = steps(plan(keeps(wish(aa=8001, bb=8004)), applied(wish(aa=8001, bb=8002))))
     assert not any("gives its host port away" in line for line in found)
@@ -167,7 +167,7 @@ def test_the_host_is_as_declared_afterwards(case: str, version: str) -> None:
 @pytest.mark.parametrize("at", range(1, 16, 2))
 @pytest.mark.parametrize("policy", ["stop", "rollback_host"])
 @pytest.mark.parametrize("done", [False, True])
-def test_whatever_fails_what_ran_runs(case: str, at: int, policy: str, *, done: bool) -> None:
+def test_after_any_failure_the_previous_containers_run(case: str, at: int, policy: str, *, done: bool) -> None:
     before, after = CASES[case]
     host = Host(POPULATED["26.1"].copy())
     host.converge(before)

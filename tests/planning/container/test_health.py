@@ -94,7 +94,7 @@ def test_it_may_go_on_failing_for_a_while_where_something_is_changed(
     assert found.steps[-1].operation == AwaitHealthy("worker-1", 60, 5, grace=grace)
 
 
-def test_what_is_started_or_replaced_or_somebody_elses_is_left_out() -> None:
+def test_only_unchanged_containers_of_the_project_are_judged() -> None:
     host = failing("worker", proven=False)
     stranger = replace(host, containers=tuple(replace(found, owner=type(found.owner)()) for found in host.containers))
     assert [found.notes[0].partition(";")[0] for found in [plan(SHOP, stranger)]] == [

@@ -39,7 +39,7 @@ def test_a_container_of_another_project_holds_its_ports() -> None:
     assert refusal.summary == "host port 53 is used by container old"
 
 
-def test_ones_own_port_is_no_obstacle() -> None:
+def test_its_own_port_is_not_a_conflict() -> None:
     assert not reconcile(play(WEB.replace("web:1", "web:2")), applied(WEB), Policy()).refusals
 
 

@@ -80,7 +80,7 @@ def test_gaps_that_an_interrupted_run_left_are_closed() -> None:
     ]
 
 
-def test_no_engine_starts_again_what_is_kept() -> None:
+def test_kept_containers_are_never_restarted_by_the_engine() -> None:
     always = NEXT.replace("command: b", "restart: always, command: b")
     found = plan(always, applied(always.replace("command: b", "command: a")))
     assert at_last(found) == ["RenameContainer web-1 to web.previous"]
@@ -89,7 +89,7 @@ def test_no_engine_starts_again_what_is_kept() -> None:
     assert step.undo == (UpdateContainer("web-1", {"RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}}),)
 
 
-def test_kept_containers_are_no_difference_and_nobody_elses() -> None:
+def test_kept_containers_are_owned_and_not_a_difference() -> None:
     host = with_kept(applied(WEB), kept("web.previous"), kept("web.failed"))
     assert nothing(plan(WEB, host, prune=True))
 
@@ -214,7 +214,7 @@ def test_a_volume_they_hold_takes_them_along() -> None:
     ]
 
 
-def test_where_nothing_was_there_is_nothing_to_go_back_to() -> None:
+def test_a_first_container_has_no_predecessor() -> None:
     assert plan(WEB, applied(EMPTY)).on_failure is OnFailure.STOP
     assert plan("on_failure: rollback_all\n" + WEB, applied(EMPTY)).on_failure is OnFailure.ROLLBACK_ALL
     more = WEB.replace("{web:", "{api: {image: web:1}, web:")

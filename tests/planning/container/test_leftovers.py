@@ -164,7 +164,7 @@ def test_a_successor_that_is_healthy_has_shown_it() -> None:
     ]
 
 
-def test_a_successor_that_is_no_good_makes_room_for_its_predecessor() -> None:
+def test_a_failed_successor_is_replaced_by_its_predecessor() -> None:
     host = joined(twin(NEW, "web", "web-2", "created"), twin(OLD, "web.deployer-old", "web-1", "exited"))
     assert names(steps(plan(OLD, host))) == [
         "RemoveContainer web-2",

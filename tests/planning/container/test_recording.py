@@ -52,7 +52,7 @@ def test_a_value_added_in_place_and_dropped_later_is_not_missed(added: str, drop
     assert specs(host) == [f"deployer.spec.{made['Id']}.{number}" for number in (1, 2)]
 
 
-def test_drift_after_an_update_in_place_tells_the_file_from_the_hand() -> None:
+def test_drift_after_an_update_distinguishes_file_and_manual_changes() -> None:
     host, wish = Host(), play(web("mem_limit: 128m"))
     host.converge(web("mem_limit: 64m"))
     host.converge(wish)
@@ -100,7 +100,7 @@ def test_a_container_that_fits_is_adopted_without_being_recreated() -> None:
     assert host.containers == {}
 
 
-def test_what_was_taken_over_can_be_gone_back_to() -> None:
+def test_an_adopted_container_can_be_rolled_back() -> None:
     host = Host()
     made = by_hand(host, HostConfig={"RestartPolicy": {"Name": "always"}, "Memory": 64 * 1024**2})
     assert refusals(host.plan(web("tty: true")))
@@ -126,7 +126,7 @@ def test_a_takeover_that_fails_leaves_the_container_to_its_owner() -> None:
     assert specs(host) == []
 
 
-def test_destroy_names_what_it_leaves() -> None:
+def test_destroy_notes_what_it_keeps() -> None:
     host = Host()
     by_hand(host)
     host.engine.create_network({"Name": "front"})

@@ -131,7 +131,7 @@ def test_which_order(keys: str, reason: str) -> None:
     assert [change.reason for change in found.changes] == [reason]
 
 
-def test_what_the_old_one_holds_counts_too() -> None:
+def test_resources_held_by_the_old_container_count() -> None:
     found = plan(WEB, applied(PUBLISHED))
     assert changes(found) == [
         f"-/+ container.web (stop-first: host port 8080 is fixed{DOWN}): ports 8080:80/tcp → none"
@@ -224,7 +224,7 @@ def test_one_that_removes_itself_stops_at_last_when_it_is_removed() -> None:
         ("network_mode: none", "tty: false", "network_mode none → networks, networks.bridge - → attached"),
     ],
 )
-def test_what_takes_a_replacement(old: str, new: str, diff: str) -> None:
+def test_fields_that_require_a_replacement(old: str, new: str, diff: str) -> None:
     found = plan(
         f"containers: {{web: {{image: web:1, {new}}}}}", applied(f"containers: {{web: {{image: web:1, {old}}}}}")
     )
@@ -269,7 +269,7 @@ def test_a_dropped_anonymous_volume_of_the_image_still_moves() -> None:
     assert create.body["HostConfig"]["Binds"] == ["anonymous /cache:/cache"]
 
 
-def test_recreate_always_replaces_what_is_as_declared() -> None:
+def test_recreate_always_replaces_unchanged_containers() -> None:
     found = plan(WEB.replace("MODE: a}", "MODE: a}, recreate: always"), applied(WEB))
     assert steps(found) == START_FIRST
     assert changes(found) == ["+/- container.web (recreate: always, start-first: no downtime)"]

@@ -137,7 +137,7 @@ def test_swap_that_was_set_by_hand_is_set_back() -> None:
     assert more == ["~ container.web (in place): mem_limit 128 MiB → 256 MiB, memswap_limit unlimited → 512 MiB"]
 
 
-def test_swap_that_the_kernel_cannot_limit_is_no_difference() -> None:
+def test_unsupported_swap_limits_are_not_a_difference() -> None:
     host = changed(applied(web("mem_limit: 128m")), "web", values={"memswap_limit": -1})
     assert nothing(plan(web("mem_limit: 128m"), replace(host, info={"SwapLimit": False})))
     assert not nothing(plan(web("mem_limit: 128m"), replace(host, info={"SwapLimit": True})))

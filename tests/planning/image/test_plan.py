@@ -153,7 +153,7 @@ def test_a_tag_that_was_removed_by_force_replaces_nothing() -> None:
 
 
 @pytest.mark.parametrize("platform", ["linux/amd64", "amd64", "linux", "linux/amd64/v2"])
-def test_the_platform_of_the_host_is_no_change(platform: str) -> None:
+def test_the_platform_of_the_host_is_not_a_change(platform: str) -> None:
     assert nothing(plan(f"containers: {{web: {{image: web:1, platform: {platform}}}}}", applied(WEB)))
 
 
@@ -202,7 +202,7 @@ def test_a_container_whose_image_was_removed_by_force_is_judged_by_itself() -> N
     assert [each.name for each in found.changes[1].diffs] == ["image"]
 
 
-def test_text_that_is_no_reference_does_not_stop_the_plan() -> None:
+def test_an_invalid_reference_on_the_host_does_not_stop_the_plan() -> None:
     host = changed(applied(WEB), "web", image="<none>", image_id="gone")
     assert changes(plan(WEB, host)) == [
         "+/- container.web (start-first: no downtime): image <none> → web:1",

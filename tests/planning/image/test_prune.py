@@ -34,7 +34,7 @@ def test_it_goes_after_the_last_container_that_used_it() -> None:
     ]
 
 
-def test_only_what_is_pruned_goes() -> None:
+def test_only_pruned_images_are_removed() -> None:
     assert changes(plan("", pulled(applied(EMPTY)))) == []
 
 
@@ -47,11 +47,11 @@ def test_only_what_is_pruned_goes() -> None:
         "jobs: {once: {image: 'web:1'}}",
     ],
 )
-def test_what_is_declared_stays(wish: str) -> None:
+def test_declared_images_are_kept(wish: str) -> None:
     assert "- image" not in " ".join(pruned(wish, pulled(applied(WEB))))
 
 
-def test_what_another_play_of_the_run_declares_stays() -> None:
+def test_images_of_other_plays_are_kept() -> None:
     wish = replace(EMPTY, prune=True, images=frozenset({REF}))
     assert changes(plan(wish, pulled(applied(EMPTY)))) == []
 
@@ -69,12 +69,12 @@ def test_one_that_is_declared_absent_goes_once() -> None:
 
 
 @pytest.mark.parametrize("state", ["running", "exited", "created"])
-def test_what_a_container_of_anybody_uses_stays(state: str) -> None:
+def test_images_in_use_are_kept(state: str) -> None:
     host = replace(applied(EMPTY), others=(stub("theirs", image_id=ID, state=state),))
     assert pruned("", pulled(host)) == []
 
 
-def test_what_a_kept_container_uses_stays_until_that_goes() -> None:
+def test_images_of_kept_containers_are_kept_with_them() -> None:
     old = stub("web.previous", image_id=ID, state="exited")
     kept = replace(old, owner=replace(applied(WEB).containers[0].owner))
     host = replace(applied("containers: {web: {image: 'web:2'}}"), kept=(kept,))
@@ -82,7 +82,7 @@ def test_what_a_kept_container_uses_stays_until_that_goes() -> None:
     assert pruned("", pulled(host)) == [GONE]
 
 
-def test_what_another_project_has_on_record_stays_with_a_note() -> None:
+def test_images_recorded_by_another_project_are_kept_with_a_note() -> None:
     host = pulled(applied(EMPTY))
     found = plan("", replace(host, claimed=host.claimed | {("blog", REF)}), prune=True)
     assert (changes(found), found.notes) == (
@@ -91,7 +91,7 @@ def test_what_another_project_has_on_record_stays_with_a_note() -> None:
     )
 
 
-def test_what_another_project_pulled_is_not_ours() -> None:
+def test_images_pulled_by_another_project_are_not_removed() -> None:
     host = pulled(applied(EMPTY))
     assert pruned("", replace(host, pulled=(replace(host.pulled[0], project="blog"),))) == []
 
@@ -106,13 +106,13 @@ def test_one_that_lost_its_tag_to_a_newer_one_goes_by_its_id(names: tuple[str, .
     assert steps(found) == [f"#1 image.web:1@{ID[7:19]}, RemoveImage {ID}, no longer declared or used, at last"]
 
 
-def test_the_newer_one_is_no_reason_to_keep_it() -> None:
+def test_an_outdated_image_is_removed() -> None:
     host = replace(pulled(applied(EMPTY), tagged=False, names=()), tags={REF: "another"})
     wish = replace(EMPTY, prune=True, images=frozenset({REF}))
     assert len(plan(wish, host).steps) == 1
 
 
-def test_one_that_somebody_gave_another_name_stays() -> None:
+def test_an_image_with_another_tag_is_kept() -> None:
     host = pulled(applied(EMPTY), tagged=False, names=("docker.io/library/backup:1",))
     assert pruned("", host) == []
 

@@ -82,7 +82,7 @@ def test_another_image_under_the_same_tag_is_a_change_too() -> None:
         ("created", 0, "run again: it was never started"),
     ],
 )
-def test_a_run_that_did_not_end_well_is_none(state: str, code: int, reason: str) -> None:
+def test_a_failed_run_does_not_count(state: str, code: int, reason: str) -> None:
     found = plan(JOB, changed(applied(JOB), "migrate", state=state, exit_code=code))
     assert changes(found) == [f">> job.migrate ({reason})"]
     assert steps(found) == [
@@ -128,13 +128,13 @@ jobs: {migrate: {image: tools:1, networks: [back], environment: {A: b}}}
 """
 
 
-def test_what_was_done_to_its_container_afterwards_is_no_reason_to_run() -> None:
+def test_later_changes_of_its_container_do_not_run_it_again() -> None:
     host = ended(NETWORKED)
     assert nothing(plan(NETWORKED, changed(host, "migrate", values={"mem_limit": 5, "environment": {"A": "x"}})))
     assert nothing(plan(NETWORKED, changed(host, "migrate", attached={"back": "an older network"})))
 
 
-def test_that_what_it_shares_was_replaced_is_no_reason_to_run() -> None:
+def test_a_replaced_dependency_does_not_run_it_again() -> None:
     text = "containers: {db: {image: db:1}}\njobs: {migrate: {image: tools:1, network_mode: 'container:db'}}"
     found = plan(text.replace("db:1}", "db:1, tty: true}"), ended(text))
     assert [change.address.name for change in found.changes] == ["db"]
@@ -234,7 +234,7 @@ def test_a_job_that_tags_leave_out_is_not_run() -> None:
 # What is left, and what belongs to others
 
 
-def test_what_an_interrupted_run_left_aside_goes() -> None:
+def test_leftovers_of_an_interrupted_run_are_removed() -> None:
     aside = changed(ended(JOB), "migrate", rename="migrate.deployer-old", id="migrate-0")
     found = plan(AGAIN, joined(ended(AGAIN), aside))
     assert changes(found) == ["- job.migrate.deployer-old (left by an interrupted run)"]
@@ -263,7 +263,7 @@ def test_a_job_whose_record_was_set_aside_for_a_run_that_never_was() -> None:
     assert steps(found)[-1] == "[5] -> #6 job.migrate, RemoveContainer migrate-0, run [run migrate]"
 
 
-def test_a_container_of_somebody_else_has_its_name() -> None:
+def test_its_name_is_used_by_a_foreign_container() -> None:
     theirs = changed(ended(JOB), "migrate", owner=Ownership("blog", "job.migrate"))
     assert refusals(plan(JOB, theirs)) == ["job.migrate: the name is taken by project blog"]
     nobodys = changed(ended(JOB), "migrate", owner=Ownership())
@@ -280,7 +280,7 @@ def test_a_container_of_somebody_else_has_its_name() -> None:
         assert [change.action.name for change in plan(JOB, host, adopt=True).changes] == ["RUN"]
 
 
-def test_what_was_a_container_and_is_a_job_now_need_not_run_again() -> None:
+def test_a_container_that_became_a_job_does_not_run_again() -> None:
     was = "containers: {migrate: {image: tools:1, command: up}}"
     assert nothing(plan(JOB, ended(was)))
     assert changes(plan(was, ended(JOB))) == ["> container.migrate (is exited with code 0)"]

@@ -48,7 +48,7 @@ def apply(
     return execute(found, tools)
 
 
-def test_a_job_runs_before_what_depends_on_it_and_once() -> None:
+def test_a_job_runs_once_and_before_its_dependants() -> None:
     host = Host(converged(SHOP).copy())
     assert host.containers == {"migrate": "exited", "web": "running", "aside": "running"}
     host.converge(SECOND)
@@ -98,7 +98,7 @@ def test_a_job_that_takes_too_long_is_stopped() -> None:
     assert host.containers == {"migrate.failed": "exited"}
 
 
-def test_what_a_job_did_is_not_undone_when_something_else_fails() -> None:
+def test_a_completed_job_is_not_rolled_back() -> None:
     """It has run with what is declared now, so it is on record, and does not run again."""
     host = Host(converged(SHOP).copy())
     broken = SECOND.replace("web: {image", "web: {labels: {sim.behaviour: 'exit:1'}, image")

@@ -154,7 +154,7 @@ def test_containers_join_and_leave_a_network_that_is_recreated() -> None:
     ]
 
 
-def test_a_container_that_tags_leave_out_gets_back_what_it_had() -> None:
+def test_an_excluded_container_is_reconnected_as_before() -> None:
     new = shop().replace("aliases: [redis]", "aliases: [other], tags: [x]").replace(", tags: [x]", "")
     new = new.replace("front: {internal", "front: {tags: [net], internal")
     found = plan(play(new, tags=("net",)), applied(SHOP))
@@ -226,7 +226,7 @@ def test_a_network_declared_absent_goes_after_a_container_that_was_replaced() ->
     ]
 
 
-def test_a_network_declared_absent_stays_while_somebody_is_attached() -> None:
+def test_a_network_declared_absent_is_kept_while_in_use() -> None:
     wish = "networks: {front: {state: absent}}"
     host = replace(applied(NETWORKS), others=(stub("theirs", networks=frozenset({"front"})),))
     assert refusals(plan(wish, host)) == ["network.front: cannot be removed while containers are attached: theirs"]
@@ -249,7 +249,7 @@ def unmanaged(host: Observed) -> Observed:
     return replace(host, networks=free)
 
 
-def test_a_network_nobody_manages_is_used_as_it_is_when_it_fits() -> None:
+def test_an_unmanaged_network_that_matches_is_used() -> None:
     found = plan(NETWORKS, unmanaged(applied("networks: {front: {labels: {a: b}}, back: {}}")))
     assert nothing(found)
     assert found.notes == (
@@ -258,7 +258,7 @@ def test_a_network_nobody_manages_is_used_as_it_is_when_it_fits() -> None:
     )
 
 
-def test_a_network_nobody_manages_is_refused_when_it_does_not_fit() -> None:
+def test_an_unmanaged_network_that_differs_is_refused() -> None:
     found = plan("networks: {front: {internal: true}}", unmanaged(applied(NETWORKS)))
     assert refusals(found) == [
         "network.front: a network of that name exists that this project did not create, and it differs"
@@ -340,7 +340,7 @@ def test_subnets_change_hands_in_one_run(before: str, after: str, version: str) 
     host.converge(after)
 
 
-def test_a_network_that_needs_no_other_ones_subnet_waits_for_none() -> None:
+def test_networks_wait_only_for_subnets_they_need() -> None:
     found = steps(plan(subnets(aa=3, bb=2), applied(subnets(bb=1))))
     assert found == [
         "#1 network.bb, RemoveNetwork bb-1, recreated [renew bb]",

@@ -49,13 +49,13 @@ def answer(availability: Availability, message: str = "", *, sent: bool = False)
         ),
     ],
 )
-def test_what_is_wrong_and_what_to_do(found: RegistryAnswer, summary: str, hint: str) -> None:
+def test_errors_of_registries_have_hints(found: RegistryAnswer, summary: str, hint: str) -> None:
     plan = judged(WEB, replace(NOTHING, registry={REF: found}))
     assert refused(plan) == [f"shop.yml:1 image.reg.example.com/web:1: {summary}"]
     assert plan.refusals[0].hint == hint
 
 
-def test_what_a_registry_does_not_tell_is_no_finding() -> None:
+def test_unknown_answers_of_registries_are_not_findings() -> None:
     plan = judged(WEB, replace(NOTHING, registry={REF: answer(Availability.UNKNOWN, "toomanyrequests")}))
     assert (plan.refusals, plan.notes) == ((), ())
 
@@ -102,7 +102,7 @@ def test_windows_is_another_system() -> None:
     assert [refusal.summary for refusal in plan.refusals] == ["is not for linux/amd64, only for windows/amd64"]
 
 
-def test_only_what_nobody_asked_for_yet_is_asked_for() -> None:
+def test_only_images_not_looked_up_before_are_looked_up() -> None:
     assert asked(WEB).pulls == {REF}
     assert not asked(WEB, replace(NOTHING, registry={REF: answer(Availability.UNKNOWN)})).pulls
     assert not asked(WEB, applied(WEB))

@@ -27,6 +27,6 @@ def test_a_missing_source_is_refused_where_the_engine_would_and_noted_where_it_m
     assert found.notes == (note,)
 
 
-def test_what_is_there_or_cannot_be_seen_is_no_finding() -> None:
+def test_existing_and_invisible_paths_are_not_findings() -> None:
     found = judged(WEB, missing=frozenset({"/elsewhere"}))
     assert (found.refusals, found.notes) == ((), ())

@@ -57,7 +57,7 @@ def test_a_process_on_an_address_the_engine_would_bind(port: str, ip: str) -> No
         ("80", "0.0.0.0"),
     ],
 )
-def test_what_can_be_bound_beside_it(port: str, ip: str) -> None:
+def test_ports_that_do_not_conflict(port: str, ip: str) -> None:
     found = judged(web(port), listeners=listener(ip), processes=NGINX)
     assert (found.refusals, found.notes) == ((), ())
 
@@ -124,7 +124,7 @@ def test_the_container_on_the_hosts_network_that_is_replaced_gives_its_port_up()
     assert (unknown.refusals, unknown.notes) == ((), (f"container.web: {text}",))
 
 
-def test_a_udp_socket_of_a_moment_is_no_reason_to_refuse() -> None:
+def test_a_short_lived_udp_socket_is_only_noted() -> None:
     plan = judged(web("40000:53/udp"), listeners=listener("0.0.0.0", 40000, "udp"), processes=NGINX)
     assert (plan.refusals, plan.notes) == ((), ("container.web: host port 40000 may be taken by process nginx",))
 
@@ -137,7 +137,7 @@ def test_a_stopped_container_that_is_started_needs_its_ports() -> None:
     ]
 
 
-def test_only_fixed_ports_of_what_is_started_are_asked_for() -> None:
+def test_only_fixed_ports_of_started_containers_are_checked() -> None:
     assert asked(web("80")).ports == frozenset()
     assert asked(web("8000-8002:80")).ports == frozenset()
     assert asked(WEB.replace("ports", "state: created\n    ports").replace("{port}", "80:80")).ports == frozenset()

@@ -18,7 +18,7 @@ def test_nothing_can_be_made_where_nothing_is_left() -> None:
     assert plan.refusals[0].hint == ("free space in /var/lib/docker; docker system df on the host shows what uses it")
 
 
-def test_what_is_reserved_for_root_is_the_engines_too() -> None:
+def test_blocks_reserved_for_root_count_as_free() -> None:
     plan = judged(WEB, room=room(0, 5 * 1024 * MIB))
     assert (plan.refusals, plan.notes) == ((), ("image.web:1: only 0 B are free in /var/lib/docker",))
 

@@ -33,7 +33,7 @@ def test_a_volume_that_differs_is_refused_with_the_way_out() -> None:
     assert not found.steps
 
 
-def test_consent_to_adopt_is_no_consent_to_lose_data() -> None:
+def test_adopt_does_not_allow_data_loss() -> None:
     assert len(plan(OTHER, applied(DATA), adopt=True, prune=True).refusals) == 1
     assert len(plan(OTHER, applied(DATA), data_loss=frozenset({"web2/volume.data", "volume.data"})).refusals) == 1
 
@@ -55,7 +55,7 @@ def test_with_consent_for_that_very_volume_it_is_recreated_after_its_containers_
     ]
 
 
-def test_not_even_with_consent_when_somebody_else_mounts_it() -> None:
+def test_a_volume_mounted_by_others_is_never_removed() -> None:
     host = replace(applied(DATA), others=(stub("theirs", volumes=frozenset({"data"})),))
     assert refusals(plan(OTHER, host, data_loss=CONSENT)) == [
         "volume.data: must be recreated, but is mounted by theirs"
