@@ -1,4 +1,4 @@
-"""Writes records of what was applied to a host, and reads them."""
+"""Writes records of what is applied to a host: when a run starts to change it, and when it ends."""
 
 from __future__ import annotations
 
@@ -12,25 +12,47 @@ from deployer.engine.pulled_images import list_images, updated
 from deployer.errors import EngineError
 from deployer.interfaces import Engine, Json
 from deployer.model import history, ownership, volume_names
-from deployer.model.history import Record
+from deployer.model.history import Record, Result
 from deployer.model.operations import Operation, PullImage, RemoveImage
 
 _ATTEMPTS: Final = 20
 
 
-def write(engine: Engine, record: Record, volumes: Sequence[Json] | None, done: Iterable[Operation] = ()) -> int:
+def start(engine: Engine, record: Record, volumes: Sequence[Json] | None) -> int:
+    """Writes the record of a run that begins, before its first change. Returns its number."""
+    known = engine.list_volumes() if volumes is None else volumes
+    record = replace(record, pulled=_pulled(engine, record.project, known, ()))
+    return _create(engine, record, max(volume_names.numbers(known, record.project), default=0) + 1)
+
+
+def write(
+    engine: Engine,
+    record: Record,
+    volumes: Sequence[Json] | None,
+    done: Iterable[Operation] = (),
+    *,
+    started: int = 0,
+) -> int:
     """Returns the record's number. `volumes`: those of the host if they are known, so that nothing is asked again;
-    `done`: what the run did. Raises `EngineError`, `UnreachableError`."""
+    `done`: what the run did; `started`: the number under which it was started. Raises `EngineError`,
+    `UnreachableError`."""
     known = engine.list_volumes() if volumes is None else volumes
     record = replace(record, pulled=_pulled(engine, record.project, known, tuple(done)))
-    numbers = volume_names.numbers(known, record.project)
-    first = max(numbers, default=0) + 1
+    number = _create(engine, record, started or max(volume_names.numbers(known, record.project), default=0) + 1)
+    if started:
+        _remove(engine, volume_names.record(record.project, started, started=True))
+    _forget(engine, record.project, known, number)
+    _forget_containers(engine, known)
+    return number
+
+
+def _create(engine: Engine, record: Record, first: int) -> int:
+    """Under the first number from there on that is free."""
     for number in range(first, first + _ATTEMPTS):
         labels = replace(record, number=number).labels
-        made = engine.create_volume({"Name": history.volume_name(record.project, number), "Labels": labels})
+        name = volume_names.record(record.project, number, started=record.result == Result.STARTED)
+        made = engine.create_volume({"Name": name, "Labels": labels})
         if (made.get("Labels") or {}) == labels:
-            _forget(engine, record.project, [*numbers, number])
-            _forget_containers(engine, known)
             return number
     raise EngineError("other runs keep writing to the history", status=0)
 
@@ -65,7 +87,11 @@ def _remove(engine: Engine, name: str) -> None:
         engine.remove_volume(name)
 
 
-def _forget(engine: Engine, project: str, numbers: Sequence[int]) -> None:
-    """All but the last."""
-    for number in numbers[: -history.KEPT]:
-        _remove(engine, history.volume_name(project, number))
+def _forget(engine: Engine, project: str, volumes: Iterable[Json], number: int) -> None:
+    """All but the last, up to this one."""
+    slug, names = volume_names.slug(project), (str(volume["Name"]) for volume in volumes)
+    known = {name: key[1] for name in names if (key := volume_names.read_record(name)) and key[0] == slug}
+    kept = sorted({*known.values(), number})[-history.KEPT :]
+    for name, old in known.items():
+        if old not in kept:
+            _remove(engine, name)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
+from msgspec.structs import replace
+
 from deployer import __version__
 from deployer.applying import history as records
 from deployer.applying.locking import ForEachHost, Locks, Run, time_stamp
@@ -16,10 +18,10 @@ from deployer.applying.performing import Stop
 from deployer.errors import DeployerError, boundary
 from deployer.interfaces import Clock, Engine, Events
 from deployer.model import volume_names
-from deployer.model.history import Record, changes_of, result_of
+from deployer.model.history import Record, Result, changes_of, result_of
 from deployer.model.operations import Operation
 from deployer.model.outcome import Blocked, HostOutcome, Notice, Obstacle, Status
-from deployer.model.plan import HostPlan, ResourceChange, Unreachable
+from deployer.model.plan import Counts, HostPlan, ResourceChange, Unreachable
 
 OLD: Final = 15.0
 """Seconds after which a host is read again before it is worked on: someone may have read the plan for so long."""
@@ -51,6 +53,8 @@ class Turns:
         self._read_at = read_at
         self._records = dict(records)
         self._worked: set[str] = set()
+        self._started: dict[str, int] = {}
+        self._commit = ""
 
     @contextmanager
     def of_play(self, plans: Iterable[HostPlan]) -> Iterator[Turn]:
@@ -59,6 +63,7 @@ class Turns:
         if self._run is None or not busy:
             yield Turn(self, None)
             return
+        self._commit = self._commit or self._run.commit()
         locks = Locks(self._run, self._each, self._clock, self._events, self._stop, own=self._another)
         turn = Turn(self, locks)
         try:
@@ -89,14 +94,16 @@ class Turns:
     def _put_on_record(self, outcomes: Mapping[str, HostOutcome], locks: Locks) -> None:
         changed = {host: found for host, found in outcomes.items() if found.results and found.unreachable is None}
         self._worked |= set(changed)
+        changed |= {host: outcomes[host] for host in self._started if host in outcomes and host not in changed}
+        changed = {host: found for host, found in changed.items() if found.unreachable is None}
         if not changed or self._run is None:
             return
-        stamp, commit = time_stamp(self._run.now()), self._run.commit()
-        made = {host: self._record(found, stamp, commit) for host, found in changed.items()}
+        stamp = time_stamp(self._run.now())
+        made = {host: self._record(found, stamp) for host, found in changed.items()}
         done = {host: _operations(found) for host, found in changed.items()}
         self._each(changed, lambda host, engine: self._write(host, engine, made[host], done[host], locks))
 
-    def _record(self, outcome: HostOutcome, stamp: str, commit: str) -> Record:
+    def _record(self, outcome: HostOutcome, stamp: str) -> Record:
         assert self._run is not None
         changes, counts = changes_of(outcome)
         return Record(
@@ -104,21 +111,37 @@ class Turns:
             time=stamp,
             who=self._run.who,
             command=self._run.command,
-            commit=commit,
+            commit=self._commit,
             result=result_of(outcome),
             version=__version__,
             counts=counts,
             changes=changes,
             declared=tuple(sorted(outcome.plan.images)),
+            before=outcome.plan.before,
         )
 
-    def _write(self, host: str, engine: Engine, record: Record, done: tuple[Operation, ...], locks: Locks) -> None:
-        """A record that cannot be written does not fail the run."""
+    def start(self, plan: HostPlan, engine: Engine, locks: Locks | None) -> None:
+        """Put on record what is about to be changed: should the run be killed, others find it there."""
+        if self._run is None or locks is None or not plan.steps:
+            return
+        stamp = time_stamp(self._run.now())
+        record = replace(self._record(HostOutcome(plan), stamp), result=Result.STARTED, counts=Counts())
         try:
             with boundary():
-                number = records.write(engine, record, locks.volumes(host), done)
+                self._started[plan.host] = records.start(engine, record, locks.volumes(plan.host))
         except DeployerError as error:
-            self._events.emit(Notice(host, f"this run could not be recorded: {error.message}"))
+            self._notice(plan.host, error)
+
+    def _notice(self, host: str, error: DeployerError) -> None:
+        """A record that cannot be written does not fail the run."""
+        self._events.emit(Notice(host, f"this run could not be recorded: {error.message}"))
+
+    def _write(self, host: str, engine: Engine, record: Record, done: tuple[Operation, ...], locks: Locks) -> None:
+        try:
+            with boundary():
+                number = records.write(engine, record, locks.volumes(host), done, started=self._started.pop(host, 0))
+        except DeployerError as error:
+            self._notice(host, error)
         else:
             self._records[host, record.project] = number
 
@@ -132,15 +155,17 @@ class Turn:
         self._turns = turns
         self._locks = locks
 
-    def begin(self, plan: HostPlan, again: Callable[[], HostPlan]) -> HostPlan | Blocked | Unreachable:
+    def begin(self, plan: HostPlan, engine: Engine, again: Callable[[], HostPlan]) -> HostPlan | Blocked | Unreachable:
         """What to do now on one host: the plan, or what is left of it when it was made `again`, or why nothing."""
         if self._locks is not None and (bar := self._locks.bar(plan.host)) is not None:
             return bar
-        if self._turns.still_holds(plan, self._locks):
-            return plan
-        made = again()
-        unseen = _unseen(plan, made, exactly=not self._turns.has_worked_on(plan.host))
-        return Blocked(Obstacle.CHANGED, detail=", ".join(unseen)) if unseen else made
+        if not self._turns.still_holds(plan, self._locks):
+            made = again()
+            if unseen := _unseen(plan, made, exactly=not self._turns.has_worked_on(plan.host)):
+                return Blocked(Obstacle.CHANGED, detail=", ".join(unseen))
+            plan = made
+        self._turns.start(plan, engine, self._locks)
+        return plan
 
     def check(self, host: str) -> None:
         """Before every write; raises `LockLostError`, or why the host cannot be asked."""

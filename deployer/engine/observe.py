@@ -43,6 +43,7 @@ from deployer.model.observed import (
     ObservedVolume,
     Ownership,
     PulledImage,
+    Replaced,
     Stub,
 )
 from deployer.model.registry import RegistryAnswer
@@ -169,7 +170,7 @@ def _pulled(engine: Engine, volumes: Iterable[Json]) -> tuple[tuple[PulledImage,
     return still_there(records, list_images(engine)), claims(records)
 
 
-def _replaced(projects: Iterable[str], volumes: Iterable[Json]) -> dict[str, frozenset[str]]:
+def _replaced(projects: Iterable[str], volumes: Iterable[Json]) -> dict[str, Replaced]:
     """Imported here: only rollback needs it."""
     from deployer.model.history import read_records, replaced_last
 

@@ -15,16 +15,16 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from deployer.model.desired import Address, Kind
+from deployer.model.observed import Replaced
 from deployer.model.outcome import HostOutcome, Status
-from deployer.model.ownership import decoded
-from deployer.model.plan import Action, Counts, count
-from deployer.model.volume_names import RECORDS, labels_of, slug
+from deployer.model.ownership import decoded, is_shallow
+from deployer.model.plan import Action, Before, Counts, count
+from deployer.model.volume_names import STARTED, labels_of, read_record
 
-PREFIX: Final = RECORDS
 KEPT: Final = 20
 """Records of one project on one host."""
 
-_LISTS: Final = ("changes", "pulled", "declared")
+_LISTS: Final = ("changes", "pulled", "declared", "before")
 _LABELS: Final = {
     name: f"deployer.history.{name}"
     for name in ("project", "time", "who", "command", "commit", "result", "version", "counts", *_LISTS)
@@ -36,6 +36,9 @@ _WAITED: Final = "="
 
 
 class Result(StrEnum):
+    """`STARTED`: the run has not ended, or it was killed."""
+
+    STARTED = "started"
     OK = "ok"
     FAILED = "failed"
     ROLLED_BACK = "rolled back"
@@ -73,8 +76,9 @@ def parse_change(text: str) -> RecordedChange:
 
 class Record(Struct, frozen=True):
     """`time` is UTC; `commit` that of the playbook's folder, "" without one, with "+dirty" when files differed from it.
-    `changes` are texts of `RecordedChange`. `pulled`: names and ids of images that
-    the project pulled, in this run or before, and that are still there; `declared`: references it declares."""
+    `changes` are texts of `RecordedChange`. `pulled`: names and ids of images that the project pulled, in this run or
+    before, and that are still there; `declared`: references it declares. `before`: the containers that the run was to
+    change, as they were; None in records of releases that did not write it."""
 
     project: str
     time: str
@@ -88,6 +92,7 @@ class Record(Struct, frozen=True):
     number: int = 0
     pulled: tuple[tuple[str, str], ...] = ()
     declared: tuple[str, ...] = ()
+    before: tuple[Before, ...] | None = ()
 
     @property
     def labels(self) -> dict[str, str]:
@@ -100,14 +105,11 @@ def counts_document(counts: Counts) -> dict[str, int]:
     return asdict(counts)
 
 
-def volume_name(project: str, number: int) -> str:
-    return f"{PREFIX}{slug(project)}.{number}"
-
-
 def read_records(volumes: Iterable[Mapping[str, Any]], project: str = "") -> tuple[Record, ...]:
-    """Newest first; of all projects unless one is named."""
-    records = [record for volume in volumes if (record := _read(volume)) is not None]
-    chosen = [record for record in records if project in ("", record.project)]
+    """Newest first; of all projects unless one is named. Of a run that has ended, its start is left out."""
+    named = sorted(volumes, key=lambda volume: str(volume.get("Name") or "").endswith(STARTED), reverse=True)
+    records = {(record.project, record.number): record for volume in named if (record := _read(volume)) is not None}
+    chosen = [record for record in records.values() if project in ("", record.project)]
     return tuple(sorted(chosen, key=lambda record: (record.time, record.number), reverse=True))
 
 
@@ -119,12 +121,13 @@ def last_records(volumes: Iterable[Mapping[str, Any]]) -> dict[str, Record]:
 
 def _read(volume: Mapping[str, Any]) -> Record | None:
     """Of a record written by another release or by hand, the readable part is shown."""
-    middle, _, number = str(volume.get("Name") or "").removeprefix(PREFIX).rpartition(".")
-    if not str(volume.get("Name") or "").startswith(PREFIX) or not (number.isascii() and number.isdecimal()):
+    key = read_record(str(volume.get("Name") or ""))
+    if key is None:
         return None
+    middle, number = key
     labels = labels_of(volume)
     said = {name: str(labels.get(label) or "") for name, label in _LABELS.items()}
-    changes, pulled, declared = (decoded(said[name], list[Any]) or [] for name in _LISTS)
+    changes, pulled, declared = (decoded(said[name], list[Any]) or [] for name in ("changes", "pulled", "declared"))
     return Record(
         project=said["project"] or middle,
         time=said["time"],
@@ -135,10 +138,16 @@ def _read(volume: Mapping[str, Any]) -> Record | None:
         version=said["version"],
         counts=decoded(said["counts"], Counts) or Counts(),
         changes=tuple(change for change in changes if isinstance(change, str)),
-        number=int(number),
+        number=number,
         pulled=tuple(pair for found in pulled if (pair := _pair(found))),
         declared=tuple(text for text in declared if isinstance(text, str)),
+        before=_before(said["before"]),
     )
+
+
+def _before(text: str) -> tuple[Before, ...] | None:
+    found = decoded(text, tuple[Before, ...])
+    return found if found is not None and all(is_shallow(each.fields) for each in found) else None
 
 
 def _pair(found: object) -> tuple[str, str] | None:
@@ -149,14 +158,15 @@ def _pair(found: object) -> tuple[str, str] | None:
             return None
 
 
-def replaced_last(records: Iterable[Record]) -> frozenset[str]:
-    """Names of the containers that the most recent run with replacements replaced, without those rolled back."""
+def replaced_last(records: Iterable[Record]) -> Replaced:
+    """By the most recent run with replacements, without those rolled back; what it was to replace if it was killed."""
     for record in records:
+        ids = {before.name: before.id for before in record.before or ()}
         changes = map(parse_change, record.changes)
         done = (found.label.partition(".") for found in changes if found.action in _REPLACE and not found.ending)
-        if names := frozenset(name for kind, _, name in done if kind == Kind.CONTAINER):
-            return names
-    return frozenset()
+        if names := {name: ids.get(name, "") for kind, _, name in done if kind == Kind.CONTAINER}:
+            return Replaced(record.number, names)
+    return Replaced()
 
 
 def is_proven(records: Iterable[Record], name: str) -> bool:
@@ -167,6 +177,8 @@ def is_proven(records: Iterable[Record], name: str) -> bool:
         last = record.number
         for found in map(parse_change, record.changes):
             came_back = found.ending and found.action in _REPLACE
+            if found.label in named and record.result == Result.STARTED:
+                return False
             if found.label in named and found.ending not in (Ending.UNDONE, Ending.SKIPPED) and not came_back:
                 return not found.ending and found.action is not Action.REMOVE
     return last > 1

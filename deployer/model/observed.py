@@ -127,6 +127,14 @@ class PulledImage(Struct, frozen=True):
     names: frozenset[str] = frozenset()
 
 
+class Replaced(Struct, frozen=True):
+    """What one run replaced. `run`: its number, 0 if there is none; `ids`: the first 12 digits of those of the
+    replaced containers, by name, "" in records of earlier releases."""
+
+    run: int = 0
+    ids: Mapping[str, str] = field(default_factory=dict)
+
+
 class Observed(Struct, frozen=True, dict=True):
     """One host. `containers` are those declared or owned by the project; `kept` are its stopped ones that were
     replaced, and successors that failed; `others` all the rest. `images` has every image needed to judge them, `tags`
@@ -148,7 +156,7 @@ class Observed(Struct, frozen=True, dict=True):
     volumes: tuple[ObservedVolume, ...] = ()
     registry: Mapping[str, RegistryAnswer] = field(default_factory=dict)
     records: Mapping[str, int] = field(default_factory=dict)
-    replaced: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    replaced: Mapping[str, Replaced] = field(default_factory=dict)
     kept: tuple[Stub, ...] = ()
     pulled: tuple[PulledImage, ...] = ()
     claimed: frozenset[tuple[str, str]] = frozenset()

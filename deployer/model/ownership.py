@@ -109,7 +109,7 @@ def read(live: Mapping[str, Any] | None, name: str) -> Ownership:
     if not _is_named(str(found.get(RESOURCE, "")), name):
         return Ownership(copied=f"{found[PROJECT]}/{found.get(RESOURCE, '')}")
     written = decoded(found.get(SPEC), _Record)
-    fields = written.fields if written is not None and _is_shallow(written.fields) else {}
+    fields = written.fields if written is not None and is_shallow(written.fields) else {}
     key = written.key if written is not None else ""
     return Ownership(str(found[PROJECT]), str(found.get(RESOURCE, "")), fields, sealed_with=key)
 
@@ -129,9 +129,9 @@ def decoded(text: object, kind: type[Found]) -> Found | None:
         return None
 
 
-def _is_shallow(value: object, left: int = DEEPEST) -> bool:
+def is_shallow(value: object, left: int = DEEPEST) -> bool:
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return left > 0 and all(_is_shallow(part, left - 1) for part in parts)
+    return left > 0 and all(is_shallow(part, left - 1) for part in parts)
 
 
 def belongs_to(owner: Ownership, project: str, address: Address) -> bool:

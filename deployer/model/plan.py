@@ -6,10 +6,11 @@ the executor: a graph of operations, each with its cause and each one engine cal
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
+from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from deployer.diagnostics import Origin
 from deployer.fields.field import Change as Effect
@@ -132,9 +133,24 @@ class Refusal(Struct, frozen=True):
     diffs: tuple[FieldDiff, ...] = ()
 
 
+class Before(Struct, frozen=True, omit_defaults=True):
+    """A container before a change of it. `action`: the symbol of the change; `id`: the first 12 digits of the id of
+    a container that goes; `digest`: of its image in a registry, or else `image`, the image's id. `fields`: of the
+    fields whose declaration the change changes, what was recorded before, None for what was not declared; secrets as
+    digests."""
+
+    name: str
+    action: str
+    id: str = ""
+    image: str = ""
+    digest: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
 class HostPlan(Struct, frozen=True):
     """One play on one host. `notes` are things worth knowing that change nothing. `images`: declared references,
-    complete. `declared`: what the play declares there, by slot."""
+    complete. `declared`: what the play declares there, by slot. `before`: the containers that it changes, as they
+    are."""
 
     host: str
     project: str
@@ -146,6 +162,7 @@ class HostPlan(Struct, frozen=True):
     on_failure: OnFailure = OnFailure.ROLLBACK_HOST
     images: frozenset[str] = frozenset()
     declared: frozenset[tuple[Kind, str]] = frozenset()
+    before: tuple[Before, ...] = ()
 
     def __str__(self) -> str:
         """The steps, one a line: what tests of the planner compare."""

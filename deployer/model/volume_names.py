@@ -11,9 +11,11 @@ from typing import Any, Final
 LOCKS: Final = "deployer.lock."
 RECORDS: Final = "deployer.history."
 SPECS: Final = "deployer.spec."
+STARTED: Final = ".started"
 
 _UNFIT = re.compile(r"[^a-zA-Z0-9_.-]")
 _LONGEST: Final = 150
+_DIGITS: Final = 18
 
 
 def is_own(name: str) -> bool:
@@ -33,11 +35,20 @@ def slug(project: str) -> str:
     return fit if fit == project else f"{fit}-{hashlib.sha256(project.encode()).hexdigest()[:8]}"
 
 
+def record(project: str, number: int, *, started: bool = False) -> str:
+    """Of the record of a run. `started`: of a run that has not ended, which is replaced when it ends."""
+    return f"{RECORDS}{slug(project)}.{number}{STARTED if started else ''}"
+
+
+def read_record(name: str) -> tuple[str, int] | None:
+    """The slug of the project and the number, of the record of a run; None for another volume."""
+    return _numbered(name.removesuffix(STARTED), RECORDS)
+
+
 def numbers(volumes: Iterable[Mapping[str, Any]], project: str) -> list[int]:
-    """Of a project's records, in order."""
-    found = (str(volume.get("Name") or "") for volume in volumes)
-    begin = f"{RECORDS}{slug(project)}."
-    return sorted(int(name.removeprefix(begin)) for name in found if _is_numbered(name, begin))
+    """Of a project's records, in order; also of runs that have not ended."""
+    found = (read_record(str(volume.get("Name") or "")) for volume in volumes)
+    return sorted({key[1] for key in found if key is not None and key[0] == slug(project)})
 
 
 def newest(volumes: Iterable[Mapping[str, Any]], project: str) -> int:
@@ -52,10 +63,10 @@ def spec(container: str, number: int) -> str:
 
 def read_spec(name: str) -> tuple[str, int] | None:
     """The container's id and the number of a record; None for another volume."""
-    container, _, number = name.removeprefix(SPECS).rpartition(".")
-    return (container, int(number)) if container and _is_numbered(name, f"{SPECS}{container}.") else None
+    return _numbered(name, SPECS)
 
 
-def _is_numbered(name: str, begin: str) -> bool:
-    number = name.removeprefix(begin)
-    return name.startswith(begin) and number.isascii() and number.isdecimal()
+def _numbered(name: str, prefix: str) -> tuple[str, int] | None:
+    middle, _, number = name.removeprefix(prefix).rpartition(".")
+    fits = name.startswith(prefix) and middle and number.isascii() and number.isdecimal() and len(number) < _DIGITS
+    return (middle, int(number)) if fits else None

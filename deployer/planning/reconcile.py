@@ -14,6 +14,7 @@ from deployer.model.ownership import belongs_to
 from deployer.model.plan import Action, HostPlan, ResourceChange
 from deployer.model.settings import ObjectSettings
 from deployer.planning.container import followers
+from deployer.planning.container.before import before_changes
 from deployer.planning.container.exchange import plan_exchange
 from deployer.planning.container.health import await_failing, await_started
 from deployer.planning.container.holders import check_held
@@ -106,7 +107,7 @@ def finish(ctx: Context) -> HostPlan:
     simulated = ctx.observed.engine.simulated
     made = ctx.draft.finish(desired.host, desired.project, _on_failure(ctx), simulated=simulated)
     declared = frozenset(slot(found.kind, found.name) for found in desired.resources)
-    return replace(made, images=references(desired), declared=declared)
+    return replace(made, before=before_changes(ctx), images=references(desired), declared=declared)
 
 
 def _on_failure(ctx: Context) -> OnFailure:

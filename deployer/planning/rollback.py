@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping, Set
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import Change
 from deployer.fields.options import RunState
 from deployer.model import dependencies
-from deployer.model.container_names import PREVIOUS
+from deployer.model.container_names import OLD, PREVIOUS
 from deployer.model.desired import Container, Desired, Kind, has_settings
-from deployer.model.observed import Observed, ObservedContainer
+from deployer.model.observed import Observed, ObservedContainer, Replaced, Stub
 from deployer.model.operations import (
     ConnectNetwork,
     Operation,
@@ -25,6 +26,7 @@ from deployer.model.operations import (
 from deployer.model.plan import Action, FieldDiff, Group, HostPlan, Refusal, ResourceChange, Work
 from deployer.model.settings import ContainerSettings
 from deployer.planning.bodies import endpoint_body
+from deployer.planning.container.before import before_changes
 from deployer.planning.container.followers import refuse_left_behind
 from deployer.planning.container.health import watched
 from deployer.planning.container.judging import image_texts, is_ours
@@ -57,15 +59,20 @@ class _Pair(Struct, frozen=True):
 
 def roll_back(desired: Desired, observed: Observed, policy: Policy, names: Set[str]) -> HostPlan:
     """The plan that puts the previous container in the place of each of these that is declared, and of those in its
-    namespaces. When one of them fails, all are as they were."""
-    ctx = Context(desired, observed, policy)
-    together = _together(desired, names & {found.name for found in desired.of(ContainerSettings) if not found.absent})
+    namespaces; without names, of those that the most recent run replaced. When one of them fails, all are as they
+    were."""
+    last = observed.replaced.get(desired.project, Replaced())
+    ctx = Context(desired, _with_kept(desired, observed), policy)
+    expected = {} if names else {name: key for name, key in last.ids.items() if not _is_still(ctx, name, key)}
+    wanted = names or expected.keys()
+    together = _together(desired, wanted & {found.name for found in desired.of(ContainerSettings) if not found.absent})
     chosen = [
         found
         for found in dependencies.in_order(desired.of(ContainerSettings))
         if found.name in together and has_settings(found, ContainerSettings)
     ]
-    pairs = [pair for resource in chosen if (pair := _pair(ctx, resource)) is not None]
+    found = (_pair(ctx, resource, expected.get(resource.name, ""), last.run) for resource in chosen)
+    pairs = [pair for pair in found if pair is not None]
     # All of them stop before one starts: they may have exchanged ports.
     aside = {
         pair.resource.name: set_aside(_track(ctx, pair), pair.resource, pair.live, (), pair.previous.values)
@@ -81,7 +88,37 @@ def roll_back(desired: Desired, observed: Observed, policy: Policy, names: Set[s
         if pair.live is not None:
             ctx.containers.retired.append(Retired(_GROUP, pair.resource, pair.live, _CAUSE, done))
     finish_retired(ctx)
-    return finish(ctx)
+    recorded = {pair.resource.name: pair.previous.owner.recorded for pair in pairs}
+    return replace(finish(ctx), before=before_changes(ctx, recorded))
+
+
+def _previous(ctx: Context, resource: Container, wanted: str) -> ObservedContainer | None:
+    """The container to go back to: the one that a run which was killed has set aside, else the one that is kept.
+    `wanted`: the id it must have, "" for any."""
+    found = (ctx.observed.container(resource.name + suffix) for suffix in (OLD, PREVIOUS))
+    fits = (each for each in found if each is not None and is_ours(ctx, resource, each) and each.id.startswith(wanted))
+    return next(fits, None)
+
+
+def _is_still(ctx: Context, name: str, replaced: str) -> bool:
+    """Whether a container that the last run was to replace was not, because that run was killed before."""
+    live = ctx.observed.container(name)
+    if live is None or not replaced or not live.id.startswith(replaced):
+        return False
+    ctx.draft.note(f"container.{name}: the last run ended before it replaced it")
+    return True
+
+
+def _with_kept(desired: Desired, observed: Observed) -> Observed:
+    """Where a container was set aside by a run that was killed, the one before it is one that is kept."""
+    names = {found.name + PREVIOUS for found in desired.containers if observed.container(found.name + OLD) is not None}
+    kept = tuple(
+        Stub(found.id, found.name, found.image_id, found.state, found.owner, frozenset(found.attached), found.volumes)
+        for found in observed.containers
+        if found.name in names
+    )
+    staying = tuple(found for found in observed.containers if found.name not in names)
+    return replace(observed, containers=staying, kept=(*observed.kept, *kept)) if kept else observed
 
 
 def check(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
@@ -106,11 +143,14 @@ def _together(desired: Desired, names: Set[str]) -> set[str]:
     return found
 
 
-def _pair(ctx: Context, resource: Container) -> _Pair | None:
-    """None after refusing."""
-    previous, live = ctx.observed.container(resource.name + PREVIOUS), ctx.observed.container(resource.name)
+def _pair(ctx: Context, resource: Container, wanted: str, run: int) -> _Pair | None:
+    """None after refusing. `wanted`: the id of the container that run number `run` replaced, "" if it is not known."""
+    previous, live = _previous(ctx, resource, wanted), ctx.observed.container(resource.name)
     summary, hint = "", ""
-    if previous is None or not is_ours(ctx, resource, previous):
+    if previous is None and wanted:
+        summary = "nothing to go back to: the previous container was removed"
+        hint = f"deployer rollback --to {run - 1} recreates it from the record of that run" if run > 1 else ""
+    elif previous is None:
         summary, hint = "has no previous container", "it was not replaced, or keep_previous is 0"
     elif live is not None and not is_ours(ctx, resource, live):
         summary, hint = "its name is taken by a container that is not this project's", "remove or rename that container"

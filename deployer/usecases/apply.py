@@ -167,7 +167,7 @@ class _Work:
         outcome = HostOutcome(shown, refused=bool(shown.refusals), unchanged=self._unchanged(shown))
         if shown.refusals or not shown.steps:
             return outcome
-        match self.turn.begin(shown, lambda: self._plan_again(shown.host, engine)):
+        match self.turn.begin(shown, engine, lambda: self._plan_again(shown.host, engine)):
             case Blocked() as blocked:
                 return replace(outcome, blocked=blocked)
             case Unreachable() as lost:

@@ -26,8 +26,7 @@ def plan(request: Request, system: System, wanted: Sequence[str]) -> Session:
     names = frozenset(name.removeprefix(f"{Kind.CONTAINER}.") for name in wanted)
 
     def planner(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
-        last = observed.replaced.get(desired.project, frozenset())
-        return rollback.roll_back(desired, observed, policy, names or last)
+        return rollback.roll_back(desired, observed, policy, names)
 
     given = replace(request, containers=tuple(sorted(names)))
     return plan_with(given, system, Method(planner, needs, rollback.check))

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from deployer.applying.history import write
-from deployer.model.history import KEPT, last_records
+from deployer.applying.history import start, write
+from deployer.model.history import KEPT, last_records, read_records
 from deployer.model.operations import CreateVolume, Operation, PullImage, RemoveImage
 from deployer.model.volume_names import numbers
 from deployer.simulated import SimulatedEngine
@@ -34,6 +35,20 @@ def test_known_volumes_are_not_read_again(engine: SimulatedEngine) -> None:
 def test_a_number_that_another_took_meanwhile_is_passed_over(engine: SimulatedEngine) -> None:
     engine.create_volume({"Name": "deployer.history.shop.1", "Labels": {"deployer.history.who": "another"}})
     assert write(engine, RECORD, []) == 2
+
+
+def test_the_start_of_a_run_is_replaced_by_its_end(engine: SimulatedEngine) -> None:
+    begun = replace(RECORD, result="started")
+    assert write(engine, RECORD, None) == 1
+    assert start(engine, begun, None) == 2
+    assert [found.result for found in read_records(engine.list_volumes())] == ["started", "ok"]
+    assert write(engine, RECORD, None, started=2) == 2
+    names = sorted(str(found["Name"]) for found in engine.list_volumes())
+    assert names == ["deployer.history.shop.1", "deployer.history.shop.2"]
+    assert start(engine, begun, None) == 3
+    for number in range(4, KEPT + 4):
+        assert write(engine, RECORD, None) == number
+    assert numbers(engine.list_volumes(), "shop") == list(range(4, KEPT + 4))
 
 
 ONE, TWO = "docker.io/library/one:1", "docker.io/library/two:1"

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 from deployer.engine.answers import ListedImage
 from deployer.engine.observe import needs_of, observe
 from deployer.engine.pulled_images import claims, still_there, updated
-from deployer.model.history import volume_name
 from deployer.model.observed import PulledImage
+from deployer.model.volume_names import record as volume_name
 from deployer.simulated import SimulatedEngine
 from tests.model.test_history import RECORD
 from tests.planning.build import play

@@ -16,13 +16,15 @@ from deployer.model.history import (
     is_proven,
     parse_change,
     read_records,
+    replaced_last,
     result_of,
-    volume_name,
 )
+from deployer.model.observed import Replaced
 from deployer.model.operations import AwaitHealthy, Operation, RemoveImage
 from deployer.model.outcome import Blocked, HostOutcome, Obstacle, Status, StepResult
-from deployer.model.plan import Action, Counts, HostPlan, ResourceChange, Step, Unreachable
+from deployer.model.plan import Action, Before, Counts, HostPlan, ResourceChange, Step, Unreachable
 from deployer.model.volume_names import newest, numbers
+from deployer.model.volume_names import record as volume_name
 
 RECORD = Record(
     project="shop",
@@ -37,6 +39,21 @@ RECORD = Record(
     number=7,
     pulled=(("docker.io/library/web:1", "sha256:1"),),
     declared=("docker.io/library/web:1",),
+)
+
+
+STARTED = replace(
+    RECORD,
+    number=8,
+    result="started",
+    counts=Counts(),
+    changes=("-/+ container.web", "+ container.db", "-/+ network.front"),
+    before=(
+        Before(
+            "web", "-/+", "0123456789ab", digest="sha256:2", fields={"image": "docker.io/library/web:1", "tty": None}
+        ),
+        Before("db", "+"),
+    ),
 )
 
 
@@ -92,7 +109,47 @@ def test_a_record_that_an_earlier_release_wrote_is_read() -> None:
         "deployer.history.pulled": '[["docker.io/library/web:1", "sha256:1"]]',
         "deployer.history.declared": '["docker.io/library/web:1"]',
     }
-    assert read_records([{"Name": "deployer.history.shop.7", "Labels": labels}]) == (RECORD,)
+    assert read_records([{"Name": "deployer.history.shop.7", "Labels": labels}]) == (replace(RECORD, before=None),)
+
+
+def test_the_start_of_a_run_is_on_record_until_it_ends() -> None:
+    start = {"Name": "deployer.history.shop.8.started", "Labels": STARTED.labels}
+    assert STARTED.labels["deployer.history.before"] == (
+        '[{"name":"web","action":"-/+","id":"0123456789ab","digest":"sha256:2",'
+        '"fields":{"image":"docker.io/library/web:1","tty":null}},{"name":"db","action":"+"}]'
+    )
+    assert read_records([volume(RECORD), start]) == (STARTED, RECORD)
+    assert (numbers([volume(RECORD), start], "shop"), newest([start], "shop")) == ([7, 8], 8)
+    ended = replace(STARTED, result="ok", changes=("-/+ container.web",))
+    for volumes in ([start, volume(ended)], [volume(ended), start]):
+        assert read_records(volumes) == (ended,)
+        assert numbers(volumes, "shop") == [8]
+
+
+def test_what_a_killed_run_was_to_replace_is_what_was_replaced_last() -> None:
+    older = replace(RECORD, changes=("-/+ container.api",), before=None)
+    assert replaced_last([STARTED, older]) == Replaced(8, {"web": "0123456789ab"})
+    assert replaced_last([replace(STARTED, changes=("-/+ container.web (rolled back)",)), older]) == Replaced(
+        7, {"api": ""}
+    )
+    assert replaced_last([]) == Replaced()
+    assert not is_proven([STARTED, replace(RECORD, changes=("+ container.web",))], "web")
+    assert is_proven([STARTED, replace(RECORD, changes=("+ container.api",))], "api")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 900,
+        '[{"name": 1}]',
+        '[{"name": "a"}]',
+        "{}",
+        '[{"name":"a","action":"+","fields":' + '{"a":' * 30 + "1" + "}" * 32 + "]",
+    ],
+)
+def test_damaged_notes_of_what_was_before_count_as_missing(text: str) -> None:
+    (found,) = read_records([{"Name": "deployer.history.shop.8", "Labels": {"deployer.history.before": text}}])
+    assert found.before is None
 
 
 def outcome(*statuses: Status, undo: tuple[Operation, ...] = ()) -> HostOutcome:

@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from deployer.model.desired import Desired
-from deployer.model.observed import Observed, ObservedContainer, Ownership
+from deployer.model.observed import Observed, ObservedContainer, Ownership, Replaced
 from deployer.model.operations import UpdateContainer
-from deployer.model.plan import HostPlan
+from deployer.model.plan import Before, HostPlan, Phase
 from deployer.planning.policy import Policy
 from deployer.planning.rollback import check, roll_back
 from tests.planning.build import applied, changed, changes, play, refusals, steps, stub, without
@@ -53,6 +53,46 @@ def test_the_previous_one_takes_the_place_of_the_one_of_now() -> None:
         "image web:1 → web:0"
     ]
     assert [len(step.undo) for step in found.steps] == [1, 1, 1, 1, 0, 0]
+
+
+def test_what_the_last_run_replaced_comes_back() -> None:
+    seen = replace(host(), replaced={"shop": Replaced(7, {"web": "web-0", "gone": "gone-0"})})
+    assert steps(back(seen, frozenset())) == steps(back(host()))
+    elsewhere = replace(seen, replaced={"blog": Replaced(7, {"web": "web-0"})})
+    assert steps(back(elsewhere, frozenset())) == []
+
+
+def test_never_the_container_of_an_older_run() -> None:
+    removed = replace(host(), replaced={"shop": Replaced(7, {"web": "web-x"})})
+    found = back(removed, frozenset())
+    assert steps(found) == []
+    (refusal,) = found.refusals
+    assert refusal.summary == "nothing to go back to: the previous container was removed"
+    assert refusal.hint == "deployer rollback --to 6 recreates it from the record of that run"
+    killed = back(replace(host(), replaced={"shop": Replaced(7, {"web": "web-1"})}), frozenset())
+    assert (steps(killed), killed.refusals) == ([], ())
+    assert killed.notes == ("container.web: the last run ended before it replaced it",)
+
+
+def test_what_a_killed_run_set_aside_comes_before_what_is_kept() -> None:
+    seen = host()
+    aside = replace(before(OLD), id="web-x", name="web.deployer-old")
+    seen = replace(seen, containers=(*seen.containers, aside))
+    for names, last in (({"web"}, {}), (frozenset(), {"web": "web-x"})):
+        found = back(replace(seen, replaced={"shop": Replaced(7, last)}), frozenset(names))
+        assert "RenameContainer web-x to web" in str(found)
+        assert [str(step.operation) for step in found.steps if step.phase is Phase.COMMIT] == [
+            "RemoveContainer web-0",
+            "RenameContainer web-1 to web.previous",
+        ]
+
+
+def test_going_back_is_on_record() -> None:
+    (found,) = back(host()).before
+    assert found == Before(
+        "web", "-/+", "web-1", digest="sha256:web:1",
+        fields={"command": ["new"], "image": "docker.io/library/web:1", "ports": ["8080:80/tcp"]},
+    )  # fmt: skip
 
 
 def test_only_the_named_containers_are_rolled_back() -> None:

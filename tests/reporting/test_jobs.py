@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from deployer.diagnostics import Origin
 from deployer.model.desired import Address, Kind, RunOnce
-from deployer.model.history import Record, read_records, volume_name
+from deployer.model.history import Record, read_records
 from deployer.model.operations import (
     AwaitCompleted,
     CreateContainer,
@@ -19,6 +19,7 @@ from deployer.model.operations import (
 )
 from deployer.model.outcome import HostOutcome, Status, StepResult
 from deployer.model.plan import Action, Counts, Group, HostPlan, Plan, PlayPlan, ResourceChange, Step, Work
+from deployer.model.volume_names import record as volume_name
 from deployer.planning.job.plan import part_run
 from deployer.reporting.history import counted
 from deployer.reporting.human import plan_text

@@ -11,7 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from deployer.applying.locking import Run
-from deployer.errors import ExitCode, InputError
+from deployer.errors import ExitCode, InputError, UnreachableError
+from deployer.model.history import read_records
 from deployer.model.outcome import HostEnded, Notice, Status
 from deployer.model.plan import Phase
 from deployer.reporting.tally import Tally, tally
@@ -258,6 +259,33 @@ def test_rollback_restores_the_last_replacement(two_versions: Fleet) -> None:
         "web.previous": "exited",
         "api.previous": "exited",
     }
+
+
+def test_what_a_killed_run_replaced_comes_back_and_nothing_older(two_versions: Fleet) -> None:
+    """The run ends after it has stopped `web`, and nothing of it is rolled back."""
+    engine, dead = two_versions.engines["h1"], list[str]()
+
+    def killed(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if dead:
+            raise UnreachableError("killed")
+        answer = call()
+        if name == "rename_container" and "web.deployer-old" in args:
+            dead.append(name)
+        return answer
+
+    two_versions.wrap["h1"] = lambda found: surrounded(found, killed)
+    both = "{web: {image: web:1, command: third}, api: {image: web:1, command: new}}"
+    two_versions.apply(f"- hosts: h1\n  project: shop\n  containers: {both}\n")
+    del two_versions.wrap["h1"]
+    for volume in engine.list_volumes():
+        if str(volume["Name"]).startswith("deployer.lock."):
+            engine.remove_volume(str(volume["Name"]))
+    (begun, *_) = read_records(engine.list_volumes(), "shop")
+    assert (begun.result, begun.number, begun.changes) == ("started", 4, ("+/- container.web",))
+    assert begun.before is not None
+    assert [(each.name, each.fields) for each in begun.before] == [("web", {"command": ["new"]})]
+    assert two_versions.roll_back().exit_code is ExitCode.OK
+    assert commands(two_versions, "web", "api") == {"h1": {"web": "new", "api": "new"}}
 
 
 def test_a_second_time_it_goes_forward_again(two_versions: Fleet) -> None:

@@ -19,11 +19,11 @@ from msgspec.structs import replace
 from deployer.engine.observe import needs_of, observe
 from deployer.exporting.playbook import host_playbook
 from deployer.interfaces import Engine
-from deployer.model import history, locks
+from deployer.model import locks, volume_names
 from deployer.model.drift import DriftReport, HostDrift
 from deployer.model.history import Record, read_records
 from deployer.model.observed import Observed
-from deployer.model.plan import Counts, HostPlan, Plan, PlayPlan, Unreachable
+from deployer.model.plan import Before, Counts, HostPlan, Plan, PlayPlan, Unreachable
 from deployer.planning import rollback
 from deployer.planning.drift import find_drift
 from deployer.planning.policy import Policy
@@ -108,7 +108,11 @@ def host() -> tuple[Engine, Table]:
     made.converge(TEXT)
     engine = made.engine
     record = Record("shop", "2026-01-01T00:00:00Z", "me", "apply", "", "ok", "1", Counts(), ("-/+ container.web",), 1)
-    engine.create_volume({"Name": history.volume_name("shop", 1), "Labels": record.labels})
+    engine.create_volume({"Name": volume_names.record("shop", 1), "Labels": record.labels})
+    begun = replace(record, result="started", before=(Before("web", "-/+", "0123456789ab", fields={"tty": True}),))
+    engine.create_volume({"Name": volume_names.record("shop", 2, started=True), "Labels": begun.labels})
+    for found in engine.list_containers():
+        engine.create_volume({"Name": volume_names.spec(found["Id"], 1), "Labels": found["Labels"]})
     claim = locks.Claim("shop", "token", "me", "now", "apply")
     engine.create_volume({"Name": locks.volume_name("shop", 1), "Labels": claim.labels})
     table: Table = {("info", ""): engine.info()}
@@ -175,8 +179,7 @@ def planned(engine: Engine, **policy: Any) -> HostPlan:
 
 
 def rolled_back(engine: Engine) -> HostPlan:
-    observed = look(engine, history=True)
-    return rollback.roll_back(WISH, observed, Policy(), observed.replaced.get("shop", frozenset()))
+    return rollback.roll_back(WISH, look(engine, history=True), Policy(), frozenset())
 
 
 def imported(engine: Engine) -> str:
