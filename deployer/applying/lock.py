@@ -1,4 +1,4 @@
-"""One project's lock on one host: taken, kept, released. `model.locks` says why it holds; this asks the engine."""
+"""Takes, renews and releases one project's lock on one host. `model.locks` describes the protocol."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from deployer.model import locks
 from deployer.model.locks import Claim, Clear, Decision, Enter, Entry, Held, Lease, Taken, View
 
 _ATTEMPTS: Final = 50
-"""Looks at a lock that changes with every look."""
+"""Reads of a lock whose entries change between two reads."""
 
 
 class LockLostError(UnreachableError):
-    """Another run works on the host now, or someone released our lock: it is out of reach for the rest of this run."""
+    """Another run took the lock, or somebody released it. This run cannot change the host any more."""
 
     exit_code = ExitCode.REFUSED
 
 
 class HostLock:
-    """Safe to use from several threads. `jitter` gives the seconds to wait when two got in each other's way; `is_dead`
-    says of a process whether it is known to have ended; `own` opens another connection to the host, over which the lock
-    is renewed, so that long requests do not keep it waiting."""
+    """Safe to use from several threads. `jitter` returns the seconds to wait after a collision of two runs. `is_dead`:
+    whether a process is known to have ended. `own` opens a separate connection for renewals, which long requests do
+    not delay."""
 
     def __init__(
         self,
@@ -54,9 +54,9 @@ class HostLock:
         self._lost: LockLostError | None = None
 
     def try_take(self) -> Entry | None:
-        """None when the lock is ours; else whose it is. Waits for nobody, and leaves nothing behind.
+        """None when this run has the lock, otherwise its holder. Does not wait; an attempt that fails leaves no entry.
 
-        Nobody else has the lock mostly, so the first attempt makes its entry before it looks: two requests in all.
+        The lock is usually free. So the first attempt creates its entry before it reads: two requests in total.
         """
         decision: Decision = self._look() if self._watched else Enter(1)
         withdrew = False
@@ -79,24 +79,24 @@ class HostLock:
         raise EngineError(f"the lock of {self.claim.project} keeps changing", status=0)
 
     def due(self) -> float:
-        """Seconds until the lock is to be renewed."""
+        """Seconds until the next renewal."""
         lease = self._lease
         return lease.due(self._clock.now()) if lease is not None else 0.0
 
     def renew(self) -> None:
-        """Raises `LockLostError`; any other `DeployerError` means that it is to be tried again."""
+        """Raises `LockLostError`. After any other `DeployerError`, call it again."""
         with self._mutex:
             self._renew()
 
     @property
     def sure(self) -> bool:
-        """Whether we hold the lock and no other run can have taken it over by now."""
+        """Whether this run holds the lock and no other run can have taken it since."""
         lease = self._lease
         return self._lost is None and lease is not None and lease.sure(self._clock.now())
 
     def check(self) -> None:
-        """Before every write: it may be done, for nobody else can have the lock. Asks the host only when the last sign
-        of life is too long ago. Raises `LockLostError`, or why the host cannot be asked."""
+        """Call it before every write. Reads the host only if the last renewal is too old. Raises `LockLostError`, or
+        another `DeployerError` if the host cannot be read."""
         if self.sure:
             return
         with self._mutex:
@@ -105,7 +105,7 @@ class HostLock:
             self._renew()
 
     def release(self) -> None:
-        """Remove every entry of ours. Harmless when there is none. Raises `DeployerError`."""
+        """Remove all entries of this run, if there are any. Raises `DeployerError`."""
         lease, patience = self._lease, self.claim.lease / locks.RENEWALS
         if lease is None or not self._mutex.acquire(timeout=patience):
             return
@@ -118,8 +118,8 @@ class HostLock:
             self._mutex.release()
 
     def _look(self) -> Decision:
-        """Asks for the time only when someone else's entry is there to be judged. What the answer shows was so at some
-        moment between question and answer: it is seen first at the answer, and still seen at the question."""
+        """Reads the host's time only if another run has an entry. An answer describes some moment between request and
+        response: an entry counts as first seen at the response, and as still seen at the request."""
         began = self._clock.now()
         volumes = self._engine.list_volumes()
         entries = locks.read_entries(volumes, self.claim.project)
@@ -134,12 +134,12 @@ class HostLock:
         return decision
 
     def _host_now(self, began: float) -> datetime | None:
-        """The host's clock as it was when we began to look: on a slow connection nobody seems older than he is."""
+        """The host's clock at the time of the request, so that a slow connection makes no entry look older."""
         now = locks.host_time(str(self._engine.info().get("SystemTime") or ""))
         return now - timedelta(seconds=self._clock.now() - began) if now is not None else None
 
     def _enter(self, number: int) -> Entry:
-        """Make an entry, or find whose it is. One that we asked for before counts from then."""
+        """Create an entry, or return the existing one. An entry requested before keeps the time of that request."""
         name = locks.volume_name(self.claim.project, number)
         if name not in self._asked:
             self._asked[name] = self._clock.now()
@@ -160,7 +160,7 @@ class HostLock:
         return entry
 
     def _clear(self, entries: tuple[Entry, ...]) -> None:
-        """Only while our own entry keeps others from taking the lock: else their entries could bear the same names."""
+        """Only while this run's entry protects the lock: afterwards, new entries could have the same names."""
         asked = min(self._asked.values(), default=0.0)
         if self._clock.now() - asked < self.claim.lease / locks.RENEWALS:
             for entry in entries:
@@ -183,15 +183,14 @@ class HostLock:
             self._remove(name)
 
     def _change_line(self) -> None:
-        """From now on the lock is asked about over a connection of its own; where there is none to be had, over the
-        one that others use."""
+        """Use a separate connection from now on, or the shared one if none can be opened."""
         own, self._own = self._own, None
         if own is not None:
             with contextlib.suppress(DeployerError):
                 self._engine = own()
 
     def _lose(self, entry: Entry) -> LockLostError:
-        """Our entry of before is gone: someone took the lock over, or released it by hand."""
+        """The previous entry is missing: another run took the lock, or somebody released it."""
         project, taker = self.claim.project, None
         self._lost = LockLostError(
             f"the lock of {project} was lost: it was released by hand, or its volume was removed",

@@ -27,13 +27,13 @@ from deployer.model.outcome import Blocked, Notice, Obstacle, Waiting
 from deployer.model.plan import Unreachable
 
 _POLL: Final = 1.0
-"""Seconds between looks at a lock that is waited for."""
+"""Seconds between two reads of a lock that a run waits for."""
 
 Result = TypeVar("Result")
 
 
 class ForEachHost(Protocol):
-    """Does work on several hosts in parallel, as `Fleet.each`."""
+    """Runs work on several hosts in parallel; see `Fleet.each`."""
 
     def __call__(
         self, hosts: Iterable[str], work: Callable[[str, Engine], Result]
@@ -68,7 +68,7 @@ def _token() -> str:
 
 
 class Locks:
-    """Of one play. `jitter` and `token` are the sources of randomness."""
+    """The locks of one play. `jitter` and `token` are the sources of randomness."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Locks:
         self._bars: dict[str, Blocked | Unreachable] = {}
 
     def take(self, projects: Mapping[str, str]) -> None:
-        """The lock of every host's project. What stands against that is told by `bar`."""
+        """Take the lock of every host's project. `bar` returns why a host is not available."""
         self._projects |= projects
         pending = sorted(projects)
         until = self._clock.now() + self._run.wait
@@ -117,11 +117,11 @@ class Locks:
             pending = sorted({*later, *holders} - {first})
 
     def bar(self, host: str) -> Blocked | Unreachable | None:
-        """Why a host may not be worked on."""
+        """Why a host must not be changed."""
         return self._bars.get(host)
 
     def check(self, host: str) -> None:
-        """Before every write; raises `LockLostError`, or why the host cannot be asked."""
+        """Call it before every write. Raises `LockLostError`, or another `DeployerError` if the host cannot be read."""
         if host in self._locks:
             self._locks[host].check()
 
@@ -130,7 +130,7 @@ class Locks:
         return self._locks[host].volumes if host in self._taken else None
 
     def release(self, hosts: Iterable[str] | None = None) -> None:
-        """Of some hosts, or of all. One that cannot be released frees itself."""
+        """Release the locks of some hosts, or of all. A lock that cannot be released expires."""
         released = [host for host in (self._taken if hosts is None else hosts) if host in self._taken]
         for host in released:
             self._taken.pop(host).set()
@@ -145,7 +145,7 @@ class Locks:
             self._events.emit(Notice(host, f"the lock could not be released: {error.message}; {after}"))
 
     def _try(self, hosts: Iterable[str]) -> dict[str, Entry]:
-        """Who has the locks that were not free."""
+        """The holders of the locks that were not free."""
         found = self._each(hosts, self._try_one)
         self._bars |= {host: bar for host, bar in found.items() if isinstance(bar, Blocked | Unreachable)}
         return {host: holder for host, holder in found.items() if isinstance(holder, Entry)}
@@ -170,7 +170,7 @@ class Locks:
         return Claim(self._projects[host], self._token(), run.who, since, run.command, run.lease, this_process())
 
     def _await(self, host: str, holder: Entry, until: float) -> None:
-        """Until it is taken, or nothing can come of it."""
+        """Retry until the lock is taken or cannot be taken any more."""
         told = ""
         while True:
             if holder.token != told:
@@ -192,7 +192,7 @@ def _locked(holder: Entry) -> Blocked:
 
 
 def _keep(lock: HostLock, ended: threading.Event) -> None:
-    """Renews a lock until it is released or lost. What fails meanwhile is tried again soon."""
+    """Renews a lock until it is released or lost. Retries failed renewals soon."""
     pause = lock.due()
     while not ended.wait(max(0.0, pause)):
         try:

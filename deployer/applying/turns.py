@@ -24,12 +24,12 @@ from deployer.model.outcome import Blocked, HostOutcome, Notice, Obstacle, Statu
 from deployer.model.plan import Counts, HostPlan, ResourceChange, Unreachable
 
 OLD: Final = 15.0
-"""Seconds after which a host is read again before it is worked on: someone may have read the plan for so long."""
+"""Seconds after which a host is read again before it is changed: the confirmation may have taken long."""
 
 
 class Turns:
-    """Of one run. `read_at`: when the hosts were read, by `clock`; `records`: the number of the newest record of each
-    host and project then. Without a run nothing is locked and nothing is put on record."""
+    """The exclusive access of one run. `read_at`: when the hosts were read, by `clock`. `records`: the number of the
+    newest record of each host and project at that time. Without a run, nothing is locked or recorded."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Turns:
         records: Mapping[tuple[str, str], int],
         another: Callable[[str], Engine] | None = None,
     ) -> None:
-        """`another` opens a further connection to a host."""
+        """`another` opens an additional connection to a host."""
         self._another = another
         self._run = run
         self._each = each
@@ -58,7 +58,7 @@ class Turns:
 
     @contextmanager
     def of_play(self, plans: Iterable[HostPlan]) -> Iterator[Turn]:
-        """The turn on the hosts that have something to do. Released on every way out."""
+        """Lock the hosts with changes. The locks are always released at the end."""
         busy = {plan.host: plan.project for plan in plans if plan.steps and not plan.refusals}
         if self._run is None or not busy:
             yield Turn(self, None)
@@ -77,8 +77,8 @@ class Turns:
                 locks.release()
 
     def still_holds(self, plan: HostPlan, locks: Locks | None) -> bool:
-        """Whether a plan needs no second look: we waited for nobody, nobody has applied anything since the host was
-        read, and that was just now. What an earlier play of this run made has ids that the plan could not know."""
+        """Whether a plan can be applied as it is: no other run was waited for, none has recorded changes since the host
+        was read, and the read is recent. A plan lacks the ids of objects that earlier plays of this run created."""
         if self._run is None or locks is None:
             return True
         volumes = locks.volumes(plan.host)
@@ -121,7 +121,7 @@ class Turns:
         )
 
     def start(self, plan: HostPlan, engine: Engine, locks: Locks | None) -> None:
-        """Put on record what is about to be changed: should the run be killed, others find it there."""
+        """Record the planned changes before the first one, so that later runs find them if this run is killed."""
         if self._run is None or locks is None or not plan.steps:
             return
         stamp = time_stamp(self._run.now())
@@ -133,7 +133,7 @@ class Turns:
             self._notice(plan.host, error)
 
     def _notice(self, host: str, error: DeployerError) -> None:
-        """A record that cannot be written does not fail the run."""
+        """A record that cannot be written is only a warning."""
         self._events.emit(Notice(host, f"this run could not be recorded: {error.message}"))
 
     def _write(self, host: str, engine: Engine, record: Record, done: tuple[Operation, ...], locks: Locks) -> None:
@@ -147,16 +147,16 @@ class Turns:
 
 
 class Turn:
-    """On the hosts of one play."""
+    """The exclusive access to the hosts of one play."""
 
     def __init__(self, turns: Turns, locks: Locks | None) -> None:
         self.outcomes: dict[str, HostOutcome] = {}
-        """By host; the last one said of a host goes on record."""
+        """By host. The last outcome of a host is recorded."""
         self._turns = turns
         self._locks = locks
 
     def begin(self, plan: HostPlan, engine: Engine, again: Callable[[], HostPlan]) -> HostPlan | Blocked | Unreachable:
-        """What to do now on one host: the plan, or what is left of it when it was made `again`, or why nothing."""
+        """What to do on one host: the plan, the rest of it after planning `again`, or the reason to do nothing."""
         if self._locks is not None and (bar := self._locks.bar(plan.host)) is not None:
             return bar
         if not self._turns.still_holds(plan, self._locks):
@@ -168,7 +168,7 @@ class Turn:
         return plan
 
     def check(self, host: str) -> None:
-        """Before every write; raises `LockLostError`, or why the host cannot be asked."""
+        """Call it before every write. Raises `LockLostError`, or another `DeployerError` if the host cannot be read."""
         if self._locks is not None:
             self._locks.check(host)
 
@@ -177,13 +177,13 @@ class Turn:
 
 
 def _operations(outcome: HostOutcome) -> tuple[Operation, ...]:
-    """What was done."""
+    """The operations that succeeded."""
     return tuple(result.step.operation for result in outcome.results if result.status is Status.DONE)
 
 
 def _unseen(shown: HostPlan, made: HostPlan, *, exactly: bool) -> list[str]:
-    """What the operator did not agree to. Less than that is fine: another run has done it already. Values need not be
-    the same `exactly` where this run changed the host before: they may be ids of what it made."""
+    """Changes that the operator has not confirmed. Fewer changes are fine: another run has made them. If this run
+    changed the host before, values may differ (`exactly` is false): they may be ids of objects it created."""
     if exactly:
         agreed = {_key(change) for change in shown.changes}
         new = [change.address.label for change in made.changes if _key(change) not in agreed]
@@ -195,10 +195,10 @@ def _unseen(shown: HostPlan, made: HostPlan, *, exactly: bool) -> list[str]:
 
 
 def _paths(change: ResourceChange) -> frozenset[tuple[str, ...]]:
-    """The differing fields, and one for the change itself."""
+    """The fields that differ, and the change itself."""
     return frozenset({(), *(diff.path for diff in change.diffs)})
 
 
 def _key(change: ResourceChange) -> Hashable:
-    """What is done to what, from what to what; not why, nor where it is written."""
+    """The action, the address, and the old and new values; without reason and position."""
     return change.address, change.action, tuple((diff.path, diff.old, diff.new) for diff in change.diffs)

@@ -1,27 +1,29 @@
-"""The lock of a project on one host: what its volumes mean, and what follows from them. Pure.
+"""The lock of a project on one host: its volumes, and the decisions of each run. Pure.
 
-A lock is a volume `deployer.lock.<project>.<number>` whose labels say whose it is. `POST /volumes/create` makes it or
-gives back the one that is there, in one step, on any engine; nothing else is asked of a host, not even a shell. The
-time it was made is the host's own, and is compared with the host's own clock.
+An entry of a lock is a volume `deployer.lock.<project>.<number>`; its labels name the holder. `POST /volumes/create`
+atomically creates it or returns the existing one, on every engine. Nothing else is required of a host, not even a
+shell. The time of creation is the host's, and is compared with the host's clock.
 
-**To take** it: make an entry; read all entries; remove those whose holders went silent, and read again; the lock is
-taken when a reading made after that shows our entry alone. An entry of someone who lives: remove ours and try later.
-**To renew**: make a new entry; see that the one before is still there; remove it.
-**To lose**: whoever finds the entry before gone has lost the lock, and writes nothing more.
+**To take it**, a run creates an entry and reads all entries. It removes expired ones and reads again. It has the lock
+when a later read shows its own entry alone. If another entry is alive, it removes its own and tries later.
+**To renew it**, the holder creates a new entry, checks that the previous one still exists, and removes that.
+**It is lost** when the previous entry is missing. The run then writes nothing more.
 
-Why two cannot hold it. (1) Two that take it at once: each makes its entry before it reads, so at least one of them
-sees the other, and only who sees nobody has it. That both see each other costs a pause, and never a mistake; mostly
-both want the same number, and the host gives it to one. (2) One that takes over from a silent holder: its last
-reading does not show the holder's entry, which was removed before. A holder that renews after the removal finds its
-entry gone; one that renewed before it has made a new entry, which that reading shows. (3) A holder writes only while
-its newest entry is younger than two thirds of the lease, by a clock that counts from when it asked for the entry; else
-it renews first. The last third is for a write that the network holds back: without an acknowledgement for that long
-the kernel gives the connection up, and what it has not delivered with it (`transport.sockets`). Others remove the entry
-only when it is older than the lease and `MARGIN`. So the two do not overlap as long as host and controller agree on how
-long a second is; and where a host's clock jumps, (2) ends the slower one at its next renewal.
+Why two runs cannot hold it:
+(1) Two runs take it at the same time. Each creates its entry before it reads, so at least one sees the other, and only
+a run that sees no other entry has the lock. If both see each other, both pause; usually both request the same number,
+and the host gives it to one.
+(2) A run takes over from an expired holder. Its last read does not show the holder's entry, which was removed before.
+A holder that renews after the removal finds its entry missing. One that renewed before has a new entry, which the read
+shows.
+(3) A holder writes only while its newest entry is younger than two thirds of the lease, counted from the request for
+the entry; otherwise it renews first. The last third covers a write that the network delays: without an acknowledgement
+for that long, the kernel closes the connection and drops what it has not delivered (`transport.sockets`). Others remove
+the entry only when it is older than the lease and `MARGIN`. So the two periods do not overlap while the clocks of host
+and controller run at the same speed. If a host's clock jumps, (2) stops the slower run at its next renewal.
 
-A host that tells no time is watched instead: an entry that did not change for lease and margin is silent. So is, at
-once, one of a process of this machine that is no more.
+If a host reports no time, an entry that has not changed for lease and margin has expired. An entry of a process of this
+machine that has ended has expired at once.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ MARGIN: Final = 2.0
 """Seconds that an entry may seem older than it is: engines cut the time of a volume to whole seconds."""
 
 RENEWALS: Final = 3
-"""In one lease."""
+"""Renewals per lease."""
 
 _LABELS: Final = {
     name: f"deployer.lock.{name}" for name in ("project", "token", "who", "since", "command", "lease", "process")
@@ -51,8 +53,8 @@ _LABELS: Final = {
 
 
 class Claim(Struct, frozen=True):
-    """Who wants or has a lock. `token` is this run's own; `since` is the controller's time, for people only;
-    `process` names the process on its machine."""
+    """A run that requests or holds a lock. `token` identifies the run; `since` is the controller's time, for people
+    only; `process` identifies the process on its machine."""
 
     project: str
     token: str
@@ -69,7 +71,7 @@ class Claim(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """One volume of a lock. `made`: by the host's clock, None when it did not say."""
+    """One volume of a lock. `made`: the time of creation by the host's clock, None if unknown."""
 
     name: str
     number: int
@@ -82,9 +84,9 @@ class Entry(Struct, frozen=True):
 
 
 class View(Struct, frozen=True):
-    """All entries of one lock as the host showed them at once. `now`: the host's clock, read after the entries, None
-    when it was not asked or has none. `watched`: for how long we have seen an entry, in seconds, by name and token.
-    `dead`: processes that are known to have ended."""
+    """All entries of one lock, from one read. `now`: the host's clock, read after the entries; None if it was not read
+    or is unknown. `watched`: seconds since an entry was first seen, by name and token. `dead`: processes that are known
+    to have ended."""
 
     entries: tuple[Entry, ...]
     now: datetime | None = None
@@ -92,7 +94,7 @@ class View(Struct, frozen=True):
     dead: frozenset[str] = frozenset()
 
     def is_expired(self, entry: Entry) -> bool:
-        """Whether its holder has not been heard of for so long that the lock is free."""
+        """Whether the holder has not renewed the entry for so long that the lock is free."""
         limit = entry.claim.lease + MARGIN
         if entry.claim.process in self.dead:
             return True
@@ -102,25 +104,25 @@ class View(Struct, frozen=True):
 
 
 class Enter(Struct, frozen=True):
-    """Make an entry of this number, then look again."""
+    """Create an entry of this number, then read again."""
 
     number: int
 
 
 class Clear(Struct, frozen=True):
-    """Remove these, whose holders are silent, then look again."""
+    """Remove these expired entries, then read again."""
 
     entries: tuple[Entry, ...]
 
 
 class Taken(Struct, frozen=True):
-    """The lock is ours, by this entry."""
+    """This run has the lock, by this entry."""
 
     entry: Entry
 
 
 class Held(Struct, frozen=True):
-    """Someone else has it, or is about to. `mine` are entries of ours, to be removed."""
+    """Another run has the lock or is taking it. `mine`: entries of this run, to be removed."""
 
     by: Entry
     mine: tuple[Entry, ...] = ()
@@ -130,7 +132,7 @@ Decision: TypeAlias = "Enter | Clear | Taken | Held"
 
 
 def decide(token: str, view: View) -> Decision:
-    """What one that wants the lock does next."""
+    """The next step of a run that requests the lock."""
     mine = tuple(entry for entry in view.entries if entry.token == token)
     others = [entry for entry in view.entries if entry.token != token]
     living = [entry for entry in others if not view.is_expired(entry)]
@@ -144,25 +146,24 @@ def decide(token: str, view: View) -> Decision:
 
 
 class Lease(Struct, frozen=True):
-    """What a holder knows of its lock. `asked`: when it asked for its newest entry, by its own clock. `lease` runs
-    from then on."""
+    """A held lock. `asked`: when the newest entry was requested, by the holder's clock; the lease starts then."""
 
     entry: Entry
     asked: float
 
     def due(self, now: float) -> float:
-        """Seconds until it is to be renewed."""
+        """Seconds until the next renewal."""
         return self.asked + self.entry.claim.lease / RENEWALS - now
 
     def sure(self, now: float) -> bool:
-        """Whether nobody can take it over before a write that begins now is delivered or given up."""
+        """Whether no run can take the lock before a write that starts now is delivered or dropped."""
         return now < self.asked + self.entry.claim.lease * (RENEWALS - 1) / RENEWALS
 
 
 def watch(
     before: Mapping[tuple[str, str], float], entries: Iterable[Entry], now: float
 ) -> dict[tuple[str, str], float]:
-    """Since when each entry has been seen. A holder that lives replaces its entry, so that a new one is seen."""
+    """When each entry was first seen. An active holder keeps replacing its entry."""
     return {(entry.name, entry.token): before.get((entry.name, entry.token), now) for entry in entries}
 
 
@@ -172,7 +173,7 @@ def volume_name(project: str, number: int) -> str:
 
 
 def read_entries(volumes: Iterable[Mapping[str, Any]], project: str | None = None) -> tuple[Entry, ...]:
-    """Of one project, or of all, by number. The name decides, since nothing keeps a label from lying."""
+    """The entries of one project, or of all, by number. The name decides: labels may be wrong."""
     entries = (read_entry(volume) for volume in volumes)
     found = [
         entry
