@@ -62,9 +62,9 @@ class Console:
     def tell(self, lines: Iterable[Line]) -> None:
         self._lines(self._err, lines)
 
-    def text(self, text: str) -> None:
+    def text(self, text: str, *, with_secrets: bool = False) -> None:
         """A result that is already text, such as YAML."""
-        self._write(self._out, self.redactor.text(text))
+        self._write(self._out, text if with_secrets else self.redactor.text(text))
 
     def document(self, document: Mapping[str, Any]) -> None:
         """A result as one indented JSON document."""

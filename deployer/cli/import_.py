@@ -40,7 +40,7 @@ def _host(call: Call) -> int:
             refuse_overwriting(params["out"], lambda text: text == found.text)
         write_private(params["out"], found.text)
     else:
-        console.text(found.text)
+        console.text(found.text, with_secrets=params["with_secrets"])
     console.tell(_lines(found, params["host"], params["out"]))
     return ExitCode.OK
 

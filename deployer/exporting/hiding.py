@@ -6,19 +6,20 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from deployer.model.credentials import credential_items, is_credential
+from deployer.model.credentials import credential_items, is_credential, is_telling
 from deployer.nodes import is_template
 from deployer.values.yaml_text import Verbatim
 
 
 class Hidden:
     """`variables` maps each variable to the place it stands for; with `shown` nothing is hidden. `known`: secrets that
-    are hidden wherever they are."""
+    are hidden wherever they are; short ones and mere words only where they are the whole value."""
 
     def __init__(self, *, shown: bool = False, known: Iterable[str] = ()) -> None:
         self.variables: dict[str, str] = {}
         self._shown = shown
         self._known = frozenset(known)
+        self._telling = tuple(filter(is_telling, self._known))
 
     def hide(self, value: Any, label: str, *path: str) -> Any:
         """The value with every secret replaced by a variable of its own; other text never becomes a template."""
@@ -44,7 +45,7 @@ class Hidden:
         return f"{{{{ {self._variable(label, path)} }}}}"
 
     def _is_secret(self, name: str, value: str) -> bool:
-        return is_credential(value, name) or any(secret in value for secret in self._known)
+        return is_credential(value, name) or value in self._known or any(text in value for text in self._telling)
 
     def _variable(self, label: str, path: tuple[str, ...]) -> str:
         """`vault_db_postgres_password`; a number is added where that is taken."""

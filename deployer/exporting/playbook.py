@@ -31,6 +31,7 @@ from deployer.model.credentials import credentials_in
 from deployer.model.desired import Address, Kind
 from deployer.model.kinds import KINDS
 from deployer.model.observed import Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume
+from deployer.model.secrets import sealed_texts
 from deployer.planning.kinds import Live, labelled
 from deployer.values import image, yaml_text
 from deployer.values.mount import is_anonymous_name
@@ -83,14 +84,28 @@ class _Notes(Struct):
 
 
 def host_playbook(
-    observed: Observed, info: Json, names: Iterable[str] = (), *, project: str = "", with_secrets: bool = False
+    observed: Observed,
+    info: Json,
+    names: Iterable[str] = (),
+    *,
+    project: str = "",
+    with_secrets: bool = False,
+    secrets: Iterable[str] = (),
 ) -> HostPlaybook:
     """Plays for one host: of the containers named, else of everything that the project made, else of everything that
     none made. `observed` has every container read whole, and under `tags` what `image_references` name; `info` is the
-    engine's `/info`."""
+    engine's `/info`. `secrets` are left out beside what has the form of a credential and what was secret when it was
+    applied."""
     wanted = frozenset(names)
     chosen = [found for found in observed.containers if _is_wanted(found, wanted, project)]
-    known = {secret for found in chosen for secret in credentials_in(found.values)}
+    known = {*secrets}
+    objects: tuple[ObservedContainer | ObservedNetwork | ObservedVolume, ...] = (
+        *chosen,
+        *observed.networks,
+        *observed.volumes,
+    )
+    for found in objects:
+        known.update(credentials_in(found.values), sealed_texts(found.owner.recorded, found.values))
     writer = _Writer(observed, info, Hidden(shown=with_secrets, known=known))
     projects = {found.owner.project for found in chosen} | (set() if wanted else {project})
     plays = [writer.play(each, chosen, whole=not wanted) for each in sorted(projects)]
@@ -115,7 +130,7 @@ def _passed_over(observed: Observed, wanted: str) -> dict[str, tuple[str, ...]]:
         ours = each.owner.managed and each.owner.project != wanted
         if ours and not (kind.is_container and _is_passing(each)):
             found.setdefault(each.owner.project, []).append(f"{kind}.{each.name}")
-    return {project: tuple(found[project]) for project in sorted(found)}
+    return {project: tuple(sorted(found[project])) for project in sorted(found)}
 
 
 class _Part(Struct, frozen=True):

@@ -122,12 +122,12 @@ def credentials_in(value: Any, name: str = "") -> Iterator[str]:
     texts."""
     match value:
         case str():
-            yield from filter(_is_telling, _credentials_in_text(value, name))
+            yield from filter(is_telling, _credentials_in_text(value, name))
         case Mapping():
             for key, part in value.items():
                 yield from credentials_in(part, str(key))
         case list() | tuple():
-            yield from filter(_is_telling, (value[place] for place in credential_items(value)))
+            yield from filter(is_telling, (value[place] for place in credential_items(value)))
             for part in value:
                 yield from credentials_in(part)
 
@@ -143,5 +143,6 @@ def _credentials_in_text(text: str, name: str) -> Iterator[str]:
             yield re.split(r"[\s,;&\"']", text[found.end() :], maxsplit=1)[0]
 
 
-def _is_telling(text: str) -> bool:
+def is_telling(text: str) -> bool:
+    """Whether a credential is recognised by itself in other texts."""
     return len(text) >= _SHORTEST and not text.isalpha()

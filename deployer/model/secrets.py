@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Final
 
 from deployer.interfaces import Guarded
@@ -114,6 +114,26 @@ def digest_of_1(text: str, address: str) -> str:
 
 def is_sealed(value: Any) -> bool:
     return isinstance(value, Mapping) and DIGEST_KEY in value
+
+
+def sealed_texts(recorded: Any, live: Any) -> Iterator[str]:
+    """The live texts that were secret when they were recorded."""
+    if is_sealed(recorded):
+        yield from _texts(live)
+    elif isinstance(recorded, Mapping) and isinstance(live, Mapping):
+        for name in recorded.keys() & live.keys():
+            yield from sealed_texts(recorded[name], live[name])
+    elif isinstance(recorded, list) and isinstance(live, list) and len(recorded) == len(live):
+        for part, found in zip(recorded, live, strict=True):
+            yield from sealed_texts(part, found)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping | list):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(part)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)
 
 
 def holds_sealed(value: Any) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from msgspec.structs import replace
+
 from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.errors import DeployerError, UnreachableError
 from deployer.exporting.playbook import HostPlaybook, host_playbook
@@ -23,14 +25,20 @@ def import_host(
 ) -> HostPlaybook:
     """Import the named containers, the request's project, or everything that belongs to no project. Raises `InputError`
     for containers that do not exist, `UnreachableError`, and `DeployerError` if there is nothing to import."""
-    names = tuple(names)
+    names, secrets, asking = tuple(names), set[str](), system.asking
+
+    def learn(found: Iterable[str]) -> None:
+        secrets.update(filter(None, found))
+        asking.learn(secrets)
+
+    system = replace(system, asking=replace(asking, learn=learn))
     with fleet_of(request, system, host) as fleet:
         (answer,) = fleet.each([host], lambda name, engine: (observe_whole(engine, name), engine.info())).values()
     if isinstance(answer, Unreachable):
         raise UnreachableError(f"{host}: {answer.message}", hint=answer.hint)
     observed, info = answer
     _check_names(observed, names, request.project)
-    found = host_playbook(observed, info, names, project=request.project, with_secrets=with_secrets)
+    found = host_playbook(observed, info, names, project=request.project, with_secrets=with_secrets, secrets=secrets)
     if not any(found.counts.values()):
         raise _nothing(host, request.project, found)
     return found

@@ -118,6 +118,20 @@ def test_credentials_are_shown_nowhere(shop: Shop) -> None:
     assert [label for label in labels if "s3ntinel" in label] == []
 
 
+def test_import_leaves_out_what_was_secret_when_it_was_applied(vaulted: Shop) -> None:
+    """The record of the container tells, though nothing in the value does."""
+    password = ("--vault-password-file", "password")
+    assert vaulted.run("apply", "shop.yml", "--yes", "-i", "hosts.yml", *password).code == 0
+    found = vaulted.run("import", "host", "web1", "-i", "hosts.yml", "--project", "shop")
+    assert "ntinel" not in found.out
+    assert '        PLAIN_NAME: "{{ vault_web_plain_name }}"\n' in found.out
+    assert '        PORT: "1"\n' in found.out
+    clear = vaulted.run("import", "host", "web1", "-i", "hosts.yml", "--project", "shop", "--with-secrets")
+    assert [line.strip() for line in clear.out.splitlines() if "PLAIN_NAME" in line] == [
+        'PLAIN_NAME: "S3ntinel\\"/wörd\\\\9"'
+    ]
+
+
 def test_a_value_of_a_vault_is_not_shown_in_an_error_before_anything_is_planned(vaulted: Shop) -> None:
     vaulted.write("shop.yml", PLAYBOOK.replace('PORT: "1"', "A: '{{ hidden | from_json }}'") + "  hosts: nowhere\n")
     found = vaulted.run("validate", "shop.yml", "-i", "hosts.yml", "--vault-password-file", "password")
