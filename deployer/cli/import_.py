@@ -22,7 +22,7 @@ deployer import host -i inventory web1 shop-db-1 shop-web-1
 
 
 def _host(call: Call) -> int:
-    from deployer.usecases.import_host import import_host
+    from deployer.usecases.import_host import import_host, is_unedited, signed
     from deployer.usecases.system import refuse_overwriting, this_system, write_private
 
     params, console = call.params, call.console
@@ -37,8 +37,8 @@ def _host(call: Call) -> int:
     if params["out"]:
         # For its owner only: a playbook may contain unrecognised secrets.
         if not params["force"]:
-            refuse_overwriting(params["out"], lambda text: text == found.text)
-        write_private(params["out"], found.text)
+            refuse_overwriting(params["out"], is_unedited)
+        write_private(params["out"], signed(found.text))
     else:
         console.text(found.text, with_secrets=params["with_secrets"])
     console.tell(_lines(found, params["host"], params["out"]))

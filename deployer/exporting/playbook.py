@@ -124,9 +124,9 @@ def _is_passing(found: Live) -> bool:
 
 
 def _passed_over(observed: Observed, wanted: str) -> dict[str, tuple[str, ...]]:
-    """Projects to what is theirs."""
+    """Projects to what is theirs, containers and jobs first."""
     found: dict[str, list[str]] = {}
-    for kind, each in labelled(observed):
+    for kind, each in sorted(labelled(observed), key=lambda one: not one[0].is_container):
         ours = each.owner.managed and each.owner.project != wanted
         if ours and not (kind.is_container and _is_passing(each)):
             found.setdefault(each.owner.project, []).append(f"{kind}.{each.name}")

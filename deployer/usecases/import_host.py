@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from typing import Final
 
@@ -17,6 +18,7 @@ from deployer.usecases.load import Request
 from deployer.usecases.observe_whole import observe_whole
 from deployer.usecases.system import System
 
+_SIGNATURE: Final = "# Written by deployer import; while it is not edited, it may be overwritten: "
 _CONTAINER: Final = Origin("CONTAINER")
 
 
@@ -42,6 +44,21 @@ def import_host(
     if not any(found.counts.values()):
         raise _nothing(host, request.project, found)
     return found
+
+
+def signed(text: str) -> str:
+    """The text of a file, with a last line that tells whether it was edited since."""
+    return f"{text}{_SIGNATURE}{_digest(text)}\n"
+
+
+def is_unedited(text: str) -> bool:
+    """Whether a file is as an import wrote it."""
+    body, mark, digest = text.rpartition(_SIGNATURE)
+    return bool(mark) and digest == f"{_digest(body)}\n"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _check_names(observed: Observed, names: Iterable[str], project: str) -> None:

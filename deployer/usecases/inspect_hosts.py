@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from deployer.config.inventory.patterns import select_limit
 from deployer.config.templates.templar import Templates
+from deployer.config.variables.extra_vars import check_used
 from deployer.config.variables.variables import Variables
 from deployer.config.variables.vars_files import VariableReader
 from deployer.diagnostics import Missing, Origin, Problems, did_you_mean
@@ -20,7 +21,7 @@ from deployer.interfaces import Engine, EngineInfo
 from deployer.model import ownership
 from deployer.model.plan import Unreachable
 from deployer.usecases.fleet import Fleet
-from deployer.usecases.load import Request, Sources, connect_host, open_sources
+from deployer.usecases.load import Request, Sources, connect_host, open_sources, variable_references
 from deployer.usecases.system import System
 from deployer.values import image, port
 
@@ -149,9 +150,8 @@ def fleet_of(request: Request, system: System, host: str = "") -> Fleet:
     problems = Problems()
     sources = open_sources(request, system.asking, problems)
     names = _named(host, sources, problems) if host else _names(request, sources, problems)
-    variables = Variables(
-        sources.inventory, VariableReader(problems, sources.vault), Templates(vault=sources.vault), extra=sources.extra
-    )
+    files = VariableReader(problems, sources.vault)
+    variables = Variables(sources.inventory, files, Templates(vault=sources.vault), extra=sources.extra)
     specs = {}
     for name in names:
         known = variables.of_host(name, names)
@@ -159,6 +159,7 @@ def fleet_of(request: Request, system: System, host: str = "") -> Fleet:
         spec = connect_host(name, ways, variables.templar(known), sources)
         if spec is not None:
             specs[name] = spec
+    check_used(dict(sources.extra), variable_references(sources.inventory, files), problems)
     problems.raise_if_any()
     system.warn(problems.warnings)
     return Fleet(specs, request.forks)

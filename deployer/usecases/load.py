@@ -155,13 +155,26 @@ def load(request: Request, asking: Asking) -> Loaded:
         problems.add(Origin("--limit"), f"'{request.limit}' matches no host of any play")
     if request.containers and not problems.errors:
         check_containers(request.containers, [wish for play in loaded for wish in play.desired], problems)
-    check_used(dict(sources.extra), reader.variable_references(plays), problems)
+    check_used(dict(sources.extra), variable_references(sources.inventory, reader.files, plays), problems)
     if request.ask_become_pass and not any(spec.sudo_password for spec in reader.specs.values()):
         problems.warn(Origin("--ask-become-pass"), "no host of this run uses sudo", hint="set ansible_become: true")
     check_volumes(request, {wish.host for play in loaded for wish in play.desired}, sources.inventory, problems)
     problems.raise_if_any()
     secrets = frozenset(reader.secrets).union(*(found.secrets for play in loaded for found in play.desired))
     return Loaded(loaded, reader.specs, problems.warnings, secrets)
+
+
+def variable_references(
+    inventory: Inventory, files: VariableReader, plays: Iterable[Play] = ()
+) -> Iterator[nodes.Node]:
+    """All that may name a variable: plays, the inventory's variables, files read for hosts."""
+    variables: list[Mapping[str, nodes.Node]] = [play.keys for play in plays]
+    variables += [group.variables for group in inventory.groups.values()]
+    variables += [host.variables for host in inventory.hosts.values()]
+    for found in variables:
+        entries = tuple((nodes.Scalar(name, node.origin), node) for name, node in found.items())
+        yield nodes.Mapping(entries, Origin("variables"))
+    yield from files.values
 
 
 def _limit(sources: Sources) -> frozenset[str] | None:
@@ -203,21 +216,10 @@ class _Reader:
         self.secrets: set[str] = set()
         self._sources = sources
         self._limit = limit
-        self._files = VariableReader(sources.problems, sources.vault)
+        self.files = VariableReader(sources.problems, sources.vault)
         self._templates = Templates(vault=sources.vault)
         self._variables: dict[Path, Variables] = {}
         self._sealing_key = sources.asking.sealing_key()
-
-    def variable_references(self, plays: Iterable[Play]) -> Iterator[nodes.Node]:
-        """All that may name a variable: plays, the inventory's variables, files read for hosts."""
-        inventory = self._sources.inventory
-        variables: list[Mapping[str, nodes.Node]] = [play.keys for play in plays]
-        variables += [group.variables for group in inventory.groups.values()]
-        variables += [host.variables for host in inventory.hosts.values()]
-        for found in variables:
-            entries = tuple((nodes.Scalar(name, node.origin), node) for name, node in found.items())
-            yield nodes.Mapping(entries, Origin("variables"))
-        yield from self._files.values
 
     def play(self, play: Play) -> PlayInput | None:
         """None when the play's hosts are not to be found, or the limit leaves none."""
@@ -299,7 +301,7 @@ class _Reader:
         if folder not in self._variables:
             sources = self._sources
             self._variables[folder] = Variables(
-                sources.inventory, self._files, self._templates, playbook_dir=folder, extra=sources.extra
+                sources.inventory, self.files, self._templates, playbook_dir=folder, extra=sources.extra
             )
         return self._variables[folder]
 

@@ -55,6 +55,24 @@ def test_the_file_changes_nothing_on_its_host(shop: Shop) -> None:
     assert (plan.code, "Plan: no changes on 1 host (simulated)." in plan.out) == (0, True)
 
 
+def test_its_own_file_is_overwritten_until_somebody_edits_it(shop: Shop) -> None:
+    made_by_hand("web")
+    assert shop.run(*IMPORT, "web1", "-o", "web1.yml").code == 0
+    made_by_hand("api")
+    assert shop.run(*IMPORT, "web1", "-o", "web1.yml").code == 0
+    text = (shop.folder / "web1.yml").read_text()
+    assert "    api:\n" in text
+    shop.write("web1.yml", text.replace("    api:\n", "    api2:\n"))
+    refused = shop.run(*IMPORT, "web1", "-o", "web1.yml")
+    assert (refused.code, "web1.yml exists, and would be overwritten" in refused.err) == (5, True)
+
+
+@pytest.mark.parametrize("command", [("ps",), ("doctor",), ("import", "host", "web1")])
+def test_a_variable_that_nothing_uses_is_an_error_without_a_playbook_too(shop: Shop, command: tuple[str, ...]) -> None:
+    found = shop.run(*command, "-i", "hosts.yml", "-e", "tga=1")
+    assert (found.code, "--extra-vars: nothing uses the variable 'tga'" in found.err) == (1, True)
+
+
 def test_secrets_are_left_to_variables(shop: Shop) -> None:
     with_secret()
     found = shop.run(*IMPORT, "web1")
