@@ -31,7 +31,7 @@ def object_body(ctx: Context, resource: Object) -> Body:
 
 
 def _filled(ctx: Context, resource: AnyResource, body: Body, values: Mapping[str, Any]) -> Body:
-    """With every declared field, and the labels that make it ours."""
+    """With every declared field, and the labels of ownership."""
     write_fields(KINDS[resource.kind].table, values, body)
     own = ownership.labels(resource, ctx.desired.project, ctx.desired.sealing, ctx.policy.version)
     body["Labels"] = dict(body.get("Labels") or {}) | own
@@ -45,7 +45,7 @@ def write_fields(table: Table, values: Mapping[str, Any], body: Body) -> None:
 
 
 def _with_volumes(values: Mapping[str, Any], carried: Mapping[str, str]) -> Mapping[str, Any]:
-    """The values with those volumes mounted, under the options that are declared for their paths."""
+    """The values with these volumes mounted, with the options declared for their paths."""
     if not carried:
         return values
     mounts = dict(values.get("volumes") or {})
@@ -55,7 +55,7 @@ def _with_volumes(values: Mapping[str, Any], carried: Mapping[str, str]) -> Mapp
 
 
 def add_alias(body: Body, alias: str) -> None:
-    """On networks that users made: the default one takes none (§1.6)."""
+    """Aliases are valid on user-defined networks only, not on the default one (§1.6)."""
     endpoints = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
     for network, endpoint in endpoints.items():
         if network != DEFAULT_NETWORK:
@@ -63,7 +63,7 @@ def add_alias(body: Body, alias: str) -> None:
 
 
 def split_endpoints(ctx: Context, body: Body) -> dict[str, dict[str, Any]]:
-    """Leave in the body what the engine takes at create; return what must be connected after it."""
+    """Keep in the body the endpoints that the engine accepts at creation; return those to connect afterwards."""
     endpoints = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
     if ctx.many_endpoints or len(endpoints) <= 1:
         return {}
@@ -73,8 +73,8 @@ def split_endpoints(ctx: Context, body: Body) -> dict[str, dict[str, Any]]:
 
 
 def update_body(diffs: Iterable[FieldDiff], wanted: Mapping[str, Any], live: ObservedContainer) -> Body:
-    """The body of an update to the wanted values. Memory and swap always go together: the engine refuses a limit above
-    the swap it has stored, which it made twice the old limit (§2.1)."""
+    """The body of an update to the desired values. Memory and swap are sent together: the engine refuses a memory limit
+    above its stored swap limit, by default twice the old memory limit (§2.1)."""
     body: Body = {"HostConfig": {}}
     changed = {found.path[0] for found in diffs}
     for name in sorted(changed):

@@ -1,4 +1,4 @@
-"""Consent to lose a volume's data is refused where it has no effect: a wrong name, or another option is missing."""
+"""Refuses `--allow-data-loss` where it has no effect: a wrong name, or a missing option."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from deployer.planning.policy import Policy
 def check(
     plays: Sequence[PlayPlan], desired: Iterable[Desired], seen: Mapping[str, Observed], policy: Policy
 ) -> tuple[PlayPlan, ...]:
-    """The plays of a run, with a refusal or a note for each volume of the policy that no change is about. `desired`: of
-    all plays. Hosts that were not read are left out."""
+    """The plays of a run, with a refusal or a note for each volume of the policy that no change concerns. `desired`: of
+    all plays. Hosts that were not read are ignored."""
     found = list(plays)
     wishes = tuple(desired)
     for text in sorted(policy.data_loss):
@@ -43,7 +43,7 @@ def _with(plan: HostPlan, judged: Refusal | str) -> HostPlan:
 
 
 def _judge(address: Address, wishes: Sequence[Desired], seen: Observed, policy: Policy) -> Refusal | str:
-    """Why nothing is planned: a note where the host is already as wanted."""
+    """Why no change is planned; a note if the host is already in the desired state."""
     name = address.name
     declared = next((found for wish in wishes if (found := wish.find(Kind.VOLUME, name)) is not None), None)
     live = seen.volume(name)

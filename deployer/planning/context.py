@@ -1,4 +1,4 @@
-"""What every part of the planner sees."""
+"""The state of planning one host, shared by all planners."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Steps: TypeAlias = tuple[int, ...]
 
 
 class Retired(Struct, frozen=True):
-    """A container that is kept or removed once everything in its group works. `after`: the last steps of its
+    """A replaced container: it is kept or removed after everything in its group works. `after`: the last steps of its
     successor."""
 
     group: Group
@@ -32,7 +32,7 @@ class Retired(Struct, frozen=True):
 
 
 class Started(Struct, frozen=True):
-    """A container that is started and replaces none. `after`: the steps after which it has been."""
+    """A container that is started without replacing another. `after`: the steps that start it."""
 
     resource: Container
     target: Target
@@ -43,26 +43,26 @@ class Networks(Struct, frozen=True):
     """Decided by `network.plan.make`."""
 
     renewed: set[str] = field(default_factory=set)
-    """Those that are removed and made again. Read by: endpoints."""
+    """Networks that are recreated. Read by: endpoints."""
     moved: dict[str, Steps] = field(default_factory=dict)
-    """Ids of containers attached to these, and the steps after which others may touch them. Read by: all that stops or
-    removes a container."""
+    """Ids of containers attached to recreated networks, and the steps that must precede other changes to them. Read by:
+    planners that stop or remove a container."""
 
 
 class Volumes(Struct, frozen=True):
     """Decided by `volume.plan.make`."""
 
     dropped: dict[str, Steps] = field(default_factory=dict)
-    """Containers that go since a volume they mount is made again, and the steps after which they are gone. Read by: the
-    planning of those containers and jobs, which make them again."""
+    """Containers that are removed because a volume they mount is recreated, and the steps that remove them. Read by:
+    the planners of those containers and jobs, which recreate them."""
 
 
 class Containers(Struct, frozen=True):
-    """Decided by the phases that plan containers and jobs, each after those it needs: what one decides is read by those
-    that need it."""
+    """Decided by the phases that plan containers and jobs. Dependencies are planned first; their dependants read these
+    decisions."""
 
     targets: dict[str, Target] = field(default_factory=dict)
-    """How steps refer to each declared container. Written by: whoever plans it. Read by: gates, removal of networks."""
+    """How steps refer to each declared container. Written by: its planner. Read by: gates, removal of networks."""
     renewed: set[str] = field(default_factory=set)
     """Containers that get a new id. Written by: replace. Read by: judging, reasons to restart, removal of networks."""
     restarted: set[str] = field(default_factory=set)
@@ -72,25 +72,25 @@ class Containers(Struct, frozen=True):
     awaited: dict[tuple[str, Condition | None], Steps] = field(default_factory=dict)
     """Steps that end when a condition holds. Written by: gates. Read by: gates, health."""
     left: dict[tuple[str, str], Steps] = field(default_factory=dict)
-    """Containers and networks that they leave before others get their addresses, and the steps after which they have.
+    """Containers, and the networks they leave before others get their addresses, with the steps that disconnect them.
     Written by: exchange. Read by: endpoints."""
     freed: dict[str, Steps] = field(default_factory=dict)
-    """What a container gives up before another takes it, and the steps after which it is free. Written by: all that
-    stops a container. Read by: gates, rollback."""
+    """Exclusive resources that a container releases (ports, addresses, volumes), and the steps that release them.
+    Written by: planners that stop a container. Read by: gates, rollback."""
     aside: dict[str, Steps] = field(default_factory=dict)
-    """Containers that stop before their successors are made, and the steps after which their names are free. Written
-    by: exchange, replace. Read by: replace."""
+    """Containers that stop before their successors are created, and the steps that free their names. Written by:
+    exchange, replace. Read by: replace."""
     groups: dict[str, Group] = field(default_factory=dict)
     """The group under which each container is replaced. Written by: exchange, replace. Read by: replace."""
     started: list[Started] = field(default_factory=list)
-    """Containers that are started and replace none. Written by: container.plan, replace. Read by: health."""
+    """Containers that are started without replacing another. Written by: container.plan, replace. Read by: health."""
     retired: list[Retired] = field(default_factory=list)
     """Containers that are replaced. Written by: replace, rollback. Read by: finish_retired."""
 
 
 class Context(Struct, frozen=True):
-    """The inputs, the draft, and what was decided so far, by who decided it. `reconcile.PHASES` is the order in which
-    decisions are made."""
+    """The inputs, the draft, and the decisions so far, grouped by the planner that makes them. `reconcile.PHASES` is
+    the order of the decisions."""
 
     desired: Desired
     observed: Observed
@@ -101,31 +101,31 @@ class Context(Struct, frozen=True):
     containers: Containers = field(default_factory=Containers)
 
     def __post_init__(self) -> None:
-        """What earlier plays of the run do counts as decided."""
+        """Starts with the decisions of earlier plays of the run."""
         self.containers.renewed.update(self.observed.renewed)
         self.containers.restarted.update(self.observed.restarted)
 
     def free(self, live: ObservedContainer, *after: int, successor: Mapping[str, Any] | None = None) -> None:
-        """What a container holds is free after these steps, without the volumes that its successor uses too: those may
-        be shared."""
+        """Record that the exclusive resources of a container are free after these steps, except volumes that its
+        successor uses too: those may be shared."""
         self.release({*in_use(live), *writable(live.values)} - set(writable(successor or {})), *after)
 
     def release(self, whats: Iterable[str], *after: int) -> None:
-        """What only one container can hold is free after these steps."""
+        """Record that exclusive resources are free after these steps."""
         for what in whats:
             self.containers.freed[what] = self.containers.freed.get(what, ()) + after
 
     def when_free(self, values: Mapping[str, Any]) -> Steps:
-        """Steps after which a container of these values can have what it holds."""
+        """Steps after which the exclusive resources of a container with these values are free."""
         wanted = (*held(values), *writable(values))
         return tuple(step for what in wanted for step in self.containers.freed.get(what, ()))
 
     def wanted(self, settings: type[S]) -> tuple[Resource[S], ...]:
-        """Resources of one kind that should be there and may be changed, by name."""
+        """Selected resources of one kind that are declared present, by name."""
         return tuple(found for found in self._selected(settings) if not found.absent)
 
     def unwanted(self, settings: type[S]) -> tuple[Resource[S], ...]:
-        """Those that should not be there."""
+        """Selected resources of one kind that are declared absent, by name."""
         return tuple(found for found in self._selected(settings) if found.absent)
 
     def _selected(self, settings: type[S]) -> list[Resource[S]]:
@@ -141,10 +141,10 @@ class Context(Struct, frozen=True):
 
 
 def completes(ctx: Context, name: str) -> bool:
-    """Whether the container is meant to end: others wait for it to end well."""
+    """Whether the container is expected to exit: others wait for its completion."""
     return name in ctx.desired.completing
 
 
 def version(text: str) -> tuple[int, ...]:
-    """API versions compare by number: 1.9 < 1.41."""
+    """Compares by number: 1.9 < 1.41."""
     return tuple(int(part) for part in text.split(".") if part.isdigit())

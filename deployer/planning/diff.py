@@ -1,4 +1,4 @@
-"""Field by field: what is expected of an object, what it has, and what the difference takes."""
+"""Compares a declaration with a live object, field by field, and determines what each difference requires."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _MISSING = object()
 
 
 class Comparison(Struct, frozen=True):
-    """One resource against one live object. `strict`: undeclared fields count too (objects of ours); otherwise only
-    declared ones are compared. `labels`: undeclared labels count too; otherwise only those that are or were declared.
-    `leaving`: a value that the daemon's default would replace in a new object counts too."""
+    """One resource and one live object. `strict`: undeclared fields are compared too (for managed objects); otherwise
+    only declared ones. `labels`: undeclared labels are compared too; otherwise only those that are or were declared.
+    `leaving`: a value that a new object would get from the daemon's default counts as a difference too."""
 
     table: Table
     resource: AnyResource
@@ -46,7 +46,7 @@ def diff(comparison: Comparison) -> tuple[FieldDiff, ...]:
 
 
 def _expected(comparison: Comparison, row: Field) -> Any:
-    """Anonymous volumes move to the new container."""
+    """Anonymous volumes are moved to the new container."""
     view = comparison.view
     if comparison.leaving and row.usual is not None and row.name not in view.declared and row.name != "volumes":
         live = view.live.get(row.name, row.zero)
@@ -55,8 +55,7 @@ def _expected(comparison: Comparison, row: Field) -> Any:
 
 
 def rows_to_compare(comparison: Comparison) -> list[Field]:
-    """The others cannot differ: nobody ever declared them, the image gives nothing, and the engine reports what is so
-    when they are unset."""
+    """Rows that may differ. The others were never declared, are not set by the image, and have their unset value."""
     view, fields = comparison.view, comparison.table.fields
     declared, recorded, live, image = view.declared, view.recorded, view.live, view.image
     if not comparison.strict:
@@ -122,7 +121,7 @@ def _is_secret_path(comparison: Comparison, path: tuple[str, ...]) -> bool:
 
 
 def _may_be_secret(comparison: Comparison, path: tuple[str, ...]) -> bool:
-    """Whether a variable of ours may have been secret when it was applied: its record cannot be read."""
+    """Whether a managed variable may have been secret when it was applied: its record cannot be read."""
     ours = comparison.strict and comparison.labels and not comparison.leaving
     return path[0] == "environment" and ours and not comparison.view.recorded
 
@@ -153,6 +152,6 @@ def _at(values: Mapping[str, Any], path: tuple[str, ...]) -> Any:
 
 
 def _recorded_at(recorded: Mapping[str, Any], path: tuple[str, ...]) -> Any:
-    """What is recorded at a path, or the digest that stands for a whole of which it is a part."""
+    """The recorded value at a path, or the digest of a value that contains it."""
     found = next((part for end in range(1, len(path)) if is_sealed(part := _at(recorded, path[:end]))), None)
     return _at(recorded, path) if found is None else found

@@ -1,4 +1,4 @@
-"""A host's plan while it is being made."""
+"""A host's plan under construction."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from deployer.model.plan import Group, HostPlan, Part, Phase, Refusal, ResourceC
 
 
 class Draft:
-    """Collects changes, steps, notes and refusals; numbers steps in the order they are added, which is an order they
-    can be done in. `ready` remembers the step after which a resource can be used by others."""
+    """Collects changes, steps, notes and refusals. Steps are numbered in the order they are added, which is a valid
+    order of execution. `ready` records the steps after which others can use a resource."""
 
     def __init__(self) -> None:
         self.changes: list[ResourceChange] = []
@@ -49,23 +49,23 @@ class Draft:
         after: Iterable[int] = (),
         part: Part = Part.ONLY,
     ) -> int:
-        """A step that cannot be rolled back: done when nothing of the plan will be any more."""
+        """Add a step that cannot be rolled back. It runs when nothing in the plan can be rolled back any more."""
         return self.step(operation, address, cause, after=after, phase=Phase.COMMIT, part=part)
 
     @property
     def next_number(self) -> int:
-        """The number the next step will have."""
+        """The number of the next step."""
         return len(self._steps) + 1
 
     def ready(self, kind: Kind, name: str, *after: int) -> None:
         self._ready[kind, name] = after
 
     def when_ready(self, kind: Kind, name: str) -> tuple[int, ...]:
-        """Steps after which the resource can be used; none when it needs no step."""
+        """Steps after which the resource can be used; () if it is unchanged."""
         return self._ready.get((kind, name), ())
 
     def note(self, text: str) -> None:
-        """Said once, however many resources it is about."""
+        """Add a note, once for all resources that it is about."""
         if text not in self.notes:
             self.notes.append(text)
 
@@ -83,7 +83,7 @@ class Draft:
         return {operation.container for operation in waits}
 
     def removals(self) -> tuple[int, ...]:
-        """Steps that remove containers: what a container uses can only go after it."""
+        """Steps that remove containers: networks, volumes and images in use are removed after them."""
         return tuple(step.number for step in self._steps if isinstance(step.operation, RemoveContainer))
 
     def refuse(self, refusal: Refusal) -> None:

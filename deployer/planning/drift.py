@@ -1,5 +1,4 @@
-"""How a host stands to what was last applied and to what is declared now, for every resource of a play. Pure, and
-changes nothing."""
+"""Compares a host with the last applied state and the current declaration, for every resource of a play. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from deployer.planning.policy import Policy
 
 
 def find_drift(desired: Desired, observed: Observed) -> HostDrift:
-    """Everything that is not as declared, with its verdict; one resource may have several."""
+    """All differences from the declaration, each with its verdict; a resource may have several."""
     ctx = Context(desired, observed, Policy())
     found = (*_declared(ctx), *_undeclared(ctx))
     return HostDrift(desired.host, desired.project, found, observed.engine.simulated)

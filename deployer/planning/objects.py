@@ -1,4 +1,4 @@
-"""What networks and volumes have in common: whose one is, and how it differs from its declaration."""
+"""The common part of networks and volumes: ownership, and the difference from the declaration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Object: TypeAlias = Resource[ObjectSettings]
 
 
 class ObjectDiff(Struct, frozen=True):
-    """How an object that this project may use differs from its declaration."""
+    """The difference between an object that this project may use and its declaration."""
 
     ours: bool
     diffs: tuple[FieldDiff, ...]
@@ -41,7 +41,7 @@ def differences(ctx: Context, resource: Object, live: Live) -> tuple[FieldDiff, 
 
 
 def compare(ctx: Context, resource: Object, live: Live) -> ObjectDiff | None:
-    """None after refusing: it is another project's."""
+    """None after refusing an object of another project."""
     ours = is_ours(ctx, resource, live)
     if live.owner.managed and not ours:
         summary = f"belongs to project {live.owner.project}"
@@ -62,7 +62,7 @@ def check_external(ctx: Context, resource: Object, live: Live | None) -> None:
 
 
 def drift(ctx: Context, resource: Object, live: Live | None) -> Iterator[Drift]:
-    """One that is only used may be as it likes."""
+    """External objects are not compared."""
     if resource.settings.external:
         return
     if live is None:

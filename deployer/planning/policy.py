@@ -1,4 +1,4 @@
-"""What the operator allows in this run."""
+"""The options of the operator that planning depends on."""
 
 from __future__ import annotations
 

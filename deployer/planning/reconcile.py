@@ -1,4 +1,4 @@
-"""The planner: desired state, observed state and policy in; one host's plan out. It reads nothing else."""
+"""The planner: computes one host's plan from desired state, observed state and policy. It reads nothing else."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def note_copies(ctx: Context) -> None:
 
 
 class Phase(Struct, frozen=True):
-    """A part of planning. `only_prune`: whether it is passed over unless what is not declared is to go."""
+    """A part of planning. `only_prune`: it runs only if undeclared resources are to be removed."""
 
     name: str
     plan: Callable[[Context], None]
@@ -58,12 +58,12 @@ PHASES: Final = (
     *(Phase("what containers used", planner.prune, only_prune=True) for planner in PRUNED_AFTER_WORKLOADS),
     Phase("copies of the project's objects", note_copies, only_prune=True),
 )
-"""In this order: a phase reads what those before it decided (see `context`). What goes away goes in the opposite order
-of what is made."""
+"""The order of planning: a phase reads the decisions of earlier phases (see `context`). Removals are planned in the
+reverse order of creations."""
 
 
 def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
-    """The plan that makes one host as one play declares it. Empty when it is so already."""
+    """The plan that brings one host to the state that one play declares. Empty if nothing differs."""
     ctx = Context(desired, observed, policy)
     for phase in PHASES:
         if policy.prune or desired.prune or not phase.only_prune:
@@ -72,7 +72,7 @@ def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
 
 
 def destroy(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
-    """The plan that removes the project's containers and networks from one host. Volumes and images stay."""
+    """The plan that removes the project's containers and networks from one host. Volumes and images are kept."""
     ctx = Context(desired, observed, policy)
     for planner in (WORKLOADS, *USED_BY_WORKLOADS):
         planner.destroy(ctx)
@@ -111,7 +111,7 @@ def finish(ctx: Context) -> HostPlan:
 
 
 def _on_failure(ctx: Context) -> OnFailure:
-    """Where nothing was before, there is nothing to go back to: what works may stay."""
+    """A plan that only creates has no previous state to restore: created resources that work are kept."""
     wanted = ctx.desired.on_failure
     first = all(change.action in (Action.CREATE, Action.RUN) for change in ctx.draft.changes)
     return OnFailure.STOP if first and wanted is OnFailure.ROLLBACK_HOST else wanted

@@ -1,6 +1,6 @@
-"""What containers name must exist: declared in this run, or on the host already.
+"""Objects that containers refer to must be declared in this run or exist on the host.
 
-A missing network or container would only fail the start; a missing volume would be made by the engine without a word.
+A missing network or container would only fail at the start. A missing volume would be created silently by the engine.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from deployer.planning.kinds import KINDS
 
 
 def check_references(ctx: Context) -> None:
-    """Refuse every reference of a wanted container that leads nowhere."""
+    """Refuse references of containers to objects that do not exist."""
     for resource in ctx.desired.containers:
         if resource.absent or not resource.selected:
             continue
@@ -25,7 +25,7 @@ def check_references(ctx: Context) -> None:
 
 
 def _dead_end(ctx: Context, kind: Kind, name: str) -> tuple[str, str] | None:
-    """Why the reference leads nowhere, and what to do about it."""
+    """Why the reference is invalid, and a hint; None if it is valid."""
     declared = ctx.desired.container(name) if kind.is_container else ctx.desired.find(kind, name)
     if declared is not None and declared.selected:
         return ("is declared absent", "remove one of the two") if declared.absent else None

@@ -1,4 +1,4 @@
-"""Refusals that every kind has."""
+"""Refusals common to all kinds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def refuse_protected(ctx: Context, resource: AnyResource, what: str = "", diffs:
 
 
 def protection(resource: AnyResource, what: str = "", diffs: tuple[FieldDiff, ...] = ()) -> Refusal | None:
-    """The same without refusing it."""
+    """The same, without a refusal."""
     if not resource.settings.protect:
         return None
     summary, hint = (f"{what}, but is protected", _CHANGED) if what else ("is protected", _REMOVED)

@@ -1,4 +1,4 @@
-"""What jobs with `run_once` mean to a whole play: the host that runs them goes first. Pure."""
+"""Jobs with `run_once`: the host that runs them comes first in its play. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from deployer.model.plan import Action, HostPlan, PlayPlan, Refusal
 
 
 def lead(play: PlayPlan, once: RunOnce) -> PlayPlan:
-    """When there is such a job to run, its host is a batch of its own, the first one. Where it cannot be reached, the
-    others do nothing; where `--limit` leaves it out, they are told that the job counts as done."""
+    """If such a job is to run, its host is the first batch, alone. If that host is unreachable, the others are not
+    changed. If `--limit` excludes it, the others get a note that the job counts as done."""
     plans = {found.host: found for found in play.hosts}
     leader = plans.get(once.host)
     if leader is None:
@@ -25,7 +25,7 @@ def lead(play: PlayPlan, once: RunOnce) -> PlayPlan:
 
 
 def alone_first(batches: Iterable[tuple[str, ...]], leader: str) -> tuple[tuple[str, ...], ...]:
-    """The host in a batch of its own before the others."""
+    """The batches with this host alone in the first."""
     others = (tuple(host for host in batch if host != leader) for batch in batches)
     return ((leader,), *filter(None, others))
 

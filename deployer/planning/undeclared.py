@@ -1,7 +1,7 @@
-"""What the project once made and no play of the run declares any more.
+"""Objects of the project that no play of the run declares any more.
 
-`--limit` and `--tags` never make anything look undeclared: a host that is left out is not looked at, and resources
-that tags pass over are declared all the same.
+`--limit` and `--tags` never make a resource undeclared: excluded hosts are not read, and resources excluded by tags are
+still declared.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DESTROYED: Final = "destroyed"
 
 
 def is_undeclared(ctx: Context, kind: Kind, name: str, owner: Ownership) -> bool:
-    """Whether an object is this project's, and no play declares it."""
+    """Whether an object belongs to this project and no play declares it."""
     return owner.project == ctx.desired.project and not is_declared(ctx, kind, name)
 
 
@@ -30,7 +30,7 @@ def is_declared(ctx: Context, kind: Kind, name: str) -> bool:
 
 
 def declared_or_placeholder(ctx: Context, kind: Kind, name: str, settings: type[S]) -> Resource[S]:
-    """What is declared, or something that stands for an object nobody declares."""
+    """The declaration, or a placeholder for an undeclared object."""
     declared = _declaration(ctx, kind, name)
     if declared is not None and has_settings(declared, settings):
         return declared
@@ -42,10 +42,10 @@ def is_protected(ctx: Context, kind: Kind, name: str) -> bool:
 
 
 def resource_of(owner: Ownership) -> tuple[Kind, str]:
-    """What a container was made for, though it may have another name since."""
+    """The resource that a container was created for; it may have been renamed since."""
     return ownership.kind_of(owner), owner.resource.partition(".")[2]
 
 
 def _declaration(ctx: Context, kind: Kind, name: str) -> AnyResource | None:
-    """One that was a container and is a job now, or the other way round, is declared."""
+    """A container that became a job, or a job that became a container, is declared."""
     return ctx.desired.container(name) if kind.is_container else ctx.desired.find(kind, name)

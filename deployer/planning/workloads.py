@@ -35,7 +35,7 @@ from deployer.planning.undeclared import (
 
 
 def make(ctx: Context) -> None:
-    """Each after those it needs."""
+    """Dependencies first."""
     for resource in dependencies.in_order(found for found in ctx.desired.containers if not found.absent):
         if not resource.selected or resource.name in ctx.observed.renewed:
             settle_unselected(ctx, resource)
@@ -57,13 +57,13 @@ def _plan(ctx: Context, resource: Workload) -> None:
 
 
 def remove_absent(ctx: Context) -> None:
-    """Before what is wanted is made: it may want the ports that these hold."""
+    """Before others are created: they may need the ports of these."""
     for resource in reversed(dependencies.in_order(ctx.unwanted(RunSettings))):
         plan_absent(ctx, resource)
 
 
 def prune(ctx: Context) -> None:
-    """Likewise before."""
+    """Also before others are created."""
     for live in ctx.observed.containers:
         kind = ownership.kind_of(live.owner)
         if is_undeclared(ctx, kind, base_name(live.name), live.owner):
@@ -72,7 +72,7 @@ def prune(ctx: Context) -> None:
 
 
 def destroy(ctx: Context) -> None:
-    """All of the project, those that need others first."""
+    """All of the project, dependants first."""
     mine = {found.name: found for found in ctx.observed.containers if found.owner.project == ctx.desired.project}
     declared = [found.name for found in reversed(dependencies.in_order(ctx.desired.containers)) if found.name in mine]
     for name in dict.fromkeys([*declared, *sorted(mine)]):
