@@ -1,4 +1,4 @@
-"""Going back: the containers that were replaced last become the resource again, and what is now is kept instead."""
+"""Rollback: the containers replaced last become current again, and the current ones are kept instead."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ from deployer.planning.refusals import refuse_protected
 _GROUP: Final = Group(Work.ROLL_BACK)
 _CAUSE: Final = "rolled back"
 _SAYS_NOTHING: Final = ("restart", "labels", "hostname")
-"""Fields that differ between any two containers: one that is kept is never restarted."""
+"""Fields that always differ: kept containers have no restart policy, for example."""
 
 
 class _Pair(Struct, frozen=True):
-    """A container, if it is there, and the one that takes its place."""
+    """The current container, if it exists, and the one that replaces it."""
 
     resource: Container
     live: ObservedContainer | None
@@ -58,9 +58,8 @@ class _Pair(Struct, frozen=True):
 
 
 def roll_back(desired: Desired, observed: Observed, policy: Policy, names: Set[str]) -> HostPlan:
-    """The plan that puts the previous container in the place of each of these that is declared, and of those in its
-    namespaces; without names, of those that the most recent run replaced. When one of them fails, all are as they
-    were."""
+    """The plan that restores the previous containers of the named resources, and of followers in their namespaces;
+    without names, those that the most recent run replaced. If one of them fails, all are rolled back."""
     last = observed.replaced.get(desired.project, Replaced())
     ctx = Context(desired, _with_kept(desired, observed), policy)
     expected = {} if names else {name: key for name, key in last.ids.items() if not _is_still(ctx, name, key)}
@@ -110,7 +109,7 @@ def _is_still(ctx: Context, name: str, replaced: str) -> bool:
 
 
 def _with_kept(desired: Desired, observed: Observed) -> Observed:
-    """Where a container was set aside by a run that was killed, the one before it is one that is kept."""
+    """If a killed run has set a container aside, the one before it is a kept one."""
     names = {found.name + PREVIOUS for found in desired.containers if observed.container(found.name + OLD) is not None}
     kept = tuple(
         Stub(found.id, found.name, found.image_id, found.state, found.owner, frozenset(found.attached), found.volumes)
@@ -122,7 +121,7 @@ def _with_kept(desired: Desired, observed: Observed) -> Observed:
 
 
 def check(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
-    """After a rollback: what should run and does not."""
+    """After a rollback: containers that should run but do not."""
     ctx = Context(desired, observed, policy)
     for resource in desired.of(ContainerSettings):
         found = observed.container(resource.name)
@@ -133,7 +132,8 @@ def check(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
 
 
 def _together(desired: Desired, names: Set[str]) -> set[str]:
-    """Containers that share namespaces or mounts: the previous ones know each other, not those of today."""
+    """Containers that share namespaces or mounts: previous containers refer to each other by id, not to the current
+    ones."""
     found, before = set(names), set[str]()
     while found != before:
         before = set(found)
@@ -195,7 +195,7 @@ def _differing(live: Mapping[str, Any], previous: Mapping[str, Any]) -> Iterator
 
 
 def _intent(field: str, value: Any) -> Any:
-    """Without what running adds: a MAC address the engine chose, the name under which it answered while it started."""
+    """Without values that running adds: a MAC address chosen by the engine, and the alias used while starting."""
     if field != "networks":
         return value
     return {
@@ -220,7 +220,7 @@ def _take_place(ctx: Context, pair: _Pair, after: Steps) -> Steps:
 
 
 def _repairs(ctx: Context, previous: ObservedContainer) -> Iterator[tuple[Operation, tuple[Operation, ...]]]:
-    """What it lost when it was replaced: its restart policy, and networks that were recreated since."""
+    """Restores what it lost when it was replaced: its restart policy, and networks that were recreated since."""
     now = str(previous.values.get("restart") or "no")
     for operation in restarted_again(previous):
         yield operation, (UpdateContainer(previous.id, restart_body(now)),)

@@ -1,7 +1,7 @@
-"""Live against last applied against declared. What differs between declaration and record was changed in the file; what
-differs between record and live object was changed by hand.
+"""Three-way comparison of live object, last applied record and declaration. A difference between declaration and record
+is a change in the file; a difference between record and live object is a manual change.
 
-Of secrets the record has digests: with the key they tell whether the live value is still the one that was applied.
+Records hold digests of secrets: with the key, they show whether the live value is the one that was applied.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def as_recorded(ctx: Context, resource: Resource[S], owner: Ownership, live: Map
 def recorded_values(
     ctx: Context, resource: AnyResource, owner: Ownership, live: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """The record with its secrets opened; those that are neither live nor declared stay digests."""
+    """The record with its secrets resolved; those that are neither live nor declared stay digests."""
     seals = _Seals.of(ctx, owner, unopened=lambda digest, _now, _wish: digest)
     return seals.open_map(owner.recorded, live, resource.values)
 
@@ -56,13 +56,13 @@ def _is_foreign(ctx: Context, owner: Ownership) -> bool:
 
 
 Unopened: TypeAlias = Callable[[Any, Any, Any], Any]
-"""What stands for a digest that nothing opens, given it, the live and the declared value."""
+"""The substitute for a digest that no known value matches, from the digest, the live and the declared value."""
 
 
 class _Seals(Struct, frozen=True):
-    """What a record holds of secrets, opened by trying: with the live value, then with the declared one. What neither
-    opens was changed both by hand and in the file. With the key of another controller nothing can be tried: a secret
-    cannot be changed on a live object, so its live value counts as the one applied."""
+    """Resolves the digests of a record by comparing them with the live value, then with the declared one. A digest that
+    matches neither was changed manually and in the file. Digests of another controller's key cannot be compared: a
+    secret cannot be changed on a live object, so its live value counts as the applied one."""
 
     digests: Callable[[Any], tuple[str, ...]]
     unopened: Unopened

@@ -1,4 +1,4 @@
-"""What of a container is not as declared, and why."""
+"""The drift of a container."""
 
 from __future__ import annotations
 

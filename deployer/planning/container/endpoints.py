@@ -1,4 +1,4 @@
-"""Attachments to networks, changed while the container stays."""
+"""Changes of a container's networks without replacing it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _group(ctx: Context, resource: Workload) -> Group:
 
 
 def leave(ctx: Context, resource: Workload, live: ObservedContainer, name: str, after: Steps) -> Steps:
-    """The step that takes it off a network, and frees its addresses there."""
+    """The step that disconnects it from a network and frees its addresses there."""
     operation = DisconnectNetwork(name, live.id)
     undo = (ConnectNetwork(name, live.id, endpoint_to_engine(live.values["networks"][name])),)
     group = _group(ctx, resource)
@@ -88,8 +88,8 @@ def when_its_address_is_free(ctx: Context, resource: Workload, network: str) -> 
 def reconnect(
     ctx: Context, resource: Workload, live: ObservedContainer, diffs: Iterable[FieldDiff], after: tuple[int, ...]
 ) -> tuple[int, ...]:
-    """Steps for every network among the differences; each is undone when a later one fails. Networks that are made
-    anew reconnect their containers themselves."""
+    """Steps for every network that differs; each is undone if a later one fails. Recreated networks reconnect their
+    containers themselves."""
     wanted: Mapping[str, Any] = resource.values.get("networks") or {"bridge": {}}
     had: Mapping[str, Any] = live.values.get("networks") or {}
     group = _group(ctx, resource)

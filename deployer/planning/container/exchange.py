@@ -26,7 +26,7 @@ from deployer.planning.image import plan as images
 
 
 def plan_exchange(ctx: Context) -> None:
-    """Put those in one group that hand something on, and have those of them let go that have to go first."""
+    """Put containers that hand something over into one group, and release early what must be free first."""
     giving = {resource.name: (resource, live) for resource, live in _giving(ctx)}
     given = {name: away for name, (resource, live) in giving.items() if (away := _given_away(resource, live))}
     takers = _started(ctx) if given else ()
@@ -82,8 +82,8 @@ def _given_away(resource: Container, live: ObservedContainer) -> set[str]:
 
 
 def _addresses_given(resource: Workload, live: ObservedContainer) -> set[Held]:
-    """Those that it has and is to have no longer. One that the engine chose stays until another one is declared in its
-    place."""
+    """Resources that it holds and will not hold any more. An address chosen by the engine is held until another one is
+    declared."""
     wanted = {(network, key): address for network, key, address in addresses(resource.values)}
     networks = resource.values.get("networks") or {"bridge": {}}
     fixed = {found for found in addresses(live.values) if found[1] != "mac_address"}
@@ -92,7 +92,7 @@ def _addresses_given(resource: Workload, live: ObservedContainer) -> set[Held]:
 
 
 def _taken(ctx: Context, resource: Workload) -> set[str]:
-    """What it does not hold yet."""
+    """Resources that it does not hold yet."""
     live = ctx.observed.container(resource.name)
     wanted = {*held(resource.values), *writable(resource.values)}
     return wanted - ({*in_use(live), *writable(live.values)} if live is not None and live.running else set())
@@ -103,7 +103,7 @@ def _handed(values: Mapping[str, Any]) -> set[str]:
 
 
 def _pulled(ctx: Context, names: list[str]) -> tuple[int, ...]:
-    """Steps after which none of them waits for an image."""
+    """Steps after which the images of all of them are present."""
     for resource in _started(ctx):
         if resource.name in names:
             images.ensure(ctx, images.wanted(ctx, resource), resource, resource.place(("image",)))

@@ -1,6 +1,5 @@
-"""Containers in the namespaces of another one, its followers. When that one ends, they are cut off from what they
-share, so they are replaced or restarted with it, or the change is refused.
-"""
+"""Followers: containers in the namespaces of another container. When that one ends, they lose the shared namespace, so
+they are replaced or restarted with it, or the change is refused."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ from deployer.planning.context import Context, Steps
 
 
 def replaced_with(ctx: Context, leader: str) -> list[tuple[Container, ObservedContainer]]:
-    """Followers of a container that is replaced, and those of these, which stop before it: last ones first."""
+    """Direct and indirect followers of a replaced container, which stop before it, last ones first."""
     found = {leader}
     known = [each for each in (*ctx.desired.containers, *ctx.desired.followers) if not each.absent and each.selected]
     running = []
@@ -57,13 +56,13 @@ def _missing(ctx: Context, resource: Container) -> Iterator[str]:
 
 
 def _renewed(ctx: Context) -> set[str]:
-    """Of this play."""
+    """Followers in this play."""
     return ctx.containers.renewed - ctx.observed.renewed
 
 
 def check(ctx: Context) -> None:
-    """Of the rest of a container's followers: restart them when it keeps its id and is started, if they are the
-    project's; refuse to replace it; note that they lose what they share when it stops or goes."""
+    """Other followers of a container: those of the project are restarted if it keeps its id and is started; replacing
+    it is refused; stopping or removing it adds a note that they lose the shared namespace."""
     planned = ctx.containers.renewed | ctx.containers.restarted
     settled = planned | {refusal.address.name for refusal in ctx.draft.refusals}
     gone, stopped = ctx.draft.removed(), ctx.draft.stopped()
@@ -83,14 +82,14 @@ def check(ctx: Context) -> None:
 
 
 def refuse_left_behind(ctx: Context, leader: ObservedContainer, together: Set[str]) -> None:
-    """Refuse to put another container in the place of one while it has followers beside those `together` with it."""
+    """Refuse to replace a container that has followers beside those replaced `together` with it."""
     for name, field in sorted(_running_followers(ctx, leader.id)):
         if name not in together:
             _refuse(ctx, leader, name, dependencies.NAMESPACES[field])
 
 
 def _running_followers(ctx: Context, leader_id: str) -> Iterator[tuple[str, str]]:
-    """Names, with the field. Of containers of others, only the network is known."""
+    """Names, with the field. Of foreign containers, only the network mode is known."""
     for found in ctx.observed.containers:
         if found.running and (field := dependencies.shared_namespaces(found.values).get(leader_id)):
             yield found.name, field

@@ -1,4 +1,4 @@
-"""What has to be done before a container is created, and before it is started."""
+"""The steps that must precede the creation and the start of a container."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deployer.planning.image.plan import Wanted
 
 
 def gate_of(ctx: Context, resource: Workload, need: Wanted, also: Steps) -> Gate:
-    """`also`: further steps before it is created."""
+    """`also`: additional steps before the creation."""
     ready = ctx.draft.when_ready
     create = [
         *also,
@@ -32,7 +32,7 @@ def gate_of(ctx: Context, resource: Workload, need: Wanted, also: Steps) -> Gate
 
 
 def when_met(ctx: Context, dependency: Dependency) -> Steps:
-    """Steps after which a dependency is met; a wait is planned once, and only for what is not met already."""
+    """Steps after which a dependency is met. A wait is planned once, and only if the condition is not met yet."""
     name, condition = dependency.name, dependency.condition
     target, ready = ctx.containers.targets.get(name), ctx.draft.when_ready(Kind.CONTAINER, name)
     needed, live = ctx.desired.container(name), ctx.observed.container(name)

@@ -1,8 +1,8 @@
-"""What shows that a container works, and for which containers a run waits.
+"""Health of containers: which ones a run waits for, and for how long.
 
-A run judges what it changes, what depends on that, and what no run has seen working since it was created. If a
-container fails that the run only waits for, the run fails, but nothing is rolled back. Other containers that fail are
-noted.
+A run waits for the containers that it changes, their dependants, and those that no run has seen working since they were
+created. If a container fails that the run only waits for, the run fails without a rollback. Other failing containers
+are noted.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from deployer.planning.image import plan as images
 from deployer.values import duration
 
 FIRST_LOOK: Final = 1.0
-"""Seconds that a container without a healthcheck is watched when it replaces nothing."""
+"""Seconds that a container without a healthcheck is watched if it replaces no other."""
 
 LONGEST_PAUSE: Final = 60.0
 """Seconds that the engine waits at most before it restarts a container that keeps ending (moby, restartmanager)."""
@@ -58,15 +58,15 @@ def _healthcheck(ctx: Context, resource: Container, target: Target) -> Mapping[s
 
 
 def awaited(ctx: Context, resource: Container, target: Target) -> AwaitHealthy | AwaitCompleted:
-    """What shows that a container works: that it is healthy; of a job, that it ends well."""
+    """The wait that proves that a container works: it is healthy; for a job, it completes."""
     if completes(ctx, resource.name):
         return AwaitCompleted(target)
     return watched(ctx, resource, target)
 
 
 def await_started(ctx: Context) -> None:
-    """Whatever is started is looked after: not only that the engine starts it, also that it works. Those that others
-    wait for are so already; the rest are waited for all together at the end."""
+    """Wait for every started container until it works. Containers that others depend on have a wait already; the rest
+    are awaited together at the end."""
     for found in ctx.containers.started:
         name, update = found.resource.name, found.resource.settings.update
         if completes(ctx, name) or (name, Condition.HEALTHY) in ctx.containers.awaited:
@@ -109,7 +109,7 @@ def await_failing(ctx: Context) -> None:
 
 
 class _Failing(Struct, frozen=True):
-    """`words`: what is wrong, as far as it can be told."""
+    """`words`: what is wrong, as far as it is known."""
 
     resource: Container
     live: ObservedContainer

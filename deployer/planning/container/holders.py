@@ -1,4 +1,4 @@
-"""What only one container can hold, and another holds and keeps: host ports, and addresses on networks. Found before
+"""Exclusive resources that another container keeps: host ports, and addresses on networks. Conflicts are found before
 anything is stopped, not when the new container starts."""
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _holders(ctx: Context) -> Iterator[Holder]:
 
 
 def _chosen(ctx: Context, resource: Workload, live: ObservedContainer) -> Iterator[exclusive.Held]:
-    """Addresses that a declared container has from the engine, and keeps as long as nobody takes it off the network."""
+    """Addresses that the engine assigned to a declared container, which keeps them while it stays on the network."""
     networks = resource.values.get("networks") or {}
     for network, key, address in live.holds - {*exclusive.addresses(live.values)}:
         endpoint = networks.get(network)

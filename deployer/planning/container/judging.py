@@ -1,4 +1,4 @@
-"""Whether a container is as declared, and what it takes where it is not."""
+"""Compares a container with its declaration and determines what the differences require."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from deployer.planning.refusals import protection
 from deployer.values import image
 
 _NO_ID_YET: Final = ""
-"""Of a container that the plan creates: no live value refers to it."""
+"""The id of a container that the plan creates: no live value refers to it."""
 _MODES = ("network_mode", "pid", "ipc")
 
 
@@ -39,8 +39,8 @@ def is_adopted(ctx: Context, live: ObservedContainer) -> bool:
 def compare(
     ctx: Context, resource: Workload, live: ObservedContainer, need: Wanted, *, leaving: bool = False
 ) -> tuple[FieldDiff, ...]:
-    """Everything that differs, the image first. `leaving`: everything that a container which this project did not
-    create loses when it is replaced."""
+    """All differences, the image first. `leaving`: include the values that an unmanaged container loses when it is
+    replaced."""
     own = ctx.observed.images.get(live.image_id)
     fields = compare_fields(ctx, resource, live, leaving=leaving)
     shared = tuple(
@@ -62,7 +62,7 @@ def view_of(ctx: Context, resource: Workload, live: ObservedContainer) -> View:
 def compare_fields(
     ctx: Context, resource: Workload, live: ObservedContainer, *, leaving: bool = False
 ) -> tuple[FieldDiff, ...]:
-    """Every field of the table, judged by the image the container was made from."""
+    """The differences of all fields, given the container's own image."""
     ours = is_ours(ctx, resource, live)
     found = diff(
         Comparison(
@@ -79,7 +79,7 @@ def compare_fields(
 
 
 def _by_name(ctx: Context, resource: Workload, found: FieldDiff) -> FieldDiff:
-    """Modes that name a container by its id, as people call that container."""
+    """Namespace modes with container names instead of ids."""
     names = {key: name for name, key in ctx.observed.ids.items()}
 
     def named(text: str) -> str:
@@ -94,8 +94,8 @@ def _by_name(ctx: Context, resource: Workload, found: FieldDiff) -> FieldDiff:
 
 
 def _image_values(live: ObservedContainer, own: ObservedImage | None) -> Mapping[str, Any]:
-    """What the image gives. An image that is gone (removed by force) leaves only the container to tell: everything
-    that was not declared when it was applied (§0.2)."""
+    """The values of the image. If the image was removed by force, they are the container's values that were not
+    declared when it was applied (§0.2)."""
     if own is not None:
         return own.values
     recorded = live.owner.recorded
@@ -119,13 +119,13 @@ def _image_diff(
 
 
 def image_texts(live: ObservedContainer, reference: str, key: str) -> tuple[str, str]:
-    """The images of a container and of the one that follows it, by id or digest where the name is the same."""
+    """The images of a container and its successor, by id or digest if the names are equal."""
     old, new = image.familiar(live.image), image.familiar(reference)
     return (old, new) if old != new else (f"{old} ({live.image_id[:19]})", f"{new} ({key[:19]})")
 
 
 class Verdict(Struct, frozen=True):
-    """What the differences take. `refusal` is set when it will not be done."""
+    """What the differences require. `refusal` is set if the change is refused."""
 
     replace: bool = False
     reason: str = ""
@@ -135,7 +135,7 @@ class Verdict(Struct, frozen=True):
 def foreign(
     ctx: Context, resource: Workload, live: ObservedContainer, diffs: tuple[FieldDiff, ...], *, differs: bool
 ) -> Refusal | None:
-    """Why a container that this project did not make cannot be the resource."""
+    """Why a container that this project did not create cannot be used for the resource."""
     if live.owner.managed:
         summary, hint = f"the name is taken by project {live.owner.project}", "choose another name"
     elif differs and not ctx.policy.adopt:

@@ -1,4 +1,4 @@
-"""Containers that are kept stopped: those that were replaced, to go back to, and the last successor that failed."""
+"""Containers that are kept, stopped: replaced ones for a rollback, and the last successor that failed."""
 
 from __future__ import annotations
 
@@ -30,33 +30,33 @@ _UNRESTARTED: Final[Mapping[str, Any]] = {"RestartPolicy": {"Name": "no"}}
 
 
 def kept_of(ctx: Context, resource: Workload) -> list[Stub]:
-    """The newest first, after the one that failed."""
+    """Newest first, after the failed one."""
     project = ctx.desired.project
     found = (stub for stub in ctx.observed.kept if ownership.belongs_to(stub.owner, project, resource.address))
     return sorted(found, key=lambda stub: number_of(stub.name))
 
 
 def restart_body(policy: str) -> dict[str, Any]:
-    """Of an update that sets nothing but a restart policy."""
+    """The body of an update of the restart policy."""
     body: dict[str, Any] = {"HostConfig": {}}
     CONTAINER.row("restart").access.write(policy, body)
     return dict(body["HostConfig"])
 
 
 def unrestarted(target: Target, values: Mapping[str, Any]) -> Iterator[UpdateContainer]:
-    """Takes the restart policy from a container, if it has one."""
+    """Removes the restart policy of a container, if it has one."""
     if values.get("restart", "no") not in ("", "no"):
         yield UpdateContainer(target, dict(_UNRESTARTED))
 
 
 def run_as_before(live: ObservedContainer) -> tuple[Operation, ...]:
-    """What makes a container that was stopped run again; one that was paused is paused again."""
+    """Starts a stopped container again; one that was paused is paused again."""
     paused = (PauseContainer(live.id),) if live.state == "paused" else ()
     return (StartContainer(live.id), *paused)
 
 
 def restarted_again(old: ObservedContainer) -> Iterator[UpdateContainer]:
-    """Gives back the restart policy that was taken from a container of ours when it was set aside."""
+    """Restores the restart policy that a managed container had before it was set aside."""
     if (policy := recorded_policy(old)) != str(old.values.get("restart") or "no"):
         yield UpdateContainer(old.id, restart_body(policy))
 
@@ -66,7 +66,7 @@ def recorded_policy(old: ObservedContainer) -> str:
 
 
 def keeps(ctx: Context, resource: Container, old: ObservedContainer) -> bool:
-    """Whether a replaced container is kept. None may hold on to a volume or an image that is to go."""
+    """Whether a replaced container is kept: not if it uses a volume or an image that is to be removed."""
     ours = ctx.policy.adopt and not old.owner.managed
     ours = ours or ownership.belongs_to(old.owner, ctx.desired.project, resource.address)
     holds = any(str(ctx.address(Kind.VOLUME, name)) in ctx.policy.data_loss for name in old.volumes)
@@ -78,7 +78,7 @@ def keeps(ctx: Context, resource: Container, old: ObservedContainer) -> bool:
 
 
 class Why(Struct, frozen=True):
-    """What the steps that put a container away bear."""
+    """Address, cause and part of the steps that keep or remove a container."""
 
     address: Address
     cause: str
@@ -86,7 +86,7 @@ class Why(Struct, frozen=True):
 
 
 def retire(ctx: Context, resource: Container, old: ObservedContainer, why: Why, after: Steps) -> Steps:
-    """Keep a container whose successor works, and as many before it as are wanted, or remove it; all at last."""
+    """Keep a replaced container and the declared number of earlier ones, or remove it; in the last phase."""
     is_kept = keeps(ctx, resource, old)
     after = discard_failed(ctx, resource, why, after)
     earlier = [stub for stub in kept_of(ctx, resource) if number_of(stub.name)]
@@ -102,7 +102,7 @@ def retire(ctx: Context, resource: Container, old: ObservedContainer, why: Why, 
 
 
 def discard_failed(ctx: Context, resource: Workload, why: Why, after: Steps) -> Steps:
-    """Remove the last successor that failed: another one works now."""
+    """Remove the last failed successor: another one works now."""
     for stub in kept_of(ctx, resource):
         if not number_of(stub.name):
             after = discard(ctx, stub, why, after)
@@ -110,7 +110,7 @@ def discard_failed(ctx: Context, resource: Workload, why: Why, after: Steps) -> 
 
 
 def discard(ctx: Context, stub: Stub, why: Why, after: Steps = ()) -> Steps:
-    """Remove one that was kept, at last."""
+    """Remove a kept container in the last phase."""
     if stub.running:
         after = _at_last(ctx, StopContainer(stub.id), why, after)
     return _at_last(ctx, RemoveContainer(stub.id), why, after)
@@ -122,7 +122,7 @@ def _at_last(ctx: Context, operation: Operation, why: Why, after: Steps) -> Step
 
 
 def discard_holders(ctx: Context, holds: Callable[[Stub], bool], cause: str) -> None:
-    """Remove those that were kept and hold on to something that goes."""
+    """Remove kept containers that use objects which are to be removed."""
     gone = ctx.draft.removed()
     for stub in ctx.observed.kept:
         if stub.id not in gone and holds(stub):
@@ -132,7 +132,7 @@ def discard_holders(ctx: Context, holds: Callable[[Stub], bool], cause: str) -> 
 
 
 def keep_failed(ctx: Context, resource: Workload, made: Target) -> tuple[Operation, ...]:
-    """What keeps a successor that failed instead of removing it; nothing where the name is somebody else's."""
+    """The operations that keep a failed successor instead of removing it; () if its name is taken."""
     name = resource.name + FAILED
     if any(stub.name == name for stub in ctx.observed.others) or ctx.observed.container(name) is not None:
         return ()

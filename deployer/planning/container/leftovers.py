@@ -1,7 +1,5 @@
-"""What an interrupted run left behind, and which container is the resource now.
-
-Whatever was interrupted, at most one container exists of each name that a resource has while it is replaced.
-"""
+"""Leftovers of an interrupted run, and the container that is current now. At most one container exists under each name
+that a resource uses during a replacement."""
 
 from __future__ import annotations
 
@@ -31,8 +29,8 @@ CAUSE: Final = "left by an interrupted run"
 
 
 class Found(Struct, frozen=True):
-    """`current`: the container that is the resource. `predecessor`: the one it was replacing, still set aside.
-    `after`: steps that clear the way."""
+    """`current`: the container of the resource. `predecessor`: the container that it was replacing, still set aside.
+    `after`: steps that must come first."""
 
     current: ObservedContainer | None
     predecessor: ObservedContainer | None = None
@@ -78,7 +76,7 @@ def _of_ours(ctx: Context, resource: Workload, suffix: str) -> ObservedContainer
 def _remove(
     ctx: Context, resource: Workload, found: ObservedContainer | None, after: tuple[int, ...] = ()
 ) -> tuple[int, ...]:
-    """Returns `after` when there is nothing to remove."""
+    """Returns `after` if there is nothing to remove."""
     if found is None:
         return after
     address = ctx.address(resource.kind, found.name)
@@ -90,12 +88,12 @@ def _remove(
 
 
 def remove_all(ctx: Context, resource: Workload) -> tuple[int, ...]:
-    """Of a container that should not be there."""
+    """Leftovers of a container that is declared absent."""
     return tuple(step for suffix in (NEW, OLD) for step in _remove(ctx, resource, _of_ours(ctx, resource, suffix)))
 
 
 def drop_predecessor(ctx: Context, resource: Workload, found: Found) -> tuple[int, ...]:
-    """Remove the container set aside before its successor is replaced too. Returns the steps that clear the way."""
+    """Remove the container set aside before its successor is replaced too. Returns the steps that must come first."""
     return _remove(ctx, resource, found.predecessor, found.after)
 
 
@@ -120,7 +118,7 @@ def stop_predecessor(
 
 
 def retire_predecessor(ctx: Context, resource: Container, found: Found, after: tuple[int, ...]) -> None:
-    """Keep the container set aside, or remove it, at last: its successor works."""
+    """Keep or remove the container set aside in the last phase: its successor works."""
     old = found.predecessor
     if old is None:
         return

@@ -1,4 +1,4 @@
-"""Containers: what has to be done so that one is as declared."""
+"""Plans the changes that bring a container to its declared state."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from deployer.planning.refusals import refuse_protected
 
 
 def plan_container(ctx: Context, resource: Container, need: Wanted) -> None:
-    """Plan one container that is selected and wanted; those it needs have been planned before."""
+    """Plan one selected container that is declared present. Its dependencies have been planned before."""
     if resource.name in ctx.volumes.dropped:
         _recreate_for_volume(ctx, resource, need)
         return
@@ -62,7 +62,7 @@ def plan_container(ctx: Context, resource: Container, need: Wanted) -> None:
 
 
 def _recreate_for_volume(ctx: Context, resource: Container, need: Wanted) -> None:
-    """One that had to go before its volume could be recreated. Its anonymous volumes move to the new one."""
+    """Plan a container that is removed because its volume is recreated. Its anonymous volumes move to the new one."""
     images.ensure(ctx, need, resource, resource.place(("image",)))
     reason = "a volume it mounts is recreated"
     change = ResourceChange(resource.address, Action.REPLACE_STOP_FIRST, (), reason, resource.origin)
@@ -79,7 +79,7 @@ def settle_unselected(ctx: Context, resource: Workload) -> None:
 
 
 def is_too_new(ctx: Context, resource: Workload) -> bool:
-    """Older engines drop what they do not know, silently: refuse it instead (§0.5)."""
+    """Refuse values that older engines would ignore silently (§0.5)."""
     have, refused = ctx.observed.engine.api, False
     here = f"the engine here is {ctx.observed.engine.version} (API {have})"
     for row in CONTAINER.fields:
@@ -129,7 +129,8 @@ def _plan_existing(ctx: Context, resource: Container, found: leftovers.Found, ne
 def _keep(
     ctx: Context, resource: Container, live: ObservedContainer, diffs: tuple[FieldDiff, ...], after: Steps
 ) -> Steps:
-    """Change what differs in place, and record the declaration. Returns the steps after which it is as declared."""
+    """Change the differing fields in place and record the declaration. Returns the steps after which nothing
+    differs."""
     ours, adopted = is_ours(ctx, resource, live), is_adopted(ctx, live)
     if not ours and not adopted:
         ctx.draft.notes.append(
@@ -149,7 +150,7 @@ def _keep(
 
 
 def _why_stop(ctx: Context, resource: Container, live: ObservedContainer, verdict: Verdict) -> str:
-    """What would stop a running container; "" when it goes on running."""
+    """Why a running container would stop; "" if it keeps running."""
     if verdict.replace:
         return "must be replaced"
     if resource.settings.state is RunState.STOPPED:
@@ -227,7 +228,7 @@ def _run_or_stop(ctx: Context, resource: Container, found: leftovers.Found, need
 
 
 def _reason_to_restart(ctx: Context, resource: Container, live: ObservedContainer) -> str:
-    """A namespace ends with the process that it was made for."""
+    """A namespace ends with the process that created it."""
     if resource.name in ctx.observed.restarted:
         return ""
     for leader, field in dependencies.shared_namespaces(resource.values).items():
@@ -255,7 +256,7 @@ def _restart(ctx: Context, resource: Container, live: ObservedContainer, reason:
 
 
 def _unpause(ctx: Context, resource: Container, live: ObservedContainer, after: Steps) -> Steps:
-    """Its processes go on, and those that share its namespaces keep them."""
+    """Its processes continue, and followers keep its namespaces."""
     change = ResourceChange(resource.address, Action.START, reason="is paused, and is unpaused", origin=resource.origin)
     ctx.draft.changes.append(change)
     operation, undo = UnpauseContainer(live.id), (PauseContainer(live.id),)
@@ -265,8 +266,8 @@ def _unpause(ctx: Context, resource: Container, live: ObservedContainer, after: 
 
 
 def _resume(ctx: Context, resource: Container, found: leftovers.Found, old: ObservedContainer, after: Steps) -> Steps:
-    """Finish a replacement that was interrupted after the names were swapped. The predecessor goes only when its
-    successor is known to work; when it does not, the predecessor gets its name back."""
+    """Finish a replacement that was interrupted after the names were swapped. The predecessor is removed or kept only
+    after its successor works; otherwise it gets its name back."""
     live, address, group = found.current, resource.address, Group(Work.REPLACE, (resource.name,))
     assert live is not None
     back = tuple(restarted_again(old))
@@ -291,7 +292,7 @@ def _resume(ctx: Context, resource: Container, found: leftovers.Found, old: Obse
 
 
 def has_completed(ctx: Context, resource: Workload, live: ObservedContainer) -> bool:
-    """A container that others wait for to complete, and that did, is not started again."""
+    """Whether others wait for its completion and it has completed: it is not started again."""
     return completes(ctx, resource.name) and live.state == "exited" and live.exit_code == 0
 
 
@@ -310,7 +311,7 @@ def plan_absent(ctx: Context, resource: Workload) -> None:
 
 
 def remove(ctx: Context, resource: Workload, live: ObservedContainer, reason: str) -> None:
-    """Stop and remove, after those that need it; its volumes stay."""
+    """Stop and remove it after its dependants; its volumes are kept."""
     address = resource.address
     if vanishes(live) and (obstacle := _keeps_from_vanishing(ctx, live)):
         ctx.draft.refuse(Refusal(address, *obstacle, resource.origin))
@@ -333,7 +334,7 @@ def remove(ctx: Context, resource: Workload, live: ObservedContainer, reason: st
 
 
 def _keeps_from_vanishing(ctx: Context, live: ObservedContainer) -> tuple[str, str] | None:
-    """What is in the way of removing one that is gone when it stops, so that it stops at last; and what to do."""
+    """Why a container that removes itself when it stops cannot be removed, and a hint."""
     if live.anonymous:
         summary = f"removing it would lose its anonymous volumes: {', '.join(sorted(live.anonymous))} (auto_remove)"
         return summary, f"copy the data, then docker stop {live.name} on the host"

@@ -1,4 +1,5 @@
-"""Records of containers whose labels cannot say what was applied last: those updated in place, and those adopted."""
+"""Records of containers whose labels do not hold the last applied declaration: containers updated in place, and adopted
+ones."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ from deployer.planning.context import Context, Steps
 
 
 def unrecorded(ctx: Context, resource: Workload, live: ObservedContainer) -> tuple[str, ...]:
-    """Declared fields whose removal from the playbook would be missed, because the record does not have them. Nothing
-    if the record is missing as a whole."""
+    """Declared fields that the record lacks, so that their removal from the playbook would not be noticed. Empty if
+    there is no record."""
     if not live.owner.recorded:
         return ()
     declared = ownership.declared(resource, ctx.desired.project, ctx.desired.sealing)
@@ -49,9 +50,8 @@ def write_record(ctx: Context, resource: Workload, live: ObservedContainer, caus
 
 
 def record_previous(ctx: Context, resource: Workload, live: ObservedContainer) -> tuple[WriteRecord, RemoveVolume]:
-    """What makes a container that this project replaces but did not create known as its own, so that it can be kept and
-    gone back to, and what undoes that. Only its restart policy is on record, which a container that is kept does not
-    have."""
+    """The operations that record a replaced container of no project as this project's, so that it can be kept and
+    rolled back to, and their undo. The record holds only its restart policy, which kept containers do not have."""
     fields = {"restart": live.values["restart"]} if live.values.get("restart") else {}
     return _writing(live, ownership.labels_of(resource.address, ctx.desired.project, fields, ctx.policy.version))
 

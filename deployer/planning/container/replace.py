@@ -67,7 +67,7 @@ class Gate(Struct, frozen=True):
 
 
 def choose_order(resource: Container, live: ObservedContainer) -> Order:
-    """start-first only where two of them can run side by side without harm."""
+    """start-first only if both containers can run at the same time."""
     wanted = resource.settings.update.order
     if not live.running or resource.settings.state is not RunState.STARTED:
         return Order(Action.REPLACE_STOP_FIRST, "not running")
@@ -79,7 +79,7 @@ def choose_order(resource: Container, live: ObservedContainer) -> Order:
 
 
 def obstacles(resource: Container, live: ObservedContainer) -> Iterator[str]:
-    """Why the two must not run side by side."""
+    """Why both containers must not run at the same time."""
     for values in (resource.values, live.values):
         for host in filter(None, map(port.fixed_host_port, values.get("ports") or ())):
             yield f"host port {host} is fixed"
@@ -149,14 +149,14 @@ def vanishes(live: ObservedContainer) -> bool:
 
 
 def refuse_to_stop(resource: Workload, what: str, diffs: tuple[FieldDiff, ...] = ()) -> Refusal:
-    """Of one that vanishes. `what` is to be done to it: "must be replaced"."""
+    """The refusal for a container that removes itself when it stops. `what`: the planned change, "must be replaced"."""
     summary = f"{what}, but the engine removes it as soon as it stops (auto_remove), so it could not be rolled back"
     hint = f"remove it first, with state: absent or docker stop {resource.name}, then apply the change"
     return Refusal(resource.address, summary, hint, resource.origin, diffs)
 
 
 def set_aside_with_followers(track: Track, resource: Container, live: ObservedContainer, after: Steps) -> Steps:
-    """Those in its namespaces first: when it is restored, it has new namespaces, and they start after it."""
+    """Followers stop first: a restored container has new namespaces, and its followers start after it."""
     ctx = track.ctx
     for follower, running in replaced_with(ctx, resource.name):
         name = follower.name
@@ -173,8 +173,8 @@ def set_aside_with_followers(track: Track, resource: Container, live: ObservedCo
 def set_aside(
     track: Track, resource: Container, live: ObservedContainer, after: Steps, successor: Mapping[str, Any]
 ) -> Steps:
-    """Stop a container, and take its restart policy and its name from it: an engine that starts also starts whatever
-    has a policy, and would run it beside its successor."""
+    """Stop a container and remove its restart policy and its name: an engine that is restarted starts every container
+    with a policy, and would run it beside its successor."""
     name = resource.name
     if live.running:
         grace = resource.settings.update.stop_grace_period
@@ -186,7 +186,7 @@ def set_aside(
 
 
 def finish_retired(ctx: Context) -> None:
-    """Keep or remove the replaced containers; those of one group when the last of its successors works."""
+    """Keep or remove the replaced containers; those of a group when the last of its successors works."""
     for retired in ctx.containers.retired:
         after = [step for other in ctx.containers.retired if other.group == retired.group for step in other.after]
         address = retired.resource.address
@@ -195,7 +195,7 @@ def finish_retired(ctx: Context) -> None:
 
 
 def plan_create(ctx: Context, resource: Container, gate: Gate, volumes: Mapping[str, str] | None = None) -> Steps:
-    """Steps that make a container that is not there, with the anonymous `volumes` of one that was. Returns those after
+    """Plan the creation of a missing container, with the anonymous `volumes` of a removed one. Returns the steps after
     which others can use it."""
     group = ctx.containers.groups.get(resource.name)
     track = Track(ctx, resource, "missing", group, part_replaced if group else part_alone)
@@ -213,7 +213,7 @@ def part_alone(_operation: Operation) -> Part:
 
 
 def part_replaced(operation: Operation) -> Part:
-    """In a replacement two containers bear one address."""
+    """In a replacement, two containers have the same address."""
     match operation:
         case CreateContainer():
             return Part.NEW
@@ -265,8 +265,8 @@ class Track(Struct, frozen=True):
     def create(
         self, name: str, volumes: Mapping[str, str], after: Steps, *, alias: str = "", stays: bool = False
     ) -> tuple[Made, Steps]:
-        """The container and its connections; from here on it is what other steps mean by the resource. By the `alias`
-        others on its own networks reach it before it has its name. `stays`: nothing takes it back."""
+        """Create the container and its connections; later steps refer to it as the resource. `alias`: the name by which
+        others reach it before it has its own. `stays`: the creation is not undone."""
         body = container_body(self.ctx, self.resource, volumes)
         if alias:
             add_alias(body, alias)
@@ -283,8 +283,8 @@ class Track(Struct, frozen=True):
 
 
 def carried(ctx: Context, resource: Workload, live: ObservedContainer) -> dict[str, str]:
-    """Anonymous volumes that move to the successor: its own whose path nothing else is declared for, unless one that
-    was declared was dropped from the playbook, and not one of the image's either."""
+    """Anonymous volumes that move to the successor: those whose path has no other declaration, except volumes that were
+    removed from the playbook and are not in the image."""
     declared = resource.values.get("volumes") or {}
     covered = {target for target, mount in declared.items() if mount.get("source")}
     covered |= set(resource.values.get("tmpfs") or ())

@@ -1,4 +1,4 @@
-"""Images: which have to be pulled, and whether a container's image is still the wanted one."""
+"""Images: which are pulled, and whether a container has the declared image."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Wanted(Struct, frozen=True):
         return None if self.pull else self.local
 
     def is_that_of(self, container: ObservedContainer, own: ObservedImage | None) -> bool:
-        """Whether the container already runs the image. A new tag on the same image is no change."""
+        """Whether the container already has the image. A new tag of the same image is not a change."""
         if not self.pull:
             return self.local is not None and self.local.id == container.image_id
         if own is not None and not _fits_platform(own, self.platform):
@@ -45,13 +45,13 @@ class Wanted(Struct, frozen=True):
         return bool(self.digest) and (self.digest in digests or self._was_untagged(container, own))
 
     def _was_untagged(self, container: ObservedContainer, own: ObservedImage | None) -> bool:
-        """Whether the name was taken from the container's image (docker rmi -f). With it the engine forgets the digest,
-        so the image counts as the same until it is pulled, and is compared after that."""
+        """Whether the name of the container's image was removed (docker rmi -f). The engine then forgets the digest, so
+        the image counts as unchanged until it is pulled again."""
         return own is not None and not own.references and not own.digests and container.image == self.reference
 
 
 def wanted(ctx: Context, resource: Imaged) -> Wanted:
-    """Only reads what was observed. A pull for one resource is a pull for all that want the reference."""
+    """Reads only the observed state. A pull for one resource is a pull for all with the same reference."""
     reference, policy = resource.settings.image, _policy(ctx, resource)
     found, platform = ctx.observed.image_of(reference), resource.settings.platform
     local = found if found is not None and _fits_platform(found, platform) else None
@@ -64,7 +64,7 @@ def wanted(ctx: Context, resource: Imaged) -> Wanted:
 
 
 def _policy(ctx: Context, resource: Imaged) -> PullPolicy:
-    """The most eager one of all that want the same image. An image id cannot be pulled."""
+    """The strongest pull policy of all resources with the same image. An image id cannot be pulled."""
     reference = resource.settings.image
     if not image.parse(reference).path:
         return PullPolicy.NEVER
@@ -103,7 +103,7 @@ def ensure(ctx: Context, need: Wanted, resource: Imaged, origin: Origin) -> None
 
 
 def make(ctx: Context) -> None:
-    """Pull those that are declared."""
+    """Pull declared images."""
     for resource in ctx.wanted(ImageSettings):
         ensure(ctx, wanted(ctx, resource), resource, resource.origin)
 
@@ -138,7 +138,7 @@ def _remove(ctx: Context, resource: Image) -> None:
 
 
 def _staying(ctx: Context, key: str) -> Iterator[str]:
-    """Containers that are made from the image, or will be, when all planned so far is done."""
+    """Containers that use the image after the steps planned so far."""
     gone = ctx.draft.removed()
     yield from (stub.name for stub in ctx.observed.others if stub.image_id == key)
     yield from (found.name for found in ctx.observed.containers if found.image_id == key and found.id not in gone)

@@ -1,7 +1,5 @@
-"""Images that the project pulled, and that nothing declares or uses any more.
-
-What no record says the project pulled is never touched; nor is an image of which any container is made, running or not.
-"""
+"""Images that the project pulled and that are neither declared nor used any more. Images that no record names as pulled
+by the project are never removed, nor images of existing containers, running or not."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from deployer.values import image
 
 
 def prune_images(ctx: Context) -> None:
-    """After everything else is planned."""
+    """Runs after everything else is planned."""
     wanted = {image.pulled_name(reference) for reference in (*ctx.desired.images, *references(ctx.desired))}
     used = set(_used(ctx))
     for found in ctx.observed.pulled:
@@ -33,25 +31,25 @@ def prune_images(ctx: Context) -> None:
 
 
 def references(desired: Desired) -> frozenset[str]:
-    """Of all images that the play declares."""
+    """References of all images that the play declares."""
     found = (resource.image for resource in desired.resources if not resource.absent)
     return frozenset(filter(None, found))
 
 
 def _used(ctx: Context) -> Iterator[str]:
-    """Ids of images that containers are made from which stay."""
+    """Ids of images of containers that are kept."""
     gone = ctx.draft.removed()
     yield from (stub.image_id for stub in (*ctx.observed.others, *ctx.observed.kept) if stub.id not in gone)
     yield from (found.image_id for found in ctx.observed.containers if found.id not in gone)
 
 
 def _texts(found: PulledImage) -> set[str]:
-    """How a declaration or a record may refer to it: by the name only while that is its own."""
+    """How declarations and records may refer to it: by name only while the name is its own."""
     return {found.id, found.reference} if found.is_tagged else {found.id}
 
 
 def _is_renamed(found: PulledImage) -> bool:
-    """Whether its name means another image by now, and somebody gave it one of another repository or tag."""
+    """Whether its name refers to another image now, and it has another tag."""
     digests = f"{image.parse(found.reference).repository}@"
     return not found.is_tagged and not all(name.startswith(digests) for name in found.names)
 

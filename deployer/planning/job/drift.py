@@ -1,4 +1,4 @@
-"""What of a job is not as declared, and why."""
+"""The drift of a job."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deployer.planning.job.plan import changed
 
 
 def drift(ctx: Context, resource: Job) -> Iterator[Drift]:
-    """Its container is only the record that it ran, so nothing but the declaration and the end of that run count."""
+    """Its container only records that it ran: the declaration and the exit code of that run are compared."""
     live = ctx.observed.container(resource.name)
     if live is None or live.state == "created":
         yield Drift(resource.address, Verdict.NOT_RUN)

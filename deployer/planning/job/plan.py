@@ -42,7 +42,7 @@ STILL_RUNS: Final = "wait for its end: it still runs"
 
 
 def plan_job(ctx: Context, resource: Job, need: Wanted) -> None:
-    """Plan one job that is selected and wanted; what it needs has been planned before."""
+    """Plan one selected job that is declared present. Its dependencies have been planned before."""
     if resource.name in ctx.volumes.dropped:
         reason = f"{AGAIN}: a volume it mounts is recreated"
         _Run(ctx, resource, need, leftovers.Found(None, None, ctx.volumes.dropped[resource.name])).plan(reason)
@@ -75,8 +75,8 @@ def plan_job(ctx: Context, resource: Job, need: Wanted) -> None:
 
 
 def changed(ctx: Context, resource: Job, live: ObservedContainer, need: Wanted) -> tuple[FieldDiff, ...]:
-    """What differs from the declaration of its last run. What was changed on the container since then is no matter, nor
-    are the ids of networks and containers that were replaced: nothing of that is a reason to do the work again."""
+    """Differences from the declaration of its last run. Later changes of the container, and new ids of replaced
+    networks and containers, do not run the job again."""
     recorded, declared = recorded_values(ctx, resource, live.owner, live.values), resource.values
     return tuple(
         found
@@ -86,7 +86,7 @@ def changed(ctx: Context, resource: Job, live: ObservedContainer, need: Wanted) 
 
 
 def reason_to_run_again(resource: Job, live: ObservedContainer) -> str:
-    """Why a job whose declaration did not change is run again all the same; "" when it is not, or still runs."""
+    """Why a job with an unchanged declaration runs again; "" if it does not, or is still running."""
     if live.running:
         return ""
     if live.state == "created":
@@ -97,7 +97,7 @@ def reason_to_run_again(resource: Job, live: ObservedContainer) -> str:
 
 
 class _Run(Struct, frozen=True):
-    """Plans what is done for one job. `found`: the container of its last run, and the one that was set aside for it."""
+    """Plans one job. `found`: the container of its last run, and the one set aside for it."""
 
     ctx: Context
     resource: Job
@@ -105,7 +105,7 @@ class _Run(Struct, frozen=True):
     found: leftovers.Found
 
     def plan(self, reason: str, diffs: tuple[FieldDiff, ...] = ()) -> None:
-        """A new run. A failure brings back the name of the last run that ended well, and keeps the new one aside."""
+        """A new run. If it fails, the last successful run gets its name back, and the failed one is kept."""
         ctx, resource = self.ctx, self.resource
         images.ensure(ctx, self.need, resource, resource.place(("image",)))
         self._change(reason, diffs)
@@ -120,7 +120,7 @@ class _Run(Struct, frozen=True):
         self._ready(done)
 
     def wait(self, live: ObservedContainer) -> None:
-        """One that an interrupted run has started is not started twice."""
+        """A job that an interrupted run started is not started twice."""
         self._change(STILL_RUNS)
         done = self._await(live.id, self.found.after)
         if self.found.predecessor is not None:
@@ -128,7 +128,7 @@ class _Run(Struct, frozen=True):
         self._ready(done)
 
     def remove_predecessor(self) -> None:
-        """It has run. What an interrupted run left aside goes."""
+        """The job has run: remove the container that an interrupted run set aside."""
         old = self.found.predecessor
         self.ctx.draft.ready(Kind.CONTAINER, self.resource.name, *self.found.after)
         if old is not None:
@@ -138,7 +138,7 @@ class _Run(Struct, frozen=True):
             self.ctx.draft.at_last(RemoveContainer(old.id), address, leftovers.CAUSE, after=self.found.after)
 
     def _cleared(self) -> Steps:
-        """Steps that end what still runs: a run that has begun, though with another declaration, is not cut short."""
+        """Steps that wait for the end of the running container: a run with another declaration is not interrupted."""
         live = self.found.current
         if live is None or not live.running:
             return self.found.after
@@ -154,7 +154,7 @@ class _Run(Struct, frozen=True):
         return self._track.create(name, carried(ctx, resource, last) if last is not None else {}, after)
 
     def _take_name(self, made: Made, after: Steps) -> tuple[ObservedContainer | None, Steps]:
-        """Returns the container that is set aside for as long as the new one runs."""
+        """Returns the container that is set aside while the new one runs."""
         name, live, aside = self.resource.name, self.found.current, self.found.predecessor
         if live is None:
             return aside, after
@@ -178,7 +178,7 @@ class _Run(Struct, frozen=True):
         self.ctx.draft.changes.append(ResourceChange(resource.address, Action.RUN, diffs, reason, resource.origin))
 
     def _ready(self, after: Steps) -> None:
-        """To those that need it, it is a container like any other."""
+        """Dependants refer to it as to any container."""
         self.ctx.containers.jobs.add(self.resource.name)
         self.ctx.draft.ready(Kind.CONTAINER, self.resource.name, *after)
 
@@ -192,5 +192,5 @@ def part_run(operation: Operation) -> Part:
 
 
 def _ended_well(live: ObservedContainer) -> bool:
-    """As far as can be told: one that still runs may yet."""
+    """One that is still running may still succeed."""
     return live.running or (live.state == "exited" and live.exit_code == 0)

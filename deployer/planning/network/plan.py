@@ -1,4 +1,4 @@
-"""Networks: created when missing, recreated when they differ, with every endpoint given back."""
+"""Networks: created if missing, recreated if they differ, with all endpoints restored."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from deployer.values.address import overlap
 
 
 class Renewal(Struct, frozen=True):
-    """A network that is taken down and made again. `off`: steps after which each of the containers `attached` has left
-    it; `gone`: those after which it is removed."""
+    """A network that is recreated. `off`: steps that disconnect each of the `attached` containers; `gone`: steps that
+    remove it."""
 
     resource: Network
     live: ObservedNetwork
@@ -36,8 +36,8 @@ class Renewal(Struct, frozen=True):
 
 
 def make(ctx: Context) -> None:
-    """Make those that are missing and, again, those that differ. All that go have gone before: one may have had a
-    subnet that another one is to have."""
+    """Create missing networks and recreate different ones. All removals come first: a removed network may hold a subnet
+    that another needs."""
     missing: list[Network] = []
     renewals: list[Renewal] = []
     for resource in ctx.wanted(NetworkSettings):
@@ -81,7 +81,7 @@ def destroy(ctx: Context) -> None:
 
 
 class _Settled(Enum):
-    """There is nothing to make or change: the network is only used, or it was refused."""
+    """The network needs no change, or its change was refused."""
 
     SETTLED = "settled"
 
@@ -110,7 +110,7 @@ def _can_be_made(ctx: Context, resource: Network) -> bool:
 
 
 def _when_free(renewals: Iterable[Renewal], resource: Network) -> tuple[int, ...]:
-    """Steps after which no network has a subnet or the interface of it any more."""
+    """Steps after which its subnets and interface name are free."""
     return tuple(step for found in renewals if _meet(resource.values, found.live.values) for step in found.gone)
 
 
@@ -194,12 +194,13 @@ def _recreate(ctx: Context, renewal: Renewal, renewals: Iterable[Renewal]) -> No
 
 
 def _pinned(endpoint: Mapping[str, Any] | None) -> bool:
-    """Such an endpoint comes first: the engine could give its address to another one."""
+    """Endpoints with fixed addresses come first: the engine could give their addresses to others."""
     return bool(endpoint) and "IPAMConfig" in (endpoint or {})
 
 
 def _wanted_endpoint(ctx: Context, container: ObservedContainer, network: str) -> dict[str, Any] | None:
-    """As declared; as it was for one that this run does not change. None for one that leaves the network, or goes."""
+    """The endpoint as declared, or unchanged for a container that this run does not change. None for one that leaves
+    the network or is removed."""
     declared = ctx.desired.container(container.name)
     if declared is None or not declared.selected:
         return endpoint_body(container.values, network)
@@ -209,7 +210,8 @@ def _wanted_endpoint(ctx: Context, container: ObservedContainer, network: str) -
 
 
 def _old_body(live: ObservedNetwork) -> dict[str, Any]:
-    """What made the network as it was. Its record is gone then, so the next run sees what differs and tries again."""
+    """The body that recreates the previous network. Its record is lost, so the next run finds the differences and tries
+    again."""
     body: dict[str, Any] = {"Name": live.name}
     values = {row.name: live.values.get(row.name, row.zero) for row in NETWORK.fields}
     write_fields(NETWORK, {name: value for name, value in values.items() if value != NETWORK.row(name).zero}, body)
@@ -219,7 +221,7 @@ def _old_body(live: ObservedNetwork) -> dict[str, Any]:
 
 
 def remove(ctx: Context, resource: Network, live: ObservedNetwork, reason: str) -> None:
-    """Remove it, after the containers that go away or leave it; refused while others are attached."""
+    """Remove it after the containers that are removed or leave it; refused while others are attached."""
     staying = sorted(found.name for found in ctx.observed.others if live.name in found.networks)
     staying += sorted(
         found.name for found in ctx.observed.containers if live.name in found.attached and _stays(ctx, found, live.name)
@@ -236,7 +238,7 @@ def remove(ctx: Context, resource: Network, live: ObservedNetwork, reason: str) 
 
 
 def _stays(ctx: Context, container: ObservedContainer, network: str) -> bool:
-    """Whether it, or the one that replaces it, is attached to the network when all planned so far is done."""
+    """Whether it, or its successor, is attached to the network after the steps planned so far."""
     if container.id in ctx.draft.removed() and container.name not in ctx.containers.renewed:
         return False
     declared = ctx.desired.container(container.name)

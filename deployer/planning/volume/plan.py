@@ -1,4 +1,4 @@
-"""Volumes: created when missing; never changed, never removed as a side effect."""
+"""Volumes: created if missing; never changed, and never removed as a side effect."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from deployer.planning.undeclared import DESTROYED, REASON, declared_or_placehol
 
 
 def make(ctx: Context) -> None:
-    """Make those that are missing."""
+    """Create missing volumes."""
     for resource in ctx.wanted(VolumeSettings):
         live = ctx.observed.volume(resource.name)
         if resource.settings.external:
@@ -39,7 +39,7 @@ def remove_absent(ctx: Context) -> None:
 
 
 def prune(ctx: Context) -> None:
-    """Volumes are only named, and removed when the operator named them."""
+    """Undeclared volumes are noted, and removed only if the operator named them."""
     for volume in ctx.observed.volumes:
         address = ctx.address(Kind.VOLUME, volume.name)
         if not is_undeclared(ctx, Kind.VOLUME, volume.name, volume.owner):
@@ -52,7 +52,7 @@ def prune(ctx: Context) -> None:
 
 
 def destroy(ctx: Context) -> None:
-    """They stay, unless the operator wants them removed too."""
+    """They are kept unless the operator requests their removal."""
     mine = sorted(found.name for found in ctx.observed.volumes if found.owner.project == ctx.desired.project)
     if mine and not ctx.policy.volumes:
         ctx.draft.notes.append(f"volumes are kept: {', '.join(mine)}")
@@ -86,8 +86,8 @@ def _compare(ctx: Context, resource: Volume, live: ObservedVolume) -> None:
 
 
 def _renew(ctx: Context, resource: Volume, diffs: tuple[FieldDiff, ...]) -> None:
-    """With consent: the containers that mount it go, then the volume; both are made again. No volume can be renamed, so
-    there is no way back from here."""
+    """With consent: remove the containers that mount it, then the volume, and recreate both. Volumes cannot be renamed,
+    so this cannot be undone."""
     if refuse_protected(ctx, resource, "must be recreated", diffs):
         return
     users = [found for found in ctx.observed.containers if resource.name in found.volumes]
@@ -119,7 +119,7 @@ def _renew(ctx: Context, resource: Volume, diffs: tuple[FieldDiff, ...]) -> None
 
 
 def _obstacle(ctx: Context, resource: Volume, users: list[ObservedContainer]) -> tuple[str, str] | None:
-    """Why it cannot be recreated, and what to do about it."""
+    """Why it cannot be recreated, and a hint."""
     foreign = [stub.name for stub in ctx.observed.others if resource.name in stub.volumes]
     foreign += [found.name for found in users if not _is_planned(ctx, found)]
     if foreign:
