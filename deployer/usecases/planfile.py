@@ -19,6 +19,7 @@ from msgspec.structs import asdict, replace
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.errors import InputError
 from deployer.fields.field import Change
+from deployer.model import ownership
 from deployer.model.desired import Address, Kind
 from deployer.model.operations import Operation
 from deployer.model.plan import FieldDiff, HostPlan, Phase, Plan, Refusal, ResourceChange, Step
@@ -72,10 +73,17 @@ def save(
     inline: str,
     shown: str,
     reached: Mapping[str, str] = MappingProxyType({}),
+    key: str = "",
 ) -> SavedPlan:
+    """`key` is part of every digest: it depends on the secrets in a way that is slow to compute."""
     hosts = tuple(
         SavedHost(
-            host.host, number, fingerprint(host), _changes(host), reached.get(host.host, ""), _steps_by_label(host)
+            host.host,
+            number,
+            fingerprint(host, key),
+            _changes(host),
+            reached.get(host.host, ""),
+            _steps_by_label(host, key),
         )
         for number, play in enumerate(plan.plays)
         for host in play.hosts
@@ -83,16 +91,18 @@ def save(
     return SavedPlan(made_at, version, replace(request, **NOT_KEPT), inline, hosts, shown)
 
 
-def fingerprint(host: HostPlan) -> str:
-    """A digest of all steps: ids of their objects, bodies, order. Without waits for what fails already."""
-    return _digest(f"{host.project}\n{_written(host.steps)}")
+def fingerprint(host: HostPlan, key: str = "") -> str:
+    """A digest of all steps: ids of their objects, bodies, order. Without waits for what fails already, and without the
+    record in the labels, which another controller seals with another key."""
+    return _digest(f"{key}{host.project}\n{_written(host.steps)}")
 
 
-def _steps_by_label(host: HostPlan) -> dict[str, str]:
+def _steps_by_label(host: HostPlan, key: str) -> dict[str, str]:
     """A digest of the steps of each resource."""
     labels = dict.fromkeys(step.address.label for step in host.steps)
     return {
-        label: _digest(_written(step for step in host.steps if step.address.label == label))[:16] for label in labels
+        label: _digest(key + _written(step for step in host.steps if step.address.label == label))[:16]
+        for label in labels
     }
 
 
@@ -116,7 +126,8 @@ def _public(operation: Operation) -> dict[str, str]:
 def _stable(value: object) -> str:
     match value:
         case Mapping():
-            return "{" + ",".join(f"{key!r}:{_stable(part)}" for key, part in sorted(value.items())) + "}"
+            kept = sorted((key, part) for key, part in value.items() if key != ownership.SPEC)
+            return "{" + ",".join(f"{key!r}:{_stable(part)}" for key, part in kept) + "}"
         case list() | tuple():
             return "[" + ",".join(map(_stable, value)) + "]"
         case _:
@@ -140,10 +151,11 @@ def lost(saved: SavedPlan, hosts: Collection[tuple[int, str]]) -> tuple[SavedHos
 
 
 class Now(Struct, frozen=True):
-    """What is read again: the files that have changed, and how each host is reached."""
+    """What is read again: the files that have changed, how each host is reached, and the key of the digests."""
 
     changed: tuple[str, ...] = ()
     reached: Mapping[str, str] = MappingProxyType({})
+    key: str = ""
 
     @property
     def hint(self) -> str:
@@ -171,7 +183,7 @@ def _host(host: HostPlan, saved: SavedHost | None, now: Now) -> HostPlan:
     if saved is not None and saved.reached and saved.reached != reached and (changes or then):
         summary = f"is another machine or engine than in the plan: {saved.reached} → {reached}"
         return _refused(host, Refusal(_whole(host), summary, now.hint))
-    if saved is not None and saved.fingerprint == fingerprint(host) and changes == then:
+    if saved is not None and saved.fingerprint == fingerprint(host, now.key) and changes == then:
         return host
     differing = sorted(label for label in {*changes, *then} if changes.get(label) != then.get(label))
     what = ", ".join(differing) if differing else "the objects of the plan"
@@ -179,7 +191,7 @@ def _host(host: HostPlan, saved: SavedHost | None, now: Now) -> HostPlan:
     address = _address(host.host, differing[0]) if differing else _whole(host)
     diffs = [_difference(label, then.get(label, ""), changes.get(label, "")) for label in differing]
     if saved is not None and not differing:
-        steps = _steps_by_label(host)
+        steps = _steps_by_label(host, now.key)
         other = sorted(label for label in {*steps, *saved.steps} if steps.get(label) != saved.steps.get(label))
         diffs = [_difference(label, "as planned", "other values, or another object") for label in other if saved.steps]
     return _refused(host, Refusal(address, summary, now.hint, diffs=tuple(diffs)))

@@ -46,6 +46,7 @@ def write(path: str, planned: Planned, request: Request, shown: str) -> SavedPla
         inline=digest_of(request.extra_vars),
         shown=shown,
         reached=_reached(planned.loaded),
+        key=_key(planned.loaded),
     )
     saved = replace(
         saved,
@@ -195,7 +196,7 @@ def plan_again(saved: SavedPlan, given: Request, system: System) -> Session:
         session.fleet.close()
         raise
     changed = tuple(name for name, digest in saved.inputs.items() if _digest_of(_in(saved.folder, name)) != digest)
-    now = planfile.Now(changed, _reached(session.planned.loaded))
+    now = planfile.Now(changed, _reached(session.planned.loaded), _key(session.planned.loaded))
     session.replace_plan(planfile.refuse_stale(session.plan, saved, now))
     return session
 
@@ -255,9 +256,15 @@ def _check_complete(saved: SavedPlan, loaded: Loaded) -> None:
         raise RefusedError(summary, hint="playbooks or inventory have changed; create a new plan")
 
 
-def digest_of(extra_vars: Sequence[str]) -> str:
-    """A digest of the `-e` options in order; slow to compute, so that short values cannot easily be guessed."""
-    if not extra_vars:
+def _key(loaded: Loaded) -> str:
+    """What the digests in the file depend on beside the steps, so that no secret in these can be guessed from them."""
+    return digest_of(sorted({secret for play in loaded.plays for wish in play.desired for secret in wish.secrets}))
+
+
+def digest_of(texts: Sequence[str]) -> str:
+    """A digest of the `-e` options in order, or of secrets; slow to compute, so that short values cannot easily be
+    guessed."""
+    if not texts:
         return ""
-    text = "\0".join(extra_vars)
+    text = "\0".join(texts)
     return hashlib.scrypt(text.encode(), salt=b"deployer-plan/1", n=2**14, r=8, p=1, dklen=16).hex()

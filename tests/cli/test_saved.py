@@ -23,6 +23,18 @@ def test_a_saved_plan_is_applied_after_the_question_of_every_apply(shop: Shop) -
     ]
 
 
+def test_another_controller_applies_it(shop: Shop) -> None:
+    shop.edit("    image: nginx:latest", '    image: nginx:latest\n      environment: {DB_PASSWORD: "hunter47"}')
+    shop.run(*PLAN)
+    (shop.folder / "state/deployer/sealing.key").unlink()
+    assert shop.run("apply", "shop.plan", "--yes").code == 0
+    shop.run(*PLAN, "--force")
+    shop.edit("hunter47", "hunter48")
+    assert shop.run(*PLAN, "--force").code == 0
+    shop.edit("hunter48", "hunter49")
+    assert "other values, or another object" in shop.run("apply", "shop.plan", "--yes").out
+
+
 def test_show_prints_it_again_and_its_file_is_private(shop: Shop) -> None:
     planned = shop.run(*PLAN)
     assert planned.err == "saved: to apply exactly this, run: deployer apply shop.plan\n"

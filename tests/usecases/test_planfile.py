@@ -234,6 +234,16 @@ def test_the_fingerprint_distinguishes_keys_and_values() -> None:
     assert with_labels({"a": "1", "b": "2"}) == with_labels({"b": "2", "a": "1"})
 
 
+def test_the_key_that_seals_records_does_not_matter_and_the_secrets_do() -> None:
+    """The plan of one controller is applied by another. Without the slow key, a secret could be found by trying."""
+    text = "containers: {web: {image: web:1, environment: {PW: '{{ pw }}'}}}"
+    one, other = (made(play(text, secrets={"pw": "hunter2"}, sealing_key=key)) for key in (b"1" * 32, b"2" * 32))
+    assert fingerprint(one, "slow") == fingerprint(other, "slow") != fingerprint(one, "other")
+    files = [save(of(one), made_at="", version="", request=Request(), inline="", shown="", key=key) for key in "ab"]
+    digests = [{each.hosts[0].fingerprint, *each.hosts[0].steps.values()} for each in files]
+    assert digests[0].isdisjoint(digests[1])
+
+
 def test_the_order_of_a_list_and_the_type_of_a_value_matter() -> None:
     def with_body(body: dict[str, Any]) -> str:
         return fingerprint(replace(made(), steps=(replace(made().steps[2], operation=CreateContainer("web", body)),)))
