@@ -21,7 +21,7 @@ DEFAULT_TIMEOUT = 10.0
 """Seconds for the TCP connection, the SSH banner and each later step of a login; Ansible's default."""
 
 SUDO_PROMPT = "[deployer] password for sudo: "
-"""What sudo is told to ask with, to know its question from other output."""
+"""The prompt that sudo uses, to distinguish it from other output."""
 
 SUDO_READY = "[deployer] sudo is ready"
 """What is written to stderr before the command that sudo runs."""

@@ -1,4 +1,4 @@
-"""This machine, as far as connections depend on it: handed in by `usecases.system`, never asked for here."""
+"""The facts about this machine that connections depend on; `usecases.system` provides them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""A host's variables, the command line and ssh_config become one `ConnectionSpec`.
-
-Which names a setting may be given under, and in which order they count, stands in `reach.names`.
-"""
+"""Computes a `ConnectionSpec` from a host's variables, the command line and ssh_config. `reach.names` lists the names
+of each setting in order of precedence."""
 
 from __future__ import annotations
 

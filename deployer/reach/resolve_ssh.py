@@ -1,4 +1,4 @@
-"""The SSH part of a `ConnectionSpec`: who, where, with which keys, checked how, by way of which hosts."""
+"""The SSH part of a `ConnectionSpec`: user, address, keys, host key checking, jump hosts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _CHECKING = {
 
 @dataclass(frozen=True)
 class _Sources:
-    """Everything that speaks of one host, and the questions asked of it."""
+    """All settings of one host, by source."""
 
     given: Variables
     arguments: SshArguments
@@ -120,7 +120,7 @@ class _Sources:
         return tuple(dict.fromkeys(path for path in found if path))
 
     def check_names(self) -> None:
-        """Reports what OpenSSH would not take for the name of a host or a user."""
+        """Report names of hosts and users that OpenSSH would refuse."""
         given = self.given
         if not is_host(self.target) or not is_host(self.host):
             name = self.host if is_host(self.target) else self.target
@@ -135,7 +135,7 @@ class _Sources:
 def resolve_ssh(
     given: Variables, options: CliConnectionOptions, ssh_config: SshConfig, *, docker_socket: str
 ) -> ConnectionSpec:
-    """Errors are left in `given.problems`."""
+    """Errors are added to `given.problems`."""
     arguments = _arguments(given, options)
     config = SshConfig(ssh_config.machine, (arguments.config_file,)) if arguments.config_file else ssh_config
     sources = _Sources(given, arguments, options, config)
@@ -261,7 +261,7 @@ def _docker_command(given: Variables, user: str, become_password: str) -> tuple[
 
 
 def _way(sources: _Sources) -> tuple[tuple[ConnectionSpec, ...], str]:
-    """The hosts to pass, or the command that connects. A variable is stronger than anything ssh's."""
+    """The jump hosts, or the ProxyCommand. Variables override the settings of ssh."""
     stated = sources.given.text("proxy_jump")
     jump = stated or sources.say("proxyjump")
     command = "" if stated else sources.say("proxycommand")
@@ -294,8 +294,8 @@ def _jumps(text: str, sources: _Sources, depth: int) -> tuple[ConnectionSpec, ..
 
 
 def _jump(part: str, sources: _Sources) -> tuple[ConnectionSpec, str]:
-    """One hop, and its own ProxyJump. What ssh_config does not say of it is taken over from the host's own spec:
-    the keys come after the hop's own, the passphrase opens both."""
+    """One jump host, with its own ProxyJump. Settings missing in ssh_config are those of the host: its keys come after
+    the jump host's own, and its passphrase is used for both."""
     given = sources.given
     user, _, address = part.removeprefix("ssh://").rpartition("@")
     name, port = _split_port(address)

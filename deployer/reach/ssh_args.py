@@ -1,8 +1,6 @@
-"""The part of ssh's command line that `ansible_ssh_common_args` and its kin may hold.
-
-What only concerns OpenSSH's own sharing, comfort or logging is passed over. What would change which host is reached,
-as whom or how safely, and is not supported here, is an error to report.
-"""
+"""The options of ssh that `ansible_ssh_common_args` and similar variables may contain. Options for connection sharing,
+convenience or logging are ignored. Unsupported options that would change the host, the user or the security are
+errors."""
 
 from __future__ import annotations
 
@@ -51,7 +49,7 @@ class SshArguments(Struct):
 
 
 def parse_ssh_args(text: str) -> SshArguments:
-    """Never raises: what is wrong is in `errors`."""
+    """Never raises; errors are in `errors`."""
     parsed = SshArguments()
     try:
         words = iter(shlex.split(text))

@@ -34,7 +34,7 @@ KEYWORDS = frozenset(
         "userknownhostsfile",
     }
 )  # fmt: skip
-"""What a connection of ours depends on, in lower case."""
+"""The keywords that are supported, in lower case."""
 
 _ADDS_UP = "identityfile"
 _REST_OF_LINE = "proxycommand"
@@ -43,7 +43,7 @@ _MAX_DEPTH = 16
 
 
 class Directive(Struct, frozen=True):
-    """One line that says something, and the blocks it stands in, outermost first."""
+    """One line with a keyword, and its blocks, outermost first."""
 
     origin: Origin
     blocks: tuple[Block, ...]
@@ -58,7 +58,7 @@ class Answers(Struct, frozen=True):
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
     def first(self, keyword: str) -> str:
-        """The first word said, "" when the keyword is not."""
+        """The first word of the value, "" if the keyword is missing."""
         return next(iter(self.words.get(keyword, ())), "")
 
     def origin(self, keyword: str) -> Origin:
@@ -82,7 +82,7 @@ class SshConfig:
         )
 
     def lookup(self, host: str, *, user: str = "") -> Answers:
-        """What applies when connecting to `host`, as `user` if that is already decided."""
+        """The values for a connection to `host`, as `user` if that is known already."""
         facts = Facts(self.machine, host=host, host_name=host, user=user or self.machine.user)
         answers = _Lookup(facts, user_decided=bool(user))
         answers.collect(self.directives)
@@ -93,7 +93,7 @@ class SshConfig:
 
 
 class _Lookup:
-    """One host's walk through the directives; what is found early decides which blocks match later."""
+    """Evaluates the directives for one host; earlier values decide which blocks match later."""
 
     def __init__(self, facts: Facts, *, user_decided: bool) -> None:
         self.facts = facts

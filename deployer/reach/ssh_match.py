@@ -14,7 +14,7 @@ from deployer.reach.ssh_tokens import Tokens
 
 
 class Facts(Struct, frozen=True):
-    """What is known of the connection so far. `host` is as given, `host_name` after `HostName`."""
+    """The known properties of the connection. `host` is as given, `host_name` after `HostName`."""
 
     machine: Machine
     host: str
@@ -25,7 +25,7 @@ class Facts(Struct, frozen=True):
 
 
 class Condition(Struct, frozen=True):
-    """One criterion; `negated` turns it round."""
+    """One criterion; `negated` inverts it."""
 
     kind: str
     argument: str = ""

@@ -29,7 +29,7 @@ def is_user(text: str) -> bool:
 
 
 class Tokens(Struct, frozen=True, kw_only=True):
-    """What the tokens stand for. `host` is as given, `host_name` after `HostName`."""
+    """The values of the tokens. `host` is as given, `host_name` after `HostName`."""
 
     machine: Machine
     host: str

@@ -1,4 +1,4 @@
-"""Proving to an SSH server who we are: keys, then the password, also where the server asks for both."""
+"""SSH authentication: keys, then the password; also if the server requires both."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class _Login:
             self._note_further(further)
 
     def _note_further(self, further: list[str]) -> None:
-        """Methods the server asks for on top of one that it took."""
+        """Methods that the server requires in addition to an accepted one."""
         if further:
             self.accepted = tuple(further)
             self.tried[-1] += " (accepted, but the server requires more)"

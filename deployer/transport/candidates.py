@@ -28,7 +28,7 @@ _AgentKeys: TypeAlias = tuple[paramiko.AgentKey, ...]
 
 
 class Candidates(Struct):
-    """The keys of one login. `notes` collects, while the keys are walked through, why some cannot be offered."""
+    """The keys of one login. `notes` collects why some keys cannot be offered."""
 
     spec: ConnectionSpec
     ring: KeyRing
@@ -36,7 +36,7 @@ class Candidates(Struct):
     notes: list[str] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Candidate]:
-        """Each key once, loaded when its turn comes."""
+        """Each key once, loaded on demand."""
         seen: set[bytes] = set()
         for label, key in self._in_order(seen):
             public = _offered_blob(key)
@@ -72,7 +72,7 @@ class Candidates(Struct):
             yield label, key
 
     def _certified(self, label: str, key: paramiko.PKey, certificate: Path) -> Iterator[Candidate]:
-        """The key once more, presenting the certificate beside its file."""
+        """The key with the certificate beside its file."""
         if not certificate.exists():
             return
         twin = copy.copy(key)
@@ -99,7 +99,7 @@ class Candidates(Struct):
 
 
 def _offered_blob(key: paramiko.PKey) -> bytes:
-    """What the server is shown: the certificate where the key has one."""
+    """The public part sent to the server: the certificate if the key has one."""
     return key.public_blob.key_blob if key.public_blob else key.asbytes()
 
 

@@ -17,7 +17,7 @@ _MOST_BEFORE = 65536
 """Bytes that may come before an answer."""
 
 _LONGEST_BEFORE = 60.0
-"""Seconds from the first of them to the answer."""
+"""Seconds from the first of these bytes to the answer."""
 
 _BUFFER = 32768
 """Bytes read at once; the size of an SSH data packet."""
@@ -38,7 +38,7 @@ class ChannelSocket:
 
     @property
     def usable(self) -> bool:
-        """Whether the other side still listens."""
+        """Whether the other side still reads."""
         return not (self._channel.closed or self._channel.eof_received)
 
     def settimeout(self, seconds: float | None) -> None:
@@ -65,7 +65,7 @@ class ChannelSocket:
         return self._begin(data, size)
 
     def end_writing(self) -> None:
-        """Tell the other side that nothing more comes."""
+        """Signal the end of the data to the other side."""
         self._channel.shutdown_write()
 
     def close(self) -> None:
@@ -94,6 +94,6 @@ class ChannelSocket:
         return answer[:size]
 
     def _explain(self, beginning: bytes) -> None:
-        """Raises what the stream ended with, where somebody knows."""
+        """Raises the error that ended the stream, if it is known."""
         if not self._started and self._on_no_answer is not None:
             self._on_no_answer(beginning)

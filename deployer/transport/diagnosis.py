@@ -38,7 +38,7 @@ true
 
 
 class Findings(Struct, frozen=True):
-    """What the script saw, as the user who logged in. `listening` is None where the host does not tell."""
+    """The findings of the script, run as the login user. `listening` is None if unknown."""
 
     user: str
     groups: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ def probe_command(socket: str) -> str:
 
 
 def read_findings(output: str) -> Findings | None:
-    """None when something else than the script ran, as a forced command does."""
+    """None if another program ran instead of the script, such as a forced command."""
     _, mark, text = output.partition(_MARK + "\n")
     if not mark:
         return None
@@ -130,7 +130,7 @@ def _command_failed(spec: ConnectionSpec, findings: Findings | None, failure: Co
 
 
 def _commands_refused(spec: ConnectionSpec, failure: CommandFailure | None) -> UnreachableError:
-    """The server lets us run nothing that could tell."""
+    """The server runs no commands, so the reason is unknown."""
     said = f"; '{failure.command}' ended with: {_output_of(failure)}" if failure is not None else ""
     return UnreachableError(
         f"{spec.address} does not open a stream to {spec.docker_socket}{said}",

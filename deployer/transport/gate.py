@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from typing import Final
 
 LOGINS: Final = 8
-"""Below ten, so that somebody else may log in meanwhile."""
+"""Below ten, so that others can log in at the same time."""
 
 
 class Gate:
-    """Safe to use from several threads. Who is behind one jump host waits for others there and for nobody else."""
+    """Limits concurrent logins per address and per jump host. Safe to use from several threads."""
 
     def __init__(self, limit: int = LOGINS) -> None:
         self._limit = limit
@@ -24,7 +24,7 @@ class Gate:
 
     @contextmanager
     def passing(self, place: Hashable) -> Iterator[None]:
-        """Waits until a login may begin there; it lasts as long as the block."""
+        """Wait for a free login; it is held until the end of the block."""
         with self._lock:
             free = self._places.setdefault(place, threading.Semaphore(self._limit))
         with free:

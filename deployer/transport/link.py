@@ -95,7 +95,7 @@ class Link(paramiko.Transport):
         return self._open("direct-tcpip", (host, port), ("127.0.0.1", 0))
 
     def close(self) -> None:
-        """End the connection at once; the thread that reads is woken and ends by itself."""
+        """Close the connection at once; the reading thread ends."""
         if isinstance(self.sock, socket.socket):
             with contextlib.suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)
@@ -147,7 +147,7 @@ class Wire(socket.socket):
     _is_tcp = True
     _ahead = b""
     first_bytes = b""
-    """What the other side began with; what is no SSH server, or one that refuses, may say so here."""
+    """The first bytes from the other side; a server that is not SSH, or that refuses, may explain itself here."""
 
     @classmethod
     def over(cls, sock: socket.socket) -> Wire:

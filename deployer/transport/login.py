@@ -1,4 +1,4 @@
-"""From a host's address to a logged-in SSH connection, each way to fail told apart."""
+"""Opens an authenticated SSH connection; every failure has its own message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deployer.transport.sockets import KEEPALIVE
 
 
 class HandshakeRefusedError(UnreachableError):
-    """The server, or what leads to it, closed the connection before keys were agreed on; it may take the next one."""
+    """The server or a proxy closed the connection before the key exchange; another attempt may succeed."""
 
 
 def log_in(sock: Any, spec: ConnectionSpec, ring: KeyRing) -> Link:

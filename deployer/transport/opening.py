@@ -1,4 +1,4 @@
-"""SSH connections, made directly, by way of other hosts, or through a command."""
+"""SSH connections: direct, through jump hosts, or through a ProxyCommand."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class SharedSsh:
         self._jumps: dict[tuple[ConnectionSpec, ...], SharedLink] = {}
 
     def jump(self, way: tuple[ConnectionSpec, ...]) -> Link:
-        """The connection to the last of `way`, by way of the others; raises `UnreachableError`."""
+        """The connection to the last host of `way`, through the others; raises `UnreachableError`."""
         with self._lock:
             if way not in self._jumps:
                 self._jumps[way] = SharedLink(replace(way[-1], jumps=way[:-1]), self)
@@ -84,7 +84,7 @@ class SharedSsh:
         return jump.get()
 
     def close(self) -> None:
-        """End the connections to jump hosts, and with them those that go through them."""
+        """Close the connections to jump hosts, and those through them."""
         with self._lock:
             jumps, self._jumps = self._jumps, {}
         for jump in jumps.values():
@@ -92,8 +92,8 @@ class SharedSsh:
 
 
 def open_link(spec: ConnectionSpec, shared: SharedSsh, begun: socket.socket | None = None) -> Link:
-    """Connect, unless that is `begun`, and log in; raises `UnreachableError`. For what is begun, the caller has passed
-    the gate. A refused handshake is tried again, later and later."""
+    """Connect, unless the connection is `begun`, and log in; raises `UnreachableError`. For a begun connection, the
+    caller has passed the gate. Refused handshakes are retried with growing pauses."""
     for attempt in range(_ATTEMPTS):
         try:
             if begun is not None:

@@ -1,4 +1,4 @@
-"""TCP connections, each way to fail told apart."""
+"""TCP connections; every failure has its own message."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _UNROUTED = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTD
 
 
 def connect_sshd(spec: ConnectionSpec, addresses: Sequence[Address] | None = None) -> socket.socket:
-    """To one of the addresses found before, or to be found; raises `UnreachableError`."""
+    """Connect to one of the given or resolved addresses; raises `UnreachableError`."""
     found = addresses or resolve(spec.host, spec.port, spec.address_family)
     return connect_tcp(spec.host, spec.port, spec.connect_timeout, addresses=found)
 

@@ -122,7 +122,7 @@ class SshHost:
         return stream or self._by_command(link)
 
     def _by_socket(self, link: Link) -> ChannelSocket | None:
-        """None when the first stream is refused: then the command may do."""
+        """None if the first stream is refused; the command may still work."""
         try:
             channel = link.open_unix_socket(self.spec.docker_socket)
         except ChannelRefusedError as refused:

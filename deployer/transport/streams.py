@@ -1,4 +1,4 @@
-"""What every way to an engine offers: streams, opened on demand."""
+"""The common interface of all connections to an engine: streams, opened on demand."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ConnectionLostError(UnreachableError):
 
 
 class StreamRefusedError(Exception):
-    """No further stream can be opened beside those there are; those still work."""
+    """No additional stream can be opened; existing ones still work."""
 
 
 class Dialer(Protocol):
@@ -46,7 +46,7 @@ class Dialer(Protocol):
 
     @property
     def loss_hint(self) -> str:
-        """What may be behind a connection that breaks, "" for nothing particular."""
+        """A likely cause of a broken connection, "" if there is none."""
         ...
 
     def dial(self) -> Stream:
@@ -58,7 +58,7 @@ class Dialer(Protocol):
         ...
 
     def end_writing(self, stream: Stream) -> None:
-        """Tell the other side that nothing more comes; it may still send."""
+        """Signal the end of the data; the other side may still send."""
         ...
 
     def close(self) -> None: ...
@@ -92,7 +92,7 @@ class DuplexStream:
             self._stream.sendall(data)
 
     def end_writing(self) -> None:
-        """Tell the other side that nothing more comes; reading goes on."""
+        """Signal the end of the data; reading continues."""
         with self._explaining():
             self._end_writing()
 
@@ -116,7 +116,7 @@ def _nothing() -> None:
 
 
 class Transport(Dialer, Protocol):
-    """One way to a host: streams to its engine, and what else it carries."""
+    """One connection to a host: streams to its engine, and its other services."""
 
     def shell(self) -> Shell: ...
     def files(self) -> Files: ...
@@ -139,7 +139,7 @@ class Opening(Protocol):
 
 
 class EngineOnly:
-    """Of a transport that leads to an engine and to nothing else of its host."""
+    """A transport that reaches only the engine of its host."""
 
     where: str
 
@@ -154,7 +154,7 @@ class EngineOnly:
 
 
 class BodyError(Exception):
-    """What is to be sent could not be read; the cause says why."""
+    """The data to send could not be read; see the cause."""
 
 
 def pieces(body: Body) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""An engine that listens on TCP, with TLS or, where nothing else protects the way, without."""
+"""An engine that listens on TCP, with or without TLS."""
 
 from __future__ import annotations
 
