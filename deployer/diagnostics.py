@@ -67,11 +67,17 @@ class Problems:
     def __init__(self) -> None:
         self._found: dict[tuple[Origin, str, Severity], Diagnostic] = {}
         self._unread: set[Missing] = set()
+        self._final: dict[Origin, str] = {}
 
     def add(
         self, origin: Origin, summary: str, *, address: str = "", hint: str = "", missing: Missing | None = None
     ) -> None:
         self.extend([Diagnostic(origin, summary, address, hint, missing=missing)])
+
+    def add_final(self, origin: Origin, summary: str, *, address: str = "", hint: str = "") -> None:
+        """An error that explains every other one at its place: these are not reported."""
+        self._final.setdefault(origin, summary)
+        self.add(origin, summary, address=address, hint=hint)
 
     def warn(self, origin: Origin, summary: str, *, address: str = "", hint: str = "") -> None:
         self.extend([Diagnostic(origin, summary, address, hint, Severity.WARNING)])
@@ -90,7 +96,8 @@ class Problems:
 
     def __iter__(self) -> Iterator[Diagnostic]:
         kept = (found for found in self._found.values() if found.missing not in self._unread)
-        return iter(sorted(kept, key=lambda found: found.origin))
+        final = (found for found in kept if self._final.get(found.origin, found.summary) == found.summary)
+        return iter(sorted(final, key=lambda found: found.origin))
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

@@ -165,10 +165,12 @@ def _check_text(node: nodes.Scalar, key: str, problems: Problems, address: str) 
         found = None
     if found is not None:
         hint = f'write "{_spelled(found)}", or `interpolation: compose` in the play; !unsafe before it keeps the text'
-        problems.add(node.origin, f"{_shown(found)} is Compose's way to write a variable", address=address, hint=hint)
+        problems.add_final(
+            node.origin, f"{_shown(found)} is Compose's way to write a variable", address=address, hint=hint
+        )
     elif "$$" in text:
         hint = "write a single $, or `interpolation: compose` in the play; !unsafe before it keeps the text"
-        problems.add(node.origin, "$$ is Compose's way to write $", address=address, hint=hint)
+        problems.add_final(node.origin, "$$ is Compose's way to write $", address=address, hint=hint)
 
 
 def _shown(found: re.Match[str]) -> str:

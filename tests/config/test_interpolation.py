@@ -39,6 +39,10 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             "environment: {PASSWORD: '${DB_PASSWORD}'}",
             "environment.PASSWORD: ${DB_PASSWORD} is {WAY}; write \"{{ lookup('env', 'DB_PASSWORD') }}\"",
         ),
+        (
+            "ports: ['${PORT:-8080}:80']",
+            "ports[0]: ${PORT…} is {WAY}; write \"{{ lookup('env', 'PORT') | default('…', true) }}\"",
+        ),
         ("environment: [A=x$$y]", "environment[0]: $$ is Compose's way to write $; write a single $"),
     ],
 )

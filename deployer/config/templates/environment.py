@@ -5,6 +5,7 @@ Undefined variables raise where they are used, with what the diagnostic needs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -73,6 +74,7 @@ class MissingValueError(UndefinedError):
 
 
 SCOPE = "\0scope"
+_DECIMAL = re.compile(r"-?[0-9]{1,40}\.[0-9]{1,40}", re.ASCII)
 
 
 class ScopeContext(Context):
@@ -119,10 +121,23 @@ def _read(entry: Entry, name: str) -> Any:
         raise
 
 
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else value
+
+
 class SandboxEnvironment(ImmutableSandboxedEnvironment):
     """Reads leaves of variables through their entries; a leaf whose template lacks a variable is itself undefined."""
 
     context_class = ScopeContext
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """`0.50` in YAML is text, so that it stays as it is written; beside a number it counts as one."""
+        if isinstance(left, int | float):
+            right = _number(right)
+        elif isinstance(right, int | float):
+            left = _number(left)
+        return super().call_binop(context, operator, left, right)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, LazyDict) and not hasattr(dict, attribute):

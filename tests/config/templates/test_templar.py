@@ -122,6 +122,23 @@ def test_references_equal_jinja(reference: str, form: str) -> None:
     assert short == long
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('"{{ share * 2 }}"', 1.0),
+        ('"{{ 1 + share }}"', 1.5),
+        ('"{{ half / share }}"', 1.0),
+        ('"{{ half * 4 }}"', 2.0),
+        ('"{{ release }}"', "3.10"),
+        ('"v{{ release }}"', "v3.10"),
+        ("\"{{ release.split('.') }}\"", ["3", "10"]),
+        ("\"{{ 'ab' * 2 }}\"", "abab"),
+    ],
+)
+def test_decimal_numbers_count_as_numbers_and_stay_as_they_are_written(text: str, value: object) -> None:
+    assert rendered(text, templar("half: 0.5\nshare: 0.50\nrelease: 3.10\n")) == value
+
+
 def test_rendered_text_is_plain_text() -> None:
     made = templar(VARIABLES).render(tree("['{{ tag }}', 'x{{ tag }}', '{{ db }}']"), Problems())
     assert isinstance(made, Sequence)
