@@ -14,7 +14,7 @@ from deployer.model.settings import ContainerSettings, NetworkSettings
 from deployer.values.address import misfit, overlap
 
 LOCAL: Final = ("bridge", "macvlan", "ipvlan")
-"""Drivers whose subnets the engine manages by itself."""
+"""Drivers whose subnets the engine manages itself."""
 
 
 def check_networks(plays: Iterable[Desired], problems: Problems) -> None:

@@ -40,7 +40,7 @@ class VaultSecret(Guarded, frozen=True):
 
 
 class VaultSecrets(Struct, frozen=True):
-    """The passwords of one run, in the order given. `learn` is told what was encrypted, value by value."""
+    """The passwords of one run, in the order given. `learn` receives every decrypted value."""
 
     secrets: tuple[VaultSecret, ...] = ()
     learn: Callable[[Iterable[str]], object] = tuple

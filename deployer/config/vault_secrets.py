@@ -89,7 +89,7 @@ def _file_password(path: Path, known: VaultSecrets) -> bytes:
 
 
 def _script_password(source: PasswordSource, path: Path, run: RunScript | None) -> bytes:
-    """What the program prints; one named `…-client` is told the id it is asked for."""
+    """The output of the program; a program named `…-client` gets the requested id."""
     if run is None:
         raise VaultError(f"vault password programs are not supported here: {path}")
     is_client = path.stem.endswith("-client")

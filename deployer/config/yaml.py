@@ -179,7 +179,7 @@ def _syntax_hint(error: yaml.YAMLError, text: str, line: int) -> str:
 
 
 class _Builder:
-    """Turns composed nodes into the tree, reporting what has no place in it."""
+    """Converts composed nodes into the tree and reports unsupported ones."""
 
     def __init__(self, file: str, at: Origin | None, problems: Problems, vault: VaultSecrets) -> None:
         self._file = file
@@ -320,7 +320,7 @@ class _Builder:
         return Scalar(raw.value, origin, verbatim=verbatim or raw.tag == "!unsafe")
 
     def _merge(self, raw: _RawNode, depth: int, merged: dict[str, tuple[Scalar, Node]], *, verbatim: bool) -> int:
-        """Enter the entries of `<<`; what is entered already wins."""
+        """Add the entries of `<<`; existing entries take precedence."""
         size = 0
         for part in raw.value if isinstance(raw, SequenceNode) else [raw]:
             if not isinstance(part, MappingNode):

@@ -121,6 +121,6 @@ def mac_for(address: str) -> str:
 
 
 def mac_of(key: str) -> str:
-    """A hardware address made of the digits of an id: locally administered, not multicast."""
+    """A MAC address derived from an id: locally administered, not multicast."""
     octets = bytes.fromhex(key[:12])
     return bytes([octets[0] & 0xFC | 2, *octets[1:]]).hex(":")

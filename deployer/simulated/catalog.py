@@ -39,7 +39,7 @@ def entry(ref: ImageRef, config: Record) -> Record:
 
 
 def _everything() -> dict[str, Any]:
-    """An image that sets every attribute an image can hand down to its containers."""
+    """An image that sets every attribute that containers inherit."""
     return {
         "Env": [PATH, "A=img", "B=img"],
         "Labels": {"img.label": "one", "shared": "img"},

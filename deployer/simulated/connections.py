@@ -19,7 +19,7 @@ _HOST = "container cannot be disconnected from host network or connected to host
 
 
 def connect(host: SimulatedHost, network_ref: str, container_ref: str, request: Json) -> None:
-    """The hardware address of the request has no effect: engines honour it at connect from API 1.54 on."""
+    """The MAC address of the request is ignored: engines use it at connect from API 1.54 on."""
     container = need_container(host, container_ref)
     network = find_network(host, network_ref)
     running = container["State"]["Running"]
@@ -41,7 +41,7 @@ def connect(host: SimulatedHost, network_ref: str, container_ref: str, request: 
 
 
 def _is_attached(host: SimulatedHost, container: Record, name: str) -> bool:
-    """An endpoint of a network that is gone does not count, though one of the same name was made since."""
+    """An endpoint of a removed network does not count, even if a network of the same name was created since."""
     endpoint = container["networks"].get(name)
     return endpoint is not None and (not endpoint["NetworkID"] or endpoint["NetworkID"] in host.state.networks)
 

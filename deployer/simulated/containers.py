@@ -27,7 +27,7 @@ _NAME = re.compile(r"/?[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
 def create(host: SimulatedHost, name: str, body: Json, platform: str) -> tuple[str, list[str]]:
-    """Everything is checked before anything is made, so a refused request leaves no trace."""
+    """Everything is checked before anything is created, so a refused request changes nothing."""
     config, host_config, requests = decode_create(host.profile, body)
     check_config(config)
     warnings = check_host_config(host.profile, host.facts, config, host_config or {})
@@ -53,7 +53,7 @@ def create(host: SimulatedHost, name: str, body: Json, platform: str) -> tuple[s
 
 
 def _image_of(host: SimulatedHost, ref: str, platform: str) -> Record:
-    """The local image, of the platform asked for. No reference at all means an empty file system."""
+    """The local image for the requested platform. Without a reference, the file system is empty."""
     if not ref:
         return {"Id": "", "Config": {}}
     image = need_image(host, ref)
@@ -96,7 +96,7 @@ def _resolve_modes(host: SimulatedHost, stored: Record) -> None:
 
 
 def _place_mac(host: SimulatedHost, config: Record, stored: Record, endpoints: dict[str, Record]) -> list[str]:
-    """The container's hardware address belongs to the network of its mode, where engine 25 and later store it."""
+    """The container's MAC address belongs to the network of its mode, where engine 25 and later store it."""
     mac = config.get("MacAddress")
     if not mac:
         return []
@@ -126,7 +126,7 @@ def _place_mac(host: SimulatedHost, config: Record, stored: Record, endpoints: d
 
 
 def _main_endpoint(host: SimulatedHost, stored: Record, endpoints: dict[str, Record]) -> Record | None:
-    """That of the mode's network; its hardware address is shown as the container's for good."""
+    """The endpoint of the mode's network; its MAC address stays the container's."""
     mode = network_of_mode(stored["NetworkMode"])
     network = find_network(host, mode) if mode else None
     return endpoints.get(network["Name"] if network else mode)
@@ -154,7 +154,7 @@ def _container(host: SimulatedHost, config: Record, stored: Record, image: Recor
 
 
 def _link(host: SimulatedHost, container: Record) -> None:
-    """`target:alias` is stored as the two names in full."""
+    """`target:alias` is stored with both full names."""
     links = container["HostConfig"]["Links"]
     if not links:
         return

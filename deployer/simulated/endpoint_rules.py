@@ -24,7 +24,7 @@ def is_user_defined(name: str) -> bool:
 
 
 def pinned_addresses(endpoint: Record) -> dict[int, str]:
-    """Address family → the address asked for."""
+    """Address family → the requested address."""
     ipam = endpoint["IPAMConfig"] or {}
     return {version: ipam[f"IPv{version}Address"] for version in (4, 6) if ipam.get(f"IPv{version}Address")}
 
@@ -37,7 +37,7 @@ def is_address(text: str, version: int) -> bool:
 
 
 def check_at_create(profile: Profile, network: Record | None, name: str, endpoint: Record) -> None:
-    """`network` is None for one that does not exist (yet): that is found out at start."""
+    """`network` is None if it does not exist (yet): the start reports that."""
     if profile.validates_endpoints_at_create:
         _refuse(_problems(network, name, endpoint), f"invalid config for network {name}: ")
         return
@@ -47,7 +47,7 @@ def check_at_create(profile: Profile, network: Record | None, name: str, endpoin
 
 
 def check_at_use(profile: Profile, network: Record, endpoint: Record) -> None:
-    """At connect and at start. What the older engine only notices while it allocates is not refused here."""
+    """Checks at connect and at start. Older engines find some errors only at allocation; those are not refused here."""
     problems = _problems(network, network["Name"], endpoint)
     if profile.validates_endpoints_at_create:
         _refuse(problems, "")

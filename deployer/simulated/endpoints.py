@@ -73,7 +73,7 @@ def planned_endpoints(host: SimulatedHost, config: Record, mode: str, requests: 
 
 
 def by_name(host: SimulatedHost, endpoints: dict[str, Record]) -> dict[str, Record]:
-    """As they are from the first start on."""
+    """Completes the endpoints at the first start."""
     found = {ref: find_network(host, ref) for ref in endpoints}
     return {network["Name"] if (network := found[ref]) else ref: endpoint for ref, endpoint in endpoints.items()}
 
@@ -138,6 +138,6 @@ def _allocated(host: SimulatedHost, network: Record, endpoint: Record) -> Record
 
 
 def deactivate(container: Record) -> None:
-    """Forgets ids and addresses; the network's id stays."""
+    """Removes ids and addresses; the network's id is kept."""
     for endpoint in container["networks"].values():
         endpoint |= _operational_data()

@@ -59,7 +59,7 @@ class SimulatedEngine:
 
     @contextmanager
     def reading(self) -> Iterator[SimulatedHost]:
-        """The host for one operation; what the operation changed is stored, even when it ended in a refusal."""
+        """The host for one operation. Changes are stored even if the operation is refused."""
         with self._lock, self._store.locked() if self._store else nullcontext():
             if self._store:
                 self._host.state = self._store.read_if_changed() or self._host.state
@@ -90,12 +90,12 @@ class SimulatedEngine:
         """Nothing is open between operations."""
 
     def copy(self) -> SimulatedEngine:
-        """An engine of its own in the same state, without a state file."""
+        """A separate engine with the same state, without a state file."""
         host = self._host
         return SimulatedEngine(self._profile_name, facts=host.facts, behaviours=host.behaviours, state=self.snapshot())
 
     def snapshot(self) -> State:
-        """A copy of everything the host remembers."""
+        """A copy of the host's state."""
         with self.reading() as host:
             return host.state.copy()
 

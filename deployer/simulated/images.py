@@ -23,7 +23,7 @@ _HEX = re.compile(r"(sha256:)?[0-9a-f]{1,64}")
 
 
 def find_image(host: SimulatedHost, text: str) -> Record | None:
-    """By name first, then by id or the beginning of one."""
+    """By name first, then by id or id prefix."""
     images = host.state.images
     if re.fullmatch(r"(sha256:)?[0-9a-f]{64}", text):
         return images.get("sha256:" + text.removeprefix("sha256:"))
@@ -74,7 +74,7 @@ def inspect_distribution(host: SimulatedHost, text: str, auth: RegistryAuth | No
 def pull(
     host: SimulatedHost, text: str, platform: str, auth: RegistryAuth | None, progress: Callable[[Record], None]
 ) -> None:
-    """Makes what the registry has under a reference local, and moves the tag to it."""
+    """Pulls what the registry has under a reference, and moves the tag."""
     ref = parse_reference(text)
     entry = registry_entry(host.state.registry, ref)
     if entry is None:
@@ -170,7 +170,7 @@ def _move_tag(host: SimulatedHost, tag: str, image: Record) -> None:
 
 
 def remove_image(host: SimulatedHost, text: str) -> None:
-    """Takes a tag away, and the image with its last name. What a container uses is kept (409)."""
+    """Removes a tag, and the image with its last name. An image in use is kept (409)."""
     image = need_image(host, text)
     if _HEX.fullmatch(text) and image["Id"][7:].startswith(text.removeprefix("sha256:")):
         _remove_by_id(host, image)

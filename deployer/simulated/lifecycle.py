@@ -43,7 +43,7 @@ def created_state() -> Record:
 
 
 def start(host: SimulatedHost, ref: str) -> None:
-    """A failed start is remembered in the container's state; one that removes itself is gone."""
+    """A failed start is recorded in the container's state; an auto_remove container is removed."""
     container = need_container(host, ref)
     if container["State"]["Paused"]:
         raise conflict("cannot start a paused container, try unpause instead")
@@ -127,7 +127,7 @@ def has_healthcheck(container: Record) -> bool:
 
 
 def observe(host: SimulatedHost, container: Record) -> None:
-    """One inspection's worth of time passes for a container whose process is not settled yet."""
+    """Advance an unsettled process by one inspection."""
     if not container["State"]["Running"] or container["State"]["Paused"]:
         return
     behaviour = behaviour_of(host, container)
@@ -158,7 +158,7 @@ def _settle_health(host: SimulatedHost, container: Record, status: str) -> None:
 
 
 def _exit(host: SimulatedHost, container: Record, code: int) -> None:
-    """The process ended by itself; the restart policy decides what follows."""
+    """The process exited; the restart policy decides what follows."""
     if not _restarts(container, code):
         finish(host, container, code)
         return
@@ -218,7 +218,7 @@ def _stop_code(host: SimulatedHost, container: Record) -> int:
 
 
 def kill(host: SimulatedHost, ref: str, signal: str) -> None:
-    """SIGKILL and the container's own stop signal end the process; it takes no notice of others."""
+    """SIGKILL and the container's stop signal end the process; it ignores others."""
     modern = host.profile.is_at_least("25")
     refusal = f"{'cannot' if modern else 'Cannot'} kill container: {ref}"
     container = find_container(host, ref)
@@ -246,7 +246,7 @@ def restart(host: SimulatedHost, ref: str) -> None:
 
 
 def wait(host: SimulatedHost, ref: str) -> int:
-    """Time passes until the process ends. One that would run for ever ends with 0, for lack of a clock."""
+    """Advance until the process ends. One that would run for ever exits with 0: there is no clock."""
     container = need_container(host, ref)
     if not container["State"]["Running"]:
         return int(container["State"]["ExitCode"])
@@ -269,7 +269,7 @@ def exit_code(host: SimulatedHost, ref: str) -> int | None:
 
 
 def finish(host: SimulatedHost, container: Record, code: int) -> None:
-    """The container has exited and stays so; one that removes itself does it now."""
+    """The container has exited and stays stopped; an auto_remove container is removed."""
     _end(host, container, code)
     if container["HostConfig"]["AutoRemove"]:
         discard(host, container, anonymous_volumes=True)
@@ -292,7 +292,7 @@ def _end(host: SimulatedHost, container: Record, code: int) -> None:
 
 
 def discard(host: SimulatedHost, container: Record, *, anonymous_volumes: bool) -> None:
-    """Takes the container away; its anonymous volumes go along when asked for and used by no other."""
+    """Removes the container, and on request its anonymous volumes that no other container uses."""
     del host.state.containers[container["Id"]]
     for name in container["anonymous"] if anonymous_volumes else []:
         if name in host.state.volumes and not volume_users(host, name):

@@ -1,4 +1,4 @@
-"""What the engine refuses about resource limits (400), at create and at update."""
+"""Resource limits that the engine refuses (400), at create and at update."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MIN_MEMORY = 6 * 1024**2
 
 
 def check_limits(facts: HostFacts, resources: Record, *, update: bool) -> None:
-    """`update` relaxes what only a whole host config can be held to."""
+    """`update`: without the checks that require a whole host config."""
     _check_memory(resources, update=update)
     _check_cpu(facts, resources)
     weight = resources.get("BlkioWeight", 0)
@@ -63,7 +63,7 @@ def _check_set(text: str, available: int, word: str, kind: str) -> None:
 
 
 def discarded_limits(facts: HostFacts, host: Record) -> list[str]:
-    """Resets in place what this machine's kernel cannot do, and returns the warnings about it."""
+    """Resets, in place, limits that this machine's kernel does not support; returns the warnings."""
     warnings = []
     if host.get("KernelMemory"):
         warnings.append("Specifying a kernel memory limit is deprecated and will be removed in a future release.")

@@ -1,4 +1,4 @@
-"""Finding objects the way the engine does: by id, by name, by the beginning of an id."""
+"""Finds objects as the engine does: by id, by name, by id prefix."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def need_container(host: SimulatedHost, ref: str) -> Record:
 
 
 def find_network(host: SimulatedHost, ref: str) -> Record | None:
-    """An engine that allowed two networks of one name cannot tell which of them is meant."""
+    """If two networks have the name, the request is ambiguous."""
     networks = host.state.networks
     if ref in networks:
         return networks[ref]

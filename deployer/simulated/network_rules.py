@@ -23,7 +23,7 @@ _TRUTHS: Final = ("1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false",
 
 
 def check_network(host: SimulatedHost, body: Json) -> None:
-    """The whole create body, but for clashes with subnets in use."""
+    """Checks the create body, except conflicts with subnets in use."""
     name, profile = body.get("Name", ""), host.profile
     _check_name(host, name)
     _check_driver(profile, body)

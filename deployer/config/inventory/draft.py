@@ -1,4 +1,4 @@
-"""An inventory while its sources are read: every format adds to it, `finish` checks it and makes it immutable."""
+"""An inventory under construction: every format adds to it; `finish` checks it and makes it immutable."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Draft:
             host.port = host.variables["ansible_port"] = Scalar(port, origin)
 
     def add_named(self, written: str, group: str, origin: Origin) -> tuple[str, ...]:
-        """Add the hosts a name with ranges and port stands for; () after reporting a name that is none."""
+        """Add the hosts of a name with ranges and port; () after reporting an invalid name."""
         try:
             names, port = expand(written)
         except NameFaultError as fault:
@@ -163,7 +163,7 @@ class Draft:
         return {host: None for group in self._descendants(name) for host in self._groups[group].hosts}
 
     def _depths(self) -> dict[str, int]:
-        """How many groups lie above each, by the longest way."""
+        """The depth of each group: the longest path from the top."""
         depths = dict.fromkeys(self._groups, 1)
         depths[ALL] = 0
         pending = list(self._groups)

@@ -36,7 +36,7 @@ class _Line(Struct, frozen=True):
 
 
 def read_ini(text: str, file: str, draft: Draft, *, secret: bool = False) -> None:
-    """Add what the text declares to the draft; errors go to its problems. `secret`: the values are."""
+    """Add the text's declarations to the draft; errors go to its problems. `secret`: the values are secret."""
     reader = _Reader(draft, secret=secret)
     for number, written in enumerate(text.splitlines(), 1):
         stripped = written.strip()
@@ -69,7 +69,7 @@ class _Reader:
             self._read_variable(line, self._group)
 
     def finish(self) -> None:
-        """Settle what may refer to later sections: children and variables of groups."""
+        """Resolve references to later sections: children and variables of groups."""
         for group, child, origin in self._mentioned:
             if self._draft.has_group(child) or child in self._sections:
                 self._draft.add_child(group, child, origin)

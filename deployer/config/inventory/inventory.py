@@ -140,7 +140,7 @@ class _Reader:
         read_yaml_tree(from_plain(tree, Origin(str(path))), self.draft)
 
     def _read_text(self, path: Path, content: bytes) -> None:
-        """A file whose name does not tell: YAML when its first line looks like it, else INI."""
+        """A file without a known ending: YAML if its first line looks like YAML, else INI."""
         try:
             text = self._vault.decrypt(content) if is_encrypted(content) else content.decode("utf-8-sig")
         except VaultError as error:

@@ -18,7 +18,7 @@ class NameFaultError(ValueError):
 
 
 def expand(text: str) -> tuple[tuple[str, ...], int | None]:
-    """Every host a name with ranges stands for, and the port behind it; raises `NameFaultError`."""
+    """Every host of a name with ranges, and its port; raises `NameFaultError`."""
     name, port = split_port(text)
     if name.endswith(":"):
         raise NameFaultError("a host name cannot end with ':'")

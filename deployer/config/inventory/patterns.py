@@ -46,7 +46,7 @@ def select(
 def select_limit(
     limit: str, inventory: Inventory, problems: Problems, *, origin: Origin | None = None
 ) -> tuple[str, ...]:
-    """As `select`, for `--limit`: an item `@FILE` stands for the file's lines, each a pattern; no hosts is an error."""
+    """As `select`, for `--limit`: an item `@FILE` means the file's lines, each a pattern; no hosts is an error."""
     origin = origin or Origin("--limit")
     items: list[_Item] = []
     for text in split_pattern(limit):

@@ -111,11 +111,9 @@ class Variables:
         return HostVariables(merge(self.levels(host, play.variables, files)), magic)
 
     def of_connection(self, host: str, known: Mapping[str, Node], problems: Problems) -> dict[str, Node]:
-        """Those of the variables a host has that say how it is reached.
-
-        Names with a prefix count wherever they are given. Short names count where the inventory itself names a host or
-        group, unless the host has one of Ansible's: then the inventory is one for Ansible, and they are ordinary.
-        """
+        """The connection variables of a host. Names with a prefix count wherever they are given. Short names count only
+        where the inventory itself defines a host or group, and only if the host has no connection variable of
+        Ansible."""
         levels = self._of_inventory(host)
         found = {name: value for name, value in known.items() if is_connection(name)}
         if not self._is_for_ansible(host, levels):
@@ -213,7 +211,7 @@ class Variables:
 
 
 class _HostVars(Mapping[str, HostVariables]):
-    """Every host's variables, put together when first asked for."""
+    """Every host's variables, merged on demand."""
 
     def __init__(self, variables: Variables) -> None:
         self._variables = variables
