@@ -64,8 +64,8 @@ class Fleet:
         with self.plan(playbook, **words) as planned:
             return apply(planned, self.system, self.seen, self.stop, self.run)
 
-    def roll_back(self, *names: str, playbook: str = "") -> Outcome:
-        with rollback.plan(request(playbook, {}), self.system, names) as planned:
+    def roll_back(self, *names: str, playbook: str = "", run: int = 0) -> Outcome:
+        with rollback.plan(request(playbook, {}), self.system, names, run) as planned:
             return apply(planned, self.system, self.seen, self.stop, self.run)
 
     def ids(self, name: str = "web") -> dict[str, str]:

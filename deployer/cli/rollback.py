@@ -13,6 +13,7 @@ EXAMPLES = """\
 deployer rollback -i inventory playbooks/shop.yml            # the containers the last run replaced
 deployer rollback -i inventory playbooks/shop.yml web api    # these containers
 deployer rollback playbooks/shop.yml --limit web1 --check
+deployer rollback playbooks/shop.yml web --limit web1 --to 12   # as it was after run 12 of that host
 """
 
 
@@ -22,7 +23,9 @@ def _run(call: Call) -> int:
 
     given = Call(call.console, {**call.params, "playbooks": (call.params["playbook"],)}, call.name)
     return deploy(
-        given, lambda request, system: rollback.plan(request, system, call.params["names"]), "Roll these back?"
+        given,
+        lambda request, system: rollback.plan(request, system, call.params["names"], call.params["to"] or 0),
+        "Roll these back?",
     )
 
 
@@ -38,6 +41,13 @@ def _params() -> list[click.Parameter]:
     return [
         click.Argument(["playbook"], metavar="PLAYBOOK"),
         click.Argument(["names"], nargs=-1, metavar="[CONTAINER]..."),
+        options.Option(
+            ["--to"],
+            section="Hosts and variables",
+            type=click.IntRange(min=1),
+            metavar="RUN",
+            help="Recreate the containers as they were after this run, by its number in deployer history.",
+        ),
         *rest,
     ]
 

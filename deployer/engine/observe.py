@@ -43,6 +43,7 @@ from deployer.model.observed import (
     ObservedVolume,
     Ownership,
     PulledImage,
+    RecordedRun,
     Replaced,
     Stub,
 )
@@ -117,7 +118,7 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
         asked = [ref for ref, policy in needs.images.items() if _ask_registry(ref, policy, present=ref in tags)]
         registry = _ask_registries(engine, needs, asked, pool) if asked else {}
         pulled, claimed = _pulled(engine, notes) if needs.prune else ((), frozenset())
-        replaced = _replaced(needs.projects, notes) if needs.history else {}
+        runs = _runs(needs.projects, notes) if needs.history else {}
         return Observed(
             host=host,
             engine=engine.describe(),
@@ -129,7 +130,8 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
             volumes=data,
             registry=registry,
             records={project: volume_names.newest(notes, project) for project in needs.projects},
-            replaced=replaced,
+            replaced={project: found[0] for project, found in runs.items()},
+            runs={project: found[1] for project, found in runs.items()},
             kept=kept,
             pulled=pulled,
             claimed=claimed,
@@ -170,11 +172,15 @@ def _pulled(engine: Engine, volumes: Iterable[Json]) -> tuple[tuple[PulledImage,
     return still_there(records, list_images(engine)), claims(records)
 
 
-def _replaced(projects: Iterable[str], volumes: Iterable[Json]) -> dict[str, Replaced]:
-    """Imported here: only rollback needs it."""
+def _runs(projects: Iterable[str], volumes: Iterable[Json]) -> dict[str, tuple[Replaced, tuple[RecordedRun, ...]]]:
+    """What was replaced last, and all runs on record. Imported here: only rollback needs it."""
     from deployer.model.history import read_records, replaced_last
 
-    return {project: replaced_last(read_records(volumes, project)) for project in projects}
+    records = {project: read_records(volumes, project) for project in projects}
+    return {
+        project: (replaced_last(found), tuple(RecordedRun(each.number, each.before) for each in found))
+        for project, found in records.items()
+    }
 
 
 def _volumes(listed: Sequence[Json]) -> tuple[list[Json], tuple[ObservedVolume, ...]]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from deployer.interfaces import EngineInfo
+from deployer.model.plan import Before
 from deployer.model.registry import RegistryAnswer
 
 _RUNNING: Final = ("running", "paused", "restarting")
@@ -135,16 +136,23 @@ class Replaced(Struct, frozen=True):
     ids: Mapping[str, str] = field(default_factory=dict)
 
 
+class RecordedRun(Struct, frozen=True):
+    """A run on record. `before`: the containers it changed, as they were; None if the record does not say."""
+
+    number: int
+    before: tuple[Before, ...] | None = None
+
+
 class Observed(Struct, frozen=True, dict=True):
     """One host. `containers` are those declared or owned by the project; `kept` are its stopped ones that were
     replaced, and successors that failed; `others` all the rest. `images` has every image needed to judge them, `tags`
     every local reference to an image id. `registry`: what registries say about references that have to be looked up
     there. `records`: each project's newest record of a run, by number; `replaced`: where it was asked for, the names of
-    containers that the newest run which replaced any did replace. `pulled`: images, where some may be pruned;
-    `claimed`: references and image ids on record, with the project that pulled or declared them. `info`: the engine's
-    `GET /info` if a container is to be taken over, else empty. What earlier plays of the run will have done: `renewed`
-    names containers that they create or replace, `restarted` those that they start; `coming` are references that they
-    pull."""
+    containers that the newest run which replaced any did replace, and `runs`, all that are on record. `pulled`: images,
+    where some may be pruned; `claimed`: references and image ids on record, with the project that pulled or declared
+    them. `info`: the engine's `GET /info` if a container is to be taken over, else empty. What earlier plays of the run
+    will have done: `renewed` names containers that they create or replace, `restarted` those that they start; `coming`
+    are references that they pull."""
 
     host: str
     engine: EngineInfo
@@ -157,6 +165,7 @@ class Observed(Struct, frozen=True, dict=True):
     registry: Mapping[str, RegistryAnswer] = field(default_factory=dict)
     records: Mapping[str, int] = field(default_factory=dict)
     replaced: Mapping[str, Replaced] = field(default_factory=dict)
+    runs: Mapping[str, tuple[RecordedRun, ...]] = field(default_factory=dict)
     kept: tuple[Stub, ...] = ()
     pulled: tuple[PulledImage, ...] = ()
     claimed: frozenset[tuple[str, str]] = frozenset()

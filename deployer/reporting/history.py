@@ -10,7 +10,7 @@ from deployer.reporting.columns import table
 from deployer.reporting.lines import Line, Span, Style, line
 from deployer.reporting.locks import moment_words
 
-_HEADER: Final = ("TIME", "HOST", "PROJECT", "RESULT", "CHANGES", "WHO", "COMMIT", "COMMAND")
+_HEADER: Final = ("TIME", "HOST", "PROJECT", "RUN", "RESULT", "CHANGES", "WHO", "COMMIT", "COMMAND")
 
 
 def history_lines(records: Iterable[tuple[str, Record]], *, changes: bool) -> list[Line]:
@@ -31,6 +31,7 @@ def _cells(host: str, record: Record) -> tuple[str | Span, ...]:
         moment_words(record.time),
         host,
         record.project,
+        str(record.number),
         Span(record.result, Style.GOOD if record.result == Result.OK else Style.BAD),
         counted(record),
         record.who,

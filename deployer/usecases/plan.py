@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Planner = Callable[[Desired, Observed, Policy], HostPlan]
 Reader = Callable[[Loaded, str], Needs]
+Observer = Callable[[Engine, str, Needs, Sequence[Desired]], Observed]
 Plans = dict[tuple[int, str], HostPlan]
 """By the number of the play, and the host."""
 
@@ -39,13 +40,18 @@ def needs_to_reconcile(loaded: Loaded, host: str) -> Needs:
     return needs_of(plays, credentials(plays))
 
 
+def observe_once(engine: Engine, host: str, needs: Needs, plays: Sequence[Desired]) -> Observed:
+    return observe(engine, host, needs)
+
+
 class Method(Struct, frozen=True):
     """How a run plans a host: `needs` selects what is read, `planner` makes the plan. `verifier`, if it differs from
-    the planner, finds the changed resources that did not converge."""
+    the planner, finds the changed resources that did not converge. `observe` reads a host for the plays of the run."""
 
     planner: Planner
     needs: Reader = needs_to_reconcile
     verifier: Planner | None = None
+    observe: Observer = observe_once
 
 
 class Validated(Guarded, frozen=True):
@@ -103,7 +109,8 @@ class Session:
         return self.method.planner(desired, seen, self.planned.policy)
 
     def observe(self, host: str, engine: Engine) -> Observed:
-        return observe(engine, host, self.method.needs(self.planned.loaded, host))
+        loaded = self.planned.loaded
+        return self.method.observe(engine, host, self.method.needs(loaded, host), loaded.of_host(host))
 
     def __enter__(self) -> Session:
         return self
@@ -143,7 +150,7 @@ def drift(request: Request, system: System) -> tuple[DriftReport, Loaded]:
         drifts.update({(number, host): find_drift(desired, found) for number, desired in _desired_of(loaded, host)})
 
     with Fleet(loaded.hosts, request.forks) as fleet:
-        _, unreachable = _observe_all(loaded, fleet, needs_to_reconcile, compare)
+        _, unreachable = _observe_all(loaded, fleet, Method(reconcile), compare)
     order = ((number, desired.host) for number, play in enumerate(loaded.plays) for desired in play.desired)
     return DriftReport(tuple(drifts[key] for key in order if key in drifts), unreachable), loaded
 
@@ -179,7 +186,7 @@ def plan_with(request: Request, system: System, method: Method) -> Session:
                 plans[number, host] = made = method.planner(desired, found, policy)
                 found = after(found, made) if made.steps else found
 
-        seen, unreachable = _observe_all(loaded, fleet, method.needs, plan_host)
+        seen, unreachable = _observe_all(loaded, fleet, method, plan_host)
         plays = tuple(_plan_play(number, play, plans, method.planner) for number, play in enumerate(loaded.plays))
         if policy.data_loss:
             plays = _check_consents(plays, loaded, seen, policy)
@@ -235,13 +242,13 @@ def _preflight(
 
 
 def _observe_all(
-    loaded: Loaded, fleet: Fleet, needs: Reader, then: Callable[[str, Observed], None]
+    loaded: Loaded, fleet: Fleet, method: Method, then: Callable[[str, Observed], None]
 ) -> tuple[dict[str, Observed], tuple[Unreachable, ...]]:
     """Every host is read once for the whole run; `then` is done with each while others are still read."""
     ways = {spec.kind for spec in loaded.hosts.values()}
     answers = fleet.each(
         loaded.hosts,
-        lambda host, engine: observe(engine, host, needs(loaded, host)),
+        lambda host, engine: method.observe(engine, host, method.needs(loaded, host), loaded.of_host(host)),
         meanwhile=lambda: _load_what_follows(ways),
         then=then,
     )

@@ -130,9 +130,9 @@ def test_applied_changes_are_recorded(shop: Shop) -> None:
     assert last["changes"] == ["-/+ container.web"]
     assert (last["host"], last["result"], last["command"], last["commit"]) == ("web1", "ok", "apply shop.yml", "")
     lines = shop.run("history", *HOSTS, "-v").words
-    assert lines[0] == "TIME HOST PROJECT RESULT CHANGES WHO COMMIT COMMAND"
+    assert lines[0] == "TIME HOST PROJECT RUN RESULT CHANGES WHO COMMIT COMMAND"
     assert "-/+ container.web" in lines
-    assert any("web1 shop ok 1 replaced" in line for line in lines)
+    assert any("web1 shop 2 ok 1 replaced" in line for line in lines)
     assert shop.run("history", *HOSTS, "--project", "blog").out == "No runs are recorded.\n"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.recording_proxy import recording
-from tests.integration.support import PROGRAM, SLEEP, Site, environment, fetch, states
+from tests.integration.support import PROGRAM, SLEEP, Site, environment, fetch, inspect, states
 from tests.lab import faults
 from tests.lab.host import Host
 from tests.lab.shell import wait_for
@@ -50,6 +50,21 @@ def test_runs_are_on_record_newest_first_and_a_run_without_changes_is_not(site: 
     assert last["counts"] == {"create": 0, "update": 0, "replace": 1, "remove": 0, "run": 0}
     assert (last["result"], last["project"], last["commit"]) == ("ok", "site", "")
     assert volumes(host) == ["deployer.history.site.1", "deployer.history.site.2"]
+
+
+def test_after_a_prune_containers_are_recreated_as_a_run_left_them(site: Site, host: Host) -> None:
+    for version, more in ((1, {"tty": True}), (2, {"mem_limit": "64m"}), (3, {"mem_limit": "80m"})):
+        write(site, version, **more).converge()
+    host.docker("container", "prune", "-f")
+    refused = site.run("rollback", "--yes", *site.arguments)
+    assert refused.code == 5
+    assert "rollback --to 2" in site.program("rollback", "--yes", *site.arguments).out
+    assert site.run("rollback", "--yes", "--to", "1", *site.arguments).code == 0
+    web = inspect(host, "web")
+    assert (web["Config"]["Tty"], web["HostConfig"]["Memory"]) == (True, 0)
+    assert "VERSION=1" in web["Config"]["Env"]
+    assert site.run("rollback", "--yes", "--to", "2", *site.arguments).code == 0
+    assert inspect(host, "web")["HostConfig"]["Memory"] == 64 * 1024**2
 
 
 def test_another_operator_sees_it_and_a_rolled_back_one_is_called_so(site: Site, tmp_path: Path, host: Host) -> None:
@@ -96,7 +111,7 @@ def test_a_host_that_was_away_is_in_the_list(lab_hosts: tuple[Host, ...], tmp_pa
     assert states(two) == {"web": "running"}
 
 
-def test_lock_and_record_cost_an_apply_four_requests_and_a_plan_without_changes_none(site: Site, host: Host) -> None:
+def test_lock_and_record_cost_an_apply_six_requests_and_a_plan_without_changes_none(site: Site, host: Host) -> None:
     path = host.root / "run/recorded.sock"
     write(site, 1)
     site.write_inventory({host.name: {"deployer_connection": "local", "deployer_docker_socket": str(path)}})
@@ -109,8 +124,10 @@ def test_lock_and_record_cost_an_apply_four_requests_and_a_plan_without_changes_
         "GET /volumes",  # the plan
         "POST /volumes/create",
         "GET /volumes",
+        "POST /volumes/create",  # the start of the run
         "GET /volumes",  # the verification
         "POST /volumes/create",
+        "DELETE /volumes/deployer.history.site.1.started",
         "DELETE /volumes/deployer.lock.site.1",
     ]
     assert idle.writes == []

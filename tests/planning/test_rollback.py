@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from deployer.diagnostics import Origin
 from deployer.model.desired import Desired
-from deployer.model.observed import Observed, ObservedContainer, Ownership, Replaced
+from deployer.model.observed import Observed, ObservedContainer, Ownership, RecordedRun, Replaced
 from deployer.model.operations import UpdateContainer
 from deployer.model.plan import Before, HostPlan, Phase
 from deployer.planning.policy import Policy
 from deployer.planning.rollback import check, roll_back
+from deployer.planning.rollback_to import roll_back_to
 from tests.planning.build import applied, changed, changes, play, refusals, steps, stub, without
 
 WEB = "containers: {web: {image: web:1, command: new, ports: ['8080:80']}}"
@@ -85,6 +87,44 @@ def test_what_a_killed_run_set_aside_comes_before_what_is_kept() -> None:
             "RemoveContainer web-0",
             "RenameContainer web-1 to web.previous",
         ]
+
+
+def recorded(*befores: Before) -> dict[str, tuple[RecordedRun, ...]]:
+    return {"shop": (RecordedRun(9, befores), RecordedRun(8, ()))}
+
+
+def test_going_back_to_a_run_restores_the_declaration_it_left() -> None:
+    old = Before("web", "-/+", "web-x", image="image web:1", fields={"command": ["old"], "tty": True, "ports": None})
+    found = roll_back_to(play(WEB), replace(applied(WEB), runs=recorded(old)), Policy(), frozenset(), 8)
+    assert changes(found) == [
+        "-/+ container.web (stop-first: host port 8080 is fixed; stopped while the new one starts): "
+        "command new → old, tty false → true, ports 8080:80/tcp → none"
+    ]
+    assert {each.origin for each in found.changes[0].diffs if each.origin} == {Origin("run 8")}
+
+
+@pytest.mark.parametrize(
+    ("before", "refusal"),
+    [
+        (
+            Before("web", "-/+", image="image web:1", fields={"environment": {"PASSWORD": {"$secret": "0" * 32}}}),
+            "container.web: a secret in environment was another one after run 8, and records do not hold secrets",
+        ),
+        (
+            Before("web", "-/+", image="image gone:1", fields={"image": "docker.io/library/gone:1"}),
+            "container.web: its image after run 8 is no longer on the host, and it is not known to be in a registry",
+        ),
+    ],
+)
+def test_what_cannot_be_recreated_is_refused(before: Before, refusal: str) -> None:
+    found = roll_back_to(play(WEB), replace(applied(WEB), runs=recorded(before)), Policy(), frozenset(), 8)
+    assert (refusals(found), found.steps) == ([refusal], ())
+
+
+def test_what_did_not_exist_after_a_run_is_left_as_it_is() -> None:
+    runs = recorded(Before("web", "+"))
+    found = roll_back_to(play(WEB), replace(applied(WEB), runs=runs), Policy(), frozenset(), 8)
+    assert (found.steps, found.notes) == ((), ("container.web: did not exist after run 8, so it is left as it is",))
 
 
 def test_going_back_is_on_record() -> None:

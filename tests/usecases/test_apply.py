@@ -288,6 +288,51 @@ def test_what_a_killed_run_replaced_comes_back_and_nothing_older(two_versions: F
     assert commands(two_versions, "web", "api") == {"h1": {"web": "new", "api": "new"}}
 
 
+def pruned(fleet: Fleet) -> None:
+    """As `docker container prune` does."""
+    engine = fleet.engines["h1"]
+    for entry in engine.list_containers():
+        if entry["State"] != "running":
+            engine.remove_container(str(entry["Id"]), force=False, anonymous_volumes=False)
+
+
+def test_containers_are_recreated_from_the_records_of_runs(two_versions: Fleet) -> None:
+    pruned(two_versions)
+    refused = two_versions.roll_back()
+    (refusal,) = refused.hosts[0].plan.refusals
+    assert refusal.summary == "nothing to go back to: the previous container was removed"
+    assert refusal.hint == "deployer rollback --to 2 recreates it from the record of that run"
+    for run, web, api in ((2, "new", "old"), (1, "old", "old"), (3, "new", "new")):
+        outcome = two_versions.roll_back(run=run)
+        assert (codes(outcome), outcome.hosts[0].remaining) == ("h1:OK", ()), [*outcome.hosts[0].plan.refusals, run]
+        assert commands(two_versions, "web", "api") == {"h1": {"web": web, "api": api}}
+        again = two_versions.roll_back(run=run)
+        assert again.hosts[0].results == ()
+    two_versions.roll_back("web", run=1)
+    assert commands(two_versions, "web", "api") == {"h1": {"web": "old", "api": "new"}}
+    unknown = two_versions.roll_back(run=99)
+    assert {found.summary for found in unknown.hosts[0].plan.refusals} == {"run 99 is not on record here"}
+    engine = two_versions.engines["h1"]
+    engine.remove_volume("deployer.history.shop.3")
+    (gap, _) = two_versions.roll_back(run=1).hosts[0].plan.refusals
+    assert gap.summary == "cannot go back to run 1: the record of run 3 does not say what it changed"
+
+
+def test_the_image_of_that_run_is_found_by_its_id_or_pulled_by_its_digest(fleet: Fleet) -> None:
+    fleet.run = RUN
+    engine = fleet.engines["h1"]
+    for tag, more in (("web:1", "tty: false"), ("web:2", "mem_limit: 64m, environment: {A: x}")):
+        fleet.apply(f"- hosts: h1\n  project: shop\n  containers: {{web: {{image: {tag}, {more}}}}}\n")
+    first = (engine.inspect_image("docker.io/library/web:1") or {})["Id"]
+    pruned(fleet)
+    engine.remove_image("docker.io/library/web:1")
+    outcome = fleet.roll_back(run=1)
+    assert (codes(outcome), outcome.hosts[0].remaining) == ("h1:OK", ())
+    web = engine.inspect_container("web") or {}
+    assert (web["Image"], web["HostConfig"]["Memory"], web["Config"]["Tty"]) == (first, 0, False)
+    assert not [found for found in web["Config"]["Env"] if found.startswith("A=")]
+
+
 def test_a_second_time_it_goes_forward_again(two_versions: Fleet) -> None:
     two_versions.roll_back()
     assert two_versions.roll_back().exit_code is ExitCode.OK
