@@ -20,6 +20,8 @@ from jinja2.parser import Parser
 from jinja2.runtime import Context
 from msgspec import Struct
 
+from deployer.config.files import read_text
+from deployer.config.templates.bounds import LONGEST, MEMORY, Bounds
 from deployer.config.templates.environment import (
     MissingValueError,
     SandboxEnvironment,
@@ -165,6 +167,8 @@ EVALUATION_ERRORS = (
     ArithmeticError,
     AttributeError,
     LookupError,
+    MemoryError,
+    NameError,
     OSError,
     RecursionError,
     TypeError,
@@ -190,6 +194,7 @@ class JinjaTemplates:
 
     def __init__(self, base: Path) -> None:
         self._base = base
+        self._bounds = Bounds()
         self._environment = new_environment(self._load)
         add_filters(self._environment)
         self._texts: dict[str, Compiled | _SyntaxFault] = {}
@@ -212,7 +217,8 @@ class JinjaTemplates:
     def convert(self, value: Any, origin: Origin, frame: Frame, source: Origin | None, site: Site) -> Node:
         """The tree of a result; raises `TemplateProblem` where it is not data or undefined inside."""
         try:
-            return to_node(value, origin, frame, source)
+            with self._bounds.evaluation():
+                return to_node(value, origin, frame, source)
         except EVALUATION_ERRORS as error:
             raise _problem(error, site, names=(), secret=frame.secret or site.secret, line=0) from error
 
@@ -228,9 +234,12 @@ class JinjaTemplates:
             raise site.problem(compiled.summary, compiled.line, hint=compiled.hint)
         frame = scope.session.frames[-1]
         try:
-            value = compiled.evaluate(scope)
-            if isinstance(value, Absent):
-                raise_absent(value)
+            with self._bounds.evaluation():
+                value = compiled.evaluate(scope)
+                if isinstance(value, Absent):
+                    raise_absent(value)
+            if isinstance(value, str) and len(value) > LONGEST:
+                raise TemplateFault(f"its text has more than {LONGEST // 1024**2} Mi characters")
         except EVALUATION_ERRORS as error:
             line = _line_in(error.__traceback__, compiled)
             secret = frame.secret or site.secret
@@ -249,19 +258,22 @@ class JinjaTemplates:
         known = cache.get(key)
         if known is None:
             try:
-                known = compile_it()
+                with self._bounds.evaluation():
+                    known = compile_it()
             except jinja2.TemplateSyntaxError as error:
                 known = _fault(error, self._environment)
+            except EVALUATION_ERRORS as error:
+                known = _SyntaxFault(f"template failed: {_excess(error) or error}", "", 1)
             cache[key] = known
         return known
 
     def _load(self, path: str) -> str | None:
         """A template file named by another, for `include` and `import`."""
         choices = (folder / path for folder in (Path(), self._base / "templates", self._base))
-        file = next((choice for choice in choices if choice.is_file()), None)
+        file = next((choice for choice in choices if choice.exists() and not choice.is_dir()), None)
         if file is None:
             return None
-        text = file.read_text("utf-8")
+        text = read_text(file)
         if is_encrypted(text):
             raise TemplateFault(f"the vaulted file {file} cannot be included; use lookup('template', …)")
         return text
@@ -288,8 +300,8 @@ def _problem(error: Exception, site: Site, *, names: Iterable[str], secret: bool
     """What a failed evaluation says. A message that may repeat a secret is replaced by the error's kind."""
     if isinstance(error, MissingValueError):
         return _missing_problem(error, site, names, secret=secret, line=line)
-    if isinstance(error, RecursionError):
-        return site.problem("template failed: variables refer to each other too deeply", line)
+    if excess := _excess(error):
+        return site.problem(f"template failed: {excess}", line)
     kind = type(error).__name__
     if secret:
         return site.problem(f"template failed: {kind}; its message is hidden because a secret was used", line)
@@ -297,6 +309,19 @@ def _problem(error: Exception, site: Site, *, names: Iterable[str], secret: bool
         return site.problem("template failed: it accesses attributes that templates may not access", line)
     is_own = isinstance(error, jinja2.TemplateError | TemplateFault)
     return site.problem(f"template failed: {error}" if is_own else f"template failed: {kind}: {error}", line)
+
+
+def _excess(error: Exception) -> str:
+    """What there is too much of; "" for other errors. Jinja writes a number beyond all floats as the name `inf`."""
+    match error:
+        case RecursionError():
+            return "expressions or variables are nested too deeply"
+        case MemoryError():
+            return f"it takes more than {MEMORY // 1024**2} MiB of memory"
+        case NameError():
+            return "a number is too large"
+        case _:
+            return ""
 
 
 def _missing_problem(

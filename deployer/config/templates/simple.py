@@ -16,6 +16,8 @@ from deployer.config.templates.problems import OMIT
 from deployer.config.templates.values import LazyDict, Scope, entry_of, finalize
 
 FALLBACK: Final = object()
+_LONGEST: Final = 1024 * 1024
+"""Characters of a text that is made here."""
 
 _STEPS = r"((?:\.[A-Za-z_][A-Za-z0-9_]*|\[(?:-?(?:0|[1-9][0-9]{0,8})|'[^'\\\n]*'|\"[^\"\\\n]*\")\])*)"
 _EXPRESSION = re.compile(rf"\s*([A-Za-z_][A-Za-z0-9_]*){_STEPS}\s*")
@@ -76,7 +78,7 @@ class Pieces(Struct, frozen=True):
             if value is FALLBACK or value is OMIT:
                 return FALLBACK
             made.append(str(finalize(value)))
-        return "".join(made)
+        return "".join(made) if sum(map(len, made)) <= _LONGEST else FALLBACK
 
 
 def parse_text(text: str) -> Pieces | None:

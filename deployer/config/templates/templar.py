@@ -290,6 +290,9 @@ class Templar:
         except TemplateProblem as problem:
             _report(problem, problems)
             return failed
+        except RecursionError:
+            problems.add(node.origin, "variables refer to each other too deeply", address=address)
+            return failed
         finally:
             frames.pop()
 

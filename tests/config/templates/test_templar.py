@@ -586,6 +586,59 @@ def test_a_template_files_first_line_may_set_jinjas_options() -> None:
     ]
 
 
+def test_included_files_are_bounded_as_others_are(tmp_path: Path) -> None:
+    (tmp_path / "large.j2").write_bytes(b"x" * (16 * 1024**2 + 1))
+    (tmp_path / "binary.j2").write_bytes(b"\xff")
+    for name, reason in (("large.j2", "it has more than 16 MiB"), ("/dev/zero", "it is not a file"), ("binary.j2", "")):
+        (found,) = complaints(f"\"{{% include '{name}' %}}\"", templar(base=tmp_path))
+        assert found.startswith("site.yml:1:1: template failed: ")
+        assert reason in found
+
+
+TOO_LARGE = "it takes more than 512 MiB of memory"
+TOO_LONG = "it takes more than 0.2 s of computing time"
+TOO_DEEP = "expressions or variables are nested too deeply"
+
+
+@pytest.mark.parametrize(
+    ("text", "summary"),
+    [
+        ("{{ 1e400 }}", "a number is too large"),
+        ("{{ 'a' * 10 ** 10 }}", TOO_LARGE),
+        ("{{ [0] * 10 ** 10 }}", TOO_LARGE),
+        ("{{ ('a' * 99999) | replace('a', 'a' * 99999) }}", TOO_LARGE),
+        ("{{ 'x' | center(10 ** 10) }}", TOO_LARGE),
+        ("{{ 'x'.ljust(20000000) }}", "its text has more than 16 Mi characters"),
+        ("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", TOO_LONG),
+        ("{{ 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' | regex_search('(x+x+)+y') }}", TOO_LONG),
+        ("{{ 7 ** 99999999 }}", TOO_LONG),
+        ("{{ " + "(" * 2000 + "1" + ")" * 2000 + " }}", TOO_DEEP),
+        ("{{ " + "-" * 2000 + "1 }}", TOO_DEEP),
+        ("{{ 1" + "+1" * 2000 + " }}", TOO_DEEP),
+        ("{% if 1 %}" * 2000 + "{% endif %}" * 2000, TOO_DEEP),
+    ],
+    ids=lambda text: text[:40],
+)
+def test_templates_are_bounded_in_time_memory_and_depth(
+    monkeypatch: pytest.MonkeyPatch, text: str, summary: str
+) -> None:
+    import resource
+
+    monkeypatch.setattr("deployer.config.templates.bounds.SECONDS", 0.2)
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    assert complaints(f'"{text}"', templar()) == [f"site.yml:1:1: template failed: {summary}"]
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+def test_variables_that_multiply_each_other_are_bounded() -> None:
+    doubled = "".join(f"x{n}: '{{{{ x{n + 1} }}}}{{{{ x{n + 1} }}}}'\n" for n in range(40))
+    (found,) = complaints("'{{ x0 }}'", templar(doubled + "x40: a\n"))
+    assert found.endswith("template failed: its text has more than 16 Mi characters")
+    chain = "".join(f"x{n}: '{{{{ x{n + 1} }}}}'\n" for n in range(2000))
+    (found,) = complaints("'{{ x0 }}'", templar(chain + "x2000: a\n"))
+    assert found == "site.yml:1:1: variables refer to each other too deeply"
+
+
 def test_vaulted_templates_are_not_included(tmp_path: Path) -> None:
     (tmp_path / "x.j2").write_text(encrypt(SENTINEL, VaultSecret("default", b"pw")))
     (found,) = complaints("\"{% include 'x.j2' %}\"", templar(base=tmp_path))
