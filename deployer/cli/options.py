@@ -152,49 +152,28 @@ def vault() -> list[click.Parameter]:
 
 def policy() -> list[click.Parameter]:
     """What a run is allowed to do beyond the default; never read from the environment."""
-    section = "Safety"
+    single = partial(Option, section="Safety", allow_from_autoenv=False)
+    repeated = partial(single, multiple=True)
+    volumes = partial(repeated, callback=_volumes, metavar="HOST/volume.NAME")
     return [
-        Option(
+        single(
             ["--prune"],
-            section=section,
             is_flag=True,
-            allow_from_autoenv=False,
             help="Also remove resources of the project that these playbooks do not declare, including those that other "
             "playbook files declare; volumes are kept.",
         ),
-        Option(
+        repeated(
             ["--prune-host"],
-            section=section,
-            multiple=True,
-            allow_from_autoenv=False,
             metavar="HOST",
             help="Remove the project's resources on a host that left the plays; volumes are kept. Repeatable.",
         ),
-        Option(
-            ["--remove-volume"],
-            section=section,
-            multiple=True,
-            allow_from_autoenv=False,
-            callback=_volumes,
-            metavar="HOST/volume.NAME",
-            help="With --prune: remove this volume and its data. Repeatable.",
-        ),
-        Option(
+        volumes(["--remove-volume"], help="With --prune: remove this volume and its data. Repeatable."),
+        single(
             ["--adopt"],
-            section=section,
             is_flag=True,
-            allow_from_autoenv=False,
             help="Take over containers that have a declared name but belong to no project.",
         ),
-        Option(
-            ["--allow-data-loss"],
-            section=section,
-            multiple=True,
-            allow_from_autoenv=False,
-            callback=_volumes,
-            metavar="HOST/volume.NAME",
-            help="Allow the removal of this volume and its data. Repeatable.",
-        ),
+        volumes(["--allow-data-loss"], help="Allow the removal of this volume and its data. Repeatable."),
     ]
 
 

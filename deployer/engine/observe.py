@@ -103,13 +103,9 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
         names = {found.id: found.name for found in found_networks}
         notes, data = _volumes(volumes.result())
         later = ownership.later_records(notes)
-        found_containers = answers.read(listed.result(), _LISTED, "/containers/json")
-        chosen, kept, stubs = _choose(found_containers, names, needs, later)
-        inspected = [
-            read_container(_by_name(found, names), later)
-            for found in pool.map(engine.inspect_container, chosen)
-            if found is not None
-        ]
+        chosen, kept, stubs = _choose(answers.read(listed.result(), _LISTED, "/containers/json"), names, needs, later)
+        details = (found for found in pool.map(engine.inspect_container, chosen) if found is not None)
+        inspected = [read_container(_by_name(found, names), later) for found in details]
         tagged = {ref: read_image(found) for ref, found in zip(needs.images, wanted, strict=True) if found is not None}
         known = {found.id for found in tagged.values()}
         further = pool.map(engine.inspect_image, sorted({found.image_id for found in inspected} - known))

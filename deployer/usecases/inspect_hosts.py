@@ -20,8 +20,9 @@ from deployer.engine.host_facts import free_space
 from deployer.interfaces import Engine, EngineInfo
 from deployer.model import ownership
 from deployer.model.plan import Unreachable
+from deployer.usecases.connections import connect_host
 from deployer.usecases.fleet import Fleet
-from deployer.usecases.load import Request, Sources, connect_host, open_sources, variable_references
+from deployer.usecases.load import Request, Sources, open_sources, variable_references
 from deployer.usecases.system import System
 from deployer.values import image, port
 

@@ -27,11 +27,10 @@ from deployer.config.variables.vars_files import VariableReader
 from deployer.config.vault import VaultSecrets
 from deployer.config.vault_secrets import load_secrets, password_sources
 from deployer.diagnostics import Diagnostic, Missing, Origin, Problems, did_you_mean
-from deployer.errors import InputError
 from deployer.interfaces import Guarded
 from deployer.model.desired import Desired, RunOnce
-from deployer.reach.connection import CliConnectionOptions, ConnectionSpec
-from deployer.reach.resolve import connection_spec
+from deployer.reach.connection import ConnectionSpec
+from deployer.usecases.connections import connect_host
 from deployer.usecases.named import check_containers, check_volumes
 from deployer.values import duration
 
@@ -339,49 +338,6 @@ class _Reader:
         return None if unrendered.errors else rendered
 
 
-def connect_host(
-    host: str, known: Mapping[str, nodes.Node], templar: Templar, sources: Sources
-) -> ConnectionSpec | None:
-    """How to reach a host, from its connection variables; None after reporting what is wrong with them."""
-    request, problems = sources.request, sources.problems
-    options = CliConnectionOptions(
-        request.user, request.private_key, timeout=request.connect_timeout, become_password=sources.become_password
-    )
-    plain = PlainVariables(known, templar, problems)
-    try:
-        return connection_spec(host, plain, options, sources.asking.ssh_config())
-    except InputError as error:
-        problems.extend(_placed(found, known) for found in error.diagnostics)
-        return None
-
-
-def _placed(found: Diagnostic, variables: Mapping[str, nodes.Node]) -> Diagnostic:
-    """The error at the position of its variable."""
-    node = variables.get(found.address)
-    return found if node is None else replace(found, origin=nodes.place(node))
-
-
-class PlainVariables(Mapping[str, object]):
-    """A host's variables as plain values; each is rendered when it is looked at."""
-
-    def __init__(self, variables: Mapping[str, nodes.Node], templar: Templar, problems: Problems) -> None:
-        self._variables = variables
-        self._templar = templar
-        self._problems = problems
-
-    def __getitem__(self, name: str) -> object:
-        return nodes.to_plain(self._templar.render(self._variables[name], self._problems, name))
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._variables
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._variables)
-
-    def __len__(self) -> int:
-        return len(self._variables)
-
-
 def _scalars(node: nodes.Node) -> Iterable[nodes.Scalar]:
     items = node.items if isinstance(node, nodes.Sequence) else (node,)
     return (item for item in items if isinstance(item, nodes.Scalar))
@@ -389,8 +345,8 @@ def _scalars(node: nodes.Node) -> Iterable[nodes.Scalar]:
 
 def in_order(hosts: tuple[str, ...], order: str) -> tuple[str, ...]:
     """Ansible's `order`, but for shuffle: two runs are to do the same."""
-    found = sorted(hosts) if order.endswith("sorted") else list(hosts)
-    return tuple(reversed(found)) if order.startswith("reverse") else tuple(found)
+    found = sorted(hosts) if order in ("sorted", "reverse_sorted") else list(hosts)
+    return tuple(reversed(found)) if order in ("reverse_inventory", "reverse_sorted") else tuple(found)
 
 
 def batches(hosts: tuple[str, ...], sizes: list[int | str]) -> tuple[tuple[str, ...], ...]:

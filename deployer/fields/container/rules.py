@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from deployer.fields.container import devices
 from deployer.fields.container.network import ATTACHED, DEFAULT_NETWORK
 from deployer.fields.table import Violation
 from deployer.values import address, port, size
+
+_NOT_WITHOUT_NETWORK: Final = ("ports", "publish_all_ports", "links")
+_NOT_SHARED: Final = ("hostname", "ports", "publish_all_ports", "expose", "dns", "extra_hosts", "mac_address", "links")
+"""Fields that network_mode excludes: for `host` and `none`, and for another container's network."""
 
 
 def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
@@ -36,21 +40,7 @@ def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Ite
         values["network_mode"] = ATTACHED
         values["networks"] = {mode: {}}
         return
-    refused = {
-        "container:": (
-            "hostname",
-            "ports",
-            "publish_all_ports",
-            "expose",
-            "dns",
-            "extra_hosts",
-            "mac_address",
-            "links",
-        ),
-        "host": ("ports", "publish_all_ports", "links"),
-        "none": ("ports", "publish_all_ports", "links"),
-    }
-    for name in refused["container:" if mode.startswith("container:") else mode]:
+    for name in _NOT_SHARED if mode.startswith("container:") else _NOT_WITHOUT_NETWORK:
         if values.get(name):
             yield name, f"cannot be combined with network_mode: {mode}"
 
