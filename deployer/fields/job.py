@@ -24,6 +24,7 @@ JOB: Final = Table(
     fields=CONTAINER.fields,
     settings=settings.JOB,
     rules=(*CONTAINER.rules, ends_and_stays),
+    notices=CONTAINER.notices,
     nested=CONTAINER.nested,
     appended=CONTAINER.appended,
     advice=settings.JOB_ADVICE,

@@ -17,6 +17,7 @@ from deployer.fields.shapes import Entry, match_keys, spellings, written
 from deployer.nodes import has_template
 
 Violation: TypeAlias = tuple[str, str]
+Rule: TypeAlias = Callable[[dict[str, Any], Mapping[str, Any]], Iterable[Violation]]
 """(field, what is wrong with it)."""
 
 
@@ -32,6 +33,7 @@ class Declaration(Struct, frozen=True):
 
 class Table(Struct, frozen=True):
     """`doc` describes the kind. `rules` check a whole declaration: they may complete its values and report errors.
+    `notices` find what is accepted with a warning.
     `nested` maps a flat spelling to a key inside a field: Ansible's `log_driver` is `logging.driver`.
     `appended` maps the name of a list to the one it adds to: Ansible's `mounts` to `volumes`. `advice`: what to write
     instead of keys of other tools. `groups`: the fields under the headings of the reference. `fields_of`: the kind with
@@ -41,7 +43,8 @@ class Table(Struct, frozen=True):
     doc: str
     fields: tuple[Field, ...]
     settings: tuple[Entry, ...] = ()
-    rules: tuple[Callable[[dict[str, Any], Mapping[str, Any]], Iterable[Violation]], ...] = ()
+    rules: tuple[Rule, ...] = ()
+    notices: tuple[Rule, ...] = ()
     nested: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     appended: Mapping[str, str] = field(default_factory=dict)
     advice: Mapping[str, str] = field(default_factory=dict)
@@ -84,8 +87,11 @@ def read(table: Table, node: nodes.Node, at: Reading) -> Declaration | None:
         settings[KEY] = read_ignored(settings[KEY], named[KEY], at, table.ignorable, table.nested)
     if not (at.static and any(has_template(key) for key, _ in node.entries)):
         unknown = _unknown(named, {*values, *settings}, at)
-        for name, summary in _violations(table, _KnownValues(values, unknown), _KnownValues(settings, unknown)):
+        known = _KnownValues(values, unknown), _KnownValues(settings, unknown)
+        for name, summary in _violations(table.rules, *known):
             at.child(name).wrong(named.get(name, node), hide(summary, node))
+        for name, summary in _violations(table.notices, *known):
+            at.problems.warn(nodes.place(named.get(name, node)), hide(summary, node), address=at.child(name).address)
     return Declaration(values, settings, at.origins, frozenset(at.secrets))
 
 
@@ -116,8 +122,8 @@ def _unknown(named: Mapping[str, nodes.Node], read: set[str], at: Reading) -> fr
     return frozenset(name for name in named if name not in read or (at.static and has_template(named[name])))
 
 
-def _violations(table: Table, values: _KnownValues, settings: _KnownValues) -> Iterable[Violation]:
-    for rule in table.rules:
+def _violations(rules: Iterable[Rule], values: _KnownValues, settings: _KnownValues) -> Iterable[Violation]:
+    for rule in rules:
         with contextlib.suppress(_UnknownError):
             yield from rule(values, settings)
 

@@ -396,8 +396,7 @@ def test_undeclarable_values_are_reported() -> None:
     body = {"Image": PLAIN, "HostConfig": host, "ExposedPorts": {"80/tcp": {}}}
     engine.create_container("it", body, "")
     text = imported(engine, "it")
-    assert container(engine, "it") == {"image": PLAIN, "state": "created", "network_mode": "host"}
-    assert "#   container.it ports: cannot be combined with network_mode: host\n" in text
+    assert container(engine, "it") == {"image": PLAIN, "state": "created", "network_mode": "host", "expose": ["80"]}
     assert "#   container.it dns: 'not an address' is not an IP address\n" in text
     check_unchanged(engine, text)
 

@@ -29,7 +29,7 @@ def try_declare(table: Table, written: Mapping[str, Any] | Node) -> tuple[Declar
 def declare(table: Table, written: Mapping[str, Any] | Node) -> Declaration:
     declaration, problems = try_declare(table, written)
     assert declaration is not None
-    assert [str(found) for found in problems] == []
+    assert [str(found) for found in problems.errors] == []
     return declaration
 
 

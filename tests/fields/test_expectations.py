@@ -41,6 +41,11 @@ PLAIN = container()
             id="W07 addresses are compressed",
         ),
         pytest.param(
+            {"network_mode": "host", "ports": ["80:80"]},
+            container(NetworkMode="host", PortBindings={"80/tcp": [{"HostPort": "80"}]}, PublishAllPorts=True),
+            id="ports without effect",
+        ),
+        pytest.param(
             {},
             container(LogConfig={"Type": "json-file", "Config": {"labels": "x", "max-size": "5m"}}),
             id="W10 log options of the daemon",
@@ -331,6 +336,12 @@ def test_no_difference(declared: dict[str, Any], live: dict[str, Any]) -> None:
             PLAIN,
             ['mac_address: "" → 02:00:00:00:00:01 (replace)'],
             id="a MAC address where none was",
+        ),
+        pytest.param(
+            {"ports": ["80:80"]},
+            container(PortBindings={"80/tcp": [{"HostPort": "80"}]}),
+            ["ports: none → 80:80/tcp (replace)"],
+            id="a binding of a port that is not exposed is not published",
         ),
         pytest.param(
             {"volumes": ["data:/data"]},

@@ -8,7 +8,7 @@ import pytest
 
 from deployer.fields.container import CONTAINER
 from deployer.fields.network import NETWORK
-from tests.fields.declare import declare, errors_of
+from tests.fields.declare import declare, errors_of, try_declare
 
 BRIDGE: dict[str, Any] = {"networks": {"bridge": {}}}
 CDI = "driver cdi requires device_ids such as vendor.com/class=name, without count and options"
@@ -96,7 +96,7 @@ def test_networks_are_joined_in_the_order_of_their_priority() -> None:
                 "expose: cannot be combined with network_mode: container:db",
             ],
         ),
-        ({"network_mode": "host", "ports": [80]}, ["ports: cannot be combined with network_mode: host"]),
+        ({"network_mode": "host", "links": ["db"]}, ["links: cannot be combined with network_mode: host"]),
         (
             {"network_mode": "container:db", "publish_all_ports": True},
             ["publish_all_ports: cannot be combined with network_mode: container:db"],
@@ -172,9 +172,22 @@ def test_modes_written_as_networks(written: dict[str, Any], said: str) -> None:
     assert errors_of(CONTAINER, written) == [f"containers.it.networks: {said}"]
 
 
-def test_ports_do_not_go_with_the_hosts_network_however_that_is_written() -> None:
-    assert errors_of(CONTAINER, {"networks": ["host"], "ports": ["80:80"]}) == [
-        "containers.it.ports: cannot be combined with network_mode: host"
+@pytest.mark.parametrize(
+    ("written", "mode", "meaning"),
+    [
+        ({"network_mode": "host"}, "host", "; the container listens on the addresses of the host"),
+        ({"networks": ["host"]}, "host", "; the container listens on the addresses of the host"),
+        ({"network_mode": "none"}, "none", ""),
+    ],
+)
+def test_ports_that_will_not_be_published_are_accepted_with_a_warning(
+    written: dict[str, Any], mode: str, meaning: str
+) -> None:
+    found, problems = try_declare(CONTAINER, {**written, "ports": ["127.0.0.1:80:80"], "publish_all_ports": True})
+    assert (problems.errors, found and found.values["ports"]) == ((), [])
+    assert [f"{warning.address}: {warning.summary}" for warning in problems.warnings] == [
+        f"containers.it.{name}: has no effect with network_mode: {mode}{meaning}"
+        for name in ("ports", "publish_all_ports")
     ]
 
 

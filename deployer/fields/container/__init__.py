@@ -4,7 +4,7 @@ from typing import Final
 
 from deployer.fields import settings
 from deployer.fields.container import devices, isolation, limits, network, process, resources, starting, storage
-from deployer.fields.container.rules import RULES
+from deployer.fields.container.rules import NOTICES, RULES
 from deployer.fields.table import Table
 
 GROUPS: Final = {
@@ -23,6 +23,7 @@ CONTAINER = Table(
     fields=tuple(row for rows in GROUPS.values() for row in rows),
     settings=settings.CONTAINER,
     rules=(*RULES, *starting.RULES),
+    notices=NOTICES,
     nested={
         "log_driver": ("logging", "driver"),
         "log_options": ("logging", "options"),

@@ -266,7 +266,21 @@ PORTS = ListOf(
 
 
 def _read_ports(inspect: Json) -> list[str]:
-    return list(port.from_engine((inspect.get("HostConfig") or {}).get("PortBindings")))
+    """Those that can take effect. Engines before 29 ignore a binding of a port that is not exposed (§1.4)."""
+    if _read_mode(inspect) != ATTACHED:
+        return []
+    exposed = {*((inspect.get("Config") or {}).get("ExposedPorts") or ())}
+    exposed |= {*((inspect.get("NetworkSettings") or {}).get("Ports") or ())}
+    inside = port.exposed_from_engine(exposed)
+    bindings = port.from_engine((inspect.get("HostConfig") or {}).get("PortBindings"))
+    return [each for each in bindings if port.container_port(each) in inside]
+
+
+_PUBLISH_ALL = at("HostConfig.PublishAllPorts", zero=False)
+
+
+def _read_publish_all(inspect: Json) -> bool:
+    return _read_mode(inspect) == ATTACHED and bool(_PUBLISH_ALL.read(inspect))
 
 
 def _write_ports(value: Any, body: Body) -> None:
@@ -329,7 +343,7 @@ FIELDS = (
         name="publish_all_ports",
         doc="Publish every exposed port on a free port of the host.",
         shape=FLAG,
-        access=at("HostConfig.PublishAllPorts", zero=False),
+        access=Access(_read_publish_all, _PUBLISH_ALL.write),
         zero=False,
         example=True,
         other=False,

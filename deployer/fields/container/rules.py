@@ -10,7 +10,6 @@ from deployer.fields.container.network import ATTACHED, DEFAULT_NETWORK
 from deployer.fields.table import Violation
 from deployer.values import address, port, size
 
-_NOT_WITHOUT_NETWORK: Final = ("ports", "publish_all_ports", "links")
 _NOT_SHARED: Final = ("hostname", "ports", "publish_all_ports", "expose", "dns", "extra_hosts", "mac_address", "links")
 """Fields that network_mode excludes: for `host` and `none`, and for another container's network."""
 
@@ -40,7 +39,7 @@ def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Ite
         values["network_mode"] = ATTACHED
         values["networks"] = {mode: {}}
         return
-    for name in _NOT_SHARED if mode.startswith("container:") else _NOT_WITHOUT_NETWORK:
+    for name in _NOT_SHARED if mode.startswith("container:") else ("links",):
         if values.get(name):
             yield name, f"cannot be combined with network_mode: {mode}"
 
@@ -150,4 +149,16 @@ def named_devices(values: dict[str, Any], _settings: Mapping[str, Any]) -> Itera
     values["gpus"] = [request for request in values["gpus"] if request not in requests]
 
 
+def unpublished(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
+    """Compose accepts such ports, and the engine ignores them."""
+    mode = values.get("network_mode")
+    meaning = {"host": "; the container listens on the addresses of the host", "none": ""}
+    for name, nothing in (("ports", []), ("publish_all_ports", False)):
+        if mode in meaning and values.get(name):
+            yield name, f"has no effect with network_mode: {mode}{meaning[mode]}"
+            values[name] = nothing
+
+
+NOTICES = (unpublished,)
+"""What is accepted with a warning."""
 RULES = (network_of_mode, default_bridge, links, hostname, ports, memory, cpu, restart, mounts, named_devices)

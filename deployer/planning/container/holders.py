@@ -32,6 +32,7 @@ def check_held(ctx: Context) -> None:
     for resource in ctx.desired.containers:
         if resource.settings.state is RunState.STARTED and resource.selected:
             _check_ports(ctx, resource, holders)
+            _note_unpublished(ctx, resource)
             _check_addresses(ctx, resource, holders)
 
 
@@ -56,6 +57,22 @@ def _check_addresses(ctx: Context, resource: Workload, holders: Iterable[Holder]
             ctx.draft.refuse(Refusal(resource.address, summary, _how_to_free(ctx, holder, "address"), place))
         elif key != "mac_address" and (why := _misfit(ctx, network, address)):
             ctx.draft.refuse(Refusal(resource.address, f"{address} {why}", "choose another address", place))
+
+
+def _note_unpublished(ctx: Context, resource: Workload) -> None:
+    """Engines publish ports only on a network that is not internal, and of macvlan and ipvlan on none."""
+    networks = resource.values.get("networks") or {}
+    published = resource.values.get("ports") or resource.values.get("publish_all_ports")
+    if published and networks and all(_publishes_nothing(ctx, name) for name in networks):
+        why = f"{', '.join(networks)}: internal, macvlan and ipvlan networks publish none"
+        ctx.draft.note(f"{resource.address.label}: its ports have no effect on {why}")
+
+
+def _publishes_nothing(ctx: Context, name: str) -> bool:
+    declared, live = ctx.desired.find(Kind.NETWORK, name), ctx.observed.network(name)
+    own = declared is not None and not getattr(declared.settings, "external", False)
+    values = declared.values if declared is not None and own else live.values if live is not None else {}
+    return bool(values.get("internal")) or values.get("driver") in ("macvlan", "ipvlan")
 
 
 def _misfit(ctx: Context, network: str, address: str) -> str:

@@ -112,3 +112,20 @@ def test_an_address_that_does_not_fit_into_a_network_of_others(endpoint: str, wh
     container = f"{{image: 'db:1', networks: {{lan: {{{endpoint}}}}}}}"
     wish = f"networks: {{lan: {{external: true}}}}\ncontainers: {{db: {container}}}"
     assert said(wish, applied(lan)) == [f"shop.yml:2 {why}; choose another address"]
+
+
+@pytest.mark.parametrize(
+    ("networks", "noted"),
+    [
+        ("{lan: {internal: true}}", True),
+        ("{lan: {driver: macvlan, driver_opts: {parent: eth0}}}", True),
+        ("{lan: {}}", False),
+        ("{lan: {external: true}}", True),
+    ],
+)
+def test_ports_that_no_network_publishes_are_noted(networks: str, noted: object) -> None:
+    """`external`: what is on the host counts."""
+    wish = f"networks: {networks}\ncontainers: {{db: {{image: 'db:1', networks: [lan], ports: ['80:80']}}}}"
+    found = reconcile(play(wish), applied("networks: {lan: {internal: true}}"), Policy())
+    note = "container.db: its ports have no effect on lan: internal, macvlan and ipvlan networks publish none"
+    assert [note] * bool(noted) == [each for each in found.notes if "ports" in each]
