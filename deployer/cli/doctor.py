@@ -95,11 +95,5 @@ COMMAND = Command(
     run=_run,
     examples=EXAMPLES,
     help="Check every host and say how to fix what is wrong.",
-    params=[
-        *options.hosts(),
-        *options.connection(),
-        *options.vault(),
-        options.json_option("Print one JSON document."),
-        *options.global_options(),
-    ],
+    params=options.reads_hosts(),
 )

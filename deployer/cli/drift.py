@@ -35,13 +35,5 @@ COMMAND = Command(
     run=_run,
     examples=EXAMPLES,
     help="Compare the hosts with the last applied state and with the playbook. Exits with 2 if anything differs.",
-    params=[
-        options.playbooks(),
-        *options.hosts(),
-        *options.selection(),
-        *options.connection(),
-        *options.vault(),
-        options.json_option("Print one JSON document."),
-        *options.global_options(),
-    ],
+    params=options.reads_playbooks(),
 )

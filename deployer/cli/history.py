@@ -40,12 +40,5 @@ COMMAND = Command(
     run=_run,
     examples=EXAMPLES,
     help="Show past runs: what was applied, by whom and with what result. The newest run comes first.",
-    params=[
-        *options.hosts(),
-        options.project("Only runs of this project."),
-        *options.connection(),
-        *options.vault(),
-        options.json_option("Print one JSON document."),
-        *options.global_options(),
-    ],
+    params=options.reads_hosts("Only runs of this project."),
 )

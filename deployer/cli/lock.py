@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import click
-
 from deployer.cli import options
 from deployer.cli.command import CONTEXT, Call, Command, Group
 from deployer.errors import ExitCode
@@ -94,30 +92,25 @@ def _document(call: Call, notes: Notes[Lock]) -> None:
     call.console.document({"format_version": FORMAT_VERSION, "type": "locks", "locks": found, "unreachable": lost})
 
 
-def _params() -> list[click.Parameter]:
-    return [
-        *options.hosts(),
-        options.project("Only locks of this project."),
-        *options.connection(),
-        *options.vault(),
-        options.json_option("Print one JSON document."),
-        *options.global_options(),
-    ]
-
-
 COMMAND: Final = Group(
     name="lock",
     help="Show and release the locks of runs on hosts.",
     examples=STATUS_EXAMPLES + RELEASE_EXAMPLES,
     context_settings=dict(CONTEXT),
     commands=[
-        Command("status", run=_status, examples=STATUS_EXAMPLES, help="List the locks of all hosts.", params=_params()),
+        Command(
+            "status",
+            run=_status,
+            examples=STATUS_EXAMPLES,
+            help="List the locks of all hosts.",
+            params=options.reads_hosts("Only locks of this project."),
+        ),
         Command(
             "release",
             run=_release,
             examples=RELEASE_EXAMPLES,
             help="Release locks by hand. Locks of a dead run expire; an active run stops before its next change.",
-            params=[*_params(), options.yes()],
+            params=[*options.reads_hosts("Only locks of this project."), options.yes()],
         ),
     ],
 )

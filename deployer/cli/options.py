@@ -17,6 +17,8 @@ FORKS: Final = 50
 
 _VOLUME = re.compile(r"[^/]+/volume\..+\Z")
 
+_ONE_DOCUMENT: Final = "Print one JSON document."
+
 
 class Option(click.Option):
     """`section` is its heading in the help. The parameter is named after the long option: `--vault-id` is `vault_id`,
@@ -353,3 +355,14 @@ def _volumes(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...
         if not _VOLUME.match(text):
             raise click.BadParameter(f"'{text}' does not have the form HOST/volume.NAME")
     return given
+
+
+def reads_playbooks() -> list[click.Parameter]:
+    """Of commands that read playbooks and change nothing."""
+    return [playbooks(), *hosts(), *selection(), *connection(), *vault(), json_option(_ONE_DOCUMENT), *global_options()]
+
+
+def reads_hosts(only: str = "") -> list[click.Parameter]:
+    """Of commands that read hosts without a playbook. `only`: the help of --project, "" for commands without it."""
+    of_project = [project(only)] if only else []
+    return [*hosts(), *of_project, *connection(), *vault(), json_option(_ONE_DOCUMENT), *global_options()]

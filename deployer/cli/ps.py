@@ -61,12 +61,5 @@ COMMAND = Command(
     run=_run,
     examples=EXAMPLES,
     help="List the containers of all hosts.",
-    params=[
-        *options.hosts(),
-        options.project("Only containers of this project."),
-        *options.connection(),
-        *options.vault(),
-        options.json_option("Print one JSON document."),
-        *options.global_options(),
-    ],
+    params=options.reads_hosts("Only containers of this project."),
 )

@@ -37,13 +37,5 @@ COMMAND = Command(
     run=_run,
     examples=EXAMPLES,
     help="Check playbooks and the inventory without contacting a host.",
-    params=[
-        options.playbooks(),
-        *options.hosts(),
-        *options.selection(),
-        *options.connection(),
-        *options.vault(),
-        options.json_option("Print one JSON document."),
-        *options.global_options(),
-    ],
+    params=options.reads_playbooks(),
 )
