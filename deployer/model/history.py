@@ -25,9 +25,13 @@ KEPT: Final = 20
 """Records of one project on one host."""
 
 _LISTS: Final = ("changes", "pulled", "declared", "before")
+_PARSED: Final = (*_LISTS, "counts", "fields")
+_LONGEST: Final = 100
+_MOST: Final = 4000
+"""Characters that a record keeps, of one value and of all: every plan reads the records of its hosts."""
 _LABELS: Final = {
     name: f"deployer.history.{name}"
-    for name in ("project", "time", "who", "command", "commit", "result", "version", "counts", *_LISTS)
+    for name in ("project", "time", "who", "command", "commit", "result", "version", *_PARSED)
 }
 
 _REPLACE: Final = (Action.REPLACE_STOP_FIRST, Action.REPLACE_START_FIRST)
@@ -78,7 +82,8 @@ class Record(Struct, frozen=True):
     """`time` is UTC; `commit` that of the playbook's folder, "" without one, with "+dirty" when files differed from it.
     `changes` are texts of `RecordedChange`. `pulled`: names and ids of images that the project pulled, in this run or
     before, and that are still there; `declared`: references it declares. `before`: the containers that the run was to
-    change, as they were; None in records of releases that did not write it."""
+    change, as they were; None in records of releases that did not write it. `fields`: for the first of `changes`, each
+    field with its old and its new value, shortened and without secrets, "" for no value."""
 
     project: str
     time: str
@@ -93,11 +98,12 @@ class Record(Struct, frozen=True):
     pulled: tuple[tuple[str, str], ...] = ()
     declared: tuple[str, ...] = ()
     before: tuple[Before, ...] | None = ()
+    fields: tuple[tuple[tuple[str, str, str], ...], ...] = ()
 
     @property
     def labels(self) -> dict[str, str]:
-        plain = {label: str(getattr(self, name)) for name, label in _LABELS.items() if name not in ("counts", *_LISTS)}
-        parsed = {_LABELS[name]: msgspec.json.encode(getattr(self, name)).decode() for name in ("counts", *_LISTS)}
+        plain = {label: str(getattr(self, name)) for name, label in _LABELS.items() if name not in _PARSED}
+        parsed = {_LABELS[name]: msgspec.json.encode(getattr(self, name)).decode() for name in _PARSED}
         return plain | parsed
 
 
@@ -142,6 +148,7 @@ def _read(volume: Mapping[str, Any]) -> Record | None:
         pulled=tuple(pair for found in pulled if (pair := _pair(found))),
         declared=tuple(text for text in declared if isinstance(text, str)),
         before=_before(said["before"]),
+        fields=decoded(said["fields"], tuple[tuple[tuple[str, str, str], ...], ...]) or (),
     )
 
 
@@ -208,3 +215,20 @@ def changes_of(outcome: HostOutcome) -> tuple[tuple[str, ...], Counts]:
     changed += [(None, address) for address in checked]
     texts = (str(RecordedChange(action, address.label, found.get(address))) for action, address in changed)
     return tuple(texts), count(outcome.done)
+
+
+def fields_of(outcome: HostOutcome) -> tuple[tuple[tuple[str, str, str], ...], ...]:
+    """What each change of the plan changes. Of a record that is full, no more."""
+    found: list[tuple[tuple[str, str, str], ...]] = []
+    room = _MOST
+    for change in outcome.plan.changes:
+        fields = tuple((diff.name, _short(diff.old), _short(diff.new)) for diff in change.diffs)
+        room -= sum(len(text) for field in fields for text in field)
+        if room < 0:
+            break
+        found.append(fields)
+    return tuple(found)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

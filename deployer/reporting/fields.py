@@ -32,16 +32,18 @@ def field_rows(diffs: Iterable[FieldDiff], *, mark: bool = False, sheet: Sheet =
 
 
 def change_words(found: FieldDiff) -> str:
+    return "changed lines:" if _has_lines(found) else value_words(found.old, found.new)
+
+
+def value_words(old: str, new: str) -> str:
     """`512 MiB → 1 GiB`, `set to 5s`, `removed (was a)`, `(secret, changed)`."""
-    if found.old == found.new == MASK:
+    if old == new == MASK:
         return "(secret, changed)"
-    if not found.old:
-        return f"set to {_quoted(found.new)}"
-    if not found.new:
-        return f"removed (was {_quoted(found.old)})"
-    if _has_lines(found):
-        return "changed lines:"
-    return f"{_quoted(found.old)} → {_quoted(found.new)}"
+    if not old:
+        return f"set to {_quoted(new)}"
+    if not new:
+        return f"removed (was {_quoted(old)})"
+    return f"{_quoted(old)} → {_quoted(new)}"
 
 
 def place_words(found: FieldDiff) -> str:

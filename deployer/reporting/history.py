@@ -2,28 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from deployer.model.history import Record, Result, counts_document
 from deployer.reporting.columns import table
-from deployer.reporting.lines import Line, Span, Style, line
+from deployer.reporting.fields import value_words
+from deployer.reporting.lines import ANY, Line, Sheet, Span, Style, line
 from deployer.reporting.locks import moment_words
+from deployer.reporting.words import by_number, host_list, plural
 
 _HEADER: Final = ("TIME", "HOST", "PROJECT", "RUN", "RESULT", "CHANGES", "WHO", "COMMIT", "COMMAND")
+_CUT: Final = ("HOST", "WHO", "COMMAND")
+_MOST: Final = 5
+"""Changes of a run that are shown, without `whole`."""
 
 
-def history_lines(records: Iterable[tuple[str, Record]], *, changes: bool) -> list[Line]:
-    """One line per record; `changes` adds the changes of each."""
-    records = list(records)
-    if not records:
+def history_lines(records: Iterable[tuple[str, Record]], *, whole: bool = False, sheet: Sheet = ANY) -> list[Line]:
+    """One row per run, for all hosts whose records are equal, and below it the first changes, from what to what.
+    `whole`: all changes, each field on a line of its own."""
+    runs: dict[Record, list[str]] = {}
+    for host, record in records:
+        runs.setdefault(replace(record, pulled=(), declared=(), before=()), []).append(host)
+    if not runs:
         return [line("No runs are recorded.")]
-    head, *rows = table(_HEADER, [_cells(host, record) for host, record in records])
+    cells = [_cells(host_list(sorted(hosts, key=by_number)), record) for record, hosts in runs.items()]
+    head, *rows = table(_HEADER, cells, sheet=sheet, cut=_CUT)
     lines = [head]
-    for row, (_, record) in zip(rows, records, strict=True):
-        lines.append(row)
-        lines += [line(Span(f"    {change}", Style.MUTED)) for change in record.changes] if changes else []
+    for row, record in zip(rows, runs, strict=True):
+        lines += [row, *_changes(record, sheet, whole=whole)]
     return lines
+
+
+def _changes(record: Record, sheet: Sheet, *, whole: bool) -> Iterator[Line]:
+    fields = dict(enumerate(record.fields))
+    shown = record.changes if whole or len(record.changes) <= _MOST + 1 else record.changes[:_MOST]
+    for number, change in enumerate(shown):
+        words = [f"{name} {value_words(old, new)}" for name, old, new in fields.get(number, ())]
+        told = f": {', '.join(words)}" if words and not whole else ""
+        yield line(Span(_short(f"    {change}{told}", sheet), Style.MUTED))
+        yield from (line(Span(f"        {text}", Style.MUTED)) for text in words if whole)
+    if len(shown) < len(record.changes):
+        left = plural(len(record.changes) - len(shown), "more change")
+        yield line(Span(f"    {left}: deployer history show {record.number}", Style.MUTED))
+
+
+def _short(text: str, sheet: Sheet) -> str:
+    clean = sheet.clean(text)
+    return clean if len(clean) <= (sheet.width or len(clean)) else f"{clean[: sheet.width - 1]}…"
 
 
 def _cells(host: str, record: Record) -> tuple[str | Span, ...]:
@@ -35,7 +63,7 @@ def _cells(host: str, record: Record) -> tuple[str | Span, ...]:
         Span(record.result, Style.GOOD if record.result == Result.OK else Style.BAD),
         counted(record),
         record.who,
-        record.commit or "-",
+        record.commit,
         record.command,
     )
 

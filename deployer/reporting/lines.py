@@ -88,7 +88,8 @@ def line(*parts: str | Span, hang: int | None = 0) -> Line:
 
 
 def fold(found: Line, sheet: Sheet) -> list[Line]:
-    """The line in pieces that fit. It is divided at spaces only: a longer word is left to the terminal."""
+    """The line in pieces that fit. It is divided at spaces only, between columns if possible: a longer word is
+    left to the terminal."""
     text, width = str(found), sheet.width
     if not width or len(text) <= width or found.hang is None:
         return [found]
@@ -104,7 +105,8 @@ def fold(found: Line, sheet: Sheet) -> list[Line]:
 def _pieces(text: str, width: int, indent: int, hang: int) -> Iterator[tuple[int, int]]:
     start, room, first = 0, width, indent
     while len(text) - start > room:
-        end = text.rfind(" ", start + first + 1, start + room + 1)
+        gap = text.rfind("  ", start + room // 2, start + room + 2)
+        end = gap if gap != -1 else text.rfind(" ", start + first + 1, start + room + 1)
         end = end if end != -1 else text.find(" ", start + room)
         if end == -1:
             break

@@ -131,8 +131,19 @@ def test_applied_changes_are_recorded(shop: Shop) -> None:
     assert (last["host"], last["result"], last["command"], last["commit"]) == ("web1", "ok", "apply shop.yml", "")
     lines = shop.run("history", *HOSTS, "-v").words
     assert lines[0] == "TIME HOST PROJECT RUN RESULT CHANGES WHO COMMIT COMMAND"
-    assert "-/+ container.web" in lines
     assert any("web1 shop 2 ok 1 replaced" in line for line in lines)
+    whole = ["-/+ container.web", "ports 8080:80/tcp → 9090:80/tcp"]
+    assert lines[2:4] == whole
+    assert shop.run("history", *HOSTS).words[2] == "-/+ container.web: ports 8080:80/tcp → 9090:80/tcp"
+    assert shop.run("history", "show", "2", *HOSTS).words[2:] == whole
+    assert json.loads(shop.run("history", *HOSTS, "show", "1", "--json").out)["records"] == [first]
+    missing = shop.run("history", *HOSTS, "show", "3")
+    assert (missing.code, missing.err.splitlines()[0]) == (1, "error: no host has run 3 on record")
+    wrong = shop.run("history", *HOSTS, "shw", "3")
+    assert (wrong.code, wrong.err.splitlines()[-1]) == (
+        1,
+        "Error: write 'deployer history' or 'deployer history show NUMBER'",
+    )
     assert shop.run("history", *HOSTS, "--project", "blog").out == "No runs are recorded.\n"
 
 

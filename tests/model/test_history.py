@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from deployer.fields.field import Change
 from deployer.model.desired import Address, Kind
 from deployer.model.history import (
     Ending,
     Record,
     RecordedChange,
     changes_of,
+    fields_of,
     is_proven,
     parse_change,
     read_records,
@@ -22,7 +24,7 @@ from deployer.model.history import (
 from deployer.model.observed import Replaced
 from deployer.model.operations import AwaitHealthy, Operation, RemoveImage
 from deployer.model.outcome import Blocked, HostOutcome, Obstacle, Status, StepResult
-from deployer.model.plan import Action, Before, Counts, HostPlan, ResourceChange, Step, Unreachable
+from deployer.model.plan import Action, Before, Counts, FieldDiff, HostPlan, ResourceChange, Step, Unreachable
 from deployer.model.volume_names import newest, numbers
 from deployer.model.volume_names import record as volume_name
 
@@ -242,3 +244,20 @@ def test_changes_are_written_and_read_back(text: str, change: RecordedChange) ->
 def test_a_change_of_another_release_is_read_as_far_as_it_is_known() -> None:
     assert parse_change("! container.web (half done)") == RecordedChange(None, "container.web", Ending.FAILED)
     assert parse_change("") == RecordedChange(None, "")
+
+
+def test_old_and_new_values_are_on_record_within_bounds() -> None:
+    long = FieldDiff(("command",), "", "x" * 500, Change.REPLACE)
+    diffs = (FieldDiff(("image",), "web:1", "web:2", Change.REPLACE), long)
+    web = ResourceChange(Address("web1", Kind.CONTAINER, "web"), Action.REPLACE_STOP_FIRST, diffs)
+    bare = replace(web, address=replace(web.address, name="bare"), diffs=())
+    short = (("image", "web:1", "web:2"), ("command", "", "x" * 99 + "…"))
+    assert fields_of(HostOutcome(HostPlan("web1", "shop", changes=(web, bare, web)))) == (short, (), short)
+    crowded = replace(web, diffs=diffs * 34)
+    assert fields_of(HostOutcome(HostPlan("web1", "shop", changes=(web, crowded, web)))) == (short,)
+    record = replace(RECORD, fields=(short, ()))
+    assert read_records([volume(record)]) == (record,)
+    for damaged in ('[[["a", 1, 2]]]', "[" * 200_000, "7", ""):
+        labels = record.labels | {"deployer.history.fields": damaged}
+        (found,) = read_records([{"Name": "deployer.history.shop.7", "Labels": labels}])
+        assert found == RECORD
