@@ -82,7 +82,9 @@ def sealed(
     value: Any, sealing: Sealing, paths: frozenset[tuple[str, ...]] = frozenset(), here: tuple[str, ...] = ()
 ) -> Any:
     """The value with everything that is secret, by its text, its form or its path, replaced by its digest, for the
-    record on the object."""
+    record on the object. What is sealed stays as it is."""
+    if is_sealed(value):
+        return value
     below = isinstance(value, Mapping)
     if here in paths or (not below and any(path[: len(here)] == here for path in paths if here)):
         return {DIGEST_KEY: sealing.digest(value)}

@@ -17,7 +17,7 @@ from deployer.model.desired import AnyResource, Resource, S
 from deployer.model.drift import Drift, Verdict
 from deployer.model.observed import Ownership
 from deployer.model.plan import FieldDiff
-from deployer.model.secrets import DIGEST_KEY, MASK, digest_of_1, is_sealed
+from deployer.model.secrets import DIGEST_KEY, MASK, digest_of_1, is_sealed, sealed
 from deployer.planning.context import Context
 
 
@@ -36,6 +36,18 @@ def recorded_values(
     """The record with its secrets resolved; those that are neither live nor declared stay digests."""
     seals = _Seals.of(ctx, owner, unopened=lambda digest, _now, _wish: digest)
     return seals.open_map(owner.recorded, live, resource.values)
+
+
+def resealed(ctx: Context, resource: AnyResource | None, live: Live) -> Mapping[str, Any]:
+    """The record as this controller would have written it, to be compared with what it writes."""
+    owner = live.owner
+    here = replace(ctx.desired.sealing, address=f"{owner.project}/{owner.resource}")
+    if owner.sealed_with == here.key_id:
+        return owner.recorded
+    seals = _Seals.of(ctx, owner, unopened=lambda digest, _now, _wish: digest)
+    opened = seals.open_map(owner.recorded, live.values, resource.values if resource is not None else {})
+    paths = resource.secret_paths if resource is not None else frozenset[tuple[str, ...]]()
+    return dict(sealed(opened, here, paths))
 
 
 class Live(Protocol):

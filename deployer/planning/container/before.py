@@ -10,6 +10,7 @@ from deployer.model.desired import Kind, has_settings
 from deployer.model.plan import Action, Before, ResourceChange
 from deployer.model.settings import ContainerSettings
 from deployer.planning.context import Context
+from deployer.planning.three_way import resealed
 
 Records = Mapping[str, Mapping[str, Any]]
 """What will be on record of containers, by name."""
@@ -27,7 +28,7 @@ def _before(ctx: Context, after: Records | None) -> Iterator[Before]:
             live is not None and live.owner.project != ctx.desired.project
         ):
             continue
-        recorded = live.owner.recorded if live is not None else {}
+        recorded = resealed(ctx, ctx.desired.container(live.name), live) if live is not None else {}
         fields = _changed(recorded, _recorded_after(ctx, change, after))
         goes = change.action.replaces or change.action is Action.REMOVE
         if live is None:

@@ -11,7 +11,7 @@ from deployer.model.drift import Verdict
 from deployer.model.outcome import Status
 from deployer.planning.drift import find_drift
 from tests.model.test_history import RECORD
-from tests.planning.build import changes, nothing, play, refusals
+from tests.planning.build import applied, changes, nothing, plan, play, refusals
 from tests.planning.hosts import Host
 
 
@@ -134,3 +134,14 @@ def test_destroy_notes_what_it_keeps() -> None:
     found = host.destroy(wish)
     assert host.containers == {"web": "running"}
     assert found.notes == ("not created by this project, so kept: network.front, container.web",)
+
+
+@pytest.mark.parametrize("key", [b"o" * 32, b""])
+def test_what_a_run_changes_does_not_depend_on_who_sealed_the_record(key: bytes) -> None:
+    """A secret that stays as it was is not on record as a change of the run."""
+    text = "containers: {web: {image: web:1, command: %s, environment: {PW: '{{ pw }}'}}}"
+    host = applied(play(text % "old", secrets={"pw": "hunter2"}, sealing_key=key))
+    (found,) = plan(play(text % "new", secrets={"pw": "hunter2"}), host).before
+    assert found.fields == {"command": ["old"]}
+    (found,) = plan(play(text % "old", secrets={"pw": "hunter3"}), host).before
+    assert list(found.fields) == ["environment"]
