@@ -7,29 +7,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-_SENSITIVE_NAME = re.compile(
-    r"(?i)pass(?:word|wd|phrase|code)|secret|token|credential|requirepass|masterauth"
-    r"|(?:api|app|auth|master|private|access|encryption|account|signing|session|storage|shared|license)[_.-]?key"
-    r"|(?:^|[_.-])pass(?:$|[_.-])|(?:^|[_.-])(?:auth|creds?|salt|pepper|psk|mnemonic)$|[_.-](?:pwd|pw)$"
+_WORDS: Final = (
+    "password", "passwd", "passphrase", "passcode", "secret", "token", "credential", "requirepass", "masterauth",
+)  # fmt: skip
+_LAST: Final = frozenset({"pass", "auth", "cred", "creds", "salt", "pepper", "psk", "mnemonic"})
+_LAST_OF_SEVERAL: Final = frozenset({"pwd", "pw", "key"})
+_KEY: Final = (
+    r"(?:api|app|auth|master|private|access|encryption|account|signing|session|storage|shared|license)[_.-]?key"
+    r"|(?:ssh|jwt|hmac)key$"
 )
-_KEY = re.compile(r"(?i)(?:[_.-]|ssh|jwt|hmac)key$")
-_OPEN_KEY = re.compile(
-    r"(?i)(?:public|pub|primary|foreign|sort|partition|cache|routing|group|hash|host|object)[_.-]?key$"
+_OPEN_KEY: Final = r"(?:public|pub|primary|foreign|sort|partition|cache|routing|group|hash|host|object)[_.-]?key$"
+
+# Patterns are texts: most runs need none, and compiling them takes longer than all else that is done with them.
+_IN_URL: Final = (
+    r"(?i)[a-z][a-z0-9+.-]*://[^/\s:@]*:([^\s/@]+(?:@[^\s/@]+)*|(?!\d+(?:[/?#]|$))[^\s@]+)@|://([^/\s:@]{16,})@"
 )
-_IN_URL = re.compile(
-    r"[a-z][a-z0-9+.-]*://[^/\s:@]*:([^\s/@]+(?:@[^\s/@]+)*|(?!\d+(?:[/?#]|$))[^\s@]+)@|://([^/\s:@]{16,})@",
-    re.IGNORECASE,
-)
-_IN_DSN = re.compile(r"(?:^|[\s=])[\w.-]+:([^\s:/@]+)@(?!sha\d)[\w.-]+(?:[:(/]|$)")
-_ASSIGNED = re.compile(r"([\w.-]+)[\"']?=(?![\s,;&]|$)")
-_ENTRY = re.compile(r"(?m)(?:^\s*|[\"'\s])([\w.-]+):[ \t]+[^\s{\[]|[\"']([\w.-]+)[\"']\s*:\s*[\"']?[^\s\"'{\[]")
-_OPTION = re.compile(r"(?:^|\s)--?([\w.-]+)\s+[^\s-]")
-_LOGIN = re.compile(
+_IN_DSN: Final = r"(?:^|[\s=])[\w.-]+:([^\s:/@]+)@(?!sha\d)[\w.-]+(?:[:(/]|$)"
+_ASSIGNED: Final = r"([\w.-]+)[\"']?=(?![\s,;&]|$)"
+_ENTRY: Final = r"(?m)(?:^\s*|[\"'\s])([\w.-]+):[ \t]+[^\s{\[]|[\"']([\w.-]+)[\"']\s*:\s*[\"']?[^\s\"'{\[]"
+_OPTION: Final = r"(?:^|\s)--?([\w.-]+)\s+[^\s-]"
+_LOGIN: Final = (
     r"(?:^|\s)(?:-u|--user|--proxy-user|--auth)[\s=]*[^\s:=]*[A-Za-z][^\s:=]*:\S"
     r"|\b(?:mysql|mariadb)(?:-?dump|-?admin)?\b.*\s-p\S|\bsshpass\s+-p|\bredis-cli\b.*\s-a\s"
     r"|\b(?i:bearer|basic)\s+[\w.~+/=-]{8,}"
 )
-_FORMS = re.compile(
+_FORMS: Final = (
     r"PRIVATE KEY-----|\bgh[opsur]_\w{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}|\bdckr_pat_|\bxox[abeprs]-[\w-]{8,}"
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|\b[rs]k_(?:live|test)_\w{8,}|\bsk-[\w-]{20,}|\bhvs\.\w{16,}"
     r"|\bSG\.[\w-]{16,}\.|\bnpm_\w{30,}|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.|hooks\.slack\.com/services/\w"
@@ -42,9 +44,9 @@ _ATTACHED: Final = frozenset(
 """Programs that take a password as `-pPASSWORD`."""
 _SEPARATE: Final = (("sshpass", "-p"), ("redis-cli", "-a"))
 _SWITCH: Final = frozenset({"", "true", "false", "yes", "no", "on", "off", "0", "1"})
-_FILE = re.compile(r"(?i)[_.-](?:file|path|dir)$")
-_PLACE = re.compile(r"/[\w.@/-]*")
-_ADDRESS = re.compile(r"\d+(?:\.\d+){3}(?::\d+)?")
+_FILE: Final = ("_file", "-file", ".file", "_path", "-path", ".path", "_dir", "-dir", ".dir")
+_PLACE: Final = r"/[\w.@/-]*"
+_ADDRESS: Final = r"\d+(?:\.\d+){3}(?::\d+)?"
 _SHORT_NAMES: Final = ("pass", "pw", "pwd")
 _SHORTEST: Final = 6
 """Characters of a credential that is looked for in other texts: shorter ones, and mere words, are found where they mean
@@ -53,27 +55,32 @@ nothing."""
 
 def is_sensitive_name(name: str) -> bool:
     """Whether a variable of this name usually contains a secret: its live value is never shown."""
-    return bool(_SENSITIVE_NAME.search(name)) or bool(_KEY.search(name) and not _OPEN_KEY.search(name))
+    low = name.lower()
+    if any(word in low for word in _WORDS):
+        return True
+    parts = low.replace("-", "_").replace(".", "_").split("_")
+    if "pass" in parts or parts[-1] in _LAST or (len(parts) > 1 and parts[-1] in _LAST_OF_SEVERAL):
+        return "key" not in parts[-1] or not re.search(_OPEN_KEY, low)
+    return "key" in low and bool(re.search(_KEY, low))
 
 
 def holds_credentials(text: str) -> bool:
     """Whether a text looks like it contains a secret: a password in a URL, `password=…`, `--password …`, a token, a
     private key."""
-    if any(_is_option(name) for name in (*_ASSIGNED.findall(text), *_OPTION.findall(text))):
+    if "=" in text and any(map(_is_option, re.findall(_ASSIGNED, text))):
         return True
-    if ":" in text and (_IN_URL.search(text) or _IN_DSN.search(text) or _has_sensitive_entry(text)):
+    if "-" in text and any(map(_is_option, re.findall(_OPTION, text))):
         return True
-    return bool(_FORMS.search(text) or _LOGIN.search(text))
+    if "@" in text and (re.search(_IN_URL, text) or re.search(_IN_DSN, text)):
+        return True
+    if ":" in text and any(is_sensitive_name(name) for pair in re.findall(_ENTRY, text) for name in pair):
+        return True
+    return bool(re.search(_FORMS, text) or re.search(_LOGIN, text))
 
 
 def _is_option(name: str) -> bool:
     """`--password-file` takes the path of a file."""
-    return (is_sensitive_name(name) and not _FILE.search(name)) or name.lower() in _SHORT_NAMES
-
-
-def _has_sensitive_entry(text: str) -> bool:
-    """Of a JSON or YAML document."""
-    return any(is_sensitive_name(name) for pair in _ENTRY.findall(text) for name in pair)
+    return (is_sensitive_name(name) and not name.lower().endswith(_FILE)) or name.lower() in _SHORT_NAMES
 
 
 def is_credential(value: Any, name: str = "") -> bool:
@@ -95,8 +102,9 @@ def is_named_credential(name: str, value: str) -> bool:
 
 
 def _is_place(name: str, value: str) -> bool:
-    named = _FILE.search(name) or (name.lower().endswith("key") and "." in value)
-    return bool(named and _PLACE.fullmatch(value)) or bool(_ADDRESS.fullmatch(value))
+    low = name.lower()
+    named = low.endswith(_FILE) or (low.endswith("key") and "." in value)
+    return bool(named and re.fullmatch(_PLACE, value)) or bool(re.fullmatch(_ADDRESS, value))
 
 
 def credential_items(words: Sequence[Any]) -> frozenset[int]:
@@ -135,10 +143,10 @@ def credentials_in(value: Any, name: str = "") -> Iterator[str]:
 def _credentials_in_text(text: str, name: str) -> Iterator[str]:
     if is_named_credential(name, text) and not text.startswith(("http://", "https://")):
         yield text
-    if ":" in text:
-        yield from (part for found in _IN_URL.findall(text) for part in found)
-        yield from _IN_DSN.findall(text)
-    for found in _ASSIGNED.finditer(text):
+    if "@" in text:
+        yield from (part for found in re.findall(_IN_URL, text) for part in found)
+        yield from re.findall(_IN_DSN, text)
+    for found in re.finditer(_ASSIGNED, text) if "=" in text else ():
         if _is_option(found[1]):
             yield re.split(r"[\s,;&\"']", text[found.end() :], maxsplit=1)[0]
 

@@ -23,10 +23,13 @@ def unrecorded(ctx: Context, resource: Workload, live: ObservedContainer) -> tup
     there is no record."""
     if not live.owner.recorded:
         return ()
-    declared = ownership.declared(resource, ctx.desired.project, ctx.desired.sealing)
-    changed = (name for name, value in declared.items() if value != live.owner.recorded.get(name))
-    view = view_of(ctx, resource, live)
-    return tuple(name for name in changed if name != "image" and _counts(CONTAINER.row(name), view, declared))
+    rows = {name: row for name in resource.values if (row := CONTAINER.row(name)).usual is not None}
+    some = replace(resource, values={name: resource.values[name] for name in rows})
+    declared = ownership.declared(some, ctx.desired.project, ctx.desired.sealing)
+    recorded, view = live.owner.recorded, view_of(ctx, resource, live)
+    return tuple(
+        name for name, row in rows.items() if declared[name] != recorded.get(name) and _counts(row, view, declared)
+    )
 
 
 def _counts(row: Field, view: View, declared: Mapping[str, Any]) -> bool:
