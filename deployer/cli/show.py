@@ -18,7 +18,7 @@ def _run(call: Call) -> int:
 
     plan = saved_plan.read(call.params["file"])
     call.console.tell([line(f"created at {plan.made_at} by deployer {plan.version}")])
-    call.console.text(plan.shown)
+    call.console.result(line(text) for text in plan.shown.removesuffix("\n").split("\n"))
     return 0
 
 

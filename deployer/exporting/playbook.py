@@ -200,7 +200,7 @@ class _Writer:
         if self._notes.left_out:
             lines += ["", "Not in this playbook:"]
             lines += [f"  {note}" for note in self._notes.left_out]
-        head = "".join(f"# {line}".rstrip() + "\n" for line in lines)
+        head = "".join(yaml_text.comment(line) + "\n" for line in lines)
         text = head + ("".join(plays) or "[]\n")
         return HostPlaybook(text, self._counts, self._hidden.variables, tuple(self._notes.left_out), projects)
 
@@ -341,7 +341,7 @@ _SECTIONS: Final[Mapping[Kind, Callable[[_Writer, _Part], Iterator[tuple[str, di
 
 def _variable_lines(variables: Iterable[tuple[str, str]]) -> list[str]:
     """The variables that a user of the play must set."""
-    lines = [f"  #   {name}:  # {place}" for name, place in variables]
+    lines = ["  " + yaml_text.comment(f"  {name}:  # {place}") for name, place in variables]
     head = ["  # Secrets were left out. Set these variables in a vault, with -e, or here:", "  # vars:"]
     return head + lines if lines else []
 

@@ -118,7 +118,7 @@ def is_saved(path: str) -> bool:
 def read(path: str) -> SavedPlan:
     """Raises `InputError` for a file that is not a saved plan."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_file(path).decode()
     except OSError as error:
         raise InputError([Diagnostic(Origin(path), f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError:

@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from deployer.config.files import state_folder
+from deployer.config.files import read_file, state_folder
 from deployer.config.scripts import ScriptResult
 from deployer.diagnostics import Diagnostic
 from deployer.errors import DeployerError, RefusedError
@@ -103,7 +103,7 @@ def refuse_overwriting(path: str, is_ours: Callable[[str], bool]) -> None:
     """Raises `RefusedError` if a file of this name has content that is not ours to replace."""
     file = Path(path)
     try:
-        if not file.is_file() or not file.stat().st_size or is_ours(file.read_text(encoding="utf-8", errors="replace")):
+        if not file.is_file() or not file.stat().st_size or is_ours(read_file(path).decode(errors="replace")):
             return
     except OSError:
         pass

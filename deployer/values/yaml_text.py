@@ -16,6 +16,8 @@ _PLAIN = re.compile(r"[A-Za-z_/](?:[A-Za-z0-9_./@+=-]|:(?=[^\s])|,(?=[^\s])| (?=
 _MEASURE = re.compile(r"(?:[1-9][0-9]*(?:ms|us|ns|[kmgtsh]))+")
 _WORDS: Final = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
 _LINE_BREAKS: Final = re.compile(r"[\r\x85\u2028\u2029\ufeff]")
+_DIRECTIONS: Final = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Marks of writing direction: they make text look like other text, and are written as escapes."""
 
 
 class Verbatim(str):
@@ -26,7 +28,15 @@ class Verbatim(str):
 
 def emit(value: Any) -> str:
     """The document of a value made of dicts, lists, text, numbers, booleans and None; ends with a newline."""
-    return yaml.dump(value, Dumper=_Dumper, allow_unicode=True, default_flow_style=False, sort_keys=False, width=10**6)
+    text: str = yaml.dump(
+        value, Dumper=_Dumper, allow_unicode=True, default_flow_style=False, sort_keys=False, width=10**6
+    )
+    return _DIRECTIONS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def comment(text: str) -> str:
+    """A comment of one line; what is not printable, line ends too, is written as escapes."""
+    return f"# {''.join(c if c.isprintable() else c.encode('unicode_escape').decode() for c in text)}".rstrip()
 
 
 class _Dumper(yaml.SafeDumper):
@@ -41,7 +51,7 @@ class _Dumper(yaml.SafeDumper):
 
 def _style(text: str) -> str:
     """ "" for plain, else the mark of the style."""
-    if "\n" in text.rstrip("\n") and not _LINE_BREAKS.search(text):
+    if "\n" in text.rstrip("\n") and not _LINE_BREAKS.search(text) and not _DIRECTIONS.search(text):
         return "|"
     return "" if _is_plain(text) else '"'
 

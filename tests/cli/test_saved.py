@@ -35,6 +35,14 @@ def test_another_controller_applies_it(shop: Shop) -> None:
     assert "other values, or another object" in shop.run("apply", "shop.plan", "--yes").out
 
 
+def test_show_writes_escapes_for_what_would_change_the_terminal(shop: Shop) -> None:
+    shop.run(*PLAN)
+    file = shop.folder / "shop.plan"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"shown": "one\n\x1b[2J two \u202e\u2028\n"}))
+    assert shop.run("show", "shop.plan").out == "one\n\\x1b[2J two \\u202e\\u2028\n"
+    assert "/dev/zero: cannot be read: it is not a file" in shop.run("show", "/dev/zero").err
+
+
 def test_show_prints_it_again_and_its_file_is_private(shop: Shop) -> None:
     planned = shop.run(*PLAN)
     assert planned.err == "saved: to apply exactly this, run: deployer apply shop.plan\n"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from deployer import nodes
 from deployer.config.yaml import load
 from deployer.diagnostics import Problems
-from deployer.values.yaml_text import Verbatim, emit
+from deployer.values.yaml_text import Verbatim, comment, emit
 
 TEXTS = st.one_of(
     st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\t")),
@@ -67,6 +67,9 @@ def test_both_readers_read_back_the_same(value: Any) -> None:
         ("ends:", '"ends:"'),
         ("tab\t", '"tab\\t"'),
         ("größer", '"größer"'),
+        ("\u202eon", '"\\u202eon"'),
+        ("\x1b[2J", '"\\e[2J"'),
+        ("a\n\u2066b", '"a\\n\\u2066b"'),
         (True, "true"),
         (None, "null"),
         (10, "10"),
@@ -85,6 +88,11 @@ def test_blocks() -> None:
     assert emit(value) == (
         f"b:\n  c:\n    - d: 1\n    - x\n  a: |\n    one\n    two\na:\n  - {'long' * 12}\n  - {'list' * 12}\n"
     )
+
+
+def test_comments_are_one_line_of_printable_text() -> None:
+    assert comment("größer\n- hosts: all\u202e\x1b[2J") == "# größer\\n- hosts: all\\u202e\\x1b[2J"
+    assert comment("") == "#"
 
 
 def test_verbatim_text_is_not_a_template() -> None:
