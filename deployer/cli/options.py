@@ -194,8 +194,8 @@ def yes_remove() -> click.Parameter:
         type=click.IntRange(min=1),
         allow_from_autoenv=False,
         metavar="N",
-        help="Remove up to N resources that the playbooks do not declare, where these outnumber what they declare. "
-        f"From {MANY} on that is asked for on its own, and --yes does not answer it.",
+        help="Confirm the removal of up to N resources that the playbooks do not declare. Required without a terminal "
+        f"when these are {MANY} or more and outnumber the declared ones; --yes does not confirm it.",
     )
 
 

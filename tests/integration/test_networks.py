@@ -258,3 +258,20 @@ def test_subnets_change_hands_in_one_run(host: Host, tmp_path: Path) -> None:
     wish(aa=2, bb=3, cc=1).converge()
     assert [subnet(name) for name in ("aa", "bb", "cc")] == ["10.202.0.0/24", "10.203.0.0/24", "10.201.0.0/24"]
     assert (ids(host), states(host)) == (before, {"web": "running"})
+
+
+def test_containers_with_other_names_on_the_host_reach_each_other_by_key(host: Host, tmp_path: Path) -> None:
+    db = {**SLEEP, "networks": ["front"], "volumes": ["data:/data"]}
+    web = {**SLEEP, "networks": ["front", "own"], "container_name": "www", "depends_on": ["db"], "volumes_from": "db"}
+    side = {**SLEEP, "network_mode": "service:web"}
+    objects: Json = {"networks": {"front": {}, "own": {"name": "mine"}}, "volumes": {"data": {}}}
+    site = Site(tmp_path, host).write(
+        {"prefix": "shop-", **objects, "containers": {"db": db, "web": web, "side": side}}
+    )
+    site.converge()
+    assert states(host) == {"shop-db": "running", "www": "running", "shop-side": "running"}
+    for name in ("shop-db", "db"):
+        host.docker("exec", "www", "ping", "-c1", "-W3", name)
+    host.docker("exec", "shop-db", "ping", "-c1", "-W3", "web")
+    assert [mount["Name"] for mount in inspect(host, "www")["Mounts"]] == ["shop-data"]
+    assert exists(host, "networks", "mine")
