@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from deployer.model.desired import Kind, slot
-from deployer.model.plan import Action, Plan
+from deployer.model.plan import Action, Plan, ResourceChange
 
 
 class Removals(Struct, frozen=True):
@@ -23,13 +23,16 @@ def outnumbering(plan: Plan) -> tuple[Removals, ...]:
     for project in sorted({host.project for host in plan.hosts}):
         hosts = [host for host in plan.hosts if host.project == project]
         declared = [key for host in hosts for key in host.declared if key[0] is not Kind.IMAGE]
-        removed = [
-            slot(change.address.kind, change.address.name)
-            for host in hosts
-            for change in host.changes
-            if change.action is Action.REMOVE and change.address.kind is not Kind.IMAGE and not host.refusals
-        ]
-        undeclared = len([key for key in removed if key not in set(declared)])
+        known = set(declared)
+        changes = [change for host in hosts if not host.refusals for change in host.changes]
+        undeclared = sum(_is_undeclared(change, known) for change in changes)
         if undeclared > len(declared):
             found.append(Removals(project, undeclared, len(declared)))
     return tuple(found)
+
+
+def _is_undeclared(change: ResourceChange, known: set[tuple[Kind, str]]) -> bool:
+    """Whether it removes what has no place in a file, here or for another host."""
+    address, placed = change.address, change.origin is not None and change.origin.line > 0
+    removed = change.action is Action.REMOVE and address.kind is not Kind.IMAGE
+    return removed and not placed and slot(address.kind, address.name) not in known

@@ -38,7 +38,7 @@ def saved(site: Site) -> Path:
 
 
 def apply(site: Site, plan: Path) -> Ran:
-    return site.run("apply", "--json", str(plan))
+    return site.run("apply", "--json", "--yes", str(plan))
 
 
 def version(host: Host) -> str:
