@@ -1,1 +1,1 @@
-"""Frozen values every layer speaks: desired, observed, plan."""
+"""Frozen values shared by all layers: desired state, observed state, plan."""

@@ -41,7 +41,7 @@ class Kind(StrEnum):
 
 
 def slot(kind: Kind, name: str) -> tuple[Kind, str]:
-    """What only one resource of a host can have: a job's name is a container's."""
+    """The key that only one resource of a host can have: containers and jobs share names."""
     return Kind.CONTAINER if kind.is_container else kind, name
 
 
@@ -120,7 +120,7 @@ Job: TypeAlias = Resource[JobSettings]
 Workload: TypeAlias = Resource[RunSettings]
 """A container or a job."""
 Imaged: TypeAlias = Resource[FromImage]
-"""What needs an image: a container, a job, or the image itself."""
+"""Resources with an image: containers, jobs, and images themselves."""
 
 
 def has_settings(resource: AnyResource, of: type[S]) -> TypeGuard[Resource[S]]:
@@ -170,13 +170,13 @@ class Desired(Guarded, frozen=True, dict=True):
 
     @cached_property
     def completing(self) -> frozenset[str]:
-        """Names of containers that others wait for to end well."""
+        """Names of containers whose completion others wait for."""
         needs = (needed for found in self.containers for needed in found.settings.depends_on)
         return frozenset(needed.name for needed in needs if needed.condition is Condition.COMPLETED)
 
     @cached_property
     def pull_policies(self) -> Mapping[str, PullPolicy]:
-        """The most eager one of all that are to be there and want an image, by its reference."""
+        """The strongest pull policy for each image reference, of all resources declared present."""
         found: dict[str, PullPolicy] = {}
         for resource in self.of(FromImage):
             if resource.selected and not resource.absent:

@@ -71,7 +71,7 @@ class RecordedChange(Struct, frozen=True):
 
 
 def parse_change(text: str) -> RecordedChange:
-    """An unknown ending, of another release, counts as failed."""
+    """An unknown ending, from another release, counts as failed."""
     symbol, _, rest = text.partition(" ")
     label, _, word = rest.removesuffix(")").partition(" (")
     ending = (Ending(word) if word in set(Ending) else Ending.FAILED) if word else None
@@ -112,7 +112,7 @@ def counts_document(counts: Counts) -> dict[str, int]:
 
 
 def read_records(volumes: Iterable[Mapping[str, Any]], project: str = "") -> tuple[Record, ...]:
-    """Newest first; of all projects unless one is named. Of a run that has ended, its start is left out."""
+    """Newest first; of all projects unless one is named. The start record of a completed run is left out."""
     named = sorted(volumes, key=lambda volume: str(volume.get("Name") or "").endswith(STARTED), reverse=True)
     records = {(record.project, record.number): record for volume in named if (record := _read(volume)) is not None}
     chosen = [record for record in records.values() if project in ("", record.project)]
@@ -126,7 +126,7 @@ def last_records(volumes: Iterable[Mapping[str, Any]]) -> dict[str, Record]:
 
 
 def _read(volume: Mapping[str, Any]) -> Record | None:
-    """Of a record written by another release or by hand, the readable part is shown."""
+    """Records of another release, or edited manually, are read as far as possible."""
     key = read_record(str(volume.get("Name") or ""))
     if key is None:
         return None

@@ -1,5 +1,5 @@
-"""The kinds of resources: how each is declared, and how its objects are told from those of others. What is done about
-one stands in `planning.kinds`."""
+"""The kinds of resources: how each is declared, and how ownership of its objects is known. `planning.kinds` has how
+each is planned."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from deployer.values import image
 
 
 class Owned(Enum):
-    """By what an object is known as a project's."""
+    """How an object is known to belong to a project."""
 
     BY_LABELS = "labels"
     BY_RECORD = "record"
@@ -47,8 +47,8 @@ class Naming(Struct, frozen=True):
 
 
 class Declarable(Struct, frozen=True):
-    """How a kind is declared. `section`: the key of a play under which it is. `condition`: when one counts as done for
-    those that depend on it and do not say."""
+    """How a kind is declared. `section`: its key in a play. `condition`: the default condition of those that depend on
+    it."""
 
     section: str
     table: Table

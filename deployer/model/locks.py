@@ -184,7 +184,7 @@ def read_entries(volumes: Iterable[Mapping[str, Any]], project: str | None = Non
 
 
 def read_entry(volume: Mapping[str, Any]) -> Entry | None:
-    """None for a volume that is no lock's."""
+    """None for a volume that does not belong to a lock."""
     name = str(volume.get("Name") or "")
     middle, _, number = name.removeprefix(PREFIX).rpartition(".")
     if not name.startswith(PREFIX) or not (number.isascii() and number.isdecimal()):

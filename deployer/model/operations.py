@@ -28,7 +28,7 @@ class Operation(Guarded, frozen=True, tag=True):
     doing: ClassVar[str]
     done: ClassVar[str]
     waits: ClassVar[bool] = False
-    """Whether it changes nothing and only asks the engine now and then."""
+    """Whether it only polls the engine and changes nothing."""
 
     @property
     def subject(self) -> str:
@@ -130,7 +130,7 @@ class DisconnectNetwork(_OnEndpoint, frozen=True):
 
 
 class OnContainer(Operation, frozen=True):
-    """What is called on one container alone."""
+    """An operation on one container."""
 
     container: Target
 
@@ -190,7 +190,7 @@ class RenameContainer(OnContainer, frozen=True):
 
 
 class RemoveContainer(OnContainer, frozen=True):
-    """Anonymous volumes of the container stay."""
+    """Anonymous volumes of the container are kept."""
 
     doing, done = "removing", "removed"
 

@@ -14,7 +14,7 @@ from deployer.model.plan import HostPlan, Phase, Plan, ResourceChange, Step, Unr
 
 
 class Status(StrEnum):
-    """Of a step. `SKIPPED`: something it needs failed, or the run was interrupted. `UNDONE`: rolled back."""
+    """The status of a step. `SKIPPED`: a dependency failed, or the run was interrupted. `UNDONE`: rolled back."""
 
     DONE = "done"
     FAILED = "failed"
@@ -84,7 +84,7 @@ class HostEnded(Struct, frozen=True):
 
 
 class Waiting(Struct, frozen=True):
-    """For another run, which has the host's lock."""
+    """Waiting for another run that holds the host's lock."""
 
     host: str
     holder: Claim

@@ -142,5 +142,5 @@ def belongs_to(owner: Ownership, project: str, address: Address) -> bool:
 
 
 def kind_of(owner: Ownership) -> Kind:
-    """Of a container, by what it was made for."""
+    """The kind of a container, by the resource it was created for."""
     return Kind.JOB if owner.resource.startswith(f"{Kind.JOB}.") else Kind.CONTAINER

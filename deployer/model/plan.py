@@ -63,14 +63,14 @@ class ResourceChange(Struct, frozen=True):
 
 
 class Phase(StrEnum):
-    """`COMMIT`: what cannot be rolled back, and is done only when nothing before it will be any more."""
+    """`COMMIT`: steps that cannot be rolled back. They run only after everything before them is final."""
 
     CHANGE = "change"
     COMMIT = "commit"
 
 
 class Part(StrEnum):
-    """Which of the containers that bear one address a step is about."""
+    """Which of the containers with one address a step concerns."""
 
     ONLY = ""
     NEW = "new container"

@@ -59,7 +59,8 @@ class Route(Struct, frozen=True):
 
 
 class Room(Struct, frozen=True):
-    """Bytes in `folder`: `free` for everybody, `left` with what is reserved for root, which the engine may use."""
+    """Bytes in `folder`: `free` for all users, `left` including the space reserved for root, which the engine may
+    use."""
 
     folder: str
     free: int

@@ -67,11 +67,11 @@ class Sealing(Guarded, frozen=True):
 
     @property
     def key_id(self) -> str:
-        """Tells whether a record was sealed with this key; "" without a key."""
+        """Identifies the key of a record; "" without a key."""
         return hmac.new(self.key, b"id", hashlib.sha256).hexdigest()[:8] if self.key else ""
 
     def digest(self, value: Any) -> str:
-        """Of a canonical value; "" without a key: a record can then only tell that there was a secret."""
+        """The digest of a canonical value; "" without a key: a record then only shows that there was a secret."""
         if not self.key:
             return ""
         text = json.dumps([self.address, value], sort_keys=True)
@@ -110,7 +110,7 @@ def _sealed_name(name: str, sealing: Sealing) -> str:
 
 
 def digest_of_1(text: str, address: str) -> str:
-    """The digest in records that name no key: whoever reads the label can try texts."""
+    """The digest in records without a key: anyone who reads the label can guess texts."""
     return hmac.new(address.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
 
 

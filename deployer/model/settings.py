@@ -1,4 +1,4 @@
-"""What only this tool knows of a resource: a record of its own for each kind."""
+"""The settings that only deployer knows, one record for each kind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class UpdatePolicy(Struct, frozen=True):
 
 
 class Settings(Struct, frozen=True):
-    """What every kind has, though not every kind has a key for it."""
+    """Settings of every kind, even if a kind has no key for them."""
 
     state: Presence | RunState = Presence.PRESENT
     protect: bool = False
@@ -41,7 +41,7 @@ class Settings(Struct, frozen=True):
 
 
 class ObjectSettings(Settings, frozen=True):
-    """`external`: it exists already and is only used."""
+    """`external`: the object exists and is only used."""
 
     external: bool = False
 
@@ -55,7 +55,7 @@ class VolumeSettings(ObjectSettings, frozen=True):
 
 
 class FromImage(Settings, frozen=True):
-    """Of what needs an image. `image` is a complete reference, "" where none is declared."""
+    """Settings of resources with an image. `image` is a complete reference, "" if none is declared."""
 
     image: str = ""
     platform: str = ""
@@ -67,7 +67,7 @@ class ImageSettings(FromImage, frozen=True):
 
 
 class RunSettings(FromImage, frozen=True):
-    """What containers and jobs have in common."""
+    """Settings that containers and jobs share."""
 
     state: Presence | RunState = RunState.STARTED
     depends_on: tuple[Dependency, ...] = ()

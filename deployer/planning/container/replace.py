@@ -1,4 +1,4 @@
-"""Replacing a container without burning the bridge.
+"""Replaces a container so that the old one can be restored at any step.
 
 The successor is created under a temporary name first, where an invalid body does no harm. *stop-first*: stop the
 old one, set it aside, give the new one its name, start it, wait until it is healthy. *start-first*: start the new one,
