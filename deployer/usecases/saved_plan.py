@@ -51,7 +51,7 @@ def write(path: str, planned: Planned, request: Request, shown: str) -> SavedPla
     saved = replace(
         saved,
         folder=str(Path.cwd()),
-        inputs=_digests(request),
+        inputs=_digests(request, planned.loaded),
         variables=tuple(without_value(text) if n in withheld else text for n, text in enumerate(request.extra_vars)),
         withheld=withheld,
     )
@@ -206,10 +206,12 @@ def _in(folder: str, path: str) -> str:
     return os.path.join(folder, path) if path and not path.startswith("~") else path  # noqa: PTH118
 
 
-def _digests(request: Request) -> dict[str, str]:
-    """Of the files that the request names, by name."""
-    named = (*request.playbooks, *request.inventory, *(text[1:] for text in request.extra_vars if text[:1] == "@"))
-    return {name: digest for name in named if (digest := _digest_of(name))}
+def _digests(request: Request, loaded: Loaded) -> dict[str, str]:
+    """Of the files that the request names, and those that values of resources are written in, by name."""
+    named = {*request.playbooks, *request.inventory, *(text[1:] for text in request.extra_vars if text[:1] == "@")}
+    for resource in (found for play in loaded.plays for wish in play.desired for found in wish.resources):
+        named |= {place.file for place in (resource.origin, *resource.origins.values()) if place.line}
+    return {name: digest for name in sorted(named) if (digest := _digest_of(name))}
 
 
 def _digest_of(path: str) -> str:

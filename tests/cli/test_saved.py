@@ -128,6 +128,19 @@ def test_a_saved_plan_is_applied_from_any_folder(shop: Shop, monkeypatch: pytest
     assert shop.run(*PLAN[:-2], *given).words[-1:] == ["Plan: no changes on 2 hosts (simulated)."]
 
 
+def test_files_that_a_playbook_imports_and_reads_are_named_when_they_change(shop: Shop) -> None:
+    shop.write("all.yml", "- import_playbook: shop.yml\n")
+    shop.edit("nginx:latest", '"nginx:{{ tag }}"')
+    (shop.folder / "group_vars").mkdir()
+    shop.write("group_vars/web.yml", "tag: '1.27'\n")
+    assert shop.run("plan", "-i", "hosts.yml", "all.yml", "-o", "shop.plan").code == 0
+    shop.write("group_vars/web.yml", "tag: '1.28'\n")
+    shop.edit("8080:80", "8081:80")
+    found = shop.run("apply", "shop.plan", "--yes")
+    assert found.code == 5
+    assert "hint: group_vars/web.yml, shop.yml changed since; create a new plan" in found.words
+
+
 @pytest.mark.parametrize("given", ["w=hunter2-word", "pw=hunter2-word", '{"w": "hunter2-word"}', "a=b w=hunter2-word"])
 def test_variables_that_end_in_secrets_are_not_saved(shop: Shop, given: str) -> None:
     text = "{{ w | default(pw | default(''), true) }}{{ a | default('') }}"
