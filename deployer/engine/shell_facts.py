@@ -17,6 +17,9 @@ from deployer.model.preflight import Listener, Process, Questions, Room, Route
 
 _BEGIN, _END = "[host]", "[end]"
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
+_OWNER = re.compile(r"\[owner\] \[(?P<inode>[0-9]{1,20})\] (?P<pid>[0-9]{1,20}) (?P<name>.*)")
+"""`[owner] [4711] 812 nginx`. A process may have a line end in its name: what does not fit is passed over."""
+
 _BIG_ENDIAN = ("s390x", "ppc64", "mips", "mips64")
 _SOCKETS = (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07"))
 """Files of /proc/net, and the state of a listening socket."""
@@ -24,7 +27,7 @@ _SOCKETS = (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07"))
 _LOOK = """
 look() {
   [ -e "$1" ] || [ -L "$1" ] && return
-  a=$1
+  case $1 in /*) a=$1 ;; *) return ;; esac
   while a=${a%/*}; [ -n "$a" ] && [ ! -e "$a" ]; do [ -L "$a" ] && return; done
   [ -d "${a:-/}" ] && [ -x "${a:-/}" ] && printf '%s\\n' "$1"
 }
@@ -72,7 +75,7 @@ def script(questions: Questions, root: str) -> str:
 
 
 def room_script(folder: str) -> str:
-    return f"df -Pk {shlex.quote(folder)}"
+    return f"df -Pk -- {shlex.quote(folder)}"
 
 
 def owners_script(inodes: Iterable[int]) -> str:
@@ -102,18 +105,12 @@ def read_owners(output: str) -> dict[int, Process]:
     found: dict[int, Process] = {}
     inode = 0
     for line in output.splitlines():
-        if line.startswith("[owner] "):
-            inode, process = _owner(line)
-            found.setdefault(inode, process)
+        if owner := _OWNER.fullmatch(line):
+            inode = int(owner["inode"])
+            found.setdefault(inode, Process(int(owner["pid"]), owner["name"]))
         elif inode in found and (container := _CONTAINER.search(line)) and not found[inode].container:
             found[inode] = Process(found[inode].pid, found[inode].name, container[0])
     return found
-
-
-def _owner(line: str) -> tuple[int, Process]:
-    """`[owner] [4711] 812 nginx`."""
-    _, inode, pid, *name = line.split(" ")
-    return int(inode.strip("[]")), Process(int(pid), " ".join(name))
 
 
 def _sections(lines: Iterable[str]) -> dict[str, list[str]]:

@@ -148,7 +148,8 @@ def operator() -> str:
 
 def commit_of(folder: str) -> str:
     """The short git commit of a folder, with `+dirty` for uncommitted changes; "" without git."""
-    git = ("git", "--no-optional-locks", "-C", folder or ".")
+    # fsmonitor is a program that git starts; the folder's own configuration may name any.
+    git = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", folder or ".")
     try:
         head = run_script([*git, "rev-parse", "--short", "HEAD"])
         changed = run_script([*git, "status", "--porcelain", "--untracked-files=no"])

@@ -98,6 +98,25 @@ def test_who_holds_sockets() -> None:
     assert read_owners("sh: not found\n") == {}
 
 
+@pytest.mark.parametrize("name", ["a\n[owner] x", "a\n[owner] [1", "[owner]", "a\n[owner] [4] 5 6", "\x1b[2J\n"])
+def test_a_process_whose_name_looks_like_output_hides_nothing_else(name: str) -> None:
+    """A process may give itself any name of 15 bytes."""
+    found = read_owners(OWNERS.replace("nginx", name, 1).replace("{key}", "0" * 64))
+    assert found[4712] == Process(900, "Web Content", "0" * 64)
+    assert found[4711] == Process(812, name.partition("\n")[0])
+
+
+def test_names_that_the_shell_could_take_for_more_are_names(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    odd = {f"/no/$(touch {made})", f"/no/`touch {made}`", f"/no/'; touch {made}; '", "/no/\\", "/-e", "/no/*"}
+    relative = {"no", "-e", "c:/no", "!"}
+    found = looked(Questions(sources=frozenset(odd | relative), room=True), tmp_path)
+    assert found.missing == odd
+    assert not made.exists()
+    assert looked(Questions(room=True), Path(f"--help$(touch {made})")).room is None
+    assert not made.exists()
+
+
 def run(text: str) -> str:
     return subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=False).stdout
 
