@@ -18,7 +18,7 @@ from deployer.applying.performing import Stop
 from deployer.errors import DeployerError, boundary
 from deployer.interfaces import Clock, Engine, Events
 from deployer.model import volume_names
-from deployer.model.history import Record, Result, changes_of, fields_of, result_of
+from deployer.model.history import Record, Result, changes_of, fields_of, owed_after, result_of
 from deployer.model.operations import Operation
 from deployer.model.outcome import Blocked, HostOutcome, Notice, Obstacle, Status
 from deployer.model.plan import Counts, HostPlan, ResourceChange, Unreachable
@@ -119,6 +119,7 @@ class Turns:
             fields=fields_of(outcome),
             declared=tuple(sorted(outcome.plan.images)),
             before=outcome.plan.before,
+            endpoints=owed_after(outcome),
         )
 
     def start(self, plan: HostPlan, engine: Engine, locks: Locks | None) -> None:

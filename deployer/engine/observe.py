@@ -47,6 +47,7 @@ from deployer.model.observed import (
     Replaced,
     Stub,
 )
+from deployer.model.plan import OwedEndpoint
 from deployer.model.registry import RegistryAnswer
 from deployer.model.settings import FromImage
 from deployer.values import address, image, mount, paths
@@ -126,6 +127,7 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
             volumes=data,
             registry=registry,
             records={project: volume_names.newest(notes, project) for project in needs.projects},
+            owed=_owed(needs.projects, notes),
             replaced={project: found[0] for project, found in runs.items()},
             runs={project: found[1] for project, found in runs.items()},
             kept=kept,
@@ -166,6 +168,15 @@ def _pulled(engine: Engine, volumes: Iterable[Json]) -> tuple[tuple[PulledImage,
 
     records = last_records(volumes)
     return still_there(records, list_images(engine)), claims(records)
+
+
+def _owed(projects: Iterable[str], volumes: Iterable[Json]) -> dict[str, tuple[OwedEndpoint, ...]]:
+    if not any(volume_names.ENDPOINTS in volume_names.labels_of(volume) for volume in volumes):
+        return {}
+    from deployer.model.history import last_records
+
+    found = last_records(volumes)
+    return {project: found[project].endpoints for project in projects if project in found}
 
 
 def _runs(projects: Iterable[str], volumes: Iterable[Json]) -> dict[str, tuple[Replaced, tuple[RecordedRun, ...]]]:

@@ -16,10 +16,11 @@ from msgspec.structs import asdict
 
 from deployer.model.desired import Address, Kind
 from deployer.model.observed import Replaced
+from deployer.model.operations import ConnectNetwork
 from deployer.model.outcome import HostOutcome, Status
 from deployer.model.ownership import decoded, is_shallow
-from deployer.model.plan import Action, Before, Counts, count
-from deployer.model.volume_names import STARTED, labels_of, read_record
+from deployer.model.plan import Action, Before, Counts, OwedEndpoint, count
+from deployer.model.volume_names import ENDPOINTS, STARTED, labels_of, read_record
 
 KEPT: Final = 20
 """Records of one project on one host."""
@@ -83,7 +84,8 @@ class Record(Struct, frozen=True):
     `changes` are texts of `RecordedChange`. `pulled`: names and ids of images that the project pulled, in this run or
     before, and that are still there; `declared`: references it declares. `before`: the containers that the run was to
     change, as they were; None in records of releases that did not write it. `fields`: for the first of `changes`, each
-    field with its old and its new value, shortened and without secrets, "" for no value."""
+    field with its old and its new value, shortened and without secrets, "" for no value. `endpoints`: those that the
+    run took from containers, or found taken, and may not have given back."""
 
     project: str
     time: str
@@ -99,12 +101,14 @@ class Record(Struct, frozen=True):
     declared: tuple[str, ...] = ()
     before: tuple[Before, ...] | None = ()
     fields: tuple[tuple[tuple[str, str, str], ...], ...] = ()
+    endpoints: tuple[OwedEndpoint, ...] = ()
 
     @property
     def labels(self) -> dict[str, str]:
         plain = {label: str(getattr(self, name)) for name, label in _LABELS.items() if name not in _PARSED}
         parsed = {_LABELS[name]: msgspec.json.encode(getattr(self, name)).decode() for name in _PARSED}
-        return plain | parsed
+        owed = {ENDPOINTS: msgspec.json.encode(self.endpoints).decode()} if self.endpoints else {}
+        return plain | parsed | owed
 
 
 def counts_document(counts: Counts) -> dict[str, int]:
@@ -149,7 +153,12 @@ def _read(volume: Mapping[str, Any]) -> Record | None:
         declared=tuple(text for text in declared if isinstance(text, str)),
         before=_before(said["before"]),
         fields=decoded(said["fields"], tuple[tuple[tuple[str, str, str], ...], ...]) or (),
+        endpoints=_endpoints(labels.get(ENDPOINTS)),
     )
+
+
+def _endpoints(text: object) -> tuple[OwedEndpoint, ...]:
+    return tuple(each for each in decoded(text, tuple[OwedEndpoint, ...]) or () if is_shallow(each.endpoint))
 
 
 def _before(text: str) -> tuple[Before, ...] | None:
@@ -189,6 +198,13 @@ def is_proven(records: Iterable[Record], name: str) -> bool:
             if found.label in named and found.ending not in (Ending.UNDONE, Ending.SKIPPED) and not came_back:
                 return not found.ending and found.action is not Action.REMOVE
     return last > 1
+
+
+def owed_after(outcome: HostOutcome) -> tuple[OwedEndpoint, ...]:
+    """Endpoints that a run that has ended did not give containers back."""
+    done = [result.step.operation for result in outcome.results if result.status is Status.DONE]
+    given = {(each.container, each.network) for each in done if isinstance(each, ConnectNetwork)}
+    return tuple(each for each in outcome.plan.endpoints if (each.container, each.network) not in given)
 
 
 def result_of(outcome: HostOutcome) -> Result:

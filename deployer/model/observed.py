@@ -9,7 +9,7 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from deployer.interfaces import EngineInfo
-from deployer.model.plan import Before
+from deployer.model.plan import Before, OwedEndpoint
 from deployer.model.registry import RegistryAnswer
 
 _RUNNING: Final = ("running", "paused", "restarting")
@@ -148,8 +148,9 @@ class Observed(Struct, frozen=True, dict=True):
     replaced, and successors that failed; `others` all the rest. `images` has every image needed to judge them, `tags`
     every local reference to an image id. `registry`: what registries say about references that have to be looked up
     there. `records`: each project's newest record of a run, by number; `replaced`: where it was asked for, the names of
-    containers that the newest run which replaced any did replace, and `runs`, all that are on record. `pulled`: images,
-    where some may be pruned; `claimed`: references and image ids on record, with the project that pulled or declared
+    containers that the newest run which replaced any did replace, and `runs`, all that are on record. `owed`:
+    endpoints that the newest run of a project took from containers and did not give back. `pulled`: images, where some
+    may be pruned; `claimed`: references and image ids on record, with the project that pulled or declared
     them. `info`: the engine's `GET /info` if a container is to be taken over, else empty. What earlier plays of the run
     will have done: `renewed` names containers that they create or replace, `restarted` those that they start; `coming`
     are references that they pull."""
@@ -166,6 +167,7 @@ class Observed(Struct, frozen=True, dict=True):
     records: Mapping[str, int] = field(default_factory=dict)
     replaced: Mapping[str, Replaced] = field(default_factory=dict)
     runs: Mapping[str, tuple[RecordedRun, ...]] = field(default_factory=dict)
+    owed: Mapping[str, tuple[OwedEndpoint, ...]] = field(default_factory=dict)
     kept: tuple[Stub, ...] = ()
     pulled: tuple[PulledImage, ...] = ()
     claimed: frozenset[tuple[str, str]] = frozenset()

@@ -147,10 +147,18 @@ class Before(Struct, frozen=True, omit_defaults=True):
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
+class OwedEndpoint(Struct, frozen=True):
+    """An endpoint of a container, by its id, on a network, by its name; `endpoint` is the body that connects it."""
+
+    container: str
+    network: str
+    endpoint: Mapping[str, Any]
+
+
 class HostPlan(Struct, frozen=True):
     """One play on one host. `notes` are things worth knowing that change nothing. `images`: declared references,
     complete. `declared`: what the play declares there, by slot. `before`: the containers that it changes, as they
-    are."""
+    are. `endpoints`: those that containers have to get if it is interrupted."""
 
     host: str
     project: str
@@ -163,6 +171,7 @@ class HostPlan(Struct, frozen=True):
     images: frozenset[str] = frozenset()
     declared: frozenset[tuple[Kind, str]] = frozenset()
     before: tuple[Before, ...] = ()
+    endpoints: tuple[OwedEndpoint, ...] = ()
 
     def __str__(self) -> str:
         """The steps, one a line: what tests of the planner compare."""

@@ -12,6 +12,8 @@ LOCKS: Final = "deployer.lock."
 RECORDS: Final = "deployer.history."
 SPECS: Final = "deployer.spec."
 STARTED: Final = ".started"
+ENDPOINTS: Final = "deployer.history.endpoints"
+"""The label of a record of a run that took endpoints from containers and may not have given them back."""
 
 _UNFIT = re.compile(r"[^a-zA-Z0-9_.-]")
 _LONGEST: Final = 150

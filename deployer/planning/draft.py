@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 from deployer.model.desired import Address, Kind, OnFailure
 from deployer.model.operations import AwaitCompleted, AwaitHealthy, Operation, RemoveContainer, StopContainer, Target
 from deployer.model.plan import Group, HostPlan, Part, Phase, Refusal, ResourceChange, Step
+
+OperationT = TypeVar("OperationT", bound=Operation)
 
 
 class Draft:
@@ -81,6 +84,10 @@ class Draft:
         """Containers that steps wait for."""
         waits = (step.operation for step in self._steps if isinstance(step.operation, AwaitHealthy | AwaitCompleted))
         return {operation.container for operation in waits}
+
+    def operations(self, kind: type[OperationT]) -> list[OperationT]:
+        """Of one kind, in the order of the steps."""
+        return [step.operation for step in self._steps if isinstance(step.operation, kind)]
 
     def removals(self) -> tuple[int, ...]:
         """Steps that remove containers: networks, volumes and images in use are removed after them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from deployer.model.observed import Observed
-from deployer.model.operations import CreateContainer, PullImage, StartContainer
+from deployer.model.operations import ConnectNetwork, CreateContainer, PullImage, StartContainer
 from deployer.model.plan import HostPlan
 
 
@@ -16,9 +16,18 @@ def after(observed: Observed, plan: HostPlan) -> Observed:
     made = {step.address.name for step in plan.steps if isinstance(step.operation, CreateContainer)}
     started = {step.address.name for step in plan.steps if isinstance(step.operation, StartContainer)} - made
     pulled = {step.operation.reference for step in plan.steps if isinstance(step.operation, PullImage)}
+    connected = {
+        (step.operation.container, step.operation.network)
+        for step in plan.steps
+        if isinstance(step.operation, ConnectNetwork)
+    }
     return replace(
         observed,
         renewed=observed.renewed | made,
         restarted=observed.restarted | started,
         coming=observed.coming | pulled,
+        owed={
+            project: tuple(each for each in found if (each.container, each.network) not in connected)
+            for project, found in observed.owed.items()
+        },
     )

@@ -22,6 +22,7 @@ from deployer.planning.container.replace import finish_retired
 from deployer.planning.context import Context
 from deployer.planning.image.prune import references
 from deployer.planning.kinds import KINDS, PRUNED_AFTER_WORKLOADS, USED_BY_WORKLOADS, WORKLOADS, labelled
+from deployer.planning.network.owed import endpoints, give_back
 from deployer.planning.policy import Policy
 from deployer.planning.references import check_references
 
@@ -50,6 +51,7 @@ PHASES: Final = (
     Phase("containers no longer declared", WORKLOADS.prune, only_prune=True),
     Phase("host ports and addresses that change hands", plan_exchange),
     Phase("containers and jobs", WORKLOADS.make),
+    Phase("endpoints that an interrupted run took", give_back),
     Phase("nobody loses the namespaces it shares", followers.check),
     Phase("what was started is watched", await_started),
     Phase("what was replaced is put away", finish_retired),
@@ -107,7 +109,9 @@ def finish(ctx: Context) -> HostPlan:
     simulated = ctx.observed.engine.simulated
     made = ctx.draft.finish(desired.host, desired.project, _on_failure(ctx), simulated=simulated)
     declared = frozenset(slot(found.kind, found.name) for found in desired.resources)
-    return replace(made, before=before_changes(ctx), images=references(desired), declared=declared)
+    return replace(
+        made, before=before_changes(ctx), endpoints=endpoints(ctx), images=references(desired), declared=declared
+    )
 
 
 def _on_failure(ctx: Context) -> OnFailure:

@@ -147,18 +147,15 @@ def test_killed_while_it_makes_the_first_ones(site: Site, host: Host, word: str,
 
 
 def test_killed_while_it_renews_a_network(site: Site, host: Host) -> None:
-    """Disconnect, remove, create, connect: wherever it ends, the container is on the network afterwards."""
+    """Disconnect, remove, create, connect: wherever it ends, the container is on the network afterwards, and so is one
+    that is no longer declared."""
+    web, old = ({**SLEEP, "networks": {"front": {"aliases": [name]}}} for name in ("www", "past"))
 
-    def play(subnet: str) -> Site:
+    def play(subnet: str, **more: Any) -> Site:
         front = {"ipam": {"config": [{"subnet": subnet}]}}
-        return site.write(
-            {
-                "networks": {"front": front},
-                "containers": {"web": {**SLEEP, "networks": {"front": {"aliases": ["www"]}}}},
-            }
-        )
+        return site.write({"networks": {"front": front}, "containers": {"web": web, **more}})
 
-    play("10.211.0.0/24").converge()
+    play("10.211.0.0/24", old=old).converge()
     before = ids(host)
     for third, word in enumerate(("disconnect", "DELETE", "create", "connect"), start=1):
         killed_after(play(f"10.211.{third}.0/24"), word)
@@ -166,6 +163,9 @@ def test_killed_while_it_renews_a_network(site: Site, host: Host) -> None:
         endpoint = inspect(host, "web")["NetworkSettings"]["Networks"]["front"]
         assert endpoint["IPAddress"].startswith(f"10.211.{third}.")
         assert "www" in endpoint["Aliases"]
+        undeclared = inspect(host, "old")["NetworkSettings"]["Networks"]["front"]
+        assert undeclared["IPAddress"].startswith(f"10.211.{third}.")
+        assert "past" in undeclared["Aliases"]
     assert ids(host) == before
 
 
