@@ -10,7 +10,7 @@ does not exist return None; writes to it raise `EngineError(status=404)`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Any, BinaryIO, ClassVar, Protocol, TypeAlias
@@ -283,3 +283,7 @@ class Events(Protocol):
     """Receives what happens while a plan is applied; implementations only show or store it."""
 
     def emit(self, event: object) -> None: ...
+
+
+Awaiting: TypeAlias = Callable[[int, Collection[str]], object]
+"""Told how many hosts are read, and which of them have not answered yet: at first, after each answer, at last."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from deployer.errors import DeployerError
     from deployer.reporting.events import JsonEvents
     from deployer.reporting.lines import Line, Sheet
+    from deployer.reporting.reading import ReadingProgress
     from deployer.reporting.redaction import Redactor
     from deployer.reporting.terminal import Terminal
 
@@ -30,6 +31,7 @@ class Console:
         self._environ = environ
         self._ignores_closed_output = False
         self._redactor: Redactor | None = None
+        self._reading: ReadingProgress | None = None
 
     @property
     def redactor(self) -> Redactor:
@@ -50,6 +52,16 @@ class Console:
     @property
     def err_terminal(self) -> Terminal:
         return self._terminal(self._err)
+
+    def awaiting(self, hosts: int, left: Collection[str]) -> None:
+        """Shows which hosts are still read, on a terminal."""
+        if self._reading is None:
+            if not self.err_terminal.animate:
+                return
+            from deployer.reporting.reading import ReadingProgress
+
+            self._reading = ReadingProgress(self._err, self.redactor.text)
+        self._reading(hosts, left)
 
     @property
     def sheet(self) -> Sheet:

@@ -46,7 +46,7 @@ def deploy(
     """Return the exit code. `confirm_further` asks what the question does not cover. Raises `RefusedError` without
     confirmation."""
     _check_options(call)
-    system = this_system(call.console.learn)
+    system = this_system(call.console.learn, awaiting=call.console.awaiting)
     with planner(options.request(call.params), system) as session:
         planned = session.planned
         learn(call.console, planned)

@@ -37,9 +37,8 @@ def _run(call: Call) -> int:
     from deployer.usecases.system import this_system
 
     console = call.console
-    checks = doctor(
-        options.request(call.params), this_system(call.console.learn, call.console.warn), lambda: datetime.now(UTC)
-    )
+    system = this_system(call.console.learn, call.console.warn, call.console.awaiting)
+    checks = doctor(options.request(call.params), system, lambda: datetime.now(UTC))
     if console.json:
         hosts = [_document(check) for check in checks]
         console.document({"format_version": FORMAT_VERSION, "type": "doctor", "hosts": hosts})

@@ -18,7 +18,7 @@ def _run(call: Call) -> int:
     from deployer.usecases.system import this_system
 
     console = call.console
-    report, loaded = drift(options.request(call.params), this_system(call.console.learn))
+    report, loaded = drift(options.request(call.params), this_system(call.console.learn, awaiting=console.awaiting))
     console.learn(loaded.secrets)
     if console.json:
         console.document(drift_document(report))

@@ -24,9 +24,8 @@ def _run(call: Call) -> int:
     from deployer.usecases.system import this_system
 
     console, wanted = call.console, _number(call.params["words"])
-    found = read_records(
-        options.request(call.params), this_system(call.console.learn, call.console.warn), project=call.params["project"]
-    )
+    system = this_system(call.console.learn, call.console.warn, call.console.awaiting)
+    found = read_records(options.request(call.params), system, project=call.params["project"])
     records = [(applied.host, applied.record) for applied in found.found if wanted in (0, applied.record.number)]
     if wanted and not records and not found.unreachable:
         hint = "deployer history lists the runs on record, the last 20 of each project on each host"

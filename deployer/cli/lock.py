@@ -57,9 +57,8 @@ def _read(call: Call) -> Notes[Lock]:
     from deployer.usecases import locks_and_history
     from deployer.usecases.system import this_system
 
-    return locks_and_history.lock_status(
-        options.request(call.params), this_system(call.console.learn, call.console.warn), project=call.params["project"]
-    )
+    system = this_system(call.console.learn, call.console.warn, call.console.awaiting)
+    return locks_and_history.lock_status(options.request(call.params), system, project=call.params["project"])
 
 
 def _show(call: Call, notes: Notes[Lock]) -> None:

@@ -23,7 +23,7 @@ def _run(call: Call) -> int:
         from deployer.usecases import saved_plan
 
         saved_plan.refuse_overwriting(out)
-    with plan(options.request(call.params), this_system(call.console.learn)) as session:
+    with plan(options.request(call.params), this_system(call.console.learn, awaiting=console.awaiting)) as session:
         planned = session.planned
         from deployer.cli.deploy import learn, plan_exit_code
         from deployer.reporting.human import plan_text

@@ -27,9 +27,8 @@ def _run(call: Call) -> int:
     from deployer.usecases.system import this_system
 
     console = call.console
-    survey = ps(
-        options.request(call.params), this_system(call.console.learn, call.console.warn), project=call.params["project"]
-    )
+    system = this_system(call.console.learn, call.console.warn, call.console.awaiting)
+    survey = ps(options.request(call.params), system, project=call.params["project"])
     if console.json:
         lost = [unreachable_document(host) for host in survey.unreachable]
         rows = [_document(row) for row in survey.rows]

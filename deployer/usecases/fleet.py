@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from deployer.engine.connect import Connections
 from deployer.errors import DeployerError, InternalError, UnreachableError, boundary
-from deployer.interfaces import Engine, Host
+from deployer.interfaces import Awaiting, Engine, Host
 from deployer.model.plan import Unreachable
 from deployer.reach.connection import ConnectionSpec
 
@@ -20,7 +20,11 @@ Result = TypeVar("Result")
 class Fleet:
     """Opens each host when it is first needed and keeps it until the run ends."""
 
-    def __init__(self, specs: Mapping[str, ConnectionSpec], forks: int) -> None:
+    def __init__(
+        self, specs: Mapping[str, ConnectionSpec], forks: int, awaiting: Awaiting = lambda _hosts, _left: None
+    ) -> None:
+        """`awaiting` is told which hosts are still read."""
+        self._awaiting = awaiting
         self._specs = specs
         self._forks = max(1, forks)
         self._connections = Connections()
@@ -57,12 +61,23 @@ class Fleet:
             self._others.append(found)
         return found.engine()
 
+    def read(
+        self,
+        hosts: Iterable[str],
+        work: Callable[[str, Engine], Result],
+        meanwhile: Callable[[], None] = lambda: None,
+        then: Callable[[str, Result], object] = lambda _host, _result: None,
+    ) -> dict[str, Result | Unreachable]:
+        """As `each`, for work that only reads, before anything is changed."""
+        return self.each(hosts, work, meanwhile, then, self._awaiting)
+
     def each(
         self,
         hosts: Iterable[str],
         work: Callable[[str, Engine], Result],
         meanwhile: Callable[[], None] = lambda: None,
         then: Callable[[str, Result], object] = lambda _host, _result: None,
+        awaiting: Awaiting = lambda _hosts, _left: None,
     ) -> dict[str, Result | Unreachable]:
         """The work of every host, in the order given; `Unreachable` for those that could not be reached or read, or
         where `work` or `then` raised any exception. While they are waited for, this thread does `meanwhile`, and `then`
@@ -73,6 +88,8 @@ class Fleet:
         pool = ThreadPoolExecutor(min(self._forks, len(hosts)), thread_name_prefix="host")
         try:
             working = {pool.submit(self._one, host, work): host for host in hosts}
+            left = dict.fromkeys(hosts)
+            awaiting(len(hosts), left)
             meanwhile()
             found: dict[str, Result | Unreachable] = {}
             for ended in as_completed(working):
@@ -80,8 +97,11 @@ class Fleet:
                 if not isinstance(result, Unreachable):
                     result = guarded(host, partial(_both, host, result, then))
                 found[host] = result
+                del left[host]
+                awaiting(len(hosts), left)
             return {host: found[host] for host in hosts}
         finally:
+            awaiting(len(hosts), ())
             # Interrupted, it does not wait for hosts that do not answer.
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -67,7 +67,7 @@ class Survey(Struct, frozen=True):
 def ps(request: Request, system: System, *, project: str = "") -> Survey:
     """Every container of every host; of one project when it is named."""
     with fleet_of(request, system) as fleet:
-        found = fleet.each(fleet.hosts, lambda host, engine: _rows(host, engine, project))
+        found = fleet.read(fleet.hosts, lambda host, engine: _rows(host, engine, project))
     rows = tuple(row for answer in found.values() if not isinstance(answer, Unreachable) for row in answer)
     return Survey(rows, tuple(answer for answer in found.values() if isinstance(answer, Unreachable)))
 
@@ -109,7 +109,7 @@ def _published(entry: PublishedPort) -> str:
 def doctor(request: Request, system: System, now: Callable[[], datetime]) -> tuple[Check, ...]:
     """Connect to every host and check what deployer requires there."""
     with fleet_of(request, system) as fleet:
-        found = fleet.each(fleet.hosts, lambda host, engine: _check(fleet, host, engine, now))
+        found = fleet.read(fleet.hosts, lambda host, engine: _check(fleet, host, engine, now))
         return tuple(
             Check(host, fleet.spec(host).address, fleet.spec(host).user, problem=answer)
             if isinstance(answer, Unreachable)
@@ -163,7 +163,7 @@ def fleet_of(request: Request, system: System, host: str = "") -> Fleet:
     check_used(dict(sources.extra), variable_references(sources.inventory, files), problems)
     problems.raise_if_any()
     system.warn(problems.warnings)
-    return Fleet(specs, request.forks)
+    return Fleet(specs, request.forks, system.awaiting)
 
 
 def _named(host: str, sources: Sources, problems: Problems) -> tuple[str, ...]:

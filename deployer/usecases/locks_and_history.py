@@ -73,7 +73,7 @@ def _of_all(request: Request, system: System, read: Callable[[str, Engine], tupl
 
 
 def _joined(fleet: Fleet, read: Callable[[str, Engine], tuple[Found, ...]]) -> Notes[Found]:
-    answers = fleet.each(fleet.hosts, read)
+    answers = fleet.read(fleet.hosts, read)
     found = tuple(each for answer in answers.values() if not isinstance(answer, Unreachable) for each in answer)
     return Notes(found, tuple(answer for answer in answers.values() if isinstance(answer, Unreachable)))
 

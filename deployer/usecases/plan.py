@@ -149,7 +149,7 @@ def drift(request: Request, system: System) -> tuple[DriftReport, Loaded]:
     def compare(host: str, found: Observed) -> None:
         drifts.update({(number, host): find_drift(desired, found) for number, desired in _desired_of(loaded, host)})
 
-    with Fleet(loaded.hosts, request.forks) as fleet:
+    with Fleet(loaded.hosts, request.forks, system.awaiting) as fleet:
         _, unreachable = _observe_all(loaded, fleet, Method(reconcile), compare)
     order = ((number, desired.host) for number, play in enumerate(loaded.plays) for desired in play.desired)
     return DriftReport(tuple(drifts[key] for key in order if key in drifts), unreachable), loaded
@@ -176,7 +176,7 @@ def plan_with(request: Request, system: System, method: Method) -> Session:
     policy = _policy(request)
     if policy.adopt:
         method = _adopting(method)
-    fleet = Fleet(loaded.hosts, request.forks)
+    fleet = Fleet(loaded.hosts, request.forks, system.awaiting)
     read_at = system.clock.now()
     try:
         plans: Plans = {}
@@ -246,7 +246,7 @@ def _observe_all(
 ) -> tuple[dict[str, Observed], tuple[Unreachable, ...]]:
     """Every host is read once for the whole run; `then` is done with each while others are still read."""
     ways = {spec.kind for spec in loaded.hosts.values()}
-    answers = fleet.each(
+    answers = fleet.read(
         loaded.hosts,
         lambda host, engine: method.observe(engine, host, method.needs(loaded, host), loaded.of_host(host)),
         meanwhile=lambda: _load_what_follows(ways),

@@ -37,7 +37,7 @@ def check(
     """The plays with the findings. `desired`: desired states of each play, by host."""
     plays = tuple(plays)
     questions = _questions(plays, basis)
-    answers = fleet.each(questions, lambda host, engine: _gather(host, engine, questions[host], basis, fleet))
+    answers = fleet.read(questions, lambda host, engine: _gather(host, engine, questions[host], basis, fleet))
     facts = {host: found for host, found in answers.items() if isinstance(found, Facts)}
     wished = [{found.host: found for found in play} for play in desired]
     return tuple(

@@ -17,7 +17,7 @@ from deployer.config.files import read_file, state_folder
 from deployer.config.scripts import ScriptResult
 from deployer.diagnostics import Diagnostic
 from deployer.errors import DeployerError, RefusedError
-from deployer.interfaces import Clock
+from deployer.interfaces import Awaiting, Clock
 from deployer.reach.machine import Machine
 from deployer.reach.ssh_config import SshConfig
 from deployer.usecases.load import Asking
@@ -26,11 +26,13 @@ _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class System(Struct, frozen=True):
-    """What a run needs from outside: a clock, scripts and prompts, and a sink for warnings about its input."""
+    """What a run needs from outside: a clock, scripts and prompts, a sink for warnings about its input, and one for
+    the hosts that are still read."""
 
     clock: Clock
     asking: Asking
     warn: Callable[[Iterable[Diagnostic]], object] = tuple
+    awaiting: Awaiting = lambda _hosts, _left: None
 
 
 class SystemClock:
@@ -196,8 +198,10 @@ def _made_key(path: Path) -> bytes:
 
 
 def this_system(
-    learn: Callable[[Iterable[str]], object], warn: Callable[[Iterable[Diagnostic]], object] = tuple
+    learn: Callable[[Iterable[str]], object],
+    warn: Callable[[Iterable[Diagnostic]], object] = tuple,
+    awaiting: Awaiting = lambda _hosts, _left: None,
 ) -> System:
     """`learn` is told every secret that is read."""
     ssh_config = functools.cache(lambda: SshConfig(this_machine()))
-    return System(SystemClock(), Asking(run_script, prompt, ssh_config, sealing_key, learn), warn)
+    return System(SystemClock(), Asking(run_script, prompt, ssh_config, sealing_key, learn), warn, awaiting)

@@ -119,7 +119,7 @@ def test_changes_on_a_host_with_a_refusal_are_not_counted() -> None:
 )
 def test_every_action_is_described(action: Action, reason: str, expected: str) -> None:
     text = shown(with_change(ResourceChange(container("web"), action, (), reason, Origin("pb.yml", 3, 1))))
-    assert " ".join(text.splitlines()[1].split()) == expected
+    assert " ".join(text.splitlines()[-2].split()) == expected
 
 
 @pytest.mark.parametrize(
