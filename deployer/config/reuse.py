@@ -33,6 +33,8 @@ _IMPORT_ADVICE: Final = {"when": "write when in the resources", "hosts": "a play
 _SERVICES: Final = "services"
 _REPLACED: Final = frozenset({"command", "entrypoint", "test", "loop", "when"})
 """Lists that are not joined: those of the container count alone, as in Compose."""
+_OWN: Final = frozenset({"container_name", "name", "when", "loop", "tags"})
+"""Keys that are not taken over: what a container is called, and whether it is declared."""
 _NAMED: Final = frozenset({"networks", "depends_on"})
 """Lists of names that are maps, too."""
 
@@ -120,7 +122,7 @@ class Shared(Struct, frozen=True):
         own_body = _rebased(own, found.file, file)
         if not isinstance(extended, nodes.Mapping) or not isinstance(own_body, nodes.Mapping):
             return own_body
-        return _merged(extended, own_body, CONTAINER.spellings)
+        return _merged(_inheritable(extended), own_body, CONTAINER.spellings)
 
     def _base(self, reference: Node, found: Base) -> Base | None:
         """What a container of a file extends: one of the same file, or `{file, service}`."""
@@ -222,6 +224,10 @@ def _rebased(body: Node, file: str, seen_from: str) -> Node:
 
     entries = tuple((key, moved(part) if key.value == "env_file" else part) for key, part in body.entries)
     return replace(body, entries=entries)
+
+
+def _inheritable(base: nodes.Mapping) -> nodes.Mapping:
+    return replace(base, entries=tuple(entry for entry in base.entries if entry[0].value not in _OWN))
 
 
 def _merged(base: nodes.Mapping, own: nodes.Mapping, names: Mapping[str, str]) -> nodes.Mapping:

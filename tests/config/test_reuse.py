@@ -74,6 +74,19 @@ def test_a_container_extends_another_of_a_file_as_in_compose() -> None:
     assert values(found, "more") == web | {"environment": {**web["environment"], "C": "3"}}
 
 
+def test_names_and_conditions_are_not_taken_over() -> None:
+    found = try_resolve(
+        """
+        - hosts: all
+          containers:
+            base: {image: "a:1", container_name: own, when: false, loop: [1, 2], tags: a, restart: always}
+            web: {extends: base}
+        """
+    )
+    assert [resource.address.label for resource in found.one.resources] == ["container.web"]
+    assert values(found, "web") == {"restart": "always"}
+
+
 def test_a_play_includes_resources_of_a_file() -> None:
     Path("common/shared.yml").write_text(
         "containers: {metrics: {image: 'prom:1', env_file: base.env}}\nnetworks: {front: {}}\n"
