@@ -97,7 +97,7 @@ def test_refusals_end_with_5(shop: Shop) -> None:
     found = shop.run(*PLAN, "--detailed-exitcode")
     assert found.code == 5
     assert "! container web refused: the name is taken by project other shop.yml:7" in found.words
-    assert "hint: choose another name" in found.words
+    assert "hint: give yours another name, 'container_name: shop-web', or the play a prefix" in found.words
 
 
 def test_every_error_is_shown_with_its_line(shop: Shop) -> None:

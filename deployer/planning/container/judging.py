@@ -137,7 +137,8 @@ def foreign(
 ) -> Refusal | None:
     """Why a container that this project did not create cannot be used for the resource."""
     if live.owner.managed:
-        summary, hint = f"the name is taken by project {live.owner.project}", "choose another name"
+        summary = f"the name is taken by project {live.owner.project}"
+        hint = f"give yours another name, 'container_name: {ctx.desired.project}-{resource.name}', or the play a prefix"
     elif differs and not ctx.policy.adopt:
         summary = "a container of that name exists that this project did not create, and it differs"
         hint = "declare it as it is, remove it, or replace it with --adopt"
