@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from deployer.config.inventory.types import ALL, UNGROUPED, Inventory
-from deployer.model.credentials import is_sensitive_name
+from deployer.model.credentials import holds_credentials, is_sensitive_name
 from deployer.model.secrets import MASK
 from deployer.nodes import Node, Scalar, Sequence
 from deployer.reporting.lines import Line, Span, Style, line
 
 
 def variables_document(variables: Mapping[str, Node]) -> dict[str, Any]:
-    """Variables by name, with templates as written. Values from a vault and plain values of secret names are masked."""
+    """Variables by name, with templates as written. Values from a vault are masked, and literal credentials."""
     return {name: _masked(variables[name], sensitive=is_sensitive_name(name)) for name in sorted(variables)}
 
 
@@ -80,7 +80,9 @@ def _masked(node: Node, *, sensitive: bool) -> Any:
     match node:
         case Scalar(value, secret=secret):
             plain = sensitive and isinstance(value, str | int) and not isinstance(value, bool)
-            return MASK if secret or (plain and "{{" not in str(value)) else value
+            literal = "{{" not in str(value)
+            telling = plain or (isinstance(value, str) and holds_credentials(value))
+            return MASK if secret or (literal and telling) else value
         case Sequence():
             return [_masked(item, sensitive=sensitive) for item in node.items]
         case _:

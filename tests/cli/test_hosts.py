@@ -104,11 +104,12 @@ def test_inventory_host_of_an_unknown_name(shop: Shop) -> None:
 def test_inventory_masks_secrets(shop: Shop) -> None:
     shop.write(
         "hosts.yml",
-        "all:\n  hosts:\n    web1:\n      ansible_password: hunter22\n      api: {token: abcdef, url: x}\n"
+        "all:\n  hosts:\n    web1:\n      ansible_password: hunter22\n      api: {token: abcdef, url: x}\n      db_url: 'postgres://u:hunter22@db/x'\n"
         "      db_password: '{{ vault_db_password }}'\n",
     )
     assert json.loads(shop.run("inventory", "host", "web1", "-i", "hosts.yml").out) == {
         "ansible_password": "***",
         "api": {"token": "***", "url": "x"},
+        "db_url": "***",
         "db_password": "{{ vault_db_password }}",
     }
