@@ -18,17 +18,22 @@ _KEY: Final = (
 )
 _OPEN_KEY: Final = r"(?:public|pub|primary|foreign|sort|partition|cache|routing|group|hash|host|object)[_.-]?key$"
 
-# Patterns are texts: most runs need none, and compiling them takes longer than all else that is done with them.
+# Patterns are texts: most runs need none, and compiling them takes longer than all else that is done with them. Their
+# repetitions are bounded, so that the time for a text grows with its length only.
 _IN_URL: Final = (
-    r"(?i)[a-z][a-z0-9+.-]*://[^/\s:@]*:([^\s/@]+(?:@[^\s/@]+)*|(?!\d+(?:[/?#]|$))[^\s@]+)@|://([^/\s:@]{16,})@"
+    r"(?i)[a-z]://[^/\s:@]{0,200}:([^\s/@]{1,200}(?:@[^\s/@]{1,200}){0,3}|(?!\d{1,9}(?:[/?#]|$))[^\s@]{1,200})@"
+    r"|://([^/\s:@]{16,200})@"
 )
-_IN_DSN: Final = r"(?:^|[\s=])[\w.-]+:([^\s:/@]+)@(?!sha\d)[\w.-]+(?:[:(/]|$)"
-_ASSIGNED: Final = r"([\w.-]+)[\"']?=(?![\s,;&]|$)"
-_ENTRY: Final = r"(?m)(?:^\s*|[\"'\s])([\w.-]+):[ \t]+[^\s{\[]|[\"']([\w.-]+)[\"']\s*:\s*[\"']?[^\s\"'{\[]"
-_OPTION: Final = r"(?:^|\s)--?([\w.-]+)\s+[^\s-]"
+_IN_DSN: Final = r"(?:^|[\s=])[\w.-]{1,200}:([^\s:/@]{1,200})@(?!sha\d)[\w.-]{1,200}(?:[:(/]|$)"
+_ASSIGNED: Final = r"(?<![\w.-])([\w.-]{1,200})[\"']?=(?![\s,;&]|$)"
+_ENTRY: Final = (
+    r"(?m)(?:^|[\"'\s])([\w.-]{1,200}):[ \t]{1,9}[^\s{\[]"
+    r"|[\"']([\w.-]{1,200})[\"']\s{0,9}:\s{0,9}[\"']?[^\s\"'{\[]"
+)
+_OPTION: Final = r"(?:^|\s)--?([\w.-]{1,200})\s{1,9}[^\s-]"
 _LOGIN: Final = (
-    r"(?:^|\s)(?:-u|--user|--proxy-user|--auth)[\s=]*[^\s:=]*[A-Za-z][^\s:=]*:\S"
-    r"|\b(?:mysql|mariadb)(?:-?dump|-?admin)?\b.*\s-p\S|\bsshpass\s+-p|\bredis-cli\b.*\s-a\s"
+    r"(?:^|\s)(?:-u|--user|--proxy-user|--auth)[\s=]{0,9}(?!\d{1,9}:)[^\s:=]{1,99}:\S"
+    r"|\b(?:mysql|mariadb)(?:-?dump|-?admin)?\b.{0,300}?\s-p\S|\bsshpass\s+-p|\bredis-cli\b.{0,300}?\s-a\s"
     r"|\b(?i:bearer|basic)\s+[\w.~+/=-]{8,}"
 )
 _FORMS: Final = (

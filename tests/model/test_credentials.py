@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -125,6 +126,20 @@ def test_texts_that_hold_credentials() -> None:
 )
 def test_values_that_hold_credentials(value: Any, *, found: bool) -> None:
     assert is_credential(value) is found
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a", "a=", "://a:", "mysql ", "-u a", "\n", "'a", "a: ", "--a ", "eyJ", "@", "=a", " -u", "x://a:b", "a:", "1"],
+)
+def test_long_texts_take_a_moment(text: str) -> None:
+    """A live value may be anything."""
+    long = text * (20_000 // len(text))
+    before = time.process_time()
+    for each in (long, f"{long} @=:-", f"-u {long}"):
+        holds_credentials(each)
+        list(credentials_in({"X": each}))
+    assert time.process_time() - before < 1
 
 
 def test_credentials_are_found_in_other_texts_by_themselves() -> None:
