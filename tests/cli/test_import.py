@@ -29,7 +29,8 @@ def with_secret(name: str = "api") -> None:
 
 
 def test_the_playbook_is_printed(shop: Shop) -> None:
-    made_by_hand("web", HostConfig={"PortBindings": {"80/tcp": [{"HostPort": "8080"}]}, "Binds": ["data:/data"]})
+    host = {"PortBindings": {"80/tcp": [{"HostPort": "8080"}]}, "Binds": ["data:/data"]}
+    made_by_hand("web", ExposedPorts={"80/tcp": {}}, HostConfig=host)
     found = shop.run(*IMPORT, "web1")
     assert (found.code, found.err) == (0, "Imported from web1: 1 volume, 1 container.\n")
     assert found.out == (
