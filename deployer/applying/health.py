@@ -60,6 +60,13 @@ def await_healthy(engine: Engine, clock: Clock, ref: str, wanted: AwaitHealthy, 
         seen = _look(engine, ref)
 
 
+def drain(clock: Clock, seconds: float, stopped: Callable[[], bool]) -> None:
+    """Wait; a stop ends it early."""
+    until = clock.now() + seconds
+    while (left := until - clock.now()) > 0 and not stopped():
+        clock.sleep(min(left, _FIRST_PAUSE))
+
+
 def await_completed(engine: Engine, clock: Clock, ref: str, timeout: float | None, stopped: Callable[[], bool]) -> int:
     """Wait until it exits, at most `timeout` seconds; returns the exit code. Polls instead of using one long call, so
     that a stop takes effect. Raises `EngineError` if the container no longer exists."""

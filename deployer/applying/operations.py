@@ -20,6 +20,7 @@ from deployer.model.operations import (
     CreateNetwork,
     CreateVolume,
     DisconnectNetwork,
+    Drain,
     Made,
     Operation,
     PauseContainer,
@@ -204,6 +205,11 @@ def _(operation: RemoveContainer, worker: Worker) -> None:
 def _(operation: AwaitHealthy, worker: Worker) -> None:
     container = worker.id_of(operation.container)
     health.await_healthy(worker.engine, worker.clock, container, operation, worker.stopped)
+
+
+@_perform.register
+def _(operation: Drain, worker: Worker) -> None:
+    health.drain(worker.clock, operation.seconds, worker.stopped)
 
 
 @_perform.register

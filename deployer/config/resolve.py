@@ -369,7 +369,7 @@ def _dependencies(found: Mapping[str, Any]) -> tuple[Dependency, ...]:
 
 
 def _update(found: Mapping[str, Any]) -> UpdatePolicy:
-    seconds = {key: found[key] / duration.SECOND for key in ("health_timeout", "monitor") if key in found}
+    seconds = {key: found[key] / duration.SECOND for key in ("health_timeout", "monitor", "drain") if key in found}
     watch = {"watch": seconds["monitor"]} if "monitor" in seconds else {}
     return UpdatePolicy(**{**found, **seconds, **watch})
 

@@ -50,6 +50,7 @@ class Endpoint(Struct, frozen=True, rename="pascal"):
     ipv4: str = field(name="IPAddress", default="")
     ipv6: str = field(name="GlobalIPv6Address", default="")
     mac: str = field(name="MacAddress", default="")
+    aliases: list[str] | None = None
 
     @property
     def in_use(self) -> dict[str, str]:

@@ -143,6 +143,12 @@ UPDATE = Record(
             doc="How long the new one must stay running and healthy; default 5s without a healthcheck, 0s with one.",
         ),
         Entry(
+            name="drain",
+            shape=DURATION,
+            doc="Start-first: how long the old container runs on after the new one got its name; default 2s if other"
+            " containers share a network with it, otherwise 0s.",
+        ),
+        Entry(
             name="stop_grace_period",
             shape=SECONDS,
             doc="Time the old container has to stop when it is replaced; default: its own `stop_grace_period`.",

@@ -42,7 +42,8 @@ class ObservedContainer(Struct, frozen=True):
     start). `anonymous` maps targets to names of anonymous volumes; `volumes` names all that it mounts. `holds`: the
     addresses it has while it runs, also those that the engine chose: (network, key of the endpoint, address).
     `restarts`: how often the engine restarted it since it was started. `proven` is False for one that may not work and
-    that no run on record has seen working since it was created."""
+    that no run on record has seen working since it was created. `keeps_name`: whether its name is an alias on a
+    network too, so that it is reached by it after a rename."""
 
     id: str
     name: str
@@ -60,6 +61,7 @@ class ObservedContainer(Struct, frozen=True):
     holds: frozenset[tuple[str, str, str]] = frozenset()
     restarts: int = 0
     proven: bool = True
+    keeps_name: bool = False
 
     @property
     def running(self) -> bool:

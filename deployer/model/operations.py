@@ -207,6 +207,17 @@ class AwaitHealthy(OnContainer, frozen=True):
     grace: float = 0.0
 
 
+class Drain(OnContainer, frozen=True):
+    """Waits `seconds` in which a container that no name leads to any more answers what it was asked."""
+
+    doing, done, waits = "draining", "drained", True
+    seconds: float
+
+    @property
+    def subject(self) -> str:
+        return f"{_target(self.container)} ({duration.show(int(self.seconds * duration.SECOND))})"
+
+
 class AwaitCompleted(OnContainer, frozen=True):
     """Waits until it exits, at most `timeout` seconds if set. An exit code other than 0 is a failure, unless the result
     does not matter."""

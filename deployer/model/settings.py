@@ -19,13 +19,15 @@ class Dependency(Struct, frozen=True):
 
 class UpdatePolicy(Struct, frozen=True):
     """How a container is replaced; seconds. `stop_grace_period`: the time the old one has to stop, -1 for no limit,
-    None for its own. `watch`: how long one with a healthcheck must stay healthy."""
+    None for its own. `watch`: how long one with a healthcheck must stay healthy. `drain`: how long the old one goes on
+    when its name leads to the new one, None for the default."""
 
     order: UpdateOrder = UpdateOrder.AUTO
     health_timeout: float = 60.0
     monitor: float = 5.0
     stop_grace_period: int | None = None
     watch: float = 0.0
+    drain: float | None = None
 
 
 class Settings(Struct, frozen=True):

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from deployer.applying.health import WaitInterruptedError, await_completed, await_healthy
+from deployer.applying.health import WaitInterruptedError, await_completed, await_healthy, drain
 from deployer.errors import EngineError, ResourceError
 from deployer.interfaces import Engine
 from deployer.model.operations import AwaitHealthy
@@ -229,3 +229,11 @@ def test_the_healthcheck_itself_may_need_longer_than_the_timeout() -> None:
     with pytest.raises(ResourceError) as caught:
         wait(Looks(slow))
     assert caught.value.message == "still starting after 112s"
+
+
+def test_draining_takes_its_time_unless_the_run_is_stopped() -> None:
+    clock = Clock()
+    drain(clock, 2.05, lambda: False)
+    assert clock.seconds == pytest.approx(2.05)
+    drain(clock, 9, lambda: clock.seconds > 4)
+    assert clock.seconds == pytest.approx(4.05)

@@ -187,14 +187,16 @@ def test_start_first_behind_a_proxy_fails_no_request(host: Host, tmp_path: Path)
         return site.write({"networks": {"front": {}}, "containers": {"web": web, "proxy": proxy}}).converge()
 
     deploy("1")
+    with Load(host, 8080) as first:
+        until(lambda: len(first.answers) > 20)
     with Load(host, 8080) as load:
         until(lambda: len(load.answers) > 20)
         for version in ("2", "1", "2"):
             applied = deploy(version)
-            assert applied.change(f"{host.name}/container.web")["reason"] == "start-first: no downtime"
+            assert applied.change(f"{host.name}/container.web")["reason"] == "start-first: no downtime, drains 2s"
         time.sleep(0.5)
     assert load.errors == []
-    assert len(load.answers) > 300
+    assert len(load.answers) > 1000
     assert [load.answers[0][1], load.answers[-1][1]] == ["version 1", "version 2"]
 
 

@@ -105,7 +105,7 @@ def test_a_replaced_dependency_is_up_before_its_dependant_is_replaced() -> None:
     wish = pair("service_started", db=", tty: true", web=", tty: true")
     found = steps(plan(wish, applied(pair("service_started"))))
     assert "[6,7] -> #8 container.web, StartContainer made by #7, replaced [replace web]" in found
-    assert "[5] -> #6 container.db, RenameContainer made by #1 to db, replaced [replace db]" in found
+    assert "[5] -> #6 container.db, StopContainer db-1, replaced [replace db]" in found
 
 
 def test_dependants_are_removed_before_their_dependencies() -> None:
@@ -169,11 +169,11 @@ def test_it_follows_when_its_leader_is_replaced(key: str, diff: str) -> None:
     ]
     if at == 9:
         assert "start-first" not in changes(found)[1]
-        assert steps(found)[3:6] == [
-            "[3] -> #4 container.proxy, StopContainer proxy-1, shares a namespace of app [replace app]",
-            "[4] -> #5 container.proxy, RenameContainer proxy-1 to proxy.deployer-old, shares a namespace of app "
+        assert steps(found)[5:8] == [
+            "[5] -> #6 container.proxy, StopContainer proxy-1, shares a namespace of app [replace app]",
+            "[6] -> #7 container.proxy, RenameContainer proxy-1 to proxy.deployer-old, shares a namespace of app "
             "[replace app]",
-            "[5] -> #6 container.app, StopContainer app-1, replaced [replace app]",
+            "[7] -> #8 container.app, StopContainer app-1, replaced [replace app]",
         ]
 
 

@@ -110,7 +110,7 @@ def test_a_stop_finishes_completed_hosts(fleet: Fleet, before: dict[str, str]) -
 
 
 def test_a_host_that_is_lost_on_the_way_back_is_named(fleet: Fleet, before: dict[str, str]) -> None:
-    fleet.wrap["h1"] = lambda engine: with_faults(engine, Faults(at=7, error=connection_lost(), for_ever=True))
+    fleet.wrap["h1"] = lambda engine: with_faults(engine, Faults(at=8, error=connection_lost(), for_ever=True))
     outcome = fleet.apply(rolling("h2", more="serial: 1\non_failure: rollback_all"))
     assert codes(outcome) == "h1:UNREACHABLE h2:FAILED"
     fleet.wrap.clear()

@@ -26,12 +26,10 @@ from deployer.planning.container.gates import gate_of
 from deployer.planning.container.health import awaited
 from deployer.planning.container.judging import Verdict, compare, is_adopted, is_ours, judge
 from deployer.planning.container.keeping import Why, discard, discard_holders, kept_of, restarted_again, run_as_before
+from deployer.planning.container.order import Order, choose_order, note_names_kept, obstacles
 from deployer.planning.container.recording import unrecorded, write_record
 from deployer.planning.container.replace import (
-    Order,
     carried,
-    choose_order,
-    obstacles,
     plan_create,
     plan_replace,
     refuse_to_stop,
@@ -169,8 +167,10 @@ def _replace(
 ) -> Steps:
     live = found.current
     assert live is not None
-    order: Order = choose_order(resource, live)
+    order: Order = choose_order(ctx, resource, live)
     reason = ", ".join(filter(None, (verdict.reason, order.reason)))
+    if order.action is Action.REPLACE_START_FIRST:
+        note_names_kept(ctx, resource, live)
     ctx.draft.changes.append(ResourceChange(resource.address, order.action, diffs, reason, resource.origin))
     cleared = leftovers.drop_predecessor(ctx, resource, found)
     return plan_replace(ctx, resource, live, order, gate_of(ctx, resource, need, cleared))

@@ -2,27 +2,28 @@
 
 The successor is created under a temporary name first, where an invalid body does no harm. *stop-first*: stop the
 old one, set it aside, give the new one its name, start it, wait until it is healthy. *start-first*: start the new one,
-wait until it is healthy, then stop the old one and swap names. Until the new one is known to work, every step is
+wait until it is healthy, then swap names and stop the old one. Until the new one is known to work, every step is
 undone when one fails, last first: the old one gets its name back and runs again. Only then is the old one kept or
 removed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
 
-from deployer.fields.options import RunState, UpdateOrder
+from deployer.fields.options import RunState
 from deployer.model.container_names import NEW, OLD
-from deployer.model.dependencies import leaders, shared_namespaces
+from deployer.model.dependencies import leaders
 from deployer.model.desired import Container, Workload
 from deployer.model.observed import ObservedContainer
 from deployer.model.operations import (
     AwaitHealthy,
     ConnectNetwork,
     CreateContainer,
+    Drain,
     Made,
     Operation,
     RemoveContainer,
@@ -47,16 +48,9 @@ from deployer.planning.container.keeping import (
     run_as_before,
     unrestarted,
 )
+from deployer.planning.container.order import Order, drain_time
 from deployer.planning.container.recording import record_previous
 from deployer.planning.context import Context, Retired, Started, Steps
-from deployer.values import port
-
-
-class Order(Struct, frozen=True):
-    """`reason` says in a few words why this order."""
-
-    action: Action
-    reason: str
 
 
 class Gate(Struct, frozen=True):
@@ -64,37 +58,6 @@ class Gate(Struct, frozen=True):
 
     create: Steps = ()
     start: Steps = ()
-
-
-def choose_order(resource: Container, live: ObservedContainer) -> Order:
-    """start-first only if both containers can run at the same time."""
-    wanted = resource.settings.update.order
-    if not live.running or resource.settings.state is not RunState.STARTED:
-        return Order(Action.REPLACE_STOP_FIRST, "not running")
-    obstacle = next(obstacles(resource, live), "")
-    if wanted is UpdateOrder.STOP_FIRST or obstacle:
-        why = f"stop-first: {obstacle}" if obstacle else "stop-first"
-        return Order(Action.REPLACE_STOP_FIRST, f"{why}; stopped while the new one starts")
-    return Order(Action.REPLACE_START_FIRST, "start-first: no downtime")
-
-
-def obstacles(resource: Container, live: ObservedContainer) -> Iterator[str]:
-    """Why both containers must not run at the same time."""
-    for values in (resource.values, live.values):
-        for host in filter(None, map(port.fixed_host_port, values.get("ports") or ())):
-            yield f"host port {host} is fixed"
-        shared = dict.fromkeys(shared_namespaces(values).values(), "container")
-        shared |= {"network_mode": "host"} if values.get("network_mode") == "host" else {}
-        yield from (f"{field} {kind} is shared" for field, kind in shared.items())
-        for name, endpoint in (values.get("networks") or {}).items():
-            if endpoint.get("ipv4_address") or endpoint.get("ipv6_address"):
-                yield f"its address on {name} is fixed"
-        for target, mount in (values.get("volumes") or {}).items():
-            if mount["type"] in ("volume", "bind") and not mount.get("read_only"):
-                yield f"{target} is writable"
-    endpoints = (resource.values.get("networks") or {}).values()
-    if resource.values.get("hostname") or any(own.get("mac_address") for own in (resource.values, *endpoints)):
-        yield "its host name or MAC address is fixed"
 
 
 def plan_replace(ctx: Context, resource: Container, live: ObservedContainer, order: Order, gate: Gate) -> Steps:
@@ -110,7 +73,8 @@ def plan_replace(ctx: Context, resource: Container, live: ObservedContainer, ord
     ctx.containers.groups[resource.name] = group
     track = Track(ctx, resource, "replaced", group, part_replaced)
     start_first = order.action is Action.REPLACE_START_FIRST
-    alias = resource.name if start_first else ""
+    # It is reached by its name before it has it, unless the old one is too after it lost it (measured on 20.10, 28.5).
+    alias = resource.name if start_first and not live.keeps_name else ""
     begun = gate.create
     if is_adopted(ctx, live):
         recorded, forgotten = record_previous(ctx, resource, live)
@@ -126,13 +90,28 @@ def plan_replace(ctx: Context, resource: Container, live: ObservedContainer, ord
 
     if resource.name in ctx.containers.aside:
         done = ctx.containers.aside[resource.name] + ready
+    elif not start_first:
+        done = set_aside_with_followers(track, resource, live, ready)
+    if start_first:
+        done = _hand_over(track, resource, live, made, start_new(ready))
     else:
-        done = set_aside_with_followers(track, resource, live, start_new(ready) if start_first else ready)
-    done = track.add(RenameContainer(made, resource.name), done, _give_name_back(resource, made))
-    if not start_first:
+        done = track.add(RenameContainer(made, resource.name), done, _give_name_back(resource, made))
         done = start_new(done)
     ctx.containers.retired.append(Retired(group, resource, live, f"replaced by #{made.step}", done))
     return done
+
+
+def _hand_over(track: Track, resource: Container, live: ObservedContainer, made: Target, after: Steps) -> Steps:
+    """The name leads to the new one before the old one stops: a rename changes the DNS of its networks at once, and
+    what has been asked by then is answered while it drains."""
+    for operation in unrestarted(live.id, live.values):
+        after = track.add(operation, after, UpdateContainer(live.id, restart_body(live.values["restart"])))
+    after = track.add(RenameContainer(live.id, resource.name + OLD), after, RenameContainer(live.id, resource.name))
+    after = track.add(RenameContainer(made, resource.name), after, _give_name_back(resource, made))
+    if seconds := drain_time(track.ctx, resource, live):
+        after = track.add(Drain(live.id, seconds), after)
+    after = _set_followers_aside(track, resource, after)
+    return _stop(track, resource, live, after, resource.values)
 
 
 def _give_name_back(resource: Workload, made: Target) -> RenameContainer | RemoveContainer:
@@ -157,6 +136,11 @@ def refuse_to_stop(resource: Workload, what: str, diffs: tuple[FieldDiff, ...] =
 
 def set_aside_with_followers(track: Track, resource: Container, live: ObservedContainer, after: Steps) -> Steps:
     """Followers stop first: a restored container has new namespaces, and its followers start after it."""
+    after = _set_followers_aside(track, resource, after)
+    return set_aside(track, resource, live, after, resource.values)
+
+
+def _set_followers_aside(track: Track, resource: Container, after: Steps) -> Steps:
     ctx = track.ctx
     for follower, running in replaced_with(ctx, resource.name):
         name = follower.name
@@ -167,7 +151,7 @@ def set_aside_with_followers(track: Track, resource: Container, live: ObservedCo
             ctx.containers.aside[name] = after
             if track.group is not None:
                 ctx.containers.groups[name] = track.group
-    return set_aside(track, resource, live, after, resource.values)
+    return after
 
 
 def set_aside(
@@ -176,13 +160,20 @@ def set_aside(
     """Stop a container and remove its restart policy and its name: an engine that is restarted starts every container
     with a policy, and would run it beside its successor."""
     name = resource.name
+    after = _stop(track, resource, live, after, successor)
+    for operation in unrestarted(live.id, live.values):
+        after = track.add(operation, after, UpdateContainer(live.id, restart_body(live.values["restart"])))
+    return track.add(RenameContainer(live.id, name + OLD), after, RenameContainer(live.id, name))
+
+
+def _stop(
+    track: Track, resource: Container, live: ObservedContainer, after: Steps, successor: Mapping[str, Any]
+) -> Steps:
     if live.running:
         grace = resource.settings.update.stop_grace_period
         after = track.add(StopContainer(live.id, grace), after, *run_as_before(live))
         track.ctx.free(live, *after, successor=successor)
-    for operation in unrestarted(live.id, live.values):
-        after = track.add(operation, after, UpdateContainer(live.id, restart_body(live.values["restart"])))
-    return track.add(RenameContainer(live.id, name + OLD), after, RenameContainer(live.id, name))
+    return after
 
 
 def finish_retired(ctx: Context) -> None:
@@ -224,6 +215,7 @@ def part_replaced(operation: Operation) -> Part:
             | RemoveContainer(container)
             | UpdateContainer(container)
             | AwaitHealthy(container)
+            | Drain(container)
             | ConnectNetwork(_, container)
             | WriteRecord(container)
         ):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from deployer.model.operations import CreateContainer, PauseContainer, StartContainer, StopContainer
-from tests.planning.build import Images, applied, changed, changes, nothing, plan, refusals, steps
+from tests.planning.build import Images, applied, changed, changes, nothing, plan, refusals, steps, stub
 
 WEB = "containers: {web: {image: web:1, environment: {MODE: a}}}"
 PUBLISHED = "containers: {web: {image: web:1, ports: ['8080:80'], environment: {MODE: a}}}"
@@ -24,9 +25,9 @@ START_FIRST = [
     "#1 container.web, CreateContainer web.deployer-new, replaced [replace web]",
     "[1] -> #2 container.web, StartContainer made by #1, replaced [replace web]",
     "[2] -> #3 container.web, AwaitHealthy made by #1, replaced [replace web]",
-    "[3] -> #4 container.web, StopContainer web-1, replaced [replace web]",
-    "[4] -> #5 container.web, RenameContainer web-1 to web.deployer-old, replaced [replace web]",
-    "[5] -> #6 container.web, RenameContainer made by #1 to web, replaced [replace web]",
+    "[3] -> #4 container.web, RenameContainer web-1 to web.deployer-old, replaced [replace web]",
+    "[4] -> #5 container.web, RenameContainer made by #1 to web, replaced [replace web]",
+    "[5] -> #6 container.web, StopContainer web-1, replaced [replace web]",
     "[6] -> #7 container.web, RenameContainer web-1 to web.previous, replaced by #1, at last",
 ]
 
@@ -59,9 +60,10 @@ def test_where_nothing_is_exclusive_the_new_one_starts_first() -> None:
         (
             WEB,
             [
-                "[3] -> #4 container.web, StopContainer web-1, replaced [replace web]",
-                "[4] -> #5 container.web, UpdateContainer web-1, replaced [replace web]",
-                "[5] -> #6 container.web, RenameContainer web-1 to web.deployer-old, replaced [replace web]",
+                "[3] -> #4 container.web, UpdateContainer web-1, replaced [replace web]",
+                "[4] -> #5 container.web, RenameContainer web-1 to web.deployer-old, replaced [replace web]",
+                "[5] -> #6 container.web, RenameContainer made by #1 to web, replaced [replace web]",
+                "[6] -> #7 container.web, StopContainer web-1, replaced [replace web]",
             ],
         ),
     ],
@@ -77,7 +79,66 @@ def test_one_set_aside_loses_its_restart_policy_before_its_name(text: str, expec
 def test_the_old_one_gets_the_time_that_is_said_for_being_replaced(keys: str, time: str) -> None:
     wish = WEB.replace("MODE: a}", f"MODE: b}}, stop_grace_period: 2m, update: {{stop_grace_period: {keys}}}")
     found = plan(wish, applied(WEB))
-    assert steps(found)[3] == f"[3] -> #4 container.web, StopContainer web-1 ({time}), replaced [replace web]"
+    assert steps(found)[5] == f"[5] -> #6 container.web, StopContainer web-1 ({time}), replaced [replace web]"
+
+
+SHARED = """
+networks: {front: {}, back: {}}
+containers:
+  web: {image: web:1, environment: {MODE: a}, networks: {front: {aliases: [www]}}}
+  proxy: {image: proxy:1, networks: [front]}
+"""
+
+
+def test_the_name_leads_to_the_new_one_for_a_while_before_the_old_one_stops() -> None:
+    found = plan(SHARED.replace("MODE: a", "MODE: b"), applied(SHARED))
+    assert steps(found)[3:7] == [
+        "[3] -> #4 container.web, RenameContainer web-1 to web.deployer-old, replaced [replace web]",
+        "[4] -> #5 container.web, RenameContainer made by #1 to web, replaced [replace web]",
+        "[5] -> #6 container.web, Drain web-1 (2s), replaced [replace web]",
+        "[6] -> #7 container.web, StopContainer web-1, replaced [replace web]",
+    ]
+    assert changes(found) == ["+/- container.web (start-first: no downtime, drains 2s): environment.MODE a → b"]
+    assert found.notes == ("container.web: the old container is reached as www until it stops",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "drains"),
+    [
+        ("proxy:1, networks: [front]", "proxy:1, networks: [back]", ""),
+        ("networks: {front: {aliases: [www]}}", "ports: ['80']", ""),
+        ("{aliases: [www]}}", "{}}, update: {drain: 500ms}", "500ms"),
+        ("{aliases: [www]}}", "{}}, update: {drain: 0}", ""),
+        ("proxy: {image: proxy:1, networks: [front]}", "", ""),
+    ],
+)
+def test_how_long(old: str, new: str, drains: str) -> None:
+    wish = SHARED.replace(old, new)
+    found = plan(wish.replace("MODE: a", "MODE: b"), applied(wish))
+    assert [change.reason for change in found.changes] == [
+        "start-first: no downtime" + (f", drains {drains}" if drains else "")
+    ]
+    assert sum("Drain" in line for line in steps(found)) == bool(drains)
+
+
+@pytest.mark.parametrize(("network", "drains"), [("front", ", drains 2s"), ("bridge", ""), ("back", "")])
+def test_a_container_of_others_counts_where_it_could_look_the_name_up(network: str, drains: str) -> None:
+    wish = SHARED.replace("proxy: {image: proxy:1, networks: [front]}", "")
+    beside = replace(applied(wish), others=(stub("theirs", networks=frozenset({network})),))
+    reason = plan(wish.replace("MODE: a", "MODE: b"), beside).changes[0].reason
+    assert reason == f"start-first: no downtime{drains}"
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_two_in_a_row_do_not_both_have_their_name_as_an_alias(keeps: bool) -> None:
+    wish = SHARED.replace("{aliases: [www]}", "{}")
+    found = plan(wish.replace("MODE: a", "MODE: b"), changed(applied(wish), "web", keeps_name=keeps))
+    create = found.steps[0].operation
+    assert isinstance(create, CreateContainer)
+    endpoint = create.body["NetworkingConfig"]["EndpointsConfig"]["front"]
+    assert endpoint.get("Aliases", []) == ([] if keeps else ["web"])
+    said = "container.web: the old container is reached as web until it stops"
+    assert found.notes == ((said,) if keeps else ())
 
 
 def test_the_steps_are_undone_one_by_one() -> None:
