@@ -58,7 +58,7 @@ def deploy(
                 call.console.result([line(), *check_recap(planned.plan, call.console.sheet)])
             return plan_exit_code(planned.plan, detailed=call.params["detailed_exitcode"])
         if not any(host.steps and not host.refusals for host in planned.plan.hosts):
-            return _nothing_to_do(call, planned)
+            return _nothing_to_do(call, session, system)
         if any(host.changes and not host.refusals for host in planned.plan.hosts):
             _confirm(call, planned.plan, question)
             _confirm_removals(call, planned.plan)
@@ -121,10 +121,16 @@ def _confirm_removals(call: Call, plan: Plan) -> None:
         )
 
 
-def _nothing_to_do(call: Call, planned: Planned) -> ExitCode:
-    """Hosts that an earlier run left unfinished are now as declared: drop them from the retry list."""
+def _nothing_to_do(call: Call, session: Session, system: System) -> ExitCode:
+    """Hosts that an earlier run left unfinished are now as declared: drop them from the retry list, and remove what
+    is left of its locks."""
     from deployer.cli import retry
 
+    planned = session.planned
+    if planned.locked:
+        from deployer.usecases.apply import clear_locks
+
+        clear_locks(session, system, _events(call.console, planned.plan)[0], _this_run(call, planned))
     code = plan_exit_code(planned.plan, detailed=False)
     path = retry.retry_file(call.params["retry_file"], planned.playbooks)
     if code is ExitCode.OK and path is not None:

@@ -127,6 +127,7 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
             volumes=data,
             registry=registry,
             records={project: volume_names.newest(notes, project) for project in needs.projects},
+            locked=frozenset(project for project in needs.projects if volume_names.is_locked(notes, project)),
             owed=_owed(needs.projects, notes),
             replaced={project: found[0] for project, found in runs.items()},
             runs={project: found[1] for project, found in runs.items()},

@@ -149,7 +149,8 @@ class Observed(Struct, frozen=True, dict=True):
     """One host. `containers` are those declared or owned by the project; `kept` are its stopped ones that were
     replaced, and successors that failed; `others` all the rest. `images` has every image needed to judge them, `tags`
     every local reference to an image id. `registry`: what registries say about references that have to be looked up
-    there. `records`: each project's newest record of a run, by number; `replaced`: where it was asked for, the names of
+    there. `records`: each project's newest record of a run, by number; `locked`: projects with a lock, a killed run's
+    too; `replaced`: where it was asked for, the names of
     containers that the newest run which replaced any did replace, and `runs`, all that are on record. `owed`:
     endpoints that the newest run of a project took from containers and did not give back. `pulled`: images, where some
     may be pruned; `claimed`: references and image ids on record, with the project that pulled or declared
@@ -167,6 +168,7 @@ class Observed(Struct, frozen=True, dict=True):
     volumes: tuple[ObservedVolume, ...] = ()
     registry: Mapping[str, RegistryAnswer] = field(default_factory=dict)
     records: Mapping[str, int] = field(default_factory=dict)
+    locked: frozenset[str] = frozenset()
     replaced: Mapping[str, Replaced] = field(default_factory=dict)
     runs: Mapping[str, tuple[RecordedRun, ...]] = field(default_factory=dict)
     owed: Mapping[str, tuple[OwedEndpoint, ...]] = field(default_factory=dict)

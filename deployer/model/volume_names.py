@@ -58,6 +58,12 @@ def newest(volumes: Iterable[Mapping[str, Any]], project: str) -> int:
     return max(numbers(volumes, project), default=0)
 
 
+def is_locked(volumes: Iterable[Mapping[str, Any]], project: str) -> bool:
+    """Whether there is a lock of the project, of a run that lives or of one that was killed."""
+    found = (_numbered(str(volume.get("Name") or ""), LOCKS) for volume in volumes)
+    return any(key is not None and key[0] == slug(project) for key in found)
+
+
 def spec(container: str, number: int) -> str:
     """Of the record of a container, by its id: the highest number counts."""
     return f"{SPECS}{container}.{number}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Final, TypeVar
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 
 from deployer.applying.executor import Execution, abandon, change, commit, may_commit, roll_back
 from deployer.applying.lock import LockLostError
-from deployer.applying.locking import Run
+from deployer.applying.locking import Locks, Run
 from deployer.applying.performing import Stop, Tools
 from deployer.applying.turns import Turn, Turns
 from deployer.errors import DeployerError, ExitCode, UnreachableError, boundary
@@ -55,7 +56,20 @@ def apply(session: Session, system: System, events: Events, stop: Stop, run: Run
         outcomes += ended
         if not goes_on:
             break
+    if run is not None:
+        clear_locks(session, system, events, run)
     return Outcome(planned.plan, tuple(outcomes))
+
+
+def clear_locks(session: Session, system: System, events: Events, run: Run) -> None:
+    """Remove the locks of killed runs from hosts that this run has nothing to do on. One whose holder lives stays."""
+    planned = session.planned
+    busy = {(plan.host, plan.project) for plan in planned.plan.hosts if plan.steps and not plan.refusals}
+    left = sorted(planned.locked - busy) if run.lock else ()
+    for project in {project: None for _, project in left}:
+        locks = Locks(replace(run, wait=0.0), session.fleet.each, system.clock, events, threading.Event())
+        locks.take({host: project for host, other in left if other == project})
+        locks.release()
 
 
 def _play(work: _Work, play: PlayPlan, given: PlayInput, out: set[str]) -> tuple[bool, list[HostOutcome]]:

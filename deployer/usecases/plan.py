@@ -72,6 +72,7 @@ class Planned(Struct, frozen=True):
     policy: Policy
     read_at: float
     records: Mapping[tuple[str, str], int]
+    locked: frozenset[tuple[str, str]]
     playbooks: tuple[str, ...] = ()
 
     @property
@@ -196,7 +197,8 @@ def plan_with(request: Request, system: System, method: Method) -> Session:
         fleet.close()
         raise
     records = {(host, project): number for host, found in seen.items() for project, number in found.records.items()}
-    planned = Planned(Plan(plays, unreachable), loaded, policy, read_at, records, request.playbooks)
+    locked = frozenset((host, project) for host, found in seen.items() for project in found.locked)
+    planned = Planned(Plan(plays, unreachable), loaded, policy, read_at, records, locked, request.playbooks)
     return Session(planned, fleet, method)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from deployer.applying.processes import this_process
 from deployer.cli.retry import retry_file
 from deployer.model.locks import Claim, volume_name
 from deployer.simulated import SimulatedEngine
@@ -63,6 +64,20 @@ def test_a_host_without_a_clock_frees_itself_while_one_waits(shop: Shop) -> None
     locked("web1", lease=0.2)
     assert shop.run(*APPLY, "--lock-wait", "10s", "-l", "web1").code == 0
     assert volumes("web1") == ["deployer.history.shop.1"]
+
+
+def test_a_run_with_nothing_to_do_removes_the_locks_of_killed_runs_and_no_others(shop: Shop) -> None:
+    assert shop.run(*APPLY).code == 0
+    dead = this_process().rpartition("/")[0] + "/0"
+    locked("web1", process=dead, number=7)
+    locked("web2")
+    assert shop.run("plan", *HOSTS, "shop.yml").code == 0
+    assert shop.run(*APPLY, "--check").code == 0
+    assert shop.run(*APPLY, "--no-lock").code == 0
+    assert volumes("web1") == ["deployer.history.shop.1", "deployer.lock.shop.7"]
+    assert shop.run(*APPLY).code == 0
+    assert volumes("web1") == ["deployer.history.shop.1"]
+    assert volumes("web2") == ["deployer.history.shop.1", "deployer.lock.shop.1"]
 
 
 def test_without_lock_all_locks_are_ignored(shop: Shop) -> None:
