@@ -166,18 +166,28 @@ def _expected_networks(row: Field, view: View) -> Any:
         return {}
     declared = view.declared.get(row.name) or {DEFAULT_NETWORK: {}}
     live, names = view.live.get(row.name) or {}, {view.name, view.declared.get("hostname")}
-    expected = {name: _expected_endpoint(endpoint, live.get(name), names) for name, endpoint in declared.items()}
+    recorded = view.recorded.get(row.name) or {}
+    before = recorded if isinstance(recorded, Mapping) else {}
+    expected = {
+        name: _expected_endpoint(endpoint, live.get(name), before.get(name), names)
+        for name, endpoint in declared.items()
+    }
     useless = (live.get(DEFAULT_NETWORK) or {}).get("links")
     if useless and DEFAULT_NETWORK in expected:
         expected[DEFAULT_NETWORK] = {**expected[DEFAULT_NETWORK], "links": useless}
     return expected
 
 
-def _expected_endpoint(declared: Mapping[str, Any], live: Mapping[str, Any] | None, names: set[Any]) -> Any:
-    """`names` reach the container anyway: declaring them as aliases makes no difference."""
+def _expected_endpoint(
+    declared: Mapping[str, Any], live: Mapping[str, Any] | None, recorded: Any, names: set[Any]
+) -> Any:
+    """`names` reach the container anyway: declaring them as aliases makes no difference. A MAC address that was
+    declared before, and is no longer, is not the engine's choice."""
     had: Mapping[str, Any] = {} if live is None else live
     expected = {**declared, "aliases": _expected_aliases(declared, had, names)}
-    if live is not None and not ("mac_address" in declared and "mac_address" in live):
+    before = recorded.get("mac_address") if isinstance(recorded, Mapping) else None
+    dropped = before is not None and "mac_address" not in declared and had.get("mac_address") == before
+    if live is not None and not dropped and not ("mac_address" in declared and "mac_address" in live):
         expected["mac_address"] = live.get("mac_address")
     return {key: value for key, value in expected.items() if value}
 

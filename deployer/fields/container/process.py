@@ -9,6 +9,7 @@ from schema import Or
 
 from deployer.fields.container.health import HEALTHCHECK
 from deployer.fields.field import (
+    DEFAULT,
     Access,
     Body,
     Field,
@@ -98,10 +99,10 @@ def _read_hostname(inspect: Json) -> str:
 
 @when_unset("the container's short id")
 def _expected_hostname(row: Field, view: View) -> Any:
-    """With the network of the host or of another container, the engine fills in that name."""
-    if row.name in view.declared or view.live.get("network_mode") == "networks":
+    """With the network of the host or of another container, the engine fills in that name, unless one was declared."""
+    if row.name in view.declared or view.live.get("network_mode") in ("networks", "none"):
         return view.declared.get(row.name, "")
-    return view.live.get(row.name, "")
+    return DEFAULT if view.recorded.get(row.name) else view.live.get(row.name, "")
 
 
 def _usual_hostname(info: Json, view: View) -> Any:

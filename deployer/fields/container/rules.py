@@ -11,7 +11,7 @@ from deployer.fields.table import Violation
 from deployer.values import address, port, size
 
 _NOT_SHARED: Final = ("hostname", "ports", "publish_all_ports", "expose", "dns", "extra_hosts", "mac_address", "links")
-"""Fields that network_mode excludes: for `host` and `none`, and for another container's network."""
+"""Fields that the network of another container excludes."""
 
 
 def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
