@@ -95,10 +95,15 @@ def _end(process: int) -> None:
 def prompt(text: str) -> str:
     """Prompts on the terminal, without echo."""
     if not sys.stdin.isatty():
-        raise RefusedError(f"cannot ask: {text}", hint="there is no terminal; use a file or a script instead")
+        raise RefusedError(
+            f"cannot ask: {text}", hint="there is no terminal; use a file, a script or a variable in a vault"
+        )
     import getpass
 
-    return getpass.getpass(f"{text}: ")
+    try:
+        return getpass.getpass(f"{text}: ")
+    except EOFError as error:
+        raise RefusedError(f"no answer to: {text}") from error
 
 
 def refuse_overwriting(path: str, is_ours: Callable[[str], bool]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deployer.errors import RefusedError
 from deployer.usecases import system
 from deployer.usecases.system import run_script
 
@@ -61,3 +62,16 @@ def test_there_is_no_key_where_none_can_be_kept(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "deployer/sealing.key").write_bytes(b"cut off")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert system.sealing_key() == b"", "a damaged key is not replaced"
+
+
+def test_a_question_without_an_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(_text: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("getpass.getpass", ended)
+    with pytest.raises(RefusedError, match="no answer to: BECOME password"):
+        system.prompt("BECOME password")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False)
+    with pytest.raises(RefusedError, match="cannot ask: BECOME password"):
+        system.prompt("BECOME password")
