@@ -108,11 +108,9 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
         details = (found for found in pool.map(engine.inspect_container, chosen) if found is not None)
         inspected = [read_container(_by_name(found, names), later) for found in details]
         tagged = {ref: read_image(found) for ref, found in zip(needs.images, wanted, strict=True) if found is not None}
-        known = {found.id for found in tagged.values()}
-        further = pool.map(engine.inspect_image, sorted({found.image_id for found in inspected} - known))
-        images = (*tagged.values(), *(read_image(found) for found in further if found is not None))
-        tags = {ref: found.id for ref, found in tagged.items()}
-        asked = [ref for ref, policy in needs.images.items() if _ask_registry(ref, policy, present=ref in tags)]
+        further = {found.image_id for found in inspected} - {found.id for found in tagged.values()}
+        own = (read_image(found) for found in pool.map(engine.inspect_image, sorted(further)) if found is not None)
+        asked = [ref for ref, policy in needs.images.items() if _ask_registry(ref, policy, present=ref in tagged)]
         registry = _ask_registries(engine, needs, asked, pool) if asked else {}
         pulled, claimed = _pulled(engine, notes) if needs.prune else ((), frozenset())
         runs = _runs(needs.projects, notes) if needs.history else {}
@@ -121,8 +119,8 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
             engine=engine.describe(),
             containers=tuple(_with_records(inspected, notes)),
             others=stubs,
-            images={found.id: found for found in images},
-            tags=tags,
+            images={found.id: found for found in (*tagged.values(), *own)},
+            tags={ref: found.id for ref, found in tagged.items()},
             networks=found_networks,
             volumes=data,
             registry=registry,

@@ -101,23 +101,21 @@ def _spell_networks(value: Mapping[str, Any]) -> Any:
     return dict(value) if any(value.values()) else list(value)
 
 
+_IN_IPAM = {"ipv4_address": "IPv4Address", "ipv6_address": "IPv6Address", "link_local_ips": "LinkLocalIPs"}
+_IN_ENDPOINT = {
+    "aliases": "Aliases",
+    "mac_address": "MacAddress",
+    "driver_opts": "DriverOpts",
+    "gw_priority": "GwPriority",
+    "links": "Links",
+}
+
+
 def endpoint_to_engine(endpoint: Mapping[str, Any]) -> dict[str, Any]:
     """An `EndpointConfig`, for create and connect."""
-    ipam = {
-        "IPv4Address": endpoint.get("ipv4_address"),
-        "IPv6Address": endpoint.get("ipv6_address"),
-        "LinkLocalIPs": endpoint.get("link_local_ips"),
-    }
-    ipam = {key: value for key, value in ipam.items() if value}
-    config = {
-        "IPAMConfig": ipam,
-        "Aliases": endpoint.get("aliases"),
-        "MacAddress": endpoint.get("mac_address"),
-        "DriverOpts": endpoint.get("driver_opts"),
-        "GwPriority": endpoint.get("gw_priority"),
-        "Links": endpoint.get("links"),
-    }
-    return {key: value for key, value in config.items() if value}
+    ipam = {key: endpoint[name] for name, key in _IN_IPAM.items() if endpoint.get(name)}
+    rest = {key: endpoint[name] for name, key in _IN_ENDPOINT.items() if endpoint.get(name)}
+    return ({"IPAMConfig": ipam} if ipam else {}) | rest
 
 
 def endpoint_from_engine(live: Json, own_names: Iterable[str]) -> dict[str, Any]:
@@ -301,11 +299,8 @@ def _write_ports(value: Any, body: Body) -> None:
 
 def _links(live: Any) -> list[str]:
     """Inspect shows `/target:/self/alias`."""
-    found = []
-    for entry in live:
-        target, _, alias = str(entry).partition(":")
-        found.append(_link(f"{target.lstrip('/')}:{alias.rpartition('/')[2]}"))
-    return sorted(found)
+    pairs = (str(entry).partition(":") for entry in live)
+    return sorted(_link(f"{target.lstrip('/')}:{alias.rpartition('/')[2]}") for target, _, alias in pairs)
 
 
 def _hosts_of_map(found: dict[str, list[str]]) -> list[str]:
