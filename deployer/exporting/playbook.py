@@ -216,7 +216,7 @@ class _Writer:
         own = self._observed.images.get(found.image_id)
         label = Address(self._observed.host, Kind.CONTAINER, found.name).label
         live = self._readable(CONTAINER, found.values, label)
-        if not found.owner.managed:
+        if not (found.owner.managed and found.owner.labelled):
             live["labels"] = self._own_labels(label, live["labels"], own)
         view = View({}, live, found.name, found.owner.recorded, own.values if own else {}, self._ids)
         if found.state == "paused":

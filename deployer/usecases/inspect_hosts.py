@@ -75,12 +75,16 @@ def ps(request: Request, system: System, *, project: str = "") -> Survey:
 def _rows(host: str, engine: Engine, project: str) -> tuple[Row, ...]:
     simulated = engine.describe().simulated
     listed = answers.read(engine.list_containers(), tuple[ListedContainer, ...], "/containers/json")
-    rows = (replace(_row(host, entry), simulated=simulated) for entry in listed)
+    volumes = engine.list_volumes()
+    for volume in volumes:
+        answers.read(volume, answers.Volume, "/volumes")
+    later = ownership.later_records(volumes)
+    rows = (replace(_row(host, entry, later.get(entry.id)), simulated=simulated) for entry in listed)
     return tuple(sorted((row for row in rows if not project or row.project == project), key=lambda row: row.name))
 
 
-def _row(host: str, entry: ListedContainer) -> Row:
-    owner = ownership.read(entry.labels, entry.name)
+def _row(host: str, entry: ListedContainer, later: ownership.Later | None) -> Row:
+    owner = ownership.read_latest(entry.labels, entry.name, later)
     return Row(
         host=host,
         id=entry.id,
