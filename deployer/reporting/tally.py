@@ -16,8 +16,8 @@ Counts: TypeAlias = Mapping[str, int]
 
 class Tally(Struct, frozen=True):
     """Numbers of resources. `ok`: as declared, including changed ones. A resource that failed and was rolled back
-    counts as `failed` and as `rolledback`, never as `ok`; one that was left half-way counts as `changed` and `skipped`.
-    """
+    counts as `failed` and as `rolledback`, never as `ok`; one that was left half-way counts as `changed` too, beside
+    `skipped` or `failed`."""
 
     ok: int = 0
     changed: int = 0
@@ -37,7 +37,8 @@ class Tally(Struct, frozen=True):
 
 class Standing(Struct, frozen=True):
     """The resources of one host by what has become of them. `done`: changed as planned. `left`: not changed, or not
-    completely; `partial`: those of them with some change. One that failed may be rolled back, too."""
+    completely. `partial`: those left and failed ones with a change that stays. One that failed may be rolled back, too.
+    """
 
     done: frozenset[Address]
     left: frozenset[Address]
@@ -47,7 +48,8 @@ class Standing(Struct, frozen=True):
 
 
 def standing(outcome: HostOutcome) -> Standing:
-    failed = _addresses(outcome.failed) | {change.address for change in outcome.remaining}
+    differing = {change.address for change in outcome.remaining}
+    failed = _addresses(outcome.failed) | differing
     undone = frozenset(outcome.rolled_back)
     done = frozenset(change.address for change in outcome.done) - failed
     cut = _addresses(result for result in outcome.results if result.status in (Status.SKIPPED, Status.FAILED))
@@ -55,7 +57,7 @@ def standing(outcome: HostOutcome) -> Standing:
     changed = _addresses(
         result for result in outcome.results if result.status is Status.DONE and not result.step.operation.waits
     )
-    return Standing(done, left, left & changed, failed, undone)
+    return Standing(done, left, (left | failed) & changed - undone - differing, failed, undone)
 
 
 def tally(outcome: HostOutcome) -> Tally:

@@ -96,6 +96,15 @@ def test_what_was_replaced_before_the_connection_was_lost_is_changed_although_th
     assert counts.replace == 1
 
 
+def test_a_new_container_that_failed_and_stays_is_changed() -> None:
+    whole = samples.succeeded()
+    failed = replace(whole.results[7], status=Status.FAILED, error="is unhealthy")
+    found = tally(
+        replace(whole, results=(*whole.results[:7], failed, replace(whole.results[8], status=Status.SKIPPED)))
+    )
+    assert (found.failed, found.changed, found.ok, found.skipped) == (1, 4, 6, 0)
+
+
 def test_what_was_skipped_is_named_with_the_reason() -> None:
     whole = samples.succeeded()
     failed = replace(whole.results[0], status=Status.FAILED, error="no such image")
