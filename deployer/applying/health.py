@@ -97,7 +97,9 @@ def _raise_if_down(seen: _Look, restarts_before: int) -> None:
     restarts = seen.restarts - restarts_before
     if restarts > 0:
         often = "once" if restarts == 1 else f"{restarts} times"
-        raise ResourceError(f"was restarted {often}, last exit code {seen.exit_code}")
+        # Engines forget the code when they start it again.
+        code = f", last exit code {seen.exit_code}" if seen.exit_code else ""
+        raise ResourceError(f"was restarted {often}{code}")
     if seen.health == "unhealthy":
         raise ResourceError(f"is unhealthy{_said(seen)}")
 

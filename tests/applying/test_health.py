@@ -152,6 +152,7 @@ def test_the_timeout_is_kept_to_the_second() -> None:
         (look(state="paused"), "is paused"),
         (look(restarts=2, code=7), "was restarted 2 times, last exit code 7"),
         (look(restarts=1, code=7), "was restarted once, last exit code 7"),
+        (look(restarts=1), "was restarted once"),
         (None, "is gone"),
     ],
 )

@@ -52,8 +52,11 @@ def test_a_new_container_that_keeps_restarting(host: Host, tmp_path: Path, befor
     change = {"command": "sh -c 'sleep 0.2; echo no luck; exit 7'", "restart": "always"}
     failed = replacement_fails(Site(tmp_path, host), before, change)
     (failure,) = failed.failures
-    assert "restart" in failure["error"]
-    assert "code 7" in failure["error"]
+    assert failure["error"].removesuffix(", last exit code 7") in (
+        "is restarting, it exited with code 7",
+        "was restarted once",
+        "was restarted 2 times",
+    )
     assert "no luck" in failure["log"]
 
 
@@ -68,11 +71,11 @@ def test_a_new_container_that_does_not_become_healthy(host: Host, tmp_path: Path
 
 
 def test_a_new_container_that_takes_too_long_to_become_healthy(host_26: Host, tmp_path: Path) -> None:
-    probe = {"test": ["CMD", "false"], "interval": "1s", "retries": 1000}
-    change = {"healthcheck": probe, "update": {"health_timeout": "2s"}}
+    probe = {"test": ["CMD", "false"], "interval": "0.5s", "retries": 1000}
+    change = {"healthcheck": probe, "update": {"health_timeout": "3s"}}
     failed = replacement_fails(Site(tmp_path, host_26), STARTS_FIRST, change)
     (failure,) = failed.failures
-    assert "still starting after 2s" in failure["error"]
+    assert failure["error"] == "still starting after 3s; its healthcheck said nothing (exit code 1)"
 
 
 def test_one_that_becomes_healthy_late_replaces_the_old_one(host: Host, tmp_path: Path) -> None:
@@ -100,25 +103,10 @@ def test_a_host_port_that_a_foreign_container_has(host: Host, tmp_path: Path) ->
     assert set(states(host).values()) == {"running"}
 
 
-def test_an_address_that_another_container_has(host: Host, tmp_path: Path) -> None:
-    networks = {"front": {"ipam": {"config": [{"subnet": "10.203.0.0/24"}]}}}
-    other = {**SLEEP, "networks": {"front": {"ipv4_address": "10.203.0.9"}}}
-    web = {**STARTS_FIRST, "networks": {"front": {"ipv4_address": "10.203.0.10"}}}
-    site = Site(tmp_path, host).write({"networks": networks, "containers": {"other": other, "web": web}})
-    site.converge()
-    before = ids(host)
-    web["networks"] = {"front": {"ipv4_address": "10.203.0.9", "aliases": ["www"]}}
-    failed = site.write({"networks": networks, "containers": {"other": other, "web": web}}).apply()
-    assert failed.code == 3
-    assert ids(host) == before
-    endpoint = inspect(host, "web")["NetworkSettings"]["Networks"]["front"]
-    assert endpoint["IPAddress"] == "10.203.0.10"
-
-
 def test_a_body_that_the_engine_refuses_costs_nothing(host: Host, tmp_path: Path) -> None:
     failed = replacement_fails(Site(tmp_path, host), STOPS_FIRST, {"runtime": "no-such-runtime"})
     assert any("no-such-runtime" in error for error in failed.errors)
-    assert [found["status"] for found in failed.results] == ["failed"]
+    assert [found["status"] for found in failed.results if found["status"] != "skipped"] == ["failed"]
 
 
 def test_the_others_are_done_and_those_that_need_it_wait(host: Host, tmp_path: Path) -> None:
@@ -138,20 +126,32 @@ def test_the_others_are_done_and_those_that_need_it_wait(host: Host, tmp_path: P
 
 
 def test_a_change_of_networks_that_fails_is_rolled_back(host: Host, tmp_path: Path) -> None:
-    networks = {name: {"ipam": {"config": [{"subnet": f"10.20{n}.0.0/24"}]}} for n, name in ((4, "front"), (5, "back"))}
+    """The network `full` has one address, and another container has it."""
+    networks = {"front": {}, "back": {}, "full": {"ipam": {"config": [{"subnet": "10.204.0.0/30"}]}}}
     web = {**SLEEP, "networks": {"front": {"aliases": ["www"]}, "back": {}}}
-    site = Site(tmp_path, host).write({"networks": networks, "containers": {"web": web}})
+    other = {**SLEEP, "networks": {"full": {}}}
+    site = Site(tmp_path, host).write({"networks": networks, "containers": {"other": other, "web": web}})
     site.converge()
     before = ids(host)
     of_container(host, "web", "true")
-    web["networks"] = {"back": {"aliases": ["b"]}, "front": {"ipv4_address": "10.99.0.1"}}
-    failed = site.write({"networks": networks, "containers": {"web": web}}).apply()
+    changed = {**web, "networks": {"back": {"aliases": ["b"]}, "full": {}}}
+    failed = site.write({"networks": networks, "containers": {"other": other, "web": changed}}).apply()
     assert failed.code == 3
+    assert any("no available IPv4 addresses" in error for error in failed.errors)
     assert ids(host) == before
-    attached = inspect(host, "web")["NetworkSettings"]["Networks"]
+    attached = {
+        name: endpoint
+        for name, endpoint in inspect(host, "web")["NetworkSettings"]["Networks"].items()
+        if endpoint["EndpointID"]
+    }
     assert set(attached) == {"front", "back"}
     assert "www" in attached["front"]["Aliases"]
     assert "b" not in (attached["back"]["Aliases"] or ())
+    # The engine keeps an endpoint of the connection that failed; with it, it would not start the container again.
     assert site.plan().changes == lines(
-        f"{host.name}/container.web ~ networks.back.aliases, networks.front.aliases, networks.front.ipv4_address"
+        f"{host.name}/container.web ~ networks.back.aliases, networks.front, networks.full"
     )
+    site.write({"networks": networks, "containers": {"other": other, "web": web}})
+    assert site.plan().changes == lines(f"{host.name}/container.web +/- networks.full")
+    host.docker("network", "disconnect", "full", "other")
+    site.write({"networks": networks, "containers": {"other": SLEEP, "web": changed}}).converge()

@@ -121,9 +121,9 @@ def test_images_of_their_own(host: Host, tmp_path: Path, tag: str) -> None:
 
 def test_a_platform_that_is_not_there(host: Host, tmp_path: Path) -> None:
     site = Site(tmp_path, host).containers(web={"platform": "linux/s390x"})
-    failed = site.apply()
-    assert failed.code == 3
-    assert failed.errors
+    refused = site.apply()
+    assert refused.code == 5
+    assert refused.refusals == [f"{host.name}/image.busybox:1: is not for linux/s390x, only for linux/amd64"]
 
 
 def test_many_containers_of_one_image_pull_it_once(host: Host, tmp_path: Path, tag: str) -> None:

@@ -49,9 +49,11 @@ def test_one_that_was_renamed_by_hand_is_not_lost_sight_of(site: Site, host: Hos
     refused = site.apply()
     assert refused.code == 5
     assert refused.refusals == [f"{host.name}/container.web: host port 18080 is used by container web2"]
-    site.write({"prune": True, "containers": {"web": {**SLEEP, "ports": ["18080:80"]}}})
-    site.converge()
-    assert states(host) == {"web": "running"}
+    pruned = site.apply("--prune")
+    assert (pruned.code, pruned.refusals) == (5, refused.refusals)
+    assert states(host) == {"web2": "running"}
+    host.docker("rename", "web2", "web")
+    assert site.converge().changes == []
 
 
 def test_undeclared_resources_are_removed_only_with_prune(site: Site, host: Host) -> None:

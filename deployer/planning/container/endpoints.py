@@ -21,17 +21,26 @@ from deployer.planning.diff import is_ignored
 
 
 def stale(ctx: Context, resource: Workload, live: ObservedContainer) -> tuple[FieldDiff, ...]:
-    """Endpoints on a network that has been removed, and made again or about to be: the name is right, the network is
-    not. A container that has run keeps the old network's id and cannot start; one that never ran looks the name up
-    (measured on engines 20.10 and 26.1)."""
+    """Endpoints that are not what they seem: on a network that has been removed, and made again or about to be (a
+    container that has run keeps the old network's id and cannot start; one that never ran looks the name up; measured
+    on engines 20.10 and 26.1), or left by a connection that failed."""
     found = []
-    for name in sorted(live.attached):
-        if _dangles(ctx, live, name) and name in live.values.get("networks", {}):
-            path = ("networks", name)
-            if is_ignored(path, resource.settings.ignore_changes):
-                continue
-            found.append(FieldDiff(path, "a removed network", "attached", Change.RECONNECT, source="not attached"))
+    wanted: Mapping[str, Any] = resource.values.get("networks") or {}
+    for name in sorted(live.attached.keys() & live.values.get("networks", {}).keys()):
+        failed = name in wanted and _failed_to_connect(live, name)
+        path = ("networks", name)
+        if not (failed or _dangles(ctx, live, name)) or is_ignored(path, resource.settings.ignore_changes):
+            continue
+        before = "a connection that failed" if failed else "a removed network"
+        found.append(FieldDiff(path, before, "attached", Change.RECONNECT, source="not attached"))
     return tuple(found)
+
+
+def _failed_to_connect(live: ObservedContainer, name: str) -> bool:
+    """Engines keep the endpoint of a connection that failed, without a network's id: the running container can be
+    connected again, but not disconnected, and does not start again while the reason lasts (measured on engines 20.10
+    and 28.5)."""
+    return live.running and live.attached.get(name) == ""
 
 
 def _dangles(ctx: Context, live: ObservedContainer, name: str) -> bool:
@@ -39,10 +48,11 @@ def _dangles(ctx: Context, live: ObservedContainer, name: str) -> bool:
     return bool(network_id) and (network is None or network_id != network.id)
 
 
-def keep_mac(
+def replace_where_needed(
     ctx: Context, resource: Workload, live: ObservedContainer, diffs: tuple[FieldDiff, ...]
 ) -> tuple[FieldDiff, ...]:
-    """A hardware address is only given at creation: whoever is connected again gets one that the engine makes up, while
+    """The differences, of which those in networks replace the container where connecting it again does not do. A
+    hardware address is only given at creation: whoever is connected again gets one that the engine makes up, while
     inspecting still shows the old one (measured on engines 20.10 and 26.1; §1.6)."""
     wanted: Mapping[str, Any] = resource.values.get("networks") or {}
     losing = {
@@ -50,8 +60,12 @@ def keep_mac(
         for name in live.attached
         if resource.values.get("mac_address") or (wanted.get(name) or {}).get("mac_address")
     }
+    stuck = {name for name in live.attached if name not in wanted and _failed_to_connect(live, name)}
+    replaced = losing | stuck
     kept = tuple(
-        replace(found, effect=Change.REPLACE) if found.effect is Change.RECONNECT and found.path[1] in losing else found
+        replace(found, effect=Change.REPLACE)
+        if found.effect is Change.RECONNECT and found.path[1] in replaced
+        else found
         for found in diffs
     )
     anew = sorted(losing & ctx.networks.renewed - {found.path[1] for found in kept if found.path[0] == "networks"})
@@ -98,7 +112,8 @@ def reconnect(
             continue
         here = (*after, *ctx.draft.when_ready(Kind.NETWORK, name))
         # A stopped container cannot be disconnected from what is gone; connecting replaces the endpoint.
-        if name in had and (live.running or not _dangles(ctx, live, name)):
+        connected = name in had and not _failed_to_connect(live, name)
+        if connected and (live.running or not _dangles(ctx, live, name)):
             left = ctx.containers.left.get((resource.name, name))
             here = (*here, *(left or leave(ctx, resource, live, name, here)))
         if name in wanted:

@@ -49,7 +49,7 @@ def compare(
         if name in ctx.containers.renewed and not any(found.path == (field,) for found in fields)
     )
     found = (*_image_diff(resource, live, own, need), *fields, *shared, *endpoints.stale(ctx, resource, live))
-    return endpoints.keep_mac(ctx, resource, live, found)
+    return endpoints.replace_where_needed(ctx, resource, live, found)
 
 
 def view_of(ctx: Context, resource: Workload, live: ObservedContainer) -> View:

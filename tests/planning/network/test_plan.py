@@ -79,6 +79,17 @@ def test_an_endpoint_on_a_network_that_was_removed_and_made_again_is_renewed() -
     ]
 
 
+def test_an_endpoint_of_a_connection_that_failed() -> None:
+    """A running container is connected once more; only another container is without it."""
+    wish = "networks: {front: {}, new: {}}\ncontainers: {web: {image: web:1, networks: [%s]}}"
+    host = changed(applied(wish % "front, new"), "web", attached={"front": "front-1", "new": ""})
+    found = plan(wish % "front, new", host)
+    assert changes(found) == ["~ container.web (in place): networks.new a connection that failed → attached"]
+    assert steps(found) == ["#1 container.web, ConnectNetwork new web-1, changed [reconnect web]"]
+    (change,) = changes(plan(wish % "front", host))
+    assert change == "+/- container.web (start-first: no downtime): networks.new attached → -"
+
+
 def test_a_stopped_container_keeps_a_removed_network_until_it_is_reconnected() -> None:
     wish = web("[front]").replace("image", "state: created, image")
     found = plan(wish, changed(applied(web("[front]")), "web", state="exited", attached={"front": "front-0"}))
