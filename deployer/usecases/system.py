@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import os
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -118,11 +119,12 @@ def refuse_overwriting(path: str, is_ours: Callable[[str], bool]) -> None:
 
 
 def write_private(path: str, text: str) -> None:
-    """Write a file that only its owner may read. Raises `DeployerError`."""
+    """Write a file that only its owner may read, or to a device or pipe as it is. Raises `DeployerError`."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(descriptor, 0o600)
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                os.fchmod(descriptor, 0o600)
             file.write(text)
     except OSError as error:
         raise DeployerError(f"{path} cannot be written: {error.strerror}", hint="name another file with -o") from error

@@ -35,8 +35,6 @@ TEN_MISTAKES = """\
       command: sleep 1
     cache:
       image: "{{ no_such_variable }}"
-      network_mode: host
-      ports: ["80:80"]
 """
 
 PLACES = {
@@ -51,7 +49,6 @@ PLACES = {
     (16, "dbb"),
     (17, "'image' is missing"),
     (20, "no_such_variable"),
-    (22, "network_mode: host"),
 }
 """Line, and a word of what is said of it."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 
 from deployer.errors import RefusedError
 from deployer.usecases import system
-from deployer.usecases.system import run_script
+from deployer.usecases.system import run_script, write_private
 
 
 def test_output_of_a_program() -> None:
@@ -75,3 +77,17 @@ def test_a_question_without_an_answer_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("sys.stdin.isatty", lambda: False)
     with pytest.raises(RefusedError, match="cannot ask: BECOME password"):
         system.prompt("BECOME password")
+
+
+def test_only_regular_files_are_made_private(tmp_path: Path) -> None:
+    file, pipe = tmp_path / "file", tmp_path / "pipe"
+    file.touch(0o644)
+    os.mkfifo(pipe, 0o644)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        for path in (file, pipe):
+            write_private(str(path), "text")
+        assert os.read(reader, 10) == b"text"
+    finally:
+        os.close(reader)
+    assert (stat.filemode(file.stat().st_mode), stat.filemode(pipe.stat().st_mode)) == ("-rw-------", "prw-r--r--")
