@@ -59,10 +59,14 @@ _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 _LISTED = tuple[ListedContainer, ...]
 
 
+_TOLD = tuple(row.name for row in CONTAINER.fields if row.told)
+
+
 class Needs(Struct, frozen=True):
     """What a run reads of one host. `images` maps complete references to their pull policy; `auth` finds
     credentials for a reference. `prune`: whether undeclared resources may be removed; `history`: the last
-    replacements of each project; `adopt`: whether containers of no project may be taken over."""
+    replacements of each project; `adopt`: whether containers of no project may be taken over; `declared`: the values of
+    containers by name."""
 
     containers: frozenset[str] = frozenset()
     projects: frozenset[str] = frozenset()
@@ -71,6 +75,7 @@ class Needs(Struct, frozen=True):
     prune: bool = False
     history: bool = False
     adopt: bool = False
+    declared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def needs_of(
@@ -90,7 +95,8 @@ def needs_of(
             images[reference] = strongest_pull_policy((wanted, images.get(reference, PullPolicy.NEVER)))
     with_suffixes = {name + suffix for name in names for suffix in suffixes}
     projects, prune = frozenset(play.project for play in plays), any(play.prune for play in plays)
-    return Needs(frozenset(with_suffixes), projects, images, auth, prune)
+    values = {resource.name: resource.values for resource in declared if resource.kind.is_container}
+    return Needs(frozenset(with_suffixes), projects, images, auth, prune, declared=values)
 
 
 def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> Observed:
@@ -152,12 +158,20 @@ def _with_records(found: Iterable[ObservedContainer], volumes: Iterable[Json]) -
 
 
 def _asks_info(found: ObservedContainer, needs: Needs) -> bool:
-    """Whether judging a container requires the engine's defaults: it may be taken over, or its swap is unlimited, by
-    hand or because the kernel cannot limit it."""
+    """Whether judging a container requires the engine's defaults: it may be taken over, a value that they may equal is
+    no longer declared, or its swap is unlimited, by hand or because the kernel cannot limit it."""
     if not found.owner.managed:
         return needs.adopt
-    limits = found.values
-    return bool(limits["mem_limit"]) and limits["memswap_limit"] == -1 and "memswap_limit" not in found.owner.recorded
+    limits, recorded, declared = found.values, found.owner.recorded, needs.declared.get(found.name)
+    if declared is not None and any(_dropped(recorded.get(name), declared.get(name)) for name in _TOLD):
+        return True
+    return bool(limits["mem_limit"]) and limits["memswap_limit"] == -1 and "memswap_limit" not in recorded
+
+
+def _dropped(before: Any, now: Any) -> bool:
+    """Whether a value, or a part of it, was declared and is not any more."""
+    parts = isinstance(before, Mapping) and isinstance(now, Mapping)
+    return bool(before.keys() - now.keys() if parts else before and now is None)
 
 
 def _pulled(engine: Engine, volumes: Iterable[Json]) -> tuple[tuple[PulledImage, ...], frozenset[tuple[str, str]]]:

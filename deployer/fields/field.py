@@ -95,7 +95,12 @@ def daemon_when_unset(row: Field, view: View) -> Any:
     declared, recorded = (side.get(row.name, row.zero) for side in (view.declared, view.recorded))
     if declared or declared != row.zero:
         return declared
-    return DEFAULT if recorded or recorded != row.zero else view.live.get(row.name, row.zero)
+    return default_of(row, view) if recorded or recorded != row.zero else view.live.get(row.name, row.zero)
+
+
+def default_of(row: Field, view: View) -> Any:
+    """What the daemon gives a new object, as far as it is known."""
+    return row.usual(view.info, view) if row.told and row.usual is not None and view.info else DEFAULT
 
 
 @when_unset("what the image sets")
@@ -226,7 +231,7 @@ class Field(Struct, frozen=True, kw_only=True):
     map a diff distinguishes. `since`: the API version that introduced the field. Older engines drop it silently, so it
     is refused before anything is sent; `newer` lists parts of a value that were introduced later. `spell`: a canonical
     value as a user would write it. `usual`: the value of an undeclared field according to the engine's `/info` and the
-    live object, for fields whose `expect` accepts any value.
+    live object, for fields whose `expect` accepts any value; `told`: `/info` says exactly what a new object gets.
     """
 
     name: str
@@ -246,6 +251,7 @@ class Field(Struct, frozen=True, kw_only=True):
     show: Show = show_plain
     spell: Callable[[Any], Any] = _same
     usual: Callable[[Json, View], Any] | None = None
+    told: bool = False
 
     def needs(self, value: Any) -> Iterable[tuple[str, str]]:
         """(part, API version) for every part of a declared value that not every engine supports."""

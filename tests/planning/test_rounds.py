@@ -66,7 +66,11 @@ MODES: dict[str, dict[str, Any]] = {
 }
 MACS: dict[str, Any] = {"front": {"mac_address": "02:42:ac:11:00:0a"}, "back": {"mac_address": "02:42:ac:11:00:0b"}}
 DROPPED: dict[str, dict[str, Any]] = {
-    **{row.name: {row.name: row.example} for row in CONTAINER.fields if row.name not in IMPOSSIBLE | {"network_mode"}},
+    **{
+        row.name: {row.name: row.other if row.told else row.example}
+        for row in CONTAINER.fields
+        if row.name not in IMPOSSIBLE | {"network_mode"}
+    },
     "first-mac": {"networks": {**MODES["user networks"]["networks"], "front": MACS["front"]}},
     "second-mac": {"networks": {**MODES["user networks"]["networks"], "back": MACS["back"]}},
 }

@@ -17,6 +17,7 @@ from deployer.fields.field import (
     always,
     at,
     daemon_when_unset,
+    default_of,
     lenient,
     when_unset,
     zero_when_unset,
@@ -110,14 +111,16 @@ def _write_logging(value: Any) -> dict[str, Any]:
 
 @when_unset("the daemon's default driver and options")
 def _expected_logging(row: Field, view: View) -> Any:
-    """The daemon fills in its default driver and that driver's default options, and no API reports them (§0.3):
+    """The daemon fills in its default driver and that driver's default options, and no API reports these (§0.3):
     options that were never declared are ignored. If the driver reads a declared and a live option as the same value,
     the live spelling is accepted."""
     declared, recorded = view.declared.get(row.name) or {}, view.recorded.get(row.name) or {}
     live = view.live.get(row.name) or {}
     if not live and not declared:
         return live
-    driver = declared.get("driver", DEFAULT if "driver" in recorded else live.get("driver"))
+    default = default_of(row, view)
+    unset = default if default is DEFAULT else default["driver"]
+    driver = declared.get("driver", unset if "driver" in recorded else live.get("driver"))
     options = dict(declared.get("options") or {})
     if driver is DEFAULT or driver == live.get("driver"):
         had, gone = live.get("options", {}), set(recorded.get("options") or ())
@@ -261,6 +264,7 @@ _NAMESPACES = (
         expect=daemon_when_unset,
         zero="",
         usual=lambda info, _view: "private" if "name=cgroupns" in (info.get("SecurityOptions") or ()) else "host",
+        told=True,
         since="1.41",
         example="private",
         other="host",
@@ -316,6 +320,7 @@ _LIFECYCLE = (
         expect=daemon_when_unset,
         zero="",
         usual=lambda info, _view: info.get("DefaultRuntime") or "runc",
+        told=True,
         example="runc",
         other="io.containerd.runc.v2",
     ),
@@ -337,6 +342,7 @@ _LIFECYCLE = (
         expect=_expected_logging,
         zero={},
         usual=lambda info, _view: {"driver": info.get("LoggingDriver") or "json-file", "options": {}},
+        told=True,
         depth=2,
         example={"driver": "json-file", "options": {"max-size": "10m"}},
         other={"driver": "json-file", "options": {"max-size": "20m", "max-file": 3}},

@@ -52,6 +52,22 @@ def test_a_value_added_in_place_and_dropped_later_is_not_missed(added: str, drop
     assert specs(host) == [f"deployer.spec.{made['Id']}.{number}" for number in (1, 2)]
 
 
+@pytest.mark.parametrize("default", ["runtime: runc", "logging: {driver: json-file}", "cgroup: private"])
+def test_a_dropped_value_that_the_engine_gives_anyway_is_no_change(default: str) -> None:
+    host = Host()
+    host.converge(web(default))
+    assert nothing(host.plan(web("")))
+
+
+def test_a_dropped_value_is_compared_with_the_default_of_the_engine() -> None:
+    host = Host()
+    host.converge(web("logging: {driver: local, options: {max-size: 1m}}, runtime: io.containerd.runc.v2"))
+    assert changes(host.plan(web("logging: {options: {max-size: 1m}}"))) == [
+        "+/- container.web (start-first: no downtime): "
+        "runtime io.containerd.runc.v2 → runc, logging.driver local → json-file"
+    ]
+
+
 def test_drift_after_an_update_distinguishes_file_and_manual_changes() -> None:
     host, wish = Host(), play(web("mem_limit: 128m"))
     host.converge(web("mem_limit: 64m"))
