@@ -68,7 +68,8 @@ def deploy(
 
 
 def _check_options(call: Call) -> None:
-    """Raises `UsageError` for options that would be ignored."""
+    """Raises `UsageError` for options that would be ignored, and `RefusedError` for a retry list that would overwrite
+    another file."""
     given = click.get_current_context().get_parameter_source
 
     def is_given(name: str) -> bool:
@@ -79,6 +80,10 @@ def _check_options(call: Call) -> None:
     for name in ("lock_wait", "lock_lease"):
         if call.params["no_lock"] and is_given(name):
             raise click.UsageError(f"--{name.replace('_', '-')} has no effect with --no-lock")
+    if call.params["retry_file"]:
+        from deployer.cli import retry
+
+        retry.refuse_overwriting(call.params["retry_file"], options.request(call.params))
 
 
 def learn(console: Console, planned: Planned) -> None:

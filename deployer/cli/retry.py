@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,7 +17,11 @@ from deployer.errors import ExitCode
 from deployer.model.credentials import holds_credentials
 from deployer.model.outcome import Outcome
 
+if TYPE_CHECKING:
+    from deployer.usecases.load import Request
+
 SUFFIX: Final = ".retry"
+_HOST: Final = re.compile(r"\w[^\s=\[\]{}#]*(?<!:)")
 
 
 def retry_file(named: str, playbooks: Sequence[str]) -> Path | None:
@@ -35,6 +40,20 @@ def retry_file(named: str, playbooks: Sequence[str]) -> Path | None:
 def _folder() -> Path | None:
     state = state_folder()
     return None if state is None else state / "retry"
+
+
+def refuse_overwriting(path: str, request: Request) -> None:
+    """Raises `RefusedError` if the file is an input of the run, or has lines that no list of hosts has."""
+    from deployer.usecases import system
+
+    vars_files = (text[1:] for text in request.extra_vars if text.startswith("@"))
+    read = (*request.playbooks, *request.inventory, *vars_files, *request.vault_password_files)
+    is_read = any(Path(each).resolve() == Path(path).resolve() for each in read)
+
+    def is_list(text: str) -> bool:
+        return not is_read and all(_HOST.fullmatch(each) for each in text.splitlines())
+
+    system.refuse_overwriting(path, is_list, hint="name another file with --retry-file, or remove this one")
 
 
 def unfinished(outcome: Outcome) -> tuple[str, ...]:

@@ -107,7 +107,10 @@ def prompt(text: str) -> str:
         raise RefusedError(f"no answer to: {text}") from error
 
 
-def refuse_overwriting(path: str, is_ours: Callable[[str], bool]) -> None:
+_OTHER_OUTPUT: Final = "name another file with -o, or add --force"
+
+
+def refuse_overwriting(path: str, is_ours: Callable[[str], bool], hint: str = _OTHER_OUTPUT) -> None:
     """Raises `RefusedError` if a file of this name has content that is not ours to replace."""
     file = Path(path)
     try:
@@ -115,7 +118,7 @@ def refuse_overwriting(path: str, is_ours: Callable[[str], bool]) -> None:
             return
     except OSError:
         pass
-    raise RefusedError(f"{path} exists, and would be overwritten", hint="name another file with -o, or add --force")
+    raise RefusedError(f"{path} exists, and would be overwritten", hint=hint)
 
 
 def write_private(path: str, text: str) -> None:

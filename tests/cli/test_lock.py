@@ -301,6 +301,27 @@ def test_the_retry_list_is_written_where_requested(shop: Shop) -> None:
     assert not retry(shop).exists()
 
 
+@pytest.mark.parametrize("name", ["shop.yml", "notes.txt", "bare"])
+def test_a_file_that_is_no_retry_list_is_not_overwritten(shop: Shop, name: str) -> None:
+    """`bare` is an inventory that looks like a list."""
+    locked("web1")
+    (shop.folder / "notes.txt").write_text("web1\nremember the milk\n")
+    (shop.folder / "bare").write_text("web1\n")
+    before = (shop.folder / name).read_bytes()
+    found = shop.run(*APPLY, "-i", "bare", "--retry-file", name)
+    assert (found.code, found.out) == (5, "")
+    assert f"{name} exists, and would be overwritten" in found.err
+    assert "name another file with --retry-file, or remove this one" in found.err
+    assert (shop.folder / name).read_bytes() == before
+
+
+def test_an_earlier_retry_list_is_overwritten(shop: Shop) -> None:
+    locked("web1")
+    (shop.folder / "again.txt").write_text("web1\n10.0.0.1\nfe80::1\n")
+    assert shop.run(*APPLY, "--retry-file", "again.txt").code == 5
+    assert (shop.folder / "again.txt").read_text() == "web1\n"
+
+
 def test_a_list_that_cannot_be_written_fails_nothing(shop: Shop) -> None:
     locked("web1")
     found = shop.run(*APPLY, "--retry-file", "nowhere/again.txt")
