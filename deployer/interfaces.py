@@ -123,6 +123,10 @@ class Engine(Protocol):
         """A container that already runs is not an error (304)."""
         ...
 
+    def start_attached(self, ref: str, seconds: float) -> str:
+        """Starts it; returns what it wrote if it ended within `seconds`, "" otherwise or where that cannot be read."""
+        ...
+
     def stop_container(self, ref: str, timeout: int | None) -> None:
         """Waits until it has stopped; `timeout` seconds until SIGKILL, None for the container's own, -1 for never."""
         ...
@@ -147,6 +151,11 @@ class Engine(Protocol):
     def exit_code(self, ref: str) -> int | None:
         """The exit code of an exited container; None while it runs or waits for a restart. Raises
         `EngineError` for one that was never started."""
+        ...
+
+    def removed_exit_code(self, ref: str) -> int | None:
+        """The exit code of a container that has been removed, by its id; None where the engine does not know it any
+        more: it remembers its last 256 events."""
         ...
 
     def put_archive(self, ref: str, folder: str, archive: Body) -> None:

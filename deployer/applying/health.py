@@ -17,6 +17,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE, _SHORTEST_PAUSE = 0.1, 1.0, 0.01
 """Seconds between polls; grows from the first to the longest value."""
 
 
+_ENDED = ("exited", "restarting", "removing", "dead")
+"""States in which a container has an exit code; one with auto_remove is `removing` and `dead` until it is gone."""
+
 _PROBE_TIME = 2.0
 """Seconds that the last probe in time may take until its result is seen."""
 
@@ -92,7 +95,7 @@ def _longest(seen: _Look, wanted: AwaitHealthy) -> float:
 def _raise_if_down(seen: _Look, restarts_before: int) -> None:
     if seen.state != "running":
         after = " with" if seen.state == "exited" else ", it exited with"
-        code = f"{after} code {seen.exit_code}" if seen.state in ("exited", "restarting") else ""
+        code = f"{after} code {seen.exit_code}" if seen.state in _ENDED else ""
         raise ResourceError(f"is {seen.state}{code}")
     restarts = seen.restarts - restarts_before
     if restarts > 0:
@@ -111,7 +114,8 @@ def _said(seen: _Look) -> str:
 def _look(engine: Engine, ref: str) -> _Look:
     answer = engine.inspect_container(ref)
     if answer is None:
-        raise ResourceError("is gone")
+        code = engine.removed_exit_code(ref)
+        raise ResourceError("is gone" if code is None else f"is gone, it exited with code {code}")
     found = answers.read(answer, RunningContainer, "/containers/{id}/json")
     state = found.state or ContainerState()
     log = (state.health.log if state.health is not None else None) or ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import singledispatch
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from deployer.applying import health
 from deployer.errors import EngineError, ResourceError
@@ -40,6 +40,9 @@ from deployer.model.operations import (
 from deployer.model.outcome import PullProgress
 
 _CONFLICT = 409
+_AT_ONCE = 2.0
+"""Seconds after its start in which the output of a container with auto_remove is read, should it end."""
+
 _REMOVAL_TIME, _REMOVAL_PAUSE = 60.0, 0.1
 """Timeout and polling interval, in seconds, of a removal that the engine has started."""
 
@@ -62,7 +65,8 @@ _HINTS = (
 
 class Worker(Struct, frozen=True):
     """What an operation needs. `made` holds the ids of containers that earlier steps created, by step; `permit` raises
-    when the host may not be changed any more."""
+    when the host may not be changed any more. `said`: by id, the output of containers that the engine removes when they
+    end, if they ended at once."""
 
     engine: Engine
     clock: Clock
@@ -72,6 +76,7 @@ class Worker(Struct, frozen=True):
     host: str
     stopped: Callable[[], bool]
     permit: Callable[[], None] = lambda: None
+    said: dict[str, str] = field(default_factory=dict)
 
     def id_of(self, target: Target) -> str:
         if isinstance(target, Made):
@@ -148,6 +153,8 @@ def _(operation: CreateContainer, worker: Worker) -> Done:
     if not (operation.body.get("Healthcheck") or {}).get("Test"):
         _check_image(worker, str(operation.body["Image"]))
     made, warnings = worker.engine.create_container(operation.name, operation.body, operation.platform)
+    if (operation.body.get("HostConfig") or {}).get("AutoRemove"):
+        worker.said[made] = ""
     return Done(made, tuple(warnings))
 
 
@@ -173,7 +180,11 @@ def _(operation: WriteRecord, worker: Worker) -> None:
 
 @_perform.register
 def _(operation: StartContainer, worker: Worker) -> None:
-    worker.engine.start_container(worker.id_of(operation.container))
+    container = worker.id_of(operation.container)
+    if container in worker.said:
+        worker.said[container] = worker.engine.start_attached(container, _AT_ONCE)
+    else:
+        worker.engine.start_container(container)
 
 
 @_perform.register

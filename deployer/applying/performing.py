@@ -93,9 +93,12 @@ class Performer:
 
     def log(self, container: Target) -> str:
         """The last lines; "" where they cannot be read."""
+        key = self._worker.id_of(container)
+        if said := self._worker.said.get(key):
+            return "".join(said.splitlines(keepends=True)[-LOG_LINES:])
         try:
             with boundary():
-                return self._tools.engine.container_logs(self._worker.id_of(container), tail=LOG_LINES)
+                return self._tools.engine.container_logs(key, tail=LOG_LINES)
         except DeployerError:
             return ""
 

@@ -145,6 +145,22 @@ class InspectedContainer(RunningContainer, frozen=True, kw_only=True, rename="pa
     network_settings: NetworkSettings | None = None
 
 
+class EventActor(Struct, frozen=True, rename="pascal"):
+    attributes: dict[str, str] | None = None
+
+    @property
+    def exit_code(self) -> int | None:
+        code = (self.attributes or {}).get("exitCode", "")
+        return int(code) if code.isdecimal() else None
+
+
+class ContainerEvent(Struct, frozen=True, rename="pascal"):
+    """A message of `GET /events` about a container."""
+
+    action: str = ""
+    actor: EventActor = EventActor()
+
+
 class ListedImage(Struct, frozen=True, rename="pascal"):
     """An entry of `GET /images/json`, and the same of an inspected image."""
 

@@ -6,18 +6,21 @@ and `UnreachableError`, never the SDK's exceptions. The SDK is imported with the
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from deployer.engine import answers
 from deployer.engine.http import EngineHttp, json_stream, quote
 from deployer.engine.logs import demultiplex
 from deployer.engine.registry_auth import auth_header
 from deployer.engine.versions import at_least
-from deployer.errors import NOT_FOUND, EngineError
+from deployer.errors import NOT_FOUND, EngineError, UnreachableError
 from deployer.interfaces import Body, EngineInfo, Json, Progress, RegistryAuth
-from deployer.transport.pool import Answer
+from deployer.transport.pool import LARGEST, Answer, HttpPool
 
 if TYPE_CHECKING:
     import docker
@@ -30,6 +33,9 @@ DEFAULT_STOP_TIMEOUT = 10
 
 SILENCE = 1800.0
 """Seconds that an engine may be silent while it pulls, loads, packs or unpacks."""
+
+_REMEMBERED = 5.0
+"""Seconds to wait for an event that the engine may have forgotten."""
 
 _FOREVER = -1
 _FRAMED = "application/vnd.docker.multiplexed-stream"
@@ -145,6 +151,22 @@ class DockerEngine:
         with self._sdk() as api:
             api.start(ref)
 
+    def start_attached(self, ref: str, seconds: float) -> str:
+        """Attached before the start, because the engine may remove the container and its log at once. The stream is not
+        one of the pool: other requests never wait for it."""
+        framed = not self._has_terminal(ref)
+        try:
+            apart = EngineHttp(HttpPool(self._http.pool.dialer, limit=1), self._http.api)
+            path, query = f"/containers/{quote(ref)}/attach", {"stream": "1", "stdout": "1", "stderr": "1"}
+            answer = apart.stream("POST", path, query, timeout=seconds)
+        except (EngineError, UnreachableError):
+            self.start_container(ref)
+            return ""
+        with answer:
+            self.start_container(ref)
+            output = _until_end(answer, seconds)
+        return (demultiplex(output) if framed else output).decode(errors="replace")
+
     def stop_container(self, ref: str, timeout: int | None) -> None:
         self._end(ref, "stop", timeout)
 
@@ -190,6 +212,20 @@ class DockerEngine:
         if state["Status"] == "created" and not state["ExitCode"]:
             raise EngineError(f"{ref} was never started", status=0)
         return None if state["Running"] else int(state["ExitCode"])
+
+    def removed_exit_code(self, ref: str) -> int | None:
+        query = {"since": "1", "filters": json.dumps({"container": [ref], "event": ["die", "destroy"]})}
+        code = None
+        with (
+            suppress(EngineError, UnreachableError),
+            self._http.stream("GET", "/events", query, timeout=_REMEMBERED) as answer,
+        ):
+            for message in json_stream(answer):
+                event = answers.read(message, answers.ContainerEvent, "/events")
+                if event.action == "destroy":
+                    break
+                code = event.actor.exit_code
+        return code
 
     def put_archive(self, ref: str, folder: str, archive: Body) -> None:
         path = f"/containers/{quote(ref)}/archive"
@@ -259,6 +295,17 @@ class DockerEngine:
                 self._sdk_client = sdk.open_client(self._http.pool, self._info.api)
         with sdk.engine_errors():
             yield self._sdk_client
+
+
+def _until_end(answer: Answer, seconds: float) -> bytes:
+    """The answer, if it ends within `seconds`; b"" otherwise."""
+    until, output = time.monotonic() + seconds, bytearray()
+    with suppress(UnreachableError):
+        while len(output) < LARGEST and time.monotonic() < until:
+            if not (chunk := answer.read_some()):
+                return bytes(output)
+            output += chunk
+    return b""
 
 
 def _follow(answer: Answer, progress: Progress) -> None:

@@ -198,6 +198,12 @@ class SimulatedEngine:
         with self.writing() as host:
             lifecycle.start(host, ref)
 
+    def start_attached(self, ref: str, seconds: float) -> str:
+        with self.writing() as host:
+            container = lookup.need_container(host, ref)
+            lifecycle.start(host, ref)
+            return "" if container["State"]["Running"] else system.logs(host, container, tail=20)
+
     def stop_container(self, ref: str, timeout: int | None) -> None:
         with self.writing() as host:
             lifecycle.stop(host, ref)
@@ -237,6 +243,10 @@ class SimulatedEngine:
     def exit_code(self, ref: str) -> int | None:
         with self.writing() as host:
             return lifecycle.exit_code(host, ref)
+
+    def removed_exit_code(self, ref: str) -> int | None:
+        with self.reading() as host:
+            return host.state.ended.get(ref)
 
     def put_archive(self, ref: str, folder: str, archive: Body) -> None:
         data = archives.whole(archive)

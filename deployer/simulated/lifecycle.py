@@ -294,6 +294,8 @@ def _end(host: SimulatedHost, container: Record, code: int) -> None:
 def discard(host: SimulatedHost, container: Record, *, anonymous_volumes: bool) -> None:
     """Removes the container, and on request its anonymous volumes that no other container uses."""
     del host.state.containers[container["Id"]]
+    if container["State"]["FinishedAt"] != NEVER:
+        host.state.ended[container["Id"]] = container["State"]["ExitCode"]
     for name in container["anonymous"] if anonymous_volumes else []:
         if name in host.state.volumes and not volume_users(host, name):
             del host.state.volumes[name]

@@ -25,7 +25,7 @@ NEVER: Final = "0001-01-01T00:00:00Z"
 
 class State(Struct):
     """Plain data: containers, networks and images by id, volumes by name, the registry by complete reference, the
-    host's files by path."""
+    host's files by path, exit codes of removed containers by id."""
 
     host: str
     counter: int = 0
@@ -36,6 +36,7 @@ class State(Struct):
     images: dict[str, Record] = field(default_factory=dict)
     registry: dict[str, Record | None] = field(default_factory=dict)
     files: dict[str, Record] = field(default_factory=dict)
+    ended: dict[str, int] = field(default_factory=dict)
 
     def new_id(self, kind: str) -> str:
         """The next 64-digit id; the same operations on a host of the same name give the same ids."""

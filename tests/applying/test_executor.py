@@ -137,12 +137,16 @@ def test_one_that_does_not_get_healthy_is_rolled_back_with_its_last_words() -> N
     assert states(engine) == {"app": "running"}
 
 
-def test_one_that_vanishes_by_itself_is_rolled_back_too() -> None:
+@pytest.mark.parametrize(("reads", "log"), [(0, "simulated: app ended with exit code 3"), (1, "")])
+def test_one_that_vanishes_by_itself_is_rolled_back_too(reads: int, log: str) -> None:
+    """What it wrote is known where it ended at once."""
     engine = app_engine()
     old = run(engine, "app")
-    body = {"Image": IMAGE, "HostConfig": {"AutoRemove": True}, "Labels": {"sim.behaviour": "exit:3:1"}}
+    body = {"Image": IMAGE, "HostConfig": {"AutoRemove": True}, "Labels": {"sim.behaviour": f"exit:3:{reads}"}}
     done = carry_out(engine, *replacement(old, body=body))
     assert statuses(done) == "undone undone undone undone undone failed skipped"
+    assert done.results[5].error == "is gone, it exited with code 3"
+    assert done.results[5].log.splitlines()[-1:] == ([log] if log else [])
     assert states(engine) == {"app": "running"}
 
 

@@ -65,12 +65,17 @@ class Looks:
 
     def __init__(self, *looks: dict[str, Any] | None) -> None:
         self.count = 0
+        self.removed_with: int | None = None
         self._looks = looks
 
     def inspect_container(self, ref: str) -> dict[str, Any] | None:
         assert ref == "web"
         self.count += 1
         return self._looks[min(self.count, len(self._looks)) - 1]
+
+    def removed_exit_code(self, ref: str) -> int | None:
+        assert ref == "web"
+        return self.removed_with
 
 
 def wait(
@@ -148,7 +153,9 @@ def test_the_timeout_is_kept_to_the_second() -> None:
         (look(state="exited", code=3), "is exited with code 3"),
         (look("starting", state="exited", code=0), "is exited with code 0"),
         (look(state="restarting", code=1, restarts=1), "is restarting, it exited with code 1"),
-        (look(state="dead"), "is dead"),
+        (look(state="dead", code=3), "is dead, it exited with code 3"),
+        (look(state="removing"), "is removing, it exited with code 0"),
+        (look(state="created"), "is created"),
         (look(state="paused"), "is paused"),
         (look(restarts=2, code=7), "was restarted 2 times, last exit code 7"),
         (look(restarts=1, code=7), "was restarted once, last exit code 7"),
@@ -160,6 +167,13 @@ def test_states_that_are_failures(last: dict[str, Any] | None, message: str) -> 
     with pytest.raises(ResourceError) as caught:
         wait(Looks(look(), last))
     assert caught.value.message == message
+
+
+def test_one_that_the_engine_removed_ended_with_a_code() -> None:
+    looks = Looks(look(), None)
+    looks.removed_with = 3
+    with pytest.raises(ResourceError, match=r"^is gone, it exited with code 3$"):
+        wait(looks)
 
 
 def test_restarts_of_before_do_not_count() -> None:

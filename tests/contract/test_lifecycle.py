@@ -160,11 +160,33 @@ def test_a_container_that_removes_itself_is_gone_after_its_end(sandbox: Sandbox)
     sandbox.engine.restart_container(key, 0)
     assert sandbox.inspect(key)["State"]["Running"], "a restart does not remove it"
     sandbox.engine.stop_container(key, 0)
+    _await_removal(sandbox, key)
+    assert sandbox.engine.inspect_volume(volume) is None
+
+
+def test_one_that_removes_itself_leaves_its_exit_code_and_what_it_wrote(sandbox: Sandbox) -> None:
+    """With a terminal too, whose output is not framed; one that goes on is not waited for."""
+    engine, ends = sandbox.engine, ["sh", "-c", "echo no luck >&2; exit 3"]
+    for word, tty in (("a", False), ("b", True)):
+        key = sandbox.container(word, Cmd=ends, Tty=tty, HostConfig={"AutoRemove": True})
+        said = engine.start_attached(key, 20)
+        assert said.splitlines()[-1] in ("no luck", f"simulated: {sandbox.name(word)} ended with exit code 3")
+        _await_removal(sandbox, key)
+        assert engine.removed_exit_code(key) == 3
+    key = sandbox.container("c", HostConfig={"AutoRemove": True})
+    assert engine.start_attached(key, 0.3) == ""
+    assert sandbox.inspect(key)["State"]["Running"]
+    engine.stop_container(key, 0)
+    _await_removal(sandbox, key)
+    assert engine.removed_exit_code(key) == 137
+    assert status_of(engine.start_attached, key, 0.3) == 404
+
+
+def _await_removal(sandbox: Sandbox, key: str) -> None:
     deadline = time.monotonic() + 10
     while sandbox.engine.inspect_container(key) is not None and time.monotonic() < deadline:
         time.sleep(0.05)
     assert sandbox.engine.inspect_container(key) is None
-    assert sandbox.engine.inspect_volume(volume) is None
 
 
 def test_a_restart_policy_brings_the_process_back_until_it_gives_up(sandbox: Sandbox) -> None:

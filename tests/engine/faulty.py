@@ -10,7 +10,18 @@ from typing import Any, Final, cast
 from deployer.errors import DeployerError, EngineError, UnreachableError
 from deployer.interfaces import Engine
 
-_READS: Final = ("list_", "inspect_", "describe", "info", "close", "container_logs", "wait_", "get_", "save_")
+_READS: Final = (
+    "list_",
+    "inspect_",
+    "describe",
+    "info",
+    "close",
+    "container_logs",
+    "wait_",
+    "removed_",
+    "get_",
+    "save_",
+)
 
 
 @dataclass(slots=True)

@@ -345,6 +345,43 @@ class TestContainers:
         with pytest.raises(EngineError, match="broken"):
             engine.wait_container("web")
 
+    @pytest.mark.parametrize(
+        ("attached", "said"),
+        [
+            (Canned(endless=True, chunks=(b"no luck\n",)), "no luck\n"),
+            (Canned(chunks=(b"no luck\n",), cut=True), ""),
+            (Canned(500, {"message": "no"}), ""),
+        ],
+        ids=["ended", "lost", "refused"],
+    )
+    def test_starting_with_its_output(self, engine: Engine, server: FakeEngine, attached: Canned, said: str) -> None:
+        """It is started whether its output can be read or not."""
+        server.answers["GET /containers/web/json"] = Canned(body={"Config": {"Tty": True}})
+        server.answers["POST /containers/web/attach"] = attached
+        server.answers["POST /containers/web/start"] = Canned(204)
+        assert engine.start_attached("web", 5) == said
+        asked = [request.path.rpartition("/")[2] for request in server.seen]
+        assert asked == ["json", "attach", "start"]
+        assert server.seen[1].query == {"stream": "1", "stdout": "1", "stderr": "1"}
+
+    @pytest.mark.parametrize(
+        ("events", "code"),
+        [
+            (('{"Action":"die","Actor":{"Attributes":{"exitCode":"3"}}}', '{"Action":"destroy"}'), 3),
+            (('{"Action":"destroy"}', '{"Action":"die","Actor":{"Attributes":{"exitCode":"3"}}}'), None),
+            (('{"Action":"die","Actor":{"Attributes":{"exitCode":"many"}}}', '{"Action":"destroy"}'), None),
+            (('{"Action":["die"]}',), None),
+            (("no JSON",), None),
+        ],
+    )
+    def test_how_a_removed_one_ended(
+        self, engine: Engine, server: FakeEngine, events: tuple[str, ...], code: int | None
+    ) -> None:
+        server.answers["GET /events"] = Canned(chunks=tuple(f"{event}\n".encode() for event in events))
+        assert engine.removed_exit_code("web-1") == code
+        filters = {"container": ["web-1"], "event": ["die", "destroy"]}
+        assert (only(server).query["since"], json.loads(only(server).query["filters"])) == ("1", filters)
+
     def test_errors_are_the_engines_own_words(self, engine: Engine, server: FakeEngine) -> None:
         server.answers["POST /containers/web/start"] = Canned(500, {"message": "port is already allocated"})
         with pytest.raises(EngineError) as caught:

@@ -47,6 +47,19 @@ def test_a_new_container_that_exits_at_once(host: Host, tmp_path: Path, before: 
         assert part in text.out + text.err
 
 
+def test_one_that_is_removed_when_it_ends_leaves_its_exit_code_and_its_log(host: Host, tmp_path: Path) -> None:
+    ends = {**SLEEP, "auto_remove": True, "command": ["sh", "-c", "seq 30; exit 7"]}
+    failed = Site(tmp_path, host).write({"containers": {"web": ends}}).apply()
+    assert failed.code == 3
+    (failure,) = failed.failures
+    assert failure["error"] in (
+        "is exited with code 7",
+        *(f"is {state}, it exited with code 7" for state in ("removing", "dead", "gone")),
+    )
+    assert failure["log"] == list(map(str, range(11, 31)))
+    assert "web" not in states(host)
+
+
 @BOTH_ORDERS
 def test_a_new_container_that_keeps_restarting(host: Host, tmp_path: Path, before: dict[str, Any]) -> None:
     change = {"command": "sh -c 'sleep 0.2; echo no luck; exit 7'", "restart": "always"}
