@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from deployer.model.observed import Observed
 from deployer.model.operations import ConnectNetwork, CreateContainer, PullImage, StartContainer
-from deployer.model.plan import HostPlan
+from deployer.model.plan import HostPlan, Work
 
 
 def after(observed: Observed, plan: HostPlan) -> Observed:
@@ -14,6 +14,7 @@ def after(observed: Observed, plan: HostPlan) -> Observed:
     if plan.refusals or not plan.steps:
         return observed
     made = {step.address.name for step in plan.steps if isinstance(step.operation, CreateContainer)}
+    made |= {step.address.name for step in plan.steps if step.group is not None and step.group.work is Work.ROLL_BACK}
     started = {step.address.name for step in plan.steps if isinstance(step.operation, StartContainer)} - made
     pulled = {step.operation.reference for step in plan.steps if isinstance(step.operation, PullImage)}
     connected = {

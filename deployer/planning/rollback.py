@@ -63,13 +63,8 @@ def roll_back(desired: Desired, observed: Observed, policy: Policy, names: Set[s
     last = observed.replaced.get(desired.project, Replaced())
     ctx = Context(desired, _with_kept(desired, observed), policy)
     expected = {} if names else {name: key for name, key in last.ids.items() if not _is_still(ctx, name, key)}
-    wanted = names or expected.keys()
-    together = _together(desired, wanted & {found.name for found in desired.of(ContainerSettings) if not found.absent})
-    chosen = [
-        found
-        for found in dependencies.in_order(desired.of(ContainerSettings))
-        if found.name in together and has_settings(found, ContainerSettings)
-    ]
+    chosen = _together(ctx, names or expected.keys(), expected)
+    together = {found.name for found in chosen}
     found = (_pair(ctx, resource, expected.get(resource.name, ""), last.run) for resource in chosen)
     pairs = [pair for pair in found if pair is not None]
     # All of them stop before one starts: they may have exchanged ports.
@@ -110,7 +105,8 @@ def _is_still(ctx: Context, name: str, replaced: str) -> bool:
 
 def _with_kept(desired: Desired, observed: Observed) -> Observed:
     """If a killed run has set a container aside, the one before it is a kept one."""
-    names = {found.name + PREVIOUS for found in desired.containers if observed.container(found.name + OLD) is not None}
+    declared = (*desired.containers, *desired.followers)
+    names = {found.name + PREVIOUS for found in declared if observed.container(found.name + OLD) is not None}
     kept = tuple(
         Stub(found.id, found.name, found.image_id, found.state, found.owner, frozenset(found.attached), found.volumes)
         for found in observed.containers
@@ -131,15 +127,46 @@ def check(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
     return finish(ctx)
 
 
-def _together(desired: Desired, names: Set[str]) -> set[str]:
-    """Containers that share namespaces or mounts: previous containers refer to each other by id, not to the current
-    ones."""
-    found, before = set(names), set[str]()
+def _together(ctx: Context, wanted: Set[str], expected: Mapping[str, str]) -> list[Container]:
+    """The wanted containers and those that share namespaces or mounts with them, leaders first, also where a later play
+    declares the followers. A leader stays if the previous container refers to the current one."""
+    own = {found.name for found in ctx.desired.of(ContainerSettings)}
+    declared = (*ctx.desired.of(ContainerSettings), *ctx.desired.followers)
+    known = [
+        found
+        for found in dependencies.in_order(each for each in declared if not each.absent)
+        if found.name not in ctx.observed.renewed and has_settings(found, ContainerSettings)
+    ]
+    found, before = wanted & {each.name for each in known}, set[str]()
     while found != before:
         before = set(found)
-        for resource in desired.of(ContainerSettings):
-            bound = {resource.name, *dependencies.leaders(resource)}
-            found |= bound if bound & found else set()
+        for resource in known:
+            if resource.name in found:
+                found |= _leaders_back(ctx, resource, expected)
+            elif not found.isdisjoint(dependencies.leaders(resource)):
+                found = found | {resource.name}
+    chosen: dict[str, Container] = {}
+    for resource in known:
+        mine = resource.name in own or not chosen.keys().isdisjoint(dependencies.leaders(resource))
+        if resource.name in found and mine:
+            chosen[resource.name] = resource
+    return list(chosen.values())
+
+
+def _leaders_back(ctx: Context, follower: Container, expected: Mapping[str, str]) -> set[str]:
+    """Those that the previous container of a follower needs as they were. A namespace is referred to by id; mounts and
+    links by name, so their leader goes back if it was replaced."""
+    previous = _previous(ctx, follower, expected.get(follower.name, ""))
+    shared = dependencies.shared_namespaces(previous.values) if previous is not None else {}
+    found = set[str]()
+    for name, field in dependencies.id_references(follower).items():
+        live = ctx.observed.container(name)
+        stays = live is not None and (
+            live.id in shared
+            if field in dependencies.NAMESPACES
+            else ctx.observed.container(name + PREVIOUS) is None or bool(expected and name not in expected)
+        )
+        found |= set() if stays else {name}
     return found
 
 

@@ -13,6 +13,7 @@ from deployer.model.desired import Desired
 from deployer.model.observed import Observed, ObservedContainer, Ownership, RecordedRun, Replaced
 from deployer.model.operations import UpdateContainer
 from deployer.model.plan import Before, HostPlan, Phase
+from deployer.planning.earlier import after
 from deployer.planning.policy import Policy
 from deployer.planning.rollback import check, roll_back
 from deployer.planning.rollback_to import roll_back_to
@@ -31,9 +32,16 @@ def before(text: str, name: str = "web", **facts: Any) -> ObservedContainer:
 
 def host(now: str = WEB, then: str = OLD, *names: str) -> Observed:
     found = applied(now)
-    old = [before(then, name) for name in names or ("web",)]
+    old = [_in_previous(before(then, name), names) for name in names or ("web",)]
     images = {**applied(then).images, **found.images}
     return replace(found, containers=(*found.containers, *old), images=images)
+
+
+def _in_previous(found: ObservedContainer, names: Set[str] | tuple[str, ...]) -> ObservedContainer:
+    """In the namespaces of the previous leader, if that was replaced too."""
+    mode = str(found.values.get("network_mode"))
+    moved = {f"container:{name}-1": f"container:{name}-0" for name in names}
+    return replace(found, values={**found.values, "network_mode": moved.get(mode, mode)})
 
 
 def back(seen: Observed, names: Set[str] = frozenset({"web"}), wish: str | Desired = WEB) -> HostPlan:
@@ -186,6 +194,42 @@ def test_followers_are_rolled_back_with_their_leader(name: str) -> None:
     started = [line for line in lines if "StartContainer" in line]
     assert [line.split("StartContainer ")[1][:5] for line in started] == ["app-0", "side-"]
     assert lines[-2].endswith("RenameContainer app-1 to app.previous, rolled back, at last")
+
+
+@pytest.mark.parametrize("name", ["side", ""])
+def test_a_leader_stays_if_the_previous_follower_shares_its_namespaces(name: str) -> None:
+    seen = replace(host(PAIR, OLD_PAIR, "side"), replaced={"shop": Replaced(7, {"side": "side-0"})})
+    found = back(seen, frozenset({name} - {""}), PAIR)
+    assert refusals(found) == []
+    assert [change.address.name for change in found.changes] == ["side"]
+
+
+def test_a_follower_by_its_mounts_leaves_the_container_whose_network_it_shares() -> None:
+    text = "containers: {db: {image: a:1}, web: {image: a:1, command: new}, side: {image: a:1, %s}}"
+    now = text % "network_mode: 'container:db', volumes_from: [web]"
+    found = back(host(now, now.replace("new", "old"), "web", "side"), wish=now)
+    assert refusals(found) == []
+    assert [change.address.name for change in found.changes] == ["web", "side"]
+    alone = back(host(now, now, "side"), frozenset({"side"}), now)
+    assert (refusals(alone), [change.address.name for change in alone.changes]) == ([], ["side"])
+
+
+@pytest.mark.parametrize("names", [{"app"}, {"side"}, {"app", "side"}, set[str]()])
+def test_followers_that_other_plays_declare_are_rolled_back_with_their_leader(names: set[str]) -> None:
+    whole = play(PAIR)
+    app, side = sorted(whole.resources, key=lambda found: found.name)[-2:]
+    first, second = replace(whole, resources=(app,), followers=(side,)), replace(whole, resources=(side,))
+    seen = replace(
+        host(PAIR, OLD_PAIR, "app", "side"), replaced={"shop": Replaced(7, {"app": "app-0", "side": "side-0"})}
+    )
+    found = back(seen, names, first)
+    assert steps(found) == steps(back(seen, names, whole))
+    rest = back(after(seen, found), names, second)
+    assert (refusals(found), steps(rest), refusals(rest)) == ([], [], [])
+    alone = replace(host(PAIR, OLD_PAIR, "side"), replaced={"shop": Replaced(7, {"side": "side-0"})})
+    if "app" not in names:
+        assert steps(back(alone, names, first)) == []
+        assert [change.address.name for change in back(alone, names, second).changes] == ["side"]
 
 
 def test_exchanged_ports_are_free_before_either_starts() -> None:
