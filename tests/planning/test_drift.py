@@ -120,9 +120,20 @@ def test_ignored_fields_have_no_drift() -> None:
     assert drift(wish, by_hand(applied(wish), environment={"MODE": "z"}, mem_limit=0)) == []
 
 
-def test_an_object_without_a_record_differs_by_hand() -> None:
-    host = changed(applied(WEB), "web", owner=Ownership(), values={"mem_limit": 0})
-    assert [line.partition(" → ")[0] for line in drift(WEB, host)] == ["container.web: BY_HAND; mem_limit 64 MiB"]
+def test_a_container_of_no_project_is_compared_with_the_declaration() -> None:
+    host = changed(applied(WEB), "web", owner=Ownership())
+    assert drift(WEB, host) == []
+    assert drift(WEB.replace("64m", "32m"), host) == ["container.web: FOREIGN; mem_limit 64 MiB → 32 MiB"]
+    assert drift(WEB, changed(host, "web", state="paused")) == ["container.web: NOT_RUNNING (paused)"]
+    assert drift(WEB.replace("web:1", "web:2"), host) == ["container.web: FOREIGN; image web:1 → web:2"]
+
+
+def test_a_name_that_another_project_owns() -> None:
+    host = applied(play(WEB, project="other"))
+    assert drift(WEB, host) == ["container.web: FOREIGN (the name is taken by project other)"]
+    assert drift(WEB.replace("64m", "32m"), host) == [
+        "container.web: FOREIGN (the name is taken by project other); mem_limit 64 MiB → 32 MiB"
+    ]
 
 
 def test_networks_and_volumes() -> None:
@@ -143,7 +154,7 @@ def test_networks_and_volumes() -> None:
 def test_an_image_named_otherwise_in_the_file() -> None:
     wish = WEB.replace("web:1", "web:2")
     assert drift(wish, joined(applied(WEB), without(applied(wish), "web"))) == [
-        "container.web: IN_FILE (web:1 → web:2)"
+        "container.web: IN_FILE; image web:1 → web:2"
     ]
 
 
@@ -169,7 +180,7 @@ def test_an_image_that_is_gone() -> None:
     ("facts", "expected"),
     [
         ({"state": "exited", "exit_code": 137}, ["container.web: NOT_RUNNING (exited with code 137)"]),
-        ({"state": "created"}, ["container.web: NOT_RUNNING (created)"]),
+        ({"state": "created"}, ["container.web: NOT_RUNNING (was created but never started)"]),
         ({"state": "dead"}, ["container.web: NOT_RUNNING (dead)"]),
         (
             {"state": "restarting", "exit_code": 1},
@@ -177,7 +188,7 @@ def test_an_image_that_is_gone() -> None:
         ),
         ({"health": "unhealthy"}, ["container.web: UNHEALTHY"]),
         ({"health": "starting"}, []),
-        ({"state": "paused"}, []),
+        ({"state": "paused"}, ["container.web: NOT_RUNNING (paused)"]),
     ],
 )
 def test_states(facts: Mapping[str, Any], expected: list[str]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from deployer.fields.field import Change
 from deployer.fields.options import RunState
 from deployer.model.desired import Container, Workload
 from deployer.model.drift import Drift, Verdict
 from deployer.model.observed import ObservedContainer
-from deployer.planning.container.judging import compare_fields
+from deployer.model.plan import FieldDiff
+from deployer.planning.container.judging import compare, compare_fields, foreign, is_ours
 from deployer.planning.container.plan import has_completed
 from deployer.planning.context import Context
 from deployer.planning.image import plan as images
@@ -21,11 +23,15 @@ def drift(ctx: Context, resource: Container) -> Iterator[Drift]:
     if live is None:
         yield Drift(resource.address, Verdict.GONE)
         return
-    wish = compare_fields(ctx, resource, live)
-    applied = compare_fields(ctx, as_recorded(ctx, resource, live.owner, live.values), live)
-    yield from three_way(ctx, resource, live, wish, applied)
-    yield from image_of(ctx, resource, live)
-    yield from _health(ctx, resource, live)
+    if not is_ours(ctx, resource, live):
+        yield from _foreign(ctx, resource, live)
+    else:
+        wish = compare_fields(ctx, resource, live)
+        applied = compare_fields(ctx, as_recorded(ctx, resource, live.owner, live.values), live)
+        yield from three_way(ctx, resource, live, wish, applied)
+        yield from image_of(ctx, resource, live)
+    if is_ours(ctx, resource, live) or not live.owner.managed:
+        yield from _health(ctx, resource, live)
 
 
 def image_of(ctx: Context, resource: Workload, live: ObservedContainer) -> Iterator[Drift]:
@@ -33,15 +39,28 @@ def image_of(ctx: Context, resource: Workload, live: ObservedContainer) -> Itera
     if need.is_that_of(live, ctx.observed.images.get(live.image_id)):
         return
     old, new = image.familiar(live.image), image.familiar(need.reference)
-    detail = f"{old} → {new}" if old != new else new
-    yield Drift(resource.address, Verdict.IN_FILE if old != new else Verdict.IMAGE_MOVED, detail=detail)
+    if old == new:
+        yield Drift(resource.address, Verdict.IMAGE_MOVED, detail=new)
+        return
+    changed = FieldDiff(("image",), old, new, Change.REPLACE, resource.place(("image",)))
+    yield Drift(resource.address, Verdict.IN_FILE, (changed,))
+
+
+def _foreign(ctx: Context, resource: Container, live: ObservedContainer) -> Iterator[Drift]:
+    """Nothing was applied to it: it can only be compared with the declaration."""
+    diffs = compare(ctx, resource, live, images.wanted(ctx, resource))
+    if (refusal := foreign(ctx, resource, live, diffs, differs=bool(diffs))) is not None:
+        detail = refusal.summary if live.owner.managed else ""
+        yield Drift(resource.address, Verdict.FOREIGN, diffs, detail)
 
 
 def _health(ctx: Context, resource: Container, live: ObservedContainer) -> Iterator[Drift]:
     wanted = resource.settings.state
     if wanted is RunState.STARTED and not live.running and not has_completed(ctx, resource, live):
-        detail = f"{live.state} with code {live.exit_code}" if live.state == "exited" else live.state
-        yield Drift(resource.address, Verdict.NOT_RUNNING, detail=detail)
+        states = {"exited": f"exited with code {live.exit_code}", "created": "was created but never started"}
+        yield Drift(resource.address, Verdict.NOT_RUNNING, detail=states.get(live.state, live.state))
+    elif wanted is RunState.STARTED and live.state == "paused":
+        yield Drift(resource.address, Verdict.NOT_RUNNING, detail="paused")
     elif wanted is RunState.STARTED and live.state == "restarting":
         yield Drift(resource.address, Verdict.UNHEALTHY, detail=f"keeps restarting, last exit code {live.exit_code}")
     elif wanted is RunState.STARTED and live.health == "unhealthy":
