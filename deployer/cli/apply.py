@@ -25,7 +25,8 @@ def _run(call: Call) -> int:
         saved = saved_plan.read(named[0])
         given = options.request(call.params)
         kept = options.given(saved_plan.located(saved).request)
-        agreed = replace(call, params={**call.params, **kept, "extra_vars": saved_plan.variables(saved, given)})
+        extra = saved_plan.variables(saved, given)
+        agreed = replace(call, params={**call.params, **kept, "extra_vars": extra, "saved_plan": named[0]})
         question = "Apply this saved plan?"
         return deploy(agreed, lambda _request, system: saved_plan.plan_again(saved, given, system), question)
     return deploy(call, plan, "Apply these changes?")

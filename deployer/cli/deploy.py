@@ -194,7 +194,10 @@ def _keep_retry_list(call: Call, planned: Planned, outcome: Outcome) -> None:
         return
     if hosts and not call.console.json:
         declared = click.get_current_context().command.params
-        again = retry.how_to_go_on(call.name, declared, call.params, path)
+        if "saved_plan" in call.params:
+            again = retry.with_a_new_plan(path)
+        else:
+            again = retry.how_to_go_on(call.name, declared, call.params, path)
         call.console.tell([line(f"to continue: {again}", hang=None)])
 
 

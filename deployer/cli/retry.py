@@ -100,6 +100,11 @@ def how_to_go_on(command: str, declared: Iterable[click.Parameter], given: Mappi
     return shlex.join(["deployer", command, *options, *arguments, "--limit", f"@{path}"])
 
 
+def with_a_new_plan(path: Path) -> str:
+    """The same after a saved plan, of which nobody has seen what is left to do."""
+    return f"create a new plan with {shlex.join(['--limit', f'@{path}'])}"
+
+
 def _words(param: click.Parameter, value: Any) -> Iterator[str]:
     from deployer.usecases.saved_plan import without_value
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from deployer.model.desired import Address
 from deployer.model.outcome import (
+    Cut,
     HostEnded,
     HostOutcome,
     HostStarted,
@@ -112,8 +113,7 @@ class ResourceLines:
         step, name = result.step, host.plan.host
         if result.status is Status.FAILED and not result.stuck:
             took = seconds(self._now() - host.started.get(step.address, self._now()))
-            text = f"{subject(step)}: {doing(step)} failed ({took})"
-            yield host_line(name, self._width, Span(text, Style.BAD))
+            yield host_line(name, self._width, _not_done(result, f" ({took})"))
         if result.status is not Status.DONE or step.number not in host.open.get(step.address, ()):
             return
         host.open[step.address].discard(step.number)
@@ -170,4 +170,11 @@ def _step(result: StepResult) -> Span:
         case Status.SKIPPED:
             return Span(f"{name}: skipped: {doing(step)}", Style.MUTED)
         case Status.FAILED:
-            return Span(f"{name}: {doing(step)} failed", Style.BAD)
+            return _not_done(result)
+
+
+def _not_done(result: StepResult, took: str = "") -> Span:
+    text = f"{subject(result.step)}: {doing(result.step)}"
+    if result.cut is Cut.STOPPED:
+        return Span(f"{text} interrupted{took}", Style.WARNING)
+    return Span(f"{text} failed{took}", Style.BAD)

@@ -278,12 +278,11 @@ def test_the_line_to_continue_repeats_every_option(shop: Shop) -> None:
     )
 
 
-def test_a_saved_plan_goes_on_with_its_playbook(shop: Shop) -> None:
+def test_an_unfinished_saved_plan_needs_a_new_plan(shop: Shop) -> None:
     shop.run("plan", "-i", "hosts.yml", "-t", "all", "shop.yml", "-o", "shop.plan")
     locked("web1")
     found = shop.run("apply", "shop.plan", "-y")
-    expected = f"to continue: deployer apply -i hosts.yml -t all -y shop.yml --limit @{retry(shop)}"
-    assert found.err.splitlines()[-1] == expected
+    assert found.err.splitlines()[-1] == f"to continue: create a new plan with --limit @{retry(shop)}"
 
 
 def test_a_list_is_dropped_when_nothing_is_left_to_do(shop: Shop) -> None:

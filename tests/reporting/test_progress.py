@@ -5,7 +5,16 @@ import io
 from msgspec.structs import replace
 
 from deployer.model.operations import StartContainer
-from deployer.model.outcome import HostEnded, HostOutcome, HostStarted, PullProgress, Status, StepEnded, StepStarted
+from deployer.model.outcome import (
+    Cut,
+    HostEnded,
+    HostOutcome,
+    HostStarted,
+    PullProgress,
+    Status,
+    StepEnded,
+    StepStarted,
+)
 from deployer.reporting.lines import Line
 from deployer.reporting.live import Board, LiveProgress
 from deployer.reporting.progress import PlainProgress, ResourceLines, StepLines
@@ -83,6 +92,16 @@ def test_a_new_resource_that_was_rolled_back_is_removed() -> None:
     ]
     stuck = replace(found, results=(created, replace(created, status=Status.FAILED, stuck=True)))
     assert resources(stuck)[-1] == "web1       network front: only partly rolled back"
+
+
+def test_a_wait_that_the_operator_ended_is_not_called_failed() -> None:
+    ended = replace(samples.result(AWAIT, Status.FAILED), error="interrupted while waiting for it", cut=Cut.STOPPED)
+    assert resources(replace(samples.succeeded(), results=(ended,))) == [
+        "web1       container web: new container: waiting until healthy interrupted (1.0s)"
+    ]
+    assert steps(StepEnded("web1", ended)) == [
+        "web1       container web: new container: waiting until healthy interrupted"
+    ]
 
 
 def test_a_line_for_every_step_that_ended() -> None:
