@@ -79,8 +79,11 @@ def sandbox(folder: Path) -> Sandbox:
     home.mkdir()
     made = Sandbox(here, home)
     made.write("hosts.yml", HOSTS)
-    for name in ("playbooks", "inventory"):
-        (here / name).symlink_to(CHECKOUT / name)
+    (here / "playbooks").symlink_to(CHECKOUT / "playbooks")
+    # A folder of its own: pages of real hosts write into it.
+    (here / "inventory").mkdir()
+    for file in (CHECKOUT / "inventory").glob("*.yml"):
+        (here / "inventory" / file.name).symlink_to(file)
     return made
 
 

@@ -112,7 +112,7 @@ def test_a_connection_that_breaks_while_hosts_are_changed(host: Host, tmp_path: 
         done = running.result()
     host.docker("kill", "web")
     assert done.code == 3, done
-    assert "lost" in done.err
+    assert "lost" in done.out, (done.out, done.err)
     assert "rolled back to the state before this run" in done.out
     site.converge()
     assert states(host) == {"web": "running"}

@@ -105,12 +105,13 @@ def cut_sessions(host: Host) -> None:
 def create_user(
     host: Host, name: str, *, docker: bool = False, sudo: bool = False, password: str | None = None
 ) -> None:
-    """Create a user whom the lab's key lets in: with the socket, with `sudo -n`, or without any right.
+    """Have a user whom the lab's key lets in: with the socket, with `sudo -n`, or without any right.
 
     The user stays until the host is started anew.
     """
     groups = ("--groups", "docker") if docker else ()
-    host.run("useradd", "--create-home", "--shell", "/bin/bash", *groups, name)
+    if name not in host.run("cut", "-d:", "-f1", "/etc/passwd").split():
+        host.run("useradd", "--create-home", "--shell", "/bin/bash", *groups, name)
     if password is None:
         # No password fits, yet the account is not locked, so that keys are accepted.
         host.run("usermod", "-p", "*", name)
