@@ -38,6 +38,11 @@ _OWN: Final = frozenset({"container_name", "name", "when", "loop", "tags"})
 _NAMED: Final = frozenset({"networks", "depends_on"})
 """Lists of names that are maps, too."""
 
+_COLLECTIONS: Final = (
+    frozenset(row.name for row in CONTAINER.fields if isinstance(row.example, dict | list)) - _REPLACED
+)
+"""Fields that are a map or a list."""
+
 Resources = Mapping[str, Node]
 
 
@@ -122,7 +127,22 @@ class Shared(Struct, frozen=True):
         own_body = _rebased(own, found.file, file)
         if not isinstance(extended, nodes.Mapping) or not isinstance(own_body, nodes.Mapping):
             return own_body
+        self._refuse_templates(_inheritable(extended), own_body, CONTAINER.spellings)
         return _merged(_inheritable(extended), own_body, CONTAINER.spellings)
+
+    def _refuse_templates(self, base: nodes.Mapping, own: nodes.Mapping, names: Mapping[str, str]) -> None:
+        """A map or list is merged before variables are known: a template in the place of either would replace it."""
+        found = {names.get(str(key.value), str(key.value)): value for key, value in base.entries}
+        for key, value in own.entries:
+            name = names.get(str(key.value), str(key.value))
+            other = found.get(name)
+            if isinstance(other, nodes.Mapping) and isinstance(value, nodes.Mapping):
+                self._refuse_templates(other, value, {})
+            elif other is not None and name not in _REPLACED and _cannot_merge(name, other, value):
+                template, written = (other, value) if isinstance(other, nodes.Scalar) else (value, other)
+                hint = 'write the map or list with a template per value, such as KEY: "{{ settings.KEY }}"'
+                summary = f"a template cannot be merged with what is written at {written.origin}"
+                self.problems.add(template.origin, summary, address=f"{EXTENDS}: {name}", hint=hint)
 
     def _base(self, reference: Node, found: Base) -> Base | None:
         """What a container of a file extends: one of the same file, or `{file, service}`."""
@@ -253,6 +273,12 @@ def _combined(name: str, base: Node, own: Node) -> Node:
         given = {_identity(name, item) for item in own}
         return replace(own, items=(*(item for item in base if _identity(name, item) not in given), *own.items))
     return own
+
+
+def _cannot_merge(name: str, base: Node, own: Node) -> bool:
+    """Whether a template stands for a map or list that would have to be merged."""
+    scalars = [node for node in (base, own) if isinstance(node, nodes.Scalar)]
+    return any(map(nodes.has_template, scalars)) and (len(scalars) == 1 or name in _COLLECTIONS)
 
 
 def _as_map(name: str, node: nodes.Sequence) -> nodes.Mapping:

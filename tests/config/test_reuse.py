@@ -141,6 +141,18 @@ def test_plays_of_another_playbook_are_imported_in_place() -> None:
             "- {hosts: all, containers: {a1: {extends: {file: common/base.yml, service: bse}}}}",
             "extends: no container 'bse' in common/base.yml; did you mean 'base'?",
         ),
+        (
+            "- {hosts: all, containers: {b1: {environment: '{{ e }}'}, a1: {extends: b1, env: {Q: m}}}}",
+            "site.yml:1:47: extends: environment: a template cannot be merged with what is written at site.yml:1:82; ",
+        ),
+        (
+            "- {hosts: all, containers: {b1: {ports: [80]}, a1: {extends: b1, ports: '{{ p }}'}}}",
+            "site.yml:1:73: extends: ports: a template cannot be merged with what is written at site.yml:1:41; write",
+        ),
+        (
+            "- {hosts: all, containers: {b1: {env: '{{ e }}'}, a1: {extends: b1, environment: '{{ p }}'}}}",
+            "site.yml:1:39: extends: environment: a template cannot be merged with what is written at site.yml:1:82",
+        ),
         ("- {hosts: all, containers: {a1: {extends: [b1]}}}", "extends: expected a name, or file and service"),
     ],
 )
@@ -149,6 +161,17 @@ def test_errors(play: str, message: str) -> None:
     problems = Problems()
     load_playbooks(["site.yml"], problems, VaultSecrets())
     assert any(message in found for found in messages(problems)), messages(problems)
+
+
+def test_lists_that_are_replaced_and_values_may_be_templates() -> None:
+    text = """
+        - hosts: all
+          containers:
+            base: {image: "a:1", command: [a, b], environment: {A: "{{ pw }}"}}
+            web: {extends: base, command: "{{ pw }} x", environment: {A: "1"}}
+        """
+    found = values(try_resolve(text, templar("pw: p")), "web")
+    assert (found["command"], found["environment"]) == (["p", "x"], {"A": "1"})
 
 
 def test_a_resource_of_the_play_and_of_an_included_file_is_an_error() -> None:
