@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Final
+
+from deployer.diagnostics import did_you_mean
 
 ALL = "ALL"
 OPEN_PATHS = "systempaths=unconfined"
 """An option of the docker command and Compose: no path in /proc and /sys is masked or read-only. The engine has two
 lists of paths instead."""
 _SHOWN = 40
+_OPTIONS: Final = ("apparmor", "label", "no-new-privileges", "seccomp", "systempaths", "writable-cgroups")
+_CAPABILITIES: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    ALL AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BPF CHECKPOINT_RESTORE CHOWN DAC_OVERRIDE DAC_READ_SEARCH
+    FOWNER FSETID IPC_LOCK IPC_OWNER KILL LEASE LINUX_IMMUTABLE MAC_ADMIN MAC_OVERRIDE MKNOD NET_ADMIN NET_BIND_SERVICE
+    NET_BROADCAST NET_RAW PERFMON SETFCAP SETGID SETPCAP SETUID SYSLOG SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE
+    SYS_PACCT SYS_PTRACE SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG WAKE_ALARM
+    """,
+    )
+)
+"""Those of Linux (capabilities(7)). An engine refuses any other when the container is created or started."""
 
 
 def parse_capability(value: str) -> str:
     """`net_admin`, `CAP_NET_ADMIN` and `NET_ADMIN` become `NET_ADMIN`. Raises ValueError."""
     text = value.strip().upper().removeprefix("CAP_")
-    if not re.fullmatch(r"[A-Z_]+", text):
-        raise ValueError(f"'{value}' is not a capability such as NET_ADMIN")
+    if text not in _CAPABILITIES:
+        hint = did_you_mean(text, _CAPABILITIES)
+        raise ValueError(
+            f"'{value}' is not a capability; {hint}" if hint else f"'{value}' is not a capability such as NET_ADMIN"
+        )
     return text
 
 
@@ -31,11 +50,13 @@ def parse_option(value: str) -> str:
     text = value.strip()
     if not text:
         raise ValueError("a security option is empty")
-    separators = [text.index(mark) for mark in "=:" if mark in text]
-    if not separators:
-        return f"{text}=true"
-    cut = min(separators)
+    cut = min((text.index(mark) for mark in "=:" if mark in text), default=len(text))
     key, option = text[:cut], text[cut + 1 :]
+    if key not in _OPTIONS:
+        hint = did_you_mean(key, _OPTIONS) or f"write one of {', '.join(_OPTIONS)}"
+        raise ValueError(f"no security option '{key}'; {hint}")
+    if cut == len(text):
+        return f"{text}=true"
     if key == "systempaths" and option != "unconfined":
         raise ValueError(f"'{text}': systempaths can only be unconfined")
     return f"{key}={_profile(option) if key == 'seccomp' else option}"

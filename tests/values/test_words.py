@@ -152,11 +152,18 @@ def test_spellings_of_one_capability(written: str) -> None:
     assert security.parse_capability(written) == "NET_ADMIN"
 
 
-@pytest.mark.parametrize("written", ["", "CAP_", "NET ADMIN", "net-admin", "5"])
+@pytest.mark.parametrize("written", ["", "CAP_", "5"])
 def test_an_invalid_capability_is_refused(written: str) -> None:
     with pytest.raises(ValueError) as error:
         security.parse_capability(written)
     assert str(error.value) == f"'{written}' is not a capability such as NET_ADMIN"
+
+
+@pytest.mark.parametrize("written", ["NET ADMIN", "net-admin", "NET_ADMN", "CAP_NETADMIN"])
+def test_an_unknown_capability_is_refused_with_a_suggestion(written: str) -> None:
+    with pytest.raises(ValueError) as error:
+        security.parse_capability(written)
+    assert str(error.value) == f"'{written}' is not a capability; did you mean 'NET_ADMIN'?"
 
 
 @pytest.mark.parametrize(
@@ -188,6 +195,12 @@ def test_security_options(written: str, read: str) -> None:
             "seccomp=profile.json",
             "'seccomp=profile.json': write unconfined, or the profile itself, with a file: "
             "\"seccomp={{ lookup('file', 'profile.json') }}\"",
+        ),
+        ("no-new-privilege", "no security option 'no-new-privilege'; did you mean 'no-new-privileges'?"),
+        (
+            "selinux=off",
+            "no security option 'selinux'; "
+            "write one of apparmor, label, no-new-privileges, seccomp, systempaths, writable-cgroups",
         ),
         ("systempaths=masked", "'systempaths=masked': systempaths can only be unconfined"),
     ],
