@@ -10,6 +10,8 @@ from typing import Any, Final
 _WORDS: Final = (
     "password", "passwd", "passphrase", "passcode", "secret", "token", "credential", "requirepass", "masterauth",
 )  # fmt: skip
+_ALONE: Final = frozenset({"key", "pin", "pgpass"})
+"""Whole names of variables that hold a secret; as a word of a text they mean anything."""
 _LAST: Final = frozenset({"pass", "auth", "cred", "creds", "salt", "pepper", "psk", "mnemonic"})
 _LAST_OF_SEVERAL: Final = frozenset({"pwd", "pw", "key"})
 _KEY: Final = (
@@ -22,7 +24,7 @@ _OPEN_KEY: Final = r"(?:public|pub|primary|foreign|sort|partition|cache|routing|
 # repetitions are bounded, so that the time for a text grows with its length only.
 _IN_URL: Final = (
     r"(?i)[a-z]://[^/\s:@]{0,200}:([^\s/@]{1,200}(?:@[^\s/@]{1,200}){0,3}|(?!\d{1,9}(?:[/?#]|$))[^\s@]{1,200})@"
-    r"|://([^/\s:@]{16,200})@"
+    r"|://([^/\s:@]{16,200})@|https?://(?=[^/\s@]{0,15}\d)(?=[^/\s@]{0,15}[a-z])([^/\s:@]{6,15})@"
 )
 _IN_DSN: Final = r"(?:^|[\s=])[\w.-]{1,200}:([^\s:/@]{1,200})@(?!sha\d)[\w.-]{1,200}(?:[:(/]|$)"
 _ASSIGNED: Final = r"(?<![\w.-])([\w.-]{1,200})[\"']?=(?![\s,;&]|$)"
@@ -60,6 +62,10 @@ nothing."""
 
 def is_sensitive_name(name: str) -> bool:
     """Whether a variable of this name usually contains a secret: its live value is never shown."""
+    return name.lower() in _ALONE or _is_telling_name(name)
+
+
+def _is_telling_name(name: str) -> bool:
     low = name.lower()
     if any(word in low for word in _WORDS):
         return True
@@ -78,14 +84,14 @@ def holds_credentials(text: str) -> bool:
         return True
     if "@" in text and (re.search(_IN_URL, text) or re.search(_IN_DSN, text)):
         return True
-    if ":" in text and any(is_sensitive_name(name) for pair in re.findall(_ENTRY, text) for name in pair):
+    if ":" in text and any(_is_telling_name(name) for pair in re.findall(_ENTRY, text) for name in pair):
         return True
     return bool(re.search(_FORMS, text) or re.search(_LOGIN, text))
 
 
 def _is_option(name: str) -> bool:
     """`--password-file` takes the path of a file."""
-    return (is_sensitive_name(name) and not name.lower().endswith(_FILE)) or name.lower() in _SHORT_NAMES
+    return (_is_telling_name(name) and not name.lower().endswith(_FILE)) or name.lower() in _SHORT_NAMES
 
 
 def is_credential(value: Any, name: str = "") -> bool:

@@ -18,10 +18,10 @@ from deployer.model.credentials import (
 SENSITIVE = """
 DB_PASSWORD MYSQL_PASSWD SECRET_KEY GITHUB_TOKEN AWS_ACCESS_KEY_ID apiKey PASSPHRASE DB_PASS smtp.pass MYSQL_PWD
 requirepass MEILI_MASTER_KEY MASTERKEY APP_KEY TS_AUTHKEY JWT_KEY SIGNING_KEY NONCE_SALT REDISCLI_AUTH SSHKEY
-KEY_PASSCODE com.example.api-key splunk-token PGPASSWORD
+KEY_PASSCODE com.example.api-key splunk-token PGPASSWORD PGPASS PIN KEY
 """
 HARMLESS = """
-PWD COMPASS BYPASS_CACHE MODE KEYBOARD PATH AUTH_URL AUTHOR PUBLIC_KEY SORT_KEY CACHE_KEY MONKEY DONKEY KEY SALTSTACK
+PWD COMPASS BYPASS_CACHE MODE KEYBOARD PATH AUTH_URL AUTHOR PUBLIC_KEY SORT_KEY CACHE_KEY MONKEY DONKEY PINNED SALTSTACK
 PRIMARY_KEY ssh_public_key AUTH_METHOD
 """
 
@@ -37,6 +37,7 @@ TEXTS = [
     "amqp://u:p@ss@h",
     "mysql://u:pa/ss@h/x",
     "https://0123456789abcdef0123@sentry.example/4",
+    "https://abc123@o1.ingest.sentry.io/4",
     "u:pw@tcp(db:3306)/x",
     "app:pw@db:5432/x",
     "host=db user=u password=pw",
