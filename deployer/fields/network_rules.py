@@ -11,7 +11,6 @@ from typing import Any, Final
 from deployer.fields.table import Violation
 from deployer.values import address
 
-_ENABLE_IPV6: Final = "com.docker.network.enable_ipv6"
 _INTERFACE: Final = re.compile(r"(?!\.\.?$)[^\s/:]{1,15}")
 
 
@@ -26,17 +25,6 @@ def addresses(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[
         part = pool.get("ip_range")
         if part and (address.family(part) != network.version or not _within(part, subnet)):
             yield "ipam", f"ip_range {part} is not a part of subnet {subnet}"
-
-
-def ipv6(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
-    """Without enable_ipv6 the engine ignores an IPv6 subnet, and chooses an IPv4 subnet itself."""
-    ipam = values.get("ipam") or {}
-    enabled = values.get("enable_ipv6") or _ENABLE_IPV6 in (values.get("driver_opts") or {})
-    if enabled or values.get("config_only") or "driver" in ipam:
-        return
-    subnets = [*(ipam.get("config") or {})]
-    if subnets and all(address.family(subnet) == 6 for subnet in subnets):
-        yield "ipam", f"the IPv6 subnet {subnets[0]} has no effect without IPv6; set enable_ipv6: true"
 
 
 def _within(part: str, subnet: str) -> bool:
@@ -73,4 +61,4 @@ def configuration(values: dict[str, Any], _settings: Mapping[str, Any]) -> Itera
                 yield name, "cannot be combined with config_from: the other network has it"
 
 
-RULES = (addresses, ipv6, bridge, interface, configuration)
+RULES = (addresses, bridge, interface, configuration)

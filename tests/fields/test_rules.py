@@ -213,10 +213,6 @@ POOL = {"subnet": "10.1.0.0/24"}
             {"ipam": {"config": [POOL | {"ip_range": "fd00::/64"}]}},
             ["ip_range fd00::/64 is not a part of subnet 10.1.0.0/24"],
         ),
-        (
-            {"ipam": {"config": [{"subnet": "fd00::/64"}]}},
-            ["the IPv6 subnet fd00::/64 has no effect without IPv6; set enable_ipv6: true"],
-        ),
         ({"ipam": {"config": [POOL, {"subnet": "10.2.0.0/24"}]}}, ["a bridge has one IPv4 subnet, not 2"]),
     ],
 )
@@ -228,8 +224,6 @@ def test_subnets_that_no_engine_takes(written: dict[str, Any], said: list[str]) 
     "written",
     [
         {"ipam": {"config": [POOL | {"ip_range": "10.1.0.128/25", "gateway": "10.1.0.1"}, {"subnet": "fd00::/64"}]}},
-        {"enable_ipv6": True, "ipam": {"config": [{"subnet": "fd00::/64"}]}},
-        {"config_only": True, "ipam": {"config": [{"subnet": "fd00::/64"}]}},
         {"driver": "macvlan", "ipam": {"config": [POOL, {"subnet": "10.2.0.0/24"}]}},
         {
             "config_only": True,
