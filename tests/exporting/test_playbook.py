@@ -239,6 +239,7 @@ def test_a_secret_is_hidden_wherever_it_is() -> None:
         "vault_web_healthcheck_test_2": "check -phunter4711 && check -a other4711",
         "vault_db2_root_password": "root",
         "vault_db2_copy": "hunter4711",
+        "vault_db2_key": "weak1",
     }
     assert set(given) == {line.split()[1].rstrip(":") for line in text.splitlines() if line.startswith("  #   ")}
     check_unchanged(engine, text, given)
