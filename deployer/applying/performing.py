@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -13,6 +13,8 @@ from deployer.applying.operations import Done, Worker, perform
 from deployer.errors import DeployerError, UnreachableError, boundary
 from deployer.interfaces import Clock, Engine, Events, RegistryAuth
 from deployer.model.operations import Operation, Target
+
+Found = TypeVar("Found")
 
 LOG_LINES = 20
 
@@ -96,36 +98,37 @@ class Performer:
         key = self._worker.id_of(container)
         if said := self._worker.said.get(key):
             return "".join(said.splitlines(keepends=True)[-LOG_LINES:])
-        try:
-            with boundary():
-                return self._tools.engine.container_logs(key, tail=LOG_LINES)
-        except DeployerError:
-            return ""
+        return self._read(lambda: self._tools.engine.container_logs(key, tail=LOG_LINES), otherwise="")
 
     def has_made(self, number: int, name: str, body: Mapping[str, Any]) -> bool:
         """Whether there is a container with the labels of one whose creation was not confirmed; it is that one."""
-        try:
-            with boundary():
-                found = self._tools.engine.inspect_container(name)
-                if found is None or not body["Labels"].items() <= found["Config"]["Labels"].items():
-                    return False
-                self._made[number] = str(found["Id"])
-                return True
-        except DeployerError:
-            return False
+
+        def look() -> bool:
+            found = self._tools.engine.inspect_container(name)
+            if found is None or not body["Labels"].items() <= found["Config"]["Labels"].items():
+                return False
+            self._made[number] = str(found["Id"])
+            return True
+
+        return self._read(look, otherwise=False)
 
     def is_made(self, number: int, name: str) -> bool:
         """Whether the container of that name is the one that the step created."""
-        try:
-            with boundary():
-                found = self._tools.engine.inspect_container(name)
-                return found is not None and found["Id"] == self._made.get(number)
-        except DeployerError:
-            return False
+
+        def look() -> bool:
+            found = self._tools.engine.inspect_container(name)
+            return found is not None and found["Id"] == self._made.get(number)
+
+        return self._read(look, otherwise=False)
 
     def is_gone(self, network: str) -> bool:
+        return self._read(lambda: self._tools.engine.inspect_network(network) is None, otherwise=False)
+
+    @staticmethod
+    def _read(look: Callable[[], Found], *, otherwise: Found) -> Found:
+        """What is found, or something else where the host cannot be read."""
         try:
             with boundary():
-                return self._tools.engine.inspect_network(network) is None
+                return look()
         except DeployerError:
-            return False
+            return otherwise
