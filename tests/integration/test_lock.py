@@ -23,6 +23,9 @@ pytestmark = pytest.mark.lab
 BASE: dict[str, Any] = {**SLEEP, "healthcheck": {"test": ["CMD", "true"], "interval": "5s"}}
 """Healthy after a while, during which the host is locked and `web` waits."""
 
+HELD: dict[str, Any] = {**SLEEP, "healthcheck": {"test": ["CMD", "test", "-e", "/tmp/go"], "interval": "500ms"}}
+"""Healthy once the test says so, for what must happen while the host is locked."""
+
 BOTH = {"base": "running", "web": "running"}
 
 ELSEWHERE = ("unshare", "--pid", "--fork", "--kill-child")
@@ -35,10 +38,10 @@ def site(host_26: Host, tmp_path: Path) -> Site:
     return write(Site(tmp_path, host_26), 1)
 
 
-def write(site: Site, version: int) -> Site:
+def write(site: Site, version: int, base: dict[str, Any] = BASE) -> Site:
     """`base`, and when that is healthy `web`."""
     after = {"depends_on": {"base": {"condition": "service_healthy"}}}
-    return site.write({"containers": {"base": BASE, "web": {**SLEEP, **after, "environment": {"VERSION": version}}}})
+    return site.write({"containers": {"base": base, "web": {**SLEEP, **after, "environment": {"VERSION": version}}}})
 
 
 @contextmanager
@@ -74,9 +77,22 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> None:
     wait_for(condition, seconds, "it")
 
 
-def test_the_second_run_is_refused_and_learns_the_holder(site: Site, host_26: Host) -> None:
+@pytest.fixture
+def held(site: Site) -> Site:
+    return write(site, 1, HELD)
+
+
+def go(host: Host) -> None:
+    """The base that was held becomes healthy."""
+    until(lambda: states(host).get("base") == "running")
+    host.docker("exec", "base", "touch", "/tmp/go")
+
+
+def test_the_second_run_is_refused_and_learns_the_holder(held: Site, host_26: Host) -> None:
+    site = held
     with begun(site) as first:
         second = site.run("apply", "--yes", *site.arguments)
+        go(host_26)
         out, _ = first.communicate(timeout=60)
     assert first.returncode == 0, out
     assert second.code == 5
@@ -112,10 +128,10 @@ def test_the_second_waits_and_does_nothing_that_it_did_not_show(site: Site, host
     assert version(host_26) == "VERSION=2"
 
 
-def test_another_project_is_not_kept_waiting(site: Site, host_26: Host, tmp_path: Path) -> None:
+def test_another_project_is_not_kept_waiting(held: Site, host_26: Host, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = Site(tmp_path / "other", host_26).write({"project": "other", "containers": {"blog": dict(SLEEP)}})
-    with begun(site) as first:
+    with begun(held) as first:
         other.converge()
         assert first.poll() is None
 
@@ -187,21 +203,23 @@ def test_sessions_cut_in_the_middle_lose_nothing(site: Site, host_26: Host) -> N
     assert lock_volumes(host_26) == []
 
 
-def test_ctrl_c_releases(site: Site, host_26: Host) -> None:
-    with begun(site) as first:
+def test_ctrl_c_releases(held: Site, host_26: Host) -> None:
+    with begun(held) as first:
         first.send_signal(signal.SIGINT)
-        first.communicate(timeout=60)
-    assert first.returncode == 130
+        out, _ = first.communicate(timeout=60)
+    assert first.returncode == 130, out
     assert lock_volumes(host_26) == []
 
 
-def test_released_by_hand_the_run_stops(site: Site, host_26: Host) -> None:
+def test_released_by_hand_the_run_stops(held: Site, host_26: Host) -> None:
+    site = held
     with begun(site, lease="3s") as first:
         inventory = ("-i", str(site.inventory))
         shown = site.run("lock", "status", *inventory)
         assert [line.split()[:2] for line in shown.out.splitlines()[1:]] == [[host_26.name, "site"]]
         assert site.run("lock", "release", *inventory).code == 5
         assert site.run("lock", "release", *inventory, "--yes").out.endswith("1 lock released.\n")
+        go(host_26)
         out, _ = first.communicate(timeout=60)
     assert first.returncode == 5, out
     assert "released by hand" in out
@@ -211,8 +229,10 @@ def test_released_by_hand_the_run_stops(site: Site, host_26: Host) -> None:
 
 def test_where_only_forwarding_is_allowed_and_no_shell(site: Site, host_26: Host) -> None:
     faults.restart_sshd(host_26, {"ForceCommand": "echo no shell for you", "PermitTTY": "no"})
+    write(site, 1, HELD)
     with begun(site) as first:
         assert site.apply().code == 5
+        go(host_26)
         first.communicate(timeout=60)
     assert first.returncode == 0
     assert lock_volumes(host_26) == []
