@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from deployer.cli import options
-from deployer.cli.command import Call, Command
+from deployer.cli.command import Call, Command, Suggestion
 
 EXAMPLES = """\
 deployer apply -i inventory playbooks/shop.yml
@@ -38,4 +38,8 @@ COMMAND = Command(
     examples=EXAMPLES,
     help="Apply playbooks or a saved plan: show the plan, ask for confirmation, change the hosts and verify them.",
     params=options.deploying(),
+    suggestion=Suggestion(
+        "applies a playbook",
+        ("deploy", "up", "run", "start", "restart", "create", "update", "play", "converge", "sync"),
+    ),
 )

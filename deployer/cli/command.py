@@ -37,13 +37,30 @@ class Call(Struct, frozen=True):
             raise RefusedError(f"not confirmed; nothing was {done}")
 
 
+class Suggestion(Struct, frozen=True):
+    """When an unknown command is answered with this one. `does` follows its name: `applies a playbook`. `other_names`:
+    those in other tools. `removes`: after a typing error, say what it does instead of proposing it."""
+
+    does: str = ""
+    other_names: tuple[str, ...] = ()
+    removes: bool = False
+
+
 class Command(click.Command):
     """A command whose `run` takes the call and returns the exit code. Lists show the first line of `help`."""
 
     def __init__(
-        self, name: str, *, run: Callable[[Call], int], examples: str, help: str, params: list[click.Parameter]
+        self,
+        name: str,
+        *,
+        run: Callable[[Call], int],
+        examples: str,
+        help: str,
+        params: list[click.Parameter],
+        suggestion: Suggestion | None = None,
     ):
         super().__init__(name, params=params, help=help, context_settings=dict(CONTEXT))
+        self.suggestion = suggestion or Suggestion()
         self._run = run
         self._examples = examples
 
@@ -70,7 +87,7 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """Subcommands with examples and suggestions. `table` maps their names to one-line descriptions."""
+    """Subcommands with examples. `table` maps their names to one-line descriptions."""
 
     def __init__(self, *, examples: str, **given: Any) -> None:
         super().__init__(**given)
@@ -83,7 +100,7 @@ class Group(click.Group):
         if args[0] not in self.table and not args[0].startswith("-") and not ctx.resilient_parsing:
             from deployer.cli.suggestions import command_hint
 
-            ctx.fail(f"No such command '{args[0]}'.{command_hint(args[0], self.table)}")
+            ctx.fail(f"No such command '{args[0]}'.{command_hint(args[0], self, ctx)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

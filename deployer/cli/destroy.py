@@ -7,7 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from deployer.cli import options
-from deployer.cli.command import Call, Command
+from deployer.cli.command import Call, Command, Suggestion
 from deployer.model.desired import Kind
 from deployer.model.plan import Action, Plan
 
@@ -70,4 +70,9 @@ COMMAND = Command(
     help="Remove a playbook's containers and networks; volumes stay unless --volumes is given, images always. "
     "Everything of the playbook's projects on its hosts is removed, including what other playbook files declare.",
     params=[*options.refused(options.deploying(), _REFUSED), _VOLUMES],
+    suggestion=Suggestion(
+        "removes the project's containers and networks",
+        ("down", "rm", "remove", "delete", "stop", "kill", "teardown"),
+        removes=True,
+    ),
 )

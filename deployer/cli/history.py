@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from deployer.cli import options
-from deployer.cli.command import Call, Command
+from deployer.cli.command import Call, Command, Suggestion
 from deployer.errors import DeployerError, ExitCode
 
 EXAMPLES = """\
@@ -60,4 +60,5 @@ COMMAND = Command(
         click.Argument(["words"], nargs=-1, metavar="[show NUMBER]"),
         *options.reads_hosts("Only runs of this project."),
     ],
+    suggestion=Suggestion("shows past runs", ("log",)),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from deployer.cli import options
-from deployer.cli.command import CONTEXT, Call, Command, Group
+from deployer.cli.command import CONTEXT, Call, Command, Group, Suggestion
 from deployer.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ COMMAND: Final = Group(
                 ),
                 *options.global_options(),
             ],
+            suggestion=Suggestion("writes a playbook from a host", ("export",)),
         ),
     ],
 )

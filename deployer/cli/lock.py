@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from deployer.cli import options
-from deployer.cli.command import CONTEXT, Call, Command, Group
+from deployer.cli.command import CONTEXT, Call, Command, Group, Suggestion
 from deployer.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ COMMAND: Final = Group(
             examples=RELEASE_EXAMPLES,
             help="Release locks by hand. Locks of a dead run expire; an active run stops before its next change.",
             params=[*options.reads_hosts("Only locks of this project."), options.yes()],
+            suggestion=Suggestion("releases the locks of other runs", ("unlock",), removes=True),
         ),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployer.cli import options
-from deployer.cli.command import Call, Command
+from deployer.cli.command import Call, Command, Suggestion
 
 EXAMPLES = """\
 deployer plan -i inventory playbooks/shop.yml
@@ -69,4 +69,5 @@ COMMAND = Command(
         options.diff(),
         *options.global_options(),
     ],
+    suggestion=Suggestion("shows what apply would change", ("check", "diff", "preview", "dry-run", "dryrun")),
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from deployer.cli import options
-from deployer.cli.command import Call, Command
+from deployer.cli.command import Call, Command, Suggestion
 from deployer.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -61,4 +61,5 @@ COMMAND = Command(
     examples=EXAMPLES,
     help="List the containers of all hosts.",
     params=options.reads_hosts("Only containers of this project."),
+    suggestion=Suggestion("lists the containers of all hosts", ("ls", "list", "status", "state", "containers")),
 )

@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from deployer.cli import options
-from deployer.cli.command import Call, Command
+from deployer.cli.command import Call, Command, Suggestion
 
 EXAMPLES = """\
 deployer rollback -i inventory playbooks/shop.yml            # the containers the last run replaced
@@ -58,4 +58,5 @@ COMMAND = Command(
     examples=EXAMPLES,
     help="Restore replaced containers. The current containers are kept in their place.",
     params=_params(),
+    suggestion=Suggestion("restores replaced containers", ("undo",)),
 )

@@ -3,51 +3,45 @@ it does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import click
 
+from deployer.cli.command import Command
 from deployer.cli.options import Option
 from deployer.diagnostics import closest
 
-_APPLY: Final = "'apply' applies a playbook"
-_DESTROY: Final = "'destroy' removes the project's containers and networks"
-_PLAN: Final = "'plan' shows what apply would change"
-_PS: Final = "'ps' lists the containers of all hosts"
-
-_COMMANDS: Final = (
-    dict.fromkeys(("deploy", "up", "run", "start", "restart", "create", "update", "play", "converge", "sync"), _APPLY)
-    | dict.fromkeys(("down", "rm", "remove", "delete", "stop", "kill", "teardown", "destory"), _DESTROY)
-    | dict.fromkeys(("diff", "preview", "dry-run", "dryrun"), _PLAN)
-    | dict.fromkeys(("ls", "list", "status", "state", "containers"), _PS)
-    | {
-        "check": "'validate' checks the input, 'plan' shows what apply would change",
-        "lint": "'validate' checks playbooks and the inventory",
-        "config": "'validate' checks playbooks and the inventory",
-        "undo": "'rollback' restores replaced containers",
-        "log": "'history' shows past runs",
-        "unlock": "'lock release' releases the locks of other runs on hosts",
-        "export": "'import host' writes a playbook from a host",
-        "version": "'deployer --version' shows the version",
-        "help": "'deployer --help' lists the commands",
-    }
-)
-"""What other tools call it."""
-_CHANGING: Final = frozenset({"destroy", "release"})
-
+_OPTIONS: Final = {
+    "version": "'deployer --version' shows the version",
+    "help": "'deployer --help' lists the commands",
+}
+"""Commands of other tools that are options here."""
 _DRY_RUN: Final = frozenset({"--dry-run", "--dryrun", "--check", "--noop", "--simulate", "--check-mode"})
 
 
-def command_hint(word: str, known: Iterable[str]) -> str:
-    """To follow the message, with a space before it; "" when nothing is alike. `known`: the commands there are."""
-    names = list(known)
-    if word.lower() in _COMMANDS and "apply" in names:
-        return f" {_COMMANDS[word.lower()]}."
-    close = closest(word, names)
-    if close in _CHANGING:
-        return f" {_DESTROY}." if close == "destroy" else " 'release' releases the locks of other runs."
+def command_hint(word: str, group: click.Group, ctx: click.Context) -> str:
+    """To follow the message, with a space before it; "" when nothing is alike."""
+    commands = {name: command.suggestion for name, command in _commands(group, ctx)}
+    same = [f"'{name}' {found.does}" for name, found in commands.items() if word.lower() in found.other_names]
+    if not ctx.parent and word.lower() in _OPTIONS:
+        same.append(_OPTIONS[word.lower()])
+    if same:
+        return f" {', '.join(same)}."
+    close = closest(word, group.list_commands(ctx))
+    if close in commands and commands[close].removes:
+        return f" '{close}' {commands[close].does}."
     return f" Did you mean '{close}'?" if close else ""
+
+
+def _commands(group: click.Group, ctx: click.Context) -> Iterator[tuple[str, Command]]:
+    """Also those of groups below: `lock release`."""
+    for name in group.list_commands(ctx):
+        match group.get_command(ctx, name):
+            case Command() as found:
+                yield name, found
+            case click.Group() as below:
+                yield from ((f"{name} {inner}", found) for inner, found in _commands(below, ctx))
 
 
 def option_hint(word: str, params: Iterable[click.Parameter]) -> str:

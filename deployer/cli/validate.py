@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployer.cli import options
-from deployer.cli.command import Call, Command
+from deployer.cli.command import Call, Command, Suggestion
 
 EXAMPLES = """\
 deployer validate -i inventory playbooks/shop.yml
@@ -38,4 +38,5 @@ COMMAND = Command(
     examples=EXAMPLES,
     help="Check playbooks and the inventory without contacting a host.",
     params=options.reads_playbooks(),
+    suggestion=Suggestion("checks playbooks and the inventory", ("check", "lint", "config")),
 )

@@ -8,6 +8,7 @@ import pytest
 
 from deployer import __version__
 from deployer.cli.app import APP, COMMANDS
+from deployer.cli.command import Command
 from deployer.cli.options import FORKS
 from deployer.usecases.load import Request
 from tests.cli.runs import Shop
@@ -38,6 +39,14 @@ def test_command_lists_equal_the_commands_help(shop: Shop, name: str) -> None:
     assert (command.help or "").split(".")[0].split(":")[0].split(";")[0] in COMMANDS[name]
 
 
+def test_names_of_other_tools_are_no_commands() -> None:
+    context = APP.make_context("deployer", ["plan"])
+    commands = [command for name in COMMANDS if isinstance(command := APP.get_command(context, name), Command)]
+    for command in commands:
+        assert bool(command.suggestion.does) or not command.suggestion.other_names
+        assert not {*command.suggestion.other_names} & {*COMMANDS}
+
+
 def test_without_a_command_there_is_help_and_an_error(shop: Shop) -> None:
     found = shop.run()
     assert found.code == 1
@@ -61,6 +70,15 @@ def test_the_version(shop: Shop, option: str) -> None:
         (("down",), "No such command 'down'. 'destroy' removes the project's containers and networks."),
         (("destro",), "No such command 'destro'. 'destroy' removes the project's containers and networks."),
         (("lock", "relase"), "No such command 'relase'. 'release' releases the locks of other runs."),
+        (("destory",), "No such command 'destory'. 'destroy' removes the project's containers and networks."),
+        (
+            ("check",),
+            "'check'. 'validate' checks playbooks and the inventory, 'plan' shows what apply would change.",
+        ),
+        (("unlock",), "No such command 'unlock'. 'lock release' releases the locks of other runs."),
+        (("version",), "No such command 'version'. 'deployer --version' shows the version."),
+        (("lock", "version"), "No such command 'version'.\n"),
+        (("lock", "down"), "No such command 'down'.\n"),
         (("apply", "--dry-run", "shop.yml"), "No such option '--dry-run'. '--check' only shows the plan."),
         (("plan", "--dry-run", "shop.yml"), "No such option '--dry-run'. 'deployer plan' changes nothing."),
         (("apply", "--prun", "shop.yml"), "No such option '--prun'.\n"),

@@ -8,21 +8,20 @@ import jsonschema
 import pytest
 
 from deployer.diagnostics import Origin
-from deployer.fields.container import CONTAINER
 from deployer.fields.field import Field, View
-from deployer.fields.image import IMAGE
 from deployer.fields.json_schema import schema_of
-from deployer.fields.network import NETWORK
 from deployer.fields.shapes import Entry
 from deployer.fields.table import Table
-from deployer.fields.volume import VOLUME
 from deployer.model.desired import Address, Kind, Resource
+from deployer.model.kinds import KINDS
 from deployer.model.settings import Settings
 from deployer.planning.diff import Comparison, diff
 from tests.fields.declare import declare, values_of
 from tests.fields.engine_answers import body_of, inspect_of
 
-TABLES = (CONTAINER, NETWORK, VOLUME)
+ALL_TABLES = [declarable.table for declarable in KINDS.values()]
+TABLES = [table for table in ALL_TABLES if not table.fields_of]
+"""Those with fields of their own."""
 ROWS = [pytest.param(table, row, id=f"{table.kind}-{row.name}") for table in TABLES for row in table.fields]
 EXAMPLES = [
     pytest.param(table, row, written, id=f"{table.kind}-{row.name}-{which}")
@@ -30,9 +29,7 @@ EXAMPLES = [
     for row in table.fields
     for which, written in (("example", row.example), ("other", row.other))
 ]
-ENTRIES = [
-    pytest.param(entry, id=f"{table.kind}-{entry.name}") for table in (*TABLES, IMAGE) for entry in table.settings
-]
+ENTRIES = [pytest.param(entry, id=f"{table.kind}-{entry.name}") for table in ALL_TABLES for entry in table.settings]
 ONE_VALUE = {"container-uts", "container-userns_mode"}
 """Fields for which there is one value only."""
 COMPANY = {"memswap_limit": {"mem_limit": "64m"}}
@@ -153,7 +150,7 @@ def test_settings_are_documented_and_have_a_schema(entry: Entry) -> None:
     jsonschema.Draft202012Validator.check_schema(schema_of(entry.shape))
 
 
-@pytest.mark.parametrize("table", [*TABLES, IMAGE], ids=lambda table: table.kind)
+@pytest.mark.parametrize("table", ALL_TABLES, ids=lambda table: table.kind)
 def test_no_spelling_means_two_things(table: Table) -> None:
     words = [word for row in table.fields for word in (row.name, *row.aliases)]
     words += [word for entry in table.settings for word in (entry.name, *entry.aliases)]

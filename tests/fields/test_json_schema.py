@@ -11,14 +11,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from deployer.fields.container import CONTAINER
-from deployer.fields.image import IMAGE
 from deployer.fields.json_schema import definitions
-from deployer.fields.network import NETWORK
 from deployer.fields.table import Table
-from deployer.fields.volume import VOLUME
+from deployer.model.kinds import KINDS
 from tests.fields.declare import try_declare
 
-TABLES = (CONTAINER, NETWORK, VOLUME, IMAGE)
+TABLES = [declarable.table for declarable in KINDS.values()]
 VECTORS = json.loads((Path(__file__).parents[1] / "contract" / "data" / "engine_vectors.json").read_text("utf-8"))
 WRITTEN = [(row.name, value) for row in CONTAINER.fields for value in (row.example, row.other)]
 NONSENSE: tuple[Any, ...] = (5, 1.5, True, "x y z", [[]], {"no such key": 1}, [{"no such key": 1}])
@@ -102,7 +100,7 @@ def test_errors_are_found_where_they_are(written: Any, found: list[str]) -> None
     assert errors_of(CONTAINER, written) == found
 
 
-@pytest.mark.parametrize("table", (CONTAINER, NETWORK, VOLUME), ids=lambda table: table.kind)
+@pytest.mark.parametrize("table", [each for each in TABLES if not each.fields_of], ids=lambda table: table.kind)
 def test_whatever_the_readers_take_is_valid(table: Table) -> None:
     """Odd values for every key: what is read without an error has none by the schema either."""
     values = [*NONSENSE, *(value for _, value in WRITTEN)]

@@ -14,15 +14,15 @@ from deployer.config.yaml import load
 from deployer.diagnostics import Problems
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import Field, View
-from deployer.fields.network import NETWORK
 from deployer.fields.reading import Reading
-from deployer.fields.volume import VOLUME
 from deployer.model.desired import Address, Kind, Resource
+from deployer.model.kinds import KINDS
 from deployer.model.settings import Settings
 from deployer.planning.diff import Comparison, diff, differences, rows_to_compare
 from tests.fields.declare import HERE
 
-TABLES = {Kind.CONTAINER: CONTAINER, Kind.NETWORK: NETWORK, Kind.VOLUME: VOLUME}
+TABLES = {kind: found.table for kind, found in KINDS.items() if found.table.fields and not found.table.fields_of}
+"""Those with fields of their own."""
 Values = Mapping[str, Any]
 
 

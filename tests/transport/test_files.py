@@ -1,4 +1,4 @@
-"""Files of a host: the same on this machine, on a simulated one, and over SFTP in this process and in the lab."""
+"""Files of a host: the same over every type of connection, and on a host of the lab."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deployer.engine.connect import Connections
 from deployer.errors import FileError, NotOfferedError, UnreachableError
 from deployer.interfaces import FileInfo, FileKind, Files, Host
 from deployer.reach.connection import ConnectionSpec
-from deployer.reach.connectors import ConnectionType
+from deployer.reach.connectors import CONNECTORS, ConnectionType, Connector
 from deployer.simulated import SimulatedEngine
 from deployer.simulated.host import SimulatedMachine
 from tests.lab import faults
@@ -93,20 +93,47 @@ def reached(remote: Remote) -> Iterator[Host]:
         host.close()
 
 
-def test_on_this_machine(tmp_path: Path) -> None:
+@pytest.fixture
+def host_by_ssh(reached: Host) -> Host:
+    return reached
+
+
+@pytest.fixture
+def host_by_local() -> Iterator[Host]:
     with Connections() as connections:
-        check(connections.open(ConnectionSpec(name="here", kind=ConnectionType.LOCAL)).files(), str(tmp_path))
+        yield connections.open(ConnectionSpec(name="here", kind=ConnectionType.LOCAL))
 
 
-def test_on_a_simulated_host() -> None:
-    engine = SimulatedEngine()
-    check(SimulatedMachine(engine).files(), "/srv")
-    assert sorted(engine.snapshot().files) == ["/srv/conf", "/srv/conf/big"]
+@pytest.fixture
+def host_by_tcp() -> Iterator[Host]:
+    with Connections() as connections:
+        yield connections.open(ConnectionSpec(name="there", kind=ConnectionType.TCP, host="192.0.2.1", port=2375))
 
 
-def test_over_sftp(reached: Host, tmp_path: Path) -> None:
+@pytest.fixture
+def host_by_simulated() -> Host:
+    return SimulatedMachine(SimulatedEngine())
+
+
+@pytest.mark.parametrize("connector", CONNECTORS, ids=lambda connector: connector.kind.value)
+def test_every_type_of_connection(request: pytest.FixtureRequest, connector: Connector, tmp_path: Path) -> None:
+    """A new type needs a fixture `host_by_TYPE` here."""
+    host: Host = request.getfixturevalue(f"host_by_{connector.kind.value}")
+    if connector.kind is ConnectionType.TCP:
+        with pytest.raises(NotOfferedError, match=r"^the Docker engine at 192.0.2.1 port 2375 .* offers no files$"):
+            host.files()
+        return
     (tmp_path / "srv").mkdir()
-    check(reached.files(), str(tmp_path / "srv"))
+    check(host.files(), "/srv" if connector.kind is ConnectionType.SIMULATED else str(tmp_path / "srv"))
+
+
+def test_the_files_of_a_simulated_host_are_in_its_state() -> None:
+    engine = SimulatedEngine()
+    SimulatedMachine(engine).files().write("/srv/a", [b"a"], mode=0o600)
+    assert sorted(engine.snapshot().files) == ["/srv/a"]
+
+
+def test_links_over_sftp(reached: Host, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("srv")
     assert parts(reached.files().stat(str(tmp_path / "link")))[:2] == ("link", FileKind.LINK)
     assert reached.files() is reached.files()
