@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import singledispatch
 
 from msgspec import Struct, field
@@ -38,6 +40,8 @@ from deployer.model.operations import (
     WriteRecord,
 )
 from deployer.model.outcome import PullProgress
+from deployer.model.registry import remedy
+from deployer.values import image
 
 _CONFLICT = 409
 _AT_ONCE = 2.0
@@ -47,6 +51,7 @@ _REMOVAL_TIME, _REMOVAL_PAUSE = 60.0, 0.1
 """Timeout and polling interval, in seconds, of a removal that the engine has started."""
 
 
+_PULL_AGAIN = "docker pull on the host may show why; another process may have removed it"
 _TAKEN = "the port was taken after the plan was created; a new plan shows the owner"
 _HINTS = (
     (
@@ -65,8 +70,8 @@ _HINTS = (
 
 class Worker(Struct, frozen=True):
     """What an operation needs. `made` holds the ids of containers that earlier steps created, by step; `permit` raises
-    when the host may not be changed any more. `said`: by id, the output of containers that the engine removes when they
-    end, if they ended at once."""
+    when the host may not be changed any more; `pulling` is held while a reference is pulled. `said`: by id, the output
+    of containers that the engine removes when they end, if they ended at once."""
 
     engine: Engine
     clock: Clock
@@ -76,12 +81,26 @@ class Worker(Struct, frozen=True):
     host: str
     stopped: Callable[[], bool]
     permit: Callable[[], None] = lambda: None
+    pulling: Callable[[str], AbstractContextManager[object]] = lambda _reference: nullcontext()
     said: dict[str, str] = field(default_factory=dict)
 
     def id_of(self, target: Target) -> str:
         if isinstance(target, Made):
             return self.made[target.step]
         return target
+
+
+class PullSlots:
+    """How many hosts may pull one image at the same time. Safe to use from several threads."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._slots: dict[str, threading.Semaphore] = {}
+
+    def of(self, reference: str) -> threading.Semaphore:
+        with self._lock:
+            return self._slots.setdefault(reference, threading.Semaphore(self._most))
 
 
 class Done(Struct, frozen=True):
@@ -108,8 +127,17 @@ def _perform(operation: Operation, worker: Worker) -> Done | None:
 
 @_perform.register
 def _(operation: PullImage, worker: Worker) -> None:
+    """An engine may report a pull that failed as a success (engine 29 with containerd's store)."""
     reference = operation.reference
-    worker.engine.pull_image(reference, operation.platform, worker.auth(reference), _Layers(worker, reference))
+    auth = worker.auth(reference)
+    try:
+        with worker.pulling(reference):
+            worker.engine.pull_image(reference, operation.platform, auth, _Layers(worker, reference))
+    except EngineError as error:
+        way = remedy(image.parse(reference).domain, error.message, authenticated=auth is not None)
+        raise EngineError(error.message, status=error.status, hint=error.hint or way) from error
+    if worker.engine.inspect_image(image.pulled_name(reference)) is None:
+        raise EngineError(f"{reference} is not on the host after the pull", status=0, hint=_PULL_AGAIN)
 
 
 @_perform.register

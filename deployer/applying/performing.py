@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
@@ -30,7 +31,7 @@ class Stop(Protocol):
 
 class Tools(Struct, frozen=True):
     """What executing needs besides the plan. `permit` is called before every operation and raises `UnreachableError`
-    if this run may no longer change the host."""
+    if this run may no longer change the host; `pulling` is held while a reference is pulled."""
 
     engine: Engine
     clock: Clock
@@ -38,6 +39,7 @@ class Tools(Struct, frozen=True):
     auth: Callable[[str], RegistryAuth | None]
     stop: Stop
     permit: Callable[[], None] = lambda: None
+    pulling: Callable[[str], AbstractContextManager[object]] = lambda _reference: nullcontext()
 
 
 class Performer:
@@ -56,6 +58,7 @@ class Performer:
             host=host,
             stopped=tools.stop.is_set,
             permit=tools.permit,
+            pulling=tools.pulling,
         )
 
     def perform(self, operation: Operation) -> Done:

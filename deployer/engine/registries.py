@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from deployer.errors import EngineError
 from deployer.interfaces import Engine, Json, RegistryAuth
-from deployer.model.registry import Availability, RegistryAnswer
+from deployer.model.registry import Availability, RegistryAnswer, meaning
 
 _REFUSED: Final = (401, 403)
-_DENIED: Final = re.compile(r"no basic auth credentials|unauthorized|denied", re.IGNORECASE)
+_LIMITED: Final = 429
 _TRANSPORT: Final = re.compile(r'(?:Get|Head) "https?://')
 """The start of an error of Go's HTTP client for a request without an answer."""
 
@@ -41,9 +41,11 @@ def ask(engine: Engine, reference: str, auth: RegistryAuth | None) -> RegistryAn
 
 def _why(error: EngineError) -> Availability:
     """Engines answer 500 without credentials and 401 with wrong ones (measured on 20.10 and 26.1)."""
-    if error.status in _REFUSED or _DENIED.search(error.message):
+    if error.status in _REFUSED:
         return Availability.DENIED
-    return Availability.UNREACHABLE if _TRANSPORT.match(error.message) else Availability.UNKNOWN
+    found = Availability.LIMITED if error.status == _LIMITED else meaning(error.message)
+    unanswered = found is Availability.UNKNOWN and _TRANSPORT.match(error.message)
+    return Availability.UNREACHABLE if unanswered else found
 
 
 def _platforms(found: Any) -> Iterable[str]:

@@ -17,9 +17,10 @@ _PULL_POLICIES = (PullPolicy.MISSING, PullPolicy.ALWAYS, PullPolicy.NEVER)
 
 
 def _pull_policy(written: object) -> PullPolicy:
-    """Compose's `if_not_present` and Ansible's `not_present` are `missing`; Ansible's true is `always`."""
+    """Compose's `if_not_present` and Ansible's `not_present` are `missing`; Ansible's true and Podman's `newer` are
+    `always`."""
     text, flag = text_value(written), flag_of(written)
-    synonyms = {"if_not_present": "missing", "not_present": "missing"}
+    synonyms = {"if_not_present": "missing", "not_present": "missing", "newer": "always"}
     policy = synonyms.get(text, text) if flag is None else "always" if flag else "missing"
     if policy in ("daily", "weekly") or policy.startswith("every_"):
         raise ValueError(f"'{text}' is not supported: write always, and run `deployer apply` that often")
@@ -55,7 +56,7 @@ def _state(*options: RunState) -> Leaf:
 
 
 IMAGE_REF = Leaf(str, "an image such as redis:7", lambda text: str(image.parse(text)))
-PULL = Leaf(Or(str, bool), "one of missing, always, never", _pull_policy)
+PULL = Leaf(Or(str, bool), "one of missing, always, newer, never", _pull_policy)
 PLATFORM = Leaf(str, "a platform such as linux/amd64", _platform)
 
 PROTECT = Entry(name="protect", shape=FLAG, doc="Refuse to remove or replace it.")
@@ -158,7 +159,7 @@ UPDATE = Record(
 
 IMAGE_OF = Entry(name="image", shape=IMAGE_REF, doc="Image of the container.")
 PLATFORM_OF = Entry(name="platform", shape=PLATFORM, doc="Platform of the image: os/architecture[/variant].")
-PULL_OF = Entry(name="pull_policy", aliases=("pull",), shape=PULL, doc="missing (default), always or never.")
+PULL_OF = Entry(name="pull_policy", aliases=("pull",), shape=PULL, doc="missing (default), always (or newer) or never.")
 NEEDED = Entry(
     name="depends_on",
     shape=DEPENDS_ON,
@@ -246,7 +247,7 @@ RESOURCE = (NAME, PRESENCE, PROTECT, EXTERNAL, IGNORE)
 
 IMAGE = (
     PRESENCE,
-    Entry(name="pull", aliases=("pull_policy",), shape=PULL, doc="missing (default), always or never."),
+    Entry(name="pull", aliases=("pull_policy",), shape=PULL, doc="missing (default), always (or newer) or never."),
     Entry(name="platform", shape=PLATFORM, doc="Platform: os/architecture[/variant]."),
 )
 

@@ -16,7 +16,7 @@ from deployer.model.outcome import HostEnded, HostStarted, PullProgress, StepEnd
 from deployer.model.plan import Step
 from deployer.reporting.lines import Line, Span, Style, line, render
 from deployer.reporting.progress import Lines, host_width, pulled
-from deployer.reporting.words import doing, plural, seconds, subject
+from deployer.reporting.words import doing, plural, seconds, size, subject
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,9 +84,11 @@ class Board:
 
     def _step(self, host: _Host, step: Step, began: float) -> str:
         text = f"{subject(step)}: {doing(step)}"
+        elapsed = self._now() - began
         if isinstance(step.operation, PullImage) and step.operation.reference in host.pulls:
-            text += f" {pulled(host.pulls[step.operation.reference])}"
-        return f"{text} {seconds(self._now() - began)}"
+            progress = host.pulls[step.operation.reference]
+            text += f" {pulled(progress)}, {size(progress.current / max(elapsed, 1.0))}/s"
+        return f"{text} {seconds(elapsed)}"
 
 
 class LiveProgress:

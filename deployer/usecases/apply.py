@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from deployer.applying.executor import Execution, abandon, change, commit, may_commit, roll_back
 from deployer.applying.lock import LockLostError
 from deployer.applying.locking import Locks, Run
+from deployer.applying.operations import PullSlots
 from deployer.applying.performing import Stop, Tools
 from deployer.applying.turns import Turn, Turns
 from deployer.errors import DeployerError, ExitCode, UnreachableError, boundary
@@ -31,6 +32,9 @@ from deployer.usecases.plan import Session, credentials
 from deployer.usecases.system import System
 
 Of = TypeVar("Of", HostPlan, Desired)
+
+PULLS_AT_ONCE: Final = 8
+"""Hosts of a play that pull one image at the same time: a registry that serves many at once serves each slowly."""
 
 LOOPS: Final = "keeps restarting"
 UNTOUCHED: Final = "this run does not change it"
@@ -153,6 +157,7 @@ class _Work:
         self.plans = plans
         self._events = events
         self._desired = desired
+        self._slots = PullSlots(PULLS_AT_ONCE)
         self._pending: dict[str, _Pending] = {}
 
     @property
@@ -234,7 +239,7 @@ class _Work:
     def _tools(self, host: str, engine: Engine) -> Tools:
         auth = credentials(self.session.planned.loaded.of_host(host))
         permit = partial(self.turn.check, host)
-        return Tools(engine, self.system.clock, self._events, auth, self.stop, permit)
+        return Tools(engine, self.system.clock, self._events, auth, self.stop, permit, self._slots.of)
 
     def _plan_again(self, host: str, engine: Engine) -> HostPlan:
         return self.session.plan_again(host, engine, self._desired[host])

@@ -9,7 +9,7 @@ from typing import Any, Union
 import msgspec
 import pytest
 
-from deployer.applying.operations import Done, Worker, _perform, perform
+from deployer.applying.operations import Done, PullSlots, Worker, _perform, perform
 from deployer.errors import EngineError, ResourceError
 from deployer.interfaces import Engine, RegistryAuth
 from deployer.model.operations import (
@@ -188,14 +188,41 @@ def test_progress_of_a_pull_is_that_of_all_its_layers(engine: SimulatedEngine) -
     ]
 
     def around(name: str, args: tuple[Any, ...], call: Any) -> Any:
+        if name == "inspect_image":
+            return {}
         assert args[:3] == ("docker.io/a/b:1", "linux/arm64", RegistryAuth("u", "p", "docker.io"))
         for message in messages:
             args[3](message)
+        return None
 
     bench = Bench(surrounded(engine, around), auth=RegistryAuth("u", "p", "docker.io"))
     bench.do(PullImage("docker.io/a/b:1", "linux/arm64"))
     assert [(found.current, found.total) for found in bench.pulls] == [(10, 100), (15, 150), (105, 150), (150, 150)]
     assert {(found.host, found.reference) for found in bench.pulls} == {("web1", "docker.io/a/b:1")}
+
+
+def test_a_pull_that_failed_says_what_to_do_about_the_registry_or_that_the_image_is_not_there() -> None:
+    """An engine may report success although the image cannot be used."""
+    fails = True
+
+    def around(name: str, _args: tuple[Any, ...], _call: Any) -> Any:
+        if fails and name == "pull_image":
+            raise EngineError("toomanyrequests: retry-after: 9s", status=0)
+
+    bench = Bench(surrounded(app_engine(), around))
+    with pytest.raises(EngineError) as caught:
+        bench.do(PullImage("reg.example.com/web:1"))
+    assert caught.value.hint == "apply again in 9s; a login may allow more pulls"
+    fails = False
+    with pytest.raises(EngineError, match=r"web:1 is not on the host after the pull"):
+        bench.do(PullImage("reg.example.com/web:1"))
+
+
+def test_no_more_than_so_many_pull_one_image_at_once() -> None:
+    slots = PullSlots(2)
+    with slots.of("web:1"), slots.of("web:1"), slots.of("redis:7"):
+        assert not slots.of("web:1").acquire(blocking=False)
+    assert slots.of("web:1").acquire(blocking=False)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,9 @@ def failing(status: int, message: str) -> Availability:
             'Get "https://reg.example.com/v2/": x509: certificate signed by unknown authority',
             Availability.UNREACHABLE,
         ),
-        (500, "toomanyrequests: You have reached your pull rate limit", Availability.UNKNOWN),
+        (500, "toomanyrequests: You have reached your pull rate limit", Availability.LIMITED),
+        (429, "slow down", Availability.LIMITED),
+        (500, 'Get "https://reg.example.com/v2/": an error without a name', Availability.UNREACHABLE),
         (500, "manifest schema unsupported", Availability.UNKNOWN),
     ],
 )

@@ -152,7 +152,7 @@ def test_the_board_shows_what_runs_where_and_for_how_long() -> None:
     board.take(PullProgress("web1", "docker.io/shop/web:1.4.2", 12_000_000, 38_000_000))
     board.take(StepEnded("web1", samples.result(UPDATE)))
     assert [str(found) for found in board.lines()] == [
-        "web1  1/9  image shop/web:1.4.2: pulling 12 MB of 38 MB 2.5s",
+        "web1  1/9  image shop/web:1.4.2: pulling 12 MB of 38 MB, 4.8 MB/s 2.5s",
         "0 of 2 hosts finished",
     ]
     board.take(StepStarted("db1", UPDATE))

@@ -8,13 +8,15 @@ from typing import Final
 from deployer.model.observed import Observed
 from deployer.model.operations import PullImage
 from deployer.model.plan import HostPlan, Step
-from deployer.model.registry import Availability, RegistryAnswer
+from deployer.model.registry import Availability, RegistryAnswer, denied, missing, remedy
 from deployer.planning.preflight.checked import CheckedHost, Finding
 from deployer.values import image
 
 _RUNS: Final = {"amd64": "386", "arm64": "arm"}
 """Architectures to those that an engine may take instead; never the other way round (measured on 20.10, 26.1 and
 28.5)."""
+
+_OTHERWISE: Final = "check the address of the registry, and firewalls and proxies between it and the host"
 
 
 def unasked(plan: HostPlan, observed: Observed) -> Iterator[str]:
@@ -42,6 +44,8 @@ def _absent(checked: CheckedHost, step: Step, reference: str, answer: RegistryAn
     """Docker asks the mirrors of Docker Hub for what it is about to pull, and goes on to the next one only when it
     pulls: then nothing is certain."""
     domain = image.parse(reference).domain
+    if answer.availability is Availability.LIMITED:
+        yield f"{step.address.label}: the registry {domain} limits the number of pulls; the pull may fail"
     said = _explain(domain, answer)
     if said is None:
         return
@@ -56,33 +60,17 @@ def _explain(domain: str, answer: RegistryAnswer) -> tuple[str, str] | None:
     """What is wrong, and what to do; None if unknown."""
     match answer.availability:
         case Availability.MISSING:
-            hidden = "" if answer.authenticated else "; it may also require a login"
-            return f"the registry {domain} does not have it", f"check the name and the tag{hidden}"
-        case Availability.DENIED if answer.authenticated:
-            return (
-                f"the registry {domain} rejects the credentials",
-                f"check the credentials of {domain} under 'registries', and their access to this image",
-            )
+            return f"the registry {domain} does not have it", missing(authenticated=answer.authenticated)
         case Availability.DENIED:
-            return (
-                f"the registry {domain} requires credentials, or does not have it",
-                f"set them under 'registries' in the play, or run docker login {domain} on this machine",
-            )
+            hint = denied(domain, authenticated=answer.authenticated)
+            if answer.authenticated:
+                return f"the registry {domain} rejects the credentials", hint
+            return f"the registry {domain} requires credentials, or does not have it", hint
         case Availability.UNREACHABLE:
-            hint = f"{answer.message}\n{_way(domain, answer.message)}"
-            return f"the host cannot reach the registry {domain}", hint
+            way = remedy(domain, answer.message, authenticated=answer.authenticated) or _OTHERWISE
+            return f"the host cannot reach the registry {domain}", f"{answer.message}\n{way}"
         case _:
             return None
-
-
-def _way(domain: str, message: str) -> str:
-    if "x509:" in message:
-        return f"make the host's engine trust it: put its CA in /etc/docker/certs.d/{domain}/ca.crt on the host"
-    if "HTTP response to HTTPS client" in message:
-        return f"it does not use TLS: add {domain} to insecure-registries in the engine's daemon.json"
-    if "lookup" in message:
-        return "check the name of the registry, and the DNS servers of the host"
-    return "check the address of the registry, and firewalls and proxies between it and the host"
 
 
 def _platform(checked: CheckedHost, step: Step, platform: str, answer: RegistryAnswer) -> Iterator[Finding]:

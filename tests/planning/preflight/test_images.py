@@ -55,8 +55,14 @@ def test_errors_of_registries_have_hints(found: RegistryAnswer, summary: str, hi
     assert plan.refusals[0].hint == hint
 
 
+def test_a_registry_that_limits_pulls_may_still_answer_the_pull() -> None:
+    plan = judged(WEB, replace(NOTHING, registry={REF: answer(Availability.LIMITED, "toomanyrequests: slow down")}))
+    note = f"image.{REF}: the registry reg.example.com limits the number of pulls; the pull may fail"
+    assert (plan.refusals, plan.notes) == ((), (note,))
+
+
 def test_unknown_answers_of_registries_are_not_findings() -> None:
-    plan = judged(WEB, replace(NOTHING, registry={REF: answer(Availability.UNKNOWN, "toomanyrequests")}))
+    plan = judged(WEB, replace(NOTHING, registry={REF: answer(Availability.UNKNOWN, "cannot tell")}))
     assert (plan.refusals, plan.notes) == ((), ())
 
 
