@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from deployer.model.observed import Observed, Ownership
-from deployer.model.plan import HostPlan
+from deployer.model.plan import HostPlan, Plan, PlayPlan, count
+from deployer.model.removals import outnumbering
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import destroy
 from tests.planning.build import EMPTY, applied, changed, changes, joined, plan, play, refusals, steps, stub
@@ -46,6 +47,28 @@ def test_destroy_removes_leftovers_of_interrupted_runs() -> None:
     aside = changed(applied(SHOP), "web", rename="web.deployer-old", id="web-0", state="exited")
     host = joined(applied(SHOP), replace(aside, containers=tuple(c for c in aside.containers if c.id == "web-0")))
     assert "RemoveContainer web-0" in str(destroyed(host))
+
+
+def test_kept_containers_are_listed_and_are_no_more_than_the_file_declares() -> None:
+    kept = (
+        stub("web.failed", state="exited", owner=Ownership("shop", "container.web")),
+        stub("web.previous", state="exited", owner=Ownership("shop", "container.web")),
+        stub("old.previous", state="exited", owner=Ownership("shop", "container.old")),
+    )
+    found = destroyed(replace(applied(SHOP), kept=kept))
+    assert changes(found) == [
+        "- network.front (destroyed)",
+        "- container.web (destroyed)",
+        "- container.web.failed (destroyed)",
+        "- container.web.previous (destroyed)",
+        "- container.db (destroyed)",
+        "- container.old.previous (destroyed)",
+    ]
+    assert count(found.changes).remove == 6
+    assert outnumbering(Plan((PlayPlan("shop", "shop", (found,)),))) == ()
+    all_of_it = destroyed(replace(applied(SHOP), kept=kept), "")
+    (removals,) = outnumbering(Plan((PlayPlan("shop", "shop", (all_of_it,)),)))
+    assert (removals.undeclared, removals.declared) == (6, 0)
 
 
 def test_copies_of_the_projects_objects_stay_and_are_named() -> None:

@@ -23,8 +23,9 @@ from deployer.model.operations import (
     UpdateContainer,
 )
 from deployer.model.plan import Action, Part, ResourceChange
-from deployer.model.settings import ImageSettings
+from deployer.model.settings import ImageSettings, RunSettings
 from deployer.planning.context import Context, Steps
+from deployer.planning.undeclared import declared_or_placeholder, resource_of
 
 _UNRESTARTED: Final[Mapping[str, Any]] = {"RestartPolicy": {"Name": "no"}}
 
@@ -126,9 +127,16 @@ def discard_holders(ctx: Context, holds: Callable[[Stub], bool], cause: str) -> 
     gone = ctx.draft.removed()
     for stub in ctx.observed.kept:
         if stub.id not in gone and holds(stub):
-            address = ctx.address(ownership.kind_of(stub.owner), stub.name)
-            ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=cause))
-            discard(ctx, stub, Why(address, cause))
+            remove_kept(ctx, stub, cause)
+
+
+def remove_kept(ctx: Context, stub: Stub, cause: str, after: Steps = ()) -> Steps:
+    """Remove a kept container together with what it is kept for."""
+    kind, name = resource_of(stub.owner)
+    address = ctx.address(kind, stub.name)
+    origin = declared_or_placeholder(ctx, kind, name, RunSettings).origin
+    ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=cause, origin=origin))
+    return discard(ctx, stub, Why(address, cause), after)
 
 
 def keep_failed(ctx: Context, resource: Workload, made: Target) -> tuple[Operation, ...]:

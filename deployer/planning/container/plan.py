@@ -25,7 +25,7 @@ from deployer.planning.container import endpoints, leftovers
 from deployer.planning.container.gates import gate_of
 from deployer.planning.container.health import awaited
 from deployer.planning.container.judging import Verdict, compare, is_adopted, is_ours, judge
-from deployer.planning.container.keeping import Why, discard, discard_holders, kept_of, restarted_again, run_as_before
+from deployer.planning.container.keeping import discard_holders, kept_of, remove_kept, restarted_again, run_as_before
 from deployer.planning.container.order import Order, choose_order, note_names_kept, obstacles
 from deployer.planning.container.recording import unrecorded, write_record
 from deployer.planning.container.replace import (
@@ -329,7 +329,7 @@ def remove(ctx: Context, resource: Workload, live: ObservedContainer, reason: st
     ctx.containers.targets[live.name] = live.id
     ctx.draft.ready(Kind.CONTAINER, live.name, *(() if vanishes(live) else after))
     for stub in kept_of(ctx, resource):
-        after = discard(ctx, stub, Why(address, reason), after)
+        after = remove_kept(ctx, stub, reason, after)
     ctx.draft.at_last(RemoveContainer(live.id), address, reason, after=after)
 
 

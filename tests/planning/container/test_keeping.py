@@ -176,7 +176,8 @@ def test_the_next_one_that_works_takes_the_failed_one_away(host: Observed) -> No
 def test_they_go_with_their_resource(text: str) -> None:
     host = with_kept(applied(WEB), kept("web.previous"), kept("web.failed", state="running"))
     found = plan(text, host)
-    assert changes(found)[0].startswith("- container.web (")
+    reason = "absent" if "absent" in text else "no longer declared"
+    assert changes(found) == [f"- container.{name} ({reason})" for name in ("web", "web.failed", "web.previous")]
     assert at_last(found) == [
         "StopContainer failed",
         "RemoveContainer failed",

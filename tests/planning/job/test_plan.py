@@ -310,7 +310,10 @@ def test_destroying_a_project_removes_its_jobs() -> None:
 def test_a_run_that_failed_and_was_kept_goes_with_its_job() -> None:
     failed = stub("migrate.failed", state="exited", owner=Ownership("shop", "job.migrate"))
     host = replace(ended(JOB), kept=(failed,))
-    assert changes(plan(EMPTY, host, prune=True)) == ["- job.migrate (no longer declared)"]
+    assert changes(plan(EMPTY, host, prune=True)) == [
+        "- job.migrate (no longer declared)",
+        "- job.migrate.failed (no longer declared)",
+    ]
     assert "RemoveContainer migrate.fail" in str(plan(EMPTY, host, prune=True))
     alone = plan(EMPTY, replace(applied(EMPTY), kept=(failed,)), prune=True)
     assert changes(alone) == ["- job.migrate.failed (no longer declared)"]
