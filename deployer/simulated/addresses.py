@@ -1,4 +1,4 @@
-"""Address management of simulated networks: which subnet a network gets, which address an endpoint gets."""
+"""Addresses of simulated networks: the subnet of a network, the address of an endpoint."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def subnets_in_use(host: SimulatedHost) -> list[Network]:
 
 
 def free_subnet(host: SimulatedHost) -> Network:
-    """The first of the engine's default pools that overlaps nothing: 172.17–31/16, then 192.168/20."""
+    """The first of the engine's default pools without an overlap: 172.17–31/16, then 192.168/20."""
     taken = subnets_in_use(host)
     for candidate in _pools():
         if not any(_overlap(candidate, other) for other in taken):
@@ -40,7 +40,7 @@ def free_subnet(host: SimulatedHost) -> Network:
 
 
 def free_unique_local_subnet(host: SimulatedHost) -> Network:
-    """The first of the engine's unique local IPv6 subnets that overlaps nothing."""
+    """The first of the engine's unique local IPv6 subnets without an overlap."""
     taken = subnets_in_use(host)
     pool = ipaddress.IPv6Network("fd3a:a7b2:9a64::/48").subnets(new_prefix=64)
     return next(candidate for candidate in pool if not any(_overlap(candidate, other) for other in taken))
@@ -88,7 +88,7 @@ def gateway_of(pool: Record) -> str:
 
 
 def free_address(network: Record, pool: Record, taken: set[str]) -> str:
-    """The lowest address of the pool's range that nothing uses."""
+    """The lowest unused address of the pool's range."""
     subnet = network_of(pool["Subnet"])
     inside = network_of(pool["IPRange"]) if pool.get("IPRange") else subnet
     reserved = taken | {gateway_of(pool), *(pool.get("AuxiliaryAddresses") or {}).values()}
@@ -100,7 +100,7 @@ def free_address(network: Record, pool: Record, taken: set[str]) -> str:
 
 
 def check_static(network: Record, address: str, taken: set[str]) -> str:
-    """A pinned address must lie in a subnet of the network and be free."""
+    """A fixed address must be in a subnet of the network and free."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError as exc:
@@ -116,7 +116,7 @@ def check_static(network: Record, address: str, taken: set[str]) -> str:
 
 
 def mac_for(address: str) -> str:
-    """Engines before 28 derive a hardware address from the IPv4 address."""
+    """Engines before 28 derive the MAC address from the IPv4 address."""
     return "02:42:" + ":".join(f"{int(part):02x}" for part in address.split("."))
 
 

@@ -26,8 +26,8 @@ KILLED: Final = 137
 
 class Behaviour(Struct, frozen=True):
     """`exit_code` None: runs until it is stopped. `reads`: inspections until it exits or its health settles.
-    `stop_code`: what it exits with when stopped; a bare `sleep` takes no notice and is killed. `lasts`: waiting for its
-    end does not bring it about, as it does where nothing is known of the process."""
+    `stop_code`: the exit code after a stop; a bare `sleep` ignores the signal and is killed. `lasts`: waiting does not
+    end it, unlike an unknown process."""
 
     exit_code: int | None = None
     reads: int = 1

@@ -1,8 +1,6 @@
-"""What the registries of the simulated engines hold.
-
-A reference nobody published can be pulled too: it yields a plausible image whose digests follow from the reference, so
-two runs and two hosts see the same one. A published entry replaces it; a published None means "no such manifest".
-"""
+"""The registries of simulated engines. An unpublished reference can be pulled too: its image is derived from the
+reference, so it is the same in all runs and on all hosts. A published entry replaces it; a published None means that
+there is no such manifest."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ def registry_entry(registry: dict[str, Record | None], ref: ImageRef) -> Record 
 
 
 def entry(ref: ImageRef, config: Record) -> Record:
-    """A registry entry made up from the reference alone."""
+    """A registry entry derived from the reference alone."""
     digest = "sha256:" + sha256(f"manifest of {ref}")
     return {
         "Digest": digest,

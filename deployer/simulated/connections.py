@@ -1,8 +1,5 @@
-"""Connecting containers to networks and disconnecting them.
-
-A running container is attached at once. For a stopped one the request is only noted: a second connect silently changes
-nothing, and a network that does not exist is found out at start.
-"""
+"""Connects containers to networks. A running container is attached at once. For a stopped one the request is only
+stored: a second connect changes nothing, and a missing network is reported at start."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ _HOST = "container cannot be disconnected from host network or connected to host
 
 
 def connect(host: SimulatedHost, network_ref: str, container_ref: str, request: Json) -> None:
-    """The MAC address of the request is ignored: engines use it at connect from API 1.54 on."""
+    """The MAC address of the request is ignored: engines use it from API 1.54 on."""
     container = need_container(host, container_ref)
     network = find_network(host, network_ref)
     running = container["State"]["Running"]
@@ -41,14 +38,14 @@ def connect(host: SimulatedHost, network_ref: str, container_ref: str, request: 
 
 
 def _is_attached(host: SimulatedHost, container: Record, name: str) -> bool:
-    """An endpoint of a removed network does not count, even if a network of the same name was created since."""
+    """An endpoint of a removed network does not count, even if a network of that name exists again."""
     endpoint = container["networks"].get(name)
     return endpoint is not None and (not endpoint["NetworkID"] or endpoint["NetworkID"] in host.state.networks)
 
 
 def _check_mode(container: Record, name: str) -> None:
-    """A network stack that is shared or private is left alone. Of a stopped container only the host's is noticed, and
-    what it is attached to."""
+    """A shared or private network cannot be changed. For a stopped container, only the host's network is refused, and a
+    network it is attached to."""
     mode, running = container["HostConfig"]["NetworkMode"], container["State"]["Running"]
     others = container["networks"].keys() - {name}
     if mode == "host" or (running and mode.startswith("container:")):
@@ -60,7 +57,7 @@ def _check_mode(container: Record, name: str) -> None:
 
 
 def disconnect(host: SimulatedHost, network_ref: str, container_ref: str, *, force: bool) -> None:
-    """Allowed for the network of the container's mode too; the mode keeps the name."""
+    """Also allowed for the network of the container's mode; the mode keeps the name."""
     container = need_container(host, container_ref)
     network = find_network(host, network_ref)
     running = container["State"]["Running"]

@@ -1,4 +1,4 @@
-"""The two shapes a container is shown in: inspect and list, at the API version of the profile."""
+"""Containers in inspect and in lists, at the API version of the profile."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def inspect_view(host: SimulatedHost, container: Record) -> Record:
 
 
 def _mount(host: SimulatedHost, mount: Record) -> Record:
-    """Engines from 28 on show no name of a volume that a bind without a source made."""
+    """Engines from 28 on omit the name of a volume for a bind without a source."""
     hidden = "Name" if mount.get("nameless") and host.profile.is_at_least("28") else ""
     return {key: value for key, value in engine_json(mount).items() if key != hidden}
 
@@ -87,12 +87,12 @@ def list_view(host: SimulatedHost, container: Record) -> Record:
 
 
 def _command_text(container: Record) -> str:
-    """Arguments with blanks are quoted, though not so that a shell could read it."""
+    """Arguments with blanks are quoted, but not for a shell."""
     return " ".join([container["Path"], *(f"'{each}'" if " " in each else each for each in container["Args"])])
 
 
 def _shown_image(host: SimulatedHost, container: Record) -> str:
-    """The name the container was made from, or the image's id once that name means another image."""
+    """The name the container was created from; the image's id if the name refers to another image now."""
     given: str = container["Config"]["Image"]
     try:
         image = find_image(host, given)
@@ -114,7 +114,7 @@ def _listed_ports(container: Record) -> list[Record]:
 
 
 def status_text(state: Record) -> str:
-    """The engine's sentence for a state, without a duration that means anything."""
+    """The engine's text for a state, with a fixed duration."""
     match state["Status"]:
         case "created":
             return "Created"

@@ -27,7 +27,7 @@ _NAME = re.compile(r"/?[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
 def create(host: SimulatedHost, name: str, body: Json, platform: str) -> tuple[str, list[str]]:
-    """Everything is checked before anything is created, so a refused request changes nothing."""
+    """Everything is checked before anything is created: a refused request changes nothing."""
     config, host_config, requests = decode_create(host.profile, body)
     check_config(config)
     warnings = check_host_config(host.profile, host.facts, config, host_config or {})
@@ -53,7 +53,7 @@ def create(host: SimulatedHost, name: str, body: Json, platform: str) -> tuple[s
 
 
 def _image_of(host: SimulatedHost, ref: str, platform: str) -> Record:
-    """The local image for the requested platform. Without a reference, the file system is empty."""
+    """The local image for the requested platform; an empty one without a reference."""
     if not ref:
         return {"Id": "", "Config": {}}
     image = need_image(host, ref)
@@ -85,7 +85,7 @@ def _check_name(host: SimulatedHost, name: str, *, prefix: str = "") -> None:
 
 
 def _resolve_modes(host: SimulatedHost, stored: Record) -> None:
-    """`container:NAME` is stored with the id. Only for the network may the target be missing: it is kept as written."""
+    """`container:NAME` is stored with the id. Only a network's target may be missing: it is kept as written."""
     for key in ("NetworkMode", "IpcMode", "PidMode"):
         if stored[key].startswith("container:"):
             target = find_container(host, stored[key].removeprefix("container:"))

@@ -1,8 +1,5 @@
-"""The create request as the engine decodes it: known fields only, text where a list of one was meant, nothing shared.
-
-Fields newer than the spoken API version vanish without a word, as they do in the real engine, which is why a
-deployer must check versions before it sends them.
-"""
+"""The create request as the engine decodes it: known fields only, text accepted for a list of one. As in the real
+engine, fields newer than the API version in use are ignored without an error."""
 
 from __future__ import annotations
 

@@ -1,9 +1,6 @@
-"""What an endpoint request may ask of a network, and when each engine looks.
-
-Before engine 25 a malformed address is refused at create, one the network cannot give when the container starts, and
-aliases on the default bridge when the endpoint is first used. Engine 25 and later check everything at create and at
-connect, and report all problems at once.
-"""
+"""Checks of an endpoint request. Before engine 25, a malformed address is refused at create, an address that is not
+available at start, and aliases on the default bridge at first use. Engine 25 and later check everything at create and
+at connect, and report all errors together."""
 
 from __future__ import annotations
 
@@ -37,7 +34,7 @@ def is_address(text: str, version: int) -> bool:
 
 
 def check_at_create(profile: Profile, network: Record | None, name: str, endpoint: Record) -> None:
-    """`network` is None if it does not exist (yet): the start reports that."""
+    """`network` is None if it does not exist: the start reports that."""
     if profile.validates_endpoints_at_create:
         _refuse(_problems(network, name, endpoint), f"invalid config for network {name}: ")
         return
@@ -47,7 +44,7 @@ def check_at_create(profile: Profile, network: Record | None, name: str, endpoin
 
 
 def check_at_use(profile: Profile, network: Record, endpoint: Record) -> None:
-    """Checks at connect and at start. Older engines find some errors only at allocation; those are not refused here."""
+    """Checks at connect and at start. Some errors that older engines find only at allocation are not reported here."""
     problems = _problems(network, network["Name"], endpoint)
     if profile.validates_endpoints_at_create:
         _refuse(problems, "")

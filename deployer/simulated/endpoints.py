@@ -1,8 +1,5 @@
-"""A container's place in networks: what was asked for, and what is in use while it runs.
-
-An endpoint record keeps the request (aliases, pinned addresses, driver options) for as long as the container is
-attached; ids and addresses are there only while the container runs.
-"""
+"""A container's endpoints: what was requested, and what is in use while it runs. The request (aliases, fixed addresses,
+driver options) is kept as long as the container is attached; ids and addresses exist only while it runs."""
 
 from __future__ import annotations
 

@@ -34,11 +34,9 @@ from deployer.simulated.state import Record, SimulatedHost, State, engine_json, 
 
 
 class SimulatedEngine:
-    """An engine in memory, in a state file when `store` is given. Safe to call from several threads at once.
-
-    `state` is taken over, not copied; without it the host is a fresh one. `behaviours` maps image references, as
-    containers name them, to what `behaviour.parse_behaviour` reads.
-    """
+    """An engine in memory, or in a state file if `store` is given. Safe to use from several threads. `state` is used
+    without a copy; without it the host is new. `behaviours` maps image references, as containers name them, to what
+    `behaviour.parse_behaviour` reads."""
 
     def __init__(
         self,

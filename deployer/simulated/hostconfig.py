@@ -1,4 +1,4 @@
-"""The container's host config: the request's over the engine's defaults, with the side effects some values have."""
+"""The container's host config: the request over the engine's defaults, with what follows from some values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEFAULT_LOG_DRIVER = "json-file"
 
 
 def blank_host_config(profile: Profile) -> dict[str, Any]:
-    """The keys a host config always shows, each at the value of a request that did not mention it."""
+    """All keys of a host config, with the values of an empty request."""
     blank = dict.fromkeys(_NULL_KEYS) | dict.fromkeys(_TEXT_KEYS, "") | dict.fromkeys(_NUMBER_KEYS, 0)
     blank |= dict.fromkeys(_FLAG_KEYS, False)
     blank["LogConfig"] = {"Type": "", "Config": {}}
@@ -62,7 +62,7 @@ def completed_host_config(profile: Profile, facts: HostFacts, given: Record | No
 
 
 def _complete_records(stored: Record) -> None:
-    """Nested objects show all their fields, whether they were given or not."""
+    """Nested objects show all their fields."""
     log = stored["LogConfig"]
     stored["LogConfig"] = {"Type": log.get("Type") or DEFAULT_LOG_DRIVER, "Config": log.get("Config") or {}}
     policy = stored["RestartPolicy"]
@@ -90,7 +90,7 @@ def _filled(given: Record, **blank: Any) -> Record:
 
 
 def _complete_resources(stored: Record) -> None:
-    """A memory limit alone allows as much swap again; limits that mean "none" are stored as null."""
+    """A memory limit alone allows the same amount of swap; limits that mean "none" are stored as null."""
     if stored["Memory"] > 0 and stored["MemorySwap"] == 0:
         stored["MemorySwap"] = 2 * stored["Memory"]
     if not stored["ShmSize"]:

@@ -104,8 +104,8 @@ def _authorise(entry: Record, auth: RegistryAuth | None) -> None:
 
 
 def _chosen_platform(host: SimulatedHost, entry: Record, platform: str, ref: ImageRef) -> str:
-    """A list of several platforms must have the wanted one. A single image is taken whatever it is for; engine 25 and
-    later refuse it inside the stream, when another platform was asked for."""
+    """A list of several platforms must include the requested one. A single image is pulled for any platform; engine 25
+    and later refuse it inside the stream if another platform was requested."""
     platforms: list[str] = entry["Platforms"]
     wanted = platform or f"linux/{host.facts.arch}"
     if len(platforms) == 1:

@@ -1,7 +1,4 @@
-"""Containers in the name spaces of others: `container:ID` modes at start.
-
-The other container must run. The two engines word and number their refusals differently.
-"""
+"""`container:ID` modes at start: the other container must run. The releases answer with different statuses."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ def joined_network(host: SimulatedHost, mode: str) -> Record:
 
 
 def check_joined_spaces(host: SimulatedHost, container: Record) -> None:
-    """Process and IPC space; the latter must have been made shareable."""
+    """Process and IPC namespace; the latter must be shareable."""
     modern = host.profile.is_at_least("25")
     ipc, pid = container["HostConfig"]["IpcMode"], container["HostConfig"]["PidMode"]
     if ipc.startswith("container:"):

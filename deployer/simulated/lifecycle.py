@@ -1,8 +1,6 @@
-"""From created to exited and back: start, stop, kill, restart, wait, and what time does to a running container.
-
-Nothing here reads a clock. A container's process moves on when it is inspected (`observe`): a health check settles, a
-process that is to exit exits, and the restart policy brings it back, as its behaviour says.
-"""
+"""The life of a container: start, stop, kill, restart, wait. Nothing here reads a clock: a container's process advances
+when it is inspected (`observe`). A health check settles, a process exits, and the restart policy starts it again, as
+its behaviour says."""
 
 from __future__ import annotations
 

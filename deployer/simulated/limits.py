@@ -1,4 +1,4 @@
-"""Resource limits that the engine refuses (400), at create and at update."""
+"""Resource limits that the engine refuses with 400, at create and at update."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
-"""The container's config: the request's, completed from the image's as `docker create` does it.
-
-The rules are the engine's own: what the user gave wins, maps are united, a health check is completed field by field, an
-image's command is taken only while the entrypoint was not touched.
-"""
+"""The container's config, completed from the image's as by `docker create`: values of the request take precedence, maps
+are merged, a health check is completed field by field, and the image's command is used only if no entrypoint is
+given."""
 
 from __future__ import annotations
 
@@ -39,7 +37,7 @@ def blank_config() -> dict[str, Any]:
 
 
 def merged_config(given: Record, image: Record) -> Record:
-    """`given` is the decoded request, `image` the image's config. Raises 400 when nothing is left to run."""
+    """`given` is the decoded request, `image` the image's config. Raises 400 if there is no command."""
     config = blank_config() | given
     for key in ("User", "WorkingDir", "StopSignal"):
         if not config.get(key) and image.get(key):
@@ -63,8 +61,8 @@ def _is_empty(value: object) -> bool:
 
 
 def _merge_command(config: Record, image: Record) -> None:
-    """An entrypoint given by the user drops the image's command; `[]` clears the entrypoint and keeps the command;
-    `[""]` clears it and is stored as null."""
+    """An entrypoint in the request drops the image's command. `[]` clears the entrypoint and keeps the command; `[""]`
+    clears it and is stored as null."""
     if not config["Entrypoint"]:
         if not config["Cmd"]:
             config["Cmd"] = image.get("Cmd")
@@ -77,7 +75,7 @@ def _merge_command(config: Record, image: Record) -> None:
 
 
 def _merged_env(given: list[str] | None, inherited: list[str] | None) -> list[str] | None:
-    """The user's entries in their order, duplicates kept, then the image's whose key the user did not name."""
+    """The request's entries in their order, with duplicates, then the image's other keys."""
     if not given:
         return inherited
     named = {entry.partition("=")[0] for entry in given}

@@ -1,8 +1,5 @@
-"""The mounts of a container: every way to ask for one, as the entries of `Mounts` that inspect shows.
-
-Short binds make missing host directories, long ones need them; a path of the image's VOLUME without a mount of its own
-gets an anonymous volume; a volume that does not exist is made on the way.
-"""
+"""The mounts of a container, as inspect shows them. Short binds create missing host directories; long ones require
+them. A path of the image's VOLUME without a mount gets an anonymous volume. Missing volumes are created."""
 
 from __future__ import annotations
 
@@ -27,11 +24,9 @@ _DATA_ROOT = "/var/lib/docker"
 
 
 class MountPlan(Struct):
-    """The mounts of a new container, and what is special about some volumes among them.
-
-    `implicit`: made for a path of `Config.Volumes`, its own or another container's. `anonymous`: removed together with
-    the container when asked for. `inherited`: of another container; they count as used from the first start on.
-    """
+    """The mounts of a new container. `implicit`: for a path of `Config.Volumes`, its own or another container's.
+    `anonymous`: removed with the container on request. `inherited`: of another container; they count as used from the
+    first start on."""
 
     mounts: list[Record] = field(default_factory=list)
     implicit: list[str] = field(default_factory=list)
@@ -40,7 +35,7 @@ class MountPlan(Struct):
 
 
 def plan_mounts(host: SimulatedHost, config: Record, host_config: Record) -> MountPlan:
-    """Validates and lists the mounts; makes nothing. A volume without a name is anonymous."""
+    """Validates and lists the mounts, without creating anything. A volume without a name is anonymous."""
     plan = MountPlan()
     points = _inherited(host, host_config["VolumesFrom"] or [], plan)
     given: dict[str, Record] = {}
@@ -60,8 +55,8 @@ def plan_mounts(host: SimulatedHost, config: Record, host_config: Record) -> Mou
 
 
 def make_volumes(host: SimulatedHost, plan: MountPlan, host_config: Record) -> None:
-    """Creates what the planned mounts need. Of those without a name, engines before 28 label only
-    one for `Config.Volumes` (the only one without a mode) as anonymous."""
+    """Creates the volumes and directories of the mounts. Of the unnamed volumes, engines before 28 label only one for
+    `Config.Volumes` (the only one without a mode) as anonymous."""
     all_labelled = host.profile.is_at_least("28")
     settings = {
         mount.get("Source"): mount.get("VolumeOptions") or {}
@@ -119,7 +114,7 @@ def _short_mount(text: str) -> Record:
 
 
 def _bad_specification(text: str, reason: str = "") -> EngineError:
-    """The engine answers 500 to a short mount it cannot read."""
+    """The engine answers 500 to an invalid short mount."""
     return failed(f"invalid volume specification: '{text}'" + (f": {reason}" if reason else ""))
 
 
@@ -166,7 +161,7 @@ def _long_mount(host: SimulatedHost, mount: Record) -> Record:
 
 
 def _check_kind(host: SimulatedHost, kind: str, mount: Record) -> None:
-    """A mount carries the options of its own type only."""
+    """Only options of the mount's own type are accepted."""
     if kind not in {"bind", "volume", "tmpfs"}:
         raise invalid(f'invalid mount config for type "{kind}": mount type unknown')
     for other in ("Bind", "Volume", "Tmpfs"):
@@ -190,7 +185,7 @@ def _source_problem(host: SimulatedHost, kind: str, source: str, mount: Record) 
 
 
 def _inherited(host: SimulatedHost, sources: list[str], plan: MountPlan) -> dict[str, Record]:
-    """`container[:ro|rw]`: the mounts of another container, copied."""
+    """`container[:ro|rw]`: copies the mounts of another container."""
     points: dict[str, Record] = {}
     for text in sources:
         name, _, mode = text.partition(":")
@@ -210,7 +205,7 @@ def _inherited(host: SimulatedHost, sources: list[str], plan: MountPlan) -> dict
 
 
 def _bind_point(source: str, target: str, *, mode: str, read_only: bool, propagation: str) -> Record:
-    """Unless told otherwise a bind is private; one that contains the engine's own data is a slave."""
+    """A bind is private by default; one that contains the engine's data is a slave."""
     cleaned = clean(source)
     holds_data = f"{_DATA_ROOT}/".startswith(cleaned.rstrip("/") + "/")
     default = "rslave" if holds_data else "rprivate"

@@ -1,8 +1,5 @@
-"""What the engine refuses about a new network.
-
-Engine 25 and later check the declared subnets as a whole and answer 400; older ones stumble over them one by one, with
-500 or 403.
-"""
+"""Checks of a new network. Engine 25 and later check all subnets together and answer 400; older ones check one after
+another and answer 500 or 403."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ _TRUTHS: Final = ("1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false",
 
 
 def check_network(host: SimulatedHost, body: Json) -> None:
-    """Checks the create body, except conflicts with subnets in use."""
+    """Checks the create body, without conflicts with subnets in use."""
     name, profile = body.get("Name", ""), host.profile
     _check_name(host, name)
     _check_driver(profile, body)
@@ -71,8 +68,8 @@ def _check_driver(profile: Profile, body: Json) -> None:
 
 
 def _check_configuration(body: Json) -> None:
-    """A configuration network has no usage options, and a network with config_from has no configuration of its own, not
-    even labels."""
+    """A configuration-only network has no options of use; a network with config_from has no configuration of its own,
+    not even labels."""
     ipam = body.get("IPAM") or {}
     if body.get("ConfigOnly") and any(body.get(key) for key in ("Internal", "Attachable", "Ingress", "Scope")):
         raise forbidden(

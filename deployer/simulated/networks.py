@@ -1,8 +1,6 @@
-"""Networks of a simulated host: creation, removal, and the shapes they are shown in.
-
-Nothing of a network can be changed. Three are predefined; a network without declared subnets gets one from the engine's
-pools, and inspect does not tell such a subnet from a declared one.
-"""
+"""Networks of a simulated host: creation, removal, inspection. A network cannot be changed. Three networks are
+predefined. A network without declared subnets gets one from the engine's pools; inspect shows it like a declared
+one."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ from deployer.simulated.state import Record, SimulatedHost, engine_json
 
 
 def predefine_networks(host: SimulatedHost) -> None:
-    """What an engine that was restarted once has: bridge on 172.17.0.0/16, host and none."""
+    """As on an engine that was restarted: bridge with 172.17.0.0/16, host and none."""
     bridge = _network(host, {"Name": "bridge", "Driver": "bridge"})
     bridge["IPAM"]["Config"] = [{"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.1"}]
     bridge["Options"] = {
@@ -41,7 +39,7 @@ def predefine_networks(host: SimulatedHost) -> None:
 
 
 def create_network(host: SimulatedHost, body: Json) -> str:
-    """A name is used once, as if `CheckDuplicate` were always sent: the protocol promises it."""
+    """Refuses a name in use, as with `CheckDuplicate`, which deployer always sends."""
     check_network(host, body)
     network = _network(host, body)
     source = network["ConfigFrom"]["Network"]
@@ -80,7 +78,7 @@ def _network(host: SimulatedHost, body: Json) -> Record:
 
 
 def _configuration(host: SimulatedHost, name: str) -> Record:
-    """What a network takes over from a configuration-only one."""
+    """The part of a configuration-only network that a network copies."""
     for network in host.state.networks.values():
         if network["Name"] == name and network["ConfigOnly"]:
             copied = engine_json(network)
@@ -91,8 +89,8 @@ def _configuration(host: SimulatedHost, name: str) -> Record:
 
 
 def _assign_subnets(host: SimulatedHost, network: Record, body: Json) -> None:
-    """Declared entries are kept as written; IPv4 without one is filled from the pools, before the declared ones in
-    engines before 25 and after them since. IPv6 is filled from engine 27 on."""
+    """Declared entries are kept as written. A missing IPv4 entry comes from the pools: before the declared ones until
+    engine 24, after them since 25. A missing IPv6 entry is added from engine 27 on."""
     entries = (body.get("IPAM") or {}).get("Config") or []
     declared: list[Record] = [{key: value for key, value in entry.items() if value} for entry in entries]
     for entry in declared:
@@ -113,7 +111,7 @@ def _assign_subnets(host: SimulatedHost, network: Record, body: Json) -> None:
 
 
 def remove_network(host: SimulatedHost, ref: str) -> None:
-    """Only running containers hold a network; stopped ones lose it without a word."""
+    """Refused while running containers are attached. Stopped containers do not prevent it."""
     network = need_network(host, ref)
     if network["Name"] in PREDEFINED:
         raise forbidden(f"{network['Name']} is a pre-defined network and cannot be removed")
@@ -128,7 +126,7 @@ def remove_network(host: SimulatedHost, ref: str) -> None:
 
 
 def active_endpoints(host: SimulatedHost, network: Record) -> dict[str, Record]:
-    """Container id → endpoint, for the containers attached now."""
+    """Container id → endpoint, for running containers."""
     return {
         container["Id"]: endpoint
         for container in host.state.containers.values()

@@ -1,8 +1,5 @@
-"""The file a simulated host lives in between runs.
-
-Several processes may use one host at once: each operation holds the lock file, reads the state again if another process
-replaced it, and a changed state replaces the file as a whole.
-"""
+"""The state file of a simulated host. Several processes may use it at once: each operation holds the lock file and
+reads the state again if another process changed it; a write replaces the whole file."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from deployer.simulated.state import State
 
 
 class StateFile:
-    """One path. Knows which version of the file its reader has seen."""
+    """One path, and the version of the file that was read last."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -27,7 +24,7 @@ class StateFile:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes out for one operation."""
+        """Excludes other processes during one operation."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -37,7 +34,7 @@ class StateFile:
             os.close(descriptor)
 
     def read_if_changed(self) -> State | None:
-        """The stored state, or None if there is none or it is the one already seen."""
+        """The stored state; None if there is none or it did not change since the last read."""
         try:
             stat = self.path.stat()
         except FileNotFoundError:
@@ -56,7 +53,7 @@ class StateFile:
         return state
 
     def write(self, state: State) -> None:
-        """Replaces the file atomically; only its owner may read it."""
+        """Replaces the file atomically, readable only by its owner."""
         descriptor, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(state.to_json())
@@ -66,8 +63,8 @@ class StateFile:
 
 
 def default_state_path(host: str) -> Path:
-    """`$XDG_STATE_HOME/deployer/simulated/HOST.json`; what a file's name cannot hold is written as in URLs. Raises
-    `UnreachableError` where there is neither that variable nor a home directory."""
+    """`$XDG_STATE_HOME/deployer/simulated/HOST.json`, with the name quoted as in URLs. Raises `UnreachableError`
+    without that variable and without a home directory."""
     base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111
     if base.startswith("~"):
         raise UnreachableError("there is no folder for the state of simulated hosts", hint="set XDG_STATE_HOME or HOME")

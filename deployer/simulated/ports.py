@@ -1,7 +1,5 @@
-"""Published ports of a running container: which host ports it takes, and the refusal when one is taken.
-
-Only exposed ports are looked at: a binding for a port that is not exposed is ignored without an error.
-"""
+"""Published ports of a running container, and the refusal of a port in use. A binding of a port that is not exposed is
+ignored without an error."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ EPHEMERAL_END = 61000
 
 
 def publish(host: SimulatedHost, container: Record) -> Record:
-    """`NetworkSettings.Ports` of a container that starts now."""
+    """`NetworkSettings.Ports` of a container that starts."""
     if container["HostConfig"]["NetworkMode"] in {"host", "none"}:
         return {}
     bindings = container["HostConfig"]["PortBindings"] or {}
@@ -39,13 +37,13 @@ def publish(host: SimulatedHost, container: Record) -> Record:
 
 
 def _runtime_key(exposed: str) -> str:
-    """`80`, `80/TCP` → `80/tcp`; a range the client did not expand counts as port 0."""
+    """`80`, `80/TCP` → `80/tcp`; a range counts as port 0."""
     number, _, protocol = exposed.partition("/")
     return f"{number if number.isdigit() else 0}/{protocol.lower() or 'tcp'}"
 
 
 def _is_reachable(host: SimulatedHost, container: Record) -> bool:
-    """Ports are published on the first bridge that is not internal; host and none modes have no bridge."""
+    """Ports are published on the first bridge network that is not internal."""
     networks = (host.state.networks.get(endpoint["NetworkID"]) for endpoint in container["networks"].values())
     return any(network and network["Driver"] == "bridge" and not network["Internal"] for network in networks)
 
@@ -76,7 +74,7 @@ def _bind(
 
 
 def _candidates(host: SimulatedHost, host_port: str) -> range:
-    """A port left to the engine is another one at every start."""
+    """Without a requested port, each start gets another one."""
     if host_port in {"", "0"}:
         return range(EPHEMERAL_START + host.state.counter % EPHEMERAL_SPREAD, EPHEMERAL_END)
     low, _, high = host_port.partition("-")
@@ -84,7 +82,7 @@ def _candidates(host: SimulatedHost, host_port: str) -> range:
 
 
 def _clashes(address: str, number: int, protocol: str, taken: set[tuple[str, int, str]]) -> bool:
-    """An unspecified address meets every address of its family."""
+    """An unspecified address conflicts with every address of its family."""
     version = ipaddress.ip_address(address).version
     return any(
         (number, protocol) == (other_number, other_protocol)

@@ -1,8 +1,5 @@
-"""What differs between the engines that can be simulated, and the facts of the machine one runs on.
-
-Pure data. Every question of the kind "does this engine …" is answered here, so that the rest of the simulation
-reads as one engine's behaviour with named exceptions.
-"""
+"""Differences between the simulated engine releases, and facts of the simulated machine. Pure data; other modules ask
+here for everything that depends on the release."""
 
 from __future__ import annotations
 
@@ -26,22 +23,22 @@ READONLY_PATHS: Final = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/pr
 
 
 class Profile(Struct, frozen=True):
-    """One engine release. The engine's own version decides some behaviour, the spoken API version the rest."""
+    """One engine release. Some behaviour depends on its own version, the rest on the API version in use."""
 
     version: str
     api: str
 
     def speaks(self, api: str) -> bool:
-        """Whether requests and answers follow API version `api` or a later one."""
+        """Whether the API version in use is `api` or later."""
         return _parts(self.api) >= _parts(api)
 
     def is_at_least(self, version: str) -> bool:
-        """Whether the engine is release `version` or a later one, whatever API version is spoken."""
+        """Whether the engine's release is `version` or later."""
         return _parts(self.version) >= _parts(version)
 
     @property
     def unset_restart_policy(self) -> str:
-        """Engines from 25 on store "no" for a policy that was not given; older ones the empty text."""
+        """Engines from 25 on store "no" for a missing policy; older ones store the empty text."""
         return "no" if self.is_at_least("25") else ""
 
     @property
@@ -51,7 +48,7 @@ class Profile(Struct, frozen=True):
 
     @property
     def masked_paths(self) -> list[str]:
-        """The list grew: engine 25 added the power capping interface, engine 28.1 interrupts."""
+        """Engine 25 added the power capping interface, engine 28.1 the interrupts."""
         extra = ["/sys/devices/virtual/powercap"] if self.is_at_least("25") else []
         interrupts = ["/proc/interrupts"] if self.is_at_least("28.1") else []
         return [*MASKED_PATHS[:2], *interrupts, *MASKED_PATHS[2:], *extra]
@@ -68,7 +65,7 @@ ENGINE_28: Final = Profile(version="28.5.2", api="1.51")
 
 
 def profile_named(name: str) -> Profile:
-    """The profile for "20.10", "26.1" or "28.5"."""
+    """The profile of "20.10", "26.1" or "28.5"."""
     profiles = {"20.10": ENGINE_20, "26.1": ENGINE_26, "28.5": ENGINE_28}
     if name not in profiles:
         raise ValueError(f"no simulated engine {name!r}; there are {', '.join(sorted(profiles))}")
@@ -76,7 +73,7 @@ def profile_named(name: str) -> Profile:
 
 
 class HostFacts(Struct, frozen=True):
-    """The simulated machine. Every path of its file system exists, except those below `missing_paths`."""
+    """The simulated machine. Every path exists, except those below `missing_paths`."""
 
     name: str = "simulated"
     arch: str = "amd64"

@@ -1,4 +1,4 @@
-"""Image references as the engine's endpoints take them; what they mean is `values.image`'s business."""
+"""Image references in requests to the engine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from deployer.values.image import ImageRef
 
 
 def parse_reference(text: str) -> ImageRef:
-    """Refused with 400 when it is none. Where there is a tag and a digest, the digest wins."""
+    """Refuses an invalid reference with 400. A digest takes precedence over a tag."""
     try:
         ref = image.parse(text)
     except ValueError as exc:

@@ -1,8 +1,6 @@
-"""Everything a simulated host remembers, as plain JSON data, and the deterministic source of its ids and times.
-
-Records keep the engine's own JSON under the engine's (capitalised) keys; what only the simulation needs sits beside it
-under lower-case keys, which `engine_json` drops. There is no clock: time is a counter that every write advances.
-"""
+"""The state of a simulated host as plain JSON data, with deterministic ids and times. Records have the engine's own
+JSON under capitalised keys. Keys of the simulation are lower-case, and `engine_json` drops them. There is no clock:
+every write advances a counter."""
 
 from __future__ import annotations
 
@@ -24,8 +22,8 @@ NEVER: Final = "0001-01-01T00:00:00Z"
 
 
 class State(Struct):
-    """Plain data: containers, networks and images by id, volumes by name, the registry by complete reference, the
-    host's files by path, exit codes of removed containers by id."""
+    """Containers, networks and images by id, volumes by name, the registry by complete reference, the host's files by
+    path, exit codes of removed containers by id."""
 
     host: str
     counter: int = 0
@@ -39,12 +37,12 @@ class State(Struct):
     ended: dict[str, int] = field(default_factory=dict)
 
     def new_id(self, kind: str) -> str:
-        """The next 64-digit id; the same operations on a host of the same name give the same ids."""
+        """The next 64-digit id. It depends only on the host's name and the operations before."""
         self.counter += 1
         return sha256(f"{self.host}/{kind}/{self.counter}")
 
     def tick(self) -> str:
-        """Advances the counter and returns it as a time stamp in the engine's notation."""
+        """Advances the counter; returns it as a time stamp of the engine."""
         self.counter += 1
         return self.now()
 
@@ -53,7 +51,7 @@ class State(Struct):
         return moment.strftime("%Y-%m-%dT%H:%M:%S.000000000Z")
 
     def touch(self) -> None:
-        """Notes that the state is no longer the one that was stored."""
+        """Marks the state as changed since it was stored."""
         self.changes += 1
 
     def to_json(self) -> str:
@@ -68,8 +66,7 @@ class State(Struct):
 
 
 class SimulatedHost(Struct):
-    """One machine with its engine: what never changes and what does. `behaviours` maps image references to the words
-    `behaviour.parse_behaviour` reads."""
+    """A machine with its engine. `behaviours` maps image references to what `behaviour.parse_behaviour` reads."""
 
     profile: Profile
     facts: HostFacts
@@ -78,13 +75,13 @@ class SimulatedHost(Struct):
 
 
 def plain_copy(document: Mapping[str, Any]) -> Record:
-    """A deep copy that shares nothing with what a caller passed."""
+    """A deep copy."""
     copied: Record = json.loads(json.dumps(dict(document)))
     return copied
 
 
 def engine_json(record: Record) -> Record:
-    """A deep copy of a record without the simulation's own (lower-case) keys on its first level."""
+    """A deep copy of a record without its lower-case keys."""
     return plain_copy({key: value for key, value in record.items() if key[0].isupper()})
 
 
@@ -93,5 +90,5 @@ def sha256(text: str) -> str:
 
 
 def unix_seconds(stamp: str) -> int:
-    """An engine time stamp as the whole seconds the list endpoints use."""
+    """An engine time stamp in whole seconds, as in lists."""
     return int(datetime.fromisoformat(stamp[:19] + "+00:00").timestamp())

@@ -1,4 +1,4 @@
-"""What a simulated engine says of itself and of its containers' output."""
+"""A simulated engine's information about itself, and the output of containers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "386": "i686", "arm": "armv7
 
 
 def info(host: SimulatedHost) -> dict[str, Any]:
-    """`GET /info`. Log options, default limits and the default IPC mode are not part of it in any engine."""
+    """`GET /info`. No engine includes log options, default limits or the default IPC mode."""
     containers = [container["State"]["Status"] for container in host.state.containers.values()]
     return {
         "ID": sha256(host.facts.name),
@@ -52,7 +52,7 @@ def info(host: SimulatedHost) -> dict[str, Any]:
 
 
 def _kernel(facts: HostFacts) -> dict[str, Any]:
-    """What the kernel can limit; the out-of-memory switch went with cgroup v1."""
+    """What the kernel can limit. cgroup v2 has no out-of-memory switch."""
     version_two = facts.cgroup == 2
     return {
         "CgroupDriver": "systemd" if version_two else "cgroupfs",
@@ -70,7 +70,7 @@ def _security_options(host: SimulatedHost) -> list[str]:
 
 
 def logs(host: SimulatedHost, container: Record, tail: int) -> str:
-    """Two lines for a container that ran, one more when it ended."""
+    """Two lines for a container that ran, a third one after it ended."""
     state = container["State"]
     if state["Status"] == "created":
         return ""

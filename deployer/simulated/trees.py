@@ -1,7 +1,5 @@
-"""Files of a simulated host, its volumes and its containers: trees of entries by absolute path, and tar archives.
-
-Only what was put there is in a tree, besides the folders that every system has.
-"""
+"""Trees of files by absolute path, and tar archives. Besides the usual system directories, a tree has only what was
+written to it."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from deployer.simulated.state import Record
 
 Tree: TypeAlias = dict[str, Record]
-"""Entries: the attributes of a `tarfile.TarInfo` that `_KEPT` names, and `data` in base64."""
+"""Entries: the attributes of `tarfile.TarInfo` in `_KEPT`, and `data` in base64."""
 
 CHUNK: Final = 65536
 _KEPT: Final = ("type", "mode", "uid", "gid", "mtime", "linkname")
@@ -30,7 +28,7 @@ def normal(path: str) -> str:
 
 
 def entry(kind: bytes, data: bytes = b"", **attributes: Any) -> Record:
-    """`kind` is a type of `tarfile`."""
+    """`kind` is a type from `tarfile`."""
     found = tarfile.TarInfo()
     found.type = kind
     for name, value in attributes.items():
@@ -50,13 +48,13 @@ def data_of(found: Record) -> bytes:
 
 
 def below(tree: Tree, folder: str) -> Iterator[str]:
-    """Every path in a folder, at any depth, sorted."""
+    """All paths below a folder, sorted."""
     prefix = folder.rstrip("/") + "/"
     return iter(sorted(path for path in tree if path.startswith(prefix) and path != prefix))
 
 
 def unpack(archive: bytes) -> list[tuple[str, Record]]:
-    """The entries of a tar archive by their relative names; raises `tarfile.TarError`."""
+    """The entries of a tar archive by relative name; raises `tarfile.TarError`."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         found = []
         for member in tar:
@@ -82,7 +80,7 @@ def pieces(data: bytes) -> Iterator[bytes]:
 
 
 def _record(member: tarfile.TarInfo, data: bytes) -> Record:
-    """A hard link becomes a file of its own."""
+    """A hard link becomes a regular file."""
     kept = {name: getattr(member, name) for name in _KEPT}
     kind = tarfile.REGTYPE if member.isfile() or member.islnk() else member.type
     return kept | {"type": kind.decode(), "mtime": int(member.mtime), "data": base64.b64encode(data).decode()}

@@ -1,8 +1,5 @@
-"""`POST /containers/{id}/update`: resources and restart policy, in place.
-
-Zero and the empty text mean "not given", so a limit cannot be taken away again; everything else in the body is ignored
-without a word.
-"""
+"""`POST /containers/{id}/update`: changes resources and restart policy of an existing container. Zero and the empty
+text mean "not given", so a limit cannot be removed. Other keys are ignored."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ _CPU_FAMILIES = (
 
 
 def update(host: SimulatedHost, ref: str, body: Json) -> list[str]:
-    """Returns the warnings. A container without a process limit shows 0 after an update to "unlimited"."""
+    """Returns the warnings. After an update to "unlimited", a container without a process limit shows 0."""
     container = need_container(host, ref)
     stored = container["HostConfig"]
     given = decode_host_config(host.profile, dict(body))
@@ -52,8 +49,8 @@ def update(host: SimulatedHost, ref: str, body: Json) -> list[str]:
 
 
 def _check_against(container: Record, given: Record, policy: Record) -> None:
-    """What the container already has can stand against the change. A memory limit above the stored swap limit is
-    refused unless both are given, also when the stored one is 0 or -1."""
+    """Checks against the container's current limits. A memory limit above the stored swap limit is refused unless both
+    are given, also if the stored one is 0 or -1."""
     stored = container["HostConfig"]
     prefix = f"Cannot update container {container['Id']}: "
     for new, old, text in _CPU_FAMILIES:

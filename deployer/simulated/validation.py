@@ -1,8 +1,5 @@
-"""What the engine refuses about a container's own settings, with its explanation.
-
-Mostly 400; a few checks the engine makes late answer 500. Checks that need other objects (images, volumes, networks,
-containers) are made where those are looked up.
-"""
+"""Checks of a container's own settings: 400, or 500 for a few that the engine makes late. Checks that need other
+objects are made where those are looked up."""
 
 from __future__ import annotations
 
@@ -35,7 +32,7 @@ def check_config(config: Record) -> None:
 
 
 def check_signal(text: str) -> str:
-    """The signal's canonical name."""
+    """The canonical name of the signal."""
     try:
         return signals.parse(text)
     except ValueError as exc:
@@ -51,7 +48,7 @@ def _check_healthcheck(check: Record) -> None:
 
 
 def check_host_config(profile: Profile, facts: HostFacts, config: Record, host: Record) -> list[str]:
-    """Limits and everything else in the host config. Returns the warnings about values the engine discards."""
+    """Limits and everything else in the host config. Returns warnings about discarded values."""
     check_limits(facts, host, update=False)
     check_restart_policy(profile, host.get("RestartPolicy") or {}, auto_remove=bool(host.get("AutoRemove")))
     for key in ("CapAdd", "CapDrop"):
@@ -70,7 +67,7 @@ def check_host_config(profile: Profile, facts: HostFacts, config: Record, host: 
 
 
 def check_restart_policy(profile: Profile, policy: Record, *, auto_remove: bool) -> None:
-    """A retry count belongs to on-failure alone; a container that removes itself has no policy."""
+    """A retry count requires on-failure. A container with auto_remove has no policy."""
     name, count = policy.get("Name", ""), policy.get("MaximumRetryCount", 0)
     if profile.is_at_least("25"):
         _check_modern_policy(name, count)
@@ -130,7 +127,7 @@ def _is_address(text: str) -> bool:
 
 
 def _check_bindings(bindings: Record) -> None:
-    """Only published ports are looked at; what is merely exposed may be any text."""
+    """Only published ports are checked; exposed ports may be any text."""
     for port, entries in bindings.items():
         for number in (port.partition("/")[0], *(entry.get("HostPort", "") for entry in entries or [])):
             parts = number.split("-", 1) if number else []
@@ -139,7 +136,7 @@ def _check_bindings(bindings: Record) -> None:
 
 
 def _check_name_spaces(profile: Profile, config: Record, host: Record) -> None:
-    """Modes are closed vocabularies; before engine 25 only that of the control groups was checked."""
+    """The accepted modes. Before engine 25 only the mode of control groups is checked."""
     modes = {"CgroupnsMode": ("cgroup namespace", "private host")}
     if profile.is_at_least("25"):
         modes["IpcMode"] = ("IPC", "private host shareable none")
@@ -153,7 +150,7 @@ def _check_name_spaces(profile: Profile, config: Record, host: Record) -> None:
 
 
 def _check_network_mode(profile: Profile, config: Record, host: Record) -> None:
-    """Another container's network stack brings its own names, addresses and ports."""
+    """With another container's network, names, addresses and ports are refused."""
     mode = host.get("NetworkMode", "")
     if mode == "host" and host.get("Links"):
         raise invalid(f"conflicting options: host type networking {_LINKS}")

@@ -1,4 +1,4 @@
-"""The closed vocabularies of the engine: capabilities, log drivers with their options, runtimes."""
+"""Values that the engine accepts: capabilities, log drivers with their options, runtimes."""
 
 from __future__ import annotations
 

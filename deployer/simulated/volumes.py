@@ -1,8 +1,5 @@
-"""Volumes of a simulated host.
-
-Creating a volume that exists gives back the one that is there, whatever else was asked for; nothing of a volume can be
-changed; a volume that any container names, running or not, cannot be removed.
-"""
+"""Volumes of a simulated host. Creating an existing volume returns it unchanged. A volume cannot be changed, and cannot
+be removed while a container uses it, running or not."""
 
 from __future__ import annotations
 
@@ -62,7 +59,7 @@ def check_volume_name(name: str) -> None:
 
 
 def _check_local_options(name: str, options: Record) -> None:
-    """The local driver mounts: `device` needs `type`, `o` needs both."""
+    """`device` requires `type`, and `o` requires both."""
     for option in options:
         if option not in _LOCAL_OPTIONS:
             raise invalid(f'create {name}: invalid option: "{option}"')
@@ -86,8 +83,8 @@ def remove_volume(host: SimulatedHost, name: str) -> None:
 
 
 def volume_users(host: SimulatedHost, name: str) -> list[str]:
-    """The ids of the containers that mount a volume, stopped ones too; one that never ran does not hold what it took
-    over from others."""
+    """The ids of the containers that mount a volume, stopped ones too. A container that never ran does not count for
+    volumes from `volumes_from`."""
     return [
         key
         for key, container in host.state.containers.items()
