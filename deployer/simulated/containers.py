@@ -64,24 +64,17 @@ def _image_of(host: SimulatedHost, ref: str, platform: str) -> Record:
     if wanted[0] in _ARCHITECTURES:
         wanted = ["linux", *wanted]
     if platform and any(want != have for want, have in zip(wanted, actual, strict=False)):
-        raise missing(
-            f"image with reference {ref} was found but does not match the specified platform: "
-            f"wanted {platform}, actual: {'/'.join(part for part in actual if part)}"
-        )
+        raise missing(f"image {ref} does not match the platform {platform}: {'/'.join(filter(None, actual))}")
     return image
 
 
-def _check_name(host: SimulatedHost, name: str, *, prefix: str = "") -> None:
+def _check_name(host: SimulatedHost, name: str) -> None:
     plain = name.removeprefix("/")
     if not _NAME.fullmatch(name):
-        shown = f"/{plain}" if prefix else name
-        raise invalid(f"{prefix}Invalid container name ({shown}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
+        raise invalid(f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
     for container in host.state.containers.values():
         if container["name"] == plain:
-            raise conflict(
-                f'{prefix}Conflict. The container name "/{plain}" is already in use by container "{container["Id"]}". '
-                "You have to remove (or rename) that container to be able to reuse that name."
-            )
+            raise conflict(f'The container name "/{plain}" is already in use by container "{container["Id"]}"')
 
 
 def _resolve_modes(host: SimulatedHost, stored: Record) -> None:
@@ -106,16 +99,10 @@ def _place_mac(host: SimulatedHost, config: Record, stored: Record, endpoints: d
     if modern and not _MAC.fullmatch(mac):
         raise invalid(f"invalid config for network {mode}: invalid MAC address {mac}")
     if endpoint is None and modern and mode:
-        raise invalid(
-            "unable to migrate container-wide MAC address to a specific network: HostConfig.NetworkMode must match "
-            "the identity of a network in NetworkSettings.Networks"
-        )
+        raise invalid("the container-wide MAC address requires an endpoint of the network mode's network")
     if endpoint is not None:
         if endpoint["mac"] not in {"", mac}:
-            raise invalid(
-                "the container-wide MAC address must match the endpoint-specific MAC address for the main network, "
-                "or be left empty"
-            )
+            raise invalid("the container-wide MAC address must match the MAC address for the main network")
         endpoint["mac"] = mac
     if not modern:
         return []
@@ -177,7 +164,7 @@ def rename(host: SimulatedHost, ref: str, name: str) -> None:
         raise invalid("Neither old nor new names may be empty")
     if name.removeprefix("/") == container["name"]:
         raise invalid("Renaming a container with the same name as its current name")
-    _check_name(host, name, prefix="Error when allocating new name: ")
+    _check_name(host, name)
     container["name"] = name.removeprefix("/")
     for network, endpoint in container["networks"].items():
         if endpoint.get("DNSNames"):
@@ -189,20 +176,8 @@ def remove(host: SimulatedHost, ref: str, *, force: bool, anonymous_volumes: boo
     container = need_container(host, ref)
     if container["State"]["Running"]:
         if not force:
-            raise conflict(_running_refusal(host, container))
+            raise conflict(f'cannot remove container "/{container["name"]}": container is running')
         finish(host, container, KILLED)
     if container["Id"] in host.state.containers:
         discard(host, container, anonymous_volumes=anonymous_volumes)
     host.state.tick()
-
-
-def _running_refusal(host: SimulatedHost, container: Record) -> str:
-    if host.profile.is_at_least("25"):
-        return (
-            f'cannot remove container "/{container["name"]}": container is running: '
-            "stop the container before removing or force remove"
-        )
-    return (
-        f"You cannot remove a running container {container['Id']}. "
-        "Stop the container before attempting removal or force remove"
-    )

@@ -179,10 +179,7 @@ def remove_image(host: SimulatedHost, text: str) -> None:
     if _is_single_reference(image):
         for container in host.state.containers.values():
             if container["Image"] == image["Id"]:
-                raise conflict(
-                    f'conflict: unable to remove repository reference "{text}" (must force) - container '
-                    f"{container['Id'][:12]} is using its referenced image {image['Id'][7:19]}"
-                )
+                raise conflict(f'unable to remove "{text}": container {container["Id"][:12]} is using its image')
     image["RepoDigests" if ref.digest else "RepoTags"].remove(ref.familiar)
     repository = familiar_repository(ref)
     if not any(tag.startswith(f"{repository}:") for tag in image["RepoTags"]):
@@ -201,17 +198,10 @@ def _is_single_reference(image: Record) -> bool:
 def _remove_by_id(host: SimulatedHost, image: Record) -> None:
     short = image["Id"][7:19]
     if not _is_single_reference(image):
-        raise conflict(
-            f"conflict: unable to delete {short} (must be forced) - image is referenced in multiple repositories"
-        )
+        raise conflict(f"unable to delete {short}: image is referenced in multiple repositories")
     for container in host.state.containers.values():
         if container["Image"] == image["Id"]:
-            running = container["State"]["Running"]
-            force, state = ("cannot be forced", "running") if running else ("must be forced", "stopped")
-            raise conflict(
-                f"conflict: unable to delete {short} ({force}) - image is being used by {state} container "
-                f"{container['Id'][:12]}"
-            )
+            raise conflict(f"unable to delete {short}: image is being used by container {container['Id'][:12]}")
     del host.state.images[image["Id"]]
 
 

@@ -30,18 +30,15 @@ def check_joined_spaces(host: SimulatedHost, container: Record) -> None:
     if pid.startswith("container:"):
         other = _other(host, pid)
         if not other["State"]["Running"]:
-            prefix = "failed to join PID namespace: " if modern else ""
-            raise failed(f"{prefix}container {other['Id']} is not running")
+            raise failed(f"failed to join PID namespace: container {other['Id']} is not running")
 
 
 def _check_ipc(other: Record, *, modern: bool) -> None:
-    prefix = "failed to join IPC namespace: " if modern else f"can't join IPC of container {other['Id']}: "
+    prefix = f"failed to join IPC namespace: container {other['Id']}"
     if not other["State"]["Running"]:
-        raise (conflict if modern else failed)(f"{prefix}container {other['Id']} is not running")
+        raise (conflict if modern else failed)(f"{prefix} is not running")
     if other["HostConfig"]["IpcMode"] != "shareable":
-        subject = f"container {other['Id']}: " if modern else ""
-        hint = "(hint: use IpcMode:shareable for the donor container)"
-        raise (invalid if modern else failed)(f"{prefix}{subject}non-shareable IPC {hint}")
+        raise (invalid if modern else failed)(f"{prefix}: non-shareable IPC")
 
 
 def _other(host: SimulatedHost, mode: str) -> Record:

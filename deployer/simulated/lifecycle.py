@@ -218,14 +218,12 @@ def _stop_code(host: SimulatedHost, container: Record) -> int:
 def kill(host: SimulatedHost, ref: str, signal: str) -> None:
     """SIGKILL and the container's stop signal end the process; it ignores others."""
     modern = host.profile.is_at_least("25")
-    refusal = f"{'cannot' if modern else 'Cannot'} kill container: {ref}"
+    refusal = f"cannot kill container: {ref}"
     container = find_container(host, ref)
     if container is None:
         raise missing(f"{refusal}: No such container: {ref}")
     if signal.isdigit() and int(signal) > MAX_SIGNAL:
-        raise (invalid if modern else failed)(
-            f"{refusal}: {'the' if modern else 'The'} linux daemon does not support signal {signal}"
-        )
+        raise (invalid if modern else failed)(f"{refusal}: the daemon does not support signal {signal}")
     name = check_signal(signal or "KILL")
     if not container["State"]["Running"]:
         raise conflict(f"{refusal}: Container {container['Id']} is not running")

@@ -145,7 +145,7 @@ def _target_problem(target: str) -> str:
 
 def _long_mount(host: SimulatedHost, mount: Record) -> Record:
     kind, source = mount.get("Type", ""), mount.get("Source", "")
-    _check_kind(host, kind, mount)
+    _check_kind(kind, mount)
     problem = _target_problem(mount.get("Target", "")) or _source_problem(host, kind, source, mount)
     if problem:
         raise invalid(f'invalid mount config for type "{kind}": {problem}')
@@ -160,15 +160,13 @@ def _long_mount(host: SimulatedHost, mount: Record) -> Record:
     return _bind_point(source, cleaned, mode="", read_only=read_only, propagation=propagation)
 
 
-def _check_kind(host: SimulatedHost, kind: str, mount: Record) -> None:
+def _check_kind(kind: str, mount: Record) -> None:
     """Only options of the mount's own type are accepted."""
     if kind not in {"bind", "volume", "tmpfs"}:
         raise invalid(f'invalid mount config for type "{kind}": mount type unknown')
     for other in ("Bind", "Volume", "Tmpfs"):
         if other.lower() != kind and mount.get(f"{other}Options"):
-            if host.profile.is_at_least("23"):
-                raise invalid(f'{other}Options must not be specified on mount type "{kind}"')
-            raise invalid(f'invalid mount config for type "{kind}": field {other}Options must not be specified')
+            raise invalid(f'{other}Options must not be specified on mount type "{kind}"')
 
 
 def _source_problem(host: SimulatedHost, kind: str, source: str, mount: Record) -> str:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import ipaddress
 from typing import Final
 
-from deployer.errors import EngineError
 from deployer.interfaces import Json
 from deployer.simulated.addresses import Network, network_of
 from deployer.simulated.profile import Profile
@@ -41,8 +40,8 @@ def _check_name(host: SimulatedHost, name: str) -> None:
     modern = host.profile.is_at_least("25")
     if not name.strip():
         if not modern and not name:
-            raise conflict("network with name  already exists")
-        raise invalid(f"invalid name: {name}") if modern else failed(f"invalid name: {name}")
+            raise conflict("network with an empty name already exists")
+        raise (invalid if modern else failed)(f"invalid name: {name}")
     if name in PREDEFINED:
         raise forbidden(f"operation is not permitted on predefined {name} network ")
     if any(network["Name"] == name for network in host.state.networks.values()):
@@ -56,11 +55,7 @@ def _check_driver(profile: Profile, body: Json) -> None:
     if driver in {"host", "null"}:
         raise forbidden(f'only one instance of "{driver}" network is allowed')
     if driver == "overlay":
-        refuse = forbidden if profile.is_at_least("25") else failed
-        raise refuse(
-            'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node '
-            "to swarm and try again."
-        )
+        raise (forbidden if profile.is_at_least("25") else failed)("this node is not a swarm manager")
     if body.get("Scope") == "swarm":
         raise forbidden("cannot create a swarm scoped network when swarm is not active")
     if body.get("Ingress"):
@@ -72,30 +67,21 @@ def _check_configuration(body: Json) -> None:
     not even labels."""
     ipam = body.get("IPAM") or {}
     if body.get("ConfigOnly") and any(body.get(key) for key in ("Internal", "Attachable", "Ingress", "Scope")):
-        raise forbidden(
-            "configuration network can only contain network specific fields. Network operator fields like "
-            "[ ingress | internal | attachable | scope ] are not supported."
-        )
+        raise forbidden("a configuration network supports no ingress, internal, attachable or scope")
     if (body.get("ConfigFrom") or {}).get("Network"):
         own = (body.get("EnableIPv6"), body.get("Labels"), ipam.get("Options"), ipam.get("Config"))
-        depends = "not supported if the network depends on a configuration network"
-        if any(own):
-            raise forbidden(f"user specified configurations are {depends}")
-        if body.get("Options"):
-            raise forbidden(f"network driver options are {depends}")
+        if any(own) or body.get("Options"):
+            raise forbidden("a network that depends on a configuration network has no configuration of its own")
 
 
 def _check_options(profile: Profile, options: Record) -> None:
     refuse = invalid if profile.is_at_least("25") else failed
-    mtu = str(options.get("com.docker.network.driver.mtu", 0))
-    if not mtu.isdigit():
-        key = "com.docker.network.driver.mtu"
-        raise refuse(f'failed to parse {key} value: {mtu} (strconv.Atoi: parsing "{mtu}": invalid syntax)')
-    for flag in _FLAGS:
-        key = f"com.docker.network.bridge.{flag}"
+    key = "com.docker.network.driver.mtu"
+    if not str(options.get(key, 0)).isdigit():
+        raise refuse(f"failed to parse {key} value: {options[key]}")
+    for key in (f"com.docker.network.bridge.{flag}" for flag in _FLAGS):
         if options.get(key, "true") not in _TRUTHS:
-            value = options[key]
-            raise refuse(f'failed to parse {key} value: {value} (strconv.ParseBool: parsing "{value}": invalid syntax)')
+            raise refuse(f"failed to parse {key} value: {options[key]}")
 
 
 def _check_entry(profile: Profile, entry: Record) -> None:
@@ -104,9 +90,7 @@ def _check_entry(profile: Profile, entry: Record) -> None:
     try:
         subnet: Network = ipaddress.ip_network(text, strict=False)
     except ValueError as exc:
-        if modern:
-            raise invalid(f"invalid network config:\ninvalid subnet {text}: invalid CIDR block notation") from exc
-        raise failed(f"Invalid subnet {text} : invalid CIDR address: {text}") from exc
+        raise (invalid if modern else failed)(f"invalid subnet {text}: invalid CIDR block notation") from exc
     if modern:
         _check_modern_entry(entry, subnet)
         return
@@ -118,20 +102,12 @@ def _check_entry(profile: Profile, entry: Record) -> None:
 
 
 def _check_modern_entry(entry: Record, subnet: Network) -> None:
-    parent = f"parent subnet {subnet} doesn't contain"
     if subnet.version == 4 and str(subnet) != entry["Subnet"]:
-        raise _misconfigured(f"subnet {entry['Subnet']}: it should be {subnet}")
-    if entry.get("IPRange") and not _contains(subnet, entry["IPRange"]):
-        raise _misconfigured(f"ip-range {entry['IPRange']}: {parent} ip-range")
-    if entry.get("Gateway") and not _contains(subnet, entry["Gateway"]):
-        raise _misconfigured(f"gateway {entry['Gateway']}: {parent} this address")
-    for key, address in (entry.get("AuxiliaryAddresses") or {}).items():
-        if not _contains(subnet, address):
-            raise _misconfigured(f"auxiliary address {key}: {parent} this address")
-
-
-def _misconfigured(text: str) -> EngineError:
-    return invalid(f"invalid network config:\ninvalid {text}")
+        raise invalid(f"invalid subnet {entry['Subnet']}: it should be {subnet}")
+    addresses = {"ip-range": entry.get("IPRange"), "gateway": entry.get("Gateway")}
+    for key, address in (addresses | (entry.get("AuxiliaryAddresses") or {})).items():
+        if address and not _contains(subnet, address):
+            raise invalid(f"invalid {key} {address}: parent subnet {subnet} doesn't contain it")
 
 
 def _contains(subnet: Network, text: str) -> bool:

@@ -119,9 +119,7 @@ def remove_network(host: SimulatedHost, ref: str) -> None:
     if network["ConfigOnly"] and network["Name"] in users:
         raise forbidden(f'error while removing network: configuration network "{network["Name"]}" is in use')
     if active_endpoints(host, network):
-        raise forbidden(
-            f"error while removing network: network {network['Name']} id {network['Id']} has active endpoints"
-        )
+        raise forbidden(f"network {network['Name']} id {network['Id']} has active endpoints")
     del host.state.networks[network["Id"]]
 
 

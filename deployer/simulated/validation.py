@@ -59,7 +59,7 @@ def check_host_config(profile: Profile, facts: HostFacts, config: Record, host: 
     _check_name_spaces(profile, config, host)
     _check_network_mode(profile, config, host)
     _check_security_options(host.get("SecurityOpt") or [])
-    _check_rest(profile, host)
+    _check_rest(host)
     warnings = discarded_limits(facts, host)
     if host.get("NetworkMode") == "host" and host.get("PortBindings"):
         warnings.append("Published ports are discarded when using host network mode")
@@ -69,28 +69,15 @@ def check_host_config(profile: Profile, facts: HostFacts, config: Record, host: 
 def check_restart_policy(profile: Profile, policy: Record, *, auto_remove: bool) -> None:
     """A retry count requires on-failure. A container with auto_remove has no policy."""
     name, count = policy.get("Name", ""), policy.get("MaximumRetryCount", 0)
-    if profile.is_at_least("25"):
-        _check_modern_policy(name, count)
-    elif name not in {"", *_POLICIES}:
+    if name not in {"", *_POLICIES}:
         raise invalid(f"invalid restart policy '{name}'")
-    elif name not in {"", "on-failure"} and count != 0:
+    counted = {"on-failure"} if profile.is_at_least("25") else {"", "on-failure"}
+    if name not in counted and count != 0:
         raise invalid(f"maximum retry count cannot be used with restart policy '{name}'")
-    elif count < 0:
+    if count < 0:
         raise invalid("maximum retry count cannot be negative")
     if auto_remove and name not in {"", "no"}:
         raise invalid("can't create 'AutoRemove' container with restart policy")
-
-
-def _check_modern_policy(name: str, count: int) -> None:
-    prefix = "invalid restart policy: "
-    if name not in {"", *_POLICIES}:
-        words = "'no', 'always', 'on-failure', or 'unless-stopped'"
-        raise invalid(f"{prefix}unknown policy '{name}'; use one of {words}")
-    if name != "on-failure" and count != 0:
-        also = " and cannot be negative" if count < 0 else ""
-        raise invalid(f"{prefix}maximum retry count can only be used with 'on-failure'{also}")
-    if count < 0:
-        raise invalid(f"{prefix}maximum retry count cannot be negative")
 
 
 def _check_capabilities(field: str, names: Sequence[str]) -> None:
@@ -184,13 +171,12 @@ def _check_security_options(options: Sequence[str]) -> None:
             raise failed(f'invalid --security-opt 2: "{option}"')
 
 
-def _check_rest(profile: Profile, host: Record) -> None:
+def _check_rest(host: Record) -> None:
     score, runtime = host.get("OomScoreAdj", 0), host.get("Runtime")
     if not -1000 <= score <= 1000:
         raise invalid(f"Invalid value {score}, range for oom score adj is [-1000, 1000]")
     if runtime and runtime not in RUNTIMES:
-        unknown = "unknown or invalid runtime name:" if profile.is_at_least("25") else "Unknown runtime specified"
-        raise invalid(f"{unknown} {runtime}")
+        raise invalid(f"unknown or invalid runtime name: {runtime}")
     if host.get("ShmSize", 0) < 0:
         raise invalid("SHM size can not be less than 0")
     if host.get("Isolation", "") not in {"", "default"}:

@@ -50,12 +50,9 @@ def mountpoint(name: str) -> str:
 
 def check_volume_name(name: str) -> None:
     if len(name) == 1:
-        raise invalid(f"create {name}: volume name is too short, names should be at least two alphanumeric characters")
+        raise invalid(f"create {name}: volume name is too short")
     if not _NAME.fullmatch(name):
-        raise invalid(
-            f'create {name}: "{name}" includes invalid characters for a local volume name, only '
-            '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path'
-        )
+        raise invalid(f'create {name}: "{name}" includes invalid characters for a local volume name')
 
 
 def _check_local_options(name: str, options: Record) -> None:
@@ -65,9 +62,7 @@ def _check_local_options(name: str, options: Record) -> None:
             raise invalid(f'create {name}: invalid option: "{option}"')
     if options.get("device") and not options.get("type"):
         raise invalid(f'create {name}: missing required option: "type"')
-    if options.get("type") and not options.get("device"):
-        raise invalid(f'create {name}: missing required option: "device"')
-    if options.get("o") and not options.get("device"):
+    if (options.get("type") or options.get("o")) and not options.get("device"):
         raise invalid(f'create {name}: missing required option: "device"')
     if options.get("size"):
         raise invalid(f"create {name}: quota size requested but no quota support")
