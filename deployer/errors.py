@@ -4,6 +4,7 @@
     ├── InputError            1  errors in playbook, inventory or usage (carries diagnostics)
     ├── ResourceError         3  the engine refused or failed an operation
     │   ├── EngineError          … with the HTTP status the engine answered
+    │   ├── RegistryError        … a registry did, asked from this machine
     │   ├── FileError            a file on a host
     │   └── NotOfferedError      the host offers no shell, files or streams
     ├── UnreachableError      4  a host, its SSH server or its Docker socket could not be reached
@@ -85,6 +86,15 @@ class EngineError(ResourceError):
     def not_found(self) -> bool:
         """Whether an object named in the request does not exist."""
         return self.status == NOT_FOUND
+
+
+class RegistryError(ResourceError):
+    """A registry could not be asked from this machine, or answered with an error; `status` is the HTTP status (0: it
+    did not answer)."""
+
+    def __init__(self, message: str, *, status: int = 0, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
 
 
 class FileError(ResourceError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from msgspec.structs import replace
@@ -12,11 +12,13 @@ from deployer.engine.answers import ListedContainer, ListedImage
 from deployer.engine.observe import held_ports
 from deployer.engine.pulled_images import list_images
 from deployer.engine.registries import ask
+from deployer.engine.remote_images import RemoteImages, local_contents
 from deployer.engine.shell_facts import ShellFacts
 from deployer.errors import ResourceError, UnreachableError
-from deployer.interfaces import Engine, Host, RegistryAuth
+from deployer.interfaces import Engine, Host, Json, RegistryAuth
 from deployer.model.observed import Observed
 from deployer.model.preflight import Facts, Listener, Process, Questions, Route
+from deployer.model.registry import Contents
 from deployer.values import image
 
 Shell = Callable[[str], "str | None"]
@@ -47,6 +49,7 @@ def gather(
     auth: Callable[[str], RegistryAuth | None],
     shell: Shell,
     taken: Callable[[Questions, Iterable[Listener]], tuple[Listener, ...]],
+    remote: RemoteImages,
 ) -> Facts:
     """`taken` says which listeners need a closer look. Raises `UnreachableError`, and `EngineError` where the engine
     refuses a read."""
@@ -57,6 +60,8 @@ def gather(
     )
     if observed.engine.simulated:
         return facts
+    if questions.moved:
+        facts = replace(facts, contents=dict(_contents(engine, questions, auth, remote, info)))
     root = str(info.get("DockerRootDir") or _ROOT)
     said = shell(shell_facts.script(questions, root))
     seen = shell_facts.read(said or "", root, observed.engine.arch)
@@ -70,6 +75,20 @@ def gather(
     return _with_network(
         replace(facts, routes=_routes(seen, observed)), engine, shell, taken(questions, seen.listeners)
     )
+
+
+def _contents(
+    engine: Engine,
+    questions: Questions,
+    auth: Callable[[str], RegistryAuth | None],
+    remote: RemoteImages,
+    info: Json,
+) -> Iterator[tuple[str, tuple[Contents, Contents]]]:
+    for reference, digest, platform in sorted(questions.moved):
+        there = remote.contents(reference, digest, platform, auth(reference), info)
+        here = engine.inspect_image(reference) if there is not None else None
+        if there is not None and here is not None:
+            yield reference, (local_contents(here), there)
 
 
 def _is_engines_network(seen: ShellFacts, observed: Observed) -> bool:

@@ -9,28 +9,31 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
-from deployer.model.registry import RegistryAnswer
+from deployer.model.registry import Contents, RegistryAnswer
 
 
 class Questions(Struct, frozen=True):
     """About one host. `ports`: published ports, as `values.port` writes them, that containers are to get; `sources`:
-    paths that are to be bound; `pulls`: references nobody asked a registry for yet; `routes`: whether they matter;
-    `room`: whether something will be written to the engine's folder."""
+    paths that are to be bound; `pulls`: references nobody asked a registry for yet; `moved`: tags that now stand for
+    another image, with the digest of that and the platform; `routes`: whether they matter; `room`: whether something
+    will be written to the engine's folder."""
 
     ports: frozenset[str] = frozenset()
     sources: frozenset[str] = frozenset()
     pulls: frozenset[str] = frozenset()
+    moved: frozenset[tuple[str, str, str]] = frozenset()
     routes: bool = False
     room: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.ports or self.sources or self.pulls or self.routes or self.room)
+        return bool(self.ports or self.sources or self.pulls or self.moved or self.routes or self.room)
 
     def __or__(self, other: Questions) -> Questions:
         return Questions(
             self.ports | other.ports,
             self.sources | other.sources,
             self.pulls | other.pulls,
+            self.moved | other.moved,
             self.routes or other.routes,
             self.room or other.room,
         )
@@ -70,11 +73,13 @@ class Room(Struct, frozen=True):
 class Facts(Struct, frozen=True):
     """Of one host. `mirrored`: whether its engine asks others before Docker Hub. `published`: what containers hold now;
     `processes` by the inode of their socket; both only where a wanted port is not free. `missing`: paths that are
-    certainly not there. `sizes`: bytes of the largest local image of each repository."""
+    certainly not there. `sizes`: bytes of the largest local image of each repository. `contents`: of images whose tag
+    moved, by reference, that on the host and that in the registry."""
 
     mirrored: bool = False
     registry: Mapping[str, RegistryAnswer] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
+    contents: Mapping[str, tuple[Contents, Contents]] = field(default_factory=dict)
     listeners: tuple[Listener, ...] = ()
     published: frozenset[str] = frozenset()
     processes: Mapping[int, Process] = field(default_factory=dict)

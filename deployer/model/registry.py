@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -30,6 +31,15 @@ class RegistryAnswer(Struct, frozen=True):
     several: bool = False
     authenticated: bool = False
     message: str = ""
+
+
+class Contents(Struct, frozen=True):
+    """What an image contains. `values`: as of `ObservedImage`; `created`: when it was built; `layers`: of each the
+    digest of its content and the bytes to fetch, 0 where they are not known."""
+
+    values: Mapping[str, Any]
+    created: str = ""
+    layers: tuple[tuple[str, int], ...] = ()
 
 
 _RETRY: Final = re.compile(r"retry-after: *([\w.µ]+)", re.IGNORECASE)

@@ -7,7 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from deployer.fields.field import DEFAULT, Field, View
+from deployer.fields.container import CONTAINER
+from deployer.fields.field import DEFAULT, Change, Field, View
 from deployer.fields.table import Table
 from deployer.model.credentials import is_credential
 from deployer.model.desired import AnyResource
@@ -15,6 +16,7 @@ from deployer.model.plan import FieldDiff
 from deployer.model.secrets import MASK, holds_sealed, holds_secret, is_sealed, redact, redacted
 
 _MISSING = object()
+_TOLD_LABELS = ("org.opencontainers.image.revision", "org.opencontainers.image.version")
 
 
 class Comparison(Struct, frozen=True):
@@ -88,6 +90,17 @@ def differences(row: Field, expected: Any, live: Any) -> Iterator[tuple[tuple[st
                 yield below, new.get(key, _MISSING), old.get(key, _MISSING)
 
     return walk((row.name,), expected, live)
+
+
+def image_diffs(old: Mapping[str, Any], new: Mapping[str, Any], secrets: frozenset[str]) -> Iterator[FieldDiff]:
+    """What an image sets differently than another one; of its labels, version and revision."""
+    for row in CONTAINER.fields:
+        for path, now, before in differences(row, new.get(row.name, row.zero), old.get(row.name, row.zero)):
+            if row.name != "labels" or path[-1] in _TOLD_LABELS:
+                hidden = any(is_credential(each, path[-1]) for each in (before, now))
+                was, is_now = (_text(row, path, each, hidden=hidden, secrets=secrets) for each in (before, now))
+                name = path if row.name != "labels" else (path[-1].rpartition(".")[2],)
+                yield FieldDiff(name, was, is_now, Change.UPDATE, sensitive=hidden)
 
 
 def is_ignored(path: tuple[str, ...], patterns: tuple[str, ...]) -> bool:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer.engine.host_facts import gather, output_of
+from deployer.engine.remote_images import RemoteImages
 from deployer.errors import InternalError, boundary
 from deployer.interfaces import Engine, RegistryAuth
 from deployer.model.desired import Desired
@@ -36,8 +37,8 @@ def check(
 ) -> tuple[PlayPlan, ...]:
     """The plays with the findings. `desired`: desired states of each play, by host."""
     plays = tuple(plays)
-    questions = _questions(plays, basis)
-    answers = fleet.read(questions, lambda host, engine: _gather(host, engine, questions[host], basis, fleet))
+    questions, remote = _questions(plays, basis), RemoteImages()
+    answers = fleet.read(questions, lambda host, engine: _gather(host, engine, questions[host], basis, fleet, remote))
     facts = {host: found for host, found in answers.items() if isinstance(found, Facts)}
     wished = [{found.host: found for found in play} for play in desired]
     return tuple(
@@ -57,7 +58,7 @@ def _questions(plays: Iterable[PlayPlan], basis: Basis) -> dict[str, Questions]:
     return {host: reduce(or_, asked) for host, asked in found.items()}
 
 
-def _gather(host: str, engine: Engine, questions: Questions, basis: Basis, fleet: Fleet) -> Facts:
+def _gather(host: str, engine: Engine, questions: Questions, basis: Basis, fleet: Fleet, remote: RemoteImages) -> Facts:
     return gather(
         engine,
         basis.observed[host],
@@ -65,6 +66,7 @@ def _gather(host: str, engine: Engine, questions: Questions, basis: Basis, fleet
         auth=partial(basis.auth, host),
         shell=partial(output_of, fleet.host(host)),
         taken=preflight.taken,
+        remote=remote,
     )
 
 

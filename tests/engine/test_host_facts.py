@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from deployer.engine.host_facts import gather
+from deployer.engine.remote_images import RemoteImages
 from deployer.interfaces import Engine, EngineInfo
 from deployer.model.observed import Observed, ObservedNetwork
 from deployer.model.preflight import Facts, Listener, Process, Questions, Room, Route
@@ -80,6 +81,7 @@ class Asked:
             questions,
             auth=lambda _reference: None,
             shell=self.shell,
+            remote=RemoteImages(),
             taken=taken,
         )
 

@@ -42,12 +42,17 @@ def test_a_tag_that_moved_in_the_registry_is_seen_without_pulling(host: Host, tm
     site.containers(web=web).converge()
     before = ids(host)
     assert site.plan().code == 0
+    _move(host, tag, "deployer/everything:1")
+    assert {"environment.A", "user", "volumes./data"} <= {
+        ".".join(found["path"]) for found in site.plan().change(f"{host.name}/image.{tag}")["fields"]
+    }
     _move(host, tag, "deployer/web:2")
     planned = site.plan()
     assert planned.changes == [
         f"{host.name}/container.web +/- image",
-        f"{host.name}/image.{tag} ~",
+        f"{host.name}/image.{tag} ~ digest",
     ]
+    assert "pull, the tag moved, up to 1.0 MiB of 1.0 MiB to fetch" in planned.out
     assert ids(host)["web"] == before["web"]
     site.converge()
     assert host.docker("exec", "web", "cat", "/var/www/index.html") == "version 2\n"

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from msgspec import Struct
 
 from deployer.diagnostics import Origin
+from deployer.fields.field import Change
 from deployer.fields.options import PullPolicy, strongest_pull_policy
 from deployer.model.desired import Address, Image, Imaged, Kind
 from deployer.model.drift import Drift, Verdict
 from deployer.model.observed import ObservedContainer, ObservedImage
 from deployer.model.operations import PullImage, RemoveImage
-from deployer.model.plan import Action, Refusal, ResourceChange
+from deployer.model.plan import Action, FieldDiff, Refusal, ResourceChange
 from deployer.model.settings import ImageSettings
 from deployer.planning.container.keeping import discard_holders
 from deployer.planning.context import Context
 from deployer.values import image
+
+_SHORT: Final = 19
+"""Characters of a digest that are shown: `sha256:0123456789ab`."""
 
 
 class Wanted(Struct, frozen=True):
@@ -88,7 +93,8 @@ def ensure(ctx: Context, need: Wanted, resource: Imaged, origin: Origin) -> None
         action = Action.UPDATE if need.local else Action.CREATE
         reason = "pull, the tag moved" if need.local and need.digest else "pull"
         reason += f", it is here for another platform, {need.other}" if need.other else ""
-        ctx.draft.changes.append(ResourceChange(address, action, reason=reason, origin=origin))
+        diffs = _digests(need.local, need.digest) if need.local is not None and need.digest else ()
+        ctx.draft.changes.append(ResourceChange(address, action, diffs, reason=reason, origin=origin))
         operation = PullImage(need.reference, resource.settings.platform)
         ctx.draft.ready(Kind.IMAGE, need.reference, ctx.draft.step(operation, address, reason))
     elif need.local is None:
@@ -100,6 +106,11 @@ def ensure(ctx: Context, need: Wanted, resource: Imaged, origin: Origin) -> None
         ctx.draft.refuse(Refusal(resource.address, f"image {name} {summary}", hint, origin))
     elif need.reference in ctx.observed.remote and not need.digest and _policy(ctx, resource) is PullPolicy.ALWAYS:
         ctx.draft.note(f"{address.label}: the registry did not answer; the image on the host is used")
+
+
+def _digests(local: ObservedImage, digest: str) -> tuple[FieldDiff, ...]:
+    old = min(local.digests, default=local.id)
+    return (FieldDiff(("digest",), old[:_SHORT], digest[:_SHORT], Change.UPDATE),)
 
 
 def make(ctx: Context) -> None:
@@ -118,7 +129,7 @@ def drift(ctx: Context, resource: Image) -> Iterator[Drift]:
     if need.local is None:
         yield Drift(resource.address, Verdict.GONE)
     elif need.pull:
-        yield Drift(resource.address, Verdict.IMAGE_MOVED, detail=f"the registry has {need.digest[:19]}")
+        yield Drift(resource.address, Verdict.IMAGE_MOVED, detail=f"the registry has {need.digest[:_SHORT]}")
 
 
 def _remove(ctx: Context, resource: Image) -> None:

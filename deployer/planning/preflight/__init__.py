@@ -25,6 +25,7 @@ def questions(plan: HostPlan, observed: Observed) -> Questions:
         ports=frozenset(found.published for found in ports.wanted(plan, observed)),
         sources=frozenset(found.source for found in mounts.binds(plan)),
         pulls=frozenset(images.unasked(plan, observed)),
+        moved=frozenset(images.moved(plan, observed)),
         routes=any(isinstance(each, CreateNetwork) for each in operations),
         room=any(isinstance(each, PullImage | CreateContainer) for each in operations),
     )
@@ -37,11 +38,13 @@ def taken(questions: Questions, listeners: Iterable[Listener]) -> tuple[Listener
 
 def judge(plan: HostPlan, desired: Desired, observed: Observed, facts: Facts) -> HostPlan:
     """The plan with what was found about it."""
-    found = tuple(_findings(CheckedHost(plan, desired, observed, facts)))
+    checked = CheckedHost(plan, desired, observed, facts)
+    found = tuple(_findings(checked))
     refusals = (each for each in found if isinstance(each, Refusal))
     notes = (each for each in found if isinstance(each, str))
     return replace(
         plan,
+        changes=tuple(images.explained(change, checked) for change in plan.changes),
         refusals=tuple(dict.fromkeys((*plan.refusals, *refusals))),
         notes=tuple(dict.fromkeys((*plan.notes, *notes))),
     )

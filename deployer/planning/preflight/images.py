@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
+from deployer.fields.field import Change
+from deployer.model.desired import Kind
 from deployer.model.observed import Observed
 from deployer.model.operations import PullImage
-from deployer.model.plan import HostPlan, Step
+from deployer.model.plan import FieldDiff, HostPlan, ResourceChange, Step
 from deployer.model.registry import Availability, RegistryAnswer, denied, missing, remedy
+from deployer.planning.diff import image_diffs
 from deployer.planning.preflight.checked import CheckedHost, Finding
-from deployer.values import image
+from deployer.values import image, size
 
 _RUNS: Final = {"amd64": "386", "arm64": "arm"}
 """Architectures to those that an engine may take instead; never the other way round (measured on 20.10, 26.1 and
 28.5)."""
 
+_TO_SECOND: Final = len("2026-01-02T03:04:05")
 _OTHERWISE: Final = "check the address of the registry, and firewalls and proxies between it and the host"
 
 
@@ -24,6 +30,31 @@ def unasked(plan: HostPlan, observed: Observed) -> Iterator[str]:
     for step in plan.steps:
         if isinstance(step.operation, PullImage) and step.operation.reference not in observed.registry:
             yield step.operation.reference
+
+
+def moved(plan: HostPlan, observed: Observed) -> Iterator[tuple[str, str, str]]:
+    """Tags that stand for another image than on the host, with its digest and platform."""
+    for step in plan.steps:
+        if isinstance(step.operation, PullImage):
+            reference, platform = step.operation.reference, step.operation.platform
+            digest = observed.remote.get(reference, "")
+            if digest and observed.image_of(reference) is not None:
+                yield reference, digest, platform or f"{observed.engine.os}/{observed.engine.arch}"
+
+
+def explained(change: ResourceChange, checked: CheckedHost) -> ResourceChange:
+    """The change of an image whose tag moved, with what differs inside and how much is fetched."""
+    found = checked.facts.contents.get(image.canonical(change.address.name))
+    if change.address.kind is not Kind.IMAGE or found is None or not change.diffs:
+        return change
+    old, new = found
+    built = FieldDiff(("created",), old.created[:_TO_SECOND], new.created[:_TO_SECOND], Change.UPDATE)
+    inside = image_diffs(old.values, new.values, checked.desired.secrets)
+    there = {digest for digest, _ in old.layers}
+    total, new_bytes = sum(each for _, each in new.layers), sum(each for key, each in new.layers if key not in there)
+    amount = f"up to {size.show_rounded(new_bytes)} of {size.show_rounded(total)} to fetch"
+    diffs = (*change.diffs, *((built,) if built.old != built.new else ()), *inside)
+    return replace(change, reason=f"{change.reason}, {amount}", diffs=diffs)
 
 
 def findings(checked: CheckedHost) -> Iterator[Finding]:

@@ -77,7 +77,7 @@ def test_pull_always_pulls_when_the_registry_has_another() -> None:
     found = plan(ALWAYS, registry(applied(WEB), DIGEST))
     assert steps(found)[0] == "#1 image.web:1, PullImage docker.io/library/web:1, pull, the tag moved"
     assert changes(found) == [
-        "~ image.web:1 (pull, the tag moved)",
+        f"~ image.web:1 (pull, the tag moved): digest sha256:web:1 → {DIGEST[:19]}",
         f"+/- container.web (start-first: no downtime): image web:1 (image web:1) → web:1 ({DIGEST[:19]})",
     ]
 

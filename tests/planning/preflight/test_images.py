@@ -1,9 +1,15 @@
 """Whether images can be pulled."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
-from deployer.model.registry import Availability, RegistryAnswer
+from deployer.fields.container import CONTAINER
+from deployer.model.plan import Plan, PlayPlan
+from deployer.model.registry import Availability, Contents, RegistryAnswer
+from deployer.reporting.human import plan_text
+from deployer.reporting.lines import Sheet
 from tests.planning.build import applied
 from tests.planning.preflight.looking import NOTHING, asked, judged, refused
 
@@ -106,6 +112,47 @@ def test_windows_is_another_system() -> None:
     found = RegistryAnswer(Availability.FOUND, "sha256:1", ("windows/amd64",), several=True)
     plan = judged(WEB, replace(NOTHING, registry={REF: found}))
     assert [refusal.summary for refusal in plan.refusals] == ["is not for linux/amd64, only for windows/amd64"]
+
+
+def contents(created: str, layers: dict[str, int], **config: Any) -> Contents:
+    values = {row.name: row.access.read({"Config": config}) for row in CONTAINER.fields}
+    return Contents(values, created, tuple(layers.items()))
+
+
+def test_of_a_moved_tag_the_plan_says_what_changed_inside_and_what_is_fetched() -> None:
+    """Of labels only version and revision; credentials are masked."""
+    label = "org.opencontainers.image.revision"
+    old = contents(
+        "2026-01-02T03:04:05.123Z",
+        {"sha256:a": 0, "sha256:b": 0},
+        Env=["A=1", "API_TOKEN=sk_live_0123456789abcdef"],
+        Labels={label: "1234abc", "other": "x"},
+        Entrypoint=["/start"],
+    )
+    new = contents(
+        "2026-02-02T03:04:05Z",
+        {"sha256:a": 30 * 1024**2, "sha256:c": 2 * 1024**2},
+        Env=["A=2", "API_TOKEN=sk_live_fedcba9876543210"],
+        Labels={label: "5678def", "other": "y"},
+        Entrypoint=["/start", "now"],
+        ExposedPorts={"80/tcp": {}},
+    )
+    always = "containers: {web: {image: 'reg.example.com/web:1', pull: newer}}"
+    digest = "sha256:" + "ab" * 32
+    host = replace(applied(WEB), registry={REF: RegistryAnswer(Availability.FOUND, digest)})
+    assert asked(always, host).moved == {(REF, digest, "linux/amd64")}
+    plan = judged(always, host, contents={REF: (old, new)})
+    shown = [str(line) for line in plan_text(Plan((PlayPlan("", "shop", (plan,)),)), sheet=Sheet(width=80))]
+    assert shown[1:9] == [
+        "  ~    image reg.example.com/web:1  pull, the tag moved, up to 2.0 MiB of 32.0 MiB to fetch",
+        "         digest                     sha256:reg.example. → sha256:abababababab",
+        "         created                    2026-01-02T03:04:05 → 2026-02-02T03:04:05",
+        "         entrypoint                 /start → /start now",
+        "         environment.A              1 → 2",
+        "         environment.API_TOKEN      (secret, changed)",
+        "         revision                   1234abc → 5678def",
+        "         expose                     none → 80/tcp",
+    ]
 
 
 def test_only_images_not_looked_up_before_are_looked_up() -> None:
