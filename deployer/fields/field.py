@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, Final, TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from deployer.fields.shapes import Shape
 
@@ -224,6 +225,14 @@ def always(change: Change) -> ChangeRule:
     return ChangeRule(lambda _path, _old, _new: change, words[change])
 
 
+def _with_defaults(new: Any, *, accepted: Any) -> Any:
+    """The parts of a map that are accepted, although a new object may not get them, are the daemon's default."""
+    if not isinstance(new, Mapping) or not isinstance(accepted, Mapping):
+        return new
+    shared = {key: _with_defaults(part, accepted=accepted.get(key)) for key, part in new.items()}
+    return {key: DEFAULT for key in accepted if key not in new} | shared
+
+
 class Field(Struct, frozen=True, kw_only=True):
     """See the module. `example` and `other` are two different valid declarations, for docs and tests.
 
@@ -231,7 +240,8 @@ class Field(Struct, frozen=True, kw_only=True):
     map a diff distinguishes. `since`: the API version that introduced the field. Older engines drop it silently, so it
     is refused before anything is sent; `newer` lists parts of a value that were introduced later. `spell`: a canonical
     value as a user would write it. `usual`: the value of an undeclared field according to the engine's `/info` and the
-    live object, for fields whose `expect` accepts any value; `told`: `/info` says exactly what a new object gets.
+    live object, for fields whose `expect` accepts any value; `told`: `/info` says exactly what a new object gets;
+    `moves`: what nobody declared moves to the new object.
     """
 
     name: str
@@ -252,6 +262,21 @@ class Field(Struct, frozen=True, kw_only=True):
     spell: Callable[[Any], Any] = _same
     usual: Callable[[Json, View], Any] | None = None
     told: bool = False
+    moves: bool = False
+
+    def of_new(self, view: View) -> Any:
+        """The value that a new object with this declaration gets instead of the live one, where `expect` accepts live
+        values that nobody declared."""
+        expected, live = self.expect(self, view), view.live.get(self.name, self.zero)
+        if self.usual is None or self.moves:
+            return expected
+        usual = self.usual(view.info, view)
+        new = self.expect(self, replace(view, live={**view.live, self.name: usual}))
+        if self.name in view.declared:
+            return _with_defaults(new, accepted=expected)
+        if expected != live:
+            return new
+        return live if live in (self.zero, usual) else DEFAULT
 
     def needs(self, value: Any) -> Iterable[tuple[str, str]]:
         """(part, API version) for every part of a declared value that not every engine supports."""

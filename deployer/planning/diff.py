@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -37,7 +38,8 @@ def diff(comparison: Comparison) -> tuple[FieldDiff, ...]:
     """In the order of the table, keys of maps sorted."""
     found: list[FieldDiff] = []
     for row in rows_to_compare(comparison):
-        expected, live = _expected(comparison, row), comparison.view.live.get(row.name, row.zero)
+        expected = (row.of_new if comparison.leaving else partial(row.expect, row))(comparison.view)
+        live = comparison.view.live.get(row.name, row.zero)
         if row.name == "labels" and not (comparison.strict and comparison.labels):
             known = {*expected, *(comparison.view.recorded.get("labels") or ())}
             live = {key: value for key, value in live.items() if key in known}
@@ -45,15 +47,6 @@ def diff(comparison: Comparison) -> tuple[FieldDiff, ...]:
             if not is_ignored(path, comparison.resource.settings.ignore_changes):
                 found.append(_field_diff(comparison, row, path, old, new))
     return tuple(found)
-
-
-def _expected(comparison: Comparison, row: Field) -> Any:
-    """Anonymous volumes are moved to the new container."""
-    view = comparison.view
-    if comparison.leaving and row.usual is not None and row.name not in view.declared and row.name != "volumes":
-        live = view.live.get(row.name, row.zero)
-        return live if live in (row.zero, row.usual(view.info, view)) else DEFAULT
-    return row.expect(row, view)
 
 
 def rows_to_compare(comparison: Comparison) -> list[Field]:

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from deployer.fields.container import CONTAINER
+from deployer.fields.field import Field
 from deployer.model import ownership
 from deployer.model.observed import Observed, Ownership
 from deployer.model.operations import CreateContainer, CreateNetwork, CreateVolume, RemoveVolume, WriteRecord
 from deployer.model.secrets import Sealing
 from tests.planning.build import EMPTY, applied, changed, changes, nothing, plan, play, refusals, steps
+from tests.planning.test_rounds import wish as wish_of
 
 WEB = "containers: {web: {image: web:1, environment: {MODE: a}, labels: {team: shop}}}"
 OTHER = WEB.replace("MODE: a", "MODE: b")
@@ -116,6 +119,51 @@ def test_a_takeover_shows_all_that_goes() -> None:
     }  # fmt: skip
     usual = replace(unmanaged(WEB), info=info)
     assert [each.name for each in plan(OTHER, usual, adopt=True).changes[0].diffs] == ["environment.MODE"]
+
+
+def _of_takeover(before: str, after: str) -> dict[str, str]:
+    """The new values that the plan of a takeover lists, by field."""
+    info = {"DefaultRuntime": "runc", "LoggingDriver": "json-file", "SecurityOptions": ["name=cgroupns"]}
+    found = plan(after, replace(unmanaged(before), info=info), adopt=True)
+    (change,) = (each for each in found.changes if each.address.name == "web")
+    assert change.action.replaces
+    return {each.name: each.new for each in change.diffs}
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in CONTAINER.fields])
+def test_a_takeover_shows_every_field_that_goes(row: Field) -> None:
+    anew = wish_of(row, None).replace("image: web:1", "image: web:2")
+    for written in (row.example, row.other):
+        if written in (False, "", "private", "runc"):
+            continue
+        goes = _of_takeover(wish_of(row, written), anew)
+        assert {"image", row.name} <= {name.partition(".")[0] for name in goes}, (written, goes)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "goes"),
+    [
+        ("security_opt: ['label=type:shop_t', no-new-privileges]", "", {"security_opt": "none"}),
+        ("security_opt: ['label=type:shop_t']", "", {"security_opt": "the default"}),
+        (
+            "security_opt: ['label=type:shop_t', no-new-privileges]",
+            "security_opt: [no-new-privileges]",
+            {"security_opt": "no-new-privileges=true"},
+        ),
+        ("privileged: true, security_opt: ['label=disable']", "privileged: true", {}),
+        (
+            "logging: {driver: json-file, options: {max-size: 10m, max-file: 3}}",
+            "logging: {driver: json-file, options: {max-size: 10m}}",
+            {"logging.options.max-file": "the default"},
+        ),
+        ("ulimits: {nofile: 10, nproc: 20}", "ulimits: {nofile: 10}", {"ulimits.nproc": "the default"}),
+        ("volumes: [/cache]", "", {}),
+    ],
+)
+def test_a_takeover_shows_the_parts_that_go(before: str, after: str, goes: dict[str, str]) -> None:
+    web = "containers: {web: {image: web:%s, %s}}"
+    found = _of_takeover(web % ("1", before), web % ("2", after))
+    assert found == {"image": "web:2"} | goes
 
 
 LATER = {

@@ -76,6 +76,13 @@ def _expected_options(row: Field, view: View) -> Any:
     return sorted(declared)
 
 
+def _usual_options(_info: Json, view: View) -> list[str]:
+    """The engine adds `label=` options to privileged containers and those in namespaces of others."""
+    shared = any(str(view.live.get(name)).startswith(("host", "container:")) for name in ("ipc", "pid"))
+    added = bool(view.live.get("privileged")) or shared
+    return [option for option in view.live.get("security_opt") or () if added and _may_be_label(option)]
+
+
 def _may_be_label(option: Any) -> bool:
     """A recorded option that is a digest may be a `label=` option."""
     return not isinstance(option, str) or option.startswith(("label=", "$"))
@@ -198,6 +205,7 @@ _PRIVILEGES = (
         access=Access(_read_options, _write_options),
         expect=_expected_options,
         zero=[],
+        usual=_usual_options,
         example=["no-new-privileges"],
         other=["no-new-privileges", "seccomp=unconfined"],
     ),

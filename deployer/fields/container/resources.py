@@ -67,7 +67,8 @@ def _expected_swap(row: Field, view: View) -> Any:
 
 
 def _usual_swap(info: Json, view: View) -> int:
-    return 2 * int(view.live["mem_limit"]) if info.get("SwapLimit", True) else _UNLIMITED
+    memory = view.declared.get("mem_limit") or view.live["mem_limit"]
+    return 2 * int(memory) if info.get("SwapLimit", True) else _UNLIMITED
 
 
 @when_changed("in place; replaced if it is removed")

@@ -289,6 +289,7 @@ FIELDS = (
         show=_show_mount,
         spell=_spell_mounts,
         usual=_usual_mounts,
+        moves=True,
         example=["data:/data", {"type": "bind", "source": "/srv", "target": "/srv", "read_only": True}],
         other=["data:/data:ro", "/srv:/srv:ro"],
     ),
