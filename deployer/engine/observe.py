@@ -27,6 +27,7 @@ from deployer.engine.answers import (
     MountPoint,
 )
 from deployer.fields.container import CONTAINER
+from deployer.fields.field import View, expects_default
 from deployer.fields.network import NETWORK
 from deployer.fields.options import PullPolicy, strongest_pull_policy
 from deployer.fields.table import Table
@@ -57,9 +58,7 @@ WIDTH = 4
 
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 _LISTED = tuple[ListedContainer, ...]
-
-
-_TOLD = tuple(row.name for row in CONTAINER.fields if row.told)
+_TOLD = tuple(row for row in CONTAINER.fields if row.told)
 
 
 class Needs(Struct, frozen=True):
@@ -158,20 +157,16 @@ def _with_records(found: Iterable[ObservedContainer], volumes: Iterable[Json]) -
 
 
 def _asks_info(found: ObservedContainer, needs: Needs) -> bool:
-    """Whether judging a container requires the engine's defaults: it may be taken over, a value that they may equal is
-    no longer declared, or its swap is unlimited, by hand or because the kernel cannot limit it."""
+    """Whether comparing a container requires the engine's defaults: it may be adopted, a default is expected of it, or
+    its swap is unlimited, by hand or because the kernel cannot limit it."""
     if not found.owner.managed:
         return needs.adopt
     limits, recorded, declared = found.values, found.owner.recorded, needs.declared.get(found.name)
-    if declared is not None and any(_dropped(recorded.get(name), declared.get(name)) for name in _TOLD):
-        return True
+    if declared is not None:
+        view = View(declared, limits, found.name, recorded)
+        if any(expects_default(row, view) for row in _TOLD):
+            return True
     return bool(limits["mem_limit"]) and limits["memswap_limit"] == -1 and "memswap_limit" not in recorded
-
-
-def _dropped(before: Any, now: Any) -> bool:
-    """Whether a value, or a part of it, was declared and is not any more."""
-    parts = isinstance(before, Mapping) and isinstance(now, Mapping)
-    return bool(before.keys() - now.keys() if parts else before and now is None)
 
 
 def _pulled(engine: Engine, volumes: Iterable[Json]) -> tuple[tuple[PulledImage, ...], frozenset[tuple[str, str]]]:

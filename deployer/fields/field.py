@@ -104,6 +104,12 @@ def default_of(row: Field, view: View) -> Any:
     return row.usual(view.info, view) if row.told and row.usual is not None and view.info else DEFAULT
 
 
+def expects_default(row: Field, view: View) -> bool:
+    """Whether the expectation, or a part of it, is a default that is not known without `/info`."""
+    expected = row.expect(row, view)
+    return expected is DEFAULT or (isinstance(expected, Mapping) and DEFAULT in expected.values())
+
+
 @when_unset("what the image sets")
 def merged_over_image(row: Field, view: View) -> Any:
     """The image's map, overridden by declared keys."""
