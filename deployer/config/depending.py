@@ -1,4 +1,4 @@
-"""What containers and jobs of one host say they depend on: whether it is there, and when it is met."""
+"""Dependencies between the containers and jobs of one host: whether the dependency exists, and its condition."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from deployer.model.settings import Dependency, RunSettings
 def settle_dependencies(
     resources: Iterable[AnyResource], known: Mapping[str, Kind], problems: Problems
 ) -> tuple[AnyResource, ...]:
-    """The resources with every condition that was left out: a job has to complete, a container to be started. `known`:
-    the names of containers and jobs, including those with errors."""
+    """The resources with every omitted condition: a job must complete, a container must be started. `known`: the names
+    of containers and jobs, including those with errors."""
     settled = tuple(_settled(found, known) for found in resources)
     declared = {found.name: found for found in settled if has_settings(found, RunSettings)}
     for resource in declared.values():
@@ -50,7 +50,7 @@ def _condition(kind: Kind | None) -> Condition:
 def _errors_of(
     needed: Dependency, known: Mapping[str, Kind], declared: Mapping[str, Workload]
 ) -> Iterator[tuple[str, str]]:
-    """(what is wrong, what to do about it)."""
+    """(what is wrong, how to fix it)."""
     if needed.name not in known:
         if needed.required:
             hint = did_you_mean(needed.name, known) or "declare it in the same play"

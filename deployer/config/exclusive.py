@@ -1,5 +1,5 @@
-"""What two containers of one host cannot both hold: host ports, fixed addresses and MAC addresses. The engine would
-start only the first."""
+"""What only one container of a host can have: host ports, fixed addresses and MAC addresses. The engine would start
+only the first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deployer.values import port
 
 
 def check_exclusive(plays: Iterable[Desired], problems: Problems) -> None:
-    """`plays`: those of one host. Who waits until another has ended may have what it had."""
+    """`plays`: those of one host. A container that another one waits to end is not checked."""
     containers = [found for play in plays for found in play.of(ContainerSettings) if found.selected]
     ending = {
         needed.name

@@ -1,4 +1,4 @@
-"""Files that are given as input, read whole, bounded in size and in the time they may take; the state directory."""
+"""Reads input files whole, with limits of size and time. Also the state directory."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ LIMIT: Final = 16 * 1024 * 1024
 """Bytes; an inventory of ten thousand hosts has about two million."""
 
 PATIENCE: Final = 10.0
-"""Seconds in which a pipe has to deliver something: `<(pass show vault)` asks for nothing on the way."""
+"""Seconds that a pipe may be silent: `<(pass show vault)` asks for nothing meanwhile."""
 
 
 def state_folder() -> Path | None:
-    """`$XDG_STATE_HOME/deployer`: what this machine keeps between runs. None without that variable and a home
-    directory."""
+    """`$XDG_STATE_HOME/deployer`, for data between runs. None without that variable and without a home directory."""
     base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111
     return None if base.startswith("~") else Path(base, "deployer")
 
 
 def read_file(path: Path | str) -> bytes:
-    """A file, a pipe or `/dev/null`. Raises OSError, its `strerror` for the user, also for other devices, for more than
-    `LIMIT` and for a pipe that nobody writes to."""
+    """A file, a pipe or `/dev/null`. Raises OSError, its `strerror` for the user; also for other devices, for more than
+    `LIMIT`, and for a pipe without a writer."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         mode = os.fstat(descriptor).st_mode

@@ -1,4 +1,4 @@
-"""Files of other tools given as a playbook, recognised to say how to go on."""
+"""Recognises files of other tools given as a playbook, and says what to do instead."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ADVICE: Final = dict.fromkeys(("tasks", "pre_tasks", "post_tasks", "roles", "han
     "services": "services are declared under 'containers'",
     "become": "set it in the inventory: deployer_become",
 }
-"""For keys of plays that other tools have."""
+"""For keys of other tools in a play."""
 
 _PLAY: Final = frozenset({"hosts", "containers", "networks", "volumes", "images", "jobs", "tasks", "roles", "project"})
 _TASK: Final = frozenset(
@@ -42,7 +42,7 @@ _TASK: Final = frozenset(
 
 
 def not_plays(tree: nodes.Node) -> tuple[str, str]:
-    """What a file is that is no list, and how to go on."""
+    """What a file that is not a list is, and what to do instead."""
     keys = {str(key.value) for key, _ in tree.entries} if isinstance(tree, nodes.Mapping) else set()
     if "services" in keys:
         return "is a Compose file, not a playbook", _COMPOSE_HINT
@@ -58,6 +58,6 @@ def _are_groups(tree: nodes.Mapping) -> bool:
 
 
 def is_task(item: nodes.Mapping) -> bool:
-    """Whether an item of a list is a task of Ansible: it has a module or a task's keyword, and nothing of a play."""
+    """Whether an item of a list is an Ansible task: it has a module or a task's keyword, and no key of a play."""
     keys = {str(key.value) for key, _ in item.entries}
     return not keys & _PLAY and any(key in _TASK or key.count(".") >= 2 for key in keys)

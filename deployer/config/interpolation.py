@@ -1,7 +1,5 @@
-"""Compose's `${NAME}`: its value in texts that Compose reads, an error in texts that are read as they are written.
-
-Facts from Compose 2.26 and 2.40, whose answers `tests/config/test_interpolation.py` and the tests of env files record.
-"""
+"""Compose's `${NAME}`: replaced in texts that Compose reads, reported in texts that are not interpolated. Facts from
+Compose 2.26 and 2.40; `tests/config/test_interpolation.py` and the tests of env files hold their answers."""
 
 from __future__ import annotations
 
@@ -21,21 +19,21 @@ _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _MEANT = re.compile(r"\$\{(?P<braced>[_A-Za-z]\w*)(?:(?P<rule>:?[-?+])[^}]*)?\}|\$(?P<named>[_A-Za-z]\w*)", re.ASCII)
 
 SHELL: Final = frozenset({"command", "entrypoint", "healthcheck"})
-"""Keys whose texts a shell may read: `$` is left to it."""
+"""Keys whose texts a shell may read: `$` is left unchanged."""
 FREE: Final = frozenset(
     {"environment", "env", "labels", "annotations", "logging", "log_options", "log_opt", "driver_opts", "password"}
 )
-"""Keys whose texts may hold any `$`, such as the hash of a password."""
+"""Keys whose texts may contain any `$`, such as a password hash."""
 UNCHECKED: Final = frozenset({"when", "loop", "tags"})
 
 
 class InterpolationError(ValueError):
-    """What is wrong with a text; never repeats any of it but the name of a variable that is required."""
+    """What is wrong with a text. It contains nothing of the text except the name of a required variable."""
 
 
 def substitute(text: str, resolve: Callable[[str], str | None], unset: Callable[[str], None]) -> str:
-    """The text with Compose's variables replaced. `resolve` answers None for one that is not set; `unset` is told of
-    those that are therefore read as empty."""
+    """The text with Compose's variables replaced. `resolve` returns None for an unset variable; `unset` is called for
+    those that are read as empty."""
     made: list[str] = []
     position = 0
     while (found := _DOLLAR.search(text, position)) is not None:
@@ -53,7 +51,7 @@ def substitute(text: str, resolve: Callable[[str], str | None], unset: Callable[
 
 
 def _closing(text: str, start: int) -> int:
-    """Where the brace opened before `start` is closed."""
+    """The position of the brace that closes the one before `start`."""
     depth = 1
     for index in range(start, len(text)):
         depth += {"{": 1, "}": -1}.get(text[index], 0)
@@ -79,7 +77,8 @@ def _braced(inner: str, resolve: Callable[[str], str | None], unset: Callable[[s
 
 
 def interpolated(node: Node, environ: Mapping[str, str], problems: Problems, address: str) -> Node:
-    """The tree as Compose reads it: variables of the caller in every value, in no key. What names a secret is one."""
+    """The tree as Compose reads it: variables in values are replaced, keys are not. Values of variables with a secret's
+    name are secret."""
     match node:
         case nodes.Mapping():
             entries = tuple(
@@ -116,10 +115,8 @@ def _interpolated_text(
 
 
 def check_literal(body: Node, problems: Problems, address: str) -> None:
-    """Report what Compose would replace where it is read as it is written: in a resource's keys and values.
-
-    A shell's texts are let alone, except for `$$NAME`; in an environment, labels and options a single `$` is.
-    """
+    """Reports what Compose would replace, in keys and values of a resource that is not interpolated. Texts for a shell
+    are not checked, except for `$$NAME`; in an environment, labels and options a single `$` is allowed."""
     if not isinstance(body, nodes.Mapping):
         return
     for key, value in body.entries:
@@ -130,7 +127,7 @@ def check_literal(body: Node, problems: Problems, address: str) -> None:
 
 
 def warn_of_literals(variables: Node, problems: Problems) -> None:
-    """Warn of what Compose would replace in variables: they may be meant for a shell."""
+    """Warns of what Compose would replace in variables, which may be meant for a shell."""
     for node, where in _texts(variables, "vars"):
         found = _MEANT.search(_JINJA.sub("", str(node.value)))
         if found is not None and found["braced"]:
@@ -174,7 +171,7 @@ def _check_text(node: nodes.Scalar, key: str, problems: Problems, address: str) 
 
 
 def _shown(found: re.Match[str]) -> str:
-    """Its default may be a secret."""
+    """The default is hidden: it may be a secret."""
     return f"${found['named']}" if found["named"] else f"${{{found['braced']}{'…' if found['rule'] else ''}}}"
 
 

@@ -63,5 +63,5 @@ def inventory_schema() -> dict[str, Any]:
 
 
 def _named(content: str) -> JsonSchema:
-    """A map from names; a lone text is one name without content."""
+    """A map by name; a plain text is one name without content."""
     return or_null({"type": ["object", "string"], "additionalProperties": {"$ref": f"#/$defs/{content}"}})

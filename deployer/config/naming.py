@@ -1,7 +1,5 @@
-"""Names on the host: a resource whose `name`, or its play's `prefix`, says another name than its key.
-
-Within a play, resources refer to each other by their keys, as in Compose.
-"""
+"""Names on the host: the resource's `name`, or its key with its play's `prefix`. Within a play, resources refer to each
+other by their keys, as in Compose."""
 
 from __future__ import annotations
 
@@ -16,25 +14,25 @@ from deployer.model.desired import AnyResource, Kind, slot
 from deployer.model.settings import ObjectSettings, RunSettings
 
 Names = Mapping[tuple[Kind, str], str]
-"""The name on the host of everything that has another one than its key, by slot."""
+"""Names on the host by slot, where they differ from the key."""
 
 Path = tuple[str, ...]
 
 
 def renamed(resources: Iterable[AnyResource], names: Names) -> tuple[AnyResource, ...]:
-    """The resources under their names on the host, with what they refer to."""
+    """The resources with their names on the host, in references too."""
     return tuple(_renamed(found, names) for found in resources) if names else tuple(resources)
 
 
 def declared(settings: Mapping[str, Any]) -> str:
-    """The name that a resource declares for the host, or ""."""
+    """The resource's own `name`, or ""."""
     external = settings.get("external")
     inside = external.name if isinstance(external, Existing) else ""
     return str(settings.get("name") or settings.get("container_name") or inside)
 
 
 def prefixed(resource: AnyResource, prefix: str) -> str:
-    """The play's prefix and the key; what exists already and images have none."""
+    """The key with the play's prefix, which external resources and images do not have."""
     exists = isinstance(resource.settings, ObjectSettings) and resource.settings.external
     return resource.name if exists or resource.kind is Kind.IMAGE else f"{prefix}{resource.name}"
 
@@ -70,7 +68,7 @@ def _network(name: str, names: Names) -> str:
 
 
 def _with_alias(endpoint: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Others reach it by its key, as by a service's name in Compose."""
+    """Others reach it by its key, as by a Compose service's name."""
     return {**endpoint, "aliases": sorted({*endpoint.get("aliases", ()), key})}
 
 

@@ -1,4 +1,4 @@
-"""What a container names is declared in a later play of its host: it would not be there yet."""
+"""Reports a container that refers to a resource of a later play of its host, which does not exist yet."""
 
 from __future__ import annotations
 

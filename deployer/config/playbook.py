@@ -1,4 +1,4 @@
-"""Playbooks: YAML files read into plays, checked as far as that goes without any host's variables."""
+"""Reads playbooks into plays and checks everything that does not depend on a host's variables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from deployer.nodes import has_template
 
 
 def _batch(text: str) -> int | str:
-    """A number may be text too: that is what `-e` gives."""
+    """A number may be text: `-e` gives text."""
     number = text.strip().removesuffix("%")
     if not number.isdecimal() or (number != text.strip() and not 1 <= int(number) <= 100):
         raise ValueError(f"'{text}' is not a number of hosts or a percentage such as 30%")
@@ -44,7 +44,7 @@ def _hosts_count(count: int) -> int:
 
 
 def _is_share(number: object) -> bool:
-    """A number may be text too, for `-e` gives nothing else."""
+    """A number may be text: `-e` gives text."""
     if isinstance(number, str):
         return number.isdecimal() and int(number) <= 100
     return isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number <= 100
@@ -160,11 +160,11 @@ PLAY: Final = (
         doc="Files with resources that the play declares too: maps of containers, networks, volumes, ….",
     ),
 )
-"""Keys of a play beside its sections."""
+"""Keys of a play besides its sections."""
 _SHAPES: Final[Mapping[str, Shape]] = {entry.name: entry.shape for entry in PLAY}
 
 CONTAINER_DEFAULTS: Final = ("keep_previous", "update")
-"""Keys of a play that are defaults of its containers' keys."""
+"""Keys of a play that are defaults for its containers."""
 
 META: Final = (
     Entry(
@@ -179,14 +179,14 @@ META: Final = (
     ),
     Entry(name="tags", shape=TAGS, doc="Tags, for --tags and --skip-tags."),
 )
-"""Keys of a resource that are used up when it is resolved."""
+"""Keys of a resource that resolving removes."""
 
 _READ_WITH_VARIABLES: Final = ("hosts", "vars", "vars_files")
 """Keys of a play that are checked where they are used."""
 
 
 class Play(Struct, frozen=True):
-    """One play, its templates not yet rendered. `file` as the user named it."""
+    """One play, not yet rendered. `file`: as given by the user."""
 
     file: str
     origin: Origin
@@ -209,7 +209,7 @@ class Play(Struct, frozen=True):
 
 
 def load_playbooks(paths: Sequence[str], problems: Problems, vault: VaultSecrets) -> tuple[Play, ...]:
-    """All plays of all files, in order. Errors that need no variables are reported."""
+    """All plays of all files, in order. Reports errors that do not depend on variables."""
     shared = Shared(problems, vault)
     plays = [play for path in paths for play in _load_file(path, shared)]
     templates = Templates()
@@ -259,7 +259,7 @@ def _imported(item: nodes.Mapping, path: str, shared: Shared, importing: tuple[s
 
 
 def _interpolated(keys: dict[str, nodes.Node], problems: Problems) -> Iterator[tuple[str, nodes.Node]]:
-    """The play's keys as they are meant: with Compose's variables where it says so, else without any."""
+    """The play's keys, with Compose's variables replaced if the play enables that."""
     chosen = keys.get("interpolation")
     for key, node in keys.items():
         if key not in (*BY_SECTION, "registries", "vars") or not isinstance(node, nodes.Mapping | nodes.Sequence):
@@ -276,13 +276,13 @@ def _interpolated(keys: dict[str, nodes.Node], problems: Problems) -> Iterator[t
 
 
 def read_key(name: str, rendered: nodes.Node, problems: Problems, *, static: bool = False) -> Any:
-    """The value of a play's key beside its sections; None after reporting what is wrong with it."""
+    """The value of a play's key; None after an error."""
     found = _SHAPES[name].read(rendered, Reading(problems, name, static=static))
     return None if found is INVALID else found
 
 
 def _check(play: Play, templates: Templates, problems: Problems) -> None:
-    """Everything that can be known without variables: keys, forms, plain values, template syntax."""
+    """Checks everything that does not depend on variables: keys, forms, plain values, template syntax."""
     if "hosts" not in play.keys:
         problems.add(play.origin, "'hosts' is missing", address="play", hint="name a host, a group or a pattern")
     for key, node in play.keys.items():
@@ -314,7 +314,7 @@ def _check_section(section: str, kind: Kind, node: nodes.Node, problems: Problem
 
 
 def _check_expressions(body: nodes.Mapping, templates: Templates, address: str, problems: Problems) -> None:
-    """`when` and a `loop` written as text are expressions without braces."""
+    """`when`, and a `loop` written as text, are expressions without braces."""
     when, loop = body.get("when"), body.get("loop")
     for condition in when.items if isinstance(when, nodes.Sequence) else (when,):
         if condition is not None and not has_template(condition):
@@ -324,7 +324,7 @@ def _check_expressions(body: nodes.Mapping, templates: Templates, address: str, 
 
 
 def _check_meta(body: nodes.Mapping, at: Reading) -> None:
-    """With the same text as when it is resolved, so that an error is reported once."""
+    """The message is the same as when it is resolved, so that an error is reported once."""
     when, loop, tags = (body.get(key) for key in ("when", "loop", "tags"))
     for condition in when.items if isinstance(when, nodes.Sequence) else (when,):
         if condition is not None and not _is_condition(condition):
@@ -340,15 +340,14 @@ def _is_condition(node: nodes.Node) -> bool:
 
 
 def without_meta(body: nodes.Mapping) -> nodes.Mapping:
-    """The resource without keys that are used up when it is resolved."""
+    """The resource without the keys that resolving removes."""
     used_up = {entry.name for entry in META}
     entries = tuple(entry for entry in body.entries if str(entry[0].value) not in used_up)
     return nodes.Mapping(entries, body.origin, body.source)
 
 
 def check_name(kind: Kind, name: str, origin: Origin, address: str, problems: Problems) -> str | None:
-    """The name as addresses bear it; None after reporting one that the engine does not take, or that has a meaning of
-    its own."""
+    """The name in addresses; None after reporting an invalid or reserved name."""
     rule = KINDS[kind].naming
     if reserved := rule.reserved(name):
         problems.add(origin, f"'{name}' {reserved[0]}", address=address, hint=reserved[1])
@@ -361,7 +360,7 @@ def check_name(kind: Kind, name: str, origin: Origin, address: str, problems: Pr
 
 
 def check_tags(wanted: Iterable[str], plays: Iterable[Play], problems: Problems) -> None:
-    """A tag that no resource has is a typing error; templates may generate any tag."""
+    """A tag without a resource is a typing error, unless templates generate tags."""
     known = {"all", "always", "never", "tagged", "untagged"}
     for play in plays:
         for node in _tag_nodes(play):

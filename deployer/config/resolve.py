@@ -1,4 +1,4 @@
-"""From a play and one host's variables to the host's desired state."""
+"""Resolves a play and one host's variables into the host's desired state."""
 
 from __future__ import annotations
 
@@ -62,15 +62,15 @@ class TagFilter(Struct, frozen=True):
         return "never" not in own and ("all" in only or ("tagged" in only and own != {"untagged"}))
 
     def _skips(self, own: set[str]) -> bool:
-        """Of all that is skipped, only `always` is spared, unless it is named."""
+        """A resource tagged `always` is skipped only if `always` itself is skipped."""
         if "all" in self.skip:
             return "always" not in own or "always" in self.skip
         return bool(own & set(self.skip)) or ("tagged" in self.skip and own != {"untagged"})
 
 
 class Declared(Struct, frozen=True):
-    """A resource as it was read for one host, and what it was read from. `secrets`: those in its `env_file`s, and
-    what has the form of a credential. `name`: the one it declares for the host."""
+    """A resource as read for one host, with its source. `secrets`: values of its `env_file`s, and values that look like
+    credentials. `name`: the declared one."""
 
     rendered: Node
     defaults: Mapping[str, Any]
@@ -79,13 +79,13 @@ class Declared(Struct, frozen=True):
     name: str = ""
 
     def is_of(self, rendered: Node, defaults: Mapping[str, Any]) -> bool:
-        """Whether another host's declaration says the same."""
+        """Whether the declaration of another host is the same."""
         return nodes.same(self.rendered, rendered) and self.defaults == defaults
 
 
 class Inputs(Guarded, frozen=True):
-    """What resolving a play needs besides it, the same for all its hosts. `read`: resources of the hosts before, which
-    are not read again where they are declared alike; by kind, name and place. `caller`: the caller's environment."""
+    """The inputs of resolving a play that all its hosts share. `read`: resources by kind, name and origin, to reuse for
+    hosts with the same declaration. `caller`: the caller's environment."""
 
     hidden: ClassVar[tuple[str, ...]] = ("sealing_key", "caller")
     problems: Problems
@@ -98,7 +98,7 @@ class Inputs(Guarded, frozen=True):
 
 
 def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
-    """One play on one host. Errors are reported; what has one is left out."""
+    """One play on one host. Errors are reported, and resources with errors left out."""
     work = _Work(play, host, templar, inputs)
     project = inputs.project or work.project()
     registries = work.registries()
@@ -124,7 +124,8 @@ def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
 
 
 def join_plays(plays: Iterable[Desired], problems: Problems) -> tuple[Desired, ...]:
-    """Plays of the same host: a resource in two of them is an error; each receives the declarations of the others."""
+    """The plays of one host. A resource in two of them is an error. Each play receives the declarations of the
+    others."""
     plays = tuple(plays)
     seen: dict[tuple[Kind, str], AnyResource] = {}
     for play in plays:
@@ -143,8 +144,8 @@ def join_plays(plays: Iterable[Desired], problems: Problems) -> tuple[Desired, .
 
 
 def _with_followers(play: Desired, plays: Iterable[Desired]) -> Desired:
-    """A container and those in its namespaces are replaced as one, also where another play declares them. The secrets
-    of that play come with them."""
+    """A container and those that share its namespaces are replaced together, also if another play declares them; the
+    secrets of that play are added."""
     same = [other for other in plays if other.project == play.project]
     containers = [found for other in same for found in other.of(ContainerSettings) if not found.absent]
     names, before = {found.name for found in play.containers}, set[str]()
@@ -167,8 +168,8 @@ def _report_twice(first: AnyResource, second: AnyResource, problems: Problems) -
 
 
 class _Work:
-    """Resolving one play for one host. Collects the secrets and the names of containers and jobs it comes across,
-    including those with errors."""
+    """Resolves one play for one host. Collects secrets, and the names of containers and jobs including those with
+    errors."""
 
     def __init__(self, play: Play, host: str, templar: Templar, inputs: Inputs) -> None:
         self.secrets: set[str] = set()
@@ -189,7 +190,7 @@ class _Work:
         return str(rendered.value) if isinstance(rendered, nodes.Scalar) else self._play.default_project
 
     def names(self) -> naming.Names:
-        """Of resources that have another name on the host than their key."""
+        """Names on the host that differ from the key."""
         prefix, found = self.key("prefix") or "", {}
         for (kind, key), declared in self._declared.items():
             name = declared.name or naming.prefixed(declared.resource, prefix)
@@ -199,7 +200,7 @@ class _Work:
         return found
 
     def key(self, name: str) -> Any:
-        """The value of a play's key; None when it is not given or wrong."""
+        """The value of a play's key; None if it is missing or invalid."""
         node = self._play.keys.get(name)
         if node is None:
             return None
@@ -207,7 +208,7 @@ class _Work:
         return read_key(name, rendered, self._inputs.problems)
 
     def registries(self) -> dict[str, tuple[str, str]]:
-        """Passwords are secret wherever they come from."""
+        """Passwords are always secret."""
         found = self.key("registries") or {}
         self.secrets.update(entry["password"] for entry in found.values())
         return {registry: (entry["username"], entry["password"]) for registry, entry in found.items()}
@@ -253,7 +254,7 @@ class _Work:
         return rendered
 
     def _resource(self, kind: Kind, key: nodes.Scalar, body: Node, templar: Templar) -> AnyResource | None:
-        """None after reporting. What could not be rendered is passed over, so that the rest is checked all the same."""
+        """None after an error. What cannot be rendered is skipped, so that the rest is checked."""
         problems, unrendered = self._inputs.problems, Problems()
         label = f"{KINDS[kind].section}.{key.value}"
         shown = self._render(templar, key, label, unrendered)
@@ -284,7 +285,7 @@ class _Work:
         return replace(found.resource, address=replace(found.resource.address, host=self._host))
 
     def _with_caller(self, body: Node, address: str) -> Node:
-        """Keys of an environment that have no value have the caller's."""
+        """Keys of an environment without a value get the caller's."""
         if not isinstance(body, nodes.Mapping) or not any(key in ("environment", "env") for key, _ in body.items()):
             return body
         from deployer.config.variables.env_file import inherited
@@ -319,7 +320,7 @@ class _Work:
         return Declared(rendered, self._defaults, resource, hidden, naming.declared(found.settings))
 
     def _add_env_files(self, files: Any, values: dict[str, Any], origins: dict[tuple[str, ...], Origin]) -> set[str]:
-        """Later files go over earlier ones, `environment` over all. Returns the secrets that were in them."""
+        """Later files override earlier ones, and `environment` overrides all. Returns their secrets."""
         from deployer.config.variables.env_file import Environment, read_env_file
 
         merged: dict[str, str] = {}
@@ -343,7 +344,7 @@ class _Work:
 
 
 def _over(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is given goes over the defaults, a map key by key."""
+    """Given values override defaults, in a map key by key."""
     merged = {**defaults, **given}
     for name in defaults.keys() & given.keys():
         if isinstance(defaults[name], Mapping):
@@ -352,7 +353,7 @@ def _over(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
 
 
 def _settings(kind: Kind, found: Mapping[str, Any]) -> Settings:
-    """Typed: what a key of the playbook holds may have another form in the record."""
+    """Converts values of the playbook to the types of the record."""
     given = {_RENAMED.get(key, key): _TYPED.get(key, _as_it_is)(value) for key, value in found.items()}
     return KINDS[kind].settings(**{key: value for key, value in given.items() if key not in _USED_UP})
 
@@ -375,7 +376,7 @@ def _update(found: Mapping[str, Any]) -> UpdatePolicy:
 
 
 _USED_UP: Final = ("env_file", "extends", "restart_retries", "name", "container_name")
-"""Keys that other values are made of."""
+"""Keys that become part of other values."""
 _RENAMED: Final = {"pull_policy": "pull"}
 _TYPED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "depends_on": _dependencies,

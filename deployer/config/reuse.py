@@ -1,7 +1,5 @@
-"""Parts of playbooks that several share: `import_playbook`, a play's `include`, and `extends` of containers and jobs.
-
-Files are put together as trees, before any variable is known; every value keeps its place.
-"""
+"""Shared parts of playbooks: `import_playbook`, a play's `include`, and `extends` of containers and jobs. Trees are
+merged before variables are resolved; every value keeps its origin."""
 
 from __future__ import annotations
 
@@ -32,11 +30,11 @@ _IMPORT_KEYS: Final = {key: key for key in (IMPORT, "name", "vars", "tags")}
 _IMPORT_ADVICE: Final = {"when": "write when in the resources", "hosts": "a play of its own has hosts"}
 _SERVICES: Final = "services"
 _REPLACED: Final = frozenset({"command", "entrypoint", "test", "loop", "when"})
-"""Lists that are not joined: those of the container count alone, as in Compose."""
+"""Lists that are not joined: as in Compose, the container's own replaces the other."""
 _OWN: Final = frozenset({"container_name", "name", "when", "loop", "tags"})
-"""Keys that are not taken over: what a container is called, and whether it is declared."""
+"""Keys that are not inherited: the container's name, and whether it is declared."""
 _NAMED: Final = frozenset({"networks", "depends_on"})
-"""Lists of names that are maps, too."""
+"""Lists of names that may also be maps."""
 
 _COLLECTIONS: Final = (
     frozenset(row.name for row in CONTAINER.fields if isinstance(row.example, dict | list)) - _REPLACED
@@ -47,7 +45,7 @@ Resources = Mapping[str, Node]
 
 
 class Base(Struct, frozen=True):
-    """What is extended, and where it is: a file, and the resources beside it."""
+    """The extended resource's location: a file, and the resources in it."""
 
     name: str
     body: Node
@@ -56,14 +54,14 @@ class Base(Struct, frozen=True):
 
 
 class Shared(Struct, frozen=True):
-    """Reads shared files, each once. Errors are reported."""
+    """Reads each shared file once and reports errors."""
 
     problems: Problems
     vault: VaultSecrets
     read: dict[str, Node | None] = field(default_factory=dict)
 
     def imported(self, item: nodes.Mapping, file: str) -> tuple[str, dict[str, Node]] | None:
-        """The playbook that an item of a playbook imports, and the keys that hold for all its plays."""
+        """The playbook that an item imports, and the keys that apply to all its plays."""
         keys = match_keys(item, _IMPORT_KEYS, Reading(self.problems, IMPORT), _IMPORT_ADVICE)
         path = self._path(keys[IMPORT], file, IMPORT) if IMPORT in keys else None
         if path is not None and not Path(path).exists():
@@ -73,7 +71,7 @@ class Shared(Struct, frozen=True):
         return None if path is None else (path, {key: keys[key] for key in ("vars", "tags") if key in keys})
 
     def complete(self, keys: dict[str, Node], file: str) -> dict[str, Node]:
-        """The keys of a play with what it includes, and every container and job with what it extends."""
+        """The keys of a play with its includes; every container and job with what it extends."""
         found = dict(keys)
         include = found.pop(INCLUDE, None)
         for node in (*include.items,) if isinstance(include, nodes.Sequence) else (include,) if include else ():
@@ -112,7 +110,7 @@ class Shared(Struct, frozen=True):
         return replace(section, entries=entries)
 
     def _extended(self, found: Base, file: str, before: tuple[tuple[str, str], ...]) -> Node:
-        """The body with all it extends. `file`: the play's, from where relative names count."""
+        """The body merged with what it extends. `file`: the play's, for relative names."""
         body = found.body
         reference = body.get(EXTENDS) if isinstance(body, nodes.Mapping) else None
         if not isinstance(body, nodes.Mapping) or reference is None:
@@ -131,7 +129,7 @@ class Shared(Struct, frozen=True):
         return _merged(_inheritable(extended), own_body, CONTAINER.spellings)
 
     def _refuse_templates(self, base: nodes.Mapping, own: nodes.Mapping, names: Mapping[str, str]) -> None:
-        """A map or list is merged before variables are known: a template in the place of either would replace it."""
+        """Maps and lists are merged before variables are resolved: a template for one of them would replace it."""
         found = {names.get(str(key.value), str(key.value)): value for key, value in base.entries}
         for key, value in own.entries:
             name = names.get(str(key.value), str(key.value))
@@ -145,7 +143,7 @@ class Shared(Struct, frozen=True):
                 self.problems.add(template.origin, summary, address=f"{EXTENDS}: {name}", hint=hint)
 
     def _base(self, reference: Node, found: Base) -> Base | None:
-        """What a container of a file extends: one of the same file, or `{file, service}`."""
+        """The extended container: one of the same file, or `{file, service}`."""
         file, beside = found.file, found.beside
         if isinstance(reference, nodes.Mapping):
             spellings = {"file": "file", "service": "service", "container": "service"}
@@ -170,7 +168,7 @@ class Shared(Struct, frozen=True):
         return None
 
     def _path(self, node: Node, file: str, address: str) -> str | None:
-        """Relative to the file that names it."""
+        """Relative to the file with the name."""
         if not isinstance(node, nodes.Scalar) or not isinstance(node.value, str) or not node.value:
             self.problems.add(node.origin, "expected the name of a file", address=address)
         elif nodes.has_template(node):
@@ -197,7 +195,7 @@ class Shared(Struct, frozen=True):
 
 
 def with_imported(keys: Mapping[str, Node], outer: Mapping[str, Node]) -> dict[str, Node]:
-    """The keys of an imported play: variables of the import go over its own, tags are added."""
+    """The keys of an imported play: variables of the import override its own, tags are added."""
     found = dict(keys)
     for key, node in outer.items():
         own = found.get(key)
@@ -215,7 +213,7 @@ def _parts(node: Node, key: str) -> tuple[Node, ...]:
 
 
 def _resources(keys: Mapping[str, Node]) -> Resources:
-    """Containers and jobs of a file, and a Compose file's services, by name."""
+    """Containers and jobs of a file, or services of a Compose file, by name."""
     sections = [kind.section for kind in KINDS.values() if kind.table.fields is CONTAINER.fields]
     found: dict[str, Node] = {}
     for section in (_SERVICES, *sections):
@@ -225,7 +223,7 @@ def _resources(keys: Mapping[str, Node]) -> Resources:
 
 
 def _rebased(body: Node, file: str, seen_from: str) -> Node:
-    """Names of env files count from the file they are written in."""
+    """Names of env files are relative to the file that contains them."""
     folder, other = Path(file).parent, Path(seen_from).parent
     if folder == other or not isinstance(body, nodes.Mapping):
         return body
@@ -251,7 +249,7 @@ def _inheritable(base: nodes.Mapping) -> nodes.Mapping:
 
 
 def _merged(base: nodes.Mapping, own: nodes.Mapping, names: Mapping[str, str]) -> nodes.Mapping:
-    """By key, in whatever spelling it is written."""
+    """Merged by key, in any spelling."""
     found = {names.get(str(key.value), str(key.value)): (key, value) for key, value in base.entries}
     for key, value in own.entries:
         name = names.get(str(key.value), str(key.value))
@@ -260,7 +258,7 @@ def _merged(base: nodes.Mapping, own: nodes.Mapping, names: Mapping[str, str]) -
 
 
 def _combined(name: str, base: Node, own: Node) -> Node:
-    """Maps are merged and lists joined, as in Compose; anything else is replaced."""
+    """Maps are merged and lists joined, as in Compose; other values are replaced."""
     if isinstance(own, nodes.Scalar) and own.value is None:
         return base
     if isinstance(base, nodes.Mapping) and isinstance(own, nodes.Sequence):
@@ -276,13 +274,13 @@ def _combined(name: str, base: Node, own: Node) -> Node:
 
 
 def _cannot_merge(name: str, base: Node, own: Node) -> bool:
-    """Whether a template stands for a map or list that would have to be merged."""
+    """Whether a template is given for a map or list that would be merged."""
     scalars = [node for node in (base, own) if isinstance(node, nodes.Scalar)]
     return any(map(nodes.has_template, scalars)) and (len(scalars) == 1 or name in _COLLECTIONS)
 
 
 def _as_map(name: str, node: nodes.Sequence) -> nodes.Mapping:
-    """A list of `KEY=value` or of names as the map it means."""
+    """A list of `KEY=value` or of names as a map."""
     return nodes.Mapping(tuple(_entries(name, node)), node.origin, node.source)
 
 
@@ -300,7 +298,7 @@ def _entries(name: str, node: nodes.Sequence) -> Iterator[tuple[nodes.Scalar, No
 
 
 def _identity(name: str, item: Node) -> object:
-    """By what an item of a list is known: a mount by its target, `KEY=value` by its key, anything else by itself."""
+    """The identity of a list item: a mount's target, the key of `KEY=value`, otherwise the item."""
     if isinstance(item, nodes.Mapping):
         named = item.get("target") or item.get("dst") or item.get("name")
         return str(named.value) if isinstance(named, nodes.Scalar) and named.value else id(item)
@@ -314,7 +312,7 @@ def _identity(name: str, item: Node) -> object:
 
 
 def looped(file: str, chain: tuple[str, ...], at: Origin, problems: Problems) -> bool:
-    """Whether a playbook imports itself; reported."""
+    """Reports a playbook that imports itself."""
     found = [*map(os.path.abspath, chain)]
     if os.path.abspath(file) not in found:  # noqa: PTH100
         return False

@@ -1,4 +1,4 @@
-"""Jobs with `run_once`: declared for every host of a play, run on its first one."""
+"""Jobs with `run_once`: declared for all hosts of a play, run on the first one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,8 @@ from deployer.model.settings import JobSettings, RunSettings
 def settle_run_once(
     plays: Iterable[Desired], first: str, problems: Problems
 ) -> tuple[tuple[Desired, ...], RunOnce | None]:
-    """One play on its hosts, with such jobs on its `first` host only: on the others what depends on them counts as met.
-
-    `first` is that of the whole play. One that `--limit` leaves out is not among the hosts, so nothing is run: the job
-    may have been run there, and would be run twice elsewhere.
-    """
+    """One play on its hosts, with such jobs only on the `first` host of the whole play. On other hosts, a dependency on
+    the job counts as met. If `--limit` excludes the first host, the job is not run: it may have run there already."""
     plays = tuple(plays)
     once = {job.name: job for play in plays for job in play.of(JobSettings) if job.settings.run_once}
     if not once:

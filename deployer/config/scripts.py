@@ -1,4 +1,4 @@
-"""What this layer asks the system for through injected callables: running a program, asking for a password."""
+"""Injected functions of the system: run a program, ask for a password."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deployer.interfaces import Guarded
 
 
 class ScriptResult(Guarded, frozen=True):
-    """How a program ended and what it wrote; its output may be a password and stays out of the repr."""
+    """A program's exit code and output. The output may be a password and is not in the repr."""
 
     hidden: ClassVar[tuple[str, ...]] = ("stdout",)
     status: int

@@ -1,5 +1,5 @@
-"""Networks of one host that the engine would refuse: subnets that overlap, a bridge or parent interface that two
-networks use, and fixed addresses of containers that do not fit into their networks."""
+"""Networks of one host that the engine would refuse: overlapping subnets, a bridge or parent interface used twice, and
+fixed addresses outside of their network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def check_networks(plays: Iterable[Desired], problems: Problems) -> None:
 
 
 def _check_subnets(declared: Iterable[Network], problems: Problems) -> None:
-    """The engine is certain to refuse where one of the two is a bridge (§4)."""
+    """The engine refuses only if one of the two is a bridge (§4)."""
     subnets = [found for resource in declared for found in _subnets(resource)]
     for (first, one), (second, other) in combinations(subnets, 2):
         if "bridge" in (_driver(first), _driver(second)) and first is not second and overlap(one, other):
@@ -80,7 +80,7 @@ def _is_managed(network: Network) -> bool:
 
 
 def _misfit(network: Network, ip: str) -> tuple[str, str] | None:
-    """Why a container cannot have the address in the network, and what to do."""
+    """Why the network cannot have the address, and what to do."""
     at = network.origin
     if ":" in ip and not network.values.get("enable_ipv6"):
         return f"requires IPv6, which network {network.name} at {at} does not enable", "write enable_ipv6: true there"

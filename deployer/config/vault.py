@@ -28,11 +28,11 @@ _LINE = 80
 
 
 class VaultError(DeployerError):
-    """A vaulted text cannot be read or written: no password, a wrong one, or a damaged text."""
+    """A vaulted text cannot be read or written: no password, a wrong one, or damaged text."""
 
 
 class VaultSecret(Guarded, frozen=True):
-    """One password and the id it goes by."""
+    """A password and its id."""
 
     hidden: ClassVar[tuple[str, ...]] = ("password",)
     label: str
@@ -40,20 +40,20 @@ class VaultSecret(Guarded, frozen=True):
 
 
 class VaultSecrets(Struct, frozen=True):
-    """The passwords of one run, in the order given. `learn` receives every decrypted value."""
+    """The passwords of a run, in the given order. `learn` receives every decrypted value."""
 
     secrets: tuple[VaultSecret, ...] = ()
     learn: Callable[[Iterable[str]], object] = tuple
 
     def decrypt(self, text: str | bytes) -> str:
-        """The plain text; raises `VaultError` when no password fits, the text is damaged or not UTF-8."""
+        """The plain text; raises `VaultError` if no password fits, or the text is damaged or not UTF-8."""
         try:
             return self.decrypt_bytes(text).decode("utf-8")
         except UnicodeDecodeError as error:
             raise VaultError("the decrypted content is not UTF-8 text") from error
 
     def decrypt_bytes(self, text: str | bytes) -> bytes:
-        """The plain bytes. Passwords with the id in the header are tried first, then all others."""
+        """The plain bytes. Passwords with the id in the header are tried first."""
         envelope = _open_envelope(text)
         if not self.secrets:
             raise VaultError(
@@ -76,12 +76,12 @@ def _no_fit(count: int, label: str) -> str:
 
 
 def is_encrypted(text: str | bytes) -> bool:
-    """Whether the text begins with the vault header."""
+    """Whether the text begins with a vault header."""
     return text.startswith(HEADER) if isinstance(text, str) else text.startswith(HEADER.encode())
 
 
 def encrypt(plain: str | bytes, secret: VaultSecret, *, random: Callable[[int], bytes] = os.urandom) -> str:
-    """The vaulted text, ending in a newline; `random(32)` gives the salt. Refuses text that is vaulted already."""
+    """The vaulted text with a newline at its end; `random(32)` returns the salt. Refuses vaulted text."""
     if is_encrypted(plain):
         raise VaultError("the input is encrypted already")
     content = plain.encode() if isinstance(plain, str) else plain
@@ -96,12 +96,12 @@ def encrypt(plain: str | bytes, secret: VaultSecret, *, random: Callable[[int], 
 
 
 def decrypt(text: str | bytes, secret: VaultSecret) -> str:
-    """The plain text under one password."""
+    """The plain text, using one password."""
     return VaultSecrets((secret,)).decrypt(text)
 
 
 def vault_id(text: str | bytes) -> str:
-    """The id the header names, `default` when it names none."""
+    """The id in the header, otherwise `default`."""
     return _open_envelope(text).label
 
 
@@ -139,7 +139,7 @@ class _Envelope(Struct, frozen=True):
     ciphertext: bytes
 
     def decrypt(self, password: bytes) -> bytes | None:
-        """The plain bytes, or None when the password is another."""
+        """The plain bytes, or None if the password is wrong."""
         keys = _derive(password, self.salt)
         if not hmac.compare_digest(keys.digest(self.ciphertext), self.mac):
             return None

@@ -1,4 +1,4 @@
-"""Vault passwords from where the user keeps them: files, vaulted files, executables, `-client` scripts, a prompt."""
+"""Vault passwords from files, vaulted files, executables, `-client` scripts or a prompt."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNKNOWN_ID = 2
 
 
 class PasswordSource(Struct, frozen=True):
-    """Where one password comes from: `prompt` or a path. `option` is how the user gave it."""
+    """The source of a password: `prompt` or a path. `option`: as given by the user."""
 
     label: str
     source: str
@@ -30,7 +30,7 @@ class PasswordSource(Struct, frozen=True):
 
 
 def parse_vault_id(text: str) -> PasswordSource:
-    """`label@source`; without `@` the whole is the source."""
+    """`label@source`, or only `source`."""
     label, at, source = text.partition("@")
     option = f"--vault-id {text}"
     return PasswordSource(label or DEFAULT_ID, source, option) if at else PasswordSource(DEFAULT_ID, text, option)
@@ -50,7 +50,7 @@ def load_secrets(
     prompt: Prompt | None = None,
     learn: Callable[[Iterable[str]], object] = tuple,
 ) -> VaultSecrets:
-    """Every password that can be had; the others are reported. A vaulted password file is opened by those before it."""
+    """All available passwords; the others are reported. A vaulted password file is decrypted with those before it."""
     found: list[VaultSecret] = []
     for source in sources:
         try:
@@ -89,7 +89,7 @@ def _file_password(path: Path, known: VaultSecrets) -> bytes:
 
 
 def _script_password(source: PasswordSource, path: Path, run: RunScript | None) -> bytes:
-    """The output of the program; a program named `…-client` gets the requested id."""
+    """The program's output; a program named `…-client` receives the requested id."""
     if run is None:
         raise VaultError(f"vault password programs are not supported here: {path}")
     is_client = path.stem.endswith("-client")

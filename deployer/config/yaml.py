@@ -33,14 +33,14 @@ _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+\Z")
 _UNQUOTED = re.compile(r"(?:[:\-,\[]\s+|[\[{]|:\s)\{\{|\}\}\S")
 _SURROGATES = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 
-#: Stands for a value that could not be decrypted, after that has been reported.
+# A value that could not be decrypted; this was reported.
 _UNREADABLE = "***"
 
 _RawNode = Any
 
 
 class _Composer(yaml.CSafeLoader):
-    """Composes nodes; an untagged scalar's tag says only whether it is plain."""
+    """Composes nodes. The tag of an untagged scalar only says whether it is plain."""
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
         if kind is ScalarNode:
@@ -49,7 +49,7 @@ class _Composer(yaml.CSafeLoader):
 
 
 class _UnusableError(Exception):
-    """The document as a whole cannot become a tree; the reason has been reported."""
+    """The document cannot become a tree; the reason was reported."""
 
 
 def load(
@@ -60,11 +60,9 @@ def load(
     *,
     at: Origin | None = None,
 ) -> Node | None:
-    """The tree of one document, or None if it has none, after its errors were reported.
-
-    An empty document is a null scalar. A vaulted document is decrypted and its values are secret. `at` gives every
-    value that one place, for text that is not in a file.
-    """
+    """The tree of one document; None if it has none, with all errors reported. An empty document is a null scalar. A
+    vaulted document is decrypted, and its values are secret. `at`: the origin of all values, for text that is not from
+    a file."""
     start = at or Origin(file, 1, 1)
     secrets = vault or VaultSecrets()
     secret = is_encrypted(source)
@@ -89,8 +87,8 @@ def load(
 
 
 def load_json(source: str | bytes, file: str, problems: Problems, vault: VaultSecrets | None = None) -> Node | None:
-    """As `load`, for JSON, which is YAML but for escaped surrogate pairs and very long keys. A document with such keys
-    has the file as its only place."""
+    """As `load`, for JSON, which differs from YAML in escaped surrogate pairs and very long keys. In a document with
+    such keys, all values have the file as origin."""
     found = Problems()
     try:
         text = _decode(source)
@@ -107,7 +105,7 @@ def load_json(source: str | bytes, file: str, problems: Problems, vault: VaultSe
 
 
 def scalar_value(text: str) -> bool | int | float | str | None:
-    """What a plain (unquoted) scalar means."""
+    """The value of a plain (unquoted) scalar."""
     if text in _NULLS:
         return None
     if text in _BOOLEANS:
@@ -179,7 +177,7 @@ def _syntax_hint(error: yaml.YAMLError, text: str, line: int) -> str:
 
 
 class _Builder:
-    """Converts composed nodes into the tree and reports unsupported ones."""
+    """Converts composed nodes into the tree, and reports unsupported ones."""
 
     def __init__(self, file: str, at: Origin | None, problems: Problems, vault: VaultSecrets) -> None:
         self._file = file
@@ -205,7 +203,7 @@ class _Builder:
         raise _UnusableError
 
     def _node(self, raw: _RawNode, depth: int, *, verbatim: bool) -> tuple[Node, int]:
-        """The node and how many values it holds with every alias written out."""
+        """The node, and its number of values with aliases expanded."""
         key = (id(raw), verbatim)
         known = self._built.get(key)
         if known is not None:
@@ -320,7 +318,7 @@ class _Builder:
         return Scalar(raw.value, origin, verbatim=verbatim or raw.tag == "!unsafe")
 
     def _merge(self, raw: _RawNode, depth: int, merged: dict[str, tuple[Scalar, Node]], *, verbatim: bool) -> int:
-        """Add the entries of `<<`; existing entries take precedence."""
+        """Adds the entries of `<<`; existing entries take precedence."""
         size = 0
         for part in raw.value if isinstance(raw, SequenceNode) else [raw]:
             if not isinstance(part, MappingNode):
@@ -338,7 +336,7 @@ def _entries(node: Node) -> Iterator[tuple[Scalar, Node]]:
 
 
 def _unquoted_template(raw: _RawNode) -> str | None:
-    """The expression when `{{ x }}` was written without quotes ("" when it cannot be told), else None."""
+    """The expression of a `{{ x }}` without quotes ("" if unknown), otherwise None."""
     if not raw.flow_style or len(raw.value) != 1:
         return None
     key = raw.value[0][0]

@@ -1,4 +1,4 @@
-"""An inventory under construction: every format adds to it; `finish` checks it and makes it immutable."""
+"""An inventory under construction. Every format adds to it; `finish` checks it and makes it immutable."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _GroupDraft(Struct):
 
 
 class Draft:
-    """Hosts and groups by name, in the order first named. `file` is the source being read."""
+    """Hosts and groups by name, in the order they are first named. `file` is the current source."""
 
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
@@ -51,7 +51,7 @@ class Draft:
         self._groups.setdefault(name, _GroupDraft(origin))
 
     def add_child(self, group: str, child: str, origin: Origin) -> None:
-        """Put one group, known already or not, into another."""
+        """Adds a group to another group; both may be new."""
         self.add_group(group, origin)
         self.add_group(child, origin)
         if child == ALL:
@@ -66,7 +66,7 @@ class Draft:
             host.port = host.variables["ansible_port"] = Scalar(port, origin)
 
     def add_named(self, written: str, group: str, origin: Origin) -> tuple[str, ...]:
-        """Add the hosts of a name with ranges and port; () after reporting an invalid name."""
+        """Adds the hosts of a name with ranges and port; returns () after reporting an invalid name."""
         try:
             names, port = expand(written)
         except NameFaultError as fault:
@@ -89,7 +89,7 @@ class Draft:
         return inventory_variables(((value.origin, name, value) for name, value in variables), self.problems)
 
     def finish(self, folders: Iterable[Path]) -> Inventory:
-        """The inventory; reports cycles between groups and names that are both host and group."""
+        """The inventory. Reports cycles between groups, and names of both a host and a group."""
         self._break_cycles()
         self._place_ungrouped()
         for name in sorted(self._hosts.keys() & self._groups.keys()):
@@ -151,7 +151,7 @@ class Draft:
         return tuple(group for group in (UNGROUPED, *self._groups) if group not in inner and group != ALL)[1:]
 
     def _descendants(self, name: str) -> Iterator[str]:
-        """The group itself, then the groups in it, level by level, each once."""
+        """The group, then its descendants level by level, each once."""
         seen, level = {name}, [name]
         while level:
             yield from level

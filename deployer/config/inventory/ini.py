@@ -1,8 +1,6 @@
-"""Inventories in INI form: `[group]`, `[group:children]`, `[group:vars]`, host lines with `key=value`.
-
-Every value is read as a Python literal where it is one (`5`, `[1, 2]`, `True`, `"5"`), else it is text; a number that
-would read back differently (`3.10`, `0x10`) stays text, as in YAML.
-"""
+"""Inventories in INI format: `[group]`, `[group:children]`, `[group:vars]`, host lines with `key=value`. A value that
+is a Python literal (`5`, `[1, 2]`, `True`, `"5"`) is read as one, anything else as text. As in YAML, a number that
+would be printed differently (`3.10`, `0x10`) is text."""
 
 from __future__ import annotations
 
@@ -36,7 +34,7 @@ class _Line(Struct, frozen=True):
 
 
 def read_ini(text: str, file: str, draft: Draft, *, secret: bool = False) -> None:
-    """Add the text's declarations to the draft; errors go to its problems. `secret`: the values are secret."""
+    """Adds the text's declarations to the draft and reports errors. `secret`: the values are secret."""
     reader = _Reader(draft, secret=secret)
     for number, written in enumerate(text.splitlines(), 1):
         stripped = written.strip()
@@ -69,7 +67,7 @@ class _Reader:
             self._read_variable(line, self._group)
 
     def finish(self) -> None:
-        """Resolve references to later sections: children and variables of groups."""
+        """Resolves references to later sections: children and variables of groups."""
         for group, child, origin in self._mentioned:
             if self._draft.has_group(child) or child in self._sections:
                 self._draft.add_child(group, child, origin)
@@ -87,7 +85,7 @@ class _Reader:
 
     @staticmethod
     def _is_address(text: str) -> bool:
-        """Whether a line with a bracket in front is a host: `[::1]:22`, `[a:c]1`."""
+        """Whether a line that starts with a bracket is a host: `[::1]:22`, `[a:c]1`."""
         return re.match(r"\s*\[(?:[^\]\s]*\][^\s#;]|[0-9A-Fa-f]*:[0-9A-Fa-f:]*:)", text) is not None
 
     def _open_section(self, line: _Line) -> None:
@@ -152,7 +150,7 @@ class _Reader:
 
 
 def literal(text: str) -> object:
-    """The Python literal a text is, else the text."""
+    """The Python literal, or the text if it is none."""
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):

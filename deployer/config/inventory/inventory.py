@@ -1,4 +1,4 @@
-"""Inventory sources in, one `Inventory` out: INI, YAML, JSON, TOML, directories, executables and `host,` lists."""
+"""Reads inventory sources into one `Inventory`: INI, YAML, JSON, TOML, directories, executables and `host,` lists."""
 
 from __future__ import annotations
 
@@ -34,11 +34,8 @@ def load_inventory(
     run: RunScript | None = None,
     vault: VaultSecrets | None = None,
 ) -> Inventory:
-    """Read every source, later ones override earlier ones; errors, including missing paths, go to `problems`.
-
-    `run` starts executable sources; without it they are reported. Without sources the inventory has no hosts, and
-    `localhost` is implied as always.
-    """
+    """Reads all sources; later ones override earlier ones. Errors go to `problems`. `run` starts executable sources;
+    without it they are reported. Without sources there are no hosts except the implicit `localhost`."""
     reader = _Reader(Draft(problems), run, vault or VaultSecrets())
     for source in sources:
         reader.read_source(source)
@@ -54,7 +51,7 @@ class _Reader:
         self._vault = vault
 
     def read_source(self, source: str) -> None:
-        """A source with an error that adds no host may have had any."""
+        """A source with an error and without hosts may have had any."""
         known = self.draft.host_names
         with self._problems.reading(*Missing, unless=lambda: self.draft.host_names != known):
             self._read_source(source)
@@ -106,7 +103,7 @@ class _Reader:
             self._read_text(path, content)
 
     def _is_script(self, path: Path, content: bytes) -> bool:
-        """Executable, and not a data file that merely has the permission; `#!` without it is reported."""
+        """A file that begins with `#!`, or is executable and does not end like a data file."""
         if content.startswith(b"#!"):
             return True
         return os.access(path, os.X_OK) and path.suffix not in (*_YAML_ENDINGS, ".json", ".toml", ".ini")
@@ -140,7 +137,7 @@ class _Reader:
         read_yaml_tree(from_plain(tree, Origin(str(path))), self.draft)
 
     def _read_text(self, path: Path, content: bytes) -> None:
-        """A file without a known ending: YAML if its first line looks like YAML, else INI."""
+        """Without a known ending: YAML if the first line looks like it, otherwise INI."""
         try:
             text = self._vault.decrypt(content) if is_encrypted(content) else content.decode("utf-8-sig")
         except VaultError as error:

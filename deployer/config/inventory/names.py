@@ -1,4 +1,4 @@
-"""Host names as inventories write them: `web[01:10:2].example.com:2222`, `[::1]:22`."""
+"""Host names in inventories: `web[01:10:2].example.com:2222`, `[::1]:22`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _RANGE = re.compile(r"\[([^\[\]]*:[^\[\]]*)\]")
 
 
 class NameFaultError(ValueError):
-    """A host name that cannot be understood; the text says why."""
+    """An invalid host name; the text says why."""
 
 
 def expand(text: str) -> tuple[tuple[str, ...], int | None]:
-    """Every host of a name with ranges, and its port; raises `NameFaultError`."""
+    """All hosts of a name with ranges, and the port; raises `NameFaultError`."""
     name, port = split_port(text)
     if name.endswith(":"):
         raise NameFaultError("a host name cannot end with ':'")
@@ -33,7 +33,7 @@ def expand(text: str) -> tuple[tuple[str, ...], int | None]:
 
 
 def split_port(text: str) -> tuple[str, int | None]:
-    """Name and port of `host:port` and `[ipv6]:port`; an IPv6 address loses its brackets."""
+    """Name and port of `host:port` and `[ipv6]:port`, without brackets."""
     for form in (_BRACKETED_PORT, _BRACKETED_IPV6, _PORT):
         found = form.match(text)
         if found is None:

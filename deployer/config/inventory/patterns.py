@@ -1,5 +1,5 @@
-"""Which hosts a `hosts:` or `--limit` pattern means: unions, `&` intersections, `!` exclusions, globs, `~` regexes,
-subscripts. A pattern, or an item of one, that matches nothing is an error, but for a group that has no hosts."""
+"""Host patterns of `hosts:` and `--limit`: unions, `&` intersections, `!` exclusions, globs, `~` regexes, subscripts. A
+pattern or item that matches nothing is an error, except a group without hosts."""
 
 from __future__ import annotations
 
@@ -30,10 +30,8 @@ class _Item(Struct, frozen=True):
 def select(
     pattern: str | Sequence[str], inventory: Inventory, problems: Problems, *, origin: Origin
 ) -> tuple[str, ...]:
-    """The hosts a pattern means, each once, in the order its items and their groups list them; () after an error.
-
-    A list of patterns is their union, as if joined by commas. Where groups without hosts leave none, that is a warning.
-    """
+    """The hosts of a pattern, each once, in the order of its items and their groups; () after an error. A list of
+    patterns is their union. If groups without hosts leave no host, that is a warning."""
     items = [_item(text, origin) for text in _split_all(pattern)]
     matcher = _Matcher(inventory, problems)
     chosen = _evaluate(items, matcher, problems, shown=_shown(pattern), origin=origin)
@@ -46,7 +44,8 @@ def select(
 def select_limit(
     limit: str, inventory: Inventory, problems: Problems, *, origin: Origin | None = None
 ) -> tuple[str, ...]:
-    """As `select`, for `--limit`: an item `@FILE` means the file's lines, each a pattern; no hosts is an error."""
+    """As `select`, for `--limit`: an item `@FILE` means the patterns in the file, one per line; no hosts is an
+    error."""
     origin = origin or Origin("--limit")
     items: list[_Item] = []
     for text in split_pattern(limit):
@@ -63,7 +62,7 @@ def select_limit(
 
 
 def split_pattern(pattern: str) -> tuple[str, ...]:
-    """The items of a pattern: between commas, or between colons when there is no comma and it is no address."""
+    """The items of a pattern, separated by commas, or by colons if there is no comma and it is not an address."""
     if "," in pattern:
         parts: Iterable[str] = pattern.split(",")
     elif _is_one_name(pattern):
@@ -84,7 +83,7 @@ def _shown(pattern: str | Sequence[str]) -> str:
 
 
 def _is_one_name(pattern: str) -> bool:
-    """Whether the colons in it, if any, belong to an IPv6 address, a port or a subscript."""
+    """Whether its colons belong to an IPv6 address, a port or a subscript."""
     if ":" not in pattern:
         return True
     try:
@@ -116,7 +115,7 @@ def _file_items(path: str, problems: Problems, origin: Origin) -> Iterable[_Item
 def _evaluate(
     items: Sequence[_Item], matcher: _Matcher, problems: Problems, *, shown: str, origin: Origin
 ) -> tuple[str, ...]:
-    """Plain items first, then every `&`, then every `!`; all hosts when there is no plain item."""
+    """Plain items first, then all `&`, then all `!`. Without a plain item, all hosts are the start."""
     if not items:
         problems.add(origin, f"the pattern '{shown}' names no host")
         return ()
@@ -134,8 +133,8 @@ def _evaluate(
 
 
 class _Matcher:
-    """Finds the hosts of single items; `all_known` turns False with the first that matches nothing. `empty`: groups
-    without hosts that were named."""
+    """Finds the hosts of single items. `all_known` becomes False with the first item without a match. `empty`: groups
+    without hosts."""
 
     def __init__(self, inventory: Inventory, problems: Problems) -> None:
         self._inventory = inventory
@@ -186,7 +185,7 @@ class _Matcher:
 
 
 def _sliced(hosts: tuple[str, ...], subscript: re.Match[str]) -> tuple[str, ...]:
-    """`[i]`, `[i:j]`, `[i:]`, both ends included."""
+    """`[i]`, `[i:j]`, `[i:]`, inclusive."""
     if subscript["index"] is not None:
         index = int(subscript["index"])
         return (hosts[index],) if -len(hosts) <= index < len(hosts) else ()

@@ -1,4 +1,4 @@
-"""Inventories made by a program: `--list` prints JSON groups, `--host NAME` one host's variables."""
+"""Inventory programs: `--list` prints JSON groups, `--host NAME` a host's variables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _META = "_meta"
 
 
 def read_script(path: str, run: RunScript, draft: Draft) -> None:
-    """Run the program and add what it prints to the draft; values have the program as their place."""
+    """Runs the program and adds its output to the draft. The program is the origin of all values."""
     origin = Origin(path)
     answer = _ask([path, "--list"], run, origin, draft)
     if answer is None:
@@ -28,7 +28,7 @@ def read_script(path: str, run: RunScript, draft: Draft) -> None:
 
 
 def _ask(command: list[str], run: RunScript, origin: Origin, draft: Draft) -> Mapping[str, Any] | None:
-    """The JSON object the program prints, or None after reporting why there is none."""
+    """The JSON object that the program prints; None after an error."""
     shown = " ".join(command)
     try:
         result = run(command)
@@ -61,7 +61,7 @@ def _complaint(result: ScriptResult) -> str:
 
 
 def _read_group(group: str, content: Any, origin: Origin, draft: Draft) -> None:
-    """`{hosts, vars, children}`; a list means its hosts; other keys are variables of a host named as the group."""
+    """`{hosts, vars, children}`; a list means hosts; other keys are variables of a host with the group's name."""
     if isinstance(content, list):
         content = {"hosts": content}
     elif not isinstance(content, dict):
@@ -93,7 +93,7 @@ def _names(content: Mapping[str, Any], key: str, group: str, origin: Origin, dra
 
 
 def _read_host_variables(path: str, meta: Any, run: RunScript, origin: Origin, draft: Draft) -> None:
-    """`_meta.hostvars` when the program gives it, else one call a host."""
+    """`_meta.hostvars` if the program prints it, otherwise one call per host."""
     known = meta.get("hostvars") if isinstance(meta, dict) else None
     for host in draft.host_names:
         if isinstance(known, dict):

@@ -1,4 +1,4 @@
-"""What an inventory says once it is read: hosts, groups and their variables, immutable and in a fixed order."""
+"""An inventory: hosts, groups and their variables, immutable and in a fixed order."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _BUILT_IN = Origin("built in")
 
 
 class Host(Struct, frozen=True):
-    """`variables`: those written for the host in inventory sources, not templated. `groups`: every group it is in,
-    `all` included, in the order their variables apply (later wins). `file`: the source that named it first, None for
-    a list of hosts on the command line. `port`: behind its name, as in `web1:2222`."""
+    """`variables`: those of the host in inventory sources, not templated. `groups`: all its groups including `all`;
+    variables of later ones win. `file`: the first source that names it, None for a host list. `port`: the one in its
+    name, as in `web1:2222`."""
 
     name: str
     variables: Mapping[str, Node] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Host(Struct, frozen=True):
 
 
 class Group(Struct, frozen=True):
-    """`hosts`: all members, those of child groups included. `children`: the groups directly in it."""
+    """`hosts`: all members, including those of child groups. `children`: its direct child groups."""
 
     name: str
     hosts: tuple[str, ...] = ()
@@ -43,14 +43,14 @@ class Group(Struct, frozen=True):
 
 
 class Inventory(Struct, frozen=True):
-    """All sources merged. `folders` are where group_vars and host_vars of the sources lie, in order."""
+    """All sources merged. `folders`: where their group_vars and host_vars are, in order."""
 
     hosts: Mapping[str, Host] = field(default_factory=dict)
     groups: Mapping[str, Group] = field(default_factory=dict)
     folders: tuple[Path, ...] = ()
 
     def find(self, name: str) -> Host | None:
-        """The host of that name; a local name that no source mentions is an implicit host, outside `all`'s members."""
+        """The host of that name. A local name that no source mentions is an implicit host, outside of `all`."""
         known = self.hosts.get(name)
         if known is None and name in LOCAL_NAMES:
             return Host(name, {"ansible_connection": Scalar("local", _BUILT_IN)})

@@ -1,4 +1,4 @@
-"""Inventories in YAML form: groups at the top, each with `hosts`, `vars` and `children`."""
+"""Inventories in YAML format: groups with `hosts`, `vars` and `children`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHAPE = "groups at the top, each with hosts, vars and children"
 
 
 def read_yaml_tree(tree: Node, draft: Draft) -> None:
-    """Add what the tree declares to the draft; errors go to its problems."""
+    """Adds the tree's declarations to the draft and reports errors."""
     if isinstance(tree, Scalar) and tree.value is None:
         return
     if not isinstance(tree, Mapping):
@@ -62,7 +62,7 @@ def _read_hosts(group: str, content: Node, draft: Draft) -> None:
 
 
 def _named(content: Node, what: str, draft: Draft) -> Iterator[tuple[Scalar, Node]]:
-    """Entries of a mapping; a lone text is one name without content."""
+    """Entries of a mapping; a plain text is one name without content."""
     if isinstance(content, Mapping):
         yield from content.entries
     elif isinstance(content, Scalar) and isinstance(content.value, str):

@@ -1,5 +1,5 @@
-"""What evaluating a template may take: computing time and memory. The limits are those of the operating system, so that
-they hold inside filters, regular expressions and arithmetic too."""
+"""Limits of evaluating a template: computing time and memory. The operating system enforces them, also inside filters,
+regular expressions and arithmetic."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from typing import Final
 from deployer.config.templates.problems import TemplateFault
 
 SECONDS: Final = 5.0
-"""Computing time of one evaluation, with the templates it refers to."""
+"""Seconds of computing time of one evaluation, including the templates it refers to."""
 
 MEMORY: Final = 512 * 1024 * 1024
-"""Bytes beyond those in use when it begins."""
+"""Bytes in addition to those in use at the start."""
 
 LONGEST: Final = 16 * 1024 * 1024
-"""Characters of the text of one template."""
+"""Characters of one template's text."""
 
 
 class _Overdue(BaseException):
-    """Not an `Exception`: Jinja passes over those while it computes constants."""
+    """Not an `Exception`: Jinja ignores those while it computes constants."""
 
 
 class Bounds:
-    """Of the evaluations of a run. They hold in the main thread, which alone can be interrupted, and where the system
-    has these limits."""
+    """The limits of a run's evaluations. They apply in the main thread, which alone can be interrupted, and on systems
+    with such limits."""
 
     def __init__(self) -> None:
         self._inside = False

@@ -1,7 +1,5 @@
-"""The Jinja environment of a run: an immutable sandbox that reads variables from scopes.
-
-Undefined variables raise where they are used, with what the diagnostic needs.
-"""
+"""The Jinja environment of a run: an immutable sandbox that reads variables from scopes. An undefined variable raises
+where it is used, with the data for the diagnostic."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ from deployer.config.templates.values import Entry, LazyDict, Scope, entry_of, f
 
 
 class UndefinedValue(Undefined, Absent):
-    """Raises whenever it is used, except by `default`, `is defined` and reading further into it."""
+    """Raises when used, except by `default`, `is defined` and access to its attributes and items."""
 
     __slots__ = ("_undefined_cause",)
 
@@ -65,7 +63,7 @@ class UndefinedValue(Undefined, Absent):
 
 
 class MissingValueError(UndefinedError):
-    """A variable that does not exist, or a key of a mapping: then `keys` are those that do. `name` None: neither."""
+    """A variable that does not exist, or a missing key of a mapping with the existing `keys`. `name` None: neither."""
 
     def __init__(self, message: str, name: str | None = None, keys: tuple[str, ...] | None = None) -> None:
         super().__init__(message)
@@ -78,7 +76,7 @@ _DECIMAL = re.compile(r"-?[0-9]{1,40}\.[0-9]{1,40}", re.ASCII)
 
 
 class ScopeContext(Context):
-    """Looks names up in a scope, below the names the template itself has set."""
+    """Looks up names in a scope, after the names that the template sets itself."""
 
     def resolve_or_missing(self, key: str) -> Any:
         if key in self.vars:
@@ -92,14 +90,14 @@ class ScopeContext(Context):
 
 
 def context_of(scope: Scope, environment: jinja2.Environment) -> dict[str, Any]:
-    """The names every template sees; the scope answers all others."""
+    """The names that all templates have; the scope has the others."""
     if scope.context is None:
         scope.context = {**environment.globals, SCOPE: scope}
     return scope.context
 
 
 def scope_of(context: Context) -> Scope:
-    """The scope a function called from a template runs in."""
+    """The scope that a function is called from."""
     scope: Scope | None = context.parent.get(SCOPE)
     if scope is None:
         raise jinja2.TemplateRuntimeError("variables are not visible here; import the template 'with context'")
@@ -107,7 +105,7 @@ def scope_of(context: Context) -> Scope:
 
 
 def lookup_variable(scope: Scope, name: str) -> Any:
-    """The value of a variable, `missing`, or an undefined value when it needs a variable that is missing."""
+    """The value of a variable, `missing`, or an undefined value if it refers to a missing variable."""
     entry = scope.entry(name)
     return missing if entry is None else _read(entry, name)
 
@@ -126,13 +124,14 @@ def _number(value: Any) -> Any:
 
 
 class SandboxEnvironment(ImmutableSandboxedEnvironment):
-    """Reads leaves of variables through their entries; a leaf whose template lacks a variable is itself undefined."""
+    """Reads leaves of variables through their entries. A leaf whose template refers to a missing variable is
+    undefined."""
 
     context_class = ScopeContext
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """`0.50` in YAML is text, so that it stays as it is written; beside a number it counts as one."""
+        """`0.50` in YAML is text, so that its spelling is kept. Next to a number it is read as a number."""
         if isinstance(left, int | float):
             right = _number(right)
         elif isinstance(right, int | float):
@@ -154,12 +153,12 @@ class SandboxEnvironment(ImmutableSandboxedEnvironment):
         return self.undefined(obj=lazy, name=key) if entry is None else _read(entry, key)
 
     def join_path(self, template: str, parent: str) -> str:
-        """Included templates are named relative to the including one."""
+        """Included templates are relative to the template that includes them."""
         return str(Path(parent).parent / template)
 
 
 def new_environment(load: Callable[[str], str | None]) -> SandboxEnvironment:
-    """`load` reads an included template by its path; None when there is none."""
+    """`load` reads an included template by its path; None if it does not exist."""
     return SandboxEnvironment(
         undefined=UndefinedValue,
         finalize=finalize,

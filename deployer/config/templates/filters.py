@@ -1,4 +1,4 @@
-"""Everything templates can call: filters, tests and functions, also by their names in `ansible.builtin`."""
+"""Filters, tests and functions of templates, also by their names in `ansible.builtin`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def match(value: Any, pattern: str = "", *, ignorecase: bool = False, multiline:
 
 
 def version(value: Any, other: Any, compare: str = "eq", *, version_type: str = "loose") -> bool:
-    """Whether one version stands to another as `compare` says: `>=`, `ge`, `lt`, `==`, …"""
+    """Compares two versions by `compare`: `>=`, `ge`, `lt`, `==`, …"""
     kinds: dict[str, Callable[[str], Any]] = {"loose": _loose, "semver": _semver, "semantic": _semver}
     if version_type not in kinds:
         raise FilterArgumentError(f"version: version_type must be one of {', '.join(kinds)}")
@@ -74,7 +74,7 @@ def _loose(text: str) -> list[int | str]:
 
 
 def _aligned(left: list[int | str], right: list[int | str]) -> tuple[list[Any], list[Any]]:
-    """Parts that can be compared: a number comes after any word, and a missing part before everything."""
+    """Comparable parts: numbers sort after words, and a missing part before all others."""
     pairs = list(zip_longest(left, right))
     return [_rank(part) for part, _ in pairs], [_rank(part) for _, part in pairs]
 
@@ -125,7 +125,7 @@ def contains(value: Any, item: Any) -> bool:
 
 
 def extra_tests() -> dict[str, Callable[..., bool]]:
-    """This module's tests by the names templates know."""
+    """The tests of this module by name."""
     return {
         "abs": lambda path: Path(str(path)).is_absolute(),
         "all": lambda items: all(items),
@@ -150,7 +150,7 @@ def extra_tests() -> dict[str, Callable[..., bool]]:
 
 
 def add_filters(environment: SandboxEnvironment) -> None:
-    """Give an environment its filters, tests and functions; none of them lets two runs differ."""
+    """Adds filters, tests and functions to an environment. Their results are the same in every run."""
     environment.filters.update(text_filters())
     environment.filters.update(data_filters())
     environment.tests.update(extra_tests())

@@ -1,4 +1,4 @@
-"""Filters on mappings, lists and single values. Values pass through unchanged, so they keep place and secrecy."""
+"""Filters of mappings, lists and single values. Unchanged values keep their origin and secrecy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def mandatory(value: Any, msg: str | None = None) -> Any:
 
 
 def to_bool(value: Any) -> bool | None:
-    """true/false, yes/no, on/off, 1/0 in any case; null stays null; anything else is an error."""
+    """true/false, yes/no, on/off, 1/0 in any case; null stays null; other values are an error."""
     if value is None or isinstance(value, bool):
         return value
     if value in (0, 1):
@@ -45,7 +45,7 @@ def ternary(value: Any, true_val: Any, false_val: Any, none_val: Any = None) -> 
 
 
 def combine(*terms: Any, recursive: bool = False, list_merge: str = "replace") -> dict[Any, Any]:
-    """One mapping of several, later ones winning; `recursive` merges inner mappings, `list_merge` says how lists."""
+    """Merges mappings; later ones win. `recursive` merges inner mappings, `list_merge` says how lists are merged."""
     if list_merge not in _LIST_MERGES:
         raise FilterArgumentError(f"combine: list_merge must be one of {', '.join(_LIST_MERGES)}")
     merged: dict[Any, Any] = {}
@@ -115,7 +115,7 @@ def _flat(items: Iterable[Any], levels: int | None, *, skip_nulls: bool) -> Iter
 
 
 def _distinct(items: Iterable[Any]) -> list[Any]:
-    """Each once, in order; values need not be hashable."""
+    """Without duplicates, in order; values may be unhashable."""
     seen: set[Any] = set()
     found: list[Any] = []
     for item in items:
@@ -129,7 +129,7 @@ def _distinct(items: Iterable[Any]) -> list[Any]:
 
 
 def unique(items: Iterable[Any], *, case_sensitive: bool | None = None, attribute: Any = None) -> list[Any]:
-    """Each once, in order. Text differs by case unless `case_sensitive` is false."""
+    """Without duplicates, in order; text is compared without case unless `case_sensitive`."""
     seen: list[Any] = []
     found: list[Any] = []
     for item in items:
@@ -157,7 +157,7 @@ def difference(low: Iterable[Any], high: Iterable[Any]) -> list[Any]:
 
 
 def subelements(items: Any, path: str | list[str], *, skip_missing: bool = False) -> list[list[Any]]:
-    """Pairs of each item and each element of the list at `path` inside it."""
+    """Pairs of each item and each element of its list at `path`."""
     steps = path.split(".") if isinstance(path, str) else path
     pairs: list[list[Any]] = []
     for item in items.values() if isinstance(items, dict) else items:
@@ -181,7 +181,7 @@ def extract(environment: SandboxEnvironment, key: Any, container: Any, morekeys:
 
 
 def seeded_random(end: Any, start: int | None = None, step: int | None = None, seed: Any = None) -> Any:
-    """A choice that is the same in every run; needs a seed."""
+    """A random choice by a required seed, the same in every run."""
     if seed is None:
         raise FilterArgumentError("random requires a seed: random(seed=inventory_hostname)")
     source = random.Random(str(seed) if isinstance(seed, str) else seed)
@@ -196,7 +196,7 @@ def type_debug(value: Any) -> str:
 
 
 def data_filters() -> dict[str, Callable[..., Any]]:
-    """This module's filters by the names templates know."""
+    """The filters of this module by name."""
     return {
         "bool": to_bool,
         "combine": combine,

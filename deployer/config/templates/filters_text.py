@@ -1,4 +1,4 @@
-"""Filters on text: encodings, regular expressions, paths, sizes, comments, hashes. All are pure functions."""
+"""Filters of text: encodings, regular expressions, paths, sizes, comments, hashes. All are pure."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def to_nice_yaml(value: Any, indent: int = 4, **options: Any) -> str:
 
 
 def from_yaml(text: Any) -> Any:
-    """Read as files are read: YAML 1.2 booleans and numbers."""
+    """Read like input files: YAML 1.2 booleans and numbers."""
     if not isinstance(text, str):
         return text
     problems = Problems()
@@ -94,7 +94,7 @@ def regex_replace(
 def regex_search(
     value: Any, pattern: str, *groups: str, ignorecase: bool = False, multiline: bool = False
 ) -> str | list[str | None] | None:
-    r"""The match, or the groups named by `\\1` and `\\g<name>`; None without a match."""
+    r"""The match, or the groups `\\1` and `\\g<name>`; None without a match."""
     found = re.search(pattern, str(value), _flags(ignorecase=ignorecase, multiline=multiline))
     if found is None:
         return None
@@ -138,7 +138,7 @@ def expanduser(path: Any) -> str:
 
 
 def realpath(path: Any) -> str:
-    """Absolute and without `.` and `..`; links are not followed, so the result depends on nothing but the text."""
+    """Absolute, without `.` and `..`. Links are not followed, so the result depends only on the text."""
     return posixpath.normpath(Path(str(path)).absolute())
 
 
@@ -160,11 +160,11 @@ _COMMENTS = {
     "cblock": ("/*", " * ", " */"),
     "xml": ("<!--", " - ", "-->"),
 }
-"""What begins a comment, what begins each of its lines, and what ends it."""
+"""The first line, the prefix of each line, and the last line of a comment."""
 
 
 def comment(text: Any, style: str = "plain", decoration: str | None = None) -> str:
-    """The text as a comment block of a language, with an empty line above and below."""
+    """The text as a comment of a language, between empty comment lines."""
     if style not in _COMMENTS:
         raise FilterArgumentError(f"comment: unknown style '{style}'; supported: {', '.join(_COMMENTS)}")
     begin, usual, end = _COMMENTS[style]
@@ -173,7 +173,7 @@ def comment(text: Any, style: str = "plain", decoration: str | None = None) -> s
 
 
 def password_hash(password: Any, hashtype: str = "sha512", salt: str = "", rounds: int = 12, ident: str = "2b") -> str:
-    """A bcrypt hash, `$2b$12$…`, as .htpasswd files hold it; the salt must be given. Raises for other types."""
+    """A bcrypt hash, `$2b$12$…`, as in .htpasswd files; the salt is required. Raises for other types."""
     import bcrypt
 
     if hashtype not in ("bcrypt", "blowfish"):
@@ -190,7 +190,7 @@ def password_hash(password: Any, hashtype: str = "sha512", salt: str = "", round
 
 
 def human_to_bytes(size: Any, default_unit: str = "", *, isbits: bool = False) -> int:
-    """`10M`, `1.5 GB`, `512`, `8Mb` with `isbits`."""
+    """`10M`, `1.5 GB`, `512`; `8Mb` with `isbits`."""
     small = "b" if isbits else "B"
     found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]*)\s*", str(size))
     unit = (found[2] or default_unit) if found else ""
@@ -203,7 +203,7 @@ def human_to_bytes(size: Any, default_unit: str = "", *, isbits: bool = False) -
 
 
 def urlsplit_filter(value: Any, query: str = "") -> Any:
-    """The parts of a URL by name, or one of them."""
+    """All parts of a URL, or one of them."""
     url = urlsplit(str(value))
     names = ("scheme", "netloc", "path", "query", "fragment", "username", "password", "hostname", "port")
     parts = {name: getattr(url, name) for name in names}
@@ -213,7 +213,7 @@ def urlsplit_filter(value: Any, query: str = "") -> Any:
 
 
 def text_filters() -> dict[str, Callable[..., Any]]:
-    """This module's filters by the names templates know."""
+    """The filters of this module by name."""
     return {
         "b64decode": b64decode,
         "b64encode": b64encode,

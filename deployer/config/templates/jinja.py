@@ -1,8 +1,5 @@
-"""Templates that need Jinja: compiled once for all hosts of a run, evaluated in any scope.
-
-Failures become `TemplateProblem` with the place of the template that failed; their wording never repeats a value that
-a secret was part of. Imported only when a template needs it.
-"""
+"""Templates that require Jinja, compiled once for all hosts of a run. A failure becomes a `TemplateProblem` with its
+place; its text never contains a value derived from a secret. Imported only if a template needs it."""
 
 from __future__ import annotations
 
@@ -47,10 +44,8 @@ _FILE_OPTIONS = (
 
 
 class Compiled(Protocol):
-    """A template ready to be evaluated. Lone ones, of one expression, give a value of any type; others give text.
-
-    `skipped`: how many lines of the text came before the template.
-    """
+    """A compiled template. A lone expression returns a value of any type; others return text. `skipped`: lines of the
+    text before the template."""
 
     @property
     def template(self) -> jinja2.Template: ...
@@ -62,7 +57,7 @@ class Compiled(Protocol):
 
 
 class Rendered(Struct, frozen=True):
-    """Any template that makes text."""
+    """A template that returns text."""
 
     template: jinja2.Template
     skipped: int = 0
@@ -72,7 +67,7 @@ class Rendered(Struct, frozen=True):
 
 
 class Expression(Struct, frozen=True):
-    """Any single expression, by its value; `tail` are line ends behind it, kept when the value is text."""
+    """A single expression; `tail`: line ends after it, kept if the value is text."""
 
     template: jinja2.Template
     tail: str = ""
@@ -87,7 +82,7 @@ class Expression(Struct, frozen=True):
 
 
 def compile_text(text: str, environment: SandboxEnvironment) -> Compiled:
-    """A text with templates in it; raises `TemplateSyntaxError`."""
+    """A text with templates; raises `TemplateSyntaxError`."""
     core = text.rstrip("\n")
     lone = _lone_expression(core, environment)
     if lone is not None:
@@ -96,11 +91,9 @@ def compile_text(text: str, environment: SandboxEnvironment) -> Compiled:
 
 
 def compile_file(text: str, environment: SandboxEnvironment, name: str) -> Rendered:
-    """A template file, always giving text; `name` is its path, which includes are relative to.
-
-    A first line `#jinja2: trim_blocks: False, variable_start_string: '[%'` sets Jinja's options for the file and is
-    not part of it. Raises `TemplateSyntaxError` with the file's line.
-    """
+    """A template file, which returns text; `name`: its path, for relative includes. A first line `#jinja2: trim_blocks:
+    False, variable_start_string: '[%'` sets Jinja's options and is removed. Raises `TemplateSyntaxError` with the
+    file's line."""
     if not text.startswith(_HEADER):
         return Rendered(_template(environment.parse(text, name, name), environment, name))
     header, _, body = text.partition("\n")
@@ -125,7 +118,7 @@ def _options(written: str) -> dict[str, Any]:
 
 
 def compile_expression(text: str, environment: SandboxEnvironment) -> Compiled:
-    """A bare expression, as `when` has it; raises `TemplateSyntaxError`."""
+    """An expression without braces, as in `when`; raises `TemplateSyntaxError`."""
     parser = Parser(environment, text, state="variable")
     tree = parser.parse_expression()
     if not parser.stream.eos:
@@ -160,7 +153,7 @@ def _lone_expression(text: str, environment: SandboxEnvironment) -> ast.Expr | N
     return None if isinstance(only, ast.TemplateData) else only
 
 
-#: What evaluating a template may raise: Jinja's own errors and those of the operators and filters it runs.
+# Errors of an evaluation: Jinja's own, and those of operators and filters.
 EVALUATION_ERRORS = (
     jinja2.TemplateError,
     TemplateFault,
@@ -190,7 +183,7 @@ class _SyntaxFault(Struct, frozen=True):
 
 
 class JinjaTemplates:
-    """Compiled templates by their text. Included files are looked for beside the including one, then in `base`."""
+    """Compiled templates by text. Included files are searched next to the including one, then in `base`."""
 
     def __init__(self, base: Path) -> None:
         self._base = base
@@ -202,20 +195,20 @@ class JinjaTemplates:
         self._files: dict[tuple[str, str], Compiled | _SyntaxFault] = {}
 
     def evaluate(self, text: str, scope: Scope, site: Site) -> Any:
-        """The value of a text; raises `TemplateProblem`, also when it is undefined."""
+        """The value of a text; raises `TemplateProblem`, also if it is undefined."""
         return self._run(self._text(text), scope, site)
 
     def evaluate_expression(self, text: str, scope: Scope, site: Site) -> Any:
-        """The value of a bare expression, likewise."""
+        """The value of an expression; raises `TemplateProblem`, also if it is undefined."""
         return self._run(self._expression(text), scope, site)
 
     def evaluate_file(self, text: str, file: str, scope: Scope, site: Site) -> str:
-        """The text a template file makes, likewise."""
+        """The text of a template file; raises `TemplateProblem`."""
         compiled = self._compiled(self._files, (file, text), lambda: compile_file(text, self._environment, file))
         return str(self._run(compiled, scope, site))
 
     def convert(self, value: Any, origin: Origin, frame: Frame, source: Origin | None, site: Site) -> Node:
-        """The tree of a result; raises `TemplateProblem` where it is not data or undefined inside."""
+        """A result as a tree; raises `TemplateProblem` if it is not data or contains undefined values."""
         try:
             with self._bounds.evaluation():
                 return to_node(value, origin, frame, source)
@@ -223,7 +216,7 @@ class JinjaTemplates:
             raise _problem(error, site, names=(), secret=frame.secret or site.secret, line=0) from error
 
     def check(self, text: str, site: Site, problems: Problems) -> None:
-        """Report a text that is no valid template."""
+        """Reports a text that is not a valid template."""
         _report_fault(self._text(text), site, problems)
 
     def check_expression(self, text: str, site: Site, problems: Problems) -> None:
@@ -268,7 +261,7 @@ class JinjaTemplates:
         return known
 
     def _load(self, path: str) -> str | None:
-        """A template file named by another, for `include` and `import`."""
+        """A template file for `include` and `import`."""
         choices = (folder / path for folder in (Path(), self._base / "templates", self._base))
         file = next((choice for choice in choices if choice.exists() and not choice.is_dir()), None)
         if file is None:
@@ -297,7 +290,7 @@ def _report_fault(compiled: Compiled | _SyntaxFault, site: Site, problems: Probl
 
 
 def _problem(error: Exception, site: Site, *, names: Iterable[str], secret: bool, line: int) -> TemplateProblem:
-    """What a failed evaluation says. A message that may repeat a secret is replaced by the error's kind."""
+    """The error of an evaluation. A message that may contain a secret is replaced by the kind of error."""
     if isinstance(error, MissingValueError):
         return _missing_problem(error, site, names, secret=secret, line=line)
     if excess := _excess(error):
@@ -312,7 +305,7 @@ def _problem(error: Exception, site: Site, *, names: Iterable[str], secret: bool
 
 
 def _excess(error: Exception) -> str:
-    """What there is too much of; "" for other errors. Jinja writes a number beyond all floats as the name `inf`."""
+    """What exceeded a limit; "" for other errors. Jinja writes a number beyond all floats as the name `inf`."""
     match error:
         case RecursionError():
             return "expressions or variables are nested too deeply"
@@ -327,7 +320,7 @@ def _excess(error: Exception) -> str:
 def _missing_problem(
     error: MissingValueError, site: Site, names: Iterable[str], *, secret: bool, line: int
 ) -> TemplateProblem:
-    """Names the variable or key, except a key that was made of a secret."""
+    """Names the variable or key, except a key derived from a secret."""
     name = error.name
     if secret and (name is None or (error.keys is not None and name not in site.text)):
         return site.problem("a value is undefined; its name is hidden because a secret was used", line, undefined=True)
@@ -339,7 +332,7 @@ def _missing_problem(
 
 
 def _line_in(trace: TracebackType | None, compiled: Compiled) -> int:
-    """The template's line an error came through, 0 when it cannot be told."""
+    """The template's line that raised the error; 0 if unknown."""
     template = compiled.template
     line = 0
     while trace is not None:

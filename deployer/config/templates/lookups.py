@@ -1,8 +1,6 @@
-"""`lookup('…')` and `query('…')`: the environment, files beside the playbook, variables, lists.
-
-What would differ from run to run, or start a program, is refused with the reason. What a vaulted file holds, and an
-environment variable that is named like a secret, taints the result.
-"""
+"""`lookup('…')` and `query('…')`: environment, files next to the playbook, variables, lists. Lookups whose result
+varies between runs, or that start a program, are refused. Results of vaulted files, and of environment variables with a
+secret's name, are secret."""
 
 from __future__ import annotations
 
@@ -35,13 +33,13 @@ _REFUSED = {
     "url": "it reads the network while planning; pass the value with -e",
 }
 
-#: Given the scope, the terms and the options; the results, one for each term as a rule.
+# From the scope, the terms and the options to the results, usually one per term.
 Lookup = Callable[[Scope, Sequence[Any], dict[str, Any]], list[Any]]
 
 
 @pass_context
 def lookup(context: Context, name: str, *terms: Any, **options: Any) -> Any:
-    """The one result, or several texts joined by commas; `wantlist=true` always gives the list."""
+    """A single result, or several texts joined by commas; with `wantlist=true` always the list."""
     want_list = options.pop("wantlist", False)
     found = _run(context, name, terms, options)
     if want_list or found is None:
@@ -55,7 +53,7 @@ def lookup(context: Context, name: str, *terms: Any, **options: Any) -> Any:
 
 @pass_context
 def query(context: Context, name: str, *terms: Any, **options: Any) -> Any:
-    """The list of results."""
+    """The results as a list."""
     options.pop("wantlist", None)
     found = _run(context, name, terms, options)
     return [] if found is None else found
@@ -67,7 +65,7 @@ def refused_now(*_args: Any, **_options: Any) -> NoReturn:
 
 
 def undef(hint: str | None = None) -> UndefinedValue:
-    """A value that must be overridden: using it is an error that says `hint`."""
+    """A value that must be overridden: using it raises an error with `hint`."""
     return UndefinedValue(hint=hint or "a required value is undefined")
 
 

@@ -1,4 +1,4 @@
-"""What stops a template, as values that know nothing of Jinja."""
+"""Errors of templates, without dependency on Jinja."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from deployer.diagnostics import Origin
 
 
 class TemplateProblem(Exception):  # noqa: N818
-    """A template cannot be rendered; carries what the diagnostic says. `undefined`: only for want of a variable."""
+    """A template that cannot be rendered, with the data of the diagnostic. `undefined`: only because a variable is
+    missing."""
 
     def __init__(self, origin: Origin, summary: str, *, hint: str = "", address: str = "", undefined: bool = False):
         super().__init__(summary)
@@ -22,17 +23,17 @@ class TemplateProblem(Exception):  # noqa: N818
 
 
 class TemplateFault(Exception):  # noqa: N818
-    """What a template does makes no value; the text says why, and may repeat what the template read."""
+    """A template without a valid value. The text says why, and may contain what the template read."""
 
 
 class Absent:
-    """Marks values that stand for a missing one and raise when used."""
+    """Marks undefined values, which raise when used."""
 
     __slots__ = ()
 
 
 class Omit:
-    """The value of `omit`: removes the key or item it is given to; has no text of its own."""
+    """The value of `omit`: removes its key or item. It cannot be converted to text."""
 
     def __repr__(self) -> str:
         return "omit"
@@ -45,7 +46,7 @@ OMIT = Omit()
 
 
 class Site(Struct, frozen=True):
-    """Where a template stands: a value, or a whole file whose lines are the template's; and its text."""
+    """Where a template is: a value, or a file whose lines are the template's; and its text."""
 
     origin: Origin
     address: str
@@ -63,7 +64,7 @@ class Site(Struct, frozen=True):
 
 
 def kind_of(value: object) -> str:
-    """What a user calls a value of this type."""
+    """A user's word for the type of a value."""
     kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
         (str, "text"),
         (bool, "true or false"),
@@ -78,6 +79,6 @@ def kind_of(value: object) -> str:
 
 
 def raise_absent(value: Absent) -> NoReturn:
-    """Raise the error of an undefined value."""
+    """Raises the error of an undefined value."""
     str(value)
     raise AssertionError("an undefined value has no text")

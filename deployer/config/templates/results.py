@@ -1,4 +1,4 @@
-"""From a template's result back to a tree of nodes with places and secrecy."""
+"""Converts a template's result into a tree of nodes with origins and secrecy."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from deployer.nodes import Mapping, Node, Scalar, Sequence
 
 
 def to_node(value: Any, origin: Origin, frame: Frame, source: Origin | None = None) -> Node:
-    """A tree of a template's result. Variables in it keep their secrecy and name their place as source; everything
-    computed is as secret as what the frame has read. Raises for undefined values and for what is not data."""
+    """The tree of a result. Unchanged variables keep their secrecy and have their origin as source; computed values are
+    secret if the frame read a secret. Raises for undefined values and for other objects than data."""
     if isinstance(value, Text):
         text = str.__str__(value)
         return Scalar(text, origin, is_secret_text(value), place_of(value), "{" in text)
@@ -37,7 +37,7 @@ def to_node(value: Any, origin: Origin, frame: Frame, source: Origin | None = No
 
 
 def _lazy_entries(lazy: LazyDict, origin: Origin) -> tuple[tuple[Scalar, Node], ...]:
-    """Each leaf is as secret as itself; reading them here taints nothing else."""
+    """Reading each leaf separately affects the secrecy of no other."""
     owner = owner_of(lazy)
     frames = owner.scope.session.frames
     made = []

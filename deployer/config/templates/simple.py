@@ -1,8 +1,6 @@
-"""References to variables, and texts made only of them, evaluated without Jinja.
-
-Most templates of a playbook are of this kind. Whatever is unusual about one, a missing variable for instance, makes
-its evaluation answer `FALLBACK`; then Jinja evaluates it, or says what is wrong.
-"""
+"""Evaluates references to variables, and texts of references only, without Jinja. Most templates of playbooks are of
+this kind. In all other cases, such as a missing variable, the evaluation returns `FALLBACK`, and Jinja evaluates the
+template or reports the error."""
 
 from __future__ import annotations
 
@@ -17,13 +15,13 @@ from deployer.config.templates.values import LazyDict, Scope, entry_of, finalize
 
 FALLBACK: Final = object()
 _LONGEST: Final = 1024 * 1024
-"""Characters of a text that is made here."""
+"""Characters of a result."""
 
 _STEPS = r"((?:\.[A-Za-z_][A-Za-z0-9_]*|\[(?:-?(?:0|[1-9][0-9]{0,8})|'[^'\\\n]*'|\"[^\"\\\n]*\")\])*)"
 _EXPRESSION = re.compile(rf"\s*([A-Za-z_][A-Za-z0-9_]*){_STEPS}\s*")
 _STEP = re.compile(r"\.([A-Za-z0-9_]+)|\[(-?[0-9]+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
 _OPEN = re.compile(r"\{[{%#]")
-#: Words that are no variables in a template.
+# Words that are not variables in a template.
 _WORDS = frozenset(
     {
         *("true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if", "else", "elif"),
@@ -33,13 +31,13 @@ _WORDS = frozenset(
 
 
 class Reference(Struct, frozen=True):
-    """`a.b['c'][0]`: a variable and the way into it; each step is a key and whether it was written as an attribute."""
+    """`a.b['c'][0]`: a variable and its path; each step is a key and whether it was written as an attribute."""
 
     name: str
     steps: tuple[tuple[str | int, bool], ...]
 
     def evaluate(self, scope: Scope) -> Any:
-        """The value, or `FALLBACK`; raises `TemplateProblem` when the variable cannot be evaluated."""
+        """The value, or `FALLBACK`; raises `TemplateProblem` if the variable cannot be evaluated."""
         entry = scope.entry(self.name)
         if entry is None:
             return FALLBACK
@@ -58,14 +56,14 @@ class Reference(Struct, frozen=True):
 
 
 class Pieces(Struct, frozen=True):
-    """Literal text and references, joined. One reference alone keeps its type; `tail` follows it when it is text."""
+    """Literal text and references, joined. A single reference keeps its type; `tail` follows it if it is text."""
 
     parts: tuple[str | Reference, ...]
     is_lone: bool = False
     tail: str = ""
 
     def evaluate(self, scope: Scope) -> Any:
-        """The value, or `FALLBACK`; raises `TemplateProblem` when a variable cannot be evaluated."""
+        """The value, or `FALLBACK`; raises `TemplateProblem` if a variable cannot be evaluated."""
         if self.is_lone:
             value = self.parts[0].evaluate(scope) if isinstance(self.parts[0], Reference) else FALLBACK
             return value + self.tail if self.tail and isinstance(value, str) else value
@@ -82,7 +80,7 @@ class Pieces(Struct, frozen=True):
 
 
 def parse_text(text: str) -> Pieces | None:
-    """A text whose templates are all references, else None."""
+    """A text whose templates are all references; otherwise None."""
     if "\r" in text:
         return None
     parts = list(_parts(text))
@@ -98,7 +96,7 @@ def parse_text(text: str) -> Pieces | None:
 
 
 def parse_reference(text: str) -> Reference | None:
-    """A bare expression that is a reference, else None."""
+    """A reference without braces; otherwise None."""
     found = _EXPRESSION.fullmatch(text)
     if found is None or found[1] in _WORDS:
         return None
@@ -114,7 +112,7 @@ def _steps(written: str) -> Iterator[tuple[str | int, bool]]:
 
 
 def _parts(text: str) -> Iterator[str | Reference | None]:
-    """Literal text and references in turn; None for anything else."""
+    """Literal text and references in turn; None for other text."""
     position = 0
     while (opened := _OPEN.search(text, position)) is not None:
         yield text[position : opened.start()]

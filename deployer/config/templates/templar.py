@@ -1,9 +1,6 @@
-"""Templates in values: a tree of nodes and a host's variables in, a tree without templates out.
-
-A text that is exactly one `{{ expression }}` keeps the expression's type; any other text stays text, so `"1.10"` is
-never a number. A result keeps the place of its template and names, as `source`, the place of the one variable it came
-from; it is secret when anything read for it was.
-"""
+"""Renders values: from a tree of nodes and a host's variables to a tree without templates. A text that is exactly one
+`{{ expression }}` keeps the expression's type; other text stays text, so `"1.10"` is never a number. A result has the
+origin of its template and, as `source`, that of the only variable it used. It is secret if any variable it used is."""
 
 from __future__ import annotations
 
@@ -29,11 +26,8 @@ if TYPE_CHECKING:
 
 
 class Templates:
-    """Parsed and compiled templates, and what filters and lookups need of the run.
-
-    `base` is where relative files are looked for when a templar names no other folder; `environ` answers
-    `lookup('env', …)`; `vault` opens vaulted files.
-    """
+    """Parsed and compiled templates, and what filters and lookups need of the run. `base`: the folder of relative files
+    if the templar has none; `environ` is for `lookup('env', …)`; `vault` decrypts files."""
 
     def __init__(
         self,
@@ -51,7 +45,7 @@ class Templates:
         self._templated: dict[int, tuple[Node, bool]] = {}
 
     def evaluate(self, node: Scalar, scope: Scope, *, address: str) -> Any:
-        """The value of a text, itself when it is no template; raises `TemplateProblem`, also when it is undefined."""
+        """The value of a text; raises `TemplateProblem`, also if it is undefined."""
         text = str(node.value)
         if not is_template(text):
             return text
@@ -60,18 +54,18 @@ class Templates:
         return self._heavy().evaluate(text, scope, _site(node, address)) if value is FALLBACK else value
 
     def evaluate_expression(self, node: Scalar, scope: Scope, *, address: str) -> Any:
-        """As `evaluate`, for a bare expression as `when` has it."""
+        """As `evaluate`, for an expression as in `when`."""
         text = str(node.value)
         simple = self._simple_expression(text)
         value = FALLBACK if simple is None else simple.evaluate(scope)
         return self._heavy().evaluate_expression(text, scope, _site(node, address)) if value is FALLBACK else value
 
     def evaluate_file(self, text: str, file: str, scope: Scope, *, address: str) -> str:
-        """The text a template file makes; problems name the file's line."""
+        """The text of a template file; errors name the file's line."""
         return self._heavy().evaluate_file(text, file, scope, Site(Origin(file, 1, 1), address, text, is_file=True))
 
     def convert(self, value: Any, node: Scalar, frame: Frame, *, address: str, source: Origin | None = None) -> Node:
-        """The tree of a template's result; raises `TemplateProblem` where it is not data or undefined inside."""
+        """A result as a tree; raises `TemplateProblem` if it is not data or contains undefined values."""
         if self._jinja is not None:
             return self._jinja.convert(value, node.origin, frame, source, _site(node, address))
         try:
@@ -80,12 +74,12 @@ class Templates:
             raise _site(node, address).problem(f"template failed: {fault}") from fault
 
     def is_reference(self, text: str) -> bool:
-        """Whether a text is one lone reference to a variable."""
+        """Whether a text is a single reference to a variable."""
         simple = self._simple(text)
         return simple is not None and simple.is_lone
 
     def is_templated(self, node: Node) -> bool:
-        """Whether there is a template anywhere in the tree."""
+        """Whether the tree contains a template."""
         if isinstance(node, Scalar):
             return has_template(node)
         known = self._templated.get(id(node))
@@ -99,7 +93,7 @@ class Templates:
         return found
 
     def check(self, node: Node, problems: Problems, address: str = "") -> None:
-        """Report every text in the tree that is not a valid template, without evaluating anything."""
+        """Reports all texts of the tree that are not valid templates, without evaluating them."""
         match node:
             case Scalar(value=str() as text):
                 if self.is_templated(node) and self._simple(text) is None:
@@ -114,7 +108,7 @@ class Templates:
                     self.check(value, problems, inner)
 
     def check_expression(self, node: Node, problems: Problems, address: str = "") -> None:
-        """As `check`, for `when`: an expression, or a list of them."""
+        """As `check`, for `when`: an expression or a list of them."""
         for item in node.items if isinstance(node, Sequence) else (node,):
             if isinstance(item, Scalar) and isinstance(item.value, str) and self._simple_expression(item.value) is None:
                 self._heavy().check_expression(item.value, _site(item, address), problems)
@@ -142,18 +136,16 @@ def _site(node: Scalar, address: str) -> Site:
 
 
 class HostVariables(Struct, frozen=True):
-    """One host's variables, and the magic ones: those that name no place in the user's files."""
+    """One host's variables. The magic ones have no place in the user's files."""
 
     variables: MappingABC[str, Node] = field(default_factory=dict)
     magic: MappingABC[str, Node] = field(default_factory=dict)
 
 
 class Templar:
-    """Renders with one host's variables. Used by one thread at a time; `templates` may be shared by all.
-
-    `hostvars` answers the variable of that name; a host is looked up when a template first reads it. `base` is the
-    playbook's folder, where lookups find files.
-    """
+    """Renders with one host's variables. Used by one thread at a time; `templates` may be shared. `hostvars` is for the
+    variable of that name; a host is resolved when a template first reads it. `base`: the playbook's folder, for
+    lookups."""
 
     def __init__(
         self,
@@ -180,7 +172,7 @@ class Templar:
         return self._session.secrets
 
     def with_variables(self, extra: MappingABC[str, Node]) -> Templar:
-        """The same host with more variables over its own, `item` of a loop for instance; shares what is evaluated."""
+        """The same host with additional variables that override its own, such as `item`; shares what is evaluated."""
         made = Templar.__new__(Templar)
         made._templates = self._templates
         made._hostvars = self._hostvars
@@ -190,10 +182,8 @@ class Templar:
         return made
 
     def render(self, node: Node, problems: Problems, address: str = "") -> Node:
-        """The tree with every template replaced by its value; what cannot be rendered is reported and left as it is.
-
-        A key or item whose value is `omit` is left out; at the top, `omit` is reported.
-        """
+        """The tree with every template replaced by its value. What cannot be rendered is reported and left unchanged. A
+        key or item with the value `omit` is removed; at the top, `omit` is reported."""
         made = self.render_or_omit(node, problems, address)
         if made is None:
             problems.add(
@@ -203,7 +193,7 @@ class Templar:
         return made
 
     def render_or_omit(self, node: Node, problems: Problems, address: str = "") -> Node | None:
-        """As `render`; None when the whole value is `omit`."""
+        """As `render`; None if the whole value is `omit`."""
         if not self._templates.is_templated(node):
             return node
         match node:
@@ -216,19 +206,15 @@ class Templar:
                 return self._render_mapping(node, problems, address)
 
     def evaluate(self, node: Node, problems: Problems, address: str = "") -> Node | None:
-        """The value of a bare expression, as `loop: groups.web` has it; None when that failed or is omitted.
-
-        A text with `{{` and anything that is no text is rendered instead.
-        """
+        """The value of an expression, as in `loop: groups.web`; None if it failed or is omitted. Text with `{{`, and
+        anything that is not text, is rendered."""
         if not isinstance(node, Scalar) or not isinstance(node.value, str) or is_template(node.value):
             return self.render_or_omit(node, problems, address)
         return self._made(node, problems, address, expression=True)
 
     def condition(self, node: Node, problems: Problems, address: str = "") -> bool:
-        """The truth of a `when`: a boolean, an expression, or a list of them that must all hold.
-
-        Reports and returns False for a result that is no boolean.
-        """
+        """The result of a `when`: a boolean, an expression, or a list of which all must be true. Reports a result that
+        is not a boolean, and returns False."""
         match node:
             case Sequence():
                 return all(self.condition(item, problems, f"{address}[{n}]") for n, item in enumerate(node.items))
@@ -241,7 +227,7 @@ class Templar:
                 return False
 
     def template_text(self, text: str, origin: Origin, problems: Problems, address: str = "") -> Scalar | None:
-        """A template file's text rendered; problems name `origin.file` and the line. None when it failed."""
+        """The rendered text of a template file; errors name `origin.file` and the line. None if it failed."""
         frames = self._session.frames
         frames.append(Frame())
         try:
@@ -254,7 +240,7 @@ class Templar:
             frames.pop()
 
     def check(self, node: Node, problems: Problems, address: str = "") -> None:
-        """Report texts that are no valid templates, without needing any variable."""
+        """Reports texts that are not valid templates, without evaluating them."""
         self._templates.check(node, problems, address)
 
     def _is_true(self, node: Scalar, problems: Problems, address: str) -> bool:
@@ -279,7 +265,7 @@ class Templar:
     def _made(
         self, node: Scalar, problems: Problems, address: str, *, expression: bool, failed: Node | None = None
     ) -> Node | None:
-        """The result of one template; `failed` when it was reported instead."""
+        """The result of one template; `failed` after an error."""
         templates, frames = self._templates, self._session.frames
         evaluate = templates.evaluate_expression if expression else templates.evaluate
         frame = Frame()

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 class Text(str):
-    """Text of a variable; methods of `str` return plain text, so a computed value never passes for this one. Its place
-    is None when the user wrote it nowhere."""
+    """Text of a variable. Methods of `str` return plain text, so that computed text is not mistaken for it. Its origin
+    is None if the user did not write it."""
 
     __slots__ = ("_place", "_secret")
     _place: Origin | None
@@ -52,7 +52,7 @@ def is_secret_text(text: Text) -> bool:
 
 
 class LazyDict(dict[str, Any]):
-    """A mapping of a variable; holds entries, gives values. `dict(lazy)`, `**lazy` and `json` use its methods."""
+    """A mapping of a variable: holds entries, returns values. `dict(lazy)`, `**lazy` and `json` use its methods."""
 
     __slots__ = ("_owner",)
     _owner: Entry
@@ -108,7 +108,7 @@ def owner_of(lazy: LazyDict) -> Entry:
 
 
 def to_plain_value(value: Any) -> Any:
-    """Ordinary dicts, lists and text, for serialisers; reads every leaf."""
+    """Plain dicts, lists and text, for serialisers; reads every leaf."""
     if isinstance(value, Text):
         return str.__str__(value)
     if isinstance(value, dict):
@@ -121,7 +121,7 @@ def to_plain_value(value: Any) -> Any:
 
 
 def finalize(value: Any) -> Any:
-    """What stands in the text for a value: null is empty, collections are written as Python would."""
+    """The text of a value: null is empty, collections are written as in Python."""
     if value is None:
         return ""
     return to_plain_value(value) if isinstance(value, dict | list | tuple) else value
@@ -134,7 +134,7 @@ class Frame(Struct):
     reads: dict[Entry, None] = field(default_factory=dict)
 
     def source(self) -> Origin | None:
-        """The place of the one variable read: its leaf when only one was reached, else the whole; None for several."""
+        """The origin of the only variable read: of its leaf if only one was read. None for several."""
         roots = {read.root for read in self.reads}
         if len(roots) != 1:
             return None
@@ -144,8 +144,8 @@ class Frame(Struct):
 
 
 class Session(Struct):
-    """What rendering for one host is in the middle of; used by one thread at a time. `base`: the playbook's folder;
-    `secrets`: the texts that were read so far and must never be shown."""
+    """The state of rendering for one host; used by one thread at a time. `base`: the playbook's folder; `secrets`:
+    texts that were read and must never be shown."""
 
     base: Path
     secrets: set[str] = field(default_factory=set)
@@ -160,7 +160,7 @@ class Session(Struct):
 
 
 class Entry:
-    """One variable, or one value inside it: its node, and its value once read."""
+    """A variable, or a value inside it: its node, and its value once it is evaluated."""
 
     __slots__ = (
         "_done",
@@ -190,7 +190,7 @@ class Entry:
         self._failure: TemplateProblem | None = None
 
     def read(self) -> Any:
-        """The value; raises `TemplateProblem`. Notes the reading in the current frame."""
+        """The value; raises `TemplateProblem`. Records the read in the current frame."""
         if not self._done:
             self._evaluate()
         if self._failure is not None:
@@ -204,7 +204,7 @@ class Entry:
         return self._value
 
     def settle(self, value: Any) -> Any:
-        """Give the entry its value without evaluating a node."""
+        """Sets the value without evaluating a node."""
         self._value = value
         self._done = True
         self.is_mapping = isinstance(value, LazyDict)
@@ -289,7 +289,7 @@ def lazy_dict(entries: MappingABC[str, Entry], owner: Entry) -> LazyDict:
 
 
 class Scope:
-    """The names one template can see: `local` ones over the `outer` scope's."""
+    """The names a template can use: `local` ones, then those of the `outer` scope."""
 
     __slots__ = ("_entries", "_is_magic", "context", "local", "outer", "session", "templates")
 
@@ -311,7 +311,8 @@ class Scope:
         self._is_magic = magic
 
     def entry(self, name: str) -> Entry | None:
-        """The variable of that name. One without templates is shared with the outer scope; others see this scope."""
+        """The variable of that name. One without templates is shared with the outer scope; others are evaluated in this
+        scope."""
         if name in self._entries:
             return self._entries[name]
         found = self._find(name)
@@ -336,14 +337,14 @@ class Scope:
         return chain(self.local, self.outer.names() if self.outer else ())
 
     def key_text(self, key: Scalar, label: str) -> str | None:
-        """The text of a mapping's key, rendered; None when it is omitted."""
+        """The rendered text of a mapping's key; None if it is omitted."""
         if key.verbatim or "{" not in str(key.value):
             return str(key.value)
         value = self.templates.evaluate(key, self, address=label)
         return None if value is OMIT else str(value)
 
     def _hostvars(self) -> Entry:
-        """One entry a host; a host's variables are looked at when it is first read."""
+        """One entry per host; its variables are resolved when it is first read."""
         owner = Entry("hostvars", Scalar(None, Origin("hostvars")), self)
         owner.is_magic = True
         hosts = {name: _HostEntry(name, self) for name in self.session.hosts}

@@ -1,4 +1,4 @@
-"""Variables of this machine for a container: files of `KEY=value` as Compose reads them, and keys without a value."""
+"""Env files: `KEY=value` as Compose reads them, and keys without a value, which have the caller's."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _ESCAPES = {
 
 
 class EnvFile(Guarded, frozen=True):
-    """Values by key and where each is written. `secret`: the file is vaulted."""
+    """Values by key, and their origins. `secret`: the file is vaulted."""
 
     hidden: ClassVar[tuple[str, ...]] = ("values",)
     values: Mapping[str, str] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class EnvFile(Guarded, frozen=True):
 
 
 class Environment(Struct, frozen=True):
-    """What a file may refer to: the environment of the caller, and under it what files before this one set."""
+    """What a file may refer to: the caller's environment, then the values of earlier files."""
 
     caller: Mapping[str, str]
     files: Mapping[str, str]
@@ -57,8 +57,8 @@ class Environment(Struct, frozen=True):
 def read_env_file(
     path: Path, named_at: Origin, *, raw: bool, problems: Problems, vault: VaultSecrets, environment: Environment
 ) -> EnvFile:
-    """`KEY` alone has the caller's value, and is left out where the caller has none. `raw`: everything after `=` counts
-    as it is. Errors are reported; a file that cannot be read at the place that names it."""
+    """`KEY` alone has the caller's value, or is left out without one. `raw`: everything after `=` is used unchanged.
+    Reports errors; an unreadable file is reported where it is named."""
     try:
         text = read_text(path, "utf-8-sig")
         secret = is_encrypted(text)
@@ -78,7 +78,7 @@ def read_env_file(
 
 
 class _Statement(Struct, frozen=True):
-    """`value` None: there is only a key. `quote`: what stands around the value; a raw one counts as single-quoted."""
+    """`value` None: only a key. `quote`: the quotes around the value; a raw one counts as single-quoted."""
 
     line: int
     key: str
@@ -87,7 +87,7 @@ class _Statement(Struct, frozen=True):
 
 
 class _Reader(Struct, frozen=True):
-    """`values`: those of this file as far as it is read."""
+    """`values`: those of this file so far."""
 
     path: Path
     problems: Problems
@@ -95,7 +95,7 @@ class _Reader(Struct, frozen=True):
     values: dict[str, str]
 
     def read(self, statements: Iterable[_Statement]) -> Iterator[tuple[str, Origin]]:
-        """Keys and their places."""
+        """Keys and their origins."""
         for found in statements:
             try:
                 value = self._meant(found)
@@ -111,7 +111,7 @@ class _Reader(Struct, frozen=True):
         self.problems.add(Origin(str(self.path), line, 1), summary, hint=hint)
 
     def _meant(self, found: _Statement) -> str | None:
-        """Escapes count in double quotes, variables there and without quotes."""
+        """Escapes are replaced in double quotes, variables in double quotes and without quotes."""
         if found.value is None:
             return self.environment.caller.get(found.key)
         if found.quote == "'":
@@ -137,7 +137,7 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _statements(text: str, report: Callable[[int, str], None]) -> Iterator[_Statement]:
-    """A statement may follow another on its line, behind the closing quote."""
+    """After a closing quote, another statement may follow on the line."""
     position, line, counted = 0, 1, 0
     while (position := _next(_NOTHING, text, position).end()) < len(text):
         line, counted = line + text.count("\n", counted, position), position
@@ -178,7 +178,7 @@ def _raw_lines(text: str) -> Iterator[_Statement]:
 
 
 def inherited(node: Node, caller: Mapping[str, str], problems: Problems, address: str) -> Node:
-    """A list of `KEY=value` in which `KEY` alone has the caller's value; it is left out where the caller has none."""
+    """A list of `KEY=value` in which `KEY` alone has the caller's value, or is left out without one."""
     if not isinstance(node, nodes.Sequence):
         return node
     items: list[Node] = []

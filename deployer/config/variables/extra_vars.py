@@ -21,11 +21,11 @@ ORIGIN = Origin("--extra-vars")
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _CONNECTION: Final = ("ansible_", "deployer_")
 _BY_NAME: Final = frozenset({"vars", "varnames", "template"})
-"""Lookups that may use variables that no text names."""
+"""Lookups of variables that the text may not name."""
 
 
 def parse_extra_vars(given: Sequence[str], problems: Problems, vault: VaultSecrets | None = None) -> dict[str, Node]:
-    """All extra variables, later ones replacing earlier ones. `name=value` gives text; every error is reported."""
+    """All extra variables; later ones replace earlier ones. Values of `name=value` are text. Reports all errors."""
     reader = VariableReader(problems, vault)
     merged: dict[str, Node] = {}
     for text in given:
@@ -39,9 +39,8 @@ def parse_extra_vars(given: Sequence[str], problems: Problems, vault: VaultSecre
 
 
 def check_used(extra: dict[str, Node], others: Iterable[Node], problems: Problems) -> None:
-    """Report names given on the command line that nothing mentions: no template, condition or variable of `others`. A
-    file of variables may serve several playbooks, so its names may be more. Names of connections are judged elsewhere.
-    """
+    """Reports names from the command line that no template, condition or variable of `others` mentions. Files may serve
+    several playbooks and are not checked. Names of connections are checked elsewhere."""
     named = {name for name, node in extra.items() if node.origin == ORIGIN}
     given = {name for name in named if name not in SHORT and not name.startswith(_CONNECTION)}
     if not given:
@@ -56,7 +55,7 @@ def check_used(extra: dict[str, Node], others: Iterable[Node], problems: Problem
 
 
 def _mentioned(node: Node, *, is_expression: bool = False) -> Iterator[str]:
-    """Names of variables, those declared and those in expressions, and other words of expressions."""
+    """Names of variables, both declared and in expressions, and other words of expressions."""
     match node:
         case Mapping():
             for key, value in node.items():

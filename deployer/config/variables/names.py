@@ -1,4 +1,4 @@
-"""Which names variables may have."""
+"""Valid names of variables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deployer.diagnostics import Origin, Problems
 from deployer.nodes import Mapping, Node
 from deployer.reach.names import misspelt
 
-#: Set for every host by this program; nothing else may set them.
+# Set by deployer for every host; nothing else may set them.
 MAGIC_NAMES = (
     "ansible_play_batch",
     "ansible_play_hosts",
@@ -30,11 +30,8 @@ _WORDS = ("and", "else", "false", "if", "in", "is", "none", "not", "or", "true",
 
 
 def check_names(variables: Mapping, problems: Problems, *, is_inventory: bool = False) -> dict[str, Node]:
-    """The variables that may be set, by name; others are reported.
-
-    An inventory may be shared with other programs: there, a fault is a warning, and only names this program sets
-    itself are left out.
-    """
+    """The valid variables by name; others are reported. Inventories may be shared with other programs: there, an
+    invalid name is a warning, and only names that deployer sets are left out."""
     if is_inventory:
         return inventory_variables(((key.origin, str(key.value), value) for key, value in variables.entries), problems)
     usable = {}
@@ -50,14 +47,14 @@ def check_names(variables: Mapping, problems: Problems, *, is_inventory: bool = 
 
 
 def warn_of_misspelling(origin: Origin, name: str, problems: Problems) -> None:
-    """Says which connection variable a name is close to."""
+    """Says which connection variable a name resembles."""
     meant = misspelt(name)
     if meant:
         problems.warn(origin, f"'{name}' is not a connection variable", hint=f"did you mean '{meant}'?")
 
 
 def inventory_variables(given: Iterable[tuple[Origin, str, Node]], problems: Problems) -> dict[str, Node]:
-    """What may be set of an inventory's variables, given as (place, name, value); faults are warnings."""
+    """The valid variables of an inventory, as (origin, name, value); invalid names are warnings."""
     usable = {}
     for origin, name, value in given:
         fault = name_fault(name)

@@ -26,8 +26,8 @@ _BUILT_IN = Origin("built in")
 
 
 class Level(Struct, frozen=True):
-    """Variables of one kind of place; `name` says which. `in_inventory`: where the inventory itself names a host or
-    group, not a file beside it."""
+    """Variables of one level; `name` says which. `in_inventory`: set in the inventory itself, not in a file next to
+    it."""
 
     name: str
     variables: Mapping[str, Node]
@@ -35,7 +35,7 @@ class Level(Struct, frozen=True):
 
 
 class PlayVariables(Struct, frozen=True):
-    """What a play adds: its `vars`, the node of its `vars_files`, and the hosts it runs on."""
+    """A play's variables: `vars`, the node of `vars_files`, and its hosts."""
 
     variables: Mapping[str, Node]
     files: Node | None = None
@@ -51,7 +51,7 @@ def merge(levels: Iterable[Level]) -> dict[str, Node]:
 
 
 def play_vars(node: Node | None, problems: Problems) -> dict[str, Node]:
-    """The variables of a `vars:` key: a mapping, or a list of them; errors are reported."""
+    """The variables of a `vars:` key: a mapping or a list of them. Reports errors."""
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return {}
     if isinstance(node, MappingNode):
@@ -64,10 +64,8 @@ def play_vars(node: Node | None, problems: Problems) -> dict[str, Node]:
 
 
 class Variables:
-    """The variables of all hosts of a run.
-
-    Files are read when first needed and once; their errors go to the problems of `reader`.
-    """
+    """The variables of all hosts of a run. Files are read once, when first needed; errors go to the problems of
+    `reader`."""
 
     def __init__(
         self,
@@ -94,15 +92,15 @@ class Variables:
     def levels(
         self, host: str, play: Mapping[str, Node] | None = None, files: Iterable[Level] = ()
     ) -> tuple[Level, ...]:
-        """Every level of a host, lowest first; levels without variables are there too."""
+        """All levels of a host, lowest first; some may be empty."""
         return (*self._of_inventory(host), Level("play vars", play or {}), *files, self._extra)
 
     def of_host(self, host: str, hosts: tuple[str, ...] = ()) -> HostVariables:
-        """What a host has outside any play, as `hostvars` shows it."""
+        """A host's variables outside of plays, as in `hostvars`."""
         return HostVariables(merge(self.levels(host)), self._magic(host, hosts))
 
     def of_play(self, host: str, play: PlayVariables, problems: Problems) -> HostVariables:
-        """What a host has in a play; a missing file of `vars_files` is reported."""
+        """A host's variables in a play. Reports missing files of `vars_files`."""
         magic = self._magic(host, play.hosts)
         files: list[Level] = []
         for item in _items(play.files):
@@ -111,9 +109,8 @@ class Variables:
         return HostVariables(merge(self.levels(host, play.variables, files)), magic)
 
     def of_connection(self, host: str, known: Mapping[str, Node], problems: Problems) -> dict[str, Node]:
-        """The connection variables of a host. Names with a prefix count wherever they are given. Short names count only
-        where the inventory itself defines a host or group, and only if the host has no connection variable of
-        Ansible."""
+        """A host's connection variables. Names with a prefix apply wherever they are set. Short names apply only where
+        the inventory defines a host or group, and only if the host has no connection variable of Ansible."""
         levels = self._of_inventory(host)
         found = {name: value for name, value in known.items() if is_connection(name)}
         if not self._is_for_ansible(host, levels):
@@ -127,13 +124,13 @@ class Variables:
         return found
 
     def _is_for_ansible(self, name: str, levels: Iterable[Level]) -> bool:
-        """Whether the host has one of Ansible's variables of connections; a port behind its name does not count."""
+        """Whether the host has a connection variable of Ansible; a port in its name does not count."""
         host = self._inventory.find(name)
         behind = host.port if host is not None else None
         return any(node is not behind for level in levels for key, node in level.variables.items() if key in ANSIBLE)
 
     def templar(self, host: HostVariables) -> Templar:
-        """Renders with these variables, and everybody's through `hostvars`."""
+        """A templar with these variables, and with all hosts' in `hostvars`."""
         return Templar(
             host.variables,
             magic=host.magic,
@@ -172,7 +169,7 @@ class Variables:
                     yield Level(f"{folder / kind / name}", found)
 
     def _vars_file(self, item: Node, known: HostVariables, problems: Problems) -> Iterator[Level]:
-        """The file an item of `vars_files` names; of a list, the first that exists."""
+        """The file that an item of `vars_files` names; of a list, the first that exists."""
         rendered = self.templar(known).render(item, problems, "vars_files")
         choices = rendered.items if isinstance(rendered, SequenceNode) else (rendered,)
         names = [node.value for node in choices if isinstance(node, Scalar) and isinstance(node.value, str)]
@@ -211,7 +208,7 @@ class Variables:
 
 
 class _HostVars(Mapping[str, HostVariables]):
-    """Every host's variables, merged on demand."""
+    """The variables of all hosts, merged when they are read."""
 
     def __init__(self, variables: Variables) -> None:
         self._variables = variables

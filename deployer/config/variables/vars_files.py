@@ -1,4 +1,4 @@
-"""Variables kept in files: group_vars and host_vars folders, and single files; plain, JSON or vaulted."""
+"""Files of variables: group_vars, host_vars and single files; plain, JSON or vaulted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ENDINGS = ("", ".yml", ".yaml", ".json")
 
 
 class VariableReader:
-    """Reads files of variables, each once. A file that cannot be read or is no mapping is reported and has none."""
+    """Reads each file once. A file that cannot be read, or is not a mapping, is reported and counts as empty."""
 
     def __init__(self, problems: Problems, vault: VaultSecrets | None = None) -> None:
         self._problems = problems
@@ -27,7 +27,7 @@ class VariableReader:
         self._folders: dict[tuple[Path, str], Mapping[str, Node]] = {}
 
     def file(self, path: Path, *, is_inventory: bool = False) -> Mapping[str, Node]:
-        """The variables of one file. Names that cannot be used are errors, beside an inventory warnings."""
+        """The variables of one file. Invalid names are errors, next to an inventory warnings."""
         if path not in self._read:
             with self._problems.reading(Missing.VARIABLE):
                 self._read[path] = self._load(path, is_inventory=is_inventory)
@@ -35,12 +35,12 @@ class VariableReader:
 
     @property
     def values(self) -> Iterator[Node]:
-        """Of all files read so far, each as a mapping of its variables."""
+        """One mapping per file read so far."""
         for found in self._read.values():
             yield MappingNode(tuple((Scalar(name, node.origin), node) for name, node in found.items()), _FILES)
 
     def folder(self, folder: Path, name: str) -> Mapping[str, Node]:
-        """The variables of `folder/NAME`: a file with or without ending, or a folder of files, merged in order."""
+        """The variables of `folder/NAME`: a file with or without an ending, or a folder of files, merged in order."""
         key = (folder, name)
         if key not in self._folders:
             merged: dict[str, Node] = {}
