@@ -11,6 +11,8 @@ PYTEST := $(BIN)/python -m pytest
 # The slow ones first: tests/contract has many short tests, which fill the gaps.
 LAB_FOLDERS = $(shell grep -rl --include='*.py' 'mark\.lab\b' tests | xargs dirname | sort -ru)
 LAB_TESTED := .venv/.lab-tested
+# Where this is set, every process compiles all modules again: half of what starting the program costs.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo check test lint docs lab lab-test lab-down bench
 

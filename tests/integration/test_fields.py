@@ -14,7 +14,16 @@ from deployer.fields.container import CONTAINER
 from deployer.fields.field import Field, View, default_of
 from deployer.fields.reading import Reading
 from deployer.planning.context import version
-from tests.integration.field_rounds import IMPOSSIBLE, ROUNDS, Round, container_of, rows, run_rounds
+from tests.integration.field_rounds import (
+    CHANGED_IN_PLACE,
+    DROPPED_IN_PLACE,
+    IMPOSSIBLE,
+    ROUNDS,
+    Round,
+    container_of,
+    rows,
+    run_rounds,
+)
 from tests.lab.fixtures import of_kind, reserved
 from tests.lab.host import Host
 from tests.lab.lab import Lab
@@ -22,19 +31,10 @@ from tests.lab.settings import KINDS
 
 pytestmark = pytest.mark.lab
 
-CHANGED_IN_PLACE = {
-    *("restart", "mem_limit", "memswap_limit", "mem_reservation", "cpus", "cpu_quota", "cpu_period", "cpu_shares"),
-    *("cpuset", "cpu_rt_period", "cpu_rt_runtime", "pids_limit"),
-}
-"""What the engine can update (engine facts §2.1)."""
-
-DROPPED_IN_PLACE = {"restart", "pids_limit", "memswap_limit"}
-"""… and set back: 0 means "not given" for all others; swap goes back to twice the memory, which is no zero."""
-
 DISCARDED = {"blkio_config"}
 """What the kernel here cannot do, so that the engine drops it with a warning and there is nothing to take back."""
 
-ALSO = {("network_mode", "undeclared"): {"networks.bridge"}}
+ALSO = {("network_mode", "undeclared"): {"networks"}}
 """What changes with the field."""
 
 
@@ -60,14 +60,20 @@ class Rounds:
     def address(self, field: str) -> str:
         return f"{self.host.name}/container.{container_of(field)}"
 
-    def paths(self, ran_changes: list[str], field: str) -> set[str]:
-        """Paths that a plan shows for the field's container."""
-        prefix = self.address(field) + " "
-        found = [text.removeprefix(prefix).partition(" ")[2] for text in ran_changes if text.startswith(prefix)]
-        return {path for text in found for path in text.split(", ")}
+    def shown(self, round_name: str) -> dict[str, set[str]]:
+        """The fields that the round's plan shows of each container."""
+        found: dict[str, set[str]] = {}
+        for text in self[round_name].planned.changes:
+            address, _, paths = text.split(" ", 2)
+            found[address] = {path.split(".")[0] for path in paths.split(", ")}
+        return found
+
+    def shows(self, round_name: str, field: str) -> bool:
+        return field in self.shown(round_name).get(self.address(field), set())
 
     def effects(self, round_name: str, field: str) -> set[str]:
-        return {found["effect"] for found in self[round_name].planned.change(self.address(field))["fields"]}
+        change = self[round_name].planned.change(self.address(field))
+        return {found["effect"] for found in change["fields"] if found["path"][0] == field}
 
     def gives(self, row: Field, value: object) -> bool:
         """Whether a new container has this value anyway."""
@@ -113,11 +119,9 @@ def test_changing_a_field_shows_that_field_and_how_it_is_changed(engine: Rounds,
     if row.name not in engine.fields:
         assert is_newer(engine.host, row)
         return
-    shown = engine.paths(engine["other"].planned.changes, row.name)
+    assert engine.shows("other", row.name) == changes(row, "other")
     if not changes(row, "other"):
-        assert shown == set()
         return
-    assert {path.split(".")[0] for path in shown} == {row.name}
     expected = "reconnect" if row.name == "networks" else "update" if row.name in CHANGED_IN_PLACE else "replace"
     assert engine.effects("other", row.name) == {expected}
     assert engine.kept(row.name, "example", "other") == (expected != "replace")
@@ -128,11 +132,16 @@ def test_dropping_a_field_takes_it_back(engine: Rounds, row: Field) -> None:
     if row.name not in engine.fields:
         assert is_newer(engine.host, row)
         return
-    shown = engine.paths(engine["undeclared"].planned.changes, row.name)
-    if not changes(row, "undeclared") or engine.gives(row, row.other):
-        assert shown == set()
-        return
-    shown -= ALSO.get((row.name, "undeclared"), set())
-    assert {path.split(".")[0] for path in shown} == {row.name}
-    kept = row.name in DROPPED_IN_PLACE or row.name == "networks"
-    assert engine.kept(row.name, "other", "undeclared") == kept
+    dropped = changes(row, "undeclared") and not engine.gives(row, row.other)
+    assert engine.shows("undeclared", row.name) == dropped
+    if dropped:
+        kept = row.name in DROPPED_IN_PLACE or row.name == "networks"
+        assert engine.kept(row.name, "other", "undeclared") == kept
+
+
+@pytest.mark.parametrize("round_name", ["other", "undeclared"])
+def test_nothing_else_is_shown(engine: Rounds, round_name: str) -> None:
+    for address, fields in engine.shown(round_name).items():
+        own = {name for name in engine.fields if engine.address(name) == address}
+        also = {other for name in own for other in ALSO.get((name, round_name), ())}
+        assert fields <= own | also, address
