@@ -1,4 +1,4 @@
-"""Credentials for a registry: those of the play, otherwise those of `docker login` on the controller.
+"""Credentials for a registry: those of the play, otherwise those that a login left on the controller.
 
 The engine never reads a config.json of its own host (engine.md §3), so credentials are sent with the pull. The Docker
 SDK reads files and credential helpers, once per registry and run.
@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import json
 import os
+import tempfile
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,19 +79,114 @@ def _from_play(name: str, fields: Mapping[str, str]) -> RegistryAuth | None:
     return RegistryAuth(username, fields.get("password", ""), _server(name)) if username else None
 
 
-def _from_docker(name: str) -> RegistryAuth | None:
-    """The credentials that `docker pull` on this machine would use: $DOCKER_CONFIG or ~/.docker/config.json, credential
-    helpers."""
-    file = Path(os.path.expanduser(os.environ.get("DOCKER_CONFIG") or "~/.docker")) / "config.json"  # noqa: PTH111
-    try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
-        return _from_settings(name, settings) if settings else None
-    except FileNotFoundError:
+def auth_of(registry: str, username: str, password: str) -> RegistryAuth:
+    """What a login sends."""
+    return RegistryAuth(username, password, _server(_name(registry)))
+
+
+def save(registry: str, auth: RegistryAuth) -> str:
+    """Store credentials as `docker login` does: with the credential helper that config.json names, otherwise in it.
+    Returns where. Raises `DeployerError`."""
+    name, settings = _name(registry), _settings()
+    server, helper = _server(name), _helper(name, settings)
+    auths = {**settings.get("auths", {}), server: {}}
+    if helper:
+        with _helping(name):
+            helper.store(server, auth.username, auth.password)
+    else:
+        auths[server] = {"auth": base64.b64encode(f"{auth.username}:{auth.password}".encode()).decode()}
+    _write({**settings, "auths": auths})
+    return str(helper.program) if helper else str(_file())
+
+
+def forget(registry: str) -> bool:
+    """Remove what `save` stored; False if there was nothing. Raises `DeployerError`."""
+    import docker.credentials.errors
+
+    name, settings = _name(registry), _settings()
+    server, helper = _server(name), _helper(name, settings)
+    known = server in settings.get("auths", {})
+    if helper:
+        try:
+            with _helping(name):
+                helper.get(server)
+                helper.erase(server)
+            known = True
+        except docker.credentials.errors.CredentialsNotFound:
+            pass
+    if server in settings.get("auths", {}):
+        rest = {key: entry for key, entry in settings["auths"].items() if key != server}
+        _write({**settings, "auths": rest})
+    return known
+
+
+def _helper(name: str, settings: Mapping[str, Any]) -> Any:
+    """The SDK's store for a registry, None without a credential helper."""
+    import docker.credentials
+
+    program = (settings.get("credHelpers") or {}).get(_server(name)) or settings.get("credsStore")
+    if not program:
         return None
+    with warnings.catch_warnings(action="ignore"):
+        return docker.credentials.Store(program)
+
+
+@contextmanager
+def _helping(name: str) -> Iterator[None]:
+    """A context in which errors of a credential helper become `DeployerError`."""
+    import docker.credentials.errors
+
+    try:
+        yield
+    except docker.credentials.errors.CredentialsNotFound:
+        raise
+    except docker.credentials.errors.StoreError as error:
+        hint = f"credsStore and credHelpers in {_file()} name the helper"
+        raise DeployerError(f"the credential helper for {name} failed: {error}", hint=hint) from error
+
+
+def _file() -> Path:
+    return Path(os.path.expanduser(os.environ.get("DOCKER_CONFIG") or "~/.docker")) / "config.json"  # noqa: PTH111
+
+
+def _settings() -> dict[str, Any]:
+    """Docker's config.json, {} if there is none."""
+    file = _file()
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("it is not a JSON object")
+    except FileNotFoundError:
+        return {}
     except (OSError, ValueError) as error:
         raise DeployerError(
             f"{file} cannot be read: {error}", hint="repair or remove it; the docker command reads it too"
         ) from error
+    return found
+
+
+def _write(settings: Mapping[str, Any]) -> None:
+    """The whole file or nothing, readable by its owner only. Where config.json is a link, its target is written."""
+    file = Path(os.path.realpath(_file()))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, work = tempfile.mkstemp(prefix="config.json.", dir=file.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as output:
+                json.dump(settings, output, indent="\t")
+            Path(work).replace(file)
+        except BaseException:
+            Path(work).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise DeployerError(f"{file} cannot be written: {error.strerror or error}") from error
+
+
+def _from_docker(name: str) -> RegistryAuth | None:
+    """The credentials that `docker pull` on this machine would use: $DOCKER_CONFIG or ~/.docker/config.json, credential
+    helpers."""
+    settings = _settings()
+    return _from_settings(name, settings) if settings else None
 
 
 def _from_settings(name: str, settings: dict[str, Any]) -> RegistryAuth | None:
@@ -102,7 +199,7 @@ def _from_settings(name: str, settings: dict[str, Any]) -> RegistryAuth | None:
     except docker.errors.DockerException as error:
         raise DeployerError(
             f"the docker credentials for {name} cannot be read: {error.__cause__ or error}",
-            hint=f"docker login {'' if name == HUB else name} shows the cause; or set registries in the play",
+            hint=f"deployer login {'' if name == HUB else name} sets them anew; or set registries in the play",
         ) from error
     return _from_entry(name, {key.lower(): value for key, value in (found or {}).items()})
 

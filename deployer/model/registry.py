@@ -124,7 +124,7 @@ def denied(domain: str, *, authenticated: bool) -> str:
     """What to do about refused access."""
     if authenticated:
         return f"check the credentials of {domain} under 'registries', and their access to this image"
-    return f"set them under 'registries' in the play, or run docker login {domain} on this machine"
+    return f"set them under 'registries' in the play, or run deployer login {domain}"
 
 
 def missing(*, authenticated: bool) -> str:

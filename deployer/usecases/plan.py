@@ -259,7 +259,7 @@ def _observe_all(
 
 
 def credentials(plays: Iterable[Desired]) -> Callable[[str], RegistryAuth | None]:
-    """Credentials for a complete reference: the plays' own, else those `docker login` left on this machine."""
+    """Credentials for a complete reference: the plays' own, else those that a login left on this machine."""
     registries = {
         registry: {"username": user, "password": password}
         for desired in plays

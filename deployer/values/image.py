@@ -78,6 +78,15 @@ def _split_domain(name: str) -> tuple[str, str]:
     return first, rest
 
 
+def parse_registry(text: str) -> str:
+    """The registry of an address such as `https://reg.example.com:5000/`. Raises ValueError."""
+    host = text.removeprefix("https://").removeprefix("http://").partition("/")[0]
+    found = DOCKER_HUB if host in ("", "index.docker.io", "registry-1.docker.io") else host
+    if not _DOMAIN.fullmatch(found):
+        raise ValueError(f"'{text}' is not a registry such as reg.example.com:5000")
+    return found
+
+
 def pulled_name(text: str) -> str:
     """The name that an image has after a pull of a complete reference: with a digest, the tag is ignored."""
     found = parse(text)

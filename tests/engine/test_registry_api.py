@@ -7,6 +7,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -84,15 +85,23 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing is logged."""
 
 
-@pytest.fixture
-def server() -> Iterator[FakeRegistry]:
+@contextmanager
+def running() -> Iterator[FakeRegistry]:
     found = FakeRegistry()
     thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield found
-    found.shutdown()
-    found.server_close()
-    thread.join()
+    try:
+        yield found
+    finally:
+        found.shutdown()
+        found.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[FakeRegistry]:
+    with running() as found:
+        yield found
 
 
 def registry(server: FakeRegistry, auth: RegistryAuth | None = None) -> Registry:

@@ -65,7 +65,7 @@ DIAL = f'Get "https://{DOMAIN}/v2/": dial tcp '
         (
             f"{HEAD}no basic auth credentials",
             Availability.DENIED,
-            f"set them under 'registries' in the play, or run docker login {DOMAIN} on this machine",
+            f"set them under 'registries' in the play, or run deployer login {DOMAIN}",
         ),
         (
             "manifest for web:1 not found: manifest unknown: manifest unknown",

@@ -40,7 +40,7 @@ def answer(availability: Availability, message: str = "", *, sent: bool = False)
         (
             answer(Availability.DENIED),
             "the registry reg.example.com requires credentials, or does not have it",
-            "set them under 'registries' in the play, or run docker login reg.example.com on this machine",
+            "set them under 'registries' in the play, or run deployer login reg.example.com",
         ),
         (
             answer(Availability.DENIED, sent=True),
