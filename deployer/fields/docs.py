@@ -38,7 +38,7 @@ def form(shape: Shape) -> str:
 
 
 def _below(path: str, shape: Shape) -> Iterator[tuple[str, str, str]]:
-    """(key, form, meaning) of every known key inside: `config[].subnet`, `NAME.aliases`."""
+    """(key, form, meaning) of every nested key: `config[].subnet`, `NAME.aliases`."""
     match shape:
         case Record(entries=entries):
             for entry in entries:

@@ -34,16 +34,13 @@ class _Default:
 
 
 DEFAULT: Final = _Default()
-"""Expects the value that the daemon gives a new object, which no engine reports."""
+"""The daemon's default for a new object, which no engine reports."""
 
 
 class View(Struct, frozen=True):
-    """Everything an expectation may depend on. Every map has field names as keys and canonical values.
-
-    `name` is the object's own; `recorded` is what was declared when it was last applied; `image` what the image of the
-    container gives; `ids` maps names of the host's containers to the ids that a `container:` reference resolves to;
-    `info` is the engine's `GET /info`, empty if it was not read.
-    """
+    """The inputs of an expectation. Every map has field names as keys and canonical values. `name` is the object's own;
+    `recorded` was declared when it was last applied; `image` is set by the container's image; `ids` maps names of the
+    host's containers to ids; `info` is the engine's `GET /info`, empty if it was not read."""
 
     declared: Mapping[str, Any]
     live: Mapping[str, Any]
@@ -60,8 +57,8 @@ Show: TypeAlias = Callable[[tuple[str, ...], Any], str]
 
 class Expect(Struct, frozen=True):
     """The expected live value. `unset` describes the value of an undeclared field, for the reference; `{zero}` is
-    replaced by the row's own. `fills`: it may be something else than zero even where nobody declared the field, no
-    image gives it and none is there."""
+    replaced by the row's own. `fills`: it may differ from zero even if the field is not declared, not set by the image
+    and not set live."""
 
     judge: Judge
     unset: str
@@ -77,22 +74,22 @@ def when_unset(words: str, *, fills: bool = False) -> Callable[[Judge], Expect]:
 
 @when_unset("{zero}")
 def zero_when_unset(row: Field, view: View) -> Any:
-    """If undeclared, any live value but the zero is drift. The engine reads "" as not declared."""
+    """If undeclared, any live value but the zero is drift. The engine reads "" as unset."""
     declared = view.declared.get(row.name, "")
     return row.zero if declared == "" else declared
 
 
 @when_unset("the image's value, else {zero}")
 def image_when_unset(row: Field, view: View) -> Any:
-    """If undeclared, the image's value is expected. The engine takes "" for not declared."""
+    """If undeclared, the image's value is expected. The engine reads "" as unset."""
     declared = view.declared.get(row.name, "")
     return view.image.get(row.name, row.zero) if declared == "" else declared
 
 
 @when_unset("the daemon's default, whatever it is")
 def daemon_when_unset(row: Field, view: View) -> Any:
-    """If never declared, the live value is ignored; if declared before, it is reset to the daemon's default. An empty
-    zero (a size of 0, or "") declares nothing: the engine fills in the default."""
+    """If never declared, the live value is accepted; if declared before, it is reset to the daemon's default. An empty
+    zero (a size of 0, or "") declares nothing: the engine sets the default."""
     declared, recorded = (side.get(row.name, row.zero) for side in (view.declared, view.recorded))
     if declared or declared != row.zero:
         return declared
@@ -100,12 +97,12 @@ def daemon_when_unset(row: Field, view: View) -> Any:
 
 
 def default_of(row: Field, view: View) -> Any:
-    """What the daemon gives a new object, as far as it is known."""
+    """The daemon's value for a new object, as far as it is known."""
     return row.usual(view.info, view) if row.told and row.usual is not None and view.info else DEFAULT
 
 
 def expects_default(row: Field, view: View) -> bool:
-    """Whether the expectation, or a part of it, is a default that is not known without `/info`."""
+    """Whether the expectation, or a part of it, is a default that only `/info` says."""
     expected = row.expect(row, view)
     return expected is DEFAULT or (isinstance(expected, Mapping) and DEFAULT in expected.values())
 
@@ -117,8 +114,8 @@ def merged_over_image(row: Field, view: View) -> Any:
 
 
 def unless_discarded(expect: Expect) -> Expect:
-    """For values that the engine drops, with a warning, if the kernel does not support them: a value that is missing
-    although the same value was applied was dropped, and would be dropped again (engine facts §1.2)."""
+    """For values that the engine ignores, with a warning, if the kernel does not support them: a value that is missing
+    although the same value was applied was ignored, and would be ignored again (engine facts §1.2)."""
 
     def expected(row: Field, view: View) -> Any:
         wanted, live = expect(row, view), view.live.get(row.name, row.zero)
@@ -143,7 +140,7 @@ def _same(value: Any) -> Any:
 
 
 def lenient(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A parser for live values. Values it rejects stay as they are: engines check less than deployer."""
+    """A parser for live values. Values it rejects stay unchanged: engines check less than deployer."""
 
     def read(value: Any) -> Any:
         try:
@@ -187,7 +184,7 @@ def at(
 
 
 def show_plain(_path: tuple[str, ...], value: Any) -> str:
-    """Text as it is, lists joined by commas, maps as `key=value`."""
+    """Text unchanged, lists joined by commas, maps as `key=value`."""
     match value:
         case None:
             return "unset"
@@ -204,7 +201,7 @@ def show_plain(_path: tuple[str, ...], value: Any) -> str:
 
 
 def shown_by(show: Callable[[Any], str]) -> Show:
-    """Shows every part of the value with one printer."""
+    """Shows every part of the value with the same function."""
     return lambda _path, value: show(value)
 
 

@@ -32,6 +32,6 @@ def read_ignored(
 
 
 def _written(node: nodes.Node, pattern: str) -> nodes.Node:
-    """The list item that names it."""
+    """The list item that names the field."""
     items = node.items if isinstance(node, nodes.Sequence) else ()
     return next((item for item in items if isinstance(item, nodes.Scalar) and item.value == pattern), node)

@@ -11,7 +11,7 @@ from deployer.fields.table import Table, Violation
 
 
 def ends_and_stays(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
-    """The engine does not restart it, and its container is kept as the record that it ran."""
+    """A job is not restarted, and its container is kept as the record that it ran."""
     if values.get("restart", "no") not in ("", "no"):
         yield "restart", "a job is not restarted: one that failed is run again by the next apply"
     if values.get("auto_remove"):

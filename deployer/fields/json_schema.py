@@ -100,7 +100,7 @@ def _without_scalars(schema: JsonSchema) -> JsonSchema:
 
 
 def _leaf(leaf: Leaf) -> JsonSchema:
-    """The types that the `schema` library knows, and the leaf's own keywords. A number includes whole numbers."""
+    """The types that the `schema` library knows, and the leaf's own keywords. A number includes integers."""
     derived = Schema(leaf.schema).json_schema("leaf")
     options = derived.get("anyOf", [derived])
     kinds = [kind for option in options for kind in _types(option)]

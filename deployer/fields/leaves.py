@@ -19,7 +19,7 @@ from deployer.values import address, command, cpus, duration, paths, size
 
 
 class Anything(Struct, frozen=True):
-    """Any value, as it is."""
+    """Any value, unchanged."""
 
     def read(self, node: Node, at: Reading) -> Any:
         return INVALID if at.passes(node) else nodes.to_plain(node)
@@ -31,11 +31,11 @@ _WORDS_OF_FLAGS: Final = {
     **dict.fromkeys(("true", "yes", "on", "y", "t", "1"), True),
     **dict.fromkeys(("false", "no", "off", "n", "f", "0"), False),
 }
-"""Text that means true or false to Ansible and Docker; a variable of the command line is text."""
+"""Text that is true or false for Ansible and Docker; variables of the command line are text."""
 
 
 def _any_case(words: Iterable[str]) -> str:
-    """A pattern for these words in upper and lower case; the expressions of JSON Schema have no flag for that."""
+    """A pattern for these words in any case; the patterns of JSON Schema have no flag for that."""
     spelt = ("".join(f"[{letter}{letter.upper()}]" for letter in word) for word in words)
     return f"^({'|'.join(spelt)})$"
 
@@ -51,7 +51,7 @@ FLAG = Leaf(
 
 
 def flag_of(word: object) -> bool | None:
-    """What a boolean, or a word for one, means; None for anything else."""
+    """The boolean value of a boolean or a word; None for other values."""
     return word if isinstance(word, bool) else _WORDS_OF_FLAGS.get(str(word).lower())
 
 
@@ -68,7 +68,7 @@ _WHOLE: Final[Any] = And(_WRITTEN, _READ)
 
 
 def whole(expects: str, convert: Callable[[int], int | None] = int) -> Leaf:
-    """A number, or its text, because variables of the command line are text."""
+    """A number, or its text: variables of the command line are text."""
     return Leaf(_WHOLE, expects, convert, json={"type": ["integer", "string"]}, keeps_empty=True)
 
 
@@ -106,7 +106,7 @@ def choice(*options: str) -> Leaf:
 
 
 def option(*options: StrEnum) -> Leaf:
-    """One of some members of an enum, written as its value."""
+    """One of some members of an enum, by value."""
     return replace(choice(*options), convert=type(options[0]))
 
 

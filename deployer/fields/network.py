@@ -89,7 +89,7 @@ _POOLS = (("172.16.0.0/12", 16), ("192.168.0.0/16", 20))
 
 
 def _usual_ipam(info: Json, view: View) -> dict[str, Any]:
-    """The pools that the engine may have chosen."""
+    """The pools that the engine may choose."""
     configured = [(str(pool["Base"]), int(pool["Size"])) for pool in info.get("DefaultAddressPools") or ()]
     picked = {
         subnet: pool
@@ -129,7 +129,7 @@ def _options(pool: Mapping[str, Any]) -> str:
 @when_unset("subnet and gateway are the engine's choice")
 def _expected_ipam(row: Field, view: View) -> Any:
     """Without a declaration the engine chooses subnet and gateway. Declared pools are compared by their declared keys.
-    A pool of an undeclared address family (the automatic IPv4 pool beside IPv6) is ignored, unless it was declared
+    A pool of an undeclared address family (the automatic IPv4 pool next to IPv6) is ignored, unless it was declared
     before."""
     live, recorded = view.live.get(row.name) or {}, view.recorded.get(row.name) or {}
     if row.name not in view.declared:
@@ -174,7 +174,7 @@ def daemon_map(row: Field, view: View) -> Any:
 
 @when_unset("bridge")
 def _expected_driver(row: Field, view: View) -> Any:
-    """A mere configuration has none (§4.1)."""
+    """A configuration-only network has none (§4.1)."""
     live = view.live.get(row.name)
     return live if view.declared.get("config_only") else view.declared.get(row.name) or row.zero
 

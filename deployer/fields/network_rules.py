@@ -1,4 +1,4 @@
-"""Rules that look at several network fields at once: what the engine would refuse (§4.1)."""
+"""Rules for several network fields together, as the engine enforces them (§4.1)."""
 
 from __future__ import annotations
 
@@ -43,14 +43,15 @@ def bridge(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Vio
 
 
 def interface(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
-    """What the kernel takes as the name of an interface."""
+    """Names of interfaces that the kernel accepts."""
     name = (values.get("driver_opts") or {}).get("com.docker.network.bridge.name")
     if name is not None and not _INTERFACE.fullmatch(name):
         yield "driver_opts", f"'{name}' is not the name of a bridge: 1 to 15 characters without spaces, / and :"
 
 
 def configuration(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
-    """A configuration network has no usage options, and a network with config_from has no configuration of its own."""
+    """A configuration-only network has no options of use, and a network with config_from has no configuration of its
+    own."""
     if values.get("config_only"):
         for name in ("driver", "internal", "attachable", "ingress", "scope", "config_from"):
             if values.get(name):

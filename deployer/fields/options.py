@@ -1,4 +1,4 @@
-"""Words that settings choose from."""
+"""Enums of settings."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from enum import StrEnum
 
 
 class Presence(StrEnum):
-    """What is wanted of an image, a network or a volume."""
+    """Whether an image, a network or a volume exists."""
 
     PRESENT = "present"
     ABSENT = "absent"
 
 
 class RunState(StrEnum):
-    """What is wanted of a container or a job."""
+    """The state of a container or a job."""
 
     STARTED = "started"
     STOPPED = "stopped"
@@ -23,7 +23,7 @@ class RunState(StrEnum):
 
 
 class PullPolicy(StrEnum):
-    """When an image is pulled; each asks more of the registry than the one before."""
+    """When an image is pulled; later members require more of the registry."""
 
     NEVER = "never"
     MISSING = "missing"
@@ -35,7 +35,7 @@ def strongest_pull_policy(policies: Iterable[PullPolicy]) -> PullPolicy:
 
 
 class Condition(StrEnum):
-    """When a dependency is met."""
+    """When a dependency is satisfied."""
 
     STARTED = "service_started"
     HEALTHY = "service_healthy"
@@ -51,7 +51,7 @@ class Recreate(StrEnum):
 
 
 class UpdateOrder(StrEnum):
-    """Which of two containers runs while one replaces the other."""
+    """Whether a replacement first stops the old container or first starts the new one."""
 
     AUTO = "auto"
     STOP_FIRST = "stop-first"

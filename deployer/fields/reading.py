@@ -21,16 +21,14 @@ class Invalid:
 
 HIDDEN: Final = "***"
 INVALID: Final = Invalid()
-"""What a shape returns after it reported an error, or for a template that has no value yet."""
+"""The result of a shape after it reported an error, or for a template without a value yet."""
 
 
 class Reading(Struct, frozen=True):
-    """The position at which a value is read.
-
-    `address` names it for people (`containers.web.ports[0]`), `path` for diffs (("environment", "MODE")). `origins`
-    receives the place of every path, `secrets` the paths whose values are secret in part or whole. `static`: templates
-    have no value yet and are skipped. `spelt`: the addresses of paths that the user wrote with another spelling.
-    """
+    """The position at which a value is read. `address` is for messages (`containers.web.ports[0]`), `path` for diffs
+    (("environment", "MODE")). `origins` receives the origin of every path, `secrets` the paths whose values are secret
+    in part or whole. `static`: templates have no value yet and are skipped. `spelt`: the addresses of paths that the
+    user wrote with another spelling."""
 
     problems: Problems
     address: str
@@ -47,21 +45,21 @@ class Reading(Struct, frozen=True):
         return replace(self, address=address, path=path)
 
     def spell(self, written: str, *path: str) -> None:
-        """The user wrote this key for what is read at the path."""
+        """Records that the user wrote this key for the path."""
         self.spelt[(*self.path, *path)] = f"{self.address}.{written}"
 
     def item(self, index: int) -> Reading:
-        """Items have the path of their list, and spellings of their own."""
+        """Items have the path of their list, and their own spellings."""
         return replace(self, address=f"{self.address}[{index}]", spelt={})
 
     def at(self, node: Node) -> None:
-        """Record where the value at this path is written, and whether it is secret."""
+        """Records the origin of the value at this path, and whether it is secret."""
         self.origins[self.path] = nodes.place(node)
         if isinstance(node, nodes.Scalar) and node.secret:
             self.secrets.add(self.path)
 
     def at_whole(self, node: Node) -> None:
-        """The same for a single value, even if it is written in several parts."""
+        """The same for a single value that may be written in several parts."""
         self.origins[self.path] = nodes.place(node)
         if nodes.is_secret(node):
             self.secrets.add(self.path)

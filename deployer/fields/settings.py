@@ -68,7 +68,7 @@ IGNORE = Entry(
 
 
 class Existing(Struct, frozen=True):
-    """An external object that is known by another name on the host."""
+    """An external object with another name on the host."""
 
     name: str
 
@@ -283,7 +283,7 @@ JOB_ADVICE = CONTAINER_ADVICE | {
     "restart_retries": "a job that failed is run again by the next apply",
     "update": "a job is waited for until it ends; timeout is the longest wait",
 }
-"""The same for jobs, including keys that only containers support."""
+"""The same for jobs, including keys that only containers have."""
 
 OBJECT_ADVICE = {
     "connected": "containers name their networks",

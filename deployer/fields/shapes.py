@@ -1,9 +1,6 @@
-"""How a field is written: turns every accepted form into one canonical value, or reports a diagnostic.
-
-Canonical values are plain JSON (text, numbers, booleans, null, lists, string-keyed maps) with one spelling for
-equivalent input; sets are sorted lists. Scalars are checked with `schema`; lists and maps are walked here, so that one
-pass finds every error with its position.
-"""
+"""Shapes: each converts all accepted forms of a value into one canonical value, or reports an error. Canonical values
+are plain JSON (text, numbers, booleans, null, lists, string-keyed maps); sets are sorted lists. Scalars are checked
+with `schema`; lists and maps are walked here, so that all errors are found with their positions."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from deployer.fields.reading import HIDDEN, INVALID, Reading, hide
 from deployer.nodes import Node, has_template
 
 EXTENSION: Final = "x-"
-"""What keys of Compose begin with that only other programs read."""
+"""Prefix of Compose keys for other programs."""
 
 
 class Shape(Protocol):
@@ -33,10 +30,9 @@ def _same(value: Any) -> Any:
 
 
 class Leaf(Struct, frozen=True):
-    """A scalar: checked by `schema`, then converted; ValueError from the converter is reported as an error of the user.
-
-    `json` says in JSON Schema what cannot be derived from `schema`. `keeps_empty`: "" is a value, or an error; in other
-    shapes a key with empty text counts as not written."""
+    """A scalar: checked by `schema`, then converted; a ValueError of the converter is reported. `json` is JSON Schema
+    that cannot be derived from `schema`. `keeps_empty`: "" is a value, or an error; for other shapes a key with empty
+    text counts as not written."""
 
     schema: object
     expects: str
@@ -62,7 +58,7 @@ class Leaf(Struct, frozen=True):
 
 
 def _takes_booleans(schema: object) -> bool:
-    """Python counts booleans as numbers; users do not."""
+    """In Python, booleans are numbers."""
     return schema is bool or (isinstance(schema, Or) and bool in schema.args)
 
 
@@ -107,7 +103,8 @@ def _is_list_of_scalars(shape: Shape | None) -> bool:
 
 
 def _items(shape: ListOf | Keyed, node: Node, at: Reading) -> Iterator[tuple[Node, Reading]] | None:
-    """The items of a list with their positions. A text or number stands for a list of one. None for what is no list."""
+    """The items of a list with their positions. Text or a number counts as a list of one item. None for other
+    values."""
     if isinstance(node, nodes.Sequence):
         return ((part, at.item(index)) for index, part in enumerate(node))
     return iter(((node, at),)) if _is_alone(node) and _is_list_of_scalars(shape) else None
@@ -118,7 +115,7 @@ def _is_alone(node: Node) -> bool:
 
 
 class ListOf(Struct, frozen=True):
-    """A list. `flat`: each item gives several values. `unordered`: a set, kept sorted by `order`."""
+    """A list. `flat`: each item returns several values. `unordered`: a set, sorted by `order`."""
 
     item: Shape
     flat: bool = False
@@ -141,8 +138,8 @@ class ListOf(Struct, frozen=True):
 
 
 class MapOf(Struct, frozen=True):
-    """A map from text to one shape; `check` cleans or refuses a key (ValueError). `extensible`: keys that begin with
-    `x-` are ignored, as in Compose, with a warning: here they look like any other."""
+    """A map from text to one shape; `check` cleans or refuses a key (ValueError). `extensible`: keys with the prefix
+    `x-` are ignored, as in Compose, but with a warning, because they may be meant as keys."""
 
     value: Shape
     check: Callable[[str], str] = _same
@@ -183,8 +180,8 @@ class MapOf(Struct, frozen=True):
 
 
 class Keyed(Struct, frozen=True):
-    """A list whose items each give one or more (key, value) pairs of a map: mounts by target, `K=V` by name. `alone`:
-    whether a text stands for a list of one."""
+    """A list whose items each return one or more (key, value) pairs of a map: mounts by target, `K=V` by name. `alone`:
+    whether text counts as a list of one item."""
 
     item: Shape
     alone: bool = True
@@ -223,8 +220,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class Record(Struct, frozen=True):
-    """A map with known keys. `finish` turns the values found into the canonical value (ValueError: an error of the
-    user)."""
+    """A map with known keys. `finish` converts the values into the canonical value; a ValueError is reported."""
 
     entries: tuple[Entry, ...]
     finish: Callable[[dict[str, Any]], Any] = _same
@@ -293,7 +289,7 @@ class _Row(Protocol):
 
 
 def written(named: dict[str, Node], rows: Iterable[_Row]) -> dict[str, Node]:
-    """Without the keys of these rows that have empty text, which counts as not written."""
+    """Without keys of these rows that have empty text, which counts as not written."""
     empty = {name for name, node in named.items() if isinstance(node, nodes.Scalar) and node.value == ""}
     if not empty:
         return named
@@ -312,7 +308,7 @@ def _keeps_empty(shape: Shape | None) -> bool:
 
 
 class Forms(Struct, frozen=True, kw_only=True):
-    """One of several shapes, chosen by what is written: a scalar, a list or a map."""
+    """One of several shapes, chosen by the kind of node: scalar, list or map."""
 
     expects: str
     scalar: Shape | None = None
@@ -343,7 +339,7 @@ class Forms(Struct, frozen=True, kw_only=True):
 
 
 class Constant(Struct, frozen=True):
-    """The value of an empty entry (`front:` with nothing after it)."""
+    """The value of a key without a value (`front:`)."""
 
     value: Callable[[], Any]
 
@@ -353,7 +349,7 @@ class Constant(Struct, frozen=True):
 
 
 class Then(Struct, frozen=True):
-    """A shape whose canonical value is converted once more (ValueError: an error of the user)."""
+    """A shape whose canonical value is converted again; a ValueError is reported."""
 
     shape: Shape
     convert: Callable[[Any], Any]

@@ -64,14 +64,14 @@ class Table(Struct, frozen=True):
 
     @property
     def ignorable(self) -> dict[str, str]:
-        """Every key under which `ignore_changes` may name a field: those the engine knows, and the image."""
+        """Every key that `ignore_changes` may name: fields of the engine, and the image."""
         fields = [(row.name, row.aliases) for row in self.fields]
         image = [(entry.name, entry.aliases) for entry in self.settings if entry.name == "image"]
         return spellings([*fields, *image]) | dict(self.appended)
 
 
 def read(table: Table, node: nodes.Node, at: Reading) -> Declaration | None:
-    """Read one resource and report all its errors; None if it is not a map."""
+    """Reads one resource and reports all errors; None if it is not a map."""
     if isinstance(node, nodes.Scalar) and node.value is None:
         node = nodes.Mapping((), node.origin)
     if not isinstance(node, nodes.Mapping):
@@ -96,7 +96,7 @@ def read(table: Table, node: nodes.Node, at: Reading) -> Declaration | None:
 
 
 class _UnknownError(Exception):
-    """A rule requested a value that is not known."""
+    """A rule requested an unknown value."""
 
 
 class _KnownValues(dict[str, Any]):
@@ -118,7 +118,7 @@ class _KnownValues(dict[str, Any]):
 
 
 def _unknown(named: Mapping[str, nodes.Node], read: set[str], at: Reading) -> frozenset[str]:
-    """Fields with an error, or with a template that has no value yet: rules skip them."""
+    """Fields with an error, or with a template without a value yet: rules skip them."""
     return frozenset(name for name in named if name not in read or (at.static and has_template(named[name])))
 
 
@@ -142,7 +142,7 @@ def _read_all(rows: Iterable[Field | Entry], named: Mapping[str, nodes.Node], at
 
 
 def _append(table: Table, named: dict[str, nodes.Node], at: Reading) -> dict[str, nodes.Node]:
-    """Join both lists; a value that is not a list is left to its shape to report."""
+    """Joins both lists; a value that is not a list is reported by its shape."""
     for extra, name in table.appended.items():
         added = named.pop(extra, None)
         if added is None:
@@ -161,7 +161,7 @@ def _as_list(node: nodes.Node) -> tuple[nodes.Node, ...]:
 
 
 def _gather(table: Table, node: nodes.Mapping, named: Mapping[str, nodes.Node], at: Reading) -> dict[str, nodes.Node]:
-    """Move flat spellings into their fields."""
+    """Moves flat spellings into their fields."""
     gathered = {name: value for name, value in named.items() if name not in table.nested}
     for flat, (name, key) in table.nested.items():
         if flat not in named:

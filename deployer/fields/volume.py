@@ -18,7 +18,7 @@ def _texts(live: Mapping[str, Any]) -> dict[str, str]:
 
 @when_unset("{zero}")
 def _expected_options(row: Field, view: View) -> Any:
-    """`local` mounts with the words of `o` in any order."""
+    """The `local` driver accepts the words of `o` in any order."""
     expected, live = zero_when_unset(row, view), view.live.get(row.name) or {}
     local = view.declared.get("driver") in (None, "", "local")
     same = local and "o" in expected and "o" in live and _are_same_words(expected["o"], live["o"])

@@ -34,18 +34,16 @@ from deployer.usecases.system import System
 Of = TypeVar("Of", HostPlan, Desired)
 
 PULLS_AT_ONCE: Final = 8
-"""Hosts of a play that pull one image at the same time: a registry that serves many at once serves each slowly."""
+"""Hosts of a play that pull one image at the same time: more would slow down each other at the registry."""
 
 LOOPS: Final = "keeps restarting"
 UNTOUCHED: Final = "this run does not change it"
 
 
 def apply(session: Session, system: System, events: Events, stop: Stop, run: Run | None = None) -> Outcome:
-    """Apply the plan: plays in order, batches in order, hosts of a batch in parallel.
-
-    A failed host takes no part in later plays; a batch with too many failures ends the run. `run` describes the run in
-    locks and records; without it, hosts are not locked and nothing is recorded.
-    """
+    """Applies the plan: plays in order, batches in order, hosts of a batch in parallel. A failed host takes no part in
+    later plays; a batch with too many failures ends the run. `run` describes the run in locks and records; without it,
+    hosts are not locked and nothing is recorded."""
     outcomes: list[HostOutcome] = []
     out: set[str] = set()
     planned = session.planned
@@ -66,7 +64,7 @@ def apply(session: Session, system: System, events: Events, stop: Stop, run: Run
 
 
 def clear_locks(session: Session, system: System, events: Events, run: Run) -> None:
-    """Remove the locks of killed runs from hosts that this run has nothing to do on. One whose holder lives stays."""
+    """Removes the locks of killed runs from hosts on which this run changes nothing. Locks of active runs stay."""
     planned = session.planned
     busy = {(plan.host, plan.project) for plan in planned.plan.hosts if plan.steps and not plan.refusals}
     left = sorted(planned.locked - busy) if run.lock else ()
@@ -77,8 +75,8 @@ def clear_locks(session: Session, system: System, events: Events, run: Run) -> N
 
 
 def _play(work: _Work, play: PlayPlan, given: PlayInput, out: set[str]) -> tuple[bool, list[HostOutcome]]:
-    """Apply one play. Adds failed hosts to `out`; returns whether the run continues, and the outcomes. Hosts that were
-    unreachable while planning count as failed in their batch, so the batch may not start at all."""
+    """Applies one play. Adds failed hosts to `out`; returns whether the run continues, and the outcomes. Hosts that
+    were unreachable while planning count as failed in their batch, so the batch may not start at all."""
     outcomes: list[HostOutcome] = []
     away: list[str] = []
     failed = False
@@ -171,8 +169,8 @@ class _Work:
         return outcome
 
     def settle(self, outcomes: list[HostOutcome], away: Iterable[str], *, restore: bool) -> list[HostOutcome]:
-        """Run the delayed second phase of every host, or roll back every host. `away`: hosts that could not be
-        reached. Returns the outcomes as they are after it."""
+        """Runs the delayed second phase of every host, or rolls back every host. `away`: unreachable hosts. Returns the
+        final outcomes."""
         if not self._pending:
             return outcomes
         why = ", ".join((*(found.host for found in outcomes if found.exit_code), *away))
@@ -251,7 +249,7 @@ class _Work:
     def _verified(
         self, host_plan: HostPlan, engine: Engine
     ) -> tuple[tuple[ResourceChange, ...], UnreachableError | None]:
-        """The remaining changes, or why they are not known."""
+        """The remaining changes, or why they are unknown."""
         try:
             with boundary():
                 return self._verify(host_plan, engine), None
@@ -261,8 +259,8 @@ class _Work:
             return (), UnreachableError(f"cannot be read after the changes: {error.message}", hint=error.hint)
 
     def _verify(self, host_plan: HostPlan, engine: Engine) -> tuple[ResourceChange, ...]:
-        """Read and compare the host again: remaining changes did not converge, except those of the second phase.
-        Containers that the plan does not answer for and that stopped meanwhile are only reported."""
+        """Reads and compares the host again. Remaining changes did not converge, except those of the second phase.
+        Containers that are not part of the plan and stopped meanwhile are only reported."""
         method = self.session.method
         desired = _settled(self._desired[host_plan.host])
         seen = _without(self.session.observe(host_plan.host, engine), host_plan)
@@ -280,7 +278,7 @@ class _Work:
         answered = judged(desired, host_plan.changes)
         for other in (each for each in found if _is_down(each) and each.address.name not in answered):
             self._events.emit(Notice(host_plan.host, f"{other.address.label}: {other.reason}; {UNTOUCHED}"))
-        # Those that did not work before the run are waited for in the second phase.
+        # Containers that did not work before the run are awaited in the second phase.
         waits = {step.address for step in host_plan.steps if step.phase is Phase.COMMIT and step.operation.waits}
         kept = (each for each in found if not _is_down(each) or each.address.name in answered)
         return tuple(each for each in kept if each.address not in waits)

@@ -1,4 +1,4 @@
-"""How to reach the hosts of a run, from their connection variables."""
+"""Connection settings of a run's hosts, from their connection variables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def connect_host(
     host: str, known: Mapping[str, nodes.Node], templar: Templar, sources: Sources
 ) -> ConnectionSpec | None:
-    """How to reach a host, from its connection variables; None after reporting what is wrong with them."""
+    """How to reach a host; None after reporting errors in its connection variables."""
     request, problems = sources.request, sources.problems
     options = CliConnectionOptions(
         request.user, request.private_key, timeout=request.connect_timeout, become_password=sources.become_password
@@ -41,7 +41,7 @@ def _placed(found: Diagnostic, variables: Mapping[str, nodes.Node]) -> Diagnosti
 
 
 class PlainVariables(Mapping[str, object]):
-    """A host's variables as plain values; each is rendered when it is looked at."""
+    """A host's variables as plain values, each rendered when it is read."""
 
     def __init__(self, variables: Mapping[str, nodes.Node], templar: Templar, problems: Problems) -> None:
         self._variables = variables

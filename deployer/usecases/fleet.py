@@ -1,4 +1,4 @@
-"""The hosts of a run: one connection each, worked on in parallel. One host's failure never stops another's."""
+"""The hosts of a run: one connection each, in parallel. One host's failure never stops another's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Fleet:
     def __init__(
         self, specs: Mapping[str, ConnectionSpec], forks: int, awaiting: Awaiting = lambda _hosts, _left: None
     ) -> None:
-        """`awaiting` is told which hosts are still read."""
+        """`awaiting` receives the hosts that are still being read."""
         self._awaiting = awaiting
         self._specs = specs
         self._forks = max(1, forks)
@@ -55,7 +55,7 @@ class Fleet:
         return found
 
     def another(self, name: str) -> Engine:
-        """Over a connection of its own, for what must not wait for other requests; raises `UnreachableError`."""
+        """On its own connection, for what must not wait for other requests; raises `UnreachableError`."""
         found = self._connections.open(self._specs[name])
         with self._lock:
             self._others.append(found)
@@ -79,9 +79,9 @@ class Fleet:
         then: Callable[[str, Result], object] = lambda _host, _result: None,
         awaiting: Awaiting = lambda _hosts, _left: None,
     ) -> dict[str, Result | Unreachable]:
-        """The work of every host, in the order given; `Unreachable` for those that could not be reached or read, or
-        where `work` or `then` raised any exception. While they are waited for, this thread does `meanwhile`, and `then`
-        with each result as it arrives."""
+        """The result of every host, in the given order; `Unreachable` for hosts that could not be reached or read, or
+        where `work` or `then` raised an exception. Meanwhile this thread runs `meanwhile`, and `then` with each result
+        as it arrives."""
         hosts = tuple(hosts)
         if not hosts:
             return {}
@@ -102,7 +102,7 @@ class Fleet:
             return {host: found[host] for host in hosts}
         finally:
             awaiting(len(hosts), ())
-            # Interrupted, it does not wait for hosts that do not answer.
+            # After an interrupt, do not wait for hosts that do not answer.
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _one(self, host: str, work: Callable[[str, Engine], Result]) -> Result | Unreachable:

@@ -1,4 +1,4 @@
-"""The use case that writes a host as a playbook. Only reads."""
+"""Writes a host as a playbook. Only reads."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ _CONTAINER: Final = Origin("CONTAINER")
 def import_host(
     request: Request, system: System, host: str, names: Iterable[str] = (), *, with_secrets: bool = False
 ) -> HostPlaybook:
-    """Import the named containers, the request's project, or everything that belongs to no project. Raises `InputError`
-    for containers that do not exist, `UnreachableError`, and `DeployerError` if there is nothing to import."""
+    """Imports the named containers, the request's project, or everything that belongs to no project. Raises
+    `InputError` for containers that do not exist, `UnreachableError`, and `DeployerError` if there is nothing to
+    import."""
     names, secrets, asking = tuple(names), set[str](), system.asking
 
     def learn(found: Iterable[str]) -> None:
@@ -47,12 +48,12 @@ def import_host(
 
 
 def signed(text: str) -> str:
-    """The text of a file, with a last line that tells whether it was edited since."""
+    """The text of a file, with a last line that shows whether it was edited."""
     return f"{text}{_SIGNATURE}{_digest(text)}\n"
 
 
 def is_unedited(text: str) -> bool:
-    """Whether a file is as an import wrote it."""
+    """Whether a file is unchanged since an import wrote it."""
     body, mark, digest = text.rpartition(_SIGNATURE)
     return bool(mark) and digest == f"{_digest(body)}\n"
 

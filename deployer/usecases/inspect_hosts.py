@@ -65,7 +65,7 @@ class Survey(Struct, frozen=True):
 
 
 def ps(request: Request, system: System, *, project: str = "") -> Survey:
-    """Every container of every host; of one project when it is named."""
+    """Every container of every host, or of one project."""
     with fleet_of(request, system) as fleet:
         found = fleet.read(fleet.hosts, lambda host, engine: _rows(host, engine, project))
     rows = tuple(row for answer in found.values() if not isinstance(answer, Unreachable) for row in answer)
@@ -111,7 +111,7 @@ def _published(entry: PublishedPort) -> str:
 
 
 def doctor(request: Request, system: System, now: Callable[[], datetime]) -> tuple[Check, ...]:
-    """Connect to every host and check what deployer requires there."""
+    """Connects to every host and checks what deployer requires there."""
     with fleet_of(request, system) as fleet:
         found = fleet.read(fleet.hosts, lambda host, engine: _check(fleet, host, engine, now))
         return tuple(
@@ -139,7 +139,7 @@ def _check(fleet: Fleet, host: str, engine: Engine, now: Callable[[], datetime])
 
 
 def _offset(said: str, here: datetime) -> float | None:
-    """The engine gives nanoseconds, which Python's parser does not take."""
+    """Without the engine's nanoseconds, which Python's parser does not support."""
     whole, _, rest = said.partition(".")
     zone = rest.lstrip("0123456789") or ("Z" if said.endswith("Z") else "")
     digits = rest[: len(rest) - len(zone)][:6] if zone != rest else ""

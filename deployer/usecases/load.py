@@ -1,4 +1,4 @@
-"""The input of a run, read and checked completely before any host is contacted."""
+"""Reads and checks the whole input of a run before any host is contacted."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 def inventories(request: Request) -> tuple[str, ...]:
-    """Those that are named, or the first default one that is there."""
+    """The named ones, or the first default that exists."""
     return request.inventory or tuple(name for name in DEFAULT_INVENTORIES if Path(name).exists())[:1]
 
 
@@ -88,7 +88,7 @@ class PlayInput(Struct, frozen=True):
 
 
 class Loaded(Guarded, frozen=True):
-    """A whole run's input. `hosts`: how to reach every host of it."""
+    """The input of a run. `hosts`: how to reach each host."""
 
     hidden: ClassVar[tuple[str, ...]] = ("secrets",)
     plays: tuple[PlayInput, ...]
@@ -101,8 +101,8 @@ class Loaded(Guarded, frozen=True):
 
 
 class Asking(Struct, frozen=True):
-    """How input may ask the system: run a script, prompt for a password, read the user's ssh_config, and the key that
-    seals secrets in records. `learn` is told every secret as soon as it is read."""
+    """Access of input to the system: run a script, prompt for a password, read the user's ssh_config, and the key that
+    seals secrets in records. `learn` receives every secret as soon as it is read."""
 
     run: RunScript
     prompt: Prompt
@@ -112,7 +112,7 @@ class Asking(Struct, frozen=True):
 
 
 class Sources(Guarded, frozen=True):
-    """What all plays share."""
+    """Shared by all plays."""
 
     hidden: ClassVar[tuple[str, ...]] = ("become_password",)
     request: Request
@@ -166,7 +166,7 @@ def load(request: Request, asking: Asking) -> Loaded:
 def variable_references(
     inventory: Inventory, files: VariableReader, plays: Iterable[Play] = ()
 ) -> Iterator[nodes.Node]:
-    """All that may name a variable: plays, the inventory's variables, files read for hosts."""
+    """All texts that may name a variable: plays, the inventory's variables, files read for hosts."""
     variables: list[Mapping[str, nodes.Node]] = [play.keys for play in plays]
     variables += [group.variables for group in inventory.groups.values()]
     variables += [host.variables for host in inventory.hosts.values()]
@@ -183,7 +183,7 @@ def _limit(sources: Sources) -> frozenset[str] | None:
 
 
 def _join(plays: tuple[PlayInput, ...], problems: Problems) -> tuple[PlayInput, ...]:
-    """Tell each play of a host what the host's other plays declare."""
+    """Adds to each play of a host what the host's other plays declare."""
     hosts = dict.fromkeys(desired.host for play in plays for desired in play.desired)
     joined: dict[tuple[str, int], Desired] = {}
     for host in hosts:
@@ -221,7 +221,7 @@ class _Reader:
         self._sealing_key = sources.asking.sealing_key()
 
     def play(self, play: Play) -> PlayInput | None:
-        """None when the play's hosts are not to be found, or the limit leaves none."""
+        """None if the play's hosts do not exist, or the limit excludes all of them."""
         every = self._hosts(play)
         hosts = tuple(host for host in every if self._limit is None or host in self._limit)
         if not hosts:
@@ -238,8 +238,8 @@ class _Reader:
         )
 
     def with_pruned_hosts(self, plays: Sequence[Play], read: Sequence[PlayInput | None]) -> list[PlayInput | None]:
-        """Add the hosts of `--prune-host`, with nothing declared, to a play of every project whose plays they left.
-        `--limit` does not apply to them."""
+        """Adds the hosts of `--prune-host`, with nothing declared, to a play of every project whose plays no longer
+        include them. `--limit` does not apply to them."""
         found = list(read)
         for host in dict.fromkeys(self._sources.request.prune_hosts):
             if host not in self._sources.inventory.hosts:
@@ -321,14 +321,14 @@ class _Reader:
         return found if isinstance(found, list) else [found] if found else []
 
     def _key(self, play: Play, key: str) -> Any:
-        """The value of a play's key that is the same for all hosts; None when not given or wrong."""
+        """The value of a play's key that is the same for all hosts; None if it is missing or invalid."""
         rendered = self._rendered(play, key)
         if rendered is None:
             return None
         return read_key(key, rendered, self._sources.problems)
 
     def _rendered(self, play: Play, key: str) -> nodes.Node | None:
-        """With the variables that no host has a say in, the play's and the extra ones; None when not given or wrong."""
+        """Rendered with the play's and the extra variables only; None if it is missing or invalid."""
         node, unrendered = play.keys.get(key), Problems()
         if node is None:
             return None
@@ -344,7 +344,7 @@ def _scalars(node: nodes.Node) -> Iterable[nodes.Scalar]:
 
 
 def in_order(hosts: tuple[str, ...], order: str) -> tuple[str, ...]:
-    """Ansible's `order`, but for shuffle: two runs are to do the same."""
+    """Ansible's `order` except shuffle: all runs use the same order."""
     found = sorted(hosts) if order in ("sorted", "reverse_sorted") else list(hosts)
     return tuple(reversed(found)) if order in ("reverse_inventory", "reverse_sorted") else tuple(found)
 

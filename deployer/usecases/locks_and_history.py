@@ -1,4 +1,4 @@
-"""Locks and records that runs leave on hosts: listed and released without a playbook."""
+"""Locks and records on hosts, listed and released without a playbook."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Found = TypeVar("Found")
 
 
 class Lock(Struct, frozen=True):
-    """The lock of one project on one host. `quiet`: seconds since its holder's last sign of life, by the host's clock,
-    None if unknown. `free`: whether it has expired, so that the next run takes it over."""
+    """The lock of one project on one host. `quiet`: seconds since its holder last renewed it, by the host's clock, None
+    if unknown. `free`: whether it has expired, so that the next run may take it."""
 
     host: str
     claim: Claim
@@ -48,12 +48,12 @@ class Notes(Struct, Generic[Found], frozen=True):
 
 
 def lock_status(request: Request, system: System, *, project: str = "") -> Notes[Lock]:
-    """Every lock of every host; of one project when it is named."""
+    """All locks of every host, or of one project."""
     return _of_all(request, system, lambda host, engine: _locks(host, engine, project))
 
 
 def release(request: Request, system: System, given: Iterable[Lock]) -> tuple[Unreachable, ...]:
-    """Remove these locks. A run that holds one stops before its next write."""
+    """Removes these locks. A run that holds one stops before its next write."""
     chosen: dict[str, list[str]] = {}
     for lock in given:
         chosen.setdefault(lock.host, []).extend(lock.volumes)
@@ -92,7 +92,7 @@ def _locks(host: str, engine: Engine, project: str) -> tuple[Lock, ...]:
 
 
 def _lock(host: str, entries: list[Entry], view: View) -> Lock:
-    """All entries of one holder; its last sign of life counts."""
+    """All entries of one holder; the latest renewal counts."""
     last = entries[-1]
     quiet = None if view.now is None or last.made is None else max(0.0, (view.now - last.made).total_seconds())
     names = tuple(entry.name for entry in entries)

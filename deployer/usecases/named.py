@@ -1,4 +1,4 @@
-"""What the command line names has to exist in the input."""
+"""Names on the command line must exist in the input."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CONTAINER: Final = Origin("CONTAINER")
 
 
 def check_volumes(request: Request, hosts: Collection[str], inventory: Inventory, problems: Problems) -> None:
-    """Volumes are named on hosts of the run."""
+    """A volume must be on a host of the run."""
     given = {"--allow-data-loss": request.allow_data_loss, "--remove-volume": request.remove_volumes}
     for option, texts in given.items():
         for text in texts:

@@ -1,4 +1,4 @@
-"""Reads everything on a host that import may write; only GETs."""
+"""Reads everything that import may write; only GETs."""
 
 from __future__ import annotations
 

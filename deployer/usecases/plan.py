@@ -1,4 +1,4 @@
-"""The use cases that only read: load, observe, reconcile. `apply.apply` executes what `plan` returned."""
+"""The read-only use cases: load, observe, reconcile. `apply.apply` executes what `plan` returns."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ Planner = Callable[[Desired, Observed, Policy], HostPlan]
 Reader = Callable[[Loaded, str], Needs]
 Observer = Callable[[Engine, str, Needs, Sequence[Desired]], Observed]
 Plans = dict[tuple[int, str], HostPlan]
-"""By the number of the play, and the host."""
+"""By number of the play, and host."""
 
 
 def needs_to_reconcile(loaded: Loaded, host: str) -> Needs:
-    """What the run's plays want to know of a host."""
+    """What the run's plays read of a host."""
     plays = loaded.of_host(host)
     return needs_of(plays, credentials(plays))
 
@@ -45,8 +45,8 @@ def observe_once(engine: Engine, host: str, needs: Needs, plays: Sequence[Desire
 
 
 class Method(Struct, frozen=True):
-    """How a run plans a host: `needs` selects what is read, `planner` makes the plan. `verifier`, if it differs from
-    the planner, finds the changed resources that did not converge. `observe` reads a host for the plays of the run."""
+    """How a run plans a host: `needs` selects what is read, `planner` creates the plan. `verifier`, if it differs from
+    the planner, finds changed resources that did not converge. `observe` reads a host for the plays of the run."""
 
     planner: Planner
     needs: Reader = needs_to_reconcile
@@ -64,8 +64,8 @@ class Validated(Guarded, frozen=True):
 
 
 class Planned(Struct, frozen=True):
-    """A plan and what it was made from. `read_at`: when its hosts were read, by the system's clock; `records`: the
-    newest record of a run on each host and of each project then. `secrets` must never be shown."""
+    """A plan and its inputs. `read_at`: when its hosts were read, by the system's clock; `records`: the newest record
+    of a run on each host and of each project at that time. `secrets` must never be shown."""
 
     plan: Plan
     loaded: Loaded
@@ -85,7 +85,7 @@ class Planned(Struct, frozen=True):
 
 
 class Session:
-    """A plan with the open connections to apply it, and the method that makes it again."""
+    """A plan, the open connections to apply it, and the method to create it again."""
 
     def __init__(self, planned: Planned, fleet: Fleet, method: Method) -> None:
         self.planned = planned
@@ -133,14 +133,14 @@ def plan(request: Request, system: System) -> Session:
 
 
 def destroy(request: Request, system: System) -> Session:
-    """What removing the projects' containers and networks would do. Only reads."""
+    """The plan that removes the projects' containers and networks. Only reads."""
     from deployer.planning.reconcile import destroy
 
     return plan_with(request, system, Method(destroy))
 
 
 def drift(request: Request, system: System) -> tuple[DriftReport, Loaded]:
-    """Compare the live, last applied and declared state. Only reads."""
+    """Compares the live, last applied and declared state. Only reads."""
     from deployer.model.drift import DriftReport, HostDrift
     from deployer.planning.drift import find_drift
 
@@ -164,7 +164,7 @@ def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
 
 
 def _load_what_follows(ways: Set[ConnectionType]) -> None:
-    """Load the modules that are needed after the hosts have answered, while waiting for the hosts."""
+    """Loads the modules that are needed after the hosts have answered, while waiting for them."""
     if ConnectionType.SSH in ways:
         import deployer.transport.ssh
     import deployer.engine.agreeing
@@ -246,7 +246,7 @@ def _preflight(
 def _observe_all(
     loaded: Loaded, fleet: Fleet, method: Method, then: Callable[[str, Observed], None]
 ) -> tuple[dict[str, Observed], tuple[Unreachable, ...]]:
-    """Every host is read once for the whole run; `then` is done with each while others are still read."""
+    """Every host is read once for the run; `then` is called for each while others are still being read."""
     ways = {spec.kind for spec in loaded.hosts.values()}
     answers = fleet.read(
         loaded.hosts,
@@ -259,7 +259,7 @@ def _observe_all(
 
 
 def credentials(plays: Iterable[Desired]) -> Callable[[str], RegistryAuth | None]:
-    """Credentials for a complete reference: the plays' own, else those that a login left on this machine."""
+    """Credentials for a complete reference: the plays' own, otherwise those of a login on this machine."""
     registries = {
         registry: {"username": user, "password": password}
         for desired in plays

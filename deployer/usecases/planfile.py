@@ -28,7 +28,8 @@ from deployer.usecases.load import Request
 FORMAT: Final = "deployer-plan/1"
 
 NOT_KEPT: Final = {name: getattr(Request(), name) for name in ("extra_vars", "forks", "connect_timeout")}
-"""Of a request, with what stands in for it: how fast it runs says nothing about the plan, `-e` may hold secrets."""
+"""Keys of a request that are not saved, and their replacements: parallelism does not matter to a plan, and `-e` may
+contain secrets."""
 
 
 class SavedHost(Struct, frozen=True):
@@ -44,9 +45,9 @@ class SavedHost(Struct, frozen=True):
 
 
 class SavedPlan(Struct, frozen=True, tag_field="format", tag=FORMAT):
-    """The document. `request` holds the command line's words, without those of `NOT_KEPT`. `variables` are the texts of
-    `-e`, those at `withheld` without their values; `inline` is a digest of the complete ones. `shown` is the plan as it
-    was printed. `folder`: where relative names begin. `inputs`: digests of the files that were named, by name."""
+    """The document. `request` holds the options of the command line, without those of `NOT_KEPT`. `variables` are the
+    texts of `-e`, those at `withheld` without their values; `inline` is a digest of the complete ones. `shown` is the
+    plan as printed. `folder`: the base of relative names. `inputs`: digests of the named files."""
 
     made_at: str
     version: str
@@ -75,7 +76,7 @@ def save(
     reached: Mapping[str, str] = MappingProxyType({}),
     key: str = "",
 ) -> SavedPlan:
-    """`key` is part of every digest: it depends on the secrets in a way that is slow to compute."""
+    """`key` is part of every digest: it depends on the secrets and is slow to compute."""
     hosts = tuple(
         SavedHost(
             host.host,
@@ -92,8 +93,8 @@ def save(
 
 
 def fingerprint(host: HostPlan, key: str = "") -> str:
-    """A digest of all steps: ids of their objects, bodies, order. Without waits for what fails already, and without the
-    record in the labels, which another controller seals with another key."""
+    """A digest of all steps: ids of their objects, bodies, order. It excludes waits for what fails already, and records
+    in labels, which another controller seals with another key."""
     return _digest(f"{key}{host.project}\n{_written(host.steps)}")
 
 
@@ -119,7 +120,7 @@ def _digest(text: str) -> str:
 
 
 def _public(operation: Operation) -> dict[str, str]:
-    """Every field of an operation, those left out of its repr too."""
+    """All fields of an operation, including those that its repr leaves out."""
     return {name: _stable(value) for name, value in asdict(operation).items()} | {"": type(operation).__name__}
 
 
@@ -135,7 +136,7 @@ def _stable(value: object) -> str:
 
 
 def _changes(host: HostPlan) -> dict[str, str]:
-    """One line per resource; compared to say what differs now."""
+    """One line per resource, compared to show what differs now."""
     return {change.address.label: _line(change) for change in host.changes}
 
 
@@ -151,7 +152,7 @@ def lost(saved: SavedPlan, hosts: Collection[tuple[int, str]]) -> tuple[SavedHos
 
 
 class Now(Struct, frozen=True):
-    """What is read again: the files that have changed, how each host is reached, and the key of the digests."""
+    """What is read again: the changed files, how each host is reached, and the key of the digests."""
 
     changed: tuple[str, ...] = ()
     reached: Mapping[str, str] = MappingProxyType({})
@@ -168,7 +169,7 @@ UNCHANGED: Final = Now()
 
 def refuse_stale(plan: Plan, saved: SavedPlan, now: Now = UNCHANGED) -> Plan:
     """The new plan, in which hosts that differ from the saved plan, or are another machine, have no changes and a
-    refusal that says what differs."""
+    refusal with the difference."""
     known = {(found.play, found.host): found for found in saved.hosts}
     plays = tuple(
         replace(play, hosts=tuple(_host(host, known.get((number, host.host)), now) for host in play.hosts))
@@ -206,7 +207,7 @@ def _whole(host: HostPlan) -> Address:
 
 
 def _difference(label: str, then: str, now: str) -> FieldDiff:
-    """What the plan would do to a resource, and what would be done now."""
+    """What the saved plan does to a resource, and what the new one would do."""
     return FieldDiff((label,), then or "no change", now or "no change", Change.UPDATE, source="planned → now")
 
 

@@ -26,7 +26,7 @@ from deployer.usecases.fleet import Fleet
 
 
 class Basis(Struct, frozen=True):
-    """What planning went by. `auth` finds credentials for a host's reference."""
+    """The inputs of planning. `auth` finds credentials for a host's reference."""
 
     observed: Mapping[str, Observed]
     auth: Callable[[str, str], RegistryAuth | None]

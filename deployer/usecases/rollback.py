@@ -24,8 +24,8 @@ SUFFIXES = ("", NEW, OLD, PREVIOUS)
 
 def plan(request: Request, system: System, wanted: Sequence[str], run: int = 0) -> Session:
     """`wanted`: names of containers, as `web` or `container.web`; if empty, the containers replaced by each host's most
-    recent run that replaced any. `run`: the number of the run after which containers are to be as they were then, 0 to
-    restore those that were replaced. Only reads. Raises `InputError` for an undeclared name."""
+    recent run that replaced any. `run`: restore the containers as they were after the run of this number; 0 restores
+    the replaced ones. Only reads. Raises `InputError` for an undeclared name."""
     names = frozenset(name.removeprefix(f"{Kind.CONTAINER}.") for name in wanted)
 
     def planner(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
@@ -35,7 +35,7 @@ def plan(request: Request, system: System, wanted: Sequence[str], run: int = 0) 
         return rollback_to.roll_back_to(desired, observed, policy, names, run)
 
     def observe_past(engine: Engine, host: str, wanted: Needs, plays: Sequence[Desired]) -> Observed:
-        """Twice: the records name images that have to be looked for."""
+        """Reads twice: the records name images to look for."""
         seen = observe(engine, host, wanted)
         found = {each for play in plays for each in rollback_to.image_references(play, seen, names, run)}
         missing = dict.fromkeys(sorted(found - wanted.images.keys()), PullPolicy.NEVER)
@@ -48,12 +48,12 @@ def plan(request: Request, system: System, wanted: Sequence[str], run: int = 0) 
 
 
 def needs_to(loaded: Loaded, host: str) -> Needs:
-    """Also read the runs on record."""
+    """Also reads the recorded runs."""
     plays = loaded.of_host(host)
     return replace(needs_of(plays, credentials(plays)), history=True)
 
 
 def needs(loaded: Loaded, host: str) -> Needs:
-    """Also read what was replaced."""
+    """Also reads what was replaced."""
     plays = loaded.of_host(host)
     return replace(needs_of(plays, credentials(plays), SUFFIXES), history=True)

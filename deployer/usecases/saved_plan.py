@@ -27,14 +27,14 @@ from deployer.usecases.planfile import SavedPlan
 from deployer.usecases.system import System, write_private
 
 _HOW: Final = ("vault_ids", "vault_password_files", "ask_vault_pass", "ask_become_pass", "user", "private_key")
-"""Of a request: what may be given again."""
+"""Options of a request that may be given again."""
 _TELLING: Final = 4
-"""Characters of a value that tell something of a secret that contains it."""
+"""Length of a value that may reveal part of a secret."""
 _PLURAL: Final = {"prune_hosts": "prune_host", "remove_volumes": "remove_volume"}
 
 
 def write(path: str, planned: Planned, request: Request, shown: str) -> SavedPlan:
-    """Write the file, readable by its owner only. Raises `DeployerError` if it cannot be written."""
+    """Writes the file, readable by its owner only. Raises `DeployerError` if it cannot be written."""
     secrets = planned.secrets.union(*map(_telling, (wish for play in planned.loaded.plays for wish in play.desired)))
     withheld = tuple(n for n, text in enumerate(request.extra_vars) if _may_tell(text, secrets))
     request = replace(request, inventory=inventories(request))
@@ -60,7 +60,7 @@ def write(path: str, planned: Planned, request: Request, shown: str) -> SavedPla
 
 
 def _telling(wish: Desired) -> frozenset[str]:
-    """Texts that secrets are known by: the values of variables and labels with such names."""
+    """Texts that may reveal secrets: values of variables and labels with secret names."""
     return frozenset(found for resource in wish.resources for found in _secret_texts("", resource.values))
 
 
@@ -77,7 +77,7 @@ def _secret_texts(name: str, value: Any) -> Iterator[str]:
 
 
 def _may_tell(text: str, secrets: frozenset[str]) -> bool:
-    """Whether a text of `-e` may contain a secret, or the part of one."""
+    """Whether a text of `-e` may contain a secret, or a part of one."""
     if text.startswith("@"):
         return False
     values = [word.partition("=")[2] or word for word in re.split(r"[\s\"'{}\[\],:]+", text)]
@@ -86,13 +86,13 @@ def _may_tell(text: str, secrets: frozenset[str]) -> bool:
 
 
 def without_value(text: str) -> str:
-    """`name=***`; what is written otherwise is not shown at all."""
+    """`name=***`; nothing of texts in another form."""
     name, equals, _ = text.partition("=")
     return f"{name}={MASK}" if equals and name.isidentifier() else MASK
 
 
 def refuse_overwriting(path: str) -> None:
-    """Raises `RefusedError` for a file that is no saved plan."""
+    """Raises `RefusedError` for a file that is not a saved plan."""
 
     def is_plan(text: str) -> bool:
         try:
@@ -127,7 +127,7 @@ def read(path: str) -> SavedPlan:
 
 
 def located(saved: SavedPlan) -> SavedPlan:
-    """The plan as it is applied from the current directory: file names that were relative to another are absolute."""
+    """The plan with absolute file names, to apply it from the current directory."""
     here = not saved.folder or Path(saved.folder) == Path.cwd()
     return saved if here else replace(saved, request=_absolute(saved.request, saved.folder))
 
@@ -156,13 +156,13 @@ def _absolute(request: Request, folder: str) -> Request:
 
 
 def missing_variables(saved: SavedPlan) -> str:
-    """Those that have to be given again, without their values."""
+    """Variables that must be given again, without their values."""
     return ", ".join(saved.variables[number] for number in saved.withheld)
 
 
 def variables(saved: SavedPlan, given: Request) -> tuple[str, ...]:
-    """The texts of `-e`: the saved ones, completed by those that are given again because they may contain secrets.
-    Raises `RefusedError` for others."""
+    """The texts of `-e`: the saved ones, and those given again because they may contain secrets. Raises `RefusedError`
+    for others."""
     texts = list(saved.variables)
     for number, text in zip(saved.withheld, given.extra_vars, strict=False):
         texts[number] = text
@@ -202,12 +202,12 @@ def plan_again(saved: SavedPlan, given: Request, system: System) -> Session:
 
 
 def _in(folder: str, path: str) -> str:
-    """The name of a file as seen from anywhere; `~` stays."""
+    """An absolute file name; `~` stays."""
     return os.path.join(folder, path) if path and not path.startswith("~") else path  # noqa: PTH118
 
 
 def _digests(request: Request, loaded: Loaded) -> dict[str, str]:
-    """Of the files that the request names, and those that values of resources are written in, by name."""
+    """Digests of the files that the request names and of the files that contain values of resources, by name."""
     named = {*request.playbooks, *request.inventory, *(text[1:] for text in request.extra_vars if text[:1] == "@")}
     for resource in (found for play in loaded.plays for wish in play.desired for found in wish.resources):
         named |= {place.file for place in (resource.origin, *resource.origins.values()) if place.line}
@@ -215,7 +215,7 @@ def _digests(request: Request, loaded: Loaded) -> dict[str, str]:
 
 
 def _digest_of(path: str) -> str:
-    """ "" for what is no file: a folder, a list of hosts."""
+    """ "" for what is not a file: a folder, a list of hosts."""
     file = Path(path).expanduser()
     return hashlib.sha256(read_file(file)).hexdigest() if file.is_file() else ""
 
@@ -225,14 +225,14 @@ def _reached(loaded: Loaded) -> dict[str, str]:
 
 
 def _machine(spec: ConnectionSpec) -> str:
-    """Which machine and engine it is; how one logs in does not matter."""
+    """The identity of the machine and engine, without the login."""
     engine = spec.docker_command or ("" if spec.docker_socket == DEFAULT_SOCKET else spec.docker_socket)
     route = [*(f"via {jump.address}" for jump in spec.jumps), *((spec.proxy_command,) if spec.proxy_command else ())]
     return " ".join(filter(None, (spec.kind.value, spec.address, *route, engine)))
 
 
 def _check_options(saved: SavedPlan, given: Request) -> None:
-    """Raises `InputError` for options that select something else than the plan was made for."""
+    """Raises `InputError` for options that select something else than the saved plan."""
     problems, folder = Problems(), saved.folder or str(Path.cwd())
     there, here = _absolute(saved.request, folder), _absolute(given, str(Path.cwd()))
     for name in Request.__struct_fields__:
@@ -259,13 +259,12 @@ def _check_complete(saved: SavedPlan, loaded: Loaded) -> None:
 
 
 def _key(loaded: Loaded) -> str:
-    """What the digests in the file depend on beside the steps, so that no secret in these can be guessed from them."""
+    """An additional input of the digests in the file, so that no secret can be guessed from them."""
     return digest_of(sorted({secret for play in loaded.plays for wish in play.desired for secret in wish.secrets}))
 
 
 def digest_of(texts: Sequence[str]) -> str:
-    """A digest of the `-e` options in order, or of secrets; slow to compute, so that short values cannot easily be
-    guessed."""
+    """A digest of the `-e` options in order, or of secrets; slow to compute, so that short values are hard to guess."""
     if not texts:
         return ""
     text = "\0".join(texts)

@@ -27,8 +27,8 @@ _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class System(Struct, frozen=True):
-    """What a run needs from outside: a clock, scripts and prompts, a sink for warnings about its input, and one for
-    the hosts that are still read."""
+    """What a run needs of the system: a clock, scripts and prompts, a function for warnings about its input, and one
+    for the hosts that are still being read."""
 
     clock: Clock
     asking: Asking
@@ -37,7 +37,7 @@ class System(Struct, frozen=True):
 
 
 class SystemClock:
-    """Monotonic seconds, including suspend time, during which leases expire too."""
+    """Monotonic seconds, including time in suspend, in which leases expire too."""
 
     def now(self) -> float:
         return time.clock_gettime(_STEADY)
@@ -49,11 +49,11 @@ class SystemClock:
 _KEY_SIZE: Final = 32
 _PROGRAM_TIME: Final = 60.0
 _PROGRAM_OUTPUT: Final = 64 * 1024 * 1024
-"""Seconds and bytes that a program of the user's may take for its answer."""
+"""Limits of a user's program, in seconds and bytes."""
 
 
 def run_script(command: Sequence[str]) -> ScriptResult:
-    """Inventory and password programs; what they write to stderr is kept for the error message. Raises OSError."""
+    """Inventory and password programs; their stderr is kept for the error message. Raises OSError."""
     import subprocess
     import tempfile
     import threading
@@ -85,7 +85,7 @@ def run_script(command: Sequence[str]) -> ScriptResult:
 
 
 def _end(process: int) -> None:
-    """The program with all that it started."""
+    """Ends the program and its children."""
     import contextlib
     import signal
 
@@ -111,7 +111,7 @@ _OTHER_OUTPUT: Final = "name another file with -o, or add --force"
 
 
 def refuse_overwriting(path: str, is_ours: Callable[[str], bool], hint: str = _OTHER_OUTPUT) -> None:
-    """Raises `RefusedError` if a file of this name has content that is not ours to replace."""
+    """Raises `RefusedError` if the file has content that deployer did not write."""
     file = Path(path)
     try:
         if not file.is_file() or not file.stat().st_size or is_ours(read_file(path).decode(errors="replace")):
@@ -122,7 +122,7 @@ def refuse_overwriting(path: str, is_ours: Callable[[str], bool], hint: str = _O
 
 
 def write_private(path: str, text: str) -> None:
-    """Write a file that only its owner may read, or to a device or pipe as it is. Raises `DeployerError`."""
+    """Writes a file that only its owner may read; a device or pipe is used unchanged. Raises `DeployerError`."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -160,7 +160,7 @@ def operator() -> str:
 
 def commit_of(folder: str) -> str:
     """The short git commit of a folder, with `+dirty` for uncommitted changes; "" without git."""
-    # fsmonitor is a program that git starts; the folder's own configuration may name any.
+    # fsmonitor is a program that git starts, and the folder's own configuration may name any.
     git = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", folder or ".")
     try:
         head = run_script([*git, "rev-parse", "--short", "HEAD"])
@@ -173,8 +173,8 @@ def commit_of(folder: str) -> str:
 
 
 def sealing_key() -> bytes:
-    """The key of this machine's state directory that seals secrets in records, made when it is first needed; b"" where
-    it cannot be kept."""
+    """The key of this machine's state directory that seals secrets in records, created when it is first needed; b"" if
+    it cannot be stored."""
     folder = state_folder()
     if folder is None:
         return b""
@@ -194,7 +194,7 @@ def _read_key(path: Path) -> bytes:
 
 
 def _made_key(path: Path) -> bytes:
-    """Runs that make it at the same time all take the first one."""
+    """Concurrent runs all use the first key."""
     import contextlib
     import tempfile
 
@@ -212,6 +212,6 @@ def this_system(
     warn: Callable[[Iterable[Diagnostic]], object] = tuple,
     awaiting: Awaiting = lambda _hosts, _left: None,
 ) -> System:
-    """`learn` is told every secret that is read."""
+    """`learn` receives every secret that is read."""
     ssh_config = functools.cache(lambda: SshConfig(this_machine()))
     return System(SystemClock(), Asking(run_script, prompt, ssh_config, sealing_key, learn), warn, awaiting)

@@ -11,8 +11,8 @@ _BRACKETED = re.compile(r"^\[(.*)\]$")
 
 
 def parse_ip(value: str) -> str:
-    """The compressed text of an IPv4 or IPv6 address, of IPv4 also where it is written as IPv6 (`::ffff:192.0.2.1`).
-    Raises ValueError, also for an address with a zone (`fe80::1%eth0`): no engine takes one, and of a published port
+    """The compressed text of an IPv4 or IPv6 address; IPv4 also in IPv6 notation (`::ffff:192.0.2.1`). Raises
+    ValueError, also for an address with a zone (`fe80::1%eth0`): no engine accepts one, and for a published port
     engines ignore it and bind every address (measured on 20.10, 26.1 and 28.5)."""
     text = _BRACKETED.sub(r"\1", value.strip())
     try:
@@ -89,7 +89,7 @@ def misfit(ip: str, pools: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _gateway(network: ipaddress.IPv4Network | ipaddress.IPv6Network, pool: Mapping[str, Any]) -> str:
-    """The one an engine chooses: the first address of the range that is not that of the subnet."""
+    """The engine's choice: the first address of the range that is not that of the subnet."""
     part = ipaddress.ip_network(pool.get("ip_range") or network)
     return str(part[1] if part[0] == network[0] and part.num_addresses > 1 else part[0])
 

@@ -1,4 +1,4 @@
-"""Commands: text is split as a POSIX shell splits words, without expanding anything."""
+"""Commands: text is split into words like in a POSIX shell, without expansion."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 NANO = 10**9
 SMALLEST = NANO // 100
-"""Below it engines set no limit at all, or fail at the start (measured on 20.10, 26.1 and 28.5)."""
+"""Below it engines set no limit, or fail at the start (measured on 20.10, 26.1 and 28.5)."""
 
 
 def parse(value: int | float | str) -> int:

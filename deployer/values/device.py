@@ -1,6 +1,5 @@
-"""Devices of the host, kept as `/dev/host:/dev/inside:rwm` with all three parts, and devices of CDI (Container Device
-Interface), by name: `vendor.com/class=name`.
-"""
+"""Devices of the host, as `/dev/host:/dev/inside:rwm` with all three parts, and CDI devices (Container Device
+Interface) by name: `vendor.com/class=name`."""
 
 from __future__ import annotations
 
@@ -21,8 +20,7 @@ def is_cdi(device: str) -> bool:
 
 
 def parse(value: str) -> str:
-    """`/dev/x[:/dev/y[:rwm]]` completed to all three parts, which the engine does not do; a CDI name as it is. Raises
-    ValueError."""
+    """`/dev/x[:/dev/y[:rwm]]` completed to all three parts; a CDI name unchanged. Raises ValueError."""
     if is_cdi(value.strip()):
         return value.strip()
     host, _, rest = value.strip().partition(":")
@@ -36,7 +34,7 @@ def parse(value: str) -> str:
 
 
 def parse_rule(value: str) -> str:
-    """`c 1:3 rwm`, a rule of the device cgroup, its marks in one order. Raises ValueError."""
+    """`c 1:3 rwm`, a rule of the device cgroup, with sorted marks. Raises ValueError."""
     words = value.split()
     kind, number, marks = words if len(words) == 3 else ("", "", "")
     if kind not in ("a", "b", "c") or not _NUMBERS.fullmatch(number) or not marks or not set(marks) <= set("rwm"):
@@ -59,7 +57,7 @@ def to_engine(device: str) -> dict[str, str]:
 
 
 def from_engine(device: Mapping[str, Any]) -> str:
-    """The engine keeps any text, including empty and invalid text."""
+    """The engine accepts any text, including empty and invalid text."""
     host = str(device.get("PathOnHost") or "")
     return _text(host, str(device.get("PathInContainer") or host), str(device.get("CgroupPermissions") or "rwm"))
 

@@ -1,4 +1,4 @@
-"""Durations as Compose writes them (`1m30s`, `1.5s`, `500ms`), kept in nanoseconds, the engine's unit."""
+"""Durations as in Compose (`1m30s`, `1.5s`, `500ms`), in nanoseconds, the engine's unit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def parse(value: int | float | str) -> int:
 
 
 def parse_probe(value: int | float | str) -> int:
-    """A healthcheck duration: the engine takes 0 or at least 1 ms."""
+    """A healthcheck duration: the engine accepts 0 or at least 1 ms."""
     nanoseconds = parse(value)
     if 0 < nanoseconds < 10**6:
         raise ValueError(f"'{value}' is shorter than the engine's minimum of 1ms")
@@ -31,12 +31,12 @@ def parse_probe(value: int | float | str) -> int:
 
 
 def parse_seconds(value: int | float | str) -> int:
-    """Whole seconds, rounded up, as the engine counts stop timeouts; -1 waits without a limit."""
+    """Whole seconds, rounded up, as in stop timeouts; -1 waits without a limit."""
     return -1 if str(value).strip() == "-1" else -(-parse(value) // SECOND)
 
 
 def show(nanoseconds: int) -> str:
-    """`1m30s`; the exact inverse of `parse` up to spelling."""
+    """`1m30s`; the inverse of `parse`."""
     if nanoseconds == 0:
         return "0s"
     parts = []

@@ -39,7 +39,7 @@ class ImageRef(Struct, frozen=True):
 
     @property
     def familiar(self) -> str:
-        """Short, as people and `docker ps` write it: `redis:7`."""
+        """Short, as in `docker ps`: `redis:7`."""
         if not self.path:
             return self.digest[:19]
         short = self.path.removeprefix("library/") if self.domain == DOCKER_HUB else self.repository
@@ -47,7 +47,7 @@ class ImageRef(Struct, frozen=True):
 
 
 def parse(text: str) -> ImageRef:
-    """Raises ValueError naming what is wrong."""
+    """Raises ValueError with the reason."""
     text = text.strip()
     if found := _ID.fullmatch(text):
         return ImageRef("", "", "", f"sha256:{found[1]}")

@@ -72,7 +72,7 @@ def _each(read: _Read, *names: str) -> dict[str, _Read]:
 _BUILT_IN: Final = frozenset(
     ("json-file", "local", "journald", "syslog", "gelf", "fluentd", "awslogs", "splunk", "gcplogs", "logentries")
 )
-"""The engine's own drivers; how a plugin reads its options is not known."""
+"""The engine's own drivers; how plugins read options is not known."""
 _READ: Final[Mapping[str, _Read]] = {
     **_each(_names, "labels", "env"),
     **_each(parse_file_size, "max-size", "cache-max-size"),
@@ -87,7 +87,7 @@ _READ: Final[Mapping[str, _Read]] = {
     **_each(_time, "fluentd-retry-wait", "fluentd-async-reconnect-interval", "fluentd-write-timeout"),
     "syslog-facility": _facility,
 }
-"""Options by name: all these drivers read an option of the same name in the same way."""
+"""Options by name: all these drivers read an option in the same way."""
 
 
 def same(driver: str, option: str, one: str, other: str) -> bool:

@@ -72,7 +72,7 @@ def _option(word: str) -> tuple[str, Any] | None:
 
 
 def consistency(word: Any) -> str | None:
-    """The word if it has a meaning; the others are the default."""
+    """The word if it has an effect; the others are the default."""
     return word if word in ("cached", "delegated") else None
 
 

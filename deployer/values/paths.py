@@ -1,4 +1,4 @@
-"""Paths on hosts and in containers: POSIX, whatever system this runs on."""
+"""Paths on hosts and in containers, which are POSIX on every system."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import posixpath
 
 
 def clean(path: str) -> str:
-    """Cleaned as the engine does it: no double or trailing slash, no `.` or `..`."""
+    """Cleaned like by the engine: no double or trailing slash, no `.` or `..`."""
     if not path:
         return path
     cleaned = posixpath.normpath(path)

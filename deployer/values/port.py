@@ -77,8 +77,8 @@ def protocol(port: str) -> str:
 
 
 def bound_ips(ip: str) -> tuple[str, ...]:
-    """The addresses the engine binds for a published port. Without an address, or with text that is none, it binds all
-    IPv4 and all IPv6 addresses, separately (§1.4)."""
+    """The addresses the engine binds for a published port. Without a valid address, it binds all IPv4 and all IPv6
+    addresses, separately (§1.4)."""
     kept = _kept_ip(ip)
     return (kept,) if kept else ("0.0.0.0", "::")
 
@@ -166,7 +166,7 @@ def _checked_ip(ip: str, text: str) -> str:
 
 
 def _kept_ip(ip: str) -> str:
-    """The address as the engine reads it; "" for text that it does not read as one."""
+    """The address as the engine reads it; "" for text that it does not read as an address."""
     try:
         return "" if ip.startswith("[") else address.parse_ip(ip)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Restart policies, kept as `no`, `always`, `unless-stopped`, `on-failure` or `on-failure:3`."""
+"""Restart policies: `no`, `always`, `unless-stopped`, `on-failure` or `on-failure:3`."""
 
 from __future__ import annotations
 

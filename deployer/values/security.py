@@ -25,7 +25,7 @@ _CAPABILITIES: Final = frozenset(
     """,
     )
 )
-"""Those of Linux (capabilities(7)). An engine refuses any other when the container is created or started."""
+"""Linux capabilities (capabilities(7)). An engine refuses others when the container is created or started."""
 
 
 def parse_capability(value: str) -> str:

@@ -1,4 +1,4 @@
-"""Byte sizes as Compose and the Docker CLI write them: binary units, `64m` = `64MB` = `64MiB` = 67108864."""
+"""Byte sizes as in Compose and the Docker CLI, with binary units: `64m` = `64MB` = `64MiB` = 67108864."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(?:([kmgtp])(?:i?b)?|b)?", re.IGNORECASE)
 
 
 def parse(value: int | str) -> int:
-    """Bytes. Numbers are bytes; text may carry a binary unit. Raises ValueError."""
+    """Bytes. Text may have a binary unit. Raises ValueError."""
     if isinstance(value, int):
         if value < 0:
             raise ValueError(f"{value} is negative")
@@ -31,7 +31,7 @@ def parse_or_unlimited(value: int | str) -> int:
 
 
 def spell(size: int) -> int | str:
-    """`512m`: as a user would write it; bytes if no unit fits."""
+    """`512m`; bytes if no unit fits."""
     for power, unit in ((4, "t"), (3, "g"), (2, "m"), (1, "k")):
         if size >= 1024**power and size % 1024**power == 0:
             return f"{size // 1024**power}{unit}"
@@ -39,7 +39,7 @@ def spell(size: int) -> int | str:
 
 
 def show(size: int) -> str:
-    """`512 MiB`: the largest unit that loses nothing; bytes otherwise."""
+    """`512 MiB`: the largest exact unit; otherwise bytes."""
     if size < 0:
         return "unlimited"
     for power, unit in ((4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):

@@ -14,7 +14,8 @@ _OPPOSITES: Final = {"ro": "rw", "async": "sync"}
 
 
 def parse(text: str) -> str:
-    """Sorted, without the defaults; sizes in bytes, modes without leading zeros. The last of equal options wins."""
+    """Sorted, without the defaults; sizes in bytes, modes without leading zeros. The last of equal options takes
+    effect."""
     found: dict[str, str] = {}
     for word in filter(None, text.split(",")):
         key, equals, value = word.partition("=")
@@ -27,7 +28,7 @@ def parse(text: str) -> str:
 
 
 def _size(text: str) -> int | str:
-    """The kernel parses it: percentages are allowed."""
+    """Percentages stay: the kernel resolves them."""
     try:
         return size.parse(text)
     except ValueError:

@@ -1,8 +1,5 @@
-"""YAML text that every reader parses to the same values.
-
-Text is quoted if readers of YAML 1.1 and 1.2 would differ: `"22:22"`, `"on"`, `"1.10"`, `"y"`. Maps
-keep their order; a short list of scalars stands on one line.
-"""
+"""YAML text that all readers parse to the same values. Text is quoted if YAML 1.1 and 1.2 would differ: `"22:22"`,
+`"on"`, `"1.10"`, `"y"`. Maps keep their order; a short list of scalars is on one line."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ _MEASURE = re.compile(r"(?:[1-9][0-9]*(?:ms|us|ns|[kmgtsh]))+")
 _WORDS: Final = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
 _LINE_BREAKS: Final = re.compile(r"[\r\x85\u2028\u2029\ufeff]")
 _DIRECTIONS: Final = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Marks of writing direction: they make text look like other text, and are written as escapes."""
+"""Marks of writing direction: they disguise text, and are written as escapes."""
 
 
 class Verbatim(str):
@@ -27,7 +24,7 @@ class Verbatim(str):
 
 
 def emit(value: Any) -> str:
-    """The document of a value made of dicts, lists, text, numbers, booleans and None; ends with a newline."""
+    """The document of a value of dicts, lists, text, numbers, booleans and None, with a newline at its end."""
     text: str = yaml.dump(
         value, Dumper=_Dumper, allow_unicode=True, default_flow_style=False, sort_keys=False, width=10**6
     )
@@ -35,7 +32,7 @@ def emit(value: Any) -> str:
 
 
 def comment(text: str) -> str:
-    """A comment of one line; what is not printable, line ends too, is written as escapes."""
+    """A comment of one line; unprintable characters, including line ends, are written as escapes."""
     return f"# {''.join(c if c.isprintable() else c.encode('unicode_escape').decode() for c in text)}".rstrip()
 
 
@@ -50,7 +47,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _style(text: str) -> str:
-    """ "" for plain, else the mark of the style."""
+    """ "" for plain, otherwise the quote character."""
     if "\n" in text.rstrip("\n") and not _LINE_BREAKS.search(text) and not _DIRECTIONS.search(text):
         return "|"
     return "" if _is_plain(text) else '"'

@@ -19,15 +19,15 @@ _PROBE_KEYS = {
     "retries": "Retries",
 }
 CRASHING: Final = (["CMD"], ["CMD-SHELL"])
-"""Tests without a command. At the first probe of `["CMD"]` the engine's process ends, with all its containers' logs and
-checks (measured on 20.10, 26.1 and 28.5); `["CMD-SHELL"]` only always fails."""
+"""Tests without a command. The first probe of `["CMD"]` ends the engine's process, with the logs and checks of all its
+containers (measured on 20.10, 26.1 and 28.5); `["CMD-SHELL"]` always fails."""
 WITHOUT_COMMAND: Final = "the image has a healthcheck without a command, which crashes Docker itself"
 DECLARE_CHECK: Final = "declare a healthcheck with a test, or healthcheck: {disable: true}"
 _PROBE_TIMES = frozenset({"interval", "timeout", "start_period", "start_interval"})
 
 
 _DEFAULT_INTERVAL = 30 * duration.SECOND
-"""The engine's (§1.1)."""
+"""The engine's default (§1.1)."""
 
 
 def interval(healthcheck: Mapping[str, Any]) -> float:
@@ -36,8 +36,8 @@ def interval(healthcheck: Mapping[str, Any]) -> float:
 
 
 def time_to_verdict(healthcheck: Mapping[str, Any]) -> float:
-    """Seconds after the start in which a container that works may still be `starting`: the start period, in which
-    failures do not count, and one interval. 0 without a healthcheck."""
+    """Seconds after the start in which a working container may still be `starting`: the start period, in which failures
+    do not count, and one interval. 0 without a healthcheck."""
     if healthcheck.get("test") in (None, ["NONE"]):
         return 0.0
     return float(healthcheck.get("start_period") or 0) / duration.SECOND + interval(healthcheck)
@@ -90,7 +90,7 @@ def _check_test(words: list[str]) -> list[str]:
 
 
 def _further_words(words: list[str]) -> str:
-    """The engine calls `/bin/sh -c` with all of them."""
+    """The engine passes all of them to `/bin/sh -c`."""
     split = words[:1] == ["CMD-SHELL"] and len(words) > 2
     return f"CMD-SHELL runs only '{words[1]}'; the words after it are ignored" if split else ""
 

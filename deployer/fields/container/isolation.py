@@ -34,8 +34,8 @@ def container_mode(text: str) -> str:
 
 
 def resolve(mode: Any, view: View) -> Any:
-    """`container:NAME` as the engine keeps it, with the id of the container that has the name now. A name that no
-    container has (yet) stays, and so differs from every id (§1.3)."""
+    """`container:NAME` as the engine stores it, with the id of the current container of that name. Without such a
+    container the name stays, and differs from every id (§1.3)."""
     kind, _, name = str(mode).partition(":")
     return f"container:{view.ids.get(name, name)}" if kind == "container" else mode
 

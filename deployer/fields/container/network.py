@@ -159,7 +159,7 @@ def _write_networks(value: Any, body: Body) -> None:
 @when_unset("the engine's default network, `bridge`", fills=True)
 def _expected_networks(row: Field, view: View) -> Any:
     """Exactly the declared networks. Addresses that the engine chose (the MAC of a running container) do not count, and
-    a stopped container reports none. Links of an endpoint of the default network have no effect."""
+    a stopped container has none. Links of an endpoint of the default network have no effect."""
     if view.declared.get("network_mode", ATTACHED) != ATTACHED:
         return {}
     declared = view.declared.get(row.name) or {DEFAULT_NETWORK: {}}
@@ -179,8 +179,8 @@ def _expected_networks(row: Field, view: View) -> Any:
 def _expected_endpoint(
     declared: Mapping[str, Any], live: Mapping[str, Any] | None, recorded: Any, names: set[Any]
 ) -> Any:
-    """`names` reach the container anyway: declaring them as aliases makes no difference. A MAC address that was
-    declared before, and is no longer, is not the engine's choice."""
+    """`names` are aliases anyway, so declaring them is no difference. A MAC address that was declared before, and is no
+    longer, is not the engine's choice."""
     had: Mapping[str, Any] = {} if live is None else live
     expected = {**declared, "aliases": _expected_aliases(declared, had, names)}
     before = recorded.get("mac_address") if isinstance(recorded, Mapping) else None
@@ -219,7 +219,7 @@ def _parse_mode(text: str) -> str:
 
 @when_changed("reconnected; replaced if the MAC address changes")
 def _change_networks(path: Path, _old: Any, _new: Any) -> Change:
-    """`connect` honours a MAC address only from API 1.54 on (§1.6)."""
+    """`connect` ignores a MAC address before API 1.54 (§1.6)."""
     return Change.REPLACE if path[-1] == "mac_address" else Change.RECONNECT
 
 
@@ -234,7 +234,7 @@ def _newer_endpoint(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
 
 def _show_networks(path: tuple[str, ...], value: Any) -> str:
-    """The MAC address of a running container is the engine's choice."""
+    """The engine chooses the MAC address of a running container."""
     if len(path) != 2 or not isinstance(value, Mapping):
         return show_plain(path, value)
     intent = {key: part for key, part in value.items() if key != "mac_address"}
@@ -274,7 +274,7 @@ PORTS = ListOf(
 
 
 def _read_ports(inspect: Json) -> list[str]:
-    """Those that can take effect. Engines before 29 ignore a binding of a port that is not exposed (§1.4)."""
+    """Only ports that take effect. Engines before 29 ignore a binding of a port that is not exposed (§1.4)."""
     if _read_mode(inspect) != ATTACHED:
         return []
     exposed = {*((inspect.get("Config") or {}).get("ExposedPorts") or ())}
@@ -292,7 +292,7 @@ def _read_publish_all(inspect: Json) -> bool:
 
 
 def _write_ports(value: Any, body: Body) -> None:
-    """Engines before 29 publish only what is exposed too (§1.4)."""
+    """Exposes the ports too: engines before 29 publish only exposed ports (§1.4)."""
     body.setdefault("HostConfig", {})["PortBindings"] = port.to_engine(value)
     body.setdefault("ExposedPorts", {}).update({port.container_port(entry): {} for entry in value})
 

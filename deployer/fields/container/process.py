@@ -60,7 +60,7 @@ def _expected_entrypoint(row: Field, view: View) -> Any:
 
 
 def _environment(entries: Any) -> dict[str, str | None]:
-    """`K=V` entries, the last of a name wins at run time; `K` alone unsets."""
+    """`K=V` entries; the last of a name takes effect. `K` alone unsets."""
     found: dict[str, str | None] = {}
     for entry in entries or ():
         key, equals, value = str(entry).partition("=")
@@ -99,14 +99,14 @@ def _read_hostname(inspect: Json) -> str:
 
 @when_unset("the container's short id")
 def _expected_hostname(row: Field, view: View) -> Any:
-    """With the network of the host or of another container, the engine fills in that name, unless one was declared."""
+    """With the network of the host or of another container, the engine sets that name, unless one was declared."""
     if row.name in view.declared or view.live.get("network_mode") in ("networks", "none"):
         return view.declared.get(row.name, "")
     return DEFAULT if view.recorded.get(row.name) else view.live.get(row.name, "")
 
 
 def _usual_hostname(info: Json, view: View) -> Any:
-    """With the network of the host or of another container, the engine fills in that domain name."""
+    """With the network of the host or of another container, the engine sets that domain name."""
     mode = view.live["network_mode"]
     return info.get("Name") if mode == "host" else view.live["hostname"] if mode.startswith("container:") else ""
 
@@ -151,8 +151,8 @@ _ASKED_MAC = at("Config.MacAddress", zero="", decode=str.lower)
 
 
 def _read_mac(inspect: Json) -> str:
-    """The requested address. A running container that was reconnected has another one, but engines still show the
-    requested one (measured on 20.10 and 26.1)."""
+    """The requested address. Engines show it even for a running container that was reconnected and has another one
+    (measured on 20.10 and 26.1)."""
     asked = str(_ASKED_MAC.read(inspect))
     networks = (inspect.get("NetworkSettings") or {}).get("Networks") or {}
     used = {str((endpoint or {}).get("MacAddress") or "").lower() for endpoint in networks.values()} - {""}

@@ -32,8 +32,8 @@ _if_the_kernel_can = unless_discarded(zero_when_unset)
 
 @when_changed("in place; replaced if it is removed")
 def in_place_unless_cleared(_path: Path, _old: Any, new: Any) -> Change:
-    """In an update the engine reads 0 and "" as "not given": a limit can be changed, but not removed (§2.1). This
-    includes a switch between `cpus` and a quota, which the engine refuses: one of the two is removed."""
+    """The engine ignores 0 and "" in an update: a limit can be changed, but not removed (§2.1). This includes a switch
+    between `cpus` and a quota: the engine refuses both, so one of them is removed."""
     return Change.UPDATE if new and new is not DEFAULT else Change.REPLACE
 
 
@@ -53,7 +53,7 @@ def _shown_count(value: Any) -> str:
 @when_unset("twice `mem_limit`, or no limit without it")
 def _expected_swap(row: Field, view: View) -> Any:
     """Without a declaration, twice the memory limit, as the engine sets at creation, or twice the live one, which is
-    updated together with it. A kernel without swap accounting makes it unlimited, with a warning."""
+    updated together with it. Without swap accounting in the kernel it is unlimited, with a warning."""
     live, recorded = view.live.get(row.name, row.zero), view.recorded.get(row.name)
     if view.declared.get(row.name):
         dropped = live == _UNLIMITED and recorded == view.declared[row.name]

@@ -1,4 +1,4 @@
-"""Rules that look at several container fields at once."""
+"""Rules for several container fields together."""
 
 from __future__ import annotations
 
@@ -160,5 +160,5 @@ def unpublished(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterato
 
 
 NOTICES = (unpublished,)
-"""What is accepted with a warning."""
+"""Values that are accepted with a warning."""
 RULES = (network_of_mode, default_bridge, links, hostname, ports, memory, cpu, restart, mounts, named_devices)

@@ -1,8 +1,5 @@
 """Rules for values that engines accept at creation but reject at the start: reported before the old container is
-stopped.
-
-Measured on engines 20.10 and 26.1. Values that both accept are not checked.
-"""
+stopped. Measured on engines 20.10 and 26.1."""
 
 from __future__ import annotations
 

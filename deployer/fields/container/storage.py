@@ -156,8 +156,8 @@ def _write_mounts(value: Any, body: Body) -> None:
 
 @when_unset("an anonymous volume for each volume of the image")
 def _expected_mounts(row: Field, view: View) -> Any:
-    """Declared mounts; an image's VOLUME without a mount on its path becomes an anonymous volume (§1.5). An anonymous
-    volume that was never declared was carried over from a predecessor whose image had it: it keeps its data."""
+    """Declared mounts, and an anonymous volume for each VOLUME of the image without a mount (§1.5). An undeclared
+    anonymous volume comes from a predecessor whose image had it: it stays, with its data."""
     declared, recorded = view.declared.get(row.name) or {}, view.recorded.get(row.name) or {}
     covered = {*declared, *(view.declared.get("tmpfs") or ())}
     carried = {
@@ -171,7 +171,7 @@ def _expected_mounts(row: Field, view: View) -> Any:
 
 
 def _usual_mounts(_info: Json, view: View) -> dict[str, mount.Mount]:
-    """An anonymous volume that no image asks for was declared once."""
+    """An anonymous volume that is not the image's was declared before."""
     given = view.image.get("volumes") or {}
     return {path: own for path, own in view.live["volumes"].items() if path in given or not mount.is_anonymous(own)}
 
@@ -194,8 +194,8 @@ def _spell_long(target: str, own: mount.Mount) -> dict[str, Any]:
 
 
 def _same_mount(expected: Any, live: Any) -> bool:
-    """`Binds` and `Mounts` are two spellings; whether a missing host directory was created is past. rprivate is what
-    the engine takes by itself, and refuses where it would take another (§1.5)."""
+    """`Binds` and `Mounts` are two spellings. Whether a missing host directory was created does not matter. rprivate is
+    the engine's default, which it refuses where the default differs (§1.5)."""
     return bool(_essence(expected) == _essence(live))
 
 
@@ -223,14 +223,14 @@ def _newer_mount(value: Mapping[str, mount.Mount]) -> Iterable[tuple[str, str]]:
 
 
 def _every_tmpfs(values: Mapping[str, Any]) -> dict[str, str]:
-    """Options by path, of those in `tmpfs` and of those among the mounts; of a secret one nothing is known."""
+    """Options by path, of `tmpfs` and of mounts, without those that are secret."""
     mounts: Mapping[str, Any] = values.get("volumes") or {}
     long = {path: own for path, own in mounts.items() if isinstance(own, Mapping) and own.get("type") == "tmpfs"}
     return {path: tmpfs.of_mount(own) for path, own in long.items()} | dict(values.get("tmpfs") or {})
 
 
 def _either_way(row: Field, view: View, declared: Mapping[str, Any]) -> dict[str, Any]:
-    """What is declared, where a tmpfs that is there in the other form, `tmpfs` or mount, is as good."""
+    """The declared values, adapted to a live tmpfs in the other form, `tmpfs` or mount."""
     wanted, had, live = _every_tmpfs(view.declared), _every_tmpfs(view.live), view.live.get(row.name) or {}
     same = {path for path, options in wanted.items() if had.get(path) == options}
     here = {path: live[path] for path in same if path in live}
@@ -261,7 +261,7 @@ def _read_tmpfs(live: Any) -> dict[str, str]:
 
 
 def _from(text: str) -> str:
-    """`container:NAME[:ro]` or `NAME[:ro]`, as the engine takes it."""
+    """`container:NAME[:ro]` or `NAME[:ro]`, as in the engine's API."""
     name = text.removeprefix("container:").removesuffix(":rw")
     if not name or name.startswith(":"):
         raise ValueError(f"'{text}' is not a container's name")
