@@ -51,8 +51,8 @@ Failures: TypeAlias = list[tuple[Operation, str]]
 
 
 class Execution(Struct, frozen=True):
-    """The results of the steps, in order, without those of a phase that has not started. `unreachable`:
-    the connection was lost, and this is why. `made`: ids of containers, by the step that created them."""
+    """The results of the steps, in order, without those of a phase that has not started. `unreachable`: why the
+    connection was lost. `made`: ids of containers, by the step that created them."""
 
     results: tuple[StepResult, ...]
     unreachable: UnreachableError | None = None
@@ -108,7 +108,7 @@ def abandon(plan: HostPlan, tools: Tools, done: Execution) -> Execution:
 
 
 def tell(events: Events, event: object) -> None:
-    """What cannot be shown does not end the work."""
+    """An event that cannot be shown does not end the run."""
     with suppress(InternalError), boundary():
         events.emit(event)
 
@@ -157,7 +157,7 @@ class _Run:
             self._skip(step, *((GOES_ON,) if self._runs_on(step) else ()))
 
     def _begin(self, waiting: list[Step]) -> list[Step]:
-        """Start every step that can start; returns those that cannot yet."""
+        """Starts all steps that can start; returns the others."""
         later: list[Step] = []
         for step in waiting:
             needed = [self._results.get(number) for number in step.needs]
@@ -270,8 +270,8 @@ class _Run:
         return step.lasting and begun and self._tools.stop.is_set()
 
     def _undo(self, results: Iterable[StepResult]) -> None:
-        """Last first. What fails because something before it is not yet rolled back is tried once more at the end: a
-        container in another's namespaces starts only after that one."""
+        """In reverse order. An operation that fails because of another that is not yet rolled back is tried again at
+        the end: a container in another's namespaces starts only after that one."""
         lasting = self._lasting_groups()
         results = [result for result in results if result.step.group not in lasting]
         failed = {result.step.address for result in results if result.status is Status.FAILED}
@@ -297,8 +297,8 @@ class _Run:
             self._report_undone(result, again)
 
     def _may_be_done(self, step: Step) -> bool:
-        """Whether the engine may have done what it reports as failed, or did not answer to in time, so that undoing it
-        does no harm. A network or volume under the name may be somebody else's: it is left alone."""
+        """Whether the operation may have taken effect despite an error or timeout, so that it must be undone. A network
+        or volume of that name may be someone else's: it is not removed."""
         match operation := step.operation:
             case CreateContainer(name, body):
                 return self._performer.has_made(step.number, name, body)
@@ -325,7 +325,7 @@ class _Run:
         return failures
 
     def _kept_as(self, step: Step) -> tuple[str, ...]:
-        """The name of the failed container, unless it has been removed by itself or by somebody."""
+        """The name of the failed container, unless it no longer exists."""
         name = next((operation.name for operation in step.keep if isinstance(operation, RenameContainer)), "")
         is_it = self._performer.is_made(step.number, name)
         return (f"the failed container is kept, stopped, as {name}",) if is_it else ()
@@ -342,6 +342,6 @@ class _Run:
 
 
 def _is_of_no_matter(operation: Operation, error: DeployerError) -> bool:
-    """A container of this run that no longer exists needs no rollback."""
+    """A container of this run that no longer exists requires no rollback."""
     made = isinstance(getattr(operation, "container", None), Made)
     return made and isinstance(error, EngineError) and error.not_found

@@ -21,7 +21,7 @@ _ENDED = ("exited", "restarting", "removing", "dead")
 """States in which a container has an exit code; one with auto_remove is `removing` and `dead` until it is gone."""
 
 _PROBE_TIME = 2.0
-"""Seconds that the last probe in time may take until its result is seen."""
+"""Seconds until the result of the last probe is visible."""
 
 
 class WaitInterruptedError(ResourceError):
@@ -86,7 +86,7 @@ def await_completed(engine: Engine, clock: Clock, ref: str, timeout: float | Non
 
 
 def _longest(seen: _Look, wanted: AwaitHealthy) -> float:
-    """Seconds after which what is seen is good enough, or too long."""
+    """Seconds after which the current state is accepted, or is a failure."""
     if not seen.health:
         return wanted.monitor
     return wanted.watch if seen.health == "healthy" else max(wanted.timeout, seen.least)
@@ -100,7 +100,7 @@ def _raise_if_down(seen: _Look, restarts_before: int) -> None:
     restarts = seen.restarts - restarts_before
     if restarts > 0:
         often = "once" if restarts == 1 else f"{restarts} times"
-        # Engines forget the code when they start it again.
+        # Engines reset the exit code when they restart a container.
         code = f", last exit code {seen.exit_code}" if seen.exit_code else ""
         raise ResourceError(f"was restarted {often}{code}")
     if seen.health == "unhealthy":

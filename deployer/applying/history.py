@@ -1,4 +1,4 @@
-"""Writes records of what is applied to a host: when a run starts to change it, and when it ends."""
+"""Writes records of runs on a host: at their start and at their end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ATTEMPTS: Final = 20
 
 
 def start(engine: Engine, record: Record, volumes: Sequence[Json] | None) -> int:
-    """Writes the record of a run that begins, before its first change. Returns its number."""
+    """Writes the record of a run before its first change. Returns its number."""
     known = engine.list_volumes() if volumes is None else volumes
     record = replace(record, pulled=_pulled(engine, record.project, known, ()))
     return _create(engine, record, max(volume_names.numbers(known, record.project), default=0) + 1)
@@ -33,9 +33,8 @@ def write(
     *,
     started: int = 0,
 ) -> int:
-    """Returns the record's number. `volumes`: those of the host if they are known, so that nothing is asked again;
-    `done`: what the run did; `started`: the number under which it was started. Raises `EngineError`,
-    `UnreachableError`."""
+    """Returns the record's number. `volumes`: those of the host if they are known, so that they are not read again;
+    `done`: what the run did; `started`: the number of its first record. Raises `EngineError`, `UnreachableError`."""
     known = engine.list_volumes() if volumes is None else volumes
     record = replace(record, pulled=_pulled(engine, record.project, known, tuple(done)))
     number = _create(engine, record, started or max(volume_names.numbers(known, record.project), default=0) + 1)
@@ -47,7 +46,7 @@ def write(
 
 
 def _create(engine: Engine, record: Record, first: int) -> int:
-    """Under the first number from there on that is free."""
+    """With the first free number from this one on."""
     for number in range(first, first + _ATTEMPTS):
         labels = replace(record, number=number).labels
         name = volume_names.record(record.project, number, started=record.result == Result.STARTED)

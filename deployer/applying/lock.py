@@ -19,7 +19,7 @@ _ATTEMPTS: Final = 50
 
 
 class LockLostError(UnreachableError):
-    """Another run took the lock, or somebody released it. This run cannot change the host any more."""
+    """Another run took the lock, or somebody released it. This run must not change the host any more."""
 
     exit_code = ExitCode.REFUSED
 
@@ -54,10 +54,8 @@ class HostLock:
         self._lost: LockLostError | None = None
 
     def try_take(self) -> Entry | None:
-        """None when this run has the lock, otherwise its holder. Does not wait; an attempt that fails leaves no entry.
-
-        The lock is usually free. So the first attempt creates its entry before it reads: two requests in total.
-        """
+        """None if this run has the lock, otherwise its holder. Does not wait; a failed attempt leaves no entry. The
+        lock is usually free, so the first attempt creates its entry before it reads: two requests in total."""
         decision: Decision = self._look() if self._watched else Enter(1)
         withdrew = False
         for _ in range(_ATTEMPTS):
@@ -139,7 +137,7 @@ class HostLock:
         return now - timedelta(seconds=self._clock.now() - began) if now is not None else None
 
     def _enter(self, number: int) -> Entry:
-        """Create an entry, or return the existing one. An entry requested before keeps the time of that request."""
+        """Creates an entry, or returns the existing one. An entry that was requested before keeps its time."""
         name = locks.volume_name(self.claim.project, number)
         if name not in self._asked:
             self._asked[name] = self._clock.now()
@@ -147,7 +145,7 @@ class HostLock:
         try:
             volume: Json | None = self._engine.create_volume({"Name": name, "Labels": self.claim.labels})
         except EngineError:
-            # Podman refuses one that was made at the same moment.
+            # Podman refuses a volume that was created at the same moment.
             volume = self._engine.inspect_volume(name)
             if volume is None:
                 raise

@@ -1,8 +1,6 @@
-"""The locks of one play's hosts: taken before the first write, kept alive in the background, released at the end.
-
-All are tried at once. Who may wait waits for the first host that is not free, and meanwhile holds no host that sorts
-after it: two runs that wait for each other's hosts do so in the same order, and cannot wait in a circle.
-"""
+"""The locks of one play's hosts: taken before the first write, renewed in the background, released at the end. All are
+tried at once. A run that may wait waits for the first host that is not free, and meanwhile holds no host that sorts
+after it: all runs wait in the same order, so they cannot deadlock."""
 
 from __future__ import annotations
 
@@ -41,9 +39,8 @@ class ForEachHost(Protocol):
 
 
 class Run(Struct, frozen=True):
-    """One run of the program, as others are told of it. `now` is the time of day, for people. `wait`: seconds it may
-    wait for other runs; `lease`: seconds after which its own locks are free when it is not heard of; `lock`: whether it
-    locks at all."""
+    """This run, as shown to others. `now` is the time of day, for people. `wait`: seconds it may wait for other runs;
+    `lease`: seconds after its last renewal until its locks expire; `lock`: whether it locks at all."""
 
     who: str
     command: str
@@ -84,7 +81,7 @@ class Locks:
         """`own` opens another connection to a host."""
         self._own = own
         self.waited: set[str] = set()
-        """Hosts that were not free at once."""
+        """Hosts with a lock that another run held."""
         self._run = run
         self._each = each
         self._clock = clock
@@ -98,7 +95,7 @@ class Locks:
         self._bars: dict[str, Blocked | Unreachable] = {}
 
     def take(self, projects: Mapping[str, str]) -> None:
-        """Take the lock of every host's project. `bar` returns why a host is not available."""
+        """Takes the lock of every host's project. `bar` returns why a host is not available."""
         self._projects |= projects
         pending = sorted(projects)
         until = self._clock.now() + self._run.wait
@@ -170,7 +167,7 @@ class Locks:
         return Claim(self._projects[host], self._token(), run.who, since, run.command, run.lease, this_process())
 
     def _await(self, host: str, holder: Entry, until: float) -> None:
-        """Retry until the lock is taken or cannot be taken any more."""
+        """Retries until the lock is taken or cannot be taken any more."""
         told = ""
         while True:
             if holder.token != told:
@@ -192,7 +189,7 @@ def _locked(holder: Entry) -> Blocked:
 
 
 def _keep(lock: HostLock, ended: threading.Event) -> None:
-    """Renews a lock until it is released or lost. Retries failed renewals soon."""
+    """Renews a lock until it is released or lost. Failed renewals are retried soon."""
     pause = lock.due()
     while not ended.wait(max(0.0, pause)):
         try:

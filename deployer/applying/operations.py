@@ -45,7 +45,7 @@ from deployer.values import image
 
 _CONFLICT = 409
 _AT_ONCE = 2.0
-"""Seconds after its start in which the output of a container with auto_remove is read, should it end."""
+"""Seconds from the start in which the output of a container with auto_remove is read, in case it ends."""
 
 _REMOVAL_TIME, _REMOVAL_PAUSE = 60.0, 0.1
 """Timeout and polling interval, in seconds, of a removal that the engine has started."""
@@ -70,7 +70,7 @@ _HINTS = (
 
 class Worker(Struct, frozen=True):
     """What an operation needs. `made` holds the ids of containers that earlier steps created, by step; `permit` raises
-    when the host may not be changed any more; `pulling` is held while a reference is pulled. `said`: by id, the output
+    if the host must not be changed any more; `pulling` is held while a reference is pulled. `said`: by id, the output
     of containers that the engine removes when they end, if they ended at once."""
 
     engine: Engine
@@ -104,7 +104,7 @@ class PullSlots:
 
 
 class Done(Struct, frozen=True):
-    """`made`: the id of a container that was created. `warnings`: what the engine said although it did it."""
+    """`made`: the id of a created container. `warnings`: the engine's warnings."""
 
     made: str = ""
     warnings: tuple[str, ...] = ()
@@ -187,7 +187,7 @@ def _(operation: CreateContainer, worker: Worker) -> Done:
 
 
 def _check_image(worker: Worker, reference: str) -> None:
-    """The plan cannot know the healthcheck of an image that was pulled since."""
+    """The plan cannot know the healthcheck of an image that was pulled later."""
     config = (worker.engine.inspect_image(reference) or {}).get("Config") or {}
     if (config.get("Healthcheck") or {}).get("Test") in CRASHING:
         raise EngineError(WITHOUT_COMMAND, status=0, hint=DECLARE_CHECK)

@@ -1,4 +1,4 @@
-"""Performs operations on one host: where the connection is lost, waits until the host answers again."""
+"""Performs operations on one host. If the connection is lost, waits until the host answers again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Found = TypeVar("Found")
 LOG_LINES = 20
 
 REGAIN = 30.0
-"""Seconds in which a host whose connection was lost may answer again; less than a lock outlives its holder."""
+"""Seconds to wait for a host whose connection was lost; less than the lease of a lock."""
 
 
 class Stop(Protocol):
@@ -62,12 +62,12 @@ class Performer:
         )
 
     def perform(self, operation: Operation) -> Done:
-        """Raises `DeployerError`, for anything else that goes wrong too."""
+        """Raises `DeployerError`, also for any other exception."""
         with boundary():
             return perform(self._worker, operation)
 
     def persist(self, operation: Operation) -> Done:
-        """Once more where the connection was lost and the host answers again: for operations that may be repeated."""
+        """Repeats an operation, which must allow it, if the connection was lost and the host answers again."""
         try:
             return self.perform(operation)
         except UnreachableError as error:
@@ -76,8 +76,8 @@ class Performer:
         return self.perform(operation)
 
     def reconnected(self, error: UnreachableError) -> bool:
-        """Whether the host answers after all, and may still be changed by this run. Waits for the answer, unless the
-        operator stopped the run."""
+        """Whether the host answers again and this run may still change it. Waits for the answer, unless the operator
+        stopped the run."""
         if isinstance(error, LockLostError):
             return False
         clock, until = self._tools.clock, self._tools.clock.now() + REGAIN
@@ -97,14 +97,14 @@ class Performer:
                     return True
 
     def log(self, container: Target) -> str:
-        """The last lines; "" where they cannot be read."""
+        """The last lines; "" if they cannot be read."""
         key = self._worker.id_of(container)
         if said := self._worker.said.get(key):
             return "".join(said.splitlines(keepends=True)[-LOG_LINES:])
         return self._read(lambda: self._tools.engine.container_logs(key, tail=LOG_LINES), otherwise="")
 
     def has_made(self, number: int, name: str, body: Mapping[str, Any]) -> bool:
-        """Whether there is a container with the labels of one whose creation was not confirmed; it is that one."""
+        """Whether a container with these labels exists although its creation was not confirmed; stores its id."""
 
         def look() -> bool:
             found = self._tools.engine.inspect_container(name)
@@ -129,7 +129,7 @@ class Performer:
 
     @staticmethod
     def _read(look: Callable[[], Found], *, otherwise: Found) -> Found:
-        """What is found, or something else where the host cannot be read."""
+        """The value read, or `otherwise` if the host cannot be read."""
         try:
             with boundary():
                 return look()

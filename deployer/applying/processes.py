@@ -1,8 +1,6 @@
-"""Whether a run that holds a lock is a dead process of this machine: then no run has to wait for its lease.
-
-A process is named by boot, namespace, number and start, so that neither a number given again nor another container
-of the machine is taken for it. Where the system does not tell, nothing is known, and leases decide.
-"""
+"""Whether the run that holds a lock is a dead process of this machine, so that no run has to wait for its lease. A
+process is identified by boot, namespace, number and start time, so that a reused number or another container's process
+is not mistaken for it. If the system does not provide these, only leases count."""
 
 from __future__ import annotations
 
@@ -14,13 +12,13 @@ _PROC: Final = Path("/proc")
 
 
 def this_process(proc: Path = _PROC) -> str:
-    """ "" where the system does not tell."""
+    """ "" if the system does not provide it."""
     place, started = _place(proc), _start(proc, os.getpid())
     return f"{place}/{os.getpid()}/{started}" if place and started else ""
 
 
 def is_dead(process: str, proc: Path = _PROC) -> bool:
-    """Only when it is certain: it was one of ours, and is gone or another."""
+    """Only if it is certain: a process of this machine that no longer exists."""
     place, _, rest = process.partition("/")
     number, _, started = rest.partition("/")
     if not number.isdecimal() or not started or place != _place(proc):
@@ -29,7 +27,7 @@ def is_dead(process: str, proc: Path = _PROC) -> bool:
 
 
 def _place(proc: Path) -> str:
-    """This boot of this machine, and the namespace whose numbers we see; "" where /proc shows another's numbers."""
+    """The boot of this machine and the process namespace; "" if /proc shows those of another namespace."""
     try:
         if (proc / "self").readlink().name != str(os.getpid()):
             return ""
@@ -41,8 +39,8 @@ def _place(proc: Path) -> str:
 
 
 def _start(proc: Path, number: int) -> str:
-    """When a process began, in ticks since the boot; "" for none, and for one that has ended but is not yet taken note
-    of. The program's name, in parentheses, may hold anything."""
+    """When a process started, in ticks since the boot; "" if there is none, or only a zombie. The program's name, in
+    parentheses, may contain anything."""
     try:
         fields = (proc / str(number) / "stat").read_text().rpartition(")")[2].split()
     except OSError:

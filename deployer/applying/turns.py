@@ -1,7 +1,5 @@
-"""Runs a play on hosts exclusively, with a plan that is still valid, and records the result.
-
-Hosts with nothing to do are neither locked nor written to.
-"""
+"""Runs a play on hosts exclusively, with a plan that is still valid, and records the result. Hosts without changes are
+neither locked nor written to."""
 
 from __future__ import annotations
 
@@ -77,8 +75,8 @@ class Turns:
                 locks.release()
 
     def still_holds(self, plan: HostPlan, locks: Locks | None) -> bool:
-        """Whether a plan can be applied as it is: no other run was waited for, none has recorded changes since the host
-        was read, and the read is recent. A plan lacks the ids of objects that earlier plays of this run created."""
+        """Whether a plan is still valid: this run waited for no other run, none has recorded changes since the host was
+        read, and that was recently. A plan lacks the ids of objects that earlier plays of this run created."""
         if self._run is None or locks is None:
             return True
         volumes = locks.volumes(plan.host)
@@ -135,7 +133,7 @@ class Turns:
             self._notice(plan.host, error)
 
     def _notice(self, host: str, error: DeployerError) -> None:
-        """A record that cannot be written is only a warning."""
+        """If a record cannot be written, that is only a warning."""
         self._events.emit(Notice(host, f"this run could not be recorded: {error.message}"))
 
     def _write(self, host: str, engine: Engine, record: Record, done: tuple[Operation, ...], locks: Locks) -> None:
@@ -153,12 +151,12 @@ class Turn:
 
     def __init__(self, turns: Turns, locks: Locks | None) -> None:
         self.outcomes: dict[str, HostOutcome] = {}
-        """By host. The last outcome of a host is recorded."""
+        """The last outcome of each host is recorded."""
         self._turns = turns
         self._locks = locks
 
     def begin(self, plan: HostPlan, engine: Engine, again: Callable[[], HostPlan]) -> HostPlan | Blocked | Unreachable:
-        """What to do on one host: the plan, the rest of it after planning `again`, or the reason to do nothing."""
+        """What to do on one host: the plan, the rest of it after planning `again`, or why nothing is done."""
         if self._locks is not None and (bar := self._locks.bar(plan.host)) is not None:
             return bar
         if not self._turns.still_holds(plan, self._locks):
@@ -184,7 +182,7 @@ def _operations(outcome: HostOutcome) -> tuple[Operation, ...]:
 
 
 def _unseen(shown: HostPlan, made: HostPlan, *, exactly: bool) -> list[str]:
-    """Changes that the operator has not confirmed. Fewer changes are fine: another run has made them. If this run
+    """Changes that the operator has not confirmed. Fewer changes are accepted: another run has made them. If this run
     changed the host before, values may differ (`exactly` is false): they may be ids of objects it created."""
     if exactly:
         agreed = {_key(change) for change in shown.changes}

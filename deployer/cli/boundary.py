@@ -65,6 +65,6 @@ def _traceback(error: BaseException, console: Console) -> None:
 
 
 def _silence() -> None:
-    """The reader of stdout is gone: redirect what the interpreter still flushes to the null device."""
+    """If the reader of stdout has ended, redirects later output to the null device."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -25,8 +25,8 @@ class Call(Struct, frozen=True):
     name: str = ""
 
     def confirm(self, question: str, *, action: str, done: str, hint: str) -> None:
-        """Ask on the terminal, unless --yes was given. Raises `RefusedError` without
-        confirmation of `the changes`: nothing was `changed`."""
+        """Asks on the terminal, unless --yes was given. Raises `RefusedError` without confirmation of `action`: nothing
+        was `done`."""
         if self.params["yes"]:
             return
         if not sys.stdin.isatty():
@@ -38,8 +38,8 @@ class Call(Struct, frozen=True):
 
 
 class Suggestion(Struct, frozen=True):
-    """When an unknown command is answered with this one. `does` follows its name: `applies a playbook`. `other_names`:
-    those in other tools. `removes`: after a typing error, say what it does instead of proposing it."""
+    """How this command is suggested for an unknown one. `does` follows its name: `applies a playbook`. `other_names`:
+    its names in other tools. `removes`: after a typing error, say what it does instead of suggesting it."""
 
     does: str = ""
     other_names: tuple[str, ...] = ()

@@ -42,7 +42,7 @@ class Console:
         return self._redactor
 
     def learn(self, secrets: Iterable[str]) -> None:
-        """Texts that are not shown from now on."""
+        """Adds secrets, which are not shown from now on."""
         self.redactor.learn(secrets)
 
     @property
@@ -54,7 +54,7 @@ class Console:
         return self._terminal(self._err)
 
     def awaiting(self, hosts: int, left: Collection[str]) -> None:
-        """Shows which hosts are still read, on a terminal."""
+        """Shows on a terminal which hosts are still being read."""
         if self._reading is None:
             if not self.err_terminal.animate:
                 return
@@ -65,7 +65,7 @@ class Console:
 
     @property
     def sheet(self) -> Sheet:
-        """What results are written on."""
+        """The width and the redaction of results."""
         return self._sheet(self._out)
 
     def result(self, lines: Iterable[Line]) -> None:
@@ -111,7 +111,7 @@ class Console:
 
     @contextmanager
     def ignoring_closed_output(self) -> Iterator[None]:
-        """While hosts are changed, a closed output does not stop the run: what cannot be written is dropped."""
+        """While hosts are changed, a closed output does not stop the run: further output is dropped."""
         self._ignores_closed_output = True
         try:
             yield
@@ -146,7 +146,7 @@ class Console:
 
 
 def real_console(environ: Mapping[str, str]) -> Console:
-    """On this process's streams; characters that their encoding lacks are written as escapes."""
+    """Writes to this process's streams; characters that their encoding lacks are escaped."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

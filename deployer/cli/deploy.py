@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from deployer.model.outcome import Outcome
 
 _SCROLLED: Final = 60
-"""Changes of a run up to which each has a line on a terminal; of more, only those that fail."""
+"""Up to this number of changes, each has a line on a terminal; above it, only failures."""
 
 Planner: TypeAlias = Callable[[Request, System], Session]
 
@@ -43,7 +43,7 @@ def deploy(
     question: str,
     confirm_further: Callable[[Call, Plan], None] = lambda _call, _plan: None,
 ) -> int:
-    """Return the exit code. `confirm_further` asks what the question does not cover. Raises `RefusedError` without
+    """Returns the exit code. `confirm_further` asks additional questions. Raises `RefusedError` without
     confirmation."""
     _check_options(call)
     system = this_system(call.console.learn, awaiting=call.console.awaiting)
@@ -115,7 +115,7 @@ def _confirm(call: Call, plan: Plan, question: str) -> None:
 
 
 def _confirm_removals(call: Call, plan: Plan) -> None:
-    """A question of its own, which --yes does not answer, where a playbook seems to be a part of its project."""
+    """A question that --yes does not answer, if a playbook seems to be only a part of its project."""
     removed = sum(found.undeclared for found in outnumbering(plan))
     if removed >= options.MANY and removed > (call.params["yes_remove"] or 0):
         replace(call, params={**call.params, "yes": False}).confirm(
@@ -127,8 +127,8 @@ def _confirm_removals(call: Call, plan: Plan) -> None:
 
 
 def _nothing_to_do(call: Call, session: Session, system: System) -> ExitCode:
-    """Hosts that an earlier run left unfinished are now as declared: drop them from the retry list, and remove what
-    is left of its locks."""
+    """Hosts that an earlier run left unfinished and that are as declared now: removes them from the retry list, and
+    removes that run's locks."""
     from deployer.cli import retry
 
     planned = session.planned
@@ -164,7 +164,7 @@ def _apply(call: Call, session: Session, system: System) -> ExitCode:
 
 
 def _this_run(call: Call, planned: Planned) -> Run:
-    """How this run is described to other operators. Options are left out: one may hold a secret."""
+    """This run as described to other operators. Options are left out: one may be a secret."""
     from datetime import UTC, datetime
 
     from deployer.applying.locking import Run
@@ -227,6 +227,6 @@ def _events(console: Console, plan: Plan) -> tuple[Events, Callable[[str], objec
 
 
 def _notice(text: str) -> None:
-    """Written without buffers or locks: a signal may arrive in the middle of a write."""
+    """Writes without buffers or locks: a signal may arrive during a write."""
     with contextlib.suppress(OSError):
         os.write(2, f"{text}\n".encode())

@@ -25,7 +25,7 @@ def _run(call: Call) -> int:
 
 
 def _confirm_data_loss(call: Call, plan: Plan) -> None:
-    """A question of its own, which --yes does not answer. Not asked for volumes that --allow-data-loss names."""
+    """A question that --yes does not answer. Volumes named by --allow-data-loss are not asked for."""
     removed = (
         str(change.address)
         for host in plan.hosts

@@ -22,7 +22,7 @@ deployer doctor -i inventory --limit web1 -u admin
 HEADER: Final = ("HOST", "ADDRESS", "USER", "STATE", "ENGINE", "API", "CONTAINERS", "STORAGE", "CLOCK", "DISK FREE")
 
 SKEW: Final = 5.0
-"""Seconds a clock may differ without a warning. Certificates and tokens begin to fail after minutes."""
+"""Seconds a clock may differ without a warning. Certificates and tokens fail after minutes."""
 
 LITTLE: Final = 2_000_000_000
 """Free bytes below which a pull is likely to fail."""
@@ -70,7 +70,7 @@ def _cells(check: Check) -> tuple[str | Span, ...]:
 
 
 def _concerns(check: Check) -> list[tuple[str, str]]:
-    """Warnings: what works now but may soon fail, and how to fix it."""
+    """Warnings: what works now but may fail soon, and how to fix it."""
     from deployer.reporting.words import seconds, size
 
     found = []

@@ -16,8 +16,8 @@ ABORTED: Final = "aborted; the next run continues from here"
 
 
 class Interrupt:
-    """Handles SIGINT and SIGTERM while it is entered. The run checks `stop`. `tell` shows a notice and takes no lock,
-    since it may run between any two instructions of the main thread."""
+    """Handles SIGINT and SIGTERM while it is entered. The run checks `stop`. `tell` shows a notice without a lock,
+    since a signal may interrupt the main thread anywhere."""
 
     def __init__(self, tell: Callable[[str], object], abort: Callable[[int], object] = os._exit) -> None:
         self.stop = threading.Event()

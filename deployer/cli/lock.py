@@ -1,4 +1,4 @@
-"""`deployer lock status|release`: list locks, and release those that a dead run left behind."""
+"""`deployer lock status|release`: list locks, and release those of dead runs."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Option(click.Option):
 
 
 class _Verbatim(click.types.StringParamType):
-    """Text of which an environment variable holds exactly one value, spaces included."""
+    """Text for which an environment variable has exactly one value, spaces included."""
 
     def split_envvar_value(self, rv: str) -> list[str]:
         return [rv]
@@ -153,7 +153,7 @@ def vault() -> list[click.Parameter]:
 
 
 def policy() -> list[click.Parameter]:
-    """What a run is allowed to do beyond the default; never read from the environment."""
+    """What a run may do beyond the default; never read from the environment."""
     single = partial(Option, section="Safety", allow_from_autoenv=False)
     repeated = partial(single, multiple=True)
     volumes = partial(repeated, callback=_volumes, metavar="HOST/volume.NAME")
@@ -184,7 +184,7 @@ def yes() -> click.Parameter:
 
 
 MANY: Final = 4
-"""From this number on, removals of what is not declared, where more than what is, need `--yes-remove`."""
+"""From this number on, removals of undeclared resources that outnumber the declared ones require `--yes-remove`."""
 
 
 def yes_remove() -> click.Parameter:
@@ -249,7 +249,7 @@ class Duration(click.types.FloatParamType):
 
 
 def locking() -> list[click.Parameter]:
-    """How a run behaves towards other runs on the same hosts."""
+    """Behaviour towards other runs on the same hosts."""
     section = "Other runs"
     return [
         Option(
@@ -337,7 +337,7 @@ def request(params: Mapping[str, Any]) -> Request:
 
 
 def given(request: Request) -> dict[str, Any]:
-    """The parameters that make this request, those that a saved plan keeps."""
+    """The parameters of this request, those that a saved plan keeps."""
     from msgspec.structs import asdict
 
     renamed = {"prune_hosts": "prune_host", "remove_volumes": "remove_volume"}

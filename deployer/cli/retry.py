@@ -1,4 +1,4 @@
-"""The retry list: the hosts a run did not finish, in a file that `--limit @FILE` takes."""
+"""The retry list: a file of the hosts that a run did not finish, for `--limit @FILE`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HOST: Final = re.compile(r"\w[^\s=\[\]{}#]*(?<!:)")
 
 
 def retry_file(named: str, playbooks: Sequence[str]) -> Path | None:
-    """The file named by `--retry-file`, else one of the first playbook's own in the state directory,
+    """The file named by `--retry-file`, otherwise one for the first playbook in the state directory,
     `$XDG_STATE_HOME/deployer/retry`. None without a playbook or a home directory."""
     if named:
         return Path(named)
@@ -43,7 +43,7 @@ def _folder() -> Path | None:
 
 
 def refuse_overwriting(path: str, request: Request) -> None:
-    """Raises `RefusedError` if the file is an input of the run, or has lines that no list of hosts has."""
+    """Raises `RefusedError` if the file is an input of the run, or is not a list of hosts."""
     from deployer.usecases import system
 
     vars_files = (text[1:] for text in request.extra_vars if text.startswith("@"))
@@ -57,8 +57,8 @@ def refuse_overwriting(path: str, request: Request) -> None:
 
 
 def unfinished(outcome: Outcome) -> tuple[str, ...]:
-    """Hosts for the next run: failed, unreachable, locked, interrupted or never begun. Hosts where the plan refuses
-    something are left out: the next run would refuse it again."""
+    """Hosts for the next run: failed, unreachable, locked, interrupted or never started. Hosts where the plan has a
+    refusal are left out: the next run would refuse it again."""
     hosts = {found.host for found in outcome.plan.unreachable}
     hosts |= {found.host for found in outcome.hosts if found.exit_code and not found.refused}
     begun = [found.shown or found.plan for found in outcome.hosts]
@@ -67,8 +67,8 @@ def unfinished(outcome: Outcome) -> tuple[str, ...]:
 
 
 def keep(path: Path, outcome: Outcome) -> tuple[str, ...]:
-    """Write the list if hosts are unfinished, and delete it after a run that finished every host it names. Returns the
-    hosts written; raises `OSError`."""
+    """Writes the list if hosts are unfinished; deletes it after a run that finished all its hosts. Returns the hosts
+    written; raises `OSError`."""
     hosts = unfinished(outcome)
     if hosts:
         if path.parent == _folder():
@@ -80,15 +80,15 @@ def keep(path: Path, outcome: Outcome) -> tuple[str, ...]:
 
 
 def drop(path: Path, finished: set[str]) -> None:
-    """Keep a file that names other hosts or is not such a list."""
+    """Deletes the file, unless it names other hosts or is not such a list."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if set(path.read_text(encoding="utf-8").split()) <= finished:
             path.unlink()
 
 
 def how_to_go_on(command: str, declared: Iterable[click.Parameter], given: Mapping[str, Any], path: Path) -> str:
-    """The command line of the next run, for a shell: the options and arguments of this one, with the list as its limit.
-    Values of `-e` that look like credentials are replaced by ***."""
+    """The command line of the next run: the options and arguments of this one, with the list as its limit. Values of
+    `-e` that look like credentials are replaced by ***."""
     options: list[str] = []
     arguments: list[str] = []
     for param in declared:
@@ -101,7 +101,7 @@ def how_to_go_on(command: str, declared: Iterable[click.Parameter], given: Mappi
 
 
 def with_a_new_plan(path: Path) -> str:
-    """The same after a saved plan, of which nobody has seen what is left to do."""
+    """The same after a saved plan, whose remaining changes nobody has reviewed."""
     return f"create a new plan with {shlex.join(['--limit', f'@{path}'])}"
 
 

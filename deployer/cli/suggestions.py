@@ -1,5 +1,5 @@
-"""What to write instead of a command or option that does not exist. What removes or permits is suggested only with what
-it does."""
+"""Suggestions for unknown commands and options. Commands that remove something, and options that permit something, are
+never just proposed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DRY_RUN: Final = frozenset({"--dry-run", "--dryrun", "--check", "--noop", "--si
 
 
 def command_hint(word: str, group: click.Group, ctx: click.Context) -> str:
-    """To follow the message, with a space before it; "" when nothing is alike."""
+    """The sentence after the message, with a space before it; "" if nothing is similar."""
     commands = {name: command.suggestion for name, command in _commands(group, ctx)}
     same = [f"'{name}' {found.does}" for name, found in commands.items() if word.lower() in found.other_names]
     if not ctx.parent and word.lower() in _OPTIONS:
@@ -35,7 +35,7 @@ def command_hint(word: str, group: click.Group, ctx: click.Context) -> str:
 
 
 def _commands(group: click.Group, ctx: click.Context) -> Iterator[tuple[str, Command]]:
-    """Also those of groups below: `lock release`."""
+    """Also commands of groups: `lock release`."""
     for name in group.list_commands(ctx):
         match group.get_command(ctx, name):
             case Command() as found:
@@ -45,7 +45,7 @@ def _commands(group: click.Group, ctx: click.Context) -> Iterator[tuple[str, Com
 
 
 def option_hint(word: str, params: Iterable[click.Parameter]) -> str:
-    """The same for an option of a command. Options that allow more than usual are not suggested."""
+    """The same for an option. Options that permit more than usual are not suggested."""
     declared = [param for param in params if isinstance(param, click.Option) and not param.hidden]
     known = {name: param for param in declared for name in param.opts if name.startswith("--")}
     if word.lower() in _DRY_RUN:

@@ -35,7 +35,7 @@ SILENCE = 1800.0
 """Seconds that an engine may be silent while it pulls, loads, packs or unpacks."""
 
 _REMEMBERED = 5.0
-"""Seconds to wait for an event that the engine may have forgotten."""
+"""Seconds to wait for an event that the engine may no longer send."""
 
 _FOREVER = -1
 _FRAMED = "application/vnd.docker.multiplexed-stream"
@@ -279,7 +279,7 @@ class DockerEngine:
             api.remove_volume(name)
 
     def _post(self, path: str, body: Json) -> dict[str, Any]:
-        """Send a body unchanged; the SDK's methods would rebuild it and lose fields (engine.md §6.2)."""
+        """Sends a body unchanged; the SDK's methods would rebuild it and lose fields (engine.md §6.2)."""
         with self._sdk() as api:
             response = api._post_json(f"{api.base_url}/v{self._info.api}{path}", dict(body))
             api._raise_for_status(response)
@@ -298,7 +298,7 @@ class DockerEngine:
 
 
 def _until_end(answer: Answer, seconds: float) -> bytes:
-    """The answer, if it ends within `seconds`; b"" otherwise."""
+    """The answer, if it ends within `seconds`; otherwise b""."""
     until, output = time.monotonic() + seconds, bytearray()
     with suppress(UnreachableError):
         while len(output) < LARGEST and time.monotonic() < until:
@@ -309,7 +309,7 @@ def _until_end(answer: Answer, seconds: float) -> bytes:
 
 
 def _follow(answer: Answer, progress: Progress) -> None:
-    """Forward the messages of a progress stream; raises `EngineError` for an error message."""
+    """Forwards the messages of a progress stream; raises `EngineError` for an error message."""
     with answer:
         for message in json_stream(answer):
             said = str(message.get("stream") or "")

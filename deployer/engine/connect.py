@@ -1,4 +1,4 @@
-"""From a `ConnectionSpec` to a host, and to its engine that answered."""
+"""Connects to a host and its engine by a `ConnectionSpec`."""
 
 from __future__ import annotations
 
@@ -19,17 +19,15 @@ if TYPE_CHECKING:
 
 
 def connect(spec: ConnectionSpec) -> Engine:
-    """Reach one host's engine and agree on an API version; raises `UnreachableError`. For several, see `Connections`.
-
-    `GET /version` is the one request this makes: it is the test of reachability as well.
-    """
+    """Connects to one host's engine and agrees on an API version; raises `UnreachableError`. For several hosts, see
+    `Connections`. The only request is `GET /version`, which also tests whether the engine is reachable."""
     connections = Connections(on_close=lambda: connections.close())
     return connections.open(spec).engine()
 
 
 class Connections:
-    """The hosts of one run, of which those behind SSH share decrypted keys and jump hosts. `on_close` is called when
-    the engine of one is closed. Safe to use from several threads."""
+    """The hosts of one run. Those reached by SSH share decrypted keys and jump hosts. `on_close` is called when an
+    engine is closed. Safe to use from several threads."""
 
     def __init__(self, on_close: Callable[[], None] | None = None) -> None:
         self.gate = Gate()
@@ -81,7 +79,7 @@ class ConnectedHost:
     def engine(self) -> Engine:
         with self._lock:
             if self._engine is None:
-                # Not before the host answers: other threads may load it while this one waits for that.
+                # Imported after the host answers: other threads may load it meanwhile.
                 from deployer.engine.agreeing import agree
 
                 self._engine = agree(self._transport, self._on_close)

@@ -67,7 +67,7 @@ class EngineHttp:
         headers: Mapping[str, str] | None = None,
         timeout: float | None,
     ) -> Answer:
-        """An answer to read as a stream; raises `EngineError`, `UnreachableError`, what reading `body` raises."""
+        """An answer to read as a stream; raises `EngineError`, `UnreachableError`, and what reading `body` raises."""
         answer = self.pool.open(Request(method, self.target(path, query), body, headers or {}, timeout))
         if answer.status >= _BAD:
             with answer:
@@ -90,12 +90,12 @@ def _decoded(reply: Reply) -> Any:
 
 
 def quote(name: str) -> str:
-    """A name or reference as part of a path; the engine's routes take `/` and `:` as they are."""
+    """A name or reference as part of a path; the engine's routes accept `/` and `:`."""
     return urllib.parse.quote(name, safe="/:@")
 
 
 def engine_error(status: int, body: bytes) -> EngineError:
-    """The engine's message, which the API wraps as `{"message": …}`."""
+    """The engine's message, from `{"message": …}`."""
     try:
         message = msgspec.json.decode(body, type=_Refusal).message
     except (ValueError, RecursionError):

@@ -1,9 +1,6 @@
-"""Reads one host with few requests, in parallel, and only GETs.
-
-The lists of containers, networks and volumes and the declared images are asked for together; then the containers that
-are declared or owned are inspected, with the images they were made from; at last, where an image is missing or must be
-current, the registry is asked through the engine.
-"""
+"""Reads one host with few requests, in parallel, and only GETs: first the lists of containers, networks and volumes,
+and the declared images; then the declared and owned containers with their images; then, through the engine, the
+registries of images that are missing or must be current."""
 
 from __future__ import annotations
 
@@ -54,7 +51,7 @@ from deployer.model.settings import FromImage
 from deployer.values import address, image, mount, paths
 
 WIDTH = 4
-"""Parallel requests on one host; more gain nothing once the engine is busy."""
+"""Parallel requests on one host; more do not make a busy engine faster."""
 
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 _LISTED = tuple[ListedContainer, ...]
@@ -62,10 +59,9 @@ _TOLD = tuple(row for row in CONTAINER.fields if row.told)
 
 
 class Needs(Struct, frozen=True):
-    """What a run reads of one host. `images` maps complete references to their pull policy; `auth` finds
-    credentials for a reference. `prune`: whether undeclared resources may be removed; `history`: the last
-    replacements of each project; `adopt`: whether containers of no project may be taken over; `declared`: the values of
-    containers by name."""
+    """What a run reads of one host. `images` maps complete references to their pull policy; `auth` finds credentials
+    for a reference. `prune`: whether undeclared resources may be removed; `history`: the last replacements of each
+    project; `adopt`: whether containers of no project may be adopted; `declared`: the values of containers by name."""
 
     containers: frozenset[str] = frozenset()
     projects: frozenset[str] = frozenset()
@@ -82,8 +78,8 @@ def needs_of(
     auth: Callable[[str], RegistryAuth | None],
     suffixes: Iterable[str] = ("", NEW, OLD),
 ) -> Needs:
-    """Of all plays of one host together: the host is read once for a run. `suffixes`: of names that a declared
-    container may have, and is looked at under."""
+    """Of all plays of one host together, which is read once. `suffixes`: of the names under which a declared container
+    may exist."""
     plays = tuple(plays)
     declared = [resource for play in plays for resource in play.resources]
     names = {resource.name for resource in declared if resource.kind.is_container}
@@ -99,7 +95,7 @@ def needs_of(
 
 
 def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> Observed:
-    """Raises `UnreachableError` when the connection is lost, `EngineError` when the engine refuses a read."""
+    """Raises `UnreachableError` if the connection is lost, `EngineError` if the engine refuses a read."""
     with ThreadPoolExecutor(max_workers=width, thread_name_prefix=f"read-{host}") as pool:
         listed = pool.submit(engine.list_containers)
         networks = pool.submit(engine.list_networks)
@@ -142,7 +138,8 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
 
 
 def _with_records(found: Iterable[ObservedContainer], volumes: Iterable[Json]) -> list[ObservedContainer]:
-    """By name, with what the records say of those that may not work. Imported here: most runs have none."""
+    """Sorted by name; containers that may not work get what the records say of them. Imported here: most runs have
+    none."""
     containers = sorted(found, key=attrgetter("name"))
     if not any(container.doubtful for container in containers):
         return containers
@@ -199,7 +196,7 @@ def _runs(projects: Iterable[str], volumes: Iterable[Json]) -> dict[str, tuple[R
 
 
 def _volumes(listed: Sequence[Json]) -> tuple[list[Json], tuple[ObservedVolume, ...]]:
-    """Those that are deployer's locks and records, and those with data."""
+    """Volumes that are locks and records of deployer, and volumes with data."""
     own = {id(found): volume_names.is_own(answers.read(found, answers.Volume, "/volumes").name) for found in listed}
     data = tuple(read_volume(found) for found in listed if not own[id(found)])
     return [found for found in listed if own[id(found)]], data
@@ -223,8 +220,8 @@ def _ask_registry(reference: str, policy: PullPolicy, *, present: bool) -> bool:
 def _choose(
     listed: Iterable[ListedContainer], names: Mapping[str, str], needs: Needs, later: Mapping[str, ownership.Later]
 ) -> tuple[list[str], tuple[Stub, ...], tuple[Stub, ...]]:
-    """Ids to inspect; what is known of those that are kept, which need no closer look; and of the rest. `names`: of
-    networks, by id; `later`: records, by container."""
+    """Ids to inspect, then stubs of kept containers and of all others. `names`: of networks, by id; `later`: records,
+    by container."""
     chosen: list[str] = []
     kept: list[Stub] = []
     stubs: list[Stub] = []
@@ -242,8 +239,8 @@ def _choose(
 
 
 def _by_name(answer: Json, names: Mapping[str, str]) -> Json:
-    """An inspected container with networks by their names. Until its first start it has those that it was created with
-    by their ids so. `names` are those of all networks, by id."""
+    """An inspected container with networks by name. Before its first start, networks that were requested by id are
+    keyed by id. `names`: of all networks, by id."""
     settings = _map(answer.get("NetworkSettings"))
     attached = _map(settings.get("Networks"))
     if not attached.keys() & names.keys():
@@ -268,7 +265,7 @@ def _stub(entry: ListedContainer, names: Mapping[str, str], owner: Ownership) ->
 
 
 def read_container(inspect: Json, later: Mapping[str, ownership.Later] | None = None) -> ObservedContainer:
-    """Raises `EngineError`, as the other readers do, for an answer of another type. `later`: records, by container."""
+    """Raises `EngineError` for an answer of another type, like all readers. `later`: records, by container."""
     found = answers.read(inspect, InspectedContainer, "/containers/{id}/json")
     values = read_values(CONTAINER, inspect)
     state, config = found.state or ContainerState(), found.config or ContainerConfig()
@@ -309,7 +306,7 @@ def held_ports(entry: ListedContainer) -> frozenset[str]:
 
 
 def _addresses(endpoints: Mapping[str, Endpoint | None]) -> frozenset[tuple[str, str, str]]:
-    """(network, key of the endpoint, address) of all that it has now."""
+    """(network, key of the endpoint, address) of all current addresses."""
     return frozenset(
         (name, key, address.read_ip(text).lower())
         for name, endpoint in endpoints.items()
@@ -320,13 +317,13 @@ def _addresses(endpoints: Mapping[str, Endpoint | None]) -> frozenset[tuple[str,
 
 
 def _mounted(found: ListedContainer | InspectedContainer) -> frozenset[str]:
-    """Names of the volumes among the mounts, inherited ones too."""
+    """Names of the mounted volumes, including inherited ones."""
     return frozenset(filter(None, map(_volume_name, found.mounts or ())))
 
 
 def _volume_name(entry: MountPoint) -> str:
-    """Of a mount. Engines from 28 on (measured on 28.5) leave it out for a bind of an anonymous volume (`/data`); the
-    volume's directory has it."""
+    """The volume of a mount. Engines from 28 on (measured on 28.5) omit it for a bind of an anonymous volume (`/data`);
+    the volume's directory contains it."""
     if entry.type != "volume":
         return ""
     directory = PurePosixPath(entry.source).parent.name
@@ -370,7 +367,7 @@ def read_volume(inspect: Json) -> ObservedVolume:
 
 
 def read_values(table: Table, inspect: Json) -> dict[str, Any]:
-    """Canonical values of every field. A value in an unknown form equals no declaration and is shown unchanged."""
+    """Canonical values of every field. A value in an unknown form is shown unchanged and equals no declaration."""
     found = {}
     for row in table.fields:
         try:

@@ -51,7 +51,7 @@ class Credentials:
 
 
 def auth_header(auth: RegistryAuth | None) -> dict[str, str]:
-    """The `X-Registry-Auth` header; engines pull anonymously without it. JSON in URL-safe base64 (engine.md §3)."""
+    """The `X-Registry-Auth` header; without it engines pull anonymously. JSON in URL-safe base64 (engine.md §3)."""
     if auth is None:
         return {}
     if auth.username == TOKEN_USER:
@@ -194,7 +194,7 @@ def _from_settings(name: str, settings: dict[str, Any]) -> RegistryAuth | None:
     import docker.errors
 
     try:
-        with warnings.catch_warnings(action="ignore"):  # a missing helper is warned of, and then an error as well
+        with warnings.catch_warnings(action="ignore"):  # The SDK warns of a missing helper, and then raises an error.
             found = docker.auth.load_config(config_dict=settings).resolve_authconfig(name)
     except docker.errors.DockerException as error:
         raise DeployerError(

@@ -18,7 +18,7 @@ from deployer.model.preflight import Listener, Process, Questions, Room, Route
 _BEGIN, _END = "[host]", "[end]"
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
 _OWNER = re.compile(r"\[owner\] \[(?P<inode>[0-9]{1,20})\] (?P<pid>[0-9]{1,20}) (?P<name>.*)")
-"""`[owner] [4711] 812 nginx`. A process may have a line end in its name: what does not fit is passed over."""
+"""`[owner] [4711] 812 nginx`. A process may have a line end in its name: other lines are skipped."""
 
 _BIG_ENDIAN = ("s390x", "ppc64", "mips", "mips64")
 _SOCKETS = (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07"))
@@ -32,7 +32,7 @@ look() {
   [ -d "${a:-/}" ] && [ -x "${a:-/}" ] && printf '%s\\n' "$1"
 }
 """
-"""Prints a path only if it certainly does not exist: its nearest existing parent can be searched."""
+"""Prints a path only if it certainly does not exist: its nearest existing parent is searchable."""
 
 _OWNERS = """
 ls -l /proc/[0-9]*/fd 2>/dev/null | grep -E '^/proc/|socket:\\[({inodes})\\]' | while read -r line; do
@@ -46,7 +46,7 @@ echo '{end}'
 
 
 class ShellFacts(Struct, frozen=True):
-    """`name` is the host's own; `interfaces` those of its network; `has_root`: whether the engine's folder is there."""
+    """`name`: the host's own; `interfaces`: those of its network; `has_root`: whether the engine's directory exists."""
 
     name: str
     interfaces: frozenset[str] = frozenset()
@@ -58,7 +58,7 @@ class ShellFacts(Struct, frozen=True):
 
 
 def script(questions: Questions, root: str) -> str:
-    """`root`: the folder the engine keeps its data in."""
+    """`root`: the engine's data directory."""
     parts = [f"echo '{_BEGIN}'; uname -n"]
     if questions.ports or questions.routes:
         parts.append("echo '[dev]'; cat /proc/net/dev")

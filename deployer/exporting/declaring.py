@@ -14,11 +14,9 @@ from deployer.planning.diff import differences
 
 
 def minimal_declaration(table: Table, view: View, info: Json, usual: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Canonical values by field, in the order of the table. `info` is the engine's `/info`. What the daemon may have
-    given by itself is left out where it is the usual; `usual` says otherwise what that is for a field.
-
-    Fields that cannot be made to fit by declaring anything are not among them.
-    """
+    """Canonical values by field, in the order of the table. `info` is the engine's `/info`. Values that may be the
+    daemon's default are left out if they equal it; `usual` overrides the defaults. Fields that no declaration can match
+    are left out."""
     told = {row.name: row.usual(info, view) for row in table.fields if row.usual is not None} | dict(usual or {})
     seeds = dict(_seeds(table, view, told))
     declared = _thinned(table, view, _grown(table, view, seeds), seeds)

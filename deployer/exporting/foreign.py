@@ -20,12 +20,12 @@ def is_foreign(label: str) -> bool:
 
 
 def family(label: str) -> str:
-    """`com.docker.compose.*`, of a label that is another tool's."""
+    """`com.docker.compose.*` for a label of another tool."""
     return next((f"{prefix}*" for prefix in _PREFIXES if label.startswith(prefix)), label)
 
 
 def swarm_service(container: ObservedContainer) -> str:
-    """The service that a container is a task of, "" for any other."""
+    """The service of a container that is a swarm task, otherwise ""."""
     return _labels(container).get(_SWARM_SERVICE, "")
 
 

@@ -1,4 +1,4 @@
-"""Replaces secrets of a live host by variables, and keeps other text unchanged."""
+"""Replaces secrets of a live host by variables."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from deployer.values.yaml_text import Verbatim
 
 
 class Hidden:
-    """`variables` maps each variable to the place it stands for; with `shown` nothing is hidden. `known`: secrets that
-    are hidden wherever they are; short ones and mere words only where they are the whole value."""
+    """`variables` maps each variable to its use; with `shown` nothing is hidden. `known`: secrets that are hidden
+    wherever they are; short ones and plain words only as the whole value."""
 
     def __init__(self, *, shown: bool = False, known: Iterable[str] = ()) -> None:
         self.variables: dict[str, str] = {}
@@ -48,7 +48,7 @@ class Hidden:
         return is_credential(value, name) or value in self._known or any(text in value for text in self._telling)
 
     def _variable(self, label: str, path: tuple[str, ...]) -> str:
-        """`vault_db_postgres_password`; a number is added where that is taken."""
+        """`vault_db_postgres_password`, with a number if that name is used."""
         owner = label.partition(".")[2]
         words = path[1:] if path[0] in ("environment", "labels") else path
         wished = re.sub(r"\W+", "_", "_".join(("vault", owner, *words)).lower())

@@ -42,13 +42,13 @@ _FIXED: Final[Mapping[str, Any]] = {"ipam": {"driver": "default"}}
 _SHARED: Final = ("network_mode", "ipc", "pid")
 """Fields that name another container, in a live value by its id."""
 _PREDEFINED: Final = frozenset(["bridge", "host", "none", "docker_gwbridge", "ingress"])
-"""Networks that the engine makes by itself."""
+"""Networks that the engine creates itself."""
 
 
 class HostPlaybook(Struct, frozen=True):
-    """`text` is YAML. `counts`: how many of each kind are in it. `variables` maps those that stand for secrets to the
-    places they stand for; `left_out` says what could not be declared, and why; `projects` maps those that were passed
-    over to their containers, networks and volumes, `container.web`."""
+    """`text` is YAML. `counts`: the number of resources by kind. `variables` maps the variables for secrets to their
+    uses; `left_out` lists what could not be declared, and why; `projects` maps other projects to their containers,
+    networks and volumes, `container.web`."""
 
     text: str
     counts: Mapping[Kind, int]
@@ -58,7 +58,7 @@ class HostPlaybook(Struct, frozen=True):
 
 
 def image_references(container: ObservedContainer, own: ObservedImage | None) -> tuple[str, ...]:
-    """Complete references that may stand for the container's image, the one it was made from first."""
+    """Complete references that may be the container's image; the one it was created from first."""
     found = [container.image]
     if own is not None:
         found += sorted(own.references)
@@ -75,7 +75,7 @@ def _is_reference(text: str) -> bool:
 
 
 class _Notes(Struct):
-    """What a user of the playbook must know."""
+    """Notes for the user of the playbook."""
 
     left_out: list[str] = field(default_factory=list)
 
@@ -92,10 +92,10 @@ def host_playbook(
     with_secrets: bool = False,
     secrets: Iterable[str] = (),
 ) -> HostPlaybook:
-    """Plays for one host: of the containers named, else of everything that the project made, else of everything that
-    none made. `observed` has every container read whole, and under `tags` what `image_references` name; `info` is the
-    engine's `/info`. `secrets` are left out beside what has the form of a credential and what was secret when it was
-    applied."""
+    """Plays for one host: of the named containers, otherwise of everything the project created, otherwise of everything
+    without a project. `observed` has every container read whole, and under `tags` what `image_references` name; `info`
+    is the engine's `/info`. `secrets` are left out, besides values that look like credentials and values that were
+    secret when applied."""
     wanted = frozenset(names)
     chosen = [found for found in observed.containers if _is_wanted(found, wanted, project)]
     known = {*secrets}
@@ -124,7 +124,7 @@ def _is_passing(found: Live) -> bool:
 
 
 def _passed_over(observed: Observed, wanted: str) -> dict[str, tuple[str, ...]]:
-    """Projects to what is theirs, containers and jobs first."""
+    """Other projects with their resources, containers and jobs first."""
     found: dict[str, list[str]] = {}
     for kind, each in sorted(labelled(observed), key=lambda one: not one[0].is_container):
         ours = each.owner.managed and each.owner.project != wanted
@@ -158,8 +158,8 @@ class _Writer:
         self._names = {key: name for name, key in self._ids.items()}
 
     def play(self, project: str, chosen: Iterable[ObservedContainer], *, whole: bool) -> str:
-        """The text of one play, "" when there is nothing to declare. `whole`: with the networks and volumes of the
-        project that no container uses."""
+        """The text of one play, "" if it declares nothing. `whole`: with the networks and volumes of the project that
+        no container uses."""
         ours = sorted((found for found in chosen if found.owner.project == project), key=lambda found: found.name)
         part = _Part(project, tuple(found for found in ours if self._is_declarable(found)), whole)
         before = len(self._hidden.variables)
@@ -174,7 +174,7 @@ class _Writer:
         return "\n".join([*lines[: len(head)], *_variable_lines(variables), *lines[len(head) :]])
 
     def _is_declarable(self, found: ObservedContainer) -> bool:
-        """Whether everything it is attached to exists, and no other tool recreates it."""
+        """Whether all its networks exist, and no other tool recreates it."""
         label = Address(self._observed.host, Kind.CONTAINER, found.name).label
         service = foreign.swarm_service(found)
         lost = [f"it is a task of the swarm service {service}"] if service else []
@@ -225,7 +225,7 @@ class _Writer:
         return settings | self._fields(CONTAINER, view, label)
 
     def _own_labels(self, label: str, labels: Mapping[str, str], own: ObservedImage | None) -> dict[str, str]:
-        """Without those of other tools; where the image has them, as the image has them."""
+        """Without those of other tools. Labels of the image are kept if they equal the image's."""
         given = (own.values.get("labels") if own else None) or {}
         kept, dropped = foreign.split_labels(labels, given)
         families = dict.fromkeys(map(foreign.family, dropped))
@@ -234,7 +234,7 @@ class _Writer:
         return kept
 
     def _by_name(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Other containers by their names instead of their ids."""
+        """Other containers by name instead of id."""
         found = dict(values)
         for name in _SHARED:
             kind, _, key = str(found.get(name, "")).partition(":")
@@ -305,7 +305,7 @@ class _Writer:
         return {row.name: row.zero if row in odd else live.get(row.name, row.zero) for row in table.fields}
 
     def _fields(self, table: Table, view: View, label: str, usual: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Values as a user would write them; a value that would not read back the same is left out."""
+        """Values as a user would write them; a value that would be read differently is left out."""
         values = self._by_name(minimal_declaration(table, view, self._info, usual))
         spelt = {name: table.row(name).spell(value) for name, value in values.items()}
         written = {name: _pairs(value) for name, value in spelt.items()}

@@ -11,7 +11,7 @@ from deployer.reporting.lines import ANY, Line, Sheet, Span, Style
 
 GAP = 2
 _NARROWEST, _WIDEST = 8, 1_000_000
-"""Columns of a table are not cut further than the first; those that are not cut at all have the second."""
+"""No column is cut below the first width; the columns that are never cut have up to the second."""
 
 
 class Row(Struct, frozen=True):
@@ -61,7 +61,7 @@ def _fitting(widths: list[int], least: list[int], width: int) -> list[int]:
 
 
 def _cut(cell: Span, width: int, sheet: Sheet) -> Span:
-    """A text of several words keeps its beginning; a name keeps its end too, such as the tag of an image."""
+    """A text of several words keeps its beginning; a name also keeps its end, such as the tag of an image."""
     text = cell.shown
     if len(text) <= width:
         return cell

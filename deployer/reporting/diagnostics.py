@@ -1,4 +1,4 @@
-"""Errors in the user's files, each with its source line, as compilers show them."""
+"""Errors in the user's files with their source lines, as in compilers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drift as people read it, and as a document."""
+"""Drift as text and as a document."""
 
 from __future__ import annotations
 

@@ -61,14 +61,14 @@ def _has_lines(found: FieldDiff) -> bool:
 
 
 def _is_long(found: FieldDiff, width: int) -> bool:
-    """Whether `old → new` does not fit on a line."""
+    """Whether `old → new` is too long for a line."""
     text = change_words(found)
     length = len(INDENT) + len(found.name) + 2 + len(text)
     return 0 < width < length and " → " in text and not _has_lines(found)
 
 
 def _below_each_other(found: FieldDiff, sheet: Sheet) -> Iterator[tuple[Span, ...]]:
-    """The old and the new value, and a line that marks what differs. On a terminal that is too narrow, equal parts are
+    """The old and the new value, and a line that marks the differences. On a narrow terminal, equal parts are
     shortened."""
     texts = [visible(sheet.clean(text)) for text in (found.old, found.new)]
     before, after = _equal_parts(*texts)
@@ -81,7 +81,7 @@ def _below_each_other(found: FieldDiff, sheet: Sheet) -> Iterator[tuple[Span, ..
 
 
 def _equal_parts(old: str, new: str) -> tuple[str, str]:
-    """How both begin and how both end, without a part of a word or number that differs."""
+    """The common prefix and suffix, without parts of words or numbers that differ."""
     start = _alike(old, new)
     end = _alike(old[start:][::-1], new[start:][::-1])
     while start and old[start - 1].isalnum():
@@ -98,7 +98,7 @@ def _alike(old: str, new: str) -> int:
 
 
 def _shortened(before: str, after: str, room: int) -> tuple[str, str]:
-    """Both in at most `room` characters, of which each gets what the other leaves, at least half."""
+    """Both in at most `room` characters: each gets at least half, and what the other does not need."""
     first = max(room // 2, room - len(after))
     before = before if len(before) <= first else f"…{before[len(before) - first + 1 :]}"
     rest = room - len(before)

@@ -1,4 +1,4 @@
-"""Records of runs as people read them, and as documents."""
+"""Records of runs as text and as documents."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _MOST: Final = 5
 
 
 def history_lines(records: Iterable[tuple[str, Record]], *, whole: bool = False, sheet: Sheet = ANY) -> list[Line]:
-    """One row per run, for all hosts whose records are equal, and below it the first changes, from what to what.
-    `whole`: all changes, each field on a line of its own."""
+    """One row per run, for all hosts whose records are equal, and below it the first changes with old and new values.
+    `whole`: all changes, each field on its own line."""
     runs: dict[Record, list[str]] = {}
     for host, record in records:
         runs.setdefault(replace(record, pulled=(), declared=(), before=()), []).append(host)

@@ -13,14 +13,14 @@ from deployer.reporting.lines import Line, Span, Style, line
 
 
 def variables_document(variables: Mapping[str, Node]) -> dict[str, Any]:
-    """Variables by name, with templates as written. Values from a vault are masked, and literal credentials."""
+    """Variables by name, with templates as written. Values from a vault, and literal credentials, are masked."""
     return {name: _masked(variables[name], sensitive=is_sensitive_name(name)) for name in sorted(variables)}
 
 
 def list_document(
     inventory: Inventory, hosts: Iterable[str], variables: Mapping[str, Mapping[str, Node]]
 ) -> dict[str, Any]:
-    """`variables` are those of each host, merged. Only `hosts` are listed, and groups that have some of them."""
+    """`variables` are those of each host, merged. Only `hosts` are listed, and their groups."""
     chosen = frozenset(hosts)
     hostvars = {name: variables_document(variables[name]) for name in sorted(chosen) if variables.get(name)}
     groups = (_group(inventory, name, chosen) for name in sorted(inventory.groups))

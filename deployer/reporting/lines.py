@@ -61,8 +61,8 @@ class Span(Struct, frozen=True):
 
 
 class Line(Struct, frozen=True):
-    """`hang`: the column where the rest of the line starts if it is folded, 0 for two after its indentation, None if it
-    is never folded, such as a command to paste."""
+    """`hang`: the column where continuation lines start, 0 for two after the indentation, None if the line is never
+    folded, such as a command to paste."""
 
     spans: tuple[Span, ...] = ()
     hang: int | None = 0
@@ -72,8 +72,8 @@ class Line(Struct, frozen=True):
 
 
 class Sheet(Struct, frozen=True):
-    """What a report is written on: `width` columns, 0 for any number. `clean` removes secrets from a text; whatever
-    shortens or divides texts uses it first, as a part of a secret is not recognised any more."""
+    """The target of a report: `width` columns, 0 for no limit. `clean` removes secrets from a text, and must be called
+    before a text is shortened or divided: a part of a secret is not recognised."""
 
     width: int = 0
     clean: Callable[[str], str] = str
@@ -88,8 +88,8 @@ def line(*parts: str | Span, hang: int | None = 0) -> Line:
 
 
 def fold(found: Line, sheet: Sheet) -> list[Line]:
-    """The line in pieces that fit. It is divided at spaces only, between columns if possible: a longer word is
-    left to the terminal."""
+    """The line in pieces that fit. It is divided only at spaces, between columns if possible; a longer word is not
+    divided."""
     text, width = str(found), sheet.width
     if not width or len(text) <= width or found.hang is None:
         return [found]

@@ -92,7 +92,8 @@ class Board:
 
 
 class LiveProgress:
-    """Draws with rich on `stream`, as a context manager. `lines` make what scrolls; `clean` removes secrets."""
+    """Draws with rich on `stream`, as a context manager. `lines` create the scrolling lines; `clean` removes
+    secrets."""
 
     def __init__(
         self,

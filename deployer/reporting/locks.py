@@ -31,7 +31,7 @@ def waiting_words(holder: Claim) -> str:
 
 
 def blocked_lines(outcome: HostOutcome, name: str) -> Iterator[Line]:
-    """Why a host was not changed, or not changed further; `name` stands for it."""
+    """Why a host was not changed, or not completely; `name` is shown for it."""
     blocked = outcome.blocked
     if blocked is None:
         return
@@ -72,7 +72,7 @@ LOCK_HEADER: Final = ("HOST", "PROJECT", "WHO", "SINCE", "LAST SEEN", "STATE", "
 
 
 def lock_cells(host: str, claim: Claim, quiet: float | None, *, free: bool) -> tuple[str | Span, ...]:
-    """One lock's row. `quiet`: seconds since its holder's last sign of life."""
+    """One lock's row. `quiet`: seconds since its holder last renewed it."""
     state = Span("expired, free for the next run", Style.WARNING) if free else Span("held")
     sign = "" if quiet is None else f"{seconds(quiet)} ago"
     return (host, claim.project, claim.who, moment_words(claim.since), sign, state, claim.command)

@@ -77,11 +77,9 @@ class _Host(Struct):
 
 
 class ResourceLines:
-    """A line for each resource that is as planned, that failed or that was rolled back. Why it failed is in the recap.
-
-    With `quiet`, only for those that failed or were rolled back. A replaced container counts as replaced when the new
-    one is in its place; the old one may be removed later.
-    """
+    """A line for each resource that is as planned, failed or was rolled back; the recap says why it failed. With
+    `quiet`, only failures and rollbacks. A replaced container counts as replaced when the new one is in place; the old
+    one may be removed later."""
 
     def __init__(self, hosts: Iterable[str], *, quiet: bool = False, now: Callable[[], float] = time.monotonic) -> None:
         self._width = host_width(hosts)

@@ -1,4 +1,4 @@
-"""Shows on a terminal which hosts are still read, if that takes long: `reading 9 of 10: a2`."""
+"""Shows on a terminal which hosts are still being read, if that takes long: `reading 9 of 10: a2`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 AFTER: Final = 0.7
-"""Seconds before anything is shown: most runs are finished by then, and load nothing for it."""
+"""Seconds before anything is shown: most runs take less, and load nothing for it."""
 _LONGEST: Final = 40
 
 
 class ReadingProgress:
-    """A spinner on `stream`. Called with the number of hosts and those that have not answered yet, none at the end."""
+    """A spinner on `stream`. Called with the number of hosts and those that have not answered yet, at the end with
+    none."""
 
     def __init__(self, stream: TextIO, clean: Callable[[str], str], after: float = AFTER) -> None:
         self._stream = stream

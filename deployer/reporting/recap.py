@@ -24,14 +24,14 @@ from deployer.reporting.words import by_number, doing, host_list, plural
 _HOST_WIDTH = 26
 _BAR = "    | "
 _MOST = 12
-"""Resources that one line names."""
+"""Resources that one line lists."""
 _KEYS: Final = tuple(Tally().counts)
 _ALWAYS: Final = ("ok", "changed")
 
 
 def recap_text(outcome: Outcome, sheet: Sheet = ANY) -> list[Line]:
-    """All failures, once for the hosts that have them in common, and the recap. Hosts that were
-    unreachable while planning are not repeated."""
+    """All failures, once for hosts with the same ones, and the recap. Hosts that were unreachable while planning are
+    not repeated."""
     started = [host.shown or host.plan for host in outcome.hosts]
     left = [host for host in outcome.plan.hosts if host not in started]
     details = _in_common((host.host, partial(_details, host, sheet)) for host in outcome.hosts)
@@ -42,7 +42,7 @@ def recap_text(outcome: Outcome, sheet: Sheet = ANY) -> list[Line]:
 
 
 def _in_common(found: Iterable[tuple[str, Callable[[str], Iterable[Line]]]]) -> list[Line]:
-    """The lines of each host, by a function that takes the name to show for it; equal ones once for all their hosts."""
+    """The lines of each host, by a function of the name to show; equal lines once for all their hosts."""
     alike: dict[tuple[Line, ...], list[tuple[str, Callable[[str], Iterable[Line]]]]] = {}
     for host, lines in found:
         alike.setdefault(tuple(lines("")), []).append((host, lines))
@@ -60,7 +60,7 @@ def check_recap(plan: Plan, sheet: Sheet = ANY) -> list[Line]:
 
 
 def _recap(tallies: Iterable[tuple[HostPlan, Tally]], unreachable: Iterable[Unreachable], sheet: Sheet) -> list[Line]:
-    """Hosts by name; plays of one host added up. Counts of zero are left out where the lines are too long otherwise."""
+    """Hosts by name, with the plays of a host added up. Counts of zero are left out if the lines are too long."""
     total: dict[str, Tally] = {}
     for host, found in tallies:
         name = host.host + (SIMULATED if host.simulated else "")
@@ -75,7 +75,7 @@ def _recap(tallies: Iterable[tuple[HostPlan, Tally]], unreachable: Iterable[Unre
 
 
 def _recap_line(name: str, found: Tally, width: int, kept: Collection[str] = _KEYS) -> Line:
-    """`kept`: the counts that are shown even when they are zero."""
+    """`kept`: the counts that are shown even if they are zero."""
     styles = {"ok": Style.GOOD, "changed": Style.CHANGED}
     spans: list[Span] = []
     for key, value in found.counts.items():
@@ -92,7 +92,7 @@ def _style(found: Tally) -> Style:
 
 
 def _details(host: HostOutcome, sheet: Sheet, name: str) -> Iterator[Line]:
-    """`name` stands for the host."""
+    """`name` is shown for the host."""
     for result in host.failed:
         yield from _failure(result, name)
     for result in host.results:
@@ -156,7 +156,7 @@ def _failure(result: StepResult, name: str) -> Iterator[Line]:
 
 
 def _rolled_back(host: HostOutcome, name: str) -> Iterator[Line]:
-    """What was rolled back. Resources with a step that could not be rolled back are not claimed to be as before."""
+    """What was rolled back. A resource with a step that could not be rolled back is not reported as restored."""
     stuck = {result.step.address for result in host.results if result.stuck}
     undone = host.rolled_back
     for result in host.results if undone else ():

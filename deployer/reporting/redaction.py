@@ -1,8 +1,5 @@
-"""Removes known secrets from everything that is written.
-
-Plans contain no secrets. This is the second line of defence: all other text (an engine's error, a container's log, an
-exception) passes through it.
-"""
+"""Removes known secrets from all output. Plans contain no secrets; all other text (an engine's error, a container's
+log, an exception) passes through here."""
 
 from __future__ import annotations
 
@@ -45,7 +42,7 @@ class Redactor:
         return redact(pattern.sub(MASK, text), (secret for secret in self._secrets if len(secret) < _SHORTEST))
 
     def document(self, value: Any) -> Any:
-        """The same JSON value with every text redacted; keys and numbers stay as they are."""
+        """The same JSON value with every text redacted; keys and numbers are unchanged."""
         match value:
             case str():
                 return self.text(value)
@@ -80,7 +77,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _inside_base64(encoded: bytes) -> Iterator[str]:
-    """What is the same in the base64 form of every text with the secret in it, such as `user:password`."""
+    """The common part of the base64 forms of all texts that contain the secret, such as `user:password`."""
     for shift in range(3):
         for code in (base64.b64encode, base64.urlsafe_b64encode):
             whole = code(bytes(shift) + encoded).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""What has become of a resource, in words."""
+"""The result of a resource, in words."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _HAPPENED: Final = {
 
 
 def happened(plan: HostPlan, last: Step) -> str:
-    """What has happened to a resource after its last step: `created`, `replaced`."""
+    """The result of a resource after its last step: `created`, `replaced`."""
     action = next((change.action for change in plan.changes if change.address == last.address), None)
     return done(last) if action is None or isinstance(last.operation, PullImage) else _HAPPENED[action]
 
 
 def rolled_back(outcome: HostOutcome, address: Address) -> str:
-    """What a resource is now that its steps were rolled back: `rolled back: web runs as before`."""
+    """The state of a resource after its steps were rolled back: `rolled back: web runs as before`."""
     found = [result for result in outcome.results if result.step.address == address]
     if any(result.stuck for result in found):
         return "only partly rolled back"

@@ -16,8 +16,8 @@ Counts: TypeAlias = Mapping[str, int]
 
 class Tally(Struct, frozen=True):
     """Numbers of resources. `ok`: as declared, including changed ones. A resource that failed and was rolled back
-    counts as `failed` and as `rolledback`, never as `ok`; one that was left half-way counts as `changed` too, beside
-    `skipped` or `failed`."""
+    counts as `failed` and as `rolledback`, never as `ok`; one that was changed only in part also counts as `changed`,
+    besides `skipped` or `failed`."""
 
     ok: int = 0
     changed: int = 0
@@ -36,9 +36,8 @@ class Tally(Struct, frozen=True):
 
 
 class Standing(Struct, frozen=True):
-    """The resources of one host by what has become of them. `done`: changed as planned. `left`: not changed, or not
-    completely. `partial`: those left and failed ones with a change that stays. One that failed may be rolled back, too.
-    """
+    """The resources of one host by result. `done`: changed as planned. `left`: not changed, or not completely.
+    `partial`: resources of `left` and `failed` with a change that stays. A failed one may also be rolled back."""
 
     done: frozenset[Address]
     left: frozenset[Address]

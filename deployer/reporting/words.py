@@ -1,4 +1,4 @@
-"""Small phrases several reports share: counts, lists of hosts, durations, sizes, what a step does."""
+"""Phrases that several reports share: counts, lists of hosts, durations, sizes, what a step does."""
 
 from __future__ import annotations
 
@@ -101,15 +101,15 @@ def subject(step: Step) -> str:
 
 
 def doing(step: Step) -> str:
-    """What happens while the step runs: `creating`, `waiting until healthy`."""
+    """Words for a running step: `creating`, `waiting until healthy`."""
     return _which(step) + step.operation.doing + step.operation.further
 
 
 def done(step: Step) -> str:
-    """What has happened when it is done: `created`, `healthy`."""
+    """Words for a finished step: `created`, `healthy`."""
     return _which(step) + step.operation.done + step.operation.further
 
 
 def _which(step: Step) -> str:
-    """Several containers may bear one address."""
+    """Several containers may have one address."""
     return f"{step.part}: " if step.part else ""
