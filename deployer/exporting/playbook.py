@@ -225,7 +225,7 @@ class _Writer:
         return settings | self._fields(CONTAINER, view, label)
 
     def _own_labels(self, label: str, labels: Mapping[str, str], own: ObservedImage | None) -> dict[str, str]:
-        """Without those of other tools. Labels of the image are kept if they equal the image's."""
+        """Without those of other tools, except those of the image, with its values."""
         given = (own.values.get("labels") if own else None) or {}
         kept, dropped = foreign.split_labels(labels, given)
         families = dict.fromkeys(map(foreign.family, dropped))
