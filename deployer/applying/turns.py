@@ -3,6 +3,7 @@ neither locked nor written to."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
@@ -53,6 +54,7 @@ class Turns:
         self._worked: set[str] = set()
         self._started: dict[str, int] = {}
         self._commit = ""
+        self._id = uuid.uuid4().hex[:12]
 
     @contextmanager
     def of_play(self, plans: Iterable[HostPlan]) -> Iterator[Turn]:
@@ -118,6 +120,7 @@ class Turns:
             declared=tuple(sorted(outcome.plan.images)),
             before=outcome.plan.before,
             endpoints=owed_after(outcome),
+            run=self._id,
         )
 
     def start(self, plan: HostPlan, engine: Engine, locks: Locks | None) -> None:

@@ -164,15 +164,19 @@ def _apply(call: Call, session: Session, system: System) -> ExitCode:
 
 
 def _this_run(call: Call, planned: Planned) -> Run:
-    """This run as described to other operators. Options are left out: one may be a secret."""
+    """This run as described to other operators."""
     from datetime import UTC, datetime
 
     from deployer.applying.locking import Run
+    from deployer.cli import retry
     from deployer.usecases.system import commit_of, operator
 
+    saved = call.params.get("saved_plan")
+    started = " ".join([call.name, *planned.playbooks, *call.params.get("names", ())])
+    command = retry.for_the_record(started, click.get_current_context().command.params, call.params)
     return Run(
         who=operator(),
-        command=" ".join([call.name, *planned.playbooks]),
+        command=f"{command} (from {saved})" if saved else command,
         now=lambda: datetime.now(UTC),
         commit=lambda: commit_of(str(Path(planned.playbooks[0]).parent)) if planned.playbooks else "",
         wait=call.params["lock_wait"],

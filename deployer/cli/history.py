@@ -26,7 +26,7 @@ def _run(call: Call) -> int:
     console, wanted = call.console, _number(call.params["words"])
     system = this_system(call.console.learn, call.console.warn, call.console.awaiting)
     found = read_records(options.request(call.params), system, project=call.params["project"])
-    records = [(applied.host, applied.record) for applied in found.found if wanted in (0, applied.record.number)]
+    records = [(applied.host, applied.record) for applied in found.found if wanted in (0, *applied.numbers)]
     if wanted and not records and not found.unreachable:
         hint = "deployer history lists the runs on record, the last 20 of each project on each host"
         raise DeployerError(f"no host has run {wanted} on record", hint=hint)

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,11 +16,16 @@ from deployer.config.files import state_folder
 from deployer.errors import ExitCode
 from deployer.model.credentials import holds_credentials
 from deployer.model.outcome import Outcome
+from deployer.model.secrets import MASK
 
 if TYPE_CHECKING:
     from deployer.usecases.load import Request
 
 SUFFIX: Final = ".retry"
+_RECORDED: Final = (
+    "limit", "tags", "skip_tags", "extra_vars", "to", "prune", "prune_host", "adopt", "remove_volume", "volumes",
+)  # fmt: skip
+"""Options that decide what a run is about."""
 _HOST: Final = re.compile(r"\w[^\s=\[\]{}#]*(?<!:)")
 
 
@@ -89,15 +94,30 @@ def drop(path: Path, finished: set[str]) -> None:
 def how_to_go_on(command: str, declared: Iterable[click.Parameter], given: Mapping[str, Any], path: Path) -> str:
     """The command line of the next run: the options and arguments of this one, with the list as its limit. Values of
     `-e` that look like credentials are replaced by ***."""
-    options: list[str] = []
+    params = list(declared)
     arguments: list[str] = []
-    for param in declared:
+    for param in params:
         value = given.get(param.name or "")
         if isinstance(param, click.Argument):
             arguments += value if isinstance(value, tuple) else [] if value is None else [value]
-        elif param.name != "limit" and value not in (None, "", (), False, param.default):
-            options += _words(param, value)
+    options = _options((param for param in params if param.name != "limit"), given, _without_credentials)
     return shlex.join(["deployer", command, *options, *arguments, "--limit", f"@{path}"])
+
+
+def for_the_record(command: str, declared: Iterable[click.Parameter], given: Mapping[str, Any]) -> str:
+    """The command line of this run as locks and records show it: the options that decide what it is about. Of `-e` only
+    the names."""
+    options = _options((param for param in declared if param.name in _RECORDED), given, _names_only)
+    return " ".join([command, *map(shlex.quote, options)])
+
+
+def _options(
+    declared: Iterable[click.Parameter], given: Mapping[str, Any], shown: Callable[[str], str]
+) -> Iterator[str]:
+    for param in declared:
+        value = given.get(param.name or "")
+        if not isinstance(param, click.Argument) and value not in (None, "", (), False, param.default):
+            yield from _words(param, value, shown)
 
 
 def with_a_new_plan(path: Path) -> str:
@@ -105,13 +125,27 @@ def with_a_new_plan(path: Path) -> str:
     return f"create a new plan with {shlex.join(['--limit', f'@{path}'])}"
 
 
-def _words(param: click.Parameter, value: Any) -> Iterator[str]:
-    from deployer.usecases.saved_plan import without_value
-
+def _words(param: click.Parameter, value: Any, shown: Callable[[str], str]) -> Iterator[str]:
     for each in value if isinstance(value, tuple) else (value,):
         yield param.opts[0]
         if isinstance(each, float):
             yield f"{each:g}"
         elif not isinstance(each, bool) and not getattr(param, "count", False):
-            text = str(each)
-            yield without_value(text) if param.name == "extra_vars" and holds_credentials(text) else text
+            yield shown(str(each)) if param.name == "extra_vars" else str(each)
+
+
+def _without_credentials(text: str) -> str:
+    from deployer.usecases.saved_plan import without_value
+
+    return without_value(text) if holds_credentials(text) else text
+
+
+def _names_only(text: str) -> str:
+    """`a,b` of `a=1 b=2`, and the name of a file; *** for anything else."""
+    if text.startswith("@"):
+        return text
+    try:
+        pairs = [word.partition("=") for word in shlex.split(text)]
+    except ValueError:
+        return MASK
+    return ",".join(name for name, _, _ in pairs) if all(eq and n.isidentifier() for n, eq, _ in pairs) else MASK

@@ -1,4 +1,4 @@
-"""Records of what was applied to a host: one per run and play, stored on the host as a volume with labels. Pure.
+"""Records of what was applied to a host: one per play of a run, stored on the host as a volume with labels. Pure.
 
 The number in the name `deployer.history.<project>.<number>` only increases, so the newest record shows whether anyone
 has applied something since a host was last read.
@@ -6,13 +6,13 @@ has applied something since a host was last read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, astuple, replace
 
 from deployer.model.desired import Address, Kind
 from deployer.model.observed import Replaced
@@ -32,7 +32,7 @@ _MOST: Final = 4000
 """Characters that a record keeps, of one value and of all: every plan reads the records of its hosts."""
 _LABELS: Final = {
     name: f"deployer.history.{name}"
-    for name in ("project", "time", "who", "command", "commit", "result", "version", *_PARSED)
+    for name in ("project", "time", "who", "command", "commit", "result", "version", "run", *_PARSED)
 }
 
 _REPLACE: Final = (Action.REPLACE_STOP_FIRST, Action.REPLACE_START_FIRST)
@@ -85,7 +85,8 @@ class Record(Struct, frozen=True):
     before, and that are still there; `declared`: references it declares. `before`: the containers that the run was to
     change, as they were; None in records of releases that did not write it. `fields`: for the first of `changes`, each
     field with its old and its new value, shortened and without secrets, "" for no value. `endpoints`: those that the
-    run took from containers, or found taken, and may not have given back."""
+    run took from containers, or found taken, and may not have given back. `run`: what the records of all plays of one
+    run have in common; "" in records of releases that did not write it."""
 
     project: str
     time: str
@@ -102,6 +103,7 @@ class Record(Struct, frozen=True):
     before: tuple[Before, ...] | None = ()
     fields: tuple[tuple[tuple[str, str, str], ...], ...] = ()
     endpoints: tuple[OwedEndpoint, ...] = ()
+    run: str = ""
 
     @property
     def labels(self) -> dict[str, str]:
@@ -154,6 +156,7 @@ def _read(volume: Mapping[str, Any]) -> Record | None:
         before=_before(said["before"]),
         fields=decoded(said["fields"], tuple[tuple[tuple[str, str, str], ...], ...]) or (),
         endpoints=_endpoints(labels.get(ENDPOINTS)),
+        run=said["run"],
     )
 
 
@@ -174,15 +177,51 @@ def _pair(found: object) -> tuple[str, str] | None:
             return None
 
 
-def replaced_last(records: Iterable[Record]) -> Replaced:
-    """By the most recent run with replacements, without those rolled back; what it was to replace if it was killed."""
+def runs_of(records: Iterable[Record]) -> tuple[Record, ...]:
+    """The records of all plays of one run as one, under the last number. `records`: newest first, as they stay."""
+    runs: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        ids = {before.name: before.id for before in record.before or ()}
-        changes = map(parse_change, record.changes)
-        done = (found.label.partition(".") for found in changes if found.action in _REPLACE and not found.ending)
-        if names := {name: ids.get(name, "") for kind, _, name in done if kind == Kind.CONTAINER}:
-            return Replaced(record.number, names)
+        runs.setdefault((record.project, record.run or f"#{record.number}"), []).append(record)
+    return tuple(_joined(found) for found in runs.values())
+
+
+def _joined(records: Sequence[Record]) -> Record:
+    last, plays = records[0], sorted(records, key=lambda found: found.number)
+    if len(plays) == 1:
+        return last
+    fields = ((*each.fields, *((),) * (len(each.changes) - len(each.fields))) for each in plays)
+    return replace(
+        last,
+        result=next((each.result for each in records if each.result != Result.OK), last.result),
+        counts=Counts(*(sum(numbers) for numbers in zip(*(astuple(each.counts) for each in plays), strict=True))),
+        changes=tuple(change for each in plays for change in each.changes),
+        fields=tuple(each for of_play in fields for each in of_play),
+        before=None
+        if any(each.before is None for each in plays)
+        else tuple(b for each in plays for b in each.before or ()),
+    )
+
+
+def replaced_last(records: Iterable[Record]) -> Replaced:
+    """By the most recent run with replacements, without those rolled back; what it was to replace if it was killed. Its
+    number is that of its first play."""
+    known = tuple(records)
+    for last in known:
+        if not _replaced(last):
+            continue
+        plays = [each for each in known if each.run == last.run] if last.run else [last]
+        return Replaced(
+            min(each.number for each in plays), {name: i for each in plays for name, i in _replaced(each).items()}
+        )
     return Replaced()
+
+
+def _replaced(record: Record) -> dict[str, str]:
+    """The containers that a run replaced, and the ids of those that were replaced, "" where it is not known."""
+    ids = {before.name: before.id for before in record.before or ()}
+    changes = map(parse_change, record.changes)
+    done = (found.label.partition(".") for found in changes if found.action in _REPLACE and not found.ending)
+    return {name: ids.get(name, "") for kind, _, name in done if kind == Kind.CONTAINER}
 
 
 def is_proven(records: Iterable[Record], name: str) -> bool:

@@ -131,8 +131,8 @@ class PulledImage(Struct, frozen=True):
 
 
 class Replaced(Struct, frozen=True):
-    """What one run replaced. `run`: its number, 0 if there is none; `ids`: the first 12 digits of those of the
-    replaced containers, by name, "" in records of earlier releases."""
+    """What one run replaced. `run`: the number of its first play, 0 if there is none; `ids`: the first 12 digits of
+    those of the replaced containers, by name, "" in records of earlier releases."""
 
     run: int = 0
     ids: Mapping[str, str] = field(default_factory=dict)

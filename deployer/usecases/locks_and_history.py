@@ -34,10 +34,11 @@ class Lock(Struct, frozen=True):
 
 
 class Applied(Struct, frozen=True):
-    """One record on one host."""
+    """One run on one host: all its plays under the number of the last. `numbers`: those of all."""
 
     host: str
     record: Record
+    numbers: tuple[int, ...]
 
 
 class Notes(Struct, Generic[Found], frozen=True):
@@ -100,7 +101,13 @@ def _lock(host: str, entries: list[Entry], view: View) -> Lock:
 
 
 def _records(host: str, engine: Engine, project: str) -> tuple[Applied, ...]:
-    return tuple(Applied(host, record) for record in history.read_records(engine.list_volumes(), project))
+    known = history.read_records(engine.list_volumes(), project)
+    return tuple(Applied(host, run, _numbers(run, known)) for run in history.runs_of(known))
+
+
+def _numbers(run: Record, known: Iterable[Record]) -> tuple[int, ...]:
+    of_run = (each.number for each in known if run.run and (each.project, each.run) == (run.project, run.run))
+    return tuple(of_run) or (run.number,)
 
 
 def _remove(engine: Engine, names: Iterable[str]) -> tuple[str, ...]:

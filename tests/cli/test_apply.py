@@ -141,3 +141,28 @@ def test_destroy_removes_what_apply_created(shop: Shop) -> None:
     assert found.code == 0
     assert "- container web remove: destroyed shop.yml:7" in found.words
     assert shop.run("ps", "-i", "hosts.yml", "-l", "web1").words == ["HOST NAME IMAGE STATUS PORTS PROJECT"]
+
+
+def test_the_plays_of_one_apply_are_one_run_for_history_and_rollback(shop: Shop) -> None:
+    image = "nginx:{{ v }}{{ pin | default('') }}"
+    play = f'- {{hosts: web, project: shop, containers: {{%s: {{image: "{image}", update: {{monitor: 0s}}}}}}}}\n'
+    shop.write("two.yml", play % "web" + play % "worker")
+    again = ("-i", "hosts.yml", "two.yml", "-l", "web1", "-y", "-e", "v=1.28 pin=.0")
+    assert shop.run("apply", "-i", "hosts.yml", "two.yml", "-l", "web1", "-y", "-e", "v=1.27").code == 0
+    assert shop.run("apply", *again).code == 0
+    history = shop.run("history", "-i", "hosts.yml", "--json")
+    last, first = json.loads(history.out)["records"]
+    assert (first["number"], first["command"]) == (2, "apply two.yml -l web1 -e v")
+    assert (last["number"], last["command"]) == (4, "apply two.yml -l web1 -e v,pin")
+    assert last["counts"]["replace"] == 2
+    assert {change.split()[1] for change in last["changes"]} >= {"container.web", "container.worker"}
+    assert (
+        shop.run("history", "-i", "hosts.yml", "show", "3").out
+        == shop.run("history", "-i", "hosts.yml", "show", "4").out
+    )
+    rolled = shop.run("rollback", *again)
+    assert rolled.code == 0
+    assert [line for line in rolled.words if line.startswith("-/+ container")] == [
+        "-/+ container web replace, back to web.previous; stopped while it starts",
+        "-/+ container worker replace, back to worker.previous; stopped while it starts",
+    ]

@@ -143,7 +143,12 @@ def test_applied_changes_are_recorded(shop: Shop) -> None:
     assert (first["number"], last["number"]) == (1, 2)
     assert first["counts"] == {"create": 3, "update": 0, "replace": 0, "remove": 0, "run": 0}
     assert last["changes"] == ["-/+ container.web"]
-    assert (last["host"], last["result"], last["command"], last["commit"]) == ("web1", "ok", "apply shop.yml", "")
+    assert (last["host"], last["result"], last["command"], last["commit"]) == (
+        "web1",
+        "ok",
+        "apply shop.yml -l web1",
+        "",
+    )
     lines = shop.run("history", *HOSTS, "-v").words
     assert lines[0] == "TIME HOST PROJECT RUN RESULT CHANGES WHO COMMIT COMMAND"
     assert any("web1 shop 2 ok 1 replaced" in line for line in lines)
@@ -166,7 +171,10 @@ def test_destroying_is_on_record_too(shop: Shop) -> None:
     shop.run(*APPLY, "-l", "web1")
     shop.run("destroy", *HOSTS, "shop.yml", "--yes", "-l", "web1")
     document = json.loads(shop.run("history", *HOSTS, "--json").out)
-    assert {record["command"] for record in document["records"]} == {"apply shop.yml", "destroy shop.yml"}
+    assert {record["command"] for record in document["records"]} == {
+        "apply shop.yml -l web1",
+        "destroy shop.yml -l web1",
+    }
 
 
 def test_the_commit_of_the_playbook_and_whether_files_differ(shop: Shop) -> None:

@@ -20,6 +20,7 @@ from deployer.model.history import (
     read_records,
     replaced_last,
     result_of,
+    runs_of,
 )
 from deployer.model.observed import Replaced
 from deployer.model.operations import AwaitHealthy, Operation, RemoveImage
@@ -137,6 +138,37 @@ def test_what_a_killed_run_was_to_replace_is_what_was_replaced_last() -> None:
     assert replaced_last([]) == Replaced()
     assert not is_proven([STARTED, replace(RECORD, changes=("+ container.web",))], "web")
     assert is_proven([STARTED, replace(RECORD, changes=("+ container.api",))], "api")
+
+
+def test_the_plays_of_one_run_are_one_run() -> None:
+    one = ((("image", "a", "b"),),)
+    first = replace(
+        RECORD,
+        run="r1",
+        changes=("-/+ container.web", "+ container.x"),
+        before=(Before("web", "-/+", "w1"),),
+        fields=one,
+    )
+    second = replace(
+        first, number=9, time="2026-01-02T12:00:05Z", changes=("-/+ container.db",), before=(Before("db", "-/+", "d1"),)
+    )
+    other = replace(first, number=8, time="2026-01-02T12:00:03Z", run="r2", changes=("-/+ container.y",))
+    old = replace(RECORD, number=6, time="2026-01-01T12:00:00Z")
+    known = read_records([volume(found) for found in (first, second, other, old)])
+    assert known == (second, other, first, replace(old))
+    assert replaced_last(known) == Replaced(7, {"db": "d1", "web": "w1"})
+    assert replaced_last(known[1:]) == Replaced(8, {"y": ""})
+    whole, *rest = runs_of(known)
+    assert rest == [other, old]
+    assert (whole.number, whole.time, whole.counts) == (9, second.time, Counts(create=2, replace=4))
+    assert whole.changes == ("-/+ container.web", "+ container.x", "-/+ container.db")
+    assert whole.fields == (*one, (), *one)
+    assert [before.id for before in whole.before or ()] == ["w1", "d1"]
+    assert [found.result for found in runs_of((second, replace(first, result="failed")))] == ["failed"]
+    assert runs_of((replace(second, run=""), replace(first, run=""))) == (
+        replace(second, run=""),
+        replace(first, run=""),
+    )
 
 
 @pytest.mark.parametrize(
