@@ -114,6 +114,10 @@ class Engine(Protocol):
         """`GET /images/get`: a tar archive of the images, in pieces as they come."""
         ...
 
+    def present_blobs(self, digests: Iterable[str]) -> frozenset[str] | None:
+        """Those of the blobs that containerd's content store has, by digest; None where the engine does not say."""
+        ...
+
     # Containers
     def create_container(self, name: str, body: Json, platform: str) -> tuple[str, Sequence[str]]:
         """Returns the id and the engine's warnings. `platform` "" means unspecified."""

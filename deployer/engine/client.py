@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -134,6 +134,11 @@ class DockerEngine:
 
     def load_images(self, archive: Body, progress: Progress) -> None:
         _follow(self._http.stream("POST", "/images/load", {}, body=archive, headers=_TAR, timeout=SILENCE), progress)
+
+    def present_blobs(self, digests: Iterable[str]) -> frozenset[str] | None:
+        from deployer.engine import content_store
+
+        return content_store.present(self._http.pool, self._info.api, digests)
 
     @contextmanager
     def save_images(self, refs: Sequence[str]) -> Iterator[Iterator[bytes]]:

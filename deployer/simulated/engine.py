@@ -6,7 +6,7 @@ Holds the lock and the optional state file; every rule of the engine lives in th
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -179,6 +179,9 @@ class SimulatedEngine:
             messages = list(archives.load_images(host, data))
         for message in messages:
             progress(message)
+
+    def present_blobs(self, digests: Iterable[str]) -> frozenset[str] | None:
+        return None
 
     @contextmanager
     def save_images(self, refs: Sequence[str]) -> Iterator[Iterator[bytes]]:

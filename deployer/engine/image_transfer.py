@@ -1,0 +1,120 @@
+"""Sends images from an archive on this machine to an engine: only layers that it does not have, one at a time.
+
+Layers that arrived stay on the host under a name of their own until the image is complete, so that a transfer that was
+cut off continues with the layer after them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Final
+
+from msgspec import Struct
+
+from deployer.engine import answers
+from deployer.engine.image_archive import ArchivedImage, ImageArchive, Layer, chain_ids
+from deployer.engine.observe import WIDTH
+from deployer.errors import EngineError
+from deployer.interfaces import Engine, Json
+
+TRANSFER: Final = "deployer.transfer"
+"""The registry in the names of images that hold layers of an incomplete transfer."""
+
+Sending = Callable[[int, int], object]
+"""Told the bytes sent and those to send."""
+
+
+class Sent(Struct, frozen=True):
+    """`sent` of the `total` bytes of its layers."""
+
+    sent: int
+    total: int
+
+
+class Transfer:
+    """One image to one engine."""
+
+    def __init__(self, engine: Engine, archive: ImageArchive, reference: str, found: ArchivedImage) -> None:
+        self._engine = engine
+        self._archive = archive
+        self._reference = reference
+        self._found = found
+        self._containerd = is_containerd(engine.info())
+
+    def missing(self) -> tuple[Layer, ...]:
+        """Layers that the engine does not have; all where that is not known."""
+        if self._containerd:
+            blobs = self._engine.present_blobs(layer.digest for layer in self._found.layers) or frozenset()
+            return tuple(layer for layer in self._found.layers if layer.digest not in blobs)
+        there = _chains(self._engine)
+        named = zip(chain_ids(self._found.diff_ids), self._found.layers, strict=True)
+        return tuple(layer for chain, layer in named if chain not in there)
+
+    def is_complete(self) -> bool:
+        """Whether the reference stands for the image on the host, with all its layers. A simulated engine's ids are no
+        digests."""
+        there = self._engine.inspect_image(self._reference)
+        if self._engine.describe().simulated:
+            return there is not None
+        known = (self._found.digest if self._containerd else self._found.id) == (there or {}).get("Id")
+        return known and not (self._containerd and self.missing())
+
+    def send(self, missing: tuple[Layer, ...], progress: Sending) -> None:
+        """Raises `EngineError`, `UnreachableError`."""
+        sent, total = [0], sum(layer.size for layer in missing)
+
+        def counted(chunks: Iterator[bytes]) -> Iterator[bytes]:
+            for chunk in chunks:
+                yield chunk
+                sent[0] += len(chunk)
+                progress(min(sent[0], total), total)
+
+        for layer in missing[:-1]:
+            self._send_part(layer, counted)
+        body = self._archive.pack(self._found, self._reference, missing[-1:])
+        self._engine.load_images(counted(body), _ignore)
+        self._clean()
+        if not self.is_complete():
+            raise EngineError(
+                "the image is incomplete after the transfer", status=0, hint="send it again; docker load may show why"
+            )
+
+    def _send_part(self, layer: Layer, counted: Callable[[Iterator[bytes]], Iterator[bytes]]) -> None:
+        """The classic store keeps it as an image of the layers up to this one. That of containerd keeps the blob, and
+        reports that the image with the other blobs missing cannot be unpacked."""
+        number = self._found.layers.index(layer)
+        name = f"{TRANSFER}/{self._found.id[7:19]}:{number}"
+        part = self._found if self._containerd else self._found.first(number + 1)
+        body = counted(self._archive.pack(part, name, (layer,)))
+        try:
+            self._engine.load_images(body, _ignore)
+        except EngineError:
+            if not self._containerd or not self._engine.present_blobs((layer.digest,)):
+                raise
+
+    def _clean(self) -> None:
+        listed = answers.read(self._engine.list_images(), tuple[answers.ListedImage, ...], "/images/json")
+        prefix = f"{TRANSFER}/{self._found.id[7:19]}:"
+        for name in sorted(name for entry in listed for name in entry.repo_tags or () if name.startswith(prefix)):
+            with suppress(EngineError):
+                self._engine.remove_image(name)
+
+
+def is_containerd(info: Json) -> bool:
+    """Whether an engine keeps images in containerd's store."""
+    return any("io.containerd.snapshotter" in str(entry) for entry in info.get("DriverStatus") or ())
+
+
+def _chains(engine: Engine) -> frozenset[str]:
+    """The chain ids of all layers of a classic store."""
+    listed = answers.read(engine.list_images(), tuple[answers.ListedImage, ...], "/images/json")
+    with ThreadPoolExecutor(WIDTH, thread_name_prefix="layers") as pool:
+        found = list(pool.map(engine.inspect_image, (entry.id for entry in listed)))
+    layers = (((each or {}).get("RootFS") or {}).get("Layers") or () for each in found)
+    return frozenset(chain for each in layers for chain in chain_ids(each))
+
+
+def _ignore(_message: Json) -> None:
+    """Progress of the engine's own work is not shown."""

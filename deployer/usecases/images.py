@@ -1,0 +1,199 @@
+"""Images on hosts, without a playbook: sent, pulled, tagged, pushed, listed and removed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from deployer.engine import answers
+from deployer.engine.connect import connect
+from deployer.engine.host_facts import free_space
+from deployer.engine.image_archive import ImageArchive
+from deployer.engine.image_transfer import Transfer, is_containerd
+from deployer.errors import DeployerError, ResourceError, UnreachableError
+from deployer.interfaces import Engine
+from deployer.model.outcome import PullProgress
+from deployer.model.plan import Unreachable
+from deployer.reach.connection import DEFAULT_SOCKET, ConnectionSpec
+from deployer.reach.connectors import ConnectionType
+from deployer.usecases.fleet import Fleet
+from deployer.usecases.inspect_hosts import fleet_of
+from deployer.usecases.load import Request
+from deployer.usecases.system import System
+from deployer.values import image, size
+
+FANOUT: Final = 4
+"""Hosts that are sent to at the same time."""
+
+_UNPACKING: Final = 2
+"""Times the size of what is sent that the classic store needs for a moment: it unpacks the archive first."""
+
+Report = Callable[[PullProgress], object]
+
+
+class ImageResult(Struct, frozen=True):
+    """What was done on one host. `done`: in words; `sent` of `total` bytes; `problem` and `hint`: why it failed."""
+
+    host: str
+    done: str = ""
+    sent: int = 0
+    total: int = 0
+    problem: str = ""
+    hint: str = ""
+
+
+class Results(Struct, frozen=True):
+    found: tuple[ImageResult, ...]
+    unreachable: tuple[Unreachable, ...]
+
+
+class Copy(Struct, frozen=True):
+    """`source`: a host of the inventory, an archive, or "" for the engine of this machine."""
+
+    reference: str
+    source: str = ""
+    fanout: int = FANOUT
+
+
+def copy(request: Request, system: System, wanted: Copy, report: Report) -> Results:
+    """Send an image to the hosts of `--limit`. Raises `InputError`, `ResourceError` and `UnreachableError` where there
+    is nothing to send."""
+    with (
+        fleet_of(replace(request, forks=wanted.fanout), system) as fleet,
+        _source(request, system, wanted) as archive,
+    ):
+        return _each(fleet, lambda host, engine: _send(fleet, host, engine, archive, wanted, report))
+
+
+def _each(fleet: Fleet, work: Callable[[str, Engine], ImageResult]) -> Results:
+    """Of all hosts: what fails on one does not stop the others."""
+
+    def one(host: str, engine: Engine) -> ImageResult:
+        try:
+            return work(host, engine)
+        except UnreachableError:
+            raise
+        except DeployerError as error:
+            return ImageResult(host, problem=error.message, hint=error.hint)
+
+    found = fleet.each(fleet.hosts, one)
+    lost = tuple(each for each in found.values() if isinstance(each, Unreachable))
+    return Results(tuple(each for each in found.values() if isinstance(each, ImageResult)), lost)
+
+
+def _send(fleet: Fleet, host: str, engine: Engine, archive: ImageArchive, wanted: Copy, report: Report) -> ImageResult:
+    facts = engine.describe()
+    found = archive.read(wanted.reference, f"{facts.os}/{facts.arch}")
+    transfer = Transfer(engine, archive, wanted.reference, found)
+    if transfer.is_complete():
+        return ImageResult(host, "is there already", 0, found.size)
+    missing = transfer.missing()
+    amount = sum(layer.size for layer in missing)
+    if not facts.simulated:
+        _check_room(fleet, host, engine, amount)
+    transfer.send(missing, lambda sent, total: report(PullProgress(host, wanted.reference, sent, total)))
+    return ImageResult(host, "sent", amount, found.size)
+
+
+def _check_room(fleet: Fleet, host: str, engine: Engine, amount: int) -> None:
+    """Raises `ResourceError` where the image would not fit."""
+    info = engine.info()
+    folder = str(info.get("DockerRootDir") or "/var/lib/docker")
+    free, needed = free_space(fleet.host(host), folder), amount * (1 if is_containerd(info) else _UNPACKING)
+    if free is not None and free < needed:
+        shown = f"{size.show_rounded(needed)} are needed in {folder} during the transfer"
+        hint = "docker system df on the host shows what uses the space"
+        raise ResourceError(f"{shown}, {size.show_rounded(free)} are free", hint=hint)
+
+
+@contextmanager
+def _source(request: Request, system: System, wanted: Copy) -> Iterator[ImageArchive]:
+    if "/" in wanted.source or Path(wanted.source).suffix in (".tar", ".tgz", ".gz"):
+        with _opened(wanted.source) as archive:
+            yield archive
+        return
+    with tempfile.TemporaryFile() as spool:
+        if wanted.source:
+            with fleet_of(replace(request, limit=""), system, wanted.source) as fleet:
+                _save(fleet.host(wanted.source).engine(), wanted.reference, wanted.source, spool.write)
+        else:
+            engine = connect(_this_machine())
+            try:
+                _save(engine, wanted.reference, "this machine", spool.write)
+            finally:
+                engine.close()
+        spool.seek(0)
+        archive = ImageArchive(spool, wanted.source or "this machine")
+        try:
+            yield archive
+        finally:
+            archive.close()
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[ImageArchive]:
+    try:
+        file = Path(path).open("rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise ResourceError(f"{path} cannot be read: {error.strerror or error}") from error
+    with file:
+        archive = ImageArchive(file, path)
+        try:
+            yield archive
+        finally:
+            archive.close()
+
+
+def _save(engine: Engine, reference: str, where: str, write: Callable[[bytes], object]) -> None:
+    if engine.inspect_image(reference) is None:
+        hint = "build or pull it there first, or name another source with --from"
+        raise ResourceError(f"{image.familiar(reference)} is not on {where}", hint=hint)
+    try:
+        with engine.save_images([reference]) as chunks:
+            for chunk in chunks:
+                write(chunk)
+    except OSError as error:
+        raise ResourceError(f"{image.familiar(reference)} cannot be kept here: {error.strerror or error}") from error
+
+
+def _this_machine() -> ConnectionSpec:
+    """The engine that the docker command uses here."""
+    address = os.environ.get("DOCKER_HOST", "")
+    socket = address.removeprefix("unix://") if address.startswith("unix://") else DEFAULT_SOCKET
+    return ConnectionSpec(name="this machine", kind=ConnectionType.LOCAL, docker_socket=socket)
+
+
+class ListedRow(Struct, frozen=True):
+    """One name of an image on a host; `id` in 12 digits, `size` in bytes, `used` by so many containers."""
+
+    host: str
+    name: str
+    id: str
+    size: int
+    used: int
+
+
+def list_images(request: Request, system: System) -> tuple[tuple[ListedRow, ...], tuple[Unreachable, ...]]:
+    with fleet_of(request, system) as fleet:
+        found = fleet.read(fleet.hosts, _rows)
+    lost = tuple(each for each in found.values() if isinstance(each, Unreachable))
+    return tuple(row for each in found.values() if not isinstance(each, Unreachable) for row in each), lost
+
+
+def _rows(host: str, engine: Engine) -> tuple[ListedRow, ...]:
+    listed = answers.read(engine.list_images(), tuple[answers.ListedImage, ...], "/images/json")
+    containers = answers.read(engine.list_containers(), tuple[answers.ListedContainer, ...], "/containers/json")
+    uses = [each.image_id for each in containers]
+    rows = (
+        ListedRow(host, name, entry.id.removeprefix("sha256:")[:12], entry.size, uses.count(entry.id))
+        for entry in listed
+        for name in entry.repo_tags or ("<none>",)
+    )
+    return tuple(sorted(rows, key=lambda row: (row.name, row.id)))

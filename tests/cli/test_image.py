@@ -1,0 +1,39 @@
+"""`deployer image`, on simulated hosts."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.runs import Shop
+
+
+def test_an_image_of_one_host_is_copied_to_others(shop: Shop) -> None:
+    assert shop.run("apply", "-i", "hosts.yml", "shop.yml", "--limit", "web1", "--yes").code == 0
+    copy = ("image", "copy", "nginx:latest", "all:!web1", "--from", "web1", "-i", "hosts.yml")
+    done = shop.run(*copy)
+    assert (done.code, sorted(done.out.splitlines())) == (0, ["db1: sent", "web2: sent"]), done.err
+    found = json.loads(shop.run(*copy, "--json").out)
+    assert (found["type"], {each["done"] for each in found["hosts"]}) == ("image_copy", {"is there already"})
+    listed = shop.run("image", "list", "-i", "hosts.yml", "--limit", "web")
+    assert [words.split(" ")[:2] for words in listed.words] == [
+        ["HOST", "IMAGE"],
+        ["web1", "nginx:latest"],
+        ["web2", "nginx:latest"],
+    ]
+    rows = json.loads(shop.run("image", "list", "-i", "hosts.yml", "--json").out)["images"]
+    assert [(row["host"], row["used"]) for row in rows] == [("web1", 1), ("web2", 0), ("db1", 0)]
+
+
+def test_what_cannot_be_copied(shop: Shop) -> None:
+    def errors(*words: str) -> tuple[int, str]:
+        ended = shop.run("image", "copy", *words, "-i", "hosts.yml")
+        return ended.code, ended.err.splitlines()[0]
+
+    assert errors("redis:7", "web1", "--from", "db1") == (3, "error: redis:7 is not on db1")
+    assert errors("redis:7", "web1", "--from", "./away.tar") == (
+        3,
+        "error: ./away.tar cannot be read: No such file or directory",
+    )
+    assert errors("redis:7", "wbe1", "--from", "db1")[0] == 1
+    assert errors("redis:7", "web1", "--from", "db9")[0] == 1
+    assert errors(f"redis@sha256:{'0' * 64}", "web1") == (1, "Usage: deployer image copy [OPTIONS] REFERENCE PATTERN")

@@ -1,0 +1,57 @@
+"""`deployer image copy`: images sent over SSH, without a registry."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.support import Site, fetch
+from tests.lab.host import Host
+
+pytestmark = pytest.mark.lab
+
+BASE, APP = "copied/app:1", "copied/app:2"
+LAYER = 1_000_000
+
+
+def build(host: Host) -> None:
+    """Two images, of which the second one has one more layer."""
+    fetch(host, "busybox:1")
+    for image, name, below in ((BASE, "one", "busybox:1"), (APP, "two", BASE)):
+        write = f"head -c {LAYER} /dev/urandom > /{name}"
+        host.docker("run", "--name", "building", "--network", "none", below, "sh", "-c", write)
+        host.docker("commit", "-c", 'CMD ["sleep", "1000"]', "building", image)
+        host.docker("rm", "building")
+
+
+def copied(site: Site, *words: str) -> dict[str, dict[str, Any]]:
+    ran = site.run("image", "copy", *words, "-i", str(site.inventory), "--json")
+    assert ran.code == 0, ran.err + ran.out
+    return {each["host"]: each for each in json.loads(ran.out)["hosts"]}
+
+
+def test_only_the_layer_that_hosts_do_not_have_is_sent(
+    host_20: Host, host_26: Host, host_28: Host, host_containerd: Host, tmp_path: Path
+) -> None:
+    """To both image stores; from a host and from an archive."""
+    build(host_26)
+    others = (host_20, host_28, host_containerd)
+    site = Site(tmp_path, host_26, *others)
+    pattern = ",".join(host.name for host in others)
+    first = copied(site, BASE, pattern, "--from", host_26.name)
+    assert all(each["done"] == "sent" for each in first.values())
+    host_26.docker("save", "-o", "/root/app.tar", APP)
+    archive = tmp_path / "app.tar"
+    archive.write_bytes((host_26.root / "root/app.tar").read_bytes())
+    found = copied(site, APP, pattern, "--from", str(archive))
+    for host in others:
+        assert LAYER < found[host.name]["sent"] < 1.1 * LAYER
+        assert host.docker("run", "--rm", APP, "sh", "-c", "cat /one /two | wc -c").strip() == str(2 * LAYER)
+        assert "deployer.transfer" not in host.docker("images")
+    again = copied(site, APP, pattern, "--from", host_26.name)
+    assert {(each["done"], each["sent"]) for each in again.values()} == {("is there already", 0)}
+    missing = site.run("image", "copy", "copied/app:9", pattern, "--from", host_26.name, "-i", str(site.inventory))
+    assert (missing.code, missing.err.splitlines()[0]) == (3, f"error: copied/app:9 is not on {host_26.name}")
