@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
 from msgspec import Struct, field
 
 from deployer.engine import versions
@@ -12,6 +11,7 @@ from deployer.engine.client import DockerEngine
 from deployer.engine.http import READ_TIMEOUT, EngineHttp, engine_error
 from deployer.errors import UnreachableError
 from deployer.interfaces import Engine, EngineInfo
+from deployer.model.decoding import decode
 from deployer.transport.pool import HttpPool, Request
 from deployer.transport.streams import Dialer
 
@@ -50,7 +50,7 @@ def _describe(pool: HttpPool) -> EngineInfo:
         error = engine_error(reply.status, reply.body)
         raise UnreachableError(f"{pool.dialer.where} answered GET /version with an error: {error.message}") from error
     try:
-        said = msgspec.json.decode(reply.body, type=_Version)
+        said = decode(reply.body, _Version)
         newest, oldest = said.newest, said.oldest or versions.OLDEST
         agreed = min(newest, versions.NEWEST, key=versions.parts)
         fits = versions.at_least(agreed, oldest) and versions.at_least(agreed, versions.OLDEST)

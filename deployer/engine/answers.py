@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct, field
 
 from deployer.errors import EngineError
+from deployer.model.decoding import convert
 from deployer.values import image, port
 
 T = TypeVar("T")
@@ -19,7 +20,7 @@ T = TypeVar("T")
 def read(answer: object, shape: type[T], request: str) -> T:
     """Raises `EngineError` for an answer to `GET request` of another type."""
     try:
-        return msgspec.convert(answer, shape)
+        return convert(answer, shape)
     except (msgspec.ValidationError, RecursionError) as error:
         raise EngineError(f"the engine's answer to GET {request} has a wrong type: {error}", status=0) from error
 

@@ -14,6 +14,7 @@ import msgspec
 
 from deployer.errors import NOT_FOUND, EngineError
 from deployer.interfaces import Body
+from deployer.model.decoding import decode
 from deployer.transport.pool import Answer, HttpPool, Reply, Request
 
 READ_TIMEOUT = 60.0
@@ -74,6 +75,10 @@ class EngineHttp:
                 raise engine_error(answer.status, answer.read())
         return answer
 
+    def apart(self) -> EngineHttp:
+        """For one request that lasts: other requests never wait for it. Have it closed by its end."""
+        return EngineHttp(HttpPool(self.pool.dialer, limit=1), self.api)
+
     def target(self, path: str, query: Query | None = None) -> str:
         """The request target; `path` is already quoted."""
         suffix = f"?{urllib.parse.urlencode(query)}" if query else ""
@@ -97,7 +102,7 @@ def quote(name: str) -> str:
 def engine_error(status: int, body: bytes) -> EngineError:
     """The engine's message, from `{"message": …}`."""
     try:
-        message = msgspec.json.decode(body, type=_Refusal).message
+        message = decode(body, _Refusal).message
     except (ValueError, RecursionError):
         message = body.decode(errors="replace").strip()
     return EngineError(message or f"the engine answered with HTTP status {status}", status=status)

@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer.model.container_names import is_name_of
+from deployer.model.decoding import decode
 from deployer.model.desired import Address, AnyResource, Kind
 from deployer.model.observed import Ownership
 from deployer.model.secrets import Sealing, holds_sealed, sealed
@@ -124,7 +125,7 @@ def decoded(text: object, kind: type[Found]) -> Found | None:
     if not isinstance(text, str) or len(text) > LARGEST:
         return None
     try:
-        return msgspec.json.decode(text, type=kind)
+        return decode(text, kind)
     except (ValueError, RecursionError):
         return None
 
