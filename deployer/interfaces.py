@@ -54,6 +54,25 @@ class RegistryAuth(Guarded, frozen=True):
     server: str
 
 
+class LogQuery(Struct, frozen=True):
+    """Which lines of a container's log. `since`, `until`: seconds since the epoch, with up to nine decimals, "" without
+    a bound; `tail`: how many of the last lines, None for all; `follow`: also what is written from now on."""
+
+    since: str = ""
+    until: str = ""
+    tail: int | None = None
+    follow: bool = False
+
+
+class LogLine(Struct, frozen=True, gc=False):
+    """One line without its end; undecodable bytes are replaced. `time`: RFC 3339 in UTC with nine decimals, so that
+    texts sort as times do; `stream`: 1 for stdout or a terminal, 2 for stderr."""
+
+    time: str
+    stream: int
+    text: str
+
+
 Progress: TypeAlias = Callable[[Json], None]
 
 Body: TypeAlias = "Iterable[bytes] | BinaryIO"
@@ -95,6 +114,11 @@ class Engine(Protocol):
 
     def container_logs(self, ref: str, *, tail: int) -> str:
         """The last lines of both streams, demultiplexed, in order; undecodable bytes replaced."""
+        ...
+
+    def read_logs(self, ref: str, query: LogQuery) -> AbstractContextManager[Iterator[Sequence[LogLine]]]:
+        """The lines as they come. To follow ends when the container does, and raises `UnreachableError` after a while
+        without a line, since engines have missed rotations (moby #37646): then read on from the last line."""
         ...
 
     # Images

@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "history": "Show past runs: what was applied, by whom and with what result.",
     "lock": "Show and release the locks of runs on hosts.",
     "ps": "List the containers of all hosts.",
+    "logs": "Show the output of containers, of all hosts in one sequence.",
     "import": "Write a playbook from the existing resources of a host.",
     "inventory": "Show the inventory as deployer reads it.",
     "doctor": "Check every host and say how to fix what is wrong.",

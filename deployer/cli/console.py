@@ -53,6 +53,14 @@ class Console:
     def err_terminal(self) -> Terminal:
         return self._terminal(self._err)
 
+    @property
+    def out_terminal(self) -> Terminal:
+        return self._terminal(self._out)
+
+    @property
+    def out_is_terminal(self) -> bool:
+        return self._out.isatty()
+
     def awaiting(self, hosts: int, left: Collection[str]) -> None:
         """Shows on a terminal which hosts are still being read."""
         if self._reading is None:
@@ -84,6 +92,13 @@ class Console:
 
         clean = self.redactor.document(dict(document))
         self._write(self._out, json.dumps(clean, indent=2, ensure_ascii=False) + "\n")
+
+    def json_lines(self, documents: Iterable[Mapping[str, Any]]) -> None:
+        """Results as one JSON document per line."""
+        import json
+
+        clean = (self.redactor.document(dict(document)) for document in documents)
+        self._write(self._out, "".join(f"{json.dumps(document, ensure_ascii=False)}\n" for document in clean))
 
     def events(self) -> JsonEvents:
         """Results as JSON lines."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -85,6 +85,30 @@ def hosts() -> list[click.Parameter]:
             show_default=True,
             help="Maximum number of hosts to process in parallel.",
         ),
+    ]
+
+
+def containers(taken: Collection[str] = (), names: str = "[CONTAINER]...") -> list[click.Parameter]:
+    """Which containers of which hosts, of commands for the time after a deployment. `taken`: short options that the
+    command has for itself."""
+    section = "Hosts and variables"
+    shared = [param for param in hosts() if param.name != "limit"]
+    for param in shared:
+        param.opts = [name for name in param.opts if name not in taken]
+    return [
+        click.Argument(["pattern"], metavar="PATTERN"),
+        click.Argument(["names"], nargs=-1, metavar=names),
+        *shared,
+        project("Only containers of this project."),
+        Option(
+            ["--playbook"],
+            section=section,
+            multiple=True,
+            metavar="FILE",
+            help="Only containers that this playbook declares. Repeatable.",
+        ),
+        *connection(),
+        *vault(),
     ]
 
 
@@ -248,6 +272,22 @@ class Duration(click.types.FloatParamType):
             self.fail(str(error), param, ctx)
 
 
+class Moment(click.types.StringParamType):
+    """A duration before now, or a time; the value is in seconds since the epoch, "" without one."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from datetime import datetime
+
+        from deployer.values import moment
+
+        try:
+            return moment.parse(value, datetime.now().astimezone()) if value else ""
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 def locking() -> list[click.Parameter]:
     """Behaviour towards other runs on the same hosts."""
     section = "Other runs"
@@ -331,6 +371,7 @@ def request(params: Mapping[str, Any]) -> Request:
     given["skip_tags"] = _split(given.get("skip_tags", ()))
     given["remove_volumes"] = given.get("remove_volume", ())
     given["prune_hosts"] = given.get("prune_host", ())
+    given["playbooks"] = given.get("playbooks") or given.get("playbook", ())
     given["vault_ids"] = given.get("vault_id", ())
     given["vault_password_files"] = given.get("vault_password_file", ())
     return Request(**{name: value for name, value in given.items() if name in Request.__struct_fields__})

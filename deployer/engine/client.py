@@ -14,13 +14,13 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from deployer.engine import answers
-from deployer.engine.http import EngineHttp, json_stream, quote
-from deployer.engine.logs import demultiplex
+from deployer.engine.http import READ_TIMEOUT, EngineHttp, json_stream, quote
+from deployer.engine.logs import demultiplex, log_lines, log_parameters
 from deployer.engine.registry_auth import auth_header
 from deployer.engine.versions import at_least
 from deployer.errors import NOT_FOUND, EngineError, UnreachableError
-from deployer.interfaces import Body, EngineInfo, Json, Progress, RegistryAuth
-from deployer.transport.pool import LARGEST, Answer, HttpPool
+from deployer.interfaces import Body, EngineInfo, Json, LogLine, LogQuery, Progress, RegistryAuth
+from deployer.transport.pool import LARGEST, Answer
 
 if TYPE_CHECKING:
     import docker
@@ -34,12 +34,16 @@ DEFAULT_STOP_TIMEOUT = 10
 SILENCE = 1800.0
 """Seconds that an engine may be silent while it pulls, loads, packs or unpacks."""
 
+QUIET = 30.0
+"""Seconds without a line after which the reading of a log that is followed ends, to begin again."""
+
 _REMEMBERED = 5.0
 """Seconds to wait for an event that the engine may no longer send."""
 
 _FOREVER = -1
 _FRAMED = "application/vnd.docker.multiplexed-stream"
 _RAW = "application/vnd.docker.raw-stream"
+_ONCE = {"Connection": "close"}
 _TAR = {"Content-Type": "application/x-tar"}
 _NOT_UNPACKED = "Error unpacking image"
 """The error line of engine 29 in a stream without an error (measured on 29.7)."""
@@ -100,10 +104,19 @@ class DockerEngine:
     def container_logs(self, ref: str, *, tail: int) -> str:
         path = f"/containers/{quote(ref)}/logs"
         reply = self._http.get_bytes(path, {"stdout": "1", "stderr": "1", "tail": str(tail)})
-        kind = reply.headers.get("Content-Type", "")
-        # Engines before API 1.42 name no stream type of their own (engine.md §5.1): ask whether there is a terminal.
-        framed = kind == _FRAMED or (kind != _RAW and not self._has_terminal(ref))
+        framed = self._is_framed(reply.headers.get("Content-Type", ""), ref)
         return (demultiplex(reply.body) if framed else reply.body).decode(errors="replace")
+
+    @contextmanager
+    def read_logs(self, ref: str, query: LogQuery) -> Iterator[Iterator[Sequence[LogLine]]]:
+        path, wait = f"/containers/{quote(ref)}/logs", QUIET if query.follow else READ_TIMEOUT
+        with self._http.apart().stream("GET", path, log_parameters(query), headers=_ONCE, timeout=wait) as answer:
+            framed = self._is_framed(answer.headers.get("Content-Type", ""), ref)
+            yield log_lines(answer.chunks(), framed=framed)
+
+    def _is_framed(self, kind: str, ref: str) -> bool:
+        """Engines before API 1.42 name no type of stream (engine.md §5.1): ask whether there is a terminal."""
+        return kind == _FRAMED or (kind != _RAW and not self._has_terminal(ref))
 
     def _has_terminal(self, ref: str) -> bool:
         container = self.inspect_container(ref)
@@ -161,9 +174,8 @@ class DockerEngine:
         one of the pool: other requests never wait for it."""
         framed = not self._has_terminal(ref)
         try:
-            apart = EngineHttp(HttpPool(self._http.pool.dialer, limit=1), self._http.api)
             path, query = f"/containers/{quote(ref)}/attach", {"stream": "1", "stdout": "1", "stderr": "1"}
-            answer = apart.stream("POST", path, query, timeout=seconds)
+            answer = self._http.apart().stream("POST", path, query, timeout=seconds)
         except (EngineError, UnreachableError):
             self.start_container(ref)
             return ""

@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from deployer.interfaces import Body, EngineInfo, Json, Progress, RegistryAuth
+from deployer.interfaces import Body, EngineInfo, Json, LogLine, LogQuery, Progress, RegistryAuth
 from deployer.simulated import (
     archives,
     connections,
@@ -154,7 +154,14 @@ class SimulatedEngine:
 
     def container_logs(self, ref: str, *, tail: int) -> str:
         with self.reading() as host:
-            return system.logs(host, lookup.need_container(host, ref), tail)
+            return system.logs(lookup.need_container(host, ref), tail)
+
+    @contextmanager
+    def read_logs(self, ref: str, query: LogQuery) -> Iterator[Iterator[Sequence[LogLine]]]:
+        """It never waits: to follow ends at once."""
+        with self.reading() as host:
+            lines = system.log_lines(lookup.need_container(host, ref), query)
+        yield iter([lines] if lines else [])
 
     # Images
 
@@ -203,7 +210,7 @@ class SimulatedEngine:
         with self.writing() as host:
             container = lookup.need_container(host, ref)
             lifecycle.start(host, ref)
-            return "" if container["State"]["Running"] else system.logs(host, container, tail=20)
+            return "" if container["State"]["Running"] else system.logs(container, tail=20)
 
     def stop_container(self, ref: str, timeout: int | None) -> None:
         with self.writing() as host:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
+from deployer.interfaces import LogLine, LogQuery
 from deployer.simulated.hostconfig import DEFAULT_LOG_DRIVER, DEFAULT_RUNTIME
 from deployer.simulated.profile import HostFacts
-from deployer.simulated.state import Record, SimulatedHost, sha256
+from deployer.simulated.state import Record, SimulatedHost, sha256, unix_seconds
 from deployer.simulated.vocabulary import LOG_OPTIONS, RUNTIMES
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "386": "i686", "arm": "armv7l"}
@@ -69,12 +71,29 @@ def _security_options(host: SimulatedHost) -> list[str]:
     return [f"name=seccomp,profile={profile}", *(["name=cgroupns"] if host.facts.cgroup == 2 else [])]
 
 
-def logs(host: SimulatedHost, container: Record, tail: int) -> str:
+def logs(container: Record, tail: int) -> str:
+    lines = log_lines(container, LogQuery(tail=tail))
+    return "".join(f"{line.text}\n" for line in lines)
+
+
+def log_lines(container: Record, query: LogQuery) -> list[LogLine]:
     """Two lines for a container that ran, a third one after it ended."""
     state = container["State"]
     if state["Status"] == "created":
-        return ""
-    lines = [f"simulated: {container['name']} started", f"simulated: running {container['Path']}"]
+        return []
+    started, ended = state["StartedAt"][:19], state["FinishedAt"][:19]
+    lines = [
+        LogLine(f"{started}.000000000Z", 1, f"simulated: {container['name']} started"),
+        LogLine(f"{started}.000000001Z", 1, f"simulated: running {container['Path']}"),
+    ]
     if not state["Running"]:
-        lines.append(f"simulated: {container['name']} ended with exit code {state['ExitCode']}")
-    return "".join(f"{line}\n" for line in lines[-tail:] if tail > 0)
+        text = f"simulated: {container['name']} ended with exit code {state['ExitCode']}"
+        lines.append(LogLine(f"{ended}.000000000Z", 1, text))
+    since, until = (Decimal(bound) if bound else None for bound in (query.since, query.until))
+    within = [
+        line
+        for line in lines
+        for moment in [unix_seconds(line.time) + Decimal(f"0{line.time[19:29]}")]
+        if (since is None or moment >= since) and (until is None or moment <= until)
+    ]
+    return within if query.tail is None else within[len(within) - min(query.tail, len(within)) :]

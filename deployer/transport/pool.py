@@ -26,6 +26,7 @@ from deployer.transport.streams import (
     ConnectionLostError,
     Dialer,
     DuplexStream,
+    NoMoreStreamsError,
     Stream,
     StreamRefusedError,
     pieces,
@@ -363,7 +364,7 @@ class HttpPool:
                     continue
                 self._slots.release()
                 if isinstance(error, StreamRefusedError):
-                    raise UnreachableError(f"{self.dialer.where} cannot be reached: {error}") from error
+                    raise NoMoreStreamsError(f"{self.dialer.where} cannot be reached: {error}") from error
                 raise
 
     def _connected(self) -> _Connection:

@@ -32,6 +32,10 @@ class ConnectionLostError(UnreachableError):
     """The connection broke while a request was under way; whether the engine acted on it is unknown."""
 
 
+class NoMoreStreamsError(UnreachableError):
+    """The connection has as many streams as its server allows; another connection can have further ones."""
+
+
 class StreamRefusedError(Exception):
     """No additional stream can be opened; existing ones still work."""
 

@@ -67,12 +67,13 @@ class Survey(Struct, frozen=True):
 def ps(request: Request, system: System, *, project: str = "") -> Survey:
     """Every container of every host, or of one project."""
     with fleet_of(request, system) as fleet:
-        found = fleet.read(fleet.hosts, lambda host, engine: _rows(host, engine, project))
+        found = fleet.read(fleet.hosts, lambda host, engine: read_rows(host, engine, project))
     rows = tuple(row for answer in found.values() if not isinstance(answer, Unreachable) for row in answer)
     return Survey(rows, tuple(answer for answer in found.values() if isinstance(answer, Unreachable)))
 
 
-def _rows(host: str, engine: Engine, project: str) -> tuple[Row, ...]:
+def read_rows(host: str, engine: Engine, project: str) -> tuple[Row, ...]:
+    """The containers of one host, by name; of one project when it is named."""
     simulated = engine.describe().simulated
     listed = answers.read(engine.list_containers(), tuple[ListedContainer, ...], "/containers/json")
     volumes = engine.list_volumes()
@@ -179,6 +180,8 @@ def _named(host: str, sources: Sources, problems: Problems) -> tuple[str, ...]:
 
 
 def _names(request: Request, sources: Sources, problems: Problems) -> tuple[str, ...]:
+    if request.pattern:
+        return select_limit(request.pattern, sources.inventory, problems, origin=Origin("PATTERN"))
     if request.limit:
         return select_limit(request.limit, sources.inventory, problems)
     names = tuple(sources.inventory.hosts)

@@ -44,11 +44,13 @@ DEFAULT_INVENTORIES = ("inventory", "inventory.yml", "hosts.yml", "hosts")
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """The options of the command line. `containers`: names that must be declared."""
+    """The options of the command line. `containers`: names that must be declared. `pattern`: hosts, in place of
+    `limit`."""
 
     playbooks: tuple[str, ...] = ()
     inventory: tuple[str, ...] = ()
     limit: str = ""
+    pattern: str = ""
     extra_vars: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     skip_tags: tuple[str, ...] = ()

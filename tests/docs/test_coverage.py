@@ -22,6 +22,14 @@ DOCS = CHECKOUT / "docs"
 PACKAGE = CHECKOUT / "deployer"
 
 
+COMMAND_PAGES = ("commands.md", "day-two.md")
+
+
+def commands_code() -> frozenset[str]:
+    """Of the pages of commands."""
+    return frozenset().union(*(code(page) for page in COMMAND_PAGES))
+
+
 @cache
 def code(page: str) -> frozenset[str]:
     """Everything a page sets as code outside its blocks, also cut into words."""
@@ -45,14 +53,14 @@ COMMANDS = [("deployer", APP), *_commands(APP)]
 
 @pytest.mark.parametrize(("path", "command"), COMMANDS, ids=[path for path, _ in COMMANDS])
 def test_every_command_and_option_is_documented(path: str, command: click.Command) -> None:
-    assert any(f"{span} ".startswith(f"{path} ") for span in code("commands.md")) or path == "deployer"
+    assert any(f"{span} ".startswith(f"{path} ") for span in commands_code()) or path == "deployer"
     options = {name for param in command.params if isinstance(param, click.Option) for name in param.opts}
-    assert not options - code("commands.md")
+    assert not options - commands_code()
 
 
 def test_no_option_is_documented_that_does_not_exist() -> None:
     known = {name for _, command in COMMANDS for param in command.params for name in param.opts} | {"-h", "--help"}
-    page = (DOCS / "commands.md").read_text("utf-8")
+    page = "".join((DOCS / name).read_text("utf-8") for name in COMMAND_PAGES)
     tables = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `-")]
     assert {name for cell in tables for name in re.findall(r"`(--?[\w-]+)", cell)} <= known
 

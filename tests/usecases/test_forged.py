@@ -33,7 +33,7 @@ from deployer.reporting.human import plan_text
 from deployer.reporting.json_plan import plan_document
 from deployer.reporting.lines import render
 from deployer.usecases.fleet import guarded
-from deployer.usecases.inspect_hosts import _rows
+from deployer.usecases.inspect_hosts import read_rows
 from deployer.usecases.observe_whole import observe_whole
 from deployer.usecases.rollback import SUFFIXES
 from tests.planning.build import HOST, play
@@ -199,7 +199,7 @@ USES: dict[str, tuple[int, Callable[[Engine], Any]]] = {
     "drift": (200, lambda engine: find_drift(WISH, look(engine))),
     "rollback": (200, rolled_back),
     "import": (30, imported),
-    "ps": (500, lambda engine: [str(row) for row in _rows(HOST, engine, "")]),
+    "ps": (500, lambda engine: [str(row) for row in read_rows(HOST, engine, "")]),
     "notes": (1000, noted),
 }
 """How many examples are tried of each."""

@@ -1,0 +1,74 @@
+"""Lines of several containers as text: each after the container's name, in its colour."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, TypeAlias
+
+from deployer.interfaces import LogLine
+from deployer.reporting.lines import visible
+
+_COLOURS: Final = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
+_COLOUR_CODES: Final = re.compile(r"(\x1b\[[0-9;:]*m)")
+_NEEDS_CARE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+Place: TypeAlias = tuple[str, str]
+"""A host and a container of it."""
+
+
+class Prefixes:
+    """Remembers the colour of each container, and the widest name. `terminal`: control characters of the output are
+    shown as escapes, except tabs and colours."""
+
+    def __init__(self, places: Iterable[Place], *, colour: bool, terminal: bool) -> None:
+        self._colour = colour
+        self._terminal = terminal
+        self._known: dict[Place, str] = {}
+        named = list(dict.fromkeys(places))
+        self._width = max((len(_name(place)) for place in named), default=0)
+        for place in named:
+            self._prefix(place)
+
+    def line(self, place: Place, text: str, *, time: str = "") -> str:
+        """With its end."""
+        if self._terminal and _NEEDS_CARE.search(text):
+            text = cleaned(text)
+        prefix = self._known.get(place) or self._prefix(place)
+        return f"{prefix}{time} {text}\n" if time else f"{prefix}{text}\n"
+
+    def _prefix(self, place: Place) -> str:
+        name = _name(place)
+        self._width = max(self._width, len(name))
+        code = _COLOURS[len(self._known) % len(_COLOURS)]
+        padded = f"{name:<{self._width}} |"
+        prefix = self._known[place] = f"\x1b[{code}m{padded}\x1b[0m " if self._colour else f"{padded} "
+        return prefix
+
+
+def _name(place: Place) -> str:
+    return visible("/".join(place))
+
+
+def cleaned(text: str) -> str:
+    """Tabs and colours stay; a colour does not reach the next line."""
+    parts = _COLOUR_CODES.split(text)
+    shown = "".join(part if number % 2 else _plain(part) for number, part in enumerate(parts))
+    return f"{shown}\x1b[0m" if len(parts) > 1 else shown
+
+
+def _plain(text: str) -> str:
+    return "\t".join(visible(part) for part in text.split("\t"))
+
+
+def log_documents(lines: Iterable[tuple[Place, LogLine]]) -> Iterator[dict[str, Any]]:
+    for (host, container), line in lines:
+        stream = "stderr" if line.stream == 2 else "stdout"
+        yield {
+            "type": "log",
+            "host": host,
+            "container": container,
+            "stream": stream,
+            "time": line.time,
+            "text": line.text,
+        }

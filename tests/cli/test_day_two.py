@@ -1,0 +1,135 @@
+"""Commands for the time after a deployment, on simulated hosts."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deployer.config.vault import VaultSecret, encrypt
+from tests.cli.runs import INVENTORY, Shop
+
+MORE = """\
+- hosts: web
+  project: shop
+  containers:
+    web: {image: "nginx:1", update: {monitor: 0s}}
+    api: {image: "api:1", depends_on: [web], update: {monitor: 0s}}
+  jobs:
+    migrate: {image: "api:1", command: "true"}
+- hosts: db
+  project: other
+  containers:
+    web: {image: "nginx:1", update: {monitor: 0s}}
+"""
+DOWN = "all: {hosts: {web1: {connection: simulated}, gone: {connection: local, docker_socket: /no}}}\n"
+
+
+@pytest.fixture(scope="module")
+def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Applied once: it takes as long as all tests together."""
+    folder = tmp_path_factory.mktemp("applied")
+    (folder / "hosts.yml").write_text(INVENTORY)
+    (folder / "more.yml").write_text(MORE)
+    environ = os.environ | {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
+    words = [sys.executable, "-m", "deployer.cli", "apply", "-i", "hosts.yml", "more.yml", "--yes"]
+    subprocess.run(words, cwd=folder, env=environ, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    return folder
+
+
+@pytest.fixture
+def more(shop: Shop, applied: Path) -> Shop:
+    shutil.copytree(applied, shop.folder, dirs_exist_ok=True)
+    return shop
+
+
+def lines(shop: Shop, *words: str) -> list[str]:
+    found = shop.run(words[0], "-i", "hosts.yml", *words[1:])
+    assert (found.code, found.err) == (0, "")
+    return sorted(found.words)
+
+
+class TestLogs:
+    def test_of_names_and_globs(self, more: Shop) -> None:
+        assert lines(more, "logs", "web1", "m*", "api") == [
+            "web1/api | simulated: api started",
+            "web1/api | simulated: running sh",
+            "web1/migrate | simulated: migrate ended with exit code 0",
+            "web1/migrate | simulated: migrate started",
+            "web1/migrate | simulated: running true",
+        ]
+
+    def test_of_one_project_or_playbook(self, more: Shop) -> None:
+        db = ["db1/web | simulated: running sh"]
+        assert lines(more, "logs", "all", "--project", "other", "--tail", "1") == db
+        more.write("one.yml", "- hosts: all\n  project: other\n  containers: {web: {image: nginx}, api: {image: a}}\n")
+        assert lines(more, "logs", "all", "--playbook", "one.yml", "--tail", "1") == db
+
+    def test_of_what_a_replacement_left(self, more: Shop) -> None:
+        more.write("more.yml", MORE.replace("nginx:1", "nginx:2"))
+        assert more.run("apply", "-i", "hosts.yml", "more.yml", "--yes").code == 0
+        assert {line.split()[0] for line in lines(more, "logs", "web1", "web*")} == {"web1/web"}
+        assert {line.split()[0] for line in lines(more, "logs", "web1", "web.previous")} == {"web1/web.previous"}
+
+    def test_some_lines(self, more: Shop) -> None:
+        ended = ["web1/migrate | simulated: migrate ended with exit code 0"]
+        assert lines(more, "logs", "web1", "--grep", "exit code [0-9]") == ended
+        assert lines(more, "logs", "web1", "--since", "2030-01-01") == []
+        assert len(lines(more, "logs", "web1", "--until", "2030-01-01")) == 7
+        assert lines(more, "logs", "web1", "--tail", "0") == []
+        (line,) = lines(more, "logs", "web1", "--grep", "ended", "--timestamps")
+        assert line.startswith("web1/migrate | 2024-01-01T00:00:")
+
+    def test_as_documents(self, more: Shop) -> None:
+        (line,) = more.run("logs", "-i", "hosts.yml", "web1", "--grep", "ended", "--json").out.splitlines()
+        found = json.loads(line)
+        assert found.pop("time").startswith("2024-01-01T00:00:")
+        assert found == {
+            "type": "log",
+            "host": "web1",
+            "container": "migrate",
+            "stream": "stdout",
+            "text": "simulated: migrate ended with exit code 0",
+        }
+
+    def test_secrets_of_the_playbook_are_masked(self, more: Shop) -> None:
+        more.write("vault.yml", encrypt("hidden: started\n", VaultSecret("default", b"key")))
+        more.write("key", "key")
+        keys = "{image: a, environment: {TEXT: '{{ hidden }}'}}"
+        play = f"- hosts: web1\n  project: shop\n  vars_files: [vault.yml]\n  containers: {{api: {keys}}}\n"
+        more.write("secret.yml", play)
+        found = lines(more, "logs", "web1", "--playbook", "secret.yml", "--vault-password-file", "key")
+        assert found == ["web1/api | simulated: api ***", "web1/api | simulated: running sh"]
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("web", "nope"), "error: no container is named 'nope' on these hosts\n"),
+        (("web", "apii"), "  hint: did you mean 'api'?\n"),
+        (("web", "x*", "y*"), "error: no container matches 'x*', 'y*' on these hosts\n"),
+        (("web", "api", "--project", "other"), "on these hosts, in this selection\n"),
+        (("nix",), "PATTERN: no host or group matches 'nix'\n"),
+        (("web", "--grep", "("), "'(' is not a regular expression"),
+        (("web", "--tail", "few"), "'few' is neither a number nor all"),
+        (("web", "--since", "never"), "'never' is neither a duration such as 10m nor a time"),
+        (("web", "-f", "--until", "1m"), "--until has no effect with --follow"),
+    ],
+)
+def test_what_is_wrong_is_said(more: Shop, words: tuple[str, ...], error: str) -> None:
+    found = more.run("logs", "-i", "hosts.yml", *words)
+    assert (found.code, found.out) == (1, "")
+    assert error in found.err
+
+
+def test_a_host_that_is_down_does_not_stop_the_others(more: Shop) -> None:
+    more.write("hosts.yml", DOWN)
+    found = more.run("logs", "-i", "hosts.yml", "all", "migrate", "--tail", "1")
+    assert (found.code, found.words) == (4, ["web1/migrate | simulated: migrate ended with exit code 0"])
+    assert found.err.startswith("gone: unreachable: ")
+    found = more.run("logs", "-i", "hosts.yml", "all", "nope")
+    assert (found.code, found.out) == (1, "")
+    assert "hint: gone could not be reached" in found.err
