@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -29,10 +29,28 @@ from deployer.planning.references import check_references
 
 def note_copies(ctx: Context) -> None:
     """Objects with labels of this project that are none of its resources: they are never removed."""
+    for label, name, created in _copies(ctx):
+        if not created:
+            ctx.draft.note(f"{name} has the labels of {label}, but not its name: it is not removed")
+
+
+def note_renamed(ctx: Context) -> None:
+    """The same where a resource is created: it may be its container under another name, which keeps running."""
+    for label, name, created in _copies(ctx):
+        if created:
+            advice = f"to keep it, rename it to {label.partition('.')[2]}; otherwise remove it"
+            ctx.draft.note(
+                f"{name} has the labels of {label}, but not its name: {label} is created beside it; {advice}"
+            )
+
+
+def _copies(ctx: Context) -> Iterator[tuple[str, str, bool]]:
+    """Labels, names, and whether the resource of these labels is created."""
+    made = {change.address.label for change in ctx.draft.changes if change.action is Action.CREATE}
     for _, found in labelled(ctx.observed):
         project, _, label = found.owner.copied.rpartition("/")
         if label and project == ctx.desired.project:
-            ctx.draft.note(f"{found.name} has the labels of {label}, but not its name: it is not removed")
+            yield label, found.name, label in made
 
 
 class Phase(Struct, frozen=True):
@@ -59,6 +77,7 @@ PHASES: Final = (
     *(Phase("what containers used, declared absent", planner.remove_absent) for planner in reversed(USED_BY_WORKLOADS)),
     *(Phase("what containers used", planner.prune, only_prune=True) for planner in PRUNED_AFTER_WORKLOADS),
     Phase("copies of the project's objects", note_copies, only_prune=True),
+    Phase("resources that may have been renamed", note_renamed),
 )
 """The order of planning: a phase reads the decisions of earlier phases (see `context`). Removals are planned in the
 reverse order of creations."""

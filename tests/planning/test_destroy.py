@@ -80,7 +80,22 @@ def test_copies_of_the_projects_objects_stay_and_are_named() -> None:
         assert note in found.notes
         assert not any("theirs" in each for each in found.notes)
         assert "debug-1" not in str(found)
-    assert note not in plan(SHOP, host).notes
+    assert plan(SHOP, host).notes == ()
+
+
+def test_a_renamed_container_is_named_where_its_resource_is_created() -> None:
+    host = Host()
+    host.converge(SHOP)
+    host.engine.rename_container("web", "other")
+    note = "other has the labels of container.web, but not its name: "
+    found = host.plan(SHOP)
+    assert changes(found) == ["+ container.web"]
+    advice = "container.web is created beside it; to keep it, rename it to web; otherwise remove it"
+    assert found.notes == (note + advice,)
+    assert host.plan(SHOP, prune=True).notes == (note + advice,)
+    host.converge(SHOP)
+    assert f"{note}it is not removed" in host.destroy(SHOP).notes
+    assert host.containers == {"other": "running"}
 
 
 def test_a_network_with_a_container_of_others_on_it_stays() -> None:
