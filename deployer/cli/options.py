@@ -121,6 +121,13 @@ def selection() -> list[click.Parameter]:
         ),
         Option(["--skip-tags"], section=section, multiple=True, metavar="TAGS", help="No resources with these tags."),
         project("Use this project name."),
+        Option(
+            ["--policy"],
+            section=section,
+            multiple=True,
+            metavar="FILE",
+            help="A file with a policy that all plays must comply with. Repeatable.",
+        ),
     ]
 
 

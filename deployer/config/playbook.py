@@ -15,6 +15,7 @@ from deployer import nodes
 from deployer.config import foreign, reuse, yaml
 from deployer.config.files import read_file
 from deployer.config.interpolation import check_literal, interpolated, warn_of_literals
+from deployer.config.policies import POLICY
 from deployer.config.reuse import Shared
 from deployer.config.templates.templar import Templates
 from deployer.config.vault import VaultSecrets
@@ -153,6 +154,11 @@ PLAY: Final = (
         "as in Compose; without it both are errors in resources and registries.",
     ),
     Entry(name="registries", shape=REGISTRIES, doc="Credentials by registry."),
+    Entry(
+        name=reuse.POLICY,
+        shape=one_or_many(Forms(expects="a policy, or a file", scalar=TEXT, mapping=POLICY), "a policy, or a file"),
+        doc="What the resources must comply with: a policy, a file with one, or a list of them.",
+    ),
     Entry(name="tags", shape=TAGS, doc="Tags of everything in the play."),
     Entry(
         name=reuse.INCLUDE,
@@ -208,9 +214,12 @@ class Play(Struct, frozen=True):
                 yield kind, node
 
 
-def load_playbooks(paths: Sequence[str], problems: Problems, vault: VaultSecrets) -> tuple[Play, ...]:
-    """All plays of all files, in order. Reports errors that do not depend on variables."""
-    shared = Shared(problems, vault)
+def load_playbooks(
+    paths: Sequence[str], problems: Problems, vault: VaultSecrets, policies: tuple[str, ...] = ()
+) -> tuple[Play, ...]:
+    """All plays of all files, in order. Reports errors that do not depend on variables. `policies`: files that apply to
+    all plays."""
+    shared = Shared(problems, vault, policies)
     plays = [play for path in paths for play in _load_file(path, shared)]
     templates = Templates()
     for play in plays:

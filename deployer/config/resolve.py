@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from deployer import nodes
-from deployer.config import naming
+from deployer.config import naming, policies
 from deployer.config.depending import settle_dependencies
 from deployer.config.playbook import (
     CONTAINER_DEFAULTS,
@@ -109,6 +109,7 @@ def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
             if first is not resource:
                 _report_twice(first, resource, inputs.problems)
     kinds = list(Kind)
+    policies.check(work.policies(), resources.values(), templar, inputs.problems)
     settled = settle_dependencies(resources.values(), work.containers, inputs.problems)
     found = naming.renamed(settled, work.names())
     return Desired(
@@ -212,6 +213,12 @@ class _Work:
         found = self.key("registries") or {}
         self.secrets.update(entry["password"] for entry in found.values())
         return {registry: (entry["username"], entry["password"]) for registry, entry in found.items()}
+
+    def policies(self) -> Iterator[tuple[Node, Mapping[str, Any]]]:
+        """As written, and as read; none after an error in them."""
+        node = self._play.keys.get("policy")
+        found = self.key("policy") if isinstance(node, nodes.Sequence) else None
+        return zip(node.items, found, strict=True) if isinstance(node, nodes.Sequence) and found else iter(())
 
     def section(self, kind: Kind, section: nodes.Mapping) -> Iterator[AnyResource]:
         play_tags = self._tags(self._play.keys.get("tags"), "", self._templar)

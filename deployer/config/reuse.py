@@ -25,6 +25,7 @@ from deployer.values import mount
 
 IMPORT: Final = "import_playbook"
 INCLUDE: Final = "include"
+POLICY: Final = "policy"
 EXTENDS: Final = "extends"
 _IMPORT_KEYS: Final = {key: key for key in (IMPORT, "name", "vars", "tags")}
 _IMPORT_ADVICE: Final = {"when": "write when in the resources", "hosts": "a play of its own has hosts"}
@@ -54,10 +55,11 @@ class Base(Struct, frozen=True):
 
 
 class Shared(Struct, frozen=True):
-    """Reads each shared file once and reports errors."""
+    """Reads each shared file once and reports errors. `policies`: files that apply to all plays."""
 
     problems: Problems
     vault: VaultSecrets
+    policies: tuple[str, ...] = ()
     read: dict[str, Node | None] = field(default_factory=dict)
 
     def imported(self, item: nodes.Mapping, file: str) -> tuple[str, dict[str, Node]] | None:
@@ -79,11 +81,26 @@ class Shared(Struct, frozen=True):
             tree = self._tree(path, node, INCLUDE) if path else None
             if path and tree is not None:
                 self._include(found, tree, file, path)
+        if self.policies or POLICY in found:
+            found[POLICY] = self._policies(found.get(POLICY), file)
         for section in (kind.section for kind in KINDS.values() if kind.table.fields is CONTAINER.fields):
             declared = found.get(section)
             if isinstance(declared, nodes.Mapping):
                 found[section] = self._extended_section(declared, _resources(found), file)
         return found
+
+    def _policies(self, own: Node | None, file: str) -> nodes.Sequence:
+        """A play's own policies and those of all plays, each as a map. Other forms are left to the shape."""
+        origin = own.origin if own is not None else Origin("--policy")
+        given = [(nodes.Scalar(path, Origin("--policy")), "") for path in self.policies]
+        listed = own.items if isinstance(own, nodes.Sequence) else (own,) if own is not None else ()
+        found: list[Node] = []
+        for node, beside in (*((node, file) for node in listed), *given):
+            if not isinstance(node, nodes.Scalar):
+                found.append(node)
+            elif (path := self._path(node, beside, POLICY)) and (tree := self._tree(path, node, POLICY)) is not None:
+                found.append(tree)
+        return nodes.Sequence(tuple(found), origin)
 
     def _include(self, keys: dict[str, Node], tree: nodes.Mapping, file: str, path: str) -> None:
         at = Reading(self.problems, INCLUDE)
@@ -188,8 +205,9 @@ class Shared(Struct, frozen=True):
         tree = self.read[path]
         if tree is None or isinstance(tree, nodes.Mapping):
             return tree
-        hint = f"a playbook is imported with {IMPORT}" if isinstance(tree, nodes.Sequence) else ""
-        summary = f"{path} is not a map with {', '.join(BY_SECTION)}"
+        hint = f"a playbook is imported with {IMPORT}" if isinstance(tree, nodes.Sequence) and address != POLICY else ""
+        sections = f" with {', '.join(BY_SECTION)}" if address != POLICY else ""
+        summary = f"{path} is not a map{sections}"
         self.problems.add(named.origin, summary, address=address, hint=hint)
         return None
 

@@ -55,6 +55,7 @@ class Request(Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     skip_tags: tuple[str, ...] = ()
     project: str = ""
+    policy: tuple[str, ...] = ()
     forks: int = 50
     user: str = ""
     private_key: str = ""
@@ -144,7 +145,7 @@ def load(request: Request, asking: Asking) -> Loaded:
     """Raises `InputError` with all errors in the input."""
     problems = Problems()
     sources = open_sources(request, asking, problems)
-    plays = load_playbooks(request.playbooks, problems, sources.vault)
+    plays = load_playbooks(request.playbooks, problems, sources.vault, request.policy)
     check_tags((*request.tags, *request.skip_tags), plays, problems)
     limit = _limit(sources)
     reader = _Reader(sources, limit)
