@@ -13,9 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
-from typing import Any, BinaryIO, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Protocol, TypeAlias
 
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from deployer.model.build import Build
 
 Json: TypeAlias = Mapping[str, Any]
 
@@ -125,6 +128,20 @@ class Engine(Protocol):
     def pull_image(self, ref: str, platform: str, auth: RegistryAuth | None, progress: Progress) -> None:
         """`POST /images/create`. `ref` is complete (`docker.io/library/redis:7`, or with a digest). Raises
         `EngineError` for an `errorDetail` inside the 200 stream."""
+        ...
+
+    def build_image(
+        self,
+        ref: str,
+        build: Build,
+        labels: Mapping[str, str],
+        auth: Callable[[str], RegistryAuth | None],
+        progress: Progress,
+    ) -> None:
+        """Builds from files of this machine and names the result. `auth` finds credentials for a reference. `progress`
+        gets `{"step": "[2/3] RUN npm ci"}` when an instruction begins, and `{"sent": 1024}` with the bytes of the
+        context sent so far. Raises `EngineError` with the failed instruction and its last output, and `ResourceError`
+        for a file that is not what was planned any more."""
         ...
 
     def tag_image(self, image: str, ref: str) -> None: ...

@@ -10,6 +10,7 @@ from functools import singledispatch
 from msgspec import Struct, field
 
 from deployer.applying import health
+from deployer.config.build_context import remember_built
 from deployer.errors import EngineError, ResourceError
 from deployer.fields.container.health import CRASHING, DECLARE_CHECK, WITHOUT_COMMAND
 from deployer.interfaces import Clock, Engine, Json, RegistryAuth
@@ -17,6 +18,7 @@ from deployer.model import volume_names
 from deployer.model.operations import (
     AwaitCompleted,
     AwaitHealthy,
+    BuildImage,
     ConnectNetwork,
     CreateContainer,
     CreateNetwork,
@@ -39,7 +41,7 @@ from deployer.model.operations import (
     UpdateContainer,
     WriteRecord,
 )
-from deployer.model.outcome import PullProgress
+from deployer.model.outcome import BuildProgress, PullProgress
 from deployer.model.registry import remedy
 from deployer.values import image
 
@@ -77,7 +79,7 @@ class Worker(Struct, frozen=True):
     clock: Clock
     auth: Callable[[str], RegistryAuth | None]
     made: Mapping[int, str]
-    report: Callable[[PullProgress], None]
+    report: Callable[[PullProgress | BuildProgress], None]
     host: str
     stopped: Callable[[], bool]
     permit: Callable[[], None] = lambda: None
@@ -138,6 +140,13 @@ def _(operation: PullImage, worker: Worker) -> None:
         raise EngineError(error.message, status=error.status, hint=error.hint or way) from error
     if worker.engine.inspect_image(image.pulled_name(reference)) is None:
         raise EngineError(f"{reference} is not on the host after the pull", status=0, hint=_PULL_AGAIN)
+
+
+@_perform.register
+def _(operation: BuildImage, worker: Worker) -> None:
+    progress = _Build(worker, operation.reference)
+    worker.engine.build_image(operation.reference, operation.build, operation.labels, worker.auth, progress)
+    remember_built(operation.build)
 
 
 @_perform.register
@@ -280,6 +289,20 @@ def _unless_gone(call: Callable[[], None]) -> None:
     except EngineError as error:
         if not error.not_found:
             raise
+
+
+class _Build:
+    """Reports the instruction that runs, and how much of the context was sent."""
+
+    def __init__(self, worker: Worker, reference: str) -> None:
+        self._worker = worker
+        self._reference = reference
+        self._doing = ""
+
+    def __call__(self, message: Json) -> None:
+        self._doing = str(message.get("step") or self._doing)
+        sent = int(message.get("sent") or 0)
+        self._worker.report(BuildProgress(self._worker.host, self._reference, self._doing, sent))
 
 
 class _Layers:

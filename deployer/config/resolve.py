@@ -40,7 +40,7 @@ from deployer.model.desired import (
     slot,
 )
 from deployer.model.kinds import KINDS
-from deployer.model.settings import ContainerSettings, Dependency, RunSettings, Settings, UpdatePolicy
+from deployer.model.settings import ContainerSettings, Dependency, FromImage, RunSettings, Settings, UpdatePolicy
 from deployer.nodes import Node
 from deployer.values import duration
 
@@ -286,7 +286,7 @@ class _Work:
             declaration = read(KINDS[kind].table, rendered, Reading(problems, address))
             if declaration is None:
                 return None
-            found = known[place] = self._finish(place, declaration, rendered)
+            found = known[place] = self._finish(place, self._with_build(place, declaration), rendered)
         self.secrets |= found.secrets
         self._declared[slot(kind, name)] = found
         return replace(found.resource, address=replace(found.resource.address, host=self._host))
@@ -318,13 +318,26 @@ class _Work:
         implied = KINDS[kind].naming.settings(name)
         settings = _settings(kind, {**implied, **_over(defaults, found.settings)})
         if isinstance(settings, RunSettings) and not settings.image and not settings.absent:
-            at_image = any(path[0] == "image" for path in origins)
+            at_image = any(path[0] in ("image", "build") for path in origins)
             if not at_image:
                 problems.add(origin, "'image' is missing", address=address, hint=f"every {kind} needs one")
         address_of_it = Address(self._host, kind, name)
         resource = Resource(address_of_it, origin, settings, values, origins, secret_paths=found.secrets)
-        hidden = frozenset((*secrets, *credentials_in(values)))
+        built = settings.build.secret_texts if isinstance(settings, FromImage) and settings.build else ()
+        hidden = frozenset((*secrets, *built, *credentials_in(values)))
         return Declared(rendered, self._defaults, resource, hidden, naming.declared(found.settings))
+
+    def _with_build(self, place: tuple[Kind, str, Origin], found: Declaration) -> Declaration:
+        """The declaration with what its image is built from; a container's image may have no name of its own then.
+        Imported here: most plays build nothing."""
+        if "build" not in found.settings:
+            return found
+        from deployer.config.building import Written, with_build
+
+        kind, name, origin = place
+        written = Written(found, f"{KINDS[kind].section}.{name}", origin, self._play.file, self._inputs.caller)
+        default = f"{self._inputs.project or self.project()}-{name}" if kind.is_container else ""
+        return with_build(written, default, self._inputs.problems)
 
     def _add_env_files(self, files: Any, values: dict[str, Any], origins: dict[tuple[str, ...], Origin]) -> set[str]:
         """Later files override earlier ones, and `environment` overrides all. Returns their secrets."""

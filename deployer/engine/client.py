@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,8 @@ from deployer.transport.pool import LARGEST, Answer
 
 if TYPE_CHECKING:
     import docker
+
+    from deployer.model.build import Build
 
 STOP_MARGIN = 60.0
 """Extra seconds on top of a stop timeout: after SIGKILL the engine still unmounts and detaches."""
@@ -135,6 +137,19 @@ class DockerEngine:
             query["platform"] = platform
         answer = self._http.stream("POST", "/images/create", query, headers=auth_header(auth), timeout=SILENCE)
         _follow(answer, progress)
+
+    def build_image(
+        self,
+        ref: str,
+        build: Build,
+        labels: Mapping[str, str],
+        auth: Callable[[str], RegistryAuth | None],
+        progress: Progress,
+    ) -> None:
+        """Imported here: most runs build nothing."""
+        from deployer.engine.buildkit.session import Job, build_image
+
+        build_image(self._http, Job(ref, build, labels, auth, progress))
 
     def tag_image(self, image: str, ref: str) -> None:
         repository, tag = _split_reference(ref)

@@ -30,7 +30,7 @@ from deployer.fields.options import PullPolicy, strongest_pull_policy
 from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
 from deployer.interfaces import Engine, Json, RegistryAuth
-from deployer.model import ownership, volume_names
+from deployer.model import build, ownership, volume_names
 from deployer.model.container_names import NEW, OLD, is_kept
 from deployer.model.desired import Desired, has_settings
 from deployer.model.observed import (
@@ -83,11 +83,15 @@ def needs_of(
     plays = tuple(plays)
     declared = [resource for play in plays for resource in play.resources]
     names = {resource.name for resource in declared if resource.kind.is_container}
+    builds = {reference: build for play in plays for reference, build in play.builds.items()}
     images: dict[str, PullPolicy] = {}
     for resource in declared:
         if has_settings(resource, FromImage) and (reference := resource.image):
-            wanted = PullPolicy.NEVER if resource.absent else resource.settings.pull
+            wanted = PullPolicy.NEVER if resource.absent or reference in builds else resource.settings.pull
             images[reference] = strongest_pull_policy((wanted, images.get(reference, PullPolicy.NEVER)))
+    for found in builds.values():
+        wanted = PullPolicy.ALWAYS if found.pull else PullPolicy.NEVER
+        images |= {base: strongest_pull_policy((wanted, images.get(base, wanted))) for base in found.bases}
     with_suffixes = {name + suffix for name in names for suffix in suffixes}
     projects, prune = frozenset(play.project for play in plays), any(play.prune for play in plays)
     values = {resource.name: resource.values for resource in declared if resource.kind.is_container}
@@ -350,6 +354,7 @@ def read_image(inspect: Json) -> ObservedImage:
         os=found.os or "linux",
         arch=found.architecture,
         values=read_values(CONTAINER, config),
+        build=str(_map(config["Config"].get("Labels")).get(build.LABEL) or ""),
     )
 
 

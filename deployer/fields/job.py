@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from deployer.fields import settings
+from deployer.fields.build import BUILD
 from deployer.fields.container import CONTAINER
 from deployer.fields.table import Table, Violation
 
@@ -22,7 +23,7 @@ JOB: Final = Table(
     kind="job",
     doc="A container that runs to completion once. It runs again if its declaration changed, or if it failed.",
     fields=CONTAINER.fields,
-    settings=settings.JOB,
+    settings=(*settings.JOB, BUILD),
     rules=(*CONTAINER.rules, ends_and_stays),
     notices=CONTAINER.notices,
     nested=CONTAINER.nested,

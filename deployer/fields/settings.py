@@ -252,7 +252,6 @@ IMAGE = (
 )
 
 CONTAINER_ADVICE = {
-    "build": "build the image first and name it under image",
     "develop": "it is for `docker compose watch` only",
     "external_links": "put both containers on one network",
     "force_kill": "write stop_signal: SIGKILL, or stop_grace_period: 0s",

@@ -220,10 +220,12 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class Record(Struct, frozen=True):
-    """A map with known keys. `finish` converts the values into the canonical value; a ValueError is reported."""
+    """A map with known keys. `finish` converts the values into the canonical value; a ValueError is reported.
+    `advice`: what to write instead of keys of other tools."""
 
     entries: tuple[Entry, ...]
     finish: Callable[[dict[str, Any]], Any] = _same
+    advice: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, node: Node, at: Reading) -> Any:
         if at.passes(node):
@@ -231,7 +233,8 @@ class Record(Struct, frozen=True):
         if not isinstance(node, nodes.Mapping):
             return at.wrong(node, f"expected a map, got {_kind(node)}")
         at.at(node)
-        named = match_keys(node, {alias: e.name for e in self.entries for alias in (e.name, *e.aliases)}, at)
+        known = {alias: e.name for e in self.entries for alias in (e.name, *e.aliases)}
+        named = match_keys(node, known, at, self.advice)
         named = written(named, self.entries)
         found: dict[str, Any] = {}
         complete = True

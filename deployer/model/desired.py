@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from deployer.diagnostics import Origin
 from deployer.fields.options import Condition, PullPolicy, strongest_pull_policy
 from deployer.interfaces import Guarded
+from deployer.model.build import Build
 from deployer.model.secrets import Sealing
 from deployer.model.settings import (
     ContainerSettings,
@@ -183,6 +184,12 @@ class Desired(Guarded, frozen=True, dict=True):
                 own = resource.settings
                 found[own.image] = strongest_pull_policy((own.pull, found.get(own.image, own.pull)))
         return found
+
+    @cached_property
+    def builds(self) -> Mapping[str, Build]:
+        """How the images that are built are built, by complete reference."""
+        found = (resource.settings for resource in self.of(FromImage) if not resource.absent)
+        return {own.image: own.build for own in found if own.build is not None}
 
     @cached_property
     def _by_name(self) -> Mapping[tuple[Kind, str], AnyResource]:

@@ -75,7 +75,8 @@ class ObservedContainer(Struct, frozen=True):
 
 
 class ObservedImage(Struct, frozen=True):
-    """`values`: canonical values of the container fields that the image sets. `digests` without the repository."""
+    """`values`: canonical values of the container fields that the image sets. `digests` without the repository.
+    `build`: the label with the record of its build (`model.build`), "" if it was not built by deployer."""
 
     id: str
     references: frozenset[str] = frozenset()
@@ -83,6 +84,7 @@ class ObservedImage(Struct, frozen=True):
     os: str = "linux"
     arch: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
+    build: str = ""
 
 
 class ObservedNetwork(Struct, frozen=True):
@@ -156,7 +158,7 @@ class Observed(Struct, frozen=True, dict=True):
     may be pruned; `claimed`: references and image ids on record, with the project that pulled or declared
     them. `info`: the engine's `GET /info` if a container is to be taken over, else empty. What earlier plays of the run
     will have done: `renewed` names containers that they create or replace, `restarted` those that they start; `coming`
-    are references that they pull."""
+    are references that they pull or build, `built` those that they build."""
 
     host: str
     engine: EngineInfo
@@ -179,6 +181,7 @@ class Observed(Struct, frozen=True, dict=True):
     renewed: frozenset[str] = frozenset()
     restarted: frozenset[str] = frozenset()
     coming: frozenset[str] = frozenset()
+    built: frozenset[str] = frozenset()
 
     @cached_property
     def _by_name(self) -> Mapping[str, ObservedContainer]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 from msgspec import Struct
 
 from deployer.interfaces import Guarded
+from deployer.model.build import Build
 from deployer.values import duration
 
 
@@ -60,6 +61,14 @@ class PullImage(_OnImage, frozen=True):
     @property
     def subject(self) -> str:
         return self.reference + (f" for {self.platform}" if self.platform else "")
+
+
+class BuildImage(_OnImage, frozen=True):
+    """`labels`: those of deployer, in addition to the build's own."""
+
+    doing, done, hidden = "building", "built", ("build", "labels")
+    build: Build
+    labels: Mapping[str, str]
 
 
 class RemoveImage(_OnImage, frozen=True):

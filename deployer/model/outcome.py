@@ -79,6 +79,16 @@ class PullProgress(Struct, frozen=True):
     total: int
 
 
+class BuildProgress(Struct, frozen=True):
+    """`doing`: the instruction that began last, `[2/3] RUN npm ci`. `sent`: bytes of the context, 0 in an event of an
+    instruction."""
+
+    host: str
+    reference: str
+    doing: str
+    sent: int = 0
+
+
 class HostEnded(Struct, frozen=True):
     outcome: HostOutcome
 
@@ -97,7 +107,7 @@ class Notice(Struct, frozen=True):
     text: str
 
 
-Event: TypeAlias = "HostStarted | StepStarted | StepEnded | PullProgress | HostEnded | Waiting | Notice"
+Event: TypeAlias = "HostStarted | StepStarted | StepEnded | PullProgress | BuildProgress | HostEnded | Waiting | Notice"
 
 
 class Obstacle(StrEnum):

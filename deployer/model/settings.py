@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from deployer.fields.options import Condition, Presence, PullPolicy, Recreate, RunState, UpdateOrder
+from deployer.model.build import Build
 
 
 class Dependency(Struct, frozen=True):
@@ -57,11 +58,13 @@ class VolumeSettings(ObjectSettings, frozen=True):
 
 
 class FromImage(Settings, frozen=True):
-    """Settings of resources with an image. `image` is a complete reference, "" if none is declared."""
+    """Settings of resources with an image. `image` is a complete reference, "" if none is declared. `build`: how the
+    image is built, None if it is pulled."""
 
     image: str = ""
     platform: str = ""
     pull: PullPolicy = PullPolicy.MISSING
+    build: Build | None = None
 
 
 class ImageSettings(FromImage, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from deployer.model.observed import Observed
-from deployer.model.operations import ConnectNetwork, CreateContainer, PullImage, StartContainer
+from deployer.model.operations import BuildImage, ConnectNetwork, CreateContainer, PullImage, StartContainer
 from deployer.model.plan import HostPlan, Work
 
 
@@ -17,6 +17,7 @@ def after(observed: Observed, plan: HostPlan) -> Observed:
     made |= {step.address.name for step in plan.steps if step.group is not None and step.group.work is Work.ROLL_BACK}
     started = {step.address.name for step in plan.steps if isinstance(step.operation, StartContainer)} - made
     pulled = {step.operation.reference for step in plan.steps if isinstance(step.operation, PullImage)}
+    built = {step.operation.reference for step in plan.steps if isinstance(step.operation, BuildImage)}
     connected = {
         (step.operation.container, step.operation.network)
         for step in plan.steps
@@ -26,7 +27,8 @@ def after(observed: Observed, plan: HostPlan) -> Observed:
         observed,
         renewed=observed.renewed | made,
         restarted=observed.restarted | started,
-        coming=observed.coming | pulled,
+        coming=observed.coming | pulled | built,
+        built=observed.built | built,
         owed={
             project: tuple(each for each in found if (each.container, each.network) not in connected)
             for project, found in observed.owed.items()

@@ -14,6 +14,7 @@ from typing import Any
 from deployer.diagnostics import Diagnostic
 from deployer.errors import DeployerError, InputError
 from deployer.model.outcome import (
+    BuildProgress,
     HostEnded,
     HostOutcome,
     HostStarted,
@@ -93,6 +94,8 @@ class JsonEvents:
                 return {"type": "step_ended", "host": host} | result_document(result)
             case PullProgress(host, reference, current, total) if self._pulls.passed(event):
                 return {"type": "pull", "host": host, "reference": reference, "current": current, "total": total}
+            case BuildProgress(host, reference, doing, 0):
+                return {"type": "build", "host": host, "reference": reference, "instruction": doing}
             case Waiting(host, holder):
                 return {"type": "waiting", "host": host, "holder": claim_document(holder)}
             case Notice(host, text):

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TextIO
 from msgspec import Struct, field
 
 from deployer.errors import ExitCode
-from deployer.model.operations import PullImage
-from deployer.model.outcome import HostEnded, HostStarted, PullProgress, StepEnded, StepStarted
+from deployer.model.operations import BuildImage, PullImage
+from deployer.model.outcome import BuildProgress, HostEnded, HostStarted, PullProgress, StepEnded, StepStarted
 from deployer.model.plan import Step
 from deployer.reporting.lines import Line, Span, Style, line, render
-from deployer.reporting.progress import Lines, host_width, pulled
+from deployer.reporting.progress import Lines, built, host_width, pulled
 from deployer.reporting.words import doing, plural, seconds, size, subject
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class _Host(Struct):
     ended: int = 0
     running: dict[int, tuple[Step, float]] = field(default_factory=dict)
     pulls: dict[str, PullProgress] = field(default_factory=dict)
+    builds: dict[str, BuildProgress] = field(default_factory=dict)
 
 
 class Board:
@@ -58,6 +59,8 @@ class Board:
                 self._hosts[host].running.pop(result.step.number, None)
             case PullProgress(host, reference) if host in self._hosts:
                 self._hosts[host].pulls[reference] = event
+            case BuildProgress(host, reference) if host in self._hosts:
+                self._hosts[host].builds[reference] = event
             case HostEnded(outcome):
                 self._hosts.pop(outcome.host, None)
                 self._ended += 1
@@ -88,6 +91,8 @@ class Board:
         if isinstance(step.operation, PullImage) and step.operation.reference in host.pulls:
             progress = host.pulls[step.operation.reference]
             text += f" {pulled(progress)}, {size(progress.current / max(elapsed, 1.0))}/s"
+        if isinstance(step.operation, BuildImage) and step.operation.reference in host.builds:
+            text += f" {built(host.builds[step.operation.reference])}"
         return f"{text} {seconds(elapsed)}"
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from deployer.model.desired import Address
 from deployer.model.outcome import (
+    BuildProgress,
     Cut,
     HostEnded,
     HostOutcome,
@@ -29,6 +30,7 @@ from deployer.reporting.locks import waiting_words
 from deployer.reporting.pulls import Milestones
 from deployer.reporting.results import happened, rolled_back
 from deployer.reporting.words import doing, done, named, seconds, size, subject
+from deployer.values import image
 
 
 class Lines(Protocol):
@@ -62,6 +64,9 @@ class StepLines:
                 return [host_line(host, self._width, Span(f"{subject(step)}: {doing(step)}", Style.MUTED))]
             case PullProgress(host, reference) if self._pulls.passed(event):
                 return [host_line(host, self._width, Span(f"{reference}: {pulled(event)}", Style.MUTED))]
+            case BuildProgress(host, reference, instruction, 0):
+                text = f"image {image.familiar(reference)}: {instruction}"
+                return [host_line(host, self._width, Span(text, Style.MUTED))]
             case StepEnded(host, result):
                 return [host_line(host, self._width, _step(result))]
             case _:
@@ -151,6 +156,10 @@ def _about_the_host(event: object, width: int) -> Iterator[Line]:
             yield host_line(host, width, Span(text, Style.WARNING))
         case HostEnded(outcome) if outcome.unreachable is not None:
             yield host_line(outcome.host, width, Span("unreachable", Style.BAD))
+
+
+def built(event: BuildProgress) -> str:
+    return f"{size(event.sent)} sent" if event.sent else event.doing
 
 
 def pulled(event: PullProgress) -> str:

@@ -6,14 +6,16 @@ Holds the lock and the optional state file; every rule of the engine lives in th
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from deployer.interfaces import Body, EngineInfo, Json, LogLine, LogQuery, Progress, RegistryAuth
+from deployer.model.build import Build
 from deployer.simulated import (
     archives,
+    builds,
     connections,
     container_views,
     containers,
@@ -169,6 +171,20 @@ class SimulatedEngine:
         messages: list[Record] = []
         with self.writing() as host:
             images.pull(host, ref, platform, auth, messages.append)
+        for message in messages:
+            progress(message)
+
+    def build_image(
+        self,
+        ref: str,
+        build: Build,
+        labels: Mapping[str, str],
+        auth: Callable[[str], RegistryAuth | None],
+        progress: Progress,
+    ) -> None:
+        messages: list[Record] = []
+        with self.writing() as host:
+            builds.build(host, ref, build, labels, messages.append)
         for message in messages:
             progress(message)
 

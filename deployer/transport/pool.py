@@ -10,7 +10,7 @@ import http.client
 import io
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from email.message import Message
 from typing import Any
@@ -51,12 +51,13 @@ _SWITCHING = 101
 
 class Request(Struct, frozen=True):
     """`timeout` is in seconds, for each wait on the stream; None waits for ever. A `body` that comes in pieces is sent
-    in chunks as it comes, unless `headers` give its `Content-Length`."""
+    in chunks as it comes, unless `headers` give its `Content-Length`. A header with several values is sent several
+    times."""
 
     method: str
     target: str
     body: bytes | Body | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     timeout: float | None = 60.0
 
 
@@ -157,7 +158,7 @@ class _Connection(http.client.HTTPConnection):
         body = request.body
         sent = body if body is None or isinstance(body, bytes) else pieces(body)
         try:
-            self.request(request.method, request.target, sent, dict(request.headers))
+            self.request(request.method, request.target, sent, _message(request.headers))
         except OSError as error:
             self.unsent = True
             if isinstance(error, TimeoutError):
@@ -167,6 +168,14 @@ class _Connection(http.client.HTTPConnection):
             except (OSError, EOFError, http.client.HTTPException):
                 raise error from None
         return self.getresponse()
+
+
+def _message(headers: Mapping[str, str | Sequence[str]]) -> Any:
+    found = Message()
+    for name, values in headers.items():
+        for value in (values,) if isinstance(values, str) else values:
+            found[name] = value
+    return found
 
 
 class Answer:

@@ -31,7 +31,7 @@ from deployer.model.operations import (
     StopContainer,
     UpdateContainer,
 )
-from deployer.model.outcome import PullProgress
+from deployer.model.outcome import BuildProgress, PullProgress
 from deployer.simulated import SimulatedEngine
 from tests.applying.engines import IMAGE, Clock, app_engine, run, states, surrounded
 
@@ -41,7 +41,7 @@ class Bench:
     engine: Engine
     clock: Clock = field(default_factory=Clock)
     made: dict[int, str] = field(default_factory=dict)
-    pulls: list[PullProgress] = field(default_factory=list)
+    pulls: list[PullProgress | BuildProgress] = field(default_factory=list)
     auth: RegistryAuth | None = None
 
     def do(self, operation: Operation) -> Done:
@@ -197,7 +197,12 @@ def test_progress_of_a_pull_is_that_of_all_its_layers(engine: SimulatedEngine) -
 
     bench = Bench(surrounded(engine, around), auth=RegistryAuth("u", "p", "docker.io"))
     bench.do(PullImage("docker.io/a/b:1", "linux/arm64"))
-    assert [(found.current, found.total) for found in bench.pulls] == [(10, 100), (15, 150), (105, 150), (150, 150)]
+    assert [(found.current, found.total) for found in bench.pulls if isinstance(found, PullProgress)] == [
+        (10, 100),
+        (15, 150),
+        (105, 150),
+        (150, 150),
+    ]
     assert {(found.host, found.reference) for found in bench.pulls} == {("web1", "docker.io/a/b:1")}
 
 
@@ -258,7 +263,7 @@ def concrete(found: type[Operation]) -> Iterator[type[Operation]]:
 
 def test_every_operation_has_words_and_an_execution_and_can_be_written_down() -> None:
     found = list(concrete(Operation))
-    assert len(found) == 20
+    assert len(found) == 21
     for each in found:
         assert _perform.dispatch(each) is not _perform.dispatch(Operation), each
         assert each.doing, each

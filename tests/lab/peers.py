@@ -21,6 +21,11 @@ def compose() -> Path:
     return HOSTS["forky"].folder / "usr/libexec/docker/cli-plugins/docker-compose"
 
 
+def buildx() -> Path:
+    """Docker's client of BuildKit, which works without Docker's CLI."""
+    return compose().with_name("docker-buildx")
+
+
 def docker_cli() -> Path:
     """Docker's CLI 28.5 or newer as a program for the root namespace."""
     return HOSTS["forky"].folder / "usr/bin/docker"

@@ -242,6 +242,8 @@ def test_without_a_key_a_record_tells_only_that_there_was_a_secret() -> None:
 
 
 HIDDEN = {
+    "Build": ("secrets", "files", "built"),
+    "BuildImage": ("build", "labels"),
     "CliConnectionOptions": ("password", "become_password"),
     "ConnectNetwork": ("endpoint",),
     "ConnectionSpec": ("private_key", "private_key_passphrase", "password", "sudo_password"),

@@ -3,6 +3,7 @@
 from typing import Final
 
 from deployer.fields import settings
+from deployer.fields.build import BUILD
 from deployer.fields.container import devices, isolation, limits, network, process, resources, starting, storage
 from deployer.fields.container.rules import NOTICES, RULES
 from deployer.fields.table import Table
@@ -21,7 +22,7 @@ CONTAINER = Table(
     kind="container",
     doc="A container: created if it is missing, changed in place where the engine supports it, otherwise replaced.",
     fields=tuple(row for rows in GROUPS.values() for row in rows),
-    settings=settings.CONTAINER,
+    settings=(*settings.CONTAINER, BUILD),
     rules=(*RULES, *starting.RULES),
     notices=NOTICES,
     nested={

@@ -307,6 +307,13 @@ def _hosts_of_map(found: dict[str, list[str]]) -> list[str]:
     return sorted({address.parse_host(f"{name}={target}") for name, targets in found.items() for target in targets})
 
 
+HOSTS = Forms(
+    expects="a map, or a list of name:address",
+    mapping=Then(MapOf(one_or_many(TEXT, "an address or a list of addresses")), _hosts_of_map),
+    sequence=ListOf(Leaf(str, "name:address", address.parse_host), unordered=True),
+)
+
+
 FIELDS = (
     Field(
         name="network_mode",
@@ -387,11 +394,7 @@ FIELDS = (
         name="extra_hosts",
         aliases=("etc_hosts",),
         doc="Entries for /etc/hosts: name to address, or `host-gateway`.",
-        shape=Forms(
-            expects="a map, or a list of name:address",
-            mapping=Then(MapOf(one_or_many(TEXT, "an address or a list of addresses")), _hosts_of_map),
-            sequence=ListOf(Leaf(str, "name:address", address.parse_host), unordered=True),
-        ),
+        shape=HOSTS,
         access=at("HostConfig.ExtraHosts", zero=[], decode=lambda live: sorted({*map(address.read_host, live)})),
         zero=[],
         example=["db.internal:192.0.2.10"],

@@ -114,7 +114,7 @@ def _image_diff(
     if "image" in resource.settings.ignore_changes or need.is_that_of(live, own):
         return ()
     what = need.digest if need.pull else need.local.id if need.local else ""
-    texts = image_texts(live, need.reference, what or "to be pulled")
+    texts = image_texts(live, need.reference, what or ("to be built" if need.built else "to be pulled"))
     return (FieldDiff(("image",), *texts, Change.REPLACE, resource.place(("image",))),)
 
 

@@ -13,11 +13,12 @@ from deployer.fields.options import PullPolicy, strongest_pull_policy
 from deployer.model.desired import Address, Image, Imaged, Kind
 from deployer.model.drift import Drift, Verdict
 from deployer.model.observed import ObservedContainer, ObservedImage
-from deployer.model.operations import PullImage, RemoveImage
+from deployer.model.operations import Operation, PullImage, RemoveImage
 from deployer.model.plan import Action, FieldDiff, Refusal, ResourceChange
 from deployer.model.settings import ImageSettings
 from deployer.planning.container.keeping import discard_holders
 from deployer.planning.context import Context
+from deployer.planning.image.build import Rebuild, rebuild
 from deployer.values import image
 
 _SHORT: Final = 19
@@ -26,8 +27,9 @@ _SHORT: Final = 19
 
 class Wanted(Struct, frozen=True):
     """`local`: the image the reference names on the host now, if it is for the `platform`; `other`: the platform of
-    that image if it is not. `pull`: whether it is pulled first, so that the image after that is only known by `digest`
-    ("" when the registry did not say)."""
+    that image if it is not. `pull`: whether it is pulled or built first, so that the image after that is only known by
+    `digest` ("" when the registry did not say, and of one that is built). `built`: it is built, by this play or an
+    earlier one; `rebuild`: by this play."""
 
     reference: str
     local: ObservedImage | None
@@ -35,6 +37,8 @@ class Wanted(Struct, frozen=True):
     digest: str = ""
     platform: str = ""
     other: str = ""
+    built: bool = False
+    rebuild: Rebuild | None = None
 
     @property
     def known(self) -> ObservedImage | None:
@@ -61,6 +65,11 @@ def wanted(ctx: Context, resource: Imaged) -> Wanted:
     found, platform = ctx.observed.image_of(reference), resource.settings.platform
     local = found if found is not None and _fits_platform(found, platform) else None
     other = f"{found.os}/{found.arch}" if found is not None and local is None else ""
+    build = ctx.desired.builds.get(reference)
+    if build is not None or reference in ctx.observed.built:
+        own = rebuild(ctx, reference, build, local) if build is not None else None
+        new = own is not None or reference in ctx.observed.built
+        return Wanted(reference, local, new, platform=platform, built=True, rebuild=own)
     remote = ctx.observed.remote.get(reference, "")
     fetched = policy is PullPolicy.ALWAYS or reference in ctx.observed.coming
     moved = local is not None and fetched and remote not in ("", *local.digests, local.id)
@@ -84,7 +93,7 @@ def _fits_platform(local: ObservedImage, platform: str) -> bool:
 
 
 def ensure(ctx: Context, need: Wanted, resource: Imaged, origin: Origin) -> None:
-    """Plan the pull, once for each reference."""
+    """Plan the pull or the build, once for each reference."""
     name = image.parse(need.reference).familiar
     address = ctx.address(Kind.IMAGE, name)
     if need.pull:
@@ -94,8 +103,10 @@ def ensure(ctx: Context, need: Wanted, resource: Imaged, origin: Origin) -> None
         reason = "pull, the tag moved" if need.local and need.digest else "pull"
         reason += f", it is here for another platform, {need.other}" if need.other else ""
         diffs = _digests(need.local, need.digest) if need.local is not None and need.digest else ()
+        operation: Operation = PullImage(need.reference, resource.settings.platform)
+        if need.rebuild is not None:
+            operation, reason = need.rebuild.operation, need.rebuild.reason
         ctx.draft.changes.append(ResourceChange(address, action, diffs, reason=reason, origin=origin))
-        operation = PullImage(need.reference, resource.settings.platform)
         ctx.draft.ready(Kind.IMAGE, need.reference, ctx.draft.step(operation, address, reason))
     elif need.local is None:
         by_id = not image.parse(need.reference).path
@@ -129,7 +140,8 @@ def drift(ctx: Context, resource: Image) -> Iterator[Drift]:
     if need.local is None:
         yield Drift(resource.address, Verdict.GONE)
     elif need.pull:
-        yield Drift(resource.address, Verdict.IMAGE_MOVED, detail=f"the registry has {need.digest[:_SHORT]}")
+        detail = need.rebuild.reason if need.rebuild else f"the registry has {need.digest[:_SHORT]}"
+        yield Drift(resource.address, Verdict.IN_FILE if need.rebuild else Verdict.IMAGE_MOVED, detail=detail)
 
 
 def _remove(ctx: Context, resource: Image) -> None:

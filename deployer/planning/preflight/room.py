@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deployer.model.operations import CreateContainer, PullImage
+from deployer.model.operations import BuildImage, CreateContainer, PullImage
 from deployer.planning.preflight.checked import CheckedHost, Finding
 from deployer.values import image, size
+
+_NEED_ROOM = PullImage | BuildImage | CreateContainer
 
 _FULL = 1024**2
 """Bytes below which not even the files of a container can be written."""
@@ -17,7 +19,7 @@ _LITTLE = 1024**3
 
 def findings(checked: CheckedHost) -> Iterator[Finding]:
     room = checked.facts.room
-    needing = [step for step in checked.plan.steps if isinstance(step.operation, PullImage | CreateContainer)]
+    needing = [step for step in checked.plan.steps if isinstance(step.operation, _NEED_ROOM)]
     if room is None or not needing:
         return
     if room.left < _FULL:
@@ -26,7 +28,7 @@ def findings(checked: CheckedHost) -> Iterator[Finding]:
         yield checked.refuse(first, f"no space is left in {room.folder}", hint)
         return
     for step in needing:
-        if isinstance(step.operation, PullImage):
+        if isinstance(step.operation, PullImage | BuildImage):
             before = checked.facts.sizes.get(image.parse(step.operation.reference).repository, 0)
             if room.free < (before or _LITTLE):
                 known = f"; the present image of the same name uses {size.show_rounded(before)}" if before else ""

@@ -1,0 +1,46 @@
+"""Images that are built: whether one has to be built again, and why."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from deployer.model.build import LABEL, Build, decode, encode, reasons, record_of
+from deployer.model.observed import ObservedImage
+from deployer.model.operations import BuildImage
+from deployer.planning.context import Context
+
+_REASONS = 2
+"""Reasons that a plan shows."""
+
+
+class Rebuild(Struct, frozen=True):
+    """`reason`: "build, src/app.js changed"."""
+
+    operation: BuildImage
+    reason: str
+
+
+def rebuild(ctx: Context, reference: str, build: Build, local: ObservedImage | None) -> Rebuild | None:
+    """None if the image on the host is the one that would be built. `local`: the image that the name refers to."""
+    before = decode(local.build) if local is not None else None
+    bases = {base: _digest(ctx, build, base, before.bases.get(base, "") if before else "") for base in build.bases}
+    now = record_of(build, bases, ctx.desired.sealing)
+    why = list(reasons(build, now, before)) if before else ["deployer did not build the one on the host"]
+    if local is None:
+        why = []
+    elif not why:
+        return None
+    more = f" and {len(why) - _REASONS} more" if len(why) > _REASONS else ""
+    reason = ", ".join(("build", *why[:_REASONS])) + more
+    return Rebuild(BuildImage(reference, build, {LABEL: encode(now)}), reason)
+
+
+def _digest(ctx: Context, build: Build, base: str, recorded: str) -> str:
+    """Of a base image: the registry's if that is asked for, otherwise that of the image on the host; "" if neither is
+    known. An image with several digests counts as unchanged if one of them is on record."""
+    remote = ctx.observed.remote.get(base, "") if build.pull else ""
+    local = ctx.observed.image_of(base)
+    if remote or local is None:
+        return remote
+    digests = sorted(local.digests) or [local.id]
+    return recorded if recorded in (*digests, local.id) else digests[0]
