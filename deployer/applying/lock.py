@@ -201,7 +201,7 @@ class HostLock:
         except DeployerError:
             pass
         if taker is not None:
-            hint = "this run gave no sign of life for too long; run plan again before you continue"
+            hint = "this run did not renew it in time; run plan again before you continue"
             self._lost = LockLostError(f"the lock of {project} was lost: {taker.who} took it over", hint=hint)
         return self._lost
 

@@ -155,7 +155,7 @@ class Locks:
         try:
             holder = lock.try_take()
         except EngineError as error:
-            return Blocked(Obstacle.NOT_LOCKABLE, detail=error.message, hint="--no-lock goes without a lock")
+            return Blocked(Obstacle.NOT_LOCKABLE, detail=error.message, hint="--no-lock runs without a lock")
         if holder is None:
             self._taken[host] = ended = threading.Event()
             threading.Thread(target=_keep, args=(lock, ended), name=f"lock-{host}", daemon=True).start()

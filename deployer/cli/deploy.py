@@ -76,7 +76,7 @@ def _check_options(call: Call) -> None:
         return given(name) is ParameterSource.COMMANDLINE
 
     if is_given("detailed_exitcode") and not call.params["check"]:
-        raise click.UsageError("--detailed-exitcode requires --check: the exit code of a run says what came of it")
+        raise click.UsageError("--detailed-exitcode requires --check: the exit code of a run is its result")
     for name in ("lock_wait", "lock_lease"):
         if call.params["no_lock"] and is_given(name):
             raise click.UsageError(f"--{name.replace('_', '-')} has no effect with --no-lock")

@@ -50,7 +50,7 @@ _REFUSED: Final = {
     "prune": f"{_ALL}, declared or not",
     "prune_host": "to remove the project from a host that left the plays, run 'deployer apply --prune-host HOST'",
     "remove_volume": "volumes are kept; --volumes removes all of the project, each after confirmation",
-    "adopt": "what belongs to no project is never removed",
+    "adopt": "resources of no project are never removed",
 }
 
 
@@ -59,7 +59,7 @@ _VOLUMES: Final = options.Option(
     section="Safety",
     is_flag=True,
     allow_from_autoenv=False,
-    help="Also remove the project's volumes and their data. Asks once more; --yes does not answer that, "
+    help="Also remove the project's volumes and their data. Asks for confirmation again; --yes does not give it, "
     "--allow-data-loss does for the volumes it names.",
 )
 

@@ -28,8 +28,8 @@ def _run(call: Call) -> int:
     found = read_records(options.request(call.params), system, project=call.params["project"])
     records = [(applied.host, applied.record) for applied in found.found if wanted in (0, *applied.numbers)]
     if wanted and not records and not found.unreachable:
-        hint = "deployer history lists the runs on record, the last 20 of each project on each host"
-        raise DeployerError(f"no host has run {wanted} on record", hint=hint)
+        hint = "deployer history lists the recorded runs, the last 20 of each project on each host"
+        raise DeployerError(f"no host has a record of run {wanted}", hint=hint)
     if console.json:
         lost = [unreachable_document(host) for host in found.unreachable]
         made = [record_document(host, record) for host, record in records]

@@ -40,7 +40,7 @@ def _release(call: Call) -> int:
     console, found = call.console, _read(call)
     if not call.params["yes"] and found.found:
         console.tell(_lines(console, found))
-        question = "A run that still works stops before its next change. Release?"
+        question = "An active run stops before its next change. Release?"
         call.confirm(question, action="the release", done="released", hint="add --yes to release without confirmation")
     system, lost = this_system(call.console.learn), found.unreachable
     if found.found:

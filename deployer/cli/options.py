@@ -313,7 +313,7 @@ def locking() -> list[click.Parameter]:
             type=Duration(),
             default=60.0,
             metavar="DURATION",
-            help="Locks of this run expire after this time without a sign of life. [default: 60s]",
+            help="Locks of this run expire after this time without renewal. [default: 60s]",
         ),
         Option(
             ["--no-lock"],

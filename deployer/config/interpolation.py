@@ -63,7 +63,7 @@ def _closing(text: str, start: int) -> int:
 def _braced(inner: str, resolve: Callable[[str], str | None], unset: Callable[[str], None]) -> str:
     found = _BRACED.fullmatch(inner)
     if found is None:
-        raise InterpolationError("what stands in ${ } is not a variable")
+        raise InterpolationError("the text in ${ } is not a variable")
     value, rule = resolve(found["name"]), found["rule"] or ""
     other = substitute(found["other"] or "", resolve, unset)
     given = bool(value) if rule.startswith(":") else value is not None
@@ -109,7 +109,7 @@ def _interpolated_text(
     try:
         made = substitute(text, resolve, unset)
     except InterpolationError as error:
-        problems.add(node.origin, str(error), address=address, hint="a $ that is meant is written $$")
+        problems.add(node.origin, str(error), address=address, hint="write $$ for a literal $")
         return node
     return nodes.Scalar(made, node.origin, node.secret or any(map(is_sensitive_name, used)), node.source)
 
@@ -134,7 +134,7 @@ def warn_of_literals(variables: Node, problems: Problems) -> None:
             hint = (
                 f'write "{_spelled(found)}", or `interpolation: compose` in the play; !unsafe before it keeps the text'
             )
-            problems.warn(node.origin, f"{_shown(found)} is kept as it is written", address=where, hint=hint)
+            problems.warn(node.origin, f"{_shown(found)} is kept unchanged", address=where, hint=hint)
 
 
 def _texts(node: Node, address: str) -> Iterator[tuple[nodes.Scalar, str]]:
@@ -162,12 +162,10 @@ def _check_text(node: nodes.Scalar, key: str, problems: Problems, address: str) 
         found = None
     if found is not None:
         hint = f'write "{_spelled(found)}", or `interpolation: compose` in the play; !unsafe before it keeps the text'
-        problems.add_final(
-            node.origin, f"{_shown(found)} is Compose's way to write a variable", address=address, hint=hint
-        )
+        problems.add_final(node.origin, f"{_shown(found)} is a variable of Compose", address=address, hint=hint)
     elif "$$" in text:
         hint = "write a single $, or `interpolation: compose` in the play; !unsafe before it keeps the text"
-        problems.add_final(node.origin, "$$ is Compose's way to write $", address=address, hint=hint)
+        problems.add_final(node.origin, "$$ is Compose's escape of $", address=address, hint=hint)
 
 
 def _shown(found: re.Match[str]) -> str:

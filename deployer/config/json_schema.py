@@ -28,7 +28,7 @@ def playbook_schema() -> dict[str, Any]:
 def _import() -> JsonSchema:
     """The plays of another file."""
     keys = {entry.name: entry_schema(entry) for entry in PLAY if entry.name in ("name", "vars", "tags")}
-    return closed(keys | {IMPORT: {"type": "string", "description": "Playbook whose plays come here."}})
+    return closed(keys | {IMPORT: {"type": "string", "description": "Playbook whose plays are inserted here."}})
 
 
 def _play() -> JsonSchema:

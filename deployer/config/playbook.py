@@ -92,7 +92,7 @@ NO_CONDITION: Final = "a condition is an expression, true or false"
 NO_LIST: Final = "expected a list to loop over"
 
 PLAY: Final = (
-    Entry(name="name", shape=TEXT, doc="Name of the play, for people."),
+    Entry(name="name", shape=TEXT, doc="Name of the play, shown in output."),
     Entry(
         name="hosts",
         shape=Forms(expects="a host, a group or a pattern", scalar=TEXT, sequence=ListOf(TEXT)),
@@ -107,7 +107,7 @@ PLAY: Final = (
     Entry(
         name="prefix",
         shape=TEXT,
-        doc="Beginning of names on the host: of containers, jobs, networks and volumes without a `name` of their own.",
+        doc="Prefix of names on the host: of containers, jobs, networks and volumes without a `name` of their own.",
     ),
     Entry(name="vars", shape=VARS, doc="Variables."),
     Entry(
@@ -379,7 +379,7 @@ def check_tags(wanted: Iterable[str], plays: Iterable[Play], problems: Problems)
             known.update(() if tags is INVALID else tags)
     for tag in wanted:
         if tag not in known:
-            problems.add(Origin("--tags"), f"nothing has the tag '{tag}'", hint=did_you_mean(tag, known))
+            problems.add(Origin("--tags"), f"no resource has the tag '{tag}'", hint=did_you_mean(tag, known))
 
 
 def _tag_nodes(play: Play) -> Iterator[nodes.Node]:

@@ -17,14 +17,13 @@ Every key of playbooks, and the variables of an inventory that say how a host is
 program's own tables by `make docs`; `deployer schema` prints the same as JSON Schema for editors.
 
 A playbook is a list of plays. Any value may be a template, `"{{ variable }}"`, in whole or in part. A key with nothing
-or `""` after it counts as not written, but for booleans and whole numbers `""` is an error. Where a list is meant, a
-text stands for a list of one. Sizes are written `64m` or `1.5g` (binary units; a bare number is bytes), durations
+or `""` after it counts as not written, but for booleans and whole numbers `""` is an error. Text for a list
+is a list of one item. Sizes are written `64m` or `1.5g` (binary units; a bare number is bytes), durations
 `1m30s` or `500ms` (a bare number is seconds). Keys have the Compose specification's names; other spellings are listed
 as "also". Two spellings of one key are an error, and so is a key that is not on this page.
 
-Of each field the page says what counts when it is *not declared*, and what a *changed* value takes: a change "in place"
-goes without interruption, "reconnected" means that the container leaves a network and joins it again, "replaced" that a
-new container takes the old one's place."""
+For each field the page shows the value if it is *not declared*, and what happens if it is *changed*: "in place" without
+interruption, "reconnected" by leaving a network and joining it again, "replaced" by a new container."""
 
 
 def reference() -> str:

@@ -320,7 +320,7 @@ class _Work:
         if isinstance(settings, RunSettings) and not settings.image and not settings.absent:
             at_image = any(path[0] in ("image", "build") for path in origins)
             if not at_image:
-                problems.add(origin, "'image' is missing", address=address, hint=f"every {kind} needs one")
+                problems.add(origin, "'image' is missing", address=address, hint=f"every {kind} requires one")
         address_of_it = Address(self._host, kind, name)
         resource = Resource(address_of_it, origin, settings, values, origins, secret_paths=found.secrets)
         built = settings.build.secret_texts if isinstance(settings, FromImage) and settings.build else ()

@@ -114,7 +114,7 @@ class Shared(Struct, frozen=True):
             names = {str(key.value): key for key, _ in entries}
             for key, body in node.entries:
                 if first := names.get(str(key.value)):
-                    summary = f"is declared by the play too, at {first.origin}"
+                    summary = f"is also declared by the play, at {first.origin}"
                     self.problems.add(key.origin, summary, address=f"{section}.{key.value}", hint="use extends")
                 else:
                     entries = (*entries, (key, _rebased(body, path, file)))

@@ -71,8 +71,8 @@ class VaultSecrets(Struct, frozen=True):
 def _no_fit(count: int, label: str) -> str:
     named = "" if label == DEFAULT_ID else f" (the text names the id '{label}')"
     if count == 1:
-        return f"the vault password does not fit{named}: HMAC verification failed"
-    return f"none of the {count} vault passwords fits{named}: HMAC verification failed"
+        return f"the vault password does not match{named}: HMAC verification failed"
+    return f"none of the {count} vault passwords matches{named}: HMAC verification failed"
 
 
 def is_encrypted(text: str | bytes) -> bool:

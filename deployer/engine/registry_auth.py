@@ -199,7 +199,7 @@ def _from_settings(name: str, settings: dict[str, Any]) -> RegistryAuth | None:
     except docker.errors.DockerException as error:
         raise DeployerError(
             f"the docker credentials for {name} cannot be read: {error.__cause__ or error}",
-            hint=f"deployer login {'' if name == HUB else name} sets them anew; or set registries in the play",
+            hint=f"deployer login {'' if name == HUB else name} sets them again; or set registries in the play",
         ) from error
     return _from_entry(name, {key.lower(): value for key, value in (found or {}).items()})
 

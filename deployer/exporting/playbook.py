@@ -188,7 +188,7 @@ class _Writer:
         for name in _SHARED:
             kind, _, key = str(found.values.get(name, "")).partition(":")
             if kind == "container" and key not in self._names and key not in self._ids:
-                lost.append(f"the container whose {name} it shares is gone")
+                lost.append(f"the container whose {name} it shares no longer exists")
         for why in lost:
             self._notes.add(label, "as a whole", why)
         return not lost
@@ -247,7 +247,7 @@ class _Writer:
         exact = [reference for reference in references if self._observed.tags.get(reference) == found.image_id]
         chosen = exact[0] if exact else found.image_id if own else found.image
         if chosen != found.image and _is_reference(found.image):
-            self._notes.add(label, f"image {image.familiar(found.image)}", "names another image now, or none")
+            self._notes.add(label, f"image {image.familiar(found.image)}", "refers to another image now, or to none")
         return chosen if chosen.startswith("sha256:") else image.familiar(chosen)
 
     def _dependencies(self, found: ObservedContainer) -> dict[str, Any]:

@@ -292,8 +292,8 @@ NETWORK = Table(
         ),
         Field(
             name="config_from",
-            doc="Network whose configuration it takes. The engine refuses labels then, by which deployer knows what it "
-            "made: make such a network by hand, and it is used as it is.",
+            doc="Network whose configuration it uses. The engine then supports no labels, which deployer "
+            "requires: create such a network by hand, and it is used unchanged.",
             shape=TEXT,
             access=at("ConfigFrom.Network", zero=""),
             zero="",

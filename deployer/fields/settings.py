@@ -183,8 +183,8 @@ EXTENDS = Entry(
             )
         ),
     ),
-    doc="Another container or job, of the play or of a file, whose keys it takes over. Its own keys go over them: maps "
-    "are merged, lists joined.",
+    doc="Another container or job, of the play or a file, whose keys it inherits. Its own keys override them; maps are "
+    "merged, lists joined.",
 )
 
 CONTAINER = (
@@ -262,32 +262,32 @@ CONTAINER_ADVICE = {
     "provider": "declare what it provides as a container or job",
     "volume_driver": "write driver under volumes",
     "configs": "mount a file of the host under volumes",
-    "deploy": "write mem_limit, cpus and update; one container a key",
+    "deploy": "write mem_limit, cpus and update; one container per key",
     "attach": "log lines are read with `docker logs`",
     "credential_spec": "it is for Windows containers only",
     "detach": "every container runs in the background",
     "kernel_memory": "engines ignore it since 23.0",
     "keep_volumes": "volumes are always kept",
-    "paused": "pausing is nothing to declare; state is started, stopped, created or absent",
+    "paused": "pausing cannot be declared; state is started, stopped, created or absent",
     "profiles": "use tags or when",
-    "scale": "use loop: one container a key",
+    "scale": "use loop: one container per key",
     "secrets": "put the value into environment from a vaulted variable, or mount a file of the host",
 }
 """What to write instead of Compose and Ansible keys of containers that are not supported."""
 
 JOB_ADVICE = CONTAINER_ADVICE | {
-    "keep_previous": "of a job the last run is kept, and the last one that failed",
-    "paused": "pausing is nothing to declare; state is started or absent",
+    "keep_previous": "the last run of a job is kept, and the last failed one",
+    "paused": "pausing cannot be declared; state is started or absent",
     "protect": "a job's container is only the record that it ran",
     "restart_retries": "a job that failed is run again by the next apply",
-    "update": "a job is waited for until it ends; timeout is the longest wait",
+    "update": "every job is awaited until it ends; timeout limits the wait",
 }
 """The same for jobs, including keys that only containers have."""
 
 OBJECT_ADVICE = {
     "connected": "containers name their networks",
     "volume_name": "write name",
-    "force": "what differs is planned; data is lost only with --allow-data-loss",
-    "recreate": "what differs is planned; data is lost only with --allow-data-loss",
+    "force": "differences are planned; data is lost only with --allow-data-loss",
+    "recreate": "differences are planned; data is lost only with --allow-data-loss",
 }
 """What to write instead of Compose and Ansible keys of networks and volumes that are not supported."""

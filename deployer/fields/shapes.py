@@ -47,7 +47,7 @@ class Leaf(Struct, frozen=True):
             return at.wrong(node, f"expected {self.expects}, got {_kind(node)}")
         try:
             if isinstance(node.value, bool) and not _takes_booleans(self.schema):
-                raise SchemaError("a boolean is no number")
+                raise SchemaError("a boolean is not a number")
             checked = Schema(self.schema).validate(node.value)
         except SchemaError:
             return at.wrong(node, f"expected {self.expects}, got {_shown(node)}")

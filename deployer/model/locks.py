@@ -39,7 +39,7 @@ from deployer.model.volume_names import LOCKS, labels_of, slug
 
 PREFIX: Final = LOCKS
 LEASE: Final = 60.0
-"""Seconds without a sign of life after which a lock is free."""
+"""Seconds without renewal after which a lock expires."""
 
 MARGIN: Final = 2.0
 """Seconds that an entry may seem older than it is: engines cut the time of a volume to whole seconds."""

@@ -48,12 +48,12 @@ def _judge(address: Address, wishes: Sequence[Desired], seen: Observed, policy: 
     declared = next((found for wish in wishes if (found := wish.find(Kind.VOLUME, name)) is not None), None)
     live = seen.volume(name)
     if declared is not None and not declared.selected:
-        return Refusal(address, "is excluded by --tags or --skip-tags, so its data cannot be given up")
+        return Refusal(address, "is excluded by --tags or --skip-tags, so its data cannot be deleted")
     if declared is not None and str(address) in policy.remove_volumes and not declared.absent:
         hint = "remove it from the playbook first, or declare it with 'state: absent'"
-        return Refusal(address, "is declared; --remove-volume removes volumes that no longer are", hint)
+        return Refusal(address, "is declared; --remove-volume removes volumes that are no longer declared", hint)
     if declared is not None:
-        return f"{address.label}: is as declared; its data is not lost, although it was allowed"
+        return f"{address.label}: is as declared; its data is kept, although --allow-data-loss names it"
     if live is None:
         known = {found.name for found in seen.volumes} | {
             found.name for wish in wishes for found in wish.resources if found.kind is Kind.VOLUME

@@ -175,7 +175,7 @@ def _pair(ctx: Context, resource: Container, wanted: str, run: int) -> _Pair | N
     previous, live = _previous(ctx, resource, wanted), ctx.observed.container(resource.name)
     summary, hint = "", ""
     if previous is None and wanted:
-        summary = "nothing to go back to: the previous container was removed"
+        summary = "the previous container no longer exists"
         hint = f"deployer rollback --to {run - 1} recreates it from the record of that run" if run > 1 else ""
     elif previous is None:
         summary, hint = "has no previous container", "it was not replaced, or keep_previous is 0"

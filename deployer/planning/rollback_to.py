@@ -44,7 +44,7 @@ def roll_back_to(desired: Desired, observed: Observed, policy: Policy, names: Se
             continue
         if live is None or not past.existed:
             what = "is not there now" if past.existed else f"did not exist after run {run}"
-            ctx.draft.note(f"{resource.address.label}: {what}, so it is left as it is")
+            ctx.draft.note(f"{resource.address.label}: {what}, so it is not changed")
         elif (as_it_was := _as_it_was(ctx, resource, live, past, run)) is not None:
             changed[resource.name] = as_it_was
     everything = [changed.get(found.name, replace(found, selected=False)) for found in desired.resources]
@@ -68,11 +68,11 @@ def _may_go_back(ctx: Context, resource: Container, run: int) -> bool:
     """Whether every run after that one is on record; refuses otherwise."""
     runs = {found.number: found for found in ctx.observed.runs.get(ctx.desired.project, ())}
     missing = [number for number in range(run + 1, max(runs, default=0) + 1) if _says_nothing(runs.get(number))]
-    summary, hint = "", f"runs on record: {', '.join(map(str, sorted(runs))) or 'none'}"
+    summary, hint = "", f"recorded runs: {', '.join(map(str, sorted(runs))) or 'none'}"
     if run not in runs:
-        summary = f"run {run} is not on record here"
+        summary = f"run {run} is not recorded on this host"
     elif missing:
-        summary = f"cannot go back to run {run}: the record of run {missing[-1]} does not say what it changed"
+        summary = f"cannot roll back to run {run}: the record of run {missing[-1]} does not say what it changed"
         hint = f"the oldest run to go back to is {missing[-1]}; or apply an older playbook"
     if summary:
         ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin))
@@ -116,7 +116,7 @@ def _as_it_was(ctx: Context, resource: Container, live: ObservedContainer, past:
     values.pop("image", None)
     reference, sealed = _reference(ctx, past), sorted(name for name, part in values.items() if holds_sealed(part))
     if sealed:
-        summary = f"a secret in {', '.join(sealed)} was another one after run {run}, and records do not hold secrets"
+        summary = f"a secret in {', '.join(sealed)} was another one after run {run}, and records do not contain secrets"
         hint = "apply a playbook with that secret"
     elif not reference:
         summary = f"its image after run {run} is no longer on the host, and it is not known to be in a registry"

@@ -125,7 +125,7 @@ def _left(host: HostOutcome, name: str) -> Iterator[Line]:
     if host.interrupted:
         why = "the run was interrupted"
     elif host.unreachable is not None or host.blocked is not None:
-        why = "the host was lost"
+        why = "the connection to the host was lost"
     else:
         why = f"{_labels(found.failed)} failed" if found.failed else "the host was rolled back"
     yield line(Span(f"{name}: skipped, because {why}: {_labels(found.left, found.partial)}", Style.WARNING))

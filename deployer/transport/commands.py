@@ -59,7 +59,7 @@ def begin_sudo(channel: paramiko.Channel, password: str) -> str:
             chunk = channel.recv_stderr(_LIMIT)
             said += chunk.decode(errors="replace")
             if not chunk or said.count(SUDO_PROMPT) > 1 or len(said) > _LIMIT:
-                return said or "it ended without a word"
+                return said or "it ended without output"
             if SUDO_PROMPT in said and not asked:
                 asked = True
                 channel.sendall(password.encode() + b"\n")

@@ -169,7 +169,7 @@ def _stopped(spec: ConnectionSpec) -> UnreachableError:
 def _forwarding_refused(spec: ConnectionSpec, findings: Findings, failure: CommandFailure | None) -> UnreachableError:
     if failure is None or failure.status == NOT_FOUND or not findings.has_docker:
         return UnreachableError(
-            f"{spec.address} forbids streams to sockets and has no docker command to go through instead",
+            f"{spec.address} forbids forwarding to sockets, and has no docker command to use instead",
             hint="set AllowStreamLocalForwarding yes in its sshd_config (and no 'restrict' before the key in "
             "authorized_keys), or install the Docker CLI on the host",
         )

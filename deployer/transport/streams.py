@@ -148,13 +148,13 @@ class EngineOnly:
     where: str
 
     def shell(self) -> Shell:
-        raise NotOfferedError(f"{self.where} is all that is reached of its host: it offers no shell")
+        raise NotOfferedError(f"a connection to {self.where} alone offers no shell")
 
     def files(self) -> Files:
-        raise NotOfferedError(f"{self.where} is all that is reached of its host: it offers no files")
+        raise NotOfferedError(f"a connection to {self.where} alone offers no files")
 
     def connect(self, address: str, port: int) -> DuplexStream:
-        raise NotOfferedError(f"{self.where} is all that is reached of its host: it offers no stream to {address}")
+        raise NotOfferedError(f"a connection to {self.where} alone offers no stream to {address}")
 
 
 class BodyError(Exception):

@@ -242,7 +242,7 @@ def _check_options(saved: SavedPlan, given: Request) -> None:
             option = f"--{_PLURAL.get(name, name).replace('_', '-')}"
             summary = "cannot be changed: a saved plan is applied as a whole, and was made "
             summary += f"with {_shown(getattr(saved.request, name))}" if then else "without this option"
-            problems.add(Origin(option), summary, hint="make a new plan with it")
+            problems.add(Origin(option), summary, hint="create a new plan with it")
     problems.raise_if_any()
 
 

@@ -90,7 +90,7 @@ def test_options_without_effect_are_refused(shop: Shop, words: tuple[str, ...], 
             0,
             "- volume old remove: no longer declared; its data is lost",
         ),
-        (("--allow-data-loss", "web1/volume.data"), 0, "note: volume.data: is as declared; its data is not lost"),
+        (("--allow-data-loss", "web1/volume.data"), 0, "note: volume.data: is as declared; its data is kept"),
     ],
 )
 def test_consent_for_data_that_is_not_lost(shop: Shop, words: tuple[str, ...], code: int, message: str) -> None:

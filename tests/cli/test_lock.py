@@ -158,7 +158,7 @@ def test_applied_changes_are_recorded(shop: Shop) -> None:
     assert shop.run("history", "show", "2", *HOSTS).words[2:] == whole
     assert json.loads(shop.run("history", *HOSTS, "show", "1", "--json").out)["records"] == [first]
     missing = shop.run("history", *HOSTS, "show", "3")
-    assert (missing.code, missing.err.splitlines()[0]) == (1, "error: no host has run 3 on record")
+    assert (missing.code, missing.err.splitlines()[0]) == (1, "error: no host has a record of run 3")
     wrong = shop.run("history", *HOSTS, "shw", "3")
     assert (wrong.code, wrong.err.splitlines()[-1]) == (
         1,

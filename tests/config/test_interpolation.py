@@ -43,12 +43,12 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             "ports: ['${PORT:-8080}:80']",
             "ports[0]: ${PORT…} is {WAY}; write \"{{ lookup('env', 'PORT') | default('…', true) }}\"",
         ),
-        ("environment: [A=x$$y]", "environment[0]: $$ is Compose's way to write $; write a single $"),
+        ("environment: [A=x$$y]", "environment[0]: $$ is Compose's escape of $; write a single $"),
     ],
 )
 def test_a_variable_of_compose_is_an_error_that_says_what_to_write(keys: str, expected: str) -> None:
     (complaint,) = complaints(body(keys))
-    wanted = expected.replace("{WAY}", "Compose's way to write a variable")
+    wanted = expected.replace("{WAY}", "a variable of Compose")
     assert f" containers.web.{wanted}, or `interpolation: compose` in the play; !unsafe" in complaint
 
 
@@ -95,13 +95,13 @@ def test_variables_of_a_play_and_credentials_of_registries() -> None:
     warning = "; write \"{{{{ lookup('env', '{}'){} }}}}\", or `interpolation: compose` in the play; !unsafe before it "
     warning += "keeps the text"
     assert try_resolve(REGISTRY.replace("${USER_NAME}", "ci") % "pa$word").problems == [
-        "site.yml:2:15: vars.tag: ${TAG} is kept as it is written" + warning.format("TAG", ""),
-        "site.yml:2:48: vars.list[0]: ${A…} is kept as it is written" + warning.format("A", " | default('…', true)"),
+        "site.yml:2:15: vars.tag: ${TAG} is kept unchanged" + warning.format("TAG", ""),
+        "site.yml:2:48: vars.list[0]: ${A…} is kept unchanged" + warning.format("A", " | default('…', true)"),
     ]
     errors = [found.partition(";")[0] for found in complaints(REGISTRY % "${TOKEN}") if "registries" in found]
     assert errors == [
-        "site.yml:3:38: registries.r.example.username: ${USER_NAME} is Compose's way to write a variable",
-        "site.yml:3:64: registries.r.example.password: ${TOKEN} is Compose's way to write a variable",
+        "site.yml:3:38: registries.r.example.username: ${USER_NAME} is a variable of Compose",
+        "site.yml:3:64: registries.r.example.password: ${TOKEN} is a variable of Compose",
     ]
 
 

@@ -50,8 +50,8 @@ def test_keys_that_jobs_do_not_have() -> None:
         ("auto_remove: true", "migrate.auto_remove: a job's container is kept as the record that it ran"),
         ("state: stopped", "migrate.state: expected one of started, absent, got 'stopped'"),
         ("recreate: never", "migrate.recreate: expected one of auto, always, got 'never'"),
-        ("update: {monitor: 1s}", "migrate: unknown key 'update'; a job is waited for until it ends"),
-        ("keep_previous: 2", "migrate: unknown key 'keep_previous'; of a job the last run is kept"),
+        ("update: {monitor: 1s}", "migrate: unknown key 'update'; every job is awaited until it ends"),
+        ("keep_previous: 2", "migrate: unknown key 'keep_previous'; the last run of a job is kept"),
         ("protect: true", "migrate: unknown key 'protect'; a job's container is only the record that it ran"),
         ("restart_retries: 2", "migrate: unknown key 'restart_retries'; a job that failed is run again"),
         ("run_onec: true", "migrate: unknown key 'run_onec'; did you mean 'run_once'?"),
@@ -66,7 +66,7 @@ def test_keys_that_make_no_sense_of_a_job(keys: str, complaint: str) -> None:
 
 def test_a_job_needs_an_image() -> None:
     assert complaints("- hosts: all\n  jobs:\n    migrate: {command: x}\n") == [
-        "site.yml:3:5: jobs.migrate: 'image' is missing; every job needs one"
+        "site.yml:3:5: jobs.migrate: 'image' is missing; every job requires one"
     ]
 
 

@@ -384,8 +384,8 @@ def test_tags_that_something_has() -> None:
 
 def test_a_tag_that_nothing_has() -> None:
     assert unknown("shp", "zzz", text=TAGGED) == [
-        "--tags: nothing has the tag 'shp'; did you mean 'shop'?",
-        "--tags: nothing has the tag 'zzz'",
+        "--tags: no resource has the tag 'shp'; did you mean 'shop'?",
+        "--tags: no resource has the tag 'zzz'",
     ]
 
 

@@ -303,7 +303,7 @@ def test_containers_in_a_circle() -> None:
 def test_a_container_without_an_image() -> None:
     text = "- hosts: all\n  containers:\n    web: {}\n    gone: {state: absent}\n    bad: {image: 7}\n"
     assert complaints(text) == [
-        "site.yml:3:5: containers.web: 'image' is missing; every container needs one",
+        "site.yml:3:5: containers.web: 'image' is missing; every container requires one",
         "site.yml:5:18: containers.bad.image: expected an image such as redis:7, got 7",
     ]
 

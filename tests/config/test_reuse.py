@@ -178,7 +178,7 @@ def test_a_resource_of_the_play_and_of_an_included_file_is_an_error() -> None:
     Path("common/shared.yml").write_text("containers:\n  web: {image: a}\n")
     found = try_resolve("- hosts: all\n  include: [common/shared.yml]\n  containers: {web: {image: b}}\n")
     assert found.problems == [
-        "common/shared.yml:2:3: containers.web: is declared by the play too, at site.yml:3:16; use extends"
+        "common/shared.yml:2:3: containers.web: is also declared by the play, at site.yml:3:16; use extends"
     ]
 
 

@@ -79,12 +79,12 @@ def test_the_id_is_a_hint_and_every_password_is_tried() -> None:
     ("text", "secrets", "expected"),
     [
         (VECTOR, (), "encrypted, and no vault password is given"),
-        (VECTOR, (DEV,), "the vault password does not fit: HMAC verification failed"),
-        (VECTOR, (DEV, DEV), "none of the 2 vault passwords fits: HMAC verification failed"),
+        (VECTOR, (DEV,), "the vault password does not match: HMAC verification failed"),
+        (VECTOR, (DEV, DEV), "none of the 2 vault passwords matches: HMAC verification failed"),
         (
             encrypt("x", DEV),
             (SECRET,),
-            "the vault password does not fit (the text names the id 'dev'): HMAC verification failed",
+            "the vault password does not match (the text names the id 'dev'): HMAC verification failed",
         ),
         ("plain", (SECRET,), "not a vaulted text: it does not begin with $ANSIBLE_VAULT"),
         ("", (SECRET,), "not a vaulted text: it does not begin with $ANSIBLE_VAULT"),

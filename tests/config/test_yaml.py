@@ -273,8 +273,8 @@ def test_a_vaulted_value_is_secret_text() -> None:
             "f.yml:1:4: encrypted, and no vault password is given; "
             "give one with --vault-password-file FILE or --vault-id LABEL@SOURCE",
         ),
-        ((OTHER,), "f.yml:1:4: the vault password does not fit: HMAC verification failed"),
-        ((OTHER, OTHER), "f.yml:1:4: none of the 2 vault passwords fits: HMAC verification failed"),
+        ((OTHER,), "f.yml:1:4: the vault password does not match: HMAC verification failed"),
+        ((OTHER, OTHER), "f.yml:1:4: none of the 2 vault passwords matches: HMAC verification failed"),
     ],
 )
 def test_a_vaulted_value_needs_its_password(secrets: tuple[VaultSecret, ...], expected: str) -> None:

@@ -339,7 +339,7 @@ def test_an_image_is_named_so_that_it_is_the_same_image() -> None:
     text = imported(engine, "it")
     named = container(engine, "it")["image"]
     assert named.startswith(("one@sha256:", "sha256:"))
-    assert "container.it image one:1: names another image now, or none" in text
+    assert "container.it image one:1: refers to another image now, or to none" in text
     check_unchanged(engine, text)
 
 
@@ -417,7 +417,7 @@ def test_containers_with_missing_networks_are_left_out() -> None:
         found = host_playbook(replace(seen, networks=networks), engine.info(), ["it"])
         assert (found.left_out, found.counts[Kind.CONTAINER]) == ((f"container.it as a whole: {why}",), 0)
     found = host_playbook(replace(seen, containers=only), engine.info())
-    assert found.left_out == ("container.side as a whole: the container whose network_mode it shares is gone",)
+    assert found.left_out == ("container.side as a whole: the container whose network_mode it shares no longer exists",)
     assert list(plays(found.text)[0]["containers"]) == ["it"]
 
 

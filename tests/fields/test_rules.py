@@ -156,7 +156,7 @@ def test_errors(written: dict[str, Any], messages: list[str]) -> None:
     [
         (
             {"networks": ["default", "front"]},
-            "'default' is a network of Compose's: omit it for 'bridge', or declare a network",
+            "'default' is a network of Compose: omit it for 'bridge', or declare a network",
         ),
         (
             {"networks": ["host", "front"]},

@@ -272,11 +272,11 @@ def test_an_empty_resource_is_valid_and_a_list_is_not() -> None:
         ),
         (
             {"volumes": [{"source": "data", "target": "/t", "bind": {"propagation": "rshared"}}]},
-            "volumes[0]: options of a bind do not go with type: volume",
+            "volumes[0]: options of a bind cannot be combined with type: volume",
         ),
         (
             {"mounts": [{"type": "bind", "source": "/srv", "target": "/t", "no_copy": True}]},
-            "mounts[0]: options of a volume do not go with type: bind",
+            "mounts[0]: options of a volume cannot be combined with type: bind",
         ),
         ({"volumes": [{"type": "tmpfs", "source": "x", "target": "/t"}]}, "volumes[0]: a tmpfs has no source"),
         (

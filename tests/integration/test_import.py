@@ -205,7 +205,7 @@ def test_containers_made_by_hand(host: Host, tmp_path: Path) -> None:
     assert set(play["networks"]) == {"front", "back", "odd", "six", "unused"}
     assert set(play["volumes"]) == {"data", "scratch", "idle", "made-up", "own", "zz"}
     assert re.findall("^#   .*", text, re.MULTILINE) == [
-        "#   container.by-lost-name image lost:1: names another image now, or none"
+        "#   container.by-lost-name image lost:1: refers to another image now, or to none"
     ]
     check_unchanged(site, host)
 
@@ -223,7 +223,7 @@ def test_undeclarable_values(host: Host, tmp_path: Path) -> None:
     site = Site(tmp_path, host)
     text = imported(site, host)
     assert re.findall("^#   .*", text, re.MULTILINE) == [
-        "#   container.follower as a whole: the container whose network_mode it shares is gone",
+        "#   container.follower as a whole: the container whose network_mode it shares no longer exists",
         "#   container.lonely as a whole: network lost no longer exists",
         "#   container.paused state: it is paused, and applying resumes it",
     ]

@@ -338,7 +338,7 @@ class TestReasons:
             error = failure(spec(host_26))
         finally:
             host_26.run("mv", f"{docker}.hidden", str(docker))
-        assert "forbids streams to sockets and has no docker command" in error.message
+        assert "forbids forwarding to sockets, and has no docker command" in error.message
 
     def test_a_forced_command(self, host_26: Host) -> None:
         faults.restart_sshd(host_26, {"AllowStreamLocalForwarding": "no", "ForceCommand": "echo no shell for you"})

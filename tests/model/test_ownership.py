@@ -49,8 +49,8 @@ def test_an_unmanaged_container_that_fits_is_left_as_it_is() -> None:
     found = plan(WEB, unmanaged(WEB))
     assert nothing(found)
     assert found.notes == (
-        "container.web: not created by this project; matches the declaration, so it is left as it is; --adopt makes it "
-        "this project's",
+        "container.web: not created by this project; matches the declaration, so it is not changed; --adopt adds it to "
+        "this project",
     )
 
 

@@ -77,7 +77,7 @@ def test_never_the_container_of_an_older_run() -> None:
     found = back(removed, frozenset())
     assert steps(found) == []
     (refusal,) = found.refusals
-    assert refusal.summary == "nothing to go back to: the previous container was removed"
+    assert refusal.summary == "the previous container no longer exists"
     assert refusal.hint == "deployer rollback --to 6 recreates it from the record of that run"
     killed = back(replace(host(), replaced={"shop": Replaced(7, {"web": "web-1"})}), frozenset())
     assert (steps(killed), killed.refusals) == ([], ())
@@ -116,7 +116,7 @@ def test_going_back_to_a_run_restores_the_declaration_it_left() -> None:
     [
         (
             Before("web", "-/+", image="image web:1", fields={"environment": {"PASSWORD": {"$secret": "0" * 32}}}),
-            "container.web: a secret in environment was another one after run 8, and records do not hold secrets",
+            "container.web: a secret in environment was another one after run 8, and records do not contain secrets",
         ),
         (
             Before("web", "-/+", image="image gone:1", fields={"image": "docker.io/library/gone:1"}),
@@ -132,7 +132,7 @@ def test_what_cannot_be_recreated_is_refused(before: Before, refusal: str) -> No
 def test_what_did_not_exist_after_a_run_is_left_as_it_is() -> None:
     runs = recorded(Before("web", "+"))
     found = roll_back_to(play(WEB), replace(applied(WEB), runs=runs), Policy(), frozenset(), 8)
-    assert (found.steps, found.notes) == ((), ("container.web: did not exist after run 8, so it is left as it is",))
+    assert (found.steps, found.notes) == ((), ("container.web: did not exist after run 8, so it is not changed",))
 
 
 def test_going_back_is_on_record() -> None:

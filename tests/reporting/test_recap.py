@@ -74,7 +74,7 @@ def test_a_step_that_the_operator_or_a_lost_connection_ended_has_not_failed() ->
     assert (found.unreachable, found.failed, found.changed, found.skipped, found.ok) == (1, 0, 4, 1, 6)
     assert shown(samples.outcome(lost)).splitlines()[:3] == [
         "web1: unreachable: the end of it",
-        "web1: skipped, because the host was lost: container.web (changed in part)",
+        "web1: skipped, because the connection to the host was lost: container.web (changed in part)",
         "",
     ]
     undone = (*(replace(each, status=Status.UNDONE) for each in results[3:7]), replace(ended, cut=Cut.STOPPED))

@@ -85,7 +85,7 @@ def test_output_of_other_programs_is_ignored() -> None:
         (
             Findings("deploy", exists=True, is_socket=True, writable=True, listening=True),
             CommandFailure("docker system dial-stdio", 127, "sh: docker: not found"),
-            "web1 forbids streams to sockets and has no docker command",
+            "web1 forbids forwarding to sockets, and has no docker command",
             "AllowStreamLocalForwarding yes",
         ),
         (

@@ -120,7 +120,7 @@ def test_every_type_of_connection(request: pytest.FixtureRequest, connector: Con
     """A new type needs a fixture `host_by_TYPE` here."""
     host: Host = request.getfixturevalue(f"host_by_{connector.kind.value}")
     if connector.kind is ConnectionType.TCP:
-        with pytest.raises(NotOfferedError, match=r"^the Docker engine at 192.0.2.1 port 2375 .* offers no files$"):
+        with pytest.raises(NotOfferedError, match=r"^a connection to .* port 2375 alone offers no files$"):
             host.files()
         return
     (tmp_path / "srv").mkdir()

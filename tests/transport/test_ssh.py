@@ -303,7 +303,7 @@ class TestFallback:
         remote.server.traits.streams = False
         remote.server.traits.environment = {"PATH": "/usr/bin:/bin"}
         error = failure(remote.spec())
-        assert "forbids streams to sockets and has no docker command" in error.message
+        assert "forbids forwarding to sockets, and has no docker command" in error.message
         assert "AllowStreamLocalForwarding yes" in error.hint
 
     def test_no_socket_at_all(self, remote: Remote) -> None:

@@ -300,7 +300,7 @@ def test_containers_are_recreated_from_the_records_of_runs(two_versions: Fleet) 
     pruned(two_versions)
     refused = two_versions.roll_back()
     (refusal,) = refused.hosts[0].plan.refusals
-    assert refusal.summary == "nothing to go back to: the previous container was removed"
+    assert refusal.summary == "the previous container no longer exists"
     assert refusal.hint == "deployer rollback --to 2 recreates it from the record of that run"
     for run, web, api in ((2, "new", "old"), (1, "old", "old"), (3, "new", "new")):
         outcome = two_versions.roll_back(run=run)
@@ -311,11 +311,11 @@ def test_containers_are_recreated_from_the_records_of_runs(two_versions: Fleet) 
     two_versions.roll_back("web", run=1)
     assert commands(two_versions, "web", "api") == {"h1": {"web": "old", "api": "new"}}
     unknown = two_versions.roll_back(run=99)
-    assert {found.summary for found in unknown.hosts[0].plan.refusals} == {"run 99 is not on record here"}
+    assert {found.summary for found in unknown.hosts[0].plan.refusals} == {"run 99 is not recorded on this host"}
     engine = two_versions.engines["h1"]
     engine.remove_volume("deployer.history.shop.3")
     (gap, _) = two_versions.roll_back(run=1).hosts[0].plan.refusals
-    assert gap.summary == "cannot go back to run 1: the record of run 3 does not say what it changed"
+    assert gap.summary == "cannot roll back to run 1: the record of run 3 does not say what it changed"
 
 
 def test_the_image_of_that_run_is_found_by_its_id_or_pulled_by_its_digest(fleet: Fleet) -> None:

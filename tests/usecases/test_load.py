@@ -159,8 +159,8 @@ def test_an_undefined_variable_in_a_key_of_a_play_is_one_error() -> None:
 def test_unknown_tags() -> None:
     play = "- hosts: web\n  networks: {front: {tags: edge}}\n"
     assert errors_of(play, tags=("egde",), skip_tags=("nothing",)) == [
-        "--tags: nothing has the tag 'egde'; did you mean 'edge'?",
-        "--tags: nothing has the tag 'nothing'",
+        "--tags: no resource has the tag 'egde'; did you mean 'edge'?",
+        "--tags: no resource has the tag 'nothing'",
     ]
     assert loaded(play, tags=("edge",)).plays[0].desired[0].resources[0].selected
 
@@ -410,7 +410,7 @@ def test_variables_of_a_file_that_cannot_be_read_are_not_missed() -> None:
     )
     found = errors_of(play, vault_password_files=("word",), extra_vars=("other=1",))
     assert [text.partition(";")[0] for text in found] == [
-        "group_vars/all.yml:1:1: the vault password does not fit: HMAC verification failed",
+        "group_vars/all.yml:1:1: the vault password does not match: HMAC verification failed",
         "site.yml:2:69: containers.web.cpus: 'much' is not a number of CPUs such as 0.5 or 2",
         "site.yml:3:10: no host or group matches 'nowhere'",
     ]

@@ -31,7 +31,7 @@ def to_node(value: Any, origin: Origin, frame: Frame, source: Origin | None = No
     if isinstance(value, Absent):
         raise_absent(value)
     if value is OMIT:
-        raise TemplateFault("omit can only stand for the value of a key or an item of a list")
+        raise TemplateFault("omit can only be the value of a key or an item of a list")
     kept_items = [item for item in _items(value) if item is not OMIT]
     return Sequence(tuple(to_node(item, origin, frame, source) for item in kept_items), origin, source)
 

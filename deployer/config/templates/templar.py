@@ -186,9 +186,7 @@ class Templar:
         key or item with the value `omit` is removed; at the top, `omit` is reported."""
         made = self.render_or_omit(node, problems, address)
         if made is None:
-            problems.add(
-                node.origin, "omit can only stand for the value of a key or an item of a list", address=address
-            )
+            problems.add(node.origin, "omit can only be the value of a key or an item of a list", address=address)
             return node
         return made
 
@@ -300,7 +298,7 @@ class Templar:
             if name is None or made is None:
                 continue
             if not isinstance(name, Scalar):
-                problems.add(key.origin, "the key's template does not make text", address=inner)
+                problems.add(key.origin, "the key's template does not return text", address=inner)
                 continue
             name = name if isinstance(name.value, str) else replace(name, value=str(name.value))
             first = entries.setdefault(str(name.value), (name, made))[0]

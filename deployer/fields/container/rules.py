@@ -22,7 +22,7 @@ def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Ite
         yield "network_mode", "write network_mode or networks, not both"
         return
     if "default" in networks:
-        yield "networks", f"'default' is a network of Compose's: omit it for '{DEFAULT_NETWORK}', or declare a network"
+        yield "networks", f"'default' is a network of Compose: omit it for '{DEFAULT_NETWORK}', or declare a network"
         return
     for name in {"host", "none"} & set(networks):
         if len(networks) > 1 or networks[name]:

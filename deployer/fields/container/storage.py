@@ -62,7 +62,7 @@ def _pair(found: dict[str, Any]) -> tuple[str, mount.Mount]:
         raise ValueError(f"'{source}' cannot be the name of a volume; for a path on the host, write type: bind")
     foreign = next((group for group in _GROUPS if found.get(group) and group != kind), "")
     if foreign:
-        raise ValueError(f"options of a {foreign} do not go with type: {kind}")
+        raise ValueError(f"options of a {foreign} cannot be combined with type: {kind}")
     if kind == "tmpfs" and source:
         raise ValueError("a tmpfs has no source")
     parts: dict[str, Any] = {"type": kind} | ({} if kind == "tmpfs" else {"source": source})

@@ -132,8 +132,8 @@ def _keep(
     ours, adopted = is_ours(ctx, resource, live), is_adopted(ctx, live)
     if not ours and not adopted:
         ctx.draft.notes.append(
-            f"{resource.address.label}: not created by this project; matches the declaration, so it is left as it is; "
-            "--adopt makes it this project's"
+            f"{resource.address.label}: not created by this project; matches the declaration, so it is not changed; "
+            "--adopt adds it to this project"
         )
         return after
     missing = () if diffs or adopted else unrecorded(ctx, resource, live)

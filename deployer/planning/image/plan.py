@@ -101,7 +101,7 @@ def ensure(ctx: Context, need: Wanted, resource: Imaged, origin: Origin) -> None
             return
         action = Action.UPDATE if need.local else Action.CREATE
         reason = "pull, the tag moved" if need.local and need.digest else "pull"
-        reason += f", it is here for another platform, {need.other}" if need.other else ""
+        reason += f", the image on the host is for another platform, {need.other}" if need.other else ""
         diffs = _digests(need.local, need.digest) if need.local is not None and need.digest else ()
         operation: Operation = PullImage(need.reference, resource.settings.platform)
         if need.rebuild is not None:
@@ -110,10 +110,8 @@ def ensure(ctx: Context, need: Wanted, resource: Imaged, origin: Origin) -> None
         ctx.draft.ready(Kind.IMAGE, need.reference, ctx.draft.step(operation, address, reason))
     elif need.local is None:
         by_id = not image.parse(need.reference).path
-        hint = "an image id cannot be pulled" if by_id else "pull: never does not allow to pull it"
-        summary = (
-            f"is here for another platform, {need.other}, not {need.platform}" if need.other else "is not on the host"
-        )
+        hint = "an image id cannot be pulled" if by_id else "pull: never forbids pulling it"
+        summary = f"is for {need.other} on the host, not {need.platform}" if need.other else "is not on the host"
         ctx.draft.refuse(Refusal(resource.address, f"image {name} {summary}", hint, origin))
     elif need.reference in ctx.observed.remote and not need.digest and _policy(ctx, resource) is PullPolicy.ALWAYS:
         ctx.draft.note(f"{address.label}: the registry did not answer; the image on the host is used")

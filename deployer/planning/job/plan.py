@@ -116,7 +116,7 @@ class _Run(Struct, frozen=True):
         done = self._await(made, done)
         if aside is not None:
             done = self._track.add(RemoveContainer(aside.id), done)
-        discard_failed(ctx, resource, Why(resource.address, "a later run ended well"), done)
+        discard_failed(ctx, resource, Why(resource.address, "a later run succeeded"), done)
         self._ready(done)
 
     def wait(self, live: ObservedContainer) -> None:

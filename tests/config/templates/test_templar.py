@@ -171,9 +171,7 @@ def test_omit_as_a_whole_value_is_distinguished() -> None:
     assert templar().render_or_omit(node, problems) is None
     assert messages(problems) == []
     assert templar().render(node, problems, "image") == node
-    assert messages(problems) == [
-        "site.yml:1:1: image: omit can only stand for the value of a key or an item of a list"
-    ]
+    assert messages(problems) == ["site.yml:1:1: image: omit can only be the value of a key or an item of a list"]
 
 
 def test_values_without_templates_are_returned_unchanged() -> None:
@@ -435,7 +433,7 @@ def test_two_keys_that_become_one_are_reported() -> None:
         "site.yml:1:16: x: the key 'x' is generated twice; first at site.yml:1:2"
     ]
     assert complaints("{'{{ [1] }}': 1}", templar()) == [
-        "site.yml:1:2: {{ [1] }}: the key's template does not make text"
+        "site.yml:1:2: {{ [1] }}: the key's template does not return text"
     ]
 
 

@@ -202,15 +202,15 @@ def test_a_key_at_the_end_of_a_file_needs_no_line_end(text: str, expected: dict[
         ("B=${C:-${A}", "the value of B: a ${ is not closed; in single quotes a $ is an ordinary character"),
         (
             "A=${}",
-            "the value of A: what stands in ${ } is not a variable; in single quotes a $ is an ordinary character",
+            "the value of A: the text in ${ } is not a variable; in single quotes a $ is an ordinary character",
         ),
         (
             "A=${1}",
-            "the value of A: what stands in ${ } is not a variable; in single quotes a $ is an ordinary character",
+            "the value of A: the text in ${ } is not a variable; in single quotes a $ is an ordinary character",
         ),
         (
             "A=${a b}",
-            "the value of A: what stands in ${ } is not a variable; in single quotes a $ is an ordinary character",
+            "the value of A: the text in ${ } is not a variable; in single quotes a $ is an ordinary character",
         ),
         ('A="x\\"', "the quote of A is not closed"),
         ('A="a" "b"', "does not have the form KEY=value"),

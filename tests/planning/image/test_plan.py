@@ -119,7 +119,7 @@ def test_an_image_id_is_never_pulled() -> None:
     assert refusals(found) == [f"container.web: image {DIGEST[:19]} is not on the host"]
 
 
-ELSEWHERE = "it is here for another platform, linux/amd64"
+ELSEWHERE = "the image on the host is for another platform, linux/amd64"
 
 
 @pytest.mark.parametrize("policy", ["missing", "always"])
@@ -137,7 +137,7 @@ def test_another_platform_is_pulled_and_replaces_the_container_in_one_run(policy
 
 def test_an_image_for_another_platform_that_may_not_be_pulled() -> None:
     found = plan("containers: {web: {image: web:1, platform: linux/386, pull: never}}", applied(WEB))
-    assert refusals(found) == ["container.web: image web:1 is here for another platform, linux/amd64, not linux/386"]
+    assert refusals(found) == ["container.web: image web:1 is for linux/amd64 on the host, not linux/386"]
 
 
 def test_a_tag_that_was_removed_by_force_replaces_nothing() -> None:

@@ -318,7 +318,7 @@ def test_a_run_that_failed_and_was_kept_goes_with_its_job() -> None:
     alone = plan(EMPTY, replace(applied(EMPTY), kept=(failed,)), prune=True)
     assert changes(alone) == ["- job.migrate.failed (no longer declared)"]
     again = plan(AGAIN, host)
-    assert steps(again)[-1] == "[6] -> #7 job.migrate, RemoveContainer migrate.fail, a later run ended well, at last"
+    assert steps(again)[-1] == "[6] -> #7 job.migrate, RemoveContainer migrate.fail, a later run succeeded, at last"
     assert [type(each).__name__ for each in again.steps[0].keep] == ["RemoveContainer", "RenameContainer"]
 
 
