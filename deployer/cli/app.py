@@ -22,6 +22,13 @@ COMMANDS: Final = {
     "lock": "Show and release the locks of runs on hosts.",
     "ps": "List the containers of all hosts.",
     "logs": "Show the output of containers, of all hosts in one sequence.",
+    "start": "Start containers, dependencies first.",
+    "stop": "Stop containers, dependants first.",
+    "restart": "Restart containers, dependencies first, and containers that share their namespaces.",
+    "kill": "Send a signal to containers.",
+    "pause": "Pause containers.",
+    "unpause": "Unpause containers.",
+    "rm": "Remove stopped containers; volumes stay, also anonymous ones.",
     "import": "Write a playbook from the existing resources of a host.",
     "inventory": "Show the inventory as deployer reads it.",
     "doctor": "Check every host and say how to fix what is wrong.",
@@ -30,6 +37,9 @@ COMMANDS: Final = {
     "logout": "Remove credentials of a registry from this machine.",
     "schema": "Print the JSON Schema of playbooks or inventories, for editors.",
 }
+
+MODULES: Final = dict.fromkeys(("start", "stop", "restart", "kill", "pause", "unpause", "rm"), "lifecycle")
+"""Modules with several commands."""
 
 EXAMPLES: Final = """\
 deployer plan -i inventory/hosts.yml playbooks/shop.yml
@@ -48,6 +58,7 @@ APP: Final = LazyGroup(
     name="deployer",
     package="deployer.cli",
     table=COMMANDS,
+    modules=MODULES,
     help="Declare what Docker hosts run, review the plan, and apply it over SSH.",
     examples=EXAMPLES,
     params=[

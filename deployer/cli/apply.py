@@ -40,6 +40,6 @@ COMMAND = Command(
     params=options.deploying(),
     suggestion=Suggestion(
         "applies a playbook",
-        ("deploy", "up", "run", "start", "restart", "create", "update", "play", "converge", "sync"),
+        ("deploy", "up", "run", "create", "update", "play", "converge", "sync"),
     ),
 )

@@ -113,10 +113,14 @@ class Group(click.Group):
 
 class LazyGroup(Group):
     """Subcommands from a table. Each is `COMMAND` of the module with its name, imported on demand. If the name is a
-    Python keyword, the module's name ends with an underscore."""
+    Python keyword, the module's name ends with an underscore. `modules`: those that are one of the `COMMANDS` of a
+    module."""
 
-    def __init__(self, *, package: str, table: Mapping[str, str], **given: Any) -> None:
+    def __init__(
+        self, *, package: str, table: Mapping[str, str], modules: Mapping[str, str] | None = None, **given: Any
+    ) -> None:
         super().__init__(**given)
+        self._modules = modules or {}
         self._package = package
         self.table = table
 
@@ -126,8 +130,9 @@ class LazyGroup(Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.table:
             return None
-        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
-        found = importlib.import_module(f"{self._package}.{module}").COMMAND
+        name = self._modules.get(cmd_name, f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name)
+        module = importlib.import_module(f"{self._package}.{name}")
+        found = module.COMMANDS[cmd_name] if cmd_name in self._modules else module.COMMAND
         assert isinstance(found, click.Command)
         return found
 

@@ -219,18 +219,18 @@ def _events(console: Console, plan: Plan) -> tuple[Events, Callable[[str], objec
     from deployer.reporting.progress import PlainProgress, ResourceLines, StepLines
 
     if console.json:
-        return console.events(), _notice
+        return console.events(), notice
     hosts = [host.host for host in plan.hosts]
     terminal = console.err_terminal
     many = sum(len(host.changes) for host in plan.hosts) > _SCROLLED
     lines = StepLines(hosts) if console.verbose else ResourceLines(hosts, quiet=many and terminal.animate)
     if not terminal.animate:
-        return PlainProgress(lines, lambda ended: console.tell([ended])), _notice
+        return PlainProgress(lines, lambda ended: console.tell([ended])), notice
     live = LiveProgress(hosts, console.err, lines, colour=terminal.colour, clean=console.redactor.text)
     return live, live.notice
 
 
-def _notice(text: str) -> None:
+def notice(text: str) -> None:
     """Writes without buffers or locks: a signal may arrive during a write."""
     with contextlib.suppress(OSError):
         os.write(2, f"{text}\n".encode())

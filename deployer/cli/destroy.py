@@ -72,7 +72,7 @@ COMMAND = Command(
     params=[*options.refused(options.deploying(), _REFUSED), _VOLUMES],
     suggestion=Suggestion(
         "removes the project's containers and networks",
-        ("down", "rm", "remove", "delete", "stop", "kill", "teardown"),
+        ("down", "remove", "delete", "teardown"),
         removes=True,
     ),
 )

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from deployer.applying.lock import HostLock
 from deployer.config.vault import VaultSecret, encrypt
+from deployer.model.locks import Claim
+from deployer.simulated import SimulatedEngine
+from deployer.simulated.persistence import StateFile
+from deployer.usecases.system import SystemClock
 from tests.cli.runs import INVENTORY, Shop
 
 MORE = """\
@@ -133,3 +138,61 @@ def test_a_host_that_is_down_does_not_stop_the_others(more: Shop) -> None:
     found = more.run("logs", "-i", "hosts.yml", "all", "nope")
     assert (found.code, found.out) == (1, "")
     assert "hint: gone could not be reached" in found.err
+
+
+def test_stopping_and_starting_is_a_change_that_plan_shows(more: Shop) -> None:
+    def words(*given: str) -> tuple[int, list[str], list[str]]:
+        found = more.run(*given)
+        return found.code, [" ".join(line.split()[:4]) for line in found.words], found.err.splitlines()
+
+    plan = ("plan", "-i", "hosts.yml", "more.yml", "--limit", "web1", "--detailed-exitcode")
+    shop = ("-i", "hosts.yml", "web1", "--playbook", "more.yml")
+    code, out, err = words("stop", *shop)
+    assert (code, err[0]) == (5, "error: cannot ask for confirmation of the changes: there is no terminal")
+    assert out == ["HOST CONTAINER STATE PROJECT", "web1 (simulated) api running", "web1 (simulated) web running"]
+    assert more.run(*plan).code == 0
+    code, _, err = words("stop", *shop, "--yes")
+    assert (code, [line.rpartition(" (")[0] for line in err]) == (
+        0,
+        ["web1  container api: stopped", "web1  container web: stopped"],
+    )
+    code, out, _ = words(*plan)
+    assert (code, out[1:3]) == (2, ["> container web start:", "> container api start:"])
+    assert words("start", *shop, "--check")[1][1:] == ["web1 (simulated) web exited", "web1 (simulated) api exited"]
+    assert words("start", *shop, "-y")[0] == 0
+    assert more.run(*plan).code == 0
+    assert words("start", *shop, "-y") == (0, ["Nothing to start."], [])
+
+
+def test_results_as_a_document(more: Shop) -> None:
+    more.write("hosts.yml", DOWN)
+    found = more.run("restart", "-i", "hosts.yml", "all", "web", "-y", "--json")
+    document = json.loads(found.out)
+    assert (found.code, document["type"], document["action"], document["exit_code"]) == (4, "lifecycle", "restart", 4)
+    assert document["containers"] == [
+        {"host": "web1", "name": "web", "project": "shop", "status": "restarted", "error": "", "hint": ""}
+    ]
+    assert [host["host"] for host in document["unreachable"]] == ["gone"]
+
+
+def test_what_is_refused_changes_nothing(more: Shop) -> None:
+    found = more.run("rm", "-i", "hosts.yml", "web", "web", "--yes")
+    assert (found.code, found.out) == (5, "")
+    assert found.err == (
+        "error: web1: web is running; --stop stops it first\n"
+        "  web2: web is running; --stop stops it first\n"
+        "  hint: nothing was changed\n"
+    )
+    assert more.run("rm", "-i", "hosts.yml", "web1", "web", "--stop", "--yes").code == 0
+    assert more.run("logs", "-i", "hosts.yml", "web1", "web").code == 1
+
+
+def test_a_project_that_another_run_has_locked_is_left_alone(more: Shop) -> None:
+    engine = SimulatedEngine(store=StateFile(more.folder / "state/deployer/simulated/web1.json"))
+    claim = Claim("shop", "token", "ann@laptop", "2026-01-01T00:00:00Z", "apply", 60.0, "")
+    HostLock(engine, claim, SystemClock(), float).try_take()
+    found = more.run("stop", "-i", "hosts.yml", "web1,web2", "web", "--yes")
+    assert found.code == 5
+    assert "web1: nothing was changed: shop is locked by ann@laptop" in found.err
+    assert "web2  container web: stopped" in found.err
+    assert more.run("stop", "-i", "hosts.yml", "web1", "web", "--yes", "--no-lock").code == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.support import PROGRAM, Site, environment, fetch
+from tests.integration.support import PROGRAM, Site, environment, fetch, inspect, states
 from tests.lab import faults
 from tests.lab.host import Host
 from tests.lab.shell import wait_for
@@ -32,6 +32,7 @@ def site(host: Host, tmp_path: Path) -> Site:
         "count2": {**KILLED, "command": ["sh", "-c", COUNTING], "log_driver": "json-file"},
         "tty": {**KILLED, "command": ["sh", "-c", long], "tty": True},
         "long": {**KILLED, "command": ["sh", "-c", long]},
+        "side": {**KILLED, "command": "sleep 100000", "network_mode": "container:count"},
     }
     job = {"image": "busybox:1", "command": ["sh", "-c", "echo done; echo well >&2"]}
     made = Site(tmp_path, host).write({"containers": containers, "jobs": {"job": job}})
@@ -52,6 +53,7 @@ def test_day_two(site: Site, host: Host) -> None:
     inventory = ("-i", str(site.inventory))
     _logs(site, host, inventory)
     _follow(site, host, inventory)
+    _lifecycle(site, host, inventory)
 
 
 def _logs(site: Site, host: Host, inventory: tuple[str, ...]) -> None:
@@ -100,3 +102,31 @@ def _follow(site: Site, host: Host, inventory: tuple[str, ...]) -> None:
     assert min(map(len, found.values())) > 100
     assert gaps.pop("count  | err") in ([(last, 1)], [(last - 1, 1)])
     assert gaps == {"count  | out": [(last, 1)], "count2 | out": [], "count2 | err": []}
+
+
+def _lifecycle(site: Site, host: Host, inventory: tuple[str, ...]) -> None:
+    def done(verb: str, *words: str) -> list[str]:
+        """`side removed`, in the order of the work."""
+        found = site.run(verb, *inventory, host.name, *words, "--yes", "--json")
+        assert found.code == 0, found.err
+        return [f"{each['name']} {each['status']}" for each in found.events[0]["containers"]]
+
+    started = inspect(host, "side")["State"]["StartedAt"]
+    assert done("restart", "count") == ["count restarted", "side restarted"]
+    assert inspect(host, "side")["State"]["StartedAt"] != started
+    assert "eth0" in host.docker("exec", "side", "ls", "/sys/class/net")
+    assert done("pause", "long", "tty") == ["long paused", "tty paused"]
+    assert states(host)["long"] == "paused"
+    assert done("unpause", "long") == ["long unpaused"]
+    stopped = [f"{name} stopped" for name in ("side", "count", "count2", "long", "tty")]
+    assert done("stop", "*", "--timeout", "0") == stopped
+    plan = site.plan("--limit", host.name)
+    assert plan.changes == [f"{host.name}/container.{name} >" for name in ("count", "count2", "long", "side", "tty")]
+    assert done("start")[-1] == "side started"
+    plan = site.plan("--limit", host.name)
+    assert (plan.code, plan.changes) == (0, [])
+    assert done("kill", "long", "-s", "HUP") == ["long signalled"]
+    refused = site.run("rm", *inventory, host.name, "count", "--stop", "--yes")
+    assert (refused.code, "side shares a namespace of count; name it too" in refused.err) == (5, True)
+    assert done("rm", "side", "count", "job", "--stop") == ["side removed", "count removed", "job removed"]
+    assert not {"side", "count", "job"} & states(host).keys()
