@@ -29,6 +29,7 @@ from deployer.model.operations import (
     Operation,
     PauseContainer,
     PullImage,
+    PushImage,
     RemoveContainer,
     RemoveImage,
     RemoveNetwork,
@@ -36,6 +37,7 @@ from deployer.model.operations import (
     RenameContainer,
     StartContainer,
     StopContainer,
+    TagImage,
     Target,
     UnpauseContainer,
     UpdateContainer,
@@ -147,6 +149,21 @@ def _(operation: BuildImage, worker: Worker) -> None:
     progress = _Build(worker, operation.reference)
     worker.engine.build_image(operation.reference, operation.build, operation.labels, worker.auth, progress)
     remember_built(operation.build)
+
+
+@_perform.register
+def _(operation: TagImage, worker: Worker) -> None:
+    worker.engine.tag_image(operation.reference, operation.target)
+
+
+@_perform.register
+def _(operation: PushImage, worker: Worker) -> None:
+    auth = worker.auth(operation.reference)
+    try:
+        worker.engine.push_image(operation.reference, auth, lambda _message: None)
+    except EngineError as error:
+        way = remedy(image.parse(operation.reference).domain, error.message, authenticated=auth is not None)
+        raise EngineError(error.message, status=error.status, hint=error.hint or way) from error
 
 
 @_perform.register

@@ -402,6 +402,8 @@ _TYPED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "depends_on": _dependencies,
     "external": bool,
     "ignore_changes": tuple,
+    "push": tuple,
+    "tag_as": tuple,
     "timeout": lambda found: found / duration.SECOND,
     "update": _update,
 }

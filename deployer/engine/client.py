@@ -46,6 +46,9 @@ _FOREVER = -1
 _FRAMED = "application/vnd.docker.multiplexed-stream"
 _RAW = "application/vnd.docker.raw-stream"
 _ONCE = {"Connection": "close"}
+_WITHOUT_CREDENTIALS = {"X-Registry-Auth": "e30="}
+"""An empty object: engines refuse a push without the header."""
+
 _TAR = {"Content-Type": "application/x-tar"}
 _NOT_UNPACKED = "Error unpacking image"
 """The error line of engine 29 in a stream without an error (measured on 29.7)."""
@@ -155,6 +158,12 @@ class DockerEngine:
         repository, tag = _split_reference(ref)
         with self._sdk() as api:
             api.tag(image, repository, tag)
+
+    def push_image(self, ref: str, auth: RegistryAuth | None, progress: Progress) -> None:
+        repository, tag = _split_reference(ref)
+        headers = auth_header(auth) or _WITHOUT_CREDENTIALS
+        path = f"/images/{quote(repository)}/push"
+        _follow(self._http.stream("POST", path, {"tag": tag}, headers=headers, timeout=SILENCE), progress)
 
     def remove_image(self, ref: str) -> None:
         with self._sdk() as api:

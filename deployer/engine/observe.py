@@ -47,7 +47,7 @@ from deployer.model.observed import (
 )
 from deployer.model.plan import OwedEndpoint
 from deployer.model.registry import RegistryAnswer
-from deployer.model.settings import FromImage
+from deployer.model.settings import FromImage, ImageSettings
 from deployer.values import address, image, mount, paths
 
 WIDTH = 4
@@ -61,7 +61,8 @@ _TOLD = tuple(row for row in CONTAINER.fields if row.told)
 class Needs(Struct, frozen=True):
     """What a run reads of one host. `images` maps complete references to their pull policy; `auth` finds credentials
     for a reference. `prune`: whether undeclared resources may be removed; `history`: the last replacements of each
-    project; `adopt`: whether containers of no project may be adopted; `declared`: the values of containers by name."""
+    project; `adopt`: whether containers of no project may be adopted; `declared`: the values of containers by name;
+    `pushes`: references that are to be pushed."""
 
     containers: frozenset[str] = frozenset()
     projects: frozenset[str] = frozenset()
@@ -71,6 +72,7 @@ class Needs(Struct, frozen=True):
     history: bool = False
     adopt: bool = False
     declared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pushes: frozenset[str] = frozenset()
 
 
 def needs_of(
@@ -92,10 +94,15 @@ def needs_of(
     for found in builds.values():
         wanted = PullPolicy.ALWAYS if found.pull else PullPolicy.NEVER
         images |= {base: strongest_pull_policy((wanted, images.get(base, wanted))) for base in found.bases}
+    published = [resource.settings for resource in declared if has_settings(resource, ImageSettings)]
+    for settings in published:
+        for target in settings.targets:
+            images.setdefault(target, PullPolicy.NEVER)
+    pushes = frozenset(target for settings in published if not settings.absent for target in settings.pushed)
     with_suffixes = {name + suffix for name in names for suffix in suffixes}
     projects, prune = frozenset(play.project for play in plays), any(play.prune for play in plays)
     values = {resource.name: resource.values for resource in declared if resource.kind.is_container}
-    return Needs(frozenset(with_suffixes), projects, images, auth, prune, declared=values)
+    return Needs(frozenset(with_suffixes), projects, images, auth, prune, declared=values, pushes=pushes)
 
 
 def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> Observed:
@@ -115,7 +122,11 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
         tagged = {ref: read_image(found) for ref, found in zip(needs.images, wanted, strict=True) if found is not None}
         further = {found.image_id for found in inspected} - {found.id for found in tagged.values()}
         own = (read_image(found) for found in pool.map(engine.inspect_image, sorted(further)) if found is not None)
-        asked = [ref for ref, policy in needs.images.items() if _ask_registry(ref, policy, present=ref in tagged)]
+        asked = [
+            ref
+            for ref, policy in needs.images.items()
+            if ref in needs.pushes or _ask_registry(ref, policy, present=ref in tagged)
+        ]
         registry = _ask_registries(engine, needs, asked, pool) if asked else {}
         pulled, claimed = _pulled(engine, notes) if needs.prune else ((), frozenset())
         runs = _runs(needs.projects, notes) if needs.history else {}

@@ -10,7 +10,7 @@ from schema import Or
 
 from deployer.fields.leaves import COUNT, DURATION, FLAG, SECONDS, TEXT, choice, flag_of, option, text_value
 from deployer.fields.options import Condition, Presence, PullPolicy, Recreate, RunState, UpdateOrder
-from deployer.fields.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, one_or_many
+from deployer.fields.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, Then, one_or_many
 from deployer.values import image
 
 _PULL_POLICIES = (PullPolicy.MISSING, PullPolicy.ALWAYS, PullPolicy.NEVER)
@@ -27,6 +27,13 @@ def _pull_policy(written: object) -> PullPolicy:
     if policy not in _PULL_POLICIES:
         raise ValueError(f"'{text}' is not one of {', '.join(_PULL_POLICIES)}")
     return PullPolicy(policy)
+
+
+def _target(text: str) -> str:
+    found = image.parse(text)
+    if found.digest:
+        raise ValueError(f"'{text}' has a digest: an image is tagged and pushed by a tag")
+    return str(found)
 
 
 def _platform(text: str) -> str:
@@ -245,8 +252,24 @@ JOB = (
 
 RESOURCE = (NAME, PRESENCE, PROTECT, EXTERNAL, IGNORE)
 
+TARGET_REF = Leaf(str, "an image with a tag such as reg.example.com/web:1", _target)
+
 IMAGE = (
     PRESENCE,
+    Entry(
+        name="tag_as",
+        shape=one_or_many(TARGET_REF, "a reference or a list of references"),
+        doc="Further references that the image gets on the host.",
+    ),
+    Entry(
+        name="push",
+        shape=Forms(
+            expects="true, false, or a list of references",
+            scalar=Then(FLAG, lambda wanted: [""] if wanted else []),
+            sequence=ListOf(TARGET_REF),
+        ),
+        doc="Push it to its registry (true), or to these references, where a registry does not have it.",
+    ),
     Entry(name="pull", aliases=("pull_policy",), shape=PULL, doc="missing (default), always (or newer) or never."),
     Entry(name="platform", shape=PLATFORM, doc="Platform: os/architecture[/variant]."),
 )

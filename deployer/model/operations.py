@@ -71,6 +71,21 @@ class BuildImage(_OnImage, frozen=True):
     labels: Mapping[str, str]
 
 
+class TagImage(_OnImage, frozen=True):
+    """Gives the image of a reference another name."""
+
+    doing, done = "tagging", "tagged"
+    target: str
+
+    @property
+    def subject(self) -> str:
+        return f"{self.reference} as {self.target}"
+
+
+class PushImage(_OnImage, frozen=True):
+    doing, done = "pushing", "pushed"
+
+
 class RemoveImage(_OnImage, frozen=True):
     doing, done = "removing", "removed"
 

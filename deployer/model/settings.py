@@ -68,7 +68,19 @@ class FromImage(Settings, frozen=True):
 
 
 class ImageSettings(FromImage, frozen=True):
-    """Of an image."""
+    """Of an image. `tag_as`: further references that it gets; `push`: those that are pushed, "" for its own."""
+
+    tag_as: tuple[str, ...] = ()
+    push: tuple[str, ...] = ()
+
+    @property
+    def pushed(self) -> tuple[str, ...]:
+        return tuple(reference or self.image for reference in self.push)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All references that it is tagged as or pushed to."""
+        return tuple(dict.fromkeys((*self.tag_as, *self.pushed)))
 
 
 class RunSettings(FromImage, frozen=True):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from deployer.model.desired import Address, Kind, OnFailure
 from deployer.model.operations import AwaitCompleted, AwaitHealthy, Operation, RemoveContainer, StopContainer, Target
 from deployer.model.plan import Group, HostPlan, Part, Phase, Refusal, ResourceChange, Step
@@ -59,6 +61,14 @@ class Draft:
     def next_number(self) -> int:
         """The number of the next step."""
         return len(self._steps) + 1
+
+    def change(self, found: ResourceChange) -> None:
+        """Add a change, or its reason to one of the same resource."""
+        for number, other in enumerate(self.changes):
+            if other.address == found.address:
+                self.changes[number] = replace(other, reason=f"{other.reason}, then {found.reason}")
+                return
+        self.changes.append(found)
 
     def ready(self, kind: Kind, name: str, *after: int) -> None:
         self._ready[kind, name] = after

@@ -192,6 +192,10 @@ class SimulatedEngine:
         with self.writing() as host:
             images.tag_image(host, image, ref)
 
+    def push_image(self, ref: str, auth: RegistryAuth | None, progress: Progress) -> None:
+        with self.writing() as host:
+            images.push(host, ref, auth, progress)
+
     def remove_image(self, ref: str) -> None:
         with self.writing() as host:
             images.remove_image(host, ref)

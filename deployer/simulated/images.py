@@ -155,6 +155,28 @@ def _platform_json(platform: str) -> dict[str, Any]:
     return {"architecture": arch, "os": system} | ({"variant": variant[0]} if variant else {})
 
 
+def push(host: SimulatedHost, text: str, auth: RegistryAuth | None, progress: Callable[[Record], None]) -> None:
+    """The registry then has the image under the reference, and the image a digest of its repository."""
+    ref = parse_reference(text)
+    image = find_image(host, text)
+    if image is None:
+        raise missing(f"An image does not exist locally with the tag: {ref.familiar}")
+    before = registry_entry(host.state.registry, ref)
+    _authorise(before or {}, auth)
+    digest = "sha256:" + sha256(f"manifest of {image['Id']}")
+    host.state.registry[str(ref)] = {
+        "Digest": digest,
+        "Size": image["Size"],
+        "Config": image["Config"],
+        "Platforms": [f"{image['Os']}/{image['Architecture']}"],
+        **({"Auth": before["Auth"]} if before and "Auth" in before else {}),
+    }
+    name = with_digest(ref, digest).familiar
+    if name not in image["RepoDigests"]:
+        image["RepoDigests"].append(name)
+    progress({"status": f"{ref.tag}: digest: {digest} size: 1000"})
+
+
 # Tags and removal
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from deployer.errors import EngineError
 from deployer.interfaces import Json
 from tests.contract.sandbox import BUSYBOX, Sandbox, status_of
+from tests.lab.settings import REGISTRY_ADDRESS, REGISTRY_PORT
 
 COMPLETE = f"docker.io/library/{BUSYBOX}"
 
@@ -125,3 +129,15 @@ def test_the_last_name_takes_the_image_with_it(sandbox: Sandbox) -> None:
 
 def test_invalid_names(sandbox: Sandbox) -> None:
     assert status_of(sandbox.engine.pull_image, "docker.io/library/UPPER:1", "", None, lambda _: None) == 400
+
+
+def test_a_pushed_image_has_the_digest_that_the_registry_has(sandbox: Sandbox) -> None:
+    tag = f"{REGISTRY_ADDRESS}:{REGISTRY_PORT}/contract/{sandbox.name('p')}:1"
+    sandbox.tags.append(tag)
+    sandbox.engine.tag_image("deployer/everything:1", tag)
+    sandbox.engine.push_image(tag, None, lambda _: None)
+    found = sandbox.engine.inspect_distribution(tag, None) or {}
+    digest = found["Descriptor"]["digest"]
+    assert f"{tag.removesuffix(':1')}@{digest}" in image(sandbox, tag)["RepoDigests"]
+    with pytest.raises(EngineError):
+        sandbox.engine.push_image(f"{sandbox.name('nothing')}:1", None, lambda _: None)

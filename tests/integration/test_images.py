@@ -124,6 +124,23 @@ def test_images_of_their_own(host: Host, tmp_path: Path, tag: str) -> None:
     assert site.plan().code == 0
 
 
+def test_an_image_is_tagged_and_pushed_once(host: Host, tmp_path: Path, tag: str) -> None:
+    """And again when the registry has another image."""
+    host.docker("pull", "-q", "deployer/web:1")
+    extra = f"extra:{host.name}"
+    wish = {"images": {"deployer/web:1": {"tag_as": extra, "push": [tag]}}}
+    site = Site(tmp_path, host).write(wish)
+    site.converge()
+    assert host.docker("images", "-q", extra)
+    host.docker("rmi", tag)
+    host.docker("pull", "-q", tag)
+    assert site.plan().code == 0
+    _move(host, tag, "deployer/web:2")
+    assert site.plan().changes == [f"{host.name}/image.{tag} ~"]
+    site.converge()
+    host.docker("rmi", extra)
+
+
 def test_a_platform_that_is_not_there(host: Host, tmp_path: Path) -> None:
     site = Site(tmp_path, host).containers(web={"platform": "linux/s390x"})
     refused = site.apply()

@@ -13,7 +13,7 @@ from deployer.fields.options import PullPolicy, strongest_pull_policy
 from deployer.model.desired import Address, Image, Imaged, Kind
 from deployer.model.drift import Drift, Verdict
 from deployer.model.observed import ObservedContainer, ObservedImage
-from deployer.model.operations import Operation, PullImage, RemoveImage
+from deployer.model.operations import Operation, PullImage, PushImage, RemoveImage, TagImage
 from deployer.model.plan import Action, FieldDiff, Refusal, ResourceChange
 from deployer.model.settings import ImageSettings
 from deployer.planning.container.keeping import discard_holders
@@ -123,9 +123,38 @@ def _digests(local: ObservedImage, digest: str) -> tuple[FieldDiff, ...]:
 
 
 def make(ctx: Context) -> None:
-    """Pull declared images."""
+    """Pull, tag and push declared images."""
     for resource in ctx.wanted(ImageSettings):
-        ensure(ctx, wanted(ctx, resource), resource, resource.origin)
+        need = wanted(ctx, resource)
+        ensure(ctx, need, resource, resource.origin)
+        if need.pull or need.local is not None:
+            for target in resource.settings.targets:
+                _publish(ctx, need, resource, target)
+
+
+def _publish(ctx: Context, need: Wanted, resource: Image, target: str) -> None:
+    """Tag and push at last, when everything else of the plan has worked: neither can be rolled back."""
+    known, pushes = need.known, target in resource.settings.pushed and not _is_pushed(ctx, need, target)
+    tags = target != need.reference and (known is None or ctx.observed.tags.get(target) != known.id)
+    if not tags and not pushes:
+        return
+    address = ctx.address(Kind.IMAGE, image.parse(target).familiar)
+    remote = ctx.observed.remote.get(target, "")
+    lacks = f"push, the registry has {f'another image, {remote[:_SHORT]}' if remote else 'no such image'}"
+    parts = (f"tag of {image.familiar(need.reference)}" if tags else "", lacks if pushes else "")
+    reason, after = ", ".join(filter(None, parts)), ctx.draft.when_ready(Kind.IMAGE, need.reference)
+    if tags:
+        after = (ctx.draft.at_last(TagImage(need.reference, target), address, reason, after=after),)
+    if pushes:
+        ctx.draft.at_last(PushImage(target), address, reason, after=after)
+    action = Action.CREATE if target not in ctx.observed.tags else Action.UPDATE
+    ctx.draft.change(ResourceChange(address, action, reason=reason, origin=resource.origin))
+
+
+def _is_pushed(ctx: Context, need: Wanted, target: str) -> bool:
+    """Whether the registry has this image under the reference."""
+    digests = {need.digest} if need.known is None else {*need.known.digests, need.known.id}
+    return ctx.observed.remote.get(target, "") in digests - {""}
 
 
 def remove_absent(ctx: Context) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deployer.model.desired import Address, Desired, Kind
+from deployer.model.desired import Address, Desired, Kind, has_settings
 from deployer.model.observed import PulledImage
 from deployer.model.operations import RemoveImage
 from deployer.model.plan import Action, ResourceChange
+from deployer.model.settings import ImageSettings
 from deployer.planning.context import Context
 from deployer.values import image
 
@@ -32,8 +33,9 @@ def prune_images(ctx: Context) -> None:
 
 def references(desired: Desired) -> frozenset[str]:
     """References of all images that the play declares."""
-    found = (resource.image for resource in desired.resources if not resource.absent)
-    return frozenset(filter(None, found))
+    wanted = [resource for resource in desired.resources if not resource.absent]
+    targets = (target for found in wanted if has_settings(found, ImageSettings) for target in found.settings.targets)
+    return frozenset(filter(None, (*(resource.image for resource in wanted), *targets)))
 
 
 def _used(ctx: Context) -> Iterator[str]:

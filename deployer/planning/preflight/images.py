@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from deployer.fields.field import Change
 from deployer.model.desired import Kind
 from deployer.model.observed import Observed
-from deployer.model.operations import PullImage
+from deployer.model.operations import PullImage, PushImage
 from deployer.model.plan import FieldDiff, HostPlan, ResourceChange, Step
 from deployer.model.registry import Availability, RegistryAnswer, denied, missing, remedy
 from deployer.planning.diff import image_diffs
@@ -59,6 +59,8 @@ def explained(change: ResourceChange, checked: CheckedHost) -> ResourceChange:
 
 def findings(checked: CheckedHost) -> Iterator[Finding]:
     for step in checked.plan.steps:
+        if isinstance(step.operation, PushImage):
+            yield from _refused_push(checked, step, step.operation.reference)
         if not isinstance(step.operation, PullImage):
             continue
         reference = step.operation.reference
@@ -69,6 +71,15 @@ def findings(checked: CheckedHost) -> Iterator[Finding]:
             yield from _platform(checked, step, step.operation.platform, answer)
         else:
             yield from _absent(checked, step, reference, answer)
+
+
+def _refused_push(checked: CheckedHost, step: Step, reference: str) -> Iterator[Finding]:
+    answer = checked.observed.registry.get(reference)
+    if answer is None or answer.availability not in (Availability.DENIED, Availability.UNREACHABLE):
+        return
+    said = _explain(image.parse(reference).domain, answer)
+    if said is not None:
+        yield checked.refuse(step.address, f"cannot be pushed: {said[0]}", said[1])
 
 
 def _absent(checked: CheckedHost, step: Step, reference: str, answer: RegistryAnswer) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from deployer.model.observed import Observed
+from deployer.model.registry import Availability, RegistryAnswer
 from tests.planning.build import (
     EMPTY,
     answer,
@@ -22,6 +23,7 @@ from tests.planning.build import (
     stub,
     without,
 )
+from tests.planning.preflight.looking import judged
 
 WEB = "containers: {web: {image: web:1}}"
 REF = "docker.io/library/web:1"
@@ -212,3 +214,48 @@ def test_an_invalid_reference_on_the_host_does_not_stop_the_plan() -> None:
 def test_images_of_a_second_play_are_not_touched() -> None:
     host = joined(applied(WEB), applied("containers: {api: {image: api:1}}"))
     assert nothing(plan("containers: {web: {image: web:1}, api: {image: api:1}}", host))
+
+
+TARGET = "reg.example.com/web:1"
+PUBLISHED = f"images: {{'web:1': {{tag_as: 'other:2', push: ['{TARGET}']}}}}"
+
+
+def test_an_image_is_tagged_and_pushed_at_last() -> None:
+    """Neither can be rolled back."""
+    host = replace(applied("images: {'web:1': {}}"), registry={TARGET: RegistryAnswer(Availability.MISSING)})
+    found = plan(PUBLISHED, host)
+    missing = "push, the registry has no such image"
+    assert steps(found) == [
+        "#1 image.other:2, TagImage docker.io/library/web:1 as docker.io/library/other:2, tag of web:1, at last",
+        f"#2 image.{TARGET}, TagImage docker.io/library/web:1 as {TARGET}, tag of web:1, {missing}, at last",
+        f"[2] -> #3 image.{TARGET}, PushImage {TARGET}, tag of web:1, {missing}, at last",
+    ]
+    assert changes(found) == ["+ image.other:2 (tag of web:1)", f"+ image.{TARGET} (tag of web:1, {missing})"]
+
+
+def test_nothing_is_pushed_that_the_registry_has() -> None:
+    host = applied("images: {'web:1': {}}")
+    tags = {**host.tags, **dict.fromkeys(("docker.io/library/other:2", TARGET), "image web:1")}
+    host = replace(host, tags=tags, registry={TARGET: answer("sha256:web:1")})
+    assert nothing(plan(PUBLISHED, host))
+    other = plan(PUBLISHED, registry_has(host, DIGEST))
+    assert changes(other) == [f"~ image.{TARGET} (push, the registry has another image, {DIGEST[:19]})"]
+
+
+def registry_has(host: Observed, digest: str) -> Observed:
+    return replace(host, registry={TARGET: answer(digest)})
+
+
+def test_an_image_that_is_pulled_first_is_tagged_and_pushed_after_that() -> None:
+    found = plan("images: {'web:1': {push: true}}", applied(EMPTY))
+    reason = "push, the registry has no such image"
+    assert changes(found) == [f"+ image.web:1 (pull, then {reason})"]
+    assert steps(found)[1] == f"[1] -> #2 image.web:1, PushImage docker.io/library/web:1, {reason}, at last"
+
+
+def test_a_push_that_is_denied_is_refused_beforehand() -> None:
+    denied = RegistryAnswer(Availability.DENIED)
+    host = replace(applied("images: {'web:1': {}}"), registry={TARGET: denied})
+    found = judged(PUBLISHED, host)
+    summary = "cannot be pushed: the registry reg.example.com requires credentials, or does not have it"
+    assert refusals(found) == [f"image.{TARGET}: {summary}"]
