@@ -374,12 +374,8 @@ def _over(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
 
 def _settings(kind: Kind, found: Mapping[str, Any]) -> Settings:
     """Converts values of the playbook to the types of the record."""
-    given = {_RENAMED.get(key, key): _TYPED.get(key, _as_it_is)(value) for key, value in found.items()}
+    given = {_RENAMED.get(key, key): _TYPED.get(key, lambda same: same)(value) for key, value in found.items()}
     return KINDS[kind].settings(**{key: value for key, value in given.items() if key not in _USED_UP})
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
 
 
 def _dependencies(found: Mapping[str, Any]) -> tuple[Dependency, ...]:

@@ -321,13 +321,10 @@ class _Writer:
 
 def _pairs(value: Any) -> Any:
     """Labels and the like as a list if they have keys that a map ignores."""
-    if isinstance(value, Mapping) and any(key.startswith(EXTENSION) for key in value):
-        return [f"{key}={part}" for key, part in value.items()] if all(map(_is_text, value.values())) else value
+    extended = isinstance(value, Mapping) and any(key.startswith(EXTENSION) for key in value)
+    if extended and all(isinstance(part, str) for part in value.values()):
+        return [f"{key}={part}" for key, part in value.items()]
     return value
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
 
 
 _SECTIONS: Final[Mapping[Kind, Callable[[_Writer, _Part], Iterator[tuple[str, dict[str, Any]]]]]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from msgspec import Struct
@@ -67,38 +67,35 @@ def _chosen(desired: Desired, names: Set[str]) -> list[Container]:
 def _may_go_back(ctx: Context, resource: Container, run: int) -> bool:
     """Whether every run after that one is on record; refuses otherwise."""
     runs = {found.number: found for found in ctx.observed.runs.get(ctx.desired.project, ())}
-    missing = [number for number in range(run + 1, max(runs, default=0) + 1) if _says_nothing(runs.get(number))]
+    missing = [number for number in range(run + 1, max(runs, default=0) + 1) if _unknown(runs.get(number))]
     summary, hint = "", f"recorded runs: {', '.join(map(str, sorted(runs))) or 'none'}"
     if run not in runs:
         summary = f"run {run} is not recorded on this host"
     elif missing:
         summary = f"cannot roll back to run {run}: the record of run {missing[-1]} does not say what it changed"
-        hint = f"the oldest run to go back to is {missing[-1]}; or apply an older playbook"
+        hint = f"the oldest run for --to is {missing[-1]}; or apply an older playbook"
     if summary:
         ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin))
     return not summary
 
 
-def _says_nothing(run: RecordedRun | None) -> bool:
+def _unknown(run: RecordedRun | None) -> bool:
     return run is None or run.before is None
 
 
 def _past(observed: Observed, desired: Desired, name: str, run: int) -> Past | None:
     """What the runs since then say, the newest first; None if none of them changed the container."""
     live = observed.container(name)
-    later = [found for found in observed.runs.get(desired.project, ()) if found.number > run]
+    runs = sorted(observed.runs.get(desired.project, ()), key=lambda found: found.number, reverse=True)
+    later = [found for found in runs if found.number > run]
     fields, image_id, digest, existed = dict(live.owner.recorded) if live is not None else {}, "", "", True
-    found = [change for each in _newest_first(later) for change in each.before or () if change.name == name]
+    found = [change for each in later for change in each.before or () if change.name == name]
     for change in found:
         fields |= change.fields
         image_id, digest = change.image, change.digest
         existed = change.action != Action.CREATE
     known = {key: value for key, value in fields.items() if value is not None}
     return Past(known, image_id, digest, existed) if found else None
-
-
-def _newest_first(runs: Iterable[RecordedRun]) -> Sequence[RecordedRun]:
-    return sorted(runs, key=lambda found: found.number, reverse=True)
 
 
 def _references(past: Past) -> Iterator[str]:

@@ -16,7 +16,7 @@ from deployer.model.plan import HostPlan
 from deployer.planning import rollback, rollback_to
 from deployer.planning.policy import Policy
 from deployer.usecases.load import Loaded, Request
-from deployer.usecases.plan import Method, Session, credentials, plan_with
+from deployer.usecases.plan import Method, Session, credentials, needs_to_reconcile, plan_with
 from deployer.usecases.system import System
 
 SUFFIXES = ("", NEW, OLD, PREVIOUS)
@@ -49,8 +49,7 @@ def plan(request: Request, system: System, wanted: Sequence[str], run: int = 0) 
 
 def needs_to(loaded: Loaded, host: str) -> Needs:
     """Also reads the recorded runs."""
-    plays = loaded.of_host(host)
-    return replace(needs_of(plays, credentials(plays)), history=True)
+    return replace(needs_to_reconcile(loaded, host), history=True)
 
 
 def needs(loaded: Loaded, host: str) -> Needs:

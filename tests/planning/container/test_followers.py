@@ -145,5 +145,5 @@ def test_an_earlier_play_moves_the_tag_of_a_later_ones_image() -> None:
     host = applied("containers: {api: {image: api:1}}")
     host = replace(host, registry={"docker.io/library/api:1": answer("sha256:moved")})
     first, second = run(plays, host)
-    assert changes(first) == ["~ image.api:1 (pull, the tag moved)"]
+    assert changes(first) == ["~ image.api:1 (pull, the tag moved): digest sha256:api:1 → sha256:moved"]
     assert [change.partition(" (")[0] for change in changes(second)] == ["+/- container.api"]
