@@ -1,4 +1,4 @@
-"""`deployer image copy|list`: images on hosts, without a playbook."""
+"""`deployer image`: images sent to hosts, listed, and pinned to digests."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from deployer.interfaces import Awaiting
     from deployer.model.outcome import PullProgress
     from deployer.reporting.lines import Line
+    from deployer.usecases.image_lock import Locked
     from deployer.usecases.images import ImageResult, Results
 
 COPY_EXAMPLES: Final = """\
@@ -22,6 +23,11 @@ deployer image copy shop/web:3 web -i inventory
 deployer image copy shop/web:3 'web:!web1' --from web1 -i inventory
 deployer image copy shop/web:3 web1 --from build/web.tar -i inventory
 """
+LOCK_EXAMPLES: Final = """\
+deployer image lock -i inventory playbooks/shop.yml
+deployer image lock -i inventory playbooks/shop.yml --update nginx
+"""
+OUTDATED_EXAMPLES: Final = "deployer image outdated -i inventory playbooks/shop.yml\n"
 LIST_EXAMPLES: Final = "deployer image list -i inventory --limit web\n"
 
 
@@ -67,6 +73,73 @@ def _list(call: Call) -> int:
         console.result(table(("HOST", "IMAGE", "ID", "SIZE", "CONTAINERS"), cells, sheet=console.sheet, cut=("IMAGE",)))
         console.tell(line for host in lost for line in unreachable_lines(host))
     return ExitCode.UNREACHABLE if lost else ExitCode.OK
+
+
+def _lock(call: Call) -> int:
+    from datetime import UTC, datetime
+
+    from deployer.reporting.columns import table
+    from deployer.reporting.lines import line
+    from deployer.usecases.image_lock import lock
+    from deployer.values import image
+
+    console, given = call.console, call.params["update"]
+    update = None if not given else tuple(filter(None, given))
+    path, found = lock(options.request(call.params), _system(call), update, datetime.now(UTC))
+    if console.json:
+        _document(call, "image_lock", {"file": path, "images": [msgspec.to_builtins(each) for each in found]})
+    else:
+        cells = [
+            (image.familiar(each.reference), _short(each.pin.digest) if each.pin else "", _change(each))
+            for each in found
+        ]
+        console.result(table(("IMAGE", "DIGEST", "CHANGE"), cells, sheet=console.sheet, cut=("CHANGE",)))
+        console.tell([line(f"{path} has {sum(each.pin is not None for each in found)} of {len(found)} images.")])
+    return ExitCode.FAILED if any(each.problem for each in found) else ExitCode.OK
+
+
+def _change(found: Locked) -> str:
+    if found.problem or found.pin is None:
+        return f"not updated: {found.problem}"
+    where = f", tag {found.pin.tag}" if found.pin.tag else ""
+    if found.before is None:
+        return f"new{where}"
+    same = found.before.digest == found.pin.digest
+    return "" if same else f"was {_short(found.before.digest)}{where}"
+
+
+def _outdated(call: Call) -> int:
+    from deployer.reporting.columns import table
+    from deployer.usecases.image_lock import outdated
+    from deployer.values import image
+
+    console = call.console
+    found = outdated(options.request(call.params), _system(call))
+    if console.json:
+        _document(call, "images_outdated", {"images": [msgspec.to_builtins(each) for each in found]})
+    else:
+        cells = [
+            (
+                image.familiar(each.reference),
+                _short(each.pinned),
+                each.problem or ("" if each.current == each.pinned else _short(each.current)),
+                each.newer,
+            )
+            for each in found
+        ]
+        header = ("IMAGE", "LOCKED", "TAG IS NOW", "NEWER TAG")
+        console.result(table(header, cells, sheet=console.sheet, cut=("TAG IS NOW",)))
+    return ExitCode.FAILED if any(each.problem for each in found) else ExitCode.OK
+
+
+def _short(digest: str) -> str:
+    return digest[:19]
+
+
+def _document(call: Call, kind: str, found: dict[str, Any]) -> None:
+    from deployer.reporting.json_plan import FORMAT_VERSION
+
+    call.console.document({"format_version": FORMAT_VERSION, "type": kind, **found})
 
 
 def _system(call: Call, awaiting: Awaiting = lambda _hosts, _left: None) -> Any:
@@ -126,8 +199,8 @@ def _on_hosts() -> list[click.Parameter]:
 
 COMMAND: Final = Group(
     name="image",
-    help="Send images to hosts without a registry, and list those that are there.",
-    examples=COPY_EXAMPLES + LIST_EXAMPLES,
+    help="Send images to hosts without a registry, pin them to digests, and list them.",
+    examples=COPY_EXAMPLES + LOCK_EXAMPLES + LIST_EXAMPLES,
     context_settings=dict(CONTEXT),
     commands=[
         Command(
@@ -156,6 +229,33 @@ COMMAND: Final = Group(
                 ),
             ],
             suggestion=Suggestion("sends an image to hosts", ("load", "pussh", "transfer")),
+        ),
+        Command(
+            "lock",
+            run=_lock,
+            examples=LOCK_EXAMPLES,
+            help="Write images.lock beside the playbooks: the digests of their images, which runs use from then on.",
+            params=[
+                *options.reads_playbooks(),
+                options.Option(
+                    ["--update"],
+                    section="Source",
+                    multiple=True,
+                    is_flag=False,
+                    flag_value="",
+                    metavar="[NAME]",
+                    help="Look up images that are locked already too: all, or the one named. Repeatable.",
+                ),
+            ],
+            suggestion=Suggestion("pins images to digests", ("pin", "freeze")),
+        ),
+        Command(
+            "outdated",
+            run=_outdated,
+            examples=OUTDATED_EXAMPLES,
+            help="Show which images of playbooks have a newer version in their registries.",
+            params=options.reads_playbooks(),
+            suggestion=Suggestion("shows newer versions of images"),
         ),
         Command(
             "list",

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from deployer import nodes
 from deployer.config import naming, policies
 from deployer.config.depending import settle_dependencies
+from deployer.config.image_lock import Pin, pinned
 from deployer.config.playbook import (
     CONTAINER_DEFAULTS,
     NO_LIST,
@@ -85,7 +86,7 @@ class Declared(Struct, frozen=True):
 
 class Inputs(Guarded, frozen=True):
     """The inputs of resolving a play that all its hosts share. `read`: resources by kind, name and origin, to reuse for
-    hosts with the same declaration. `caller`: the caller's environment."""
+    hosts with the same declaration. `caller`: the caller's environment; `pins`: of `images.lock`."""
 
     hidden: ClassVar[tuple[str, ...]] = ("sealing_key", "caller")
     problems: Problems
@@ -95,6 +96,7 @@ class Inputs(Guarded, frozen=True):
     sealing_key: bytes = b""
     read: dict[tuple[Kind, str, Origin], Declared] = field(default_factory=dict)
     caller: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    pins: Mapping[str, Pin] = field(default_factory=dict)
 
 
 def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
@@ -109,6 +111,7 @@ def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
             if first is not resource:
                 _report_twice(first, resource, inputs.problems)
     kinds = list(Kind)
+    resources = {key: pinned(resource, inputs.pins) for key, resource in resources.items()}
     policies.check(work.policies(), resources.values(), templar, inputs.problems)
     settled = settle_dependencies(resources.values(), work.containers, inputs.problems)
     found = naming.renamed(settled, work.names())

@@ -62,7 +62,7 @@ class Needs(Struct, frozen=True):
     """What a run reads of one host. `images` maps complete references to their pull policy; `auth` finds credentials
     for a reference. `prune`: whether undeclared resources may be removed; `history`: the last replacements of each
     project; `adopt`: whether containers of no project may be adopted; `declared`: the values of containers by name;
-    `pushes`: references that are to be pushed."""
+    `asked`: references that a registry is asked for in any case."""
 
     containers: frozenset[str] = frozenset()
     projects: frozenset[str] = frozenset()
@@ -72,7 +72,7 @@ class Needs(Struct, frozen=True):
     history: bool = False
     adopt: bool = False
     declared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    pushes: frozenset[str] = frozenset()
+    asked: frozenset[str] = frozenset()
 
 
 def needs_of(
@@ -98,11 +98,15 @@ def needs_of(
     for settings in published:
         for target in settings.targets:
             images.setdefault(target, PullPolicy.NEVER)
-    pushes = frozenset(target for settings in published if not settings.absent for target in settings.pushed)
+    asked = {target for settings in published if not settings.absent for target in settings.pushed}
+    for tagged in {image.tag_of(reference) for reference, policy in images.items() if policy is PullPolicy.ALWAYS}:
+        if tagged and tagged not in images:
+            images[tagged] = PullPolicy.NEVER
+            asked.add(tagged)
     with_suffixes = {name + suffix for name in names for suffix in suffixes}
     projects, prune = frozenset(play.project for play in plays), any(play.prune for play in plays)
     values = {resource.name: resource.values for resource in declared if resource.kind.is_container}
-    return Needs(frozenset(with_suffixes), projects, images, auth, prune, declared=values, pushes=pushes)
+    return Needs(frozenset(with_suffixes), projects, images, auth, prune, declared=values, asked=frozenset(asked))
 
 
 def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> Observed:
@@ -125,7 +129,7 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
         asked = [
             ref
             for ref, policy in needs.images.items()
-            if ref in needs.pushes or _ask_registry(ref, policy, present=ref in tagged)
+            if ref in needs.asked or _ask_registry(ref, policy, present=ref in tagged)
         ]
         registry = _ask_registries(engine, needs, asked, pool) if asked else {}
         pulled, claimed = _pulled(engine, notes) if needs.prune else ((), frozenset())

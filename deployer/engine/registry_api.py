@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 import urllib.parse
 import urllib.request
@@ -40,12 +41,14 @@ _DIGEST: Final = "Docker-Content-Digest"
 class Registry:
     """One registry. Credentials are sent to it and to the token server that it names. Methods raise `RegistryError`.
 
-    `base`: another address to ask, such as a mirror's; `insecure`: certificates are not checked, and HTTP is tried."""
+    `base`: another address to ask, such as a mirror's; `insecure`: certificates are not checked, and HTTP is tried, as
+    for all registries of this machine."""
 
     def __init__(self, domain: str, auth: RegistryAuth | None, *, base: str = "", insecure: bool = False) -> None:
         self.domain = domain
         self._auth = auth
         self._session = requests.Session()
+        insecure = insecure or _is_loopback(domain)
         self._session.verify = not insecure and _certificates(domain)
         host = _HUB_HOST if domain == HUB else domain
         http = (f"http://{host}",) if insecure else ()
@@ -150,6 +153,14 @@ class Registry:
             raise RegistryError(_refusal(self.domain, answer, body), status=answer.status_code)
         found = _decoded(self.domain, body)
         return str(found.get("token") or found.get("access_token") or "")
+
+
+def _is_loopback(domain: str) -> bool:
+    name = domain.rpartition(":")[0] or domain
+    try:
+        return name == "localhost" or ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _basic(auth: RegistryAuth) -> str:

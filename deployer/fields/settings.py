@@ -11,7 +11,7 @@ from schema import Or
 from deployer.fields.leaves import COUNT, DURATION, FLAG, SECONDS, TEXT, choice, flag_of, option, text_value
 from deployer.fields.options import Condition, Presence, PullPolicy, Recreate, RunState, UpdateOrder
 from deployer.fields.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, Then, one_or_many
-from deployer.values import image
+from deployer.values import image, tag
 
 _PULL_POLICIES = (PullPolicy.MISSING, PullPolicy.ALWAYS, PullPolicy.NEVER)
 
@@ -256,6 +256,16 @@ TARGET_REF = Leaf(str, "an image with a tag such as reg.example.com/web:1", _tar
 
 IMAGE = (
     PRESENCE,
+    Entry(
+        name="allow",
+        shape=Leaf(str, "a pattern of versions such as 1.4.x", tag.parse_pattern),
+        doc="The tags that `image lock` may update it to: `x` stands for a number.",
+    ),
+    Entry(
+        name="cooldown",
+        shape=DURATION,
+        doc="How old an image must be before `image lock` takes it.",
+    ),
     Entry(
         name="tag_as",
         shape=one_or_many(TARGET_REF, "a reference or a list of references"),

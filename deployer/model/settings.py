@@ -68,9 +68,12 @@ class FromImage(Settings, frozen=True):
 
 
 class ImageSettings(FromImage, frozen=True):
-    """Of an image. `tag_as`: further references that it gets; `push`: those that are pushed, "" for its own."""
+    """Of an image. `tag_as`: further references that it gets; `push`: those that are pushed, "" for its own.
+    `allow` and `cooldown` (in nanoseconds): to what `image lock` may update it."""
 
     tag_as: tuple[str, ...] = ()
+    allow: str = ""
+    cooldown: int | None = None
     push: tuple[str, ...] = ()
 
     @property

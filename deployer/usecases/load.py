@@ -10,7 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer import nodes
+from deployer.config import image_lock
 from deployer.config.exclusive import check_exclusive
+from deployer.config.image_lock import Pin
 from deployer.config.inventory.inventory import load_inventory
 from deployer.config.inventory.patterns import select, select_limit
 from deployer.config.inventory.types import Inventory
@@ -221,6 +223,7 @@ class _Reader:
         self.files = VariableReader(sources.problems, sources.vault)
         self._templates = Templates(vault=sources.vault)
         self._variables: dict[Path, Variables] = {}
+        self._pins: dict[str, dict[str, Pin]] = {}
         self._sealing_key = sources.asking.sealing_key()
 
     def play(self, play: Play) -> PlayInput | None:
@@ -280,6 +283,7 @@ class _Reader:
             TagFilter(request.tags, request.skip_tags),
             request.project,
             self._sealing_key,
+            pins=self._pins_of(play),
         )
         desired = []
         for host in hosts:
@@ -306,6 +310,12 @@ class _Reader:
                 sources.inventory, self.files, self._templates, playbook_dir=folder, extra=sources.extra
             )
         return self._variables[folder]
+
+    def _pins_of(self, play: Play) -> dict[str, Pin]:
+        path = image_lock.path_of(play.file)
+        if path not in self._pins:
+            self._pins[path] = image_lock.read(path, self._sources.problems)
+        return self._pins[path]
 
     def _hosts(self, play: Play) -> tuple[str, ...]:
         problems = self._sources.problems

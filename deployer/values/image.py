@@ -87,6 +87,12 @@ def parse_registry(text: str) -> str:
     return found
 
 
+def tag_of(text: str) -> str:
+    """The complete reference by tag of one with a tag and a digest; "" for others."""
+    found = parse(text)
+    return f"{found.repository}:{found.tag}" if found.path and found.tag and found.digest else ""
+
+
 def pulled_name(text: str) -> str:
     """The name that an image has after a pull of a complete reference: with a digest, the tag is ignored."""
     found = parse(text)

@@ -133,7 +133,7 @@ def test_without_credentials(server: FakeRegistry) -> None:
 def test_credentials_are_not_sent_to_a_token_server_without_tls(server: FakeRegistry) -> None:
     server.scheme = "Bearer"
     with pytest.raises(RegistryError, match="does not use TLS"):
-        Registry(server.address, AUTH, base=f"http://{server.address}").check()
+        Registry("reg.example.com", AUTH, base=f"http://{server.address}").check()
     assert not any(given for _, given in server.asked)
 
 

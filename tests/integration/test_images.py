@@ -102,6 +102,11 @@ def test_an_image_by_digest(host: Host, tmp_path: Path) -> None:
     site = Site(tmp_path, host).containers(web={"image": digest})
     site.converge()
     assert inspect(host, "web")["Config"]["Image"] == digest
+    host.docker("rm", "-f", "web")
+    host.docker("rmi", f"{REGISTRY}/library/busybox:1", digest)
+    with_tag = f"{REGISTRY}/library/busybox:1@{digest.partition('@')[2]}"
+    site.containers(web={"image": with_tag}).converge()
+    assert inspect(host, "web")["Config"]["Image"] == with_tag
 
 
 def test_never_means_never(host: Host, tmp_path: Path, tag: str) -> None:

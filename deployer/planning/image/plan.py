@@ -96,6 +96,9 @@ def ensure(ctx: Context, need: Wanted, resource: Imaged, origin: Origin) -> None
     """Plan the pull or the build, once for each reference."""
     name = image.parse(need.reference).familiar
     address = ctx.address(Kind.IMAGE, name)
+    now = ctx.observed.remote.get(image.tag_of(need.reference), "")
+    if now and not need.reference.endswith(now):
+        ctx.draft.note(f"{address.label}: the tag now stands for {now[:_SHORT]}; the digest is used")
     if need.pull:
         if ctx.draft.when_ready(Kind.IMAGE, need.reference) or need.reference in ctx.observed.coming:
             return

@@ -216,6 +216,16 @@ def test_images_of_a_second_play_are_not_touched() -> None:
     assert nothing(plan("containers: {web: {image: web:1}, api: {image: api:1}}", host))
 
 
+def test_a_pinned_image_says_when_its_tag_has_moved_on() -> None:
+    wish = f"containers: {{web: {{image: 'web:1@{DIGEST}', pull: always}}}}"
+    found = plan(wish, registry(applied(wish), "sha256:new"))
+    assert (found.changes, found.notes) == (
+        (),
+        (f"image.web:1@{DIGEST}: the tag now stands for sha256:new; the digest is used",),
+    )
+    assert plan(wish, registry(applied(wish), DIGEST)).notes == ()
+
+
 TARGET = "reg.example.com/web:1"
 PUBLISHED = f"images: {{'web:1': {{tag_as: 'other:2', push: ['{TARGET}']}}}}"
 
