@@ -127,7 +127,7 @@ TWO += "    web: {{image: web:1, command: {word}, labels: {{sim.behaviour: {how}
 )
 def test_other_changes_on_a_failing_host(fleet: Fleet, more: str, api: str) -> None:
     fleet.apply(TWO.format(more=more, word="old", how="run"))
-    outcome = fleet.apply(TWO.format(more=more, word="new", how="exit:3:9"))
+    outcome = fleet.apply(TWO.format(more=more, word="new", how="exit:3:4"))
     found = {name: (fleet.engines["h1"].inspect_container(name) or {})["Config"]["Cmd"][0] for name in ("api", "web")}
     assert (codes(outcome), found) == ("h1:FAILED", {"api": api, "web": "old"})
 
