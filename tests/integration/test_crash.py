@@ -60,7 +60,11 @@ POINTS = {
 }
 """The writes of a replacement. start-first has the same in another order."""
 
-every_point = pytest.mark.parametrize("point", POINTS)
+
+def assert_runs(host: Host, version: int, point: str) -> None:
+    """The container of that version, and nothing with a temporary name."""
+    assert states(host) == {"web": "running"}, point
+    assert f"VERSION={version}" in inspect(host, "web")["Config"]["Env"], point
 
 
 def put_data(host: Host) -> None:
@@ -71,37 +75,36 @@ def assert_data_is_there(host: Host) -> None:
     assert of_container(host, "web", "cat", "/data/file", "/anonymous/file") == "named\nanonymous\n"
 
 
-@every_point
-def test_killed_while_it_replaces_stop_first(site: Site, host: Host, point: str) -> None:
+def test_killed_while_it_replaces_stop_first(site: Site, host: Host) -> None:
     write(site, SHARED, 1).converge()
     put_data(host)
-    killed_after(write(site, SHARED, 2), *POINTS[point])
-    site.converge()
-    assert states(host) == {"web": "running"}
-    assert "VERSION=2" in inspect(host, "web")["Config"]["Env"]
-    assert_data_is_there(host)
+    for version, point in enumerate(POINTS, start=2):
+        killed_after(write(site, SHARED, version), *POINTS[point])
+        site.converge()
+        assert_runs(host, version, point)
+        assert_data_is_there(host)
 
 
-@every_point
-def test_killed_while_it_replaces_start_first(site: Site, host: Host, point: str) -> None:
+def test_killed_while_it_replaces_start_first(site: Site, host: Host) -> None:
     write(site, ALONE, 1).converge()
-    killed_after(write(site, ALONE, 2), *POINTS[point])
-    site.converge()
-    assert states(host) == {"web": "running"}
-    assert "VERSION=2" in inspect(host, "web")["Config"]["Env"]
-    assert set(inspect(host, "web")["NetworkSettings"]["Networks"]) == {"front", "back"}
+    for version, point in enumerate(POINTS, start=2):
+        killed_after(write(site, ALONE, version), *POINTS[point])
+        site.converge()
+        assert_runs(host, version, point)
+        assert set(inspect(host, "web")["NetworkSettings"]["Networks"]) == {"front", "back"}, point
 
 
-@pytest.mark.parametrize(("point", "wanted"), [("created", 1), ("stopped", 3), ("old-set-aside", 1), ("started", 1)])
-def test_killed_and_then_another_change_is_wanted(host: Host, site: Site, point: str, wanted: int) -> None:
+def test_killed_and_then_another_change_is_wanted(host: Host, site: Site) -> None:
     """The declaration has moved on, or back, when the program runs again."""
     write(site, SHARED, 1).converge()
     put_data(host)
-    killed_after(write(site, SHARED, 2), *POINTS[point])
-    write(site, SHARED, wanted).converge()
-    assert states(host) == {"web": "running"}
-    assert f"VERSION={wanted}" in inspect(host, "web")["Config"]["Env"]
-    assert_data_is_there(host)
+    version = 1
+    for point, further in (("created", 0), ("stopped", 2), ("old-set-aside", 0), ("started", 0)):
+        killed_after(write(site, SHARED, version + 1), *POINTS[point])
+        version += further
+        write(site, SHARED, version).converge()
+        assert_runs(host, version, point)
+        assert_data_is_there(host)
 
 
 def test_killed_again_and_again_leaves_nothing_behind(site: Site, host: Host) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.support import PROGRAM, SLEEP, Json, Site, environment, ids, inspect, kept, states
+from tests.integration.support import PROGRAM, SLEEP, Json, Site, environment, ids, inspect, kept, of_container, states
 from tests.lab.host import Host
 from tests.lab.shell import wait_for
 
@@ -119,7 +119,7 @@ def applying(site: Site) -> Iterator[subprocess.Popen[str]]:
 def test_an_interrupt_is_obeyed_and_leaves_it_running_for_the_next_run(site: Site, host: Host) -> None:
     shop(site, "exit 0").converge()
     before = ids(host)
-    shop(site, "sleep 12; echo finished", "2")
+    shop(site, "until test -e /tmp/go; do sleep 0.1; done; sleep 2; echo finished", "2")
     with applying(site) as running:
         wait_for(lambda: states(host).get("migrate") == "running", 20, "the job to run")
         began = time.monotonic()
@@ -132,6 +132,7 @@ def test_an_interrupt_is_obeyed_and_leaves_it_running_for_the_next_run(site: Sit
     assert (states(host)["web"], ids(host)["web"]) == ("running", before["web"])
     runs = ids(host)["migrate"]
     assert f"{host.name}/job.migrate >>" in site.plan().changes
+    of_container(host, "migrate", "touch", "/tmp/go")
     site.converge()
     assert ids(host)["migrate"] == runs
     assert host.docker("logs", "migrate").strip() == "finished"

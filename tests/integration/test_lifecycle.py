@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from tests.integration.support import PROGRAM, SLEEP, Site, environment, exists, ids, inspect, states
-from tests.lab.fixtures import each_engine
 from tests.lab.host import Host
 from tests.lab.shell import wait_for
 
-pytestmark = [pytest.mark.lab, each_engine]
+pytestmark = pytest.mark.lab
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.support import SLEEP, Json, Site, exists, ids, inspect, lines, states
-from tests.lab.fixtures import each_engine
 from tests.lab.host import Host
 
-pytestmark = [pytest.mark.lab, each_engine]
+pytestmark = pytest.mark.lab
 
 
 def network(third: int, **keys: object) -> Json:

@@ -202,7 +202,12 @@ def test_start_first_behind_a_proxy_fails_no_request(host: Host, tmp_path: Path)
     site = Site(tmp_path, host)
 
     def deploy(version: str) -> Ran:
-        web = {"image": f"deployer/web:{version}", "networks": ["front"], "stop_signal": "SIGTERM"}
+        web = {
+            "image": f"deployer/web:{version}",
+            "networks": ["front"],
+            "stop_signal": "SIGTERM",
+            "stop_grace_period": "3s",
+        }
         return site.write({"networks": {"front": {}}, "containers": {"web": web, "proxy": proxy}}).converge()
 
     deploy("1")
@@ -216,10 +221,9 @@ def test_start_first_behind_a_proxy_fails_no_request(host: Host, tmp_path: Path)
             applied = deploy(version)
             assert applied.change(f"{host.name}/container.web")["reason"] == "start-first: no downtime, drains 2s"
             cut += [] if applied.notes else [text for _, text in load.answers[before:] if text.startswith("cut")]
-        time.sleep(0.5)
+        until(lambda: len(load.answers) > 3000)
     assert load.errors == []
     assert cut == [], "the old container is stopped while it is reached by a name that the plan does not note"
-    assert len(load.answers) > 3000
     assert [load.answers[0][1], load.answers[-1][1]] == ["version 1", "version 2"]
 
 
@@ -294,9 +298,10 @@ def test_killed_at_any_time_of_a_rolling_update_the_next_run_ends_it(lab_hosts: 
     wish(1).converge()
     whole = time.monotonic() - began
     killed = 0
-    for version in range(2, 22):
+    for part in range(10):
+        version = part + 2
         with begun(wish(version)) as process:
-            time.sleep(chance.uniform(0.3, whole))
+            time.sleep(0.3 + (whole - 0.3) * (part + chance.random()) / 10)
             process.send_signal(signal.SIGKILL)
             killed += process.wait(30) == -signal.SIGKILL
         site.converge()
@@ -304,7 +309,7 @@ def test_killed_at_any_time_of_a_rolling_update_the_next_run_ends_it(lab_hosts: 
             assert states(host) == {"web": "running", "db": "running"}
             assert kept(host) == {"web.previous": "exited", "db.previous": "exited"}
             assert {f"VERSION={version}"} <= set(inspect(host, "web")["Config"]["Env"])
-    assert killed >= 10
+    assert killed >= 5
 
 
 # The way back

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.support import SLEEP, Json, Site, fetch, ids, inspect, of_container, states, volumes
-from tests.lab.fixtures import each_engine
 from tests.lab.host import Host
 
-pytestmark = [pytest.mark.lab, each_engine]
+pytestmark = pytest.mark.lab
 
 DISK: Json = {"driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}}
 

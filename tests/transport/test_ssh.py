@@ -278,7 +278,7 @@ class TestFallback:
         remote.server.traits.streams = False
         remote.server.traits.greeting = "echo 'This account is closed.'; exit 1; "
         assert "This account is closed." in failure(remote.spec()).message
-        remote.server.traits.greeting = "echo 'Press a key:'; sleep 30; "
+        remote.server.traits.greeting = "echo 'Press a key:'; cat >/dev/null; "
         pool = HttpPool(SshHost(remote.spec(docker_command="docker"), SharedSsh()))
         with pytest.raises(UnreachableError, match="Press a key:"):
             pool.fetch(Request("GET", "/version", timeout=0.5))
