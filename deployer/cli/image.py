@@ -1,4 +1,4 @@
-"""`deployer image`: images sent to hosts, listed, and pinned to digests."""
+"""`deployer image`: images built, sent to hosts, listed, and pinned to digests."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ deployer image copy shop/web:3 web -i inventory
 deployer image copy shop/web:3 'web:!web1' --from web1 -i inventory
 deployer image copy shop/web:3 web1 --from build/web.tar -i inventory
 """
+BUILD_EXAMPLES: Final = "deployer image build -i inventory playbooks/shop.yml\n"
 LOCK_EXAMPLES: Final = """\
 deployer image lock -i inventory playbooks/shop.yml
 deployer image lock -i inventory playbooks/shop.yml --update nginx
@@ -53,6 +54,17 @@ def _copy(call: Call) -> int:
     request = options.request({**params, "limit": params["pattern"]})
     wanted = Copy(params["reference"], params["source"], params["fanout"])
     return _ended(call, "image_copy", copy(request, _system(call), wanted, _reporter(call)))
+
+
+def _build(call: Call) -> int:
+    from deployer.cli.deploy import deploy
+    from deployer.usecases.plan import build_images
+
+    return deploy(call, build_images, "Build these images?")
+
+
+_ONLY_BUILDS: Final = "only images are built"
+_REFUSED: Final = dict.fromkeys(("prune", "prune_host", "remove_volume", "adopt", "allow_data_loss"), _ONLY_BUILDS)
 
 
 def _list(call: Call) -> int:
@@ -199,10 +211,18 @@ def _on_hosts() -> list[click.Parameter]:
 
 COMMAND: Final = Group(
     name="image",
-    help="Send images to hosts without a registry, pin them to digests, and list them.",
-    examples=COPY_EXAMPLES + LOCK_EXAMPLES + LIST_EXAMPLES,
+    help="Build images, send them to hosts without a registry, pin them to digests, and list them.",
+    examples=BUILD_EXAMPLES + COPY_EXAMPLES + LOCK_EXAMPLES + LIST_EXAMPLES,
     context_settings=dict(CONTEXT),
     commands=[
+        Command(
+            "build",
+            run=_build,
+            examples=BUILD_EXAMPLES,
+            help="Build the images of playbooks where something in them changed; containers stay as they are.",
+            params=options.refused(options.deploying(), _REFUSED),
+            suggestion=Suggestion("builds images", ("buildx", "bake")),
+        ),
         Command(
             "copy",
             run=_copy,

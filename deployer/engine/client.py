@@ -150,9 +150,14 @@ class DockerEngine:
         progress: Progress,
     ) -> None:
         """Imported here: most runs build nothing."""
-        from deployer.engine.buildkit.session import Job, build_image
+        from deployer.engine import classic_build
+        from deployer.engine.buildkit.session import Job, NoBuildKitError, build_image
 
-        build_image(self._http, Job(ref, build, labels, auth, progress))
+        job = Job(ref, build, labels, auth, progress)
+        try:
+            build_image(self._http, job)
+        except NoBuildKitError:
+            classic_build.build_image(self._http, job)
 
     def tag_image(self, image: str, ref: str) -> None:
         repository, tag = _split_reference(ref)

@@ -139,6 +139,17 @@ def destroy(request: Request, system: System) -> Session:
     return plan_with(request, system, Method(destroy))
 
 
+def build_images(request: Request, system: System) -> Session:
+    """The plan of a run that only builds images. Only reads."""
+
+    def planner(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
+        from deployer.planning.image.build import only_builds
+
+        return reconcile(only_builds(desired), observed, policy)
+
+    return plan_with(request, system, Method(planner))
+
+
 def drift(request: Request, system: System) -> tuple[DriftReport, Loaded]:
     """Compares the live, last applied and declared state. Only reads."""
     from deployer.model.drift import DriftReport, HostDrift

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import uuid
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from deployer.config.build_context import read_context, read_ignored
+from deployer.engine.buildkit.session import Job
+from deployer.engine.classic_build import build_image
+from deployer.engine.client import DockerEngine
 from deployer.errors import EngineError, ResourceError
 from deployer.interfaces import Json
 from deployer.model.build import Build
@@ -39,7 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     made = tmp_path / "context"
     (made / "src").mkdir(parents=True)
-    (made / "src" / "app.js").write_text("hello\n")
+    (made / "src" / "app.js").write_text(f"hello {uuid.uuid4()}\n")  # an engine keeps what it built before
     return made
 
 
@@ -110,3 +115,29 @@ def test_a_failed_instruction_is_shown_with_its_line_and_output(sandbox: Sandbox
     (folder / "src" / "app.js").write_text("HELLO\n")
     with pytest.raises(ResourceError, match=r"src/app\.js changed after the plan was created"):
         built(sandbox, sandbox.name("fails") + ":1", changed)
+
+
+def test_the_classic_builder_builds_the_same(sandbox: Sandbox, folder: Path) -> None:
+    """Real engines still have it, beside BuildKit."""
+    if not isinstance(sandbox.engine, DockerEngine):
+        pytest.skip("the simulation has one builder")
+    (folder / ".dockerignore").write_text("*.log\n")
+    (folder / "left.log").write_text("out")
+    (folder / "link").symlink_to("src/app.js")
+    ref, heard = sandbox.name("classic") + ":1", list[Json]()
+    sandbox.tags.append(ref)
+    text = (
+        f"FROM {BUSYBOX}\nCOPY . /app\nRUN test -e /app/link && ls -A /app | tr '\\n' ' ' > /l && exit 0\nCMD cat /l\n"
+    )
+    job = Job(ref, build_of(folder, text), {"deployer.build": "{}"}, lambda _: None, heard.append)
+    http = sandbox.engine._http
+    build_image(http, job)
+    found = sandbox.engine.inspect_image(ref)
+    assert found is not None
+    assert found["Config"]["Labels"] == {"deployer.build": "{}"}
+    name = sandbox.container("classic", {"Image": ref, "Cmd": ["cat", "/l"]}, start=True)
+    assert sandbox.engine.wait_container(name) == 0
+    assert sandbox.engine.container_logs(name, tail=5) == ".dockerignore link src "
+    assert {"step": f"Step 1/5 : FROM {BUSYBOX}"} in heard
+    with pytest.raises(EngineError, match=r"^Dockerfile: .*returned a non-zero code: 3$"):
+        build_image(http, replace(job, build=build_of(folder, text.replace("exit 0", "exit 3"))))

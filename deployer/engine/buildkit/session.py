@@ -31,6 +31,9 @@ _SERVING = b"\x08\x01"
 _SILENCE = 3600.0
 """Seconds that an instruction may take without output."""
 
+_UNKNOWN = (404, 405)
+"""The status of a path that an engine does not have."""
+
 _ENDING = 5.0
 """Seconds in which the engine should close the connection of a session."""
 
@@ -47,8 +50,12 @@ class Job(Struct, frozen=True):
     progress: Progress
 
 
+class NoBuildKitError(EngineError):
+    """The engine does not know sessions."""
+
+
 def build_image(http: EngineHttp, job: Job) -> None:
-    """Raises `EngineError`, `UnreachableError`, `ResourceError`."""
+    """Raises `NoBuildKitError`, `EngineError`, `UnreachableError`, `ResourceError`."""
     failures: list[Exception] = []
     trace = Trace(job.build.name, job.build.dockerfile, job.progress)
     with _session(http, _services(job), failures.append, job) as session:
@@ -163,5 +170,6 @@ def _opened(http: EngineHttp, key: str, services: Mapping[str, Service], job: Jo
     stream = http.pool.upgrade(request, "h2c")
     if isinstance(stream, Answer):
         with stream:
-            raise engine_error(stream.status, stream.read())
+            error = engine_error(stream.status, stream.read())
+        raise NoBuildKitError(error.message, status=error.status) if error.status in _UNKNOWN else error
     return stream

@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.model.build import LABEL, Build, decode, encode, reasons, record_of
+from deployer.model.desired import AnyResource, Desired, Kind, Resource
 from deployer.model.observed import ObservedImage
 from deployer.model.operations import BuildImage
+from deployer.model.settings import FromImage, ImageSettings
 from deployer.planning.context import Context
+from deployer.values import image
 
 _REASONS = 2
 """Reasons that a plan shows."""
+
+
+def only_builds(desired: Desired) -> Desired:
+    """The play with nothing selected but the images that it builds, also those that only a container builds."""
+    selected = (found for found in desired.of(FromImage) if found.selected)
+    builders = {found.image: found for found in selected if found.image in desired.builds}
+    made: list[AnyResource] = []
+    for reference, found in sorted(builders.items()):
+        name = image.parse(reference).familiar
+        own = found.settings
+        settings = ImageSettings(image=reference, platform=own.platform, build=desired.builds[reference])
+        made.append(Resource(replace(found.address, kind=Kind.IMAGE, name=name), found.place(("build",)), settings))
+    images = {found.name for found in made}
+    others = (
+        replace(found, selected=False)
+        for found in desired.resources
+        if not (found.kind is Kind.IMAGE and found.name in images)
+    )
+    return replace(desired, resources=(*made, *others), prune=False)
 
 
 class Rebuild(Struct, frozen=True):

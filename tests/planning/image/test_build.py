@@ -13,6 +13,7 @@ from deployer.model.desired import Desired
 from deployer.model.observed import Observed, ObservedImage
 from deployer.model.operations import BuildImage
 from deployer.planning.earlier import after
+from deployer.planning.image.build import only_builds
 from tests.planning.build import EMPTY, answer, applied, changes, nothing, plan, play, steps
 
 REF = "docker.io/library/web:1"
@@ -132,3 +133,15 @@ def test_a_later_play_uses_what_an_earlier_one_builds() -> None:
         "+/- container.api (start-first: no downtime): image web:1 (image web:1) → web:1 (to be built)"
     ]
     assert not [each for each in plan(shop(), after(host, first)).steps if isinstance(each.operation, BuildImage)]
+
+
+def test_image_build_builds_what_containers_build_too_and_nothing_else() -> None:
+    wish = play("""
+        prune: true
+        images: {'web:1': {build: .}, 'redis:7': {}}
+        networks: {front: {}}
+        containers: {web: {image: web:1}, api: {build: .}, old: {build: ., image: old:1, state: absent}}
+    """)
+    found = plan(only_builds(wish), applied(EMPTY))
+    assert changes(found) == ["+ image.shop-api:latest (build)", "+ image.web:1 (build)"]
+    assert [step.address.name for step in found.steps] == ["shop-api:latest", "web:1"]
