@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import singledispatch
 
 from msgspec import Struct, field
@@ -134,12 +134,12 @@ def _(operation: PullImage, worker: Worker) -> None:
     """An engine may report a pull that failed as a success (engine 29 with containerd's store)."""
     reference = operation.reference
     auth = worker.auth(reference)
-    try:
-        with worker.pulling(reference):
-            worker.engine.pull_image(reference, operation.platform, auth, _Layers(worker, reference))
-    except EngineError as error:
-        way = remedy(image.parse(reference).domain, error.message, authenticated=auth is not None)
-        raise EngineError(error.message, status=error.status, hint=error.hint or way) from error
+
+    def tell(current: int, total: int) -> None:
+        worker.report(PullProgress(worker.host, reference, current, total))
+
+    with registry_errors(reference, auth), worker.pulling(reference):
+        worker.engine.pull_image(reference, operation.platform, auth, Layers(tell))
     if worker.engine.inspect_image(image.pulled_name(reference)) is None:
         raise EngineError(f"{reference} is not on the host after the pull", status=0, hint=_PULL_AGAIN)
 
@@ -159,11 +159,8 @@ def _(operation: TagImage, worker: Worker) -> None:
 @_perform.register
 def _(operation: PushImage, worker: Worker) -> None:
     auth = worker.auth(operation.reference)
-    try:
+    with registry_errors(operation.reference, auth):
         worker.engine.push_image(operation.reference, auth, lambda _message: None)
-    except EngineError as error:
-        way = remedy(image.parse(operation.reference).domain, error.message, authenticated=auth is not None)
-        raise EngineError(error.message, status=error.status, hint=error.hint or way) from error
 
 
 @_perform.register
@@ -322,12 +319,21 @@ class _Build:
         self._worker.report(BuildProgress(self._worker.host, self._reference, self._doing, sent))
 
 
-class _Layers:
-    """Sums the progress of a pull over its layers."""
+@contextmanager
+def registry_errors(reference: str, auth: RegistryAuth | None) -> Iterator[None]:
+    """A context in which errors of the engine say what to do about the registry of a reference."""
+    try:
+        yield
+    except EngineError as error:
+        way = remedy(image.parse(reference).domain, error.message, authenticated=auth is not None)
+        raise EngineError(error.message, status=error.status, hint=error.hint or way) from error
 
-    def __init__(self, worker: Worker, reference: str) -> None:
-        self._worker = worker
-        self._reference = reference
+
+class Layers:
+    """Sums the progress of a pull over its layers, and tells the bytes so far and in total."""
+
+    def __init__(self, tell: Callable[[int, int], object]) -> None:
+        self._tell = tell
         self._layers: dict[str, tuple[int, int]] = {}
 
     def __call__(self, message: Json) -> None:
@@ -335,4 +341,4 @@ class _Layers:
         if message.get("id") and detail.get("total") and message.get("status") == "Downloading":
             self._layers[message["id"]] = (int(detail.get("current") or 0), int(detail["total"]))
             current, total = (sum(part) for part in zip(*self._layers.values(), strict=True))
-            self._worker.report(PullProgress(self._worker.host, self._reference, current, total))
+            self._tell(current, total)

@@ -32,7 +32,7 @@ COMMANDS: Final = {
     "import": "Write a playbook from the existing resources of a host.",
     "inventory": "Show the inventory as deployer reads it.",
     "doctor": "Check every host and say how to fix what is wrong.",
-    "image": "Build images, send them to hosts without a registry, pin them to digests, and list them.",
+    "image": "Build, send, pull, push, tag, remove, list and pin images.",
     "login": "Keep credentials of a registry on this machine, where the docker command keeps them.",
     "logout": "Remove credentials of a registry from this machine.",
     "schema": "Print the JSON Schema of playbooks or inventories, for editors.",

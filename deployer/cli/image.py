@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from deployer.reporting.lines import Line
     from deployer.usecases.image_lock import Locked
     from deployer.usecases.images import ImageResult, Results
+    from deployer.usecases.load import Request
 
 COPY_EXAMPLES: Final = """\
 deployer image copy shop/web:3 web -i inventory
@@ -24,6 +25,10 @@ deployer image copy shop/web:3 'web:!web1' --from web1 -i inventory
 deployer image copy shop/web:3 web1 --from build/web.tar -i inventory
 """
 BUILD_EXAMPLES: Final = "deployer image build -i inventory playbooks/shop.yml\n"
+PULL_EXAMPLES: Final = "deployer image pull shop/web:3 web -i inventory\n"
+PUSH_EXAMPLES: Final = "deployer image push reg.example.com/shop/web:3 web1 -i inventory\n"
+TAG_EXAMPLES: Final = "deployer image tag shop/web:3 shop/web:stable web -i inventory\n"
+REMOVE_EXAMPLES: Final = "deployer image remove shop/web:2 web -i inventory\n"
 LOCK_EXAMPLES: Final = """\
 deployer image lock -i inventory playbooks/shop.yml
 deployer image lock -i inventory playbooks/shop.yml --update nginx
@@ -50,10 +55,45 @@ class Reference(click.types.StringParamType):
 def _copy(call: Call) -> int:
     from deployer.usecases.images import Copy, copy
 
-    params = dict(call.params)
-    request = options.request({**params, "limit": params["pattern"]})
+    params = call.params
     wanted = Copy(params["reference"], params["source"], params["fanout"])
-    return _ended(call, "image_copy", copy(request, _system(call), wanted, _reporter(call)))
+    return _ended(call, "image_copy", copy(_request(call), _system(call), wanted, _reporter(call, "sent")))
+
+
+def _pull(call: Call) -> int:
+    from deployer.usecases.images import pull
+
+    params = call.params
+    results = pull(_request(call), _system(call), params["reference"], params["platform"], _reporter(call, "pulled"))
+    return _ended(call, "image_pull", results)
+
+
+def _push(call: Call) -> int:
+    from deployer.usecases.images import push
+
+    return _ended(call, "image_push", push(_request(call), _system(call), call.params["reference"]))
+
+
+def _tag(call: Call) -> int:
+    from deployer.usecases.images import tag
+
+    params = call.params
+    return _ended(call, "image_tag", tag(_request(call), _system(call), params["reference"], params["target"]))
+
+
+def _remove(call: Call) -> int:
+    """Raises `RefusedError` without confirmation."""
+    from deployer.usecases.images import remove
+    from deployer.values import image
+
+    name, pattern = image.familiar(call.params["reference"]), call.params["pattern"]
+    hint = "add --yes to remove it without confirmation"
+    call.confirm(f"Remove {name} from {pattern}?", action="the removal", done="removed", hint=hint)
+    return _ended(call, "image_remove", remove(_request(call), _system(call), call.params["reference"]))
+
+
+def _request(call: Call) -> Request:
+    return options.request({**call.params, "limit": call.params["pattern"]})
 
 
 def _build(call: Call) -> int:
@@ -160,7 +200,7 @@ def _system(call: Call, awaiting: Awaiting = lambda _hosts, _left: None) -> Any:
     return this_system(call.console.learn, call.console.warn, awaiting)
 
 
-def _reporter(call: Call) -> Any:
+def _reporter(call: Call, word: str) -> Any:
     """Writes a line for every tenth of a transfer."""
     from deployer.reporting.lines import Span, Style, line
     from deployer.reporting.progress import pulled
@@ -170,7 +210,7 @@ def _reporter(call: Call) -> Any:
 
     def report(event: PullProgress) -> None:
         if not call.console.json and milestones.passed(event):
-            call.console.tell([line(Span(f"{event.host}: sent {pulled(event)}", Style.MUTED))])
+            call.console.tell([line(Span(f"{event.host}: {word} {pulled(event)}", Style.MUTED))])
 
     return report
 
@@ -205,13 +245,16 @@ def _lines(found: ImageResult) -> list[Line]:
     return [line(f"{found.host}: {found.done}{amount}")]
 
 
-def _on_hosts() -> list[click.Parameter]:
-    return options.reads_hosts()
+def _on_hosts(*arguments: click.Parameter) -> list[click.Parameter]:
+    """Of commands on one image and a pattern of hosts."""
+    image = click.Argument(["reference"], type=Reference(), metavar="REFERENCE")
+    pattern = click.Argument(["pattern"], metavar="PATTERN")
+    return [image, *arguments, pattern, *(param for param in options.reads_hosts() if param.name != "limit")]
 
 
 COMMAND: Final = Group(
     name="image",
-    help="Build images, send them to hosts without a registry, pin them to digests, and list them.",
+    help="Build, send, pull, push, tag, remove, list and pin images.",
     examples=BUILD_EXAMPLES + COPY_EXAMPLES + LOCK_EXAMPLES + LIST_EXAMPLES,
     context_settings=dict(CONTEXT),
     commands=[
@@ -229,9 +272,7 @@ COMMAND: Final = Group(
             examples=COPY_EXAMPLES,
             help="Send an image to hosts over the connections to them. Layers that a host has are not sent.",
             params=[
-                click.Argument(["reference"], type=Reference(), metavar="REFERENCE"),
-                click.Argument(["pattern"], metavar="PATTERN"),
-                *(param for param in _on_hosts() if param.name != "limit"),
+                *_on_hosts(),
                 options.Option(
                     ["--from", "source"],
                     section="Source",
@@ -249,6 +290,43 @@ COMMAND: Final = Group(
                 ),
             ],
             suggestion=Suggestion("sends an image to hosts", ("load", "pussh", "transfer")),
+        ),
+        Command(
+            "pull",
+            run=_pull,
+            examples=PULL_EXAMPLES,
+            help="Pull an image on hosts, with the credentials of this machine.",
+            params=[
+                *_on_hosts(),
+                options.Option(
+                    ["--platform"], section="Source", default="", metavar="OS/ARCH", help="Platform of the image."
+                ),
+            ],
+            suggestion=Suggestion("pulls an image", ("pull",)),
+        ),
+        Command(
+            "push",
+            run=_push,
+            examples=PUSH_EXAMPLES,
+            help="Push an image from hosts to its registry, with the credentials of this machine.",
+            params=_on_hosts(),
+            suggestion=Suggestion("pushes an image", ("push",)),
+        ),
+        Command(
+            "tag",
+            run=_tag,
+            examples=TAG_EXAMPLES,
+            help="Give an image another name on hosts.",
+            params=_on_hosts(click.Argument(["target"], type=Reference(), metavar="TARGET")),
+            suggestion=Suggestion("gives an image another name"),
+        ),
+        Command(
+            "remove",
+            run=_remove,
+            examples=REMOVE_EXAMPLES,
+            help="Remove an image from hosts. One that containers use stays.",
+            params=[*_on_hosts(), options.yes()],
+            suggestion=Suggestion("removes an image", ("rmi",), removes=True),
         ),
         Command(
             "lock",
@@ -282,7 +360,7 @@ COMMAND: Final = Group(
             run=_list,
             examples=LIST_EXAMPLES,
             help="List the images of all hosts.",
-            params=_on_hosts(),
+            params=options.reads_hosts(),
             suggestion=Suggestion("lists images", ("images",)),
         ),
     ],

@@ -12,11 +12,13 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from deployer.applying.operations import Layers, registry_errors
 from deployer.engine import answers
 from deployer.engine.connect import connect
 from deployer.engine.host_facts import free_space
 from deployer.engine.image_archive import ImageArchive
 from deployer.engine.image_transfer import Transfer, is_containerd
+from deployer.engine.registry_auth import Credentials
 from deployer.errors import DeployerError, ResourceError, UnreachableError
 from deployer.interfaces import Engine
 from deployer.model.outcome import PullProgress
@@ -168,6 +170,67 @@ def _this_machine() -> ConnectionSpec:
     address = os.environ.get("DOCKER_HOST", "")
     socket = address.removeprefix("unix://") if address.startswith("unix://") else DEFAULT_SOCKET
     return ConnectionSpec(name="this machine", kind=ConnectionType.LOCAL, docker_socket=socket)
+
+
+def pull(request: Request, system: System, reference: str, platform: str, report: Report) -> Results:
+    """Pull an image on the hosts of `--limit`, with the credentials of this machine."""
+    auth = Credentials({}).find(image.parse(reference).domain)
+
+    def one(host: str, engine: Engine) -> ImageResult:
+        def told(current: int, total: int) -> object:
+            return report(PullProgress(host, reference, current, total))
+
+        before = _id(engine, reference)
+        with registry_errors(reference, auth):
+            engine.pull_image(reference, platform, auth, Layers(told))
+        after = _id(engine, reference)
+        if not after:
+            raise ResourceError(f"{image.familiar(reference)} is not on the host after the pull")
+        return ImageResult(host, "is up to date" if before == after else "pulled")
+
+    with fleet_of(request, system) as fleet:
+        return _each(fleet, one)
+
+
+def push(request: Request, system: System, reference: str) -> Results:
+    """Push an image from the hosts of `--limit`, one after the other."""
+    auth = Credentials({}).find(image.parse(reference).domain)
+
+    def one(host: str, engine: Engine) -> ImageResult:
+        with registry_errors(reference, auth):
+            engine.push_image(reference, auth, lambda _message: None)
+        return ImageResult(host, "pushed")
+
+    with fleet_of(replace(request, forks=1), system) as fleet:
+        return _each(fleet, one)
+
+
+def tag(request: Request, system: System, reference: str, target: str) -> Results:
+    """Give an image another name on the hosts of `--limit`."""
+
+    def one(host: str, engine: Engine) -> ImageResult:
+        engine.tag_image(reference, target)
+        return ImageResult(host, f"tagged as {image.familiar(target)}")
+
+    with fleet_of(request, system) as fleet:
+        return _each(fleet, one)
+
+
+def remove(request: Request, system: System, reference: str) -> Results:
+    """Remove an image from the hosts of `--limit`. One that containers use stays: the engine refuses to remove it."""
+
+    def one(host: str, engine: Engine) -> ImageResult:
+        if engine.inspect_image(reference) is None:
+            return ImageResult(host, "is not there")
+        engine.remove_image(reference)
+        return ImageResult(host, "removed")
+
+    with fleet_of(request, system) as fleet:
+        return _each(fleet, one)
+
+
+def _id(engine: Engine, reference: str) -> str:
+    return str((engine.inspect_image(reference) or {}).get("Id") or "")
 
 
 class ListedRow(Struct, frozen=True):

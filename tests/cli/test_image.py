@@ -24,6 +24,24 @@ def test_an_image_of_one_host_is_copied_to_others(shop: Shop) -> None:
     assert [(row["host"], row["used"]) for row in rows] == [("web1", 1), ("web2", 0), ("db1", 0)]
 
 
+def test_images_are_pulled_tagged_pushed_and_removed(shop: Shop) -> None:
+    def said(*words: str) -> tuple[int, list[str]]:
+        ended = shop.run("image", *words, "-i", "hosts.yml")
+        return ended.code, sorted((ended.out + ended.err).splitlines())
+
+    assert said("pull", "redis:7", "web") == (0, ["web1: pulled", "web2: pulled"])
+    assert said("pull", "redis:7", "web1") == (0, ["web1: is up to date"])
+    assert said("tag", "redis:7", "reg.example.com/redis:1", "web1") == (
+        0,
+        ["web1: tagged as reg.example.com/redis:1"],
+    )
+    assert said("push", "reg.example.com/redis:1", "web1") == (0, ["web1: pushed"])
+    code, lines = said("push", "reg.example.com/redis:1", "web2")
+    assert (code, lines[0].startswith("web2: failed: ")) == (3, True)
+    assert said("remove", "redis:7", "web")[0] == 5
+    assert said("remove", "redis:7", "all", "--yes") == (0, ["db1: is not there", "web1: removed", "web2: removed"])
+
+
 def test_what_cannot_be_copied(shop: Shop) -> None:
     def errors(*words: str) -> tuple[int, str]:
         ended = shop.run("image", "copy", *words, "-i", "hosts.yml")
