@@ -236,6 +236,16 @@ def _with_defaults(new: Any, *, accepted: Any) -> Any:
     return {key: DEFAULT for key in accepted if key not in new} | shared
 
 
+_STORED: Final[Mapping[type, Any]] = {
+    str: str,
+    int: int,
+    bool: bool,
+    list: list[str],
+    dict: dict[str, str | None],
+}
+"""The type of canonical values by the type of their zero."""
+
+
 class Field(Struct, frozen=True, kw_only=True):
     """See the module. `example` and `other` are two different valid declarations, for docs and tests.
 
@@ -244,7 +254,8 @@ class Field(Struct, frozen=True, kw_only=True):
     is refused before anything is sent; `newer` lists parts of a value that were introduced later. `spell`: a canonical
     value as a user would write it. `usual`: the value of an undeclared field according to the engine's `/info` and the
     live object, for fields whose `expect` accepts any value; `told`: `/info` says exactly what a new object gets;
-    `moves`: what nobody declared moves to the new object.
+    `moves`: what nobody declared moves to the new object. `stored`: the type of canonical values, as JSON holds them,
+    if it does not follow from `zero`.
     """
 
     name: str
@@ -266,6 +277,12 @@ class Field(Struct, frozen=True, kw_only=True):
     usual: Callable[[Json, View], Any] | None = None
     told: bool = False
     moves: bool = False
+    stored: Any = None
+
+    @property
+    def recorded(self) -> Any:
+        """The type of a value in a record, apart from digests."""
+        return self.stored or _STORED[type(self.zero)]
 
     def of_new(self, view: View) -> Any:
         """The value that a new object with this declaration gets instead of the live one, where `expect` accepts live

@@ -18,7 +18,7 @@ from deployer.model.desired import Address, Kind
 from deployer.model.observed import Replaced
 from deployer.model.operations import ConnectNetwork
 from deployer.model.outcome import HostOutcome, Status
-from deployer.model.ownership import decoded, is_shallow
+from deployer.model.ownership import decoded, is_shallow, mistyped
 from deployer.model.plan import Action, Before, Counts, OwedEndpoint, count
 from deployer.model.volume_names import ENDPOINTS, STARTED, labels_of, read_record
 
@@ -166,7 +166,12 @@ def _endpoints(text: object) -> tuple[OwedEndpoint, ...]:
 
 def _before(text: str) -> tuple[Before, ...] | None:
     found = decoded(text, tuple[Before, ...])
-    return found if found is not None and all(is_shallow(each.fields) for each in found) else None
+    return found if found is not None and all(map(_is_readable, found)) else None
+
+
+def _is_readable(before: Before) -> bool:
+    declared = {name: value for name, value in before.fields.items() if value is not None}
+    return is_shallow(before.fields) and not mistyped(declared, Kind.CONTAINER)
 
 
 def _pair(found: object) -> tuple[str, str] | None:

@@ -20,7 +20,8 @@ class Ownership(Struct, frozen=True):
     the object has no readable record. `sealed_with`: the id of the key of the digests, "" in records of earlier
     releases and in those without digests. `labelled`: whether the object's labels say whose it is; `number`: of the
     newest record in a volume, 0 if there is none (see `model.ownership`). `copied`: `shop/container.web` if the object
-    has the labels of that resource but not its name, and so belongs to no project."""
+    has the labels of that resource but not its name, and so belongs to no project. `damaged`: the recorded fields that
+    cannot be read, or the label if all of it cannot; what they recorded counts as unknown."""
 
     project: str = ""
     resource: str = ""
@@ -29,6 +30,7 @@ class Ownership(Struct, frozen=True):
     sealed_with: str = ""
     labelled: bool = True
     number: int = 0
+    damaged: tuple[str, ...] = ()
 
     @property
     def managed(self) -> bool:

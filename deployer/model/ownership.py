@@ -8,18 +8,22 @@ lost, the container's own labels count again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from deployer.fields.field import Field
 from deployer.model.container_names import is_name_of
-from deployer.model.decoding import decode
+from deployer.model.decoding import convert, decode
 from deployer.model.desired import Address, AnyResource, Kind
+from deployer.model.kinds import KINDS
 from deployer.model.observed import Ownership
-from deployer.model.secrets import Sealing, holds_sealed, sealed
+from deployer.model.secrets import DIGEST_KEY, Sealing, holds_sealed, is_sealed, sealed
 from deployer.model.volume_names import read_spec
+from deployer.values import image
 
 PROJECT: Final = "deployer.project"
 RESOURCE: Final = "deployer.resource"
@@ -68,6 +72,10 @@ def declared(resource: AnyResource, project: str, sealing: Sealing) -> dict[str,
     return dict(sealed({**resource.values, **image}, here, resource.secret_paths))
 
 
+class _Format(Struct, frozen=True):
+    format: int
+
+
 class Later(Struct, frozen=True):
     """A record in a volume: its number and labels."""
 
@@ -110,9 +118,57 @@ def read(live: Mapping[str, Any] | None, name: str) -> Ownership:
     if not _is_named(str(found.get(RESOURCE, "")), name):
         return Ownership(copied=f"{found[PROJECT]}/{found.get(RESOURCE, '')}")
     written = decoded(found.get(SPEC), _Record)
-    fields = written.fields if written is not None and is_shallow(written.fields) else {}
-    key = written.key if written is not None else ""
-    return Ownership(str(found[PROJECT]), str(found.get(RESOURCE, "")), fields, sealed_with=key)
+    if written is None or not is_shallow(written.fields):
+        other = decoded(found.get(SPEC), _Format)
+        whole = () if SPEC not in found or (other is not None and other.format != FORMAT) else (SPEC,)
+        return Ownership(str(found[PROJECT]), str(found.get(RESOURCE, "")), damaged=whole)
+    damaged = mistyped(written.fields, str(found.get(RESOURCE, "")).partition(".")[0])
+    fields = {name: value for name, value in written.fields.items() if name not in damaged}
+    return Ownership(
+        str(found[PROJECT]), str(found.get(RESOURCE, "")), fields, sealed_with=written.key, damaged=damaged
+    )
+
+
+def mistyped(fields: Mapping[str, Any], kind: str) -> tuple[str, ...]:
+    """Recorded fields whose values have other types than deployer writes."""
+    rows = _rows(kind)
+    return tuple(name for name, value in fields.items() if name in rows and not _is_sound(rows[name], value))
+
+
+@cache
+def _rows(kind: str) -> Mapping[str, Field | None]:
+    rows: dict[str, Field | None] = {"image": None}
+    return rows | {row.name: row for row in KINDS[Kind(kind)].table.fields} if kind in set(Kind) else rows
+
+
+def _is_sound(row: Field | None, value: Any) -> bool:
+    if _is_digest(value):
+        return True
+    try:
+        if row is None:
+            image.parse(convert(value, str))
+        else:
+            convert(_without_digests(value), row.recorded)
+    except ValueError:
+        return False
+    return True
+
+
+def _without_digests(value: Any) -> Any:
+    """A digest that is not text becomes what has no type of a field."""
+    match value:
+        case Mapping() if is_sealed(value):
+            return object()
+        case Mapping():
+            return {name: _without_digests(part) for name, part in value.items() if not _is_digest(part)}
+        case list():
+            return [_without_digests(part) for part in value if not _is_digest(part)]
+        case _:
+            return value
+
+
+def _is_digest(value: Any) -> bool:
+    return is_sealed(value) and isinstance(value[DIGEST_KEY], str)
 
 
 def _is_named(resource: str, name: str) -> bool:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from deployer.model.desired import Desired, OnFailure, has_settings, slot
 from deployer.model.observed import Observed
-from deployer.model.ownership import belongs_to
+from deployer.model.ownership import SPEC, belongs_to
 from deployer.model.plan import Action, HostPlan, ResourceChange
 from deployer.model.settings import ObjectSettings
 from deployer.planning.container import followers
@@ -53,6 +53,18 @@ def _copies(ctx: Context) -> Iterator[tuple[str, str, bool]]:
             yield label, found.name, label in made
 
 
+def note_damaged(ctx: Context) -> None:
+    """Objects of this project whose records were damaged, or written by hand."""
+    for kind, found in labelled(ctx.observed):
+        owner = found.owner
+        if not owner.damaged or owner.project != ctx.desired.project:
+            continue
+        where = f"the label {SPEC}{' of its record in a volume' if owner.number else ''}"
+        fields = f": {', '.join(owner.damaged)}" if owner.damaged != (SPEC,) else ""
+        address = ctx.address(kind, found.name).label
+        ctx.draft.note(f"{address}: {where} cannot be read{fields}; what it recorded counts as unknown")
+
+
 class Phase(Struct, frozen=True):
     """A part of planning. `only_prune`: it runs only if undeclared resources are to be removed."""
 
@@ -78,6 +90,7 @@ PHASES: Final = (
     *(Phase("what containers used", planner.prune, only_prune=True) for planner in PRUNED_AFTER_WORKLOADS),
     Phase("copies of the project's objects", note_copies, only_prune=True),
     Phase("resources that may have been renamed", note_renamed),
+    Phase("records that cannot be read", note_damaged),
 )
 """The order of planning: a phase reads the decisions of earlier phases (see `context`). Removals are planned in the
 reverse order of creations."""

@@ -100,7 +100,8 @@ def _past(observed: Observed, desired: Desired, name: str, run: int) -> Past | N
 
 def _references(past: Past) -> Iterator[str]:
     """The most familiar first."""
-    reference = str(past.fields.get("image") or "")
+    written = past.fields.get("image")
+    reference = written if isinstance(written, str) else ""
     yield from filter(None, (reference, past.image))
     parsed = image.parse(reference) if reference else None
     if past.digest and parsed is not None and parsed.path:

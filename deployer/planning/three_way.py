@@ -25,9 +25,16 @@ def as_recorded(ctx: Context, resource: Resource[S], owner: Ownership, live: Map
     """The resource as it was last applied."""
     if not owner.recorded:
         return resource
-    seals = _Seals.of(ctx, owner, unopened=lambda _, now, wish: MASK if isinstance(now, str) or wish is None else wish)
+    seals = _Seals.of(ctx, owner, unopened=_masked)
     fields = {name: part for name, part in owner.recorded.items() if name != "image"}
     return replace(resource, values=seals.open_map(fields, live, resource.values))
+
+
+def _masked(_digest: Any, live: Any, declared: Any) -> Any:
+    """Texts are masked; of anything else, a value of the same type."""
+    if isinstance(live, str) or (live is None and declared is None):
+        return MASK
+    return live if declared is None else declared
 
 
 def recorded_values(

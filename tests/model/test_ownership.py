@@ -326,7 +326,7 @@ def test_a_record_of_another_release_is_not_a_difference(changes: dict[str, obje
 )
 def test_a_record_that_cannot_be_read_counts_as_none(text: str) -> None:
     labels = {"deployer.project": "shop", "deployer.resource": "container.web", "deployer.spec": text}
-    assert ownership.read(labels, "web") == Ownership("shop", "container.web", {})
+    assert ownership.read(labels, "web") == Ownership("shop", "container.web", {}, damaged=("deployer.spec",))
     host = changed(applied(WEB), "web", owner=ownership.read(labels, "web"))
     assert nothing(plan(WEB, host))
 

@@ -191,6 +191,7 @@ FIELDS = (
         shape=GPUS,
         access=Access(_read_requests, _write_requests),
         zero=[],
+        stored=list[dict[str, str | int | list[str | list[str]] | dict[str, str]]],
         spell=_spell_requests,
         example="all",
         other=1,

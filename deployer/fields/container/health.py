@@ -139,6 +139,7 @@ HEALTHCHECK = Field(
     expect=_expected_healthcheck,
     newer=_newer_healthcheck,
     zero={},
+    stored=dict[str, int | bool | list[str]],
     show=_show_healthcheck,
     spell=_spell_healthcheck,
     example={"test": ["CMD", "true"], "interval": "5s"},

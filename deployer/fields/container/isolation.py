@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from deployer.fields.field import (
     DEFAULT,
@@ -105,6 +105,11 @@ def _write_options(value: Any, body: Body) -> None:
     _OPTIONS.write([option for option in value if option != security.OPEN_PATHS], body)
     if security.OPEN_PATHS in value:
         body["HostConfig"] |= {name: [] for name in _PATH_LISTS}
+
+
+class _Logging(TypedDict, total=False):
+    driver: str
+    options: dict[str, str]
 
 
 def _read_logging(live: Any) -> dict[str, Any]:
@@ -314,6 +319,7 @@ _LIFECYCLE = (
         doc="Run a small init process that reaps zombies.",
         shape=FLAG,
         access=at("HostConfig.Init", zero=None),
+        stored=bool,
         expect=daemon_when_unset,
         same=_same_init,
         usual=lambda _info, _view: None,
@@ -347,6 +353,7 @@ _LIFECYCLE = (
         doc="Logging driver and options. Options added by the daemon are ignored.",
         shape=LOGGING,
         access=at("HostConfig.LogConfig", zero={}, decode=_read_logging, encode=_write_logging),
+        stored=_Logging,
         expect=_expected_logging,
         zero={},
         usual=lambda info, _view: {"driver": info.get("LoggingDriver") or "json-file", "options": {}},

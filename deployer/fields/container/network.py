@@ -8,7 +8,7 @@ container, or has none. The engine's `NetworkMode` names the first network at cr
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from schema import Or
 
@@ -154,6 +154,17 @@ def _write_networks(value: Any, body: Body) -> None:
         body.setdefault("HostConfig", {})["NetworkMode"] = next(iter(value))
         endpoints = {name: endpoint_to_engine(endpoint) for name, endpoint in value.items()}
         body["NetworkingConfig"] = {"EndpointsConfig": endpoints}
+
+
+class _Endpoint(TypedDict, total=False):
+    aliases: list[str]
+    links: list[str]
+    link_local_ips: list[str]
+    driver_opts: dict[str, str]
+    ipv4_address: str
+    ipv6_address: str
+    mac_address: str
+    gw_priority: int
 
 
 @when_unset("the engine's default network, `bridge`", fills=True)
@@ -334,6 +345,7 @@ FIELDS = (
         change=_change_networks,
         newer=_newer_endpoint,
         zero={},
+        stored=dict[str, _Endpoint],
         depth=2,
         show=_show_networks,
         spell=_spell_networks,

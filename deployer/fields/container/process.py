@@ -265,6 +265,7 @@ FIELDS = (
         doc="Time between the stop signal and SIGKILL; default 10s.",
         shape=SECONDS,
         access=at("Config.StopTimeout", zero=None),
+        stored=int,
         show=lambda path, value: show_plain(path, value) if value is None else duration.show_seconds(value),
         spell=lambda value: value if value < 0 else duration.show_seconds(value),
         example="30s",

@@ -144,6 +144,7 @@ _MEMORY = (
         doc="Swappiness, 0 to 100; only on cgroup v1.",
         shape=whole("a whole number from 0 to 100, or -1 for the default", _swappiness),
         access=at("HostConfig.MemorySwappiness", zero=None, decode=lambda value: None if value < 0 else value),
+        stored=int,
         expect=_if_the_kernel_can,
         example=10,
         other=60,

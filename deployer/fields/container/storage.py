@@ -286,6 +286,7 @@ FIELDS = (
         same=_same_mount,
         newer=_newer_mount,
         zero={},
+        stored=dict[str, dict[str, str | int | bool | dict[str, str] | list[str]]],
         show=_show_mount,
         spell=_spell_mounts,
         usual=_usual_mounts,
