@@ -8,12 +8,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from deployer.applying.files import remove_writer
 from deployer.engine.pulled_images import list_images, updated
 from deployer.errors import EngineError
 from deployer.interfaces import Engine, Json
 from deployer.model import history, ownership, volume_names
 from deployer.model.history import Record, Result
 from deployer.model.operations import BuildImage, Operation, PullImage, RemoveImage
+from deployer.values import file_mount
 
 _ATTEMPTS: Final = 20
 
@@ -42,6 +44,7 @@ def write(
         _remove(engine, volume_names.record(record.project, started, started=True))
     _forget(engine, record.project, known, number)
     _forget_containers(engine, known)
+    _forget_files(engine, record.project, known)
     return number
 
 
@@ -77,6 +80,28 @@ def _forget_containers(engine: Engine, volumes: Iterable[Json]) -> None:
     alive = {str(entry["Id"]) for entry in engine.list_containers()}
     for name, (container, number) in specs.items():
         if container not in alive or (container in newest and number < newest[container].number):
+            _remove(engine, name)
+
+
+def _forget_files(engine: Engine, project: str, volumes: Iterable[Json]) -> None:
+    """The files of containers that no longer exist, and containers that wrote files and were left."""
+    ours = [
+        str(volume["Name"])
+        for volume in volumes
+        if str(volume["Name"]).startswith(file_mount.PREFIX)
+        and volume_names.labels_of(volume).get(ownership.PROJECT) == project
+    ]
+    if not ours:
+        return
+    mounted: set[str] = set()
+    for entry in engine.list_containers():
+        names = {name.lstrip("/") for name in entry.get("Names") or ()}
+        if names & set(ours):
+            remove_writer(engine, str(entry["Id"]))
+        else:
+            mounted.update(str(mount.get("Name") or "") for mount in entry.get("Mounts") or ())
+    for name in ours:
+        if name not in mounted:
             _remove(engine, name)
 
 

@@ -10,6 +10,7 @@ from functools import singledispatch
 from msgspec import Struct, field
 
 from deployer.applying import health
+from deployer.applying.files import with_places, write_files
 from deployer.config.build_context import remember_built
 from deployer.errors import EngineError, ResourceError
 from deployer.fields.container.health import CRASHING, DECLARE_CHECK, WITHOUT_COMMAND
@@ -41,6 +42,7 @@ from deployer.model.operations import (
     Target,
     UnpauseContainer,
     UpdateContainer,
+    WriteFiles,
     WriteRecord,
 )
 from deployer.model.outcome import BuildProgress, PullProgress
@@ -200,10 +202,16 @@ def _(operation: RemoveVolume, worker: Worker) -> None:
 
 
 @_perform.register
+def _(operation: WriteFiles, worker: Worker) -> None:
+    write_files(worker.engine, operation)
+
+
+@_perform.register
 def _(operation: CreateContainer, worker: Worker) -> Done:
     if not (operation.body.get("Healthcheck") or {}).get("Test"):
         _check_image(worker, str(operation.body["Image"]))
-    made, warnings = worker.engine.create_container(operation.name, operation.body, operation.platform)
+    body = with_places(worker.engine, operation.body)
+    made, warnings = worker.engine.create_container(operation.name, body, operation.platform)
     if (operation.body.get("HostConfig") or {}).get("AutoRemove"):
         worker.said[made] = ""
     return Done(made, tuple(warnings))

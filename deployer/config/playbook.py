@@ -20,6 +20,7 @@ from deployer.config.reuse import Shared
 from deployer.config.templates.templar import Templates
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems, did_you_mean
+from deployer.fields.container.files import CONFIGS, SECRETS, definitions
 from deployer.fields.leaves import ANYTHING, COUNT, DURATION, FLAG, TEXT, TEXTS, choice
 from deployer.fields.reading import INVALID, Reading
 from deployer.fields.settings import UPDATE
@@ -159,6 +160,16 @@ PLAY: Final = (
         shape=one_or_many(Forms(expects="a policy, or a file", scalar=TEXT, mapping=POLICY), "a policy, or a file"),
         doc="What the resources must comply with: a policy, a file with one, or a list of them.",
     ),
+    Entry(
+        name=CONFIGS.name,
+        shape=definitions(),
+        doc="Files for containers, by name: `file`, `content` or `environment`.",
+    ),
+    Entry(
+        name=SECRETS.name,
+        shape=definitions(),
+        doc="The same for secret files, which are never shown.",
+    ),
     Entry(name="tags", shape=TAGS, doc="Tags of everything in the play."),
     Entry(
         name=reuse.INCLUDE,
@@ -271,10 +282,14 @@ def _interpolated(keys: dict[str, nodes.Node], problems: Problems) -> Iterator[t
     """The play's keys, with Compose's variables replaced if the play enables that."""
     chosen = keys.get("interpolation")
     for key, node in keys.items():
-        if key not in (*BY_SECTION, "registries", "vars") or not isinstance(node, nodes.Mapping | nodes.Sequence):
+        if key not in (*BY_SECTION, "registries", "vars", CONFIGS.name, SECRETS.name) or not isinstance(
+            node, nodes.Mapping | nodes.Sequence
+        ):
             yield key, node
         elif isinstance(chosen, nodes.Scalar) and chosen.value == "compose":
             yield key, interpolated(node, os.environ, problems, key)
+        elif key in (CONFIGS.name, SECRETS.name):
+            yield key, node
         elif key == "vars" or not isinstance(node, nodes.Mapping):
             warn_of_literals(node, problems)
             yield key, node

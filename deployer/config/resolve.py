@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from deployer import nodes
 from deployer.config import naming, policies
+from deployer.config.contents import ContentSources, contents_of, with_digests
 from deployer.config.depending import settle_dependencies
 from deployer.config.image_lock import Pin, pinned
 from deployer.config.playbook import (
@@ -41,6 +42,7 @@ from deployer.model.desired import (
     slot,
 )
 from deployer.model.kinds import KINDS
+from deployer.model.secrets import Sealing
 from deployer.model.settings import ContainerSettings, Dependency, FromImage, RunSettings, Settings, UpdatePolicy
 from deployer.nodes import Node
 from deployer.values import duration
@@ -102,7 +104,7 @@ class Inputs(Guarded, frozen=True):
 def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
     """One play on one host. Errors are reported, and resources with errors left out."""
     work = _Work(play, host, templar, inputs)
-    project = inputs.project or work.project()
+    project = work.project
     registries = work.registries()
     resources: dict[tuple[Kind, str], AnyResource] = {}
     for kind, section in play.sections():
@@ -114,13 +116,14 @@ def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
     resources = {key: pinned(resource, inputs.pins) for key, resource in resources.items()}
     policies.check(work.policies(), resources.values(), templar, inputs.problems)
     settled = settle_dependencies(resources.values(), work.containers, inputs.problems)
-    found = naming.renamed(settled, work.names())
+    found = [work.with_digests(each) for each in naming.renamed(settled, work.names())]
     return Desired(
         host,
         project,
         tuple(sorted(found, key=lambda resource: (kinds.index(resource.kind), resource.name))),
         registries,
         frozenset(work.secrets | templar.secrets),
+        contents=work.found,
         prune=work.key("prune") is True,
         on_failure=OnFailure(work.key("on_failure") or OnFailure.ROLLBACK_HOST),
         sealing_key=inputs.sealing_key,
@@ -159,7 +162,9 @@ def _with_followers(play: Desired, plays: Iterable[Desired]) -> Desired:
     followers = tuple(found for found in containers if found.name in names and play.container(found.name) is None)
     if not followers:
         return play
-    return replace(play, followers=followers, secrets=play.secrets.union(*(other.secrets for other in same)))
+    contents = {digest: data for other in same for digest, data in other.contents.items()}
+    secrets = play.secrets.union(*(other.secrets for other in same))
+    return replace(play, followers=followers, secrets=secrets, contents=contents)
 
 
 def _report_twice(first: AnyResource, second: AnyResource, problems: Problems) -> None:
@@ -178,6 +183,7 @@ class _Work:
     def __init__(self, play: Play, host: str, templar: Templar, inputs: Inputs) -> None:
         self.secrets: set[str] = set()
         self.containers: dict[str, Kind] = {}
+        self.found: dict[str, bytes] = {}
         self._declared: dict[tuple[Kind, str], Declared] = {}
         self._play = play
         self._host = host
@@ -185,8 +191,12 @@ class _Work:
         self._inputs = inputs
         defaults = {key: self.key(key) for key in CONTAINER_DEFAULTS}
         self._defaults = {key: value for key, value in defaults.items() if value is not None}
+        self.project = inputs.project or self._project()
+        sources = ContentSources(Path(play.file).parent, inputs.caller, inputs.vault, inputs.problems)
+        self._contents = contents_of(play.keys, self.key, sources)
+        self.secrets.update(text for content in self._contents.values() if content for text in content.texts)
 
-    def project(self) -> str:
+    def _project(self) -> str:
         node = self._play.keys.get("project")
         if node is None:
             return self._play.default_project
@@ -294,6 +304,11 @@ class _Work:
         self._declared[slot(kind, name)] = found
         return replace(found.resource, address=replace(found.resource.address, host=self._host))
 
+    def with_digests(self, resource: AnyResource) -> AnyResource:
+        address, secrets = f"{self.project}/{resource.address.label}", frozenset(self.secrets | self._templar.secrets)
+        sealing = Sealing(secrets, self._inputs.sealing_key, address)
+        return with_digests(resource, self._contents, sealing, self._inputs.problems, self.found)
+
     def _with_caller(self, body: Node, address: str) -> Node:
         """Keys of an environment without a value get the caller's."""
         if not isinstance(body, nodes.Mapping) or not any(key in ("environment", "env") for key, _ in body.items()):
@@ -339,7 +354,7 @@ class _Work:
 
         kind, name, origin = place
         written = Written(found, f"{KINDS[kind].section}.{name}", origin, self._play.file, self._inputs.caller)
-        default = f"{self._inputs.project or self.project()}-{name}" if kind.is_container else ""
+        default = f"{self.project}-{name}" if kind.is_container else ""
         return with_build(written, default, self._inputs.problems)
 
     def _add_env_files(self, files: Any, values: dict[str, Any], origins: dict[tuple[str, ...], Origin]) -> set[str]:

@@ -47,6 +47,7 @@ from deployer.model.observed import (
 )
 from deployer.model.plan import OwedEndpoint
 from deployer.model.registry import RegistryAnswer
+from deployer.model.secrets import Sealing
 from deployer.model.settings import FromImage, ImageSettings
 from deployer.values import address, image, mount, paths
 
@@ -62,7 +63,7 @@ class Needs(Struct, frozen=True):
     """What a run reads of one host. `images` maps complete references to their pull policy; `auth` finds credentials
     for a reference. `prune`: whether undeclared resources may be removed; `history`: the last replacements of each
     project; `adopt`: whether containers of no project may be adopted; `declared`: the values of containers by name;
-    `asked`: references that a registry is asked for in any case."""
+    `asked`: references that a registry is asked for in any case; `sealing`: the key of this controller."""
 
     containers: frozenset[str] = frozenset()
     projects: frozenset[str] = frozenset()
@@ -73,6 +74,7 @@ class Needs(Struct, frozen=True):
     adopt: bool = False
     declared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     asked: frozenset[str] = frozenset()
+    sealing: Sealing = Sealing()
 
 
 def needs_of(
@@ -106,7 +108,8 @@ def needs_of(
     with_suffixes = {name + suffix for name in names for suffix in suffixes}
     projects, prune = frozenset(play.project for play in plays), any(play.prune for play in plays)
     values = {resource.name: resource.values for resource in declared if resource.kind.is_container}
-    return Needs(frozenset(with_suffixes), projects, images, auth, prune, declared=values, asked=frozenset(asked))
+    every, key = frozenset(with_suffixes), next((play.sealing for play in plays), Sealing())
+    return Needs(every, projects, images, auth, prune, declared=values, asked=frozenset(asked), sealing=key)
 
 
 def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> Observed:
@@ -122,7 +125,7 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
         later = ownership.later_records(notes)
         chosen, kept, stubs = _choose(answers.read(listed.result(), _LISTED, "/containers/json"), names, needs, later)
         details = (found for found in pool.map(engine.inspect_container, chosen) if found is not None)
-        inspected = [read_container(_by_name(found, names), later) for found in details]
+        inspected = [_opened(engine, read_container(_by_name(found, names), later), needs) for found in details]
         tagged = {ref: read_image(found) for ref, found in zip(needs.images, wanted, strict=True) if found is not None}
         further = {found.image_id for found in inspected} - {found.id for found in tagged.values()}
         own = (read_image(found) for found in pool.map(engine.inspect_image, sorted(further)) if found is not None)
@@ -170,6 +173,15 @@ def _with_records(found: Iterable[ObservedContainer], volumes: Iterable[Json]) -
         else each
         for each in containers
     ]
+
+
+def _opened(engine: Engine, found: ObservedContainer, needs: Needs) -> ObservedContainer:
+    """With what this controller can tell of its secret files. Imported here: few runs need it."""
+    if not (found.values.get("configs") or found.values.get("secrets")) or not found.owner.managed:
+        return found
+    from deployer.engine.sealed_files import is_sealed_elsewhere, resealed
+
+    return resealed(engine, found, needs.sealing) if is_sealed_elsewhere(found, needs.sealing) else found
 
 
 def _asks_info(found: ObservedContainer, needs: Needs) -> bool:

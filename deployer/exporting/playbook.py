@@ -18,6 +18,7 @@ from deployer.exporting import foreign
 from deployer.exporting.declaring import minimal_declaration, mismatches
 from deployer.exporting.hiding import Hidden
 from deployer.fields.container import CONTAINER
+from deployer.fields.container.files import DELIVERED
 from deployer.fields.field import View
 from deployer.fields.network import NETWORK
 from deployer.fields.reading import Reading
@@ -218,6 +219,11 @@ class _Writer:
         live = self._readable(CONTAINER, found.values, label)
         if not (found.owner.managed and found.owner.labelled):
             live["labels"] = self._own_labels(label, live["labels"], own)
+        for kind in DELIVERED:
+            if live[kind.name]:
+                names = ", ".join(sorted({str(entry.get("source")) for entry in live[kind.name].values()}))
+                self._notes.add(label, kind.name, f"declare {names}: their content is not read")
+                live[kind.name] = {}
         view = View({}, live, found.name, found.owner.recorded, own.values if own else {}, self._ids)
         if found.state == "paused":
             self._notes.add(label, "state", "it is paused, and applying resumes it")

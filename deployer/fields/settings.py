@@ -294,7 +294,6 @@ CONTAINER_ADVICE = {
     "pre_stop": "let the container's process handle stop_signal",
     "provider": "declare what it provides as a container or job",
     "volume_driver": "write driver under volumes",
-    "configs": "mount a file of the host under volumes",
     "deploy": "write mem_limit, cpus and update; one container per key",
     "attach": "log lines are read with `docker logs`",
     "credential_spec": "it is for Windows containers only",
@@ -304,7 +303,6 @@ CONTAINER_ADVICE = {
     "paused": "pausing cannot be declared; state is started, stopped, created or absent",
     "profiles": "use tags or when",
     "scale": "use loop: one container per key",
-    "secrets": "put the value into environment from a vaulted variable, or mount a file of the host",
 }
 """What to write instead of Compose and Ansible keys of containers that are not supported."""
 

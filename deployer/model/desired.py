@@ -141,9 +141,9 @@ class Desired(Guarded, frozen=True, dict=True):
     `Sealing`; `registries` maps a registry to (username, password). `elsewhere` names resources of the same host that
     other plays declare; `images` are the complete references that any play of the host declares; `followers` are
     containers that other plays of the project declare and that share namespaces of this play's. `prune`: remove
-    resources of the project that are no longer declared."""
+    resources of the project that are no longer declared. `contents`: of the files of containers, by their digests."""
 
-    hidden: ClassVar[tuple[str, ...]] = ("registries", "secrets", "sealing_key")
+    hidden: ClassVar[tuple[str, ...]] = ("registries", "secrets", "sealing_key", "contents")
     host: str
     project: str
     resources: tuple[AnyResource, ...] = ()
@@ -155,6 +155,7 @@ class Desired(Guarded, frozen=True, dict=True):
     prune: bool = False
     on_failure: OnFailure = OnFailure.ROLLBACK_HOST
     sealing_key: bytes = b""
+    contents: Mapping[str, bytes] = field(default_factory=dict)
 
     @cached_property
     def sealing(self) -> Sealing:

@@ -115,6 +115,27 @@ class CreateContainer(_Create, frozen=True):
     platform: str = ""
 
 
+class WrittenFile(Guarded, frozen=True):
+    """A file in a volume. `path`: in the volume."""
+
+    hidden = ("content",)
+    path: str
+    mode: int
+    uid: int
+    gid: int
+    content: bytes
+
+
+class WriteFiles(_OnName, frozen=True):
+    """Creates a volume with these files, which a container of the image puts there without being started."""
+
+    doing, done, hidden = "writing files to", "written", ("labels", "files")
+    image: str
+    platform: str
+    labels: Mapping[str, str]
+    files: tuple[WrittenFile, ...]
+
+
 class RemoveNetwork(Operation, frozen=True):
     """By id, or by name if a step of the same plan creates it."""
 

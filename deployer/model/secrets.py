@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Final
 
+from deployer.fields.container.files import KEYED
 from deployer.interfaces import Guarded
 from deployer.model.credentials import credential_items, is_credential
 
@@ -76,6 +77,14 @@ class Sealing(Guarded, frozen=True):
             return ""
         text = json.dumps([self.address, value], sort_keys=True)
         return hmac.new(self.key, text.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def file_digest(data: bytes, sealing: Sealing, *, secret: bool) -> str:
+    """Of the content of a file of a container. It depends on the container: equal files of two are in two volumes."""
+    text = data.decode("utf-8", "surrogateescape")
+    if secret or holds_secret(text, sealing.secrets):
+        return f"{KEYED}{sealing.key_id}:{sealing.digest(text)}"
+    return "sha256:" + hashlib.sha256(f"{sealing.address}\0".encode() + data).hexdigest()
 
 
 def sealed(

@@ -1,5 +1,5 @@
-"""Names of the volumes that store locks, records of runs and records of containers in labels and contain no data.
-Pure."""
+"""Names of deployer's own volumes: those that store locks, records of runs and records of containers in labels, and
+those with the files of configs and secrets. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
+
+from deployer.values.file_mount import PREFIX
 
 LOCKS: Final = "deployer.lock."
 RECORDS: Final = "deployer.history."
@@ -21,8 +23,8 @@ _DIGITS: Final = 18
 
 
 def is_own(name: str) -> bool:
-    """Whether a volume is one of these and contains no data."""
-    return name.startswith((LOCKS, RECORDS, SPECS))
+    """Whether a volume is one of these, and not declared by a user."""
+    return name.startswith((LOCKS, RECORDS, SPECS, PREFIX))
 
 
 def labels_of(volume: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -61,7 +61,15 @@ def _place(host: SimulatedHost, container: Record, path: str) -> tuple[Tree, str
     rest = path[len(mount["Destination"].rstrip("/")) :]
     if mount["Type"] == "volume":
         return host.state.volumes[mount["Name"]].setdefault("files", {}), rest or "/"
-    return host.state.files, trees.normal(mount.get("Source", "") + rest)
+    return _on_host(host, trees.normal(mount.get("Source", "") + rest))
+
+
+def _on_host(host: SimulatedHost, path: str) -> tuple[Tree, str]:
+    """A volume's data are files of the host too."""
+    for volume in host.state.volumes.values():
+        if path.startswith(f"{volume['Mountpoint']}/"):
+            return volume.setdefault("files", {}), path.removeprefix(volume["Mountpoint"])
+    return host.state.files, path
 
 
 def save_images(host: SimulatedHost, refs: Sequence[str]) -> bytes:

@@ -21,9 +21,10 @@ from deployer.errors import InputError
 from deployer.fields.field import Change
 from deployer.model import ownership
 from deployer.model.desired import Address, Kind
-from deployer.model.operations import Operation
+from deployer.model.operations import Operation, WrittenFile
 from deployer.model.plan import FieldDiff, HostPlan, Phase, Plan, Refusal, ResourceChange, Step
 from deployer.usecases.load import Request
+from deployer.values.file_mount import without_volumes
 
 FORMAT: Final = "deployer-plan/1"
 
@@ -109,7 +110,8 @@ def _steps_by_label(host: HostPlan, key: str) -> dict[str, str]:
 
 def _written(steps: Iterable[Step]) -> str:
     return "\n".join(
-        f"{step} {sorted(_public(step.operation).items())} {[sorted(_public(undo).items()) for undo in step.undo]}"
+        f"{without_volumes(str(step))} {sorted(_public(step.operation).items())} "
+        f"{[sorted(_public(undo).items()) for undo in step.undo]}"
         for step in steps
         if not (step.operation.waits and step.phase is Phase.COMMIT)
     )
@@ -131,6 +133,10 @@ def _stable(value: object) -> str:
             return "{" + ",".join(f"{key!r}:{_stable(part)}" for key, part in kept) + "}"
         case list() | tuple():
             return "[" + ",".join(map(_stable, value)) + "]"
+        case WrittenFile():
+            return _stable(asdict(value))
+        case str():
+            return repr(without_volumes(value))
         case _:
             return repr(value)
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from deployer.values import paths
+from deployer.values import file_mount, paths
 
 Mount: TypeAlias = dict[str, Any]
 
@@ -121,13 +121,16 @@ def is_anonymous_name(name: str) -> bool:
 
 def from_engine(inspect: Mapping[str, Any]) -> dict[str, Mount]:
     """The requested mounts, from `HostConfig.Binds`, `HostConfig.Mounts` and `Config.Volumes`. An anonymous volume
-    carried over from a replaced container is bound by its 64-digit name and still counts as anonymous."""
+    carried over from a replaced container is bound by its 64-digit name and still counts as anonymous. Without the
+    files of `configs` and `secrets`."""
     host = inspect.get("HostConfig") or {}
     mounts: dict[str, Mount] = {}
     for bind in host.get("Binds") or ():
         target, mount = _from_bind(bind)
         mounts[target] = mount
     for long in host.get("Mounts") or ():
+        if file_mount.volume_in(str(long.get("Source") or "")):
+            continue
         mounts[paths.clean(str(long.get("Target")))] = _from_long(long)
     tmpfs = {paths.clean(target) for target in host.get("Tmpfs") or ()}
     for target in (inspect.get("Config") or {}).get("Volumes") or ():

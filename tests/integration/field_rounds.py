@@ -107,4 +107,11 @@ def _play(fields: list[Field], round_name: str) -> Json:
             del own["stop_signal"]
         if round_name != "undeclared":
             own[row.name] = getattr(row, round_name)
-    return {"networks": {"front": {}, "back": {}}, "volumes": {"data": {}}, "containers": containers}
+    contents = {"app": {"content": "one"}, "db": {"content": "two"}}
+    return {
+        "configs": contents,
+        "secrets": contents,
+        "networks": {"front": {}, "back": {}},
+        "volumes": {"data": {}},
+        "containers": containers,
+    }

@@ -247,10 +247,12 @@ HIDDEN = {
     "CliConnectionOptions": ("password", "become_password"),
     "ConnectNetwork": ("endpoint",),
     "ConnectionSpec": ("private_key", "private_key_passphrase", "password", "sudo_password"),
+    "Content": ("data",),
+    "ContentSources": ("caller",),
     "CreateContainer": ("body",),
     "CreateNetwork": ("body",),
     "CreateVolume": ("body",),
-    "Desired": ("registries", "secrets", "sealing_key"),
+    "Desired": ("registries", "secrets", "sealing_key", "contents"),
     "EnvFile": ("values",),
     "Inputs": ("sealing_key", "caller"),
     "Loaded": ("secrets",),
@@ -261,7 +263,9 @@ HIDDEN = {
     "UpdateContainer": ("body",),
     "Validated": ("secrets",),
     "VaultSecret": ("password",),
+    "WriteFiles": ("labels", "files"),
     "WriteRecord": ("labels",),
+    "WrittenFile": ("content",),
     "_Keys": ("cipher", "mac", "counter"),
 }
 

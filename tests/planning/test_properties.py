@@ -21,7 +21,8 @@ from tests.planning.hosts import Host
 NAMES = ("db", "api", "web")
 PORTS = {"db": 5432, "api": 8000, "web": 8080}
 APART = {"ports", "networks", "volumes", "volumes_from", "links", "storage_opt", "network_mode", "pid", "annotations"}
-"""Fields that the strategies below give, or that no simulated engine takes."""
+APART |= {"configs", "secrets"}
+"""Fields that the strategies below give, that no simulated engine takes, or that need more than the container."""
 PLAIN = [row for row in CONTAINER.fields if row.name not in APART]
 
 FIELDS = st.lists(

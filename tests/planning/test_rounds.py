@@ -23,6 +23,8 @@ COMPANY: dict[str, dict[str, Any]] = {
 NEEDS: dict[str, dict[str, Any]] = {
     "networks": {"networks": {"front": {}, "back": {}}},
     "volumes": {"volumes": {"data": {}}},
+    "configs": {"configs": {"app": {"content": "one"}, "db": {"content": "two"}}},
+    "secrets": {"secrets": {"app": {"content": "one"}, "db": {"content": "two"}}},
     "volumes_from": {"containers": {"db": {"image": "db:1"}}},
     "links": {"containers": {"db": {"image": "db:1"}}},
     "pid": {"containers": {"db": {"image": "db:1"}}},

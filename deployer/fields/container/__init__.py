@@ -4,7 +4,7 @@ from typing import Final
 
 from deployer.fields import settings
 from deployer.fields.build import BUILD
-from deployer.fields.container import devices, isolation, limits, network, process, resources, starting, storage
+from deployer.fields.container import devices, files, isolation, limits, network, process, resources, starting, storage
 from deployer.fields.container.rules import NOTICES, RULES
 from deployer.fields.table import Table
 
@@ -12,6 +12,7 @@ GROUPS: Final = {
     "What runs": process.FIELDS,
     "Networks, addresses and ports": network.FIELDS,
     "Mounts and the root file system": storage.FIELDS,
+    "Configs and secrets": files.FIELDS,
     "Privileges, namespaces, logging and restarts": isolation.FIELDS,
     "Memory and CPU": resources.FIELDS,
     "Devices, block I/O and process limits": (*limits.FIELDS, *devices.FIELDS),
@@ -23,7 +24,7 @@ CONTAINER = Table(
     doc="A container: created if it is missing, changed in place where the engine supports it, otherwise replaced.",
     fields=tuple(row for rows in GROUPS.values() for row in rows),
     settings=(*settings.CONTAINER, BUILD),
-    rules=(*RULES, *starting.RULES),
+    rules=(*RULES, *starting.RULES, files.owners),
     notices=NOTICES,
     nested={
         "log_driver": ("logging", "driver"),

@@ -32,10 +32,12 @@ from deployer.model.operations import (
     StopContainer,
     Target,
     UpdateContainer,
+    WriteFiles,
     WriteRecord,
 )
 from deployer.model.plan import Action, FieldDiff, Group, Part, Refusal, Work
 from deployer.planning.bodies import add_alias, container_body, split_endpoints
+from deployer.planning.container.files import volumes_to_write
 from deployer.planning.container.followers import replaced_with
 from deployer.planning.container.health import awaited
 from deployer.planning.container.judging import is_adopted
@@ -206,7 +208,7 @@ def part_alone(_operation: Operation) -> Part:
 def part_replaced(operation: Operation) -> Part:
     """In a replacement, two containers have the same address."""
     match operation:
-        case CreateContainer():
+        case CreateContainer() | WriteFiles():
             return Part.NEW
         case (
             StartContainer(container)
@@ -263,6 +265,8 @@ class Track(Struct, frozen=True):
         if alias:
             add_alias(body, alias)
         later = split_endpoints(self.ctx, body)
+        for volume in volumes_to_write(self.ctx, self.resource):
+            after = self.add(volume, after)
         made = Made(self.ctx.draft.next_number)
         operation = CreateContainer(name, body, self.resource.settings.platform)
         undo = () if stays else (RemoveContainer(made),)
