@@ -93,13 +93,14 @@ class PlayInput(Struct, frozen=True):
 
 
 class Loaded(Guarded, frozen=True):
-    """The input of a run. `hosts`: how to reach each host."""
+    """The input of a run. `hosts`: how to reach each host; `files`: those that variables and lookups were read from."""
 
     hidden: ClassVar[tuple[str, ...]] = ("secrets",)
     plays: tuple[PlayInput, ...]
     hosts: Mapping[str, ConnectionSpec]
     warnings: tuple[Diagnostic, ...] = ()
     secrets: frozenset[str] = frozenset()
+    files: frozenset[str] = frozenset()
 
     def of_host(self, host: str) -> tuple[Desired, ...]:
         return tuple(desired for play in self.plays for desired in play.desired if desired.host == host)
@@ -165,7 +166,7 @@ def load(request: Request, asking: Asking) -> Loaded:
     check_volumes(request, {wish.host for play in loaded for wish in play.desired}, sources.inventory, problems)
     problems.raise_if_any()
     secrets = frozenset(reader.secrets).union(*(found.secrets for play in loaded for found in play.desired))
-    return Loaded(loaded, reader.specs, problems.warnings, secrets)
+    return Loaded(loaded, reader.specs, problems.warnings, secrets, reader.read)
 
 
 def variable_references(
@@ -225,6 +226,11 @@ class _Reader:
         self._variables: dict[Path, Variables] = {}
         self._pins: dict[str, dict[str, Pin]] = {}
         self._sealing_key = sources.asking.sealing_key()
+
+    @property
+    def read(self) -> frozenset[str]:
+        """The files of variables and of lookups."""
+        return frozenset(self.files.paths) | self._templates.files
 
     def play(self, play: Play) -> PlayInput | None:
         """None if the play's hosts do not exist, or the limit excludes all of them."""

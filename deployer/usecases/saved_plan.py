@@ -207,8 +207,13 @@ def _in(folder: str, path: str) -> str:
 
 
 def _digests(request: Request, loaded: Loaded) -> dict[str, str]:
-    """Digests of the files that the request names and of the files that contain values of resources, by name."""
-    named = {*request.playbooks, *request.inventory, *(text[1:] for text in request.extra_vars if text[:1] == "@")}
+    """Digests of the files that were read, by name."""
+    named = {
+        *loaded.files,
+        *request.playbooks,
+        *request.inventory,
+        *(text[1:] for text in request.extra_vars if text[:1] == "@"),
+    }
     for resource in (found for play in loaded.plays for wish in play.desired for found in wish.resources):
         named |= {place.file for place in (resource.origin, *resource.origins.values()) if place.line}
     return {name: digest for name in sorted(named) if (digest := _digest_of(name))}

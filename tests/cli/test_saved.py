@@ -141,6 +141,19 @@ def test_files_that_a_playbook_imports_and_reads_are_named_when_they_change(shop
     assert "hint: group_vars/web.yml, shop.yml changed since; create a new plan" in found.words
 
 
+def test_a_file_is_named_that_gives_a_part_of_a_value(shop: Shop) -> None:
+    shop.edit("nginx:latest", """"{{ name }}:{{ tag }}{{ lookup('file', 'suffix.txt') }}\"""")
+    (shop.folder / "group_vars").mkdir()
+    shop.write("group_vars/web.yml", "name: nginx\ntag: '1.27'\n")
+    shop.write("suffix.txt", "-alpine")
+    assert shop.run("plan", "-i", "hosts.yml", "shop.yml", "-o", "shop.plan").code == 0
+    shop.write("group_vars/web.yml", "name: nginx\ntag: '1.28'\n")
+    assert "hint: group_vars/web.yml changed since; create a new plan" in shop.run("apply", "shop.plan", "--yes").words
+    shop.write("group_vars/web.yml", "name: nginx\ntag: '1.27'\n")
+    shop.write("suffix.txt", "-slim")
+    assert "hint: suffix.txt changed since; create a new plan" in shop.run("apply", "shop.plan", "--yes").words
+
+
 @pytest.mark.parametrize("given", ["w=hunter2-word", "pw=hunter2-word", '{"w": "hunter2-word"}', "a=b w=hunter2-word"])
 def test_variables_that_end_in_secrets_are_not_saved(shop: Shop, given: str) -> None:
     text = "{{ w | default(pw | default(''), true) }}{{ a | default('') }}"

@@ -121,6 +121,7 @@ def _find(scope: Scope, kind: str, name: str, folders: Sequence[str]) -> Path:
 
 
 def _content(scope: Scope, kind: str, path: Path) -> str:
+    scope.templates.files.add(str(path))
     try:
         content = read_file(path)
         if is_encrypted(content):

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 class Templates:
     """Parsed and compiled templates, and what filters and lookups need of the run. `base`: the folder of relative files
-    if the templar has none; `environ` is for `lookup('env', …)`; `vault` decrypts files."""
+    if the templar has none; `environ` is for `lookup('env', …)`; `vault` decrypts files. `files`: those that lookups
+    have read."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Templates:
         self.base = base or Path()
         self.environ = environ
         self.vault = vault or VaultSecrets()
+        self.files: set[str] = set()
         self._jinja: JinjaTemplates | None = None
         self._texts: dict[str, Pieces | None] = {}
         self._expressions: dict[str, Reference | None] = {}

@@ -34,6 +34,11 @@ class VariableReader:
         return self._read[path]
 
     @property
+    def paths(self) -> Iterator[str]:
+        """Of the files read so far."""
+        return map(str, self._read)
+
+    @property
     def values(self) -> Iterator[Node]:
         """One mapping per file read so far."""
         for found in self._read.values():
