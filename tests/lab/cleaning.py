@@ -14,7 +14,7 @@ _BUILT_IN_NETWORKS = ("bridge", "host", "none", "docker_gwbridge", "ingress")
 def clean(host: Host, *, images: bool = False) -> None:
     """Remove all containers, networks, volumes and, if asked, images; leave a swarm.
 
-    Of the images only those stay that have one name: no test finds what another one tagged.
+    Of the images only those stay that have one name and were not built here: no test finds what another one tagged.
     """
     networks = host.api("GET", "/networks")
     if any(network["Scope"] == "swarm" for network in networks):
@@ -29,7 +29,12 @@ def clean(host: Host, *, images: bool = False) -> None:
     volumes = [item["Name"] for item in host.api("GET", "/volumes")["Volumes"] or ()]
     _remove(host, [f"/volumes/{quote(name)}?force=1" for name in volumes])
     listed = host.api("GET", "/images/json")
-    _remove(host, [f"/images/{item['Id']}?force=1" for item in listed if images or not _has_one_name(item)])
+    stale = [item["Id"] for item in listed if images or item["ParentId"] or not _has_one_name(item)]
+    while stale:
+        left = [name for name in stale if not _delete(host, f"/images/{name}?force=1", "dependent child images")]
+        if left == stale:
+            raise LabError(f"{host.name}: images on which others depend cannot be removed: {left}")
+        stale = left
 
 
 def _has_one_name(image: Mapping[str, Any]) -> bool:
@@ -45,9 +50,13 @@ def _remove(host: Host, paths: list[str]) -> None:
         list(pool.map(lambda path: _delete(host, path), paths))
 
 
-def _delete(host: Host, path: str) -> None:
+def _delete(host: Host, path: str, obstacle: str = "") -> bool:
+    """False if it cannot be removed because of the obstacle that the engine names."""
     try:
         host.api("DELETE", path)
     except LabError as error:
+        if obstacle and obstacle in str(error):
+            return False
         if ": 404 " not in str(error) and "already in progress" not in str(error):
             raise
+    return True

@@ -29,8 +29,13 @@ _BITS: Final = {stat.S_ISUID: 1 << 23, stat.S_ISGID: 1 << 22, stat.S_ISVTX: 1 <<
 """Go's bits of a file mode (io/fs.FileMode)."""
 
 
+_SECOND: Final = 10**9
+
+
 class Sent(Struct, frozen=True):
-    """One file to send. `content` is asked for only when the engine wants it; `modified` in nanoseconds."""
+    """One file to send. `content` is asked for only when the engine wants it. `modified`, in nanoseconds: an engine
+    takes a file for unchanged if this, the size and the mode are as before, so its part below a second is a digest of
+    the content."""
 
     file: ContextFile
     modified: int
@@ -41,16 +46,20 @@ def context_files(build: Build) -> Iterator[Sent]:
     root = Path(build.context)
     for found in build.files:
         try:
-            modified = (root / found.path).lstat().st_mtime_ns
+            modified = int((root / found.path).lstat().st_mtime)
         except OSError as error:
             raise _changed(found.path) from error
-        yield Sent(found, modified, _content_of(root, found))
+        yield Sent(found, modified * _SECOND + _fraction(found.digest.encode()), _content_of(root, found))
 
 
 def dockerfile(build: Build) -> Iterator[Sent]:
     """The only file of its source, under the name that the request gives."""
     data = build.dockerfile.encode()
-    yield Sent(ContextFile("Dockerfile", stat.S_IFREG | 0o644, len(data)), 0, lambda: iter((data,)))
+    yield Sent(ContextFile("Dockerfile", stat.S_IFREG | 0o644, len(data)), _fraction(data), lambda: iter((data,)))
+
+
+def _fraction(content: bytes) -> int:
+    return int.from_bytes(hashlib.sha256(content).digest()[:8], "big") % _SECOND
 
 
 def pieces(root: Path, file: ContextFile) -> Iterator[bytes]:

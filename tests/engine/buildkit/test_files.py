@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deployer.config.build_context import read_context
-from deployer.engine.buildkit.files import DiffCopy, context_files, only
+from deployer.engine.buildkit.files import DiffCopy, context_files, dockerfile, only
 from deployer.engine.buildkit.protobuf import Message, encode
 from deployer.errors import ResourceError
 from deployer.model.build import Build
@@ -49,7 +49,7 @@ def test_names_go_first_and_contents_when_they_are_asked_for(build: Build) -> No
         "src.js",
     ]
     first, _, link, folder, *_ = (found for found in listed if found)
-    assert (first.number(2), first.number(5), first.number(6)) == (0o755 | 1 << 23, 1, 7_000_000_001)
+    assert (first.number(2), first.number(5), first.number(6) // 10**9) == (0o755 | 1 << 23, 1, 7)
     assert (link.number(2), link.text(7)) == (0o777 | 1 << 27, "src")
     assert folder.number(2) == 1 << 31 | stat.S_IMODE(Path(build.context, "src").stat().st_mode)
     call.receive(encode({1: 1, 3: 1}))
@@ -61,6 +61,16 @@ def test_names_go_first_and_contents_when_they_are_asked_for(build: Build) -> No
     call.receive(encode({1: 3}))
     assert [found.number(1) for found in packets(call)] == [3]
     assert call.ended
+
+
+def test_a_change_shows_although_size_and_time_are_the_same(build: Build) -> None:
+    before = {found.file.path: found.modified for found in context_files(build)}
+    Path(build.context, "a").write_text("2")
+    os.utime(Path(build.context, "a"), ns=(5, 7_000_000_001))
+    changed = Build(build.context, "FROM y\n", files=read_context(Path(build.context), Ignored()).files)
+    after = {found.file.path: found.modified for found in context_files(changed)}
+    assert {path for path in after if after[path] != before[path]} == {"a"}
+    assert next(dockerfile(changed)).modified != next(dockerfile(build)).modified
 
 
 def test_a_file_that_changed_since_the_plan_is_not_sent_as_it_is(build: Build) -> None:
