@@ -50,7 +50,7 @@ lab-test: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	MYPY_NUM_WORKERS=$(WORKERS) $(BIN)/mypy
 	$(BIN)/lint-imports
 
 docs: $(READY)

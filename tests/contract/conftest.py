@@ -12,20 +12,7 @@ from deployer.interfaces import Engine
 from deployer.reach.connection import ConnectionSpec
 from deployer.reach.connectors import ConnectionType
 from deployer.simulated import HostFacts, SimulatedEngine
-from tests.contract.sandbox import BUSYBOX, EVERYTHING, Sandbox
-
-REAL = {
-    "docker-20.10": "host_20",
-    "docker-26.1": "host_26",
-    "docker-28.5": "host_28",
-    "docker-28.5-containerd": "host_containerd",
-}
-ENGINES = [
-    "simulated-20.10",
-    "simulated-26.1",
-    "simulated-28.5",
-    *(pytest.param(name, marks=pytest.mark.lab) for name in REAL),
-]
+from tests.contract.sandbox import BUSYBOX, ENGINES, EVERYTHING, REAL, Sandbox
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,8 +9,26 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+import pytest
+
 from deployer.errors import EngineError
 from deployer.interfaces import Engine
+
+REAL = {
+    "docker-20.10": "host_20",
+    "docker-26.1": "host_26",
+    "docker-28.5": "host_28",
+    "docker-28.5-containerd": "host_containerd",
+}
+ENGINES = [
+    "simulated-20.10",
+    "simulated-26.1",
+    "simulated-28.5",
+    *(pytest.param(name, marks=pytest.mark.lab) for name in REAL),
+]
+
+each_engine_of_one_store = pytest.mark.parametrize("engine", ENGINES[:-1], indirect=True)
+"""For what has nothing to do with images: with containerd's store the last engine is the same."""
 
 BUSYBOX = "busybox:1"
 EVERYTHING = "deployer/everything:1"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.contract.sandbox import Sandbox, status_of
+from tests.contract.sandbox import Sandbox, each_engine_of_one_store, status_of
+
+pytestmark = each_engine_of_one_store
 
 
 def inspect(sandbox: Sandbox, ref: str) -> dict[str, Any]:

@@ -18,9 +18,11 @@ from deployer.fields.volume import VOLUME
 from deployer.model.desired import Address, Kind, Resource
 from deployer.model.settings import Settings
 from deployer.planning.diff import Comparison, diff
-from tests.contract.sandbox import SLEEP, Sandbox, status_of
+from tests.contract.sandbox import SLEEP, Sandbox, each_engine_of_one_store, status_of
 from tests.contract.test_verdicts import differences
 from tests.fields.declare import declare
+
+pytestmark = each_engine_of_one_store
 
 Json = Mapping[str, Any]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.contract.sandbox import BUSYBOX, EVERYTHING, Sandbox, status_of
+from tests.contract.sandbox import BUSYBOX, EVERYTHING, Sandbox, each_engine_of_one_store, status_of
+
+pytestmark = each_engine_of_one_store
 
 
 def mounts(sandbox: Sandbox, key: str) -> dict[str, dict[str, Any]]:

@@ -27,7 +27,7 @@ from tests.integration.field_rounds import (
 from tests.lab.fixtures import of_kind, reserved
 from tests.lab.host import Host
 from tests.lab.lab import Lab
-from tests.lab.settings import KINDS
+from tests.lab.settings import DOCKER_20, DOCKER_26, DOCKER_28
 
 pytestmark = pytest.mark.lab
 
@@ -38,7 +38,10 @@ ALSO = {("network_mode", "undeclared"): {"networks"}}
 """What changes with the field."""
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=[kind.group for kind in KINDS])
+ENGINES = (DOCKER_20, DOCKER_26, DOCKER_28)
+
+
+@pytest.fixture(scope="module", params=ENGINES, ids=[kind.group for kind in ENGINES])
 def engine(
     request: pytest.FixtureRequest, lab: Lab, repaired: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Rounds]:
