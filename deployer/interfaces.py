@@ -76,6 +76,18 @@ class LogLine(Struct, frozen=True, gc=False):
     text: str
 
 
+class ExecQuery(Struct, frozen=True):
+    """A command in a container. `size`: rows and columns of its terminal, None without one; `user`, `workdir`: "" for
+    those of the container; `environment`: `NAME=VALUE`, added to the container's."""
+
+    command: tuple[str, ...]
+    stdin: bool = False
+    size: tuple[int, int] | None = None
+    user: str = ""
+    workdir: str = ""
+    environment: tuple[str, ...] = ()
+
+
 Progress: TypeAlias = Callable[[Json], None]
 
 Body: TypeAlias = "Iterable[bytes] | BinaryIO"
@@ -216,6 +228,23 @@ class Engine(Protocol):
     def get_archive(self, ref: str, path: str) -> AbstractContextManager[Iterator[bytes]]:
         """`GET /containers/{id}/archive`: a file or folder as a tar archive, in pieces as they come; the names in it
         begin with the last part of `path`."""
+        ...
+
+    # Commands in containers
+    def create_exec(self, ref: str, query: ExecQuery) -> str:
+        """Returns the id. A container that does not run, or is paused, is an `EngineError` (409)."""
+        ...
+
+    def start_exec(self, key: str, size: tuple[int, int] | None) -> Stream:
+        """Its output, and its input if it takes any: plain with a terminal of this size, in frames without one."""
+        ...
+
+    def resize_exec(self, key: str, size: tuple[int, int]) -> None:
+        """Raises `EngineError` before the command has started."""
+        ...
+
+    def exec_exit_code(self, key: str) -> int | None:
+        """None while it runs. A program that is not there ends with 126 or 127."""
         ...
 
     # Networks and volumes

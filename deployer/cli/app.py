@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "lock": "Show and release the locks of runs on hosts.",
     "ps": "List the containers of all hosts.",
     "logs": "Show the output of containers, of all hosts in one sequence.",
+    "exec": "Run a command in running containers. The exit code is the greatest one.",
     "start": "Start containers, dependencies first.",
     "stop": "Stop containers, dependants first.",
     "restart": "Restart containers, dependencies first, and containers that share their namespaces.",

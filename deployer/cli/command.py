@@ -58,15 +58,24 @@ class Command(click.Command):
         help: str,
         params: list[click.Parameter],
         suggestion: Suggestion | None = None,
+        takes_command: bool = False,
     ):
+        """`takes_command`: what follows `--` is the parameter `command`."""
         super().__init__(name, params=params, help=help, context_settings=dict(CONTEXT))
         self.suggestion = suggestion or Suggestion()
         self._run = run
+        self._takes_command = takes_command
         self._examples = examples
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        args, command = _divided(args) if self._takes_command else (args, [])
         try:
-            return super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, args)
+            if self._takes_command:
+                if not command and not ctx.resilient_parsing:
+                    raise click.UsageError("write the command after '--'", ctx)
+                ctx.params["command"] = tuple(command)
+            return rest
         except click.NoSuchOption as error:
             from deployer.cli.suggestions import option_hint
 
@@ -84,6 +93,12 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         _write_options(self, ctx, formatter)
+
+
+def _divided(args: list[str]) -> tuple[list[str], list[str]]:
+    """What precedes `--`, and what follows it."""
+    place = args.index("--") if "--" in args else len(args)
+    return args[:place], args[place + 1 :]
 
 
 class Group(click.Group):

@@ -11,6 +11,7 @@ import click
 
 from deployer.cli import options
 from deployer.cli.command import Call, Command, Suggestion
+from deployer.cli.types import Moment
 from deployer.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -117,10 +118,8 @@ def _params() -> list[click.Parameter]:
     return [
         *options.containers(taken=("-f",)),
         option(["-f", "--follow"], "Also what is written from now on, until Ctrl-C.", is_flag=True),
-        option(
-            ["--since"], "Only from this time on: 10m ago, or 2026-01-02T15:04:05Z.", default="", type=options.Moment()
-        ),
-        option(["--until"], "Only up to this time.", default="", type=options.Moment()),
+        option(["--since"], "Only from this time on: 10m ago, or 2026-01-02T15:04:05Z.", default="", type=Moment()),
+        option(["--until"], "Only up to this time.", default="", type=Moment()),
         option(
             ["--tail"], "The last N lines of each container. [default: all]", default="all", metavar="N", callback=_tail
         ),

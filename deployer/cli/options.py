@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from deployer.cli.types import Duration, Verbatim
+
 if TYPE_CHECKING:
     from deployer.usecases.load import Request
 
@@ -27,13 +29,6 @@ class Option(click.Option):
     def __init__(self, names: list[str], *, section: str = "Output", **given: Any) -> None:
         super().__init__(names, **given)
         self.section = section
-
-
-class _Verbatim(click.types.StringParamType):
-    """Text for which an environment variable has exactly one value, spaces included."""
-
-    def split_envvar_value(self, rv: str) -> list[str]:
-        return [rv]
 
 
 def global_options() -> list[click.Parameter]:
@@ -72,7 +67,7 @@ def hosts() -> list[click.Parameter]:
         Option(
             ["-e", "--extra-vars"],
             section=section,
-            type=_Verbatim(),
+            type=Verbatim(),
             multiple=True,
             metavar="VARS",
             help="Variables: 'name=value', JSON, YAML or @FILE. Repeatable.",
@@ -88,7 +83,9 @@ def hosts() -> list[click.Parameter]:
     ]
 
 
-def containers(taken: Collection[str] = (), names: str = "[CONTAINER]...") -> list[click.Parameter]:
+def containers(
+    taken: Collection[str] = (), names: str = "[CONTAINER]...", *, required: bool = False
+) -> list[click.Parameter]:
     """Which containers of which hosts, of commands for the time after a deployment. `taken`: short options that the
     command has for itself."""
     section = "Hosts and variables"
@@ -97,7 +94,7 @@ def containers(taken: Collection[str] = (), names: str = "[CONTAINER]...") -> li
         param.opts = [name for name in param.opts if name not in taken]
     return [
         click.Argument(["pattern"], metavar="PATTERN"),
-        click.Argument(["names"], nargs=-1, metavar=names),
+        click.Argument(["names"], nargs=-1, metavar=names, required=required),
         *shared,
         project("Only containers of this project."),
         Option(
@@ -261,38 +258,6 @@ def diff() -> click.Parameter:
 
 def detailed_exitcode() -> click.Parameter:
     return Option(["--detailed-exitcode"], is_flag=True, help="Exit with 2 if the plan has changes.")
-
-
-class Duration(click.types.FloatParamType):
-    """`90`, `5m`, `1h30m`; the value is in seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        from deployer.values import duration
-
-        if isinstance(value, int | float):
-            return float(value)
-        try:
-            return duration.parse(value) / duration.SECOND
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class Moment(click.types.StringParamType):
-    """A duration before now, or a time; the value is in seconds since the epoch, "" without one."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from datetime import datetime
-
-        from deployer.values import moment
-
-        try:
-            return moment.parse(value, datetime.now().astimezone()) if value else ""
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 def locking() -> list[click.Parameter]:

@@ -13,13 +13,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from deployer.engine import answers
+from deployer.engine import answers, execs
 from deployer.engine.http import READ_TIMEOUT, EngineHttp, json_stream, quote
 from deployer.engine.logs import demultiplex, log_lines, log_parameters
 from deployer.engine.registry_auth import auth_header
 from deployer.engine.versions import at_least
 from deployer.errors import NOT_FOUND, EngineError, UnreachableError
-from deployer.interfaces import Body, EngineInfo, Json, LogLine, LogQuery, Progress, RegistryAuth
+from deployer.interfaces import (
+    Body,
+    EngineInfo,
+    ExecQuery,
+    Json,
+    LogLine,
+    LogQuery,
+    Progress,
+    RegistryAuth,
+    Stream,
+)
 from deployer.transport.pool import LARGEST, Answer
 
 if TYPE_CHECKING:
@@ -284,6 +294,20 @@ class DockerEngine:
         target = f"/containers/{quote(ref)}/archive"
         with self._http.stream("GET", target, {"path": path}, timeout=SILENCE) as answer:
             yield answer.chunks()
+
+    # Commands in containers
+
+    def create_exec(self, ref: str, query: ExecQuery) -> str:
+        return execs.create(self._http, ref, query)
+
+    def start_exec(self, key: str, size: tuple[int, int] | None) -> Stream:
+        return execs.start(self._http, key, size)
+
+    def resize_exec(self, key: str, size: tuple[int, int]) -> None:
+        execs.resize(self._http, key, size)
+
+    def exec_exit_code(self, key: str) -> int | None:
+        return execs.exit_code(self._http, key)
 
     def _end(self, ref: str, how: str, timeout: int | None) -> None:
         """Stop or restart; waits as long as the container may take. The SDK's own methods wait at most 70 s."""

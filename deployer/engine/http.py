@@ -64,7 +64,7 @@ class EngineHttp:
         path: str,
         query: Query,
         *,
-        body: Body | None = None,
+        body: bytes | Body | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | None,
     ) -> Answer:

@@ -13,6 +13,8 @@ _COLOURS: Final = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 _COLOUR_CODES: Final = re.compile(r"(\x1b\[[0-9;:]*m)")
 _NEEDS_CARE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
+_STREAMS: Final = {0: "stdin", 1: "stdout", 2: "stderr"}
+
 Place: TypeAlias = tuple[str, str]
 """A host and a container of it."""
 
@@ -63,12 +65,22 @@ def _plain(text: str) -> str:
 
 def log_documents(lines: Iterable[tuple[Place, LogLine]]) -> Iterator[dict[str, Any]]:
     for (host, container), line in lines:
-        stream = "stderr" if line.stream == 2 else "stdout"
         yield {
             "type": "log",
             "host": host,
             "container": container,
-            "stream": stream,
+            "stream": _STREAMS[line.stream],
             "time": line.time,
             "text": line.text,
         }
+
+
+def output_document(place: Place, stream: int, text: str) -> dict[str, Any]:
+    """A line of a command."""
+    return {"type": "output", "host": place[0], "container": place[1], "stream": _STREAMS[stream], "text": text}
+
+
+def ended_document(place: Place, code: int | None, error: str, hint: str) -> dict[str, Any]:
+    """A command that has ended, or could not run."""
+    ended = {"type": "command_ended", "host": place[0], "container": place[1], "exit_code": code}
+    return ended | {"error": error, "hint": hint}

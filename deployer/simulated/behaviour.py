@@ -61,14 +61,15 @@ def behaviour_of(host: SimulatedHost, record: Record) -> Behaviour:
     if text:
         return parse_behaviour(text)
     command = [*(config["Entrypoint"] or []), *(config["Cmd"] or [])]
-    code = _exit_code(command)
+    code = exit_code_of(command)
     if code is not None:
         return Behaviour(exit_code=code, reads=0)
     ignores_signals = any(word.startswith("sleep") for word in command)
     return Behaviour(stop_code=KILLED if ignores_signals else 0)
 
 
-def _exit_code(command: list[str]) -> int | None:
+def exit_code_of(command: list[str]) -> int | None:
+    """What a command is known to end with; None where nothing is known of it."""
     match command:
         case ["true"]:
             return 0

@@ -11,7 +11,17 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from deployer.interfaces import Body, EngineInfo, Json, LogLine, LogQuery, Progress, RegistryAuth
+from deployer.interfaces import (
+    Body,
+    EngineInfo,
+    ExecQuery,
+    Json,
+    LogLine,
+    LogQuery,
+    Progress,
+    RegistryAuth,
+    Stream,
+)
 from deployer.model.build import Build
 from deployer.simulated import (
     archives,
@@ -19,6 +29,7 @@ from deployer.simulated import (
     connections,
     container_views,
     containers,
+    execs,
     images,
     lifecycle,
     lookup,
@@ -286,6 +297,24 @@ class SimulatedEngine:
         with self.reading() as host:
             data = archives.get_archive(host, ref, path)
         yield trees.pieces(data)
+
+    # Commands in containers
+
+    def create_exec(self, ref: str, query: ExecQuery) -> str:
+        with self.writing() as host:
+            return execs.create(host, ref, query)
+
+    def start_exec(self, key: str, size: tuple[int, int] | None) -> Stream:
+        with self.reading() as host:
+            return execs.ExecStream(execs.need(host, key), framed=size is None)
+
+    def resize_exec(self, key: str, size: tuple[int, int]) -> None:
+        with self.reading() as host:
+            execs.need(host, key)
+
+    def exec_exit_code(self, key: str) -> int | None:
+        with self.reading() as host:
+            return int(execs.need(host, key)["code"])
 
     # Networks and volumes
 

@@ -93,6 +93,15 @@ def choose(fleet: Fleet, choice: Choice) -> Chosen:
     return replace(chosen, others=tuple(row for row in rows if not choice.matches(row)))
 
 
+def running(chosen: Chosen, names: tuple[str, ...]) -> tuple[Row, ...]:
+    """Those that run, and those that were named as a whole: the engine says why not. Raises `DeployerError` without
+    any."""
+    found = tuple(row for row in chosen.rows if row.state == "running" or row.name in names)
+    if not found and not chosen.unreachable:
+        raise DeployerError("none of these containers runs", hint="deployer ps shows the states of containers")
+    return found
+
+
 def _missing(names: list[str], rows: tuple[Row, ...], lost: tuple[Unreachable, ...]) -> DeployerError:
     known = sorted({row.name for row in rows})
     hint = did_you_mean(names[0], known) or "deployer ps lists the containers of all hosts"

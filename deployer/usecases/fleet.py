@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from deployer.engine.connect import Connections
 from deployer.errors import DeployerError, InternalError, UnreachableError, boundary
 from deployer.interfaces import Awaiting, Engine, Host
 from deployer.model.plan import Unreachable
 from deployer.reach.connection import ConnectionSpec
+from deployer.transport.streams import NoMoreStreamsError
+
+_CONNECTIONS: Final = 16
+"""Further connections to one host."""
 
 Result = TypeVar("Result")
 
@@ -31,6 +36,8 @@ class Fleet:
         self._open: dict[str, Host] = {}
         self._others: list[Host] = []
         self._lock = threading.Lock()
+        self._opening = threading.Lock()
+        self._further: dict[str, list[Engine]] = {}
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -60,6 +67,23 @@ class Fleet:
         with self._lock:
             self._others.append(found)
         return found.engine()
+
+    def with_room(self, name: str, work: Callable[[Engine], Result]) -> Result:
+        """Work that needs a stream for itself, over a further connection where the host's first ones have no room for
+        it; raises what it raises."""
+        for engine in self._engines(name):
+            with suppress(NoMoreStreamsError):
+                return work(engine)
+        raise UnreachableError(f"{name} accepts no further connection")
+
+    def _engines(self, name: str) -> Iterator[Engine]:
+        yield self.host(name).engine()
+        for number in range(_CONNECTIONS):
+            with self._opening:
+                further = self._further.setdefault(name, [])
+                if number == len(further):
+                    further.append(self.another(name))
+            yield further[number]
 
     def read(
         self,
@@ -113,6 +137,7 @@ class Fleet:
             host.close()
         self._open.clear()
         self._others.clear()
+        self._further.clear()
         self._connections.close()
 
 

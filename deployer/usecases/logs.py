@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
@@ -12,8 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer.errors import DeployerError, EngineError, UnreachableError, boundary
-from deployer.interfaces import Clock, Engine, LogLine, LogQuery
-from deployer.transport.streams import NoMoreStreamsError
+from deployer.interfaces import Clock, LogLine, LogQuery
 from deployer.usecases.containers import Choice, Chosen
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.inspect_hosts import Row, read_rows
@@ -28,9 +27,6 @@ _LONGEST_PAUSE: Final = 10.0
 
 _BATCH: Final = 0.05
 """Seconds between two outputs while logs are followed: many lines at once cost less than each on its own."""
-
-_CONNECTIONS: Final = 16
-"""Further connections to one host."""
 
 _OVERLAP: Final = 2
 """Seconds before the last line from which a log is read again: stdout and stderr are not in order."""
@@ -105,8 +101,6 @@ class Reading:
         self._tell = tell
         self._merge: Merge[Row] = Merge(clock.now, _PATIENCE if query.follow else None)
         self._stopped = threading.Event()
-        self._others: dict[str, list[Engine]] = {}
-        self._opening = threading.Lock()
 
     def read(self, rows: Sequence[Row]) -> Iterator[Lines]:
         """Each log once, to its end."""
@@ -177,20 +171,7 @@ class Reading:
                 follower.ended(row)
 
     def _open(self, row: Row, query: LogQuery, stack: ExitStack) -> Iterator[Sequence[LogLine]]:
-        """Over another connection where the host's first one has no room for a further stream."""
-        for engine in self._engines(row.host):
-            with suppress(NoMoreStreamsError):
-                return stack.enter_context(engine.read_logs(row.id, query))
-        raise UnreachableError(f"{row.host} accepts no further connection")
-
-    def _engines(self, host: str) -> Iterator[Engine]:
-        yield self._fleet.host(host).engine()
-        for number in range(_CONNECTIONS):
-            with self._opening:
-                others = self._others.setdefault(host, [])
-                if number == len(others):
-                    others.append(self._fleet.another(host))
-            yield others[number]
+        return self._fleet.with_room(row.host, lambda engine: stack.enter_context(engine.read_logs(row.id, query)))
 
 
 class _Follower:

@@ -196,3 +196,52 @@ def test_a_project_that_another_run_has_locked_is_left_alone(more: Shop) -> None
     assert "web1: nothing was changed: shop is locked by ann@laptop" in found.err
     assert "web2  container web: stopped" in found.err
     assert more.run("stop", "-i", "hosts.yml", "web1", "web", "--yes", "--no-lock").code == 0
+
+
+class TestExec:
+    def test_in_several_containers(self, more: Shop) -> None:
+        found = more.run("exec", "-i", "hosts.yml", "web", "w*", "api", "--", "sh", "-c", "exit 3")
+        assert (found.code, sorted(found.words)) == (
+            3,
+            [f"{place} | simulated: sh -c exit 3" for place in ("web1/api", "web1/web", "web2/api", "web2/web")],
+        )
+        assert found.err.splitlines()[0] == "web1/api: exit code 3"
+
+    def test_in_one_the_output_is_passed_through(self, more: Shop) -> None:
+        found = more.run("exec", "-i", "hosts.yml", "db1", "web", "--no-stdin", "--", "uptime", "-p")
+        assert (found.code, found.out, found.err) == (0, "simulated: uptime -p\n", "")
+
+    def test_input_ends(self, more: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+        more.write("input", "some\ntext")
+        with (more.folder / "input").open() as file:
+            monkeypatch.setattr("sys.stdin", file)
+            assert more.run("exec", "-i", "hosts.yml", "db1", "web", "--", "cat").out == "some\ntext"
+
+    def test_as_documents(self, more: Shop) -> None:
+        found = more.run("exec", "-i", "hosts.yml", "db1", "web", "--json", "--", "false")
+        place = {"host": "db1", "container": "web"}
+        assert found.code == 1
+        assert [json.loads(line) for line in found.out.splitlines()] == [
+            {"type": "output", **place, "stream": "stdout", "text": "simulated: false"},
+            {"type": "command_ended", **place, "exit_code": 1, "error": "", "hint": ""},
+        ]
+
+    def test_a_host_that_is_down_counts_as_4(self, more: Shop) -> None:
+        more.write("hosts.yml", DOWN)
+        found = more.run("exec", "-i", "hosts.yml", "all", "web", "api", "--", "true")
+        assert (found.code, len(found.words)) == (4, 2)
+        assert found.err.startswith("gone: unreachable: ")
+
+    @pytest.mark.parametrize(
+        ("words", "code", "error"),
+        [
+            (("db1", "web"), 1, "Error: write the command after '--'\n"),
+            (("db1", "web", "--"), 1, "Error: write the command after '--'\n"),
+            (("db1", "--", "ls"), 1, "Missing argument"),
+            (("web1", "m*", "--", "ls"), 1, "error: none of these containers runs\n"),
+            (("web1", "migrate", "--", "ls"), 3, "is not running\n"),
+        ],
+    )
+    def test_what_cannot_run(self, more: Shop, words: tuple[str, ...], code: int, error: str) -> None:
+        found = more.run("exec", "-i", "hosts.yml", *words)
+        assert (found.code, found.out, error in found.err) == (code, "", True), found.err

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
+import select
 import signal
 import subprocess
+import termios
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +59,7 @@ def sequences(text: str) -> dict[str, list[int]]:
 def test_day_two(site: Site, host: Host) -> None:
     inventory = ("-i", str(site.inventory))
     _logs(site, host, inventory)
+    _exec(site, host, inventory)
     _follow(site, host, inventory)
     _lifecycle(site, host, inventory)
 
@@ -70,6 +78,90 @@ def _logs(site: Site, host: Host, inventory: tuple[str, ...]) -> None:
     found = site.run("logs", *inventory, host.name, "count*", "--tail", "50", "--timestamps")
     times = [line.split(" | ")[1].split()[0] for line in found.out.splitlines()]
     assert (found.code, len(times), times) == (0, 100, sorted(times))
+
+
+def _exec(site: Site, host: Host, inventory: tuple[str, ...]) -> None:
+    found = site.program(
+        "exec", *inventory, host.name, "long", "count", "--", "sh", "-c", "echo in; test -e /x || exit 3"
+    )
+    assert sorted(found.out.split()) == sorted([f"{host.name}/count", "|", "in", f"{host.name}/long", "|", "in"])
+    assert (found.code, found.err.splitlines()) == (
+        3,
+        [f"{host.name}/count: exit code 3", f"{host.name}/long: exit code 3"],
+    )
+    data = os.urandom(500_000)
+    command: list[Any] = [PROGRAM, "exec", *inventory, host.name, "long", "--", "cat"]
+    for way in ({}, {"deployer_docker_command": "docker"}):
+        site.write_inventory({host.name: way, "down": {"ansible_host": "127.0.0.1", "ansible_port": 1}})
+        environ = environment(site.folder)
+        ended = subprocess.run(command, input=data, capture_output=True, check=False, timeout=60, env=environ)
+        assert (ended.returncode, ended.stdout == data, ended.stderr) == (0, True, b"")
+    with terminal([*command[:-1], "sh"], environment(site.folder)) as shell:
+        shell.resize(30, 100)
+        shell.until("stty size", "30 100")
+        shell.resize(40, 120)
+        shell.until("stty size", "40 120")
+        shell.write("sleep 777\n")
+        wait_for(lambda: "sleep 777" in host.docker("top", "long"), 60, "the program")
+        shell.write("\x03")
+        shell.until("echo $((40 + 2))", "42")
+        shell.write("exit 5\n")
+        assert shell.exit_code() == 5
+
+
+class Shell:
+    """A program on a terminal."""
+
+    def __init__(self, process: int, descriptor: int) -> None:
+        self.process = process
+        self._descriptor = descriptor
+        self._ended: int | None = None
+
+    def resize(self, rows: int, columns: int) -> None:
+        termios.tcsetwinsize(self._descriptor, (rows, columns))
+
+    def write(self, text: str) -> None:
+        os.write(self._descriptor, text.encode())
+
+    def until(self, command: str, answer: str) -> None:
+        """Type it again and again until it is answered so: the program may not listen yet."""
+        seen = ""
+
+        def answered() -> bool:
+            nonlocal seen
+            self.write(f"{command}\n")
+            while more := self._read(1.0):
+                seen += more
+                if answer in seen:
+                    return True
+            return False
+
+        wait_for(answered, 60, f"{answer} in {seen}")
+
+    def _read(self, seconds: float) -> str:
+        ready, _, _ = select.select([self._descriptor], [], [], seconds)
+        return os.read(self._descriptor, 65536).decode(errors="replace") if ready else ""
+
+    def exit_code(self) -> int:
+        if self._ended is None:
+            with suppress(OSError):
+                while self._read(60):
+                    pass
+            self._ended = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+        return self._ended
+
+
+@contextmanager
+def terminal(command: list[Any], env: dict[str, str]) -> Iterator[Shell]:
+    process, descriptor = pty.fork()
+    if not process:
+        os.execve(command[0], [str(word) for word in command], env)
+    shell = Shell(process, descriptor)
+    try:
+        yield shell
+    finally:
+        os.close(descriptor)
+        shell.exit_code()
 
 
 def _follow(site: Site, host: Host, inventory: tuple[str, ...]) -> None:
@@ -119,10 +211,10 @@ def _lifecycle(site: Site, host: Host, inventory: tuple[str, ...]) -> None:
     assert states(host)["long"] == "paused"
     assert done("unpause", "long") == ["long unpaused"]
     stopped = [f"{name} stopped" for name in ("side", "count", "count2", "long", "tty")]
-    assert done("stop", "*", "--timeout", "0") == stopped
+    assert done("stop", "*", "--project", "site", "--timeout", "0") == stopped
     plan = site.plan("--limit", host.name)
     assert plan.changes == [f"{host.name}/container.{name} >" for name in ("count", "count2", "long", "side", "tty")]
-    assert done("start")[-1] == "side started"
+    assert done("start", "--project", "site")[-1] == "side started"
     plan = site.plan("--limit", host.name)
     assert (plan.code, plan.changes) == (0, [])
     assert done("kill", "long", "-s", "HUP") == ["long signalled"]

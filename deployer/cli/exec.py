@@ -1,0 +1,133 @@
+"""`deployer exec`: a command in running containers."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import click
+from msgspec.structs import replace
+
+from deployer.cli import options
+from deployer.cli.command import Call, Command, Suggestion
+from deployer.interfaces import Engine, ExecQuery, Stream
+
+if TYPE_CHECKING:
+    from deployer.usecases.exec import Ended, Write
+    from deployer.usecases.inspect_hosts import Row
+    from deployer.usecases.system import System
+
+EXAMPLES = """\
+deployer exec -i inventory db1 postgres -- psql -U app          # on this terminal
+deployer exec -i inventory db1 postgres -- pg_dump app > app.sql
+deployer exec -i inventory web 'api-*' -- nginx -s reload       # in all of them
+"""
+
+
+def _run(call: Call) -> int:
+    from deployer.reporting.human import unreachable_lines
+    from deployer.usecases.containers import choose, hosts_of, running
+    from deployer.usecases.exec import on_all, worst
+    from deployer.usecases.system import this_system
+
+    console, params = call.console, call.params
+    system = this_system(console.learn, console.warn, console.awaiting)
+    query = ExecQuery(params["command"], user=params["as"], workdir=params["workdir"], environment=params["env"])
+    with hosts_of(options.request(params), system, params["names"]) as (fleet, choice):
+        chosen = choose(fleet, choice)
+        rows = running(chosen, params["names"])
+        console.tell(line for host in chosen.unreachable for line in unreachable_lines(host))
+        if len(rows) == 1 and not console.json:
+            ended = [_alone(call, fleet, rows[0], query, system)]
+        else:
+            ended = on_all(fleet, rows, query, system.clock, params["forks"], _writer(call, rows))
+        _report(call, ended)
+    return worst(ended, chosen.unreachable)
+
+
+def _alone(call: Call, fleet: Any, row: Row, query: ExecQuery, system: System) -> Ended:
+    """With the input of this process, and its terminal where there is one; the output is passed through."""
+    from deployer.usecases.exec import guarded
+
+    params = call.params
+    has_input = not params["no_stdin"]
+    if has_input and not params["no_tty"] and sys.stdin.isatty() and sys.stdout.isatty():
+        from deployer.cli.terminal_session import converse, size
+
+        query = replace(query, stdin=True, size=size())
+        return guarded(fleet, row, query, lambda engine, key, stream: converse(engine, key, stream, system.clock))
+    query = replace(query, stdin=has_input)
+    return guarded(fleet, row, query, lambda engine, key, stream: _piped(engine, key, stream, system, query))
+
+
+def _piped(engine: Engine, key: str, stream: Stream, system: System, query: ExecQuery) -> int | None:
+    from deployer.usecases.exec import Input, exit_code, payloads
+
+    if query.stdin:
+        Input(stream, lambda: os.read(sys.stdin.fileno(), 65536))
+    for number, data in payloads(stream):
+        target = sys.stderr if number == 2 else sys.stdout
+        target.flush()
+        target.buffer.write(data)
+        target.buffer.flush()
+    return exit_code(engine, key, system.clock)
+
+
+def _writer(call: Call, rows: tuple[Row, ...]) -> Write:
+    from deployer.reporting.logs import Prefixes, output_document
+
+    console, lock = call.console, threading.Lock()
+    prefixes = Prefixes(
+        ((row.host, row.name) for row in rows), colour=console.out_terminal.colour, terminal=console.out_is_terminal
+    )
+
+    def write(row: Row, stream: int, text: str) -> None:
+        with lock:
+            if console.json:
+                console.json_lines([output_document((row.host, row.name), stream, text)])
+            else:
+                console.text(prefixes.line((row.host, row.name), text))
+
+    return write
+
+
+def _report(call: Call, ended: list[Ended]) -> None:
+    from deployer.reporting.human import error_lines
+    from deployer.reporting.lines import line
+    from deployer.reporting.logs import ended_document
+
+    console = call.console
+    for found in ended:
+        place = (found.row.host, found.row.name)
+        if console.json:
+            console.json_lines([ended_document(place, found.code, found.error, found.hint)])
+        elif found.error:
+            console.tell(error_lines(f"{'/'.join(place)}: {found.error}", found.hint))
+        elif found.code and len(ended) > 1:
+            console.tell([line(f"{'/'.join(place)}: exit code {found.code}")])
+
+
+def _option(names: list[str], help: str, **given: Any) -> click.Parameter:
+    return options.Option(names, section="Command", help=help, **given)
+
+
+COMMAND = Command(
+    "exec",
+    run=_run,
+    examples=EXAMPLES,
+    help="Run a command in running containers. The exit code is the greatest one.",
+    params=[
+        *options.containers(names="CONTAINER... -- COMMAND [ARGUMENT]...", required=True),
+        _option(["-T", "--no-tty"], "Give the command no terminal.", is_flag=True),
+        _option(["--no-stdin"], "Give the command no input.", is_flag=True),
+        _option(["--as"], "User in the container: NAME or ID, and GROUP after a colon.", default="", metavar="USER"),
+        _option(["--workdir"], "Folder in the container.", default="", metavar="DIR"),
+        _option(["--env"], "Variable of the command. Repeatable.", multiple=True, metavar="NAME=VALUE"),
+        options.json_option("Print one JSON document per line."),
+        *options.global_options(),
+    ],
+    suggestion=Suggestion("runs a command in containers", ("ssh", "shell", "sh", "bash", "attach")),
+    takes_command=True,
+)

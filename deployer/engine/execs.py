@@ -1,0 +1,68 @@
+"""Commands in running containers: `/containers/{id}/exec` and `/exec/{id}/…`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from deployer.engine.http import EngineHttp, engine_error, quote
+from deployer.engine.versions import at_least
+from deployer.errors import EngineError
+from deployer.interfaces import ExecQuery, Stream
+from deployer.transport.pool import Answer, Request
+
+_JSON: Final = {"Content-Type": "application/json"}
+_SIZE_AT_START: Final = "1.42"
+"""The API from which the size of a terminal is given with the start (images-and-data.md, "Streams")."""
+
+
+def create(http: EngineHttp, ref: str, query: ExecQuery) -> str:
+    """The id of the exec instance; raises `EngineError`, also for a container that does not run (409)."""
+    body = {
+        "Cmd": list(query.command),
+        "AttachStdin": query.stdin,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "Tty": query.size is not None,
+        "User": query.user,
+        "WorkingDir": query.workdir,
+        "Env": list(query.environment),
+    }
+    return str(_post(http, f"/containers/{quote(ref)}/exec", body)["Id"])
+
+
+def start(http: EngineHttp, key: str, size: tuple[int, int] | None) -> Stream:
+    """Its input and output: plain with a terminal, in frames without one. Over a stream of its own."""
+    body: dict[str, Any] = {"Detach": False, "Tty": size is not None}
+    if size is not None and at_least(http.api, _SIZE_AT_START):
+        body["ConsoleSize"] = list(size)
+    request = Request("POST", http.target(f"/exec/{key}/start"), msgspec.json.encode(body), _JSON)
+    stream = http.apart().pool.upgrade(request)
+    if isinstance(stream, Answer):
+        with stream:
+            raise engine_error(stream.status, stream.read())
+    stream.settimeout(None)
+    return stream
+
+
+def resize(http: EngineHttp, key: str, size: tuple[int, int]) -> None:
+    query = {"h": str(size[0]), "w": str(size[1])}
+    with http.stream("POST", f"/exec/{key}/resize", query, timeout=10.0) as answer:
+        answer.read()
+
+
+def exit_code(http: EngineHttp, key: str) -> int | None:
+    """None while it runs."""
+    found = http.get(f"/exec/{key}/json")
+    return None if found.get("Running") else int(found.get("ExitCode") or 0)
+
+
+def _post(http: EngineHttp, path: str, body: Mapping[str, object]) -> Any:
+    with http.stream("POST", path, {}, body=msgspec.json.encode(body), headers=_JSON, timeout=60.0) as answer:
+        text = answer.read()
+    try:
+        return msgspec.json.decode(text)
+    except ValueError as error:
+        raise EngineError("the engine did not answer in JSON", status=0) from error
