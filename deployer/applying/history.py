@@ -14,7 +14,7 @@ from deployer.errors import EngineError
 from deployer.interfaces import Engine, Json
 from deployer.model import history, ownership, volume_names
 from deployer.model.history import Record, Result
-from deployer.model.operations import BuildImage, Operation, PullImage, RemoveImage
+from deployer.model.operations import BuildImage, Operation, PullImage, RemoveImage, SendImage
 from deployer.values import file_mount
 
 _ATTEMPTS: Final = 20
@@ -65,9 +65,9 @@ def _pulled(
     """The last record, updated after a run that pulled or removed images."""
     last = history.last_records(volumes).get(project)
     before = last.pulled if last is not None else ()
-    if not any(isinstance(each, PullImage | BuildImage | RemoveImage) for each in done):
+    if not any(isinstance(each, PullImage | SendImage | BuildImage | RemoveImage) for each in done):
         return before
-    fetched = (each.reference for each in done if isinstance(each, PullImage | BuildImage))
+    fetched = (each.reference for each in done if isinstance(each, PullImage | SendImage | BuildImage))
     return updated(before, fetched, list_images(engine))
 
 

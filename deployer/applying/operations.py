@@ -36,6 +36,7 @@ from deployer.model.operations import (
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
+    SendImage,
     StartContainer,
     StopContainer,
     TagImage,
@@ -74,6 +75,15 @@ _HINTS = (
 """Hints for errors, by the engine's message."""
 
 
+Tell = Callable[[int, int], object]
+Send = Callable[[Engine, str, str, Tell], object]
+"""Sends the image of a reference from a source, and tells the bytes sent and those to send."""
+
+
+def no_source(_engine: Engine, reference: str, source: str, _tell: Tell) -> None:
+    raise EngineError(f"{reference} cannot be sent from {source}", status=0)
+
+
 class Worker(Struct, frozen=True):
     """What an operation needs. `made` holds the ids of containers that earlier steps created, by step; `permit` raises
     if the host must not be changed any more; `pulling` is held while a reference is pulled. `said`: by id, the output
@@ -88,6 +98,7 @@ class Worker(Struct, frozen=True):
     stopped: Callable[[], bool]
     permit: Callable[[], None] = lambda: None
     pulling: Callable[[str], AbstractContextManager[object]] = lambda _reference: nullcontext()
+    send: Send = no_source
     said: dict[str, str] = field(default_factory=dict)
 
     def id_of(self, target: Target) -> str:
@@ -144,6 +155,15 @@ def _(operation: PullImage, worker: Worker) -> None:
         worker.engine.pull_image(reference, operation.platform, auth, Layers(tell))
     if worker.engine.inspect_image(image.pulled_name(reference)) is None:
         raise EngineError(f"{reference} is not on the host after the pull", status=0, hint=_PULL_AGAIN)
+
+
+@_perform.register
+def _(operation: SendImage, worker: Worker) -> None:
+    def tell(sent: int, total: int) -> None:
+        worker.report(PullProgress(worker.host, operation.reference, sent, total))
+
+    with worker.pulling(operation.reference):
+        worker.send(worker.engine, operation.reference, operation.source, tell)
 
 
 @_perform.register
@@ -340,7 +360,7 @@ def registry_errors(reference: str, auth: RegistryAuth | None) -> Iterator[None]
 class Layers:
     """Sums the progress of a pull over its layers, and tells the bytes so far and in total."""
 
-    def __init__(self, tell: Callable[[int, int], object]) -> None:
+    def __init__(self, tell: Tell) -> None:
         self._tell = tell
         self._layers: dict[str, tuple[int, int]] = {}
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from msgspec import Struct
 
 from deployer.applying.lock import LockLostError
-from deployer.applying.operations import Done, Worker, perform
+from deployer.applying.operations import Done, Send, Worker, no_source, perform
 from deployer.errors import DeployerError, UnreachableError, boundary
 from deployer.interfaces import Clock, Engine, Events, RegistryAuth
 from deployer.model.operations import Operation, Target
@@ -40,6 +40,7 @@ class Tools(Struct, frozen=True):
     stop: Stop
     permit: Callable[[], None] = lambda: None
     pulling: Callable[[str], AbstractContextManager[object]] = lambda _reference: nullcontext()
+    send: Send = no_source
 
 
 class Performer:
@@ -59,6 +60,7 @@ class Performer:
             stopped=tools.stop.is_set,
             permit=tools.permit,
             pulling=tools.pulling,
+            send=tools.send,
         )
 
     def perform(self, operation: Operation) -> Done:

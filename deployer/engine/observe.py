@@ -23,16 +23,17 @@ from deployer.engine.answers import (
     ListedContainer,
     MountPoint,
 )
+from deployer.engine.needed_images import needed_images
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import View, expects_default
 from deployer.fields.network import NETWORK
-from deployer.fields.options import PullPolicy, strongest_pull_policy
+from deployer.fields.options import PullPolicy
 from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
 from deployer.interfaces import Engine, Json, RegistryAuth
 from deployer.model import build, ownership, volume_names
 from deployer.model.container_names import NEW, OLD, is_kept
-from deployer.model.desired import Desired, has_settings
+from deployer.model.desired import Desired
 from deployer.model.observed import (
     Observed,
     ObservedContainer,
@@ -48,7 +49,6 @@ from deployer.model.observed import (
 from deployer.model.plan import OwedEndpoint
 from deployer.model.registry import RegistryAnswer
 from deployer.model.secrets import Sealing
-from deployer.model.settings import FromImage, ImageSettings
 from deployer.values import address, image, mount, paths
 
 WIDTH = 4
@@ -87,29 +87,12 @@ def needs_of(
     plays = tuple(plays)
     declared = [resource for play in plays for resource in play.resources]
     names = {resource.name for resource in declared if resource.kind.is_container}
-    builds = {reference: build for play in plays for reference, build in play.builds.items()}
-    images: dict[str, PullPolicy] = {}
-    for resource in declared:
-        if has_settings(resource, FromImage) and (reference := resource.image):
-            wanted = PullPolicy.NEVER if resource.absent or reference in builds else resource.settings.pull
-            images[reference] = strongest_pull_policy((wanted, images.get(reference, PullPolicy.NEVER)))
-    for found in builds.values():
-        wanted = PullPolicy.ALWAYS if found.pull else PullPolicy.NEVER
-        images |= {base: strongest_pull_policy((wanted, images.get(base, wanted))) for base in found.bases}
-    published = [resource.settings for resource in declared if has_settings(resource, ImageSettings)]
-    for settings in published:
-        for target in settings.targets:
-            images.setdefault(target, PullPolicy.NEVER)
-    asked = {target for settings in published if not settings.absent for target in settings.pushed}
-    for tagged in {image.tag_of(reference) for reference, policy in images.items() if policy is PullPolicy.ALWAYS}:
-        if tagged and tagged not in images:
-            images[tagged] = PullPolicy.NEVER
-            asked.add(tagged)
+    images, asked = needed_images(plays)
     with_suffixes = {name + suffix for name in names for suffix in suffixes}
     projects, prune = frozenset(play.project for play in plays), any(play.prune for play in plays)
     values = {resource.name: resource.values for resource in declared if resource.kind.is_container}
     every, key = frozenset(with_suffixes), next((play.sealing for play in plays), Sealing())
-    return Needs(every, projects, images, auth, prune, declared=values, asked=frozenset(asked), sealing=key)
+    return Needs(every, projects, images, auth, prune, declared=values, asked=asked, sealing=key)
 
 
 def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> Observed:

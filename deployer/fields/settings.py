@@ -267,6 +267,11 @@ IMAGE = (
         doc="How old an image must be before `image lock` takes it.",
     ),
     Entry(
+        name="source",
+        shape=TEXT,
+        doc="Send it where it is missing, without a registry: from this machine's engine (controller) or from a host.",
+    ),
+    Entry(
         name="tag_as",
         shape=one_or_many(TARGET_REF, "a reference or a list of references"),
         doc="Further references that the image gets on the host.",

@@ -193,6 +193,11 @@ class Desired(Guarded, frozen=True, dict=True):
         return {own.image: own.build for own in found if own.build is not None}
 
     @cached_property
+    def sources(self) -> Mapping[str, str]:
+        """Where the images that are sent come from, by complete reference."""
+        return {own.image: own.source for own in (found.settings for found in self.of(ImageSettings)) if own.source}
+
+    @cached_property
     def _by_name(self) -> Mapping[tuple[Kind, str], AnyResource]:
         return {(found.kind, found.name): found for found in self.resources}
 

@@ -63,6 +63,17 @@ class PullImage(_OnImage, frozen=True):
         return self.reference + (f" for {self.platform}" if self.platform else "")
 
 
+class SendImage(_OnImage, frozen=True):
+    """`source`: a host, or `model.settings.CONTROLLER`."""
+
+    doing, done = "sending", "sent"
+    source: str
+
+    @property
+    def subject(self) -> str:
+        return f"{self.reference} from {self.source}"
+
+
 class BuildImage(_OnImage, frozen=True):
     """`labels`: those of deployer, in addition to the build's own."""
 

@@ -67,11 +67,17 @@ class FromImage(Settings, frozen=True):
     build: Build | None = None
 
 
+CONTROLLER = "controller"
+"""The source of an image that this machine sends."""
+
+
 class ImageSettings(FromImage, frozen=True):
     """Of an image. `tag_as`: further references that it gets; `push`: those that are pushed, "" for its own.
-    `allow` and `cooldown` (in nanoseconds): to what `image lock` may update it."""
+    `source`: a host, or `CONTROLLER`, which sends
+    it. `allow` and `cooldown` (in nanoseconds): to what `image lock` may update it."""
 
     tag_as: tuple[str, ...] = ()
+    source: str = ""
     allow: str = ""
     cooldown: int | None = None
     push: tuple[str, ...] = ()

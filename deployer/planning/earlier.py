@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from deployer.model.observed import Observed
-from deployer.model.operations import BuildImage, ConnectNetwork, CreateContainer, PullImage, StartContainer
+from deployer.model.operations import BuildImage, ConnectNetwork, CreateContainer, PullImage, SendImage, StartContainer
 from deployer.model.plan import HostPlan, Work
 
 
@@ -16,7 +16,7 @@ def after(observed: Observed, plan: HostPlan) -> Observed:
     made = {step.address.name for step in plan.steps if isinstance(step.operation, CreateContainer)}
     made |= {step.address.name for step in plan.steps if step.group is not None and step.group.work is Work.ROLL_BACK}
     started = {step.address.name for step in plan.steps if isinstance(step.operation, StartContainer)} - made
-    pulled = {step.operation.reference for step in plan.steps if isinstance(step.operation, PullImage)}
+    pulled = {step.operation.reference for step in plan.steps if isinstance(step.operation, PullImage | SendImage)}
     built = {step.operation.reference for step in plan.steps if isinstance(step.operation, BuildImage)}
     connected = {
         (step.operation.container, step.operation.network)

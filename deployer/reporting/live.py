@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from msgspec import Struct, field
 
 from deployer.errors import ExitCode
-from deployer.model.operations import BuildImage, PullImage
+from deployer.model.operations import BuildImage, PullImage, SendImage
 from deployer.model.outcome import BuildProgress, HostEnded, HostStarted, PullProgress, StepEnded, StepStarted
 from deployer.model.plan import Step
 from deployer.reporting.lines import Line, Span, Style, line, render
@@ -88,7 +88,7 @@ class Board:
     def _step(self, host: _Host, step: Step, began: float) -> str:
         text = f"{subject(step)}: {doing(step)}"
         elapsed = self._now() - began
-        if isinstance(step.operation, PullImage) and step.operation.reference in host.pulls:
+        if isinstance(step.operation, PullImage | SendImage) and step.operation.reference in host.pulls:
             progress = host.pulls[step.operation.reference]
             text += f" {pulled(progress)}, {size(progress.current / max(elapsed, 1.0))}/s"
         if isinstance(step.operation, BuildImage) and step.operation.reference in host.builds:

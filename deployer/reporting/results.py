@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from deployer.model.desired import Address, Kind
-from deployer.model.operations import PullImage, PushImage, StartContainer, TagImage
+from deployer.model.operations import PullImage, PushImage, SendImage, StartContainer, TagImage
 from deployer.model.outcome import HostOutcome, Status
 from deployer.model.plan import Action, HostPlan, Step
 from deployer.reporting.words import done
@@ -27,7 +27,7 @@ def happened(plan: HostPlan, last: Step) -> str:
     action = next((change.action for change in plan.changes if change.address == last.address), None)
     return (
         done(last)
-        if action is None or isinstance(last.operation, PullImage | TagImage | PushImage)
+        if action is None or isinstance(last.operation, PullImage | SendImage | TagImage | PushImage)
         else _HAPPENED[action]
     )
 

@@ -27,6 +27,7 @@ from deployer.model.settings import ContainerSettings, RunSettings
 from deployer.planning.container.health import judged
 from deployer.planning.run_once import alone_first
 from deployer.usecases.fleet import guarded
+from deployer.usecases.image_sources import ImageSources
 from deployer.usecases.load import PlayInput
 from deployer.usecases.plan import Session, credentials
 from deployer.usecases.system import System
@@ -51,13 +52,15 @@ def apply(session: Session, system: System, events: Events, stop: Stop, run: Run
     turns = Turns(
         run, fleet.each, system.clock, events, stop, read_at=read_at, records=planned.records, another=fleet.another
     )
-    for play, given in zip(planned.plan.plays, planned.loaded.plays, strict=True):
-        with turns.of_play(found for found in play.hosts if found.host not in out) as turn:
-            work = _Work(session, system, events, stop, turn, _by_host(play.hosts), _by_host(given.desired))
-            goes_on, ended = _play(work, play, given, out)
-        outcomes += ended
-        if not goes_on:
-            break
+    with ImageSources(fleet.host) as sources:
+        for play, given in zip(planned.plan.plays, planned.loaded.plays, strict=True):
+            with turns.of_play(found for found in play.hosts if found.host not in out) as turn:
+                plans, wishes = _by_host(play.hosts), _by_host(given.desired)
+                work = _Work(session, system, events, stop, turn, plans, wishes, sources)
+                goes_on, ended = _play(work, play, given, out)
+            outcomes += ended
+            if not goes_on:
+                break
     if run is not None:
         clear_locks(session, system, events, run)
     return Outcome(planned.plan, tuple(outcomes))
@@ -147,6 +150,7 @@ class _Work:
         turn: Turn,
         plans: Mapping[str, HostPlan],
         desired: Mapping[str, Desired],
+        sources: ImageSources,
     ) -> None:
         self.session = session
         self.system = system
@@ -156,6 +160,7 @@ class _Work:
         self._events = events
         self._desired = desired
         self._slots = PullSlots(PULLS_AT_ONCE)
+        self._sources = sources
         self._pending: dict[str, _Pending] = {}
 
     @property
@@ -237,7 +242,9 @@ class _Work:
     def _tools(self, host: str, engine: Engine) -> Tools:
         auth = credentials(self.session.planned.loaded.of_host(host))
         permit = partial(self.turn.check, host)
-        return Tools(engine, self.system.clock, self._events, auth, self.stop, permit, self._slots.of)
+        return Tools(
+            engine, self.system.clock, self._events, auth, self.stop, permit, self._slots.of, self._sources.send
+        )
 
     def _plan_again(self, host: str, engine: Engine) -> HostPlan:
         return self.session.plan_again(host, engine, self._desired[host])

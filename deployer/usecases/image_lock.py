@@ -97,9 +97,10 @@ def _read(path: str) -> dict[str, Pin]:
 def _images(loaded: Loaded, pins: Mapping[str, Pin]) -> list[Wanted]:
     """References without a digest of their own, by name."""
     found: dict[str, Wanted] = {}
-    resources = (each for play in loaded.plays for desired in play.desired for each in desired.resources)
-    for resource in resources:
-        if not has_settings(resource, FromImage) or resource.absent or resource.settings.build is not None:
+    plays = [desired for play in loaded.plays for desired in play.desired]
+    kept = {reference for desired in plays for reference in (*desired.sources, *desired.builds)}
+    for resource in (each for desired in plays for each in desired.resources):
+        if not has_settings(resource, FromImage) or resource.absent or resource.settings.image in kept:
             continue
         reference = _unpinned(resource.settings.image, pins)
         if not reference:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ from msgspec.structs import replace
 
 from deployer.applying.operations import Layers, registry_errors
 from deployer.engine import answers
-from deployer.engine.connect import connect
 from deployer.engine.host_facts import free_space
 from deployer.engine.image_archive import ImageArchive
 from deployer.engine.image_transfer import Transfer, is_containerd
@@ -23,9 +21,8 @@ from deployer.errors import DeployerError, ResourceError, UnreachableError
 from deployer.interfaces import Engine
 from deployer.model.outcome import PullProgress
 from deployer.model.plan import Unreachable
-from deployer.reach.connection import DEFAULT_SOCKET, ConnectionSpec
-from deployer.reach.connectors import ConnectionType
 from deployer.usecases.fleet import Fleet
+from deployer.usecases.image_sources import save, save_from_here
 from deployer.usecases.inspect_hosts import fleet_of
 from deployer.usecases.load import Request
 from deployer.usecases.system import System
@@ -124,13 +121,9 @@ def _source(request: Request, system: System, wanted: Copy) -> Iterator[ImageArc
     with tempfile.TemporaryFile() as spool:
         if wanted.source:
             with fleet_of(replace(request, limit=""), system, wanted.source) as fleet:
-                _save(fleet.host(wanted.source).engine(), wanted.reference, wanted.source, spool.write)
+                save(fleet.host(wanted.source).engine(), wanted.reference, wanted.source, spool)
         else:
-            engine = connect(_this_machine())
-            try:
-                _save(engine, wanted.reference, "this machine", spool.write)
-            finally:
-                engine.close()
+            save_from_here(wanted.reference, spool)
         spool.seek(0)
         archive = ImageArchive(spool, wanted.source or "this machine")
         try:
@@ -151,25 +144,6 @@ def _opened(path: str) -> Iterator[ImageArchive]:
             yield archive
         finally:
             archive.close()
-
-
-def _save(engine: Engine, reference: str, where: str, write: Callable[[bytes], object]) -> None:
-    if engine.inspect_image(reference) is None:
-        hint = "build or pull it there first, or name another source with --from"
-        raise ResourceError(f"{image.familiar(reference)} is not on {where}", hint=hint)
-    try:
-        with engine.save_images([reference]) as chunks:
-            for chunk in chunks:
-                write(chunk)
-    except OSError as error:
-        raise ResourceError(f"{image.familiar(reference)} cannot be kept here: {error.strerror or error}") from error
-
-
-def _this_machine() -> ConnectionSpec:
-    """The engine that the docker command uses here."""
-    address = os.environ.get("DOCKER_HOST", "")
-    socket = address.removeprefix("unix://") if address.startswith("unix://") else DEFAULT_SOCKET
-    return ConnectionSpec(name="this machine", kind=ConnectionType.LOCAL, docker_socket=socket)
 
 
 def pull(request: Request, system: System, reference: str, platform: str, report: Report) -> Results:

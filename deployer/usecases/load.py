@@ -33,7 +33,7 @@ from deployer.interfaces import Guarded
 from deployer.model.desired import Desired, RunOnce
 from deployer.reach.connection import ConnectionSpec
 from deployer.usecases.connections import connect_host
-from deployer.usecases.named import check_containers, check_volumes
+from deployer.usecases.named import check_containers, check_sources, check_volumes
 from deployer.values import duration
 
 if TYPE_CHECKING:
@@ -163,6 +163,7 @@ def load(request: Request, asking: Asking) -> Loaded:
     check_used(dict(sources.extra), variable_references(sources.inventory, reader.files, plays), problems)
     if request.ask_become_pass and not any(spec.sudo_password for spec in reader.specs.values()):
         problems.warn(Origin("--ask-become-pass"), "no host of this run uses sudo", hint="set ansible_become: true")
+    check_sources([wish for play in loaded for wish in play.desired], reader.specs, problems)
     check_volumes(request, {wish.host for play in loaded for wish in play.desired}, sources.inventory, problems)
     problems.raise_if_any()
     secrets = frozenset(reader.secrets).union(*(found.secrets for play in loaded for found in play.desired))

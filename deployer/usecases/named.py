@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from deployer.config.inventory.types import Inventory
 from deployer.diagnostics import Missing, Origin, Problems, did_you_mean
 from deployer.model.desired import Desired
-from deployer.model.settings import ContainerSettings
+from deployer.model.settings import CONTROLLER, ContainerSettings, ImageSettings
 
 if TYPE_CHECKING:
     from deployer.usecases.load import Request
@@ -34,3 +34,14 @@ def check_containers(names: Sequence[str], wishes: Iterable[Desired], problems: 
     for name in sorted(set(names) - known):
         hint = did_you_mean(name, known) or f"declared: {', '.join(sorted(known)) or 'no containers'}"
         problems.add(_CONTAINER, f"no container '{name}' is declared on these hosts", hint=hint)
+
+
+def check_sources(wishes: Iterable[Desired], hosts: Collection[str], problems: Problems) -> None:
+    """The source of an image is this machine or a host of the run."""
+    for wish in wishes:
+        for resource in wish.of(ImageSettings):
+            source = resource.settings.source
+            if source and source != CONTROLLER and source not in hosts:
+                hint = did_you_mean(source, [CONTROLLER, *hosts]) or "a host of the run's plays, or controller"
+                summary = f"'{source}' is not a host of this run"
+                problems.add(resource.place(("source",)), summary, address=f"images.{resource.name}.source", hint=hint)

@@ -55,3 +55,33 @@ def test_what_cannot_be_copied(shop: Shop) -> None:
     assert errors("redis:7", "wbe1", "--from", "db1")[0] == 1
     assert errors("redis:7", "web1", "--from", "db9")[0] == 1
     assert errors(f"redis@sha256:{'0' * 64}", "web1") == (1, "Usage: deployer image copy [OPTIONS] REFERENCE PATTERN")
+
+
+SENT = """\
+- hosts: web
+  images: {"shop/web:3": {source: SOURCE}}
+  containers: {web: {image: "shop/web:3", pull: never}}
+"""
+
+
+def test_a_play_sends_an_image_from_one_host_to_those_that_do_not_have_it(shop: Shop) -> None:
+    shop.write("sent.yml", SENT.replace("SOURCE", "web1"))
+    refused = shop.run("plan", "-i", "hosts.yml", "sent.yml", "--limit", "web1")
+    assert "image shop/web:3 is not on the host" in refused.out
+    assert shop.run("image", "pull", "shop/web:3", "web1", "-i", "hosts.yml").code == 0
+    planned = shop.run("plan", "-i", "hosts.yml", "sent.yml")
+    assert "+ image shop/web:3 send from web1 sent.yml:2" in planned.words
+    done = shop.run("apply", "-i", "hosts.yml", "sent.yml", "--yes")
+    assert (done.code, "image shop/web:3: sent" in done.err + done.out) == (0, True), done.err + done.out
+    assert shop.run("plan", "-i", "hosts.yml", "sent.yml", "--detailed-exitcode").code == 0
+
+
+def test_a_source_is_a_host_of_the_run_or_this_machine(shop: Shop) -> None:
+    shop.write("sent.yml", SENT.replace("SOURCE", "wbe1"))
+    assert "sent.yml:2:35: images.shop/web:3.source: 'wbe1' is not a host of this run; did you mean 'web1'?" in (
+        shop.run("validate", "-i", "hosts.yml", "sent.yml").err
+    )
+    shop.write("sent.yml", SENT.replace("SOURCE", "web1, pull: always"))
+    assert "an image with a source is not pulled; give a new image a new tag" in (
+        shop.run("validate", "-i", "hosts.yml", "sent.yml").err
+    )

@@ -53,5 +53,10 @@ def test_only_the_layer_that_hosts_do_not_have_is_sent(
         assert "deployer.transfer" not in host.docker("images")
     again = copied(site, APP, pattern, "--from", host_26.name)
     assert {(each["done"], each["sent"]) for each in again.values()} == {("is there already", 0)}
+    for host in (host_20, host_containerd):
+        host.docker("rmi", APP)
+    app = {"image": APP, "command": None}
+    site.write({"images": {APP: {"source": host_26.name}}, "containers": {"app": app}}).converge()
+    assert {host.docker("exec", "app", "ls", "/two").strip() for host in (host_20, host_containerd)} == {"/two"}
     missing = site.run("image", "copy", "copied/app:9", pattern, "--from", host_26.name, "-i", str(site.inventory))
     assert (missing.code, missing.err.splitlines()[0]) == (3, f"error: copied/app:9 is not on {host_26.name}")

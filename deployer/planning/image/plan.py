@@ -13,7 +13,7 @@ from deployer.fields.options import PullPolicy, strongest_pull_policy
 from deployer.model.desired import Address, Image, Imaged, Kind
 from deployer.model.drift import Drift, Verdict
 from deployer.model.observed import ObservedContainer, ObservedImage
-from deployer.model.operations import Operation, PullImage, PushImage, RemoveImage, TagImage
+from deployer.model.operations import Operation, PullImage, PushImage, RemoveImage, SendImage, TagImage
 from deployer.model.plan import Action, FieldDiff, Refusal, ResourceChange
 from deployer.model.settings import ImageSettings
 from deployer.planning.container.keeping import discard_holders
@@ -29,7 +29,7 @@ class Wanted(Struct, frozen=True):
     """`local`: the image the reference names on the host now, if it is for the `platform`; `other`: the platform of
     that image if it is not. `pull`: whether it is pulled or built first, so that the image after that is only known by
     `digest` ("" when the registry did not say, and of one that is built). `built`: it is built, by this play or an
-    earlier one; `rebuild`: by this play."""
+    earlier one; `rebuild`: by this play. `source`: what sends it."""
 
     reference: str
     local: ObservedImage | None
@@ -39,6 +39,7 @@ class Wanted(Struct, frozen=True):
     other: str = ""
     built: bool = False
     rebuild: Rebuild | None = None
+    source: str = ""
 
     @property
     def known(self) -> ObservedImage | None:
@@ -70,6 +71,10 @@ def wanted(ctx: Context, resource: Imaged) -> Wanted:
         own = rebuild(ctx, reference, build, local) if build is not None else None
         new = own is not None or reference in ctx.observed.built
         return Wanted(reference, local, new, platform=platform, built=True, rebuild=own)
+    source = ctx.desired.sources.get(reference, "")
+    if source:
+        missing = local is None and source != ctx.desired.host
+        return Wanted(reference, local, missing, platform=platform, other=other, source=source)
     remote = ctx.observed.remote.get(reference, "")
     fetched = policy is PullPolicy.ALWAYS or reference in ctx.observed.coming
     moved = local is not None and fetched and remote not in ("", *local.digests, local.id)
@@ -109,11 +114,14 @@ def ensure(ctx: Context, need: Wanted, resource: Imaged, origin: Origin) -> None
         operation: Operation = PullImage(need.reference, resource.settings.platform)
         if need.rebuild is not None:
             operation, reason = need.rebuild.operation, need.rebuild.reason
+        if need.source:
+            operation, reason = SendImage(need.reference, need.source), f"send from {need.source}"
         ctx.draft.changes.append(ResourceChange(address, action, diffs, reason=reason, origin=origin))
         ctx.draft.ready(Kind.IMAGE, need.reference, ctx.draft.step(operation, address, reason))
     elif need.local is None:
         by_id = not image.parse(need.reference).path
         hint = "an image id cannot be pulled" if by_id else "pull: never forbids pulling it"
+        hint = "the host is its source" if need.source else hint
         summary = f"is for {need.other} on the host, not {need.platform}" if need.other else "is not on the host"
         ctx.draft.refuse(Refusal(resource.address, f"image {name} {summary}", hint, origin))
     elif need.reference in ctx.observed.remote and not need.digest and _policy(ctx, resource) is PullPolicy.ALWAYS:

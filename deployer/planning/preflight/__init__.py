@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
-from deployer.model.operations import BuildImage, CreateContainer, CreateNetwork, PullImage
+from deployer.model.operations import BuildImage, CreateContainer, CreateNetwork, PullImage, SendImage
 from deployer.model.plan import HostPlan, Refusal
 from deployer.model.preflight import Facts, Listener, Questions
 from deployer.planning.preflight import images, mounts, names, ports, room, subnets
@@ -27,7 +27,7 @@ def questions(plan: HostPlan, observed: Observed) -> Questions:
         pulls=frozenset(images.unasked(plan, observed)),
         moved=frozenset(images.moved(plan, observed)),
         routes=any(isinstance(each, CreateNetwork) for each in operations),
-        room=any(isinstance(each, PullImage | BuildImage | CreateContainer) for each in operations),
+        room=any(isinstance(each, PullImage | SendImage | BuildImage | CreateContainer) for each in operations),
     )
 
 

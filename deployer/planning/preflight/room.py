@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deployer.model.operations import BuildImage, CreateContainer, PullImage
+from deployer.model.operations import BuildImage, CreateContainer, PullImage, SendImage
 from deployer.planning.preflight.checked import CheckedHost, Finding
 from deployer.values import image, size
 
-_NEED_ROOM = PullImage | BuildImage | CreateContainer
+_NEED_ROOM = PullImage | SendImage | BuildImage | CreateContainer
 
 _FULL = 1024**2
 """Bytes below which not even the files of a container can be written."""
@@ -28,7 +28,7 @@ def findings(checked: CheckedHost) -> Iterator[Finding]:
         yield checked.refuse(first, f"no space is left in {room.folder}", hint)
         return
     for step in needing:
-        if isinstance(step.operation, PullImage | BuildImage):
+        if isinstance(step.operation, PullImage | SendImage | BuildImage):
             before = checked.facts.sizes.get(image.parse(step.operation.reference).repository, 0)
             if room.free < (before or _LITTLE):
                 known = f"; the present image of the same name uses {size.show_rounded(before)}" if before else ""
