@@ -159,11 +159,12 @@ def _with_records(found: Iterable[ObservedContainer], volumes: Iterable[Json]) -
 
 
 def _opened(engine: Engine, found: ObservedContainer, needs: Needs) -> ObservedContainer:
-    """With what this controller can tell of its secret files. Imported here: few runs need it."""
+    """With what digests do not tell of its files. Imported here: few runs need it."""
     if not (found.values.get("configs") or found.values.get("secrets")) or not found.owner.managed:
         return found
-    from deployer.engine.sealed_files import is_sealed_elsewhere, resealed
+    from deployer.engine.container_files import is_sealed_elsewhere, resealed, with_changed
 
+    found = with_changed(engine, found, needs.declared.get(found.name) or {})
     return resealed(engine, found, needs.sealing) if is_sealed_elsewhere(found, needs.sealing) else found
 
 

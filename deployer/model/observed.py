@@ -45,7 +45,8 @@ class ObservedContainer(Struct, frozen=True):
     addresses it has while it runs, also those that the engine chose: (network, key of the endpoint, address).
     `restarts`: how often the engine restarted it since it was started. `proven` is False for one that may not work and
     that no run on record has seen working since it was created. `keeps_name`: whether its name is an alias on a
-    network too, so that it is reached by it after a rename."""
+    network too, so that it is reached by it after a rename. `configs`: the text of those that differ from what is
+    declared, by target."""
 
     id: str
     name: str
@@ -64,6 +65,7 @@ class ObservedContainer(Struct, frozen=True):
     restarts: int = 0
     proven: bool = True
     keeps_name: bool = False
+    configs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def running(self) -> bool:

@@ -24,6 +24,7 @@ PREFIX: Final = "deployer.files."
 LABEL: Final = "deployer.spec"
 ELSEWHERE: Final = ".files"
 
+_TYPES: Final[Mapping[str, type]] = {"source": str, "mode": int, "uid": int, "gid": int, "content": str}
 _VOLUME: Final = re.compile(rf"(?:^|/)({re.escape(PREFIX)}[0-9a-f]{{32}})(?:/|$)")
 
 
@@ -83,8 +84,11 @@ def _read(text: object, field: str) -> dict[str, dict[str, Any]]:
     except (ValueError, RecursionError):
         return {}
     files = found.get(field) if isinstance(found, dict) else None
-    is_value = isinstance(files, dict) and all(isinstance(part, dict) for part in files.values())
-    return files if is_value and files is not None else {}
+    return files if isinstance(files, dict) and all(map(_is_entry, files.values())) else {}
+
+
+def _is_entry(found: object) -> bool:
+    return isinstance(found, dict) and all(isinstance(part, _TYPES.get(key, ())) for key, part in found.items())
 
 
 def located(mount: Mapping[str, Any], directory: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -17,6 +18,8 @@ from deployer.fields.table import Violation
 from deployer.values import file_mount, paths
 
 _MODE: Final = re.compile(r"0?[0-7]{3,4}")
+LONGEST: Final = 64 * 1024
+"""Bytes of content whose changes are shown."""
 KEYED: Final = "hmac-"
 """What digests begin with that depend on the controller's key: those of secret content."""
 
@@ -85,6 +88,13 @@ def key_of(digest: str) -> str:
     return digest.removeprefix(KEYED).partition(":")[0] if digest.startswith(KEYED) else ""
 
 
+def text_of(content: bytes) -> str | None:
+    """Content that can be shown; None for other data, and for what is too long to be read by people."""
+    with contextlib.suppress(UnicodeDecodeError):
+        return content.decode() if len(content) <= LONGEST and b"\0" not in content else None
+    return None
+
+
 def _show(path: tuple[str, ...], value: Any) -> str:
     """`db (0400, 1000:1000)`; of the content, a digest that tells nothing."""
     if isinstance(value, Mapping):
@@ -117,6 +127,7 @@ def _field(kind: Delivered, doc: str) -> Field:
         shape=_shape(kind),
         access=Access(lambda inspect: file_mount.from_engine(inspect, kind.name, kind.folder), write),
         zero={},
+        stored=dict[str, dict[str, str | int]],
         depth=2,
         show=_show,
         spell=_spell,

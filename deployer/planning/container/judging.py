@@ -9,12 +9,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer.fields.container import CONTAINER
+from deployer.fields.container.files import text_of
 from deployer.fields.field import Change, View
 from deployer.fields.options import Recreate
 from deployer.model import dependencies, ownership
 from deployer.model.desired import Container, Workload
 from deployer.model.observed import ObservedContainer, ObservedImage, Stub
 from deployer.model.plan import FieldDiff, Refusal
+from deployer.model.secrets import redact
 from deployer.planning.container import endpoints
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
@@ -75,7 +77,22 @@ def compare_fields(
             leaving=leaving,
         )
     )
-    return tuple(_by_name(ctx, resource, each) if each.path[0] in _MODES else each for each in found)
+    named = (_by_name(ctx, resource, each) if each.path[0] in _MODES else each for each in found)
+    return tuple(_with_text(ctx, resource, live, each) if each.path[0] == "configs" else each for each in named)
+
+
+def _with_text(ctx: Context, resource: Workload, live: ObservedContainer, found: FieldDiff) -> FieldDiff:
+    """The text of a config, before and after, instead of its digests."""
+    _, target, *below = found.path
+    if below != ["content"] or target not in live.configs or found.sensitive:
+        return found
+    data = ctx.desired.contents.get(resource.values["configs"][target]["content"])
+    if data is None or (new := text_of(data)) is None:
+        return found
+    old = live.configs[target]
+    if old.endswith("\n") and new.endswith("\n"):
+        old, new = old[:-1], new[:-1]
+    return replace(found, old=redact(old, ctx.desired.secrets), new=redact(new, ctx.desired.secrets))
 
 
 def _by_name(ctx: Context, resource: Workload, found: FieldDiff) -> FieldDiff:

@@ -93,10 +93,11 @@ def test_files_are_where_the_container_expects_them(host: Host) -> None:
 
 
 def test_changed_content_replaces_the_container_and_writes_only_what_changed(host: Host) -> None:
-    assert host.plan(wish()).changes == ()
+    assert (host.plan(wish()).changes, host.plan(wish()).notes) == ((), ())
     (change,) = host.plan(wish(config="two")).changes
-    assert written(change) == ["configs./etc/app.conf.content"]
-    assert all(field.new.startswith("sha256:") and field.old != field.new for field in change.diffs)
+    assert [(field.name, field.old, field.new) for field in change.diffs] == [
+        ("configs./etc/app.conf.content", "one", "two")
+    ]
     (change,) = host.plan(wish(secret="hunter3")).changes
     assert [(field.name, field.old, field.new) for field in change.diffs] == [
         ("secrets./run/secrets/db.content", "***", "***")
@@ -154,3 +155,36 @@ def test_another_controller_reads_what_it_cannot_tell_by_the_digest(host: Host) 
     assert host.plan(same).changes == ()
     (change,) = host.plan(other).changes
     assert written(change) == ["secrets./run/secrets/db.content"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        ("a\\nb\\n", "a\\nc\\n", ("a\nb", "a\nc")),
+        ("a\\n", "a", ("a\n", "a")),
+        ("", "a", ("", "a")),
+        ("a\\0", "b\\0", None),
+        ("a", "b" * 65537, None),
+    ],
+    ids=["lines", "no newline", "empty", "binary", "long"],
+)
+def test_text_of_configs_is_shown_and_other_content_as_a_digest(
+    before: str, after: str, shown: tuple[str, str] | None
+) -> None:
+    host = Host()
+    host.converge(wish(config=before))
+    (change,) = host.plan(wish(config=after)).changes
+    ((old, new),) = [(field.old, field.new) for field in change.diffs]
+    if shown is not None:
+        assert (old, new) == shown
+    else:
+        assert (old[:7], new[:7], old == new) == ("sha256:", "sha256:", False)
+
+
+@pytest.mark.parametrize(("before", "after"), [("a", "{{ pw }}"), ("{{ pw }}", "a")])
+def test_a_config_with_a_secret_in_it_is_not_shown(before: str, after: str) -> None:
+    host, secrets = Host(), {"pw": "hunter2"}
+    host.converge(play(wish(config=before), secrets=secrets))
+    (change,) = host.plan(play(wish(config=after), secrets=secrets)).changes
+    assert "hunter2" not in str(change)
+    assert "***" in {field.old for field in change.diffs} | {field.new for field in change.diffs}

@@ -1,4 +1,4 @@
-"""Reads secret files of containers that another controller created: their digests depend on its key."""
+"""Reads files of containers: configs that change, to show how, and secrets under the key of another controller."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from deployer.errors import EngineError
-from deployer.fields.container.files import DELIVERED, Delivered, key_of
+from deployer.fields.container.files import CONFIGS, DELIVERED, Delivered, key_of, text_of
 from deployer.interfaces import Engine
 from deployer.model.observed import ObservedContainer
 from deployer.model.secrets import Sealing, file_digest
@@ -46,6 +46,26 @@ def _resealed(engine: Engine, found: ObservedContainer, kind: Delivered, sealing
         else entry
         for target, entry in files.items()
     }
+
+
+def with_changed(engine: Engine, found: ObservedContainer, declared: Mapping[str, Any]) -> ObservedContainer:
+    """The container with the text of the configs whose content differs. Secret content is not read."""
+    now, before = declared.get(CONFIGS.name) or {}, found.values.get(CONFIGS.name) or {}
+    changed = [target for target in now.keys() & before.keys() if _is_shown(now[target], before[target])]
+    if not changed:
+        return found
+    try:
+        content = _read(engine, found.id, CONFIGS.folder)
+    except (EngineError, tarfile.TarError):
+        return found
+    places = {target: file_mount.place(CONFIGS.folder, target) for target in changed}
+    texts = {target: text_of(content[place]) for target, place in places.items() if place in content}
+    return replace(found, configs={target: text for target, text in texts.items() if text is not None})
+
+
+def _is_shown(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    digests = [str(entry.get("content", "")) for entry in (now, before)]
+    return digests[0] != digests[1] and not any(map(key_of, digests))
 
 
 def _read(engine: Engine, container: str, folder: str) -> dict[str, bytes]:
