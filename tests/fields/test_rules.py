@@ -8,8 +8,10 @@ import pytest
 
 from deployer.fields.container import CONTAINER
 from deployer.fields.network import NETWORK
+from deployer.fields.network_rules import ignored
 from tests.fields.declare import declare, errors_of, try_declare
 
+BRIDGE_OPTION = "com.docker.network.bridge."
 BRIDGE: dict[str, Any] = {"networks": {"bridge": {}}}
 CDI = "driver cdi requires device_ids such as vendor.com/class=name, without count and options"
 
@@ -257,3 +259,44 @@ def test_invalid_names_of_bridges(name: str) -> None:
         f"networks.it.driver_opts: '{name}' is not the name of a bridge: 1 to 15 characters without spaces, / and :"
     ]
     assert errors_of(NETWORK, {"driver_opts": {"com.docker.network.bridge.name": "br-0123456789ab"}}) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (
+            {"ipam": {"config": [{"subnet": "fd00:1::/64"}]}},
+            ["the IPv6 subnet fd00:1::/64 has no effect; for IPv6, set enable_ipv6: true"],
+        ),
+        ({"ipam": {"config": [{"subnet": "fd00:1::/64"}]}, "enable_ipv6": True}, []),
+        ({"ipam": {"config": [{"subnet": "10.1.0.0/24"}]}}, []),
+        (
+            {"driver_opts": {f"{BRIDGE_OPTION}enable_ic": "true"}},
+            [
+                f"the option {BRIDGE_OPTION}enable_ic has no effect: no engine has this option; "
+                f"did you mean '{BRIDGE_OPTION}enable_icc'?"
+            ],
+        ),
+        ({"driver_opts": {"com.docker.network.driver.mtu": 1400, "foo": "bar"}}, []),
+    ],
+)
+def test_network_values_without_effect(written: dict[str, Any], said: list[str]) -> None:
+    assert errors_of(NETWORK, written) == []
+    assert [*ignored(declare(NETWORK, written).values)] == said
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_valid"),
+    [
+        ("com.docker.network.driver.mtu", "abc", False),
+        ("com.docker.network.driver.mtu", "1400", True),
+        ("com.docker.network.bridge.enable_icc", "maybe", False),
+        ("com.docker.network.bridge.enable_icc", "F", True),
+        ("com.docker.network.bridge.enable_icc", True, True),
+    ],
+)
+def test_options_of_a_bridge_have_values_that_the_engine_takes(name: str, value: Any, *, is_valid: bool) -> None:
+    meant = "a whole number" if "mtu" in name else "true or false"
+    said = [] if is_valid else [f"networks.it.driver_opts: {name}: '{value}' is not {meant}"]
+    assert errors_of(NETWORK, {"driver_opts": {name: value}}) == said
+    assert errors_of(NETWORK, {"driver": "overlay", "driver_opts": {name: value}}) == []

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from deployer.fields.network import NETWORK
+from deployer.fields.network_rules import ignored
 from deployer.model import dependencies, ownership
 from deployer.model.desired import Kind, Network
 from deployer.model.exclusive import interface
@@ -42,6 +43,8 @@ def make(ctx: Context) -> None:
     renewals: list[Renewal] = []
     for resource in ctx.wanted(NetworkSettings):
         live = _live(ctx, resource)
+        for what in () if resource.settings.external else ignored(resource.values):
+            ctx.draft.note(f"{resource.address.label}: {what}")
         if isinstance(live, ObservedNetwork):
             renewals += _compare(ctx, resource, live)
         elif live is None and _can_be_made(ctx, resource):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from deployer.model.observed import Observed
 from deployer.model.operations import ConnectNetwork, CreateNetwork, RemoveNetwork
 from deployer.model.plan import Action, HostPlan
-from tests.planning.build import applied, changed, changes, joined, nothing, plan, play, refusals, steps, stub
+from tests.planning.build import EMPTY, applied, changed, changes, joined, nothing, plan, play, refusals, steps, stub
 from tests.planning.hosts import Host
 from tests.planning.test_properties import POPULATED
 
@@ -358,3 +358,10 @@ def test_networks_wait_only_for_subnets_they_need() -> None:
         "[1] -> #2 network.bb, CreateNetwork bb, recreated [renew bb]",
         "#3 network.aa, CreateNetwork aa, missing",
     ]
+
+
+def test_a_subnet_without_effect_is_noted() -> None:
+    six = "networks: {six: {ipam: {config: [{subnet: 'fd00:1::/64'}]}}}"
+    note = "network.six: the IPv6 subnet fd00:1::/64 has no effect; for IPv6, set enable_ipv6: true"
+    assert plan(six, applied(EMPTY)).notes == (note,)
+    assert plan(six.replace("ipam:", "enable_ipv6: true, ipam:"), applied(EMPTY)).notes == ()
