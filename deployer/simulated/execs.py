@@ -11,6 +11,8 @@ from deployer.simulated.lookup import need_container
 from deployer.simulated.refusals import conflict, missing
 from deployer.simulated.state import Record, SimulatedHost, sha256
 
+_CTRL_D = b"\x04"
+
 
 def create(host: SimulatedHost, ref: str, query: ExecQuery) -> str:
     container = need_container(host, ref)
@@ -53,6 +55,8 @@ class ExecStream:
     def write(self, data: bytes) -> None:
         if self._echoes:
             self._output += data
+            if data.endswith(_CTRL_D) and not self._framed:
+                self._complete.set()
 
     def end_writing(self) -> None:
         self._complete.set()

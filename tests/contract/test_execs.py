@@ -17,7 +17,8 @@ def output(sandbox: Sandbox, ref: str, query: ExecQuery, given: bytes = b"") -> 
             """Old engines refuse it until the command has started."""
         if query.stdin:
             stream.write(given)
-            stream.end_writing()
+            if query.size is None:
+                stream.end_writing()
         data = b"".join(iter(stream.read, b""))
     if query.size is None:
         data = b"".join(payload for _, payload in Frames().feed(data))
@@ -34,6 +35,7 @@ def test_output_input_and_exit_codes(sandbox: Sandbox) -> None:
     assert output(sandbox, key, ExecQuery(("false",)))[0] == 1
     assert output(sandbox, key, ExecQuery(("sh", "-c", "exit 7")))[0] == 7
     assert output(sandbox, key, ExecQuery(("cat",), stdin=True), b"some\ntext") == (0, b"some\ntext")
+    # On a terminal, Ctrl-D ends the input.
     code, data = output(sandbox, key, ExecQuery(("cat",), stdin=True, size=(30, 100)), b"hello\n\x04")
     assert (code, data.startswith(b"hello")) == (0, True)
 
