@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.recording_proxy import recording
-from tests.integration.support import PROGRAM, SLEEP, Site, environment, fetch, inspect, states
+from tests.integration.support import PROGRAM, SLEEP, Site, environment, fetch, inspect, of_container, states
 from tests.lab import faults
 from tests.lab.host import Host
 from tests.lab.shell import wait_for
@@ -78,7 +78,8 @@ def test_another_operator_sees_it_and_a_rolled_back_one_is_called_so(site: Site,
 
 
 def test_an_interrupted_run_is_on_record_and_its_hosts_in_the_list(site: Site, host: Host) -> None:
-    base = {**SLEEP, "healthcheck": {"test": ["CMD", "true"], "interval": "4s"}}
+    check = {"test": ["CMD", "test", "-e", "/tmp/go"], "interval": "500ms", "retries": 1000}
+    base = {**SLEEP, "healthcheck": check}
     web = {**SLEEP, "depends_on": {"base": {"condition": "service_healthy"}}}
     site.write({"containers": {"base": base, "web": web}})
     command = [str(PROGRAM), "apply", "--yes", *site.arguments]
@@ -92,6 +93,7 @@ def test_an_interrupted_run_is_on_record_and_its_hosts_in_the_list(site: Site, h
     assert "to continue: deployer apply" in err
     list_of_hosts = Path(err.split("@")[-1].strip())
     assert list_of_hosts.read_text() == f"{host.name}\n"
+    of_container(host, "base", "touch", "/tmp/go")
     assert site.apply("--limit", f"@{list_of_hosts}").code == 0
     assert not list_of_hosts.exists()
 

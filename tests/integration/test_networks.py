@@ -208,7 +208,7 @@ def test_addresses_that_are_declared_are_not_given_to_others(host: Host, tmp_pat
     def play(version: int) -> Json:
         free = {**SLEEP, "networks": ["front"], "environment": {"VERSION": version}}
         fixed = {**free, "networks": {"front": {"ipv4_address": "10.206.0.2"}}}
-        names = [f"a{n}" for n in range(6)]
+        names = [f"a{n}" for n in range(3)]
         containers = {**dict.fromkeys(names, free), "fixed": fixed, "late": {**free, "depends_on": ["fixed"]}}
         return {"networks": {"front": network(6)}, "containers": containers}
 
