@@ -17,6 +17,7 @@ from deployer.config.files import read_file
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.fields.container import CONTAINER
+from deployer.fields.container.files import DELIVERED
 from deployer.fields.reading import Reading
 from deployer.fields.shapes import match_keys
 from deployer.model.kinds import BY_SECTION, KINDS
@@ -41,6 +42,9 @@ _COLLECTIONS: Final = (
     frozenset(row.name for row in CONTAINER.fields if isinstance(row.example, dict | list)) - _REPLACED
 )
 """Fields that are a map or a list."""
+
+_INCLUDED: Final = (*BY_SECTION, *(kind.name for kind in DELIVERED))
+"""Sections of an included file."""
 
 Resources = Mapping[str, Node]
 
@@ -105,7 +109,7 @@ class Shared(Struct, frozen=True):
     def _include(self, keys: dict[str, Node], tree: nodes.Mapping, file: str, path: str) -> None:
         at = Reading(self.problems, INCLUDE)
         advice = {_SERVICES: "services are declared under 'containers'"}
-        for section, node in match_keys(tree, {name: name for name in BY_SECTION}, at, advice).items():
+        for section, node in match_keys(tree, {name: name for name in _INCLUDED}, at, advice).items():
             if not isinstance(node, nodes.Mapping):
                 at.wrong(node, f"{section} is a map of names")
                 continue
@@ -241,7 +245,7 @@ def _resources(keys: Mapping[str, Node]) -> Resources:
 
 
 def _rebased(body: Node, file: str, seen_from: str) -> Node:
-    """Names of env files are relative to the file that contains them."""
+    """Names of env files, and of the files of configs and secrets, are relative to the file that contains them."""
     folder, other = Path(file).parent, Path(seen_from).parent
     if folder == other or not isinstance(body, nodes.Mapping):
         return body
@@ -258,7 +262,7 @@ def _rebased(body: Node, file: str, seen_from: str) -> Node:
             case _:
                 return node
 
-    entries = tuple((key, moved(part) if key.value == "env_file" else part) for key, part in body.entries)
+    entries = tuple((key, moved(part) if key.value in ("env_file", "file") else part) for key, part in body.entries)
     return replace(body, entries=entries)
 
 

@@ -109,6 +109,22 @@ def test_a_play_includes_resources_of_a_file() -> None:
     assert found.one.resources[1].origin.short == "common/shared.yml:2"
 
 
+def test_a_play_includes_configs_and_secrets_of_a_file() -> None:
+    Path("common/app.conf").write_text("port = 80\n")
+    Path("common/files.yml").write_text("configs: {app.conf: {file: app.conf}}\nsecrets: {unused: {content: x}}\n")
+    found = try_resolve(
+        """
+        - hosts: all
+          include: common/files.yml
+          configs: {own: {content: y}}
+          secrets: {other: {content: z}}
+          containers: {web: {image: "web:1", configs: [app.conf, own]}}
+        """
+    )
+    assert sorted(found.one.contents.values()) == [b"port = 80\n", b"y"]
+    assert found.one.secrets == {"x", "z"}
+
+
 def test_plays_of_another_playbook_are_imported_in_place() -> None:
     """Their variables are overridden, tags added; files and the project are those of the imported playbook."""
     Path("common/shop.yml").write_text(

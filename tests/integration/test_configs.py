@@ -74,6 +74,8 @@ def test_files_of_a_container(site: Site, host: Host, tmp_path: Path) -> None:
     assert changed.changes == [
         f"{host.name}/container.web +/- configs./app.conf.content, configs./etc/app/app.conf.content"
     ]
+    texts = {(part["old"], part["new"]) for part in changed.change(f"{host.name}/container.web")["fields"]}
+    assert texts == {("port = 80", "port = 81")}
     assert content(host, "/app.conf") == b"port = 81\n"
     assert first < volumes(host)
     before = ids(host)["web"]
@@ -117,7 +119,7 @@ def test_where_only_forwarding_is_allowed(site: Site, host: Host) -> None:
     assert content(host, "/run/secrets/db") == b"another"
 
 
-def test_a_job_and_a_restarted_engine(site: Site, host: Host) -> None:
+def test_a_job_a_restarted_engine_and_another_controller(site: Site, host: Host, tmp_path: Path) -> None:
     reads = {"image": "busybox:1", "command": "cmp /run/secrets/db /copy", "secrets": ["db"]}
     copy = {"configs": [{"source": "copy", "target": "/copy"}]}
     declared = play(restart="always")
@@ -125,4 +127,5 @@ def test_a_job_and_a_restarted_engine(site: Site, host: Host) -> None:
     site.write(declared | {"jobs": {"check": reads | copy}}).converge()
     faults.restart_engine(host)
     assert content(host, "/run/secrets/db") == SECRET.encode()
-    assert site.plan().changes == []
+    again = site.program("plan", "--json", *site.arguments, environ={"XDG_STATE_HOME": str(tmp_path / "another")})
+    assert (again.code, again.changes) == (0, [])
