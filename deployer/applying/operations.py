@@ -11,7 +11,6 @@ from msgspec import Struct, field
 
 from deployer.applying import health
 from deployer.applying.files import with_places, write_files
-from deployer.config.build_context import remember_built
 from deployer.errors import EngineError, ResourceError
 from deployer.fields.container.health import CRASHING, DECLARE_CHECK, WITHOUT_COMMAND
 from deployer.interfaces import Clock, Engine, Json, RegistryAuth
@@ -168,9 +167,13 @@ def _(operation: SendImage, worker: Worker) -> None:
 
 @_perform.register
 def _(operation: BuildImage, worker: Worker) -> None:
-    progress = _Build(worker, operation.reference)
-    worker.engine.build_image(operation.reference, operation.build, operation.labels, worker.auth, progress)
-    remember_built(operation.build)
+    """Imported here: most runs build nothing."""
+    from deployer.applying import building
+
+    def report(doing: str, sent: int) -> None:
+        worker.report(BuildProgress(worker.host, operation.reference, doing, sent))
+
+    building.build(worker.engine, operation, worker.auth, report, worker.send)
 
 
 @_perform.register
@@ -331,20 +334,6 @@ def _unless_gone(call: Callable[[], None]) -> None:
     except EngineError as error:
         if not error.not_found:
             raise
-
-
-class _Build:
-    """Reports the instruction that runs, and how much of the context was sent."""
-
-    def __init__(self, worker: Worker, reference: str) -> None:
-        self._worker = worker
-        self._reference = reference
-        self._doing = ""
-
-    def __call__(self, message: Json) -> None:
-        self._doing = str(message.get("step") or self._doing)
-        sent = int(message.get("sent") or 0)
-        self._worker.report(BuildProgress(self._worker.host, self._reference, self._doing, sent))
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import os
 import threading
 from typing import TYPE_CHECKING
 
 from deployer.interfaces import Engine, Files, Host, Shell, Stream
-from deployer.reach.connection import ConnectionSpec
-from deployer.reach.connectors import BY_KIND
+from deployer.reach.connection import DEFAULT_SOCKET, ConnectionSpec
+from deployer.reach.connectors import BY_KIND, ConnectionType
 from deployer.transport.gate import Gate
 
 if TYPE_CHECKING:
@@ -23,6 +24,13 @@ def connect(spec: ConnectionSpec) -> Engine:
     `Connections`. The only request is `GET /version`, which also tests whether the engine is reachable."""
     connections = Connections(on_close=lambda: connections.close())
     return connections.open(spec).engine()
+
+
+def this_machine() -> ConnectionSpec:
+    """The engine that the docker command uses here."""
+    address = os.environ.get("DOCKER_HOST", "")
+    socket = address.removeprefix("unix://") if address.startswith("unix://") else DEFAULT_SOCKET
+    return ConnectionSpec(name="this machine", kind=ConnectionType.LOCAL, docker_socket=socket)
 
 
 class Connections:

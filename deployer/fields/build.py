@@ -93,8 +93,8 @@ _RECORD: Final = Record(
         Entry(name="secrets", shape=_SECRETS, doc="Secrets for RUN --mount=type=secret,id=NAME; in no layer or label."),
         Entry(
             name="on",
-            shape=choice("each"),
-            doc="Where to build: on each host (each, default).",
+            shape=choice("each", "controller"),
+            doc="Where to build: on each host (each, default), or on this machine, which sends the image (controller).",
         ),
     ),
     _one_dockerfile,

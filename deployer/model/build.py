@@ -17,10 +17,6 @@ from deployer.model.secrets import Sealing
 LABEL: Final = "deployer.build"
 """The image's label with the record of its build."""
 
-CONTROLLER: Final = "controller"
-EACH: Final = "each"
-"""Values of `on` beside names of hosts."""
-
 _NAMED: Final = 3
 """Files that a reason names."""
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import BinaryIO
 
-from deployer.engine.connect import connect
+from deployer.engine.connect import connect, this_machine
 from deployer.engine.image_archive import ImageArchive
 from deployer.engine.image_transfer import Transfer
 from deployer.errors import ResourceError
 from deployer.interfaces import Engine, Host
 from deployer.model.settings import CONTROLLER
-from deployer.reach.connection import DEFAULT_SOCKET, ConnectionSpec
-from deployer.reach.connectors import ConnectionType
 from deployer.values import image
 
 
@@ -72,9 +69,7 @@ def save(engine: Engine, reference: str, where: str, spool: BinaryIO) -> None:
 
 def save_from_here(reference: str, spool: BinaryIO) -> None:
     """The same, from the engine that the docker command uses on this machine."""
-    address = os.environ.get("DOCKER_HOST", "")
-    socket = address.removeprefix("unix://") if address.startswith("unix://") else DEFAULT_SOCKET
-    engine = connect(ConnectionSpec(name="this machine", kind=ConnectionType.LOCAL, docker_socket=socket))
+    engine = connect(this_machine())
     try:
         save(engine, reference, "this machine", spool)
     finally:

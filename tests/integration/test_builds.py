@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.support import Site, fetch, ids, of_container, volumes
+from tests.lab import secure_registry
 from tests.lab.fixtures import each_engine_and_store
 from tests.lab.host import Host
 
@@ -89,3 +90,33 @@ def _no_secret(host: Host, site: Site, said: str) -> None:
         for member in layers:
             file = layers.extractfile(member)
             assert file is None or SECRET.encode() not in file.read()
+
+
+def test_a_private_base_image_needs_the_credentials_of_the_play(host: Host, tmp_path: Path) -> None:
+    secure = secure_registry.start()
+    base = f"{secure.address}/base:{host.name}"
+    (tmp_path / "empty").mkdir()
+    secure_registry.trust(host, secure)
+    try:
+        fetch(host, "busybox:1")
+        host.docker("login", "-u", secure.user, "-p", secure.password, secure.address)
+        host.docker("tag", "busybox:1", base)
+        host.docker("push", "-q", base)
+        host.docker("rmi", base)
+        host.docker("logout", secure.address)
+        build = {"dockerfile_inline": f"FROM {base}\nLABEL x={os.urandom(8).hex()}\n", "context": "empty"}
+        play = {"images": {"site/private:1": {"build": build}}}
+        login = {"registries": {secure.address: {"username": secure.user, "password": secure.password}}}
+        knows_no_ca = host.docker("version", "-f", "{{.Server.Version}}").startswith("20.")
+        denied = Site(tmp_path, host).write(play).apply()
+        assert denied.code == 3
+        assert f"base{'/manifests/' if knows_no_ca else ':'}{host.name}" in denied.failures[0]["error"]
+        site = Site(tmp_path, host).write(play | login)
+        if knows_no_ca:
+            assert "x509: certificate signed by unknown authority" in site.apply().failures[0]["error"]
+            return
+        site.converge()
+        assert secure.password not in str(host.api("GET", "/images/site/private:1/json"))
+    finally:
+        host.docker("rmi", "-f", "site/private:1", check=False)
+        secure_registry.distrust(host, secure)

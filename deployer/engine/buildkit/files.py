@@ -23,7 +23,9 @@ from deployer.model.build import Build, ContextFile
 _STAT, _REQUEST, _DATA, _FINISH = 0, 1, 2, 3
 """Types of packets (fsutil, types/wire.proto)."""
 
-_PIECE: Final = 32 * 1024
+_PIECE: Final = 64 * 1024 - 64
+"""Bytes of a packet: with what is around them, they fill frames of 16 KiB."""
+
 _MODES: Final = {stat.S_IFDIR: 1 << 31, stat.S_IFLNK: 1 << 27, stat.S_IFREG: 0}
 _BITS: Final = {stat.S_ISUID: 1 << 23, stat.S_ISGID: 1 << 22, stat.S_ISVTX: 1 << 20}
 """Go's bits of a file mode (io/fs.FileMode)."""

@@ -23,6 +23,9 @@ _INTERNAL: Final = 13
 _PREFIX: Final = struct.Struct(">BI")
 """Before each message: whether it is compressed, and its length."""
 
+_TOGETHER: Final = 256 * 1024
+"""Bytes that are written at once."""
+
 _LARGEST: Final = 16 * 1024 * 1024
 """Bytes of a message from the engine."""
 
@@ -170,13 +173,17 @@ class Server:
         self._guarded(number, lambda: self._send_some(number, self._open[number], stream))
 
     def _send_some(self, number: int, found: _Open, stream: Stream) -> None:
+        waiting = 0
         while found.next():
             room = min(self._http.local_flow_control_window(number), self._http.max_outbound_frame_size)
             if room <= 0:
                 return
-            self._http.send_data(number, bytes(found.unsent[:room]))
-            found.unsent = found.unsent[room:]
-            stream.write(self._http.data_to_send())
+            piece, found.unsent = found.unsent[:room], found.unsent[room:]
+            self._http.send_data(number, piece.tobytes())
+            waiting += len(piece)
+            if waiting >= _TOGETHER:
+                stream.write(self._http.data_to_send())
+                waiting = 0
         if found.call.ended:
             self._end(number, OK, "")
 

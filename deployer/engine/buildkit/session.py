@@ -75,7 +75,7 @@ def query_of(job: Job) -> Iterator[tuple[str, str]]:
     build = job.build
     yield "t", job.ref
     yield "dockerfile", "Dockerfile"
-    yield "rm", "1"
+    yield "forcerm", "1"
     yield "buildargs", json.dumps(dict(build.args))
     yield "labels", json.dumps({**build.labels, **job.labels})
     if build.cache_from:

@@ -55,7 +55,7 @@ def test_names_go_first_and_contents_when_they_are_asked_for(build: Build) -> No
     call.receive(encode({1: 1, 3: 1}))
     call.receive(encode({1: 1}))
     data = [(found.number(3), len(found.data(4))) for found in packets(call)]
-    assert data == [(1, 32768), (1, 32768), (1, 4464), (1, 0), (0, 1), (0, 0)]
+    assert data == [(1, 65472), (1, 4528), (1, 0), (0, 1), (0, 0)]
     assert sum(sent) == 70001
     assert not call.ended
     call.receive(encode({1: 3}))

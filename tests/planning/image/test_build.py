@@ -90,7 +90,7 @@ def test_a_changed_file_builds_again_and_replaces_the_container() -> None:
 def test_every_other_cause_is_named() -> None:
     secret = "{secrets: {npm: {value: '{{ token }}'}}, args: {V: 1}}"
     host = built(shop(secret), base="sha256:one")
-    for key in ("no_cache: true", "pull: true", "cache_from: [x]"):
+    for key in ("no_cache: true", "pull: true", "cache_from: [x]", "on: controller"):
         assert nothing(plan(shop(secret[:-1] + f", {key}}}"), host)), key
     assert reason(shop(secret.replace("V: 1", "V: 2")), host) == "build, argument V changed"
     assert reason(shop(secret[:-1] + ", target: x}"), host) == "build, the build's settings changed"

@@ -1,0 +1,41 @@
+"""An image that is built on this machine and sent to several hosts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.integration.support import SLEEP, Site, fetch, inspect, of_container
+from tests.lab.host import Host
+
+
+@pytest.mark.lab
+def test_an_image_is_built_once_and_its_new_layers_are_sent(
+    lab_hosts: tuple[Host, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host of the lab stands in for the engine of this machine."""
+    first, here, last = lab_hosts
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{here.docker_socket}")
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "page").write_text("one\n")
+    (tmp_path / "app" / "new").write_bytes(os.urandom(200_000))  # an engine keeps what it built before
+    (tmp_path / "app" / "Dockerfile").write_text("FROM busybox:1\nCOPY . /app\n")
+    for host in lab_hosts:
+        fetch(host, "busybox:1")
+    web = {**SLEEP, "image": "site/here:1", "build": {"context": "app", "on": "controller"}}
+    site = Site(tmp_path, first, last).write({"containers": {"web": web}})
+    try:
+        site.converge()
+        assert [of_container(host, "web", "cat", "/app/page") for host in (first, last)] == ["one\n", "one\n"]
+        (tmp_path / "app" / "page").write_text("two\n")
+        assert "page changed" in site.plan().out
+        site.converge()
+        layers = {str(host.api("GET", "/images/site/here:1/json")["RootFS"]["Layers"]) for host in (first, here, last)}
+        assert len(layers) == 1
+        assert inspect(last, "web")["State"]["Running"]
+    finally:
+        for host in lab_hosts:
+            host.docker("rm", "-f", "-v", "web", "web.previous", check=False)
+            host.docker("rmi", "-f", "site/here:1", check=False)
