@@ -51,6 +51,7 @@ def test_the_demo_keeps_its_promises_on_real_hosts(first_hosts: tuple[Host, ...]
 
 
 @pytest.mark.lab
+@pytest.mark.alone
 def test_a_page_that_does_not_count_is_a_broken_promise(first_hosts: tuple[Host, ...], monkeypatch: Any) -> None:
     monkeypatch.setattr(demo, "_page", lambda _url: ("1.0", 7))
     assert demo.main() == 1

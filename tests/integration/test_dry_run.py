@@ -50,18 +50,18 @@ SITUATIONS: dict[str, tuple[Json, str]] = {
 
 
 @pytest.fixture
-def recorded(host: Host) -> Iterator[Recording]:
-    with recording(host, host.root / SOCKET.lstrip("/")) as seen:
+def recorded(host_28: Host) -> Iterator[Recording]:
+    with recording(host_28, host_28.root / SOCKET.lstrip("/")) as seen:
         yield seen
 
 
 @pytest.fixture
-def site(host: Host, recorded: Recording, tmp_path: Path) -> Site:
+def site(host_28: Host, recorded: Recording, tmp_path: Path) -> Site:
     """A host with the playbook applied, reached over SSH through the proxy."""
-    site = Site(tmp_path, host).write(BEFORE)
-    host.docker("rmi", "-f", "deployer/web:2", check=False)
+    site = Site(tmp_path, host_28).write(BEFORE)
+    host_28.docker("rmi", "-f", "deployer/web:2", check=False)
     site.converge()
-    site.write_inventory({host.name: {"deployer_docker_socket": SOCKET}})
+    site.write_inventory({host_28.name: {"deployer_docker_socket": SOCKET}})
     return site
 
 
@@ -76,8 +76,8 @@ LOOKS = (
 """Every way to look."""
 
 
-def test_no_look_writes_in_any_situation(site: Site, host: Host, recorded: Recording) -> None:
-    before = ids(host)
+def test_no_look_writes_in_any_situation(site: Site, host_28: Host, recorded: Recording) -> None:
+    before = ids(host_28)
     for name, (play, change) in SITUATIONS.items():
         site.write(play)
         planned = site.plan()
@@ -88,8 +88,8 @@ def test_no_look_writes_in_any_situation(site: Site, host: Host, recorded: Recor
             site.run(*look, *site.arguments)
         assert recorded.writes == [], name
     assert len(recorded.requests) > 100
-    assert ids(host) == before
-    assert not host.docker("images", "-q", "deployer/web:2")
+    assert ids(host_28) == before
+    assert not host_28.docker("images", "-q", "deployer/web:2")
 
 
 def test_an_apply_that_is_not_confirmed_writes_nothing(site: Site, recorded: Recording) -> None:
@@ -105,9 +105,9 @@ def test_nor_does_one_that_has_nothing_to_do(site: Site, recorded: Recording) ->
     assert (done.code, done.results, recorded.writes) == (0, [], [])
 
 
-def test_nor_does_one_on_a_fleet_with_an_unreachable_host(site: Site, host: Host, recorded: Recording) -> None:
+def test_nor_does_one_on_a_fleet_with_an_unreachable_host(site: Site, host_28: Host, recorded: Recording) -> None:
     hosts: Json = {
-        host.name: {"deployer_docker_socket": SOCKET},
+        host_28.name: {"deployer_docker_socket": SOCKET},
         "gone": {"ansible_host": "127.0.0.1", "ansible_port": 1},
     }
     site.write_inventory(hosts)
