@@ -30,7 +30,7 @@ COMMANDS: Final = {
     "pause": "Pause containers.",
     "unpause": "Unpause containers.",
     "rm": "Remove stopped containers; volumes stay, also anonymous ones.",
-    "import": "Write a playbook from the existing resources of a host.",
+    "import": "Write a playbook from the resources of a host, or from a Compose project.",
     "inventory": "Show the inventory as deployer reads it.",
     "doctor": "Check every host and say how to fix what is wrong.",
     "image": "Build, send, pull, push, tag, remove, list and pin images.",

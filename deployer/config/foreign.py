@@ -6,10 +6,7 @@ from typing import Final
 
 from deployer import nodes
 
-_COMPOSE_HINT: Final = (
-    "write a play with 'hosts', and its services under 'containers'; or start it with Compose, and "
-    "'deployer import host HOST' writes the playbook"
-)
+_COMPOSE_HINT: Final = "'deployer import compose FILE -o PLAYBOOK' writes it"
 TASKS: Final = "declare the result instead: a play with 'hosts' and 'containers', 'networks', 'volumes' or 'images'"
 _NO_TASKS: Final = "deployer runs no Ansible tasks; declare containers, networks, volumes and images of the play"
 ADVICE: Final = dict.fromkeys(("tasks", "pre_tasks", "post_tasks", "roles", "handlers", "block"), _NO_TASKS) | {

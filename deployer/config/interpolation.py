@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from deployer import nodes
-from deployer.diagnostics import Problems
+from deployer.diagnostics import Origin, Problems
 from deployer.model.credentials import is_sensitive_name
 from deployer.nodes import Node
 
@@ -124,6 +124,14 @@ def check_literal(body: Node, problems: Problems, address: str) -> None:
         if name not in UNCHECKED:
             for text, where in _texts(value, f"{address}.{name}"):
                 _check_text(text, name, problems, where)
+
+
+def is_ambiguous(text: str, key: str) -> bool:
+    """Whether a text under this key is reported unless it has the tag `!unsafe`."""
+    problems = Problems()
+    if "$" in text:
+        _check_text(nodes.Scalar(text, Origin("")), key, problems, "")
+    return any(True for _ in problems)
 
 
 def warn_of_literals(variables: Node, problems: Problems) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import yaml
+from msgspec import Struct
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from deployer.config.vault import VaultError, VaultSecrets, is_encrypted
@@ -35,6 +36,7 @@ _SURROGATES = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IG
 
 # A value that could not be decrypted; this was reported.
 _UNREADABLE = "***"
+_MERGING = ("!reset", "!override")
 
 _RawNode = Any
 
@@ -48,6 +50,14 @@ class _Composer(yaml.CSafeLoader):
         return f"{_CORE}map" if kind is MappingNode else f"{_CORE}seq"
 
 
+class Dialect(Struct, frozen=True):
+    """`scalar` gives the value of a plain scalar. `marks` receives the tags `!reset` and `!override`, by the origin of
+    their values; without a dialect they are errors."""
+
+    scalar: Callable[[str], bool | int | float | str | None]
+    marks: dict[Origin, str]
+
+
 class _UnusableError(Exception):
     """The document cannot become a tree; the reason was reported."""
 
@@ -59,16 +69,17 @@ def load(
     vault: VaultSecrets | None = None,
     *,
     at: Origin | None = None,
+    dialect: Dialect | None = None,
 ) -> Node | None:
     """The tree of one document; None if it has none, with all errors reported. An empty document is a null scalar. A
     vaulted document is decrypted, and its values are secret. `at`: the origin of all values, for text that is not from
-    a file."""
+    a file. `dialect`: how another program reads YAML."""
     start = at or Origin(file, 1, 1)
     secrets = vault or VaultSecrets()
     secret = is_encrypted(source)
     try:
         text = _decode(secrets.decrypt(source) if secret else source)
-        root = _Builder(file, at, problems, secrets).tree(_compose(text))
+        root = _Builder(file, at, problems, secrets, dialect).tree(_compose(text))
     except VaultError as error:
         problems.add(start, error.message, hint=error.hint)
     except UnicodeDecodeError as error:
@@ -179,11 +190,20 @@ def _syntax_hint(error: yaml.YAMLError, text: str, line: int) -> str:
 class _Builder:
     """Converts composed nodes into the tree, and reports unsupported ones."""
 
-    def __init__(self, file: str, at: Origin | None, problems: Problems, vault: VaultSecrets) -> None:
+    def __init__(
+        self,
+        file: str,
+        at: Origin | None,
+        problems: Problems,
+        vault: VaultSecrets,
+        dialect: Dialect | None,
+    ) -> None:
         self._file = file
         self._at = at
         self._problems = problems
         self._vault = vault
+        self._marks = dialect.marks if dialect is not None else None
+        self._plain = dialect.scalar if dialect is not None else scalar_value
         self._built: dict[tuple[int, bool], tuple[Node, int]] = {}
         self._open: set[int] = set()
 
@@ -213,6 +233,9 @@ class _Builder:
         if depth > _MAX_DEPTH:
             self._fail(raw, f"nested deeper than {_MAX_DEPTH} levels")
         self._open.add(id(raw))
+        if self._marks is not None and raw.tag in _MERGING:
+            self._marks[self._origin(raw)] = raw.tag
+            raw.tag = _untagged(raw)
         verbatim = verbatim or raw.tag == "!unsafe"
         if isinstance(raw, ScalarNode):
             built: tuple[Node, int] = (self._scalar(raw, verbatim=verbatim), 1)
@@ -227,7 +250,7 @@ class _Builder:
     def _scalar(self, raw: _RawNode, *, verbatim: bool) -> Scalar:
         origin, tag, text = self._origin(raw), raw.tag, raw.value
         if tag == _PLAIN:
-            return Scalar(scalar_value(text), origin, verbatim=verbatim)
+            return Scalar(self._plain(text), origin, verbatim=verbatim)
         if tag in (_TEXT, "!unsafe"):
             return Scalar(text, origin, verbatim=verbatim)
         if tag in ("!vault", "!vault-encrypted"):
@@ -260,7 +283,7 @@ class _Builder:
 
     def _report_tag(self, raw: _RawNode) -> None:
         name = raw.tag.replace(_CORE, "!!", 1)
-        if name in ("!reset", "!override"):
+        if name in _MERGING:
             hint = "it is only for merging Compose files; write the value itself"
         elif name == "!vault":
             hint = "only text can be encrypted"
@@ -329,6 +352,13 @@ class _Builder:
             for key, value in _entries(node):
                 merged.setdefault(str(key.value), (key, value))
         return size
+
+
+def _untagged(raw: _RawNode) -> str:
+    """The tag of the same value written without one."""
+    if isinstance(raw, ScalarNode):
+        return _TEXT if raw.style else _PLAIN
+    return f"{_CORE}map" if isinstance(raw, MappingNode) else f"{_CORE}seq"
 
 
 def _entries(node: Node) -> Iterator[tuple[Scalar, Node]]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from deployer.config.interpolation import is_ambiguous
 from deployer.model.credentials import credential_items, is_credential, is_telling
 from deployer.nodes import is_template
 from deployer.values.yaml_text import Verbatim
@@ -17,6 +18,7 @@ class Hidden:
 
     def __init__(self, *, shown: bool = False, known: Iterable[str] = ()) -> None:
         self.variables: dict[str, str] = {}
+        self.values: dict[str, str] = {}
         self._shown = shown
         self._known = frozenset(known)
         self._telling = tuple(filter(is_telling, self._known))
@@ -25,24 +27,28 @@ class Hidden:
         """The value with every secret replaced by a variable of its own; other text never becomes a template."""
         match value:
             case Mapping():
-                return {_text(str(key)): self.hide(part, label, *path, str(key)) for key, part in value.items()}
+                return {
+                    _text(str(key), path[0]): self.hide(part, label, *path, str(key)) for key, part in value.items()
+                }
             case list() | tuple():
                 hidden = () if self._shown else credential_items(value)
                 return [
-                    self._reference(label, *path, str(number))
+                    self._reference(part, label, *path, str(number))
                     if number - 1 in hidden
                     else self.hide(part, label, *path, str(number))
                     for number, part in enumerate(value, start=1)
                 ]
             case str() if not self._shown and self._is_secret(path[-1], value):
-                return self._reference(label, *path)
+                return self._reference(value, label, *path)
             case str():
-                return _text(value)
+                return _text(value, path[0])
             case _:
                 return value
 
-    def _reference(self, label: str, *path: str) -> str:
-        return f"{{{{ {self._variable(label, path)} }}}}"
+    def _reference(self, secret: str, label: str, *path: str) -> str:
+        name = self._variable(label, path)
+        self.values[name] = secret
+        return f"{{{{ {name} }}}}"
 
     def _is_secret(self, name: str, value: str) -> bool:
         return is_credential(value, name) or value in self._known or any(text in value for text in self._telling)
@@ -60,5 +66,5 @@ class Hidden:
         return name
 
 
-def _text(text: str) -> str:
-    return Verbatim(text) if is_template(text) else text
+def _text(text: str, key: str) -> str:
+    return Verbatim(text) if is_template(text) or is_ambiguous(text, key) else text

@@ -172,7 +172,7 @@ class _Writer:
         body = {KINDS[kind].section: written for kind, written in sections.items() if written}
         lines = yaml_text.emit([head | body]).split("\n") if body else [""]
         variables = list(self._hidden.variables.items())[before:]
-        return "\n".join([*lines[: len(head)], *_variable_lines(variables), *lines[len(head) :]])
+        return "\n".join([*lines[: len(head)], *variable_lines(variables), *lines[len(head) :]])
 
     def _is_declarable(self, found: ObservedContainer) -> bool:
         """Whether all its networks exist, and no other tool recreates it."""
@@ -246,6 +246,9 @@ class _Writer:
             kind, _, key = str(found.get(name, "")).partition(":")
             if kind == "container" and key in self._names:
                 found[name] = f"container:{self._names[key]}"
+        if "volumes_from" in found:
+            parts = (str(text).partition(":") for text in found["volumes_from"])
+            found["volumes_from"] = sorted(f"{self._names.get(key, key)}{colon}{mode}" for key, colon, mode in parts)
         return found
 
     def _image(self, found: ObservedContainer, own: ObservedImage | None, label: str) -> str:
@@ -314,7 +317,7 @@ class _Writer:
         """Values as a user would write them; a value that would be read differently is left out."""
         values = self._by_name(minimal_declaration(table, view, self._info, usual))
         spelt = {name: table.row(name).spell(value) for name, value in values.items()}
-        written = {name: _pairs(value) for name, value in spelt.items()}
+        written = {name: pairs(value) for name, value in spelt.items()}
         for name, why in list(_violations(table, values, written)):
             self._notes.add(label, name, why)
             written.pop(name, None)
@@ -322,10 +325,10 @@ class _Writer:
         for name in sorted(mismatches(table, view, left) & left.keys()):
             self._notes.add(label, name, "cannot be declared without a value that is missing here")
             del written[name]
-        return {name: _pairs(self._hidden.hide(spelt[name], label, name)) for name in written}
+        return {name: pairs(self._hidden.hide(spelt[name], label, name)) for name in written}
 
 
-def _pairs(value: Any) -> Any:
+def pairs(value: Any) -> Any:
     """Labels and the like as a list if they have keys that a map ignores."""
     extended = isinstance(value, Mapping) and any(key.startswith(EXTENSION) for key in value)
     if extended and all(isinstance(part, str) for part in value.values()):
@@ -342,7 +345,7 @@ _SECTIONS: Final[Mapping[Kind, Callable[[_Writer, _Part], Iterator[tuple[str, di
 """What each kind writes: names and declarations. Images are declared by the containers created from them."""
 
 
-def _variable_lines(variables: Iterable[tuple[str, str]]) -> list[str]:
+def variable_lines(variables: Iterable[tuple[str, str]]) -> list[str]:
     """The variables that a user of the play must set."""
     lines = ["  " + yaml_text.comment(f"  {name}:  # {place}") for name, place in variables]
     head = ["  # Secrets were left out. Set these variables in a vault, with -e, or here:", "  # vars:"]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from deployer.fields.container.network import HOSTS
 from deployer.fields.leaves import ENVIRONMENT, FLAG, LABELS, SIZE, TEXT, choice
-from deployer.fields.settings import PLATFORM
+from deployer.fields.settings import BUILD_ADVICE, PLATFORM
 from deployer.fields.shapes import Entry, Forms, Keyed, Leaf, MapOf, Record, one_or_many
 
 _SOURCES: Final = ("file", "environment", "value")
@@ -57,20 +56,6 @@ def _one_dockerfile(found: dict[str, Any]) -> dict[str, Any]:
     return {"context": ".", **found}
 
 
-_ADVICE: Final[Mapping[str, str]] = {
-    "ssh": "the agent of this machine is not forwarded; clone before the build, or use secrets with a deploy key",
-    "additional_contexts": "put what the build needs into its context",
-    "cache_to": "the host keeps the cache of its builds",
-    "entitlements": "builds run without privileges",
-    "isolation": "it is for Windows only",
-    "privileged": "builds run without privileges",
-    "platforms": "write platform",
-    "provenance": "attestations are not made",
-    "sbom": "attestations are not made",
-    "tags": "write one image for each tag",
-    "ulimits": "limits are the engine's",
-}
-
 _RECORD: Final = Record(
     (
         Entry(name="context", shape=TEXT, doc="Folder on this machine, relative to the playbook; default: its folder."),
@@ -98,7 +83,7 @@ _RECORD: Final = Record(
         ),
     ),
     _one_dockerfile,
-    advice=_ADVICE,
+    advice=BUILD_ADVICE,
 )
 
 BUILD: Final = Entry(

@@ -215,7 +215,7 @@ NETWORK = Table(
             doc="Subnets and gateways; default: chosen by the engine.",
             shape=IPAM,
             access=at("IPAM", zero={}, decode=_read_ipam, encode=_write_ipam),
-            stored=dict[str, str | dict[str, str] | list[dict[str, str | dict[str, str]]]],
+            stored=dict[str, str | dict[str, str | dict[str, str | dict[str, str]]]],
             expect=_expected_ipam,
             zero={},
             depth=2,

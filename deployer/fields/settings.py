@@ -301,15 +301,32 @@ CONTAINER_ADVICE = {
     "volume_driver": "write driver under volumes",
     "deploy": "write mem_limit, cpus and update; one container per key",
     "attach": "log lines are read with `docker logs`",
-    "credential_spec": "it is for Windows containers only",
+    **dict.fromkeys(("cpu_count", "cpu_percent", "credential_spec", "isolation"), "it is for Windows containers only"),
     "detach": "every container runs in the background",
     "kernel_memory": "engines ignore it since 23.0",
     "keep_volumes": "volumes are always kept",
     "paused": "pausing cannot be declared; state is started, stopped, created or absent",
     "profiles": "use tags or when",
+    "pull_refresh_after": "write pull_policy: always, and apply that often",
     "scale": "use loop: one container per key",
+    "use_api_socket": "mount /var/run/docker.sock under volumes",
 }
 """What to write instead of Compose and Ansible keys of containers that are not supported."""
+
+BUILD_ADVICE = {
+    "ssh": "the agent of this machine is not forwarded; clone before the build, or use secrets with a deploy key",
+    "additional_contexts": "put what the build needs into its context",
+    "cache_to": "the host keeps the cache of its builds",
+    "entitlements": "builds run without privileges",
+    "isolation": "it is for Windows only",
+    "privileged": "builds run without privileges",
+    "platforms": "write platform",
+    "provenance": "attestations are not made",
+    "sbom": "attestations are not made",
+    "tags": "write one image for each tag",
+    "ulimits": "limits are the engine's",
+}
+"""The same for keys of `build`."""
 
 JOB_ADVICE = CONTAINER_ADVICE | {
     "keep_previous": "the last run of a job is kept, and the last failed one",

@@ -216,3 +216,46 @@ def test_another_file_is_not_overwritten(shop: Shop) -> None:
     assert (shop.folder / "shop.yml").read_text() == SHOP
     assert [shop.run(*IMPORT, "web1", "-o", "web1.yml").code for _ in range(2)] == [0, 0]
     assert shop.run(*IMPORT, "web1", "-o", "shop.yml", "--force").code == 0
+
+
+COMPOSE = ("import", "compose")
+PROJECT = """\
+name: shop
+services:
+  web: {image: "nginx:1.27", environment: {TOKEN: S3ntinel-4711}, develop: {}}
+  debug: {image: "nginx:1.27", profiles: [debug], ports: ["${PORT}:80"]}
+"""
+
+
+def test_a_compose_project_is_written_with_its_secrets_beside_it(shop: Shop) -> None:
+    shop.write("compose.yml", PROJECT)
+    shop.write("my.env", "PORT=8080\n")
+    words = ("--profile", "debug", "--env-file", "my.env", "--hosts", "db1", "--project-name", "other", "-o", "out.yml")
+    found = shop.run(*COMPOSE, "compose.yml", *words)
+    assert (found.code, found.out) == (0, "")
+    assert found.err == (
+        "compose.yml:3:76: warning: services.web.develop: left out: deployer has no such key; it is for "
+        "`docker compose watch` only\n"
+        "Imported: 1 network, 2 containers (in out.yml); 1 key left out.\n"
+        "1 secret in out.secrets.yml.\n"
+        "  hint: ansible-vault encrypt out.secrets.yml encrypts the file; deployer reads it\n"
+    )
+    for name in ("out.yml", "out.secrets.yml"):
+        assert stat.S_IMODE((shop.folder / name).stat().st_mode) == 0o600
+    text = (shop.folder / "out.yml").read_text()
+    assert ("container_name: other-debug-1" in text, "8080:80" in text, SENTINEL in text) == (True, True, False)
+    assert shop.run("apply", "-i", "hosts.yml", "out.yml", "--yes").code == 0
+    assert "no changes" in shop.run("plan", "-i", "hosts.yml", "out.yml").out
+    shop.write("out.secrets.yml", "edited: true\n")
+    again = shop.run(*COMPOSE, "compose.yml", *words)
+    assert (again.code, "out.secrets.yml exists, and would be overwritten" in again.err) == (5, True)
+    assert shop.run(*COMPOSE, "compose.yml", *words, "--force").code == 0
+
+
+def test_errors_of_a_compose_file_write_nothing(shop: Shop) -> None:
+    shop.write("compose.yml", "services:\n  web: {image: nginx, prots: []}\n")
+    found = shop.run(*COMPOSE, "compose.yml", "-o", "out.yml")
+    assert found.code == 1
+    assert found.err.startswith("compose.yml:2:23: services.web: unknown key 'prots'; did you mean 'ports'?\n")
+    assert not (shop.folder / "out.yml").exists()
+    assert "--force requires --out" in shop.run(*COMPOSE, "--force").err

@@ -101,7 +101,7 @@ def test_errors_in_usage_end_with_1_and_not_with_2(shop: Shop, words: tuple[str,
     [
         (
             "services: {web: {image: nginx}}\n",
-            "shop.yml:1:1: is a Compose file, not a playbook; write a play with 'hosts'",
+            "shop.yml:1:1: is a Compose file, not a playbook; 'deployer import compose FILE -o PLAYBOOK' writes it",
         ),
         ("- name: a\n  ansible.builtin.apt: {name: x}\n", "shop.yml:1:3: is an Ansible task, not a play; declare the"),
         ("- name: a\n  shell: ls\n  when: x\n", "shop.yml:1:3: is an Ansible task, not a play; declare the"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from schema import Or
 
-from deployer.fields.field import Access, Body, Field, Json, View, at, lenient, show_plain, when_unset
+from deployer.fields.field import Access, Body, Field, Json, View, at, lenient, show_plain, when_unset, zero_when_unset
 from deployer.fields.leaves import ABSOLUTE_PATH, FLAG, SIZE, TEXT, TEXT_MAP, choice
 from deployer.fields.shapes import Entry, Forms, Keyed, Leaf, ListOf, Record, Then, one_or_many
 from deployer.values import mount, paths, size, tmpfs
@@ -276,6 +276,18 @@ def _write_from(value: Any, body: Body) -> None:
     body.setdefault("HostConfig", {})["VolumesFrom"] = list(value)
 
 
+@when_unset("{zero}")
+def _expected_from(row: Field, view: View) -> Any:
+    """Compose names the other container by its id."""
+    live, declared = view.live.get(row.name) or (), zero_when_unset(row, view)
+    return sorted(found if (found := _by_id(text, view)) in live else text for text in declared)
+
+
+def _by_id(text: str, view: View) -> str:
+    name, colon, mode = text.partition(":")
+    return f"{view.ids.get(name, name)}{colon}{mode}"
+
+
 FIELDS = (
     Field(
         name="volumes",
@@ -310,6 +322,7 @@ FIELDS = (
         doc="Containers whose mounts it shares: `NAME[:ro]`.",
         shape=ListOf(Leaf(str, "a container's name", _from), unordered=True),
         access=Access(_read_from, _write_from),
+        expect=_expected_from,
         zero=[],
         example=["db"],
         other=["db:ro"],

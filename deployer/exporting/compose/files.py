@@ -1,0 +1,156 @@
+"""Keys of a Compose service that name files: env files, label files, configs, secrets, and contexts of builds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from deployer import nodes
+from deployer.config.compose.paths import is_remote
+from deployer.config.variables.env_file import EnvFile, Environment, read_env_file
+from deployer.config.vault import VaultSecrets
+from deployer.diagnostics import Problems
+from deployer.exporting.compose.service import Entries, Service, items_of, text_of
+from deployer.fields.settings import BUILD_ADVICE
+from deployer.nodes import Node
+
+
+def env_file(service: Service, key: str, node: Node) -> Entries:
+    """Files are kept as files. Of those that use variables of a `.env` file, which a playbook does not read, the values
+    are written."""
+    kept, written, earlier = [], dict[str, Node](), dict[str, str]()
+    for item in node.items if isinstance(node, nodes.Sequence) else (node,):
+        path = item.get("path") if isinstance(item, nodes.Mapping) else item
+        if not isinstance(path, nodes.Scalar):
+            kept.append(item)
+            continue
+        text = str(path.value)
+        if _is_optional(item) and not Path(text).exists():
+            continue
+        one, other = (_read(service, item, text, environ, earlier) for environ in (service.project.environ, os.environ))
+        earlier |= one.values
+        if one.values == other.values and not written:
+            kept.append(_with_path(item, replace(path, value=relative(text, service.folder))))
+        else:
+            written |= {name: nodes.Scalar(value, one.places[name]) for name, value in one.values.items()}
+    if kept:
+        yield key, nodes.Sequence(tuple(kept), node.origin)
+    if written:
+        entries = tuple((nodes.Scalar(name, value.origin), value) for name, value in written.items())
+        yield "environment", nodes.Mapping(entries, node.origin)
+
+
+def _read(service: Service, item: Node, path: str, environ: Mapping[str, str], earlier: Mapping[str, str]) -> EnvFile:
+    form = item.get("format") if isinstance(item, nodes.Mapping) else None
+    problems = service.problems if environ is not os.environ else Problems()
+    return read_env_file(
+        Path(path),
+        item.origin,
+        raw=form is not None,
+        problems=problems,
+        vault=VaultSecrets(),
+        environment=Environment(environ, earlier),
+    )
+
+
+def _is_optional(item: Node) -> bool:
+    required = item.get("required") if isinstance(item, nodes.Mapping) else None
+    return required is not None and nodes.to_plain(required) in (False, "false")
+
+
+def _with_path(item: Node, path: nodes.Scalar) -> Node:
+    if not isinstance(item, nodes.Mapping):
+        return path
+    return replace(item, entries=tuple((key, path if key.value == "path" else value) for key, value in item.entries))
+
+
+def relative(path: str, folder: str) -> str:
+    """Within the folder of the playbook relative to it, elsewhere absolute."""
+    found = os.path.relpath(path, folder)
+    return os.path.abspath(path) if found.startswith("..") else found  # noqa: PTH100
+
+
+def label_file(service: Service, key: str, node: Node) -> Entries:
+    found: dict[str, tuple[nodes.Scalar, Node]] = {}
+    for item in node.items if isinstance(node, nodes.Sequence) else (node,):
+        read = _read(service, item, text_of(item), service.project.environ, {})
+        for name, value in read.values.items():
+            found[name] = nodes.Scalar(name, read.places[name]), nodes.Scalar(value, read.places[name])
+    yield "labels", nodes.Mapping(tuple(found.values()), node.origin)
+
+
+def mounted_files(service: Service, key: str, node: Node) -> Entries:
+    """A config or secret of a file is a read-only bind mount, as in Compose."""
+    mounts: list[Node] = []
+    for item in items_of(node):
+        source = item.get("source") if isinstance(item, nodes.Mapping) else item
+        name = text_of(source or item)
+        known = service.project.sections[key]
+        if name not in known:
+            service.undefined(item, key, key.removesuffix("s"), name, known)
+        elif (file := known[name].get("file")) is not None:
+            mounts.append(nodes.from_plain(_bind(key, name, item, text_of(file)), item.origin))
+        else:
+            hint = "write it to a file of the host, and mount that under volumes"
+            service.left_out(item, key, f"{key.removesuffix('s')} {name} has no file", hint)
+    if mounts:
+        yield "volumes", nodes.Sequence(tuple(mounts), node.origin)
+
+
+def _bind(key: str, name: str, item: Node, file: str) -> dict[str, Any]:
+    wished = item.get("target") if isinstance(item, nodes.Mapping) else None
+    target = text_of(wished) if wished is not None else name
+    if not target.startswith("/"):
+        target = f"/run/secrets/{target}" if key == "secrets" else f"/{target}"
+    bind = {"type": "bind", "source": os.path.abspath(file), "target": target, "read_only": True}  # noqa: PTH100
+    return bind | {"bind": {"create_host_path": False}}
+
+
+def build(service: Service, key: str, node: Node) -> Entries:
+    """The folder and its files as they are found from the playbook. What a build cannot use is left out."""
+    keys = dict(node.items()) if isinstance(node, nodes.Mapping) else {"context": node}
+    context = text_of(keys.get("context") or node)
+    if is_remote(context):
+        image = service.body.get("image")
+        hint = "clone it and name the folder, or build the image elsewhere"
+        service.left_out(node, key, f"{text_of(image) if image else service.image} is not built from {context}", hint)
+        return
+    found: dict[str, Node] = {}
+    for name, value in keys.items():
+        if name in BUILD_ADVICE:
+            service.left_out(value, f"{key}.{name}", "a build has no such key", BUILD_ADVICE[name])
+        elif name == "secrets":
+            found[name] = _build_secrets(service, value)
+        else:
+            found[name] = value
+    folder = nodes.Scalar(relative(context, service.folder), node.origin)
+    args = found.get("args")
+    if isinstance(args, nodes.Mapping):
+        found["args"] = service.given(args)
+    entries = ((nodes.Scalar(name, value.origin), value) for name, value in (found | {"context": folder}).items())
+    yield key, folder if found.keys() <= {"context"} else nodes.Mapping(tuple(entries), node.origin)
+
+
+def _build_secrets(service: Service, node: Node) -> nodes.Mapping:
+    """Where each comes from, by the id under which a Dockerfile mounts it."""
+    found: dict[str, Any] = {}
+    for item in items_of(node):
+        named = item.get("source") if isinstance(item, nodes.Mapping) else item
+        target = item.get("target") if isinstance(item, nodes.Mapping) else None
+        name = text_of(named or item)
+        secret = service.project.sections["secrets"].get(name)
+        if secret is None:
+            service.undefined(item, "build.secrets", "secret", name, service.project.sections["secrets"])
+        else:
+            word = next((word for word in ("file", "environment") if secret.get(word) is not None), "")
+            source = text_of(secret.get(word) or secret)
+            found[text_of(target or item) if target else name] = {
+                word: relative(source, service.folder) if word == "file" else source
+            }
+    made = nodes.from_plain(found, node.origin)
+    assert isinstance(made, nodes.Mapping)
+    return made

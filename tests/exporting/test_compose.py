@@ -1,0 +1,303 @@
+"""Compose projects as playbooks: what each key becomes, what is left out, and twelve projects on a simulated host."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployer.config.compose.project import Wanted, load_project
+from deployer.diagnostics import Problems
+from deployer.errors import InputError
+from deployer.exporting.compose.deploy import DEPLOY_ADVICE, SAME
+from deployer.exporting.compose.playbook import ComposePlaybook, compose_playbook
+from deployer.exporting.compose.services import ROWS
+from deployer.fields.container import CONTAINER
+from deployer.fields.settings import CONTAINER_ADVICE
+from tests.exporting.imports import desired, plays
+from tests.lab.settings import CHECKOUT
+from tests.planning.hosts import Host
+
+PROJECTS = Path(__file__).parent / "projects"
+
+
+def imported(*files: Path, environ: Mapping[str, str] | None = None, **more: Any) -> ComposePlaybook:
+    problems = Problems()
+    wanted = Wanted(files=tuple(map(str, files)), environ=environ or {}, profiles=more.pop("profiles", ()))
+    project = load_project(wanted, problems)
+    assert project is not None, problems.errors
+    return compose_playbook(project, problems, **more)
+
+
+@pytest.mark.parametrize("project", sorted(path.name for path in PROJECTS.iterdir()))
+def test_a_project_is_applied_and_then_nothing_differs(project: str) -> None:
+    text = imported(PROJECTS / project / "compose.yml", with_secrets=True).text
+    (wish,) = desired(text, {})
+    host = Host()
+    host.converge(wish)
+    plan = host.plan(wish)
+    assert (plan.changes, plan.refusals, plan.notes) == ((), (), ())
+    assert all(live.running for live in host.look(wish).containers if "migrate" not in live.name)
+
+
+def test_no_key_of_a_service_is_unknown() -> None:
+    """Every key of a Compose service is a key of a container, has a row, or has advice."""
+    known = {*CONTAINER.spellings, *ROWS, *CONTAINER_ADVICE}
+    assert SERVICE_KEYS - known == set()
+
+
+SERVICE_KEYS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        annotations attach blkio_config build cap_add cap_drop cgroup cgroup_parent command configs container_name
+        cpu_count cpu_percent cpu_period cpu_quota cpu_rt_period cpu_rt_runtime cpu_shares cpus cpuset
+        credential_spec depends_on deploy develop device_cgroup_rules devices dns dns_opt dns_search domainname
+        entrypoint env_file environment expose extends external_links extra_hosts gpus group_add healthcheck
+        hostname image init ipc isolation label_file labels links logging mac_address mem_limit mem_reservation
+        mem_swappiness memswap_limit models network_mode networks oom_kill_disable oom_score_adj pid pids_limit
+        platform ports post_start pre_stop privileged profiles provider pull_policy pull_refresh_after read_only
+        restart runtime scale secrets security_opt shm_size stdin_open stop_grace_period stop_signal storage_opt
+        sysctls tmpfs tty ulimits use_api_socket user userns_mode uts volumes volumes_from working_dir
+        """,
+    )
+)
+"""Of the schema of Compose 2.40."""
+
+
+def words() -> list[str]:
+    """Rows of the tables of the page."""
+    advice = {key: CONTAINER_ADVICE[key] for key in SERVICE_KEYS - {*CONTAINER.spellings, *ROWS}}
+    services = {key: row.doc for key, row in ROWS.items()} | {key: f"left out: {hint}" for key, hint in advice.items()}
+    below = {key: f"`{'.'.join(path)}`" for key, path in SAME.items()}
+    below |= {key: f"left out: {hint}" for key, hint in DEPLOY_ADVICE.items()}
+    below |= {"replicas": ROWS["scale"].doc, "restart_policy.condition": "`restart`"}
+    return [f"| `{key}` | {table[key]} |" for table in (services, below) for key in sorted(table)]
+
+
+def test_the_page_has_every_word() -> None:
+    page = (CHECKOUT / "docs/coming-from-compose.md").read_text("utf-8").splitlines()
+    start = page.index("Keys of a service:")
+    rows = [line for line in page[start:] if line.startswith("| `")]
+    assert rows == words()
+
+
+FORMS: list[tuple[str, dict[str, Any]]] = [
+    ("command: echo 'a b' $$HOME", {"command": ["echo", "a b", "$HOME"]}),
+    ("command: [a, '{{.Name}}', '$${X}']", {"command": ["a", "{{.Name}}", "${X}"]}),
+    ("command: a && b", {"command": ["a"]}),
+    ("container_name: other", {"container_name": "other"}),
+    ("environment: [A=b, HOST, NO]", {"environment": {"A": "b", "HOST": "here", "NO": None}}),
+    ("environment: {A: 022, B: true, HOST: }", {"environment": {"A": "18", "B": "true", "HOST": "here"}}),
+    ("labels: ['x-a=1', b=2]", {"labels": ["x-a=1", "b=2"]}),
+    ("networks: [default, back]", {"networks": ["shop_default", "back"]}),
+    ("networks: {back: {aliases: [b]}}", {"networks": {"back": {"aliases": ["b"]}}}),
+    ("network_mode: bridge", {"networks": ["bridge"]}),
+    ("network_mode: host", {"network_mode": "host", "networks": None}),
+    ("network_mode: service:db", {"network_mode": "container:db", "networks": None}),
+    ("pid: service:db", {"pid": "container:db"}),
+    ("volumes_from: [db, 'container:x:ro']", {"volumes_from": ["db", "x:ro"]}),
+    ("links: [db, 'db:x']", {"networks": {"shop_default": {"links": ["db:db", "db:db-1", "db:shop-db-1", "db:x"]}}}),
+    ("depends_on: [db, two]", {"depends_on": ["db", "shop-two-1", "shop-two-2"]}),
+    ("depends_on: {gone: {condition: service_started, required: false}, db: {condition: service_healthy}}",
+     {"depends_on": {"db": {"condition": "service_healthy"}}}),
+    ("deploy: {resources: {limits: {cpus: '.5', memory: 1g, pids: 9}, reservations: {memory: 8m}}}",
+     {"cpus": 0.5, "mem_limit": "1g", "pids_limit": 9, "mem_reservation": "8m"}),
+    ("deploy: {restart_policy: {condition: on-failure, max_attempts: 3}}", {"restart": "on-failure:3"}),
+    ("deploy: {restart_policy: {condition: any}}\n    restart: 'no'", {"restart": "always"}),
+    ("deploy: {update_config: {order: start-first, monitor: 5s}}",
+     {"update": {"order": "start-first", "monitor": "5s"}}),
+    ("deploy: {resources: {reservations: {devices: [{driver: nvidia, count: 1, capabilities: [gpu]}]}}}",
+     {"gpus": [{"driver": "nvidia", "count": 1, "capabilities": [["gpu"]]}]}),
+    ("secrets: [{source: s, target: t}]",
+     {"volumes": [{"type": "bind", "source": "/etc/s", "target": "/run/secrets/t", "bind": {"create_host_path": False},
+                   "read_only": True}]}),
+    ("configs: [c]",
+     {"volumes": [{"type": "bind", "source": "/etc/c", "target": "/c", "bind": {"create_host_path": False},
+                   "read_only": True}]}),
+    ("build: web", {"build": "DIR/web"}),
+    ("build: {context: web, args: [A=1, HOST], secrets: [s, {source: e, target: t}]}",
+     {"build": {"context": "DIR/web", "args": {"A": "1", "HOST": "here"},
+                "secrets": {"s": {"file": "/etc/s"}, "t": {"environment": "E"}}}}),
+    ("volumes: [{type: tmpfs, target: /t, tmpfs: {mode: 01770}, volume: {nocopy: true}}]",
+     {"volumes": [{"type": "tmpfs", "target": "/t", "tmpfs": {"mode": "1770"}}]}),
+]  # fmt: skip
+AROUND = """\
+name: shop
+services:
+  web:
+    image: nginx
+    {}
+  db: {{image: postgres}}
+  two: {{image: two, scale: 2}}
+networks: {{back: {{name: net}}}}
+secrets: {{s: {{file: /etc/s}}, e: {{environment: E}}}}
+configs: {{c: {{file: /etc/c}}}}
+"""
+
+
+@pytest.mark.parametrize(("key", "expected"), FORMS, ids=[key for key, _ in FORMS])
+def test_what_a_key_becomes(tmp_path: Path, key: str, expected: dict[str, Any]) -> None:
+    (tmp_path / "compose.yml").write_text(AROUND.format(key))
+    text = imported(tmp_path / "compose.yml", environ={"HOST": "here"}).text
+    found = plays(text.replace(str(tmp_path), "DIR"))[0]["containers"]["web"]
+    usual = {"image": "nginx", "container_name": "shop-web-1", "networks": ["shop_default"]}
+    assert found == {name: value for name, value in (usual | expected).items() if value is not None}
+
+
+def play_of(found: ComposePlaybook) -> dict[str, Any]:
+    (play,) = plays(found.text)
+    return play
+
+
+LEFT_OUT: list[tuple[str, str]] = [
+    ("develop: {watch: []}", "develop: deployer has no such key; it is for `docker compose watch` only"),
+    ("build: 'https://example.com/a.git'",
+     "build: nginx is not built from https://example.com/a.git; clone it and name the folder, or build the image "
+     "elsewhere"),
+    ("build: {context: ., tags: [a]}", "build.tags: a build has no such key; write one image for each tag"),
+    ("pull_policy: daily", "pull_policy: 'daily' is not supported; write always, and apply that often"),
+    ("deploy: {placement: {constraints: [a]}}",
+     "deploy.placement: it has no counterpart; select hosts with 'hosts' of the play"),
+    ("deploy: {mode: global}", "deploy.mode: it is for a swarm; a play has its containers on each of its hosts"),
+    ("volumes_from: ['db:ro']",
+     "volumes_from: 'ro', which Compose ignores; write db:ro in the playbook to mount them read-only; "
+     "the container is then replaced"),
+    ("command: a | b",
+     "command: what follows |, which Compose ignores; write [sh, -c, …] in the Compose file if a shell should "
+     "read it, and command here"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "expected"), LEFT_OUT, ids=[key for key, _ in LEFT_OUT])
+def test_what_is_left_out(tmp_path: Path, key: str, expected: str) -> None:
+    """It is reported at its place, and listed in the playbook."""
+    file = tmp_path / "compose.yml"
+    file.write_text(AROUND.format(key))
+    found = imported(file)
+    (left_out,) = (one for one in found.left_out if one.address.startswith("services."))
+    assert (left_out.origin.line, left_out.origin.file) == (5, str(file))
+    assert f"#   {file}:5: services.web.{expected}\n" in found.text
+
+
+def test_unused_objects_and_idle_services_are_listed(tmp_path: Path) -> None:
+    file = tmp_path / "compose.yml"
+    file.write_text(
+        "services:\n  web: {image: a, volumes: ['used:/u']}\n  x: {image: b, profiles: [p]}\n"
+        "  y: {image: c, scale: 0}\nvolumes: {used: , idle: }\nnetworks: {net: }\n"
+    )
+    found = imported(file)
+    assert [f"{one.origin.line} {one.address} {one.summary}" for one in found.left_out] == [
+        "3 services.x left out: its profile is not enabled",
+        "4 services.y left out: it has 0 containers",
+        "5 volumes.idle left out: no service uses this volume",
+        "6 networks.net left out: no service uses this network",
+    ]
+    assert list(play_of(found)["containers"]) == ["web"]
+
+
+WRONG: list[tuple[str, list[str]]] = [
+    ("prots: [80]", ["5:5 services.web: unknown key 'prots' (did you mean 'ports'?)"]),
+    ("ports: [x]", ["5:13 services.web.ports[0]: 'x': 'x' is not a port number or range ()"]),
+    ("networks: [fornt, bakc]",
+     ["5:16 services.web.networks: no network 'fornt' ()",
+      "5:23 services.web.networks: no network 'bakc' (did you mean 'back'?)"]),
+    ("volumes: ['data:/data']", ["5:15 services.web.volumes: no volume 'data' ()"]),
+    ("depends_on: [dbb]", ["5:18 services.web.depends_on: no service 'dbb' (did you mean 'db'?)"]),
+    ("network_mode: service:gone", ["5:19 services.web.network_mode: no service 'gone' ()"]),
+    ("secrets: [x]", ["5:15 services.web.secrets: no secret 'x' ()"]),
+    ("restart: sometimes",
+     ["5:14 services.web.restart: 'sometimes' is not one of no, always, unless-stopped, on-failure[:retries] ()"]),
+    ("env_file: gone.env", ["5:15 : env_file DIR/gone.env cannot be read: No such file or directory ()"]),
+    ("container_name: a\n    scale: 2",
+     ["5:21 services.web.container_name: is the name of one container, and the service has 2 (leave it out)"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "expected"), WRONG, ids=[key for key, _ in WRONG])
+def test_errors_are_at_their_place_in_the_compose_file(tmp_path: Path, key: str, expected: list[str]) -> None:
+    (tmp_path / "compose.yml").write_text(AROUND.format(key))
+    with pytest.raises(InputError) as raised:
+        imported(tmp_path / "compose.yml")
+    found = [f"{d.origin.line}:{d.origin.column} {d.address}: {d.summary} ({d.hint})" for d in raised.value.diagnostics]
+    assert [text.replace(str(tmp_path), "DIR") for text in found] == expected
+
+
+def test_external_and_named_objects(tmp_path: Path) -> None:
+    (tmp_path / "compose.yml").write_text(
+        "name: shop\nservices:\n"
+        "  web: {image: a, networks: [out, own, n, default], volumes: ['v1:/1', 'v2:/2', 'v3:/3']}\n"
+        "networks:\n  out: {external: true, name: there}\n  own: {name: mine, labels: [a=b]}\n  n:\n"
+        "  default: {driver: bridge}\n"
+        "volumes: {v1: {external: true}, v2: {external: {name: old}}, v3: {driver_opts: {type: nfs}}}\n"
+    )
+    play = play_of(imported(tmp_path / "compose.yml"))
+    assert play["networks"] == {
+        "out": {"external": True, "name": "there"},
+        "own": {"name": "mine", "labels": {"a": "b"}},
+        "shop_n": {},
+        "shop_default": {"driver": "bridge"},
+    }
+    assert play["volumes"] == {
+        "v1": {"external": True},
+        "v2": {"external": True, "name": "old"},
+        "v3": {"name": "shop_v3", "driver_opts": {"type": "nfs"}},
+    }
+
+
+def test_several_containers_of_a_service(tmp_path: Path) -> None:
+    (tmp_path / "compose.yml").write_text(
+        "name: shop\nservices:\n"
+        "  web: {image: a, deploy: {replicas: 2}, networks: {default: {aliases: [b]}}}\n  c: {image: c}\n"
+    )
+    containers = play_of(imported(tmp_path / "compose.yml"))["containers"]
+    assert containers == {
+        "shop-web-{{ item }}": {"loop": [1, 2], "image": "a", "networks": {"shop_default": {"aliases": ["b", "web"]}}},
+        "shop-c-1": {"image": "c", "networks": {"shop_default": {"aliases": ["c"]}}},
+    }
+
+
+SENTINEL = "S3ntinel-4711"
+
+
+def test_secrets_are_variables_in_a_file_beside_the_playbook(tmp_path: Path) -> None:
+    """Also where they are part of another value, or come from a `.env` file."""
+    (tmp_path / "compose.yml").write_text(
+        "services:\n  web:\n    image: a\n    env_file: a.env\n"
+        "    environment: {DB_PASSWORD: '${PASSWORD}', URL: 'x://u:${PASSWORD}@db'}\n"
+    )
+    (tmp_path / ".env").write_text(f"PASSWORD={SENTINEL}$$x\n")
+    (tmp_path / "a.env").write_text("DSN=host=db;pw=${PASSWORD}\n")
+    found = imported(tmp_path / "compose.yml", file=str(tmp_path / "shop.yml"))
+    assert SENTINEL not in found.text
+    assert SENTINEL not in repr(found)
+    assert play_of(found)["vars_files"] == ["shop.secrets.yml"]
+    assert found.secrets == (
+        f'vault_web_dsn: !unsafe "host=db;pw={SENTINEL}$x"\n'
+        f'vault_web_db_password: !unsafe "{SENTINEL}$x"\n'
+        f'vault_web_url: !unsafe "x://u:{SENTINEL}$x@db"\n'
+    )
+    printed = imported(tmp_path / "compose.yml")
+    assert (SENTINEL in printed.text, printed.secrets) == (False, "")
+    assert "#   vault_web_url:  # container.web environment.URL\n" in printed.text
+    assert SENTINEL in imported(tmp_path / "compose.yml", with_secrets=True).text
+
+
+def test_env_files_are_named_from_the_folder_of_the_playbook(tmp_path: Path) -> None:
+    (tmp_path / "compose.yml").write_text(
+        "services:\n  web:\n    image: a\n"
+        "    env_file: [a.env, {path: no.env, required: false}, {path: b/b.env, format: raw}]\n"
+    )
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a.env").write_text("A=1\n")
+    (tmp_path / "b/b.env").write_text("B='2'\n")
+
+    def env_file(playbook: str) -> Any:
+        found = imported(tmp_path / "compose.yml", file=str(tmp_path / playbook))
+        return play_of(found)["containers"]["web"]["env_file"]
+
+    assert env_file("play.yml") == ["a.env", {"path": "b/b.env", "format": "raw"}]
+    assert env_file("b/play.yml") == [f"{tmp_path}/a.env", {"path": "b.env", "format": "raw"}]
