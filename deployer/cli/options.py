@@ -34,7 +34,7 @@ class Option(click.Option):
 def global_options() -> list[click.Parameter]:
     """Accepted before and after the subcommand."""
     return [
-        Option(["-v", "--verbose"], count=True, help="Show the steps of every change."),
+        Option(["-v", "--verbose"], count=True, help="Show fields of new resources, and the steps of every change."),
         Option(
             ["--color"],
             type=click.Choice(["auto", "always", "never"]),

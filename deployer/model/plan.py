@@ -53,13 +53,15 @@ class FieldDiff(Struct, frozen=True):
 
 
 class ResourceChange(Struct, frozen=True):
-    """`reason` explains the action: "host port 8080 is fixed", "not running"."""
+    """`reason` explains the action: "host port 8080 is fixed", "not running". `declared`: the fields of a new object,
+    each as a difference from nothing."""
 
     address: Address
     action: Action
     diffs: tuple[FieldDiff, ...] = ()
     reason: str = ""
     origin: Origin | None = None
+    declared: tuple[FieldDiff, ...] = ()
 
 
 class Phase(StrEnum):

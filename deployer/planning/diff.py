@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import DEFAULT, Change, Field, View
@@ -15,6 +16,7 @@ from deployer.model.credentials import is_credential
 from deployer.model.desired import AnyResource
 from deployer.model.plan import FieldDiff
 from deployer.model.secrets import MASK, holds_sealed, holds_secret, is_sealed, redact, redacted
+from deployer.values import image
 
 _MISSING = object()
 _TOLD_LABELS = ("org.opencontainers.image.revision", "org.opencontainers.image.version")
@@ -46,6 +48,16 @@ def diff(comparison: Comparison) -> tuple[FieldDiff, ...]:
         for path, new, old in differences(row, expected, live):
             if not is_ignored(path, comparison.resource.settings.ignore_changes):
                 found.append(_field_diff(comparison, row, path, old, new))
+    return tuple(found)
+
+
+def declared_fields(table: Table, resource: AnyResource, secrets: frozenset[str]) -> tuple[FieldDiff, ...]:
+    """What is declared of a new object, the image first, as differences from nothing."""
+    written = Comparison(table, resource, View(resource.values, {}, resource.name), secrets, strict=False)
+    found = [replace(each, old="") for each in diff(written) if each.new and each.origin is not None]
+    if resource.image:
+        shown, place = image.familiar(resource.image), resource.place(("image",))
+        found.insert(0, FieldDiff(("image",), "", shown, Change.REPLACE, place))
     return tuple(found)
 
 

@@ -8,7 +8,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.model.desired import Desired, OnFailure, has_settings, slot
+from deployer.model.desired import Desired, Kind, OnFailure, has_settings, slot
+from deployer.model.kinds import KINDS as DECLARABLE
 from deployer.model.observed import Observed
 from deployer.model.ownership import SPEC, belongs_to
 from deployer.model.plan import Action, HostPlan, ResourceChange
@@ -20,6 +21,7 @@ from deployer.planning.container.health import await_failing, await_started
 from deployer.planning.container.holders import check_held
 from deployer.planning.container.replace import finish_retired
 from deployer.planning.context import Context
+from deployer.planning.diff import declared_fields
 from deployer.planning.image.prune import references
 from deployer.planning.kinds import KINDS, PRUNED_AFTER_WORKLOADS, USED_BY_WORKLOADS, WORKLOADS, labelled
 from deployer.planning.network.owed import endpoints, give_back
@@ -102,7 +104,18 @@ def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
     for phase in PHASES:
         if policy.prune or desired.prune or not phase.only_prune:
             phase.plan(ctx)
+    ctx.draft.changes[:] = [_with_fields(ctx, change) for change in ctx.draft.changes]
     return finish(ctx)
+
+
+def _with_fields(ctx: Context, change: ResourceChange) -> ResourceChange:
+    """With what is declared of a new object."""
+    kind, name = change.address.kind, change.address.name
+    resource = ctx.desired.find(kind, name)
+    first = change.action is Action.RUN and not change.diffs and ctx.observed.container(name) is None
+    if resource is None or kind is Kind.IMAGE or not (first or change.action is Action.CREATE):
+        return change
+    return replace(change, declared=declared_fields(DECLARABLE[kind].table, resource, ctx.desired.secrets))
 
 
 def destroy(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:

@@ -31,6 +31,13 @@ def field_rows(diffs: Iterable[FieldDiff], *, mark: bool = False, sheet: Sheet =
         yield from (Row(spans, (Span(_BELOW),), whole=True) for spans in below)
 
 
+def declared_rows(declared: Iterable[FieldDiff]) -> Iterator[Row]:
+    """The fields of a new object, each on its line."""
+    for found in declared:
+        value = "(secret)" if found.new == MASK else _quoted(found.new)
+        yield Row((Span(found.name), Span(value), Span(place_words(found), Style.MUTED)), (Span(INDENT),))
+
+
 def change_words(found: FieldDiff) -> str:
     return "changed lines:" if _has_lines(found) else value_words(found.old, found.new)
 

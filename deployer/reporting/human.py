@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from deployer.model.plan import Action, HostPlan, Plan, PlayPlan, Refusal, ResourceChange, Unreachable, count
 from deployer.model.removals import Removals, outnumbering
 from deployer.reporting.columns import Row, align
-from deployer.reporting.fields import INDENT, field_rows
+from deployer.reporting.fields import INDENT, declared_rows, field_rows
 from deployer.reporting.lines import ANY, Line, Sheet, Span, Style, line
 from deployer.reporting.words import by_number, host_list, plural
 
@@ -42,7 +42,7 @@ SIMULATED = " (simulated)"
 
 
 def plan_text(plan: Plan, *, steps: bool = False, sheet: Sheet = ANY) -> list[Line]:
-    """The whole plan; `steps` adds the operations of each host."""
+    """The whole plan; `steps` adds the fields of new objects and the operations of each host."""
     several = len(plan.plays) > 1
     lines: list[Line] = [line(Span(removals_warning(found), Style.BAD)) for found in outnumbering(plan)]
     for play in plan.plays:
@@ -145,10 +145,14 @@ def _likeness(host: HostPlan, *, steps: bool) -> Hashable:
         host.project,
         host.simulated,
         host.notes,
-        tuple(replace(change, address=replace(change.address, host="")) for change in host.changes),
+        tuple(_without_host(change, fields=steps) for change in host.changes),
         tuple(replace(refusal, address=replace(refusal.address, host="")) for refusal in host.refusals),
         str(host) if steps else "",
     )
+
+
+def _without_host(change: ResourceChange, *, fields: bool) -> ResourceChange:
+    return replace(change, address=replace(change.address, host=""), declared=change.declared if fields else ())
 
 
 def _block(block: _Block, *, steps: bool, sheet: Sheet) -> Iterator[Line]:
@@ -157,7 +161,7 @@ def _block(block: _Block, *, steps: bool, sheet: Sheet) -> Iterator[Line]:
     empty = not host.changes and not host.refusals
     title = Span(f"{host.project} on {host_list(block.hosts)}{marker}", Style.TITLE)
     yield line(title, ": no changes") if empty else line(title)
-    rows = [row for change in host.changes for row in _change_rows(change, sheet)]
+    rows = [row for change in host.changes for row in _change_rows(change, sheet, declared=steps)]
     rows += [row for refusal in host.refusals for row in refusal_rows(refusal, sheet)]
     yield from align(rows, limits(sheet))
     if host.changes and host.refusals:
@@ -168,7 +172,7 @@ def _block(block: _Block, *, steps: bool, sheet: Sheet) -> Iterator[Line]:
         yield from (line(Span(f"    {step}", Style.MUTED)) for step in host.steps)
 
 
-def _change_rows(change: ResourceChange, sheet: Sheet) -> Iterator[Row]:
+def _change_rows(change: ResourceChange, sheet: Sheet, *, declared: bool) -> Iterator[Row]:
     style = STYLES[change.action]
     place = change.origin.short if change.origin is not None else ""
     what = _what(change)
@@ -178,6 +182,7 @@ def _change_rows(change: ResourceChange, sheet: Sheet) -> Iterator[Row]:
     cells = (Span(_name(change)), Span(what), Span(shown, Style.MUTED))
     yield Row(cells, _lead(str(change.action), style))
     yield from field_rows(change.diffs, mark=change.action.replaces, sheet=sheet)
+    yield from declared_rows(change.declared) if declared else ()
 
 
 def _what(change: ResourceChange) -> str:

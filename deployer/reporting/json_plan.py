@@ -77,7 +77,7 @@ def change_document(change: ResourceChange) -> Document:
         "symbol": str(change.action),
         "reason": change.reason,
         "origin": origin_document(change.origin),
-        "fields": [field_document(found) for found in change.diffs],
+        "fields": [field_document(found) for found in (*change.declared, *change.diffs)],
     }
 
 

@@ -5,6 +5,12 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from deployer.model.plan import Plan, PlayPlan
+from deployer.planning.policy import Policy
+from deployer.planning.reconcile import reconcile
+from deployer.reporting.human import plan_text
+from deployer.reporting.json_plan import plan_document
+from deployer.reporting.lines import render
 from tests.planning.build import EMPTY, applied, changed, changes, nothing, plan, play, refusals, steps, without
 
 SHOP = """
@@ -240,3 +246,36 @@ def test_existing_objects_can_be_used_undeclared() -> None:
     host = applied("networks: {front: {}}\nvolumes: {data: {}}")
     wish = "containers: {web: {image: web:1, networks: [front], volumes: ['data:/d']}}"
     assert refusals(plan(wish, host)) == []
+
+
+def test_a_new_resource_lists_what_is_declared() -> None:
+    text = """
+networks: {front: {ipam: {config: [{subnet: 10.9.0.0/24}]}}}
+volumes: {data: {}}
+jobs: {once: {image: 'db:1', command: migrate}}
+containers:
+  web: {image: 'web:1', networks: [front], mem_limit: 64m, environment: {DB_PASSWORD: '{{ secret }}', MODE: a}}
+"""
+    found = reconcile(play(text, secrets={"secret": "hunter2"}), applied(EMPTY), Policy())
+    declared = {each.address.label: [(f.name, f.old, f.new) for f in each.declared] for each in found.changes}
+    assert declared == {
+        "image.db:1": [],
+        "image.web:1": [],
+        "network.front": [("ipam.config", "", "10.9.0.0/24")],
+        "volume.data": [],
+        "container.web": [
+            ("image", "", "web:1"),
+            ("environment.DB_PASSWORD", "", "***"),
+            ("environment.MODE", "", "a"),
+            ("networks.front", "", "attached"),
+            ("mem_limit", "", "64 MiB"),
+        ],
+        "job.once": [("image", "", "db:1"), ("command", "", "migrate")],
+    }
+    whole = Plan((PlayPlan("shop", "shop", (found,)),))
+    short, long = (render(plan_text(whole, steps=steps), colour=False) for steps in (False, True))
+    assert "environment" not in short
+    assert "         environment.DB_PASSWORD  (secret)" in long
+    web = next(each for each in plan_document(whole)["plays"][0]["hosts"][0]["changes"] if each["name"] == "web")
+    assert [(each["path"], each["old"], each["new"]) for each in web["fields"]][-1] == (["mem_limit"], None, "64 MiB")
+    assert all(not each.declared for each in plan(SHOP, changed(applied(SHOP), "web", values={"tty": True})).changes)
