@@ -21,6 +21,8 @@ COMMANDS: Final = {
     "history": "Show past runs: what was applied, by whom and with what result.",
     "lock": "Show and release the locks of runs on hosts.",
     "ps": "List the containers of all hosts.",
+    "networks": "List the networks of all hosts.",
+    "volumes": "List the volumes of all hosts.",
     "logs": "Show the output of containers, of all hosts in one sequence.",
     "exec": "Run a command in running containers. The exit code is the greatest one.",
     "start": "Start containers, dependencies first.",
@@ -39,7 +41,9 @@ COMMANDS: Final = {
     "schema": "Print the JSON Schema of playbooks or inventories, for editors.",
 }
 
-MODULES: Final = dict.fromkeys(("start", "stop", "restart", "kill", "pause", "unpause", "rm"), "lifecycle")
+MODULES: Final = dict.fromkeys(
+    ("start", "stop", "restart", "kill", "pause", "unpause", "rm"), "lifecycle"
+) | dict.fromkeys(("networks", "volumes"), "lists")
 """Modules with several commands."""
 
 EXAMPLES: Final = """\

@@ -245,3 +245,41 @@ class TestExec:
     def test_what_cannot_run(self, more: Shop, words: tuple[str, ...], code: int, error: str) -> None:
         found = more.run("exec", "-i", "hosts.yml", *words)
         assert (found.code, found.out, error in found.err) == (code, "", True), found.err
+
+
+class TestLists:
+    def test_networks_and_volumes_with_what_uses_them(self, more: Shop) -> None:
+        more.write(
+            "data.yml",
+            "- hosts: db\n  project: data\n  networks: {back: {ipam: {config: [{subnet: 10.9.0.0/24}]}}}\n"
+            "  volumes: {files: {}, spare: {}}\n"
+            "  containers:\n    db: {image: db, networks: [back], volumes: ['files:/data'], update: {monitor: 0s}}\n",
+        )
+        assert more.run("apply", "-i", "hosts.yml", "data.yml", "--yes").code == 0
+        assert lines(more, "networks", "db", "--project", "data") == [
+            "HOST NAME DRIVER SUBNETS CONTAINERS PROJECT",
+            "db1 (simulated) back bridge 10.9.0.0/24 db data",
+        ]
+        assert lines(more, "volumes", "--filter", "host=db1") == [
+            "HOST NAME DRIVER CONTAINERS PROJECT",
+            "db1 (simulated) files local db data",
+            "db1 (simulated) spare local data",
+        ]
+        assert lines(more, "volumes", "db", "f*", "--format", "{{host}}/{{.Name}}") == ["db1/files"]
+        document = json.loads(more.run("volumes", "-i", "hosts.yml", "db", "*spare", "--json").out)
+        (volume,) = document["volumes"]
+        assert (document["type"], volume["resource"], volume["containers"]) == ("volumes", "volume.spare", [])
+
+    def test_ps_of_some_states(self, more: Shop) -> None:
+        found = lines(more, "ps", "--filter", "state=exited", "--filter", "host=web?", "--format", "{{host}} {{name}}")
+        assert found == ["web1 migrate", "web2 migrate"]
+
+    def test_a_column_that_does_not_exist(self, more: Shop) -> None:
+        found = more.run("networks", "-i", "hosts.yml", "--filter", "size=1")
+        assert (found.code, "there is no column 'size'; columns: host, name, id, driver" in found.err) == (1, True)
+        assert "does not have the form COLUMN=GLOB" in more.run("ps", "-i", "hosts.yml", "--filter", "state").err
+
+    def test_a_host_that_is_down(self, more: Shop) -> None:
+        more.write("hosts.yml", DOWN)
+        found = more.run("networks", "-i", "hosts.yml")
+        assert (found.code, len(found.words), found.err[:19]) == (4, 4, "gone: unreachable: ")
