@@ -286,6 +286,24 @@ def test_secrets_are_variables_in_a_file_beside_the_playbook(tmp_path: Path) -> 
     assert SENTINEL in imported(tmp_path / "compose.yml", with_secrets=True).text
 
 
+def test_content_of_configs_and_secrets_is_delivered(tmp_path: Path) -> None:
+    (tmp_path / "compose.yml").write_text(
+        "services:\n  web:\n    image: a\n    secrets: [token, {source: gone, target: /g}]\n"
+        "    configs: [{source: app, target: /etc/app, mode: 0440, uid: '5'}]\n"
+        "secrets: {token: {environment: TOKEN}, gone: {external: true}}\n"
+        "configs: {app: {content: 'a = {{ b }} $${c}'}}\n"
+    )
+    found = imported(tmp_path / "compose.yml", environ={"TOKEN": SENTINEL}, file=str(tmp_path / "shop.yml"))
+    play = play_of(found)
+    assert play["configs"] == {"app": {"content": "a = {{ b }} ${c}"}}
+    assert play["secrets"] == {"token": {"content": "{{ vault_token_content }}"}}
+    assert found.secrets == f"vault_token_content: {SENTINEL}\n"
+    web = play["containers"]["web"]
+    assert web["configs"] == [{"target": "/etc/app", "source": "app", "mode": "0440", "uid": 5, "gid": 0}]
+    assert web["secrets"] == [{"target": "/run/secrets/token", "source": "token", "mode": "0444", "uid": 0, "gid": 0}]
+    assert [one.summary for one in found.left_out] == ["left out: secret gone is external or not set"]
+
+
 def test_env_files_are_named_from_the_folder_of_the_playbook(tmp_path: Path) -> None:
     (tmp_path / "compose.yml").write_text(
         "services:\n  web:\n    image: a\n"

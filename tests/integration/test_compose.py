@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,8 @@ OVERS = [
     " healthcheck: {disable: true}}, c: {image: c, healthcheck: {test: x}}}",
     "services: {web: {env_file: [b.env], sysctls: {net.core.somaxconn: 2}},"
     " c: {extends: {file: base.yml, service: two}}}",
+    "services: {web: {configs: [c], secrets: [{source: s, target: t, mode: 0400}]}}\n"
+    "configs: {c: {content: 'a $$b ${TAG}'}}\nsecrets: {s: {environment: GIVEN}}",
     "include: [sub/inner.yml]\nservices: {web: {depends_on: [inner]}}",
     "services: {p: {image: p, profiles: [some]}, q: {image: q, profiles: [other]}}\n"
     "networks: {front: {internal: true}}",
@@ -179,15 +182,20 @@ def test_files_are_read_as_compose_reads_them(lab: object, tmp_path: Path) -> No
     for number, over in enumerate(OVERS):
         (tmp_path / f"over{number}.yml").write_text(over)
         cases.append((tmp_path / "compose.yml", tmp_path / f"over{number}.yml"))
-    for files in cases:
-        words = [word for file in files for word in ("-f", str(file))]
-        command = [str(peers.compose()), *words, "config", "--format", "json"]
-        done = subprocess.run(
-            command, env=ENVIRON | {"PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == 0, (files, done.stderr)
-        (tmp_path / "whole.json").write_text(done.stdout)
-        assert _comparable(files) == _comparable((tmp_path / "whole.json",)), files
+    with ThreadPoolExecutor(4) as pool:
+        for files, whole in zip(cases, pool.map(_config, cases), strict=True):
+            (tmp_path / "whole.json").write_text(whole)
+            assert _comparable(files) == _comparable((tmp_path / "whole.json",)), files
+
+
+def _config(files: tuple[Path, ...]) -> str:
+    """What Compose prints."""
+    words = [word for file in files for word in ("-f", str(file))]
+    command = [str(peers.compose()), *words, "config", "--format", "json"]
+    environ = ENVIRON | {"PATH": os.environ["PATH"]}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, (files, done.stderr)
+    return done.stdout
 
 
 def _comparable(files: tuple[Path, ...]) -> Mapping[str, Any]:
@@ -214,7 +222,7 @@ def _comparable(files: tuple[Path, ...]) -> Mapping[str, Any]:
         resource |= {"depends_on": needed} if needed else {}
     return {
         f"{section}.{name}.{key}": value
-        for section in ("networks", "volumes", "containers")
+        for section in ("networks", "volumes", "configs", "secrets", "containers")
         for name, resource in play.get(section, {}).items()
         for key, value in resource.items()
     }

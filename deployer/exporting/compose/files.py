@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from deployer import nodes
 from deployer.config.compose.paths import is_remote
+from deployer.config.compose.project import Project
 from deployer.config.variables.env_file import EnvFile, Environment, read_env_file
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Problems
@@ -84,8 +85,8 @@ def label_file(service: Service, key: str, node: Node) -> Entries:
 
 
 def mounted_files(service: Service, key: str, node: Node) -> Entries:
-    """A config or secret of a file is a read-only bind mount, as in Compose."""
-    mounts: list[Node] = []
+    """A config or secret of a file is a read-only bind mount, as in Compose; one with content is delivered."""
+    mounts, delivered = list[Node](), list[Node]()
     for item in items_of(node):
         source = item.get("source") if isinstance(item, nodes.Mapping) else item
         name = text_of(source or item)
@@ -94,11 +95,32 @@ def mounted_files(service: Service, key: str, node: Node) -> Entries:
             service.undefined(item, key, key.removesuffix("s"), name, known)
         elif (file := known[name].get("file")) is not None:
             mounts.append(nodes.from_plain(_bind(key, name, item, text_of(file)), item.origin))
+        elif content_of(service.project, key, name) is not None:
+            delivered.append(nodes.from_plain(_readable(item, name), item.origin))
         else:
-            hint = "write it to a file of the host, and mount that under volumes"
-            service.left_out(item, key, f"{key.removesuffix('s')} {name} has no file", hint)
+            hint = f"declare it under {key} of the play, with file, content or environment"
+            service.left_out(item, key, f"{key.removesuffix('s')} {name} is external or not set", hint)
     if mounts:
         yield "volumes", nodes.Sequence(tuple(mounts), node.origin)
+    if delivered:
+        yield key, nodes.Sequence(tuple(delivered), node.origin)
+
+
+def content_of(project: Project, key: str, name: str) -> str | None:
+    """The content of a config or secret that is not a file."""
+    found = project.sections[key][name]
+    if (variable := found.get("environment")) is not None:
+        return project.environ.get(text_of(variable))
+    content = found.get("content")
+    return text_of(content) if content is not None else None
+
+
+def _readable(item: Node, name: str) -> dict[str, Any]:
+    """With the mode that Compose gives."""
+    written = nodes.to_plain(item) if isinstance(item, nodes.Mapping) else {"source": name}
+    assert isinstance(written, dict)
+    mode = written.get("mode", 0o444)
+    return written | {"mode": f"{mode:04o}" if isinstance(mode, int) else mode}
 
 
 def _bind(key: str, name: str, item: Node, file: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from deployer import nodes
 from deployer.config.compose.project import Project
 from deployer.diagnostics import Diagnostic, Origin, Problems
+from deployer.exporting.compose.files import content_of
 from deployer.exporting.compose.service import Service, names_of, text_of
 from deployer.exporting.compose.services import as_pairs, container
 from deployer.exporting.hiding import Hidden
@@ -30,6 +31,7 @@ from deployer.values import yaml_text
 
 _TABLES: Final[Mapping[str, Table]] = {"networks": NETWORK, "volumes": VOLUME}
 _OBJECTS: Final[Mapping[str, Kind]] = {"networks": Kind.NETWORK, "volumes": Kind.VOLUME}
+_CONTENTS: Final = ("configs", "secrets")
 _ONLY_STARTED: Final = ({"condition": "service_started"}, {"condition": "service_started", "required": True})
 _ADOPTION: Final = "What Compose started keeps running. --adopt makes its containers this project's."
 
@@ -56,7 +58,8 @@ def compose_playbook(
     found = Problems()
     writer = _Writer(project, found, Hidden(shown=with_secrets, known=_secrets(project)), str(Path(file).parent))
     containers = dict(writer.containers())
-    sections = {section: dict(writer.objects(section)) for section in _TABLES} | {"containers": containers}
+    sections = {section: dict(writer.objects(section)) for section in _TABLES}
+    sections |= {section: dict(writer.contents(section)) for section in _CONTENTS} | {"containers": containers}
     for name, (origin, profiles) in project.idle.items():
         hint = f"--profile {profiles[0]} imports it"
         found.warn(origin, "left out: its profile is not enabled", address=f"services.{name}", hint=hint)
@@ -102,6 +105,7 @@ def _head(project: Project, left_out: tuple[Diagnostic, ...]) -> Iterator[str]:
 def _secrets(project: Project) -> set[str]:
     bodies = (body for section in project.sections.values() for body in section.values())
     given = {value for name, value in project.environ.items() if is_sensitive_name(name)}
+    given |= {content for name in project.sections["secrets"] if (content := content_of(project, "secrets", name))}
     return given | {text for body in bodies for text in nodes.secret_texts(body)}
 
 
@@ -114,7 +118,7 @@ class _Writer:
         self.hidden = hidden
         self._folder = folder
         self.names = names_of(project, problems)
-        self._used: dict[str, set[str]] = {section: set() for section in _TABLES}
+        self._used: dict[str, set[str]] = {section: set() for section in (*_TABLES, *_CONTENTS)}
 
     def containers(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for name, body in self._project.sections["services"].items():
@@ -146,6 +150,15 @@ class _Writer:
         self._used["networks"].update(declaration.values.get("networks") or ())
         mounts = (declaration.values.get("volumes") or {}).values()
         self._used["volumes"].update(mount.get("source", "") for mount in mounts if mount["type"] == "volume")
+        for section in _CONTENTS:
+            files = declaration.values.get(section) or {}
+            self._used[section].update(entry["source"] for entry in files.values())
+
+    def contents(self, section: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Configs and secrets that are no files."""
+        for name in sorted(self._used[section]):
+            content = content_of(self._project, section, name)
+            yield name, {"content": self.hidden.hide(content, f"{section}.{name}", "content")}
 
     def objects(self, section: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """The networks or volumes."""

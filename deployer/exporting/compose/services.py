@@ -258,7 +258,7 @@ class Row(Struct, frozen=True):
 ROWS: Final[Mapping[str, Row]] = {
     "build": Row("`build`; the image is called as Compose calls it", files.build),
     "command": Row("`command`, as words", _command),
-    "configs": Row("of a file: a read-only bind mount under `volumes`", files.mounted_files),
+    "configs": Row("of a file: a read-only bind mount under `volumes`; with content: `configs`", files.mounted_files),
     "container_name": Row("`container_name`; without it, `PROJECT-SERVICE-1`", _nothing),
     "depends_on": Row("`depends_on`", _depends_on),
     "deploy": Row("the keys below", _deploy),
@@ -274,7 +274,7 @@ ROWS: Final[Mapping[str, Row]] = {
     "profiles": Row("`--profile` selects the services", _nothing),
     "pull_policy": Row("`pull_policy`: always, missing and never", _pull_policy),
     "scale": Row("numbered containers, by `loop`", _nothing),
-    "secrets": Row("of a file: a read-only bind mount under `volumes`", files.mounted_files),
+    "secrets": Row("of a file: a read-only bind mount under `volumes`; with content: `secrets`", files.mounted_files),
     "volumes": Row("`volumes`; relative sources become absolute", _volumes),
     "volumes_from": Row("`volumes_from`", _volumes_from),
 }
