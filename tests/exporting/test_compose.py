@@ -187,7 +187,7 @@ def test_unused_objects_and_idle_services_are_listed(tmp_path: Path) -> None:
     file = tmp_path / "compose.yml"
     file.write_text(
         "services:\n  web: {image: a, volumes: ['used:/u']}\n  x: {image: b, profiles: [p]}\n"
-        "  y: {image: c, scale: 0}\nvolumes: {used: , idle: }\nnetworks: {net: }\n"
+        "  y: {image: c, scale: 0}\nvolumes: {used: , idle: }\nnetworks: {net: }\nsecrets: {s: {file: a}}\n"
     )
     found = imported(file)
     assert [f"{one.origin.line} {one.address} {one.summary}" for one in found.left_out] == [
@@ -195,6 +195,7 @@ def test_unused_objects_and_idle_services_are_listed(tmp_path: Path) -> None:
         "4 services.y left out: it has 0 containers",
         "5 volumes.idle left out: no service uses this volume",
         "6 networks.net left out: no service uses this network",
+        "7 secrets.s left out: no service uses this secret",
     ]
     assert list(play_of(found)["containers"]) == ["web"]
 

@@ -58,12 +58,11 @@ class Project(Guarded, frozen=True):
 
 def load_project(wanted: Wanted, problems: Problems) -> Project | None:
     """None after an error that leaves nothing to read."""
-    files = wanted.files or _files_of(wanted.environ, problems)
+    files = wanted.files or _files_of(_environment(wanted, "", problems), problems)
     if not files:
         return None
     folder = str(Path(files[0]).parent)
     environ = _environment(wanted, folder, problems)
-    files = wanted.files or _files_of(environ, problems)
     name = _name(wanted, environ, files, folder, problems)
     environ["COMPOSE_PROJECT_NAME"] = name
     tree = _Reader(problems, folder, environ, {}).tree(files)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,15 @@ def mounted_files(service: Service, key: str, node: Node) -> Entries:
         yield "volumes", nodes.Sequence(tuple(mounts), node.origin)
     if delivered:
         yield key, nodes.Sequence(tuple(delivered), node.origin)
+
+
+def names_in(body: nodes.Mapping, key: str) -> Iterator[str]:
+    """The configs or secrets that a service or its build names."""
+    built = body.get("build")
+    for holder in (body, built) if isinstance(built, nodes.Mapping) else (body,):
+        for item in items_of(holder.get(key) or body):
+            source = item.get("source") if isinstance(item, nodes.Mapping) else item
+            yield text_of(source or item)
 
 
 def content_of(project: Project, key: str, name: str) -> str | None:

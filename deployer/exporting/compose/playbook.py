@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from deployer import nodes
 from deployer.config.compose.project import Project
 from deployer.diagnostics import Diagnostic, Origin, Problems
-from deployer.exporting.compose.files import content_of
+from deployer.exporting.compose.files import content_of, names_in
 from deployer.exporting.compose.service import Service, names_of, text_of
 from deployer.exporting.compose.services import as_pairs, container
 from deployer.exporting.hiding import Hidden
@@ -156,6 +156,11 @@ class _Writer:
 
     def contents(self, section: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Configs and secrets that are no files."""
+        named = {name for body in self._project.sections["services"].values() for name in names_in(body, section)}
+        for name, body in self._project.sections[section].items():
+            if name not in named:
+                summary = f"left out: no service uses this {section.removesuffix('s')}"
+                self._problems.warn(body.origin, summary, address=f"{section}.{name}")
         for name in sorted(self._used[section]):
             content = content_of(self._project, section, name)
             yield name, {"content": self.hidden.hide(content, f"{section}.{name}", "content")}

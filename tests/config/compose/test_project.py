@@ -235,6 +235,10 @@ def test_files_that_are_not_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         found = load_project(Wanted(environ=environ), Problems())
         assert found is not None
         assert found.files == files
+    (tmp_path / ".env").write_text("COMPOSE_FILE=other.yml\n")
+    found = load_project(Wanted(), Problems())
+    assert found is not None
+    assert found.files == ("other.yml",)
 
 
 ERRORS: list[tuple[str, dict[str, str], list[str]]] = [
