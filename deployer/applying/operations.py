@@ -9,7 +9,8 @@ from functools import singledispatch
 
 from msgspec import Struct, field
 
-from deployer.applying import health
+from deployer.applying import building, health
+from deployer.applying.building import Builds
 from deployer.applying.files import with_places, write_files
 from deployer.errors import EngineError, ResourceError
 from deployer.fields.container.health import CRASHING, DECLARE_CHECK, WITHOUT_COMMAND
@@ -98,6 +99,7 @@ class Worker(Struct, frozen=True):
     permit: Callable[[], None] = lambda: None
     pulling: Callable[[str], AbstractContextManager[object]] = lambda _reference: nullcontext()
     send: Send = no_source
+    builds: Builds = field(default_factory=Builds)
     said: dict[str, str] = field(default_factory=dict)
 
     def id_of(self, target: Target) -> str:
@@ -167,13 +169,11 @@ def _(operation: SendImage, worker: Worker) -> None:
 
 @_perform.register
 def _(operation: BuildImage, worker: Worker) -> None:
-    """Imported here: most runs build nothing."""
-    from deployer.applying import building
-
     def report(doing: str, sent: int) -> None:
         worker.report(BuildProgress(worker.host, operation.reference, doing, sent))
 
-    building.build(worker.engine, operation, worker.auth, report, worker.send)
+    site = building.Site(worker.host, worker.engine, worker.auth, report, worker.send, worker.builds)
+    building.build(site, operation)
 
 
 @_perform.register

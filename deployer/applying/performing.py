@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from deployer.applying.building import Builds
 from deployer.applying.lock import LockLostError
 from deployer.applying.operations import Done, Send, Worker, no_source, perform
 from deployer.errors import DeployerError, UnreachableError, boundary
@@ -41,6 +42,7 @@ class Tools(Struct, frozen=True):
     permit: Callable[[], None] = lambda: None
     pulling: Callable[[str], AbstractContextManager[object]] = lambda _reference: nullcontext()
     send: Send = no_source
+    builds: Builds = field(default_factory=Builds)
 
 
 class Performer:
@@ -61,6 +63,7 @@ class Performer:
             permit=tools.permit,
             pulling=tools.pulling,
             send=tools.send,
+            builds=tools.builds,
         )
 
     def perform(self, operation: Operation) -> Done:

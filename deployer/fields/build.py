@@ -79,7 +79,8 @@ _RECORD: Final = Record(
         Entry(
             name="on",
             shape=choice("each", "controller"),
-            doc="Where to build: on each host (each, default), or on this machine, which sends the image (controller).",
+            doc="Where to build: on each host (each), or on this machine, which sends the image (controller); default: "
+            "on the first host of the run that needs it, from which the others get it.",
         ),
     ),
     _one_dockerfile,

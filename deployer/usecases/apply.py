@@ -242,8 +242,10 @@ class _Work:
     def _tools(self, host: str, engine: Engine) -> Tools:
         auth = credentials(self.session.planned.loaded.of_host(host))
         permit = partial(self.turn.check, host)
+        sources = self._sources
+        slots = self._slots.of
         return Tools(
-            engine, self.system.clock, self._events, auth, self.stop, permit, self._slots.of, self._sources.send
+            engine, self.system.clock, self._events, auth, self.stop, permit, slots, sources.send, sources.builds
         )
 
     def _plan_again(self, host: str, engine: Engine) -> HostPlan:

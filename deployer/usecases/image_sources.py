@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import BinaryIO
 
+from deployer.applying.building import Builds
 from deployer.engine.connect import connect, this_machine
 from deployer.engine.image_archive import ImageArchive
 from deployer.engine.image_transfer import Transfer
@@ -18,9 +19,11 @@ from deployer.values import image
 
 
 class ImageSources:
-    """The images that a run sends. Each is read from its source once. Safe to use from several threads."""
+    """The images that a run sends. Each is read from its source once. Safe to use from several threads. `builds`: those
+    that it built."""
 
     def __init__(self, host: Callable[[str], Host]) -> None:
+        self.builds = Builds()
         self._host = host
         self._lock = threading.Lock()
         self._open: dict[tuple[str, str], ImageArchive] = {}

@@ -1,4 +1,4 @@
-"""An image that is built on this machine and sent to several hosts."""
+"""Images that are built once for several hosts."""
 
 from __future__ import annotations
 
@@ -39,3 +39,25 @@ def test_an_image_is_built_once_and_its_new_layers_are_sent(
         for host in lab_hosts:
             host.docker("rm", "-f", "-v", "web", "web.previous", check=False)
             host.docker("rmi", "-f", "site/here:1", check=False)
+
+
+@pytest.mark.lab
+def test_the_first_host_builds_for_all(lab_hosts: tuple[Host, ...], tmp_path: Path) -> None:
+    """What a build makes up is the same on all hosts then."""
+    (tmp_path / "app").mkdir()
+    build = {"context": "app", "dockerfile_inline": "FROM busybox:1\nRUN head -c 16 /dev/urandom | sha256sum > /made\n"}
+    for host in lab_hosts:
+        fetch(host, "busybox:1")
+    site = Site(tmp_path, *lab_hosts).containers(web={"image": "site/once:1", "build": build | {"no_cache": True}})
+    try:
+        site.converge()
+        made = {of_container(host, "web", "cat", "/made") for host in lab_hosts}
+        assert len(made) == 1
+        failing = {**build, "dockerfile_inline": "FROM busybox:1\nRUN exit 9\n"}
+        failed = site.containers(web={"image": "site/once:1", "build": failing}).apply()
+        assert len(failed.failures) == len(lab_hosts)
+        assert {of_container(host, "web", "cat", "/made") for host in lab_hosts} == made
+    finally:
+        for host in lab_hosts:
+            host.docker("rm", "-f", "-v", "web", "web.previous", check=False)
+            host.docker("rmi", "-f", "site/once:1", check=False)

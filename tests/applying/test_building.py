@@ -1,0 +1,80 @@
+"""An image of several hosts is built once in a run."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from deployer.applying.building import Builds, Site, build
+from deployer.errors import EngineError, UnreachableError
+from deployer.interfaces import Engine, EngineInfo
+from deployer.model.build import Build
+from deployer.model.operations import BuildImage
+
+
+class Host:
+    """An engine that only builds: it fails with `error`, if it has one."""
+
+    def __init__(self, name: str, error: Exception | None = None, arch: str = "amd64") -> None:
+        self.name, self.error, self.arch = name, error, arch
+
+    def describe(self) -> EngineInfo:
+        return EngineInfo("26.1.5", "1.45", "1.45", "linux", self.arch)
+
+    def build_image(self, *_: Any) -> None:
+        if self.error is not None:
+            raise self.error
+        DONE.append(f"{self.name} built")
+
+
+DONE: list[str] = []
+
+
+def run(tmp_path: Any, *hosts: Host, on: str = "", label: str = "a") -> list[str]:
+    """What the hosts do one after the other, with the errors of those that fail."""
+    DONE.clear()
+    builds = Builds()
+    for host in hosts:
+        site = Site(
+            host.name,
+            cast(Engine, host),
+            lambda _ref: None,
+            lambda _doing, _sent: None,
+            lambda engine, _ref, source, _tell: DONE.append(f"{cast(Host, engine).name} from {source}"),
+            builds,
+        )
+        own = {"deployer.build": label if host.name != "other" else "b"}
+        try:
+            build(site, BuildImage("docker.io/library/web:1", Build(str(tmp_path), "FROM x", on=on), own))
+        except (EngineError, UnreachableError) as error:
+            DONE.append(f"{host.name}: {error.message}")
+    return list(DONE)
+
+
+@pytest.fixture(autouse=True)
+def _state(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def test_the_first_host_builds_and_the_others_get_it(tmp_path: Any) -> None:
+    one, two, three = Host("one"), Host("two"), Host("three")
+    assert run(tmp_path, one, two, three) == ["one built", "two from one", "three from one"]
+    assert run(tmp_path, one, two, on="each") == ["one built", "two built"]
+    assert run(tmp_path, one, Host("other"), Host("arm", arch="arm64"), two) == [
+        "one built",
+        "other built",
+        "arm built",
+        "two from one",
+    ], "from other base images, and for another platform"
+
+
+def test_a_build_that_fails_fails_for_all_and_a_lost_host_is_replaced(tmp_path: Any) -> None:
+    broken = EngineError("RUN npm ci (Dockerfile:3): exit code: 1", status=0)
+    assert run(tmp_path, Host("one", broken), Host("two")) == [f"one: {broken.message}", f"two: {broken.message}"]
+    lost = UnreachableError("the connection was lost")
+    assert run(tmp_path, Host("one", lost), Host("two"), Host("three")) == [
+        "one: the connection was lost",
+        "two built",
+        "three from two",
+    ]
