@@ -134,8 +134,12 @@ def perform(worker: Worker, operation: Operation) -> Done:
     try:
         return _perform(operation, worker) or Done()
     except EngineError as error:
-        hint = error.hint or next((hint for words, hint in _HINTS if words in error.message), "")
-        raise EngineError(error.message, status=error.status, hint=hint) from error
+        raise EngineError(error.message, status=error.status, hint=error.hint or hint_of(error.message)) from error
+
+
+def hint_of(message: str) -> str:
+    """What to do about an engine's error; "" if unknown."""
+    return next((hint for words, hint in _HINTS if words in message), "")
 
 
 @singledispatch

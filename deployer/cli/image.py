@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -245,11 +246,14 @@ def _lines(found: ImageResult) -> list[Line]:
     return [line(f"{found.host}: {found.done}{amount}")]
 
 
-def _on_hosts(*arguments: click.Parameter) -> list[click.Parameter]:
-    """Of commands on one image and a pattern of hosts."""
+_WITH_FANOUT: Final = ("limit", "forks")
+
+
+def _on_hosts(*arguments: click.Parameter, without: Container[str | None] = ("limit",)) -> list[click.Parameter]:
+    """Of commands on one image and a pattern of hosts. `without`: options that have no effect on them."""
     image = click.Argument(["reference"], type=Reference(), metavar="REFERENCE")
     pattern = click.Argument(["pattern"], metavar="PATTERN")
-    return [image, *arguments, pattern, *(param for param in options.reads_hosts() if param.name != "limit")]
+    return [image, *arguments, pattern, *(param for param in options.reads_hosts() if param.name not in without)]
 
 
 COMMAND: Final = Group(
@@ -272,7 +276,7 @@ COMMAND: Final = Group(
             examples=COPY_EXAMPLES,
             help="Send an image to hosts over the connections to them. Layers that a host has are not sent.",
             params=[
-                *_on_hosts(),
+                *_on_hosts(without=_WITH_FANOUT),
                 options.Option(
                     ["--from", "source"],
                     section="Source",
@@ -309,7 +313,7 @@ COMMAND: Final = Group(
             run=_push,
             examples=PUSH_EXAMPLES,
             help="Push an image from hosts to its registry, with the credentials of this machine.",
-            params=_on_hosts(),
+            params=_on_hosts(without=_WITH_FANOUT),
             suggestion=Suggestion("pushes an image", ("push",)),
         ),
         Command(

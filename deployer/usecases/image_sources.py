@@ -26,29 +26,47 @@ class ImageSources:
         self.builds = Builds()
         self._host = host
         self._lock = threading.Lock()
+        self._local: Engine | None = None
         self._open: dict[tuple[str, str], ImageArchive] = {}
         self._closing = ExitStack()
 
     def send(self, engine: Engine, reference: str, source: str, tell: Callable[[int, int], object]) -> None:
         """Raises `ResourceError`, `UnreachableError`."""
-        facts, archive = engine.describe(), self._archive(reference, source)
+        facts, archive = engine.describe(), self.archive(reference, source)
         transfer = Transfer(engine, archive, reference, archive.read(reference, f"{facts.os}/{facts.arch}"))
         if not transfer.is_complete():
             transfer.send(transfer.missing(), tell)
 
-    def _archive(self, reference: str, source: str) -> ImageArchive:
+    def id_of(self, reference: str, source: str) -> str:
+        """The image's id there. Raises `ResourceError` if it is not there, `UnreachableError`."""
+        with self._lock:
+            found = self._engine(source).inspect_image(reference)
+        if found is None:
+            hint = "build or pull it there first, or name another source"
+            where = "this machine" if source == CONTROLLER else source
+            raise ResourceError(f"{image.familiar(reference)} is not on {where}", hint=hint)
+        return str(found["Id"])
+
+    def archive(self, reference: str, source: str) -> ImageArchive:
+        """The image, read from its source at the first call. Raises `ResourceError`, `UnreachableError`."""
+        self.id_of(reference, source)
         with self._lock:
             found = self._open.get((reference, source))
             if found is None:
                 spool = self._closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - closed with the others
-                if source == CONTROLLER:
-                    save_from_here(reference, spool)
-                else:
-                    save(self._host(source).engine(), reference, source, spool)
-                spool.seek(0)
+                _save(self._engine(source), reference, spool)
                 found = self._open[reference, source] = ImageArchive(spool, source)
                 self._closing.callback(found.close)
             return found
+
+    def _engine(self, source: str) -> Engine:
+        """That of a host, or the one that the docker command uses on this machine."""
+        if source != CONTROLLER:
+            return self._host(source).engine()
+        if self._local is None:
+            self._local = connect(this_machine())
+            self._closing.callback(self._local.close)
+        return self._local
 
     def __enter__(self) -> ImageSources:
         return self
@@ -57,23 +75,12 @@ class ImageSources:
         self._closing.close()
 
 
-def save(engine: Engine, reference: str, where: str, spool: BinaryIO) -> None:
+def _save(engine: Engine, reference: str, spool: BinaryIO) -> None:
     """Write an image to a file as an archive. Raises `ResourceError`."""
-    if engine.inspect_image(reference) is None:
-        hint = "build or pull it there first, or name another source"
-        raise ResourceError(f"{image.familiar(reference)} is not on {where}", hint=hint)
     try:
         with engine.save_images([reference]) as chunks:
             for chunk in chunks:
                 spool.write(chunk)
+        spool.seek(0)
     except OSError as error:
         raise ResourceError(f"{image.familiar(reference)} cannot be kept here: {error.strerror or error}") from error
-
-
-def save_from_here(reference: str, spool: BinaryIO) -> None:
-    """The same, from the engine that the docker command uses on this machine."""
-    engine = connect(this_machine())
-    try:
-        save(engine, reference, "this machine", spool)
-    finally:
-        engine.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.applying.operations import Layers, registry_errors
+from deployer.applying.operations import Layers, hint_of, registry_errors
 from deployer.engine import answers
 from deployer.engine.host_facts import free_space
 from deployer.engine.image_archive import ImageArchive
@@ -21,8 +20,9 @@ from deployer.errors import DeployerError, ResourceError, UnreachableError
 from deployer.interfaces import Engine
 from deployer.model.outcome import PullProgress
 from deployer.model.plan import Unreachable
+from deployer.model.settings import CONTROLLER
 from deployer.usecases.fleet import Fleet
-from deployer.usecases.image_sources import save, save_from_here
+from deployer.usecases.image_sources import ImageSources
 from deployer.usecases.inspect_hosts import fleet_of
 from deployer.usecases.load import Request
 from deployer.usecases.system import System
@@ -66,9 +66,9 @@ def copy(request: Request, system: System, wanted: Copy, report: Report) -> Resu
     is nothing to send."""
     with (
         fleet_of(replace(request, forks=wanted.fanout), system) as fleet,
-        _source(request, system, wanted) as archive,
+        _source(request, system, wanted) as source,
     ):
-        return _each(fleet, lambda host, engine: _send(fleet, host, engine, archive, wanted, report))
+        return _each(fleet, lambda host, engine: _send(fleet, host, engine, source, wanted, report))
 
 
 def _each(fleet: Fleet, work: Callable[[str, Engine], ImageResult]) -> Results:
@@ -80,15 +80,18 @@ def _each(fleet: Fleet, work: Callable[[str, Engine], ImageResult]) -> Results:
         except UnreachableError:
             raise
         except DeployerError as error:
-            return ImageResult(host, problem=error.message, hint=error.hint)
+            return ImageResult(host, problem=error.message, hint=error.hint or hint_of(error.message))
 
     found = fleet.each(fleet.hosts, one)
     lost = tuple(each for each in found.values() if isinstance(each, Unreachable))
     return Results(tuple(each for each in found.values() if isinstance(each, ImageResult)), lost)
 
 
-def _send(fleet: Fleet, host: str, engine: Engine, archive: ImageArchive, wanted: Copy, report: Report) -> ImageResult:
+def _send(fleet: Fleet, host: str, engine: Engine, source: _Source, wanted: Copy, report: Report) -> ImageResult:
     facts = engine.describe()
+    if source.id == _id(engine, wanted.reference) and not is_containerd(engine.info()):
+        return ImageResult(host, "is there already")
+    archive = source.archive()
     found = archive.read(wanted.reference, f"{facts.os}/{facts.arch}")
     transfer = Transfer(engine, archive, wanted.reference, found)
     if transfer.is_complete():
@@ -112,24 +115,25 @@ def _check_room(fleet: Fleet, host: str, engine: Engine, amount: int) -> None:
         raise ResourceError(f"{shown}, {size.show_rounded(free)} are free", hint=hint)
 
 
+class _Source(Struct, frozen=True):
+    """`id`: of the image there, "" if it is only known by reading the archive."""
+
+    id: str
+    archive: Callable[[], ImageArchive]
+
+
 @contextmanager
-def _source(request: Request, system: System, wanted: Copy) -> Iterator[ImageArchive]:
+def _source(request: Request, system: System, wanted: Copy) -> Iterator[_Source]:
     if "/" in wanted.source or Path(wanted.source).suffix in (".tar", ".tgz", ".gz"):
         with _opened(wanted.source) as archive:
-            yield archive
+            yield _Source("", lambda: archive)
         return
-    with tempfile.TemporaryFile() as spool:
-        if wanted.source:
-            with fleet_of(replace(request, limit=""), system, wanted.source) as fleet:
-                save(fleet.host(wanted.source).engine(), wanted.reference, wanted.source, spool)
-        else:
-            save_from_here(wanted.reference, spool)
-        spool.seek(0)
-        archive = ImageArchive(spool, wanted.source or "this machine")
-        try:
-            yield archive
-        finally:
-            archive.close()
+    name, elsewhere = wanted.source or CONTROLLER, replace(request, limit="")
+    with (
+        fleet_of(elsewhere, system, name) if wanted.source else Fleet({}, 1) as fleet,
+        ImageSources(fleet.host) as found,
+    ):
+        yield _Source(found.id_of(wanted.reference, name), lambda: found.archive(wanted.reference, name))
 
 
 @contextmanager
