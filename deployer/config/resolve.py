@@ -24,6 +24,7 @@ from deployer.config.playbook import (
     read_key,
     without_meta,
 )
+from deployer.config.tag_filter import TagFilter
 from deployer.config.templates.templar import Templar
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems
@@ -46,29 +47,6 @@ from deployer.model.secrets import Sealing
 from deployer.model.settings import ContainerSettings, Dependency, FromImage, RunSettings, Settings, UpdatePolicy
 from deployer.nodes import Node
 from deployer.values import duration
-
-
-class TagFilter(Struct, frozen=True):
-    """`--tags` and `--skip-tags`, with Ansible's words: all, tagged, untagged; resources tagged always or never."""
-
-    only: tuple[str, ...] = ()
-    skip: tuple[str, ...] = ()
-
-    def selects(self, tags: Iterable[str]) -> bool:
-        own = set(tags) or {"untagged"}
-        return self._wants(own) and not self._skips(own)
-
-    def _wants(self, own: set[str]) -> bool:
-        only = set(self.only) or {"all"}
-        if "always" in own or own & only:
-            return True
-        return "never" not in own and ("all" in only or ("tagged" in only and own != {"untagged"}))
-
-    def _skips(self, own: set[str]) -> bool:
-        """A resource tagged `always` is skipped only if `always` itself is skipped."""
-        if "all" in self.skip:
-            return "always" not in own or "always" in self.skip
-        return bool(own & set(self.skip)) or ("tagged" in self.skip and own != {"untagged"})
 
 
 class Declared(Struct, frozen=True):
@@ -229,8 +207,7 @@ class _Work:
 
     def policies(self) -> Iterator[tuple[Node, Mapping[str, Any]]]:
         """As written, and as read; none after an error in them."""
-        node = self._play.keys.get("policy")
-        found = self.key("policy") if isinstance(node, nodes.Sequence) else None
+        node, found = self._play.keys.get("policy"), self.key("policy")
         return zip(node.items, found, strict=True) if isinstance(node, nodes.Sequence) and found else iter(())
 
     def section(self, kind: Kind, section: nodes.Mapping) -> Iterator[AnyResource]:

@@ -18,10 +18,11 @@ from deployer.config.inventory.patterns import select, select_limit
 from deployer.config.inventory.types import Inventory
 from deployer.config.play_order import check_play_order
 from deployer.config.playbook import Play, check_tags, load_playbooks, read_key
-from deployer.config.resolve import Inputs, TagFilter, join_plays, resolve
+from deployer.config.resolve import Inputs, join_plays, resolve
 from deployer.config.run_once import settle_run_once
 from deployer.config.scripts import Prompt, RunScript
 from deployer.config.subnets import check_networks
+from deployer.config.tag_filter import TagFilter
 from deployer.config.templates.templar import Templar, Templates
 from deployer.config.variables.extra_vars import check_used, parse_extra_vars
 from deployer.config.variables.variables import PlayVariables, Variables, play_vars

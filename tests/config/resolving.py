@@ -7,7 +7,8 @@ from pathlib import Path
 from textwrap import dedent
 
 from deployer.config.playbook import load_playbooks
-from deployer.config.resolve import Inputs, TagFilter, join_plays, resolve
+from deployer.config.resolve import Inputs, join_plays, resolve
+from deployer.config.tag_filter import TagFilter
 from deployer.config.templates.templar import Templar
 from deployer.config.vault import VaultSecret, VaultSecrets
 from deployer.diagnostics import Problems

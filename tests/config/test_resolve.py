@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from deployer.config.playbook import load_playbooks
-from deployer.config.resolve import Inputs, TagFilter, resolve
+from deployer.config.resolve import Inputs, resolve
+from deployer.config.tag_filter import TagFilter
 from deployer.diagnostics import Origin, Problems
 from deployer.fields.options import Condition, UpdateOrder
 from deployer.model.desired import Kind

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from deployer.config import yaml
 from deployer.config.playbook import Play
-from deployer.config.resolve import Inputs, TagFilter, resolve
+from deployer.config.resolve import Inputs, resolve
+from deployer.config.tag_filter import TagFilter
 from deployer.config.templates.templar import Templar
 from deployer.diagnostics import Origin, Problems
 from deployer.fields.container import CONTAINER
