@@ -10,9 +10,11 @@ from deployer.fields.container import CONTAINER
 from deployer.interfaces import Json
 from deployer.planning.context import version
 from tests.contract.neighbours import NEIGHBOURS, Neighbour
-from tests.contract.sandbox import SLEEP, Sandbox
+from tests.contract.sandbox import SLEEP, Sandbox, each_engine_of_one_store
 from tests.contract.test_verdicts import differences
 from tests.fields.declare import declare
+
+pytestmark = each_engine_of_one_store
 
 
 def needs_newer(sandbox: Sandbox, written: Json) -> bool:

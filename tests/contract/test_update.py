@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.contract.sandbox import Sandbox, status_of
+from tests.contract.sandbox import Sandbox, each_engine_of_one_store, status_of
+
+pytestmark = each_engine_of_one_store
 
 MIB = 1024**2
 

@@ -15,10 +15,12 @@ from deployer.fields.field import Change, View
 from deployer.model.desired import Address, Kind, Resource
 from deployer.model.settings import Settings
 from deployer.planning.diff import Comparison, diff
-from tests.contract.sandbox import Sandbox
+from tests.contract.sandbox import Sandbox, each_engine_of_one_store
 from tests.contract.test_vectors import VECTORS, made
 from tests.fields.declare import declare
 from tests.fields.test_vectors import recorded_of
+
+pytestmark = each_engine_of_one_store
 
 EFFECTS = {
     "update": {Change.UPDATE},

@@ -206,7 +206,7 @@ def test_start_first_behind_a_proxy_fails_no_request(host: Host, tmp_path: Path)
             "image": f"deployer/web:{version}",
             "networks": ["front"],
             "stop_signal": "SIGTERM",
-            "stop_grace_period": "3s",
+            "stop_grace_period": "1s",
         }
         return site.write({"networks": {"front": {}}, "containers": {"web": web, "proxy": proxy}}).converge()
 
