@@ -13,7 +13,7 @@ LAB_FOLDERS = $(shell grep -rl --include='*.py' 'mark\.lab\b' tests | xargs dirn
 # which is written when they have passed.
 LAB_TESTED := tests/lab/tested
 LAB_SOURCES = $(sort $(filter-out $(addprefix tests/lab/,demo.py fixtures.py peers.py scheduling.py), \
-	$(shell find tests/lab tests/integration/test_lab*.py -name '*.py' -o -name '*.sh')))
+	$(shell find tests/lab tests/integration/test_lab*.py -type f ! -name '*.pyc' ! -name tested)))
 LAB_DIGEST = $(firstword $(shell cat $(LAB_SOURCES) | sha256sum))
 # Where this is set, every process compiles all modules again: half of what starting the program costs.
 unexport PYTHONDONTWRITEBYTECODE
