@@ -20,12 +20,13 @@ Row = TypeVar("Row", bound=msgspec.Struct)
 
 
 class Table(msgspec.Struct, frozen=True):
-    """`head`: the type of the document; `key`: its list; `cut`: columns that may be cut."""
+    """`head`: the type of the document; `key`: its list; `cut`: columns that may be cut, `last`: after those."""
 
     head: Mapping[str, str]
     key: str
     header: tuple[str, ...]
     cut: Collection[str] = ()
+    last: Collection[str] = ()
 
 
 def list_options() -> list[click.Parameter]:
@@ -82,7 +83,8 @@ def show(
     elif template:
         console.text("".join(formatted(chosen, template)))
     else:
-        console.result(table(found.header, [cells(row) for row in chosen], sheet=console.sheet, cut=found.cut))
+        made = [cells(row) for row in chosen]
+        console.result(table(found.header, made, sheet=console.sheet, cut=found.cut, last=found.last))
     if not console.json:
         console.tell(line for host in lost for line in unreachable_lines(host))
     return ExitCode.UNREACHABLE if lost else ExitCode.OK

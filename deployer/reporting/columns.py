@@ -33,10 +33,16 @@ def align(rows: Sequence[Row], limits: Sequence[int] = ()) -> list[Line]:
 
 
 def table(
-    header: Sequence[str], rows: Sequence[Sequence[str | Span]], *, sheet: Sheet = ANY, cut: Collection[str] = ()
+    header: Sequence[str],
+    rows: Sequence[Sequence[str | Span]],
+    *,
+    sheet: Sheet = ANY,
+    cut: Collection[str] = (),
+    last: Collection[str] = (),
 ) -> list[Line]:
     """A header and rows of texts, as `ps` prints them. Where they do not fit, columns without a value are left out and
-    the columns named by `cut` are cut, the widest first."""
+    the columns named by `cut` are cut, the widest first; if that is not enough, those named by `last` too, and then
+    those of `cut` are left out, in their order."""
     head = Row(tuple(Span(name, Style.TITLE) for name in header))
     body = [Row(tuple(Span(cell) if isinstance(cell, str) else cell for cell in row)) for row in rows]
     lines = align([head, *body])
@@ -44,15 +50,31 @@ def table(
         return lines
     columns = zip_longest(*(row.cells for row in (head, *body)), fillvalue=Span(""))
     filled = [cells for cells in columns if any(cell.text for cell in cells[1:])]
-    least = [max(_NARROWEST, len(first.text)) if first.text in cut else _WIDEST for first, *_ in filled]
-    widths = _fitting([max(len(cell.shown) for cell in cells) for cells in filled], least, sheet.width)
+    widths = _cut_to(filled, sheet.width, cut, last)
+    for name in cut if last else ():
+        if _total(widths) > sheet.width:
+            filled = [cells for cells in filled if cells[0].text != name]
+            widths = _cut_to(filled, sheet.width, cut, last)
     shortened = ([_cut(cell, width, sheet) for cell in cells] for cells, width in zip(filled, widths, strict=True))
     return align([Row(cells) for cells in zip(*shortened, strict=True)])
 
 
+def _cut_to(columns: list[tuple[Span, ...]], width: int, *tiers: Collection[str]) -> list[int]:
+    """Widths of columns, where those of a tier are cut after those of the tiers before it."""
+    widths = [max(len(cell.shown) for cell in cells) for cells in columns]
+    for names in tiers:
+        least = [max(_NARROWEST, len(first.text)) if first.text in names else _WIDEST for first, *_ in columns]
+        widths = _fitting(widths, least, width)
+    return widths
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + GAP * (len(widths) - 1)
+
+
 def _fitting(widths: list[int], least: list[int], width: int) -> list[int]:
     """Widths of columns whose lines have at most `width` characters, as far as that is possible."""
-    while sum(widths) + GAP * (len(widths) - 1) > width:
+    while _total(widths) > width:
         shrinking = [number for number, size in enumerate(widths) if size > least[number]]
         if not shrinking:
             break

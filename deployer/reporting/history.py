@@ -15,7 +15,8 @@ from deployer.reporting.locks import moment_words
 from deployer.reporting.words import by_number, host_list, plural
 
 _HEADER: Final = ("TIME", "HOST", "PROJECT", "RUN", "RESULT", "CHANGES", "WHO", "COMMIT", "COMMAND")
-_CUT: Final = ("HOST", "WHO", "COMMAND")
+_CUT: Final = ("COMMIT", "WHO", "COMMAND")
+_CUT_LAST: Final = ("HOST", "PROJECT", "CHANGES")
 _MOST: Final = 5
 """Changes of a run that are shown, without `whole`."""
 
@@ -29,7 +30,7 @@ def history_lines(records: Iterable[tuple[str, Record]], *, whole: bool = False,
     if not runs:
         return [line("No runs are recorded.")]
     cells = [_cells(host_list(sorted(hosts, key=by_number)), record) for record, hosts in runs.items()]
-    head, *rows = table(_HEADER, cells, sheet=sheet, cut=_CUT)
+    head, *rows = table(_HEADER, cells, sheet=sheet, cut=_CUT, last=_CUT_LAST)
     lines = [head]
     for row, record in zip(rows, runs, strict=True):
         lines += [row, *_changes(record, sheet, whole=whole)]

@@ -86,3 +86,17 @@ def test_the_rest_of_a_line_stands_below_its_second_cell_and_keeps_its_style() -
     assert [str(piece) for piece in pieces] == ["  - name  some words in", "          red  here"]
     assert render(pieces[1:], colour=True) == "          \x1b[1;31mred\x1b[0m  here\n"
     assert fold(Line(found.spans, None), Sheet(8)) == [Line(found.spans, None)]
+
+
+def test_important_columns_are_cut_last() -> None:
+    rows = [("web1", "a-very-long-container-name", "8080:80/tcp, 8443:443/tcp")]
+    shown = [
+        str(table(("HOST", "NAME", "PORTS"), rows, sheet=Sheet(width), cut=("PORTS",), last=("NAME",))[1])
+        for width in (60, 45, 31, 20)
+    ]
+    assert shown == [
+        "web1  a-very-long-container-name  8080:80/tcp, 8443:443/tcp",
+        "web1  a-very-long-container-name  8080:80/tc…",
+        "web1  a-very-…er-name  8080:80…",
+        "web1  a-very-…r-name",
+    ]
