@@ -249,6 +249,16 @@ def test_external_and_named_objects(tmp_path: Path) -> None:
     }
 
 
+def test_volumes_whose_names_are_too_short(tmp_path: Path) -> None:
+    (tmp_path / "compose.yml").write_text(
+        "name: shop\nservices:\n  web: {image: a, volumes: ['v:/1:ro', {type: volume, source: w, target: /2}]}\n"
+        "volumes: {v: , w: {name: other}}\n"
+    )
+    play = play_of(imported(tmp_path / "compose.yml"))
+    assert play["volumes"] == {"shop_v": {}, "shop_w": {"name": "other"}}
+    assert play["containers"]["web"]["volumes"] == ["shop_v:/1:ro", "shop_w:/2"]
+
+
 def test_several_containers_of_a_service(tmp_path: Path) -> None:
     (tmp_path / "compose.yml").write_text(
         "name: shop\nservices:\n"

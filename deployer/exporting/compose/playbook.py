@@ -171,7 +171,7 @@ class _Writer:
         if section == "networks":
             declared.setdefault("default", nodes.Mapping((), Origin(self._project.files[0])))
         for key, body in declared.items():
-            name = self.names.network(key) if section == "networks" else key
+            name = self.names.key_of(key)
             if name in self._used[section]:
                 yield name, self._object(section, key, name, body)
             elif key != "default":

@@ -59,8 +59,8 @@ class Names(Struct, frozen=True):
     def on_host(self, service: str, number: int = 1) -> str:
         return self.own.get(service) or f"{self.project}-{service}-{number}"
 
-    def network(self, key: str) -> str:
-        """The key of a network in the playbook: `default` is reserved, and one letter is too short."""
+    def key_of(self, key: str) -> str:
+        """The key of a network or volume in the playbook: `default` is reserved, and one letter is too short."""
         return f"{self.project}_{key}" if key == "default" or _KEY.fullmatch(key) is None else key
 
 

@@ -18,7 +18,6 @@ from deployer.fields.container import CONTAINER
 from deployer.fields.leaves import text_value
 from deployer.fields.settings import CONTAINER_ADVICE
 from deployer.nodes import Node
-from deployer.values import mount
 
 _OPERATORS: Final = ";&|<>"
 
@@ -172,7 +171,7 @@ def _networks(service: Service, key: str, node: Node) -> Entries:
     for name, value in map_of(node, key).entries:
         if str(name.value) not in known:
             service.undefined(name, key, "network", str(name.value), known)
-        named = replace(name, value=service.names.network(str(name.value)))
+        named = replace(name, value=service.names.key_of(str(name.value)))
         found.append((named, value if is_keyed else _with_alias(value, service.name)))
     yield key, nodes.Mapping(tuple(found), node.origin)
 
@@ -188,12 +187,13 @@ def _with_alias(endpoint: Node, alias: str) -> nodes.Mapping:
 
 
 def _volumes(service: Service, key: str, node: Node) -> Entries:
-    items = items_of(node)
-    for item in items:
+    items = []
+    for item in items_of(node):
         name, known = _volume(item), service.project.sections["volumes"]
         if name and name not in known:
             service.undefined(item, key, "volume", name, known)
-    yield key, nodes.Sequence(tuple(map(_mount, items)), node.origin) if items else node
+        items.append(_mount(_with_source(item, name, service.names.key_of(name)) if name else item))
+    yield key, nodes.Sequence(tuple(items), node.origin) if items else node
 
 
 def _volume(item: Node) -> str:
@@ -201,12 +201,22 @@ def _volume(item: Node) -> str:
     if isinstance(item, nodes.Mapping):
         kind, source = item.get("type"), item.get("source")
         is_volume = kind is None or nodes.to_plain(kind) == "volume"
-        return str(nodes.to_plain(source)) if is_volume and source is not None else ""
-    try:
-        found = mount.parse_short(text_of(item))[1]
-    except ValueError:  # reported when the container is checked
-        return ""
-    return str(found["source"]) if found["type"] == "volume" else ""
+        return text_of(source) if is_volume and source is not None else ""
+    source_text, colon, _ = text_of(item).partition(":")
+    return source_text if colon and not source_text.startswith(("/", ".", "~")) else ""
+
+
+def _with_source(item: Node, name: str, key: str) -> Node:
+    """The mount with the volume's key in the playbook."""
+    if name == key:
+        return item
+    if isinstance(item, nodes.Scalar):
+        return replace(item, value=f"{key}{text_of(item).removeprefix(name)}")
+    source = nodes.Scalar(key, item.origin)
+    entries = item.entries if isinstance(item, nodes.Mapping) else ()
+    return nodes.Mapping(
+        tuple((word, source if word.value == "source" else part) for word, part in entries), item.origin
+    )
 
 
 def _mount(item: Node) -> Node:
