@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "volumes": "List the volumes of all hosts.",
     "logs": "Show the output of containers, of all hosts in one sequence.",
     "exec": "Run a command in running containers. The exit code is the greatest one.",
+    "port-forward": "Make a port of a container a port of this machine, published or not, until Ctrl-C.",
     "start": "Start containers, dependencies first.",
     "stop": "Stop containers, dependants first.",
     "restart": "Restart containers, dependencies first, and containers that share their namespaces.",

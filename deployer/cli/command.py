@@ -145,7 +145,9 @@ class LazyGroup(Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.table:
             return None
-        name = self._modules.get(cmd_name, f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name)
+        name = self._modules.get(
+            cmd_name, f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name.replace("-", "_")
+        )
         module = importlib.import_module(f"{self._package}.{name}")
         found = module.COMMANDS[cmd_name] if cmd_name in self._modules else module.COMMAND
         assert isinstance(found, click.Command)

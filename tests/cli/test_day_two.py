@@ -283,3 +283,18 @@ class TestLists:
         more.write("hosts.yml", DOWN)
         found = more.run("networks", "-i", "hosts.yml")
         assert (found.code, len(found.words), found.err[:19]) == (4, 4, "gone: unreachable: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "error"),
+    [
+        (("web1", "web", "http"), 1, "'http' does not have the form [LOCAL:]PORT"),
+        (("web1", "web", "70000"), 1, "'70000' does not have the form [LOCAL:]PORT"),
+        (("web", "web", "80"), 1, "error: one container is needed, found: web1/web, web2/web\n"),
+        (("web1", "migrate", "80"), 1, "error: web1/migrate has no address\n"),
+        (("web1", "web", "80"), 3, "error: a simulated host offers no stream to "),
+    ],
+)
+def test_what_port_forward_refuses(more: Shop, words: tuple[str, ...], code: int, error: str) -> None:
+    found = more.run("port-forward", "-i", "hosts.yml", *words)
+    assert (found.code, found.out, error in found.err) == (code, "", True), found.err

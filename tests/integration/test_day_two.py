@@ -7,6 +7,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import termios
 from collections import defaultdict
@@ -60,6 +61,7 @@ def test_day_two(site: Site, host: Host) -> None:
     inventory = ("-i", str(site.inventory))
     _logs(site, host, inventory)
     _exec(site, host, inventory)
+    _port_forward(site, host, inventory)
     _follow(site, host, inventory)
     _lifecycle(site, host, inventory)
 
@@ -162,6 +164,33 @@ def terminal(command: list[Any], env: dict[str, str]) -> Iterator[Shell]:
     finally:
         os.close(descriptor)
         shell.exit_code()
+
+
+def _port_forward(site: Site, host: Host, inventory: tuple[str, ...]) -> None:
+    """A port that is not published; one side may end first; Ctrl-C ends it."""
+    serving = "while :; do nc -l -p 8000 -e sh -c 'cat; echo end'; done"
+    host.docker("exec", "-d", "count2", "sh", "-c", serving)
+    wait_for(lambda: "nc -l" in host.docker("top", "count2"), 60, "the server")
+    words: list[Any] = [PROGRAM, "port-forward", *inventory, host.name, "count2", "0:8000"]
+    with subprocess.Popen(words, env=environment(site.folder), stderr=subprocess.PIPE, text=True) as forwarding:
+        try:
+            assert forwarding.stderr is not None
+            where = forwarding.stderr.readline().partition(" ")[0]
+            port = int(where.rpartition(":")[2])
+            # The server takes one connection at a time, and needs a moment between two.
+            wait_for(lambda: _answer(port) == b"helloend\n", 60, "the answer")
+            forwarding.send_signal(signal.SIGINT)
+            assert forwarding.wait(30) == 130
+        finally:
+            forwarding.kill()
+
+
+def _answer(port: int) -> bytes:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(b"hello")
+        client.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: client.recv(100), b""))
+    return b""
 
 
 def _follow(site: Site, host: Host, inventory: tuple[str, ...]) -> None:
