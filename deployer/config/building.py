@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ from deployer.config.files import read_file, read_text
 from deployer.diagnostics import Origin, Problems
 from deployer.fields.table import Declaration
 from deployer.model.build import Build
+from deployer.model.desired import Desired, Imaged
+from deployer.model.settings import FromImage
 from deployer.values import dockerfile, image
 
 _LARGEST_SECRET: Final = 500 * 1024
@@ -61,6 +63,20 @@ def with_build(written: Written, default: str, problems: Problems) -> Declaratio
     if build is not None and not build.platform:
         build = replace(build, platform=found.get("platform", ""))
     return replace(written.declaration, settings={**found, "build": build})
+
+
+def check_builds(plays: Iterable[Desired], problems: Problems) -> None:
+    """One image of a host is built in one way."""
+    first: dict[str, Imaged] = {}
+    for resource in (found for play in plays for found in play.of(FromImage)):
+        own = resource.settings
+        if own.build is None or resource.absent:
+            continue
+        before = first.setdefault(own.image, resource)
+        if before.settings.build != own.build:
+            name, label = image.parse(own.image).familiar, resource.address.label
+            summary = f"image {name} is built in another way at {before.place(('build',))}"
+            problems.add(resource.place(("build",)), summary, address=label, hint="give one of them another name")
 
 
 def read_build(written: Written, problems: Problems) -> Build | None:

@@ -199,6 +199,10 @@ def _join(plays: tuple[PlayInput, ...], problems: Problems) -> tuple[PlayInput, 
         wishes = [found for _, found in numbered]
         check_networks(wishes, problems)
         check_exclusive(wishes, problems)
+        if any(wish.builds for wish in wishes):
+            from deployer.config.building import check_builds
+
+            check_builds(wishes, problems)
         check_play_order(wishes, problems)
         for (number, _), found in zip(numbered, join_plays(wishes, problems), strict=True):
             joined[host, number] = found

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from deployer.config.building import check_builds
+from deployer.diagnostics import Problems
 from deployer.model.build import Build
 from deployer.model.settings import FromImage
 from tests.config.helpers import secret
@@ -158,4 +160,16 @@ def test_a_pattern_that_is_none_is_reported_with_its_file() -> None:
     said = ".dockerignore: line 2: '[' is not a pattern: a '[' has no end"
     assert complaints("- hosts: all\n  containers:\n    web:\n      build: .\n") == [
         f"site.yml:4:14: containers.web.build.context: {said}"
+    ]
+
+
+def test_one_image_is_built_in_one_way() -> None:
+    text = "- hosts: all\n  containers:\n    one: {build: ., image: a:1}\n    two: {build: ., image: a:1}\n"
+    problems = Problems()
+    check_builds([desired(text)], problems)
+    assert not problems.errors
+    check_builds([desired(text.replace("two: {build: .", "two: {build: {target: x}"))], problems)
+    assert [str(found) for found in problems] == [
+        "site.yml:4:18: container.two: image a:1 is built in another way at site.yml:3:18; "
+        "give one of them another name"
     ]
