@@ -89,6 +89,7 @@ FORMS: list[tuple[str, dict[str, Any]]] = [
     ("command: echo 'a b' $$HOME", {"command": ["echo", "a b", "$HOME"]}),
     ("command: [a, '{{.Name}}', '$${X}']", {"command": ["a", "{{.Name}}", "${X}"]}),
     ("command: a && b", {"command": ["a"]}),
+    ("command: 'awk -F \"|\" x\\;y 2>&1'", {"command": ["awk", "-F", "|", "x;y"]}),
     ("container_name: other", {"container_name": "other"}),
     ("environment: [A=b, HOST, NO]", {"environment": {"A": "b", "HOST": "here", "NO": None}}),
     ("environment: {A: 022, B: true, HOST: }", {"environment": {"A": "18", "B": "true", "HOST": "here"}}),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -99,22 +98,35 @@ def _environment(service: Service, key: str, node: Node) -> Entries:
 
 
 def _command(service: Service, key: str, node: Node) -> Entries:
-    """Words, as Compose splits a text: what follows an operator of a shell is dropped."""
-    if not isinstance(node, nodes.Scalar) or not isinstance(node.value, str):
-        yield key, node
-        return
-    lexer = shlex.shlex(node.value, posix=True, punctuation_chars=_OPERATORS)
-    lexer.whitespace_split, lexer.commenters = True, ""
-    try:
-        words = list(lexer)
-    except ValueError:  # an open quote, reported when the container is checked
-        yield key, node
-        return
-    end = next((n for n, word in enumerate(words) if word and not word.strip(_OPERATORS)), len(words))
-    if end < len(words):
+    """A text without what follows an operator of a shell, which Compose drops."""
+    text = node.value if isinstance(node, nodes.Scalar) and isinstance(node.value, str) else ""
+    end = _operator(text)
+    if end < len(text):
         hint = f"write [sh, -c, …] in the Compose file if a shell should read it, and {key} here"
-        service.left_out(node, key, f"what follows {words[end]}, which Compose ignores", hint)
-    yield key, nodes.from_plain(words[:end], node.origin, secret=node.secret)
+        service.left_out(node, key, f"what follows {text[end:].split()[0]}, which Compose ignores", hint)
+        words = text[:end].rsplit(maxsplit=1)
+        is_redirected = text[end] in "<>" and len(words) == 2 and words[1].isdecimal() and not text[end - 1].isspace()
+        node = (
+            replace(node, value=words[0] if is_redirected else text[:end]) if isinstance(node, nodes.Scalar) else node
+        )
+    yield key, node
+
+
+def _operator(text: str) -> int:
+    """The position of the first operator that is not quoted, or the end."""
+    quote, escaped = "", False
+    for position, char in enumerate(text):
+        if escaped:
+            escaped = False
+        elif char == "\\" and quote != "'":
+            escaped = True
+        elif quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char in _OPERATORS:
+            return position
+    return len(text)
 
 
 def _depends_on(service: Service, key: str, node: Node) -> Entries:
