@@ -67,7 +67,7 @@ COMMAND = Command(
     "destroy",
     run=_run,
     examples=EXAMPLES,
-    help="Remove a playbook's containers and networks; volumes stay unless --volumes is given, images always. "
+    help="Remove the project's containers and networks; volumes stay unless --volumes is given, images always. "
     "Everything of the playbook's projects on its hosts is removed, including what other playbook files declare.",
     params=[*options.refused(options.deploying(), _REFUSED), _VOLUMES],
     suggestion=Suggestion(

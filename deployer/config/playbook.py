@@ -383,7 +383,7 @@ def check_name(kind: Kind, name: str, origin: Origin, address: str, problems: Pr
         return None
 
 
-def check_tags(wanted: Iterable[str], plays: Iterable[Play], problems: Problems) -> None:
+def check_tags(wanted: Iterable[str], plays: Iterable[Play], problems: Problems, option: str = "--tags") -> None:
     """A tag without a resource is a typing error, unless templates generate tags."""
     known = {"all", "always", "never", "tagged", "untagged"}
     for play in plays:
@@ -394,7 +394,7 @@ def check_tags(wanted: Iterable[str], plays: Iterable[Play], problems: Problems)
             known.update(() if tags is INVALID else tags)
     for tag in wanted:
         if tag not in known:
-            problems.add(Origin("--tags"), f"no resource has the tag '{tag}'", hint=did_you_mean(tag, known))
+            problems.add(Origin(option), f"no resource has the tag '{tag}'", hint=did_you_mean(tag, known))
 
 
 def _tag_nodes(play: Play) -> Iterator[nodes.Node]:

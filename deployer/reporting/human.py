@@ -174,7 +174,8 @@ def _block(block: _Block, *, steps: bool, sheet: Sheet) -> Iterator[Line]:
 
 def _change_rows(change: ResourceChange, sheet: Sheet, *, declared: bool) -> Iterator[Row]:
     style = STYLES[change.action]
-    place = change.origin.short if change.origin is not None else ""
+    undeclared = change.action is Action.REMOVE and change.origin is not None and not change.origin.line
+    place = change.origin.short if change.origin is not None and not undeclared else ""
     what = _what(change)
     if not what and place:
         what, place = f"declared at {place}", ""

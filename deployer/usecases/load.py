@@ -150,7 +150,8 @@ def load(request: Request, asking: Asking) -> Loaded:
     problems = Problems()
     sources = open_sources(request, asking, problems)
     plays = load_playbooks(request.playbooks, problems, sources.vault, request.policy)
-    check_tags((*request.tags, *request.skip_tags), plays, problems)
+    check_tags(request.tags, plays, problems)
+    check_tags(request.skip_tags, plays, problems, "--skip-tags")
     limit = _limit(sources)
     reader = _Reader(sources, limit)
     read = [reader.play(play) for play in plays]

@@ -37,8 +37,8 @@ def test_a_host_that_left_is_cleaned_when_it_is_named(shop: Shop) -> None:
         "shop on web1, web2 (simulated): no changes",
         "shop on old1 (simulated)",
         "- image nginx:latest remove: no longer declared or used",
-        "- network front remove: no longer declared undeclared",
-        "- container web remove: no longer declared undeclared",
+        "- network front remove: no longer declared",
+        "- container web remove: no longer declared",
         "Plan: 0 to create, 0 to update, 0 to replace, 3 to remove on 3 hosts (simulated).",
     ]
     done = shop.run(*EVERYWHERE, "--prune-host", "old1", "--limit", "old1")

@@ -9,6 +9,8 @@ from deployer.model.plan import HostPlan, Plan, PlayPlan, count
 from deployer.model.removals import outnumbering
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import destroy
+from deployer.reporting.human import plan_text
+from deployer.reporting.lines import render
 from tests.planning.build import EMPTY, applied, changed, changes, joined, plan, play, refusals, steps, stub
 from tests.planning.hosts import Host
 
@@ -125,3 +127,9 @@ def test_it_can_be_made_again_with_its_data() -> None:
     assert host.engine.inspect_network("front") is None
     host.converge(SHOP)
     assert host.engine.inspect_volume("data") == volume
+
+
+def test_a_removal_of_what_is_not_declared_names_no_place() -> None:
+    found = plan("containers: {}", applied(SHOP), prune=True)
+    shown = render(plan_text(Plan((PlayPlan("shop", "shop", (found,)),))), colour=False)
+    assert "  -    container web  remove: no longer declared\n" in shown.replace("network front  ", "")

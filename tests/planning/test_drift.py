@@ -373,3 +373,9 @@ def test_a_record_of_an_earlier_release() -> None:
 
 def test_verdicts_are_words_for_people() -> None:
     assert len({str(verdict) for verdict in Verdict}) == len(Verdict)
+
+
+def test_an_image_that_is_ignored_is_no_drift() -> None:
+    other = WEB.replace("web:1", "web:2")
+    assert drift(other, applied(WEB)) != []
+    assert drift(other.replace("mem_limit", "ignore_changes: [image], mem_limit"), applied(WEB)) == []

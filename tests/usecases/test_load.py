@@ -159,8 +159,8 @@ def test_an_undefined_variable_in_a_key_of_a_play_is_one_error() -> None:
 def test_unknown_tags() -> None:
     play = "- hosts: web\n  networks: {front: {tags: edge}}\n"
     assert errors_of(play, tags=("egde",), skip_tags=("nothing",)) == [
+        "--skip-tags: no resource has the tag 'nothing'",
         "--tags: no resource has the tag 'egde'; did you mean 'edge'?",
-        "--tags: no resource has the tag 'nothing'",
     ]
     assert loaded(play, tags=("edge",)).plays[0].desired[0].resources[0].selected
 

@@ -36,7 +36,7 @@ def drift(ctx: Context, resource: Container) -> Iterator[Drift]:
 
 def image_of(ctx: Context, resource: Workload, live: ObservedContainer) -> Iterator[Drift]:
     need = images.wanted(ctx, resource)
-    if need.is_that_of(live, ctx.observed.images.get(live.image_id)):
+    if "image" in resource.settings.ignore_changes or need.is_that_of(live, ctx.observed.images.get(live.image_id)):
         return
     old, new = image.familiar(live.image), image.familiar(need.reference)
     if old == new:
