@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from deployer.fields import settings
 from deployer.fields.container.process import foreign_labels
@@ -57,6 +57,12 @@ IPAM = Record(
 
 
 _read_subnet = lenient(address.parse_subnet)
+
+
+class _Ipam(TypedDict, total=False):
+    driver: str
+    config: dict[str, dict[str, str | dict[str, str]]]
+    options: dict[str, str]
 
 
 def _read_ipam(live: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,7 +221,7 @@ NETWORK = Table(
             doc="Subnets and gateways; default: chosen by the engine.",
             shape=IPAM,
             access=at("IPAM", zero={}, decode=_read_ipam, encode=_write_ipam),
-            stored=dict[str, str | dict[str, str | dict[str, str | dict[str, str]]]],
+            stored=_Ipam,
             expect=_expected_ipam,
             zero={},
             depth=2,

@@ -12,7 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from deployer.config import yaml
 from deployer.fields.container import CONTAINER
+from deployer.fields.network import NETWORK
+from deployer.fields.table import Table
+from deployer.fields.volume import VOLUME
 from deployer.model import ownership
 from deployer.model.desired import Desired
 from deployer.model.history import read_records
@@ -31,6 +35,8 @@ FORGED = st.recursive(
     SCALARS, lambda part: st.lists(part, max_size=2) | st.dictionaries(KEYS, part, max_size=2), max_leaves=4
 )
 SPEC = ownership.SPEC
+POOL = {"subnet": "10.9.0.0/24", "ip_range": "10.9.0.0/25", "gateway": "10.9.0.1", "aux_addresses": {"a": "10.9.0.2"}}
+FULL = {"ipam": {"driver": "default", "config": [POOL], "options": {"a": "b"}}}
 
 
 @cache
@@ -93,6 +99,16 @@ def test_what_deployer_records_can_be_read(row: Any) -> None:
         web = applied(play(wish(row, written))).container("web")
         assert web is not None
         assert web.owner.damaged == ()
+
+
+@pytest.mark.parametrize(("kind", "table"), [("networks", NETWORK), ("volumes", VOLUME)])
+def test_what_deployer_records_of_networks_and_volumes_can_be_read(kind: str, table: Table) -> None:
+    for row in table.fields:
+        for written in (row.example, row.other, FULL.get(row.name, row.other)):
+            host = applied(str(yaml.safe_dump({kind: {"own": {row.name: written}}})))
+            (own,) = (found for found in (*host.networks, *host.volumes) if found.name == "own")
+            assert row.name in own.owner.recorded
+            assert own.owner.damaged == ()
 
 
 @pytest.mark.parametrize(
