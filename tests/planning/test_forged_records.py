@@ -8,11 +8,11 @@ from functools import cache
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from deployer.config import yaml
 from deployer.fields.container import CONTAINER
 from deployer.fields.network import NETWORK
 from deployer.fields.table import Table
