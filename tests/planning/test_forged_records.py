@@ -106,9 +106,10 @@ def test_what_deployer_records_of_networks_and_volumes_can_be_read(kind: str, ta
     for row in table.fields:
         for written in (row.example, row.other, FULL.get(row.name, row.other)):
             host = applied(str(yaml.safe_dump({kind: {"own": {row.name: written}}})))
-            (own,) = (found for found in (*host.networks, *host.volumes) if found.name == "own")
-            assert row.name in own.owner.recorded
-            assert own.owner.damaged == ()
+            owners = [*(each.owner for each in host.networks), *(each.owner for each in host.volumes)]
+            (own,) = (owner for owner in owners if owner.resource.endswith(".own"))
+            assert row.name in own.recorded
+            assert own.damaged == ()
 
 
 @pytest.mark.parametrize(
