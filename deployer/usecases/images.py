@@ -89,7 +89,7 @@ def _each(fleet: Fleet, work: Callable[[str, Engine], ImageResult]) -> Results:
 
 def _send(fleet: Fleet, host: str, engine: Engine, source: _Source, wanted: Copy, report: Report) -> ImageResult:
     facts = engine.describe()
-    if source.id == _id(engine, wanted.reference) and not is_containerd(engine.info()):
+    if source.id and source.id == _id(engine, wanted.reference) and not is_containerd(engine.info()):
         return ImageResult(host, "is there already")
     archive = source.archive()
     found = archive.read(wanted.reference, f"{facts.os}/{facts.arch}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.cli.runs import Shop
+from tests.engine.test_image_archive import OLD, packed
 
 
 def test_an_image_of_one_host_is_copied_to_others(shop: Shop) -> None:
@@ -40,6 +41,13 @@ def test_images_are_pulled_tagged_pushed_and_removed(shop: Shop) -> None:
     assert (code, lines[0].startswith("web2: failed: ")) == (3, True)
     assert said("remove", "redis:7", "web")[0] == 5
     assert said("remove", "redis:7", "all", "--yes") == (0, ["db1: is not there", "web1: removed", "web2: removed"])
+
+
+def test_an_image_of_an_archive_is_copied(shop: Shop) -> None:
+    (shop.folder / "app.tar").write_bytes(packed(OLD).read())
+    done = shop.run("image", "copy", "app:1", "web1", "--from", "app.tar", "-i", "hosts.yml")
+    assert (done.code, done.out) == (0, "web1: sent 9.0 kB of 9.0 kB\n"), done.err
+    assert "web1 app:1" in " ".join(shop.run("image", "list", "-i", "hosts.yml", "--limit", "web1").words)
 
 
 def test_what_cannot_be_copied(shop: Shop) -> None:
