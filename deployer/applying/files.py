@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tarfile
 from collections.abc import Iterable
@@ -18,7 +19,8 @@ _LOST: Final = "volume {} with the files of its configs or secrets does not exis
 
 
 def write_files(engine: Engine, operation: WriteFiles) -> None:
-    """Through a container that mounts the volume and is never started: only the engine's socket is needed."""
+    """Through a container that mounts the volume and is never started: only the engine's socket is needed. What the
+    engine could not write whole is removed."""
     name = operation.name
     engine.create_volume({"Name": name, "Labels": dict(operation.labels)})
     mount = {"Type": "volume", "Source": name, "Target": _FOLDER, "VolumeOptions": {"NoCopy": True}}
@@ -32,9 +34,13 @@ def write_files(engine: Engine, operation: WriteFiles) -> None:
     remove_writer(engine, name)
     made, _ = engine.create_container(name, body, operation.platform)
     try:
-        engine.put_archive(made, _FOLDER, [_archive(operation.files)])
-    finally:
+        engine.put_archive(made, _FOLDER, _archive(operation.files))
+    except EngineError:
         remove_writer(engine, made)
+        with contextlib.suppress(EngineError):
+            engine.remove_volume(name)
+        raise
+    remove_writer(engine, made)
 
 
 def remove_writer(engine: Engine, ref: str) -> None:
@@ -46,7 +52,7 @@ def remove_writer(engine: Engine, ref: str) -> None:
             raise
 
 
-def _archive(files: Iterable[WrittenFile]) -> bytes:
+def _archive(files: Iterable[WrittenFile]) -> io.BytesIO:
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as tar:
         folders: set[PurePosixPath] = set()
@@ -58,7 +64,8 @@ def _archive(files: Iterable[WrittenFile]) -> bytes:
             member = _member(file.path, tarfile.REGTYPE, file.mode)
             member.uid, member.gid, member.size = file.uid, file.gid, len(file.content)
             tar.addfile(member, io.BytesIO(file.content))
-    return target.getvalue()
+    target.seek(0)
+    return target
 
 
 def _member(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:

@@ -140,7 +140,7 @@ class WrittenFile(Guarded, frozen=True):
 class WriteFiles(_OnName, frozen=True):
     """Creates a volume with these files, which a container of the image puts there without being started."""
 
-    doing, done, hidden = "writing files to", "written", ("labels", "files")
+    doing, done, hidden = "writing files", "files written", ("labels", "files")
     image: str
     platform: str
     labels: Mapping[str, str]

@@ -10,7 +10,6 @@ import pytest
 
 from tests.integration.support import SLEEP, Json, Ran, Site, ids, inspect, kept, of_container
 from tests.lab import faults
-from tests.lab.fixtures import each_engine_and_store
 from tests.lab.host import Host
 
 pytestmark = pytest.mark.lab
@@ -32,10 +31,14 @@ def play(secret: str = SECRET, config: str = "port = 80\n", **web: object) -> Js
     }
 
 
+def made(host: Host, folder: Path) -> Site:
+    (folder / "raw.bin").write_bytes(BINARY)
+    return Site(folder, host).write(play())
+
+
 @pytest.fixture
 def site(host: Host, tmp_path: Path) -> Site:
-    (tmp_path / "raw.bin").write_bytes(BINARY)
-    return Site(tmp_path, host).write(play())
+    return made(host, tmp_path)
 
 
 def content(host: Host, path: str, container: str = "web") -> bytes:
@@ -58,8 +61,7 @@ def says_nothing(ran: Ran) -> None:
         assert encoded not in text
 
 
-@each_engine_and_store
-def test_files_of_a_container(site: Site, host: Host, tmp_path: Path) -> None:
+def test_files_of_a_container(site: Site, host: Host) -> None:
     """What arrives, what a change is, what is kept for a rollback, and what is removed with the container."""
     site.converge()
     assert content(host, "/run/secrets/db") == SECRET.encode()
@@ -93,7 +95,8 @@ def test_files_of_a_container(site: Site, host: Host, tmp_path: Path) -> None:
     assert volumes(host) == set()
 
 
-def test_a_secret_is_shown_nowhere(site: Site, host: Host, tmp_path: Path) -> None:
+def test_a_secret_is_shown_nowhere(host_28: Host, tmp_path: Path) -> None:
+    site, host = made(host_28, tmp_path), host_28
     says_nothing(site.program("plan", "-v", "-o", "saved", *site.arguments))
     says_nothing(site.program("apply", "--yes", "-vvv", *site.arguments))
     site.write(play(secret=SECRET + "2"))
@@ -111,15 +114,9 @@ def test_a_secret_is_shown_nowhere(site: Site, host: Host, tmp_path: Path) -> No
     assert SENTINEL not in json.dumps([*there, host.api("GET", "/volumes"), host.api("GET", "/images/json")])
 
 
-def test_where_only_forwarding_is_allowed(site: Site, host: Host) -> None:
-    """No shell and no SFTP: the engine's socket is enough."""
+def test_forwarding_is_enough_and_files_survive_a_restarted_engine(site: Site, host: Host, tmp_path: Path) -> None:
+    """The host offers no shell and no SFTP. Another controller finds no change either."""
     faults.restart_sshd(host, {"ForceCommand": "/usr/sbin/nologin", "PermitTTY": "no"})
-    site.converge()
-    site.write(play(secret="another")).converge()
-    assert content(host, "/run/secrets/db") == b"another"
-
-
-def test_a_job_a_restarted_engine_and_another_controller(site: Site, host: Host, tmp_path: Path) -> None:
     reads = {"image": "busybox:1", "command": "cmp /run/secrets/db /copy", "secrets": ["db"]}
     copy = {"configs": [{"source": "copy", "target": "/copy"}]}
     declared = play(restart="always")
@@ -129,3 +126,18 @@ def test_a_job_a_restarted_engine_and_another_controller(site: Site, host: Host,
     assert content(host, "/run/secrets/db") == SECRET.encode()
     again = site.program("plan", "--json", *site.arguments, environ={"XDG_STATE_HOME": str(tmp_path / "another")})
     assert (again.code, again.changes) == (0, [])
+
+
+def test_a_full_disk_leaves_what_there_was(host_28: Host, tmp_path: Path) -> None:
+    faults.small_disk(host_28, "48m")
+    site = Site(tmp_path, host_28)
+    (tmp_path / "big").write_bytes(bytes(15 * 1024**2))
+    web = {**SLEEP, "configs": ["a"]}
+    site.write({"configs": {"a": {"content": "small"}}, "containers": {"web": web}}).converge()
+    before = volumes(host_28), ids(host_28)
+    many = {name: {"file": "big"} for name in "abcd"}
+    site.write({"configs": many, "containers": {"web": web | {"configs": [*many]}}})
+    (failed,) = site.apply().failures
+    assert failed["error"].endswith("no space left on device")
+    assert (volumes(host_28), ids(host_28)) == before
+    assert content(host_28, "/a") == b"small"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from deployer.applying import history
+from deployer.errors import EngineError
 from deployer.interfaces import Json
 from deployer.model.container_names import NEW
 from deployer.model.history import Record
@@ -148,6 +149,21 @@ def test_a_lost_volume_is_no_empty_one(host: Host) -> None:
     (error,) = (result.error for result in done.results if result.status is Status.FAILED)
     assert error == f"volume {name} with the files of its configs or secrets does not exist any more"
     assert file(host, "/etc/app.conf") == (0o444, b"one")
+
+
+def test_files_that_cannot_be_written_whole_are_removed(host: Host) -> None:
+    before = volumes(host)
+
+    def full(method: str, _args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        made = call()
+        if method == "put_archive":
+            raise EngineError("write /deployer/.files/etc/app.conf: no space left on device", status=500)
+        return made
+
+    done = host.execute_on(surrounded(host.engine, full), host.plan(wish(config="two")))
+    (failed,) = (result for result in done.results if result.status is Status.FAILED)
+    assert failed.hint.startswith("free space in the engine's data directory")
+    assert (volumes(host), set(host.containers)) == (before, {"web"})
 
 
 def test_another_controller_reads_what_it_cannot_tell_by_the_digest(host: Host) -> None:
