@@ -95,7 +95,7 @@ def test_odd_durations_are_refused(shop: Shop, text: str) -> None:
 
 def test_events_of_a_locked_host(shop: Shop) -> None:
     locked("web1")
-    found = shop.run(*APPLY, "--json", "--lock-wait", "100ms")
+    found = shop.run(*APPLY, "--json", "--lock-wait", "1s")
     events = [json.loads(line) for line in found.out.splitlines()]
     (waiting,) = [event for event in events if event["type"] == "waiting"]
     assert waiting["holder"]["who"] == "bob@laptop"
