@@ -105,7 +105,7 @@ def test_destroying_volumes_has_a_confirmation_of_its_own(shop: Shop) -> None:
     planned = shop.run("destroy", *ONE, "--volumes", "--check")
     assert [words for words in planned.words if " volume " in words] == [
         "- volume data remove: destroyed; its data is lost shop.yml:11",
-        "- volume old remove: destroyed; its data is lost undeclared",
+        "- volume old remove: destroyed; its data is lost",
     ]
     refused = shop.run("destroy", *ONE, "--volumes", "--yes")
     assert refused.code == 5
