@@ -1,5 +1,7 @@
 """The lab of real hosts, and `--update-golden`, which takes over what tests found instead of comparing."""
 
+import signal
+
 import pytest
 
 from tests.fleets import fleet as fleet
@@ -23,6 +25,12 @@ from tests.lab.scheduling import pytest_xdist_make_scheduler as pytest_xdist_mak
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files, and outputs shown in docs")
+
+
+def pytest_configure() -> None:
+    """A test run in the background of a shell ignores SIGINT, and so would the programs that the tests interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -118,6 +118,9 @@ class Ran:
 
 
 def _change(found: Json) -> str:
+    """With the fields that change; a new resource has all that are declared."""
+    if found["symbol"] == "+":
+        return f"{found['address']} +"
     names = ", ".join(".".join(part["path"]) for part in found["fields"])
     return f"{found['address']} {found['symbol']} {names}".strip()
 
