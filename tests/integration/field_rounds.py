@@ -44,6 +44,7 @@ ALONE = {
     "networks": "they exclude links, and are changed in place",
     "uts": "it excludes hostname",
     "cpus": "it excludes cpu_quota",
+    "secrets": "its files would have the paths of the configs",
     "publish_all_ports": "the engine chooses ports that it would have to keep",
 }
 """What shares no container, and why."""
