@@ -119,8 +119,9 @@ class Ran:
 
 def _change(found: Json) -> str:
     """With the fields that change; a new resource has all that are declared."""
-    if found["symbol"] == "+":
-        return f"{found['address']} +"
+    first_run = any(part["path"] == ["image"] and part["old"] is None for part in found["fields"])
+    if found["symbol"] == "+" or first_run:
+        return f"{found['address']} {found['symbol']}"
     names = ", ".join(".".join(part["path"]) for part in found["fields"])
     return f"{found['address']} {found['symbol']} {names}".strip()
 
