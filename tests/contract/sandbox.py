@@ -30,6 +30,9 @@ ENGINES = [
 each_engine_of_one_store = pytest.mark.parametrize("engine", ENGINES[:-1], indirect=True)
 """For what has nothing to do with images: with containerd's store the last engine is the same."""
 
+each_real_engine = pytest.mark.parametrize("engine", ENGINES[3:], indirect=True)
+"""For what no simulated engine does: run what is built, keep layers."""
+
 BUSYBOX = "busybox:1"
 EVERYTHING = "deployer/everything:1"
 SLEEP = ["sleep", "600"]

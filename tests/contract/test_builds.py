@@ -18,7 +18,7 @@ from deployer.errors import EngineError, ResourceError
 from deployer.interfaces import Json
 from deployer.model.build import Build
 from deployer.values import dockerfile
-from tests.contract.sandbox import BUSYBOX, Sandbox
+from tests.contract.sandbox import BUSYBOX, Sandbox, each_real_engine
 
 SECRET = "tok$en '\"#% \u00e9"
 
@@ -64,18 +64,16 @@ def test_an_image_has_what_its_dockerfile_and_its_request_say(sandbox: Sandbox, 
     assert built(sandbox, ref, build_of(folder, text, args={"V": "1"}, labels={"own": "1"}))["Id"] != found["Id"]
 
 
+@each_real_engine
 def test_a_base_image_that_is_not_there_is_named(sandbox: Sandbox, folder: Path) -> None:
     text = "FROM registry.invalid:1/nothing:1\n"
-    if sandbox.engine.describe().simulated:
-        pytest.skip("every reference can be pulled in the simulation")
     with pytest.raises(EngineError, match="nothing"):
         built(sandbox, sandbox.name("none") + ":1", build_of(folder, text))
 
 
+@each_real_engine
 def test_what_is_built_runs_with_its_files_and_shows_no_secret(sandbox: Sandbox, folder: Path) -> None:
     """Ignored files, modes, links, names, a large file, a secret, and a Dockerfile outside of the context."""
-    if sandbox.engine.describe().simulated:
-        pytest.skip("nothing is executed in the simulation")
     (folder / "src" / "caf\u00e9 1.txt").write_text("x")
     (folder / "src" / "run.sh").write_text("#!/bin/sh\n")
     (folder / "src" / "run.sh").chmod(0o755)
@@ -102,9 +100,8 @@ CMD ["cat", "/listing"]
     assert listing == [*(f"/app{each}" for each in names), "755 /app/src/run.sh", "app.js"]
 
 
+@each_real_engine
 def test_a_failed_instruction_is_shown_with_its_line_and_output(sandbox: Sandbox, folder: Path) -> None:
-    if sandbox.engine.describe().simulated:
-        pytest.skip("nothing is executed in the simulation")
     text = f"FROM {BUSYBOX}\n\nRUN echo first && \\\n    echo oh no >&2 && exit 7\n"
     with pytest.raises(EngineError) as failed:
         built(sandbox, sandbox.name("fails") + ":1", build_of(folder, text))
@@ -117,10 +114,10 @@ def test_a_failed_instruction_is_shown_with_its_line_and_output(sandbox: Sandbox
         built(sandbox, sandbox.name("fails") + ":1", changed)
 
 
+@each_real_engine
 def test_the_classic_builder_builds_the_same(sandbox: Sandbox, folder: Path) -> None:
     """Real engines still have it, beside BuildKit."""
-    if not isinstance(sandbox.engine, DockerEngine):
-        pytest.skip("the simulation has one builder")
+    assert isinstance(sandbox.engine, DockerEngine)
     (folder / ".dockerignore").write_text("*.log\n")
     (folder / "left.log").write_text("out")
     (folder / "link").symlink_to("src/app.js")

@@ -13,7 +13,7 @@ import pytest
 from deployer.engine.image_archive import ImageArchive
 from deployer.engine.image_transfer import TRANSFER, Transfer
 from deployer.errors import DeployerError
-from tests.contract.sandbox import BUSYBOX, Sandbox
+from tests.contract.sandbox import BUSYBOX, Sandbox, each_real_engine
 
 SIZE = 600_000
 
@@ -59,9 +59,8 @@ class _CutError(DeployerError):
     pass
 
 
+@each_real_engine
 def test_missing_layers_are_sent_one_at_a_time_and_only_once(sandbox: Sandbox) -> None:
-    if sandbox.engine.describe().simulated:
-        pytest.skip("a simulated engine has no layers")
     seed = random.Random(sandbox.prefix).randrange(10**9)
     layers = [layer(f"f{number}", seed + number) for number in range(4)]
     base, whole = (f"docker.io/library/{sandbox.name(word)}:1" for word in ("base", "whole"))
