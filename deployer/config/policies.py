@@ -10,14 +10,13 @@ from typing import Any, Final
 from deployer import nodes
 from deployer.config.templates.templar import Templar
 from deployer.diagnostics import Problems
-from deployer.fields.leaves import FLAG, TEXT
+from deployer.fields.leaves import FLAG, TEXT, choice
 from deployer.fields.shapes import Constant, Entry, Forms, ListOf, Record, one_or_many
 from deployer.model.desired import AnyResource, Workload, has_settings
 from deployer.model.kinds import KINDS
 from deployer.model.settings import FromImage, RunSettings
 from deployer.values import image
 
-_LIMITS: Final = ("mem_limit", "cpus", "pids_limit")
 _DEFAULT_LIMITS: Final = ("mem_limit", "cpus")
 _SOCKET: Final = "docker.sock"
 _ABOVE_SOCKET: Final = ("/", "/var", "/var/run", "/run")
@@ -45,7 +44,9 @@ POLICY: Final = Record(
             shape=Forms(
                 expects="true, or a list of limits",
                 scalar=FLAG,
-                sequence=ListOf(TEXT),
+                sequence=ListOf(
+                    choice("mem_limit", "cpus", "pids_limit", "cpu_quota", "memswap_limit", "shm_size", "ulimits")
+                ),
                 null=Constant(lambda: False),
             ),
             doc="Containers declare these limits; true: mem_limit and cpus.",
@@ -107,8 +108,8 @@ def _of_image(policy: Mapping[str, Any], found: image.ImageRef) -> Iterator[Viol
     if policy.get("require_digest") and not found.digest:
         yield path, f"{found.familiar} has no digest", "require_digest: name it with @sha256:…"
     allowed = policy.get("allowed_registries")
-    if allowed and found.path and not any(_comes_from(found, each) for each in allowed):
-        yield path, f"{found.familiar} is from {found.domain}", f"allowed_registries: {', '.join(allowed)}"
+    if allowed is not None and found.path and not any(_comes_from(found, each) for each in allowed):
+        yield path, f"{found.familiar} is from {found.domain}", f"allowed_registries: {', '.join(allowed) or 'none'}"
 
 
 def _comes_from(found: image.ImageRef, pattern: str) -> bool:

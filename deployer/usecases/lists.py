@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from deployer.engine import answers
 from deployer.engine.answers import ListedContainer
+from deployer.errors import DeployerError
 from deployer.interfaces import Engine, Json
 from deployer.model import ownership, volume_names
 from deployer.model.plan import Unreachable
@@ -71,7 +72,12 @@ def _listed(
     rows = (row for answer in found.values() if not isinstance(answer, Unreachable) for row in answer)
     meant = (row for row in rows if not request.project or row.project == request.project)
     named = tuple(row for row in meant if not names or any(fnmatch.fnmatchcase(row.name, name) for name in names))
-    return named, tuple(answer for answer in found.values() if isinstance(answer, Unreachable))
+    lost = tuple(answer for answer in found.values() if isinstance(answer, Unreachable))
+    unknown = [name for name in names if not any(fnmatch.fnmatchcase(row.name, name) for row in named)]
+    if unknown and not lost:
+        listed = ", ".join(f"'{name}'" for name in unknown)
+        raise DeployerError(f"these hosts have nothing named {listed}", hint="without a name, everything is listed")
+    return named, lost
 
 
 def _networks(host: str, engine: Engine) -> Iterable[NetworkRow]:

@@ -273,4 +273,6 @@ def digest_of(texts: Sequence[str]) -> str:
     if not texts:
         return ""
     text = "\0".join(texts)
-    return hashlib.scrypt(text.encode(), salt=b"deployer-plan/1", n=2**14, r=8, p=1, dklen=16).hex()
+    return hashlib.scrypt(
+        text.encode(errors="surrogateescape"), salt=b"deployer-plan/1", n=2**14, r=8, p=1, dklen=16
+    ).hex()

@@ -279,6 +279,10 @@ class TestLists:
         assert (found.code, "there is no column 'size'; columns: host, name, id, driver" in found.err) == (1, True)
         assert "does not have the form COLUMN=GLOB" in more.run("ps", "-i", "hosts.yml", "--filter", "state").err
 
+    def test_a_name_that_no_host_has(self, more: Shop) -> None:
+        found = more.run("volumes", "-i", "hosts.yml", "all", "nope")
+        assert (found.code, "these hosts have nothing named 'nope'" in found.err) == (1, True)
+
     def test_a_host_that_is_down(self, more: Shop) -> None:
         more.write("hosts.yml", DOWN)
         found = more.run("networks", "-i", "hosts.yml")

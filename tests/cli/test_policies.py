@@ -42,6 +42,13 @@ def errors(shop: Shop, policy: str, body: str, *words: str) -> list[str]:
             "allowed_registries: reg.example.com/team",
         ),
         (
+            "allowed_registries: []",
+            "state: absent, image: a:1",
+            "image: a:1",
+            "a:1 is from docker.io",
+            "allowed_registries: none",
+        ),
+        (
             "allowed_registries: '*.example.com'",
             "image: reg.example.com/a:1",
             "image: redis:7",
@@ -104,6 +111,12 @@ def test_rules_of_your_own(shop: Shop) -> None:
     assert len(wrong) == 1
     assert "must" not in wrong[0]
     assert "nothing" in wrong[0]
+
+
+def test_a_limit_that_does_not_exist(shop: Shop) -> None:
+    (found,) = errors(shop, "{require_limits: [memory]}", "{image: a:1}")
+    assert "p.yml:2:" in found
+    assert "one of mem_limit, cpus, " in found
 
 
 def test_policies_in_files_and_for_all_plays(shop: Shop) -> None:

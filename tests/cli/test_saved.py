@@ -35,6 +35,14 @@ def test_another_controller_applies_it(shop: Shop) -> None:
     assert "other values, or another object" in shop.run("apply", "shop.plan", "--yes").out
 
 
+def test_a_secret_that_is_no_text(shop: Shop) -> None:
+    (shop.folder / "key.bin").write_bytes(bytes(range(128, 256)))
+    play = "- hosts: web1\n  project: bin\n  secrets: {key: {file: key.bin}}\n"
+    shop.write("bin.yml", f"{play}  containers: {{app: {{image: 'a:1', secrets: [key], update: {{monitor: 0s}}}}}}\n")
+    assert shop.run("plan", "-i", "hosts.yml", "bin.yml", "-o", "bin.plan").code == 0
+    assert shop.run("apply", "bin.plan", "--yes").code == 0
+
+
 def test_show_writes_escapes_for_what_would_change_the_terminal(shop: Shop) -> None:
     shop.run(*PLAN)
     file = shop.folder / "shop.plan"
