@@ -111,3 +111,33 @@ def test_few_removals_need_no_consent_of_their_own(shop: Shop) -> None:
     shop.write("rest.yml", REST.partition("    mail")[0])
     assert shop.run("apply", "-y", "-i", "hosts.yml", "shop.yml", "rest.yml", "--limit", "web1").code == 0
     assert shop.run("destroy", "-y", "-i", "hosts.yml", "shop.yml", "--limit", "web1").code == 0
+
+
+TWO_PLAYS = """\
+- hosts: web1
+  project: two
+  networks: {back: {}}
+  volumes: {data: {}}
+  containers: {one: {image: one, networks: [back], volumes: ['data:/d'], update: {monitor: 0s}}}
+- hosts: web1
+  project: two
+  containers: {two: {image: two, update: {monitor: 0s}}}
+"""
+
+
+def test_what_an_earlier_play_removes_is_removed_once(shop: Shop) -> None:
+    """Two plays of one project on one host: the second is planned after the first."""
+    shop.write("two.yml", TWO_PLAYS)
+    apply = ("apply", "-y", "-i", "hosts.yml", "two.yml")
+    assert shop.run(*apply).code == 0
+    shop.write("two.yml", TWO_PLAYS.replace("  networks: {back: {}}\n", "").replace("networks: [back], ", ""))
+    found = shop.run(*apply, "--prune")
+    assert found.code == 0
+    assert [words for words in found.words if "network back" in words] == ["- network back remove: no longer declared"]
+    shop.write("two.yml", TWO_PLAYS)
+    assert shop.run(*apply).code == 0
+    found = shop.run("destroy", "-y", "-i", "hosts.yml", "two.yml", "--volumes", "--allow-data-loss", "web1/volume.data")
+    assert found.code == 0
+    removed = [words.split(" remove")[0] for words in found.words if words.startswith("- ")]
+    assert sorted(removed) == ["- container one", "- container two", "- network back", "- volume data"]
+    assert "Plan: 0 to create, 0 to update, 0 to replace, 4 to remove on 1 host (simulated)." in found.words
