@@ -73,7 +73,9 @@ def summary(plan: Plan) -> list[Line]:
     text = f"Plan: {changes if counts.total else 'no changes'} on {_hosts(plan)}"
     refused = sum(1 for _ in plan.refusals)
     blocked = dict.fromkeys(host.host for host in plan.hosts if host.refusals)
-    further = [f"{refused} refused, so nothing is changed on {host_list(blocked)}"] if refused else []
+    partly = any(host.host in blocked and not host.refusals and host.steps for host in plan.hosts)
+    what = "that play is not applied" if partly else "nothing is changed"
+    further = [f"{refused} refused, so {what} on {host_list(blocked)}"] if refused else []
     if plan.unreachable:
         further.append(f"{plural(len(plan.unreachable), 'host')} unreachable")
     return [line(Span("; ".join([text, *further]) + ".", Style.TITLE))]

@@ -166,3 +166,15 @@ def test_the_plays_of_one_apply_are_one_run_for_history_and_rollback(shop: Shop)
         "-/+ container web replace, back to web.previous; stopped while it starts",
         "-/+ container worker replace, back to worker.previous; stopped while it starts",
     ]
+
+
+def test_of_two_plays_of_a_host_the_refused_one_is_not_applied(shop: Shop) -> None:
+    shop.write(
+        "two.yml",
+        "- hosts: web1\n  project: one\n  containers: {aa: {image: one, update: {monitor: 0s}}}\n"
+        "- hosts: web1\n  project: two\n  containers: {bb: {image: two, pull: never}}\n",
+    )
+    found = shop.run("apply", "-y", "-i", "hosts.yml", "two.yml")
+    assert found.code == 5
+    assert any("1 refused, so that play is not applied on web1." in words for words in found.words)
+    assert any(words.startswith("web1 (simulated) : ok=2 changed=2") for words in found.words)
