@@ -136,7 +136,8 @@ def test_what_an_earlier_play_removes_is_removed_once(shop: Shop) -> None:
     assert [words for words in found.words if "network back" in words] == ["- network back remove: no longer declared"]
     shop.write("two.yml", TWO_PLAYS)
     assert shop.run(*apply).code == 0
-    found = shop.run("destroy", "-y", "-i", "hosts.yml", "two.yml", "--volumes", "--allow-data-loss", "web1/volume.data")
+    destroy = ("destroy", "-y", "-i", "hosts.yml", "two.yml", "--volumes")
+    found = shop.run(*destroy, "--allow-data-loss", "web1/volume.data")
     assert found.code == 0
     removed = [words.split(" remove")[0] for words in found.words if words.startswith("- ")]
     assert sorted(removed) == ["- container one", "- container two", "- network back", "- volume data"]
