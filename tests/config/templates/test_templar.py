@@ -714,9 +714,9 @@ def test_hosts_that_need_each_other_in_a_circle_are_reported() -> None:
 def test_an_alias_bomb_in_a_variable_is_not_expanded_by_looking_at_it() -> None:
     lines = ["a0: &a0 [x, x, x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 16)]
     using = templar("\n".join(lines))
-    started = time.perf_counter()
+    started = time.process_time()
     assert rendered("'{{ a3 | length }}'", using) == 2
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_references_do_not_need_jinja() -> None:
@@ -751,10 +751,10 @@ def test_a_fleet_is_rendered_in_time() -> None:
         + ["u: '{{ tag | upper }}'", "plain: {a: b, c: [d, e, f], g: h}"]
     )
     container, variables, templates = tree(fields), mapping(VARIABLES), Templates()
-    started = time.perf_counter()
+    started = time.process_time()
     for number in range(100):
         magic: dict[str, Node] = {"inventory_hostname": Scalar(f"web{number}", Origin("built in"))}
         using = Templar(variables, magic=magic, templates=templates)
         for _ in range(20):
             using.render(container, Problems())
-    assert time.perf_counter() - started < 3  # a quarter of a second where nothing else runs
+    assert time.process_time() - started < 3  # a quarter of a second where nothing else runs
