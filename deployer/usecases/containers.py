@@ -15,7 +15,7 @@ from deployer.errors import DeployerError
 from deployer.model.container_names import is_beside
 from deployer.model.desired import Desired
 from deployer.model.plan import Unreachable
-from deployer.usecases.fleet import Fleet
+from deployer.usecases.fleet import Fleet, split
 from deployer.usecases.inspect_hosts import Row, fleet_of, read_rows
 from deployer.usecases.load import Request, load
 from deployer.usecases.system import System
@@ -84,8 +84,7 @@ def hosts_of(request: Request, system: System, names: tuple[str, ...]) -> Iterat
 def choose(fleet: Fleet, choice: Choice) -> Chosen:
     """Raises `DeployerError` when a name means no container of any host that could be read."""
     answers = fleet.read(fleet.hosts, lambda host, engine: read_rows(host, engine, ""))
-    lost = tuple(answer for answer in answers.values() if isinstance(answer, Unreachable))
-    rows = tuple(row for answer in answers.values() if not isinstance(answer, Unreachable) for row in answer)
+    rows, lost = split(answers)
     chosen = Chosen(tuple(row for row in rows if choice.matches(row)), lost)
     missing = choice.unmatched(chosen.rows)
     if missing and len(lost) < len(answers):

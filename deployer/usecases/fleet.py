@@ -20,6 +20,13 @@ _CONNECTIONS: Final = 16
 """Further connections to one host."""
 
 Result = TypeVar("Result")
+Row = TypeVar("Row")
+
+
+def split(answers: Mapping[str, Iterable[Row] | Unreachable]) -> tuple[tuple[Row, ...], tuple[Unreachable, ...]]:
+    """What all hosts answered, as one sequence, and the hosts that were lost."""
+    rows = (row for answer in answers.values() if not isinstance(answer, Unreachable) for row in answer)
+    return tuple(rows), tuple(answer for answer in answers.values() if isinstance(answer, Unreachable))
 
 
 class Fleet:

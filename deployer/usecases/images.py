@@ -21,7 +21,7 @@ from deployer.interfaces import Engine
 from deployer.model.outcome import PullProgress
 from deployer.model.plan import Unreachable
 from deployer.model.settings import CONTROLLER
-from deployer.usecases.fleet import Fleet
+from deployer.usecases.fleet import Fleet, split
 from deployer.usecases.image_sources import ImageSources
 from deployer.usecases.inspect_hosts import fleet_of
 from deployer.usecases.load import Request
@@ -224,8 +224,7 @@ class ListedRow(Struct, frozen=True):
 def list_images(request: Request, system: System) -> tuple[tuple[ListedRow, ...], tuple[Unreachable, ...]]:
     with fleet_of(request, system) as fleet:
         found = fleet.read(fleet.hosts, _rows)
-    lost = tuple(each for each in found.values() if isinstance(each, Unreachable))
-    return tuple(row for each in found.values() if not isinstance(each, Unreachable) for row in each), lost
+    return split(found)
 
 
 def _rows(host: str, engine: Engine) -> tuple[ListedRow, ...]:

@@ -21,7 +21,7 @@ from deployer.interfaces import Engine, EngineInfo
 from deployer.model import ownership
 from deployer.model.plan import Unreachable
 from deployer.usecases.connections import connect_host
-from deployer.usecases.fleet import Fleet
+from deployer.usecases.fleet import Fleet, split
 from deployer.usecases.load import Request, Sources, open_sources, variable_references
 from deployer.usecases.system import System
 from deployer.values import image, port
@@ -68,8 +68,7 @@ def ps(request: Request, system: System, *, project: str = "") -> Survey:
     """Every container of every host, or of one project."""
     with fleet_of(request, system) as fleet:
         found = fleet.read(fleet.hosts, lambda host, engine: read_rows(host, engine, project))
-    rows = tuple(row for answer in found.values() if not isinstance(answer, Unreachable) for row in answer)
-    return Survey(rows, tuple(answer for answer in found.values() if isinstance(answer, Unreachable)))
+    return Survey(*split(found))
 
 
 def read_rows(host: str, engine: Engine, project: str) -> tuple[Row, ...]:

@@ -20,7 +20,7 @@ from deployer.model.outcome import Blocked
 from deployer.model.plan import Unreachable
 from deployer.planning.lifecycle import RULES, Asked, Member, Task, Tasks, Verb, tasks
 from deployer.usecases.containers import Chosen, choose, hosts_of
-from deployer.usecases.fleet import Fleet
+from deployer.usecases.fleet import Fleet, split
 from deployer.usecases.inspect_hosts import Row
 from deployer.usecases.load import Request
 from deployer.usecases.system import System
@@ -152,11 +152,10 @@ def apply(
         blocked = work.lock(run, events, stack)
         hosts = [host for host, found in prepared.hosts.items() if found.levels and host not in blocked]
         answers = prepared.fleet.each(hosts, work.host)
-    changed = tuple(each for answer in answers.values() if not isinstance(answer, Unreachable) for each in answer)
-    lost = [answer for answer in answers.values() if isinstance(answer, Unreachable)]
-    lost += [
+    changed, lost = split(answers)
+    lost += tuple(
         Unreachable(host, bar.message, bar.hint) for host, (_, bar) in blocked.items() if isinstance(bar, Unreachable)
-    ]
+    )
     held = tuple((host, project, bar) for host, (project, bar) in blocked.items() if isinstance(bar, Blocked))
     return Result(changed, (*prepared.chosen.unreachable, *lost), held)
 

@@ -14,6 +14,7 @@ from deployer.errors import DeployerError
 from deployer.interfaces import Engine, Json
 from deployer.model import ownership, volume_names
 from deployer.model.plan import Unreachable
+from deployer.usecases.fleet import split
 from deployer.usecases.inspect_hosts import fleet_of
 from deployer.usecases.load import Request
 from deployer.usecases.system import System
@@ -69,10 +70,9 @@ def _listed(
 ) -> tuple[tuple[Found, ...], tuple[Unreachable, ...]]:
     with fleet_of(request, system) as fleet:
         found = fleet.read(fleet.hosts, lambda host, engine: sorted(read(host, engine), key=lambda row: row.name))
-    rows = (row for answer in found.values() if not isinstance(answer, Unreachable) for row in answer)
+    rows, lost = split(found)
     meant = (row for row in rows if not request.project or row.project == request.project)
     named = tuple(row for row in meant if not names or any(fnmatch.fnmatchcase(row.name, name) for name in names))
-    lost = tuple(answer for answer in found.values() if isinstance(answer, Unreachable))
     unknown = [name for name in names if not any(fnmatch.fnmatchcase(row.name, name) for row in named)]
     if unknown and not lost:
         listed = ", ".join(f"'{name}'" for name in unknown)

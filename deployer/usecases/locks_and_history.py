@@ -14,7 +14,7 @@ from deployer.model import history, locks
 from deployer.model.history import Record
 from deployer.model.locks import Claim, Entry, View
 from deployer.model.plan import Unreachable
-from deployer.usecases.fleet import Fleet
+from deployer.usecases.fleet import Fleet, split
 from deployer.usecases.inspect_hosts import fleet_of
 from deployer.usecases.load import Request
 from deployer.usecases.system import System
@@ -75,8 +75,7 @@ def _of_all(request: Request, system: System, read: Callable[[str, Engine], tupl
 
 def _joined(fleet: Fleet, read: Callable[[str, Engine], tuple[Found, ...]]) -> Notes[Found]:
     answers = fleet.read(fleet.hosts, read)
-    found = tuple(each for answer in answers.values() if not isinstance(answer, Unreachable) for each in answer)
-    return Notes(found, tuple(answer for answer in answers.values() if isinstance(answer, Unreachable)))
+    return Notes(*split(answers))
 
 
 def _locks(host: str, engine: Engine, project: str) -> tuple[Lock, ...]:
