@@ -1,4 +1,5 @@
-"""Builds an image: once for all hosts of a run, on the first that needs it; on each of them; or on this machine."""
+"""Builds an image: once for all hosts of a run, on the first that needs it, on the one named or on this machine; or on
+each of them."""
 
 from __future__ import annotations
 
@@ -9,33 +10,35 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.errors import EngineError
+from deployer.errors import EngineError, UnreachableError
 from deployer.interfaces import Engine, Json, RegistryAuth
 from deployer.model.operations import BuildImage
-from deployer.model.settings import CONTROLLER
-
-EACH = "each"
-"""The value of `on` with which every host builds by itself."""
+from deployer.model.settings import CONTROLLER, EACH
 
 Send: TypeAlias = Callable[[Engine, str, str, Callable[[int, int], object]], object]
 Report: TypeAlias = Callable[[str, int], None]
 """Told the instruction that began last, and the bytes sent so far; 0 when an instruction begins."""
 
 
+def no_engine(host: str) -> Engine:
+    raise EngineError(f"{host} builds no images", status=0)
+
+
 class _Shared:
-    """One image of a run. `turn` is held while a host builds it; `host`: where it was built; `failure`: why it cannot
-    be."""
+    """One image of a run. `turn` is held while it is built; `source`: where it was; `failure`: why it cannot be."""
 
     def __init__(self) -> None:
         self.turn = threading.Lock()
-        self.host = ""
+        self.source = ""
         self.failure: EngineError | None = None
 
 
 class Builds:
-    """The images that a run has built, by what they were built from. Safe to use from several threads."""
+    """The images that a run has built, by what they were built from. `engine`: of a host by its name, or of this
+    machine. Safe to use from several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: Callable[[str], Engine] = no_engine) -> None:
+        self.engine = engine
         self._lock = threading.Lock()
         self._found: dict[Hashable, _Shared] = {}
 
@@ -59,13 +62,12 @@ def build(site: Site, operation: BuildImage) -> None:
     """Raises `EngineError`, `ResourceError`, `UnreachableError`. Imported here: most runs build nothing."""
     from deployer.config.build_context import remember_built
 
-    simulated = site.engine.describe().simulated
-    if operation.build.on == EACH or simulated:
+    if operation.build.on == EACH or site.engine.describe().simulated:
         _build_on(site.engine, site, operation)
-    elif operation.build.on == CONTROLLER:
-        _build_here(site, operation)
     else:
-        _build_once(site, operation)
+        source = _build_once(site, operation)
+        if source != site.host:
+            site.send(site.engine, operation.reference, source, lambda sent, _total: site.report("", sent))
     remember_built(operation.build)
 
 
@@ -80,37 +82,36 @@ def _build_on(engine: Engine, site: Site, operation: BuildImage) -> None:
     engine.build_image(operation.reference, operation.build, operation.labels, site.auth, progress)
 
 
-def _build_once(site: Site, operation: BuildImage) -> None:
-    """The other hosts wait for the first one. When that is lost, the next one builds."""
+def _build_once(site: Site, operation: BuildImage) -> str:
+    """Where it was built. The other hosts wait for the first one; when that is lost and builds itself, the next one
+    builds."""
     facts = site.engine.describe()
     shared = site.builds.of((operation.reference, facts.os, facts.arch, *sorted(operation.labels.items())))
     with shared.turn:
         if shared.failure is not None:
             raise shared.failure
-        if not shared.host:
+        if not shared.source:
+            builder = operation.build.on or site.host
             try:
-                _build_on(site.engine, site, operation)
+                if builder == site.host:
+                    _build_on(site.engine, site, operation)
+                else:
+                    _build_elsewhere(builder, site, operation)
             except EngineError as error:
                 shared.failure = error
                 raise
-            shared.host = site.host
-            return
-    _send(site, operation, shared.host)
+            shared.source = builder
+        return shared.source
 
 
-def _build_here(site: Site, operation: BuildImage) -> None:
-    """For the host's platform, with the engine that the docker command uses here."""
-    from deployer.engine.connect import connect, this_machine
-
+def _build_elsewhere(builder: str, site: Site, operation: BuildImage) -> None:
+    """For the platform of the host that needs it."""
     facts = site.engine.describe()
     platform = operation.build.platform or f"{facts.os}/{facts.arch}"
-    here = connect(this_machine())
     try:
-        _build_on(here, site, replace(operation, build=replace(operation.build, platform=platform)))
-    finally:
-        here.close()
-    _send(site, operation, CONTROLLER)
-
-
-def _send(site: Site, operation: BuildImage, source: str) -> None:
-    site.send(site.engine, operation.reference, source, lambda sent, _total: site.report("", sent))
+        own = replace(operation, build=replace(operation.build, platform=platform))
+        _build_on(site.builds.engine(builder), site, own)
+    except UnreachableError as error:
+        where = "this machine" if builder == CONTROLLER else builder
+        message = f"{where}, which builds it, cannot be used: {error.message}"
+        raise EngineError(message, status=0, hint=error.hint) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from deployer.fields.container.network import HOSTS
-from deployer.fields.leaves import ENVIRONMENT, FLAG, LABELS, SIZE, TEXT, choice
+from deployer.fields.leaves import ENVIRONMENT, FLAG, LABELS, SIZE, TEXT
 from deployer.fields.settings import BUILD_ADVICE, PLATFORM
 from deployer.fields.shapes import Entry, Forms, Keyed, Leaf, MapOf, Record, one_or_many
 
@@ -78,9 +78,9 @@ _RECORD: Final = Record(
         Entry(name="secrets", shape=_SECRETS, doc="Secrets for RUN --mount=type=secret,id=NAME; in no layer or label."),
         Entry(
             name="on",
-            shape=choice("each", "controller"),
-            doc="Where to build: on each host (each), or on this machine, which sends the image (controller); default: "
-            "on the first host of the run that needs it, from which the others get it.",
+            shape=TEXT,
+            doc="Where to build: on a host of the inventory by its name or on this machine (controller), from which "
+            "the hosts get the image; or on each host (each). Default: on the first host of the run that needs it.",
         ),
     ),
     _one_dockerfile,

@@ -68,13 +68,16 @@ class FromImage(Settings, frozen=True):
 
 
 CONTROLLER = "controller"
-"""The source of an image that this machine sends."""
+"""The source of an image that this machine sends, and where it is built if this machine builds it."""
+
+EACH = "each"
+"""The value of `build.on` with which every host builds by itself."""
 
 
 class ImageSettings(FromImage, frozen=True):
     """Of an image. `tag_as`: further references that it gets; `push`: those that are pushed, "" for its own.
-    `source`: a host, or `CONTROLLER`, which sends
-    it. `allow` and `cooldown` (in nanoseconds): to what `image lock` may update it."""
+    `source`: a host, or `CONTROLLER`, which sends it. `allow` and `cooldown` (in nanoseconds): to what `image lock` may
+    update it."""
 
     tag_as: tuple[str, ...] = ()
     source: str = ""

@@ -23,9 +23,10 @@ class ImageSources:
     that it built."""
 
     def __init__(self, host: Callable[[str], Host]) -> None:
-        self.builds = Builds()
+        self.builds = Builds(self.engine)
         self._host = host
         self._lock = threading.Lock()
+        self._opening = threading.Lock()
         self._local: Engine | None = None
         self._open: dict[tuple[str, str], ImageArchive] = {}
         self._closing = ExitStack()
@@ -40,7 +41,7 @@ class ImageSources:
     def id_of(self, reference: str, source: str) -> str:
         """The image's id there. Raises `ResourceError` if it is not there, `UnreachableError`."""
         with self._lock:
-            found = self._engine(source).inspect_image(reference)
+            found = self.engine(source).inspect_image(reference)
         if found is None:
             hint = "build or pull it there first, or name another source"
             where = "this machine" if source == CONTROLLER else source
@@ -54,19 +55,20 @@ class ImageSources:
             found = self._open.get((reference, source))
             if found is None:
                 spool = self._closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - closed with the others
-                _save(self._engine(source), reference, spool)
+                _save(self.engine(source), reference, spool)
                 found = self._open[reference, source] = ImageArchive(spool, source)
                 self._closing.callback(found.close)
             return found
 
-    def _engine(self, source: str) -> Engine:
+    def engine(self, source: str) -> Engine:
         """That of a host, or the one that the docker command uses on this machine."""
-        if source != CONTROLLER:
-            return self._host(source).engine()
-        if self._local is None:
-            self._local = connect(this_machine())
-            self._closing.callback(self._local.close)
-        return self._local
+        with self._opening:
+            if source != CONTROLLER:
+                return self._host(source).engine()
+            if self._local is None:
+                self._local = connect(this_machine())
+                self._closing.callback(self._local.close)
+            return self._local
 
     def __enter__(self) -> ImageSources:
         return self

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from deployer import nodes
@@ -34,7 +34,7 @@ from deployer.interfaces import Guarded
 from deployer.model.desired import Desired, RunOnce
 from deployer.reach.connection import ConnectionSpec
 from deployer.usecases.connections import connect_host
-from deployer.usecases.named import check_containers, check_sources, check_volumes
+from deployer.usecases.named import check_containers, check_image_hosts, check_volumes, image_hosts
 from deployer.values import duration
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ class PlayInput(Struct, frozen=True):
 
 
 class Loaded(Guarded, frozen=True):
-    """The input of a run. `hosts`: how to reach each host; `files`: those that variables and lookups were read from."""
+    """The input of a run. `hosts`: how to reach each host; `files`: those that variables and lookups were read from;
+    `aside`: how to reach hosts that only send or build images for others."""
 
     hidden: ClassVar[tuple[str, ...]] = ("secrets",)
     plays: tuple[PlayInput, ...]
@@ -102,6 +103,7 @@ class Loaded(Guarded, frozen=True):
     warnings: tuple[Diagnostic, ...] = ()
     secrets: frozenset[str] = frozenset()
     files: frozenset[str] = frozenset()
+    aside: Mapping[str, ConnectionSpec] = field(default_factory=dict)
 
     def of_host(self, host: str) -> tuple[Desired, ...]:
         return tuple(desired for play in self.plays for desired in play.desired if desired.host == host)
@@ -160,16 +162,20 @@ def load(request: Request, asking: Asking) -> Loaded:
     loaded = _join(tuple(found for found in read if found is not None), problems)
     if request.limit and plays and not problems.errors and not any(play.desired for play in loaded):
         problems.add(Origin("--limit"), f"'{request.limit}' matches no host of any play")
+    wishes = [wish for play in loaded for wish in play.desired]
     if request.containers and not problems.errors:
-        check_containers(request.containers, [wish for play in loaded for wish in play.desired], problems)
+        check_containers(request.containers, wishes, problems)
     check_used(dict(sources.extra), variable_references(sources.inventory, reader.files, plays), problems)
     if request.ask_become_pass and not any(spec.sudo_password for spec in reader.specs.values()):
         problems.warn(Origin("--ask-become-pass"), "no host of this run uses sudo", hint="set ansible_become: true")
-    check_sources([wish for play in loaded for wish in play.desired], reader.specs, problems)
-    check_volumes(request, {wish.host for play in loaded for wish in play.desired}, sources.inventory, problems)
+    check_image_hosts(wishes, sources.inventory.hosts, problems)
+    check_volumes(request, {wish.host for wish in wishes}, sources.inventory, problems)
     problems.raise_if_any()
-    secrets = frozenset(reader.secrets).union(*(found.secrets for play in loaded for found in play.desired))
-    return Loaded(loaded, reader.specs, problems.warnings, secrets, reader.read)
+    secrets = frozenset(reader.secrets).union(*(wish.secrets for wish in wishes))
+    known = {wish.host for wish in wishes}
+    hosts = {host: spec for host, spec in reader.specs.items() if host in known}
+    aside = {host: spec for host, spec in reader.specs.items() if host not in known}
+    return Loaded(loaded, hosts, problems.warnings, secrets, reader.read, aside)
 
 
 def variable_references(
@@ -302,13 +308,18 @@ class _Reader:
         for host in hosts:
             known = variables.of_play(host, own, problems)
             templar = variables.templar(known)
-            if host not in self.specs:
-                self._connect(host, variables.of_connection(host, known.variables, problems), templar)
+            self._connect(host, variables.of_connection(host, known.variables, problems), templar)
             found = resolve(play, host, templar, inputs)
             desired.append(replace(found, prune=found.prune or request.prune))
+        others = {name for wish in desired for _, _, name in image_hosts(wish)} - self.specs.keys()
+        for host in sorted(others & self._sources.inventory.hosts.keys()):
+            known = variables.of_play(host, own, problems)
+            self._connect(host, variables.of_connection(host, known.variables, problems), variables.templar(known))
         return desired
 
     def _connect(self, host: str, known: Mapping[str, nodes.Node], templar: Templar) -> None:
+        if host in self.specs:
+            return
         spec = connect_host(host, known, templar, self._sources)
         if spec is not None:
             self.specs[host] = spec

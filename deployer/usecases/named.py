@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from deployer.config.inventory.types import Inventory
 from deployer.diagnostics import Missing, Origin, Problems, did_you_mean
-from deployer.model.desired import Desired
-from deployer.model.settings import CONTROLLER, ContainerSettings, ImageSettings
+from deployer.model.desired import AnyResource, Desired
+from deployer.model.kinds import KINDS
+from deployer.model.settings import CONTROLLER, EACH, ContainerSettings, FromImage, ImageSettings
 
 if TYPE_CHECKING:
     from deployer.usecases.load import Request
@@ -36,12 +37,19 @@ def check_containers(names: Sequence[str], wishes: Iterable[Desired], problems: 
         problems.add(_CONTAINER, f"no container '{name}' is declared on these hosts", hint=hint)
 
 
-def check_sources(wishes: Iterable[Desired], hosts: Collection[str], problems: Problems) -> None:
-    """The source of an image is this machine or a host of the run."""
-    for wish in wishes:
-        for resource in wish.of(ImageSettings):
-            source = resource.settings.source
-            if source and source != CONTROLLER and source not in hosts:
-                hint = did_you_mean(source, [CONTROLLER, *hosts]) or "a host of the run's plays, or controller"
-                summary = f"'{source}' is not a host of this run"
-                problems.add(resource.place(("source",)), summary, address=f"images.{resource.name}.source", hint=hint)
+def image_hosts(wish: Desired) -> Iterator[tuple[AnyResource, tuple[str, ...], str]]:
+    """The hosts that send or build images for others: what declares it, under which key, and the name."""
+    for image in wish.of(ImageSettings):
+        yield image, ("source",), image.settings.source
+    for found in wish.of(FromImage):
+        if found.settings.build is not None:
+            yield found, ("build", "on"), found.settings.build.on
+
+
+def check_image_hosts(wishes: Iterable[Desired], hosts: Collection[str], problems: Problems) -> None:
+    for resource, path, name in (found for wish in wishes for found in image_hosts(wish)):
+        words = (CONTROLLER, EACH) if "on" in path else (CONTROLLER,)
+        if name and name not in (*words, *hosts):
+            hint = did_you_mean(name, [*words, *hosts]) or f"a host of the inventory, or {' or '.join(words)}"
+            address = ".".join((KINDS[resource.kind].section, resource.name, *path))
+            problems.add(resource.place(path), f"no host '{name}' in the inventory", address=address, hint=hint)

@@ -188,7 +188,7 @@ def plan_with(request: Request, system: System, method: Method) -> Session:
     policy = _policy(request)
     if policy.adopt:
         method = _adopting(method)
-    fleet = Fleet(loaded.hosts, request.forks, system.awaiting)
+    fleet = Fleet({**loaded.hosts, **loaded.aside}, request.forks, system.awaiting)
     read_at = system.clock.now()
     try:
         plans: Plans = {}

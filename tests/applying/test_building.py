@@ -29,12 +29,13 @@ class Host:
 
 
 DONE: list[str] = []
+BUILDERS = {"yard": Host("yard"), "away": Host("away", UnreachableError("connection refused", hint="start it"))}
 
 
 def run(tmp_path: Any, *hosts: Host, on: str = "", label: str = "a") -> list[str]:
     """What the hosts do one after the other, with the errors of those that fail."""
     DONE.clear()
-    builds = Builds()
+    builds = Builds(lambda name: cast(Engine, BUILDERS[name]))
     for host in hosts:
         site = Site(
             host.name,
@@ -78,3 +79,16 @@ def test_a_build_that_fails_fails_for_all_and_a_lost_host_is_replaced(tmp_path: 
         "two built",
         "three from two",
     ]
+
+
+def test_the_host_that_is_named_builds_once_for_each_platform(tmp_path: Any) -> None:
+    one, two, arm = Host("one"), Host("two"), Host("arm", arch="arm64")
+    assert run(tmp_path, one, arm, two, on="yard") == [
+        "yard built",
+        "one from yard",
+        "yard built",
+        "arm from yard",
+        "two from yard",
+    ]
+    why = "away, which builds it, cannot be used: connection refused"
+    assert run(tmp_path, one, two, on="away") == [f"one: {why}", f"two: {why}"], "the hosts themselves are not lost"

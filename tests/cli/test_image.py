@@ -84,10 +84,19 @@ def test_a_play_sends_an_image_from_one_host_to_those_that_do_not_have_it(shop: 
     assert shop.run("plan", "-i", "hosts.yml", "sent.yml", "--detailed-exitcode").code == 0
 
 
-def test_a_source_is_a_host_of_the_run_or_this_machine(shop: Shop) -> None:
+def test_a_source_is_a_host_of_the_inventory_or_this_machine(shop: Shop) -> None:
     shop.write("sent.yml", SENT.replace("SOURCE", "wbe1"))
-    assert "sent.yml:2:35: images.shop/web:3.source: 'wbe1' is not a host of this run; did you mean 'web1'?" in (
+    assert "sent.yml:2:35: images.shop/web:3.source: no host 'wbe1' in the inventory; did you mean 'web1'?" in (
         shop.run("validate", "-i", "hosts.yml", "sent.yml").err
+    )
+    shop.write("sent.yml", SENT.replace("SOURCE", "db1"))
+    assert shop.run("image", "pull", "shop/web:3", "db1", "-i", "hosts.yml").code == 0
+    done = shop.run("apply", "-i", "hosts.yml", "sent.yml", "--yes")
+    assert done.code == 0
+    assert not [line for line in done.words if line.startswith("db1")], "a host that only sends is not part of the run"
+    shop.write("built.yml", "- {hosts: web, containers: {web: {build: {dockerfile_inline: FROM x, on: bd1}}}}\n")
+    assert "containers.web.build.on: no host 'bd1' in the inventory; did you mean 'db1'?" in (
+        shop.run("validate", "-i", "hosts.yml", "built.yml").err
     )
     shop.write("sent.yml", SENT.replace("SOURCE", "web1, pull: always"))
     assert "an image with a source is not pulled; give a new image a new tag" in (

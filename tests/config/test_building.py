@@ -138,7 +138,6 @@ def test_an_ignore_file_of_the_dockerfile_goes_first() -> None:
             "{secrets: ['id=npm,src=none']}",
             "25: .secrets.npm.file: none cannot be read: No such file or directory",
         ),
-        ("{on: web1}", "19: .on: expected one of each, controller, got 'web1'"),
     ],
 )
 def test_errors_are_reported_where_they_are_written(build: str, said: str) -> None:

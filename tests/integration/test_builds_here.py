@@ -57,6 +57,15 @@ def test_the_first_host_builds_for_all(lab_hosts: tuple[Host, ...], tmp_path: Pa
         failed = site.containers(web={"image": "site/once:1", "build": failing}).apply()
         assert len(failed.failures) == len(lab_hosts)
         assert {of_container(host, "web", "cat", "/made") for host in lab_hosts} == made
+
+        *others, builder = lab_hosts
+        play = {"hosts": f"all,!{builder.name}", "containers": {"web": {**SLEEP, "image": "site/once:1"}}}
+        play["containers"]["web"]["build"] = build | {"no_cache": True, "on": builder.name, "labels": {"by": "name"}}
+        assert f"build on {builder.name}, the build's settings changed" in site.write(play).plan().out
+        site.converge()
+        (anew,) = {of_container(host, "web", "cat", "/made") for host in others}
+        assert builder.docker("run", "--rm", "site/once:1", "cat", "/made").strip() == anew.strip()
+        assert made == {of_container(builder, "web", "cat", "/made")}, "its own containers are left alone"
     finally:
         for host in lab_hosts:
             host.docker("rm", "-f", "-v", "web", "web.previous", check=False)

@@ -9,7 +9,7 @@ from deployer.model.build import LABEL, Build, decode, encode, reasons, record_o
 from deployer.model.desired import AnyResource, Desired, Kind, Resource
 from deployer.model.observed import ObservedImage
 from deployer.model.operations import BuildImage
-from deployer.model.settings import FromImage, ImageSettings
+from deployer.model.settings import EACH, FromImage, ImageSettings
 from deployer.planning.context import Context
 from deployer.values import image
 
@@ -54,7 +54,8 @@ def rebuild(ctx: Context, reference: str, build: Build, local: ObservedImage | N
     elif not why:
         return None
     more = f" and {len(why) - _REASONS} more" if len(why) > _REASONS else ""
-    reason = ", ".join(("build", *why[:_REASONS])) + more
+    where = f"build on {build.on}" if build.on not in ("", EACH, ctx.desired.host) else "build"
+    reason = ", ".join((where, *why[:_REASONS])) + more
     return Rebuild(BuildImage(reference, build, {LABEL: encode(now)}), reason)
 
 

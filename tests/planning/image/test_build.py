@@ -14,7 +14,7 @@ from deployer.model.observed import Observed, ObservedImage
 from deployer.model.operations import BuildImage
 from deployer.planning.earlier import after
 from deployer.planning.image.build import only_builds
-from tests.planning.build import EMPTY, answer, applied, changes, nothing, plan, play, steps
+from tests.planning.build import EMPTY, HOST, answer, applied, changes, nothing, plan, play, steps
 
 REF = "docker.io/library/web:1"
 BASE = "docker.io/library/node:22"
@@ -85,6 +85,11 @@ def test_a_changed_file_builds_again_and_replaces_the_container() -> None:
     Path("a").unlink()
     Path("src/app.js").unlink()
     assert reason(shop(), host) == "build, src/app.js is gone"
+
+
+def test_the_plan_says_which_host_builds() -> None:
+    shown = [steps(plan(shop(f"{{on: {on}}}"), applied(EMPTY)))[0] for on in (HOST, "each", "yard", "controller")]
+    assert [line.rpartition(", ")[2] for line in shown] == ["build", "build", "build on yard", "build on controller"]
 
 
 def test_every_other_cause_is_named() -> None:
