@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from enum import Enum
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from deployer.errors import InputError
 
@@ -14,12 +15,14 @@ from deployer.errors import InputError
 class Origin(Struct, frozen=True, order=True):
     """Where a value was written: a file as the user named it, line and column from 1.
 
-    `line` 0 stands for a source without lines: the command line, the environment, a script's output.
+    `line` 0 stands for a source without lines: the command line, the environment, a script's output. `used`: where the
+    variables were written that a template there is made of.
     """
 
     file: str
     line: int = 0
     column: int = 0
+    used: tuple[Origin, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
@@ -28,6 +31,25 @@ class Origin(Struct, frozen=True, order=True):
     def short(self) -> str:
         """`file:line`, as plans show it."""
         return f"{self.file}:{self.line}" if self.line else self.file
+
+    @property
+    def whole(self) -> str:
+        """As `short`, with the places of the variables: `shop.yml:7 with group_vars/all.yml:1,4, --extra-vars`."""
+        lines: dict[str, dict[str, None]] = {}
+        for found in (each for each in self.used if each.short != self.short):
+            lines.setdefault(found.file, {}).update({str(found.line): None} if found.line else {})
+        files = (f"{file}:{','.join(numbers)}" if numbers else file for file, numbers in lines.items())
+        return " with ".join(filter(None, (self.short, ", ".join(files))))
+
+    @property
+    def alone(self) -> Origin:
+        """Without the places of variables."""
+        return Origin(self.file, self.line, self.column) if self.used else self
+
+    def using(self, others: Iterable[Origin]) -> Origin:
+        """With the places of variables that a template here uses, and of those that these use."""
+        used = {place for other in others for place in (other.alone, *other.used)}
+        return Origin(self.file, self.line, self.column, tuple(sorted(place for place in used if place != self.alone)))
 
 
 class Severity(Enum):
@@ -76,7 +98,7 @@ class Problems:
 
     def add_final(self, origin: Origin, summary: str, *, address: str = "", hint: str = "") -> None:
         """An error that explains every other one at its place: these are not reported."""
-        self._final.setdefault(origin, summary)
+        self._final.setdefault(origin.alone, summary)
         self.add(origin, summary, address=address, hint=hint)
 
     def warn(self, origin: Origin, summary: str, *, address: str = "", hint: str = "") -> None:
@@ -84,6 +106,7 @@ class Problems:
 
     def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
         for found in diagnostics:
+            found = replace(found, origin=found.origin.alone) if found.origin.used else found
             self._found.setdefault((found.origin, found.summary, found.severity), found)
 
     @contextmanager

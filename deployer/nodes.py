@@ -1,7 +1,7 @@
 """A YAML value as a tree that records where each part was written and whether it came from a secret.
 
 Readers (`config/`) build these trees, templating maps one tree to another, the field tables (`spec/`) parse them.
-A node made by a template keeps the place of the template text; `source` then names the variable it came from.
+A node made by a template keeps the place of the template text; `source` then names the variables it came from.
 """
 
 from __future__ import annotations

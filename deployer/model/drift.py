@@ -16,6 +16,7 @@ class Verdict(StrEnum):
     BY_HAND = "someone changed it by hand"
     IN_FILE = "you changed the file"
     IMAGE_MOVED = "the image moved under its tag"
+    TO_BUILD = "the image has to be built again"
     FOREIGN = "not created by this project"
     NOT_RUNNING = "not running"
     UNHEALTHY = "unhealthy"

@@ -44,7 +44,7 @@ def compare(ctx: Context, resource: Object, live: Live) -> ObjectDiff | None:
     """None after refusing an object of another project."""
     ours = is_ours(ctx, resource, live)
     if live.owner.managed and not ours:
-        summary = f"belongs to project {live.owner.project}"
+        summary = _whose(live)
         other = f"name: {ctx.desired.project}-{resource.name}"
         hint = f"give yours another name, '{other}', or the play a prefix; to share it, write 'external: true'"
         ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin))
@@ -53,6 +53,10 @@ def compare(ctx: Context, resource: Object, live: Live) -> ObjectDiff | None:
     if not ours and not diffs:
         ctx.draft.notes.append(f"{resource.address.label}: not created by this project; used as it is")
     return ObjectDiff(ours, diffs)
+
+
+def _whose(live: Live) -> str:
+    return f"belongs to project {live.owner.project}"
 
 
 def check_external(ctx: Context, resource: Object, live: Live | None) -> None:
@@ -68,5 +72,9 @@ def drift(ctx: Context, resource: Object, live: Live | None) -> Iterator[Drift]:
     if live is None:
         yield Drift(resource.address, Verdict.GONE)
         return
-    applied = differences(ctx, as_recorded(ctx, resource, live.owner, live.values), live)
-    yield from three_way(ctx, resource, live, differences(ctx, resource, live), applied)
+    wish = differences(ctx, resource, live)
+    if is_ours(ctx, resource, live):
+        applied = differences(ctx, as_recorded(ctx, resource, live.owner, live.values), live)
+        yield from three_way(ctx, resource, live, wish, applied)
+    elif live.owner.managed or wish:
+        yield Drift(resource.address, Verdict.FOREIGN, wish, _whose(live) if live.owner.managed else "")

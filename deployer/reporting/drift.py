@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+from msgspec.structs import replace
 
 from deployer.model.drift import Drift, DriftReport, HostDrift
 from deployer.reporting.columns import Row, align
@@ -11,11 +13,16 @@ from deployer.reporting.fields import field_rows
 from deployer.reporting.human import SIMULATED, limits, unreachable_lines
 from deployer.reporting.json_plan import FORMAT_VERSION, field_document, unreachable_document
 from deployer.reporting.lines import ANY, Line, Sheet, Span, Style, line
+from deployer.reporting.words import by_number, host_list
 
 
 def drift_text(report: DriftReport, sheet: Sheet = ANY) -> list[Line]:
-    """One block per host, with every verdict and its resource."""
-    lines = [found for host in report.hosts for found in _host(host, sheet)]
+    """One block per set of hosts with the same findings, with every verdict and its resource."""
+    alike: dict[HostDrift, set[str]] = {}
+    for host in report.hosts:
+        found = tuple(replace(each, address=replace(each.address, host="")) for each in host.found)
+        alike.setdefault(replace(host, host="", found=found), set()).add(host.host)
+    lines = [found for sample, hosts in alike.items() for found in _block(sample, hosts, sheet)]
     lines += [found for host in report.unreachable for found in unreachable_lines(host)]
     count = sum(len(host.found) for host in report.hosts)
     hosts = len(report.hosts)
@@ -25,10 +32,11 @@ def drift_text(report: DriftReport, sheet: Sheet = ANY) -> list[Line]:
     return [*lines, line(Span(f"Drift: {words} {on}{simulated}.", Style.TITLE))]
 
 
-def _host(host: HostDrift, sheet: Sheet) -> Iterator[Line]:
-    title = Span(f"{host.project} on {host.host}{SIMULATED if host.simulated else ''}", Style.TITLE)
-    yield line(title, ": as declared") if not host.found else line(title)
-    yield from align([row for found in host.found for row in _rows(found, sheet)], limits(sheet))
+def _block(sample: HostDrift, hosts: Iterable[str], sheet: Sheet) -> Iterator[Line]:
+    names = host_list(sorted(hosts, key=by_number))
+    title = Span(f"{sample.project} on {names}{SIMULATED if sample.simulated else ''}", Style.TITLE)
+    yield line(title, ": as declared") if not sample.found else line(title)
+    yield from align([row for found in sample.found for row in _rows(found, sheet)], limits(sheet))
 
 
 def _rows(found: Drift, sheet: Sheet) -> Iterator[Row]:

@@ -55,7 +55,7 @@ def value_words(old: str, new: str) -> str:
 
 def place_words(found: FieldDiff) -> str:
     """`group_vars/db.yml:3`, or the source of the value in words."""
-    return found.origin.short if found.origin is not None else found.source
+    return found.origin.whole if found.origin is not None else found.source
 
 
 def _quoted(text: str) -> str:

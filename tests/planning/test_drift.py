@@ -158,6 +158,13 @@ def test_an_image_named_otherwise_in_the_file() -> None:
     ]
 
 
+def test_a_new_image_and_a_new_field_are_one_change_of_the_file() -> None:
+    wish = WEB.replace("web:1", "web:2").replace("64m", "32m")
+    assert drift(wish, joined(applied(WEB), without(applied(wish), "web"))) == [
+        "container.web: IN_FILE; image web:1 → web:2; mem_limit 64 MiB → 32 MiB"
+    ]
+
+
 def test_an_image_that_moved_under_its_tag() -> None:
     text = "images: {'web:1': {pull: always}}\ncontainers: {web: {image: web:1, pull: always}}"
     host = applied(text)
@@ -232,6 +239,27 @@ def test_a_job_that_nothing_declares_any_more() -> None:
     done = changed(applied(JOB), "migrate", state="exited")
     assert drift(EMPTY, done) == ["job.migrate: UNDECLARED"]
     assert drift(replace(EMPTY, elsewhere=frozenset({(Kind.CONTAINER, "migrate")})), done) == []
+
+
+def test_networks_volumes_and_jobs_of_others_are_named_with_their_project() -> None:
+    text = f"networks: {{front: {{internal: true}}}}\nvolumes: {{data: {{}}}}\n{JOB}"
+    theirs = changed(applied(play(text, project="other")), "migrate", state="exited")
+    assert drift(text.replace("internal: true", "internal: false"), theirs) == [
+        "network.front: FOREIGN (belongs to project other); internal true → false",
+        "volume.data: FOREIGN (belongs to project other)",
+        "job.migrate: FOREIGN (the name is taken by project other)",
+    ]
+    by_nobody = replace(
+        theirs,
+        networks=tuple(replace(found, owner=Ownership()) for found in theirs.networks),
+        volumes=tuple(replace(found, owner=Ownership()) for found in theirs.volumes),
+        containers=tuple(replace(found, owner=Ownership()) for found in theirs.containers),
+    )
+    assert drift(text, by_nobody) == []
+    assert drift(text.replace("internal: true", "internal: false").replace("up", "down"), by_nobody) == [
+        "network.front: FOREIGN; internal true → false",
+        "job.migrate: FOREIGN; command up → down",
+    ]
 
 
 # Undeclared

@@ -1,6 +1,6 @@
 """Renders values: from a tree of nodes and a host's variables to a tree without templates. A text that is exactly one
 `{{ expression }}` keeps the expression's type; other text stays text, so `"1.10"` is never a number. A result has the
-origin of its template and, as `source`, that of the only variable it used. It is secret if any variable it used is."""
+origin of its template and, as `source`, that of the variables it used. It is secret if any variable it used is."""
 
 from __future__ import annotations
 
@@ -285,9 +285,9 @@ class Templar:
     def _node(self, value: Any, node: Scalar, frame: Frame, address: str) -> Node:
         if isinstance(value, str):
             text = str.__str__(value)
-            source = place_of(value) if isinstance(value, Text) else frame.source()
+            source = place_of(value) if isinstance(value, Text) else frame.source(node.origin)
             return Scalar(text, node.origin, frame.secret or node.secret, source, "{" in text)
-        source = frame.source()
+        source = frame.source(node.origin)
         made = self._templates.convert(value, node, frame, address=address, source=source)
         return replace(made, secret=True) if isinstance(made, Scalar) and node.secret else made
 

@@ -133,11 +133,11 @@ class Frame(Struct):
     secret: bool = False
     reads: dict[Entry, None] = field(default_factory=dict)
 
-    def source(self) -> Origin | None:
-        """The origin of the only variable read: of its leaf if only one was read. None for several."""
+    def source(self, template: Origin) -> Origin | None:
+        """The origin of the only variable read: of its leaf if only one was read. That of the template for several."""
         roots = {read.root for read in self.reads}
         if len(roots) != 1:
-            return None
+            return template.using(read.place for read in self.reads if not read.is_mapping) if roots else None
         leaves = [read for read in self.reads if not read.is_mapping]
         found = leaves[0] if len(leaves) == 1 else next(iter(roots))
         return found.place
@@ -263,7 +263,9 @@ class Entry:
         if isinstance(value, Text):
             self.place = place_of(value) or self.place
         elif templates.is_reference(str(node.value)):
-            self.place = frame.source() or self.place
+            self.place = frame.source(self.place) or self.place
+        else:
+            self.place = self.place.using(read.place for read in frame.reads if not read.is_mapping)
         self.secret = node.secret or frame.secret
         if isinstance(made, Sequence):
             self.secret = node.secret or is_secret(made)

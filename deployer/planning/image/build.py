@@ -37,10 +37,15 @@ def only_builds(desired: Desired) -> Desired:
 
 
 class Rebuild(Struct, frozen=True):
-    """`reason`: "build, src/app.js changed"."""
+    """`where`: "build on web1"; `why`: "src/app.js changed", "" if the host has no such image."""
 
     operation: BuildImage
-    reason: str
+    where: str
+    why: str
+
+    @property
+    def reason(self) -> str:
+        return ", ".join(filter(None, (self.where, self.why)))
 
 
 def rebuild(ctx: Context, reference: str, build: Build, local: ObservedImage | None) -> Rebuild | None:
@@ -55,8 +60,7 @@ def rebuild(ctx: Context, reference: str, build: Build, local: ObservedImage | N
         return None
     more = f" and {len(why) - _REASONS} more" if len(why) > _REASONS else ""
     where = f"build on {build.on}" if build.on not in ("", EACH, ctx.desired.host) else "build"
-    reason = ", ".join((where, *why[:_REASONS])) + more
-    return Rebuild(BuildImage(reference, build, {LABEL: encode(now)}), reason)
+    return Rebuild(BuildImage(reference, build, {LABEL: encode(now)}), where, ", ".join(why[:_REASONS]) + more)
 
 
 def _digest(ctx: Context, build: Build, base: str, recorded: str) -> str:

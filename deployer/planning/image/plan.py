@@ -177,9 +177,10 @@ def drift(ctx: Context, resource: Image) -> Iterator[Drift]:
     need = wanted(ctx, resource)
     if need.local is None:
         yield Drift(resource.address, Verdict.GONE)
+    elif need.rebuild is not None:
+        yield Drift(resource.address, Verdict.TO_BUILD, detail=need.rebuild.why)
     elif need.pull:
-        detail = need.rebuild.reason if need.rebuild else f"the registry has {need.digest[:_SHORT]}"
-        yield Drift(resource.address, Verdict.IN_FILE if need.rebuild else Verdict.IMAGE_MOVED, detail=detail)
+        yield Drift(resource.address, Verdict.IMAGE_MOVED, detail=f"the registry has {need.digest[:_SHORT]}")
 
 
 def _remove(ctx: Context, resource: Image) -> None:

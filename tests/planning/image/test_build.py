@@ -10,11 +10,13 @@ from msgspec.structs import replace
 from deployer.config.build_context import remember_built
 from deployer.model.build import LABEL
 from deployer.model.desired import Desired
+from deployer.model.drift import Verdict
 from deployer.model.observed import Observed, ObservedImage
 from deployer.model.operations import BuildImage
+from deployer.planning.drift import find_drift
 from deployer.planning.earlier import after
 from deployer.planning.image.build import only_builds
-from tests.planning.build import EMPTY, HOST, answer, applied, changes, nothing, plan, play, steps
+from tests.planning.build import EMPTY, HOST, answer, applied, changed, changes, nothing, plan, play, steps
 
 REF = "docker.io/library/web:1"
 BASE = "docker.io/library/node:22"
@@ -53,6 +55,22 @@ def built(wish: Desired, base: str = "") -> Observed:
 
 def reason(wish: Desired, host: Observed) -> str:
     return changes(plan(wish, host))[0].partition("(")[2].removesuffix(")")
+
+
+def test_drift_names_what_changed_of_a_build() -> None:
+    wish = "images: {'web:1': {build: .}}\ncontainers: {web: {image: web:1}}\njobs: {up: {image: web:1}}"
+    host = changed(applied(wish), "up", state="exited")
+    host = replace(host, **{name: getattr(built(shop()), name) for name in ("images", "tags")})
+    assert find_drift(play(wish), host).found == ()
+    Path("src/app.js").write_text("App")
+    found = find_drift(play(wish), host).found
+    assert [f"{each.address.label}: {each.verdict}: {each.detail}" for each in found] == [
+        "image.web:1: the image has to be built again: src/app.js changed",
+        "container.web: the image has to be built again: src/app.js changed",
+        "job.up: the image has to be built again: src/app.js changed",
+    ]
+    (gone, *_) = find_drift(shop(), replace(host, images={}, tags={})).found
+    assert (gone.verdict, gone.detail) == (Verdict.TO_BUILD, "web:1 is not on the host")
 
 
 def test_an_image_is_built_before_its_container_is_created() -> None:
