@@ -101,7 +101,7 @@ def _compose_lines(found: ComposePlaybook, file: str, secrets: str) -> Iterator[
     if found.variables:
         where = f"in {secrets}" if secrets else "left out"
         yield line(f"{plural(len(found.variables), 'secret')} {where}.")
-        encrypt = f"ansible-vault encrypt {secrets} encrypts the file; deployer reads it"
+        encrypt = f"deployer vault encrypt {secrets} encrypts the file; deployer reads it"
         yield from hint_lines(encrypt if secrets else "the playbook uses variables instead, and lists them", "  ")
 
 

@@ -54,6 +54,10 @@ class VaultSecrets(Struct, frozen=True):
 
     def decrypt_bytes(self, text: str | bytes) -> bytes:
         """The plain bytes. Passwords with the id in the header are tried first."""
+        return self.unlock(text)[0]
+
+    def unlock(self, text: str | bytes) -> tuple[bytes, VaultSecret]:
+        """The plain bytes, and the password that fits, with the label in the header of the text."""
         envelope = _open_envelope(text)
         if not self.secrets:
             raise VaultError(
@@ -64,7 +68,7 @@ class VaultSecrets(Struct, frozen=True):
         for secret in ordered:
             plain = envelope.decrypt(secret.password)
             if plain is not None:
-                return plain
+                return plain, VaultSecret(envelope.label, secret.password)
         raise VaultError(_no_fit(len(ordered), envelope.label))
 
 

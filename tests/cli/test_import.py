@@ -238,7 +238,7 @@ def test_a_compose_project_is_written_with_its_secrets_beside_it(shop: Shop) -> 
         "`docker compose watch` only\n"
         "Imported: 1 network, 2 containers (in out.yml); 1 key left out.\n"
         "1 secret in out.secrets.yml.\n"
-        "  hint: ansible-vault encrypt out.secrets.yml encrypts the file; deployer reads it\n"
+        "  hint: deployer vault encrypt out.secrets.yml encrypts the file; deployer reads it\n"
     )
     for name in ("out.yml", "out.secrets.yml"):
         assert stat.S_IMODE((shop.folder / name).stat().st_mode) == 0o600

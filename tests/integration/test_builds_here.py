@@ -59,8 +59,9 @@ def test_the_first_host_builds_for_all(lab_hosts: tuple[Host, ...], tmp_path: Pa
         assert {of_container(host, "web", "cat", "/made") for host in lab_hosts} == made
 
         *others, builder = lab_hosts
-        play = {"hosts": f"all,!{builder.name}", "containers": {"web": {**SLEEP, "image": "site/once:1"}}}
-        play["containers"]["web"]["build"] = build | {"no_cache": True, "on": builder.name, "labels": {"by": "name"}}
+        named = build | {"no_cache": True, "on": builder.name, "labels": {"by": "name"}}
+        web = {**SLEEP, "image": "site/once:1", "build": named}
+        play = {"hosts": f"all,!{builder.name}", "containers": {"web": web}}
         assert f"build on {builder.name}, the build's settings changed" in site.write(play).plan().out
         site.converge()
         (anew,) = {of_container(host, "web", "cat", "/made") for host in others}
