@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deployer.cli import main
+from deployer.usecases import system
 
 INVENTORY = """\
 all:
@@ -63,8 +64,22 @@ class Shop:
         self.write("shop.yml", text.replace(old, new))
 
 
+class NoWaiting(system.SystemClock):
+    """Sleeping takes no time: on simulated hosts nothing happens meanwhile."""
+
+    def __init__(self) -> None:
+        self._slept = 0.0
+
+    def now(self) -> float:
+        return super().now() + self._slept
+
+    def sleep(self, seconds: float) -> None:
+        self._slept += seconds
+
+
 def make_shop(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shop:
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(system, "SystemClock", NoWaiting)
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setattr("sys.stdin", (folder / "nothing").open("w+"))
