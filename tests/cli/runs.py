@@ -8,6 +8,7 @@ import pytest
 
 from deployer.cli import main
 from deployer.usecases import system
+from tests.program import NoWaiting
 
 INVENTORY = """\
 all:
@@ -62,19 +63,6 @@ class Shop:
         text = (self.folder / "shop.yml").read_text()
         assert old in text
         self.write("shop.yml", text.replace(old, new))
-
-
-class NoWaiting(system.SystemClock):
-    """Sleeping takes no time: on simulated hosts nothing happens meanwhile."""
-
-    def __init__(self) -> None:
-        self._slept = 0.0
-
-    def now(self) -> float:
-        return super().now() + self._slept
-
-    def sleep(self, seconds: float) -> None:
-        self._slept += seconds
 
 
 def make_shop(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shop:

@@ -5,12 +5,11 @@ Tests compare short texts: `lab1/container.web -/+ image, environment.MODE`.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +17,8 @@ from typing import Any
 
 import yaml
 
-from deployer.cli import boundary
 from deployer.model import container_names
+from tests import program
 from tests.lab.host import Host
 from tests.lab.settings import CHECKOUT
 from tests.lab.shell import LabError
@@ -199,33 +198,16 @@ class Site:
 
 
 def run_program(folder: Path, *words: str) -> Ran:
-    """The program's own entry point, called in this process: starting Python costs more than most runs."""
+    """The program called in this process."""
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(contextlib.redirect_stdout(out))
-        stack.enter_context(contextlib.redirect_stderr(err))
-        stack.enter_context(contextlib.chdir(folder))
-        stack.enter_context(_environ(environment(folder)))
-        code = boundary.run(words)
-    return Ran(int(code), out.getvalue(), err.getvalue())
+    code = program.call(words, folder, environment(folder), out, err)
+    return Ran(code, out.getvalue(), err.getvalue())
 
 
 def environment(home: Path) -> dict[str, str]:
     """Without settings of this machine's user."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "DEPLOYER_"))}
     return clean | {"HOME": str(home)}
-
-
-@contextlib.contextmanager
-def _environ(wanted: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def inspect(host: Host, container: str) -> Json:
