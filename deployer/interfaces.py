@@ -76,6 +76,15 @@ class LogLine(Struct, frozen=True, gc=False):
     text: str
 
 
+class EventQuery(Struct, frozen=True):
+    """Which events of an engine. `since`, `until` as in `LogQuery`; without `until`, also those to come. `filters`:
+    the engine's own, each with the values of which one has to match."""
+
+    since: str = ""
+    until: str = ""
+    filters: Mapping[str, tuple[str, ...]] = {}
+
+
 class ExecQuery(Struct, frozen=True):
     """A command in a container. `size`: rows and columns of its terminal, None without one; `user`, `workdir`: "" for
     those of the container; `environment`: `NAME=VALUE`, added to the container's."""
@@ -134,6 +143,19 @@ class Engine(Protocol):
     def read_logs(self, ref: str, query: LogQuery) -> AbstractContextManager[Iterator[Sequence[LogLine]]]:
         """The lines as they come. To follow ends when the container does, and raises `UnreachableError` after a while
         without a line, since engines have missed rotations (moby #37646): then read on from the last line."""
+        ...
+
+    def container_stats(self, ref: str) -> Json:
+        """`GET /containers/{id}/stats`: one sample, without the one before it; of a stopped container empty."""
+        ...
+
+    def container_processes(self, ref: str) -> Json:
+        """`GET /containers/{id}/top`; raises `EngineError` for a container that does not run."""
+        ...
+
+    def read_events(self, query: EventQuery) -> AbstractContextManager[Iterator[Json]]:
+        """The messages of `GET /events` as they come; raises `UnreachableError` after a while without one. Engines
+        remember their last 256 events."""
         ...
 
     # Images

@@ -8,6 +8,8 @@ from typing import NoReturn
 _OBJECTS = 100_000
 """Allocations between two garbage collections. A run keeps most of its objects until the end."""
 
+_INTERRUPTED = 130
+
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command line and return the exit code, see `deployer.errors.ExitCode`."""
@@ -22,9 +24,13 @@ def program() -> NoReturn:
     The garbage collector would take a tenth of the time of a run without changes, so it runs rarely.
     """
     import gc
+    import signal
     import sys
 
     gc.set_threshold(_OBJECTS, 20, 20)
     code = main()
     gc.freeze()
+    if code == _INTERRUPTED:
+        # A second Ctrl-C ends it at once, while threads end.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(code)

@@ -21,10 +21,15 @@ COMMANDS: Final = {
     "history": "Show past runs: what was applied, by whom and with what result.",
     "lock": "Show and release the locks of runs on hosts.",
     "ps": "List the containers of all hosts.",
+    "images": "List the images of all hosts.",
     "networks": "List the networks of all hosts.",
     "volumes": "List the volumes of all hosts.",
     "logs": "Show the output of containers, of all hosts in one sequence.",
     "exec": "Run a command in running containers. The exit code is the greatest one.",
+    "stats": "Show what containers use, again and again until Ctrl-C.",
+    "top": "Show the processes of containers.",
+    "inspect": "Show containers, images, networks and volumes as the engines describe them, in JSON.",
+    "events": "Show what happens on all hosts, in one sequence.",
     "port-forward": "Make a port of a container a port of this machine, published or not, until Ctrl-C.",
     "start": "Start containers, dependencies first.",
     "stop": "Stop containers, dependants first.",
@@ -43,9 +48,11 @@ COMMANDS: Final = {
     "schema": "Print the JSON Schema of playbooks or inventories, for editors.",
 }
 
-MODULES: Final = dict.fromkeys(
-    ("start", "stop", "restart", "kill", "pause", "unpause", "rm"), "lifecycle"
-) | dict.fromkeys(("networks", "volumes"), "lists")
+MODULES: Final = (
+    dict.fromkeys(("start", "stop", "restart", "kill", "pause", "unpause", "rm"), "lifecycle")
+    | dict.fromkeys(("ps", "images", "networks", "volumes"), "lists")
+    | dict.fromkeys(("stats", "top"), "stats")
+)
 """Modules with several commands."""
 
 EXAMPLES: Final = """\

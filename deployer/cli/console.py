@@ -93,6 +93,13 @@ class Console:
         clean = self.redactor.document(dict(document))
         self._write(self._out, json.dumps(clean, indent=2, ensure_ascii=False) + "\n")
 
+    def documents(self, documents: Iterable[Mapping[str, Any]]) -> None:
+        """Results as one indented JSON list."""
+        import json
+
+        clean = [self.redactor.document(dict(document)) for document in documents]
+        self._write(self._out, json.dumps(clean, indent=2, ensure_ascii=False) + "\n")
+
     def json_lines(self, documents: Iterable[Mapping[str, Any]]) -> None:
         """Results as one JSON document per line."""
         import json

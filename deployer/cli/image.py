@@ -10,6 +10,7 @@ import msgspec
 
 from deployer.cli import options
 from deployer.cli.command import CONTEXT, Call, Command, Group, Suggestion
+from deployer.cli.lists import IMAGE_LIST
 from deployer.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ deployer image lock -i inventory playbooks/shop.yml
 deployer image lock -i inventory playbooks/shop.yml --update nginx
 """
 OUTDATED_EXAMPLES: Final = "deployer image outdated -i inventory playbooks/shop.yml\n"
-LIST_EXAMPLES: Final = "deployer image list -i inventory --limit web\n"
 
 
 class Reference(click.types.StringParamType):
@@ -106,26 +106,6 @@ def _build(call: Call) -> int:
 
 _ONLY_BUILDS: Final = "only images are built"
 _REFUSED: Final = dict.fromkeys(("prune", "prune_host", "remove_volume", "adopt", "allow_data_loss"), _ONLY_BUILDS)
-
-
-def _list(call: Call) -> int:
-    from deployer.reporting.columns import table
-    from deployer.reporting.human import unreachable_lines
-    from deployer.reporting.json_plan import FORMAT_VERSION, unreachable_document
-    from deployer.reporting.words import size
-    from deployer.usecases.images import list_images
-
-    console = call.console
-    rows, lost = list_images(options.request(call.params), _system(call, console.awaiting))
-    if console.json:
-        found = {"images": [msgspec.to_builtins(row) for row in rows]}
-        hosts = [unreachable_document(host) for host in lost]
-        console.document({"format_version": FORMAT_VERSION, "type": "images", **found, "unreachable": hosts})
-    else:
-        cells = [(row.host, row.name, row.id, size(row.size), str(row.used or "")) for row in rows]
-        console.result(table(("HOST", "IMAGE", "ID", "SIZE", "CONTAINERS"), cells, sheet=console.sheet, cut=("IMAGE",)))
-        console.tell(line for host in lost for line in unreachable_lines(host))
-    return ExitCode.UNREACHABLE if lost else ExitCode.OK
 
 
 def _lock(call: Call) -> int:
@@ -259,7 +239,7 @@ def _on_hosts(*arguments: click.Parameter, without: Container[str | None] = ("li
 COMMAND: Final = Group(
     name="image",
     help="Build, send, pull, push, tag, remove, list and pin images.",
-    examples=BUILD_EXAMPLES + COPY_EXAMPLES + LOCK_EXAMPLES + LIST_EXAMPLES,
+    examples=BUILD_EXAMPLES + COPY_EXAMPLES + LOCK_EXAMPLES,
     context_settings=dict(CONTEXT),
     commands=[
         Command(
@@ -359,13 +339,6 @@ COMMAND: Final = Group(
             params=options.reads_playbooks(),
             suggestion=Suggestion("shows newer versions of images"),
         ),
-        Command(
-            "list",
-            run=_list,
-            examples=LIST_EXAMPLES,
-            help="List the images of all hosts.",
-            params=options.reads_hosts(),
-            suggestion=Suggestion("lists images", ("images",)),
-        ),
+        IMAGE_LIST,
     ],
 )

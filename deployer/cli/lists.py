@@ -1,8 +1,8 @@
-"""`deployer networks` and `deployer volumes`, and what `ps` shares with them: a table, columns to filter and format."""
+"""`deployer ps`, `images`, `networks` and `volumes`: a table of all hosts, with columns to filter and format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -13,8 +13,10 @@ from deployer.cli.command import Call, Command, Suggestion
 from deployer.errors import ExitCode
 
 if TYPE_CHECKING:
+    from deployer.cli.console import Console
     from deployer.model.plan import Unreachable
-    from deployer.usecases.lists import NetworkRow, VolumeRow
+    from deployer.usecases.inspect_hosts import Row as ContainerRow
+    from deployer.usecases.lists import ImageRow, NetworkRow, VolumeRow
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 
@@ -37,7 +39,7 @@ def list_options() -> list[click.Parameter]:
             section=section,
             multiple=True,
             metavar="COLUMN=GLOB",
-            callback=_filters,
+            callback=filters,
             help="Only rows with this value, such as state=exited. Repeatable.",
         ),
         options.Option(
@@ -45,15 +47,17 @@ def list_options() -> list[click.Parameter]:
             section=section,
             default="",
             metavar="TEMPLATE",
-            help="Print each row in this form, such as '{{host}} {{name}}'.",
+            help="Print each row in this form, such as '{{host}} {{name}}', 'table {{host}}\\t{{name}}' or json.",
         ),
     ]
 
 
 def check(call: Call, row: type[msgspec.Struct]) -> None:
-    """Raises `UsageError` for columns that the rows do not have."""
+    """Raises `UsageError` for columns that the rows do not have, and for two forms at once."""
     from deployer.reporting.rows import check_keys
 
+    if call.console.json and call.params["format"]:
+        raise click.UsageError("--format has no effect with --json; '--format json' prints a document per row")
     try:
         check_keys(row, call.params["filter"], call.params["format"])
     except ValueError as error:
@@ -70,27 +74,57 @@ def show(
     """As a document, in the given format, or as a table."""
     from deployer.reporting.columns import table
     from deployer.reporting.human import unreachable_lines
-    from deployer.reporting.json_plan import FORMAT_VERSION, unreachable_document
-    from deployer.reporting.rows import filtered, formatted
 
     console, template = call.console, call.params["format"]
-    chosen = filtered(rows, call.params["filter"])
+    chosen = chosen_rows(call, rows)
     if console.json:
-        documents = [msgspec.to_builtins(row) for row in chosen]
-        hosts = [unreachable_document(host) for host in lost]
-        head = {"format_version": FORMAT_VERSION, **found.head}
-        console.document({**head, found.key: documents, "unreachable": hosts})
+        console.document(document(found, chosen, lost))
     elif template:
-        console.text("".join(formatted(chosen, template)))
+        write_formatted(console, chosen, template)
     else:
-        made = [cells(row) for row in chosen]
-        console.result(table(found.header, made, sheet=console.sheet, cut=found.cut, last=found.last))
+        header, made = marked(found.header, chosen, [cells(row) for row in chosen])
+        console.result(table(header, made, sheet=console.sheet, cut=found.cut, last=found.last))
     if not console.json:
         console.tell(line for host in lost for line in unreachable_lines(host))
     return ExitCode.UNREACHABLE if lost else ExitCode.OK
 
 
-def _filters(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+def chosen_rows(call: Call, rows: Sequence[Row]) -> Sequence[Row]:
+    from deployer.reporting.rows import filtered
+
+    return filtered(rows, call.params["filter"])
+
+
+def write_formatted(console: Console, rows: Sequence[msgspec.Struct], template: str) -> None:
+    from deployer.reporting.rows import JSON, formatted
+
+    if template in JSON:
+        console.json_lines(msgspec.to_builtins(row) for row in rows)
+    else:
+        console.text("".join(formatted(rows, template)))
+
+
+def marked(
+    header: tuple[str, ...], rows: Sequence[Any], cells: Sequence[tuple[str, ...]]
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Says which hosts are simulated: in the first column, or in its name if all are."""
+    from deployer.reporting.human import SIMULATED
+
+    if rows and all(row.simulated for row in rows):
+        return (f"{header[0]}{SIMULATED}", *header[1:]), list(cells)
+    marks = [SIMULATED if row.simulated else "" for row in rows]
+    return header, [(f"{first}{mark}", *rest) for (first, *rest), mark in zip(cells, marks, strict=True)]
+
+
+def document(found: Table, rows: Iterable[msgspec.Struct], lost: Iterable[Unreachable]) -> dict[str, Any]:
+    from deployer.reporting.json_plan import FORMAT_VERSION, unreachable_document
+
+    documents = [msgspec.to_builtins(row) for row in rows]
+    hosts = [unreachable_document(host) for host in lost]
+    return {"format_version": FORMAT_VERSION, **found.head, found.key: documents, "unreachable": hosts}
+
+
+def filters(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     pairs = [text.partition("=") for text in given]
     for key, equals, _ in pairs:
         if not equals:
@@ -98,64 +132,107 @@ def _filters(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...
     return tuple((key, glob) for key, _, glob in pairs)
 
 
-def _system(call: Call) -> Any:
+def _listed(
+    call: Call, row: type[Row], read: Callable[..., Any], found: Table, cells: Callable[[Row], tuple[str, ...]]
+) -> int:
+    """With a playbook, what each object is to it is the last column."""
     from deployer.usecases.system import this_system
 
-    return this_system(call.console.learn, call.console.warn, call.console.awaiting)
+    console, params = call.console, call.params
+    check(call, row)
+    if params["pattern"] and params["limit"]:
+        raise click.UsageError("PATTERN and --limit both name the hosts; write one of them")
+    system = this_system(console.learn, console.warn, console.awaiting)
+    rows, lost = read(options.request(params), system, params["names"])
+    if not params["playbook"]:
+        return show(call, found, rows, lost, cells)
+
+    def with_mark(row: Any) -> tuple[str, ...]:
+        return (*cells(row), row.mark.replace("_", " "))
+
+    return show(call, msgspec.structs.replace(found, header=(*found.header, "PLAYBOOK")), rows, lost, with_mark)
+
+
+def _ps(call: Call) -> int:
+    from deployer.usecases.inspect_hosts import Row
+    from deployer.usecases.lists import containers
+
+    def cells(row: ContainerRow) -> tuple[str, ...]:
+        status = (row.status or row.state) + (" (job)" if row.resource.startswith("job.") else "")
+        return row.host, row.name, row.image, status, ", ".join(row.ports), row.project
+
+    header = ("HOST", "NAME", "IMAGE", "STATUS", "PORTS", "PROJECT")
+    found = Table({"type": "ps"}, "containers", header, cut=("PORTS", "PROJECT"), last=header[:4])
+    return _listed(call, Row, containers, found, cells)
+
+
+def _images(call: Call) -> int:
+    from deployer.reporting.words import size
+    from deployer.usecases.lists import ImageRow, images
+
+    def cells(row: ImageRow) -> tuple[str, ...]:
+        return row.host, row.name, row.id, size(row.size), str(row.used or "")
+
+    header = ("HOST", "IMAGE", "ID", "SIZE", "CONTAINERS")
+    return _listed(call, ImageRow, images, Table({"type": "images"}, "images", header, ("IMAGE",)), cells)
 
 
 def _networks(call: Call) -> int:
-    from deployer.reporting.human import SIMULATED
     from deployer.usecases.lists import NetworkRow, networks
 
-    check(call, NetworkRow)
-    rows, lost = networks(options.request(call.params), _system(call), call.params["names"])
-    header = ("HOST", "NAME", "DRIVER", "SUBNETS", "CONTAINERS", "PROJECT")
-
     def cells(row: NetworkRow) -> tuple[str, ...]:
-        host = f"{row.host}{SIMULATED if row.simulated else ''}"
-        return host, row.name, row.driver, ", ".join(row.subnets), ", ".join(row.containers), row.project
+        return row.host, row.name, row.driver, ", ".join(row.subnets), ", ".join(row.containers), row.project
 
-    return show(call, Table({"type": "networks"}, "networks", header, ("SUBNETS", "CONTAINERS")), rows, lost, cells)
+    header = ("HOST", "NAME", "DRIVER", "SUBNETS", "CONTAINERS", "PROJECT")
+    found = Table({"type": "networks"}, "networks", header, ("SUBNETS", "CONTAINERS"))
+    return _listed(call, NetworkRow, networks, found, cells)
 
 
 def _volumes(call: Call) -> int:
-    from deployer.reporting.human import SIMULATED
     from deployer.usecases.lists import VolumeRow, volumes
 
-    check(call, VolumeRow)
-    rows, lost = volumes(options.request(call.params), _system(call), call.params["names"])
-    header = ("HOST", "NAME", "DRIVER", "CONTAINERS", "PROJECT")
-
     def cells(row: VolumeRow) -> tuple[str, ...]:
-        host = f"{row.host}{SIMULATED if row.simulated else ''}"
-        return host, row.name, row.driver, ", ".join(row.containers), row.project
+        return row.host, row.name, row.driver, ", ".join(row.containers), row.project
 
-    return show(call, Table({"type": "volumes"}, "volumes", header, ("CONTAINERS",)), rows, lost, cells)
+    header = ("HOST", "NAME", "DRIVER", "CONTAINERS", "PROJECT")
+    return _listed(call, VolumeRow, volumes, Table({"type": "volumes"}, "volumes", header, ("CONTAINERS",)), cells)
 
 
-def _command(name: str, run: Callable[[Call], int], other_names: tuple[str, ...]) -> Command:
+def _command(
+    name: str, run: Callable[[Call], int], what: str, other_names: tuple[str, ...] = (), title: str = ""
+) -> Command:
     examples = (
-        f"deployer {name} -i inventory\n"
-        f"deployer {name} -i inventory web 'shop-*' --project shop\n"
-        f"deployer {name} -i inventory --filter project= --format '{{{{host}}}} {{{{name}}}}'\n"
+        f"deployer {title or name} -i inventory\n"
+        f"deployer {title or name} -i inventory web 'shop*' --playbook shop.yml\n"
+        f"deployer {title or name} -i inventory --filter 'host=web?' --format '{{{{host}}}} {{{{name}}}}'\n"
     )
+    owned = f"Only {what} of this project." if what != "images" else ""
     return Command(
         name,
         run=run,
         examples=examples,
-        help=f"List the {name} of all hosts.",
+        help=f"List the {what} of all hosts.",
         params=[
-            click.Argument(["pattern"], default="all", metavar="[PATTERN]"),
-            click.Argument(["names"], nargs=-1, metavar=f"[{name.removesuffix('s').upper()}]..."),
-            *(param for param in options.reads_hosts(f"Only {name} of this project.") if param.name != "limit"),
+            click.Argument(["pattern"], default="", metavar="[PATTERN]"),
+            click.Argument(["names"], nargs=-1, metavar=f"[{what.removesuffix('s').upper()}]..."),
+            *options.reads_hosts(owned),
+            options.Option(
+                ["--playbook"],
+                section="Hosts and variables",
+                multiple=True,
+                metavar="FILE",
+                help="The hosts of this playbook, and what each row is to it. Repeatable.",
+            ),
             *list_options(),
         ],
-        suggestion=Suggestion(f"lists the {name} of all hosts", other_names),
+        suggestion=Suggestion(f"lists the {what} of all hosts", other_names),
     )
 
 
 COMMANDS: Final = {
-    "networks": _command("networks", _networks, ("network",)),
-    "volumes": _command("volumes", _volumes, ("volume",)),
+    "ps": _command("ps", _ps, "containers", ("ls", "list", "status", "state", "containers")),
+    "images": _command("images", _images, "images"),
+    "networks": _command("networks", _networks, "networks", ("network",)),
+    "volumes": _command("volumes", _volumes, "volumes", ("volume",)),
 }
+IMAGE_LIST: Final = _command("list", _images, "images", title="image list")

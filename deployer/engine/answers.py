@@ -147,6 +147,7 @@ class InspectedContainer(RunningContainer, frozen=True, kw_only=True, rename="pa
 
 
 class EventActor(Struct, frozen=True, rename="pascal"):
+    id: str = field(name="ID", default="")
     attributes: dict[str, str] | None = None
 
     @property
@@ -160,6 +161,13 @@ class ContainerEvent(Struct, frozen=True, rename="pascal"):
 
     action: str = ""
     actor: EventActor = EventActor()
+
+
+class Event(ContainerEvent, frozen=True, rename="pascal"):
+    """A message of `GET /events`. `nanoseconds` since the epoch."""
+
+    type: str = ""
+    nanoseconds: int = field(name="timeNano", default=0)
 
 
 class ListedImage(Struct, frozen=True, rename="pascal"):
@@ -198,3 +206,81 @@ class Volume(Struct, frozen=True, rename="pascal"):
 
     name: str
     labels: dict[str, str] | None = None
+
+
+class CpuUsage(Struct, frozen=True):
+    """Nanoseconds; `percpu_usage`: only with cgroup v1."""
+
+    total_usage: int = 0
+    percpu_usage: list[int] | None = None
+
+
+class Cpu(Struct, frozen=True):
+    """`system_cpu_usage`: nanoseconds of all CPUs since the boot."""
+
+    cpu_usage: CpuUsage = CpuUsage()
+    system_cpu_usage: int = 0
+    online_cpus: int = 0
+
+    def percent_since(self, before: Cpu) -> float:
+        """Of one CPU."""
+        used = self.cpu_usage.total_usage - before.cpu_usage.total_usage
+        passed = self.system_cpu_usage - before.system_cpu_usage
+        cpus = self.online_cpus or len(self.cpu_usage.percpu_usage or ()) or 1
+        return used / passed * cpus * 100 if used > 0 and passed > 0 else 0.0
+
+
+class Memory(Struct, frozen=True):
+    """`stats` has other names with cgroup v1 and v2."""
+
+    usage: int = 0
+    limit: int = 0
+    stats: dict[str, int] | None = None
+
+    @property
+    def used(self) -> int:
+        """Without the part of the page cache that can be dropped, as `docker stats` counts it."""
+        known = self.stats or {}
+        return max(0, self.usage - known.get("total_inactive_file", known.get("inactive_file", 0)))
+
+
+class Interface(Struct, frozen=True):
+    received: int = field(name="rx_bytes", default=0)
+    sent: int = field(name="tx_bytes", default=0)
+
+
+class DiskEntry(Struct, frozen=True):
+    op: str = ""
+    value: int = 0
+
+
+class Disks(Struct, frozen=True):
+    entries: list[DiskEntry] | None = field(name="io_service_bytes_recursive", default=None)
+
+    def total(self, operation: str) -> int:
+        return sum(found.value for found in self.entries or () if found.op.lower() == operation)
+
+
+class ProcessCount(Struct, frozen=True):
+    current: int = 0
+
+
+class Stats(Struct, frozen=True):
+    """The answer to `GET /containers/{id}/stats`; of a container that does not run, without numbers."""
+
+    cpu: Cpu = field(name="cpu_stats", default=Cpu())
+    memory: Memory = field(name="memory_stats", default=Memory())
+    disks: Disks = field(name="blkio_stats", default=Disks())
+    processes: ProcessCount = field(name="pids_stats", default=ProcessCount())
+    networks: dict[str, Interface] | None = None
+
+    @property
+    def is_there(self) -> bool:
+        return self.cpu.system_cpu_usage > 0
+
+
+class Processes(Struct, frozen=True, rename="pascal"):
+    """The answer to `GET /containers/{id}/top`: values in the order of the titles."""
+
+    titles: list[str] | None = None
+    processes: list[list[str]] | None = None

@@ -6,14 +6,13 @@ and `UnreachableError`, never the SDK's exceptions. The SDK is imported with the
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from deployer.engine import answers, execs
+from deployer.engine import execs, watching
 from deployer.engine.http import READ_TIMEOUT, EngineHttp, json_stream, quote
 from deployer.engine.logs import demultiplex, log_lines, log_parameters
 from deployer.engine.registry_auth import auth_header
@@ -22,6 +21,7 @@ from deployer.errors import NOT_FOUND, EngineError, UnreachableError
 from deployer.interfaces import (
     Body,
     EngineInfo,
+    EventQuery,
     ExecQuery,
     Json,
     LogLine,
@@ -48,9 +48,6 @@ SILENCE = 1800.0
 
 QUIET = 30.0
 """Seconds without a line after which the reading of a log that is followed ends, to begin again."""
-
-_REMEMBERED = 5.0
-"""Seconds to wait for an event that the engine may no longer send."""
 
 _FOREVER = -1
 _FRAMED = "application/vnd.docker.multiplexed-stream"
@@ -128,6 +125,15 @@ class DockerEngine:
         with self._http.apart().stream("GET", path, log_parameters(query), headers=_ONCE, timeout=wait) as answer:
             framed = self._is_framed(answer.headers.get("Content-Type", ""), ref)
             yield log_lines(answer.chunks(), framed=framed)
+
+    def container_stats(self, ref: str) -> Json:
+        return watching.stats(self._http, ref)
+
+    def container_processes(self, ref: str) -> Json:
+        return watching.processes(self._http, ref)
+
+    def read_events(self, query: EventQuery) -> AbstractContextManager[Iterator[Json]]:
+        return watching.events(self._http, query, timeout=QUIET)
 
     def _is_framed(self, kind: str, ref: str) -> bool:
         """Engines before API 1.42 name no type of stream (engine.md §5.1): ask whether there is a terminal."""
@@ -270,18 +276,7 @@ class DockerEngine:
         return None if state["Running"] else int(state["ExitCode"])
 
     def removed_exit_code(self, ref: str) -> int | None:
-        query = {"since": "1", "filters": json.dumps({"container": [ref], "event": ["die", "destroy"]})}
-        code = None
-        with (
-            suppress(EngineError, UnreachableError),
-            self._http.stream("GET", "/events", query, timeout=_REMEMBERED) as answer,
-        ):
-            for message in json_stream(answer):
-                event = answers.read(message, answers.ContainerEvent, "/events")
-                if event.action == "destroy":
-                    break
-                code = event.actor.exit_code
-        return code
+        return watching.removed_exit_code(self._http, ref)
 
     def put_archive(self, ref: str, folder: str, archive: Body) -> None:
         path = f"/containers/{quote(ref)}/archive"

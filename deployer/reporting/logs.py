@@ -13,10 +13,11 @@ _COLOURS: Final = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 _COLOUR_CODES: Final = re.compile(r"(\x1b\[[0-9;:]*m)")
 _NEEDS_CARE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
+_ID: Final = re.compile(r"[0-9a-f]{64}")
 _STREAMS: Final = {0: "stdin", 1: "stdout", 2: "stderr"}
 
 Place: TypeAlias = tuple[str, str]
-"""A host and a container of it."""
+"""A host and a container of it, "" for the host itself."""
 
 
 class Prefixes:
@@ -49,7 +50,7 @@ class Prefixes:
 
 
 def _name(place: Place) -> str:
-    return visible("/".join(place))
+    return visible("/".join(filter(None, place)))
 
 
 def cleaned(text: str) -> str:
@@ -84,3 +85,26 @@ def ended_document(place: Place, code: int | None, error: str, hint: str) -> dic
     """A command that has ended, or could not run."""
     ended = {"type": "command_ended", "host": place[0], "container": place[1], "exit_code": code}
     return ended | {"error": error, "hint": hint}
+
+
+def event_words(event: Any) -> str:
+    """`container die web (exitCode=137, image=nginx)`, without labels: their names have a dot."""
+    known = ", ".join(f"{key}={_short(value)}" for key, value in event.attributes.items() if "." not in key)
+    return f"{event.kind} {event.action} {_short(event.name)}{f' ({known})' if known else ''}"
+
+
+def _short(text: str) -> str:
+    """Of an id, the digits that the docker command shows."""
+    return text[:12] if _ID.fullmatch(text) else text
+
+
+def event_document(event: Any) -> dict[str, Any]:
+    return {
+        "type": "event",
+        "host": event.host,
+        "time": event.time,
+        "kind": event.kind,
+        "action": event.action,
+        "name": event.name,
+        "attributes": dict(event.attributes),
+    }

@@ -14,6 +14,7 @@ from typing import Any
 from deployer.interfaces import (
     Body,
     EngineInfo,
+    EventQuery,
     ExecQuery,
     Json,
     LogLine,
@@ -38,6 +39,7 @@ from deployer.simulated import (
     trees,
     updates,
     volumes,
+    watching,
 )
 from deployer.simulated.catalog import entry
 from deployer.simulated.persistence import StateFile, default_state_path
@@ -175,6 +177,21 @@ class SimulatedEngine:
         with self.reading() as host:
             lines = system.log_lines(lookup.need_container(host, ref), query)
         yield iter([lines] if lines else [])
+
+    def container_stats(self, ref: str) -> Json:
+        with self.reading() as host:
+            return watching.stats(host, ref)
+
+    def container_processes(self, ref: str) -> Json:
+        with self.reading() as host:
+            return watching.processes(host, ref)
+
+    @contextmanager
+    def read_events(self, query: EventQuery) -> Iterator[Iterator[Json]]:
+        """It never waits: events to come never do."""
+        with self.reading() as host:
+            found = watching.events(host, query)
+        yield iter(found)
 
     # Images
 

@@ -11,7 +11,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer.applying.operations import Layers, hint_of, registry_errors
-from deployer.engine import answers
 from deployer.engine.host_facts import free_space
 from deployer.engine.image_archive import ImageArchive
 from deployer.engine.image_transfer import Transfer, is_containerd
@@ -21,7 +20,7 @@ from deployer.interfaces import Engine
 from deployer.model.outcome import PullProgress
 from deployer.model.plan import Unreachable
 from deployer.model.settings import CONTROLLER
-from deployer.usecases.fleet import Fleet, split
+from deployer.usecases.fleet import Fleet
 from deployer.usecases.image_sources import ImageSources
 from deployer.usecases.inspect_hosts import fleet_of
 from deployer.usecases.load import Request
@@ -209,31 +208,3 @@ def remove(request: Request, system: System, reference: str) -> Results:
 
 def _id(engine: Engine, reference: str) -> str:
     return str((engine.inspect_image(reference) or {}).get("Id") or "")
-
-
-class ListedRow(Struct, frozen=True):
-    """One name of an image on a host; `id` in 12 digits, `size` in bytes, `used` by so many containers."""
-
-    host: str
-    name: str
-    id: str
-    size: int
-    used: int
-
-
-def list_images(request: Request, system: System) -> tuple[tuple[ListedRow, ...], tuple[Unreachable, ...]]:
-    with fleet_of(request, system) as fleet:
-        found = fleet.read(fleet.hosts, _rows)
-    return split(found)
-
-
-def _rows(host: str, engine: Engine) -> tuple[ListedRow, ...]:
-    listed = answers.read(engine.list_images(), tuple[answers.ListedImage, ...], "/images/json")
-    containers = answers.read(engine.list_containers(), tuple[answers.ListedContainer, ...], "/containers/json")
-    uses = [each.image_id for each in containers]
-    rows = (
-        ListedRow(host, name, entry.id.removeprefix("sha256:")[:12], entry.size, uses.count(entry.id))
-        for entry in listed
-        for name in entry.repo_tags or ("<none>",)
-    )
-    return tuple(sorted(rows, key=lambda row: (row.name, row.id)))

@@ -21,14 +21,15 @@ from deployer.interfaces import Engine, EngineInfo
 from deployer.model import ownership
 from deployer.model.plan import Unreachable
 from deployer.usecases.connections import connect_host
-from deployer.usecases.fleet import Fleet, split
+from deployer.usecases.fleet import Fleet
 from deployer.usecases.load import Request, Sources, open_sources, variable_references
 from deployer.usecases.system import System
 from deployer.values import image, port
 
 
 class Row(Struct, frozen=True):
-    """One container. `project` and `resource` are "" for a container of no project."""
+    """One container. `project` and `resource` are "" for a container of no project; `mark`: what it is to the playbooks
+    of a list."""
 
     host: str
     id: str
@@ -40,6 +41,7 @@ class Row(Struct, frozen=True):
     project: str = ""
     resource: str = ""
     simulated: bool = False
+    mark: str = ""
 
 
 class Check(Struct, frozen=True):
@@ -55,20 +57,6 @@ class Check(Struct, frozen=True):
     clock_offset: float | None = None
     free: int | None = None
     problem: Unreachable | None = None
-
-
-class Survey(Struct, frozen=True):
-    """Results by host, in the order of the inventory."""
-
-    rows: tuple[Row, ...] = ()
-    unreachable: tuple[Unreachable, ...] = ()
-
-
-def ps(request: Request, system: System, *, project: str = "") -> Survey:
-    """Every container of every host, or of one project."""
-    with fleet_of(request, system) as fleet:
-        found = fleet.read(fleet.hosts, lambda host, engine: read_rows(host, engine, project))
-    return Survey(*split(found))
 
 
 def read_rows(host: str, engine: Engine, project: str) -> tuple[Row, ...]:

@@ -31,6 +31,7 @@ _BATCH: Final = 0.05
 _OVERLAP: Final = 2
 """Seconds before the last line from which a log is read again: stdout and stderr are not in order."""
 
+_Source: TypeAlias = Source[Row, LogLine]
 Lines: TypeAlias = Sequence[tuple[Row, LogLine]]
 
 
@@ -99,7 +100,7 @@ class Reading:
         self._query = query
         self._clock = clock
         self._tell = tell
-        self._merge: Merge[Row] = Merge(clock.now, _PATIENCE if query.follow else None)
+        self._merge: Merge[Row, LogLine] = Merge(clock.now, _PATIENCE if query.follow else None)
         self._stopped = threading.Event()
 
     def read(self, rows: Sequence[Row]) -> Iterator[Lines]:
@@ -153,7 +154,7 @@ class Reading:
                 _begin(self._read, row, source, position, follower)
             self._stopped.wait(_POLL)
 
-    def _read(self, row: Row, source: Source[Row], position: Position, follower: _Follower | None = None) -> None:
+    def _read(self, row: Row, source: _Source, position: Position, follower: _Follower | None = None) -> None:
         failed = False
         try:
             with boundary(), ExitStack() as stack:

@@ -6,9 +6,7 @@ import heapq
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Generic, TypeVar
-
-from deployer.interfaces import LogLine
+from typing import Final, Generic, Protocol, TypeVar
 
 _MOST: Final = 2000
 """Lines of a source that wait to be taken; then its thread waits."""
@@ -16,22 +14,33 @@ _MOST: Final = 2000
 _HELD: Final = 8
 """Lines of a source that are there before its first is given out: stdout and stderr are not quite in order."""
 
+
+class Timed(Protocol):
+    """`time`: as a text that sorts; `stream`: entries of one stream keep their order."""
+
+    @property
+    def time(self) -> str: ...
+    @property
+    def stream(self) -> int: ...
+
+
 Label = TypeVar("Label")
+Entry = TypeVar("Entry", bound=Timed)
 
 
-class Source(Generic[Label]):
+class Source(Generic[Label, Entry]):
     """What one thread reads. Belongs to its `Merge`, whose lock guards it."""
 
     def __init__(self, number: int, label: Label, since: float) -> None:
         self.number = number
         self.label = label
-        self.lines: deque[tuple[str, LogLine]] = deque()
+        self.lines: deque[tuple[str, Entry]] = deque()
         self.last: dict[int, str] = {}
         self.ended = False
         self.quiet_since = since
 
 
-class Merge(Generic[Label]):
+class Merge(Generic[Label, Entry]):
     """A line is given out once every source that has not ended has later ones, or has been quiet for `patience`
     seconds; None waits for all. Lines of one stream keep their order, even where their times do not rise."""
 
@@ -39,20 +48,20 @@ class Merge(Generic[Label]):
         self._now = now
         self._patience = patience
         self._held = _HELD if patience is None else 1
-        self._sources: list[Source[Label]] = []
-        self._heads: list[tuple[str, int, Source[Label]]] = []
+        self._sources: list[Source[Label, Entry]] = []
+        self._heads: list[tuple[str, int, Source[Label, Entry]]] = []
         self._changed = threading.Condition()
         self._numbers = 0
         self._closed = False
 
-    def add(self, label: Label) -> Source[Label]:
+    def add(self, label: Label) -> Source[Label, Entry]:
         with self._changed:
             self._numbers += 1
-            source = Source(self._numbers, label, self._now())
+            source: Source[Label, Entry] = Source(self._numbers, label, self._now())
             self._sources.append(source)
             return source
 
-    def put(self, source: Source[Label], lines: Sequence[LogLine]) -> None:
+    def put(self, source: Source[Label, Entry], lines: Sequence[Entry]) -> None:
         """Waits while too many lines of the source are not taken yet."""
         with self._changed:
             self._changed.wait_for(lambda: len(source.lines) < _MOST or self._closed)
@@ -70,7 +79,7 @@ class Merge(Generic[Label]):
                 heapq.heappush(self._heads, (source.lines[0][0], source.number, source))
             self._changed.notify_all()
 
-    def end(self, source: Source[Label]) -> None:
+    def end(self, source: Source[Label, Entry]) -> None:
         with self._changed:
             source.ended = True
             if not source.lines:
@@ -83,7 +92,7 @@ class Merge(Generic[Label]):
             self._closed = True
             self._changed.notify_all()
 
-    def take(self, wait: float) -> Iterator[tuple[Label, LogLine]]:
+    def take(self, wait: float) -> Iterator[tuple[Label, Entry]]:
         """The lines whose turn it is; waits up to `wait` seconds for the first."""
         with self._changed:
             if not self._ready():
@@ -105,7 +114,7 @@ class Merge(Generic[Label]):
         with self._changed:
             return not self._sources
 
-    def _pop(self, source: Source[Label]) -> LogLine:
+    def _pop(self, source: Source[Label, Entry]) -> Entry:
         _, line = source.lines.popleft()
         if source.lines:
             heapq.heappush(self._heads, (source.lines[0][0], source.number, source))
@@ -116,11 +125,11 @@ class Merge(Generic[Label]):
     def _ready(self) -> bool:
         return bool(self._heads) and not any(self._is_awaited(source) for source in self._sources)
 
-    def _is_awaited(self, source: Source[Label]) -> bool:
+    def _is_awaited(self, source: Source[Label, Entry]) -> bool:
         if len(source.lines) >= self._held or source.ended:
             return False
         return self._patience is None or self._now() - source.quiet_since < self._patience
 
 
-def _time(entry: tuple[str, LogLine]) -> str:
+def _time(entry: tuple[str, object]) -> str:
     return entry[0]

@@ -152,19 +152,23 @@ def build_images(request: Request, system: System) -> Session:
 
 def drift(request: Request, system: System) -> tuple[DriftReport, Loaded]:
     """Compares the live, last applied and declared state. Only reads."""
+    loaded = load(request, system.asking)
+    with Fleet(loaded.hosts, request.forks, system.awaiting) as fleet:
+        return compare_all(loaded, fleet), loaded
+
+
+def compare_all(loaded: Loaded, fleet: Fleet) -> DriftReport:
     from deployer.model.drift import DriftReport, HostDrift
     from deployer.planning.drift import find_drift
 
-    loaded = load(request, system.asking)
     drifts: dict[tuple[int, str], HostDrift] = {}
 
     def compare(host: str, found: Observed) -> None:
         drifts.update({(number, host): find_drift(desired, found) for number, desired in _desired_of(loaded, host)})
 
-    with Fleet(loaded.hosts, request.forks, system.awaiting) as fleet:
-        _, unreachable = _observe_all(loaded, fleet, Method(reconcile), compare)
+    _, unreachable = _observe_all(loaded, fleet, Method(reconcile), compare)
     order = ((number, desired.host) for number, play in enumerate(loaded.plays) for desired in play.desired)
-    return DriftReport(tuple(drifts[key] for key in order if key in drifts), unreachable), loaded
+    return DriftReport(tuple(drifts[key] for key in order if key in drifts), unreachable)
 
 
 def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:

@@ -31,6 +31,21 @@ SHOP = """\
       networks: [front]
 """
 
+MORE = """\
+- hosts: web
+  project: shop
+  containers:
+    web: {image: "nginx:1", update: {monitor: 0s}}
+    api: {image: "api:1", depends_on: [web], update: {monitor: 0s}}
+  jobs:
+    migrate: {image: "api:1", command: "true"}
+- hosts: db
+  project: other
+  containers:
+    web: {image: "nginx:1", update: {monitor: 0s}}
+"""
+DOWN = "all: {hosts: {web1: {connection: simulated}, gone: {connection: local, docker_socket: /no}}}\n"
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -80,3 +95,9 @@ def make_shop(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     shop.write("hosts.yml", INVENTORY)
     shop.write("shop.yml", SHOP)
     return shop
+
+
+def lines(shop: Shop, *words: str) -> list[str]:
+    found = shop.run(words[0], "-i", "hosts.yml", *words[1:])
+    assert (found.code, found.err) == (0, "")
+    return sorted(found.words)

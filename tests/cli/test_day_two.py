@@ -1,11 +1,6 @@
 """Commands for the time after a deployment, on simulated hosts."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -15,46 +10,7 @@ from deployer.model.locks import Claim
 from deployer.simulated import SimulatedEngine
 from deployer.simulated.persistence import StateFile
 from deployer.usecases.system import SystemClock
-from tests.cli.runs import INVENTORY, Shop
-
-MORE = """\
-- hosts: web
-  project: shop
-  containers:
-    web: {image: "nginx:1", update: {monitor: 0s}}
-    api: {image: "api:1", depends_on: [web], update: {monitor: 0s}}
-  jobs:
-    migrate: {image: "api:1", command: "true"}
-- hosts: db
-  project: other
-  containers:
-    web: {image: "nginx:1", update: {monitor: 0s}}
-"""
-DOWN = "all: {hosts: {web1: {connection: simulated}, gone: {connection: local, docker_socket: /no}}}\n"
-
-
-@pytest.fixture(scope="module")
-def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Applied once: it takes as long as all tests together."""
-    folder = tmp_path_factory.mktemp("applied")
-    (folder / "hosts.yml").write_text(INVENTORY)
-    (folder / "more.yml").write_text(MORE)
-    environ = os.environ | {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
-    words = [sys.executable, "-m", "deployer.cli", "apply", "-i", "hosts.yml", "more.yml", "--yes"]
-    subprocess.run(words, cwd=folder, env=environ, check=True, capture_output=True, stdin=subprocess.DEVNULL)
-    return folder
-
-
-@pytest.fixture
-def more(shop: Shop, applied: Path) -> Shop:
-    shutil.copytree(applied, shop.folder, dirs_exist_ok=True)
-    return shop
-
-
-def lines(shop: Shop, *words: str) -> list[str]:
-    found = shop.run(words[0], "-i", "hosts.yml", *words[1:])
-    assert (found.code, found.err) == (0, "")
-    return sorted(found.words)
+from tests.cli.runs import DOWN, MORE, Shop, lines
 
 
 class TestLogs:
@@ -257,13 +213,13 @@ class TestLists:
         )
         assert more.run("apply", "-i", "hosts.yml", "data.yml", "--yes").code == 0
         assert lines(more, "networks", "db", "--project", "data") == [
-            "HOST NAME DRIVER SUBNETS CONTAINERS PROJECT",
-            "db1 (simulated) back bridge 10.9.0.0/24 db data",
+            "HOST (simulated) NAME DRIVER SUBNETS CONTAINERS PROJECT",
+            "db1 back bridge 10.9.0.0/24 db data",
         ]
         assert lines(more, "volumes", "--filter", "host=db1") == [
-            "HOST NAME DRIVER CONTAINERS PROJECT",
-            "db1 (simulated) files local db data",
-            "db1 (simulated) spare local data",
+            "HOST (simulated) NAME DRIVER CONTAINERS PROJECT",
+            "db1 files local db data",
+            "db1 spare local data",
         ]
         assert lines(more, "volumes", "db", "f*", "--format", "{{host}}/{{.Name}}") == ["db1/files"]
         document = json.loads(more.run("volumes", "-i", "hosts.yml", "db", "*spare", "--json").out)

@@ -17,7 +17,7 @@ def test_an_image_of_one_host_is_copied_to_others(shop: Shop) -> None:
     assert (found["type"], {each["done"] for each in found["hosts"]}) == ("image_copy", {"is there already"})
     listed = shop.run("image", "list", "-i", "hosts.yml", "--limit", "web")
     assert [words.split(" ")[:2] for words in listed.words] == [
-        ["HOST", "IMAGE"],
+        ["HOST", "(simulated)"],
         ["web1", "nginx:latest"],
         ["web2", "nginx:latest"],
     ]

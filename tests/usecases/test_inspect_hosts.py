@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployer.exporting.playbook import host_playbook
-from deployer.usecases.inspect_hosts import ps
+from deployer.usecases.lists import containers
 from deployer.usecases.observe_whole import observe_whole
 from tests.fleets import Fleet, request
 
@@ -17,7 +17,7 @@ def test_an_adopted_container_is_listed_with_its_project_and_imported_without_la
     wish = "- hosts: h1\n  project: shop\n  containers: {web: {image: web:1, labels: {own: x}}}\n"
     outcome = fleet.apply(wish, adopt=True)
     assert [str(found.action) for found in outcome.hosts[0].plan.changes] == ["~"]
-    (row,) = ps(request("", {}), fleet.system).rows
+    ((row,), _) = containers(request("", {}), fleet.system, ())
     assert (row.name, row.project, row.resource) == ("web", "shop", "container.web")
     text = host_playbook(observe_whole(engine, "h1"), engine.info(), (), project="shop").text
     assert "own: x" in text

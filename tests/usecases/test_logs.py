@@ -18,10 +18,10 @@ class TestMerge:
     def setup_method(self) -> None:
         self.now = 100.0
 
-    def merge(self, patience: float | None = None) -> Merge[str]:
+    def merge(self, patience: float | None = None) -> Merge[str, LogLine]:
         return Merge(lambda: self.now, patience)
 
-    def taken(self, merge: Merge[str]) -> list[str]:
+    def taken(self, merge: Merge[str, LogLine]) -> list[str]:
         return [f"{label}{line.text}" for label, line in merge.take(0)]
 
     def test_a_line_waits_for_every_source_that_may_still_have_an_earlier_one(self) -> None:
