@@ -159,7 +159,7 @@ COMMAND: Final = Group(
                 *(param for param in options.hosts() if param.name in ("inventory", "extra_vars")),
                 options.project("Only resources of this project; by default resources of no project."),
                 *options.connection(),
-                *options.vault(),
+                *options.secrets(),
                 *_out(),
                 *options.global_options(),
             ],

@@ -34,9 +34,7 @@ class _Loaded(Struct, frozen=True):
 def _load(call: Call, name: str = "") -> _Loaded:
     """Raises `InputError`. `name` is a host that must exist."""
     from deployer.config.inventory.patterns import select_limit
-    from deployer.config.templates.templar import Templates
     from deployer.config.variables.variables import Variables
-    from deployer.config.variables.vars_files import VariableReader
     from deployer.diagnostics import Origin, Problems, did_you_mean
     from deployer.nodes import secret_texts
     from deployer.usecases.load import open_sources
@@ -48,8 +46,8 @@ def _load(call: Call, name: str = "") -> _Loaded:
     hosts = select_limit(request.limit, inventory, problems) if request.limit else tuple(inventory.hosts)
     if name and inventory.find(name) is None:
         problems.add(Origin("inventory host"), f"there is no host '{name}'", hint=did_you_mean(name, inventory.hosts))
-    reader = VariableReader(problems, sources.vault)
-    merged = Variables(inventory, reader, Templates(vault=sources.vault), extra=sources.extra)
+    reader = sources.reader(problems)
+    merged = Variables(inventory, reader, sources.templates(), extra=sources.extra)
     variables = {host: merged.of_host(host).variables for host in ((name,) if name else hosts)}
     for known in variables.values():
         call.console.learn(text for node in known.values() for text in secret_texts(node))
@@ -93,7 +91,7 @@ def _params() -> list[click.Parameter]:
     wanted = {"inventory", "limit", "extra_vars"}
     return [
         *(param for param in options.hosts() if param.name in wanted),
-        *options.vault(),
+        *options.secrets(),
         *options.global_options(),
     ]
 

@@ -105,7 +105,7 @@ def containers(
             help="Only containers that this playbook declares. Repeatable.",
         ),
         *connection(),
-        *vault(),
+        *secrets(),
     ]
 
 
@@ -178,6 +178,18 @@ def vault() -> list[click.Parameter]:
         ),
         Option(["-J", "--ask-vault-pass"], section=section, is_flag=True, help="Ask for the vault password."),
     ]
+
+
+def secrets() -> list[click.Parameter]:
+    """Where values come from that are not in plain files."""
+    allowed = Option(
+        ["--allow-commands"],
+        section="Vault",
+        is_flag=True,
+        allow_from_autoenv=False,
+        help="Let lookup('pipe', …) and lookup('command', …) run programs on this machine.",
+    )
+    return [*vault(), allowed]
 
 
 def policy() -> list[click.Parameter]:
@@ -304,7 +316,7 @@ def deploying() -> list[click.Parameter]:
         *hosts(),
         *selection(),
         *connection(),
-        *vault(),
+        *secrets(),
         Option(["-C", "--check"], section="Safety", is_flag=True, help="Only show the plan."),
         yes(),
         *policy(),
@@ -353,10 +365,12 @@ def given(request: Request) -> dict[str, Any]:
     """The parameters of this request, those that a saved plan keeps."""
     from msgspec.structs import asdict
 
+    from deployer.usecases.planfile import NOT_KEPT
+
     renamed = {"prune_hosts": "prune_host", "remove_volumes": "remove_volume"}
     renamed |= {"vault_ids": "vault_id", "vault_password_files": "vault_password_file"}
     found = {renamed.get(name, name): value for name, value in asdict(request).items()}
-    return {name: value for name, value in found.items() if name not in ("extra_vars", "forks", "connect_timeout")}
+    return {name: value for name, value in found.items() if name not in NOT_KEPT}
 
 
 def _split(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -372,10 +386,18 @@ def _volumes(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...
 
 def reads_playbooks() -> list[click.Parameter]:
     """Of commands that read playbooks and change nothing."""
-    return [playbooks(), *hosts(), *selection(), *connection(), *vault(), json_option(_ONE_DOCUMENT), *global_options()]
+    return [
+        playbooks(),
+        *hosts(),
+        *selection(),
+        *connection(),
+        *secrets(),
+        json_option(_ONE_DOCUMENT),
+        *global_options(),
+    ]
 
 
 def reads_hosts(only: str = "") -> list[click.Parameter]:
     """Of commands that read hosts without a playbook. `only`: the help of --project, "" for commands without it."""
     of_project = [project(only)] if only else []
-    return [*hosts(), *of_project, *connection(), *vault(), json_option(_ONE_DOCUMENT), *global_options()]
+    return [*hosts(), *of_project, *connection(), *secrets(), json_option(_ONE_DOCUMENT), *global_options()]

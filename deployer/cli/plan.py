@@ -60,7 +60,7 @@ COMMAND = Command(
         *options.hosts(),
         *options.selection(),
         *options.connection(),
-        *options.vault(),
+        *options.secrets(),
         *options.policy(),
         options.out(),
         options.force(),

@@ -29,8 +29,8 @@ from deployer.planning.run_once import alone_first
 from deployer.usecases.fleet import guarded
 from deployer.usecases.image_sources import ImageSources
 from deployer.usecases.load import PlayInput
-from deployer.usecases.plan import Session, credentials
-from deployer.usecases.system import System
+from deployer.usecases.plan import Session, credentials, reconcile
+from deployer.usecases.system import System, keep_passwords
 
 Of = TypeVar("Of", HostPlan, Desired)
 
@@ -44,7 +44,10 @@ UNTOUCHED: Final = "this run does not change it"
 def apply(session: Session, system: System, events: Events, stop: Stop, run: Run | None = None) -> Outcome:
     """Applies the plan: plays in order, batches in order, hosts of a batch in parallel. A failed host takes no part in
     later plays; a batch with too many failures ends the run. `run` describes the run in locks and records; without it,
-    hosts are not locked and nothing is recorded."""
+    hosts are not locked and nothing is recorded. New passwords are written to their files first; raises `DeployerError`
+    if that is not possible."""
+    if session.method.planner is reconcile:
+        keep_passwords(session.planned.loaded.passwords)
     outcomes: list[HostOutcome] = []
     out: set[str] = set()
     planned = session.planned

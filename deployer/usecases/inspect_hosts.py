@@ -9,10 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer.config.inventory.patterns import select_limit
-from deployer.config.templates.templar import Templates
 from deployer.config.variables.extra_vars import check_used
 from deployer.config.variables.variables import Variables
-from deployer.config.variables.vars_files import VariableReader
 from deployer.diagnostics import Missing, Origin, Problems, did_you_mean
 from deployer.engine import answers
 from deployer.engine.answers import ListedContainer, PublishedPort
@@ -143,8 +141,8 @@ def fleet_of(request: Request, system: System, host: str = "") -> Fleet:
     problems = Problems()
     sources = open_sources(request, system.asking, problems)
     names = _named(host, sources, problems) if host else _names(request, sources, problems)
-    files = VariableReader(problems, sources.vault)
-    variables = Variables(sources.inventory, files, Templates(vault=sources.vault), extra=sources.extra)
+    files = sources.reader(problems)
+    variables = Variables(sources.inventory, files, sources.templates(), extra=sources.extra)
     specs = {}
     for name in names:
         known = variables.of_host(name, names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -66,6 +67,7 @@ class Request(Struct, frozen=True, kw_only=True):
     vault_ids: tuple[str, ...] = ()
     vault_password_files: tuple[str, ...] = ()
     ask_vault_pass: bool = False
+    allow_commands: bool = False
     ask_become_pass: bool = False
     prune: bool = False
     prune_hosts: tuple[str, ...] = ()
@@ -95,15 +97,17 @@ class PlayInput(Struct, frozen=True):
 
 class Loaded(Guarded, frozen=True):
     """The input of a run. `hosts`: how to reach each host; `files`: those that variables and lookups were read from;
-    `aside`: how to reach hosts that only send or build images for others."""
+    `aside`: how to reach hosts that only send or build images for others; `passwords`: new ones, by the path of the
+    file that is to contain them."""
 
-    hidden: ClassVar[tuple[str, ...]] = ("secrets",)
+    hidden: ClassVar[tuple[str, ...]] = ("secrets", "passwords")
     plays: tuple[PlayInput, ...]
     hosts: Mapping[str, ConnectionSpec]
     warnings: tuple[Diagnostic, ...] = ()
     secrets: frozenset[str] = frozenset()
     files: frozenset[str] = frozenset()
     aside: Mapping[str, ConnectionSpec] = field(default_factory=dict)
+    passwords: Mapping[str, str] = field(default_factory=dict)
 
     def of_host(self, host: str) -> tuple[Desired, ...]:
         return tuple(desired for play in self.plays for desired in play.desired if desired.host == host)
@@ -131,6 +135,12 @@ class Sources(Guarded, frozen=True):
     inventory: Inventory
     extra: Mapping[str, nodes.Node]
     become_password: str = ""
+
+    def templates(self) -> Templates:
+        return Templates(vault=self.vault, run=self.asking.run if self.request.allow_commands else None)
+
+    def reader(self, problems: Problems) -> VariableReader:
+        return VariableReader(problems, self.vault, self.asking.run)
 
 
 def open_sources(request: Request, asking: Asking, problems: Problems) -> Sources:
@@ -169,13 +179,14 @@ def load(request: Request, asking: Asking) -> Loaded:
     if request.ask_become_pass and not any(spec.sudo_password for spec in reader.specs.values()):
         problems.warn(Origin("--ask-become-pass"), "no host of this run uses sudo", hint="set ansible_become: true")
     check_image_hosts(wishes, sources.inventory.hosts, problems)
+    reader.tell_of_outside()
     check_volumes(request, {wish.host for wish in wishes}, sources.inventory, problems)
     problems.raise_if_any()
     secrets = frozenset(reader.secrets).union(*(wish.secrets for wish in wishes))
     known = {wish.host for wish in wishes}
     hosts = {host: spec for host, spec in reader.specs.items() if host in known}
     aside = {host: spec for host, spec in reader.specs.items() if host not in known}
-    return Loaded(loaded, hosts, problems.warnings, secrets, reader.read, aside)
+    return Loaded(loaded, hosts, problems.warnings, secrets, reader.read, aside, reader.passwords)
 
 
 def variable_references(
@@ -234,8 +245,8 @@ class _Reader:
         self.secrets: set[str] = set()
         self._sources = sources
         self._limit = limit
-        self.files = VariableReader(sources.problems, sources.vault)
-        self._templates = Templates(vault=sources.vault)
+        self.files = sources.reader(sources.problems)
+        self._templates = sources.templates()
         self._variables: dict[Path, Variables] = {}
         self._pins: dict[str, dict[str, Pin]] = {}
         self._sealing_key = sources.asking.sealing_key()
@@ -244,6 +255,18 @@ class _Reader:
     def read(self) -> frozenset[str]:
         """The files of variables and of lookups."""
         return frozenset(self.files.paths) | self._templates.files
+
+    @property
+    def passwords(self) -> Mapping[str, str]:
+        return self._templates.outside.made
+
+    def tell_of_outside(self) -> None:
+        """Warns of programs that were run, and of passwords that are not in a file yet."""
+        for command in self._templates.outside.commands:
+            self._sources.problems.warn(Origin("--allow-commands"), f"ran on this machine: {command}")
+        for path in self.passwords:
+            summary = "does not exist: apply creates it with a new password"
+            self._sources.problems.warn(Origin(os.path.relpath(path)), summary)
 
     def play(self, play: Play) -> PlayInput | None:
         """None if the play's hosts do not exist, or the limit excludes all of them."""

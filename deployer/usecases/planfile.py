@@ -28,9 +28,11 @@ from deployer.values.file_mount import without_volumes
 
 FORMAT: Final = "deployer-plan/1"
 
-NOT_KEPT: Final = {name: getattr(Request(), name) for name in ("extra_vars", "forks", "connect_timeout")}
-"""Keys of a request that are not saved, and their replacements: parallelism does not matter to a plan, and `-e` may
-contain secrets."""
+NOT_KEPT: Final = {
+    name: getattr(Request(), name) for name in ("extra_vars", "forks", "connect_timeout", "allow_commands")
+}
+"""Keys of a request that are not saved, and their replacements: parallelism does not matter to a plan, `-e` may contain
+secrets, and a file must not allow programs."""
 
 
 class SavedHost(Struct, frozen=True):

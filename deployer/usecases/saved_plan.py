@@ -34,7 +34,12 @@ _PLURAL: Final = {"prune_hosts": "prune_host", "remove_volumes": "remove_volume"
 
 
 def write(path: str, planned: Planned, request: Request, shown: str) -> SavedPlan:
-    """Writes the file, readable by its owner only. Raises `DeployerError` if it cannot be written."""
+    """Writes the file, readable by its owner only. Raises `DeployerError` if it cannot be written, and `RefusedError`
+    if the plan contains a password that is kept nowhere yet."""
+    if planned.loaded.passwords:
+        files = ", ".join(map(os.path.relpath, planned.loaded.passwords))
+        hint = "create it, or run 'deployer apply' with the playbook"
+        raise RefusedError(f"the plan needs passwords that are in no file yet: {files}", hint=hint)
     secrets = planned.secrets.union(*map(_telling, (wish for play in planned.loaded.plays for wish in play.desired)))
     withheld = tuple(n for n, text in enumerate(request.extra_vars) if _may_tell(text, secrets))
     request = replace(request, inventory=inventories(request))

@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -131,6 +131,20 @@ def write_private(path: str, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise DeployerError(f"{path} cannot be written: {error.strerror}", hint="name another file with -o") from error
+
+
+def keep_passwords(passwords: Mapping[str, str]) -> None:
+    """Writes new passwords, by the path of their file. Raises `DeployerError`, also for a file that appeared meanwhile,
+    which stays."""
+    for path, password in passwords.items():
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+                file.write(f"{password}\n")
+        except FileExistsError as error:
+            raise DeployerError(f"{path} was created by another run meanwhile", hint="plan again") from error
+        except OSError as error:
+            raise DeployerError(f"the new password cannot be written to {path}: {error.strerror}") from error
 
 
 def this_machine() -> Machine:

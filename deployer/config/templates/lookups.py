@@ -1,6 +1,6 @@
-"""`lookup('…')` and `query('…')`: environment, files next to the playbook, variables, lists. Lookups whose result
-varies between runs, or that start a program, are refused. Results of vaulted files, and of environment variables with a
-secret's name, are secret."""
+"""`lookup('…')` and `query('…')`: environment, files next to the playbook, variables, lists, and those of
+`lookups_outside`. Lookups whose result varies between runs are refused. Results of vaulted files, and of environment
+variables with a secret's name, are secret."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from jinja2 import pass_context
 from jinja2.exceptions import TemplateRuntimeError
@@ -17,6 +17,7 @@ from jinja2.runtime import Context, Undefined
 from jinja2.utils import missing
 
 from deployer.config.files import read_file
+from deployer.config.templates import lookups_outside
 from deployer.config.templates.environment import UndefinedValue, lookup_variable, scope_of
 from deployer.config.templates.filters_data import flatten, subelements
 from deployer.config.templates.values import Scope, Text
@@ -25,10 +26,10 @@ from deployer.diagnostics import Origin, did_you_mean
 from deployer.model.credentials import is_sensitive_name
 from deployer.nodes import Node, from_plain
 
+if TYPE_CHECKING:
+    from deployer.config.templates.templar import Outside
+
 _REFUSED = {
-    "password": "it creates a new password if its file is missing; keep the password in a vault",
-    "pipe": "it runs a program while planning; pass the value with -e or an environment variable",
-    "lines": "it runs a program while planning; pass the value with -e or an environment variable",
     "random_choice": "every run would differ; use random(seed=…)",
     "url": "it reads the network while planning; pass the value with -e",
 }
@@ -108,6 +109,24 @@ def _secret(scope: Scope, text: str) -> Text:
     scope.session.secrets.add(text)
     scope.templates.vault.learn((text,))
     return Text.at(text, None, secret=True)
+
+
+def _password(scope: Scope, terms: Sequence[Any], options: dict[str, Any]) -> list[Any]:
+    found = scope.templates.outside
+    return [_secret(scope, lookups_outside.password(found, scope.session.base, str(term), options)) for term in terms]
+
+
+def _program(run: Callable[[Outside, Path, str], str]) -> Lookup:
+    def lookup(scope: Scope, terms: Sequence[Any], _options: dict[str, Any]) -> list[Any]:
+        found = scope.templates.outside
+        return [_secret(scope, run(found, scope.session.base, str(term))) for term in terms]
+
+    return lookup
+
+
+def _lines(scope: Scope, terms: Sequence[Any], options: dict[str, Any]) -> list[Any]:
+    texts = _program(lookups_outside.pipe)(scope, terms, options)
+    return [_secret(scope, line) for text in texts for line in text.splitlines()]
 
 
 def _find(scope: Scope, kind: str, name: str, folders: Sequence[str]) -> Path:
@@ -234,13 +253,17 @@ def _pairs(made: Iterable[tuple[Any, ...]]) -> list[Any]:
 
 def _lookups() -> dict[str, Lookup]:
     return {
+        "command": _program(lookups_outside.command),
         "dict": _dict,
         "env": _env,
         "file": _file,
         "fileglob": _fileglob,
         "first_found": _first_found,
         "items": lambda _scope, terms, _options: flatten(terms, 1),
+        "lines": _lines,
         "nested": lambda _scope, terms, _options: _pairs(itertools.product(*terms)),
+        "password": _password,
+        "pipe": _program(lookups_outside.pipe),
         "sequence": _sequence,
         "subelements": _subelements,
         "template": _template,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from deployer.config.scripts import RunScript
 from deployer.config.templates.problems import OMIT, Site, TemplateFault, TemplateProblem, kind_of
 from deployer.config.templates.results import to_node
 from deployer.config.templates.simple import FALLBACK, Pieces, Reference, parse_reference, parse_text
@@ -25,10 +26,22 @@ if TYPE_CHECKING:
     from deployer.config.templates.jinja import JinjaTemplates
 
 
+class Outside(Struct):
+    """What lookups of one run use, and have done, outside of templates. `vault` decrypts files; `run`: None if programs
+    are not allowed. `commands`: what was run, as written; `outputs`: by words; `made`: new passwords, by the path of
+    the file that is to contain them."""
+
+    vault: VaultSecrets
+    run: RunScript | None = None
+    commands: list[str] = field(default_factory=list)
+    outputs: dict[tuple[str, ...], str] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
+
+
 class Templates:
     """Parsed and compiled templates, and what filters and lookups need of the run. `base`: the folder of relative files
-    if the templar has none; `environ` is for `lookup('env', …)`; `vault` decrypts files. `files`: those that lookups
-    have read."""
+    if the templar has none; `environ` is for `lookup('env', …)`; `vault` decrypts files; `run` runs programs, where
+    they are allowed. `files`: those that lookups have read."""
 
     def __init__(
         self,
@@ -36,10 +49,12 @@ class Templates:
         *,
         environ: MappingABC[str, str] = os.environ,
         vault: VaultSecrets | None = None,
+        run: RunScript | None = None,
     ) -> None:
         self.base = base or Path()
         self.environ = environ
         self.vault = vault or VaultSecrets()
+        self.outside = Outside(self.vault, run)
         self.files: set[str] = set()
         self._jinja: JinjaTemplates | None = None
         self._texts: dict[str, Pieces | None] = {}

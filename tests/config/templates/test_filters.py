@@ -216,13 +216,12 @@ def test_tests(expression: str, expected: bool) -> None:
         ("now()", "now() is not available: every run would create a different plan; pass the time with -e"),
         (
             "lookup('password', '/dev/null')",
-            "lookup 'password' is not available: it creates a new password if its file is missing; "
-            "keep the password in a vault",
+            "lookup 'password': /dev/null keeps no password, so every run would differ",
         ),
         (
             "lookup('pipe', 'date')",
-            "lookup 'pipe' is not available: it runs a program while planning; "
-            "pass the value with -e or an environment variable",
+            "lookup 'pipe' runs a program while planning: date; allow it with --allow-commands, or pass the "
+            "value with -e or an environment variable",
         ),
         ("lookup('nope')", "there is no lookup 'nope'"),
         ("lookup('ansible.builtin.evn', 'X')", "there is no lookup 'ansible.builtin.evn'; did you mean 'env'?"),
