@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "images": "List the images of all hosts.",
     "networks": "List the networks of all hosts.",
     "volumes": "List the volumes of all hosts.",
+    "volume": "Back up, restore and copy the data of volumes.",
     "logs": "Show the output of containers, of all hosts in one sequence.",
     "exec": "Run a command in running containers. The exit code is the greatest one.",
     "stats": "Show what containers use, again and again until Ctrl-C.",

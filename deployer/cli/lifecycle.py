@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -14,7 +13,6 @@ from deployer.errors import ExitCode, RefusedError
 from deployer.planning.lifecycle import Asked, Verb
 
 if TYPE_CHECKING:
-    from deployer.applying.locking import Run
     from deployer.usecases.lifecycle import Prepared, Result
     from deployer.usecases.system import System
 
@@ -74,10 +72,10 @@ def _apply(call: Call, prepared: Prepared, system: System) -> ExitCode:
     from deployer.reporting.progress import PlainProgress, ResourceLines
     from deployer.usecases.lifecycle import How, apply
 
-    console, verb = call.console, prepared.asked.verb
+    console, params, verb = call.console, call.params, prepared.asked.verb
     width = max(map(len, prepared.hosts), default=0)
     events = PlainProgress(ResourceLines(prepared.hosts), lambda found: console.tell([found]))
-    how = How(call.params.get("timeout"), call.params.get("signal", ""))
+    how = How(params.get("timeout"), params.get("signal", ""))
     with Interrupt(notice) as interrupt:
         result = apply(
             prepared,
@@ -85,7 +83,7 @@ def _apply(call: Call, prepared: Prepared, system: System) -> ExitCode:
             system,
             events,
             interrupt.stop,
-            _this_run(call),
+            options.this_run(params, " ".join([call.name, params["pattern"], *params["names"]])),
             lambda changed: console.tell([changed_line(verb, changed, width)]),
         )
     seen = {lost.host for lost in prepared.chosen.unreachable}
@@ -102,21 +100,6 @@ def _document(call: Call, result: Result, code: ExitCode | None = None) -> ExitC
     code = result.exit_code if code is None else code
     call.console.document(lifecycle_document(Verb(call.name), result, result.unreachable, code))
     return code
-
-
-def _this_run(call: Call) -> Run:
-    from deployer.applying.locking import Run
-    from deployer.usecases.system import operator
-
-    params = call.params
-    return Run(
-        who=operator(),
-        command=" ".join([call.name, params["pattern"], *params["names"]]),
-        now=lambda: datetime.now(UTC),
-        wait=params["lock_wait"],
-        lease=params["lock_lease"],
-        lock=not params["no_lock"],
-    )
 
 
 def _signal(_ctx: click.Context, _param: click.Parameter, given: str) -> str:

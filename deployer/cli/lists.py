@@ -233,6 +233,6 @@ COMMANDS: Final = {
     "ps": _command("ps", _ps, "containers", ("ls", "list", "status", "state", "containers")),
     "images": _command("images", _images, "images"),
     "networks": _command("networks", _networks, "networks", ("network",)),
-    "volumes": _command("volumes", _volumes, "volumes", ("volume",)),
+    "volumes": _command("volumes", _volumes, "volumes"),
 }
 IMAGE_LIST: Final = _command("list", _images, "images", title="image list")

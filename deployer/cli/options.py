@@ -12,6 +12,7 @@ import click
 from deployer.cli.types import Duration, Verbatim
 
 if TYPE_CHECKING:
+    from deployer.applying.locking import Run
     from deployer.usecases.load import Request
 
 FORKS: Final = 50
@@ -307,6 +308,23 @@ def locking() -> list[click.Parameter]:
             help="File that lists unfinished hosts, for --limit @FILE. By default in the state directory.",
         ),
     ]
+
+
+def this_run(params: Mapping[str, Any], command: str) -> Run:
+    """A command of `locking()`, as shown to other runs."""
+    from datetime import UTC, datetime
+
+    from deployer.applying.locking import Run
+    from deployer.usecases.system import operator
+
+    return Run(
+        who=operator(),
+        command=command,
+        now=lambda: datetime.now(UTC),
+        wait=params["lock_wait"],
+        lease=params["lock_lease"],
+        lock=not params["no_lock"],
+    )
 
 
 def deploying() -> list[click.Parameter]:

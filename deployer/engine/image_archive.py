@@ -118,25 +118,7 @@ class ImageArchive:
 
     def pack(self, found: ArchivedImage, reference: str, layers: Collection[Layer]) -> Iterator[bytes]:
         """A tar archive of the image with only these layers, as chunks."""
-        index = {
-            "mediaType": _MANIFEST,
-            "digest": found.digest,
-            "size": len(found.manifest),
-            "annotations": {
-                "io.containerd.image.name": reference,
-                "org.opencontainers.image.ref.name": reference.rpartition(":")[2],
-            },
-        }
-        docker = {
-            "Config": _blob(found.id),
-            "RepoTags": [image.familiar(reference)],
-            "Layers": [_blob(layer.digest) for layer in found.layers],
-        }
-        yield _file("oci-layout", _encoded({"imageLayoutVersion": "1.0.0"}))
-        yield _file("index.json", _encoded({"schemaVersion": 2, "manifests": [index]}))
-        yield _file(_blob(found.digest), found.manifest)
-        yield _file(_blob(found.id), found.config)
-        yield _file("manifest.json", _encoded([docker]))
+        yield _described(found, reference)
         for layer in layers:
             yield _header(_blob(layer.digest), layer.size)
             yield from self._chunks(layer)
@@ -226,6 +208,41 @@ class ImageArchive:
 
     def _broken(self, why: str) -> ResourceError:
         return ResourceError(f"{self._name} is not an archive of images: {why}", hint="docker save writes one")
+
+
+def empty_image(reference: str, platform: str) -> bytes:
+    """A tar archive of an image without layers, for a container that is never started."""
+    system, _, arch = platform.partition("/")
+    rootfs = {"type": "layers", "diff_ids": []}
+    config = _encoded({"architecture": arch, "os": system, "config": {}, "rootfs": rootfs})
+    found = ArchivedImage(platform, config, _manifest(config, ()), ())
+    return _described(found, reference) + bytes(2 * _BLOCK)
+
+
+def _described(found: ArchivedImage, reference: str) -> bytes:
+    """All files of an archive but the layers."""
+    index = {
+        "mediaType": _MANIFEST,
+        "digest": found.digest,
+        "size": len(found.manifest),
+        "annotations": {
+            "io.containerd.image.name": reference,
+            "org.opencontainers.image.ref.name": reference.rpartition(":")[2],
+        },
+    }
+    docker = {
+        "Config": _blob(found.id),
+        "RepoTags": [image.familiar(reference)],
+        "Layers": [_blob(layer.digest) for layer in found.layers],
+    }
+    files = (
+        _file("oci-layout", _encoded({"imageLayoutVersion": "1.0.0"})),
+        _file("index.json", _encoded({"schemaVersion": 2, "manifests": [index]})),
+        _file(_blob(found.digest), found.manifest),
+        _file(_blob(found.id), found.config),
+        _file("manifest.json", _encoded([docker])),
+    )
+    return b"".join(files)
 
 
 def _manifest(config: bytes, layers: Sequence[Layer]) -> bytes:

@@ -136,11 +136,11 @@ def _offset(said: str, here: datetime) -> float | None:
     return (there.astimezone(UTC) - here.astimezone(UTC)).total_seconds()
 
 
-def fleet_of(request: Request, system: System, host: str = "") -> Fleet:
-    """The hosts of the inventory, those of `--limit`, or the one named; raises `InputError`."""
+def fleet_of(request: Request, system: System, *hosts: str) -> Fleet:
+    """The hosts of the inventory, those of `--limit`, or those named; raises `InputError`."""
     problems = Problems()
     sources = open_sources(request, system.asking, problems)
-    names = _named(host, sources, problems) if host else _names(request, sources, problems)
+    names = _named(hosts, sources, problems) if hosts else _names(request, sources, problems)
     files = sources.reader(problems)
     variables = Variables(sources.inventory, files, sources.templates(), extra=sources.extra)
     specs = {}
@@ -156,12 +156,12 @@ def fleet_of(request: Request, system: System, host: str = "") -> Fleet:
     return Fleet(specs, request.forks, system.awaiting)
 
 
-def _named(host: str, sources: Sources, problems: Problems) -> tuple[str, ...]:
-    if sources.inventory.find(host) is None:
-        hint = did_you_mean(host, sources.inventory.hosts) or "deployer inventory graph shows all hosts"
-        problems.add(Origin("HOST"), f"the inventory has no host '{host}'", hint=hint, missing=Missing.HOST)
-        return ()
-    return (host,)
+def _named(hosts: tuple[str, ...], sources: Sources, problems: Problems) -> tuple[str, ...]:
+    for host in hosts:
+        if sources.inventory.find(host) is None:
+            hint = did_you_mean(host, sources.inventory.hosts) or "deployer inventory graph shows all hosts"
+            problems.add(Origin("HOST"), f"the inventory has no host '{host}'", hint=hint, missing=Missing.HOST)
+    return tuple(dict.fromkeys(host for host in hosts if sources.inventory.find(host) is not None))
 
 
 def _names(request: Request, sources: Sources, problems: Problems) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from deployer.usecases.containers import Chosen, choose, hosts_of
 from deployer.usecases.fleet import Fleet, split
 from deployer.usecases.inspect_hosts import Row
 from deployer.usecases.load import Request
+from deployer.usecases.locking import Barred, locked
 from deployer.usecases.system import System
 
 _AT_ONCE: Final = 8
@@ -84,7 +85,7 @@ def prepare(request: Request, system: System, asked: Asked) -> Iterator[Prepared
 
         def read(host: str, engine: Engine) -> Tasks:
             everything = (*rows[host], *(row for row in chosen.others if row.host == host))
-            members = _members(engine, everything, declared.get(host, ()))
+            members = read_members(engine, everything, declared.get(host, ()))
             return tasks(asked, {row.name for row in rows[host]}, members)
 
         found = fleet.read(rows, read)
@@ -95,7 +96,7 @@ def prepare(request: Request, system: System, asked: Asked) -> Iterator[Prepared
         yield Prepared(fleet, asked, Chosen(chosen.rows, all_lost, chosen.others), hosts, simulated)
 
 
-def _members(engine: Engine, rows: tuple[Row, ...], declared: tuple[Desired, ...]) -> list[Member]:
+def read_members(engine: Engine, rows: tuple[Row, ...], declared: tuple[Desired, ...] = ()) -> list[Member]:
     """With what they depend on: as the engine has it, and as it is declared."""
     names = {row.id: row.name for row in rows}
     wishes = {(wish.project, found.name): found for wish in declared for found in wish.containers}
@@ -148,8 +149,7 @@ def apply(
     """Takes the locks of all projects first. A failed container ends the work on its host. `tell` gets each container
     as it ends."""
     work = _Work(prepared, how, system.clock, stop, tell)
-    with ExitStack() as stack:
-        blocked = work.lock(run, events, stack)
+    with work.locked(run, events) as blocked:
         hosts = [host for host, found in prepared.hosts.items() if found.levels and host not in blocked]
         answers = prepared.fleet.each(hosts, work.host)
     changed, lost = split(answers)
@@ -171,24 +171,15 @@ class _Work:
         self._tell = tell
         self._locks: dict[str, Locks] = {}
 
-    def lock(self, run: Run, events: Events, stack: ExitStack) -> dict[str, tuple[str, Blocked | Unreachable]]:
-        """Released with the stack. Returns the hosts that must not be changed, with the project and why."""
-        fleet, blocked = self._prepared.fleet, dict[str, tuple[str, Blocked | Unreachable]]()
-        if not run.lock:
-            return blocked
-        wanted: dict[str, list[str]] = {}
+    @contextmanager
+    def locked(self, run: Run, events: Events) -> Iterator[Barred]:
+        """The hosts that must not be changed."""
+        projects: dict[str, list[str]] = {}
         for host, found in self._prepared.hosts.items():
             for project in {task.member.project for task in found} - {""}:
-                wanted.setdefault(project, []).append(host)
-        for project, hosts in sorted(wanted.items()):
-            locks = Locks(run, fleet.each, self._clock, events, self._stop, own=fleet.another)
-            stack.callback(locks.release)
-            self._locks[project] = locks
-            locks.take(dict.fromkeys(hosts, project))
-            for host in hosts:
-                if (bar := locks.bar(host)) is not None:
-                    blocked[host] = project, bar
-        return blocked
+                projects.setdefault(project, []).append(host)
+        with locked(self._prepared.fleet, projects, run, self._clock, events, self._stop) as (self._locks, blocked):
+            yield blocked
 
     def host(self, host: str, engine: Engine) -> tuple[Changed, ...]:
         found: list[Changed] = []

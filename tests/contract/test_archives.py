@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from deployer.engine import volume_data
 from deployer.errors import EngineError
 from tests.contract.sandbox import BUSYBOX, Sandbox, status_of
 
@@ -63,13 +64,27 @@ def test_files_of_a_volume_outlive_the_container(sandbox: Sandbox) -> None:
     assert found == {"v": (None, 0o700, 70), "v/file": (b"kept", 0o644, 70)}
 
 
-def _volume_root() -> bytes:
+def test_a_volume_is_filled_and_read_without_an_image_of_the_host(sandbox: Sandbox) -> None:
+    engine, names = sandbox.engine, [sandbox.name("from"), sandbox.name("to")]
+    sandbox.volumes += names
+    volume_data.mounted(engine, names[0], "", {}).write([_volume_root("data")])
+    with volume_data.mounted(engine, names[0], "", {}).read(changing=False) as chunks:
+        volume_data.mounted(engine, names[1], "", {}).write(chunks)
+    for name in names:
+        volume_data.remove_helper(engine, name)
+        mounted = {"HostConfig": {"Binds": [f"{name}:/v"]}}
+        found = read(sandbox, sandbox.container(f"c{name}", mounted), "/v")
+        assert found == {"v": (None, 0o700, 70), "v/file": (b"kept", 0o644, 70)}
+        assert engine.inspect_container(volume_data.helper_name(name)) is None
+
+
+def _volume_root(root: str = "v") -> bytes:
     """Names that begin with the mount point set the mode and owner of the volume's own root as well."""
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w") as tar:
         for name, kind, mode, content in (
-            ("v", tarfile.DIRTYPE, 0o700, b""),
-            ("v/file", tarfile.REGTYPE, 0o644, b"kept"),
+            (root, tarfile.DIRTYPE, 0o700, b""),
+            (f"{root}/file", tarfile.REGTYPE, 0o644, b"kept"),
         ):
             member = tarfile.TarInfo(name)
             member.type, member.mode, member.uid, member.size = kind, mode, 70, len(content)

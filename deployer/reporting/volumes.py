@@ -1,0 +1,74 @@
+"""What `volume backup`, `restore` and `migrate` are about to do and have done, as text and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from deployer.reporting.human import SIMULATED, hint_lines
+from deployer.reporting.json_plan import FORMAT_VERSION
+from deployer.reporting.lines import Line, Span, Style, line
+from deployer.reporting.words import plural, size
+
+NOT_KEPT: Final = (
+    "not kept: access control lists, extended attributes except capabilities, holes of sparse files and fractions of "
+    "seconds; --exact keeps them"
+)
+_DONE: Final = {"stop": "stopped while its data is copied", "pause": "paused while its data is copied"}
+
+
+def plan_lines(source: str, target: str, sides: Iterable[Any], *, loses: bool) -> list[Line]:
+    """`sides`: the volumes on hosts; `loses`: something of the source is not kept."""
+    sides = tuple(sides)
+    marker = SIMULATED if any(side.simulated for side in sides) else ""
+    lines = [line(Span(f"{source} → {target}{marker}", Style.TITLE))]
+    lines += [found for side in sides for found in _side_lines(side)]
+    return [*lines, line(f"  {NOT_KEPT}")] if loses else lines
+
+
+def _side_lines(side: Any) -> Iterator[Line]:
+    for member in side.members:
+        yield line(f"  {side.place.host}: container {member.name} is {_DONE[side.quiet]}")
+    busy = [row.name for row in side.users if row.state == "running"]
+    if side.quiet == "live" and busy:
+        text = f"  {side.place.host}: {', '.join(busy)} may write while the data is read: it may not be consistent"
+        yield line(Span(text, Style.WARNING))
+    if side.stopped_before:
+        yield line(f"  {side.place.host}: {plural(len(side.stopped_before), 'container')} of a killed run is started")
+
+
+def affected(sides: Iterable[Any]) -> int:
+    """Containers that are stopped or paused."""
+    return sum(len(side.members) for side in sides)
+
+
+def said_lines(said: Any) -> list[Line]:
+    if not said.failed:
+        return [line(f"{said.host}  {said.text}")]
+    return [line(f"{said.host}  ", Span(said.text, Style.BAD)), *hint_lines(said.hint, "  ")]
+
+
+def progress_line(place: str, done: int) -> Line:
+    return line(Span(f"{place}: {size(done)} read", Style.MUTED))
+
+
+def done_lines(source: str, target: str, total: Any, stored: int | None) -> list[Line]:
+    """`stored`: bytes of the file, where one was written."""
+    packed = f", {size(stored)} compressed" if stored is not None else ""
+    return [line(f"{source} → {target}: {size(total.size)}{packed}, sha256 {total.sha256}")]
+
+
+def volume_document(action: str, source: str, target: str, total: Any, said: Iterable[Any]) -> dict[str, Any]:
+    """`total` None: only what would be done."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "type": "volume",
+        "action": action,
+        "source": source,
+        "target": target,
+        "size": total.size if total is not None else None,
+        "sha256": total.sha256 if total is not None else "",
+        "steps": [msgspec.to_builtins(each) for each in said],
+    }

@@ -1,0 +1,246 @@
+"""Copies the data of a volume: watched while it passes, written to a file, and exchanged for what was there before."""
+
+from __future__ import annotations
+
+import io
+import queue
+import tarfile
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from msgspec import Struct
+
+from deployer import __version__
+from deployer.applying.locking import Run, time_stamp
+from deployer.applying.performing import Stop
+from deployer.config.files import state_folder
+from deployer.engine import volume_data
+from deployer.engine.volume_data import NEW, STOPPED, Data
+from deployer.errors import DeployerError, ExitCode, RefusedError, ResourceError
+from deployer.interfaces import Body, Clock, Engine, Events
+from deployer.model.outcome import Blocked
+from deployer.usecases import backup_file
+from deployer.usecases.backup_file import Backup, Header, Total
+from deployer.usecases.volume_sides import How, Line, Place, Quiet, Said, Side, Tell
+
+_AHEAD: Final = 64
+"""Chunks that are read before they are written."""
+
+_LOOK: Final = 0.5
+"""Seconds between two looks at whether the operator stopped the run."""
+
+_BETWEEN: Final = 5.0
+"""Seconds between two reports of progress."""
+
+
+class StoppedError(DeployerError):
+    """The operator stopped the run."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+class Tools(Struct, frozen=True):
+    """What copying needs besides the hosts. `progress` is told the bytes so far; `consent`: whether the content of a
+    volume may be replaced; `blocked` says why the lock of a project cannot be taken, with a hint."""
+
+    run: Run
+    events: Events
+    clock: Clock
+    stop: Stop
+    tell: Tell
+    progress: Callable[[str, int], object]
+    consent: Callable[[Place], bool]
+    blocked: Callable[[Blocked, str], tuple[str, str]]
+
+
+def watched(chunks: Iterable[bytes], place: str, tools: Tools) -> Iterator[bytes]:
+    """The chunks, which are read ahead. Raises `StoppedError` when the operator stopped the run."""
+    passed, told = 0, tools.clock.now()
+    ahead = _Ahead(chunks)
+    try:
+        while (chunk := ahead.get(tools.stop)) is not None:
+            yield chunk
+            passed += len(chunk)
+            if tools.clock.now() - told > _BETWEEN:
+                told = tools.clock.now()
+                tools.progress(place, passed)
+    finally:
+        ahead.abandoned.set()
+
+
+class _Ahead:
+    """Chunks that a thread reads, so that reading and writing overlap. It ends with them, or when it is abandoned."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self.abandoned = threading.Event()
+        self._chunks = chunks
+        self._ready: queue.Queue[bytes | BaseException | None] = queue.Queue(_AHEAD)
+        threading.Thread(target=self._work, name="volume", daemon=True).start()
+
+    def get(self, stop: Stop) -> bytes | None:
+        """None at the end. Raises what reading raised, `StoppedError`."""
+        while not stop.is_set():
+            with suppress(queue.Empty):
+                item = self._ready.get(timeout=_LOOK)
+                if isinstance(item, BaseException):
+                    raise item
+                return item
+        raise StoppedError("interrupted", hint="nothing was replaced; run it again")
+
+    def _work(self) -> None:
+        end: BaseException | None = None
+        try:
+            for chunk in self._chunks:
+                self._put(chunk)
+                if self.abandoned.is_set():
+                    return
+        except BaseException as error:  # noqa: BLE001  # `get` raises it
+            end = error
+        self._put(end)
+
+    def _put(self, item: bytes | BaseException | None) -> None:
+        while not self.abandoned.is_set():
+            with suppress(queue.Full):
+                self._ready.put(item, timeout=_LOOK)
+                return
+
+
+def mount(engine: Engine, side: Side, how: How) -> Data:
+    return volume_data.mounted(engine, side.place.volume, side.image if how.exact else "", _marks(side))
+
+
+def _marks(side: Side) -> dict[str, str]:
+    """Labels of the container, for the run after this one if it is killed."""
+    stopped = {member.id for member in side.members} | set(side.stopped_before)
+    marks = {STOPPED: ",".join(sorted(stopped))} if stopped else {}
+    return marks | ({NEW: "1"} if side.is_new else {})
+
+
+def save(side: Side, data: Data, how: How, tools: Tools, target: BinaryIO) -> Total:
+    """Writes a backup. Raises `DeployerError`."""
+    header = Header(
+        volume=side.place.volume,
+        host=side.place.host,
+        made=time_stamp(tools.run.now()),
+        exact=how.exact,
+        state=side.quiet,
+        driver=side.driver,
+        options=side.options,
+        labels=side.labels,
+        version=__version__,
+    )
+    with data.read(changing=side.quiet is Quiet.LIVE) as chunks:
+        try:
+            return backup_file.write(target, header, watched(chunks, str(side.place), tools))
+        except OSError as error:
+            raise ResourceError(f"the backup cannot be written: {error.strerror or error}") from error
+
+
+class _Readable(io.RawIOBase):
+    """Chunks as a file."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer is wider
+        data = self._rest or next(self._chunks, b"")
+        part, self._rest = data[: len(buffer)], data[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
+class Content:
+    """The content of an existing volume, which is replaced."""
+
+    def __init__(self, line: Line, side: Side, how: How, tools: Tools) -> None:
+        self._line = line
+        self._side = side
+        self._how = how
+        self._tools = tools
+        self._complete = True
+        self._recreated = not side.users and side.driver == "local" and not side.options
+        """Whether it is emptied by removing the volume; otherwise by a program in a container."""
+
+    def check(self, data: Data) -> bool:
+        """Whether there is any. Raises `RefusedError` without consent to replace it, `ResourceError` if it cannot be
+        removed."""
+        with data.read(changing=True) as chunks, tarfile.open(fileobj=_Readable(chunks), mode="r|") as tar:
+            if tar.next() is None or tar.next() is None:
+                return False
+        place = self._side.place
+        if not self._tools.consent(place):
+            hint = f"--allow-data-loss {place.host}/volume.{place.volume} replaces it"
+            raise RefusedError(f"volume {place} has content; nothing was changed", hint=hint)
+        if not self._recreated:
+            if not self._side.image:
+                hint = "name an image that has find with --image"
+                raise RefusedError(f"{place} cannot be emptied without a program", hint=hint)
+            volume_data.check_find(self._line.engine, place.volume, self._side.image, _marks(self._side))
+        return True
+
+    @contextmanager
+    def kept(self) -> Iterator[Backup]:
+        """The content in a file of this machine, which is removed unless the volume could not be filled again."""
+        path = _spool(self._side.place, self._tools)
+        try:
+            with path.open("w+b") as file:
+                path.chmod(0o600)
+                save(self._side, mount(self._line.engine, self._side, self._how), self._how, self._tools, file)
+                file.seek(0)
+                yield backup_file.read(file, str(path))
+        except OSError as error:
+            raise ResourceError(f"{path} cannot be written: {error.strerror or error}") from error
+        finally:
+            if self._complete:
+                path.unlink(missing_ok=True)
+
+    def replace(self, data: Data, before: Backup | None, chunks: Body) -> None:
+        """`before` None: the volume is empty. After a failure, it has its content from before."""
+        try:
+            (self._emptied(self._line.engine) if before is not None else data).write(chunks)
+        except BaseException:
+            problem = self._line.again(lambda engine: self._restore(engine, before))
+            name = self._side.place.volume
+            if problem:
+                self._complete = False
+                kept = f"it is in {before.name}; deployer volume restore puts it back" if before else ""
+                text = f"volume {name}: could not be given its content from before: {problem}"
+                self._tools.tell(Said(self._line.host, text, kept, failed=True))
+            else:
+                self._tools.tell(Said(self._line.host, f"volume {name}: has its content from before"))
+            raise
+
+    def _restore(self, engine: Engine, before: Backup | None) -> None:
+        emptied = self._emptied(engine)
+        if before is not None:
+            emptied.write(before.chunks())
+
+    def _emptied(self, engine: Engine) -> Data:
+        side = self._side
+        if self._recreated:
+            volume_data.remove_helper(engine, side.place.volume)
+            engine.remove_volume(side.place.volume)
+            engine.create_volume({"Name": side.place.volume, "Labels": side.labels})
+        else:
+            volume_data.empty(engine, side.place.volume, side.image, _marks(side))
+        return mount(engine, side, self._how)
+
+
+def _spool(place: Place, tools: Tools) -> Path:
+    """Raises `ResourceError`."""
+    folder = state_folder()
+    if folder is None:
+        raise ResourceError("there is no folder to keep the content of before in", hint="set XDG_STATE_HOME")
+    stamp = time_stamp(tools.run.now()).replace(":", "")
+    try:
+        (folder / "volumes").mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ResourceError(f"{folder / 'volumes'} cannot be made: {error.strerror or error}") from error
+    return folder / "volumes" / f"{place.host}-{place.volume}-{stamp}.tar.zst"
