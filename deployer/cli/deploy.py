@@ -116,11 +116,13 @@ def _confirm(call: Call, plan: Plan, question: str) -> None:
 
 def _confirm_removals(call: Call, plan: Plan) -> None:
     """A question that --yes does not answer, if a playbook seems to be only a part of its project."""
-    removed = sum(found.undeclared for found in outnumbering(plan))
-    if removed >= options.MANY and removed > (call.params["yes_remove"] or 0):
+    undeclared, removed = sum(found.undeclared for found in outnumbering(plan)), plan.counts.remove
+    if undeclared >= options.MANY and removed > (call.params["yes_remove"] or 0):
+        which = " that" if removed == undeclared else f", {undeclared} of which"
+        what = f"{removed} resources{which} these playbooks do not declare"
         replace(call, params={**call.params, "yes": False}).confirm(
-            f"Remove {removed} resources that these playbooks do not declare?",
-            action=f"the removal of {removed} resources that these playbooks do not declare",
+            f"Remove {what}?",
+            action=f"the removal of {what}",
             done="changed",
             hint=f"to remove them all, add --yes-remove {removed}; to keep them, give all playbooks of the project",
         )

@@ -235,8 +235,9 @@ def yes_remove() -> click.Parameter:
         type=click.IntRange(min=1),
         allow_from_autoenv=False,
         metavar="N",
-        help="Confirm the removal of up to N resources that the playbooks do not declare. Required without a terminal "
-        f"when these are {MANY} or more and outnumber the declared ones; --yes does not confirm it.",
+        help="Confirm up to N removals, as the plan counts them. Required without a terminal when "
+        f"{MANY} or more of them are of resources that the playbooks do not declare, and these outnumber the declared "
+        "ones; --yes does not confirm it.",
     )
 
 

@@ -217,6 +217,11 @@ class Plan(Struct, frozen=True):
     def empty(self) -> bool:
         return not any(self.changes)
 
+    @property
+    def counts(self) -> Counts:
+        """Of the changes that will be made: a host with a refusal has none."""
+        return count(change for host in self.hosts if not host.refusals for change in host.changes)
+
 
 class Counts(Struct, frozen=True):
     create: int = 0

@@ -9,8 +9,8 @@ from deployer.model.plan import Action, Plan, ResourceChange
 
 
 class Removals(Struct, frozen=True):
-    """How many objects of a project are removed that no playbook of the run declares on any host, and how many are
-    declared, on all its hosts. Images do not count: they can be pulled again."""
+    """How many objects of a project are removed that no playbook of the run declares on any host, and how many besides
+    images are declared, on all its hosts."""
 
     project: str
     undeclared: int
@@ -18,21 +18,21 @@ class Removals(Struct, frozen=True):
 
 
 def outnumbering(plan: Plan) -> tuple[Removals, ...]:
-    """By project, where more is removed that is not declared than is declared."""
+    """By project, where more is removed that is not declared than is declared. Images do not weigh: they can be pulled
+    again."""
     found: list[Removals] = []
     for project in sorted({host.project for host in plan.hosts}):
         hosts = [host for host in plan.hosts if host.project == project]
         declared = [key for host in hosts for key in host.declared if key[0] is not Kind.IMAGE]
         known = set(declared)
         changes = [change for host in hosts if not host.refusals for change in host.changes]
-        undeclared = sum(_is_undeclared(change, known) for change in changes)
-        if undeclared > len(declared):
-            found.append(Removals(project, undeclared, len(declared)))
+        undeclared = [change.address.kind for change in changes if _is_undeclared(change, known)]
+        if sum(kind is not Kind.IMAGE for kind in undeclared) > len(declared):
+            found.append(Removals(project, len(undeclared), len(declared)))
     return tuple(found)
 
 
 def _is_undeclared(change: ResourceChange, known: set[tuple[Kind, str]]) -> bool:
     """Whether it removes what has no place in a file, here or for another host."""
     address, placed = change.address, change.origin is not None and change.origin.line > 0
-    removed = change.action is Action.REMOVE and address.kind is not Kind.IMAGE
-    return removed and not placed and slot(address.kind, address.name) not in known
+    return change.action is Action.REMOVE and not placed and slot(address.kind, address.name) not in known

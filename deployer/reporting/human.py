@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.model.plan import Action, HostPlan, Plan, PlayPlan, Refusal, ResourceChange, Unreachable, count
+from deployer.model.plan import Action, HostPlan, Plan, PlayPlan, Refusal, ResourceChange, Unreachable
 from deployer.model.removals import Removals, outnumbering
 from deployer.reporting.columns import Row, align
 from deployer.reporting.fields import INDENT, declared_rows, field_rows
@@ -63,9 +63,8 @@ def removals_warning(found: Removals) -> str:
 
 
 def summary(plan: Plan) -> list[Line]:
-    """`Plan: 2 to create, 1 to update, 1 to replace, 0 to remove on 2 hosts.` Counts the changes that will be made: a
-    host with a refusal has none."""
-    counts = count(change for host in plan.hosts if not host.refusals for change in host.changes)
+    """`Plan: 2 to create, 1 to update, 1 to replace, 0 to remove on 2 hosts.`"""
+    counts = plan.counts
     changes = (
         f"{counts.create} to create, {counts.update} to update, {counts.replace} to replace, {counts.remove} to remove"
         + (f", {plural(counts.run, 'job')} to run" if counts.run else "")

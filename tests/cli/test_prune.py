@@ -95,16 +95,36 @@ def test_what_other_files_of_the_project_declare_needs_a_consent_of_its_own(
     shop.edit("ports:", "environment: {A: b}\n      ports:")
     words = (*command, "-i", "hosts.yml", "shop.yml")
     assert shop.run(*words, "--check").words[0] == WARNING
-    for given in (("--yes",), ("--yes", "--yes-remove", "3")):
+    prunes = command[0] == "apply"
+    removed = 4 if prunes else 6
+    for given in (("--yes",), ("--yes", "--yes-remove", str(removed - 1))):
         refused = shop.run(*words, *given)
         assert refused.code == 5
-        assert "confirmation of the removal of 4 resources that these playbooks do not declare" in refused.err
-        assert "add --yes-remove 4; to keep them, give all playbooks of the project" in refused.err
+        which = " that" if prunes else ", 4 of which"
+        assert f"confirmation of the removal of {removed} resources{which} these playbooks do not decl" in refused.err
+        assert f"add --yes-remove {removed}; to keep them, give all playbooks of the project" in refused.err
     whole = shop.run(*words, "rest.yml", "--check")
     assert whole.code == 0
     assert WARNING not in whole.words
-    assert shop.run(*words, "--yes", "--yes-remove", "4").code == 0
+    assert shop.run(*words, "--yes", "--yes-remove", str(removed)).code == 0
     assert "mail" not in shop.run("ps", "-i", "hosts.yml", "--limit", "web1").out
+
+
+def test_the_consent_counts_as_the_plan_does(shop: Shop) -> None:
+    """Kept containers, images and what the file itself declares absent are removals too."""
+    shop.write("rest.yml", REST.replace("nginx:latest", "redis:7"))
+    assert shop.run("apply", "-y", "-i", "hosts.yml", "shop.yml", "rest.yml", "--limit", "web1").code == 0
+    shop.write("rest.yml", REST.replace("nginx:latest", "redis:6"))
+    assert shop.run("apply", "-y", "-i", "hosts.yml", "shop.yml", "rest.yml", "--limit", "web1").code == 0
+    shop.write("less.yml", "- hosts: web1\n  project: shop\n  containers: {cron: {state: absent}}\n")
+    words = ("apply", "--prune", "-i", "hosts.yml", "less.yml", "--yes")
+    refused = shop.run(*words)
+    assert refused.code == 5
+    count = next(text for text in refused.words if text.startswith("Plan: "))
+    assert "13 to remove" in count
+    assert "the removal of 13 resources, 11 of which these playbooks do not declare" in refused.err
+    assert shop.run(*words, "--yes-remove", "12").code == 5
+    assert shop.run(*words, "--yes-remove", "13").code == 0
 
 
 def test_few_removals_need_no_consent_of_their_own(shop: Shop) -> None:
