@@ -55,7 +55,7 @@ def await_healthy(engine: Engine, clock: Clock, ref: str, wanted: AwaitHealthy, 
             if waited >= until and seen.health in ("healthy", ""):
                 return
             if waited >= until:
-                raise ResourceError(f"still {seen.health} after {until:g}s{_said(seen)}")
+                raise ResourceError(f"is not healthy after {until:g}s{_said(seen)}")
         if stopped():
             raise WaitInterruptedError("interrupted while waiting for it")
         clock.sleep(min(pause, max(until - waited, _SHORTEST_PAUSE)))

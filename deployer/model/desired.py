@@ -62,6 +62,15 @@ class Address(Struct, frozen=True, order=True):
     kind: Kind
     name: str
 
+    @staticmethod
+    def whole(host: str) -> Address:
+        """What a refusal has that concerns a host, not one of its resources."""
+        return Address(host, Kind.CONTAINER, "*")
+
+    @property
+    def is_whole(self) -> bool:
+        return self.name == "*"
+
     def __str__(self) -> str:
         return f"{self.host}/{self.label}"
 

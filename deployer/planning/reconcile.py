@@ -27,6 +27,7 @@ from deployer.planning.kinds import KINDS, PRUNED_AFTER_WORKLOADS, USED_BY_WORKL
 from deployer.planning.network.owed import endpoints, give_back
 from deployer.planning.policy import Policy
 from deployer.planning.references import check_references
+from deployer.planning.refusals import without_refused
 
 
 def note_copies(ctx: Context) -> None:
@@ -154,9 +155,8 @@ def finish(ctx: Context) -> HostPlan:
     simulated = ctx.observed.engine.simulated
     made = ctx.draft.finish(desired.host, desired.project, _on_failure(ctx), simulated=simulated)
     declared = frozenset(slot(found.kind, found.name) for found in desired.resources)
-    return replace(
-        made, before=before_changes(ctx), endpoints=endpoints(ctx), images=references(desired), declared=declared
-    )
+    before, owed, images = before_changes(ctx), endpoints(ctx), references(desired)
+    return without_refused(replace(made, before=before, endpoints=owed, images=images, declared=declared))
 
 
 def _on_failure(ctx: Context) -> OnFailure:

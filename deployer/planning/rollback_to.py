@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from deployer.diagnostics import Origin
 from deployer.fields.options import PullPolicy, Recreate
-from deployer.model.desired import AnyResource, Container, Desired
+from deployer.model.desired import Address, AnyResource, Container, Desired
 from deployer.model.observed import Observed, ObservedContainer, RecordedRun
 from deployer.model.plan import Action, HostPlan, Refusal
 from deployer.model.secrets import holds_sealed
@@ -36,9 +36,8 @@ def roll_back_to(desired: Desired, observed: Observed, policy: Policy, names: Se
     """The plan that makes these containers, or all if none is named, as they were after a run; nothing else changes.
     What a container does not need its record for, such as `update`, is as declared now."""
     ctx = Context(desired, observed, policy)
-    resources = [found for found in _chosen(desired, names) if _may_go_back(ctx, found, run)]
     changed: dict[str, AnyResource] = {}
-    for resource in [] if ctx.draft.refusals else resources:
+    for resource in _chosen(desired, names) if _may_go_back(ctx, run) else ():
         live, past = observed.container(resource.name), _past(observed, desired, resource.name, run)
         if past is None:
             continue
@@ -64,7 +63,7 @@ def _chosen(desired: Desired, names: Set[str]) -> list[Container]:
     return [found for found in declared if not names or found.name in names]
 
 
-def _may_go_back(ctx: Context, resource: Container, run: int) -> bool:
+def _may_go_back(ctx: Context, run: int) -> bool:
     """Whether every run after that one is on record; refuses otherwise."""
     runs = {found.number: found for found in ctx.observed.runs.get(ctx.desired.project, ())}
     missing = [number for number in range(run + 1, max(runs, default=0) + 1) if _unknown(runs.get(number))]
@@ -75,7 +74,7 @@ def _may_go_back(ctx: Context, resource: Container, run: int) -> bool:
         summary = f"cannot roll back to run {run}: the record of run {missing[-1]} does not say what it changed"
         hint = f"the oldest run for --to is {missing[-1]}; or apply an older playbook"
     if summary:
-        ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin))
+        ctx.draft.refuse(Refusal(Address.whole(ctx.desired.host), summary, hint))
     return not summary
 
 

@@ -199,7 +199,7 @@ def _what(change: ResourceChange) -> str:
 
 
 def _name(found: ResourceChange | Refusal) -> str:
-    return f"{found.address.kind} {found.address.name}"
+    return "everything" if found.address.is_whole else f"{found.address.kind} {found.address.name}"
 
 
 def _lead(symbol: str, style: Style) -> tuple[Span, ...]:

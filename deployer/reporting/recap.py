@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from deployer.model.desired import Address, Kind
 from deployer.model.outcome import HostOutcome, Outcome, Status, StepResult
-from deployer.model.plan import HostPlan, Plan, ResourceChange, Unreachable
+from deployer.model.plan import HostPlan, Plan, Refusal, ResourceChange, Unreachable
 from deployer.reporting.columns import align
 from deployer.reporting.fields import field_rows
 from deployer.reporting.human import SIMULATED, hint_lines, limits, unreachable_lines
@@ -103,7 +103,7 @@ def _details(host: HostOutcome, sheet: Sheet, name: str) -> Iterator[Line]:
     if host.unreachable is not None:
         yield from unreachable_lines(replace(host.unreachable, host=name))
     if host.refused:
-        why = "; ".join(f"{found.address.label}: {found.summary}" for found in host.plan.refusals)
+        why = "; ".join(_refusal(found) for found in host.plan.refusals)
         yield line(Span(f"{name}: nothing was changed: {why}", Style.BAD))
     yield from blocked_lines(host, name)
     skipped = sum(result.status is Status.SKIPPED for result in host.results)
@@ -111,6 +111,10 @@ def _details(host: HostOutcome, sheet: Sheet, name: str) -> Iterator[Line]:
         left = f" with {plural(skipped, 'step')} left" if skipped else ""
         yield line(Span(f"{name}: interrupted{left}; the next run continues from here", Style.WARNING))
     yield from _left(host, name)
+
+
+def _refusal(found: Refusal) -> str:
+    return found.summary if found.address.is_whole else f"{found.address.label}: {found.summary}"
 
 
 def _of(address: Address, name: str) -> str:

@@ -23,6 +23,8 @@ from deployer.model import ownership
 from deployer.model.desired import Address, Kind
 from deployer.model.operations import Operation, WrittenFile
 from deployer.model.plan import FieldDiff, HostPlan, Phase, Plan, Refusal, ResourceChange, Step
+from deployer.reporting.fields import value_words
+from deployer.reporting.json_plan import ACTION_WORDS
 from deployer.usecases.load import Request
 from deployer.values.file_mount import without_volumes
 
@@ -144,13 +146,13 @@ def _stable(value: object) -> str:
 
 
 def _changes(host: HostPlan) -> dict[str, str]:
-    """One line per resource, compared to show what differs now."""
-    return {change.address.label: _line(change) for change in host.changes}
+    """The action and a line per field of each resource, compared to show what differs now."""
+    return {change.address.label: _lines(change) for change in host.changes}
 
 
-def _line(change: ResourceChange) -> str:
-    fields = "; ".join(f"{diff.name}: {diff.old} → {diff.new}" for diff in change.diffs)
-    return f"{change.action} {change.reason} {fields}".strip()
+def _lines(change: ResourceChange) -> str:
+    action = ", ".join(filter(None, (ACTION_WORDS[change.action], change.reason)))
+    return "\n".join((action, *(f"{diff.name}: {value_words(diff.old, diff.new)}" for diff in change.diffs)))
 
 
 def lost(saved: SavedPlan, hosts: Collection[tuple[int, str]]) -> tuple[SavedHost, ...]:
@@ -191,13 +193,13 @@ def _host(host: HostPlan, saved: SavedHost | None, now: Now) -> HostPlan:
     reached = now.reached.get(host.host, "")
     if saved is not None and saved.reached and saved.reached != reached and (changes or then):
         summary = f"is another machine or engine than in the plan: {saved.reached} → {reached}"
-        return _refused(host, Refusal(_whole(host), summary, now.hint))
+        return _refused(host, Refusal(Address.whole(host.host), summary, now.hint))
     if saved is not None and saved.fingerprint == fingerprint(host, now.key) and changes == then:
         return host
     differing = sorted(label for label in {*changes, *then} if changes.get(label) != then.get(label))
     what = ", ".join(differing) if differing else "the objects of the plan"
     summary = "is not part of the plan" if saved is None else f"changed since the plan was created: {what}"
-    address = _address(host.host, differing[0]) if differing else _whole(host)
+    address = _address(host.host, differing[0]) if len(differing) == 1 else Address.whole(host.host)
     diffs = [_difference(label, then.get(label, ""), changes.get(label, "")) for label in differing]
     if saved is not None and not differing:
         steps = _steps_by_label(host, now.key)
@@ -210,13 +212,9 @@ def _refused(host: HostPlan, refusal: Refusal) -> HostPlan:
     return replace(host, changes=(), steps=(), refusals=(refusal,))
 
 
-def _whole(host: HostPlan) -> Address:
-    return Address(host.host, Kind.CONTAINER, "*")
-
-
 def _difference(label: str, then: str, now: str) -> FieldDiff:
     """What the saved plan does to a resource, and what the new one would do."""
-    return FieldDiff((label,), then or "no change", now or "no change", Change.UPDATE, source="planned → now")
+    return FieldDiff((label,), then or "no change", now or "no change", Change.UPDATE, source="planned, then now")
 
 
 def _address(host: str, label: str) -> Address:

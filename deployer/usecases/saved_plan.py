@@ -132,7 +132,7 @@ def read(path: str) -> SavedPlan:
 
 
 def located(saved: SavedPlan) -> SavedPlan:
-    """The plan with absolute file names, to apply it from the current directory."""
+    """The plan with file names that the current directory has."""
     here = not saved.folder or Path(saved.folder) == Path.cwd()
     return saved if here else replace(saved, request=_absolute(saved.request, saved.folder))
 
@@ -200,15 +200,21 @@ def plan_again(saved: SavedPlan, given: Request, system: System) -> Session:
     except RefusedError:
         session.fleet.close()
         raise
-    changed = tuple(name for name, digest in saved.inputs.items() if _digest_of(_in(saved.folder, name)) != digest)
+    inputs = ((_in(saved.folder, name), digest) for name, digest in saved.inputs.items())
+    changed = tuple(name for name, digest in inputs if _digest_of(name) != digest)
     now = planfile.Now(changed, _reached(session.planned.loaded), _key(session.planned.loaded))
     session.replace_plan(planfile.refuse_stale(session.plan, saved, now))
     return session
 
 
 def _in(folder: str, path: str) -> str:
-    """An absolute file name; `~` stays."""
-    return os.path.join(folder, path) if path and not path.startswith("~") else path  # noqa: PTH118
+    """The name of a file of a folder, below the current directory or absolute; `~` stays."""
+    if not path or path.startswith("~"):
+        return path
+    written, here = Path(folder) / path, Path.cwd()
+    plain = Path(os.path.normpath(written))
+    whole = plain if plain.resolve() == written.resolve() else written
+    return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
 
 
 def _digests(request: Request, loaded: Loaded) -> dict[str, str]:

@@ -137,7 +137,7 @@ def test_never_healthy() -> None:
     looks = Looks(look("starting", said="not yet"))
     with pytest.raises(ResourceError) as caught:
         wait(looks, timeout=2.5)
-    assert caught.value.message == "still starting after 2.5s; its healthcheck said: not yet (exit code 1)"
+    assert caught.value.message == "is not healthy after 2.5s; its healthcheck said: not yet (exit code 1)"
 
 
 def test_the_timeout_is_kept_to_the_second() -> None:
@@ -243,7 +243,7 @@ def test_the_healthcheck_itself_may_need_longer_than_the_timeout() -> None:
     slow = STARTING | {"Config": {"Healthcheck": {"Test": ["CMD", "x"], "StartPeriod": 10**11, "Interval": 10**10}}}
     with pytest.raises(ResourceError) as caught:
         wait(Looks(slow))
-    assert caught.value.message == "still starting after 112s"
+    assert caught.value.message == "is not healthy after 112s"
 
 
 def test_draining_takes_its_time_unless_the_run_is_stopped() -> None:

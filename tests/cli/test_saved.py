@@ -64,8 +64,10 @@ def test_a_stale_host_is_refused_and_says_what_changed_and_the_others_continue(s
     found = shop.run("apply", "shop.plan", "--yes")
     assert found.code == 5
     changed = "container.web, image.nginx:latest, network.front"
-    assert f"! container web refused: changed since the plan was created: {changed}" in found.words
-    assert "container.web + → no change planned → now" in found.words
+    assert f"! everything refused: changed since the plan was created: {changed}" in found.words
+    assert "container.web create → no change planned, then now" in found.words
+    why = f"changed since the plan was created: {changed}"
+    assert f"web1: nothing was changed: {why}" in found.words
     assert "hint: create a new plan" in found.words
     assert "web2 (simulated) : ok=3 changed=3 unreachable=0 failed=0 skipped=0 refused=0 rolledback=0" in found.words
 
@@ -76,7 +78,7 @@ def test_a_changed_playbook_makes_the_plan_stale(shop: Shop) -> None:
     found = shop.run("apply", "shop.plan", "--yes")
     assert found.code == 5
     assert "changed since the plan was created: the objects of the plan" in found.out
-    assert "container.web as planned → other values, or another object planned → now" in found.words
+    assert "container.web as planned → other values, or another object planned, then now" in found.words
     assert "hint: shop.yml changed since; create a new plan" in found.words
 
 
@@ -132,6 +134,15 @@ def test_a_saved_plan_is_applied_from_any_folder(shop: Shop, monkeypatch: pytest
     )
     found = shop.run("apply", plan, "--yes", "-e", "token=s3ntinel")
     assert (found.code, found.words[-1].split(" :")[0]) == (0, "web2 (simulated)")
+    (shop.folder / "sub").mkdir()
+    monkeypatch.chdir(shop.folder / "sub")
+    above = [text.replace("@", "@../") for text in given]
+    shop.run("plan", "-i", "../hosts.yml", "../shop.yml", "-o", "../sub/shop.plan", *above)
+    shop.edit("8080:80", "8081:80")
+    monkeypatch.chdir(shop.folder)
+    stale = shop.run("apply", "sub/../sub/shop.plan", "--yes", "-e", "token=s3ntinel")
+    assert "hint: shop.yml changed since; create a new plan" in stale.words
+    shop.edit("8081:80", "8080:80")
     monkeypatch.chdir(shop.folder)
     assert shop.run(*PLAN[:-2], *given).words[-1:] == ["Plan: no changes on 2 hosts (simulated)."]
 
@@ -178,7 +189,7 @@ def test_a_host_with_another_address_is_another_machine(shop: Shop) -> None:
     shop.write("shop.plan", json.dumps(document))
     found = shop.run("apply", "shop.plan", "--yes")
     assert found.code == 5
-    assert "! container * refused: is another machine or engine than in the plan: ssh 10.0.0.8 → simulated" in " ".join(
+    assert "! everything refused: is another machine or engine than in the plan: ssh 10.0.0.8 → simulated" in " ".join(
         found.words
     )
 

@@ -88,7 +88,7 @@ def test_a_new_container_that_takes_too_long_to_become_healthy(host_26: Host, tm
     change = {"healthcheck": probe, "update": {"health_timeout": "3s"}}
     failed = replacement_fails(Site(tmp_path, host_26), STARTS_FIRST, change)
     (failure,) = failed.failures
-    assert failure["error"] == "still starting after 3s; its healthcheck said nothing (exit code 1)"
+    assert failure["error"] == "is not healthy after 3s; its healthcheck said nothing (exit code 1)"
 
 
 def test_one_that_becomes_healthy_late_replaces_the_old_one(host: Host, tmp_path: Path) -> None:

@@ -54,10 +54,10 @@ def test_there_and_back() -> None:
     assert after == before
     assert after.request == Request(limit="web"), "neither -e nor how fast it ran is kept"
     assert after.hosts[0].changes == {
-        "image.web:1": "+ pull",
-        "network.front": "+",
-        "volume.data": "+",
-        "container.web": "+",
+        "image.web:1": "create, pull",
+        "network.front": "create",
+        "volume.data": "create",
+        "container.web": "create",
     }
 
 
@@ -270,6 +270,12 @@ def test_only_the_host_that_changed_is_refused() -> None:
         ("web1/container.web", "changed since the plan was created: container.web", "create a new plan")
     ]
     assert web2 == now.plays[0].hosts[1]
+    (diff,) = web1.refusals[0].diffs
+    assert (diff.name, diff.old, diff.new) == (
+        "container.web",
+        "update, in place\nmem_limit: 64 MiB → 65 MiB",
+        "update, in place\nmem_limit: 1 GiB → 65 MiB",
+    )
 
 
 def test_an_object_made_again_under_its_name_is_another() -> None:

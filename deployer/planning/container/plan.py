@@ -205,7 +205,8 @@ def _run_or_stop(ctx: Context, resource: Container, found: leftovers.Found, need
         return _resume(ctx, resource, found, found.predecessor, _before_start(ctx, resource, need, after))
     leftovers.retire_predecessor(ctx, resource, found, after)
     if wanted is RunState.STARTED and not live.running and not completed:
-        reason = f"is {live.state}" + (f" with code {live.exit_code}" if live.state == "exited" else "")
+        states = {"exited": f"is exited with code {live.exit_code}", "created": "was never started"}
+        reason = states.get(live.state, f"is {live.state}")
         ctx.draft.changes.append(ResourceChange(address, Action.START, reason=reason, origin=resource.origin))
         ctx.containers.restarted.add(resource.name)
         before = _before_start(ctx, resource, need, after)

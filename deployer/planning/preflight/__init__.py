@@ -16,6 +16,7 @@ from deployer.model.plan import HostPlan, Refusal
 from deployer.model.preflight import Facts, Listener, Questions
 from deployer.planning.preflight import images, mounts, names, ports, room, subnets
 from deployer.planning.preflight.checked import CheckedHost, Finding
+from deployer.planning.refusals import without_refused
 
 
 def questions(plan: HostPlan, observed: Observed) -> Questions:
@@ -42,12 +43,13 @@ def judge(plan: HostPlan, desired: Desired, observed: Observed, facts: Facts) ->
     found = tuple(_findings(checked))
     refusals = (each for each in found if isinstance(each, Refusal))
     notes = (each for each in found if isinstance(each, str))
-    return replace(
+    judged = replace(
         plan,
         changes=tuple(images.explained(change, checked) for change in plan.changes),
         refusals=tuple(dict.fromkeys((*plan.refusals, *refusals))),
         notes=tuple(dict.fromkeys((*plan.notes, *notes))),
     )
+    return without_refused(judged)
 
 
 def _findings(checked: CheckedHost) -> Iterator[Finding]:

@@ -95,14 +95,18 @@ def test_a_container_interrupted_before_its_networks_were_connected_gets_them_be
     host = changed(applied(wish, api="1.43"), "web", state="created", values={"networks": {"front": {}}})
     assert steps(plan(wish, host)) == [
         "#1 container.web, ConnectNetwork back web-1, changed [reconnect web]",
-        "[1] -> #2 container.web, StartContainer web-1, is created",
+        "[1] -> #2 container.web, StartContainer web-1, was never started",
         "[2] -> #3 container.web, AwaitHealthy web-1, must work",
     ]
 
 
 @pytest.mark.parametrize(
     ("state", "code", "reason"),
-    [("exited", 0, "is exited with code 0"), ("exited", 137, "is exited with code 137"), ("created", 0, "is created")],
+    [
+        ("exited", 0, "is exited with code 0"),
+        ("exited", 137, "is exited with code 137"),
+        ("created", 0, "was never started"),
+    ],
 )
 def test_a_container_that_does_not_run_is_started(state: str, code: int, reason: str) -> None:
     found = plan(SHOP, changed(applied(SHOP), "web", state=state, exit_code=code))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from deployer.model.observed import Observed
 from deployer.model.operations import Operation, StartContainer, UpdateContainer
@@ -127,7 +128,8 @@ def test_a_successor_that_is_healthy_does_not_share_a_volume_with_its_predecesso
 def test_one_set_aside_gets_its_restart_policy_back_with_its_name() -> None:
     aside = twin(RESTARTED, "web.deployer-old", "web-1", "exited")
     values = {**aside.containers[0].values, "restart": "no"}
-    found = plan(RESTARTED, changed(aside, "web.deployer-old", values=values))
+    data = applied("volumes: {data: {}}").volumes
+    found = plan(RESTARTED, replace(changed(aside, "web.deployer-old", values=values), volumes=data))
     assert names(steps(found)) == [
         "RenameContainer web-1 to web",
         "UpdateContainer web-1",

@@ -114,6 +114,7 @@ def test_an_image_pulled_already_by_another_run_is_not_a_change_of_the_container
 def test_pull_never_refuses_a_missing_image() -> None:
     found = plan("containers: {web: {image: web:1, pull: never}}", applied(EMPTY))
     assert refusals(found) == ["container.web: image web:1 is not on the host"]
+    assert changes(found) == []
 
 
 def test_an_image_id_is_never_pulled() -> None:

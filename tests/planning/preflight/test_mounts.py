@@ -1,6 +1,6 @@
 """Directories and files of the host that containers are to see."""
 
-from tests.planning.build import applied
+from tests.planning.build import applied, changes
 from tests.planning.preflight.looking import asked, judged, refused
 
 WEB = """
@@ -25,6 +25,14 @@ def test_a_missing_source_is_refused_where_the_engine_would_and_noted_where_it_m
     assert refused(found) == ["shop.yml:6 container.web: bind source /etc/web does not exist on the host"]
     note = "container.web: /srv/www is not on the host; the engine creates an empty directory"
     assert found.notes == (note,)
+    assert changes(found) == ["+ image.web:1 (pull)", "+ volume.data"]
+
+
+def test_what_is_refused_has_no_change_and_keeps_its_differences() -> None:
+    host = applied(WEB.replace("web:1", "web:0"))
+    found = judged(WEB, host, missing=frozenset({"/etc/web"}))
+    assert changes(found) == ["+ image.web:1 (pull)"]
+    assert [(diff.name, diff.old, diff.new) for diff in found.refusals[0].diffs] == [("image", "web:0", "web:1")]
 
 
 def test_existing_and_invisible_paths_are_not_findings() -> None:
