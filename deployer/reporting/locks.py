@@ -30,25 +30,28 @@ def waiting_words(holder: Claim) -> str:
     return f"waiting for {holder_words(holder)}, who holds the lock of {holder.project}"
 
 
-def blocked_lines(outcome: HostOutcome, name: str) -> Iterator[Line]:
-    """Why a host was not changed, or not completely; `name` is shown for it."""
+UNCHANGED: Final = "nothing was changed"
+
+
+def blocked_lines(outcome: HostOutcome, name: str, unchanged: str = UNCHANGED) -> Iterator[Line]:
+    """Why a host was not changed, or not completely; `name` is shown for it, `unchanged` says that it was not."""
     blocked = outcome.blocked
     if blocked is None:
         return
-    yield line(Span(f"{name}: {blocked_words(blocked, outcome.plan.project)}", Style.BAD))
+    yield line(Span(f"{name}: {blocked_words(blocked, outcome.plan.project, unchanged)}", Style.BAD))
     yield from hint_lines(blocked_hint(blocked), "  ")
 
 
-def blocked_words(blocked: Blocked, project: str) -> str:
+def blocked_words(blocked: Blocked, project: str, unchanged: str = UNCHANGED) -> str:
     match blocked.obstacle:
         case Obstacle.LOCKED if blocked.holder is not None:
-            return f"nothing was changed: {project} is locked by {holder_words(blocked.holder)}"
+            return f"{unchanged}: {project} is locked by {holder_words(blocked.holder)}"
         case Obstacle.CHANGED:
-            return f"nothing was changed: the host has changed since the plan was created: {blocked.detail}"
+            return f"{unchanged}: the host has changed since the plan was created: {blocked.detail}"
         case Obstacle.LOST:
             return f"stopped: {blocked.detail}"
         case _:
-            return f"nothing was changed: the lock could not be acquired: {blocked.detail}"
+            return f"{unchanged}: the lock could not be acquired: {blocked.detail}"
 
 
 def blocked_hint(blocked: Blocked) -> str:

@@ -16,7 +16,7 @@ from deployer.reporting.columns import align
 from deployer.reporting.fields import field_rows
 from deployer.reporting.human import SIMULATED, hint_lines, limits, unreachable_lines
 from deployer.reporting.lines import ANY, Line, Sheet, Span, Style, line
-from deployer.reporting.locks import blocked_lines
+from deployer.reporting.locks import UNCHANGED, blocked_lines
 from deployer.reporting.results import rolled_back
 from deployer.reporting.tally import Tally, standing, tally
 from deployer.reporting.words import by_number, doing, host_list, plural
@@ -34,7 +34,8 @@ def recap_text(outcome: Outcome, sheet: Sheet = ANY) -> list[Line]:
     not repeated."""
     started = [host.shown or host.plan for host in outcome.hosts]
     left = [host for host in outcome.plan.hosts if host not in started]
-    details = _in_common((host.host, partial(_details, host, sheet)) for host in outcome.hosts)
+    changed = {host.host for host in outcome.hosts if host.done}
+    details = _in_common((host.host, partial(_details, host, sheet, changed)) for host in outcome.hosts)
     details += _in_common((host.host, partial(_not_started, host)) for host in left if host.changes)
     tallies = [(host.plan, tally(host)) for host in outcome.hosts]
     tallies += [(host, Tally(skipped=len(host.changes))) for host in left]
@@ -91,8 +92,9 @@ def _style(found: Tally) -> Style:
     return Style.CHANGED if found.changed else Style.GOOD
 
 
-def _details(host: HostOutcome, sheet: Sheet, name: str) -> Iterator[Line]:
-    """`name` is shown for the host."""
+def _details(host: HostOutcome, sheet: Sheet, changed: Collection[str], name: str) -> Iterator[Line]:
+    """`name` is shown for the host; `changed`: hosts on which a play was applied."""
+    unchanged = f"the play of {host.plan.project} was not applied" if host.host in changed else UNCHANGED
     for result in host.failed:
         yield from _failure(result, name)
     for result in host.results:
@@ -104,8 +106,8 @@ def _details(host: HostOutcome, sheet: Sheet, name: str) -> Iterator[Line]:
         yield from unreachable_lines(replace(host.unreachable, host=name))
     if host.refused:
         why = "; ".join(_refusal(found) for found in host.plan.refusals)
-        yield line(Span(f"{name}: nothing was changed: {why}", Style.BAD))
-    yield from blocked_lines(host, name)
+        yield line(Span(f"{name}: {unchanged}: {why}", Style.BAD))
+    yield from blocked_lines(host, name, unchanged)
     skipped = sum(result.status is Status.SKIPPED for result in host.results)
     if host.interrupted:
         left = f" with {plural(skipped, 'step')} left" if skipped else ""

@@ -178,3 +178,7 @@ def test_of_two_plays_of_a_host_the_refused_one_is_not_applied(shop: Shop) -> No
     assert found.code == 5
     assert any("1 refused, so that play is not applied on web1." in words for words in found.words)
     assert any(words.startswith("web1 (simulated) : ok=2 changed=2") for words in found.words)
+    why = "container.bb: image two:latest is not on the host"
+    assert f"web1: the play of two was not applied: {why}" in found.words
+    again = shop.run("apply", "-y", "-i", "hosts.yml", "two.yml", "--limit", "")
+    assert any("1 refused, so nothing is changed on web1." in words for words in again.words)

@@ -48,11 +48,13 @@ def select_limit(
     error."""
     origin = origin or Origin("--limit")
     items: list[_Item] = []
+    unread = False
     for text in split_pattern(limit):
-        if text.startswith("@"):
-            items.extend(_file_items(text[1:], problems, origin))
-        else:
-            items.append(_item(text, origin))
+        found = _file_items(text[1:], problems, origin) if text.startswith("@") else [_item(text, origin)]
+        items += found or ()
+        unread = unread or found is None
+    if unread and not items:
+        return ()
     matcher = _Matcher(inventory, problems)
     chosen = _evaluate(items, matcher, problems, shown=limit, origin=origin)
     if not chosen and matcher.all_known:
@@ -99,17 +101,16 @@ def _item(text: str, origin: Origin) -> _Item:
     return _Item(sign, text[len(sign) :].strip(), origin)
 
 
-def _file_items(path: str, problems: Problems, origin: Origin) -> Iterable[_Item]:
+def _file_items(path: str, problems: Problems, origin: Origin) -> list[_Item] | None:
+    """None if the file cannot be read."""
     try:
         text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         problems.add(origin, f"the file {path} cannot be read: {reason}")
-        return
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            for part in split_pattern(line.strip()):
-                yield _item(part, Origin(path, number, 1))
+        return None
+    written = [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1) if not line.lstrip().startswith("#")]
+    return [_item(part, Origin(path, number, 1)) for number, line in written for part in split_pattern(line)]
 
 
 def _evaluate(

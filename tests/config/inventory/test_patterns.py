@@ -161,6 +161,12 @@ def test_errors_in_a_limit_name_the_flag_or_the_files_line(inventory: Inventory,
     ]
 
 
+def test_a_missing_file_is_one_error(inventory: Inventory, tmp_path: Path) -> None:
+    problems = Problems()
+    assert select_limit(f"@{tmp_path}/none", inventory, problems) == ()
+    assert messages(problems) == [f"--limit: the file {tmp_path}/none cannot be read: No such file or directory"]
+
+
 @pytest.mark.parametrize(
     ("pattern", "items"),
     [
