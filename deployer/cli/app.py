@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "inventory": "Show the inventory as deployer reads it.",
     "doctor": "Check every host and say how to fix what is wrong.",
     "image": "Build, send, pull, push, tag, remove, list and pin images.",
+    "secret": "Show which containers use which secrets.",
     "vault": "Encrypt, decrypt, view and edit files and values in Ansible's vault format.",
     "login": "Keep credentials of a registry on this machine, where the docker command keeps them.",
     "logout": "Remove credentials of a registry from this machine.",

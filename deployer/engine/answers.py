@@ -141,6 +141,7 @@ class InspectedContainer(RunningContainer, frozen=True, kw_only=True, rename="pa
     id: str
     name: str
     image: str
+    created: str = ""
     config: ContainerConfig | None = None
     mounts: list[MountPoint] | None = None
     network_settings: NetworkSettings | None = None

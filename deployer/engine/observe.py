@@ -302,6 +302,7 @@ def read_container(inspect: Json, later: Mapping[str, ownership.Later] | None = 
         has_healthcheck=(probe or ["NONE"]) != ["NONE"],
         holds=_addresses(_endpoints(found)),
         restarts=found.restart_count,
+        created=found.created,
         keeps_name=any(name in (endpoint.aliases or ()) for endpoint in _endpoints(found).values() if endpoint),
     )
 

@@ -46,7 +46,7 @@ class ObservedContainer(Struct, frozen=True):
     `restarts`: how often the engine restarted it since it was started. `proven` is False for one that may not work and
     that no run on record has seen working since it was created. `keeps_name`: whether its name is an alias on a
     network too, so that it is reached by it after a rename. `configs`: the text of those that differ from what is
-    declared, by target."""
+    declared, by target. `created`: when, in RFC 3339, "" if the engine does not say."""
 
     id: str
     name: str
@@ -66,6 +66,7 @@ class ObservedContainer(Struct, frozen=True):
     proven: bool = True
     keeps_name: bool = False
     configs: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
 
     @property
     def running(self) -> bool:

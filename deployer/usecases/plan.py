@@ -26,6 +26,7 @@ from deployer.values import image
 
 if TYPE_CHECKING:
     from deployer.model.drift import DriftReport
+    from deployer.planning.container.secret_uses import SecretUse
 
 Planner = Callable[[Desired, Observed, Policy], HostPlan]
 Reader = Callable[[Loaded, str], Needs]
@@ -169,6 +170,22 @@ def compare_all(loaded: Loaded, fleet: Fleet) -> DriftReport:
     _, unreachable = _observe_all(loaded, fleet, Method(reconcile), compare)
     order = ((number, desired.host) for number, play in enumerate(loaded.plays) for desired in play.desired)
     return DriftReport(tuple(drifts[key] for key in order if key in drifts), unreachable)
+
+
+def secret_uses(request: Request, system: System) -> tuple[tuple[SecretUse, ...], tuple[Unreachable, ...], Loaded]:
+    """Which containers and jobs use which secrets, in the order of the plays. Only reads."""
+    from deployer.planning.container.secret_uses import uses_of
+
+    loaded = load(request, system.asking)
+    found: dict[tuple[int, str], tuple[SecretUse, ...]] = {}
+
+    def look(host: str, seen: Observed) -> None:
+        found.update({(number, host): uses_of(desired, seen) for number, desired in _desired_of(loaded, host)})
+
+    with Fleet(loaded.hosts, request.forks, system.awaiting) as fleet:
+        _, unreachable = _observe_all(loaded, fleet, Method(reconcile), look)
+    order = ((number, desired.host) for number, play in enumerate(loaded.plays) for desired in play.desired)
+    return tuple(use for key in order for use in found.get(key, ())), unreachable, loaded
 
 
 def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
