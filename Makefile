@@ -5,10 +5,8 @@ READY := .venv/.ready
 HOSTS ?= 3
 # Processes that run tests: tests on real hosts wait more than they compute.
 WORKERS ?= 2
-LAB_WORKERS ?= 4
+LAB_WORKERS ?= 6
 PYTEST := $(BIN)/python -m pytest
-# The slow ones first: tests/contract has many short tests, which fill the gaps.
-LAB_FOLDERS = $(shell grep -rl --include='*.py' 'mark\.lab\b' tests | xargs dirname | sort -ru)
 # The tests of the lab itself run in a lab of their own, beside the one that runs. The files that they test have a digest,
 # which is written when they have passed.
 LAB_TESTED := tests/lab/tested
@@ -18,12 +16,12 @@ LAB_DIGEST = $(firstword $(shell cat $(LAB_SOURCES) | sha256sum))
 # Where this is set, every process compiles all modules again: half of what starting the program costs.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test lint docs lab lab-test lab-down bench
+.PHONY: help demo check test lint docs lab lab-for-tests lab-test lab-down bench
 
 help:
 	@echo 'make demo        deploy playbooks/quickstart.yml to real hosts on this machine, visit it, bring it to a new version'
 	@echo 'make check       lint, then every test that needs no real hosts'
-	@echo 'make test        make check, then the tests on real hosts, which start the lab themselves (needs root)'
+	@echo 'make test        lint, then every test, also those on real hosts, which it starts (needs root)'
 	@echo 'make lint        ruff, mypy, import rules'
 	@echo 'make docs        write docs/reference.md from the field tables'
 	@echo 'make lab         real SSH and Docker hosts on this machine, written to inventory/lab (HOSTS=10 for ten)'
@@ -37,10 +35,15 @@ demo: $(READY)
 check: lint
 	$(PYTEST) -n $(WORKERS) -m 'not lab'
 
-test: check
-	$(PYTEST) -n $(LAB_WORKERS) --dist loadscope -m 'lab and not alone and not of_lab' $(LAB_FOLDERS)
-	$(PYTEST) -m 'lab and alone and not of_lab' $(LAB_FOLDERS)
+# Every test process has four hosts of its own. Without root, the tests say why they have none.
+test: $(READY)
+	@$(MAKE) --no-print-directory -j2 --output-sync lint lab-for-tests
+	$(PYTEST) -n $(LAB_WORKERS) --dist loadscope -m 'not alone and not of_lab'
+	$(PYTEST) -m 'alone and not of_lab' $(shell grep -rl --include='*.py' 'mark\.alone\b' tests)
 	@test "$$(cat $(LAB_TESTED))" = $(LAB_DIGEST) || $(MAKE) --no-print-directory lab-test
+
+lab-for-tests: $(READY)
+	@$(BIN)/python -m tests.lab up --hosts $$((4 * $(LAB_WORKERS))) || true
 
 lab-test: $(READY)
 	DEPLOYER_LAB=9 $(PYTEST) -m of_lab tests/integration

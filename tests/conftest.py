@@ -20,6 +20,7 @@ from tests.lab.fixtures import repaired as repaired
 from tests.lab.fixtures import reserved_hosts as reserved_hosts
 from tests.lab.fixtures import ten_hosts as ten_hosts
 from tests.lab.fixtures import ten_started as ten_started
+from tests.lab.scheduling import pytest_collection_modifyitems as pytest_collection_modifyitems
 from tests.lab.scheduling import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 
 

@@ -1,4 +1,4 @@
-"""How tests on real hosts are shared among pytest's processes (`-n 4 --dist loadscope`)."""
+"""How tests on real hosts are shared among pytest's processes (`-n 6 --dist loadscope`)."""
 
 import re
 
@@ -17,9 +17,22 @@ class ByEngine(LoadScopeScheduling):  # type: ignore[misc]
         return f"{file}:{engine.group()}" if engine else file
 
 
+def _turn(item: pytest.Item) -> int:
+    if not item.get_closest_marker("lab"):
+        return 2
+    return int("/contract/" in item.nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First what waits for real hosts, the many short tests of `tests/contract` after the rest of these; then what
+    only computes: so nothing long is left for the end, and no process without work."""
+    items.sort(key=_turn)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByEngine | None:
-    """Files go in the order of the command line: the slow ones first, so that none is left for one process alone."""
+    """Files go in the order of the items."""
     if config.getoption("dist") != "loadscope":
         return None
     config.option.loadscopereorder = False
