@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "volume": "Back up, restore and copy the data of volumes.",
     "logs": "Show the output of containers, of all hosts in one sequence.",
     "exec": "Run a command in running containers. The exit code is the greatest one.",
+    "cp": "Copy files between this machine and containers.",
     "stats": "Show what containers use, again and again until Ctrl-C.",
     "top": "Show the processes of containers.",
     "inspect": "Show containers, images, networks and volumes as the engines describe them, in JSON.",

@@ -47,9 +47,9 @@ def get_archive(host: SimulatedHost, ref: str, path: str) -> bytes:
     if inside not in tree and inside != "/" and not trees.is_folder(tree, inside):
         raise missing(f"Could not find the file {path} in container {ref}")
     top = tree.get(inside) or trees.entry(tarfile.DIRTYPE, mode=0o755)
-    name = posixpath.basename(path) or "."
+    name = posixpath.basename(path)
     rest = [(name + each[len(inside.rstrip("/")) :], tree[each]) for each in trees.below(tree, inside)]
-    return trees.pack([(name, top), *rest])
+    return trees.pack([(name or "/", top), *rest])
 
 
 def _place(host: SimulatedHost, container: Record, path: str) -> tuple[Tree, str]:
