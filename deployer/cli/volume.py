@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -49,14 +49,18 @@ class PlaceType(click.types.StringParamType):
 
 
 def _backup(call: Call) -> int:
+    from deployer.usecases.backups import file_name
     from deployer.usecases.volumes import backup, need_source, prepare
 
     source, how = _place(call.params["source"]), _how(call)
-    out = call.params["out"] or f"{source.host}-{source.volume}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar.zst"
+    out = call.params["out"] or file_name(source, datetime.now(UTC))
     _check_out(call, out)
     with prepare(options.request(call.params), _system(call), how, source) as prepared:
         need_source(prepared.sides[0], how)
-        work = partial(_written, out, prepared, backup)
+
+        def work(tools: Tools) -> Total:
+            return written(out, partial(backup, prepared, tools))
+
         return _do(call, prepared, str(source), out, work, loses=not how.exact)
 
 
@@ -70,10 +74,10 @@ def _check_out(call: Call, out: str) -> None:
         raise RefusedError(f"{out} exists", hint="name another file with -o, or add --force")
 
 
-def _written(out: str, prepared: Prepared, backup: Any, tools: Tools) -> Total:
+def written(out: str, work: Callable[[BinaryIO], Total]) -> Total:
+    """What work writes becomes a file."""
     with _output(out) as target:
-        total: Total = backup(prepared, tools, target)
-        return total
+        return work(target)
 
 
 @contextmanager
@@ -181,7 +185,7 @@ def _do(call: Call, prepared: Prepared, source: str, target: str, work: Any, *, 
         hint = "add --yes to do it without confirmation" + ("; --pause and --live stop nothing" if count else "")
         call.confirm(f"{question} {source}?", action=f"the {word}", done="changed", hint=hint)
     with console.ignoring_closed_output(), Interrupt(notice) as interrupt:
-        total = work(_tools(call, interrupt.stop, said))
+        total = work(copying_tools(call, interrupt.stop, said, f"volume {call.name}"))
     if console.json:
         console.document(volumes.volume_document(call.name, source, target, total, said))
     else:
@@ -190,7 +194,8 @@ def _do(call: Call, prepared: Prepared, source: str, target: str, work: Any, *, 
     return ExitCode.FAILED if any(each.failed for each in said) else ExitCode.OK
 
 
-def _tools(call: Call, stop: Any, said: list[Any]) -> Tools:
+def copying_tools(call: Call, stop: Any, said: list[Any], command: str) -> Tools:
+    """`said` gets what is done."""
     from deployer.reporting import volumes
     from deployer.reporting.locks import blocked_hint, blocked_words
     from deployer.reporting.progress import PlainProgress, ResourceLines
@@ -208,7 +213,7 @@ def _tools(call: Call, stop: Any, said: list[Any]) -> Tools:
         return blocked_words(bar, project), blocked_hint(bar)
 
     return Tools(
-        run=options.this_run(call.params, f"volume {call.name}"),
+        run=options.this_run(call.params, command),
         events=PlainProgress(ResourceLines([]), lambda found: console.tell([found])),
         clock=SystemClock(),
         stop=stop,
@@ -221,7 +226,7 @@ def _tools(call: Call, stop: Any, said: list[Any]) -> Tools:
 
 def _consents(call: Call, place: Place) -> bool:
     """To replace content: by an option that names the volume, or by typing its name."""
-    if f"{place.host}/volume.{place.volume}" in call.params["allow_data_loss"]:
+    if f"{place.host}/volume.{place.volume}" in call.params.get("allow_data_loss", ()):
         return True
     if not sys.stdin.isatty():
         return False
@@ -237,7 +242,8 @@ def _place(given: tuple[str, str]) -> Place:
 
 
 def _how(call: Call) -> How:
-    from deployer.usecases.volume_sides import How, Quiet
+    from deployer.fields.options import Quiet
+    from deployer.usecases.volume_sides import How
 
     params = call.params
     image = params["image"]

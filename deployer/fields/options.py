@@ -56,3 +56,11 @@ class UpdateOrder(StrEnum):
     AUTO = "auto"
     STOP_FIRST = "stop-first"
     START_FIRST = "start-first"
+
+
+class Quiet(StrEnum):
+    """What is done to running containers that use a volume, while it is copied."""
+
+    STOP = "stop"
+    PAUSE = "pause"
+    LIVE = "live"

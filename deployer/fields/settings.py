@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from schema import Or
 
 from deployer.fields.leaves import COUNT, DURATION, FLAG, SECONDS, TEXT, choice, flag_of, option, text_value
-from deployer.fields.options import Condition, Presence, PullPolicy, Recreate, RunState, UpdateOrder
+from deployer.fields.options import Condition, Presence, PullPolicy, Quiet, Recreate, RunState, UpdateOrder
 from deployer.fields.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, Then, one_or_many
 from deployer.values import image, tag
 
@@ -251,6 +251,23 @@ JOB = (
 )
 
 RESOURCE = (NAME, PRESENCE, PROTECT, EXTERNAL, IGNORE)
+
+BACKUP = Record(
+    (
+        Entry(name="to", shape=TEXT, doc="Folder of this machine; relative to the file.", required=True),
+        Entry(name="keep", shape=COUNT, doc="Number of backups of the volume to keep there; default: all."),
+        Entry(
+            name="containers",
+            shape=option(*Quiet),
+            doc="What is done meanwhile to running containers that use the volume: stop (default), pause or live.",
+        ),
+        Entry(name="exact", shape=FLAG, doc="Use GNU tar, in the image of a container that uses the volume."),
+        Entry(name="image", shape=TEXT, doc="As exact, in this image."),
+        Entry(name="schedule_hint", shape=TEXT, doc="When to run it, for people, such as daily."),
+    )
+)
+
+VOLUME = (*RESOURCE, Entry(name="backup", shape=BACKUP, doc="What `deployer backup run` does with the volume."))
 
 TARGET_REF = Leaf(str, "an image with a tag such as reg.example.com/web:1", _target)
 

@@ -74,7 +74,7 @@ VOLUME = Table(
             other={"com.example.team": "web"},
         ),
     ),
-    settings=settings.RESOURCE,
+    settings=settings.VOLUME,
     advice=settings.OBJECT_ADVICE,
     changes_alike=True,
 )

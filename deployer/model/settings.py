@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from collections.abc import Mapping
+from typing import Any
 
-from deployer.fields.options import Condition, Presence, PullPolicy, Recreate, RunState, UpdateOrder
+from msgspec import Struct, field
+
+from deployer.fields.options import Condition, Presence, PullPolicy, Quiet, Recreate, RunState, UpdateOrder
 from deployer.model.build import Build
 
 
@@ -53,8 +56,26 @@ class NetworkSettings(ObjectSettings, frozen=True):
     """Of a network."""
 
 
+class BackupPolicy(Struct, frozen=True):
+    """How a volume is backed up. `to`: a folder of this machine; `keep`: how many backups are kept there, 0 for all;
+    `image`: for `exact`, "" for that of a container."""
+
+    to: str
+    keep: int = 0
+    containers: Quiet = Quiet.STOP
+    exact: bool = False
+    image: str = ""
+    schedule_hint: str = ""
+
+
 class VolumeSettings(ObjectSettings, frozen=True):
-    """Of a volume."""
+    """Of a volume. `backup`: the fields of `BackupPolicy`, {} if it is not backed up."""
+
+    backup: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def backup_policy(self) -> BackupPolicy | None:
+        return BackupPolicy(**self.backup) if self.backup else None
 
 
 class FromImage(Settings, frozen=True):

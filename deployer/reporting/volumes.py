@@ -7,9 +7,11 @@ from typing import Any, Final
 
 import msgspec
 
+from deployer.reporting.columns import table
 from deployer.reporting.human import SIMULATED, hint_lines
 from deployer.reporting.json_plan import FORMAT_VERSION
-from deployer.reporting.lines import Line, Span, Style, line
+from deployer.reporting.lines import Line, Sheet, Span, Style, line
+from deployer.reporting.locks import moment_words
 from deployer.reporting.words import plural, size
 
 NOT_KEPT: Final = (
@@ -72,3 +74,36 @@ def volume_document(action: str, source: str, target: str, total: Any, said: Ite
         "sha256": total.sha256 if total is not None else "",
         "steps": [msgspec.to_builtins(each) for each in said],
     }
+
+
+def declared_lines(wanted: Iterable[Any], *, sheet: Sheet) -> list[Line]:
+    rows = [
+        (str(each.place), str(each.folder), _DECLARED[each.policy.containers], each.policy.schedule_hint)
+        for each in wanted
+    ]
+    return table(("VOLUME", "TO", "CONTAINERS", "SCHEDULE"), rows, sheet=sheet, cut=("TO",))
+
+
+_DECLARED: Final = {"stop": "are stopped", "pause": "are paused", "live": "keep running"}
+
+
+def made_lines(made: Any) -> list[Line]:
+    if made.problem:
+        return [line(Span(f"{made.place}: failed: {made.problem}", Style.BAD)), *hint_lines(made.hint, "  ")]
+    return [
+        line(f"{made.place} → {made.file}: {size(made.total.size)}"),
+        *(line(f"  removed: {each}") for each in made.removed),
+    ]
+
+
+def stored_table(found: Iterable[Any], *, sheet: Sheet) -> list[Line]:
+    rows = [
+        (each.host, each.volume, moment_words(each.made), size(each.data), size(each.size), each.problem or each.file)
+        for each in found
+    ]
+    return table(("HOST", "VOLUME", "MADE", "DATA", "STORED", "FILE"), rows, sheet=sheet, cut=("FILE",))
+
+
+def backups_document(kind: str, found: Iterable[Any]) -> dict[str, Any]:
+    """Of `backup run` and `backup list`."""
+    return {"format_version": FORMAT_VERSION, "type": kind, "backups": [msgspec.to_builtins(each) for each in found]}

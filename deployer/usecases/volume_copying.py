@@ -20,11 +20,12 @@ from deployer.config.files import state_folder
 from deployer.engine import volume_data
 from deployer.engine.volume_data import NEW, STOPPED, Data
 from deployer.errors import DeployerError, ExitCode, RefusedError, ResourceError
+from deployer.fields.options import Quiet
 from deployer.interfaces import Body, Clock, Engine, Events
 from deployer.model.outcome import Blocked
 from deployer.usecases import backup_file
 from deployer.usecases.backup_file import Backup, Header, Total
-from deployer.usecases.volume_sides import How, Line, Place, Quiet, Said, Side, Tell
+from deployer.usecases.volume_sides import How, Line, Place, Said, Side, Tell
 
 _AHEAD: Final = 64
 """Chunks that are read before they are written."""

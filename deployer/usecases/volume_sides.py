@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from enum import StrEnum
 from functools import partial
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from msgspec import Struct, field
 
 from deployer.engine import answers, volume_data
 from deployer.errors import DeployerError, RefusedError, UnreachableError, boundary
+from deployer.fields.options import Quiet
 from deployer.interfaces import Clock, Engine, Json
 from deployer.model import ownership, volume_names
 from deployer.planning.lifecycle import Asked, Member, Verb, tasks
@@ -24,14 +24,6 @@ _PAUSES: Final = (0.0, 1.0, 3.0, 8.0, 15.0)
 """Seconds before each attempt at what must be done whatever happened."""
 
 _HELPERS: Final = "deployer.volume."
-
-
-class Quiet(StrEnum):
-    """What is done to running containers that use a volume, while it is copied."""
-
-    STOP = "stop"
-    PAUSE = "pause"
-    LIVE = "live"
 
 
 class Place(Struct, frozen=True):

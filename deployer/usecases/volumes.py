@@ -12,6 +12,7 @@ from msgspec import Struct
 from deployer.engine import volume_data
 from deployer.engine.volume_data import Data
 from deployer.errors import EngineError, RefusedError, ResourceError, UnreachableError
+from deployer.fields.options import Quiet
 from deployer.interfaces import Engine
 from deployer.model.outcome import Blocked
 from deployer.usecases.backup_file import Backup, Counted, Header, Total
@@ -21,7 +22,7 @@ from deployer.usecases.load import Request
 from deployer.usecases.locking import locked
 from deployer.usecases.system import System
 from deployer.usecases.volume_copying import Content, Tools, mount, save, watched
-from deployer.usecases.volume_sides import How, Line, Place, Quiet, Said, Side, Tell, quieted, read_side
+from deployer.usecases.volume_sides import How, Line, Place, Said, Side, Tell, quieted, read_side
 
 _OWN: Final = "deployer."
 """What labels of resources begin with."""

@@ -1,0 +1,111 @@
+"""`deployer backup` and `deployer volume`, on simulated hosts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from deployer.usecases.backup_file import Header, write
+from tests.cli.runs import Shop
+
+PLAYBOOK = """\
+- hosts: {hosts}
+  project: data
+  volumes:
+    db-data:
+      backup: {{to: kept/here, keep: 2, schedule_hint: daily}}
+    cache: {{}}
+  containers:
+    db: {{image: "example/db:1", volumes: ["db-data:/data"], update: {{monitor: 0s}}}}
+"""
+
+
+@pytest.fixture
+def site(shop: Shop) -> Shop:
+    shop.write("data.yml", PLAYBOOK.format(hosts="web"))
+    assert shop.run("apply", "-i", "hosts.yml", "data.yml", "--yes").code == 0
+    return shop
+
+
+def older(folder: Path, host: str, year: int) -> str:
+    file = folder / f"{host}-{year}.tar.zst"
+    folder.mkdir(parents=True, exist_ok=True)
+    with file.open("wb") as target:
+        write(target, Header(volume="db-data", host=host, made=f"{year}-01-01T00:00:00Z"), [b"data"])
+    return f"kept/here/{file.name}"
+
+
+def test_declared_backups_are_made_and_old_ones_removed(site: Shop) -> None:
+    folder = site.folder / "kept/here"
+    old = [older(folder, "web1", year) for year in (2001, 2003, 2002)]
+    (folder / "notes.txt").touch()
+    (folder / "broken.tar.zst").write_bytes(b"text")
+    ran = site.run("backup", "run", "-i", "hosts.yml", "data.yml", "--yes", "--json")
+    first, second = json.loads(ran.out)["backups"]
+    assert (ran.code, first["place"], second["place"]["host"]) == (0, {"host": "web1", "volume": "db-data"}, "web2")
+    assert (first["removed"], second["removed"]) == ([old[0], old[2]], [])
+    listed = site.run("backup", "list", "-i", "hosts.yml", "data.yml", "--json")
+    found = json.loads(listed.out)["backups"]
+    assert [(each["host"], each["file"]) for each in found] == [
+        ("", "kept/here/broken.tar.zst"),
+        ("web1", old[1]),
+        ("web1", first["file"]),
+        ("web2", second["file"]),
+    ]
+    assert (listed.code, found[0]["problem"]) == (3, "is not a complete backup of a volume")
+    assert (site.folder / first["file"]).stat().st_mode & 0o777 == 0o600
+    assert site.run("plan", "-i", "hosts.yml", "data.yml", "--detailed-exitcode").code == 0
+
+
+def test_what_would_be_done(site: Shop) -> None:
+    found = site.run("backup", "run", "-i", "hosts.yml", "data.yml", "--check", "--limit", "web2")
+    assert (found.code, found.words) == (
+        0,
+        ["VOLUME TO CONTAINERS SCHEDULE", "web2/db-data kept/here are stopped daily"],
+    )
+    refused = site.run("backup", "run", "-i", "hosts.yml", "data.yml")
+    assert (refused.code, "add --yes" in refused.err) == (5, True)
+    assert not (site.folder / "kept").exists()
+
+
+def test_one_failure_does_not_stop_the_others(site: Shop) -> None:
+    site.write("more.yml", "all: {children: {web: {hosts: {web1: {connection: local, docker_socket: /no}}}}}\n")
+    site.write("web.yml", PLAYBOOK.format(hosts="web:db"))
+    found = site.run("backup", "run", "-i", "hosts.yml", "-i", "more.yml", "web.yml", "--yes")
+    assert found.code == 4
+    assert "web1/db-data: failed: " in found.err
+    assert "db1/db-data: failed: db1 has no volume 'db-data'" in found.err
+    assert any(line.startswith("web2/db-data → kept/here/web2-db-data-") for line in found.out.splitlines())
+
+
+def test_errors(site: Shop) -> None:
+    for text, said in (
+        ("{keep: 2}", "'to' is missing"),
+        ("{to: x, containers: freeze}", "one of stop, pause, live"),
+        ("{to: x, keeps: 2}", "did you mean 'keep'"),
+    ):
+        site.write("bad.yml", f"- hosts: web\n  volumes: {{data: {{backup: {text}}}}}\n")
+        found = site.run("validate", "-i", "hosts.yml", "bad.yml")
+        assert (found.code, said in found.err) == (1, True), found.err
+    site.write("none.yml", "- hosts: web\n  volumes: {data: {}}\n")
+    found = site.run("backup", "run", "-i", "hosts.yml", "none.yml", "--yes")
+    assert (found.code, "has the key 'backup'" in found.err) == (5, True)
+
+
+def test_volumes_that_cannot_be_copied(site: Shop) -> None:
+    for words, code, said in (
+        (("backup", "web1/nothing"), 3, "web1 has no volume 'nothing'"),
+        (("backup", "web9/db-data"), 1, "the inventory has no host 'web9'"),
+        (("backup", "web1"), 1, "'web1' does not have the form HOST/NAME"),
+        (("migrate", "web1/db-data", "web1"), 1, "source and target are the same volume"),
+        (("migrate", "web1/cache", "db1", "--exact"), 5, "no container uses web1/cache"),
+        (("backup", "web1/db-data", "--image", "example/db:1"), 3, "has no GNU tar"),
+        (("backup", "web1/db-data", "--image", "no:1"), 3, "image no:1 is not on the host"),
+        (("restore", "missing.zst", "web1/db-data"), 1, "missing.zst cannot be read"),
+        (("backup", "web1/deployer.history.data.1"), 5, "keeps its records"),
+    ):
+        found = site.run("volume", *words, "-i", "hosts.yml", "--yes")
+        assert (found.code, said in found.err) == (code, True), found.err
+    assert list(site.folder.glob("*.partial")) == []
