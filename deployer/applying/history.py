@@ -44,7 +44,7 @@ def write(
         _remove(engine, volume_names.record(record.project, started, started=True))
     _forget(engine, record.project, known, number)
     _forget_containers(engine, known)
-    _forget_files(engine, record.project, known)
+    forget_files(engine, record.project, known)
     return number
 
 
@@ -83,7 +83,7 @@ def _forget_containers(engine: Engine, volumes: Iterable[Json]) -> None:
             _remove(engine, name)
 
 
-def _forget_files(engine: Engine, project: str, volumes: Iterable[Json]) -> None:
+def forget_files(engine: Engine, project: str, volumes: Iterable[Json]) -> None:
     """The files of containers that no longer exist, and containers that wrote files and were left."""
     ours = [
         str(volume["Name"])

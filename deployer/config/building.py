@@ -24,6 +24,8 @@ _LARGEST_SECRET: Final = 500 * 1024
 """Bytes; the engine takes no larger one (moby/buildkit, session/secrets)."""
 
 _INLINE: Final = "dockerfile_inline"
+_REMOTE: Final = re.compile(r"[a-z][a-z0-9+.-]*://|git@|github\.com/")
+"""What Docker takes for a repository or an archive elsewhere."""
 
 
 class Written(Struct, frozen=True):
@@ -87,6 +89,10 @@ def read_build(written: Written, problems: Problems) -> Build | None:
     _refuse_secrets(written, problems)
     secrets = {name: _secret(written, name, source, problems) for name, source in found.get("secrets", {}).items()}
     folder = Path(os.path.normpath(written.folder / found["context"]))
+    if _REMOTE.match(found["context"]):
+        hint = "clone or unpack it first, and name the folder"
+        written.wrong(problems, ("context",), f"'{found['context']}' is not a folder of this machine", hint)
+        return None
     if not folder.is_dir():
         summary = f"{folder} is not a folder" if folder.exists() else f"there is no folder {folder}"
         written.wrong(problems, ("context",), summary, "name the folder with what the image is built from")
@@ -123,8 +129,8 @@ def _dockerfile(written: Written, folder: Path, problems: Problems) -> tuple[Pat
         written.wrong(problems, ("dockerfile",), f"{file} is not UTF-8")
     except FileNotFoundError:
         others = sorted(found.name for found in folder.glob("*ockerfile*") if found.is_file())
-        hint = f"write dockerfile: {others[0]}" if others else "its name is relative to the context"
-        written.wrong(problems, ("dockerfile",), f"there is no Dockerfile {file}", hint)
+        hint = f"write dockerfile: {others[0]}" if others else "name it with 'dockerfile', or its folder with 'context'"
+        written.wrong(problems, ("dockerfile",), f"folder {folder} has no file {name}", hint)
     except OSError as error:
         written.wrong(problems, ("dockerfile",), f"{file} cannot be read: {error.strerror}")
     return file, None

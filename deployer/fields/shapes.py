@@ -181,10 +181,12 @@ class MapOf(Struct, frozen=True):
 
 class Keyed(Struct, frozen=True):
     """A list whose items each return one or more (key, value) pairs of a map: mounts by target, `K=V` by name. `alone`:
-    whether text counts as a list of one item."""
+    whether text counts as a list of one item; `once`: whether a key given twice is an error, instead of the last one
+    counting."""
 
     item: Shape
     alone: bool = True
+    once: bool = False
 
     def read(self, node: Node, at: Reading) -> Any:
         if at.passes(node):
@@ -199,7 +201,9 @@ class Keyed(Struct, frozen=True):
             if pair is INVALID:
                 continue
             key, value = pair
-            if key in found:
+            if key in found and self.once and found[key] != value:
+                here.wrong(part, f"'{key}' is given twice, first at {places[key]}")
+            elif key in found:
                 summary = f"'{key}' is given twice, first at {places[key]}; this counts"
                 here.problems.warn(nodes.place(part), hide(summary, part), address=here.address)
             places[key] = nodes.place(part)

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer.applying.executor import Execution, abandon, change, commit, may_commit, roll_back
+from deployer.applying.history import forget_files
 from deployer.applying.lock import LockLostError
 from deployer.applying.locking import Locks, Run
 from deployer.applying.operations import PullSlots
@@ -70,14 +71,22 @@ def apply(session: Session, system: System, events: Events, stop: Stop, run: Run
 
 
 def clear_locks(session: Session, system: System, events: Events, run: Run) -> None:
-    """Removes the locks of killed runs from hosts on which this run changes nothing. Locks of active runs stay."""
+    """Removes what killed runs left from hosts on which this run changes nothing: locks, and containers that wrote
+    files. Locks of active runs stay."""
     planned = session.planned
     busy = {(plan.host, plan.project) for plan in planned.plan.hosts if plan.steps and not plan.refusals}
     left = sorted(planned.locked - busy) if run.lock else ()
     for project in {project: None for _, project in left}:
         locks = Locks(replace(run, wait=0.0), session.fleet.each, system.clock, events, threading.Event())
-        locks.take({host: project for host, other in left if other == project})
+        hosts = [host for host, other in left if other == project]
+        locks.take(dict.fromkeys(hosts, project))
+        taken = (host for host in hosts if locks.bar(host) is None)
+        session.fleet.each(taken, partial(_forget, locks, project))
         locks.release()
+
+
+def _forget(locks: Locks, project: str, host: str, engine: Engine) -> None:
+    forget_files(engine, project, locks.volumes(host) or ())
 
 
 def _play(work: _Work, play: PlayPlan, given: PlayInput, out: set[str]) -> tuple[bool, list[HostOutcome]]:

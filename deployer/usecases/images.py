@@ -11,11 +11,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer.applying.operations import Layers, hint_of, registry_errors
+from deployer.diagnostics import Diagnostic, Origin
 from deployer.engine.host_facts import free_space
 from deployer.engine.image_archive import ImageArchive
 from deployer.engine.image_transfer import Transfer, is_containerd
 from deployer.engine.registry_auth import Credentials
-from deployer.errors import DeployerError, ResourceError, UnreachableError
+from deployer.errors import DeployerError, InputError, ResourceError, UnreachableError
 from deployer.interfaces import Engine
 from deployer.model.outcome import PullProgress
 from deployer.model.plan import Unreachable
@@ -140,7 +141,7 @@ def _opened(path: str) -> Iterator[ImageArchive]:
     try:
         file = Path(path).open("rb")  # noqa: SIM115 - closed below
     except OSError as error:
-        raise ResourceError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise InputError([Diagnostic(Origin("--from"), f"{path} cannot be read: {error.strerror or error}")]) from error
     with file:
         archive = ImageArchive(file, path)
         try:

@@ -57,8 +57,8 @@ def test_what_cannot_be_copied(shop: Shop) -> None:
 
     assert errors("redis:7", "web1", "--from", "db1") == (3, "error: redis:7 is not on db1")
     assert errors("redis:7", "web1", "--from", "./away.tar") == (
-        3,
-        "error: ./away.tar cannot be read: No such file or directory",
+        1,
+        "--from: ./away.tar cannot be read: No such file or directory",
     )
     assert errors("redis:7", "wbe1", "--from", "db1")[0] == 1
     assert errors("redis:7", "web1", "--from", "db9")[0] == 1

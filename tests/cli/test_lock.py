@@ -66,17 +66,22 @@ def test_a_host_without_a_clock_frees_itself_while_one_waits(shop: Shop) -> None
     assert volumes("web1") == ["deployer.history.shop.1"]
 
 
-def test_a_run_with_nothing_to_do_removes_the_locks_of_killed_runs_and_no_others(shop: Shop) -> None:
+def test_a_run_with_nothing_to_do_removes_what_killed_runs_left_and_no_more(shop: Shop) -> None:
     assert shop.run(*APPLY).code == 0
     dead = this_process().rpartition("/")[0] + "/0"
     locked("web1", process=dead, number=7)
+    left = "deployer.files." + "1" * 32
+    engine("web1").create_volume({"Name": left, "Labels": {"deployer.project": "shop"}})
+    mounts = [{"Type": "volume", "Source": left, "Target": "/deployer"}]
+    engine("web1").create_container(left, {"Image": "nginx", "HostConfig": {"Mounts": mounts}}, "")
     locked("web2")
     assert shop.run("plan", *HOSTS, "shop.yml").code == 0
     assert shop.run(*APPLY, "--check").code == 0
     assert shop.run(*APPLY, "--no-lock").code == 0
-    assert volumes("web1") == ["deployer.history.shop.1", "deployer.lock.shop.7"]
+    assert volumes("web1") == [left, "deployer.history.shop.1", "deployer.lock.shop.7"]
     assert shop.run(*APPLY).code == 0
     assert volumes("web1") == ["deployer.history.shop.1"]
+    assert left not in shop.run("ps", "-a", *HOSTS).out
     assert volumes("web2") == ["deployer.history.shop.1", "deployer.lock.shop.1"]
 
 

@@ -108,13 +108,20 @@ def test_an_ignore_file_of_the_dockerfile_goes_first() -> None:
     assert [each.path for each in found.files] == ["src", "src/app.js"]
 
 
+NAME_IT = "name it with 'dockerfile', or its folder with 'context'"
+ELSEWHERE = "is not a folder of this machine; clone or unpack it first, and name the folder"
+
+
 @pytest.mark.parametrize(
     ("build", "said"),
     [
         ("nowhere", "14: .context: there is no folder nowhere; name the folder with what the image is built from"),
         ("Dockerfile", "14: .context: Dockerfile is not a folder; name the folder with what the image is built from"),
-        ("src", "14: .dockerfile: there is no Dockerfile src/Dockerfile; its name is relative to the context"),
-        ("{dockerfile: other}", "27: .dockerfile: there is no Dockerfile other; write dockerfile: Dockerfile"),
+        ("src", f"14: .dockerfile: folder src has no file Dockerfile; {NAME_IT}"),
+        ("{context: src}", f"14: .dockerfile: folder src has no file Dockerfile; {NAME_IT}"),
+        ("https://github.com/a/b.git#main", f"14: .context: 'https://github.com/a/b.git#main' {ELSEWHERE}"),
+        ("{context: 'git@github.com:a/b'}", f"24: .context: 'git@github.com:a/b' {ELSEWHERE}"),
+        ("{dockerfile: other}", "27: .dockerfile: folder . has no file other; write dockerfile: Dockerfile"),
         (
             "{ssh: default}",
             "15: : unknown key 'ssh'; the agent of this machine is not forwarded; clone before the build, or use "

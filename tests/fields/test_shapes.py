@@ -225,6 +225,18 @@ def test_an_empty_resource_is_valid_and_a_list_is_not() -> None:
             {"environment": ["A=1", "A=2"]},
             "environment[1]: 'A' is given twice, first at play.yml:1:18; this counts",
         ),
+        (
+            {"configs": ["app", {"source": "db", "target": "app"}]},
+            "configs[1]: '/app' is given twice, first at play.yml:1:14",
+        ),
+        (
+            {"secrets": [{"source": "a", "target": "x"}, {"source": "b", "target": "/run/secrets/x"}]},
+            "secrets[1]: '/run/secrets/x' is given twice, first at play.yml:1:14",
+        ),
+        (
+            {"configs": ["app", {"source": "app"}]},
+            "configs[1]: '/app' is given twice, first at play.yml:1:14; this counts",
+        ),
         ({"volumes": ["a1:/t", "b1:/t/"]}, "volumes[1]: '/t' is given twice, first at play.yml:1:14; this counts"),
         ({"tmpfs": ["/run", "/run/"]}, "tmpfs: '/run' is given twice"),
         (

@@ -79,7 +79,8 @@ def _shape(kind: Delivered) -> Keyed:
             expects=f"the name of a {kind.one}, or source and target",
             scalar=Leaf(str, f"the name of a {kind.one}", lambda name: pair({"source": name})),
             mapping=Record(entries, pair),
-        )
+        ),
+        once=True,
     )
 
 
