@@ -100,8 +100,8 @@ class RegistryError(ResourceError):
 class FileError(ResourceError):
     """A file on a host could not be read or written; `not_found`: a file or folder in its path does not exist."""
 
-    def __init__(self, message: str, *, not_found: bool = False) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, not_found: bool = False, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
         self.not_found = not_found
 
 

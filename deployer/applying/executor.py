@@ -30,6 +30,7 @@ from deployer.model.operations import (
     CreateContainer,
     Made,
     Operation,
+    PutFile,
     RemoveNetwork,
     RenameContainer,
     StartContainer,
@@ -306,6 +307,8 @@ class _Run:
                 return self._performer.is_gone(network)
             case AwaitHealthy() | AwaitCompleted():
                 return False
+            case PutFile():
+                return True
             case _:
                 return isinstance(getattr(operation, "container", None), str | Made)
 

@@ -12,9 +12,11 @@ from msgspec import Struct, field
 from deployer.applying import building, health
 from deployer.applying.building import Builds
 from deployer.applying.files import with_places, write_files
-from deployer.errors import EngineError, ResourceError
+from deployer.applying.host_files import put_file
+from deployer.engine.host_files import store_of
+from deployer.errors import EngineError, NotOfferedError, ResourceError
 from deployer.fields.container.health import CRASHING, DECLARE_CHECK, WITHOUT_COMMAND
-from deployer.interfaces import Clock, Engine, Json, RegistryAuth
+from deployer.interfaces import Clock, Engine, Host, Json, RegistryAuth
 from deployer.model import volume_names
 from deployer.model.operations import (
     AwaitCompleted,
@@ -26,17 +28,23 @@ from deployer.model.operations import (
     CreateVolume,
     DisconnectNetwork,
     Drain,
+    FinishFile,
     Made,
     Operation,
     PauseContainer,
     PullImage,
     PushImage,
+    PutFile,
     RemoveContainer,
+    RemoveFile,
     RemoveImage,
+    RemoveManifest,
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
+    RestoreFile,
     SendImage,
+    SetFile,
     StartContainer,
     StopContainer,
     TagImage,
@@ -44,6 +52,7 @@ from deployer.model.operations import (
     UnpauseContainer,
     UpdateContainer,
     WriteFiles,
+    WriteManifest,
     WriteRecord,
 )
 from deployer.model.outcome import BuildProgress, PullProgress
@@ -84,10 +93,14 @@ def no_source(_engine: Engine, reference: str, source: str, _tell: Tell) -> None
     raise EngineError(f"{reference} cannot be sent from {source}", status=0)
 
 
+def no_host() -> Host:
+    raise NotOfferedError("files cannot be changed here")
+
+
 class Worker(Struct, frozen=True):
     """What an operation needs. `made` holds the ids of containers that earlier steps created, by step; `permit` raises
     if the host must not be changed any more; `pulling` is held while a reference is pulled. `said`: by id, the output
-    of containers that the engine removes when they end, if they ended at once."""
+    of containers that the engine removes when they end, if they ended at once. `machine`: the host."""
 
     engine: Engine
     clock: Clock
@@ -101,6 +114,7 @@ class Worker(Struct, frozen=True):
     send: Send = no_source
     builds: Builds = field(default_factory=Builds)
     said: dict[str, str] = field(default_factory=dict)
+    machine: Callable[[], Host] = no_host
 
     def id_of(self, target: Target) -> str:
         if isinstance(target, Made):
@@ -231,6 +245,43 @@ def _(operation: RemoveVolume, worker: Worker) -> None:
 @_perform.register
 def _(operation: WriteFiles, worker: Worker) -> None:
     write_files(worker.engine, operation)
+
+
+@_perform.register
+def _(operation: WriteManifest, worker: Worker) -> None:
+    made = worker.engine.create_volume({"Name": operation.name, "Labels": operation.labels})
+    if made.get("Labels") != operation.labels:
+        raise EngineError(f"another run wrote volume {operation.name}", status=0)
+
+
+@_perform.register
+def _(operation: RemoveManifest, worker: Worker) -> None:
+    _unless_gone(lambda: worker.engine.remove_volume(operation.name))
+
+
+@_perform.register
+def _(operation: PutFile, worker: Worker) -> None:
+    put_file(store_of(worker.machine()), operation)
+
+
+@_perform.register
+def _(operation: SetFile, worker: Worker) -> None:
+    store_of(worker.machine()).set(operation)
+
+
+@_perform.register
+def _(operation: RestoreFile, worker: Worker) -> None:
+    store_of(worker.machine()).restore(operation)
+
+
+@_perform.register
+def _(operation: FinishFile, worker: Worker) -> None:
+    store_of(worker.machine()).finish(operation)
+
+
+@_perform.register
+def _(operation: RemoveFile, worker: Worker) -> None:
+    store_of(worker.machine()).remove(operation)
 
 
 @_perform.register

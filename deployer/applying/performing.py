@@ -11,9 +11,9 @@ from msgspec import Struct, field
 
 from deployer.applying.building import Builds
 from deployer.applying.lock import LockLostError
-from deployer.applying.operations import Done, Send, Worker, no_source, perform
+from deployer.applying.operations import Done, Send, Worker, no_host, no_source, perform
 from deployer.errors import DeployerError, UnreachableError, boundary
-from deployer.interfaces import Clock, Engine, Events, RegistryAuth
+from deployer.interfaces import Clock, Engine, Events, Host, RegistryAuth
 from deployer.model.operations import Operation, Target
 
 Found = TypeVar("Found")
@@ -43,6 +43,7 @@ class Tools(Struct, frozen=True):
     pulling: Callable[[str], AbstractContextManager[object]] = lambda _reference: nullcontext()
     send: Send = no_source
     builds: Builds = field(default_factory=Builds)
+    machine: Callable[[], Host] = no_host
 
 
 class Performer:
@@ -64,6 +65,7 @@ class Performer:
             pulling=tools.pulling,
             send=tools.send,
             builds=tools.builds,
+            machine=tools.machine,
         )
 
     def perform(self, operation: Operation) -> Done:

@@ -16,7 +16,7 @@ COMMANDS: Final = {
     "apply": "Apply playbooks or a saved plan.",
     "show": "Print a saved plan.",
     "drift": "Compare the hosts with the last applied state and with the playbook.",
-    "destroy": "Remove the project's containers and networks; volumes stay unless --volumes is given.",
+    "destroy": "Remove the project's containers, networks and files; volumes stay unless --volumes is given.",
     "rollback": "Restore replaced containers.",
     "history": "Show past runs: what was applied, by whom and with what result.",
     "lock": "Show and release the locks of runs on hosts.",

@@ -67,11 +67,11 @@ COMMAND = Command(
     "destroy",
     run=_run,
     examples=EXAMPLES,
-    help="Remove the project's containers and networks; volumes stay unless --volumes is given, images always. "
+    help="Remove the project's containers, networks and files; volumes stay unless --volumes is given, images always. "
     "Everything of the playbook's projects on its hosts is removed, including what other playbook files declare.",
     params=[*options.refused(options.deploying(), _REFUSED), _VOLUMES],
     suggestion=Suggestion(
-        "removes the project's containers and networks",
+        "removes the project's containers, networks and files",
         ("down", "remove", "delete", "teardown"),
         removes=True,
     ),

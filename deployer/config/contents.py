@@ -37,8 +37,8 @@ class Content(Guarded, frozen=True):
             yield from filter(None, (text, text.strip()))
 
 
-_NO_KEY: Final = "changes of secret content are found with a key of this machine, and it cannot keep one"
-_KEEP_ONE: Final = "set HOME or XDG_STATE_HOME to a directory that can be written"
+NO_KEY: Final = "changes of secret content are found with a key of this machine, and it cannot keep one"
+KEEP_ONE: Final = "set HOME or XDG_STATE_HOME to a directory that can be written"
 
 Contents = Mapping[tuple[str, str], Content | None]
 """By section and name; None for one with an error, which is reported."""
@@ -123,7 +123,7 @@ def with_digests(
             if content is None:
                 continue
             if content.secret and not sealing.key:
-                problems.add(resource.place((kind.name, target)), _NO_KEY, address=kind.name, hint=_KEEP_ONE)
+                problems.add(resource.place((kind.name, target)), NO_KEY, address=kind.name, hint=KEEP_ONE)
             digest = file_digest(content.data, sealing, secret=content.secret)
             files[target] = {**entry, "content": digest}
             found[digest] = content.data

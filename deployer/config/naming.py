@@ -32,9 +32,9 @@ def declared(settings: Mapping[str, Any]) -> str:
 
 
 def prefixed(resource: AnyResource, prefix: str) -> str:
-    """The key with the play's prefix, which external resources and images do not have."""
+    """The key with the play's prefix, which external resources, images and files do not have."""
     exists = isinstance(resource.settings, ObjectSettings) and resource.settings.external
-    return resource.name if exists or resource.kind is Kind.IMAGE else f"{prefix}{resource.name}"
+    return resource.name if exists or resource.kind in (Kind.IMAGE, Kind.FILE) else f"{prefix}{resource.name}"
 
 
 def _renamed(found: AnyResource, names: Names) -> AnyResource:

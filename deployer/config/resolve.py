@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -14,6 +14,7 @@ from deployer import nodes
 from deployer.config import naming, policies
 from deployer.config.contents import ContentSources, contents_of, with_digests
 from deployer.config.depending import settle_dependencies
+from deployer.config.file_contents import FileSite, FileSources, check_secret, with_source
 from deployer.config.image_lock import Pin, pinned
 from deployer.config.playbook import (
     CONTAINER_DEFAULTS,
@@ -26,6 +27,7 @@ from deployer.config.playbook import (
 )
 from deployer.config.tag_filter import TagFilter
 from deployer.config.templates.templar import Templar
+from deployer.config.typed import settings_of
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems
 from deployer.fields.reading import INVALID, Reading
@@ -40,13 +42,13 @@ from deployer.model.desired import (
     Kind,
     OnFailure,
     Resource,
+    has_settings,
     slot,
 )
 from deployer.model.kinds import KINDS
 from deployer.model.secrets import Sealing
-from deployer.model.settings import ContainerSettings, Dependency, FromImage, RunSettings, Settings, UpdatePolicy
+from deployer.model.settings import ContainerSettings, FileSettings, FromImage, RunSettings
 from deployer.nodes import Node
-from deployer.values import duration
 
 
 class Declared(Struct, frozen=True):
@@ -66,7 +68,8 @@ class Declared(Struct, frozen=True):
 
 class Inputs(Guarded, frozen=True):
     """The inputs of resolving a play that all its hosts share. `read`: resources by kind, name and origin, to reuse for
-    hosts with the same declaration. `caller`: the caller's environment; `pins`: of `images.lock`."""
+    hosts with the same declaration. `caller`: the caller's environment; `pins`: of `images.lock`; `files`: what was
+    read of files."""
 
     hidden: ClassVar[tuple[str, ...]] = ("sealing_key", "caller")
     problems: Problems
@@ -77,6 +80,7 @@ class Inputs(Guarded, frozen=True):
     read: dict[tuple[Kind, str, Origin], Declared] = field(default_factory=dict)
     caller: Mapping[str, str] = field(default_factory=lambda: os.environ)
     pins: Mapping[str, Pin] = field(default_factory=dict)
+    files: FileSources = field(default_factory=dict)
 
 
 def resolve(play: Play, host: str, templar: Templar, inputs: Inputs) -> Desired:
@@ -172,6 +176,7 @@ class _Work:
         self.project = inputs.project or self._project()
         sources = ContentSources(Path(play.file).parent, inputs.caller, inputs.vault, inputs.problems)
         self._contents = contents_of(play.keys, self.key, sources)
+        self._files = FileSite(sources.folder, inputs.vault, inputs.problems, inputs.files)
         self.secrets.update(text for content in self._contents.values() if content for text in content.texts)
 
     def _project(self) -> str:
@@ -221,6 +226,7 @@ class _Work:
                 tags = (*play_tags, *self._tags(meta.get("tags"), address, templar))
                 resource = self._resource(kind, name, body, templar)
                 if resource is not None:
+                    resource = with_source(resource, templar, self._files, self.found)
                     yield replace(resource, selected=self._inputs.tags.selects(tags))
 
     def _loop(self, node: Node | None, address: str) -> Iterator[Templar]:
@@ -284,6 +290,8 @@ class _Work:
     def with_digests(self, resource: AnyResource) -> AnyResource:
         address, secrets = f"{self.project}/{resource.address.label}", frozenset(self.secrets | self._templar.secrets)
         sealing = Sealing(secrets, self._inputs.sealing_key, address)
+        if has_settings(resource, FileSettings):
+            return check_secret(resource, self.found, sealing, self._inputs.problems)
         return with_digests(resource, self._contents, sealing, self._inputs.problems, self.found)
 
     def _with_caller(self, body: Node, address: str) -> Node:
@@ -311,7 +319,7 @@ class _Work:
         known = {entry.name for entry in KINDS[kind].table.settings}
         defaults = {key: value for key, value in self._defaults.items() if key in known}
         implied = KINDS[kind].naming.settings(name)
-        settings = _settings(kind, {**implied, **_over(defaults, found.settings)})
+        settings = settings_of(kind, {**implied, **_over(defaults, found.settings)})
         if isinstance(settings, RunSettings) and not settings.image and not settings.absent:
             at_image = any(path[0] in ("image", "build") for path in origins)
             if not at_image:
@@ -365,36 +373,3 @@ def _over(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
         if isinstance(defaults[name], Mapping):
             merged[name] = {**defaults[name], **given[name]}
     return merged
-
-
-def _settings(kind: Kind, found: Mapping[str, Any]) -> Settings:
-    """Converts values of the playbook to the types of the record."""
-    given = {_RENAMED.get(key, key): _TYPED.get(key, lambda same: same)(value) for key, value in found.items()}
-    return KINDS[kind].settings(**{key: value for key, value in given.items() if key not in _USED_UP})
-
-
-def _dependencies(found: Mapping[str, Any]) -> tuple[Dependency, ...]:
-    return tuple(
-        Dependency(name, how.get("condition"), how.get("required", True), how.get("restart", False))
-        for name, how in found.items()
-    )
-
-
-def _update(found: Mapping[str, Any]) -> UpdatePolicy:
-    seconds = {key: found[key] / duration.SECOND for key in ("health_timeout", "monitor", "drain") if key in found}
-    watch = {"watch": seconds["monitor"]} if "monitor" in seconds else {}
-    return UpdatePolicy(**{**found, **seconds, **watch})
-
-
-_USED_UP: Final = ("env_file", "extends", "restart_retries", "name", "container_name")
-"""Keys that become part of other values."""
-_RENAMED: Final = {"pull_policy": "pull"}
-_TYPED: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "depends_on": _dependencies,
-    "external": bool,
-    "ignore_changes": tuple,
-    "push": tuple,
-    "tag_as": tuple,
-    "timeout": lambda found: found / duration.SECOND,
-    "update": _update,
-}

@@ -34,6 +34,7 @@ from deployer.interfaces import Engine, Json, RegistryAuth
 from deployer.model import build, ownership, volume_names
 from deployer.model.container_names import NEW, OLD, is_kept
 from deployer.model.desired import Desired
+from deployer.model.files import manifests
 from deployer.model.observed import (
     Observed,
     ObservedContainer,
@@ -136,6 +137,7 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
             replaced={project: found[0] for project, found in runs.items()},
             runs={project: found[1] for project, found in runs.items()},
             kept=kept,
+            manifests=manifests(notes),
             pulled=pulled,
             claimed=claimed,
             info=engine.info() if any(_asks_info(found, needs) for found in inspected) else {},

@@ -16,6 +16,7 @@ from deployer.model.build import Build
 from deployer.model.secrets import Sealing
 from deployer.model.settings import (
     ContainerSettings,
+    FileSettings,
     FromImage,
     ImageSettings,
     JobSettings,
@@ -32,6 +33,7 @@ class Kind(StrEnum):
     IMAGE = "image"
     NETWORK = "network"
     VOLUME = "volume"
+    FILE = "file"
     CONTAINER = "container"
     JOB = "job"
 
@@ -124,6 +126,7 @@ class Resource(Struct, Generic[S_co], frozen=True):
 AnyResource: TypeAlias = Resource[Settings]
 Network: TypeAlias = Resource[NetworkSettings]
 Volume: TypeAlias = Resource[VolumeSettings]
+File: TypeAlias = Resource[FileSettings]
 Image: TypeAlias = Resource[ImageSettings]
 Container: TypeAlias = Resource[ContainerSettings]
 Job: TypeAlias = Resource[JobSettings]

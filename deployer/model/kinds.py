@@ -10,6 +10,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from deployer.fields.container import CONTAINER
+from deployer.fields.file import FILE
 from deployer.fields.image import IMAGE
 from deployer.fields.job import JOB
 from deployer.fields.network import NETWORK
@@ -20,13 +21,14 @@ from deployer.model.container_names import FAILED, NEW, OLD, PREVIOUS, is_beside
 from deployer.model.desired import Kind
 from deployer.model.settings import (
     ContainerSettings,
+    FileSettings,
     ImageSettings,
     JobSettings,
     NetworkSettings,
     Settings,
     VolumeSettings,
 )
-from deployer.values import image
+from deployer.values import image, paths
 
 
 class Owned(Enum):
@@ -94,10 +96,21 @@ _BY_REFERENCE: Final = Naming(
 )
 
 
+def _path(name: str) -> str:
+    found = paths.parse_absolute(name)
+    if found == "/" or not found.isprintable() or "\\" in found:
+        raise ValueError(f"'{name}' cannot be the path of a file")
+    return found
+
+
+_BY_PATH: Final = Naming(_path, "an absolute path on the host, such as /etc/shop/app.conf")
+
+
 KINDS: Final[Mapping[Kind, Declarable]] = {
     Kind.IMAGE: Declarable("images", IMAGE, ImageSettings, _BY_REFERENCE, Owned.BY_RECORD),
     Kind.NETWORK: Declarable("networks", NETWORK, NetworkSettings, _named(Kind.NETWORK, 1)),
     Kind.VOLUME: Declarable("volumes", VOLUME, VolumeSettings, _named(Kind.VOLUME, 2)),
+    Kind.FILE: Declarable("files", FILE, FileSettings, _BY_PATH, Owned.BY_RECORD),
     Kind.CONTAINER: Declarable("containers", CONTAINER, ContainerSettings, _named(Kind.CONTAINER, 2)),
     Kind.JOB: Declarable("jobs", JOB, JobSettings, _named(Kind.JOB, 2), condition=Condition.COMPLETED),
 }

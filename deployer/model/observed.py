@@ -9,6 +9,7 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from deployer.interfaces import EngineInfo
+from deployer.model.files import Manifest, ObservedFile
 from deployer.model.plan import Before, OwedEndpoint
 from deployer.model.registry import RegistryAnswer
 
@@ -163,7 +164,8 @@ class Observed(Struct, frozen=True, dict=True):
     may be pruned; `claimed`: references and image ids on record, with the project that pulled or declared
     them. `info`: the engine's `GET /info` if a container is to be taken over, else empty. What earlier plays of the run
     will have done: `renewed` names containers that they create or replace, `restarted` those that they start; `coming`
-    are references that they pull or build, `built` those that they build."""
+    are references that they pull or build, `built` those that they build. `manifests`: what each project wrote;
+    `files`: what is at these paths, and at those that are declared."""
 
     host: str
     engine: EngineInfo
@@ -187,6 +189,8 @@ class Observed(Struct, frozen=True, dict=True):
     restarted: frozenset[str] = frozenset()
     coming: frozenset[str] = frozenset()
     built: frozenset[str] = frozenset()
+    manifests: Mapping[str, Manifest] = field(default_factory=dict)
+    files: Mapping[str, ObservedFile] = field(default_factory=dict)
 
     @cached_property
     def _by_name(self) -> Mapping[str, ObservedContainer]:

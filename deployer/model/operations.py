@@ -147,6 +147,77 @@ class WriteFiles(_OnName, frozen=True):
     files: tuple[WrittenFile, ...]
 
 
+class _OnFile(Operation, frozen=True):
+    path: str
+
+    @property
+    def subject(self) -> str:
+        return self.path
+
+
+class PutFile(_OnFile, frozen=True):
+    """Puts a file in place in one moment, after its content, `mode`, `owner` and `group` ("" for those of the user who
+    writes it) are written, and `validate`, with %s for the new file, has accepted it. What it replaces is kept beside
+    it. The content is `content`, or in the file `source` on this machine. `before`: the digest of what is there, "" if
+    nothing is, None for what has no content."""
+
+    doing, done, hidden = "writing", "written", ("sha256", "content", "before")
+    sha256: str
+    size: int
+    mode: int
+    owner: str = ""
+    group: str = ""
+    content: bytes | None = None
+    source: str = ""
+    validate: tuple[str, ...] = ()
+    before: str | None = ""
+
+
+class SetFile(_OnFile, frozen=True):
+    """Changes who may use a file."""
+
+    doing, done = "changing", "changed"
+    mode: int
+    owner: str = ""
+    group: str = ""
+
+
+class RestoreFile(_OnFile, frozen=True):
+    """Undoes `PutFile` of content with this digest. `existed`: whether it replaced something."""
+
+    doing, done, hidden = "restoring", "restored", ("sha256",)
+    sha256: str
+    existed: bool
+
+
+class FinishFile(_OnFile, frozen=True):
+    """Removes what `PutFile` kept, or with `backup` gives it a name with the time."""
+
+    doing, done = "cleaning up", "cleaned up"
+    backup: bool = False
+
+
+class RemoveFile(_OnFile, frozen=True):
+    """Removes a file with this content, and no other."""
+
+    doing, done, hidden = "removing", "removed", ("sha256",)
+    sha256: str
+    backup: bool = False
+
+
+class WriteManifest(_OnName, frozen=True):
+    """Writes what a project wrote into a volume (`model.files`)."""
+
+    doing, done, hidden = "recording", "recorded", ("labels",)
+    labels: Mapping[str, str]
+
+
+class RemoveManifest(_OnName, frozen=True):
+    """Removes an earlier one."""
+
+    doing, done = "cleaning up", "cleaned up"
+
+
 class RemoveNetwork(Operation, frozen=True):
     """By id, or by name if a step of the same plan creates it."""
 

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from deployer.fields.options import Condition, Presence, PullPolicy, Quiet, Recreate, RunState, UpdateOrder
+from deployer.interfaces import Guarded
 from deployer.model.build import Build
 
 
@@ -76,6 +77,34 @@ class VolumeSettings(ObjectSettings, frozen=True):
     @property
     def backup_policy(self) -> BackupPolicy | None:
         return BackupPolicy(**self.backup) if self.backup else None
+
+
+class Source(Guarded, frozen=True):
+    """The content of a file. It is in `Desired.contents`, by its digest, or read from `path` on this machine when the
+    file is written."""
+
+    hidden = ("sha256",)
+    sha256: str
+    size: int
+    path: str = ""
+
+
+class FileSettings(Settings, frozen=True):
+    """Of a file on the host. `content`, `src`, `template`: as written; `source`: what is in it, and `origin`: where
+    that comes from, for people; `secret`: it is never shown. `mode`, `owner`, `group`: None and "" for those that it
+    has, or that a new file gets. `validate`: a command on the host, with %s for the new file."""
+
+    content: str | None = None
+    src: str = ""
+    template: str = ""
+    source: Source | None = None
+    secret: bool = False
+    mode: int | None = None
+    owner: str = ""
+    group: str = ""
+    backup: bool = False
+    origin: str = ""
+    validate: tuple[str, ...] = ()
 
 
 class FromImage(Settings, frozen=True):

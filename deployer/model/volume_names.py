@@ -1,4 +1,4 @@
-"""Names of deployer's own volumes: those that store locks, records of runs and records of containers in labels, and
+"""Names of deployer's own volumes: those that store locks, records of runs, of containers and of files in labels, and
 those with the files of configs and secrets. Pure."""
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from deployer.values.file_mount import PREFIX
 LOCKS: Final = "deployer.lock."
 RECORDS: Final = "deployer.history."
 SPECS: Final = "deployer.spec."
+MANIFESTS: Final = "deployer.manifest."
 STARTED: Final = ".started"
 ENDPOINTS: Final = "deployer.history.endpoints"
 """The label of a record of a run that took endpoints from containers and may not have given them back."""
@@ -24,7 +25,7 @@ _DIGITS: Final = 18
 
 def is_own(name: str) -> bool:
     """Whether a volume is one of these, and not declared by a user."""
-    return name.startswith((LOCKS, RECORDS, SPECS, PREFIX))
+    return name.startswith((LOCKS, RECORDS, SPECS, MANIFESTS, PREFIX))
 
 
 def labels_of(volume: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -74,6 +75,12 @@ def spec(container: str, number: int) -> str:
 def read_spec(name: str) -> tuple[str, int] | None:
     """The container's id and the number of a record; None for another volume."""
     return _numbered(name, SPECS)
+
+
+def read_manifest(name: str) -> int | None:
+    """The number of a manifest of files; None for another volume."""
+    found = _numbered(name, MANIFESTS)
+    return found[1] if found else None
 
 
 def _numbered(name: str, prefix: str) -> tuple[str, int] | None:

@@ -38,3 +38,5 @@ def _undeclared(ctx: Context) -> Iterator[Drift]:
     for kind, found in sorted(labelled(ctx.observed), key=lambda pair: (order.index(pair[0]), pair[1].name)):
         if found.owner.project == ctx.desired.project and slot(kind, found.name) not in declared:
             yield Drift(ctx.address(kind, found.name), Verdict.UNDECLARED)
+    for planned in KINDS.values():
+        yield from planned.undeclared(ctx)

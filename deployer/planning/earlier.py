@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from deployer.model.files import Manifest, manifests
 from deployer.model.observed import Observed, ObservedContainer
 from deployer.model.operations import (
     BuildImage,
@@ -19,6 +20,7 @@ from deployer.model.operations import (
     RemoveVolume,
     SendImage,
     StartContainer,
+    WriteManifest,
 )
 from deployer.model.plan import HostPlan, Work
 
@@ -44,11 +46,17 @@ def after(observed: Observed, plan: HostPlan) -> Observed:
         restarted=observed.restarted | started,
         coming=observed.coming | pulled | built,
         built=observed.built | built,
+        manifests={**observed.manifests, **_manifests(plan)},
         owed={
             project: tuple(each for each in found if (each.container, each.network) not in connected)
             for project, found in observed.owed.items()
         },
     )
+
+
+def _manifests(plan: HostPlan) -> dict[str, Manifest]:
+    written = (step.operation for step in plan.steps if isinstance(step.operation, WriteManifest))
+    return manifests({"Name": each.name, "Labels": each.labels} for each in written)
 
 
 def _without_removed(observed: Observed, plan: HostPlan) -> Observed:

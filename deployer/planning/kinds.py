@@ -16,6 +16,7 @@ from deployer.model.observed import Observed, Ownership
 from deployer.planning import objects, workloads
 from deployer.planning.container import drift as containers
 from deployer.planning.context import Context
+from deployer.planning.file import plan as files
 from deployer.planning.image import plan as images
 from deployer.planning.image.prune import prune_images
 from deployer.planning.job import drift as jobs
@@ -47,12 +48,14 @@ class KindPlanner(Struct, frozen=True):
 class PlannedKind(Struct, frozen=True):
     """`planner`: how it is planned. `exists`: whether a host has one of a name, whoever created it. `drift`: how one
     differs from its declaration; the resource has the kind's settings. `objects`: those on a host that may be of this
-    kind, where labels say whose they are (`Owned.BY_LABELS`)."""
+    kind, where labels say whose they are (`Owned.BY_LABELS`). `undeclared`: the
+    drift of others that the project has on record."""
 
     planner: KindPlanner
     exists: Callable[[Observed, str], bool]
     drift: Callable[[Context, Any], Iterator[Drift]]
     objects: Callable[[Observed], Iterable[Live]] = lambda _observed: ()
+    undeclared: Callable[[Context], Iterator[Drift]] = lambda _ctx: iter(())
 
 
 WORKLOADS: Final = KindPlanner(workloads.make, workloads.remove_absent, workloads.prune, workloads.destroy)
@@ -80,6 +83,12 @@ KINDS: Final[Mapping[Kind, PlannedKind]] = {
         objects=lambda observed: observed.volumes,
         exists=lambda observed, name: observed.volume(name) is not None,
         drift=lambda ctx, resource: objects.drift(ctx, resource, ctx.observed.volume(resource.name)),
+    ),
+    Kind.FILE: PlannedKind(
+        KindPlanner(files.make, files.remove_absent, files.prune, files.destroy),
+        exists=lambda observed, name: name in observed.files,
+        drift=files.drift,
+        undeclared=files.undeclared,
     ),
     Kind.CONTAINER: PlannedKind(
         WORKLOADS,

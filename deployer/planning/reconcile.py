@@ -114,13 +114,13 @@ def _with_fields(ctx: Context, change: ResourceChange) -> ResourceChange:
     kind, name = change.address.kind, change.address.name
     resource = ctx.desired.find(kind, name)
     first = change.action is Action.RUN and not change.diffs and ctx.observed.container(name) is None
-    if resource is None or kind is Kind.IMAGE or not (first or change.action is Action.CREATE):
+    if resource is None or kind in (Kind.IMAGE, Kind.FILE) or not (first or change.action is Action.CREATE):
         return change
     return replace(change, declared=declared_fields(DECLARABLE[kind].table, resource, ctx.desired.secrets))
 
 
 def destroy(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
-    """The plan that removes the project's containers and networks from one host. Volumes and images are kept."""
+    """The plan that removes the project's containers, networks and files from one host. Volumes and images are kept."""
     ctx = Context(desired, observed, policy)
     for planner in (WORKLOADS, *USED_BY_WORKLOADS):
         planner.destroy(ctx)

@@ -59,8 +59,9 @@ class ConnectionSpec(Guarded, frozen=True, kw_only=True):
     """One host. File names are absolute; secrets are left out of the repr.
 
     `docker_command` given means that the engine is reached by running it (`… system dial-stdio`) and not through
-    the socket; `sudo_password` is given to it where it asks with `SUDO_PROMPT`. `user` "" is the local user's name.
-    `jumps` are passed in order, the last connects to the host.
+    the socket; `sudo_password` is given to it where it asks with `SUDO_PROMPT`. `become`: the words before a command
+    that becomes another user, who then reaches the engine; it asks for the same password. `user` "" is the local
+    user's name. `jumps` are passed in order, the last connects to the host.
     """
 
     hidden: ClassVar[tuple[str, ...]] = ("private_key", "private_key_passphrase", "password", "sudo_password")
@@ -81,6 +82,7 @@ class ConnectionSpec(Guarded, frozen=True, kw_only=True):
     docker_socket: str = DEFAULT_SOCKET
     docker_command: str = ""
     sudo_password: str = ""
+    become: str = ""
     connect_timeout: float = DEFAULT_TIMEOUT
     jumps: tuple[ConnectionSpec, ...] = ()
     proxy_command: str = ""

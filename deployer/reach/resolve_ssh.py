@@ -104,8 +104,14 @@ class _Sources:
         return stated or SSH_PORT
 
     @functools.cached_property
-    def command_and_password(self) -> tuple[str, str]:
-        return _docker_command(self.given, self.user, self.options.become_password)
+    def become(self) -> tuple[str, str]:
+        return _become(self.given, self.user, self.options.become_password)
+
+    @property
+    def docker_command(self) -> str:
+        """Becoming another user means to reach the engine through a command."""
+        before = self.become[0]
+        return self.given.text("docker_command") or (f"{before} docker" if before else "")
 
     @property
     def tokens(self) -> Tokens:
@@ -157,8 +163,9 @@ def resolve_ssh(
         host_key_alias=sources.say("hostkeyalias"),
         host_key_checking=_checking(sources),
         docker_socket=docker_socket,
-        docker_command=sources.command_and_password[0],
-        sudo_password=sources.command_and_password[1],
+        docker_command=sources.docker_command,
+        sudo_password=sources.become[1],
+        become=sources.become[0],
         connect_timeout=_timeout(sources),
         jumps=jumps,
         proxy_command=command,
@@ -235,13 +242,13 @@ def _family(sources: _Sources) -> AddressFamily:
         return AddressFamily.ANY
 
 
-def _docker_command(given: Variables, user: str, become_password: str) -> tuple[str, str]:
-    """The command and the password for sudo. Becoming another user means to reach the engine through a command; root
-    need not become root."""
+def _become(given: Variables, user: str, become_password: str) -> tuple[str, str]:
+    """The words before a command that becomes another user, and the password for sudo. Root need not become root; with
+    a `docker_command`, nobody becomes anyone."""
     stated = given.text("docker_command")
     become_user = given.text("become_user") or "root"
     if stated or not given.flag("become") or become_user == user:
-        return stated, ""
+        return "", ""
     method = given.text("become_method").removeprefix("ansible.builtin.") or "sudo"
     password = given.text("become_password") or become_password
     if method not in ("sudo", "doas"):
@@ -253,11 +260,11 @@ def _docker_command(given: Variables, user: str, become_password: str) -> tuple[
         given.error("become_user", f"{become_user!r} is not the name of a user")
     other = "" if become_user == "root" else f" -u {shlex.quote(become_user)}"
     if not password:
-        return f"{method} -n{other} docker", ""
+        return f"{method} -n{other}", ""
     # Quoted in parts: sudo repeats the command when it refuses it.
     words = " ".join(f'"{word}"' for word in SUDO_READY.split())
-    ready = shlex.quote(f'echo {words} >&2; exec docker "$@"')
-    return f"{method} -S -p {shlex.quote(SUDO_PROMPT)}{other} sh -c {ready} docker", password
+    ready = shlex.quote(f'echo {words} >&2; exec "$@"')
+    return f"{method} -S -p {shlex.quote(SUDO_PROMPT)}{other} sh -c {ready} sh", password
 
 
 def _way(sources: _Sources) -> tuple[tuple[ConnectionSpec, ...], str]:

@@ -88,6 +88,20 @@ class SimulatedFiles:
                 _refuse(path, "File exists")
         self._put(path, trees.entry(tarfile.DIRTYPE, mode=mode))
 
+    def rename(self, path: str, to: str) -> None:
+        path, to = trees.normal(path), trees.normal(to)
+        with self._writing() as host:
+            if path not in host.state.files:
+                _refuse(path, "No such file", not_found=True)
+            host.state.files[to] = host.state.files.pop(path)
+
+    def set_attributes(self, path: str, *, mode: int, uid: int, gid: int) -> None:
+        path = trees.normal(path)
+        with self._writing() as host:
+            if path not in host.state.files:
+                _refuse(path, "No such file", not_found=True)
+            host.state.files[path] = {**host.state.files[path], "mode": mode, "uid": uid, "gid": gid}
+
     def remove(self, path: str) -> None:
         with self._writing() as host:
             host.state.files.pop(trees.normal(path), None)

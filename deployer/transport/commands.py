@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from deployer.interfaces import CommandResult
+from deployer.interfaces import Body, CommandResult
 from deployer.reach.connection import SUDO_PROMPT, SUDO_READY
 from deployer.transport.lean import paramiko
 from deployer.transport.link import ChannelRefusedError, Link, LinkLostError
+from deployer.transport.streams import BodyError, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,12 @@ _PATIENCE = 5.0
 _LONGEST = 60.0
 """Seconds that a short command may take in all."""
 
+
+_PATIENCE_WITH_WORK = 600.0
+"""Seconds that a command may work without a word, such as a validation, or a checksum of much data."""
+
+_LARGEST = 16 * 1024 * 1024
+"""Bytes of its output that are kept."""
 
 _UNTIL_SUDO = 30.0
 """Seconds of silence that sudo may take to ask, or to begin; PAM delays the answer to a wrong password."""
@@ -79,10 +86,37 @@ def run(link: Link, command: str) -> CommandResult:
         channel.close()
 
 
-def _read(receive: Callable[[int], bytes]) -> str:
-    data, until = b"", time.monotonic() + _LONGEST
+def perform(link: Link, command: str, password: str, content: Body) -> CommandResult:
+    """Run a command that may take long, with input; it is given `password` where sudo asks for it. Raises as `run`, and
+    what reading `content` raises."""
+    channel = start(link, command)
     try:
-        while len(data) < _LIMIT and time.monotonic() < until and (chunk := receive(_LIMIT)):
+        if password and (said := begin_sudo(channel, password)):
+            return CommandResult(None, "", said)
+        try:
+            for piece in pieces(content):
+                channel.sendall(piece)
+        except BodyError as error:
+            raise error.__cause__ or error from None
+        except OSError:
+            # The command ended without reading all: its exit status says why.
+            if not link.is_active():
+                raise LinkLostError(link.disconnect_reason) from None
+        channel.shutdown_write()
+        channel.settimeout(_PATIENCE_WITH_WORK)
+        output = _read(channel.recv, _LARGEST, _PATIENCE_WITH_WORK)
+        if not link.is_active():
+            raise LinkLostError(link.disconnect_reason)
+        found = result_of(channel)
+        return CommandResult(found.status, output, found.errors)
+    finally:
+        channel.close()
+
+
+def _read(receive: Callable[[int], bytes], limit: int = _LIMIT, longest: float = _LONGEST) -> str:
+    data, until = bytearray(), time.monotonic() + longest
+    try:
+        while len(data) < limit and time.monotonic() < until and (chunk := receive(_LIMIT)):
             data += chunk
     except TimeoutError:
         pass

@@ -62,6 +62,15 @@ class LocalFiles:
             Path(path).mkdir()
             Path(path).chmod(mode)
 
+    def rename(self, path: str, to: str) -> None:
+        with _explaining(path):
+            Path(path).replace(to)
+
+    def set_attributes(self, path: str, *, mode: int, uid: int, gid: int) -> None:
+        with _explaining(path):
+            os.chown(path, uid, gid)
+            Path(path).chmod(mode)
+
     def remove(self, path: str) -> None:
         with _explaining(path):
             Path(path).unlink(missing_ok=True)

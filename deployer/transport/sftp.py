@@ -115,6 +115,15 @@ class SftpFiles:
             self._client.mkdir(path, mode)
             self._client.chmod(path, mode)
 
+    def rename(self, path: str, to: str) -> None:
+        with self._explaining(path):
+            self._client.posix_rename(path, to)
+
+    def set_attributes(self, path: str, *, mode: int, uid: int, gid: int) -> None:
+        with self._explaining(path):
+            self._client.chown(path, uid, gid)
+            self._client.chmod(path, mode)
+
     def remove(self, path: str) -> None:
         try:
             with self._explaining(path):

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
 from deployer.errors import NotOfferedError, ResourceError
-from deployer.interfaces import CommandResult
-from deployer.transport.streams import ConnectionLostError
+from deployer.interfaces import Body, CommandResult
+from deployer.transport.streams import BodyError, ConnectionLostError, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import IO
 
+    from deployer.reach.connection import ConnectionSpec
     from deployer.transport.link import Link
 
 _PATIENCE = 10.0
 """Seconds that a script on this machine may take."""
+
+_LARGEST = 16 * 1024 * 1024
+"""Bytes of output that are read of a script that may take long."""
+
+_SUDO = "files are written with the rights of `become`: sudo must let this user run sh, or leave 'become' out"
 
 _BEGUN = "[shell]"
 """What a script writes first. A server that runs another command in its place (ForceCommand) does not."""
@@ -35,21 +43,61 @@ class LocalShell:
             raise ResourceError(f"a script on this machine failed: {error}") from error
         return CommandResult(done.returncode, done.stdout, done.stderr)
 
+    def perform(self, script: str, content: Body = ()) -> CommandResult:
+        import subprocess
+        import tempfile
+
+        with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+            try:
+                process = subprocess.Popen(("sh", "-c", script), stdin=subprocess.PIPE, stdout=output, stderr=errors)
+            except OSError as error:
+                raise ResourceError(f"a script on this machine failed: {error}") from error
+            assert process.stdin is not None
+            try:
+                with process.stdin as stream, suppress(BrokenPipeError):
+                    for piece in pieces(content):
+                        stream.write(piece)
+            except BodyError as error:
+                raise error.__cause__ or error from None
+            finally:
+                process.wait()
+            return CommandResult(process.returncode, _text(output), _text(errors))
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read(_LARGEST).decode(errors="replace")
+
 
 class SshShell:
-    """`link` gives the connection, `address` names the host in messages."""
+    """`link` gives the connection, which `spec` describes; `scripts` is held while one works."""
 
-    def __init__(self, link: Callable[[], Link], address: str) -> None:
+    def __init__(self, link: Callable[[], Link], spec: ConnectionSpec, scripts: AbstractContextManager[object]) -> None:
         self._link = link
-        self._address = address
+        self._scripts = scripts
+        self._address = spec.address
+        self._become = f"{spec.become} " if spec.become else ""
+        self._password = spec.sudo_password
 
     def run(self, script: str) -> CommandResult:
         from deployer.transport import commands
+
+        return self._whole(script, lambda whole: commands.run(self._link(), f"exec {whole}"))
+
+    def perform(self, script: str, content: Body = ()) -> CommandResult:
+        from deployer.transport import commands
+
+        def perform(whole: str) -> CommandResult:
+            with self._scripts:
+                return commands.perform(self._link(), f"exec {self._become}{whole}", self._password, content)
+
+        return self._whole(script, perform)
+
+    def _whole(self, script: str, work: Callable[[str], CommandResult]) -> CommandResult:
         from deployer.transport.link import ChannelRefusedError, LinkLostError
 
-        whole = f"exec sh -c {shlex.quote(f'echo {shlex.quote(_BEGUN)}; {script}')}"
         try:
-            found = commands.run(self._link(), whole)
+            found = work(f"sh -c {shlex.quote(f'echo {shlex.quote(_BEGUN)}; {script}')}")
         except ChannelRefusedError as refused:
             raise NotOfferedError(
                 f"{self._address} offers no shell: the server allows socket forwarding only ({refused})"
@@ -59,6 +107,8 @@ class SshShell:
         said, begun, output = found.output.partition(f"{_BEGUN}\n")
         if not begun:
             instead = " ".join(f"{said} {found.errors}".split())[:200]
+            if self._become:
+                raise ResourceError(f"{self._address} runs no commands as another user: {instead}", hint=_SUDO)
             raise NotOfferedError(
                 f"{self._address} offers no shell: the server runs another command instead (ForceCommand)"
                 + (f", which said: {instead}" if instead else "")

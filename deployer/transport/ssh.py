@@ -41,6 +41,10 @@ class _Route(Enum):
     COMMAND = "command"
 
 
+_SCRIPTS = 2
+"""Scripts that work at the same time: each takes one of the sessions that the server allows a connection."""
+
+
 class SshHost:
     """A host reached over SSH: connects when first asked, and again after the connection was lost.
 
@@ -55,6 +59,7 @@ class SshHost:
         self._route = _Route.COMMAND if spec.docker_command else _Route.UNTRIED
         self._opening_files = threading.Lock()
         self._files: SftpFiles | None = None
+        self._scripts = threading.Semaphore(_SCRIPTS)
 
     @property
     def where(self) -> str:
@@ -88,7 +93,7 @@ class SshHost:
         return self._shared_link.get()
 
     def shell(self) -> SshShell:
-        return SshShell(self.link, self.spec.address)
+        return SshShell(self.link, self.spec, self._scripts)
 
     def files(self) -> SftpFiles:
         """Raises `NotOfferedError` where the server transfers no files."""

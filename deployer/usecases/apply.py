@@ -257,7 +257,16 @@ class _Work:
         sources = self._sources
         slots = self._slots.of
         return Tools(
-            engine, self.system.clock, self._events, auth, self.stop, permit, slots, sources.send, sources.builds
+            engine,
+            self.system.clock,
+            self._events,
+            auth,
+            self.stop,
+            permit,
+            slots,
+            sources.send,
+            sources.builds,
+            partial(self.session.fleet.host, host),
         )
 
     def _plan_again(self, host: str, engine: Engine) -> HostPlan:

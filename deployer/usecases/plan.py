@@ -16,6 +16,7 @@ from deployer.interfaces import Engine, Guarded, RegistryAuth
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
 from deployer.model.plan import HostPlan, Plan, PlayPlan, Unreachable
+from deployer.model.settings import FileSettings
 from deployer.planning.earlier import after
 from deployer.planning.policy import Policy
 from deployer.reach.connectors import ConnectionType
@@ -111,8 +112,7 @@ class Session:
         return self.method.planner(desired, seen, self.planned.policy)
 
     def observe(self, host: str, engine: Engine) -> Observed:
-        loaded = self.planned.loaded
-        return self.method.observe(engine, host, self.method.needs(loaded, host), loaded.of_host(host))
+        return _observe(self.planned.loaded, self.fleet, self.method, host, engine)
 
     def __enter__(self) -> Session:
         return self
@@ -134,7 +134,7 @@ def plan(request: Request, system: System) -> Session:
 
 
 def destroy(request: Request, system: System) -> Session:
-    """The plan that removes the projects' containers and networks. Only reads."""
+    """The plan that removes the projects' containers, networks and files. Only reads."""
     from deployer.planning.reconcile import destroy
 
     return plan_with(request, system, Method(destroy))
@@ -275,6 +275,16 @@ def _preflight(
     return preflight.check(plays, (play.desired for play in loaded.plays), basis, fleet)
 
 
+def _observe(loaded: Loaded, fleet: Fleet, method: Method, host: str, engine: Engine) -> Observed:
+    plays = loaded.of_host(host)
+    found = method.observe(engine, host, method.needs(loaded, host), plays)
+    if not (found.manifests or any(play.of(FileSettings) for play in plays)):
+        return found
+    from deployer.usecases.observe_files import with_files
+
+    return with_files(found, lambda: fleet.host(host), plays)
+
+
 def _observe_all(
     loaded: Loaded, fleet: Fleet, method: Method, then: Callable[[str, Observed], None]
 ) -> tuple[dict[str, Observed], tuple[Unreachable, ...]]:
@@ -282,7 +292,7 @@ def _observe_all(
     ways = {spec.kind for spec in loaded.hosts.values()}
     answers = fleet.read(
         loaded.hosts,
-        lambda host, engine: method.observe(engine, host, method.needs(loaded, host), loaded.of_host(host)),
+        lambda host, engine: _observe(loaded, fleet, method, host, engine),
         meanwhile=lambda: _load_what_follows(ways),
         then=then,
     )

@@ -67,10 +67,10 @@ def test_the_version(shop: Shop, option: str) -> None:
         (("frobnicate",), "No such command 'frobnicate'."),
         (("deploy",), "No such command 'deploy'. 'apply' applies a playbook."),
         (("up",), "No such command 'up'. 'apply' applies a playbook."),
-        (("down",), "No such command 'down'. 'destroy' removes the project's containers and networks."),
-        (("destro",), "No such command 'destro'. 'destroy' removes the project's containers and networks."),
+        (("down",), "No such command 'down'. 'destroy' removes the project's containers, networks and files."),
+        (("destro",), "No such command 'destro'. 'destroy' removes the project's containers, networks and files."),
         (("lock", "relase"), "No such command 'relase'. 'release' releases the locks of other runs."),
-        (("destory",), "No such command 'destory'. 'destroy' removes the project's containers and networks."),
+        (("destory",), "No such command 'destory'. 'destroy' removes the project's containers, networks and files."),
         (
             ("check",),
             "'check'. 'validate' checks playbooks and the inventory, 'plan' shows what apply would change.",

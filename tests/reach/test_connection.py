@@ -201,8 +201,9 @@ class TestBecome:
     @pytest.mark.parametrize("name", ["ansible_become_password", "ansible_become_pass", "deployer_become_password"])
     def test_a_password_for_sudo(self, name: str) -> None:
         found = spec({"ansible_become": True, "ansible_user": "deploy", name: "s3cret"})
-        ready = 'echo "[deployer]" "sudo" "is" "ready" >&2; exec docker "$@"'
-        assert found.docker_command == f"sudo -S -p '[deployer] password for sudo: ' sh -c '{ready}' docker"
+        ready = 'echo "[deployer]" "sudo" "is" "ready" >&2; exec "$@"'
+        assert found.docker_command == f"sudo -S -p '[deployer] password for sudo: ' sh -c '{ready}' sh docker"
+        assert found.become == found.docker_command.removesuffix(" docker")
         assert found.sudo_password == "s3cret"
         unused = spec({"ansible_user": "deploy", name: "s3cret"})
         assert (unused.docker_command, unused.sudo_password) == ("", "")

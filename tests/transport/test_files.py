@@ -51,6 +51,19 @@ def check(files: Files, root: str) -> None:
     files.write(f"{root}/conf/a", [b"three"], mode=0o600)
     found = files.stat(f"{root}/conf/a")
     assert (parts(found), found and found.size) == (("a", FileKind.FILE, 0o600), 5)
+    assert found is not None
+    files.set_attributes(f"{root}/conf/a", mode=0o4711, uid=found.uid, gid=found.gid)
+    files.write(f"{root}/conf/b", [b"old"], mode=0o600)
+    files.rename(f"{root}/conf/a", f"{root}/conf/b")
+    assert (parts(files.stat(f"{root}/conf/b")), files.stat(f"{root}/conf/a")) == (("b", FileKind.FILE, 0o4711), None)
+    files.rename(f"{root}/conf/b", f"{root}/conf/a")
+    for missing in (
+        lambda: files.rename(f"{root}/none", f"{root}/x"),
+        lambda: files.set_attributes(f"{root}/none", mode=0, uid=0, gid=0),
+    ):
+        with pytest.raises(FileError) as raised:
+            missing()
+        assert raised.value.not_found
 
     def broken() -> Iterator[bytes]:
         yield b"half"

@@ -188,6 +188,10 @@ class Templar:
         """The texts of secret variables that were read so far."""
         return self._session.secrets
 
+    def reads(self, path: str) -> None:
+        """Notes a file whose content is part of what is declared."""
+        self._templates.files.add(path)
+
     def with_variables(self, extra: MappingABC[str, Node]) -> Templar:
         """The same host with additional variables that override its own, such as `item`; shares what is evaluated."""
         made = Templar.__new__(Templar)

@@ -39,7 +39,7 @@ SECRETS: Final = Delivered("secrets", "secret", "/run/secrets", "/run/secrets", 
 DELIVERED: Final = (CONFIGS, SECRETS)
 
 
-def _mode(value: int | str) -> int:
+def mode_of(value: int | str) -> int:
     if not _MODE.fullmatch(str(value)):
         raise ValueError(f"'{value}' is not an octal mode such as \"0440\"")
     return int(str(value), 8)
@@ -69,7 +69,7 @@ def _shape(kind: Delivered) -> Keyed:
         Entry(name="gid", shape=COUNT, doc=f"Group; {owner}"),
         Entry(
             name="mode",
-            shape=Leaf(Or(int, str), 'an octal mode such as "0440"', _mode),
+            shape=Leaf(Or(int, str), 'an octal mode such as "0440"', mode_of),
             doc=f"Octal mode; default 0{kind.mode:o}.",
         ),
     )

@@ -1,0 +1,40 @@
+"""Sends the content of a file to a host, in pieces, and no other than was planned."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from deployer.engine.host_files import Store
+from deployer.errors import ResourceError
+from deployer.interfaces import Body
+from deployer.model.operations import PutFile
+from deployer.transport.streams import CHUNK
+
+
+def put_file(store: Store, operation: PutFile) -> None:
+    """Raises `ResourceError` for a file on this machine that is not what was planned any more."""
+    store.put(operation, _content(operation))
+
+
+def _content(operation: PutFile) -> Body:
+    return _checked(operation) if operation.content is None else io.BytesIO(operation.content)
+
+
+def _checked(operation: PutFile) -> Iterator[bytes]:
+    """The last piece is sent when it is known that all are right: without it, the host puts nothing in place."""
+    digest, before = hashlib.sha256(), b""
+    try:
+        with Path(operation.source).open("rb") as file:
+            while piece := file.read(CHUNK):
+                digest.update(piece)
+                if before:
+                    yield before
+                before = piece
+    except OSError as error:
+        raise ResourceError(f"{operation.source} cannot be read: {error.strerror}") from error
+    if digest.hexdigest() != operation.sha256:
+        raise ResourceError(f"{operation.source} has changed since the plan was made", hint="create a new plan")
+    yield before

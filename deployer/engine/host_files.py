@@ -1,0 +1,53 @@
+"""The files of a host, as a play declares them: through its shell, or through what transfers its files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from deployer.errors import NotOfferedError
+from deployer.interfaces import Body, Host
+from deployer.model.files import ObservedFile
+from deployer.model.operations import FinishFile, PutFile, RemoveFile, RestoreFile, SetFile
+
+
+class Store(Protocol):
+    """Methods raise `FileError`, `UnreachableError`."""
+
+    def look(self, paths: Sequence[str]) -> Mapping[str, ObservedFile]:
+        """What is there, by path."""
+        ...
+
+    def text(self, path: str) -> str | None:
+        """The content of a short file; None if it is none that people read."""
+        ...
+
+    def put(self, operation: PutFile, content: Body) -> None: ...
+    def set(self, operation: SetFile) -> None: ...
+    def restore(self, operation: RestoreFile) -> None: ...
+    def finish(self, operation: FinishFile) -> None: ...
+    def remove(self, operation: RemoveFile) -> None: ...
+
+
+def store_of(host: Host) -> Store:
+    """Raises `NotOfferedError` where a host offers neither."""
+    try:
+        return _by_shell(host)
+    except NotOfferedError as no_shell:
+        try:
+            return _by_transfer(host)
+        except NotOfferedError as error:
+            hint = "files are written over SSH; content for containers also goes through configs and secrets"
+            raise NotOfferedError(no_shell.message, hint=error.hint or hint) from error
+
+
+def _by_shell(host: Host) -> Store:
+    from deployer.engine.shell_files import ShellFiles
+
+    return ShellFiles(host.shell())
+
+
+def _by_transfer(host: Host) -> Store:
+    from deployer.engine.transferred_files import TransferredFiles
+
+    return TransferredFiles(host.files())

@@ -1,0 +1,225 @@
+"""Files through the shell of a host: a script looks at all, and a script puts one in place.
+
+What a file replaces stays beside it as `.NAME.deployer-old` until the run is over, and the new one is written as
+`.NAME.deployer-new`: both names tell what an interrupted run left.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import shlex
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from deployer.errors import FileError
+from deployer.fields.container.files import LONGEST, text_of
+from deployer.interfaces import Body, CommandResult, FileKind, Shell
+from deployer.model.files import ObservedFile
+from deployer.model.operations import FinishFile, PutFile, RemoveFile, RestoreFile, SetFile
+from deployer.transport.local_files import file_kind
+
+_END: Final = "[end]"
+_AT_ONCE: Final = 60_000
+"""Characters of the paths that one script looks at; Linux takes 128 KiB of one argument."""
+
+_LOOK: Final = """export LC_ALL=C
+stat -c 'stat %f %s %u %g %U %G %n' -- "$@"
+for p; do
+  shift
+  n="${p%/*}/.${p##*/}.deployer-"
+  { [ -e "${n}old" ] || [ -L "${n}old" ] || [ -e "${n}new" ]; } && echo "left $p"
+  if [ -L "$p" ]; then echo "link $p"; readlink -- "$p"
+  elif [ -f "$p" ]; then set -- "$@" "$p"
+  fi
+done
+[ $# -eq 0 ] || sha256sum -- "$@"
+echo '[end]'
+"""
+_PUT_CHECKS: Final = """set -e
+export LC_ALL=C
+[ -d "$d" ] || { umask 022; mkdir -p -- "$d"; }
+if [ -d "$p" ] && [ ! -L "$p" ]; then echo "it is a directory" >&2; exit 1; fi
+rm -f -- "$old"
+"""
+_PUT: Final = """umask 077
+trap 'rm -f -- "$new"' EXIT
+trap 'exit 1' HUP INT TERM PIPE
+rm -f -- "$new"
+said=$(dd of="$new" bs=65536 conv=fsync 2>&1) || { echo "$said" | grep -v records >&2; exit 1; }
+[ "$(stat -c %s -- "$new")" = "$size" ] || { echo "the upload was interrupted" >&2; exit 1; }
+"""
+_KEEP: Final = """if [ -e "$p" ] || [ -L "$p" ]; then
+  rm -f -- "$old"; ln -P -- "$p" "$old" 2>/dev/null || cp -pP -- "$p" "$old"
+fi
+mv -f -- "$new" "$p"
+"""
+_REJECTED: Final = """echo "validation exited with $c" >&2; exit 1; }
+"""
+_BACKUP: Final = """if [ -e "$old" ] || [ -L "$old" ]; then mv -f -- "$old" "$p.$(date +%Y-%m-%d@%H:%M:%S)~"; fi
+"""
+_BACK: Final = """rm -f -- "$new"
+if [ -e "$old" ] || [ -L "$old" ]; then mv -f -- "$old" "$p"; rm -f -- "$old"; fi
+"""
+_AWAY: Final = """rm -f -- "$new"
+if [ -f "$p" ] && [ "$(sha256sum < "$p")" = "$sum  -" ]; then rm -f -- "$p"; fi
+"""
+_REMOVE: Final = """[ -e "$p" ] || [ -L "$p" ] || exit 0
+[ "$(sha256sum < "$p")" = "$sum  -" ] || { echo "it was changed meanwhile, and is kept" >&2; exit 1; }
+"""
+
+
+CREATED: Final = "it was created since the plan was made"
+CHANGED: Final = "it was changed since the plan was made"
+
+
+class ShellFiles:
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+
+    def look(self, paths: Sequence[str]) -> Mapping[str, ObservedFile]:
+        found: dict[str, ObservedFile] = {}
+        for part in _parts(paths):
+            result = self._shell.perform(f"set -- {shlex.join(part)}\n{_LOOK}")
+            if not result.output.endswith(f"{_END}\n"):
+                raise FileError(f"the files of the host cannot be read: {_said(result)}")
+            found |= _read(result)
+        return found
+
+    def text(self, path: str) -> str | None:
+        result = self._shell.perform(f"head -c {LONGEST + 1} -- {shlex.quote(path)}")
+        return None if "\ufffd" in result.output else text_of(result.output.encode())
+
+    def put(self, operation: PutFile, content: Body) -> None:
+        script = f"size={operation.size}\n{_PUT_CHECKS}{_as_planned(operation.before)}{_PUT}"
+        if operation.owner or operation.group:
+            script += f'chown {shlex.quote(f"{operation.owner}:{operation.group}")} -- "$new"\n'
+        script += f'chmod {operation.mode:04o} -- "$new"\n'
+        if operation.validate:
+            script += _validation(operation.validate)
+        self._do(operation.path, "cannot be written", script + _KEEP, content)
+
+    def set(self, operation: SetFile) -> None:
+        owner = f"{operation.owner}:{operation.group}"
+        script = f'set -e\nchown {shlex.quote(owner)} -- "$p"\n' if owner != ":" else "set -e\n"
+        self._do(operation.path, "cannot be changed", f'{script}chmod {operation.mode:04o} -- "$p"\n')
+
+    def restore(self, operation: RestoreFile) -> None:
+        given = f"set -e\nsum={operation.sha256}\n"
+        self._do(operation.path, "cannot be restored", given + (_BACK if operation.existed else _AWAY))
+
+    def finish(self, operation: FinishFile) -> None:
+        rest = 'rm -f -- "$old" "$new"\n'
+        self._do(operation.path, "cannot be cleaned up", (_BACKUP if operation.backup else "") + rest)
+
+    def remove(self, operation: RemoveFile) -> None:
+        away = f'mv -- "$p" "$old"\n{_BACKUP}' if operation.backup else 'rm -- "$p"\n'
+        self._do(operation.path, "cannot be removed", f"sum={operation.sha256}\n{_REMOVE}set -e\n{away}")
+
+    def _do(self, path: str, what: str, script: str, content: Body = ()) -> None:
+        folder, name = posixpath.split(path)
+        places = {"p": path, "d": folder, "old": beside(path, "old"), "new": beside(path, "new")}
+        given = "".join(f"{key}={shlex.quote(value)}\n" for key, value in places.items())
+        result = self._shell.perform(given + script, content)
+        if result.status != 0:
+            said = _said(result)
+            raise FileError(f"{path} {what}: {said}", hint=hint_of(said, name))
+
+
+def _as_planned(before: str | None) -> str:
+    """Refuses what nobody has seen in the plan."""
+    if before is None:
+        return ""
+    if not before:
+        return f'if [ -e "$p" ] || [ -L "$p" ]; then echo "{CREATED}" >&2; exit 1; fi\n'
+    return f'[ "$(sha256sum < "$p")" = "{before}  -" ] || {{ echo "{CHANGED}" >&2; exit 1; }}\n'
+
+
+def beside(path: str, what: str) -> str:
+    """`/etc/.app.conf.deployer-old`."""
+    folder, name = posixpath.split(path)
+    return posixpath.join(folder, f".{name}.deployer-{what}")
+
+
+def hint_of(said: str, name: str) -> str:
+    if "No space left" in said or "Disk quota" in said:
+        return "free space on the host; what was there before is untouched"
+    if "ermission denied" in said or "not permitted" in said:
+        return "set `become: true` for the host, or log in as a user who may write there"
+    if CREATED in said or CHANGED in said:
+        return "create a new plan"
+    if "invalid user" in said or "invalid group" in said or "unknown user" in said:
+        return f"create it on the host, or give {name} another owner and group"
+    return ""
+
+
+def _validation(words: Sequence[str]) -> str:
+    parts = " ".join('"$new"'.join(map(_quoted, word.split("%s"))) for word in words)
+    return f'said=$({parts} 2>&1 </dev/null) || {{ c=$?; echo "$said" | tail -n 5 >&2; {_REJECTED}'
+
+
+def _quoted(text: str) -> str:
+    return shlex.quote(text) if text else ""
+
+
+def _parts(paths: Sequence[str]) -> Iterator[list[str]]:
+    part: list[str] = []
+    length = 0
+    for path in paths:
+        if part and length + len(path) > _AT_ONCE:
+            yield part
+            part, length = [], 0
+        part.append(path)
+        length += len(path) + 3
+    if part:
+        yield part
+
+
+def _said(result: CommandResult) -> str:
+    """What a script wrote as an error."""
+    lines = [line.strip() for line in result.errors.splitlines() if line.strip()]
+    words = "; ".join(line.rpartition("sh: ")[2] for line in lines[-6:])
+    return words or f"it ended with {'no status' if result.status is None else f'status {result.status}'}"
+
+
+def _read(result: CommandResult) -> dict[str, ObservedFile]:
+    lines = iter(result.output.splitlines()[:-1])
+    found: dict[str, ObservedFile] = {}
+    sums: dict[str, str] = {}
+    targets: dict[str, str] = {}
+    left: set[str] = set()
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        if word == "stat":
+            mode, size, uid, gid, user, group, path = rest.split(" ", 6)
+            bits = int(mode, 16)
+            found[path] = ObservedFile(
+                path, file_kind(bits), int(size), stat.S_IMODE(bits), int(uid), int(gid), _name(user), _name(group)
+            )
+        elif word == "left":
+            left.add(rest)
+        elif word == "link":
+            targets[rest] = next(lines, "")
+        else:
+            sums[rest[1:]] = word
+    unread = [path for path, each in found.items() if each.kind is FileKind.FILE and path not in sums]
+    _refuse_unread(result, unread)
+    return {
+        path: replace(each, sha256=sums.get(path, ""), target=targets.get(path, ""), left=path in left)
+        for path, each in found.items()
+    }
+
+
+def _refuse_unread(result: CommandResult, unread: Sequence[str]) -> None:
+    """What is there and cannot be read must not count as missing."""
+    denied = [line for line in result.errors.splitlines() if "ermission denied" in line]
+    if unread or denied:
+        said = denied[0].rpartition("sh: ")[2] if denied else f"{unread[0]} cannot be read"
+        raise FileError(f"the files of the host cannot be read: {said}", hint=hint_of("Permission denied", ""))
+
+
+def _name(found: str) -> str:
+    """ "" for an id without a name."""
+    return "" if found == "UNKNOWN" else found

@@ -1,0 +1,142 @@
+"""Files of a host without a shell: of one that only transfers files, and of a simulated one."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+
+from deployer.engine.shell_files import CHANGED, CREATED, beside, hint_of
+from deployer.errors import FileError, ResourceError
+from deployer.fields.container.files import LONGEST, text_of
+from deployer.interfaces import Body, FileInfo, FileKind, Files
+from deployer.model.files import ObservedFile
+from deployer.model.operations import FinishFile, PutFile, RemoveFile, RestoreFile, SetFile
+
+_USERS, _GROUPS = "/etc/passwd", "/etc/group"
+
+
+class TransferredFiles:
+    """Each method reads or writes one file after the other."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def look(self, paths: Sequence[str]) -> Mapping[str, ObservedFile]:
+        found = ((path, self._files.stat(path)) for path in paths)
+        return {path: self._observed(path, info) for path, info in found if info is not None}
+
+    def text(self, path: str) -> str | None:
+        data = b""
+        with self._files.read(path) as pieces:
+            for piece in pieces:
+                data += piece
+                if len(data) > LONGEST:
+                    return None
+        return text_of(data)
+
+    def put(self, operation: PutFile, content: Body) -> None:
+        path = operation.path
+        if operation.validate:
+            raise ResourceError(f"{path} cannot be validated: the host offers no shell", hint="leave out 'validate'")
+        self._make_directories(posixpath.dirname(path))
+        before = self._files.stat(path)
+        self._check(operation, before)
+        uid, gid = self._ids(operation.owner, operation.group, before)
+        if before is not None and before.kind is FileKind.FILE:
+            self._copy(path, beside(path, "old"), before)
+        new = beside(path, "new")
+        try:
+            self._files.write(new, content, mode=operation.mode)
+            if (uid, gid) != (0, 0) or before is not None:
+                self._files.set_attributes(new, mode=operation.mode, uid=uid, gid=gid)
+            self._files.rename(new, path)
+        except FileError as error:
+            with suppress(FileError):
+                self._files.remove(new)
+            raise FileError(error.message, hint=hint_of(error.message, posixpath.basename(path))) from error
+
+    def set(self, operation: SetFile) -> None:
+        uid, gid = self._ids(operation.owner, operation.group, self._files.stat(operation.path))
+        self._files.set_attributes(operation.path, mode=operation.mode, uid=uid, gid=gid)
+
+    def restore(self, operation: RestoreFile) -> None:
+        old = beside(operation.path, "old")
+        if not operation.existed:
+            if (info := self._files.stat(operation.path)) and self._is(operation.path, info, operation.sha256):
+                self._files.remove(operation.path)
+        elif self._files.stat(old) is not None:
+            self._files.rename(old, operation.path)
+
+    def finish(self, operation: FinishFile) -> None:
+        old = beside(operation.path, "old")
+        if operation.backup and (info := self._files.stat(old)) is not None:
+            self._files.rename(old, f"{operation.path}.{info.modified}~")
+        self._files.remove(old)
+
+    def remove(self, operation: RemoveFile) -> None:
+        path, info = operation.path, self._files.stat(operation.path)
+        if info is None:
+            return
+        if not self._is(path, info, operation.sha256):
+            raise FileError(f"{path} cannot be removed: it was changed meanwhile, and is kept")
+        if operation.backup:
+            self._files.rename(path, f"{path}.{info.modified}~")
+        self._files.remove(path)
+
+    def _check(self, operation: PutFile, info: FileInfo | None) -> None:
+        path, before = operation.path, operation.before
+        why = ""
+        if info is None:
+            why = CHANGED if before else ""
+        elif info.kind is FileKind.DIRECTORY:
+            why = "it is a directory"
+        elif before is not None and not self._is(path, info, before):
+            why = CHANGED if before else CREATED
+        if why:
+            raise FileError(f"{path} cannot be written: {why}", hint=hint_of(why, ""))
+
+    def _is(self, path: str, info: FileInfo, sha256: str) -> bool:
+        return info.kind is FileKind.FILE and self._digest(path) == sha256
+
+    def _observed(self, path: str, info: FileInfo) -> ObservedFile:
+        digest = self._digest(path) if info.kind is FileKind.FILE else ""
+        left = any(self._files.stat(beside(path, what)) is not None for what in ("old", "new"))
+        return ObservedFile(path, info.kind, info.size, info.mode, info.uid, info.gid, sha256=digest, left=left)
+
+    def _digest(self, path: str) -> str:
+        found = hashlib.sha256()
+        with self._files.read(path) as pieces:
+            for piece in pieces:
+                found.update(piece)
+        return found.hexdigest()
+
+    def _copy(self, path: str, to: str, info: FileInfo) -> None:
+        with self._files.read(path) as pieces:
+            self._files.write(to, pieces, mode=info.mode)
+        self._files.set_attributes(to, mode=info.mode, uid=info.uid, gid=info.gid)
+
+    def _make_directories(self, folder: str) -> None:
+        if folder != "/" and self._files.stat(folder) is None:
+            self._make_directories(posixpath.dirname(folder))
+            self._files.make_directory(folder, mode=0o755)
+
+    def _ids(self, owner: str, group: str, before: FileInfo | None) -> tuple[int, int]:
+        there = (before.uid, before.gid) if before is not None else (0, 0)
+        return self._id(owner, _USERS, there[0]), self._id(group, _GROUPS, there[1])
+
+    def _id(self, name: str, table: str, otherwise: int) -> int:
+        if not name or name.isdecimal():
+            return int(name or otherwise)
+        if name == "root":
+            return 0
+        for line in self._lines(table):
+            parts = line.split(":")
+            if parts[0] == name and len(parts) > 2 and parts[2].isdecimal():
+                return int(parts[2])
+        raise ResourceError(f"the host has no '{name}' in {table}", hint="create it there, or write an id")
+
+    def _lines(self, path: str) -> Iterator[str]:
+        with suppress(FileError), self._files.read(path) as pieces:
+            yield from b"".join(pieces).decode(errors="replace").splitlines()

@@ -1,0 +1,104 @@
+"""The file table. A file is created, changed in place of the one before, or removed; what its content is and to whom it
+belongs are compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from schema import Or
+
+from deployer.fields.container.files import mode_of
+from deployer.fields.leaves import FLAG, NUMBER_OR_TEXT, TEXT, WORDS
+from deployer.fields.options import Presence
+from deployer.fields.settings import PRESENCE, PROTECT
+from deployer.fields.shapes import Entry, Forms, Leaf, Then
+from deployer.fields.table import Table, Violation
+
+WAYS: Final = ("content", "src", "template")
+"""The keys that say what is in a file."""
+
+_NAME: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,30}\$?")
+_MODE: Final = Leaf(Or(int, str), 'an octal mode such as "0644"', mode_of)
+
+
+def _owner(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError(f"'{text}' is neither a name nor an id")
+    return text
+
+
+def _with_placeholder(words: list[str]) -> list[str]:
+    if not any("%s" in word for word in words):
+        raise ValueError("the command must contain %s, which stands for the new file")
+    return words
+
+
+_OWNER: Final = Leaf(NUMBER_OR_TEXT.schema, "a name or an id", lambda found: _owner(str(found)))
+_COMMAND: Final = Then(WORDS, _with_placeholder)
+_VALIDATE: Final = Forms(
+    expects="a command with %s for the new file",
+    scalar=Then(_COMMAND, tuple),
+    sequence=Then(_COMMAND, tuple),
+)
+
+
+def _one_way(_values: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Violation]:
+    ways = [name for name in WAYS if settings.get(name) is not None]
+    absent = settings.get("state") is Presence.ABSENT
+    if len(ways) > 1:
+        yield ways[1], f"'{ways[1]}' and '{ways[0]}' both say what is in the file; write one of them"
+    elif not ways and not absent:
+        yield "content", f"one of {', '.join(WAYS)} is missing"
+    elif ways and absent:
+        yield ways[0], "a file that is absent has no content"
+
+
+FILE = Table(
+    kind="file",
+    doc="A file on the host, by its absolute path. Directories above it are created if they are missing.",
+    fields=(),
+    settings=(
+        PRESENCE,
+        Entry(
+            name="content",
+            shape=Leaf(NUMBER_OR_TEXT.schema, "text", str, keeps_empty=True),
+            doc="The content.",
+        ),
+        Entry(
+            name="src",
+            shape=TEXT,
+            doc="File on this machine, in `files/` beside the playbook or beside it; may be encrypted with a vault.",
+        ),
+        Entry(
+            name="template",
+            shape=TEXT,
+            doc="The same for a Jinja2 template, in `templates/` beside the playbook or beside it.",
+        ),
+        Entry(
+            name="mode",
+            shape=_MODE,
+            doc='Octal mode such as "0644"; default: the one it has, or for a new file 0644, with secret content 0600.',
+        ),
+        Entry(name="owner", shape=_OWNER, doc="Name or id; default: the one it has, or the user that writes it."),
+        Entry(name="group", shape=_OWNER, doc="Name or id of the group; default as for `owner`."),
+        Entry(
+            name="validate",
+            shape=_VALIDATE,
+            doc="Command on the host that must accept the new file before it is put in place; `%s` stands for it.",
+        ),
+        Entry(name="backup", shape=FLAG, doc="Keep what is replaced or removed beside it, with the time in its name."),
+        PROTECT,
+    ),
+    rules=(_one_way,),
+    advice={
+        "dest": "the key of the entry is the path",
+        "path": "the key of the entry is the path",
+        "source": "write src",
+        "force": "a difference is planned and shown",
+        "directory_mode": "directories above a file are created with mode 0755",
+        "remote_src": "what is copied comes from this machine",
+        "variables": "write vars in the play",
+    },
+)

@@ -1,0 +1,139 @@
+"""How a file on a host differs from its declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from deployer.diagnostics import Origin
+from deployer.fields.container.files import KEYED, text_of
+from deployer.fields.field import Change
+from deployer.fields.file import WAYS
+from deployer.interfaces import FileKind
+from deployer.model.desired import File
+from deployer.model.files import ObservedFile, Written, digest_of, is_written
+from deployer.model.plan import FieldDiff
+from deployer.model.secrets import MASK, redact
+from deployer.planning.context import Context
+from deployer.values import size
+
+NEW, NEW_SECRET = 0o644, 0o600
+"""Modes of a new file."""
+
+_EFFECT: Final = Change.UPDATE
+
+
+def mode_of(resource: File, live: ObservedFile | None) -> int:
+    """The mode that the file has after the run."""
+    settings = resource.settings
+    if settings.mode is not None:
+        return settings.mode
+    if live is not None and live.kind is FileKind.FILE:
+        return live.mode
+    return NEW_SECRET if settings.secret else NEW
+
+
+def owner_of(resource: File, live: ObservedFile | None) -> tuple[str, str]:
+    """Owner and group that are to be set; "" for those of the user who writes it."""
+    there = (str(live.uid), str(live.gid)) if live is not None and live.kind is FileKind.FILE else ("", "")
+    return resource.settings.owner or there[0], resource.settings.group or there[1]
+
+
+def written(ctx: Context, path: str) -> Written | None:
+    """What this project wrote there."""
+    found = ctx.observed.manifests.get(ctx.desired.project)
+    return found.entries.get(path) if found is not None else None
+
+
+def is_as_written(ctx: Context, live: ObservedFile) -> bool | None:
+    """Whether the content is what the project wrote; None if that cannot be told here."""
+    return is_written(written(ctx, live.path), live.sha256, ctx.desired.sealing)
+
+
+def is_secret(ctx: Context, resource: File) -> bool:
+    """Also if it was secret when it was written."""
+    entry = written(ctx, resource.name)
+    return resource.settings.secret or (entry is not None and entry.digest.startswith(KEYED))
+
+
+def differences(ctx: Context, resource: File, live: ObservedFile) -> tuple[FieldDiff, ...]:
+    return tuple(_differences(ctx, resource, live))
+
+
+def _differences(ctx: Context, resource: File, live: ObservedFile) -> Iterator[FieldDiff]:
+    if live.kind is not FileKind.FILE:
+        yield FieldDiff(("type",), f"{live.kind} to {live.target}" if live.target else str(live.kind), "file", _EFFECT)
+    elif not has_content(resource, live):
+        yield _content(ctx, resource, live)
+    yield from _access(resource, live)
+
+
+def has_content(resource: File, live: ObservedFile) -> bool:
+    source = resource.settings.source
+    return live.kind is FileKind.FILE and source is not None and live.sha256 == source.sha256
+
+
+def _content(ctx: Context, resource: File, live: ObservedFile) -> FieldDiff:
+    source = resource.settings.source
+    assert source is not None
+    place = _place_of_content(resource)
+    if is_secret(ctx, resource):
+        return FieldDiff(("content",), MASK, MASK, _EFFECT, place, sensitive=True)
+    data = ctx.desired.contents.get(source.sha256)
+    old, new = live.text, text_of(data) if data is not None else None
+    if old is None or new is None or old.rstrip("\n") == new.rstrip("\n"):
+        old, new = shown(live.size, live.sha256), shown(source.size, source.sha256)
+    else:
+        old, new = (redact(text.removesuffix("\n"), ctx.desired.secrets) for text in (old, new))
+    return FieldDiff(("content",), old or "(empty)", new or "(empty)", _EFFECT, place)
+
+
+def _place_of_content(resource: File) -> Origin:
+    way = next((name for name in WAYS if (name,) in resource.origins), "")
+    return resource.place((way,))
+
+
+def shown(length: int, sha256: str) -> str:
+    return f"{size.show(length)} (sha256 {sha256[:12]})"
+
+
+def _access(resource: File, live: ObservedFile) -> Iterator[FieldDiff]:
+    settings = resource.settings
+    if settings.mode is not None and settings.mode != live.mode:
+        yield FieldDiff(("mode",), f"{live.mode:04o}", f"{settings.mode:04o}", _EFFECT, resource.place(("mode",)))
+    for name, wanted, number, known in (
+        ("owner", settings.owner, live.uid, live.user),
+        ("group", settings.group, live.gid, live.group),
+    ):
+        is_same = not wanted or wanted in (str(number), known) or (wanted == "root" and number == 0 and not known)
+        if not is_same:
+            yield FieldDiff((name,), known or str(number), wanted, _EFFECT, resource.place((name,)))
+
+
+def declared(resource: File) -> tuple[FieldDiff, ...]:
+    """What is declared of a new file."""
+    settings, source = resource.settings, resource.settings.source
+    assert source is not None
+    what = f"{settings.origin}, {size.show(source.size)}" if settings.origin else size.show(source.size)
+    found = [FieldDiff(("content",), "", what, _EFFECT, _place_of_content(resource))]
+    place = resource.place(("mode",)) if settings.mode is not None else None
+    default = "" if place else "default"
+    found.append(FieldDiff(("mode",), "", f"{mode_of(resource, None):04o}", _EFFECT, place, default))
+    for name in ("owner", "group"):
+        if value := getattr(settings, name):
+            found.append(FieldDiff((name,), "", value, _EFFECT, resource.place((name,))))
+    return tuple(found)
+
+
+def record(ctx: Context, resource: File, live: ObservedFile | None) -> Written:
+    """What the manifest says of a file that is as declared after the run."""
+    settings, source, sealing = resource.settings, resource.settings.source, ctx.desired.sealing
+    assert source is not None
+    before = live.sha256 if live is not None and live.sha256 != source.sha256 else ""
+    return Written(
+        digest_of(source.sha256, sealing, secret=settings.secret),
+        digest_of(before, sealing, secret=is_secret(ctx, resource)),
+        f"{mode_of(resource, live):04o}",
+        settings.owner,
+        settings.group,
+    )

@@ -1,0 +1,44 @@
+"""Reads the files that plays declare, or wrote before, from a host: one script for all, and the content of those whose
+differences are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec.structs import replace
+
+from deployer.engine.host_files import store_of
+from deployer.fields.container.files import LONGEST
+from deployer.interfaces import FileKind, Host
+from deployer.model.desired import Desired
+from deployer.model.files import ObservedFile
+from deployer.model.observed import Observed
+from deployer.model.settings import FileSettings
+
+
+def with_files(observed: Observed, host: Callable[[], Host], plays: Sequence[Desired]) -> Observed:
+    """Raises `FileError`, `NotOfferedError`, `UnreachableError`."""
+    paths = {found.name for play in plays for found in play.of(FileSettings)}
+    projects = {play.project for play in plays}
+    paths |= {path for name in projects & observed.manifests.keys() for path in observed.manifests[name].entries}
+    if not paths:
+        return observed
+    store = store_of(host())
+    files = dict(store.look(sorted(paths)))
+    for path in _compared(plays, files):
+        files[path] = replace(files[path], text=store.text(path))
+    return replace(observed, files=files)
+
+
+def _compared(plays: Iterable[Desired], files: dict[str, ObservedFile]) -> list[str]:
+    """Those with other text than is declared, and without secrets."""
+    found = []
+    for play in plays:
+        for resource in play.of(FileSettings):
+            source, live = resource.settings.source, files.get(resource.name)
+            if source is None or live is None or live.kind is not FileKind.FILE or live.size > LONGEST:
+                continue
+            is_shown = source.sha256 in play.contents and not resource.settings.secret
+            if live.sha256 != source.sha256 and is_shown:
+                found.append(resource.name)
+    return found

@@ -1,0 +1,93 @@
+"""What is in the files of a play: content, a file, or a template; all errors at their places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deployer.config.vault import encrypt
+from deployer.model.settings import FileSettings
+from tests.config.test_contents import VAULT, resolved
+
+BIG = bytes(range(256)) * 1024
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "files/app.ini").write_text("in files\n")
+    (tmp_path / "big").write_bytes(BIG)
+    (tmp_path / "vaulted").write_text(encrypt("from the vault\n", VAULT))
+    (tmp_path / "templates/app.j2").write_text("{% for n in [1, 2] %}\nn={{ n }}\n{% endfor %}\nlast\n")
+    (tmp_path / "secret.j2").write_text("pw={{ pw }}\n")
+    return tmp_path
+
+
+def test_content_comes_from_a_text_a_file_or_a_template(folder: Path) -> None:
+    text = """
+files:
+  /a: {content: "a\\n"}
+  /b: {src: app.ini, mode: 0640, owner: 1000, group: www-data}
+  /c: {src: big, mode: 755}
+  /d: {src: vaulted}
+  /e: {template: app.j2}
+  /f: {template: secret.j2}
+  /g//h/: {content: ""}
+  /i: {content: "{{ pw }}"}
+  /j: {content: "x{{ pw }}", backup: yes, validate: "check -f %s"}
+"""
+    desired, errors = resolved(folder, text)
+    assert errors == []
+    found = {each.name: each.settings for each in desired.of(FileSettings)}
+    sources = {name: each.source for name, each in found.items() if each.source is not None}
+    content = {name: desired.contents.get(source.sha256) for name, source in sources.items()}
+    assert content == {
+        "/a": b"a\n",
+        "/b": b"in files\n",
+        "/c": None,
+        "/d": b"from the vault\n",
+        "/e": b"n=1\nn=2\nlast\n",
+        "/f": b"pw=hunter2\n",
+        "/g/h": b"",
+        "/i": b"hunter2",
+        "/j": b"xhunter2",
+    }
+    assert (sources["/c"].size, sources["/c"].path) == (len(BIG), str(folder / "big"))
+    assert sorted(name for name, each in found.items() if each.secret) == ["/d", "/f", "/i", "/j"]
+    assert (found["/b"].mode, found["/b"].owner, found["/b"].group) == (0o640, "1000", "www-data")
+    assert (found["/c"].mode, found["/j"].validate) == (0o755, ("check", "-f", "%s"))
+    assert "hunter2" not in repr(found)
+
+
+def test_errors(folder: Path) -> None:
+    text = """
+files:
+  /a: {content: x, src: app.ini}
+  /b: {}
+  /c: {src: none}
+  /d: {src: files}
+  /e: {content: x, mode: 0o9, owner: "a b"}
+  /f: {content: x, validate: check}
+  relative: {content: x}
+  /: {content: x}
+  /g: {content: x, state: absent}
+  /h: {template: big}
+  /i: {content: x, dest: /y}
+"""
+    _, errors = resolved(folder, text)
+    assert errors == [
+        "files./a.src: 'src' and 'content' both say what is in the file; write one of them",
+        "files./b.content: one of content, src, template is missing",
+        f"files./c.src: there is no file {folder}/files/none or {folder}/none",
+        f"files./d.src: {folder}/files is not a file",
+        "files./e.mode: '0o9' is not an octal mode such as \"0440\"",
+        "files./e.owner: 'a b' is neither a name nor an id",
+        "files./f.validate: the command must contain %s, which stands for the new file",
+        "files.relative: 'relative' is not an absolute path",
+        "files./: '/' cannot be the path of a file",
+        "files./g.content: a file that is absent has no content",
+        f"files./h.template: {folder}/big is not UTF-8 text",
+        "files./i: unknown key 'dest'",
+    ]

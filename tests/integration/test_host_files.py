@@ -1,0 +1,123 @@
+"""Files of a host: as root, through sudo, and where a disk fills or a run is killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.support import Json, Site
+from tests.lab.host import Host
+
+pytestmark = pytest.mark.lab
+
+SENTINEL = "s3ntinelHostFile"
+BIG = bytes(range(256)) * 40_000
+
+
+def play(text: str = "port = 80\n", own: Json | None = None) -> Json:
+    files = {
+        "/etc/shop/app.conf": {"content": text, "mode": "0640", "owner": "deploy", "group": "deploy"},
+        '/srv/shop/it\'s a "name" $HOME': {"src": "big.bin", "mode": 755},
+        "/etc/shop/key": {"content": SENTINEL + "{{ pw }}"},
+    }
+    return {"vars": {"pw": "hunter2"}, "files": {**files, **(own or {})}}
+
+
+def site(host: Host, folder: Path, **variables: object) -> Site:
+    (folder / "big.bin").write_bytes(BIG)
+    return Site(folder, host, **variables).write(play())
+
+
+def told(host: Host, path: str) -> str:
+    return host.ssh("stat", "-c", "'%a %U:%G'", path).strip()
+
+
+@pytest.fixture(autouse=True)
+def no_files(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The lab's hosts are not emptied of files."""
+    found = (request.getfixturevalue(name) for name in ("host", "host_26", "host_28") if name in request.fixturenames)
+    hosts = [host for host in found if isinstance(host, Host)]
+    yield
+    for host in hosts:
+        host.ssh("rm -rf /etc/shop /srv/shop")
+
+
+@pytest.mark.parametrize("user", ["root", "admin"])
+def test_files_of_a_host(host: Host, tmp_path: Path, user: str) -> None:
+    """Written, changed, changed by hand, pruned and destroyed."""
+    here = site(host, tmp_path, ansible_user=user, **({"ansible_become": True} if user == "admin" else {}))
+    here.converge()
+    root = host.root
+    assert (root / 'srv/shop/it\'s a "name" $HOME').read_bytes() == BIG
+    assert told(host, "/etc/shop/app.conf") == "640 deploy:deploy"
+    assert told(host, "'/srv/shop/it'\\''s a \"name\" $HOME'") == "755 root:root"
+
+    changed = here.write(play("port = 81\n")).converge()
+    assert changed.changes == [f"{host.name}/file./etc/shop/app.conf ~ content"]
+    assert (root / "etc/shop/app.conf").read_text() == "port = 81\n"
+    assert told(host, "/etc/shop/app.conf") == "640 deploy:deploy"
+
+    (root / "etc/shop/app.conf").write_text("port = 82\n")
+    drift = here.run("drift", *here.arguments)
+    assert "someone changed it by hand" in drift.out
+    planned = here.plan()
+    assert "changed on the host since the last apply" in planned.out
+    here.converge()
+
+    (root / "srv/shop/foreign").write_text("theirs\n")
+    own = play("port = 81\n")
+    del own["files"]["/etc/shop/key"]
+    here.write(own).apply("--prune")
+    assert sorted(path.name for path in (root / "etc/shop").iterdir()) == ["app.conf"]
+    here.run("destroy", "-y", *here.arguments)
+    assert [path.name for path in (root / "srv/shop").iterdir()] == ["foreign"]
+    assert not list((root / "etc/shop").iterdir())
+    assert not [each for each in host.api("GET", "/volumes")["Volumes"] if "manifest" in each["Name"]]
+
+
+def test_a_failed_run_puts_every_file_back(host_26: Host, tmp_path: Path) -> None:
+    """A validation that fails, and a container that does not work, after a file was replaced."""
+    host, root = host_26, host_26.root
+    here = site(host, tmp_path)
+    here.converge()
+    bad = {"/etc/shop/last": {"content": "x", "validate": ["sh", "-c", "echo no good >&2; exit 3", "%s"]}}
+    failed = here.write(play("port = 99\n", bad)).apply()
+    assert failed.code == 3
+    assert "no good; validation exited with 3" in failed.out + failed.err
+    assert (root / "etc/shop/app.conf").read_text() == "port = 80\n"
+    assert sorted(path.name for path in (root / "etc/shop").iterdir()) == ["app.conf", "key"]
+    assert here.write(play()).plan().changes == []
+
+    theirs = {"/etc/shop/app.conf": {"content": "x", "owner": "nobody-of-this-name"}}
+    failed = here.write(play(own=theirs)).apply()
+    assert "create it on the host, or give app.conf another owner and group" in failed.out + failed.err
+    assert (root / "etc/shop/app.conf").read_text() == "port = 80\n"
+
+
+def test_a_full_disk_leaves_the_old_file(host_28: Host, tmp_path: Path) -> None:
+    host = host_28
+    host.ssh("mkdir -p /mnt/small && mount -t tmpfs -o size=1m small /mnt/small")
+    try:
+        wish = {"files": {"/mnt/small/data": {"src": "data"}}}
+        (tmp_path / "data").write_bytes(b"old")
+        here = Site(tmp_path, host).write(wish)
+        here.converge()
+        (tmp_path / "data").write_bytes(BIG)
+        failed = here.apply()
+        assert failed.code == 3
+        assert "No space left on device" in failed.out + failed.err
+        assert host.ssh("cat /mnt/small/data; echo; ls -A /mnt/small").split() == ["old", "data"]
+        (tmp_path / "data").write_bytes(b"new")
+        here.converge()
+    finally:
+        host.ssh("umount /mnt/small")
+
+
+def test_a_user_without_rights_is_told_what_to_do(host_26: Host, tmp_path: Path) -> None:
+    here = site(host_26, tmp_path, ansible_user="deploy")
+    failed = here.apply()
+    assert failed.code == 3
+    assert "Permission denied" in failed.out + failed.err
+    assert "set `become: true` for the host" in failed.out + failed.err

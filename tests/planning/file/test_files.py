@@ -1,0 +1,187 @@
+"""Files: written after the manifest says so, put back when the run fails, and removed only if nobody changed them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from msgspec.structs import replace
+
+from deployer.interfaces import FileKind
+from deployer.model.desired import Desired
+from deployer.model.files import LABEL, Manifest, ObservedFile, Written, digest_of, manifests
+from deployer.model.observed import Observed
+from deployer.model.operations import WriteManifest
+from deployer.planning.drift import find_drift
+from deployer.planning.earlier import after
+from deployer.planning.policy import Policy
+from deployer.planning.reconcile import destroy
+from tests.planning.build import EMPTY, applied, changes, nothing, plan, play, refusals, steps
+
+PATH = "/etc/app.conf"
+TEXT = "a\nb\n"
+ONE = f'files: {{{PATH}: {{content: "a\\nb\\n", mode: "0640", owner: app}}}}\n'
+TWO = ONE.replace("b", "c")
+WEB = "containers: {web: {image: web:1}}"
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def there(text: str = "a\nb\n", path: str = PATH, **facts: Any) -> ObservedFile:
+    kept: dict[str, Any] = {"mode": 0o640, "uid": 7, "gid": 7, "user": "app", "group": "app"} | facts
+    return ObservedFile(path, FileKind.FILE, len(text), sha256=sha(text), text=text, **kept)
+
+
+def host(*files: ObservedFile, written: str = "a\nb\n", wish: str | Desired = EMPTY, project: str = "shop") -> Observed:
+    """A host with files, of which the project wrote those with this content."""
+    entries = {found.path: Written(sha(written), mode="0640", owner="app") for found in files} if written else {}
+    known = {project: Manifest(1, entries)} if written else {}
+    return replace(applied(wish), files={found.path: found for found in files}, manifests=known)
+
+
+def test_a_missing_file_is_written_before_the_containers_and_after_the_manifest() -> None:
+    found = plan(ONE + WEB, applied(""))
+    assert steps(found)[:4] == [
+        f"#1 file.{PATH}, WriteManifest deployer.manifest.shop.1, what is written is on record",
+        f"[1] -> #2 file.{PATH}, PutFile {PATH}, missing",
+        "#3 image.web:1, PullImage docker.io/library/web:1, pull",
+        "[2,3] -> #4 container.web, CreateContainer web, missing",
+    ]
+    change = next(each for each in found.changes if each.address.name == PATH)
+    assert [(each.name, each.new) for each in change.declared] == [
+        ("content", "4 B"),
+        ("mode", "0640"),
+        ("owner", "app"),
+    ]
+    (manifest,) = (step.operation for step in found.steps if isinstance(step.operation, WriteManifest))
+    assert (
+        manifest.labels[LABEL]
+        == f'{{"{PATH}":{{"digest":"{sha("a" + chr(10) + "b" + chr(10))}","mode":"0640","owner":"app"}}}}'
+    )
+
+
+def test_a_changed_file_is_replaced_and_what_was_there_is_kept_until_the_run_is_over() -> None:
+    found = plan(TWO, host(there()))
+    assert steps(found) == [
+        f"#1 file.{PATH}, WriteManifest deployer.manifest.shop.2, what is written is on record",
+        f"[1] -> #2 file.{PATH}, RemoveManifest deployer.manifest.shop.1, replaced, at last",
+        f"[1] -> #3 file.{PATH}, PutFile {PATH}, content",
+        f"[3] -> #4 file.{PATH}, FinishFile {PATH}, replaced, at last",
+    ]
+    assert [str(undo) for undo in found.steps[2].undo] == [f"RestoreFile {PATH}"]
+    assert changes(found) == [f"~ file.{PATH}: content a\nb → a\nc"]
+    entry = after(host(there()), found).manifests["shop"].entries[PATH]
+    assert (entry.digest, entry.before) == (sha("a\nc\n"), sha("a\nb\n"))
+
+
+def test_what_is_as_declared_is_no_change() -> None:
+    assert nothing(plan(ONE, host(there())))
+    assert nothing(plan(ONE.replace(", owner: app", ', owner: "7", group: app'), host(there())))
+    foreign = plan(ONE, host(there(), written=""))
+    assert (foreign.notes, foreign.steps) == ((f"file.{PATH}: not written by this project; used as it is",), ())
+    assert nothing(plan(ONE.replace("mode", "state: absent, mode").replace('content: "a\\nb\\n", ', ""), applied("")))
+
+
+def test_mode_and_owner_change_without_the_content() -> None:
+    found = plan(ONE, host(there(mode=0o644, user="", uid=0)))
+    assert changes(found) == [f"~ file.{PATH}: mode 0644 → 0640, owner 0 → app"]
+    assert steps(found)[-1] == f"#1 file.{PATH}, SetFile {PATH}, mode, owner"
+    assert [str(undo) for undo in found.steps[-1].undo] == [f"SetFile {PATH}"]
+
+
+def test_what_others_did_is_said_before_it_is_replaced() -> None:
+    by_hand = plan(ONE, host(there("a\nb\nc\n")))
+    assert changes(by_hand) == [f"~ file.{PATH} (changed on the host since the last apply): content a\nb\nc → a\nb"]
+    foreign = plan(ONE, host(there("x"), written=""))
+    assert changes(foreign) == [f"~ file.{PATH} (not written by this project): content x → a\nb"]
+    link = ObservedFile(PATH, FileKind.LINK, target="/srv/app.conf", mode=0o777, user="app", group="app")
+    assert changes(plan(ONE, host(link, written="")))[0].startswith(
+        f"~ file.{PATH} (not written by this project, is replaced): type link to /srv/app.conf → file"
+    )
+
+
+def test_content_that_people_cannot_read_is_shown_by_its_size() -> None:
+    found = plan(ONE, host(replace(there("\0"), text=None)))
+    assert changes(found) == [
+        f"~ file.{PATH} (changed on the host since the last apply): "
+        f"content 1 B (sha256 {sha(chr(0))[:12]}) → 4 B (sha256 {sha(TEXT)[:12]})"
+    ]
+
+
+def test_what_cannot_be_replaced_is_refused() -> None:
+    folder = ObservedFile(PATH, FileKind.DIRECTORY, mode=0o755)
+    assert refusals(plan(ONE, host(folder))) == [f"file.{PATH}: is a directory on the host"]
+    assert refusals(plan(ONE, host(there(), project="other"))) == [f"file.{PATH}: belongs to project other"]
+    protected = ONE.replace("owner", "protect: true, owner")
+    assert refusals(plan(protected, host(there("x")))) == [f"file.{PATH}: differs, but is protected"]
+
+
+def test_secret_content_is_on_record_under_the_controllers_key_only() -> None:
+    wish = play(f'files: {{{PATH}: {{content: "{{{{ pw }}}}"}}}}', secrets={"pw": "hunter2"})
+    found = plan(wish, applied(""))
+    entry = after(applied(""), found).manifests["shop"].entries[PATH]
+    assert entry.digest == digest_of(sha("hunter2"), wish.sealing, secret=True)
+    assert entry.mode == "0600"
+    assert sha("hunter2") not in repr(found)
+    other = replace(host(there("hunter3", mode=0o600)), manifests={"shop": Manifest(1, {PATH: entry})})
+    assert changes(plan(wish, other)) == [
+        f"~ file.{PATH} (changed on the host since the last apply): content *** → ***"
+    ]
+    plain = plan(ONE, replace(other, files={PATH: there("hunter2")}))
+    assert changes(plain) == [f"~ file.{PATH}: content *** → ***"]
+
+
+def test_prune_and_destroy_remove_what_nobody_changed() -> None:
+    files = (there(), there("x", path="/etc/by-hand"))
+    for found in (plan("", host(*files), prune=True), destroy(EMPTY, host(*files), Policy())):
+        assert [each.address.name for each in found.changes] == [PATH]
+        assert any(step.operation.subject == PATH for step in found.steps)
+        (note,) = (note for note in found.notes if "by-hand" in note)
+        assert note.endswith("but changed on the host since the last apply: it is kept")
+    gone = destroy(EMPTY, host(there()), Policy())
+    assert steps(gone) == [
+        f"#1 file.{PATH}, RemoveFile {PATH}, destroyed, at last",
+        f"#2 file.{PATH}, RemoveManifest deployer.manifest.shop.1, destroyed, at last",
+    ]
+    assert nothing(plan("", host(there())))
+
+
+def test_a_file_declared_absent_goes() -> None:
+    absent = f"files: {{{PATH}: {{state: absent}}}}"
+    assert changes(plan(absent, host(there("x"), written=""))) == [
+        f"- file.{PATH} (absent; not written by this project)"
+    ]
+    assert changes(plan(absent, host(there()))) == [f"- file.{PATH} (absent)"]
+    link = ObservedFile(PATH, FileKind.LINK, target="/x")
+    assert refusals(plan(absent, host(link))) == [f"file.{PATH}: is a link on the host"]
+
+
+def test_what_an_interrupted_run_left_is_removed() -> None:
+    found = plan(ONE, host(there(left=True)))
+    assert changes(found) == [f"~ file.{PATH} (an interrupted run left a copy beside it, which is removed)"]
+    assert steps(found) == [f"#1 file.{PATH}, FinishFile {PATH}, left behind, at last"]
+
+
+def test_drift_tells_who_changed_what() -> None:
+    def verdicts(wish: str, seen: Observed) -> list[tuple[str, list[str]]]:
+        return [
+            (found.verdict.name, [each.name for each in found.diffs]) for found in find_drift(play(wish), seen).found
+        ]
+
+    assert verdicts(ONE, host(there())) == []
+    assert verdicts(ONE, applied("")) == [("GONE", [])]
+    assert verdicts(TWO, host(there())) == [("IN_FILE", ["content"])]
+    assert verdicts(ONE, host(there("x", mode=0o600))) == [("BY_HAND", ["content", "mode"])]
+    assert verdicts(ONE, host(there("x"), written="")) == [("FOREIGN", ["content"])]
+    assert verdicts("", host(there())) == [("UNDECLARED", [])]
+
+
+def test_the_newest_manifest_counts_and_a_damaged_one_is_empty() -> None:
+    def volume(number: int, text: str) -> dict[str, Any]:
+        return {"Name": f"deployer.manifest.shop.{number}", "Labels": {"deployer.project": "shop", LABEL: text}}
+
+    found = manifests([volume(2, '{"/a":{"digest":"x"}}'), volume(1, "{}"), {"Name": "deployer.manifest.x.1"}])
+    assert found == {"shop": Manifest(2, {"/a": Written("x")})}
+    assert manifests([volume(3, '{"/a": 5}')]) == {"shop": Manifest(3)}

@@ -1,0 +1,28 @@
+"""The shell of this machine: scripts with input, of any length. That of a host is tested with its files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import pytest
+
+from deployer.transport.shells import LocalShell
+
+BIG = bytes(range(256)) * 20_000
+
+
+def test_a_script_reads_what_it_is_given() -> None:
+    done = LocalShell().perform("wc -c; echo bad >&2; exit 3", io.BytesIO(BIG))
+    assert (done.status, done.output.strip(), done.errors) == (3, str(len(BIG)), "bad\n")
+    assert LocalShell().perform("exit 4", io.BytesIO(BIG)).status == 4
+    assert len(LocalShell().perform("head -c 100000 /dev/zero").output) == 100_000
+
+
+def test_input_that_breaks_off_is_told() -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"half"
+        raise OSError("the disk went away")
+
+    with pytest.raises(OSError, match="the disk went away"):
+        LocalShell().perform("cat", broken())
