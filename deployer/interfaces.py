@@ -295,17 +295,15 @@ class CommandResult(Struct, frozen=True):
 
 
 class Shell(Protocol):
-    """Runs scripts on a host."""
+    """Runs scripts on a host. Raises `NotOfferedError` where the server runs no shell, `UnreachableError`."""
 
     def run(self, script: str) -> CommandResult:
-        """A short POSIX script without input, as the user who is logged in; output is cut off at 64 KiB. Raises
-        `NotOfferedError` where the server runs no shell, `UnreachableError`."""
+        """A short POSIX script without input, as the user who is logged in; output is cut off at 64 KiB."""
         ...
 
     def perform(self, script: str, content: Body = ()) -> CommandResult:
-        """A script that may take long and reads `content`, as the user with whose rights the engine is reached
-        (`become`); output is cut off at 16 MiB. Raises what reading `content` raises too. A connection that is lost
-        ends the input early."""
+        """A script that may take long and reads `content`, as the user whom `become` names; output is cut off at 16
+        MiB. Raises what reading `content` raises too. A lost connection ends the input early."""
         ...
 
 
@@ -349,10 +347,7 @@ class Files(Protocol):
         ...
 
     def make_directory(self, path: str, *, mode: int) -> None: ...
-    def rename(self, path: str, to: str) -> None:
-        """In one moment; replaces what is at `to`."""
-        ...
-
+    def rename(self, path: str, to: str) -> None: ...
     def set_attributes(self, path: str, *, mode: int, uid: int, gid: int) -> None: ...
     def remove(self, path: str) -> None:
         """A file or a link; one that is gone is not an error."""

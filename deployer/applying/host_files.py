@@ -1,4 +1,4 @@
-"""Sends the content of a file to a host, in pieces, and no other than was planned."""
+"""Changes files of a host; sends their content in pieces, and no other than was planned."""
 
 from __future__ import annotations
 
@@ -10,13 +10,23 @@ from pathlib import Path
 from deployer.engine.host_files import Store
 from deployer.errors import ResourceError
 from deployer.interfaces import Body
-from deployer.model.operations import PutFile
+from deployer.model.operations import FinishFile, OnFile, PutFile, RemoveFile, RestoreFile, SetFile
 from deployer.transport.streams import CHUNK
 
 
-def put_file(store: Store, operation: PutFile) -> None:
-    """Raises `ResourceError` for a file on this machine that is not what was planned any more."""
-    store.put(operation, _content(operation))
+def change_file(store: Store, operation: OnFile) -> None:
+    """Raises `FileError`, and `ResourceError` for a file on this machine that is not what was planned any more."""
+    match operation:
+        case PutFile():
+            store.put(operation, _content(operation))
+        case SetFile():
+            store.set(operation)
+        case RestoreFile():
+            store.restore(operation)
+        case FinishFile():
+            store.finish(operation)
+        case RemoveFile():
+            store.remove(operation)
 
 
 def _content(operation: PutFile) -> Body:

@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from deployer.applying import building, health
 from deployer.applying.building import Builds
 from deployer.applying.files import with_places, write_files
-from deployer.applying.host_files import put_file
+from deployer.applying.host_files import change_file
 from deployer.engine.host_files import store_of
 from deployer.errors import EngineError, NotOfferedError, ResourceError
 from deployer.fields.container.health import CRASHING, DECLARE_CHECK, WITHOUT_COMMAND
@@ -28,23 +28,19 @@ from deployer.model.operations import (
     CreateVolume,
     DisconnectNetwork,
     Drain,
-    FinishFile,
     Made,
+    OnFile,
     Operation,
     PauseContainer,
     PullImage,
     PushImage,
-    PutFile,
     RemoveContainer,
-    RemoveFile,
     RemoveImage,
     RemoveManifest,
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
-    RestoreFile,
     SendImage,
-    SetFile,
     StartContainer,
     StopContainer,
     TagImage,
@@ -260,28 +256,8 @@ def _(operation: RemoveManifest, worker: Worker) -> None:
 
 
 @_perform.register
-def _(operation: PutFile, worker: Worker) -> None:
-    put_file(store_of(worker.machine()), operation)
-
-
-@_perform.register
-def _(operation: SetFile, worker: Worker) -> None:
-    store_of(worker.machine()).set(operation)
-
-
-@_perform.register
-def _(operation: RestoreFile, worker: Worker) -> None:
-    store_of(worker.machine()).restore(operation)
-
-
-@_perform.register
-def _(operation: FinishFile, worker: Worker) -> None:
-    store_of(worker.machine()).finish(operation)
-
-
-@_perform.register
-def _(operation: RemoveFile, worker: Worker) -> None:
-    store_of(worker.machine()).remove(operation)
+def _(operation: OnFile, worker: Worker) -> None:
+    change_file(store_of(worker.machine()), operation)
 
 
 @_perform.register

@@ -147,7 +147,9 @@ class WriteFiles(_OnName, frozen=True):
     files: tuple[WrittenFile, ...]
 
 
-class _OnFile(Operation, frozen=True):
+class OnFile(Operation, frozen=True):
+    """An operation on one file of the host."""
+
     path: str
 
     @property
@@ -155,7 +157,7 @@ class _OnFile(Operation, frozen=True):
         return self.path
 
 
-class PutFile(_OnFile, frozen=True):
+class PutFile(OnFile, frozen=True):
     """Puts a file in place in one moment, after its content, `mode`, `owner` and `group` ("" for those of the user who
     writes it) are written, and `validate`, with %s for the new file, has accepted it. What it replaces is kept beside
     it. The content is `content`, or in the file `source` on this machine. `before`: the digest of what is there, "" if
@@ -173,7 +175,7 @@ class PutFile(_OnFile, frozen=True):
     before: str | None = ""
 
 
-class SetFile(_OnFile, frozen=True):
+class SetFile(OnFile, frozen=True):
     """Changes who may use a file."""
 
     doing, done = "changing", "changed"
@@ -182,7 +184,7 @@ class SetFile(_OnFile, frozen=True):
     group: str = ""
 
 
-class RestoreFile(_OnFile, frozen=True):
+class RestoreFile(OnFile, frozen=True):
     """Undoes `PutFile` of content with this digest. `existed`: whether it replaced something."""
 
     doing, done, hidden = "restoring", "restored", ("sha256",)
@@ -190,14 +192,14 @@ class RestoreFile(_OnFile, frozen=True):
     existed: bool
 
 
-class FinishFile(_OnFile, frozen=True):
+class FinishFile(OnFile, frozen=True):
     """Removes what `PutFile` kept, or with `backup` gives it a name with the time."""
 
     doing, done = "cleaning up", "cleaned up"
     backup: bool = False
 
 
-class RemoveFile(_OnFile, frozen=True):
+class RemoveFile(OnFile, frozen=True):
     """Removes a file with this content, and no other."""
 
     doing, done, hidden = "removing", "removed", ("sha256",)
