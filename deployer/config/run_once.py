@@ -1,14 +1,14 @@
-"""Jobs with `run_once`: declared for all hosts of a play, run on the first one."""
+"""What is declared for all hosts of a play and done on one: jobs with `run_once`, and pushes of images."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from msgspec.structs import replace
 
 from deployer.diagnostics import Problems
 from deployer.model.desired import AnyResource, Desired, Job, Kind, RunOnce, has_settings
-from deployer.model.settings import JobSettings, RunSettings
+from deployer.model.settings import ImageSettings, JobSettings, RunSettings
 
 
 def settle_run_once(
@@ -46,3 +46,25 @@ def _freed(resource: AnyResource, once: dict[str, Job]) -> AnyResource:
     needs = resource.settings.depends_on
     left = tuple(needed for needed in needs if needed.name not in once)
     return resource if left == needs else replace(resource, settings=replace(resource.settings, depends_on=left))
+
+
+def push_once(plays: Iterable[Desired]) -> Iterator[Desired]:
+    """One play on its hosts, with each reference pushed by the first host that declares it. The others only tag it."""
+    pushed: set[str] = set()
+    for play in plays:
+        yield replace(play, resources=tuple(_pushing(found, pushed) for found in play.resources))
+        pushed |= {reference for found in play.of(ImageSettings) for reference in _pushes(found)}
+
+
+def _pushes(resource: AnyResource) -> tuple[str, ...]:
+    if not has_settings(resource, ImageSettings) or resource.absent or not resource.selected:
+        return ()
+    return resource.settings.pushed
+
+
+def _pushing(resource: AnyResource, pushed: Collection[str]) -> AnyResource:
+    if not has_settings(resource, ImageSettings) or not resource.settings.push:
+        return resource
+    settings = resource.settings
+    left = tuple(reference for reference in settings.pushed if reference not in pushed)
+    return replace(resource, settings=replace(settings, push=left, tag_as=settings.targets))

@@ -20,7 +20,7 @@ from deployer.config.inventory.types import Inventory
 from deployer.config.play_order import check_play_order
 from deployer.config.playbook import Play, check_tags, load_playbooks, read_key
 from deployer.config.resolve import Inputs, join_plays, resolve
-from deployer.config.run_once import settle_run_once
+from deployer.config.run_once import push_once, settle_run_once
 from deployer.config.scripts import Prompt, RunScript
 from deployer.config.subnets import check_networks
 from deployer.config.tag_filter import TagFilter
@@ -274,7 +274,7 @@ class _Reader:
         hosts = tuple(host for host in every if self._limit is None or host in self._limit)
         if not hosts:
             return None
-        settled, once = settle_run_once(self._resolve(play, hosts), every[0], self._sources.problems)
+        settled, once = settle_run_once(push_once(self._resolve(play, hosts)), every[0], self._sources.problems)
         return PlayInput(
             name=play.name,
             desired=settled,

@@ -102,3 +102,17 @@ def test_a_source_is_a_host_of_the_inventory_or_this_machine(shop: Shop) -> None
     assert "an image with a source is not pulled; give a new image a new tag" in (
         shop.run("validate", "-i", "hosts.yml", "sent.yml").err
     )
+
+
+PUSHED = """\
+- hosts: web
+  images: {"web:1": {push: [reg.example.com/web:1]}}
+"""
+
+
+def test_an_image_is_pushed_by_the_first_host_and_tagged_by_all(shop: Shop) -> None:
+    shop.write("pushed.yml", PUSHED)
+    steps = shop.run("plan", "-v", "-i", "hosts.yml", "pushed.yml").out
+    assert (steps.count("PushImage"), steps.count("TagImage")) == (1, 2)
+    limited = shop.run("plan", "-v", "-i", "hosts.yml", "pushed.yml", "--limit", "web2").out
+    assert limited.count("PushImage") == 1
