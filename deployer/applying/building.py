@@ -15,7 +15,7 @@ from deployer.interfaces import Engine, Json, RegistryAuth
 from deployer.model.operations import BuildImage
 from deployer.model.settings import CONTROLLER, EACH
 
-Send: TypeAlias = Callable[[Engine, str, str, Callable[[int, int], object]], object]
+Send: TypeAlias = Callable[[str, Engine, str, str, Callable[[int, int], object]], object]
 Report: TypeAlias = Callable[[str, int], None]
 """Told the instruction that began last, and the bytes sent so far; 0 when an instruction begins."""
 
@@ -67,7 +67,7 @@ def build(site: Site, operation: BuildImage) -> None:
     else:
         source = _build_once(site, operation)
         if source != site.host:
-            site.send(site.engine, operation.reference, source, lambda sent, _total: site.report("", sent))
+            site.send(site.host, site.engine, operation.reference, source, lambda sent, _total: site.report("", sent))
     remember_built(operation.build)
 
 

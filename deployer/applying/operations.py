@@ -81,11 +81,12 @@ _HINTS = (
 
 
 Tell = Callable[[int, int], object]
-Send = Callable[[Engine, str, str, Tell], object]
-"""Sends the image of a reference from a source, and tells the bytes sent and those to send."""
+Send = Callable[[str, Engine, str, str, Tell], object]
+"""Sends to a host, over its engine, the image of a reference from a source, and tells the bytes sent and those to
+send."""
 
 
-def no_source(_engine: Engine, reference: str, source: str, _tell: Tell) -> None:
+def no_source(_host: str, _engine: Engine, reference: str, source: str, _tell: Tell) -> None:
     raise EngineError(f"{reference} cannot be sent from {source}", status=0)
 
 
@@ -178,7 +179,7 @@ def _(operation: SendImage, worker: Worker) -> None:
         worker.report(PullProgress(worker.host, operation.reference, sent, total))
 
     with worker.pulling(operation.reference):
-        worker.send(worker.engine, operation.reference, operation.source, tell)
+        worker.send(worker.host, worker.engine, operation.reference, operation.source, tell)
 
 
 @_perform.register

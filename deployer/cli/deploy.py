@@ -217,7 +217,7 @@ def _exit_code(outcome: Outcome, *, stopped: bool) -> ExitCode:
 
 def _events(console: Console, plan: Plan) -> tuple[Events, Callable[[str], object]]:
     """The progress display, and a function that shows a notice."""
-    from deployer.reporting.live import LiveProgress
+    from deployer.reporting.live import Board, LiveProgress
     from deployer.reporting.progress import PlainProgress, ResourceLines, StepLines
 
     if console.json:
@@ -228,7 +228,7 @@ def _events(console: Console, plan: Plan) -> tuple[Events, Callable[[str], objec
     lines = StepLines(hosts) if console.verbose else ResourceLines(hosts, quiet=many and terminal.animate)
     if not terminal.animate:
         return PlainProgress(lines, lambda ended: console.tell([ended])), notice
-    live = LiveProgress(hosts, console.err, lines, colour=terminal.colour, clean=console.redactor.text)
+    live = LiveProgress(Board(hosts), console.err, lines, colour=terminal.colour, clean=console.redactor.text)
     return live, live.notice
 
 

@@ -10,15 +10,13 @@ import msgspec
 
 from deployer.cli import options
 from deployer.cli.command import CONTEXT, Call, Command, Group, Suggestion
+from deployer.cli.image_results import ended, watched
 from deployer.cli.lists import IMAGE_LIST
 from deployer.errors import ExitCode
 
 if TYPE_CHECKING:
     from deployer.interfaces import Awaiting
-    from deployer.model.outcome import PullProgress
-    from deployer.reporting.lines import Line
     from deployer.usecases.image_lock import Locked
-    from deployer.usecases.images import ImageResult, Results
     from deployer.usecases.load import Request
 
 COPY_EXAMPLES: Final = """\
@@ -58,28 +56,29 @@ def _copy(call: Call) -> int:
 
     params = call.params
     wanted = Copy(params["reference"], params["source"], params["fanout"])
-    return _ended(call, "image_copy", copy(_request(call), _system(call), wanted, _reporter(call, "sent")))
+    return watched(call, "sent", "image_copy", lambda watch: copy(_request(call), _system(call), wanted, watch))
 
 
 def _pull(call: Call) -> int:
     from deployer.usecases.images import pull
 
-    params = call.params
-    results = pull(_request(call), _system(call), params["reference"], params["platform"], _reporter(call, "pulled"))
-    return _ended(call, "image_pull", results)
+    wanted, platform = call.params["reference"], call.params["platform"]
+    return watched(
+        call, "pulled", "image_pull", lambda watch: pull(_request(call), _system(call), wanted, platform, watch)
+    )
 
 
 def _push(call: Call) -> int:
     from deployer.usecases.images import push
 
-    return _ended(call, "image_push", push(_request(call), _system(call), call.params["reference"]))
+    return ended(call, "image_push", push(_request(call), _system(call), call.params["reference"]))
 
 
 def _tag(call: Call) -> int:
     from deployer.usecases.images import tag
 
     params = call.params
-    return _ended(call, "image_tag", tag(_request(call), _system(call), params["reference"], params["target"]))
+    return ended(call, "image_tag", tag(_request(call), _system(call), params["reference"], params["target"]))
 
 
 def _remove(call: Call) -> int:
@@ -90,7 +89,7 @@ def _remove(call: Call) -> int:
     name, pattern = image.familiar(call.params["reference"]), call.params["pattern"]
     hint = "add --yes to remove it without confirmation"
     call.confirm(f"Remove {name} from {pattern}?", action="the removal", done="removed", hint=hint)
-    return _ended(call, "image_remove", remove(_request(call), _system(call), call.params["reference"]))
+    return ended(call, "image_remove", remove(_request(call), _system(call), call.params["reference"]))
 
 
 def _request(call: Call) -> Request:
@@ -179,51 +178,6 @@ def _system(call: Call, awaiting: Awaiting = lambda _hosts, _left: None) -> Any:
     from deployer.usecases.system import this_system
 
     return this_system(call.console.learn, call.console.warn, awaiting)
-
-
-def _reporter(call: Call, word: str) -> Any:
-    """Writes a line for every tenth of a transfer."""
-    from deployer.reporting.lines import Span, Style, line
-    from deployer.reporting.progress import pulled
-    from deployer.reporting.pulls import Milestones
-
-    milestones = Milestones()
-
-    def report(event: PullProgress) -> None:
-        if not call.console.json and milestones.passed(event):
-            call.console.tell([line(Span(f"{event.host}: {word} {pulled(event)}", Style.MUTED))])
-
-    return report
-
-
-def _ended(call: Call, kind: str, results: Results) -> int:
-    from deployer.reporting.human import unreachable_lines
-    from deployer.reporting.json_plan import FORMAT_VERSION, unreachable_document
-
-    console = call.console
-    if console.json:
-        document = {"format_version": FORMAT_VERSION, "type": kind}
-        found = {"hosts": [msgspec.to_builtins(each) for each in results.found]}
-        lost = {"unreachable": [unreachable_document(host) for host in results.unreachable]}
-        console.document({**document, **found, **lost})
-    else:
-        console.result(text for each in results.found if not each.problem for text in _lines(each))
-        console.tell(text for each in results.found if each.problem for text in _lines(each))
-        console.tell(text for host in results.unreachable for text in unreachable_lines(host))
-    if any(each.problem for each in results.found):
-        return ExitCode.FAILED
-    return ExitCode.UNREACHABLE if results.unreachable else ExitCode.OK
-
-
-def _lines(found: ImageResult) -> list[Line]:
-    from deployer.reporting.human import hint_lines
-    from deployer.reporting.lines import Span, Style, line
-    from deployer.reporting.words import size
-
-    if found.problem:
-        return [line(Span(f"{found.host}: failed: {found.problem}", Style.BAD)), *hint_lines(found.hint, "  ")]
-    amount = f" {size(found.sent)} of {size(found.total)}" if found.sent else ""
-    return [line(f"{found.host}: {found.done}{amount}")]
 
 
 _WITH_FANOUT: Final = ("limit", "forks")

@@ -85,11 +85,12 @@ def chain_ids(diff_ids: Sequence[str]) -> tuple[str, ...]:
 
 
 class ImageArchive:
-    """A tar archive with images, open for reading. Safe to use from several threads. Raises `ResourceError` for one
-    that cannot be read."""
+    """A tar archive with images, open for reading. Safe to use from several threads. Raises `ResourceError` with the
+    hint for one that cannot be read."""
 
-    def __init__(self, source: BinaryIO, name: str) -> None:
+    def __init__(self, source: BinaryIO, name: str, hint: str = "docker save writes one") -> None:
         self._name = name
+        self._hint = hint
         self._reading = threading.Lock()
         try:
             self._tar = tarfile.open(fileobj=source)  # noqa: SIM115 - closed by `close`
@@ -142,7 +143,9 @@ class ImageArchive:
             start = content.read(4)
             kind = next((kind for magic, kind in _COMPRESSED if start.startswith(magic)), "")
             digest = diff_id
-            if kind:
+            if name.startswith(_BLOBS):
+                digest = f"sha256:{name.removeprefix(_BLOBS)}"
+            elif kind:
                 content.seek(0)
                 digest = f"sha256:{hashlib.file_digest(content, 'sha256').hexdigest()}"
         return Layer(diff_id, digest, member.size, _LAYER + kind, name)
@@ -207,7 +210,7 @@ class ImageArchive:
         return found
 
     def _broken(self, why: str) -> ResourceError:
-        return ResourceError(f"{self._name} is not an archive of images: {why}", hint="docker save writes one")
+        return ResourceError(f"{self._name} is not an archive of images: {why}", hint=self._hint)
 
 
 def empty_image(reference: str, platform: str) -> bytes:

@@ -16,7 +16,8 @@ from msgspec import Struct
 from deployer.engine import answers
 from deployer.engine.image_archive import ArchivedImage, ImageArchive, Layer, chain_ids
 from deployer.engine.observe import WIDTH
-from deployer.errors import EngineError
+from deployer.engine.versions import at_least
+from deployer.errors import EngineError, ResourceError
 from deployer.interfaces import Engine, Json
 
 TRANSFER: Final = "deployer.transfer"
@@ -26,11 +27,16 @@ Sending = Callable[[int, int], object]
 """Told the bytes sent and those to send."""
 
 
-class Sent(Struct, frozen=True):
-    """`sent` of the `total` bytes of its layers."""
+_FIRST_WITH_ZSTD: Final = "1.42"
+"""The API of Docker 23.0, whose classic store is the first that unpacks layers compressed by zstd."""
 
-    sent: int
-    total: int
+
+class Sent(Struct, frozen=True):
+    """An image that an engine has: `sent` of the `total` bytes of its layers, or nothing because it was `there`."""
+
+    sent: int = 0
+    total: int = 0
+    there: bool = False
 
 
 class Transfer:
@@ -62,7 +68,8 @@ class Transfer:
         return known and not (self._containerd and self.missing())
 
     def send(self, missing: tuple[Layer, ...], progress: Sending) -> None:
-        """Raises `EngineError`, `UnreachableError`."""
+        """Raises `ResourceError`, `UnreachableError`."""
+        self._refuse_zstd(missing)
         sent, total = [0], sum(layer.size for layer in missing)
 
         def counted(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -80,6 +87,14 @@ class Transfer:
             raise EngineError(
                 "the image is incomplete after the transfer", status=0, hint="send it again; docker load may show why"
             )
+
+    def _refuse_zstd(self, missing: tuple[Layer, ...]) -> None:
+        facts = self._engine.describe()
+        too_old = not (facts.simulated or self._containerd or at_least(facts.api, _FIRST_WITH_ZSTD))
+        if too_old and any(layer.media_type.endswith("+zstd") for layer in missing):
+            hint = "update the engine, or build the image with layers that are compressed by gzip"
+            summary = f"the image has layers compressed by zstd, which Docker {facts.version} cannot unpack"
+            raise ResourceError(f"{summary}; Docker 23.0 and newer can", hint=hint)
 
     def _send_part(self, layer: Layer, counted: Callable[[Iterator[bytes]], Iterator[bytes]]) -> None:
         """The classic store keeps it as an image of the layers up to this one. That of containerd keeps the blob, and

@@ -79,6 +79,12 @@ class PullProgress(Struct, frozen=True):
     total: int
 
 
+class TransferEnded(Struct, frozen=True):
+    """An image was sent or pulled, or could not be."""
+
+    host: str
+
+
 class BuildProgress(Struct, frozen=True):
     """`doing`: the instruction that began last, `[2/3] RUN npm ci`. `sent`: bytes of the context, 0 in an event of an
     instruction."""

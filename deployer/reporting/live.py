@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from msgspec import Struct, field
 
@@ -40,7 +40,7 @@ class _Host(Struct):
 class Board:
     """The state of all hosts, updated by events. Not thread-safe: its owner synchronises access."""
 
-    def __init__(self, hosts: Collection[str], now: Callable[[], float]) -> None:
+    def __init__(self, hosts: Collection[str], now: Callable[[], float] = time.monotonic) -> None:
         """`hosts`: one entry for each play of a host."""
         self._width = host_width(hosts)
         self._now = now
@@ -96,21 +96,21 @@ class Board:
         return f"{text} {seconds(elapsed)}"
 
 
+class Drawn(Protocol):
+    """What is redrawn below the scrolling lines. Not thread-safe."""
+
+    def take(self, event: object) -> None: ...
+    def lines(self) -> list[Line]: ...
+
+
 class LiveProgress:
-    """Draws with rich on `stream`, as a context manager. `lines` create the scrolling lines; `clean` removes
+    """Draws a board with rich on `stream`, as a context manager. `lines` create the scrolling lines; `clean` removes
     secrets."""
 
     def __init__(
-        self,
-        hosts: Collection[str],
-        stream: TextIO,
-        lines: Lines,
-        *,
-        colour: bool,
-        clean: Callable[[str], str],
-        now: Callable[[], float] = time.monotonic,
+        self, board: Drawn, stream: TextIO, lines: Lines, *, colour: bool, clean: Callable[[str], str]
     ) -> None:
-        self._board = Board(hosts, now)
+        self._board = board
         self._lines = lines
         self._stream = stream
         self._colour = colour

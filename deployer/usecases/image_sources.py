@@ -1,4 +1,4 @@
-"""Where images come from that are sent to hosts: another host, or the engine of this machine."""
+"""Where images come from that are sent to hosts: another host, the engine of this machine, or an archive."""
 
 from __future__ import annotations
 
@@ -6,16 +6,27 @@ import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import BinaryIO
+from pathlib import Path
+from typing import BinaryIO, Final
 
 from deployer.applying.building import Builds
+from deployer.diagnostics import Diagnostic, Origin
 from deployer.engine.connect import connect, this_machine
+from deployer.engine.host_facts import free_space
 from deployer.engine.image_archive import ImageArchive
-from deployer.engine.image_transfer import Transfer
-from deployer.errors import ResourceError
+from deployer.engine.image_transfer import Sent, Transfer, is_containerd
+from deployer.errors import InputError, ResourceError
 from deployer.interfaces import Engine, Host
 from deployer.model.settings import CONTROLLER
-from deployer.values import image
+from deployer.values import image, size
+
+_UNPACKING: Final = 2
+"""Times the size of what is sent that the classic store needs for a moment: it unpacks the archive first."""
+
+_INCOMPLETE: Final = (
+    "containerd's store does not fetch a layer that it has unpacked for another image; remove the image there and "
+    "those that share its layers, and pull it again, or copy from another host"
+)
 
 
 class ImageSources:
@@ -27,21 +38,41 @@ class ImageSources:
         self._host = host
         self._lock = threading.Lock()
         self._opening = threading.Lock()
+        self._reading: dict[tuple[str, str], threading.Lock] = {}
         self._local: Engine | None = None
+        self._files: dict[str, ImageArchive] = {}
         self._open: dict[tuple[str, str], ImageArchive] = {}
         self._closing = ExitStack()
 
-    def send(self, engine: Engine, reference: str, source: str, tell: Callable[[int, int], object]) -> None:
+    def send(self, host: str, engine: Engine, reference: str, source: str, tell: Callable[[int, int], object]) -> Sent:
         """Raises `ResourceError`, `UnreachableError`."""
+        if self._is_there(engine, reference, source):
+            return Sent(there=True)
         facts, archive = engine.describe(), self.archive(reference, source)
-        transfer = Transfer(engine, archive, reference, archive.read(reference, f"{facts.os}/{facts.arch}"))
-        if not transfer.is_complete():
-            transfer.send(transfer.missing(), tell)
+        found = archive.read(reference, f"{facts.os}/{facts.arch}")
+        transfer = Transfer(engine, archive, reference, found)
+        if transfer.is_complete():
+            return Sent(total=found.size, there=True)
+        missing = transfer.missing()
+        amount = sum(layer.size for layer in missing)
+        if not facts.simulated:
+            _check_room(self._host(host), engine, amount)
+        transfer.send(missing, tell)
+        return Sent(amount, found.size)
+
+    def open_file(self, path: str) -> None:
+        """Makes an archive a source of the name of its path. Raises `InputError`, `ResourceError`."""
+        try:
+            file = self._closing.enter_context(Path(path).open("rb"))  # noqa: SIM115 - closed with the others
+        except OSError as error:
+            problem = Diagnostic(Origin("--from"), f"{path} cannot be read: {error.strerror or error}")
+            raise InputError([problem]) from error
+        self._files[path] = ImageArchive(file, path)
+        self._closing.callback(self._files[path].close)
 
     def id_of(self, reference: str, source: str) -> str:
         """The image's id there. Raises `ResourceError` if it is not there, `UnreachableError`."""
-        with self._lock:
-            found = self.engine(source).inspect_image(reference)
+        found = self.engine(source).inspect_image(reference)
         if found is None:
             hint = "build or pull it there first, or name another source"
             where = "this machine" if source == CONTROLLER else source
@@ -50,15 +81,25 @@ class ImageSources:
 
     def archive(self, reference: str, source: str) -> ImageArchive:
         """The image, read from its source at the first call. Raises `ResourceError`, `UnreachableError`."""
-        self.id_of(reference, source)
+        if source in self._files:
+            return self._files[source]
+        key = reference, source
         with self._lock:
-            found = self._open.get((reference, source))
-            if found is None:
+            reading = self._reading.setdefault(key, threading.Lock())
+        with reading:
+            if key not in self._open:
+                self.id_of(reference, source)
                 spool = self._closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - closed with the others
                 _save(self.engine(source), reference, spool)
-                found = self._open[reference, source] = ImageArchive(spool, source)
-                self._closing.callback(found.close)
-            return found
+                self._open[key] = ImageArchive(spool, f"what the engine of {source} saved", _INCOMPLETE)
+                self._closing.callback(self._open[key].close)
+            return self._open[key]
+
+    def _is_there(self, engine: Engine, reference: str, source: str) -> bool:
+        """Whether an engine is known to have the image without reading it. That containerd's store knows an image does
+        not say that it has all layers."""
+        there = None if source in self._files else engine.inspect_image(reference)
+        return there is not None and there["Id"] == self.id_of(reference, source) and not is_containerd(engine.info())
 
     def engine(self, source: str) -> Engine:
         """That of a host, or the one that the docker command uses on this machine."""
@@ -75,6 +116,17 @@ class ImageSources:
 
     def __exit__(self, *_: object) -> None:
         self._closing.close()
+
+
+def _check_room(host: Host, engine: Engine, amount: int) -> None:
+    """Raises `ResourceError` where the image would not fit."""
+    info = engine.info()
+    folder = str(info.get("DockerRootDir") or "/var/lib/docker")
+    free, needed = free_space(host, folder), amount * (1 if is_containerd(info) else _UNPACKING)
+    if free is not None and free < needed:
+        shown = f"{size.show_rounded(needed)} are needed in {folder} during the transfer"
+        hint = "docker system df on the host shows what uses the space"
+        raise ResourceError(f"{shown}, {size.show_rounded(free)} are free", hint=hint)
 
 
 def _save(engine: Engine, reference: str, spool: BinaryIO) -> None:

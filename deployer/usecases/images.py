@@ -11,12 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer.applying.operations import Layers, hint_of, registry_errors
-from deployer.diagnostics import Diagnostic, Origin
-from deployer.engine.host_facts import free_space
-from deployer.engine.image_archive import ImageArchive
-from deployer.engine.image_transfer import Transfer, is_containerd
 from deployer.engine.registry_auth import Credentials
-from deployer.errors import DeployerError, InputError, ResourceError, UnreachableError
+from deployer.errors import DeployerError, ResourceError, UnreachableError
 from deployer.interfaces import Engine
 from deployer.model.outcome import PullProgress
 from deployer.model.plan import Unreachable
@@ -26,24 +22,21 @@ from deployer.usecases.image_sources import ImageSources
 from deployer.usecases.inspect_hosts import fleet_of
 from deployer.usecases.load import Request
 from deployer.usecases.system import System
-from deployer.values import image, size
+from deployer.values import image
 
 FANOUT: Final = 4
 """Hosts that are sent to at the same time."""
 
-_UNPACKING: Final = 2
-"""Times the size of what is sent that the classic store needs for a moment: it unpacks the archive first."""
-
-Report = Callable[[PullProgress], object]
-
 
 class ImageResult(Struct, frozen=True):
-    """What was done on one host. `done`: in words; `sent` of `total` bytes; `problem` and `hint`: why it failed."""
+    """What was done on one host. `done`: in words; `sent` of `total` bytes, in `seconds`; `problem` and `hint`: why it
+    failed."""
 
     host: str
     done: str = ""
     sent: int = 0
     total: int = 0
+    seconds: float = 0.0
     problem: str = ""
     hint: str = ""
 
@@ -51,6 +44,13 @@ class ImageResult(Struct, frozen=True):
 class Results(Struct, frozen=True):
     found: tuple[ImageResult, ...]
     unreachable: tuple[Unreachable, ...]
+
+
+class Watch(Struct, frozen=True):
+    """Told the progress of each host, and its result when it has one."""
+
+    progress: Callable[[PullProgress], object]
+    ended: Callable[[ImageResult], object]
 
 
 class Copy(Struct, frozen=True):
@@ -61,17 +61,31 @@ class Copy(Struct, frozen=True):
     fanout: int = FANOUT
 
 
-def copy(request: Request, system: System, wanted: Copy, report: Report) -> Results:
+def copy(request: Request, system: System, wanted: Copy, watch: Watch) -> Results:
     """Send an image to the hosts of `--limit`. Raises `InputError`, `ResourceError` and `UnreachableError` where there
     is nothing to send."""
     with (
         fleet_of(replace(request, forks=wanted.fanout), system) as fleet,
-        _source(request, system, wanted) as source,
+        _sources(request, system, wanted, fleet) as (sources, source),
     ):
-        return _each(fleet, lambda host, engine: _send(fleet, host, engine, source, wanted, report))
+
+        def one(host: str, engine: Engine) -> ImageResult:
+            def told(current: int, total: int) -> object:
+                return watch.progress(PullProgress(host, wanted.reference, current, total))
+
+            began = system.clock.now()
+            found = sources.send(host, engine, wanted.reference, source, told)
+            words = "is there already" if found.there else "sent"
+            return ImageResult(host, words, found.sent, found.total, system.clock.now() - began)
+
+        return _each(fleet, one, watch.ended)
 
 
-def _each(fleet: Fleet, work: Callable[[str, Engine], ImageResult]) -> Results:
+def _each(
+    fleet: Fleet,
+    work: Callable[[str, Engine], ImageResult],
+    ended: Callable[[ImageResult], object] = lambda _result: None,
+) -> Results:
     """Of all hosts: what fails on one does not stop the others."""
 
     def one(host: str, engine: Engine) -> ImageResult:
@@ -82,81 +96,39 @@ def _each(fleet: Fleet, work: Callable[[str, Engine], ImageResult]) -> Results:
         except DeployerError as error:
             return ImageResult(host, problem=error.message, hint=error.hint or hint_of(error.message))
 
-    found = fleet.each(fleet.hosts, one)
+    found = fleet.each(fleet.hosts, one, then=lambda _host, result: ended(result))
     lost = tuple(each for each in found.values() if isinstance(each, Unreachable))
     return Results(tuple(each for each in found.values() if isinstance(each, ImageResult)), lost)
 
 
-def _send(fleet: Fleet, host: str, engine: Engine, source: _Source, wanted: Copy, report: Report) -> ImageResult:
-    facts = engine.describe()
-    if source.id and source.id == _id(engine, wanted.reference) and not is_containerd(engine.info()):
-        return ImageResult(host, "is there already")
-    archive = source.archive()
-    found = archive.read(wanted.reference, f"{facts.os}/{facts.arch}")
-    transfer = Transfer(engine, archive, wanted.reference, found)
-    if transfer.is_complete():
-        return ImageResult(host, "is there already", 0, found.size)
-    missing = transfer.missing()
-    amount = sum(layer.size for layer in missing)
-    if not facts.simulated:
-        _check_room(fleet, host, engine, amount)
-    transfer.send(missing, lambda sent, total: report(PullProgress(host, wanted.reference, sent, total)))
-    return ImageResult(host, "sent", amount, found.size)
-
-
-def _check_room(fleet: Fleet, host: str, engine: Engine, amount: int) -> None:
-    """Raises `ResourceError` where the image would not fit."""
-    info = engine.info()
-    folder = str(info.get("DockerRootDir") or "/var/lib/docker")
-    free, needed = free_space(fleet.host(host), folder), amount * (1 if is_containerd(info) else _UNPACKING)
-    if free is not None and free < needed:
-        shown = f"{size.show_rounded(needed)} are needed in {folder} during the transfer"
-        hint = "docker system df on the host shows what uses the space"
-        raise ResourceError(f"{shown}, {size.show_rounded(free)} are free", hint=hint)
-
-
-class _Source(Struct, frozen=True):
-    """`id`: of the image there, "" if it is only known by reading the archive."""
-
-    id: str
-    archive: Callable[[], ImageArchive]
-
-
 @contextmanager
-def _source(request: Request, system: System, wanted: Copy) -> Iterator[_Source]:
-    if "/" in wanted.source or Path(wanted.source).suffix in (".tar", ".tgz", ".gz"):
-        with _opened(wanted.source) as archive:
-            yield _Source("", lambda: archive)
-        return
-    name, elsewhere = wanted.source or CONTROLLER, replace(request, limit="")
+def _sources(request: Request, system: System, wanted: Copy, fleet: Fleet) -> Iterator[tuple[ImageSources, str]]:
+    """With the name of the one to copy from. Raises `ResourceError` where the image is not there."""
+    is_file = _is_file(wanted.source)
+    needs_another = wanted.source and not is_file and wanted.source not in fleet.hosts
+    elsewhere = fleet_of(replace(request, limit=""), system, wanted.source) if needs_another else Fleet({}, 1)
     with (
-        fleet_of(elsewhere, system, name) if wanted.source else Fleet({}, 1) as fleet,
-        ImageSources(fleet.host) as found,
+        elsewhere,
+        ImageSources(lambda host: (fleet if host in fleet.hosts else elsewhere).host(host)) as sources,
     ):
-        yield _Source(found.id_of(wanted.reference, name), lambda: found.archive(wanted.reference, name))
+        if is_file:
+            sources.open_file(wanted.source)
+        else:
+            sources.id_of(wanted.reference, wanted.source or CONTROLLER)
+        yield sources, wanted.source or CONTROLLER
 
 
-@contextmanager
-def _opened(path: str) -> Iterator[ImageArchive]:
-    try:
-        file = Path(path).open("rb")  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise InputError([Diagnostic(Origin("--from"), f"{path} cannot be read: {error.strerror or error}")]) from error
-    with file:
-        archive = ImageArchive(file, path)
-        try:
-            yield archive
-        finally:
-            archive.close()
+def _is_file(source: str) -> bool:
+    return "/" in source or Path(source).suffix in (".tar", ".tgz", ".gz")
 
 
-def pull(request: Request, system: System, reference: str, platform: str, report: Report) -> Results:
+def pull(request: Request, system: System, reference: str, platform: str, watch: Watch) -> Results:
     """Pull an image on the hosts of `--limit`, with the credentials of this machine."""
     auth = Credentials({}).find(image.parse(reference).domain)
 
     def one(host: str, engine: Engine) -> ImageResult:
         def told(current: int, total: int) -> object:
-            return report(PullProgress(host, reference, current, total))
+            return watch.progress(PullProgress(host, reference, current, total))
 
         before = _id(engine, reference)
         with registry_errors(reference, auth):
@@ -167,7 +139,7 @@ def pull(request: Request, system: System, reference: str, platform: str, report
         return ImageResult(host, "is up to date" if before == after else "pulled")
 
     with fleet_of(request, system) as fleet:
-        return _each(fleet, one)
+        return _each(fleet, one, watch.ended)
 
 
 def push(request: Request, system: System, reference: str) -> Results:

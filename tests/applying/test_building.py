@@ -42,7 +42,7 @@ def run(tmp_path: Any, *hosts: Host, on: str = "", label: str = "a") -> list[str
             cast(Engine, host),
             lambda _ref: None,
             lambda _doing, _sent: None,
-            lambda engine, _ref, source, _tell: DONE.append(f"{cast(Host, engine).name} from {source}"),
+            lambda name, _engine, _ref, source, _tell: DONE.append(f"{name} from {source}"),
             builds,
         )
         own = {"deployer.build": label if host.name != "other" else "b"}

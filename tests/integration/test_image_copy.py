@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.engine.test_image_archive import OLD, packed
 from tests.integration.support import Site, fetch
 from tests.lab.host import Host
 
@@ -58,5 +59,13 @@ def test_only_the_layer_that_hosts_do_not_have_is_sent(
     app = {"image": APP, "command": None}
     site.write({"images": {APP: {"source": host_26.name}}, "containers": {"app": app}}).converge()
     assert {host.docker("exec", "app", "ls", "/two").strip() for host in (host_20, host_containerd)} == {"/two"}
+    zstd = tmp_path / "zstd.tar"
+    zstd.write_bytes(packed({**OLD, "a/layer.tar": b"\x28\xb5\x2f\xfd"}).read())
+    refused = site.run("image", "copy", "app:1", host_20.name, "--from", str(zstd), "-i", str(site.inventory))
+    said = f"{host_20.name}: failed: the image has layers compressed by zstd, which Docker {host_20.engine_version}"
+    assert (refused.code, refused.err.startswith(said)) == (3, True), refused.err
     missing = site.run("image", "copy", "copied/app:9", pattern, "--from", host_26.name, "-i", str(site.inventory))
     assert (missing.code, missing.err.splitlines()[0]) == (3, f"error: copied/app:9 is not on {host_26.name}")
+    for host in (host_26, *others):
+        host.docker("rm", "-f", "app")
+        host.docker("rmi", BASE, APP)

@@ -178,7 +178,7 @@ def test_a_board_of_many_hosts_stays_short() -> None:
 def test_live_progress_leaves_the_ended_steps_on_the_screen_and_no_secret() -> None:
     stream = io.StringIO()
     lines = StepLines(("web1",))
-    progress = LiveProgress(("web1",), stream, lines, colour=False, clean=lambda text: text.replace("db", "***"))
+    progress = LiveProgress(Board(("web1",)), stream, lines, colour=False, clean=lambda text: text.replace("db", "***"))
     with progress:
         progress.emit(HostStarted(WEB))
         progress.emit(StepStarted("web1", UPDATE))
