@@ -29,7 +29,7 @@ from deployer.planning.container.judging import Verdict, compare, is_adopted, is
 from deployer.planning.container.keeping import discard_holders, kept_of, remove_kept, restarted_again, run_as_before
 from deployer.planning.container.order import Order, choose_order, note_names_kept, obstacles
 from deployer.planning.container.recording import unrecorded, write_record
-from deployer.planning.container.reload import rewrite, why
+from deployer.planning.container.reload import empty_old, rewrite, why
 from deployer.planning.container.replace import (
     carried,
     plan_create,
@@ -149,7 +149,8 @@ def _keep(
     ctx.draft.changes.append(ResourceChange(resource.address, Action.UPDATE, diffs, reason, resource.origin))
     ready = _update(ctx, resource, live, diffs, after) if diffs else after
     cause = "adopted" if adopted else "changed" if diffs else "recorded"
-    write_record(ctx, as_in_place(resource, live, diffs), live, cause, ready)
+    recorded = write_record(ctx, as_in_place(resource, live, diffs), live, cause, ready)
+    empty_old(ctx, resource, live, diffs, recorded)
     return ready
 
 

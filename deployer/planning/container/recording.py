@@ -42,15 +42,15 @@ def _counts(row: Field, view: View, declared: Mapping[str, Any]) -> bool:
     return bool(row.expect(row, before) != row.expect(row, after))
 
 
-def write_record(ctx: Context, resource: Workload, live: ObservedContainer, cause: str, after: Steps) -> None:
-    """Record the declaration, unless the newest record says the same."""
+def write_record(ctx: Context, resource: Workload, live: ObservedContainer, cause: str, after: Steps) -> Steps:
+    """Record the declaration, unless the newest record says the same. Returns the steps after which it is on record."""
     project, sealing = ctx.desired.project, ctx.desired.sealing
     if live.owner.project == project and live.owner.recorded == ownership.declared(resource, project, sealing):
-        return
+        return after
     labels = ownership.labels(resource, project, sealing, ctx.policy.version)
     written = sum(found.container == live.id for found in ctx.draft.operations(WriteRecord))
     operation, undo = _numbered(live, labels, live.owner.number + 1 + written)
-    ctx.draft.step(operation, resource.address, cause, after=after, undo=(undo,))
+    return (ctx.draft.step(operation, resource.address, cause, after=after, undo=(undo,)),)
 
 
 def record_rewriting(

@@ -45,17 +45,24 @@ def rewrite(
     being = {kind.name: file_mount.unsure(live.values[kind.name], _changed(kind, diffs)) for kind in kinds}
     record, forgotten = record_rewriting(ctx, resource, live, being)
     after = track.add(record, after, forgotten)
-    emptying: list[SwitchFiles] = []
     back = tuple(_switch(ctx, resource, live, kind) for kind in kinds)
     for kind, undo in zip(kinds, back, strict=True):
         new = _new_version(ctx, resource, live, kind)
         differ = undo.links != new.links
         after = track.add(new, after, undo, *((_emptied(new, *new.links.values()),) if differ else ()))
-        emptying += [_emptied(new, *undo.links.values())] if differ else []
-    after = react(track, live, _reactions(resource, diffs), back, after)
-    for operation in emptying:
-        ctx.draft.at_last(operation, resource.address, track.cause, after=after)
-    return after
+    return react(track, live, _reactions(resource, diffs), back, after)
+
+
+def empty_old(
+    ctx: Context, resource: Container, live: ObservedContainer, diffs: tuple[FieldDiff, ...], after: Steps
+) -> None:
+    """What the old versions held is gone when the record names the new ones."""
+    for kind in (kind for kind in DELIVERED if _changed(kind, diffs)):
+        old = _switch(ctx, resource, live, kind)
+        version = live.changing[kind.name].version
+        if version != file_mount.version(kind.name, resource.values[kind.name]):
+            cause = _what_changed(resource, diffs)
+            ctx.draft.at_last(_emptied(old, version), resource.address, cause, after=after)
 
 
 def why(ctx: Context, resource: Container, live: ObservedContainer, diffs: tuple[FieldDiff, ...]) -> str:

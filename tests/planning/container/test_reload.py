@@ -91,8 +91,8 @@ def test_only_the_files_change_and_the_container_is_told_once(host: Host) -> Non
         "[1] -> #2 container.web, SwitchFiles deployer.files.ID, config app.conf changed [reload web]",
         "[2] -> #3 container.web, RunCommand ID, config app.conf changed [reload web]",
         "[3] -> #4 container.web, AwaitHealthy ID, config app.conf changed [reload web]",
-        "[4] -> #5 container.web, SwitchFiles deployer.files.ID, config app.conf changed, at last",
-        "[4] -> #6 container.web, WriteRecord ID, changed",
+        "[4] -> #5 container.web, WriteRecord ID, changed",
+        "[5] -> #6 container.web, SwitchFiles deployer.files.ID, config app.conf changed, at last",
     ]
     for text in ("two", "one", "two"):
         host.converge(wish(text))
@@ -126,7 +126,7 @@ def test_every_reaction(how: str, expected: str, operations: list[str] | None) -
     assert shown(plan) == [expected]
     waits = ["AwaitHealthy"] if operations else []
     switch = ["SwitchFiles"]
-    assert kinds == ["WriteRecord", *switch, *operations, *waits, *switch, "WriteRecord"]
+    assert kinds == ["WriteRecord", *switch, *operations, *waits, "WriteRecord", *switch]
     host.converge(wish("two", how))
 
 
