@@ -34,7 +34,6 @@ from deployer.model.operations import (
     RemoveNetwork,
     RenameContainer,
     StartContainer,
-    SwitchFiles,
 )
 from deployer.model.outcome import Cut, HostStarted, Status, StepEnded, StepResult, StepStarted
 from deployer.model.plan import Group, HostPlan, Phase, Step
@@ -308,7 +307,7 @@ class _Run:
                 return self._performer.is_gone(network)
             case AwaitHealthy() | AwaitCompleted():
                 return False
-            case PutFile() | SwitchFiles():
+            case PutFile():
                 return True
             case _:
                 return isinstance(getattr(operation, "container", None), str | Made)

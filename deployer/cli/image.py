@@ -240,7 +240,7 @@ COMMAND: Final = Group(
                     ["--platform"], section="Source", default="", metavar="OS/ARCH", help="Platform of the image."
                 ),
             ],
-            suggestion=Suggestion("pulls an image", ("pull",)),
+            suggestion=Suggestion("pulls an image"),
         ),
         Command(
             "push",

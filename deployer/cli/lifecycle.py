@@ -9,6 +9,7 @@ import click
 
 from deployer.cli import options
 from deployer.cli.command import Call, Command, Suggestion
+from deployer.cli.types import Duration
 from deployer.errors import ExitCode, RefusedError
 from deployer.planning.lifecycle import Asked, Verb
 
@@ -75,7 +76,8 @@ def _apply(call: Call, prepared: Prepared, system: System) -> ExitCode:
     console, params, verb = call.console, call.params, prepared.asked.verb
     width = max(map(len, prepared.hosts), default=0)
     events = PlainProgress(ResourceLines(prepared.hosts), lambda found: console.tell([found]))
-    how = How(params.get("timeout"), params.get("signal", ""))
+    wait = params["wait_timeout"] if params.get("wait") else None
+    how = How(params.get("timeout"), params.get("signal", ""), wait)
     with Interrupt(notice) as interrupt:
         result = apply(
             prepared,
@@ -142,17 +144,27 @@ def _command(
 _SIGNAL: Final = _option(
     ["-s", "--signal"], "The signal to send.", default="SIGKILL", show_default=True, callback=_signal
 )
+_WAIT: Final = (
+    _option(["--wait"], "Wait until each is healthy, or runs; until a job has ended.", is_flag=True),
+    _option(
+        ["--wait-timeout"],
+        "How long to wait for each container; more if its health check needs it. [default: 60s]",
+        type=Duration(),
+        default=60.0,
+        metavar="DURATION",
+    ),
+)
 _STOP: Final = _option(["--stop"], "Stop containers that run first.", is_flag=True, allow_from_autoenv=False)
 
 COMMANDS: Final[Mapping[str, Command]] = {
     found.name or "": found
     for found in (
-        _command(Verb.START, "Start containers, dependencies first."),
+        _command(Verb.START, "Start containers, dependencies first.", _WAIT),
         _command(Verb.STOP, "Stop containers, dependants first.", (_timeout(),)),
         _command(
             Verb.RESTART,
             "Restart containers, dependencies first, and containers that share their namespaces.",
-            (_timeout(),),
+            (_timeout(), *_WAIT),
         ),
         _command(Verb.KILL, "Send a signal to containers.", (_SIGNAL,)),
         _command(Verb.PAUSE, "Pause containers.", other_names=("freeze",)),

@@ -99,7 +99,6 @@ class Probe(Struct, frozen=True, rename="pascal"):
 
     exit_code: int = 0
     output: str = ""
-    start: str = ""
 
 
 class Health(Struct, frozen=True, rename="pascal"):

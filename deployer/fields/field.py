@@ -26,7 +26,6 @@ class Change(Enum):
     UPDATE = "update in place"
     RECONNECT = "reconnect"
     REPLACE = "replace"
-    REWRITE = "rewrite files"
 
 
 class _Default:

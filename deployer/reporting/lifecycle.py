@@ -51,7 +51,8 @@ def changed_line(verb: Verb, changed: Any, width: int) -> Line:
     """One container, as it ended."""
     name = f"{changed.host:<{width}}  container {changed.name}: "
     if changed.error:
-        return line(name, Span(f"not {RULES[verb].done}: {changed.error}", Style.BAD))
+        said = f"{RULES[verb].done}, but" if changed.done else f"not {RULES[verb].done}:"
+        return line(name, Span(f"{said} {changed.error}", Style.BAD))
     if changed.skipped:
         return line(name, Span("skipped", Style.MUTED))
     return line(name, Span(f"{RULES[verb].done} ({seconds(changed.seconds)})", Style.CHANGED))

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from deployer.applying.operations import Layers, hint_of, registry_errors
 from deployer.engine.registry_auth import Credentials
 from deployer.errors import DeployerError, ResourceError, UnreachableError
-from deployer.interfaces import Engine
+from deployer.interfaces import Engine, RegistryAuth
 from deployer.model.outcome import PullProgress
 from deployer.model.plan import Unreachable
 from deployer.model.settings import CONTROLLER
@@ -127,19 +127,27 @@ def pull(request: Request, system: System, reference: str, platform: str, watch:
     auth = Credentials({}).find(image.parse(reference).domain)
 
     def one(host: str, engine: Engine) -> ImageResult:
-        def told(current: int, total: int) -> object:
-            return watch.progress(PullProgress(host, reference, current, total))
-
-        before = _id(engine, reference)
-        with registry_errors(reference, auth):
-            engine.pull_image(reference, platform, auth, Layers(told))
-        after = _id(engine, reference)
-        if not after:
-            raise ResourceError(f"{image.familiar(reference)} is not on the host after the pull")
-        return ImageResult(host, "is up to date" if before == after else "pulled")
+        return ImageResult(host, pull_one(host, engine, (reference, platform), auth, watch))
 
     with fleet_of(request, system) as fleet:
         return _each(fleet, one, watch.ended)
+
+
+def pull_one(host: str, engine: Engine, wanted: tuple[str, str], auth: RegistryAuth | None, watch: Watch) -> str:
+    """`wanted`: a complete reference and a platform. Returns what was done, in words."""
+    reference, platform = wanted
+
+    def told(current: int, total: int) -> object:
+        return watch.progress(PullProgress(host, reference, current, total))
+
+    name = image.pulled_name(reference)
+    before = _id(engine, name)
+    with registry_errors(reference, auth):
+        engine.pull_image(reference, platform, auth, Layers(told))
+    after = _id(engine, name)
+    if not after:
+        raise ResourceError(f"{image.familiar(reference)} is not on the host after the pull")
+    return "is up to date" if before == after else "pulled"
 
 
 def push(request: Request, system: System, reference: str) -> Results:

@@ -10,12 +10,14 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from deployer.applying import health
 from deployer.applying.locking import Locks, Run
 from deployer.applying.performing import Stop
-from deployer.errors import DeployerError, ExitCode, UnreachableError, boundary
+from deployer.errors import DeployerError, ExitCode, ResourceError, UnreachableError, boundary
 from deployer.interfaces import Clock, Engine, Events, Json
 from deployer.model import dependencies
 from deployer.model.desired import Desired
+from deployer.model.operations import AwaitHealthy
 from deployer.model.outcome import Blocked
 from deployer.model.plan import Unreachable
 from deployer.planning.lifecycle import RULES, Asked, Member, Task, Tasks, Verb, tasks
@@ -26,15 +28,20 @@ from deployer.usecases.load import Request
 from deployer.usecases.locking import Barred, locked
 from deployer.usecases.system import System
 
+_MONITOR: Final = 1.0
+"""Seconds that a container without a health check has to run."""
+
 _AT_ONCE: Final = 8
 """Containers of one host that are changed at once."""
 
 
 class How(Struct, frozen=True):
-    """`timeout`: seconds until a container that does not stop is killed, None for its own; `signal`: of `kill`."""
+    """`timeout`: seconds until a container that does not stop is killed, None for its own; `signal`: of `kill`;
+    `wait`: seconds to wait until what was started is healthy, or a job has ended; None not to wait."""
 
     timeout: int | None = None
     signal: str = ""
+    wait: float | None = None
 
 
 class Prepared(Struct, frozen=True):
@@ -48,7 +55,8 @@ class Prepared(Struct, frozen=True):
 
 
 class Changed(Struct, frozen=True):
-    """One container. `error` and `hint` describe a failure; `skipped`: nothing was tried."""
+    """One container. `error` and `hint` describe a failure; `skipped`: nothing was tried; `done`: the failure came
+    after the change, while it was waited for."""
 
     host: str
     name: str
@@ -56,6 +64,7 @@ class Changed(Struct, frozen=True):
     error: str = ""
     hint: str = ""
     skipped: bool = False
+    done: bool = False
     seconds: float = 0.0
 
 
@@ -193,19 +202,31 @@ class _Work:
 
     def _one(self, host: str, engine: Engine, task: Task) -> Changed:
         member, began = task.member, self._clock.now()
-        error, hint = "", ""
+        error, hint, done = "", "", False
         try:
             with boundary():
                 if member.project in self._locks:
                     self._locks[member.project].check(host)
                 _perform(engine, self._prepared.asked.verb, member, self._how)
+                done = True
+                if self._how.wait is not None:
+                    self._await(engine, member, self._how.wait)
         except UnreachableError:
             raise
         except DeployerError as failed:
             error, hint = failed.message, failed.hint
-        changed = Changed(host, member.name, member.project, error, hint, seconds=self._clock.now() - began)
+        seconds, done = self._clock.now() - began, done and bool(error)
+        changed = Changed(host, member.name, member.project, error, hint, done=done, seconds=seconds)
         self._tell(changed)
         return changed
+
+    def _await(self, engine: Engine, member: Member, seconds: float) -> None:
+        """Raises `ResourceError`."""
+        if not member.is_job:
+            wanted = AwaitHealthy(member.id, seconds, _MONITOR)
+            health.await_healthy(engine, self._clock, member.id, wanted, self._stop.is_set)
+        elif code := health.await_completed(engine, self._clock, member.id, seconds, self._stop.is_set):
+            raise ResourceError(f"exited with code {code}")
 
 
 def _perform(engine: Engine, verb: Verb, member: Member, how: How) -> None:

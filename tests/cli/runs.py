@@ -99,5 +99,5 @@ def make_shop(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 def lines(shop: Shop, *words: str) -> list[str]:
     found = shop.run(words[0], "-i", "hosts.yml", *words[1:])
-    assert (found.code, found.err) == (0, "")
+    assert (found.code, found.err) == (0, ""), found.err
     return sorted(found.words)

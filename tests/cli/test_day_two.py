@@ -258,3 +258,35 @@ class TestLists:
 def test_what_port_forward_refuses(more: Shop, words: tuple[str, ...], code: int, error: str) -> None:
     found = more.run("port-forward", "-i", "hosts.yml", *words)
     assert (found.code, found.out, error in found.err) == (code, "", True), found.err
+
+
+class TestPull:
+    def test_of_containers_and_of_what_a_playbook_declares(self, more: Shop) -> None:
+        assert lines(more, "pull", "web1,db1", "w*") == [
+            "db1: nginx:1 is up to date",
+            "web1: nginx:1 is up to date",
+        ]
+        more.write("new.yml", "- hosts: db\n  containers: {cache: {image: redis}, app: {image: 'x:1', build: .}}\n")
+        more.write("Dockerfile", "FROM nginx:1\n")
+        assert lines(more, "pull", "db", "--playbook", "new.yml") == ["db1: redis:latest pulled"]
+        found = json.loads(more.run("pull", "-i", "hosts.yml", "db", "cache", "--playbook", "new.yml", "--json").out)
+        assert (found["type"], [each["done"] for each in found["hosts"]]) == (
+            "image_pull",
+            ["redis:latest is up to date"],
+        )
+
+    def test_what_is_wrong(self, more: Shop) -> None:
+        found = more.run("pull", "-i", "hosts.yml", "web", "nope", "--playbook", "more.yml")
+        assert (found.code, "the playbook declares no container named 'nope' on these hosts" in found.err) == (1, True)
+        more.write("hosts.yml", DOWN)
+        assert more.run("pull", "-i", "hosts.yml", "all", "web").code == 4
+
+
+def test_start_waits_for_health(more: Shop) -> None:
+    play = MORE.replace("api: {image", "api: {labels: {sim.behaviour: 'SIM'}, healthcheck: {test: 'true'}, image")
+    more.write("more.yml", play.replace("SIM", "healthy"))
+    assert more.run("apply", "-i", "hosts.yml", "more.yml", "--limit", "web1", "--yes").code == 0
+    shop = ("-i", "hosts.yml", "web1", "--playbook", "more.yml", "--yes")
+    assert more.run("stop", *shop).code == 0
+    found = more.run("start", *shop, "--wait")
+    assert (found.code, "web1  container api: started (" in found.err) == (0, True), found.err
