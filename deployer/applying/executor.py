@@ -34,6 +34,7 @@ from deployer.model.operations import (
     RemoveNetwork,
     RenameContainer,
     StartContainer,
+    SwitchFiles,
 )
 from deployer.model.outcome import Cut, HostStarted, Status, StepEnded, StepResult, StepStarted
 from deployer.model.plan import Group, HostPlan, Phase, Step
@@ -307,7 +308,7 @@ class _Run:
                 return self._performer.is_gone(network)
             case AwaitHealthy() | AwaitCompleted():
                 return False
-            case PutFile():
+            case PutFile() | SwitchFiles():
                 return True
             case _:
                 return isinstance(getattr(operation, "container", None), str | Made)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 from deployer.errors import EngineError
 from deployer.interfaces import Engine, Json
-from deployer.model.operations import WriteFiles, WrittenFile
+from deployer.model.operations import SwitchFiles, WriteFiles, WrittenFile
 from deployer.values import file_mount
 
 _FOLDER: Final = "/deployer"
@@ -21,8 +21,18 @@ _LOST: Final = "volume {} with the files of its configs or secrets does not exis
 def write_files(engine: Engine, operation: WriteFiles) -> None:
     """Through a container that mounts the volume and is never started: only the engine's socket is needed. What the
     engine could not write whole is removed."""
+    engine.create_volume({"Name": operation.name, "Labels": dict(operation.labels)})
+    try:
+        switch_files(engine, operation)
+    except EngineError:
+        with contextlib.suppress(EngineError):
+            engine.remove_volume(operation.name)
+        raise
+
+
+def switch_files(engine: Engine, operation: WriteFiles | SwitchFiles) -> None:
+    """The same in a volume that exists. The engine unpacks in order: links lead to files that are whole."""
     name = operation.name
-    engine.create_volume({"Name": name, "Labels": dict(operation.labels)})
     mount = {"Type": "volume", "Source": name, "Target": _FOLDER, "VolumeOptions": {"NoCopy": True}}
     body = {
         "Image": operation.image,
@@ -34,13 +44,25 @@ def write_files(engine: Engine, operation: WriteFiles) -> None:
     remove_writer(engine, name)
     made, _ = engine.create_container(name, body, operation.platform)
     try:
-        engine.put_archive(made, _FOLDER, _archive(operation.files))
+        engine.put_archive(made, _FOLDER, _archive(operation.files, operation.links))
     except EngineError:
-        remove_writer(engine, made)
-        with contextlib.suppress(EngineError):
-            engine.remove_volume(name)
+        _empty(engine, made, operation.files)
         raise
-    remove_writer(engine, made)
+    finally:
+        remove_writer(engine, made)
+
+
+def _empty(engine: Engine, writer: str, files: Iterable[WrittenFile]) -> None:
+    """What was written of a version takes no room: an empty file comes in the place of its folder."""
+    versions = sorted({file.path.partition("/")[0] for file in files if file.path.startswith("..")})
+    nothing = (WrittenFile(version, 0o444, 0, 0, b"") for version in versions)
+    with contextlib.suppress(EngineError):
+        engine.put_archive(writer, _FOLDER, _archive(nothing, {}))
+
+
+def link_files(engine: Engine, container: str, links: Mapping[str, str]) -> None:
+    """In the root file system of a container."""
+    engine.put_archive(container, "/", _archive((), {path.lstrip("/"): target for path, target in links.items()}))
 
 
 def remove_writer(engine: Engine, ref: str) -> None:
@@ -52,7 +74,7 @@ def remove_writer(engine: Engine, ref: str) -> None:
             raise
 
 
-def _archive(files: Iterable[WrittenFile]) -> io.BytesIO:
+def _archive(files: Iterable[WrittenFile], links: Mapping[str, str]) -> io.BytesIO:
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as tar:
         folders: set[PurePosixPath] = set()
@@ -64,6 +86,10 @@ def _archive(files: Iterable[WrittenFile]) -> io.BytesIO:
             member = _member(file.path, tarfile.REGTYPE, file.mode)
             member.uid, member.gid, member.size = file.uid, file.gid, len(file.content)
             tar.addfile(member, io.BytesIO(file.content))
+        for path, leads_to in links.items():
+            link = _member(path, tarfile.SYMTYPE, 0o777)
+            link.linkname = leads_to
+            tar.addfile(link)
     target.seek(0)
     return target
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from msgspec import Struct
 
@@ -29,7 +30,7 @@ class WaitInterruptedError(ResourceError):
 
 
 class _Look(Struct, frozen=True):
-    """`least`: seconds that its healthcheck needs."""
+    """`least`: seconds that its healthcheck needs. `passed`: when its last check began, if that succeeded."""
 
     state: str
     health: str
@@ -37,13 +38,23 @@ class _Look(Struct, frozen=True):
     exit_code: int
     probe: str
     least: float
+    passed: datetime | None
 
 
-def await_healthy(engine: Engine, clock: Clock, ref: str, wanted: AwaitHealthy, stopped: Callable[[], bool]) -> None:
-    """Wait until it is healthy. Raises `ResourceError` with the last observed state."""
+def await_healthy(
+    engine: Engine,
+    clock: Clock,
+    ref: str,
+    wanted: AwaitHealthy,
+    stopped: Callable[[], bool],
+    restarts: int | None = None,
+) -> None:
+    """Wait until it is healthy. Raises `ResourceError` with the last observed state. `restarts`: how often it had been
+    restarted before."""
     began, pause = clock.now(), _FIRST_PAUSE
     seen = _look(engine, ref)
-    before, calm = seen.restarts, 0.0
+    since = _time_of(engine) if wanted.again and seen.health else None
+    before, calm = seen.restarts if restarts is None else restarts, 0.0
     while True:
         waited = clock.now() - began
         failing = seen.state == "restarting" or seen.health == "unhealthy" or seen.restarts > before
@@ -51,11 +62,12 @@ def await_healthy(engine: Engine, clock: Clock, ref: str, wanted: AwaitHealthy, 
             before, calm, until = seen.restarts, waited, wanted.grace
         else:
             _raise_if_down(seen, before)
-            until = calm + _longest(seen, wanted)
-            if waited >= until and seen.health in ("healthy", ""):
+            is_proven = since is None or (seen.passed is not None and seen.passed >= since)
+            until = calm + _longest(seen, wanted, is_proven=is_proven)
+            if waited >= until and seen.health in ("healthy", "") and is_proven:
                 return
             if waited >= until:
-                raise ResourceError(f"is not healthy after {until:g}s{_said(seen)}")
+                raise ResourceError(f"{_not_yet(seen)} after {until:g}s{_said(seen)}")
         if stopped():
             raise WaitInterruptedError("interrupted while waiting for it")
         clock.sleep(min(pause, max(until - waited, _SHORTEST_PAUSE)))
@@ -85,11 +97,34 @@ def await_completed(engine: Engine, clock: Clock, ref: str, timeout: float | Non
     return code
 
 
-def _longest(seen: _Look, wanted: AwaitHealthy) -> float:
+def _longest(seen: _Look, wanted: AwaitHealthy, *, is_proven: bool) -> float:
     """Seconds after which the current state is accepted, or is a failure."""
     if not seen.health:
         return wanted.monitor
-    return wanted.watch if seen.health == "healthy" else max(wanted.timeout, seen.least)
+    return wanted.watch if seen.health == "healthy" and is_proven else max(wanted.timeout, seen.least)
+
+
+def _not_yet(seen: _Look) -> str:
+    return "no check has succeeded" if seen.health == "healthy" else "is not healthy"
+
+
+def restarts_of(engine: Engine, ref: str) -> int:
+    """How often the engine has restarted it."""
+    return _look(engine, ref).restarts
+
+
+def _time_of(engine: Engine) -> datetime:
+    """The engine's own clock."""
+    return _moment(str(engine.info().get("SystemTime") or "")) or datetime.max.replace(tzinfo=UTC)
+
+
+def _moment(text: str) -> datetime | None:
+    """A time of the engine's, to the microsecond; None for any other text."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _raise_if_down(seen: _Look, restarts_before: int) -> None:
@@ -127,6 +162,7 @@ def _look(engine: Engine, ref: str) -> _Look:
         exit_code=state.exit_code or 0,
         probe=f"said{_output(log[-1])} (exit code {log[-1].exit_code})" if log else "",
         least=needed + _PROBE_TIME if needed else 0.0,
+        passed=_moment(log[-1].start) if log and not log[-1].exit_code else None,
     )
 
 

@@ -11,7 +11,8 @@ from msgspec import Struct, field
 
 from deployer.applying import building, health
 from deployer.applying.building import Builds
-from deployer.applying.files import with_places, write_files
+from deployer.applying.commands import is_revived, run_command
+from deployer.applying.files import link_files, switch_files, with_places, write_files
 from deployer.applying.host_files import change_file
 from deployer.engine.host_files import store_of
 from deployer.errors import EngineError, NotOfferedError, ResourceError
@@ -28,6 +29,7 @@ from deployer.model.operations import (
     CreateVolume,
     DisconnectNetwork,
     Drain,
+    LinkFiles,
     Made,
     OnFile,
     Operation,
@@ -40,9 +42,13 @@ from deployer.model.operations import (
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
+    RestartContainer,
+    RunCommand,
     SendImage,
+    SignalContainer,
     StartContainer,
     StopContainer,
+    SwitchFiles,
     TagImage,
     Target,
     UnpauseContainer,
@@ -97,7 +103,8 @@ def no_host() -> Host:
 class Worker(Struct, frozen=True):
     """What an operation needs. `made` holds the ids of containers that earlier steps created, by step; `permit` raises
     if the host must not be changed any more; `pulling` is held while a reference is pulled. `said`: by id, the output
-    of containers that the engine removes when they end, if they ended at once. `machine`: the host."""
+    of containers that the engine removes when they end, if they ended at once. `machine`: the host. `restarts`: by id,
+    how often those whose process was told something had been restarted before."""
 
     engine: Engine
     clock: Clock
@@ -112,6 +119,7 @@ class Worker(Struct, frozen=True):
     builds: Builds = field(default_factory=Builds)
     said: dict[str, str] = field(default_factory=dict)
     machine: Callable[[], Host] = no_host
+    restarts: dict[str, int] = field(default_factory=dict)
 
     def id_of(self, target: Target) -> str:
         if isinstance(target, Made):
@@ -262,6 +270,16 @@ def _(operation: OnFile, worker: Worker) -> None:
 
 
 @_perform.register
+def _(operation: SwitchFiles, worker: Worker) -> None:
+    switch_files(worker.engine, operation)
+
+
+@_perform.register
+def _(operation: LinkFiles, worker: Worker) -> None:
+    link_files(worker.engine, worker.id_of(operation.container), operation.links)
+
+
+@_perform.register
 def _(operation: CreateContainer, worker: Worker) -> Done:
     if not (operation.body.get("Healthcheck") or {}).get("Test"):
         _check_image(worker, str(operation.body["Image"]))
@@ -317,6 +335,32 @@ def _(operation: UnpauseContainer, worker: Worker) -> None:
 
 
 @_perform.register
+def _(operation: RestartContainer, worker: Worker) -> None:
+    worker.engine.restart_container(worker.id_of(operation.container), operation.timeout)
+
+
+@_perform.register
+def _(operation: SignalContainer, worker: Worker) -> None:
+    if container := _to_tell(worker, operation):
+        worker.engine.kill_container(container, operation.signal)
+
+
+@_perform.register
+def _(operation: RunCommand, worker: Worker) -> None:
+    if container := _to_tell(worker, operation):
+        run_command(worker.engine, worker.clock, container, operation)
+
+
+def _to_tell(worker: Worker, operation: SignalContainer | RunCommand) -> str:
+    """The container, unless it was restarted instead."""
+    container = worker.id_of(operation.container)
+    if operation.revives and is_revived(worker.engine, container):
+        return ""
+    worker.restarts.setdefault(container, health.restarts_of(worker.engine, container))
+    return container
+
+
+@_perform.register
 def _(operation: RenameContainer, worker: Worker) -> None:
     worker.engine.rename_container(worker.id_of(operation.container), operation.name)
 
@@ -329,7 +373,8 @@ def _(operation: RemoveContainer, worker: Worker) -> None:
 @_perform.register
 def _(operation: AwaitHealthy, worker: Worker) -> None:
     container = worker.id_of(operation.container)
-    health.await_healthy(worker.engine, worker.clock, container, operation, worker.stopped)
+    before = worker.restarts.get(container) if operation.again else None
+    health.await_healthy(worker.engine, worker.clock, container, operation, worker.stopped, before)
 
 
 @_perform.register

@@ -63,7 +63,8 @@ def _alone(call: Call, fleet: Any, row: Row, query: ExecQuery, system: System) -
 
 
 def _piped(engine: Engine, key: str, stream: Stream, system: System, query: ExecQuery) -> int | None:
-    from deployer.usecases.exec import Input, exit_code, payloads
+    from deployer.applying.commands import exit_code, payloads
+    from deployer.usecases.exec import Input
 
     if query.stdin:
         Input(stream, lambda: os.read(sys.stdin.fileno(), 65536))

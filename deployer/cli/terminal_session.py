@@ -10,8 +10,9 @@ import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from deployer.applying.commands import exit_code
 from deployer.interfaces import Clock, Engine, Stream
-from deployer.usecases.exec import Input, Resizing, exit_code
+from deployer.usecases.exec import Input, Resizing
 
 
 def size() -> tuple[int, int]:

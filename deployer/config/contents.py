@@ -14,20 +14,23 @@ from deployer.config.vault import VaultError, VaultSecrets, is_encrypted
 from deployer.diagnostics import Problems, did_you_mean
 from deployer.fields.container.files import DELIVERED, SECRETS, Delivered
 from deployer.interfaces import Guarded
-from deployer.model.desired import AnyResource
+from deployer.model import file_reactions
+from deployer.model.desired import AnyResource, has_settings
 from deployer.model.kinds import KINDS
 from deployer.model.secrets import Sealing, file_digest
+from deployer.model.settings import RECREATED, ContainerSettings, OnChange
 
 LARGEST: Final = 500 * 1024
 """Bytes of a secret, as in a swarm."""
 
 
 class Content(Guarded, frozen=True):
-    """`secret`: it must not be shown, nor be guessed from its digest."""
+    """`secret`: it must not be shown, nor be guessed from its digest. `on_change`: of containers that do not say it."""
 
     hidden: ClassVar[tuple[str, ...]] = ("data",)
     data: bytes
     secret: bool
+    on_change: OnChange = RECREATED
 
     @property
     def texts(self) -> Iterator[str]:
@@ -70,7 +73,7 @@ def contents_of(
 
 
 def _read(
-    kind: Delivered, name: str, ways: Mapping[str, str], node: nodes.Node, sources: ContentSources
+    kind: Delivered, name: str, ways: Mapping[str, Any], node: nodes.Node, sources: ContentSources
 ) -> Content | None:
     """None after reporting."""
     found = _loaded(ways, sources)
@@ -79,13 +82,13 @@ def _read(
         if len(found.data) > LARGEST:
             found = f"has {len(found.data)} bytes, more than the {LARGEST} of a secret", "write it under configs"
     if isinstance(found, Content):
-        return found
+        return replace(found, on_change=OnChange(**ways["on_change"])) if "on_change" in ways else found
     summary, hint = found
     sources.problems.add(node.origin, summary, address=f"{kind.name}.{name}", hint=hint)
     return None
 
 
-def _loaded(ways: Mapping[str, str], sources: ContentSources) -> Content | tuple[str, str]:
+def _loaded(ways: Mapping[str, Any], sources: ContentSources) -> Content | tuple[str, str]:
     """The content, or what is wrong and what to do about it."""
     if ways.get("external"):
         return "external ones exist only in a swarm", "write file, content or environment"
@@ -113,11 +116,12 @@ def with_digests(
     resource: AnyResource, contents: Contents, sealing: Sealing, problems: Problems, found: dict[str, bytes]
 ) -> AnyResource:
     """The container with a digest of each of its files; `found` receives the content by digest. Errors are reported."""
-    values = dict(resource.values)
+    values, reactions = dict(resource.values), dict[str, Mapping[str, OnChange]]()
     for kind in DELIVERED:
         if kind.name not in values:
             continue
         files = values[kind.name] = dict(values[kind.name])
+        own, declared = dict[str, OnChange](), _declared(resource).get(kind.name) or {}
         for target, entry in resource.values[kind.name].items():
             content = _find(resource, kind, target, entry["source"], contents, problems)
             if content is None:
@@ -127,7 +131,31 @@ def with_digests(
             digest = file_digest(content.data, sealing, secret=content.secret)
             files[target] = {**entry, "content": digest}
             found[digest] = content.data
-    return replace(resource, values=values) if values != resource.values else resource
+            own[target] = declared.get(target, content.on_change)
+        reactions[kind.name] = own
+    return _with_reactions(replace(resource, values=values), reactions, problems) if reactions else resource
+
+
+def _declared(resource: AnyResource) -> Mapping[str, Mapping[str, OnChange]]:
+    return resource.settings.on_change if has_settings(resource, ContainerSettings) else {}
+
+
+def _with_reactions(
+    resource: AnyResource, reactions: Mapping[str, Mapping[str, OnChange]], problems: Problems
+) -> AnyResource:
+    """What is done when the content of the container's files changes. A file that stays as it is under the running
+    container is an error: what reads it again would read the old content."""
+    if not has_settings(resource, ContainerSettings):
+        return resource
+    settings = replace(resource.settings, on_change={**resource.settings.on_change, **reactions})
+    changed = replace(resource, settings=settings)
+    for kind in DELIVERED:
+        for target, why in file_reactions.stuck(changed, kind):
+            how = settings.on_change[kind.name][target]
+            summary = f"{target} would not change under the running container, so '{how}' would have no effect: {why}"
+            hint = f"write on_change: restart or recreate, or a target in {kind.folder}"
+            problems.add(resource.place((kind.name, target)), summary, address=kind.name, hint=hint)
+    return changed
 
 
 def _find(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from deployer.model.desired import Kind
+from deployer.model.file_reactions import reactions_of
 from deployer.model.kinds import KINDS
 from deployer.model.settings import Dependency, Settings, UpdatePolicy
 from deployer.values import duration
@@ -37,6 +38,7 @@ _TYPED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "depends_on": _dependencies,
     "external": bool,
     "ignore_changes": tuple,
+    "on_change": reactions_of,
     "push": tuple,
     "tag_as": tuple,
     "timeout": lambda found: found / duration.SECOND,

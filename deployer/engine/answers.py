@@ -99,6 +99,7 @@ class Probe(Struct, frozen=True, rename="pascal"):
 
     exit_code: int = 0
     output: str = ""
+    start: str = ""
 
 
 class Health(Struct, frozen=True, rename="pascal"):

@@ -11,10 +11,23 @@ from msgspec.structs import replace
 
 from deployer.errors import EngineError
 from deployer.fields.container.files import CONFIGS, DELIVERED, Delivered, key_of, text_of
-from deployer.interfaces import Engine
+from deployer.interfaces import Engine, Json
 from deployer.model.observed import ObservedContainer
 from deployer.model.secrets import Sealing, file_digest
 from deployer.values import file_mount
+from deployer.values.file_mount import UNSURE, Changing
+
+
+def with_versions(found: ObservedContainer, inspect: Json) -> ObservedContainer:
+    """Of files that may change under a container, its record says which count: its mounts are those it was created
+    with."""
+    values, changing = dict(found.values), dict[str, Changing]()
+    for kind in DELIVERED:
+        if place := file_mount.changing_in(inspect, kind.folder):
+            files = file_mount.checked(found.owner.recorded.get(kind.name)) or values[kind.name]
+            values[kind.name] = files
+            changing[kind.name] = replace(place, version=file_mount.version(kind.name, file_mount.sure(files)))
+    return replace(found, values=values, changing=changing) if changing else found
 
 
 def is_sealed_elsewhere(found: ObservedContainer, sealing: Sealing) -> bool:
@@ -41,11 +54,15 @@ def _resealed(engine: Engine, found: ObservedContainer, kind: Delivered, sealing
     except (EngineError, tarfile.TarError):
         return files
     return {
-        target: {**entry, "content": file_digest(content[inside], sealing, secret=True)}
+        target: {**entry, "content": _doubt(entry) + file_digest(content[inside], sealing, secret=True)}
         if key_of(str(entry.get("content", ""))) and (inside := file_mount.place(kind.folder, target)) in content
         else entry
         for target, entry in files.items()
     }
+
+
+def _doubt(entry: Mapping[str, Any]) -> str:
+    return UNSURE if str(entry.get("content", "")).startswith(UNSURE) else ""
 
 
 def with_changed(engine: Engine, found: ObservedContainer, declared: Mapping[str, Any]) -> ObservedContainer:
@@ -65,7 +82,7 @@ def with_changed(engine: Engine, found: ObservedContainer, declared: Mapping[str
 
 def _is_shown(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
     digests = [str(entry.get("content", "")) for entry in (now, before)]
-    return digests[0] != digests[1] and not any(map(key_of, digests))
+    return digests[0] != digests[1] and not _doubt(before) and not any(map(key_of, digests))
 
 
 def _read(engine: Engine, container: str, folder: str) -> dict[str, bytes]:
@@ -73,5 +90,12 @@ def _read(engine: Engine, container: str, folder: str) -> dict[str, bytes]:
     with engine.get_archive(container, folder) as pieces:
         archive = io.BytesIO(b"".join(pieces))
     with tarfile.open(fileobj=archive) as tar:
-        members = ((member.name.partition("/")[2], tar.extractfile(member)) for member in tar if member.isfile())
-        return {name: content.read() for name, content in members if content is not None}
+        members = {member.name.partition("/")[2]: member for member in tar}
+        current = members.get(file_mount.CURRENT)
+        top = f"{current.linkname}/" if current is not None and current.issym() else ""
+        found = ((name, tar.extractfile(each)) for name, each in members.items() if each.isfile())
+        return {
+            name.removeprefix(top): content.read()
+            for name, content in found
+            if content is not None and name.startswith(top)
+        }

@@ -288,7 +288,7 @@ def read_container(inspect: Json, later: Mapping[str, ownership.Later] | None = 
     state, config = found.state or ContainerState(), found.config or ContainerConfig()
     probe = config.healthcheck.test if config.healthcheck is not None else None
     name = found.name.lstrip("/")
-    return ObservedContainer(
+    observed = ObservedContainer(
         id=found.id,
         name=name,
         image=image.canonical(config.image),
@@ -307,6 +307,11 @@ def read_container(inspect: Json, later: Mapping[str, ownership.Later] | None = 
         created=found.created,
         keeps_name=any(name in (endpoint.aliases or ()) for endpoint in _endpoints(found).values() if endpoint),
     )
+    if not (values.get("configs") or values.get("secrets")):
+        return observed
+    from deployer.engine.container_files import with_versions
+
+    return with_versions(observed, inspect)
 
 
 def _map(value: Any) -> Mapping[str, Any]:

@@ -26,6 +26,7 @@ class Change(Enum):
     UPDATE = "update in place"
     RECONNECT = "reconnect"
     REPLACE = "replace"
+    REWRITE = "rewrite files"
 
 
 class _Default:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from deployer.fields import settings
 from deployer.fields.build import BUILD
 from deployer.fields.container import CONTAINER
+from deployer.fields.container.on_change import no_reactions, reactions
 from deployer.fields.table import Table, Violation
 
 
@@ -24,7 +25,7 @@ JOB: Final = Table(
     doc="A container that runs to completion once. It runs again if its declaration changed, or if it failed.",
     fields=CONTAINER.fields,
     settings=(*settings.JOB, BUILD),
-    rules=(*CONTAINER.rules, ends_and_stays),
+    rules=(*(rule for rule in CONTAINER.rules if rule is not reactions), no_reactions, ends_and_stays),
     notices=CONTAINER.notices,
     nested=CONTAINER.nested,
     appended=CONTAINER.appended,

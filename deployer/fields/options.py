@@ -50,6 +50,17 @@ class Recreate(StrEnum):
     NEVER = "never"
 
 
+class Reaction(StrEnum):
+    """What a container does when the content of a file that it mounts has changed; later members include earlier
+    ones."""
+
+    NONE = "none"
+    SIGNAL = "signal"
+    EXEC = "exec"
+    RESTART = "restart"
+    RECREATE = "recreate"
+
+
 class UpdateOrder(StrEnum):
     """Whether a replacement first stops the old container or first starts the new one."""
 

@@ -17,7 +17,7 @@ from deployer.fields.shapes import Entry, match_keys, spellings, written
 from deployer.nodes import has_template
 
 Violation: TypeAlias = tuple[str, str]
-Rule: TypeAlias = Callable[[dict[str, Any], Mapping[str, Any]], Iterable[Violation]]
+Rule: TypeAlias = Callable[[dict[str, Any], dict[str, Any]], Iterable[Violation]]
 """(field, what is wrong with it)."""
 
 

@@ -12,6 +12,7 @@ from deployer.interfaces import EngineInfo
 from deployer.model.files import Manifest, ObservedFile
 from deployer.model.plan import Before, OwedEndpoint
 from deployer.model.registry import RegistryAnswer
+from deployer.values.file_mount import Changing
 
 _RUNNING: Final = ("running", "paused", "restarting")
 
@@ -47,7 +48,8 @@ class ObservedContainer(Struct, frozen=True):
     `restarts`: how often the engine restarted it since it was started. `proven` is False for one that may not work and
     that no run on record has seen working since it was created. `keeps_name`: whether its name is an alias on a
     network too, so that it is reached by it after a rename. `configs`: the text of those that differ from what is
-    declared, by target. `created`: when, in RFC 3339, "" if the engine does not say."""
+    declared, by target. `created`: when, in RFC 3339, "" if the engine does not say. `changing`: by field, the volumes
+    of configs and secrets whose files may change while it runs."""
 
     id: str
     name: str
@@ -68,6 +70,7 @@ class ObservedContainer(Struct, frozen=True):
     keeps_name: bool = False
     configs: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
+    changing: Mapping[str, Changing] = field(default_factory=dict)
 
     @property
     def running(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from deployer.interfaces import Guarded
 from deployer.model.build import Build
@@ -137,14 +137,29 @@ class WrittenFile(Guarded, frozen=True):
     content: bytes
 
 
-class WriteFiles(_OnName, frozen=True):
-    """Creates a volume with these files, which a container of the image puts there without being started."""
+class _Files(_OnName, frozen=True):
+    """Files in a volume, which a container of the image puts there without being started. `links`: symbolic links in
+    it, by path."""
 
-    doing, done, hidden = "writing files", "files written", ("labels", "files")
+    hidden = ("labels", "files")
     image: str
     platform: str
     labels: Mapping[str, str]
     files: tuple[WrittenFile, ...]
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+class WriteFiles(_Files, frozen=True):
+    """Creates the volume."""
+
+    doing, done = "writing files", "files written"
+
+
+class SwitchFiles(_Files, frozen=True):
+    """In a volume that exists and that a running container may read: the links come last, and so lead to files that are
+    whole."""
+
+    doing, done = "changing files", "files changed"
 
 
 class OnFile(Operation, frozen=True):
@@ -268,6 +283,13 @@ class OnContainer(Operation, frozen=True):
         return _target(self.container)
 
 
+class LinkFiles(OnContainer, frozen=True):
+    """Makes symbolic links in the root file system of a container, by path."""
+
+    doing, done = "linking files", "files linked"
+    links: Mapping[str, str]
+
+
 class UpdateContainer(OnContainer, frozen=True):
     doing, done, hidden = "updating", "updated", ("body",)
     body: Mapping[str, Any]
@@ -305,6 +327,35 @@ class UnpauseContainer(OnContainer, frozen=True):
     doing, done = "unpausing", "unpaused"
 
 
+class RestartContainer(OnContainer, frozen=True):
+    """`timeout` in seconds; None for the container's own."""
+
+    doing, done = "restarting", "restarted"
+    timeout: int | None = None
+
+
+class SignalContainer(OnContainer, frozen=True):
+    """`revives`: one that does not run is restarted instead."""
+
+    doing, done = "signalling", "signalled"
+    signal: str
+    revives: bool = False
+
+    @property
+    def further(self) -> str:
+        return f" with {self.signal}"
+
+
+class RunCommand(OnContainer, frozen=True):
+    """Runs a command in a container, at most `timeout` seconds; an exit code other than 0 is a failure. `revives`: one
+    that does not run is restarted instead."""
+
+    doing, done, hidden = "running a command", "command run", ("command",)
+    command: tuple[str, ...]
+    timeout: float
+    revives: bool = False
+
+
 class RenameContainer(OnContainer, frozen=True):
     doing, done = "renaming", "renamed"
     name: str
@@ -327,13 +378,15 @@ class RemoveContainer(OnContainer, frozen=True):
 class AwaitHealthy(OnContainer, frozen=True):
     """With a healthcheck: healthy within `timeout` seconds, and still so after `watch`. Without: running, never
     restarted, for `monitor`. In the first `grace` seconds it may be unhealthy or restarted; `monitor` then counts from
-    the last restart."""
+    the last restart. `again`: it may have worked before, so that only a check that begins from now on counts, and
+    restarts since an operation of this run on its process count too."""
 
     doing, done, waits = "waiting until healthy", "healthy", True
     timeout: float
     monitor: float
     watch: float = 0.0
     grace: float = 0.0
+    again: bool = False
 
 
 class Drain(OnContainer, frozen=True):

@@ -84,6 +84,7 @@ class Work(StrEnum):
     """What a group of steps does to its resources."""
 
     RECONNECT = "reconnect"
+    RELOAD = "reload"
     RENEW = "renew"
     REPLACE = "replace"
     ROLL_BACK = "roll back"

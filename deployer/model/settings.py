@@ -7,9 +7,10 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from deployer.fields.options import Condition, Presence, PullPolicy, Quiet, Recreate, RunState, UpdateOrder
+from deployer.fields.options import Condition, Presence, PullPolicy, Quiet, Reaction, Recreate, RunState, UpdateOrder
 from deployer.interfaces import Guarded
 from deployer.model.build import Build
+from deployer.values import command
 
 
 class Dependency(Struct, frozen=True):
@@ -33,6 +34,23 @@ class UpdatePolicy(Struct, frozen=True):
     stop_grace_period: int | None = None
     watch: float = 0.0
     drain: float | None = None
+
+
+class OnChange(Struct, frozen=True, order=True):
+    """What a container does when the content of a file has changed. `signal` and `command` belong to the reactions of
+    these names."""
+
+    reaction: Reaction = Reaction.RECREATE
+    signal: str = ""
+    command: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """`restart`, `signal SIGHUP`, `exec nginx -s reload`."""
+        further = self.signal or (command.show(self.command) if self.command else "")
+        return f"{self.reaction} {further}".rstrip()
+
+
+RECREATED = OnChange()
 
 
 class Settings(Struct, frozen=True):
@@ -154,10 +172,12 @@ class RunSettings(FromImage, frozen=True):
 
 
 class ContainerSettings(RunSettings, frozen=True):
-    """`keep_previous`: how many replaced containers are kept stopped."""
+    """`keep_previous`: how many replaced containers are kept stopped. `on_change`: by field and target of the file or
+    mount, where it is declared."""
 
     update: UpdatePolicy = UpdatePolicy()
     keep_previous: int = 1
+    on_change: Mapping[str, Mapping[str, OnChange]] = field(default_factory=dict)
 
 
 class JobSettings(RunSettings, frozen=True):

@@ -38,6 +38,9 @@ def put_archive(host: SimulatedHost, ref: str, folder: str, archive: bytes) -> N
         raise failed(f"Error processing tar file(exit status 1): {error}") from error
     for name, entry in entries:
         tree, inside = _place(host, container, trees.normal(f"{folder}/{name}"))
+        if entry["type"] != tarfile.DIRTYPE.decode():
+            for below in list(trees.below(tree, inside)):
+                del tree[below]
         tree[inside] = entry
 
 

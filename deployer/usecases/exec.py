@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from deployer.engine.logs import Frames
+from deployer.applying.commands import exit_code, payloads
 from deployer.errors import DeployerError, EngineError, ExitCode, UnreachableError, boundary
 from deployer.interfaces import Clock, Engine, ExecQuery, Stream
 from deployer.model.plan import Unreachable
@@ -19,9 +19,6 @@ from deployer.usecases.inspect_hosts import Row
 
 _LONGEST: Final = 1024 * 1024
 """Bytes of a line that are kept together."""
-
-_SETTLING: Final = 5.0
-"""Seconds in which an engine may still call a command running whose output has ended."""
 
 
 class Ended(Struct, frozen=True):
@@ -87,20 +84,6 @@ def guarded(fleet: Fleet, row: Row, query: ExecQuery, work: Callable[[Engine, st
                 return Ended(row, work(engine, key, stream))
     except DeployerError as error:
         return Ended(row, None, error.message, error.hint, isinstance(error, UnreachableError))
-
-
-def exit_code(engine: Engine, key: str, clock: Clock) -> int | None:
-    until = clock.now() + _SETTLING
-    while (code := engine.exec_exit_code(key)) is None and clock.now() < until:
-        clock.sleep(0.05)
-    return code
-
-
-def payloads(stream: Stream) -> Iterator[tuple[int, bytes]]:
-    """Of a command without a terminal."""
-    frames = Frames()
-    while data := stream.read():
-        yield from frames.feed(data)
 
 
 def _lines(stream: Stream) -> Iterator[tuple[int, str]]:

@@ -4,6 +4,10 @@ A value maps the target of each file in the container to `source`, `mode`, `uid`
 files of one field are in one volume, named by a digest of the value. The volume is mounted at the field's folder: files
 of that folder are at the root of the volume. Any other file is in the volume under `.files`, and bound to its target.
 The mount of the volume has the value in a label, so that a live container says what it was created with.
+
+Files that may change under the container are in a volume of its own, in a folder for each version. The link `..data`
+leads to the version that counts, and the files of the field's folder are links through it. Other files are links in the
+container's root file system, or bound through `..data`, which then counts when the container starts.
 """
 
 from __future__ import annotations
@@ -11,8 +15,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
 
 from deployer.values import paths
 
@@ -22,6 +28,13 @@ PREFIX: Final = "deployer.files."
 """What names of these volumes begin with."""
 
 LABEL: Final = "deployer.spec"
+CHANGING: Final = "deployer.changing"
+"""The label of the mount of a volume whose files may change."""
+
+CURRENT: Final = "..data"
+UNSURE: Final = "?"
+"""What the digest of content in a record begins with while the content is being replaced by another."""
+
 ELSEWHERE: Final = ".files"
 
 _TYPES: Final[Mapping[str, type]] = {"source": str, "mode": int, "uid": int, "gid": int, "content": str}
@@ -49,6 +62,88 @@ def place(folder: str, target: str) -> str:
     """The path of a file in the volume."""
     inside = target.removeprefix(f"{folder}/")
     return inside if inside != target else ELSEWHERE + target
+
+
+def is_elsewhere(folder: str, target: str) -> bool:
+    """Whether a file is outside the folder at which its volume is mounted."""
+    return place(folder, target).startswith(f"{ELSEWHERE}/")
+
+
+def version(field: str, files: Files) -> str:
+    """The folder of these files in a volume whose files may change."""
+    return f"..{volume_of(field, files)}"
+
+
+def links(folder: str, files: Files) -> dict[str, str]:
+    """The links in such a volume that lead to its files, without `CURRENT`."""
+    inside = sorted(place(folder, target) for target in files if not is_elsewhere(folder, target))
+    return {path: f"{'../' * path.count('/')}{CURRENT}/{path}" for path in inside}
+
+
+def root_links(folder: str, files: Files, bound: frozenset[str]) -> dict[str, str]:
+    """The links in the container's root file system."""
+    found = sorted(target for target in files if is_elsewhere(folder, target) and target not in bound)
+    return {target: f"{folder}/{CURRENT}/{place(folder, target)}" for target in found}
+
+
+def changing_to_engine(field: str, folder: str, files: Files, volume: str, bound: frozenset[str]) -> list[Any]:
+    """As `to_engine`, for a volume whose files may change."""
+    whole, *_ = to_engine(field, folder, files)
+    options = whole["VolumeOptions"]
+    marked = {**options, "Labels": {**options["Labels"], CHANGING: ""}}
+    binds = (
+        {"Type": "bind", "Source": f"{volume}/{CURRENT}/{place(folder, target)}", "Target": target, "ReadOnly": True}
+        for target in sorted(bound)
+    )
+    return [{**whole, "Source": volume, "VolumeOptions": marked}, *binds]
+
+
+class Changing(Struct, frozen=True):
+    """The volume of a container whose files may change. `version`: the folder that counts; `bound`: targets that are
+    mounted one by one."""
+
+    volume: str
+    version: str = ""
+    bound: frozenset[str] = frozenset()
+
+
+def changing_in(inspect: Mapping[str, Any], folder: str) -> Changing | None:
+    """The volume at a field's folder, if its files may change."""
+    listed = _map(inspect.get("HostConfig")).get("Mounts")
+    mounts = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+    for mount in mounts:
+        labels = _map(_map(mount.get("VolumeOptions")).get("Labels"))
+        volume = volume_in(str(mount.get("Source") or ""))
+        if paths.clean(str(mount.get("Target"))) == folder and volume and CHANGING in labels:
+            inside = (str(each.get("Target")) for each in mounts if _is_in(each, volume))
+            return Changing(volume, bound=frozenset(map(paths.clean, inside)))
+    return None
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _is_in(mount: Mapping[str, Any], volume: str) -> bool:
+    return mount.get("Type") == "bind" and volume_in(str(mount.get("Source") or "")) == volume
+
+
+def sure(files: Files) -> dict[str, dict[str, Any]]:
+    """The files before they were being replaced."""
+    return {target: _sure(entry) for target, entry in files.items()}
+
+
+def _sure(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {**entry, **({"content": str(entry["content"]).removeprefix(UNSURE)} if "content" in entry else {})}
+
+
+def unsure(files: Files, targets: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The files while these of them are being replaced: a run that is killed leaves either, which no declaration is."""
+    marked = set(targets)
+    return {
+        target: {**entry, "content": UNSURE + str(entry.get("content", ""))} if target in marked else entry
+        for target, entry in sure(files).items()
+    }
 
 
 def to_engine(field: str, folder: str, files: Files) -> list[dict[str, Any]]:
@@ -83,7 +178,11 @@ def _read(text: object, field: str) -> dict[str, dict[str, Any]]:
         found = json.loads(str(text))
     except (ValueError, RecursionError):
         return {}
-    files = found.get(field) if isinstance(found, dict) else None
+    return checked(found.get(field) if isinstance(found, dict) else None)
+
+
+def checked(files: Any) -> dict[str, dict[str, Any]]:
+    """{} for what is no value of such files."""
     return files if isinstance(files, dict) and all(map(_is_entry, files.values())) else {}
 
 

@@ -13,7 +13,8 @@ from deployer.config.resolve import Inputs, resolve
 from deployer.config.templates.templar import Templar
 from deployer.config.vault import VaultSecret, VaultSecrets, encrypt
 from deployer.diagnostics import Origin, Problems
-from deployer.model.desired import Desired
+from deployer.model.desired import Desired, has_settings
+from deployer.model.settings import ContainerSettings
 from deployer.nodes import Mapping, Scalar
 
 KEY = b"k" * 32
@@ -124,3 +125,65 @@ def test_secrets_require_a_key(tmp_path: Path) -> None:
     text = "{secrets: {a: {content: x}}, containers: {web: {image: a:1, secrets: [a]}}}"
     (error,) = resolved(tmp_path, text, key=b"")[1]
     assert error == "secrets: changes of secret content are found with a key of this machine, and it cannot keep one"
+
+
+def test_what_is_done_when_content_changes(tmp_path: Path) -> None:
+    """The container's own word counts, then that of the definition."""
+    text = """
+configs: {a: {content: x, on_change: restart}, b: {content: x}}
+secrets: {s: {content: x, on_change: {signal: 1}}}
+containers:
+  web:
+    image: web:1
+    configs: [a, {source: a, target: /etc/a, on_change: {exec: nginx -s reload}}, b]
+    secrets: [s]
+"""
+    desired, errors = resolved(tmp_path, text)
+    found = desired.container("web")
+    assert errors == []
+    assert found is not None
+    assert has_settings(found, ContainerSettings)
+    reactions = found.settings.on_change
+    assert {target: str(how) for files in reactions.values() for target, how in files.items()} == {
+        "/a": "restart",
+        "/etc/a": "exec nginx -s reload",
+        "/b": "recreate",
+        "/run/secrets/s": "signal SIGHUP",
+    }
+    assert "on_change" not in str(found.values)
+
+
+def test_a_reaction_that_could_have_no_effect_is_an_error(tmp_path: Path) -> None:
+    text = """
+configs: {a: {content: x, on_change: {signal: HUP}}}
+containers:
+  sealed: {image: web:1, read_only: true, configs: [a, {source: a, target: /run/configs/a}]}
+  hidden: {image: web:1, tmpfs: /etc, configs: [{source: a, target: /etc/a}]}
+  fine: {image: web:1, read_only: true, configs: [{source: a, target: /etc/a, on_change: restart}]}
+jobs:
+  job: {image: web:1, configs: [{source: a, on_change: restart}]}
+"""
+    _, errors = resolved(tmp_path, text)
+    stays = "would not change under the running container, so 'signal SIGHUP' would have no effect: it is in the"
+    assert sorted(errors) == [
+        f"configs: /a {stays} root file system, which is read_only",
+        f"configs: /etc/a {stays} mount /etc",
+        "jobs.job.configs: 'on_change' is for containers: a job reads its files when it runs, and runs again if they "
+        "change",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "error"),
+    [
+        ("reload", "expected one of recreate, restart, none, or signal or exec, got 'reload'"),
+        ("{signal: SIGNO}", "'SIGNO' is not a signal such as SIGTERM"),
+        ("{signal: HUP, exec: ls}", "write one of signal and exec"),
+        ("{exec: []}", "exec requires a command"),
+        ("{sginal: HUP}", "unknown key 'sginal'"),
+    ],
+)
+def test_reactions_that_there_are_not(tmp_path: Path, written: str, error: str) -> None:
+    web = f"{{image: web:1, configs: [{{source: a, on_change: {written}}}]}}"
+    _, errors = resolved(tmp_path, f"configs: {{a: {{content: x}}}}\ncontainers:\n  web: {web}")
+    assert error in {found.partition(": ")[2] for found in errors}

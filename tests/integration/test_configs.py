@@ -129,15 +129,24 @@ def test_forwarding_is_enough_and_files_survive_a_restarted_engine(site: Site, h
 
 
 def test_a_full_disk_leaves_what_there_was(host_28: Host, tmp_path: Path) -> None:
+    """Whether the container is replaced or its files change under it."""
     faults.small_disk(host_28, "48m")
     site = Site(tmp_path, host_28)
     (tmp_path / "big").write_bytes(bytes(15 * 1024**2))
+    small = {name: {"content": "small"} for name in "wxyz"}
+    told = {**SLEEP, "configs": [{"source": name, "on_change": {"signal": "HUP"}} for name in small]}
     web = {**SLEEP, "configs": ["a"]}
-    site.write({"configs": {"a": {"content": "small"}}, "containers": {"web": web}}).converge()
+    site.write({"configs": {"a": {"content": "small"}, **small}, "containers": {"web": web, "told": told}}).converge()
     before = volumes(host_28), ids(host_28)
     many = {name: {"file": "big"} for name in "abcd"}
-    site.write({"configs": many, "containers": {"web": web | {"configs": [*many]}}})
-    (failed,) = site.apply().failures
-    assert failed["error"].endswith("no space left on device")
-    assert (volumes(host_28), ids(host_28)) == before
-    assert content(host_28, "/a") == b"small"
+    replaced = {"configs": {**many, **small}, "containers": {"web": web | {"configs": [*many]}, "told": told}}
+    big = {name: {"file": "big"} for name in small}
+    changed = {"configs": {"a": {"content": "small"}, **big}, "containers": {"web": web, "told": told}}
+    for declared in (replaced, changed):
+        (failed,) = site.write(declared).apply().failures
+        assert failed["error"].endswith("no space left on device")
+        assert (volumes(host_28), ids(host_28)) == before
+        assert content(host_28, "/a") == content(host_28, "/z", "told") == b"small"
+    small["z"] = {"content": "other"}
+    site.write({"configs": {"a": {"content": "small"}, **small}, "containers": {"web": web, "told": told}}).converge()
+    assert content(host_28, "/z", "told") == b"other"

@@ -4,7 +4,18 @@ from typing import Final
 
 from deployer.fields import settings
 from deployer.fields.build import BUILD
-from deployer.fields.container import devices, files, isolation, limits, network, process, resources, starting, storage
+from deployer.fields.container import (
+    devices,
+    files,
+    isolation,
+    limits,
+    network,
+    on_change,
+    process,
+    resources,
+    starting,
+    storage,
+)
 from deployer.fields.container.rules import NOTICES, RULES
 from deployer.fields.table import Table
 
@@ -24,7 +35,7 @@ CONTAINER = Table(
     doc="A container: created if it is missing, changed in place where the engine supports it, otherwise replaced.",
     fields=tuple(row for rows in GROUPS.values() for row in rows),
     settings=(*settings.CONTAINER, BUILD),
-    rules=(*RULES, *starting.RULES, files.owners),
+    rules=(*RULES, *starting.RULES, files.owners, on_change.reactions),
     notices=NOTICES,
     nested={
         "log_driver": ("logging", "driver"),

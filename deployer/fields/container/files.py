@@ -10,6 +10,7 @@ from typing import Any, Final
 from msgspec import Struct
 from schema import Or
 
+from deployer.fields.container import on_change
 from deployer.fields.field import Access, Body, Field
 from deployer.fields.leaves import COUNT, FLAG, NUMBER_OR_TEXT, TEXT
 from deployer.fields.reading import HIDDEN
@@ -53,8 +54,8 @@ def _pair(kind: Delivered) -> Callable[[dict[str, Any]], tuple[str, dict[str, An
             target = paths.clean(given)
         if target in ("/", kind.folder):
             raise ValueError(f"'{given}' is not the path of a file")
-        owner: dict[str, Any] = {key: found[key] for key in ("uid", "gid") if key in found}
-        return target, {"source": found["source"], "mode": found.get("mode", kind.mode), **owner}
+        given_too: dict[str, Any] = {key: found[key] for key in ("uid", "gid", on_change.KEY) if key in found}
+        return target, {"source": found["source"], "mode": found.get("mode", kind.mode), **given_too}
 
     return pair
 
@@ -72,6 +73,7 @@ def _shape(kind: Delivered) -> Keyed:
             shape=Leaf(Or(int, str), 'an octal mode such as "0440"', mode_of),
             doc=f"Octal mode; default 0{kind.mode:o}.",
         ),
+        on_change.entry(f"that of the play's {kind.one}"),
     )
     pair = _pair(kind)
     return Keyed(
@@ -86,6 +88,7 @@ def _shape(kind: Delivered) -> Keyed:
 
 def key_of(digest: str) -> str:
     """The id of the key that a digest depends on; "" for that of content that is no secret."""
+    digest = digest.removeprefix(file_mount.UNSURE)
     return digest.removeprefix(KEYED).partition(":")[0] if digest.startswith(KEYED) else ""
 
 
@@ -105,7 +108,8 @@ def _show(path: tuple[str, ...], value: Any) -> str:
     if path[-1] == "mode" and isinstance(value, int):
         return f"{value:04o}"
     if path[-1] == "content":
-        return HIDDEN if key_of(str(value)) else str(value)[:19]
+        doubt = "perhaps " if str(value).startswith(file_mount.UNSURE) else ""
+        return doubt + (HIDDEN if key_of(str(value)) else str(value).removeprefix(file_mount.UNSURE)[:19])
     return str(value)
 
 
@@ -140,12 +144,13 @@ def _field(kind: Delivered, doc: str) -> Field:
 FIELDS = (
     _field(
         CONFIGS,
-        "Files of the play's `configs`, read-only: names, or the long form. Changed content replaces the container.",
+        "Files of the play's `configs`, read-only: names, or the long form. Changed content replaces the container, "
+        "or does what `on_change` says.",
     ),
     _field(
         SECRETS,
         "Files of the play's `secrets`, read-only, in `/run/secrets`: names, or the long form. Changed content "
-        "replaces the container.",
+        "replaces the container, or does what `on_change` says.",
     ),
 )
 
@@ -176,6 +181,7 @@ def definitions() -> MapOf:
         Entry(name="file", shape=TEXT, doc="File on this machine, beside the playbook; may be encrypted with a vault."),
         Entry(name="content", shape=content, doc="The content."),
         Entry(name="environment", shape=TEXT, doc="Environment variable of the caller with the content."),
+        on_change.entry("recreate"),
         Entry(name="external", shape=FLAG, doc="Not supported: there is no swarm."),
     )
     return MapOf(Record(entries))

@@ -18,6 +18,7 @@ from deployer.model.observed import ObservedContainer, ObservedImage, Stub
 from deployer.model.plan import FieldDiff, Refusal
 from deployer.model.secrets import redact
 from deployer.planning.container import endpoints
+from deployer.planning.container.files import in_place
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
 from deployer.planning.image.plan import Wanted
@@ -51,7 +52,7 @@ def compare(
         if name in ctx.containers.renewed and not any(found.path == (field,) for found in fields)
     )
     found = (*_image_diff(resource, live, own, need), *fields, *shared, *endpoints.stale(ctx, resource, live))
-    return endpoints.replace_where_needed(ctx, resource, live, found)
+    return in_place(resource, live, endpoints.replace_where_needed(ctx, resource, live, found))
 
 
 def view_of(ctx: Context, resource: Workload, live: ObservedContainer) -> View:

@@ -22,12 +22,14 @@ from deployer.model.operations import (
 from deployer.model.plan import Action, FieldDiff, Group, Part, Refusal, ResourceChange, Work
 from deployer.planning.bodies import update_body
 from deployer.planning.container import endpoints, leftovers
+from deployer.planning.container.files import as_in_place, why_replaced
 from deployer.planning.container.gates import gate_of
 from deployer.planning.container.health import awaited
 from deployer.planning.container.judging import Verdict, compare, is_adopted, is_ours, judge
 from deployer.planning.container.keeping import discard_holders, kept_of, remove_kept, restarted_again, run_as_before
 from deployer.planning.container.order import Order, choose_order, note_names_kept, obstacles
 from deployer.planning.container.recording import unrecorded, write_record
+from deployer.planning.container.reload import empty_old, rewrite, why
 from deployer.planning.container.replace import (
     carried,
     plan_create,
@@ -139,11 +141,16 @@ def _keep(
     missing = () if diffs or adopted else unrecorded(ctx, resource, live)
     if not diffs and not adopted and not missing:
         return after
-    reason = f"{', '.join(missing)} recorded" if missing else "in place" if diffs else "kept as it is"
+    reloads = why(ctx, resource, live, diffs)
+    others = any(found.effect is not Change.REWRITE for found in diffs)
+    changed = ", ".join(filter(None, ("in place" if others else "", reloads)))
+    reason = f"{', '.join(missing)} recorded" if missing else changed if diffs else "kept as it is"
     reason = f"adopted, {reason}" if adopted else reason
     ctx.draft.changes.append(ResourceChange(resource.address, Action.UPDATE, diffs, reason, resource.origin))
     ready = _update(ctx, resource, live, diffs, after) if diffs else after
-    write_record(ctx, resource, live, "adopted" if adopted else "changed" if diffs else "recorded", ready)
+    cause = "adopted" if adopted else "changed" if diffs else "recorded"
+    recorded = write_record(ctx, as_in_place(resource, live, diffs), live, cause, ready)
+    empty_old(ctx, resource, live, diffs, recorded)
     return ready
 
 
@@ -168,7 +175,7 @@ def _replace(
     live = found.current
     assert live is not None
     order: Order = choose_order(ctx, resource, live)
-    reason = ", ".join(filter(None, (verdict.reason, order.reason)))
+    reason = ", ".join(filter(None, (verdict.reason, why_replaced(resource, live, diffs), order.reason)))
     if order.action is Action.REPLACE_START_FIRST:
         note_names_kept(ctx, resource, live)
     ctx.draft.changes.append(ResourceChange(resource.address, order.action, diffs, reason, resource.origin))
@@ -186,7 +193,8 @@ def _update(
         undo = (UpdateContainer(live.id, update_body(back, live.values, live)),) if back else ()
         after = (ctx.draft.step(operation, resource.address, "changed", after=after, undo=undo),)
     networks = [found for found in diffs if found.effect is Change.RECONNECT]
-    return endpoints.reconnect(ctx, resource, live, networks, after)
+    after = endpoints.reconnect(ctx, resource, live, networks, after)
+    return rewrite(ctx, resource, live, diffs, after)
 
 
 def _has_way_back(found: FieldDiff, resource: Workload, live: ObservedContainer) -> bool:

@@ -42,14 +42,26 @@ def _counts(row: Field, view: View, declared: Mapping[str, Any]) -> bool:
     return bool(row.expect(row, before) != row.expect(row, after))
 
 
-def write_record(ctx: Context, resource: Workload, live: ObservedContainer, cause: str, after: Steps) -> None:
-    """Record the declaration, unless the newest record says the same."""
+def write_record(ctx: Context, resource: Workload, live: ObservedContainer, cause: str, after: Steps) -> Steps:
+    """Record the declaration, unless the newest record says the same. Returns the steps after which it is on record."""
     project, sealing = ctx.desired.project, ctx.desired.sealing
     if live.owner.project == project and live.owner.recorded == ownership.declared(resource, project, sealing):
-        return
+        return after
     labels = ownership.labels(resource, project, sealing, ctx.policy.version)
-    operation, undo = _writing(live, labels)
-    ctx.draft.step(operation, resource.address, cause, after=after, undo=(undo,))
+    written = sum(found.container == live.id for found in ctx.draft.operations(WriteRecord))
+    operation, undo = _numbered(live, labels, live.owner.number + 1 + written)
+    return (ctx.draft.step(operation, resource.address, cause, after=after, undo=(undo,)),)
+
+
+def record_rewriting(
+    ctx: Context, resource: Workload, live: ObservedContainer, files: Mapping[str, Any]
+) -> tuple[WriteRecord, RemoveVolume]:
+    """The operations that record that `files` are being replaced, and their undo. A run that is killed before it
+    records the new ones leaves a record that equals no declaration."""
+    fields, owner = {**live.owner.recorded, **files}, live.owner
+    return _writing(
+        live, ownership.labels_of(resource.address, owner.project, fields, ctx.policy.version, owner.sealed_with)
+    )
 
 
 def record_previous(ctx: Context, resource: Workload, live: ObservedContainer) -> tuple[WriteRecord, RemoveVolume]:
@@ -60,5 +72,8 @@ def record_previous(ctx: Context, resource: Workload, live: ObservedContainer) -
 
 
 def _writing(live: ObservedContainer, labels: Mapping[str, str]) -> tuple[WriteRecord, RemoveVolume]:
-    number = live.owner.number + 1
+    return _numbered(live, labels, live.owner.number + 1)
+
+
+def _numbered(live: ObservedContainer, labels: Mapping[str, str], number: int) -> tuple[WriteRecord, RemoveVolume]:
     return WriteRecord(live.id, number, labels), RemoveVolume(volume_names.spec(live.id, number))

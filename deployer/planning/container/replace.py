@@ -24,6 +24,7 @@ from deployer.model.operations import (
     ConnectNetwork,
     CreateContainer,
     Drain,
+    LinkFiles,
     Made,
     Operation,
     RemoveContainer,
@@ -37,7 +38,7 @@ from deployer.model.operations import (
 )
 from deployer.model.plan import Action, FieldDiff, Group, Part, Refusal, Work
 from deployer.planning.bodies import add_alias, container_body, split_endpoints
-from deployer.planning.container.files import volumes_to_write
+from deployer.planning.container.files import root_links, volumes_to_write
 from deployer.planning.container.followers import replaced_with
 from deployer.planning.container.health import awaited
 from deployer.planning.container.judging import is_adopted
@@ -219,6 +220,7 @@ def part_replaced(operation: Operation) -> Part:
             | AwaitHealthy(container)
             | Drain(container)
             | ConnectNetwork(_, container)
+            | LinkFiles(container)
             | WriteRecord(container)
         ):
             return Part.NEW if isinstance(container, Made) else Part.OLD
@@ -265,7 +267,7 @@ class Track(Struct, frozen=True):
         if alias:
             add_alias(body, alias)
         later = split_endpoints(self.ctx, body)
-        for volume in volumes_to_write(self.ctx, self.resource):
+        for volume in volumes_to_write(self.ctx, self.resource, body):
             after = self.add(volume, after)
         made = Made(self.ctx.draft.next_number)
         operation = CreateContainer(name, body, self.resource.settings.platform)
@@ -273,6 +275,8 @@ class Track(Struct, frozen=True):
         done = self.add(operation, after, *undo, keep=keep_failed(self.ctx, self.resource, made) if undo else ())
         for network, endpoint in later.items():
             done = self.add(ConnectNetwork(network, made, endpoint), done)
+        if links := root_links(self.resource, made):
+            done = self.add(links, done)
         self.ctx.containers.targets[self.resource.name] = made
         self.ctx.containers.renewed.add(self.resource.name)
         return made, done

@@ -1,0 +1,65 @@
+"""Commands in running containers: their output and exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Final
+
+from deployer.engine.logs import Frames
+from deployer.errors import ResourceError, UnreachableError
+from deployer.interfaces import Clock, Engine, ExecQuery, Stream
+from deployer.model.operations import RunCommand
+
+_SETTLING: Final = 5.0
+"""Seconds in which an engine may still call a command running whose output has ended."""
+
+_LINES = 20
+_LONGEST = 8192
+"""The last lines and bytes of output that an error shows."""
+
+
+def run_command(engine: Engine, clock: Clock, container: str, operation: RunCommand) -> None:
+    """Raises `ResourceError` with its last output if it ends with another code than 0, or not in time."""
+    key = engine.create_exec(container, ExecQuery(operation.command))
+    until, output = clock.now() + operation.timeout, b""
+    with closing(engine.start_exec(key, None)) as stream:
+        stream.settimeout(operation.timeout)
+        try:
+            for _, data in payloads(stream):
+                output = (output + data)[-_LONGEST:]
+        except UnreachableError:
+            if clock.now() < until:
+                raise
+            raise ResourceError(f"the command did not end within {operation.timeout:g}s{_said(output)}") from None
+    code = exit_code(engine, key, clock)
+    if code:
+        raise ResourceError(f"the command ended with code {code}{_said(output)}")
+
+
+def is_revived(engine: Engine, container: str) -> bool:
+    """Restarts a container that does not run, so that it reads its files again."""
+    found = engine.inspect_container(container)
+    if found is None or found["State"]["Status"] in ("running", "paused"):
+        return False
+    engine.restart_container(container, None)
+    return True
+
+
+def _said(output: bytes) -> str:
+    lines = output.decode(errors="replace").strip().splitlines()[-_LINES:]
+    return ":\n" + "\n".join(lines) if lines else ""
+
+
+def exit_code(engine: Engine, key: str, clock: Clock) -> int | None:
+    until = clock.now() + _SETTLING
+    while (code := engine.exec_exit_code(key)) is None and clock.now() < until:
+        clock.sleep(0.05)
+    return code
+
+
+def payloads(stream: Stream) -> Iterator[tuple[int, bytes]]:
+    """Of a command without a terminal: the stream, 1 or 2, and what it wrote."""
+    frames = Frames()
+    while data := stream.read():
+        yield from frames.feed(data)
