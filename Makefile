@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 HOSTS ?= 3
+# Folder of the wheel.
+DIST ?= dist
 # Processes that run tests: tests on real hosts wait more than they compute.
 WORKERS ?= 2
 LAB_WORKERS ?= 6
@@ -16,7 +18,7 @@ LAB_DIGEST = $(firstword $(shell cat $(LAB_SOURCES) | sha256sum))
 # Where this is set, every process compiles all modules again: half of what starting the program costs.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test lint docs lab lab-for-tests lab-test lab-down bench
+.PHONY: help demo check test lint docs dist lab lab-for-tests lab-test lab-down bench
 
 help:
 	@echo 'make demo        deploy playbooks/quickstart.yml to real hosts on this machine, visit it, bring it to a new version'
@@ -24,6 +26,7 @@ help:
 	@echo 'make test        lint, then every test, also those on real hosts, which it starts (needs root)'
 	@echo 'make lint        ruff, mypy, import rules'
 	@echo 'make docs        write docs/reference.md from the field tables'
+	@echo 'make dist        build a wheel in dist/'
 	@echo 'make lab         real SSH and Docker hosts on this machine, written to inventory/lab (HOSTS=10 for ten)'
 	@echo 'make lab-test    test the lab itself; make test does so if tests/lab has changed since that passed'
 	@echo 'make lab-down    remove the lab'
@@ -58,6 +61,9 @@ lint: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m deployer.config.reference > docs/reference.md
+
+dist: $(READY)
+	$(BIN)/uv build --quiet --wheel --out-dir $(DIST) .
 
 lab: $(READY)
 	$(BIN)/python -m tests.lab up --hosts $(HOSTS)

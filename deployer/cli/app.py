@@ -11,6 +11,7 @@ from deployer.cli.command import CONTEXT, LazyGroup, adopt_globals
 from deployer.cli.options import global_options
 
 COMMANDS: Final = {
+    "init": "Create an inventory and a playbook to start from.",
     "validate": "Check playbooks and the inventory without contacting a host.",
     "plan": "Show what apply would change.",
     "apply": "Apply playbooks or a saved plan.",
@@ -50,6 +51,7 @@ COMMANDS: Final = {
     "vault": "Encrypt, decrypt, view and edit files and values in Ansible's vault format.",
     "login": "Keep credentials of a registry on this machine, where the docker command keeps them.",
     "logout": "Remove credentials of a registry from this machine.",
+    "completion": "Print the script that completes commands and options in a shell.",
     "schema": "Print the JSON Schema of playbooks or inventories, for editors.",
 }
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from deployer.cli.app import APP
+from deployer.cli.completion import VARIABLE, complete
 from deployer.cli.console import Console, real_console
 from deployer.errors import DeployerError, ExitCode
 
@@ -17,6 +18,8 @@ from deployer.errors import DeployerError, ExitCode
 def run(args: Sequence[str] | None = None) -> int:
     console = real_console(os.environ)
     try:
+        if args is None and VARIABLE in os.environ:
+            return complete(os.environ[VARIABLE])
         return _invoke(sys.argv[1:] if args is None else list(args), console)
     except BrokenPipeError:
         _silence()

@@ -50,7 +50,7 @@ def json_option(what: str) -> click.Parameter:
 
 
 def playbooks() -> click.Parameter:
-    return click.Argument(["playbooks"], nargs=-1, required=True, metavar="PLAYBOOK...")
+    return click.Argument(["playbooks"], nargs=-1, required=True, type=click.Path(), metavar="PLAYBOOK...")
 
 
 def hosts() -> list[click.Parameter]:
@@ -60,6 +60,7 @@ def hosts() -> list[click.Parameter]:
         Option(
             ["-i", "--inventory"],
             section=section,
+            type=click.Path(),
             multiple=True,
             metavar="SOURCE",
             help="Inventory file, directory, script or 'host1,host2,'. Repeatable.",
@@ -140,6 +141,7 @@ def connection() -> list[click.Parameter]:
         Option(
             ["--private-key"],
             section=section,
+            type=click.Path(),
             default="",
             metavar="FILE",
             help="SSH key to log in with.",
@@ -166,6 +168,7 @@ def vault() -> list[click.Parameter]:
         Option(
             ["--vault-password-file"],
             section=section,
+            type=click.Path(),
             multiple=True,
             metavar="FILE",
             help="File or program that provides a vault password. Repeatable.",
@@ -260,6 +263,7 @@ def out() -> click.Parameter:
     return Option(
         ["-o", "--out"],
         default="",
+        type=click.Path(),
         metavar="FILE",
         allow_from_autoenv=False,
         help="Save the plan; 'apply FILE' applies exactly this plan.",
