@@ -10,8 +10,8 @@ from deployer.cli import options
 from deployer.cli.command import Call, Command, Suggestion
 
 EXAMPLES = """\
-source <(deployer completion bash)                                # in ~/.bashrc
-source <(deployer completion zsh)                                 # in ~/.zshrc
+deployer completion bash > ~/.local/share/bash-completion/completions/deployer
+deployer completion zsh > ~/.zfunc/_deployer      # a folder of $fpath
 deployer completion fish > ~/.config/fish/completions/deployer.fish
 """
 VARIABLE: Final = "_DEPLOYER_COMPLETE"

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from deployer import __version__
+from deployer.cli import boundary
 from deployer.cli.app import APP, COMMANDS
 from deployer.cli.command import Command
 from deployer.cli.options import FORKS
@@ -157,3 +158,27 @@ def cpu(*words: str) -> float:
 def test_help_costs_little_more_than_loading_click() -> None:
     """0.15 s of CPU; on a busy or slow machine, where that says little, not twice what Python and click take."""
     assert cpu("-m", "deployer.cli", "--help") < max(0.15, 2 * cpu("-c", "import click"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("deployer pla", "plan"),
+        ("deployer image co", "copy"),
+        ("deployer plan --lim", "--limit"),
+        ("deployer completion z", "zsh"),
+        ("deployer plan play", "play"),
+    ],
+)
+def test_shells_complete_words(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: str, expected: str
+) -> None:
+    """Playbooks are files, which the shell itself completes."""
+    assert "_DEPLOYER_COMPLETE" in shop.run("completion", "bash").out
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(len(typed.split()) - 1))
+    monkeypatch.setenv("_DEPLOYER_COMPLETE", "bash_complete")
+    monkeypatch.setattr("sys.argv", ["deployer"])
+    assert boundary.run() == 0
+    kind, _, word = capsys.readouterr().out.splitlines()[0].partition(",")
+    assert (kind, word) == ("file" if expected == "play" else "plain", expected)
