@@ -120,7 +120,12 @@ class TransferredFiles:
     def _make_directories(self, folder: str) -> None:
         if folder != "/" and self._files.stat(folder) is None:
             self._make_directories(posixpath.dirname(folder))
-            self._files.make_directory(folder, mode=0o755)
+            try:
+                self._files.make_directory(folder, mode=0o755)
+            except FileError:
+                # Files of one folder are written side by side.
+                if self._files.stat(folder) is None:
+                    raise
 
     def _ids(self, owner: str, group: str, before: FileInfo | None) -> tuple[int, int]:
         there = (before.uid, before.gid) if before is not None else (0, 0)
