@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "networks": "List the networks of all hosts.",
     "volumes": "List the volumes of all hosts.",
     "volume": "Back up, restore and copy the data of volumes.",
+    "move": "Move containers with their volumes to another host.",
     "backup": "Make and list the backups that playbooks declare for volumes.",
     "logs": "Show the output of containers, of all hosts in one sequence.",
     "exec": "Run a command in running containers. The exit code is the greatest one.",

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -42,9 +43,12 @@ def deploy(
     planner: Planner,
     question: str,
     confirm_further: Callable[[Call, Plan], None] = lambda _call, _plan: None,
+    around: Callable[[Callable[[], ExitCode]], ExitCode] = lambda apply: apply(),
+    *,
+    retries: bool = True,
 ) -> int:
-    """Returns the exit code. `confirm_further` asks additional questions. Raises `RefusedError` without
-    confirmation."""
+    """Returns the exit code. `confirm_further` asks additional questions; `around` applies the plan; `retries`: whether
+    there is a list of unfinished hosts. Raises `RefusedError` without confirmation."""
     _check_options(call)
     system = this_system(call.console.learn, awaiting=call.console.awaiting)
     with planner(options.request(call.params), system) as session:
@@ -64,7 +68,7 @@ def deploy(
             _confirm_removals(call, planned.plan)
             confirm_further(call, planned.plan)
         with call.console.ignoring_closed_output():
-            return _apply(call, session, system)
+            return around(partial(_apply, call, session, system, retries=retries))
 
 
 def _check_options(call: Call) -> None:
@@ -145,7 +149,7 @@ def _nothing_to_do(call: Call, session: Session, system: System) -> ExitCode:
     return code
 
 
-def _apply(call: Call, session: Session, system: System) -> ExitCode:
+def _apply(call: Call, session: Session, system: System, *, retries: bool) -> ExitCode:
     from deployer.cli.interrupt import Interrupt
     from deployer.reporting.live import LiveProgress
     from deployer.reporting.recap import recap_text
@@ -161,7 +165,8 @@ def _apply(call: Call, session: Session, system: System) -> ExitCode:
         console.events().summary(outcome)
     else:
         console.result([line(), *recap_text(outcome, console.sheet)])
-    _keep_retry_list(call, planned, outcome)
+    if retries:
+        _keep_retry_list(call, planned, outcome)
     return _exit_code(outcome, stopped=interrupt.stop.is_set())
 
 

@@ -268,7 +268,7 @@ def _quiet() -> list[click.Parameter]:
     ]
 
 
-def _data_options() -> list[click.Parameter]:
+def data_options() -> list[click.Parameter]:
     return [
         options.Option(
             ["--exact"],
@@ -284,7 +284,7 @@ def _data_options() -> list[click.Parameter]:
 
 def _shared(*more: click.Parameter) -> list[click.Parameter]:
     return [
-        *_data_options(),
+        *data_options(),
         *more,
         options.Option(["-C", "--check"], section="Safety", is_flag=True, help="Only show what would be done."),
         options.yes(),

@@ -33,6 +33,12 @@ _OUTPUT: Final = 4000
 _KEEPING: Final = ("--numeric-owner", "--xattrs", "--xattrs-include=*", "--acls")
 _READ: Final = ("tar", "--create", "--format=posix", "--sparse", *_KEEPING, "--file=-", "--directory=/", FOLDER)
 _WRITE: Final = ("tar", "--extract", "--same-permissions", *_KEEPING, "--file=-", "--directory=/")
+_STATE: Final = "--listed-incremental=/tmp/deployer.snar"
+"""What was read is known in the container, so that it is read once more only where it changed."""
+
+_DIFFERENCE: Final = "--listed-incremental=/dev/null"
+"""Also removes what is not there any more, by the lists of folders in the archive."""
+
 _TOP: Final = ("find", f"/{FOLDER}/.", "!", "-name", ".", "-prune")
 _REMOVE: Final = ("-exec", "rm", "-rf", "{}", "+")
 _CHANGED: Final = 1
@@ -91,8 +97,21 @@ class ExactData:
         with self._running(_READ, allowed=(0, _CHANGED) if changing else (0,)) as (output, _):
             yield output
 
+    @contextmanager
+    def read_difference(self, *, changing: bool) -> Iterator[Iterator[bytes]]:
+        """What changed since this was called for the first time, for `write_difference`."""
+        command = (*_READ[:2], _STATE, "--no-check-device", *_READ[2:])
+        with self._running(command, allowed=(0, _CHANGED) if changing else (0,)) as (output, _):
+            yield output
+
+    def write_difference(self, archive: Body) -> None:
+        self._write((*_WRITE[:2], _DIFFERENCE, *_WRITE[2:]), archive)
+
     def write(self, archive: Body) -> None:
-        with self._running(_WRITE, stdin=True) as (output, stream):
+        self._write(_WRITE, archive)
+
+    def _write(self, command: Sequence[str], archive: Body) -> None:
+        with self._running(command, stdin=True) as (output, stream):
             try:
                 for chunk in _chunks(archive):
                     stream.write(chunk)

@@ -84,6 +84,17 @@ def declared_lines(wanted: Iterable[Any], *, sheet: Sheet) -> list[Line]:
     return table(("VOLUME", "TO", "CONTAINERS", "SCHEDULE"), rows, sheet=sheet, cut=("TO",))
 
 
+def move_lines(moving: Any) -> list[Line]:
+    lines = [line(Span(f"move {moving.source} → {moving.target}", Style.TITLE))]
+    names = ", ".join(member.name for member in moving.members)
+    lines.append(line(f"  containers stopped on {moving.source}: {names}"))
+    if moving.sources:
+        twice = ", first while they are in use, then what changed" if moving.how.exact else ""
+        lines.append(line(f"  volumes copied{twice}: {', '.join(side.place.volume for side in moving.sources)}"))
+        lines += [] if moving.how.exact else [line(f"  {NOT_KEPT}")]
+    return lines
+
+
 _DECLARED: Final = {"stop": "are stopped", "pause": "are paused", "live": "keep running"}
 
 

@@ -157,6 +157,12 @@ class _Readable(io.RawIOBase):
         return len(part)
 
 
+def has_content(data: Data) -> bool:
+    """Whether there is anything besides the root."""
+    with data.read(changing=True) as chunks, tarfile.open(fileobj=_Readable(chunks), mode="r|") as tar:
+        return tar.next() is not None and tar.next() is not None
+
+
 class Content:
     """The content of an existing volume, which is replaced."""
 
@@ -172,9 +178,8 @@ class Content:
     def check(self, data: Data) -> bool:
         """Whether there is any. Raises `RefusedError` without consent to replace it, `ResourceError` if it cannot be
         removed."""
-        with data.read(changing=True) as chunks, tarfile.open(fileobj=_Readable(chunks), mode="r|") as tar:
-            if tar.next() is None or tar.next() is None:
-                return False
+        if not has_content(data):
+            return False
         place = self._side.place
         if not self._tools.consent(place):
             hint = f"--allow-data-loss {place.host}/volume.{place.volume} replaces it"

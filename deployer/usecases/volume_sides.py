@@ -184,21 +184,19 @@ class Line:
 
 
 @contextmanager
-def quieted(line: Line, side: Side, tell: Tell) -> Iterator[None]:
-    """The containers do not write to the volume."""
-    changed: list[Member] = []
-    began = [member for level in reversed(side.levels) for member in level]
+def quieted(line: Line, side: Side, tell: Tell) -> Iterator[dict[str, str]]:
+    """The containers do not write to the volume. Yields those that run again at the end, names by id: a caller that
+    wants them to stay as they are clears it."""
+    stopped = {key: key[:12] for key in sorted(side.stopped_before)}
     try:
-        for member in began:
-            changed.append(member)
+        for member in (member for level in reversed(side.levels) for member in level):
+            stopped[member.id] = member.name
             _silence(line.engine, member, side.quiet)
             tell(Said(line.host, f"container {member.name}: {'paused' if side.quiet is Quiet.PAUSE else 'stopped'}"))
-        yield
+        yield stopped
     finally:
-        for member in reversed(changed):
-            _resume(line, member.id, member.name, tell)
-        for key in sorted(set(side.stopped_before) - {member.id for member in changed}):
-            _resume(line, key, key[:12], tell)
+        for key, name in reversed(stopped.items()):
+            _resume(line, key, name, tell)
 
 
 def _silence(engine: Engine, member: Member, quiet: Quiet) -> None:

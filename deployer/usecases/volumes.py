@@ -73,8 +73,8 @@ def backup(prepared: Prepared, tools: Tools, target: BinaryIO) -> Total:
     """Raises `DeployerError`; the containers run again then, too."""
     (side,) = prepared.sides
     with ExitStack() as stack:
-        stack.enter_context(_locked(prepared, tools))
-        line, data = _mounted(prepared, side, tools, stack)
+        stack.enter_context(lock_sides(prepared, tools))
+        line, data = mounted(prepared, side, tools, stack)
         stack.enter_context(quieted(line, side, tools.tell))
         return save(side, data, prepared.how, tools, target)
 
@@ -84,7 +84,7 @@ def restore(prepared: Prepared, tools: Tools, source: Backup) -> Total:
     for _ in watched(source.chunks(), source.name, tools):
         """A damaged file replaces nothing."""
     (side,) = prepared.sides
-    with _locked(prepared, tools), _target(prepared, side, source.header, tools) as fill:
+    with lock_sides(prepared, tools), _target(prepared, side, source.header, tools) as fill:
         fill(watched(source.chunks(), str(side.place), tools))
     return source.total
 
@@ -94,8 +94,8 @@ def migrate(prepared: Prepared, tools: Tools) -> Total:
     source, target = prepared.sides
     header = Header(volume=source.place.volume, host=source.place.host, made="", labels=source.labels)
     with ExitStack() as stack:
-        stack.enter_context(_locked(prepared, tools))
-        line, data = _mounted(prepared, source, tools, stack)
+        stack.enter_context(lock_sides(prepared, tools))
+        line, data = mounted(prepared, source, tools, stack)
         fill = stack.enter_context(_target(prepared, target, header, tools))
         stack.enter_context(quieted(line, source, tools.tell))
         chunks = stack.enter_context(data.read(changing=prepared.how.quiet is Quiet.LIVE))
@@ -105,7 +105,8 @@ def migrate(prepared: Prepared, tools: Tools) -> Total:
 
 
 @contextmanager
-def _locked(prepared: Prepared, tools: Tools) -> Iterator[None]:
+def lock_sides(prepared: Prepared, tools: Tools) -> Iterator[None]:
+    """Raises `DeployerError`."""
     projects: dict[str, list[str]] = {}
     for side in prepared.sides:
         for project in side.projects:
@@ -120,14 +121,14 @@ def _locked(prepared: Prepared, tools: Tools) -> Iterator[None]:
         yield
 
 
-def _mounted(prepared: Prepared, side: Side, tools: Tools, stack: ExitStack) -> tuple[Line, Data]:
+def mounted(prepared: Prepared, side: Side, tools: Tools, stack: ExitStack) -> tuple[Line, Data]:
     """The volume in a container that is removed with the stack."""
     line = Line(prepared.fleet, side.place.host, tools.clock)
-    stack.callback(_clean, line, side.place.volume, tools.tell)
+    stack.callback(clean, line, side.place.volume, tools.tell)
     return line, mount(line.engine, side, prepared.how)
 
 
-def _clean(line: Line, volume: str, tell: Tell) -> None:
+def clean(line: Line, volume: str, tell: Tell) -> None:
     problem = line.again(partial(_remove_helper, volume))
     if problem:
         name = volume_data.helper_name(volume)
@@ -146,13 +147,10 @@ def _target(
     """Yields what replaces the content of a volume. A volume that was created is removed after a failure."""
     volume = side.place.volume
     with ExitStack() as stack:
-        if side.found is None:
-            own = header.volume == volume
-            labels = {name: text for name, text in header.labels.items() if own or not name.startswith(_OWN)}
-            prepared.fleet.host(side.place.host).engine().create_volume({"Name": volume, "Labels": labels})
+        create(prepared, side, header)
         line = Line(prepared.fleet, side.place.host, tools.clock)
         try:
-            line, data = _mounted(prepared, side, tools, stack)
+            line, data = mounted(prepared, side, tools, stack)
             content = Content(line, side, prepared.how, tools)
             full = not side.is_new and content.check(data)
             stack.enter_context(quieted(line, side, tools.tell))
@@ -163,17 +161,27 @@ def _target(
                 yield partial(content.replace, data, before)
         except BaseException:
             if side.is_new:
-                _discard(line, volume, tools.tell)
+                discard(line, volume, tools.tell)
             raise
 
 
-def _discard(line: Line, volume: str, tell: Tell) -> None:
+def create(prepared: Prepared, side: Side, header: Header) -> None:
+    """The volume, where it does not exist. Under another name it is another resource."""
+    name = side.place.volume
+    if side.found is None:
+        own = header.volume == name
+        labels = {label: text for label, text in header.labels.items() if own or not label.startswith(_OWN)}
+        prepared.fleet.host(side.place.host).engine().create_volume({"Name": name, "Labels": labels})
+
+
+def discard(line: Line, volume: str, tell: Tell) -> None:
+    """Removes a volume that this run made."""
     problem = line.again(partial(_remove_volume, volume))
     if problem:
         hint = "run the command again when the host answers: it knows that the volume is incomplete"
         tell(Said(line.host, f"volume {volume}: incomplete, and could not be removed: {problem}", hint, failed=True))
     else:
-        tell(Said(line.host, f"volume {volume}: removed, since it was incomplete"))
+        tell(Said(line.host, f"volume {volume}: removed again"))
 
 
 def _remove_volume(volume: str, engine: Engine) -> None:
