@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployer.cli import options
+from deployer.cli import html, options
 from deployer.cli.command import Call, Command
 
 EXAMPLES = """\
@@ -18,6 +18,8 @@ def _run(call: Call) -> int:
     from deployer.usecases.system import this_system
 
     console = call.console
+    options.check_force(call.params)
+    html.check(call)
     report, loaded = drift(options.request(call.params), this_system(call.console.learn, awaiting=console.awaiting))
     console.learn(loaded.secrets)
     if console.json:
@@ -25,6 +27,11 @@ def _run(call: Call) -> int:
     else:
         console.warn(loaded.warnings)
         console.result(drift_text(report, console.sheet))
+    if call.params["html"]:
+        from deployer.reporting.page import drift_page
+
+        wishes = (wish for play in loaded.plays for wish in play.desired)
+        html.write(call, drift_page(report, wishes, html.now()))
     if report.unreachable:
         return ExitCode.UNREACHABLE
     return ExitCode.CHANGES_PENDING if report.any else ExitCode.OK
@@ -35,5 +42,5 @@ COMMAND = Command(
     run=_run,
     examples=EXAMPLES,
     help="Compare the hosts with the last applied state and with the playbook. Exits with 2 if anything differs.",
-    params=options.reads_playbooks(),
+    params=[*options.reads_playbooks(), html.option("what differs"), options.force("--html")],
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 import msgspec
 
-from deployer.cli import options
+from deployer.cli import html, options
 from deployer.cli.command import Call, Command, Suggestion
 from deployer.errors import ExitCode
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deployer.usecases.lists import ImageRow, NetworkRow, VolumeRow
 
 Row = TypeVar("Row", bound=msgspec.Struct)
+Joined = TypeVar("Joined", "NetworkRow", "VolumeRow")
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -163,7 +164,30 @@ def _ps(call: Call) -> int:
 
     header = ("HOST", "NAME", "IMAGE", "STATUS", "PORTS", "PROJECT")
     found = Table({"type": "ps"}, "containers", header, cut=("PORTS", "PROJECT"), last=header[:4])
-    return _listed(call, Row, containers, found, cells)
+    options.check_force(call.params)
+    html.check(call)
+    code = _listed(call, Row, containers, found, cells)
+    if call.params["html"]:
+        _write_page(call)
+    return code
+
+
+def _write_page(call: Call) -> None:
+    """The containers, and the networks and volumes that they use."""
+    from deployer.reporting.page import list_page
+    from deployer.usecases import lists
+    from deployer.usecases.system import this_system
+
+    request, names = options.request(call.params), call.params["names"]
+    system = this_system(call.console.learn)
+    rows, lost = lists.containers(request, system, names)
+    used = {(row.host, row.name) for row in rows}
+
+    def shown(found: Iterable[Joined]) -> list[Joined]:
+        return [row for row in found if any((row.host, name) in used for name in row.containers)]
+
+    networks, volumes = lists.networks(request, system, ())[0], lists.volumes(request, system, ())[0]
+    html.write(call, list_page(chosen_rows(call, rows), shown(networks), shown(volumes), lost, html.now()))
 
 
 def _images(call: Call) -> int:
@@ -224,6 +248,7 @@ def _command(
                 help="The hosts of this playbook, and what each row is to it. Repeatable.",
             ),
             *list_options(),
+            *([html.option("what runs"), options.force("--html")] if name == "ps" else []),
         ],
         suggestion=Suggestion(f"lists the {what} of all hosts", other_names),
     )

@@ -244,19 +244,21 @@ def yes_remove() -> click.Parameter:
     )
 
 
-def force() -> click.Parameter:
+def force(*outputs: str) -> click.Parameter:
+    """`outputs`: the options that it belongs to."""
     return Option(
         ["--force"],
         is_flag=True,
         allow_from_autoenv=False,
-        help="With --out: overwrite a file that has other content.",
+        help=f"With {' or '.join(outputs or ('--out',))}: overwrite a file that has other content.",
     )
 
 
 def check_force(params: Mapping[str, Any]) -> None:
     """Raises `UsageError` for --force without a file."""
-    if params["force"] and not params["out"]:
-        raise click.UsageError("--force requires --out")
+    outputs = [name for name in ("out", "html") if name in params]
+    if params["force"] and not any(params[name] for name in outputs):
+        raise click.UsageError(f"--force requires {' or '.join(f'--{name}' for name in outputs)}")
 
 
 def out() -> click.Parameter:

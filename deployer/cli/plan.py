@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployer.cli import options
+from deployer.cli import html, options
 from deployer.cli.command import Call, Command, Suggestion
 
 EXAMPLES = """\
@@ -19,6 +19,7 @@ def _run(call: Call) -> int:
 
     console, out = call.console, call.params["out"]
     options.check_force(call.params)
+    html.check(call)
     if out and not call.params["force"]:
         from deployer.usecases import saved_plan
 
@@ -35,6 +36,11 @@ def _run(call: Call) -> int:
             console.document(plan_document(planned.plan, planned.warnings))
         else:
             console.result(plan_text(planned.plan, steps=console.verbose > 0, sheet=console.sheet))
+        if call.params["html"]:
+            from deployer.reporting.page import plan_page
+
+            wishes = (wish for play in planned.loaded.plays for wish in play.desired)
+            html.write(call, plan_page(planned.plan, wishes, html.now()))
         if out:
             import shlex
 
@@ -63,7 +69,8 @@ COMMAND = Command(
         *options.secrets(),
         *options.policy(),
         options.out(),
-        options.force(),
+        html.option("the plan"),
+        options.force("--out", "--html"),
         options.json_option("Print the plan as one JSON document."),
         options.detailed_exitcode(),
         options.diff(),

@@ -30,4 +30,4 @@ def test_an_installed_wheel_is_the_whole_program(tmp_path: Path) -> None:
     run(program, "init", "shop", **home)
     words = ("-i", "shop/inventory/hosts.yml", "shop/site.yml")
     assert "RECAP" in run(program, "apply", *words, "--yes", **home)
-    assert "no changes" in run(program, "plan", *words, **home)
+    assert "no changes" in run(program, "plan", *words, "--html", "plan.html", **home)
