@@ -252,6 +252,12 @@ class Engine(Protocol):
         begin with the last part of `path`."""
         ...
 
+    def attach_container(self, ref: str) -> Stream:
+        """Its output from now on, and its input: plain with a terminal, in frames without one."""
+        ...
+
+    def resize_container(self, ref: str, size: tuple[int, int]) -> None: ...
+
     # Commands in containers
     def create_exec(self, ref: str, query: ExecQuery) -> str:
         """Returns the id. A container that does not run, or is paused, is an `EngineError` (409)."""

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "backup": "Make and list the backups that playbooks declare for volumes.",
     "logs": "Show the output of containers, of all hosts in one sequence.",
     "exec": "Run a command in running containers. The exit code is the greatest one.",
+    "run": "Run a container once, from what a playbook declares, and remove it.",
     "pull": "Pull the images of containers.",
     "cp": "Copy files between this machine and containers.",
     "stats": "Show what containers use, again and again until Ctrl-C.",

@@ -59,12 +59,14 @@ class Command(click.Command):
         params: list[click.Parameter],
         suggestion: Suggestion | None = None,
         takes_command: bool = False,
+        requires_command: bool = True,
     ):
-        """`takes_command`: what follows `--` is the parameter `command`."""
+        """`takes_command`: what follows `--` is the parameter `command`, which may be empty unless it is required."""
         super().__init__(name, params=params, help=help, context_settings=dict(CONTEXT))
         self.suggestion = suggestion or Suggestion()
         self._run = run
         self._takes_command = takes_command
+        self._requires_command = takes_command and requires_command
         self._examples = examples
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -72,7 +74,7 @@ class Command(click.Command):
         try:
             rest = super().parse_args(ctx, args)
             if self._takes_command:
-                if not command and not ctx.resilient_parsing:
+                if self._requires_command and not command and not ctx.resilient_parsing:
                     raise click.UsageError("write the command after '--'", ctx)
                 ctx.params["command"] = tuple(command)
             return rest

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -49,31 +47,21 @@ def _run(call: Call) -> int:
 
 def _alone(call: Call, fleet: Any, row: Row, query: ExecQuery, system: System) -> Ended:
     """With the input of this process, and its terminal where there is one; the output is passed through."""
+    from deployer.applying.commands import exit_code
+    from deployer.cli.terminal_session import converse, has_terminal, pass_through, size
     from deployer.usecases.exec import guarded
 
-    params = call.params
-    has_input = not params["no_stdin"]
-    if has_input and not params["no_tty"] and sys.stdin.isatty() and sys.stdout.isatty():
-        from deployer.cli.terminal_session import converse, size
+    has_input = not call.params["no_stdin"]
+    on_terminal = has_input and not call.params["no_tty"] and has_terminal()
 
-        query = replace(query, stdin=True, size=size())
-        return guarded(fleet, row, query, lambda engine, key, stream: converse(engine, key, stream, system.clock))
-    query = replace(query, stdin=has_input)
-    return guarded(fleet, row, query, lambda engine, key, stream: _piped(engine, key, stream, system, query))
+    def work(engine: Engine, key: str, stream: Stream) -> int | None:
+        if on_terminal:
+            converse(stream, lambda found: engine.resize_exec(key, found), system.clock)
+        else:
+            pass_through(stream, stdin=has_input)
+        return exit_code(engine, key, system.clock)
 
-
-def _piped(engine: Engine, key: str, stream: Stream, system: System, query: ExecQuery) -> int | None:
-    from deployer.applying.commands import exit_code, payloads
-    from deployer.usecases.exec import Input
-
-    if query.stdin:
-        Input(stream, lambda: os.read(sys.stdin.fileno(), 65536))
-    for number, data in payloads(stream):
-        target = sys.stderr if number == 2 else sys.stdout
-        target.flush()
-        target.buffer.write(data)
-        target.buffer.flush()
-    return exit_code(engine, key, system.clock)
+    return guarded(fleet, row, replace(query, stdin=has_input, size=size() if on_terminal else None), work)
 
 
 def _writer(call: Call, rows: tuple[Row, ...]) -> Write:

@@ -7,12 +7,16 @@ import signal
 import sys
 import termios
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from deployer.applying.commands import exit_code
-from deployer.interfaces import Clock, Engine, Stream
+from deployer.applying.commands import payloads
+from deployer.interfaces import Clock, Stream
 from deployer.usecases.exec import Input, Resizing
+
+
+def has_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def size() -> tuple[int, int]:
@@ -21,9 +25,9 @@ def size() -> tuple[int, int]:
     return found.lines, found.columns
 
 
-def converse(engine: Engine, key: str, stream: Stream, clock: Clock) -> int | None:
-    """Until the command ends; returns its exit code. The output is passed through."""
-    resizing = Resizing(engine, key, size, clock)
+def converse(stream: Stream, resize: Callable[[tuple[int, int]], object], clock: Clock) -> None:
+    """Until the command ends. The output is passed through."""
+    resizing = Resizing(resize, size, clock)
     before = signal.signal(signal.SIGWINCH, lambda _number, _frame: resizing.changed())
     try:
         with _raw(sys.stdin.fileno()):
@@ -33,7 +37,17 @@ def converse(engine: Engine, key: str, stream: Stream, clock: Clock) -> int | No
     finally:
         resizing.close()
         signal.signal(signal.SIGWINCH, before)
-    return exit_code(engine, key, clock)
+
+
+def pass_through(stream: Stream, *, stdin: bool) -> None:
+    """The input of this process, and its output and errors, until the command ends."""
+    if stdin:
+        Input(stream, lambda: os.read(sys.stdin.fileno(), 65536))
+    for number, data in payloads(stream):
+        target = sys.stderr if number == 2 else sys.stdout
+        target.flush()
+        target.buffer.write(data)
+        target.buffer.flush()
 
 
 @contextmanager

@@ -290,6 +290,12 @@ class DockerEngine:
         with self._http.stream("GET", target, {"path": path}, timeout=SILENCE) as answer:
             yield answer.chunks()
 
+    def attach_container(self, ref: str) -> Stream:
+        return execs.attach(self._http, ref)
+
+    def resize_container(self, ref: str, size: tuple[int, int]) -> None:
+        execs.resize(self._http, f"/containers/{quote(ref)}", size)
+
     # Commands in containers
 
     def create_exec(self, ref: str, query: ExecQuery) -> str:
@@ -299,7 +305,7 @@ class DockerEngine:
         return execs.start(self._http, key, size)
 
     def resize_exec(self, key: str, size: tuple[int, int]) -> None:
-        execs.resize(self._http, key, size)
+        execs.resize(self._http, f"/exec/{key}", size)
 
     def exec_exit_code(self, key: str) -> int | None:
         return execs.exit_code(self._http, key)

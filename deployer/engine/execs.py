@@ -1,4 +1,4 @@
-"""Commands in running containers: `/containers/{id}/exec` and `/exec/{id}/…`."""
+"""Commands in running containers, and the input and output of containers: `/exec/{id}/…`, `/containers/{id}/attach`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,16 @@ def start(http: EngineHttp, key: str, size: tuple[int, int] | None) -> Stream:
     body: dict[str, Any] = {"Detach": False, "Tty": size is not None}
     if size is not None and at_least(http.api, _SIZE_AT_START):
         body["ConsoleSize"] = list(size)
-    request = Request("POST", http.target(f"/exec/{key}/start"), msgspec.json.encode(body), _JSON)
+    return _upgraded(http, Request("POST", http.target(f"/exec/{key}/start"), msgspec.json.encode(body), _JSON))
+
+
+def attach(http: EngineHttp, ref: str) -> Stream:
+    """A container's input and output, as those of a command."""
+    query = {"stream": "1", "stdin": "1", "stdout": "1", "stderr": "1"}
+    return _upgraded(http, Request("POST", http.target(f"/containers/{quote(ref)}/attach", query)))
+
+
+def _upgraded(http: EngineHttp, request: Request) -> Stream:
     stream = http.apart().pool.upgrade(request)
     if isinstance(stream, Answer):
         with stream:
@@ -47,9 +56,10 @@ def start(http: EngineHttp, key: str, size: tuple[int, int] | None) -> Stream:
     return stream
 
 
-def resize(http: EngineHttp, key: str, size: tuple[int, int]) -> None:
+def resize(http: EngineHttp, path: str, size: tuple[int, int]) -> None:
+    """`path`: of a command or a container."""
     query = {"h": str(size[0]), "w": str(size[1])}
-    with http.stream("POST", f"/exec/{key}/resize", query, timeout=10.0) as answer:
+    with http.stream("POST", f"{path}/resize", query, timeout=10.0) as answer:
         answer.read()
 
 

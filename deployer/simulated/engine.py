@@ -315,6 +315,14 @@ class SimulatedEngine:
             data = archives.get_archive(host, ref, path)
         yield trees.pieces(data)
 
+    def attach_container(self, ref: str) -> Stream:
+        with self.reading() as host:
+            return execs.attached(lookup.need_container(host, ref))
+
+    def resize_container(self, ref: str, size: tuple[int, int]) -> None:
+        with self.reading() as host:
+            lookup.need_container(host, ref)
+
     # Commands in containers
 
     def create_exec(self, ref: str, query: ExecQuery) -> str:

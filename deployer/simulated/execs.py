@@ -35,6 +35,13 @@ def need(host: SimulatedHost, key: str) -> Record:
     raise missing(f"No such exec instance: {key}")
 
 
+def attached(container: Record) -> ExecStream:
+    """The process of a container behaves as a command does."""
+    config = container["Config"]
+    found = {"command": [container["Path"], *container["Args"]], "stdin": config["OpenStdin"]}
+    return ExecStream(found, framed=not config["Tty"])
+
+
 class ExecStream:
     """`cat` gives back its input once that has ended; any other command says what it is."""
 

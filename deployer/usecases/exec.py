@@ -117,11 +117,12 @@ class Input:
 
 
 class Resizing:
-    """Gives the command's terminal the size of this one: at first, and after each `changed`."""
+    """Gives the command's terminal the size of this one with `resize`: at first, and after each `changed`."""
 
-    def __init__(self, engine: Engine, key: str, size: Callable[[], tuple[int, int]], clock: Clock) -> None:
-        self._engine = engine
-        self._key = key
+    def __init__(
+        self, resize: Callable[[tuple[int, int]], object], size: Callable[[], tuple[int, int]], clock: Clock
+    ) -> None:
+        self._resize = resize
         self._size = size
         self._clock = clock
         self._changed = threading.Event()
@@ -143,6 +144,6 @@ class Resizing:
             for pause in (0.05, 0.1, 0.2, 0.4, 0.8):
                 # Old engines refuse it before the command has started.
                 with suppress(UnreachableError, EngineError):
-                    self._engine.resize_exec(self._key, self._size())
+                    self._resize(self._size())
                     break
                 self._clock.sleep(pause)

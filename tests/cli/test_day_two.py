@@ -290,3 +290,43 @@ def test_start_waits_for_health(more: Shop) -> None:
     assert more.run("stop", *shop).code == 0
     found = more.run("start", *shop, "--wait")
     assert (found.code, "web1  container api: started (" in found.err) == (0, True), found.err
+
+
+class TestRun:
+    SHOP = ("--playbook", "more.yml")
+
+    def test_a_command_beside_the_declared_container(self, more: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+        found = more.run("run", "-i", "hosts.yml", "web1", "api", *self.SHOP, "--no-stdin", "--", "sh", "-c", "exit 3")
+        assert (found.code, found.out, found.err) == (3, "simulated: sh -c exit 3\n", "")
+        more.write("input", "some\ntext")
+        with (more.folder / "input").open() as file:
+            monkeypatch.setattr("sys.stdin", file)
+            assert more.run("run", "-i", "hosts.yml", "web1", "api", *self.SHOP, "--", "cat").out == "some\ntext"
+        assert lines(more, "ps", "web1", "--format", "{{name}}") == ["api", "migrate", "web"]
+        plan = more.run("plan", "-i", "hosts.yml", "more.yml", "--detailed-exitcode")
+        assert plan.code == 0
+
+    def test_one_that_is_kept(self, more: Shop) -> None:
+        found = more.run("run", "-i", "hosts.yml", "db1", "web", *self.SHOP, "--no-stdin", "--keep", "--", "true")
+        assert (found.code, found.err.startswith("db1/web.run-")) == (0, True)
+        (row,) = lines(more, "ps", "db1", "*run*", "--format", "{{state}} {{project}}{{resource}}")
+        assert row.strip() == "exited"
+        assert more.run("plan", "-i", "hosts.yml", "more.yml", "--detailed-exitcode").code == 0
+
+    @pytest.mark.parametrize(
+        ("words", "code", "error"),
+        [
+            (("web", "api"), 1, "error: one host is needed, 'api' is declared on: web1, web2\n"),
+            (("web1", "apo"), 1, "  hint: did you mean 'api'?\n"),
+            (("nope", "api"), 1, "--limit: no host or group matches 'nope'"),
+        ],
+    )
+    def test_what_is_wrong(self, more: Shop, words: tuple[str, ...], code: int, error: str) -> None:
+        found = more.run("run", "-i", "hosts.yml", *words, *self.SHOP, "--", "true")
+        assert (found.code, found.out, error in found.err) == (code, "", True), found.err
+
+    def test_a_volume_that_is_not_there(self, more: Shop) -> None:
+        keys = "volumes: {data: {}}\n  containers: {app: {image: a, volumes: ['data:/d']}}\n"
+        more.write("vol.yml", f"- hosts: db1\n  {keys}")
+        found = more.run("run", "-i", "hosts.yml", "db1", "app", "--playbook", "vol.yml", "--", "true")
+        assert (found.code, found.err) == (3, "error: db1 has no volume data\n  hint: apply the playbook first\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
@@ -61,6 +62,7 @@ def test_day_two(site: Site, host: Host) -> None:
     inventory = ("-i", str(site.inventory))
     _logs(site, host, inventory)
     _exec(site, host, inventory)
+    _run(site, host, inventory)
     _port_forward(site, host, inventory)
     _follow(site, host, inventory)
     _lifecycle(site, host, inventory)
@@ -109,6 +111,28 @@ def _exec(site: Site, host: Host, inventory: tuple[str, ...]) -> None:
         shell.until("echo $((40 + 2))", "42")
         shell.write("exit 5\n")
         assert shell.exit_code() == 5
+
+
+def _run(site: Site, host: Host, inventory: tuple[str, ...]) -> None:
+    """Beside the declared container, with its terminal; nothing is left."""
+    before = states(host)
+    command: list[Any] = [PROGRAM, "run", *inventory, "--playbook", "site.yml", host.name, "long", "--", "sh"]
+    with contextlib.chdir(site.folder), terminal(command, environment(site.folder)) as shell:
+        shell.resize(30, 100)
+        shell.until("stty size", "30 100")
+        shell.write("exit 5\n")
+        assert shell.exit_code() == 5
+    found = subprocess.run(
+        [*command[:-1], "cat"],
+        input=b"some text",
+        capture_output=True,
+        check=False,
+        timeout=60,
+        env=environment(site.folder),
+        cwd=site.folder,
+    )
+    assert (found.returncode, found.stdout, found.stderr) == (0, b"some text", b"")
+    assert states(host) == before
 
 
 class Shell:
