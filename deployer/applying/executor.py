@@ -29,6 +29,7 @@ from deployer.model.operations import (
     AwaitHealthy,
     CreateContainer,
     Made,
+    MakeLink,
     Operation,
     PutFile,
     RemoveNetwork,
@@ -308,7 +309,7 @@ class _Run:
                 return self._performer.is_gone(network)
             case AwaitHealthy() | AwaitCompleted():
                 return False
-            case PutFile() | SwitchFiles():
+            case PutFile() | MakeLink() | SwitchFiles():
                 return True
             case _:
                 return isinstance(getattr(operation, "container", None), str | Made)

@@ -10,7 +10,16 @@ from pathlib import Path
 from deployer.engine.host_files import Store
 from deployer.errors import ResourceError
 from deployer.interfaces import Body
-from deployer.model.operations import FinishFile, OnFile, PutFile, RemoveFile, RestoreFile, SetFile
+from deployer.model.operations import (
+    FinishFile,
+    MakeDirectory,
+    MakeLink,
+    OnFile,
+    PutFile,
+    RemoveFile,
+    RestoreFile,
+    SetFile,
+)
 from deployer.transport.streams import CHUNK
 
 
@@ -19,6 +28,10 @@ def change_file(store: Store, operation: OnFile) -> None:
     match operation:
         case PutFile():
             store.put(operation, _content(operation))
+        case MakeLink():
+            store.link(operation)
+        case MakeDirectory():
+            store.make_directory(operation)
         case SetFile():
             store.set(operation)
         case RestoreFile():

@@ -18,6 +18,7 @@ from deployer.config.vault import VaultError, VaultSecrets, is_encrypted
 from deployer.diagnostics import Origin, Problems
 from deployer.fields.container.files import LONGEST
 from deployer.fields.file import WAYS
+from deployer.interfaces import FileKind
 from deployer.model.desired import AnyResource, File, has_settings
 from deployer.model.secrets import Sealing, holds_secret
 from deployer.model.settings import FileSettings, Source
@@ -40,7 +41,7 @@ class FileSite(Struct, frozen=True):
     read: FileSources = field(default_factory=dict)
 
 
-class _UnreadableError(Exception):
+class UnreadableError(Exception):
     """What is wrong, and what to do about it."""
 
     def __init__(self, summary: str, hint: str = "") -> None:
@@ -57,8 +58,10 @@ def with_source(resource: AnyResource, templar: Templar, site: FileSite, found: 
     given = str(getattr(settings, way) or "")
     place = resource.place((way,))
     try:
+        if way == "directory":
+            return _directory(resource, _find(site.folder, "files", given, is_directory=True))
         source, data, secret = _read(way, given, templar, site)
-    except _UnreadableError as error:
+    except UnreadableError as error:
         site.problems.add(place, str(error), address=f"files.{resource.name}.{way}", hint=error.hint)
         return resource
     secret = secret or any(path[0] == way for path in resource.secret_paths)
@@ -66,6 +69,22 @@ def with_source(resource: AnyResource, templar: Templar, site: FileSite, found: 
         found[source.sha256] = data
     origin = "" if way == "content" else f"{way} {given}"
     return replace(resource, settings=replace(settings, content=None, source=source, secret=secret, origin=origin))
+
+
+def _directory(resource: File, path: Path) -> File:
+    """`mode` is that of the files in it."""
+    settings = resource.settings
+    return replace(
+        resource,
+        settings=replace(
+            settings,
+            kind=FileKind.DIRECTORY,
+            directory=str(path),
+            mode=settings.directory_mode,
+            files_mode=settings.mode,
+            origin=f"directory {settings.directory}",
+        ),
+    )
 
 
 def check_secret(resource: File, contents: Mapping[str, bytes], sealing: Sealing, problems: Problems) -> File:
@@ -86,10 +105,16 @@ def _read(way: str, given: str, templar: Templar, site: FileSite) -> tuple[Sourc
     path = _find(site.folder, _FOLDERS[way], given)
     if way == "template":
         return _rendered(path, templar, site)
+    found = source_of(path, site)
+    if found[1] is not None:
+        templar.reads(str(path))
+    return found
+
+
+def source_of(path: Path, site: FileSite) -> tuple[Source, bytes | None, bool]:
+    """The source, the content where it is held, and whether it is secret."""
     if str(path) not in site.read:
         site.read[str(path)] = _file(path, site.vault)
-    if site.read[str(path)][1] is not None:
-        templar.reads(str(path))
     return site.read[str(path)]
 
 
@@ -97,14 +122,17 @@ def _held(data: bytes, *, secret: bool) -> tuple[Source, bytes, bool]:
     return Source(hashlib.sha256(data).hexdigest(), len(data)), data, secret
 
 
-def _find(folder: Path, beside: str, given: str) -> Path:
+def _find(folder: Path, beside: str, given: str, *, is_directory: bool = False) -> Path:
     path = Path(os.path.expanduser(given))  # noqa: PTH111
     choices = list(dict.fromkeys((folder / beside / path, folder / path)))
     found = next((choice for choice in choices if choice.exists()), None)
     if found is None:
-        raise _UnreadableError(f"there is no file {' or '.join(map(str, choices))}")
-    if not found.is_file():
-        raise _UnreadableError(f"{found} is not a file", "name a file" if found.is_dir() else "")
+        what = "directory" if is_directory else "file"
+        raise UnreadableError(f"there is no {what} {' or '.join(map(str, choices))}")
+    if is_directory and not found.is_dir():
+        raise UnreadableError(f"{found} is not a directory", "write src")
+    if not is_directory and not found.is_file():
+        raise UnreadableError(f"{found} is not a file", "write directory" if found.is_dir() else "")
     return found
 
 
@@ -119,9 +147,9 @@ def _file(path: Path, vault: VaultSecrets) -> tuple[Source, bytes | None, bool]:
         if is_encrypted(head):
             return _held(vault.decrypt_bytes(read_file(path)), secret=True)
     except VaultError as error:
-        raise _UnreadableError(f"{path}: {error.message}", error.hint) from error
+        raise UnreadableError(f"{path}: {error.message}", error.hint) from error
     except OSError as error:
-        raise _UnreadableError(f"{path} cannot be read: {error.strerror}") from error
+        raise UnreadableError(f"{path} cannot be read: {error.strerror}") from error
     held = head if size <= LONGEST else None
     return Source(digest.hexdigest(), size, str(path)), held, False
 
@@ -133,11 +161,11 @@ def _rendered(path: Path, templar: Templar, site: FileSite) -> tuple[Source, byt
         vaulted = is_encrypted(data)
         text = (site.vault.decrypt_bytes(data) if vaulted else data).decode("utf-8")
     except VaultError as error:
-        raise _UnreadableError(f"{path}: {error.message}", error.hint) from error
+        raise UnreadableError(f"{path}: {error.message}", error.hint) from error
     except UnicodeDecodeError as error:
-        raise _UnreadableError(f"{path} is not UTF-8 text", "write src for other content") from error
+        raise UnreadableError(f"{path} is not UTF-8 text", "write src for other content") from error
     except OSError as error:
-        raise _UnreadableError(f"{path} cannot be read: {error.strerror}") from error
+        raise UnreadableError(f"{path} cannot be read: {error.strerror}") from error
     made = templar.template_text(text, Origin(str(path), 1, 1), site.problems)
     if made is None:
         return _held(b"", secret=True)

@@ -14,6 +14,7 @@ from deployer import nodes
 from deployer.config import naming, policies
 from deployer.config.contents import ContentSources, contents_of, with_digests
 from deployer.config.depending import settle_dependencies
+from deployer.config.directories import members
 from deployer.config.file_contents import FileSite, FileSources, check_secret, with_source
 from deployer.config.image_lock import Pin, pinned
 from deployer.config.playbook import (
@@ -226,8 +227,10 @@ class _Work:
                 tags = (*play_tags, *self._tags(meta.get("tags"), address, templar))
                 resource = self._resource(kind, name, body, templar)
                 if resource is not None:
+                    selected = self._inputs.tags.selects(tags)
                     resource = with_source(resource, templar, self._files, self.found)
-                    yield replace(resource, selected=self._inputs.tags.selects(tags))
+                    for each in (resource, *members(resource, self._files, self.found)):
+                        yield replace(each, selected=selected)
 
     def _loop(self, node: Node | None, address: str) -> Iterator[Templar]:
         if node is None:

@@ -36,6 +36,7 @@ _USED_UP: Final = ("env_file", "extends", "restart_retries", "name", "container_
 _RENAMED: Final = {"pull_policy": "pull"}
 _TYPED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "depends_on": _dependencies,
+    "exclude": tuple,
     "external": bool,
     "ignore_changes": tuple,
     "on_change": reactions_of,

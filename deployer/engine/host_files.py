@@ -8,14 +8,14 @@ from typing import Protocol
 from deployer.errors import NotOfferedError
 from deployer.interfaces import Body, Host
 from deployer.model.files import ObservedFile
-from deployer.model.operations import FinishFile, PutFile, RemoveFile, RestoreFile, SetFile
+from deployer.model.operations import FinishFile, MakeDirectory, MakeLink, PutFile, RemoveFile, RestoreFile, SetFile
 
 
 class Store(Protocol):
     """Methods raise `FileError`, `UnreachableError`."""
 
-    def look(self, paths: Sequence[str]) -> Mapping[str, ObservedFile]:
-        """What is there, by path."""
+    def look(self, paths: Sequence[str], trees: Sequence[str] = ()) -> Mapping[str, ObservedFile]:
+        """What is there, by path; of the directories `trees` also the paths below."""
         ...
 
     def text(self, path: str) -> str | None:
@@ -23,6 +23,8 @@ class Store(Protocol):
         ...
 
     def put(self, operation: PutFile, content: Body) -> None: ...
+    def link(self, operation: MakeLink) -> None: ...
+    def make_directory(self, operation: MakeDirectory) -> None: ...
     def set(self, operation: SetFile) -> None: ...
     def restore(self, operation: RestoreFile) -> None: ...
     def finish(self, operation: FinishFile) -> None: ...

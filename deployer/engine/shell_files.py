@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from deployer.errors import FileError
 from deployer.fields.container.files import LONGEST, text_of
 from deployer.interfaces import Body, CommandResult, FileKind, Shell
-from deployer.model.files import ObservedFile
-from deployer.model.operations import FinishFile, PutFile, RemoveFile, RestoreFile, SetFile
+from deployer.model.files import LINK, ObservedFile
+from deployer.model.operations import FinishFile, MakeDirectory, MakeLink, PutFile, RemoveFile, RestoreFile, SetFile
 from deployer.transport.local_files import file_kind
 
 _END: Final = "[end]"
@@ -38,6 +38,7 @@ done
 [ $# -eq 0 ] || sha256sum -- "$@"
 echo '[end]'
 """
+_LIST: Final = "find "
 _PUT_CHECKS: Final = """set -e
 export LC_ALL=C
 [ -d "$d" ] || { umask 022; mkdir -p -- "$d"; }
@@ -50,6 +51,10 @@ trap 'exit 1' HUP INT TERM PIPE
 rm -f -- "$new"
 said=$(dd of="$new" bs=65536 conv=fsync 2>&1) || { echo "$said" | grep -v records >&2; exit 1; }
 [ "$(stat -c %s -- "$new")" = "$size" ] || { echo "the upload was interrupted" >&2; exit 1; }
+"""
+_LINK: Final = """trap 'rm -f -- "$new"' EXIT
+rm -f -- "$new"
+ln -s -- "$target" "$new"
 """
 _KEEP: Final = """if [ -e "$p" ] || [ -L "$p" ]; then
   rm -f -- "$old"; ln -P -- "$p" "$old" 2>/dev/null || cp -pP -- "$p" "$old"
@@ -64,10 +69,11 @@ _BACK: Final = """rm -f -- "$new"
 if [ -e "$old" ] || [ -L "$old" ]; then mv -f -- "$old" "$p"; rm -f -- "$old"; fi
 """
 _AWAY: Final = """rm -f -- "$new"
-if [ -f "$p" ] && [ "$(sha256sum < "$p")" = "$sum  -" ]; then rm -f -- "$p"; fi
+is_it && rm -f -- "$p" || :
 """
 _REMOVE: Final = """[ -e "$p" ] || [ -L "$p" ] || exit 0
-[ "$(sha256sum < "$p")" = "$sum  -" ] || { echo "it was changed meanwhile, and is kept" >&2; exit 1; }
+is_it || { echo "it was changed meanwhile, and is kept" >&2; exit 1; }
+[ ! -d "$p" ] || [ -L "$p" ] || { rmdir -- "$p" 2>/dev/null || :; exit 0; }
 """
 
 
@@ -79,13 +85,15 @@ class ShellFiles:
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
 
-    def look(self, paths: Sequence[str]) -> Mapping[str, ObservedFile]:
+    def look(self, paths: Sequence[str], trees: Sequence[str] = ()) -> Mapping[str, ObservedFile]:
         found: dict[str, ObservedFile] = {}
+        listing = "".join(f"{_LIST}{shlex.quote(path)} -mindepth 1 2>/dev/null\n" for path in trees)
         for part in _parts(paths):
-            result = self._shell.perform(f"set -- {shlex.join(part)}\n{_LOOK}")
+            result = self._shell.perform(f"{listing}set -- {shlex.join(part)}\n{_LOOK}")
             if not result.output.endswith(f"{_END}\n"):
                 raise FileError(f"the files of the host cannot be read: {_said(result)}")
             found |= _read(result)
+            listing = ""
         return found
 
     def text(self, path: str) -> str | None:
@@ -94,20 +102,24 @@ class ShellFiles:
 
     def put(self, operation: PutFile, content: Body) -> None:
         script = f"size={operation.size}\n{_PUT_CHECKS}{_as_planned(operation.before)}{_PUT}"
-        if operation.owner or operation.group:
-            script += f'chown {shlex.quote(f"{operation.owner}:{operation.group}")} -- "$new"\n'
-        script += f'chmod {operation.mode:04o} -- "$new"\n'
+        script += _access(operation, "$new")
         if operation.validate:
             script += _validation(operation.validate)
         self._do(operation.path, "cannot be written", script + _KEEP, content)
 
+    def link(self, operation: MakeLink) -> None:
+        script = f"{_PUT_CHECKS}{_as_planned(operation.before)}{_LINK}{_KEEP}"
+        self._do(operation.path, "cannot be linked", f"target={shlex.quote(operation.target)}\n{script}")
+
+    def make_directory(self, operation: MakeDirectory) -> None:
+        script = 'set -e\n[ -d "$d" ] || mkdir -p -- "$d"\n[ -d "$p" ] || mkdir -- "$p"\n'
+        self._do(operation.path, "cannot be created", script + _access(operation, "$p"))
+
     def set(self, operation: SetFile) -> None:
-        owner = f"{operation.owner}:{operation.group}"
-        script = f'set -e\nchown {shlex.quote(owner)} -- "$p"\n' if owner != ":" else "set -e\n"
-        self._do(operation.path, "cannot be changed", f'{script}chmod {operation.mode:04o} -- "$p"\n')
+        self._do(operation.path, "cannot be changed", "set -e\n" + _access(operation, "$p"))
 
     def restore(self, operation: RestoreFile) -> None:
-        given = f"set -e\nsum={operation.sha256}\n"
+        given = f"set -e\n{_is_it(operation.identity)}"
         self._do(operation.path, "cannot be restored", given + (_BACK if operation.existed else _AWAY))
 
     def finish(self, operation: FinishFile) -> None:
@@ -116,7 +128,7 @@ class ShellFiles:
 
     def remove(self, operation: RemoveFile) -> None:
         away = f'mv -- "$p" "$old"\n{_BACKUP}' if operation.backup else 'rm -- "$p"\n'
-        self._do(operation.path, "cannot be removed", f"sum={operation.sha256}\n{_REMOVE}set -e\n{away}")
+        self._do(operation.path, "cannot be removed", f"{_is_it(operation.identity)}{_REMOVE}set -e\n{away}")
 
     def _do(self, path: str, what: str, script: str, content: Body = ()) -> None:
         folder, name = posixpath.split(path)
@@ -128,13 +140,28 @@ class ShellFiles:
             raise FileError(f"{path} {what}: {said}", hint=hint_of(said, name))
 
 
-def _as_planned(before: str | None) -> str:
+def _access(operation: PutFile | SetFile | MakeDirectory, target: str) -> str:
+    owner = operation.owner + (f":{operation.group}" if operation.group else "")
+    chown = f'chown {shlex.quote(owner)} -- "{target}"\n' if owner else ""
+    return f'{chown}chmod {operation.mode:04o} -- "{target}"\n'
+
+
+def _as_planned(before: str) -> str:
     """Refuses what nobody has seen in the plan."""
-    if before is None:
-        return ""
-    if not before:
-        return f'if [ -e "$p" ] || [ -L "$p" ]; then echo "{CREATED}" >&2; exit 1; fi\n'
-    return f'[ "$(sha256sum < "$p")" = "{before}  -" ] || {{ echo "{CHANGED}" >&2; exit 1; }}\n'
+    return f"{_is_it(before)}is_it || {{ echo {shlex.quote(CHANGED if before else CREATED)} >&2; exit 1; }}\n"
+
+
+def _is_it(identity: str) -> str:
+    """A function that tells whether something with this identity (`model.files`) is there, nothing for ""."""
+    if not identity:
+        test = '[ ! -e "$p" ] && [ ! -L "$p" ]'
+    elif identity.startswith(LINK):
+        test = f'[ -L "$p" ] && [ "$(readlink -- "$p")" = {shlex.quote(identity.removeprefix(LINK))} ]'
+    elif identity == FileKind.DIRECTORY:
+        test = '[ -d "$p" ] && [ ! -L "$p" ]'
+    else:
+        test = f'[ -f "$p" ] && [ ! -L "$p" ] && [ "$(sha256sum < "$p")" = "{identity}  -" ]'
+    return f"is_it() {{ {test}; }}\n"
 
 
 def beside(path: str, what: str) -> str:
@@ -190,6 +217,7 @@ def _read(result: CommandResult) -> dict[str, ObservedFile]:
     sums: dict[str, str] = {}
     targets: dict[str, str] = {}
     left: set[str] = set()
+    below: list[str] = []
     for line in lines:
         word, _, rest = line.partition(" ")
         if word == "stat":
@@ -198,6 +226,8 @@ def _read(result: CommandResult) -> dict[str, ObservedFile]:
             found[path] = ObservedFile(
                 path, file_kind(bits), int(size), stat.S_IMODE(bits), int(uid), int(gid), _name(user), _name(group)
             )
+        elif word.startswith("/"):
+            below.append(line)
         elif word == "left":
             left.add(rest)
         elif word == "link":
@@ -207,7 +237,13 @@ def _read(result: CommandResult) -> dict[str, ObservedFile]:
     unread = [path for path, each in found.items() if each.kind is FileKind.FILE and path not in sums]
     _refuse_unread(result, unread)
     return {
-        path: replace(each, sha256=sums.get(path, ""), target=targets.get(path, ""), left=path in left)
+        path: replace(
+            each,
+            sha256=sums.get(path, ""),
+            target=targets.get(path, ""),
+            left=path in left,
+            below=tuple(sorted(name for name in below if name.startswith(f"{path}/"))),
+        )
         for path, each in found.items()
     }
 

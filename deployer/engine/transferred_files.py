@@ -7,12 +7,14 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
+from msgspec.structs import replace
+
 from deployer.engine.shell_files import CHANGED, CREATED, beside, hint_of
 from deployer.errors import FileError, ResourceError
 from deployer.fields.container.files import LONGEST, text_of
 from deployer.interfaces import Body, FileInfo, FileKind, Files
-from deployer.model.files import ObservedFile
-from deployer.model.operations import FinishFile, PutFile, RemoveFile, RestoreFile, SetFile
+from deployer.model.files import LINK, ObservedFile
+from deployer.model.operations import FinishFile, MakeDirectory, MakeLink, PutFile, RemoveFile, RestoreFile, SetFile
 
 _USERS, _GROUPS = "/etc/passwd", "/etc/group"
 
@@ -23,9 +25,18 @@ class TransferredFiles:
     def __init__(self, files: Files) -> None:
         self._files = files
 
-    def look(self, paths: Sequence[str]) -> Mapping[str, ObservedFile]:
+    def look(self, paths: Sequence[str], trees: Sequence[str] = ()) -> Mapping[str, ObservedFile]:
         found = ((path, self._files.stat(path)) for path in paths)
-        return {path: self._observed(path, info) for path, info in found if info is not None}
+        seen = {path: self._observed(path, info) for path, info in found if info is not None}
+        below = {path: tuple(sorted(self._below(path))) for path in trees if path in seen}
+        return seen | {path: replace(seen[path], below=names) for path, names in below.items()}
+
+    def _below(self, folder: str) -> Iterator[str]:
+        for info in self._files.list(folder):
+            path = posixpath.join(folder, info.name)
+            yield path
+            if info.kind is FileKind.DIRECTORY:
+                yield from self._below(path)
 
     def text(self, path: str) -> str | None:
         data = b""
@@ -57,6 +68,16 @@ class TransferredFiles:
                 self._files.remove(new)
             raise FileError(error.message, hint=hint_of(error.message, posixpath.basename(path))) from error
 
+    def link(self, operation: MakeLink) -> None:
+        raise ResourceError(f"{operation.path} cannot be linked: the host offers no shell", hint="exclude it")
+
+    def make_directory(self, operation: MakeDirectory) -> None:
+        path = operation.path
+        self._make_directories(posixpath.dirname(path))
+        if self._files.stat(path) is None:
+            self._files.make_directory(path, mode=operation.mode)
+        self.set(SetFile(path, operation.mode, operation.owner, operation.group))
+
     def set(self, operation: SetFile) -> None:
         uid, gid = self._ids(operation.owner, operation.group, self._files.stat(operation.path))
         self._files.set_attributes(operation.path, mode=operation.mode, uid=uid, gid=gid)
@@ -64,7 +85,7 @@ class TransferredFiles:
     def restore(self, operation: RestoreFile) -> None:
         old = beside(operation.path, "old")
         if not operation.existed:
-            if (info := self._files.stat(operation.path)) and self._is(operation.path, info, operation.sha256):
+            if (info := self._files.stat(operation.path)) and self._is(operation.path, info, operation.identity):
                 self._files.remove(operation.path)
         elif self._files.stat(old) is not None:
             self._files.rename(old, operation.path)
@@ -79,7 +100,11 @@ class TransferredFiles:
         path, info = operation.path, self._files.stat(operation.path)
         if info is None:
             return
-        if not self._is(path, info, operation.sha256):
+        if info.kind is FileKind.DIRECTORY and operation.identity == FileKind.DIRECTORY:
+            if not self._files.list(path):
+                self._files.remove_directory(path)
+            return
+        if not self._is(path, info, operation.identity):
             raise FileError(f"{path} cannot be removed: it was changed meanwhile, and is kept")
         if operation.backup:
             self._files.rename(path, f"{path}.{info.modified}~")
@@ -92,13 +117,16 @@ class TransferredFiles:
             why = CHANGED if before else ""
         elif info.kind is FileKind.DIRECTORY:
             why = "it is a directory"
-        elif before is not None and not self._is(path, info, before):
+        elif not self._is(path, info, before):
             why = CHANGED if before else CREATED
         if why:
             raise FileError(f"{path} cannot be written: {why}", hint=hint_of(why, ""))
 
-    def _is(self, path: str, info: FileInfo, sha256: str) -> bool:
-        return info.kind is FileKind.FILE and self._digest(path) == sha256
+    def _is(self, path: str, info: FileInfo, identity: str) -> bool:
+        """Targets of links are not known here."""
+        if info.kind is FileKind.FILE:
+            return self._digest(path) == identity
+        return info.kind is FileKind.LINK and identity.startswith(LINK)
 
     def _observed(self, path: str, info: FileInfo) -> ObservedFile:
         digest = self._digest(path) if info.kind is FileKind.FILE else ""

@@ -13,10 +13,10 @@ from deployer.fields.container.files import mode_of
 from deployer.fields.leaves import FLAG, NUMBER_OR_TEXT, TEXT, WORDS
 from deployer.fields.options import Presence
 from deployer.fields.settings import PRESENCE, PROTECT
-from deployer.fields.shapes import Entry, Forms, Leaf, Then
+from deployer.fields.shapes import Entry, Forms, Leaf, Then, one_or_many
 from deployer.fields.table import Table, Violation
 
-WAYS: Final = ("content", "src", "template")
+WAYS: Final = ("content", "src", "template", "directory")
 """The keys that say what is in a file."""
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,30}\$?")
@@ -53,11 +53,17 @@ def _one_way(_values: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterato
         yield "content", f"one of {', '.join(WAYS)} is missing"
     elif ways and absent:
         yield ways[0], "a file that is absent has no content"
+    for name in ("delete", "exclude", "directory_mode"):
+        if settings.get(name) is not None and ways != ["directory"]:
+            yield name, f"'{name}' is for a directory"
+    for name in ("validate", "backup"):
+        if settings.get(name) and ways == ["directory"]:
+            yield name, f"'{name}' is for a file"
 
 
 FILE = Table(
     kind="file",
-    doc="A file on the host, by its absolute path. Directories above it are created if they are missing.",
+    doc="A file or directory on the host, by its absolute path. Missing directories above it are created.",
     fields=(),
     settings=(
         PRESENCE,
@@ -77,9 +83,31 @@ FILE = Table(
             doc="The same for a Jinja2 template, in `templates/` beside the playbook or beside it.",
         ),
         Entry(
+            name="directory",
+            shape=TEXT,
+            doc="Directory on this machine, in `files/` beside the playbook or beside it: everything in it is written "
+            "below the path, with the modes it has here, and links as links.",
+        ),
+        Entry(
+            name="delete",
+            shape=FLAG,
+            doc="Remove from the directory on the host what the one on this machine does not have.",
+        ),
+        Entry(
+            name="exclude",
+            shape=one_or_many(TEXT, "a pattern or a list of patterns"),
+            doc="Names or paths in the directory that are neither written nor removed: `*.bak`, `conf.d/local*`.",
+        ),
+        Entry(
             name="mode",
             shape=_MODE,
-            doc='Octal mode such as "0644"; default: the one it has, or for a new file 0644, with secret content 0600.',
+            doc='Octal mode such as "0644", also of all files of a directory; default: the one it has, or for a new '
+            "file 0644, with secret content 0600.",
+        ),
+        Entry(
+            name="directory_mode",
+            shape=_MODE,
+            doc="Octal mode of the directory and those in it; default: the one they have, or 0755.",
         ),
         Entry(name="owner", shape=_OWNER, doc="Name or id; default: the one it has, or the user that writes it."),
         Entry(name="group", shape=_OWNER, doc="Name or id of the group; default as for `owner`."),
@@ -97,7 +125,6 @@ FILE = Table(
         "path": "the key of the entry is the path",
         "source": "write src",
         "force": "a difference is planned and shown",
-        "directory_mode": "directories above a file are created with mode 0755",
         "remote_src": "what is copied comes from this machine",
         "variables": "write vars in the play",
     },

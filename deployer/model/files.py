@@ -7,6 +7,7 @@ between two files leaves none that nobody knows.
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -25,7 +26,8 @@ PROJECT: Final = "deployer.project"
 
 class ObservedFile(Struct, frozen=True):
     """What is at a path; `user` and `group` are "" where only ids are known. `target`: of a link; `text`: the content,
-    where it is compared with what is declared. `left`: an interrupted run left a file beside it."""
+    where it is compared with what is declared. `left`: an interrupted run left a file beside it; `below`: the paths
+    below a directory, where they are asked for."""
 
     path: str
     kind: FileKind
@@ -39,11 +41,25 @@ class ObservedFile(Struct, frozen=True):
     target: str = ""
     text: str | None = None
     left: bool = False
+    below: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        return identity(self.kind, self.sha256, self.target)
+
+
+LINK: Final = "link "
+"""What identities of links begin with."""
+
+
+def identity(kind: FileKind, sha256: str, target: str) -> str:
+    """What is there, in a word: the digest of a file, the target of a link."""
+    return {FileKind.FILE: sha256, FileKind.LINK: f"{LINK}{target}"}.get(kind, str(kind))
 
 
 class Written(Struct, frozen=True, omit_defaults=True):
-    """A file that a project wrote. `digest` of its content, `before` of the content that this replaced; both as
-    `digest_of` makes them, "" for what is no file."""
+    """What a project wrote. `digest` of its identity, `before` of the identity that this replaced; both as `digest_of`
+    makes them."""
 
     digest: str = ""
     before: str = ""
@@ -59,19 +75,26 @@ class Manifest(Struct, frozen=True):
     entries: Mapping[str, Written] = field(default_factory=dict)
 
 
-def digest_of(sha256: str, sealing: Sealing, *, secret: bool) -> str:
+def digest_of(identity: str, sealing: Sealing, *, secret: bool) -> str:
     """As a manifest has it: that of secret content depends on the controller's key."""
-    return f"{KEYED}{sealing.key_id}:{sealing.digest(sha256)}" if secret and sha256 else sha256
+    return f"{KEYED}{sealing.key_id}:{sealing.digest(identity)}" if secret and identity else identity
 
 
-def is_written(entry: Written | None, sha256: str, sealing: Sealing) -> bool | None:
-    """Whether the content at its path is what the project wrote; None if another controller's key is needed to tell."""
+def is_written(entry: Written | None, identity: str, sealing: Sealing) -> bool | None:
+    """Whether what is at its path is what the project wrote; None if another controller's key is needed to tell."""
     if entry is None:
         return False
-    known = {sha256, digest_of(sha256, sealing, secret=True)}
+    known = {identity, digest_of(identity, sealing, secret=True)}
     if entry.digest in known or (entry.before and entry.before in known):
         return True
     return False if key_of(entry.digest) in ("", sealing.key_id) else None
+
+
+def is_excluded(relative: str, patterns: tuple[str, ...]) -> bool:
+    """By its name, or by its path in the directory; what is in an excluded directory is excluded too."""
+    parts = relative.split("/")
+    paths = ["/".join(parts[: end + 1]) for end in range(len(parts))]
+    return any(fnmatch.fnmatchcase(text, each) for each in patterns for text in (*parts, *paths))
 
 
 def name_of(project: str, number: int) -> str:

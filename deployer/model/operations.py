@@ -175,8 +175,8 @@ class OnFile(Operation, frozen=True):
 class PutFile(OnFile, frozen=True):
     """Puts a file in place in one moment, after its content, `mode`, `owner` and `group` ("" for those of the user who
     writes it) are written, and `validate`, with %s for the new file, has accepted it. What it replaces is kept beside
-    it. The content is `content`, or in the file `source` on this machine. `before`: the digest of what is there, "" if
-    nothing is, None for what has no content."""
+    it. The content is `content`, or in the file `source` on this machine. `before`: the identity of what is there, ""
+    if nothing is."""
 
     doing, done, hidden = "writing", "written", ("sha256", "content", "before")
     sha256: str
@@ -187,7 +187,22 @@ class PutFile(OnFile, frozen=True):
     content: bytes | None = None
     source: str = ""
     validate: tuple[str, ...] = ()
-    before: str | None = ""
+    before: str = ""
+
+
+class MakeLink(OnFile, frozen=True):
+    """Puts a symbolic link in place, as `PutFile` a file."""
+
+    doing, done, hidden = "linking", "linked", ("before",)
+    target: str
+    before: str = ""
+
+
+class MakeDirectory(OnFile, frozen=True):
+    doing, done = "creating", "created"
+    mode: int
+    owner: str = ""
+    group: str = ""
 
 
 class SetFile(OnFile, frozen=True):
@@ -200,10 +215,10 @@ class SetFile(OnFile, frozen=True):
 
 
 class RestoreFile(OnFile, frozen=True):
-    """Undoes `PutFile` of content with this digest. `existed`: whether it replaced something."""
+    """Undoes `PutFile` or `MakeLink`, which wrote this identity. `existed`: whether it replaced something."""
 
-    doing, done, hidden = "restoring", "restored", ("sha256",)
-    sha256: str
+    doing, done, hidden = "restoring", "restored", ("identity",)
+    identity: str
     existed: bool
 
 
@@ -215,10 +230,10 @@ class FinishFile(OnFile, frozen=True):
 
 
 class RemoveFile(OnFile, frozen=True):
-    """Removes a file with this content, and no other."""
+    """Removes what has this identity, and nothing else; of directories, only empty ones."""
 
-    doing, done, hidden = "removing", "removed", ("sha256",)
-    sha256: str
+    doing, done, hidden = "removing", "removed", ("identity",)
+    identity: str
     backup: bool = False
 
 

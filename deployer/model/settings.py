@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from deployer.fields.options import Condition, Presence, PullPolicy, Quiet, Reaction, Recreate, RunState, UpdateOrder
-from deployer.interfaces import Guarded
+from deployer.interfaces import FileKind, Guarded
 from deployer.model.build import Build
 from deployer.values import command
 
@@ -108,18 +108,27 @@ class Source(Guarded, frozen=True):
 
 
 class FileSettings(Settings, frozen=True):
-    """Of a file on the host. `content`, `src`, `template`: as written; `source`: what is in it, and `origin`: where
-    that comes from, for people; `secret`: it is never shown. `mode`, `owner`, `group`: None and "" for those that it
-    has, or that a new file gets. `validate`: a command on the host, with %s for the new file."""
+    """Of a file, directory or link on the host. `content`, `src`, `template`, `directory`: as written; `target`: of a
+    link; `delete`: whether what is below it and not declared goes, unless `exclude` names it. `source`: what is in it,
+    and `origin`: where that comes from, for people; `secret`: it is never shown. `mode`, `owner`, `group`: None and ""
+    for those that it has, or that a new one gets; `files_mode`, `directory_mode`: of what is in a directory.
+    `validate`: a command on the host, with %s for the new file."""
 
     content: str | None = None
     src: str = ""
     template: str = ""
+    directory: str = ""
+    kind: FileKind = FileKind.FILE
     source: Source | None = None
+    target: str = ""
     secret: bool = False
     mode: int | None = None
     owner: str = ""
     group: str = ""
+    directory_mode: int | None = None
+    files_mode: int | None = None
+    delete: bool = False
+    exclude: tuple[str, ...] = ()
     backup: bool = False
     origin: str = ""
     validate: tuple[str, ...] = ()

@@ -8,7 +8,15 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from deployer.model.desired import Address, Kind, OnFailure
-from deployer.model.operations import AwaitCompleted, AwaitHealthy, Operation, RemoveContainer, StopContainer, Target
+from deployer.model.operations import (
+    AwaitCompleted,
+    AwaitHealthy,
+    Operation,
+    RemoveContainer,
+    RemoveFile,
+    StopContainer,
+    Target,
+)
 from deployer.model.plan import Group, HostPlan, Part, Phase, Refusal, ResourceChange, Step
 
 OperationT = TypeVar("OperationT", bound=Operation)
@@ -102,6 +110,11 @@ class Draft:
     def removals(self) -> tuple[int, ...]:
         """Steps that remove containers: networks, volumes and images in use are removed after them."""
         return tuple(step.number for step in self._steps if isinstance(step.operation, RemoveContainer))
+
+    def removals_below(self, folder: str) -> tuple[int, ...]:
+        """Steps that remove files below a directory."""
+        found = ((step.number, step.operation) for step in self._steps)
+        return tuple(n for n, each in found if isinstance(each, RemoveFile) and each.path.startswith(f"{folder}/"))
 
     def refuse(self, refusal: Refusal) -> None:
         self.refusals.append(refusal)

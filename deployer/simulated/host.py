@@ -88,6 +88,11 @@ class SimulatedFiles:
                 _refuse(path, "File exists")
         self._put(path, trees.entry(tarfile.DIRTYPE, mode=mode))
 
+    def remove_directory(self, path: str) -> None:
+        if self.list(path):
+            _refuse(path, "Directory not empty")
+        self.remove(path)
+
     def rename(self, path: str, to: str) -> None:
         path, to = trees.normal(path), trees.normal(to)
         with self._writing() as host:

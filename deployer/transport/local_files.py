@@ -62,6 +62,10 @@ class LocalFiles:
             Path(path).mkdir()
             Path(path).chmod(mode)
 
+    def remove_directory(self, path: str) -> None:
+        with _explaining(path):
+            Path(path).rmdir()
+
     def rename(self, path: str, to: str) -> None:
         with _explaining(path):
             Path(path).replace(to)

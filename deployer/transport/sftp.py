@@ -115,6 +115,10 @@ class SftpFiles:
             self._client.mkdir(path, mode)
             self._client.chmod(path, mode)
 
+    def remove_directory(self, path: str) -> None:
+        with self._explaining(path):
+            self._client.rmdir(path)
+
     def rename(self, path: str, to: str) -> None:
         with self._explaining(path):
             self._client.posix_rename(path, to)

@@ -24,7 +24,10 @@ def with_files(observed: Observed, host: Callable[[], Host], plays: Sequence[Des
     if not paths:
         return observed
     store = store_of(host())
-    files = dict(store.look(sorted(paths)))
+    trees = sorted({found.name for play in plays for found in play.of(FileSettings) if found.settings.delete})
+    files = dict(store.look(sorted(paths), trees))
+    if further := {path for tree in trees if tree in files for path in files[tree].below} - paths:
+        files |= store.look(sorted(further))
     for path in _compared(plays, files):
         files[path] = replace(files[path], text=store.text(path))
     return replace(observed, files=files)

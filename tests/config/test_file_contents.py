@@ -75,11 +75,15 @@ files:
   /g: {content: x, state: absent}
   /h: {template: big}
   /i: {content: x, dest: /y}
+  /j: {content: x, delete: true, exclude: a}
+  /k: {directory: big}
+  /l: {directory: none}
+  /m: {directory: files, backup: true}
 """
     _, errors = resolved(folder, text)
     assert errors == [
         "files./a.src: 'src' and 'content' both say what is in the file; write one of them",
-        "files./b.content: one of content, src, template is missing",
+        "files./b.content: one of content, src, template, directory is missing",
         f"files./c.src: there is no file {folder}/files/none or {folder}/none",
         f"files./d.src: {folder}/files is not a file",
         "files./e.mode: '0o9' is not an octal mode such as \"0440\"",
@@ -90,4 +94,47 @@ files:
         "files./g.content: a file that is absent has no content",
         f"files./h.template: {folder}/big is not UTF-8 text",
         "files./i: unknown key 'dest'",
+        "files./j.delete: 'delete' is for a directory",
+        "files./j.exclude: 'exclude' is for a directory",
+        f"files./k.directory: {folder}/big is not a directory",
+        f"files./l.directory: there is no directory {folder}/files/none or {folder}/none",
+        "files./m.backup: 'backup' is for a file",
+    ]
+
+
+def test_everything_in_a_directory_is_a_resource(folder: Path) -> None:
+    for name, mode in (("app/run.sh", 0o755), ("app/conf/a.conf", 0o640), ("app/a.bak", 0o644), ("app/.git/x", 0o644)):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+        path.chmod(mode)
+    (folder / "app/conf/link").symlink_to("../run.sh")
+    (folder / "app/away").symlink_to("conf")
+    text = """
+files:
+  /srv/app: {directory: app, exclude: ["*.bak", .git], owner: www-data, directory_mode: 0750, delete: yes}
+  /srv/same: {directory: app, mode: 0600, exclude: [conf, "*.bak", .git/x]}
+"""
+    desired, errors = resolved(folder, text)
+    assert errors == []
+    found = {
+        each.name: (str(each.settings.kind), each.settings.mode, each.settings.target, each.settings.owner)
+        for each in desired.of(FileSettings)
+    }
+    assert found == {
+        "/srv/app": ("directory", 0o750, "", "www-data"),
+        "/srv/app/away": ("link", None, "conf", "www-data"),
+        "/srv/app/conf": ("directory", 0o750, "", "www-data"),
+        "/srv/app/conf/a.conf": ("file", 0o640, "", "www-data"),
+        "/srv/app/conf/link": ("link", None, "../run.sh", "www-data"),
+        "/srv/app/run.sh": ("file", 0o755, "", "www-data"),
+        "/srv/same": ("directory", None, "", ""),
+        "/srv/same/.git": ("directory", None, "", ""),
+        "/srv/same/away": ("link", None, "conf", ""),
+        "/srv/same/run.sh": ("file", 0o600, "", ""),
+    }
+    (folder / "app/a\nb").write_text("")
+    assert resolved(folder, text)[1] == [
+        "files./srv/app.directory: '/srv/app/a\nb' cannot be the path of a file",
+        "files./srv/same.directory: '/srv/same/a\nb' cannot be the path of a file",
     ]

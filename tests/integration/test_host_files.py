@@ -96,6 +96,32 @@ def test_a_failed_run_puts_every_file_back(host_26: Host, tmp_path: Path) -> Non
     assert (root / "etc/shop/app.conf").read_text() == "port = 80\n"
 
 
+def test_a_directory_is_synced(host_26: Host, tmp_path: Path) -> None:
+    """Modes and links arrive; `delete` removes the rest, and a second run changes nothing."""
+    host, root = host_26, host_26.root
+    here = tmp_path / "files/conf/sub"
+    here.mkdir(parents=True)
+    (here / "run.sh").write_bytes(BIG)
+    (here / "run.sh").chmod(0o751)
+    (here / "link").symlink_to("run.sh")
+    own = {"directory": "conf", "delete": True, "exclude": "*.bak", "owner": "deploy", "directory_mode": "0750"}
+    site = Site(tmp_path, host).write({"files": {"/srv/shop/conf": own}})
+    site.converge()
+    assert (root / "srv/shop/conf/sub/run.sh").read_bytes() == BIG
+    assert told(host, "/srv/shop/conf/sub/run.sh") == "751 deploy:root"
+    assert told(host, "/srv/shop/conf/sub") == "750 deploy:root"
+    assert (root / "srv/shop/conf/sub/link").readlink() == Path("run.sh")
+
+    host.ssh("cd /srv/shop/conf && mkdir -p d/e && touch d/x.bak d/y 'a b' && ln -sfn /etc sub/link")
+    (here / "run.sh").unlink()
+    site.converge()
+    left = host.ssh("cd /srv/shop/conf && find . | sort").split()
+    assert left == [".", "./d", "./d/x.bak", "./sub", "./sub/link"]
+    assert (root / "srv/shop/conf/sub/link").readlink() == Path("run.sh")
+    site.run("destroy", "-y", *site.arguments)
+    assert host.ssh("cd /srv/shop && find . -type f").split() == ["./conf/d/x.bak"]
+
+
 def test_a_full_disk_leaves_the_old_file(host_28: Host, tmp_path: Path) -> None:
     host = host_28
     host.ssh("mkdir -p /mnt/small && mount -t tmpfs -o size=1m small /mnt/small")

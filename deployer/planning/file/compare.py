@@ -11,14 +11,14 @@ from deployer.fields.field import Change
 from deployer.fields.file import WAYS
 from deployer.interfaces import FileKind
 from deployer.model.desired import File
-from deployer.model.files import ObservedFile, Written, digest_of, is_written
+from deployer.model.files import ObservedFile, Written, digest_of, identity, is_written
 from deployer.model.plan import FieldDiff
 from deployer.model.secrets import MASK, redact
 from deployer.planning.context import Context
 from deployer.values import size
 
-NEW, NEW_SECRET = 0o644, 0o600
-"""Modes of a new file."""
+NEW, NEW_SECRET, NEW_DIRECTORY = 0o644, 0o600, 0o755
+"""Modes of new files and directories."""
 
 _EFFECT: Final = Change.UPDATE
 
@@ -28,14 +28,17 @@ def mode_of(resource: File, live: ObservedFile | None) -> int:
     settings = resource.settings
     if settings.mode is not None:
         return settings.mode
-    if live is not None and live.kind is FileKind.FILE:
+    if live is not None and live.kind is settings.kind:
         return live.mode
+    if settings.kind is FileKind.DIRECTORY:
+        return NEW_DIRECTORY
     return NEW_SECRET if settings.secret else NEW
 
 
 def owner_of(resource: File, live: ObservedFile | None) -> tuple[str, str]:
     """Owner and group that are to be set; "" for those of the user who writes it."""
-    there = (str(live.uid), str(live.gid)) if live is not None and live.kind is FileKind.FILE else ("", "")
+    is_kept = live is not None and live.kind is resource.settings.kind
+    there = (str(live.uid), str(live.gid)) if live is not None and is_kept else ("", "")
     return resource.settings.owner or there[0], resource.settings.group or there[1]
 
 
@@ -47,7 +50,7 @@ def written(ctx: Context, path: str) -> Written | None:
 
 def is_as_written(ctx: Context, live: ObservedFile) -> bool | None:
     """Whether the content is what the project wrote; None if that cannot be told here."""
-    return is_written(written(ctx, live.path), live.sha256, ctx.desired.sealing)
+    return is_written(written(ctx, live.path), live.identity, ctx.desired.sealing)
 
 
 def is_secret(ctx: Context, resource: File) -> bool:
@@ -61,16 +64,32 @@ def differences(ctx: Context, resource: File, live: ObservedFile) -> tuple[Field
 
 
 def _differences(ctx: Context, resource: File, live: ObservedFile) -> Iterator[FieldDiff]:
-    if live.kind is not FileKind.FILE:
-        yield FieldDiff(("type",), f"{live.kind} to {live.target}" if live.target else str(live.kind), "file", _EFFECT)
-    elif not has_content(resource, live):
+    settings = resource.settings
+    if live.kind is not settings.kind:
+        old, new = (f"link to {target}" if target else str(kind) for kind, target in _types(resource, live))
+        yield FieldDiff(("type",), old, new, _EFFECT, _place_of_content(resource))
+    elif is_same(resource, live):
+        pass
+    elif settings.kind is FileKind.LINK:
+        yield FieldDiff(("target",), live.target, settings.target, _EFFECT, _place_of_content(resource))
+    else:
         yield _content(ctx, resource, live)
-    yield from _access(resource, live)
+    if settings.kind is not FileKind.LINK:
+        yield from _access(resource, live)
 
 
-def has_content(resource: File, live: ObservedFile) -> bool:
-    source = resource.settings.source
-    return live.kind is FileKind.FILE and source is not None and live.sha256 == source.sha256
+def _types(resource: File, live: ObservedFile) -> tuple[tuple[FileKind, str], ...]:
+    return (live.kind, live.target), (resource.settings.kind, resource.settings.target)
+
+
+def identity_of(resource: File) -> str:
+    """What is there after the run."""
+    settings = resource.settings
+    return identity(settings.kind, settings.source.sha256 if settings.source is not None else "", settings.target)
+
+
+def is_same(resource: File, live: ObservedFile) -> bool:
+    return live.identity == identity_of(resource)
 
 
 def _content(ctx: Context, resource: File, live: ObservedFile) -> FieldDiff:
@@ -111,14 +130,18 @@ def _access(resource: File, live: ObservedFile) -> Iterator[FieldDiff]:
 
 
 def declared(resource: File) -> tuple[FieldDiff, ...]:
-    """What is declared of a new file."""
+    """What is declared of a new one."""
     settings, source = resource.settings, resource.settings.source
-    assert source is not None
-    what = f"{settings.origin}, {size.show(source.size)}" if settings.origin else size.show(source.size)
-    found = [FieldDiff(("content",), "", what, _EFFECT, _place_of_content(resource))]
-    place = resource.place(("mode",)) if settings.mode is not None else None
-    default = "" if place else "default"
-    found.append(FieldDiff(("mode",), "", f"{mode_of(resource, None):04o}", _EFFECT, place, default))
+    place = _place_of_content(resource)
+    if settings.kind is FileKind.LINK:
+        return (FieldDiff(("target",), "", settings.target, _EFFECT, place),)
+    found = []
+    if source is not None:
+        what = f"{settings.origin}, {size.show(source.size)}" if settings.origin else size.show(source.size)
+        found.append(FieldDiff(("content",), "", what, _EFFECT, place))
+    place_of_mode = resource.place(("mode",)) if settings.mode is not None else None
+    default = "" if place_of_mode else "default"
+    found.append(FieldDiff(("mode",), "", f"{mode_of(resource, None):04o}", _EFFECT, place_of_mode, default))
     for name in ("owner", "group"):
         if value := getattr(settings, name):
             found.append(FieldDiff((name,), "", value, _EFFECT, resource.place((name,))))
@@ -127,13 +150,12 @@ def declared(resource: File) -> tuple[FieldDiff, ...]:
 
 def record(ctx: Context, resource: File, live: ObservedFile | None) -> Written:
     """What the manifest says of a file that is as declared after the run."""
-    settings, source, sealing = resource.settings, resource.settings.source, ctx.desired.sealing
-    assert source is not None
-    before = live.sha256 if live is not None and live.sha256 != source.sha256 else ""
+    settings, sealing, new = resource.settings, ctx.desired.sealing, identity_of(resource)
+    before = live.identity if live is not None and live.identity != new else ""
     return Written(
-        digest_of(source.sha256, sealing, secret=settings.secret),
+        digest_of(new, sealing, secret=settings.secret),
         digest_of(before, sealing, secret=is_secret(ctx, resource)),
-        f"{mode_of(resource, live):04o}",
+        f"{mode_of(resource, live):04o}" if settings.kind is not FileKind.LINK else "",
         settings.owner,
         settings.group,
     )

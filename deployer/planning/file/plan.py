@@ -3,16 +3,20 @@ removed."""
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
+from typing import Final
 
 from msgspec import Struct
 
 from deployer.interfaces import FileKind
 from deployer.model.desired import File, Kind
 from deployer.model.drift import Drift, Verdict
-from deployer.model.files import Manifest, ObservedFile, Written, is_written, labels_of, name_of
+from deployer.model.files import Manifest, ObservedFile, Written, is_excluded, is_written, labels_of, name_of
 from deployer.model.operations import (
     FinishFile,
+    MakeDirectory,
+    MakeLink,
     Operation,
     PutFile,
     RemoveFile,
@@ -30,6 +34,12 @@ from deployer.planning.undeclared import DESTROYED, REASON, declared_or_placehol
 
 BY_HAND = "changed on the host since the last apply"
 _NOT_OURS = "not written by this project"
+_KINDS: Final = {
+    FileKind.FILE: "a file",
+    FileKind.DIRECTORY: "a directory",
+    FileKind.LINK: "a link",
+    FileKind.OTHER: "no regular file",
+}
 
 
 class Wish(Struct, frozen=True):
@@ -62,8 +72,6 @@ def _wish(ctx: Context, resource: File) -> Wish | None:
     """None if it is as declared, or refused."""
     live = ctx.observed.files.get(resource.name)
     if live is None:
-        if resource.settings.source is None:
-            return None
         change = ResourceChange(
             resource.address, Action.CREATE, origin=resource.origin, declared=compare.declared(resource)
         )
@@ -82,7 +90,7 @@ def _wish(ctx: Context, resource: File) -> Wish | None:
 
 
 def _note_foreign(ctx: Context, resource: File) -> None:
-    if compare.written(ctx, resource.name) is None:
+    if compare.written(ctx, resource.name) is None and resource.settings.kind is not FileKind.DIRECTORY:
         ctx.draft.note(f"{resource.address.label}: {_NOT_OURS}; used as it is")
 
 
@@ -94,19 +102,20 @@ def _cleaned(resource: File, live: ObservedFile) -> Wish:
 
 def _reason(ctx: Context, live: ObservedFile) -> str:
     if compare.written(ctx, live.path) is None:
-        return f"{_NOT_OURS}, is replaced" if live.kind is not FileKind.FILE else _NOT_OURS
-    is_by_hand = live.kind is not FileKind.FILE or compare.is_as_written(ctx, live) is False
-    return BY_HAND if is_by_hand else ""
+        return _NOT_OURS
+    return BY_HAND if compare.is_as_written(ctx, live) is False else ""
 
 
 def _is_refused(ctx: Context, resource: File, live: ObservedFile) -> bool:
-    if live.kind not in (FileKind.FILE, FileKind.LINK):
-        what = "a directory" if live.kind is FileKind.DIRECTORY else "no regular file"
-        hint = "remove it, or give the file another path"
-        ctx.draft.refuse(Refusal(resource.address, f"is {what} on the host", hint, resource.origin))
+    kind, replaceable = resource.settings.kind, (FileKind.FILE, FileKind.LINK)
+    if live.kind is not kind and not (live.kind in replaceable and kind in replaceable):
+        hint = f"remove it, or give the {kind} another path"
+        ctx.draft.refuse(Refusal(resource.address, f"is {_KINDS[live.kind]} on the host", hint, resource.origin))
         return True
+    if kind is FileKind.DIRECTORY:
+        return False
     for project, manifest in sorted(ctx.observed.manifests.items()):
-        is_theirs = is_written(manifest.entries.get(live.path), live.sha256, ctx.desired.sealing) is not False
+        is_theirs = is_written(manifest.entries.get(live.path), live.identity, ctx.desired.sealing) is not False
         if project != ctx.desired.project and is_theirs:
             hint = f"declare it in one project, or remove it from {project} first"
             ctx.draft.refuse(Refusal(resource.address, f"belongs to project {project}", hint, resource.origin))
@@ -120,9 +129,11 @@ def _manifest(ctx: Context, wishes: list[Wish]) -> Steps:
     entries = dict(before.entries)
     for resource in ctx.wanted(FileSettings):
         live = ctx.observed.files.get(resource.name)
-        if live is not None and resource.name in entries and compare.has_content(resource, live):
+        if live is not None and resource.name in entries and compare.is_same(resource, live):
             entries[resource.name] = compare.record(ctx, resource, live)
     for wish in wishes:
+        if wish.live is not None and wish.live.kind is FileKind.DIRECTORY and wish.resource.name not in entries:
+            continue
         entries[wish.resource.name] = compare.record(ctx, wish.resource, wish.live)
     gone = [path for path in entries if path not in ctx.observed.files and ctx.desired.find(Kind.FILE, path) is None]
     kept = {path: entry for path, entry in entries.items() if path not in gone}
@@ -143,37 +154,51 @@ def _write_manifest(ctx: Context, first: File, before: Manifest, entries: dict[s
 
 def _step(ctx: Context, wish: Wish, after: Steps) -> int:
     resource, live, change = wish.resource, wish.live, wish.change
-    settings, path = resource.settings, resource.name
-    mode, (owner, group) = compare.mode_of(resource, live), compare.owner_of(resource, live)
-    cause = change.reason or ("missing" if live is None else _names(change.diffs))
-    if live is not None and compare.has_content(resource, live):
-        operation: Operation = SetFile(path, mode, owner, group)
+    path, new = resource.name, compare.identity_of(resource)
+    cause = change.reason or ("missing" if live is None else ", ".join(found.name for found in change.diffs))
+    after = (*after, *_when_above(ctx, path))
+    if live is not None and compare.is_same(resource, live):
+        operation: Operation = SetFile(path, compare.mode_of(resource, live), *compare.owner_of(resource, live))
         undo: Operation = SetFile(path, live.mode, str(live.uid), str(live.gid))
         return ctx.draft.step(operation, resource.address, cause, after=after, undo=(undo,))
-    assert settings.source is not None
-    source = settings.source
-    before = "" if live is None else live.sha256 if live.kind is FileKind.FILE else None
-    operation = PutFile(
-        path,
+    if resource.settings.kind is FileKind.DIRECTORY:
+        operation = MakeDirectory(path, compare.mode_of(resource, None), *compare.owner_of(resource, None))
+        return ctx.draft.step(operation, resource.address, cause, after=after, undo=(RemoveFile(path, new),))
+    operation = _put(ctx, resource, live)
+    restore = RestoreFile(path, new, existed=live is not None)
+    step = ctx.draft.step(operation, resource.address, cause, after=after, undo=(restore,))
+    if live is not None:
+        operation = FinishFile(path, resource.settings.backup)
+        ctx.draft.at_last(operation, resource.address, "replaced", after=(step,))
+    return step
+
+
+def _put(ctx: Context, resource: File, live: ObservedFile | None) -> Operation:
+    settings, source = resource.settings, resource.settings.source
+    before = live.identity if live is not None else ""
+    if source is None:
+        return MakeLink(resource.name, settings.target, before)
+    return PutFile(
+        resource.name,
         source.sha256,
         source.size,
-        mode,
-        owner,
-        group,
+        compare.mode_of(resource, live),
+        *compare.owner_of(resource, live),
         content=ctx.desired.contents.get(source.sha256),
         source=source.path,
         validate=settings.validate,
         before=before,
     )
-    restore = RestoreFile(path, source.sha256, existed=live is not None)
-    step = ctx.draft.step(operation, resource.address, cause, after=after, undo=(restore,))
-    if live is not None:
-        ctx.draft.at_last(FinishFile(path, settings.backup), resource.address, "replaced", after=(step,))
-    return step
 
 
-def _names(diffs: tuple[FieldDiff, ...]) -> str:
-    return ", ".join(found.name for found in diffs)
+def _when_above(ctx: Context, path: str) -> Steps:
+    """The steps that make the nearest directory above that this play makes."""
+    folder = posixpath.dirname(path)
+    while folder != "/":
+        if found := ctx.draft.when_ready(Kind.FILE, folder):
+            return found
+        folder = posixpath.dirname(folder)
+    return ()
 
 
 def remove_absent(ctx: Context) -> None:
@@ -184,22 +209,43 @@ def remove_absent(ctx: Context) -> None:
             continue
         if live.kind is not FileKind.FILE:
             hint = "remove it on the host"
-            ctx.draft.refuse(Refusal(resource.address, f"is a {live.kind} on the host", hint, resource.origin))
+            ctx.draft.refuse(Refusal(resource.address, f"is {_KINDS[live.kind]} on the host", hint, resource.origin))
             continue
         ours = compare.is_as_written(ctx, live)
         reason = "absent" if ours else f"absent; {BY_HAND if compare.written(ctx, live.path) else _NOT_OURS}"
         _remove(ctx, resource, live, reason)
+    for resource in ctx.wanted(FileSettings):
+        if resource.settings.delete:
+            _empty(ctx, resource)
+
+
+def _empty(ctx: Context, resource: File) -> None:
+    """Removes what is below a directory and not declared, and directories with nothing that stays."""
+    found = ctx.observed.files.get(resource.name)
+    kept: list[str] = []
+    for path in reversed(found.below if found is not None else ()):
+        live, inside = ctx.observed.files.get(path), path.removeprefix(f"{resource.name}/")
+        stays = is_declared(ctx, Kind.FILE, path) or is_excluded(inside, resource.settings.exclude)
+        other = declared_or_placeholder(ctx, Kind.FILE, path, FileSettings)
+        if live is not None and live.kind is FileKind.OTHER and not stays:
+            ctx.draft.note(f"{other.address.label}: is no regular file, so it is kept")
+            stays = True
+        if live is None or stays or any(each.startswith(f"{path}/") for each in kept):
+            kept.append(path)
+            continue
+        by = "" if compare.written(ctx, path) else f"; {_NOT_OURS}"
+        _remove(ctx, other, live, f"not in {resource.settings.origin}{by}")
 
 
 def prune(ctx: Context) -> None:
-    for path in sorted(ctx.observed.manifests.get(ctx.desired.project, Manifest()).entries):
+    for path in sorted(ctx.observed.manifests.get(ctx.desired.project, Manifest()).entries, reverse=True):
         if not is_declared(ctx, Kind.FILE, path):
             _remove_written(ctx, path, REASON)
 
 
 def destroy(ctx: Context) -> None:
     entries = ctx.observed.manifests.get(ctx.desired.project, Manifest()).entries
-    kept = [path for path in sorted(entries) if not _remove_written(ctx, path, DESTROYED)]
+    kept = [path for path in sorted(entries, reverse=True) if not _remove_written(ctx, path, DESTROYED)]
     manifest = ctx.observed.manifests.get(ctx.desired.project)
     if manifest is None or kept or not entries:
         return
@@ -214,7 +260,9 @@ def _remove_written(ctx: Context, path: str, reason: str) -> bool:
     if live is None:
         return True
     resource = declared_or_placeholder(ctx, Kind.FILE, path, FileSettings)
-    if compare.is_as_written(ctx, live) and live.kind is FileKind.FILE:
+    if any(change.address == resource.address for change in ctx.draft.changes):
+        return True
+    if compare.is_as_written(ctx, live):
         if refuse_protected(ctx, resource):
             return False
         _remove(ctx, resource, live, reason)
@@ -226,8 +274,9 @@ def _remove_written(ctx: Context, path: str, reason: str) -> bool:
 
 def _remove(ctx: Context, resource: File, live: ObservedFile, reason: str) -> None:
     ctx.draft.changes.append(ResourceChange(resource.address, Action.REMOVE, reason=reason, origin=resource.origin))
-    operation = RemoveFile(resource.name, live.sha256, resource.settings.backup)
-    ctx.draft.at_last(operation, resource.address, reason, after=ctx.draft.removals())
+    operation = RemoveFile(resource.name, live.identity, resource.settings.backup)
+    below = ctx.draft.removals_below(resource.name)
+    ctx.draft.at_last(operation, resource.address, reason, after=(*ctx.draft.removals(), *below))
 
 
 def drift(ctx: Context, resource: File) -> Iterator[Drift]:

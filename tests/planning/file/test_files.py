@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -98,7 +99,7 @@ def test_what_others_did_is_said_before_it_is_replaced() -> None:
     assert changes(foreign) == [f"~ file.{PATH} (not written by this project): content x → a\nb"]
     link = ObservedFile(PATH, FileKind.LINK, target="/srv/app.conf", mode=0o777, user="app", group="app")
     assert changes(plan(ONE, host(link, written="")))[0].startswith(
-        f"~ file.{PATH} (not written by this project, is replaced): type link to /srv/app.conf → file"
+        f"~ file.{PATH} (not written by this project): type link to /srv/app.conf → file"
     )
 
 
@@ -162,6 +163,74 @@ def test_what_an_interrupted_run_left_is_removed() -> None:
     found = plan(ONE, host(there(left=True)))
     assert changes(found) == [f"~ file.{PATH} (an interrupted run left a copy beside it, which is removed)"]
     assert steps(found) == [f"#1 file.{PATH}, FinishFile {PATH}, left behind, at last"]
+
+
+def folder(tmp_path: Path) -> Desired:
+    """A play with a directory of two files and a link."""
+    (tmp_path / "conf/sub").mkdir(parents=True)
+    (tmp_path / "conf/a").write_text("a")
+    (tmp_path / "conf/sub/b").write_text("b")
+    (tmp_path / "conf/sub/link").symlink_to("b")
+    return play(f"files: {{/srv/conf: {{directory: {tmp_path}/conf, delete: true, mode: 0644, exclude: '*.bak'}}}}")
+
+
+def test_a_directory_is_made_before_what_is_in_it_and_removed_after_it(tmp_path: Path) -> None:
+    wish = folder(tmp_path)
+    found = plan(wish, applied(""))
+    assert steps(found) == [
+        "#1 file./srv/conf, WriteManifest deployer.manifest.shop.1, what is written is on record",
+        "[1] -> #2 file./srv/conf, MakeDirectory /srv/conf, missing",
+        "[1,2] -> #3 file./srv/conf/a, PutFile /srv/conf/a, missing",
+        "[1,2] -> #4 file./srv/conf/sub, MakeDirectory /srv/conf/sub, missing",
+        "[1,4] -> #5 file./srv/conf/sub/b, PutFile /srv/conf/sub/b, missing",
+        "[1,4] -> #6 file./srv/conf/sub/link, MakeLink /srv/conf/sub/link, missing",
+    ]
+    seen = {
+        "/srv/conf": ObservedFile("/srv/conf", FileKind.DIRECTORY, mode=0o755),
+        "/srv/conf/a": there("a", path="/srv/conf/a", mode=0o644),
+        "/srv/conf/sub": ObservedFile("/srv/conf/sub", FileKind.DIRECTORY, mode=0o755),
+        "/srv/conf/sub/b": there("b", path="/srv/conf/sub/b", mode=0o644),
+        "/srv/conf/sub/link": ObservedFile("/srv/conf/sub/link", FileKind.LINK, target="b"),
+    }
+    full = replace(after(applied(""), found), files=seen)
+    assert nothing(plan(wish, full))
+    gone = destroy(wish, full, Policy())
+    assert [(step.operation.subject, step.needs) for step in gone.steps] == [
+        ("/srv/conf/sub/link", ()),
+        ("/srv/conf/sub/b", ()),
+        ("/srv/conf/sub", (1, 2)),
+        ("/srv/conf/a", ()),
+        ("/srv/conf", (1, 2, 3, 4)),
+        ("deployer.manifest.shop.1", ()),
+    ]
+
+    moved = seen | {"/srv/conf/sub/link": replace(seen["/srv/conf/sub/link"], target="/etc/passwd")}
+    assert changes(plan(wish, replace(full, files=moved))) == [
+        "~ file./srv/conf/sub/link (changed on the host since the last apply): target /etc/passwd → b"
+    ]
+
+
+def test_delete_removes_what_is_not_in_the_directory_here(tmp_path: Path) -> None:
+    wish = folder(tmp_path)
+    below = ("/srv/conf/d", "/srv/conf/d/x", "/srv/conf/keep.bak", "/srv/conf/socket")
+    seen = {
+        "/srv/conf": ObservedFile("/srv/conf", FileKind.DIRECTORY, mode=0o755, below=below),
+        "/srv/conf/d": ObservedFile("/srv/conf/d", FileKind.DIRECTORY),
+        "/srv/conf/d/x": there("x", path="/srv/conf/d/x"),
+        "/srv/conf/keep.bak": there("x", path="/srv/conf/keep.bak"),
+        "/srv/conf/socket": ObservedFile("/srv/conf/socket", FileKind.OTHER),
+    }
+    found = plan(wish, replace(applied(""), files=seen))
+    removed = [each for each in changes(found) if each.startswith("-")]
+    why = f"not in directory {tmp_path}/conf; not written by this project"
+    assert removed == [f"- file./srv/conf/d/x ({why})", f"- file./srv/conf/d ({why})"]
+    assert found.notes == ("file./srv/conf/socket: is no regular file, so it is kept",)
+
+
+def test_a_file_where_a_directory_should_be_is_refused(tmp_path: Path) -> None:
+    for seen in (there(path="/srv/conf"), ObservedFile("/srv/conf", FileKind.LINK, target="/x")):
+        found = plan(folder(tmp_path / str(seen.kind)), replace(applied(""), files={"/srv/conf": seen}))
+        assert refusals(found) == [f"file./srv/conf: is a {seen.kind} on the host"]
 
 
 def test_drift_tells_who_changed_what() -> None:
