@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.interfaces import FileKind
 from deployer.model.desired import File, Kind
@@ -234,7 +235,7 @@ def _empty(ctx: Context, resource: File) -> None:
             kept.append(path)
             continue
         by = "" if compare.written(ctx, path) else f"; {_NOT_OURS}"
-        _remove(ctx, other, live, f"not in {resource.settings.origin}{by}")
+        _remove(ctx, replace(other, origin=resource.origin), live, f"not in {resource.settings.origin}{by}")
 
 
 def prune(ctx: Context) -> None:
