@@ -59,14 +59,14 @@ ln -s -- "$target" "$new"
 _KEEP: Final = """if [ -e "$p" ] || [ -L "$p" ]; then
   rm -f -- "$old"; ln -P -- "$p" "$old" 2>/dev/null || cp -pP -- "$p" "$old"
 fi
-mv -f -- "$new" "$p"
+mv -fT -- "$new" "$p"
 """
 _REJECTED: Final = """echo "validation exited with $c" >&2; exit 1; }
 """
-_BACKUP: Final = """if [ -e "$old" ] || [ -L "$old" ]; then mv -f -- "$old" "$p.$(date +%Y-%m-%d@%H:%M:%S)~"; fi
+_BACKUP: Final = """if [ -e "$old" ] || [ -L "$old" ]; then mv -fT -- "$old" "$p.$(date +%Y-%m-%d@%H:%M:%S)~"; fi
 """
 _BACK: Final = """rm -f -- "$new"
-if [ -e "$old" ] || [ -L "$old" ]; then mv -f -- "$old" "$p"; rm -f -- "$old"; fi
+if [ -e "$old" ] || [ -L "$old" ]; then mv -fT -- "$old" "$p"; rm -f -- "$old"; fi
 """
 _AWAY: Final = """rm -f -- "$new"
 is_it && rm -f -- "$p" || :
@@ -127,7 +127,7 @@ class ShellFiles:
         self._do(operation.path, "cannot be cleaned up", (_BACKUP if operation.backup else "") + rest)
 
     def remove(self, operation: RemoveFile) -> None:
-        away = f'mv -- "$p" "$old"\n{_BACKUP}' if operation.backup else 'rm -- "$p"\n'
+        away = f'mv -T -- "$p" "$old"\n{_BACKUP}' if operation.backup else 'rm -- "$p"\n'
         self._do(operation.path, "cannot be removed", f"{_is_it(operation.identity)}{_REMOVE}set -e\n{away}")
 
     def _do(self, path: str, what: str, script: str, content: Body = ()) -> None:
