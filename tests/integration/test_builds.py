@@ -13,10 +13,10 @@ import pytest
 
 from tests.integration.support import Site, fetch, ids, of_container, volumes
 from tests.lab import secure_registry
-from tests.lab.fixtures import each_engine_and_store
+from tests.lab.fixtures import each_store
 from tests.lab.host import Host
 
-pytestmark = [pytest.mark.lab, each_engine_and_store]
+pytestmark = [pytest.mark.lab, each_store]
 
 SECRET = "s3ntinel-öf-the-build"
 DOCKERFILE = """FROM busybox:1

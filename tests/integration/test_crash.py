@@ -15,6 +15,7 @@ import pytest
 from tests.integration.recording_proxy import kill_client_after, recording
 from tests.integration.support import SLEEP, Ran, Site, fetch, ids, inspect, of_container, states
 from tests.lab import faults
+from tests.lab.fixtures import newest_engine, oldest_engine
 from tests.lab.host import Host
 
 pytestmark = pytest.mark.lab
@@ -75,6 +76,7 @@ def assert_data_is_there(host: Host) -> None:
     assert of_container(host, "web", "cat", "/data/file", "/anonymous/file") == "named\nanonymous\n"
 
 
+@oldest_engine
 def test_killed_while_it_replaces_stop_first(site: Site, host: Host) -> None:
     write(site, SHARED, 1).converge()
     put_data(host)
@@ -85,6 +87,7 @@ def test_killed_while_it_replaces_stop_first(site: Site, host: Host) -> None:
         assert_data_is_there(host)
 
 
+@newest_engine
 def test_killed_while_it_replaces_start_first(site: Site, host: Host) -> None:
     write(site, ALONE, 1).converge()
     for version, point in enumerate(POINTS, start=2):
@@ -94,6 +97,7 @@ def test_killed_while_it_replaces_start_first(site: Site, host: Host) -> None:
         assert set(inspect(host, "web")["NetworkSettings"]["Networks"]) == {"front", "back"}, point
 
 
+@newest_engine
 def test_killed_and_then_another_change_is_wanted(host: Host, site: Site) -> None:
     """The declaration has moved on, or back, when the program runs again."""
     write(site, SHARED, 1).converge()
@@ -107,6 +111,7 @@ def test_killed_and_then_another_change_is_wanted(host: Host, site: Site) -> Non
         assert_data_is_there(host)
 
 
+@oldest_engine
 def test_killed_again_and_again_leaves_nothing_behind(site: Site, host: Host) -> None:
     """T14."""
     write(site, SHARED, 1).converge()
@@ -139,6 +144,7 @@ def test_killed_and_then_the_engine_is_killed_too(site: Site, host: Host) -> Non
     assert inspect(host, "web")["HostConfig"]["RestartPolicy"]["Name"] == "always"
 
 
+@newest_engine
 @pytest.mark.parametrize(("word", "times"), [("create", 1), ("create", 3), ("start", 1), ("start", 2)])
 def test_killed_while_it_makes_the_first_ones(site: Site, host: Host, word: str, times: int) -> None:
     """create counts networks too."""

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.integration.support import SLEEP, Site, ids, inspect
-from tests.lab.fixtures import each_engine_and_store
+from tests.lab.fixtures import each_store
 from tests.lab.host import Host
 from tests.lab.settings import REGISTRY_ADDRESS, REGISTRY_PORT
 
-pytestmark = [pytest.mark.lab, each_engine_and_store]
+pytestmark = [pytest.mark.lab, each_store]
 
 REGISTRY = f"{REGISTRY_ADDRESS}:{REGISTRY_PORT}"
 MOVING = f"{REGISTRY}/moving"

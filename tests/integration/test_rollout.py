@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from tests.integration.support import PROGRAM, SLEEP, Ran, Site, environment, fetch, ids, inspect, kept, states
-from tests.lab.fixtures import each_engine
 from tests.lab.host import Host
 from tests.lab.shell import LabError
 
@@ -189,7 +188,6 @@ class Load:
             time.sleep(self._pause)
 
 
-@each_engine
 @pytest.mark.alone
 def test_start_first_behind_a_proxy_fails_no_request(host: Host, tmp_path: Path) -> None:
     fetch(host, "deployer/counter:1.1", *IMAGES[:2])
@@ -300,10 +298,10 @@ def test_killed_at_any_time_of_a_rolling_update_the_next_run_ends_it(lab_hosts: 
     wish(1).converge()
     whole = time.monotonic() - began
     killed = 0
-    for part in range(10):
+    for part in range(6):
         version = part + 2
         with begun(wish(version)) as process:
-            time.sleep(0.3 + (whole - 0.3) * (part + chance.random()) / 10)
+            time.sleep(0.3 + (whole - 0.3) * (part + chance.random()) / 6)
             process.send_signal(signal.SIGKILL)
             killed += process.wait(30) == -signal.SIGKILL
         site.converge()
@@ -311,7 +309,7 @@ def test_killed_at_any_time_of_a_rolling_update_the_next_run_ends_it(lab_hosts: 
             assert states(host) == {"web": "running", "db": "running"}
             assert kept(host) == {"web.previous": "exited", "db.previous": "exited"}
             assert {f"VERSION={version}"} <= set(inspect(host, "web")["Config"]["Env"])
-    assert killed >= 5
+    assert killed >= 3
 
 
 # The way back

@@ -12,6 +12,7 @@ import yaml
 
 from deployer.config import vault
 from tests.integration.support import SLEEP, Ran, Site, inspect, of_container
+from tests.lab.fixtures import newest_engine
 from tests.lab.host import Host
 
 pytestmark = pytest.mark.lab
@@ -83,16 +84,17 @@ def test_secrets_arrive_byte_for_byte(site: Site, host: Host) -> None:
     assert {name: found[name].decode() for name in SECRETS} == SECRETS
 
 
+@newest_engine
 def test_no_output_shows_one(site: Site, host: Host) -> None:
     for words in (("plan",), ("plan", "--json"), ("plan", "-v"), ("apply", "--check", "--diff"), ("validate",)):
-        says_nothing(site.program(*words, *site.arguments, *VAULT))
+        says_nothing(site.run(*words, *site.arguments, *VAULT))
     says_nothing(site.program("apply", "--yes", "-vv", *site.arguments, *VAULT))
     write(site, "2")
     changed = site.plan(*VAULT)
     assert changed.change(f"{host.name}/container.web")["symbol"] == "-/+"
     says_nothing(changed)
-    says_nothing(site.program("plan", "-v", *site.arguments, *VAULT))
-    says_nothing(site.program("drift", *site.arguments, *VAULT))
+    says_nothing(site.run("plan", "-v", *site.arguments, *VAULT))
+    says_nothing(site.run("drift", *site.arguments, *VAULT))
     says_nothing(site.program("apply", "--yes", "--json", *site.arguments, *VAULT))
 
 
@@ -114,6 +116,7 @@ def test_nor_does_a_failure(site: Site, host: Host) -> None:
             assert ("cannot log in with ***" in failed.out + failed.err) == ("plain" in containers)
 
 
+@newest_engine
 def test_nor_do_labels_of_the_tool(site: Site, host: Host) -> None:
     site.converge(*VAULT)
     for container in ("plain", "web"):
@@ -122,14 +125,16 @@ def test_nor_do_labels_of_the_tool(site: Site, host: Host) -> None:
         assert SENTINEL not in json.dumps(own)
 
 
+@newest_engine
 def test_an_error_in_a_secret_does_not_show_it(site: Site) -> None:
     wrong: dict[str, Any] = {**SLEEP, "mem_limit": "{{ dollar }}", "ports": ["{{ equals }}"], "restart": "{{ quotes }}"}
     site.write({"vars_files": ["secrets.yml"], "containers": {"web": wrong}})
-    said = site.program("plan", *site.arguments, *VAULT)
+    said = site.run("plan", *site.arguments, *VAULT)
     assert said.code == 1
     says_nothing(said)
 
 
+@newest_engine
 def test_a_secret_removed_from_the_playbook_is_not_shown(site: Site, host: Host) -> None:
     site.converge(*VAULT)
     site.write({"containers": {"plain": SLEEP, "web": SLEEP}})
@@ -137,7 +142,7 @@ def test_a_secret_removed_from_the_playbook_is_not_shown(site: Site, host: Host)
     fields = {part["path"][-1] for part in gone.change(f"{host.name}/container.plain")["fields"]}
     assert fields == set(SECRETS)
     says_nothing(gone)
-    says_nothing(site.program("plan", *site.arguments))
+    says_nothing(site.run("plan", *site.arguments))
     says_nothing(site.program("apply", "--yes", *site.arguments))
 
 

@@ -2,7 +2,8 @@
 
 A test that touches a host asks for `host_20`, `host_26`, `host` or `lab_hosts`: while it runs, no other test process on
 this machine has that host, and it finds the host whole and empty. Each of pytest's worker processes has hosts of its
-own. `host` runs a test on the oldest and the newest engine; where engines may differ, `each_engine` on all.
+own. `host` runs a test on the oldest and the newest engine; where engines may differ, `each_engine` on all, and where
+only the program differs from run to run, `oldest_engine` or `newest_engine` on one.
 """
 
 import os
@@ -16,7 +17,7 @@ from tests.lab import cleaning, faults
 from tests.lab import lab as the_lab
 from tests.lab.host import Host
 from tests.lab.lab import Lab
-from tests.lab.settings import DOCKER_20, DOCKER_26, DOCKER_28, DOCKER_28_CONTAINERD, KINDS, Kind
+from tests.lab.settings import DOCKER_20, DOCKER_26, DOCKER_28, DOCKER_28_CONTAINERD, Kind
 from tests.lab.shell import LabError, lock
 
 _REASON = "lab not available: "
@@ -35,8 +36,10 @@ def _engines(*kinds: Kind) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("host", kinds, indirect=True, ids=[kind.group for kind in kinds])
 
 
+oldest_engine = _engines(DOCKER_20)
+newest_engine = _engines(DOCKER_28)
 each_engine = _engines(DOCKER_20, DOCKER_26, DOCKER_28)
-each_engine_and_store = _engines(*KINDS)
+each_store = _engines(DOCKER_20, DOCKER_28, DOCKER_28_CONTAINERD)
 
 
 @pytest.fixture(scope="session")
