@@ -71,6 +71,10 @@ _REMOVAL_TIME, _REMOVAL_PAUSE = 60.0, 0.1
 
 _PULL_AGAIN = "docker pull on the host may show why; another process may have removed it"
 _TAKEN = "the port was taken after the plan was created; a new plan shows the owner"
+_NO_SUBNET = (
+    "other networks or routes of the host have all default subnets: remove networks that nothing uses "
+    "(docker network prune), give it a subnet (ipam.config), or add default-address-pools to the engine's configuration"
+)
 _HINTS = (
     (
         "no space left on device",
@@ -78,6 +82,8 @@ _HINTS = (
     ),
     ("port is already allocated", _TAKEN),
     ("address already in use", _TAKEN),
+    ("non-overlapping IPv4 address pool", _NO_SUBNET),
+    ("address pools have been fully subnetted", _NO_SUBNET),
     (
         'select device driver "cdi"',
         'enable CDI in the daemon\'s configuration, {"features": {"cdi": true}} (the default since engine 28.2)',

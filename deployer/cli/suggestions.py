@@ -17,6 +17,27 @@ _OPTIONS: Final = {
     "help": "'deployer --help' lists the commands",
 }
 """Commands of other tools that are options here."""
+_BECOME: Final = "sudo is set in the inventory: ansible_become, ansible_become_user, ansible_become_method."
+_OTHERS: Final = {
+    **dict.fromkeys(("-b", "--become", "--become-user", "--become-method"), _BECOME),
+    **dict.fromkeys(("-k", "--ask-pass"), "A password stands in the inventory, in a vault: ansible_password."),
+    **dict.fromkeys(("-c", "--connection"), "The inventory says how a host is reached: ansible_connection."),
+    **dict.fromkeys(
+        ("--ssh-common-args", "--ssh-extra-args"), "It stands in the inventory, as ansible_ssh_common_args."
+    ),
+    "--list-hosts": "'deployer inventory graph' shows the hosts.",
+    "--syntax-check": "'deployer validate' checks files and contacts no host.",
+    "--build": "What is built is built again when it has changed.",
+    "--detach": "Containers always run in the background.",
+    "--wait": "apply always waits until containers work.",
+    "--force-recreate": "Write 'recreate: always' for the container.",
+    "--no-recreate": "Write 'recreate: never' for the container.",
+    "--no-deps": "'--tags' selects resources.",
+    "--pull": "Write 'pull: always' for the container.",
+    "--scale": "A container is declared once for each copy, with 'loop'.",
+    "--target": "'--tags' selects resources, '--limit' hosts.",
+}
+"""Options of other tools, and what there is instead."""
 _DRY_RUN: Final = frozenset({"--dry-run", "--dryrun", "--check", "--noop", "--simulate", "--check-mode"})
 
 
@@ -50,6 +71,8 @@ def option_hint(word: str, params: Iterable[click.Parameter]) -> str:
     known = {name: param for param in declared for name in param.opts if name.startswith("--")}
     if word.lower() in _DRY_RUN:
         return " '--check' only shows the plan." if "--check" in known else " 'deployer plan' changes nothing."
+    if word in _OTHERS:
+        return f" {_OTHERS[word]}"
     close = closest(word, known)
     return f" Did you mean '{close}'?" if close and not _permits(known[close]) else ""
 

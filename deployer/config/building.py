@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer.config.build_context import Context, read_context, read_ignored
+from deployer.config.compose.paths import is_remote
 from deployer.config.files import read_file, read_text
 from deployer.diagnostics import Origin, Problems
 from deployer.fields.table import Declaration
@@ -24,8 +25,6 @@ _LARGEST_SECRET: Final = 500 * 1024
 """Bytes; the engine takes no larger one (moby/buildkit, session/secrets)."""
 
 _INLINE: Final = "dockerfile_inline"
-_REMOTE: Final = re.compile(r"[a-z][a-z0-9+.-]*://|git@|github\.com/")
-"""What Docker takes for a repository or an archive elsewhere."""
 
 
 class Written(Struct, frozen=True):
@@ -89,7 +88,7 @@ def read_build(written: Written, problems: Problems) -> Build | None:
     _refuse_secrets(written, problems)
     secrets = {name: _secret(written, name, source, problems) for name, source in found.get("secrets", {}).items()}
     folder = Path(os.path.normpath(written.folder / found["context"]))
-    if _REMOTE.match(found["context"]):
+    if is_remote(found["context"]):
         hint = "clone or unpack it first, and name the folder"
         written.wrong(problems, ("context",), f"'{found['context']}' is not a folder of this machine", hint)
         return None

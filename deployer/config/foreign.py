@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from deployer import nodes
@@ -38,8 +39,19 @@ _TASK: Final = frozenset(
 )
 
 
+_INVENTORY: Final = "give it with -i if it is an inventory, and name a playbook"
+_INI: Final = re.compile(rb"(?:\s|[#;][^\n]*\n)*\[[\w.:-]+\][ \t\r]*(?:\n|\Z)")
+
+
+def not_yaml(content: bytes) -> tuple[str, str]:
+    """What a file is that begins with a section such as `[web]`, and what to do instead; "" for others."""
+    return ("is an INI file, not a playbook", _INVENTORY) if _INI.match(content) else ("", "")
+
+
 def not_plays(tree: nodes.Node) -> tuple[str, str]:
     """What a file that is not a list is, and what to do instead."""
+    if isinstance(tree, nodes.Scalar):
+        return "is text, not a playbook: a list of plays", _INVENTORY
     keys = {str(key.value) for key, _ in tree.entries} if isinstance(tree, nodes.Mapping) else set()
     if "services" in keys:
         return "is a Compose file, not a playbook", _COMPOSE_HINT

@@ -245,6 +245,10 @@ def _load_file(path: str, shared: Shared, importing: tuple[str, ...] = ()) -> It
     except OSError as error:
         problems.add(Origin(path), f"cannot be read: {error.strerror}", hint="name a playbook file")
         return
+    summary, hint = foreign.not_yaml(content)
+    if summary:
+        problems.add(Origin(path, 1, 1), summary, hint=hint)
+        return
     tree = yaml.load(content, path, problems, vault)
     if tree is None or (isinstance(tree, nodes.Scalar) and tree.value is None):
         if not problems.errors:

@@ -27,6 +27,12 @@ Shell = Callable[[str], "str | None"]
 _ROOT: Final = "/var/lib/docker"
 
 
+def _pools(info: Json) -> Iterator[tuple[str, int]]:
+    for pool in info.get("DefaultAddressPools") or ():
+        if ":" not in str(pool["Base"]):
+            yield str(pool["Base"]), int(pool["Size"])
+
+
 def output_of(host: Host, script: str) -> str | None:
     """What a script prints on a host; None where none can be run."""
     try:
@@ -56,6 +62,7 @@ def gather(
     info = engine.info()
     facts = Facts(
         mirrored=bool((info.get("RegistryConfig") or {}).get("Mirrors")),
+        pools=tuple(_pools(info)),
         registry={reference: ask(engine, reference, auth(reference)) for reference in sorted(questions.pulls)},
     )
     if observed.engine.simulated:

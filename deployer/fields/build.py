@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from deployer.fields import advice
 from deployer.fields.container.network import HOSTS
 from deployer.fields.leaves import ENVIRONMENT, FLAG, LABELS, SIZE, TEXT
-from deployer.fields.settings import BUILD_ADVICE, PLATFORM
+from deployer.fields.settings import PLATFORM
 from deployer.fields.shapes import Entry, Forms, Keyed, Leaf, MapOf, Record, one_or_many
 
 _SOURCES: Final = ("file", "environment", "value")
@@ -84,7 +85,7 @@ _RECORD: Final = Record(
         ),
     ),
     _one_dockerfile,
-    advice=BUILD_ADVICE,
+    advice=advice.BUILD,
 )
 
 BUILD: Final = Entry(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deployer.fields import settings
+from deployer.fields import advice, settings
 from deployer.fields.build import BUILD
 from deployer.fields.options import PullPolicy
 from deployer.fields.table import Table, Violation
@@ -28,4 +28,5 @@ IMAGE = Table(
     fields=(),
     settings=(*settings.IMAGE, BUILD),
     rules=(_one_way,),
+    advice=advice.IMAGE,
 )

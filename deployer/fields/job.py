@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from deployer.fields import settings
+from deployer.fields import advice, settings
 from deployer.fields.build import BUILD
 from deployer.fields.container import CONTAINER
 from deployer.fields.container.on_change import no_reactions, reactions
@@ -29,6 +29,6 @@ JOB: Final = Table(
     notices=CONTAINER.notices,
     nested=CONTAINER.nested,
     appended=CONTAINER.appended,
-    advice=settings.JOB_ADVICE,
+    advice=advice.JOB,
     fields_of=CONTAINER.kind,
 )

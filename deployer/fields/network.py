@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from deployer.fields import settings
+from deployer.fields import advice, settings
 from deployer.fields.container.process import foreign_labels
 from deployer.fields.field import DEFAULT, Field, Json, View, at, daemon_when_unset, lenient, show_plain, when_unset
 from deployer.fields.leaves import FLAG, IP, LABELS, TEXT, TEXT_MAP, choice
@@ -325,6 +325,6 @@ NETWORK = Table(
         "ipam_driver": ("ipam", "driver"),
         "ipam_driver_options": ("ipam", "options"),
     },
-    advice=settings.OBJECT_ADVICE,
+    advice=advice.OBJECT,
     changes_alike=True,
 )

@@ -29,6 +29,9 @@ def _same(value: Any) -> Any:
     return value
 
 
+_OMITTED: Final = "to leave it out, write {{ … | default(omit) }} or remove the key"
+
+
 class Leaf(Struct, frozen=True):
     """A scalar: checked by `schema`, then converted; a ValueError of the converter is reported. `json` is JSON Schema
     that cannot be derived from `schema`. `keeps_empty`: "" is a value, or an error; for other shapes a key with empty
@@ -50,7 +53,8 @@ class Leaf(Struct, frozen=True):
                 raise SchemaError("a boolean is not a number")
             checked = Schema(self.schema).validate(node.value)
         except SchemaError:
-            return at.wrong(node, f"expected {self.expects}, got {_shown(node)}")
+            hint = _OMITTED if node.value == "" else ""
+            return at.wrong(node, f"expected {self.expects}, got {_shown(node)}", hint=hint)
         try:
             return self.convert(checked)
         except ValueError as error:

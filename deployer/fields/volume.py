@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from deployer.fields import settings
+from deployer.fields import advice, settings
 from deployer.fields.container.process import foreign_labels
 from deployer.fields.field import Field, View, at, when_unset, zero_when_unset
 from deployer.fields.leaves import LABELS, TEXT, TEXT_MAP
@@ -75,6 +75,6 @@ VOLUME = Table(
         ),
     ),
     settings=settings.VOLUME,
-    advice=settings.OBJECT_ADVICE,
+    advice=advice.OBJECT,
     changes_alike=True,
 )

@@ -73,10 +73,12 @@ class Room(Struct, frozen=True):
 class Facts(Struct, frozen=True):
     """Of one host. `mirrored`: whether its engine asks others before Docker Hub. `published`: what containers hold now;
     `processes` by the inode of their socket; both only where a wanted port is not free. `missing`: paths that are
-    certainly not there. `sizes`: bytes of the largest local image of each repository. `contents`: of images whose tag
+    certainly not there. `pools`: the IPv4 ranges that the engine's configuration names for networks, and the size of a
+    part. `sizes`: bytes of the largest local image of each repository. `contents`: of images whose tag
     moved, by reference, that on the host and that in the registry."""
 
     mirrored: bool = False
+    pools: tuple[tuple[str, int], ...] = ()
     registry: Mapping[str, RegistryAnswer] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
     contents: Mapping[str, tuple[Contents, Contents]] = field(default_factory=dict)

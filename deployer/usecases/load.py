@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from deployer.reach.ssh_config import SshConfig
 
 _PRUNE_HOST: Final = Origin("--prune-host")
+BECOME: Final = "BECOME password"
+"""Ansible's prompt."""
 
 DEFAULT_INVENTORIES = ("inventory", "inventory.yml", "hosts.yml", "hosts")
 """Default inventories in the current directory, used without `-i`."""
@@ -152,7 +154,7 @@ def open_sources(request: Request, asking: Asking, problems: Problems) -> Source
     inventory = load_inventory(named, problems, run=asking.run, vault=vault)
     with problems.reading(Missing.VARIABLE):
         extra = parse_extra_vars(request.extra_vars, problems, vault)
-    become_password = asking.prompt("BECOME password") if request.ask_become_pass else ""
+    become_password = asking.prompt(BECOME) if request.ask_become_pass else ""
     asking.learn((become_password,))
     return Sources(request, asking, problems, vault, inventory, extra, become_password)
 

@@ -21,7 +21,7 @@ from deployer.errors import DeployerError, RefusedError
 from deployer.interfaces import Awaiting, Clock
 from deployer.reach.machine import Machine
 from deployer.reach.ssh_config import SshConfig
-from deployer.usecases.load import Asking
+from deployer.usecases.load import BECOME, Asking
 
 _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -95,10 +95,9 @@ def _end(process: int) -> None:
 
 def prompt(text: str) -> str:
     """Prompts on the terminal, without echo."""
+    instead = "set ansible_become_password, in a vault" if text == BECOME else "use a password file or a script"
     if not sys.stdin.isatty():
-        raise RefusedError(
-            f"cannot ask: {text}", hint="there is no terminal; use a file, a script or a variable in a vault"
-        )
+        raise RefusedError(f"cannot ask: {text}", hint=f"there is no terminal; {instead}")
     import getpass
 
     try:

@@ -15,8 +15,8 @@ from deployer.errors import InputError
 from deployer.exporting.compose.deploy import DEPLOY_ADVICE, SAME
 from deployer.exporting.compose.playbook import ComposePlaybook, compose_playbook
 from deployer.exporting.compose.services import ROWS
+from deployer.fields import advice
 from deployer.fields.container import CONTAINER
-from deployer.fields.settings import CONTAINER_ADVICE
 from tests.exporting.imports import desired, plays
 from tests.lab.settings import CHECKOUT
 from tests.planning.hosts import Host
@@ -45,7 +45,7 @@ def test_a_project_is_applied_and_then_nothing_differs(project: str) -> None:
 
 def test_no_key_of_a_service_is_unknown() -> None:
     """Every key of a Compose service is a key of a container, has a row, or has advice."""
-    known = {*CONTAINER.spellings, *ROWS, *CONTAINER_ADVICE}
+    known = {*CONTAINER.spellings, *ROWS, *advice.CONTAINER}
     assert SERVICE_KEYS - known == set()
 
 
@@ -70,8 +70,10 @@ SERVICE_KEYS = frozenset(
 
 def words() -> list[str]:
     """Rows of the tables of the page."""
-    advice = {key: CONTAINER_ADVICE[key] for key in SERVICE_KEYS - {*CONTAINER.spellings, *ROWS}}
-    services = {key: row.doc for key, row in ROWS.items()} | {key: f"left out: {hint}" for key, hint in advice.items()}
+    expected = {key: advice.CONTAINER[key] for key in SERVICE_KEYS - {*CONTAINER.spellings, *ROWS}}
+    services = {key: row.doc for key, row in ROWS.items()} | {
+        key: f"left out: {hint}" for key, hint in expected.items()
+    }
     below = {key: f"`{'.'.join(path)}`" for key, path in SAME.items()}
     below |= {key: f"left out: {hint}" for key, hint in DEPLOY_ADVICE.items()}
     below |= {"replicas": ROWS["scale"].doc, "restart_policy.condition": "`restart`"}

@@ -125,6 +125,7 @@ def test_a_key_with_empty_text_counts_as_not_written(table: Table) -> None:
     assert {message.partition(",")[0] for found in refused.values() for message in found} <= {
         "expected true or false",
         "expected a whole number",
+        "is cleared",
         "expected a whole number from -1000 to 1000",
         "expected a whole number from 0 to 100",
         "expected microseconds",
@@ -224,6 +225,18 @@ def test_an_empty_resource_is_valid_and_a_list_is_not() -> None:
         (
             {"environment": ["A=1", "A=2"]},
             "environment[1]: 'A' is given twice, first at play.yml:1:18; this counts",
+        ),
+        *(
+            (
+                {"entrypoint": entrypoint, **command},
+                "entrypoint: is cleared, which leaves out the image's command too: write a command, or entrypoint: []",
+            )
+            for entrypoint, command in (("", {}), ([""], {"command": ""}), ("", {"command": []}))
+        ),
+        (
+            {"pids_limit": ""},
+            "pids_limit: expected a whole number, got ''; to leave it out, write {{ … | default(omit) }} or remove the "
+            "key",
         ),
         (
             {"configs": ["app", {"source": "db", "target": "app"}]},
@@ -341,7 +354,7 @@ def test_errors(written: dict[str, Any], message: str) -> None:
         ({"sysctls": ["net.core.somaxconn=1024"]}, {"sysctls": {"net.core.somaxconn": "1024"}}),
         ({"command": "sh -c 'a b'"}, {"command": ["sh", "-c", "a b"]}),
         ({"command": ["sleep", 5]}, {"command": ["sleep", "5"]}),
-        ({"entrypoint": ""}, {"entrypoint": [""]}),
+        ({"entrypoint": "", "command": "up"}, {"entrypoint": [""], "command": ["up"]}),
         ({"entrypoint": []}, {"entrypoint": []}),
         ({"healthcheck": {"test": "curl x"}}, {"healthcheck": {"test": ["CMD-SHELL", "curl x"]}}),
         ({"healthcheck": {"test": "NONE"}}, {"healthcheck": {"test": ["NONE"]}}),

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from deployer.applying.operations import hint_of
 from tests.integration.support import SLEEP, Site, ids, states
 from tests.lab import faults, secure_registry
+from tests.lab.fixtures import each_engine
 from tests.lab.host import Host
 from tests.lab.secure_registry import SecureRegistry
 from tests.lab.settings import REGISTRY_ADDRESS, REGISTRY_PORT
@@ -128,6 +130,23 @@ def test_subnets(host: Host, tmp_path: Path) -> None:
         "these addresses may become unreachable"
     )
     assert site.write(network("10.208.1.0/24")).plan().notes == []
+
+
+@each_engine
+def test_the_engines_own_subnets_run_out(host: Host, tmp_path: Path) -> None:
+    """The bridge has 172.17.0.0/16. A subnet that is free for the plan may be taken meanwhile."""
+    taken = ("172.18.0.0/15", "172.20.0.0/14", "172.24.0.0/14", "172.28.0.0/14", "192.168.0.0/17")
+    for number, subnet in enumerate(taken):
+        host.docker("network", "create", "--subnet", subnet, f"theirs{number}")
+    site = Site(tmp_path, host).write({"networks": {"back": {}, "raw": {"driver": "macvlan"}}})
+    assert site.plan().refusals == []
+    host.docker("network", "create", "--subnet", "192.168.128.0/17", "last")
+    said = "no default subnet is left: other networks have all of the engine's"
+    assert site.apply().refusals == [f"{host.name}/network.{name}: {said}" for name in ("back", "raw")]
+    refused = host.run("sh", "-c", "docker network create one-more 2>&1", check=False)
+    assert "default-address-pools" in hint_of(refused), refused
+    host.docker("network", "rm", "last")
+    site.write({"networks": {"back": {}}}).converge()
 
 
 def test_all_findings_of_all_hosts_come_in_one_list(lab_hosts: tuple[Host, ...], tmp_path: Path) -> None:

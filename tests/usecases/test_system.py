@@ -75,8 +75,10 @@ def test_a_question_without_an_answer_is_refused(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(RefusedError, match="no answer to: BECOME password"):
         system.prompt("BECOME password")
     monkeypatch.setattr("sys.stdin.isatty", lambda: False)
-    with pytest.raises(RefusedError, match="cannot ask: BECOME password"):
-        system.prompt("BECOME password")
+    for text, instead in (("BECOME password", "ansible_become_password"), ("Vault password", "a password file")):
+        with pytest.raises(RefusedError, match=f"cannot ask: {text}") as caught:
+            system.prompt(text)
+        assert instead in caught.value.hint
 
 
 def test_only_regular_files_are_made_private(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from deployer.config.variables.env_file import EnvFile, Environment, read_env_fi
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Problems
 from deployer.exporting.compose.service import Entries, Service, items_of, text_of
-from deployer.fields.settings import BUILD_ADVICE
+from deployer.fields import advice
 from deployer.nodes import Node
 
 
@@ -152,8 +152,8 @@ def build(service: Service, key: str, node: Node) -> Entries:
         return
     found: dict[str, Node] = {}
     for name, value in keys.items():
-        if name in BUILD_ADVICE:
-            service.left_out(value, f"{key}.{name}", "a build has no such key", BUILD_ADVICE[name])
+        if name in advice.BUILD:
+            service.left_out(value, f"{key}.{name}", "a build has no such key", advice.BUILD[name])
         elif name == "secrets":
             found[name] = _build_secrets(service, value)
         else:

@@ -13,9 +13,9 @@ from deployer.config.compose.merging import PAIRS
 from deployer.exporting.compose import files
 from deployer.exporting.compose.deploy import deploy_entries
 from deployer.exporting.compose.service import Entries, Service, items_of, map_of, text_of
+from deployer.fields import advice
 from deployer.fields.container import CONTAINER
 from deployer.fields.leaves import text_value
-from deployer.fields.settings import CONTAINER_ADVICE
 from deployer.nodes import Node
 
 _OPERATORS: Final = ";&|<>"
@@ -71,8 +71,8 @@ def _entries(service: Service, key: str, node: Node) -> Entries:
         return
     if row is not None:
         yield from row.write(service, key, node)
-    elif key in CONTAINER_ADVICE and key not in CONTAINER.spellings:
-        service.left_out(node, key, "deployer has no such key", CONTAINER_ADVICE[key])
+    elif key in advice.CONTAINER and key not in CONTAINER.spellings:
+        service.left_out(node, key, "deployer has no such key", advice.CONTAINER[key])
     else:
         yield key, node
 

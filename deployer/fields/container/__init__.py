@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from deployer.fields import settings
+from deployer.fields import advice, settings
 from deployer.fields.build import BUILD
 from deployer.fields.container import (
     devices,
@@ -47,7 +47,7 @@ CONTAINER = Table(
         "device_write_iops": ("blkio_config", "device_write_iops"),
     },
     appended={"mounts": "volumes"},
-    advice=settings.CONTAINER_ADVICE,
+    advice=advice.CONTAINER,
     groups=GROUPS,
 )
 

@@ -44,6 +44,12 @@ def network_of_mode(values: dict[str, Any], _settings: Mapping[str, Any]) -> Ite
             yield name, f"cannot be combined with network_mode: {mode}"
 
 
+def has_command(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
+    """An entrypoint that is cleared leaves out the image's command too (the engine's `Entrypoint: [""]`)."""
+    if values.get("entrypoint") == [""] and not values.get("command"):
+        yield "entrypoint", "is cleared, which leaves out the image's command too: write a command, or entrypoint: []"
+
+
 def links(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
     """The engine keeps `links` of a container only on its default network. On other networks they are options of each
     endpoint, as in Compose. Endpoints of the default network have no links of their own."""
@@ -161,4 +167,16 @@ def unpublished(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterato
 
 NOTICES = (unpublished,)
 """Values that are accepted with a warning."""
-RULES = (network_of_mode, default_bridge, links, hostname, ports, memory, cpu, restart, mounts, named_devices)
+RULES = (
+    has_command,
+    network_of_mode,
+    default_bridge,
+    links,
+    hostname,
+    ports,
+    memory,
+    cpu,
+    restart,
+    mounts,
+    named_devices,
+)

@@ -6,8 +6,10 @@ The engine refuses a pool that overlaps with another of the same address space, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
 
 from deployer.model.desired import Address
 from deployer.model.exclusive import interface
@@ -19,6 +21,13 @@ from deployer.planning.preflight.checked import CheckedHost, Finding
 from deployer.values.address import overlap
 
 _LOCAL = ("bridge", "macvlan", "ipvlan")
+_POOLS: Final = (*((f"172.{second}.0.0/16", 16) for second in range(17, 32)), ("192.168.0.0/16", 20))
+"""The ranges, and the size of a part, from which an engine takes subnets, unless its configuration names others (the
+same on 20.10, 26.1 and 28.5)."""
+_NO_POOL: Final = (
+    "remove networks that nothing uses (docker network prune), give it a subnet (ipam.config), or add "
+    "default-address-pools to the engine's configuration"
+)
 _SHARED_MACVLAN = (1, 48)
 """The API version of engine 28, from which on macvlan networks share a parent."""
 
@@ -30,6 +39,35 @@ def findings(checked: CheckedHost) -> Iterator[Finding]:
             yield from _interface(checked, step.address, driver, step.operation.body.get("Options") or {})
             for subnet in _subnets(step.operation.body, driver):
                 yield from _finding(checked, step.address, subnet, driver)
+    yield from _without_pool(checked)
+
+
+def _without_pool(checked: CheckedHost) -> Iterator[Finding]:
+    """Networks for which the engine has no subnet left. It may skip further ones that overlap with the host's
+    routes."""
+    made = [
+        (step.address, step.operation.body) for step in checked.plan.steps if isinstance(step.operation, CreateNetwork)
+    ]
+    needing = [address for address, body in made if _needs_pool(body)]
+    given = (subnet for _, body in made for subnet in _subnets(body, str(body.get("Driver") or "bridge")))
+    taken = [*given, *(pool for found in _others(checked) for pool in _pools(found))]
+    left = len([*islice(_free(checked.facts.pools or _POOLS, taken), len(needing))])
+    for address in needing[left:]:
+        yield checked.refuse(address, "no default subnet is left: other networks have all of the engine's", _NO_POOL)
+
+
+def _needs_pool(body: Mapping[str, Any]) -> bool:
+    """Whether the engine chooses its IPv4 subnet."""
+    driver = str(body.get("Driver") or "bridge")
+    other = body.get("ConfigOnly") or body.get("ConfigFrom") or body.get("EnableIPv4") is False
+    chosen = ((body.get("IPAM") or {}).get("Driver") or "default") == "default" and driver in _LOCAL
+    return chosen and not other and all(":" in subnet for subnet in _subnets(body, driver))
+
+
+def _free(pools: Iterable[tuple[str, int]], taken: Sequence[str]) -> Iterator[str]:
+    for base, length in pools:
+        parts = map(str, ipaddress.ip_network(base, strict=False).subnets(new_prefix=length))
+        yield from (part for part in parts if not any(overlap(part, other) for other in taken))
 
 
 def _removed(checked: CheckedHost) -> dict[str, Phase]:

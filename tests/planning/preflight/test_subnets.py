@@ -57,6 +57,44 @@ def test_a_network_that_is_recreated_has_its_own_subnet() -> None:
     assert judged(wider, applied(BACK)).refusals == ()
 
 
+def full(count: int, parts: str = "172.{}.0.0/16", first: int = 17) -> Observed:
+    """A host with networks that have this number of the engine's subnets."""
+    made = (with_network(parts.format(number)).networks[-1] for number in range(first, first + count))
+    return replace(NOTHING, networks=(*NOTHING.networks, *made, *with_network("192.168.0.0/16").networks[-1:]))
+
+
+def test_subnets_that_run_out() -> None:
+    said = "no default subnet is left: other networks have all of the engine's"
+    two = "networks: {back: {}, front: {}}"
+    assert judged(two, full(13)).refusals == ()
+    assert refused(judged(two, full(14))) == [f"shop.yml:1 network.front: {said}"]
+    none_left = judged(two, full(15))
+    assert refused(none_left) == [f"shop.yml:1 network.{name}: {said}" for name in ("back", "front")]
+    assert "docker network prune" in none_left.refusals[0].hint
+
+
+@pytest.mark.parametrize(
+    ("text", "refusals"),
+    [
+        ("networks: {back: {driver: macvlan}}", 1),
+        ("networks: {back: {enable_ipv6: true, ipam: {config: [{subnet: 'fd00:1::/64'}]}}}", 1),
+        ("networks: {back: {ipam: {config: [{subnet: 10.9.0.0/24}]}}}", 0),
+        ("networks: {back: {driver: overlay}}", 0),
+        ("networks: {back: {ipam: {driver: dhcp}}}", 0),
+    ],
+)
+def test_which_networks_need_one(text: str, refusals: int) -> None:
+    assert len(judged(text, full(15)).refusals) == refusals
+
+
+def test_the_configuration_of_the_engine_may_name_other_subnets() -> None:
+    text = "networks: {back: {}}"
+    assert judged(text, full(15), pools=(("10.8.0.0/14", 24),)).refusals == ()
+    assert len(judged(text, with_network("10.8.0.0/16"), pools=(("10.8.0.0/23", 24),)).refusals) == 1
+    given = "networks: {back: {}, own: {ipam: {config: [{subnet: 10.8.0.0/24}]}}}"
+    assert [each.address.name for each in judged(given, pools=(("10.8.0.0/24", 24),)).refusals] == ["back"]
+
+
 def test_a_route_of_the_host_is_noted() -> None:
     found = judged(BACK, routes=(Route("192.168.0.0/16", "eth0"), Route("10.0.0.0/8", "tun0")))
     note = (
