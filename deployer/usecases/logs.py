@@ -152,7 +152,8 @@ class Reading:
             for row, position in follower.due(rows):
                 source = self._merge.add(row)
                 _begin(self._read, row, source, position, follower)
-            self._stopped.wait(_POLL)
+            follower.lost.wait(_POLL)
+            follower.lost.clear()
 
     def _read(self, row: Row, source: _Source, position: Position, follower: _Follower | None = None) -> None:
         failed = False
@@ -164,6 +165,8 @@ class Reading:
             # One that is followed is read on from where it was; the thread of its host says what is lost.
             lost = isinstance(error, UnreachableError) or (isinstance(error, EngineError) and error.not_found)
             failed = follower is None or not lost
+            if follower is not None and lost:
+                follower.lost.set()
             if failed and not self._stopped.is_set():
                 self._tell(Problem(f"{row.host}/{row.name}", error.message, error.hint))
         finally:
@@ -176,11 +179,13 @@ class Reading:
 
 
 class _Follower:
-    """The followed containers of one host. `rows`: as they were read at first, None where the host was not reached."""
+    """The followed containers of one host. `rows`: as they were read at first, None where the host was not reached;
+    `lost`: set when the reading of a log broke off, so that it is read on at once."""
 
     def __init__(self, host: str, choice: Choice, query: LogQuery, rows: Sequence[Row] | None) -> None:
         self.host = host
         self.rows = rows
+        self.lost = threading.Event()
         self._choice = choice
         self._query = query
         self._first = rows is not None
