@@ -1,5 +1,7 @@
 """What is measured, in which state of the hosts, and which ratios come of it."""
 
+import os
+import shlex
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +31,11 @@ NOISE = 1.05
 
 MEMORY = 250_000_000
 """Bytes, for a plan of up to a hundred hosts."""
+
+VOLUME = "bench-data"
+VOLUME_SIZE = 500_000_000
+COPY_MEMORY = 120_000_000
+"""Bytes; what a volume has does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,29 @@ def one(bench: Bench) -> Section:
     return Section("Nothing to change, one host", (ssh, ours, *before, theirs), comparisons, _since(ours, before))
 
 
+def volume(bench: Bench) -> Section:
+    """500 MB from one host to another, beside tar in containers over two SSH logins."""
+    source, target = bench.hosts[:2]
+    source.docker("volume", "create", VOLUME)
+    (source.root / f"var/lib/docker/volumes/{VOLUME}/_data/data").write_bytes(os.urandom(VOLUME_SIZE))
+
+    def clean() -> None:
+        target.docker("volume", "rm", "-f", VOLUME)
+
+    words = ["volume", "migrate", "-i", str(bench.folder / "hosts.yml"), f"{source.name}/{VOLUME}", target.name]
+    ours = Subject("deployer volume migrate, 500 MB", [_DEPLOYER, *words, "--yes"], prepare=clean)
+    run = f"docker run --rm -i --network none -v {VOLUME}:/v {workload.IMAGE} tar -C /v"
+    ends = [shlex.join([*host.ssh_command(), f"{run} {how}"]) for host, how in ((source, "-c ."), (target, "-x"))]
+    pipe = Subject("tar through SSH and docker run", ["sh", "-c", " | ".join(ends)], prepare=clean)
+    rounds = min(bench.rounds, _MOST_ANSIBLE_ROUNDS)
+    mine, *before, theirs = alternate([*bench.both(ours), pipe], rounds)
+    comparison = Comparison("volume migrate / tar through SSH", mine, theirs, 1.0)
+    limits = (Limit("peak memory of a copy, MB", mine.memory / 1e6, COPY_MEMORY / 1e6), *_since(mine, before))
+    clean()
+    source.docker("volume", "rm", VOLUME)
+    return Section("A volume to another host", (mine, *before, theirs), (comparison,), limits)
+
+
 def all_sections(bench: Bench) -> list[Section]:
     """Everything, in an order in which each finds the hosts as it needs them; they are left empty."""
     workload.write(bench.folder, bench.hosts)
@@ -136,7 +166,7 @@ def all_sections(bench: Bench) -> list[Section]:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda host: host.docker("pull", "-q", workload.IMAGE), bench.hosts))
     try:
-        sections = [start(bench), first(bench)]
+        sections = [start(bench), first(bench), volume(bench)]
         run(bench.apply(bench.hosts))
         sections.append(fleet(bench))
         if bench.with_ansible:
