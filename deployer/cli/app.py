@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "volume": "Back up, restore and copy the data of volumes.",
     "move": "Move containers with their volumes to another host.",
     "backup": "Make and list the backups that playbooks declare for volumes.",
+    "snapshot": "Save and restore all volumes of projects at one moment.",
     "logs": "Show the output of containers, of all hosts in one sequence.",
     "exec": "Run a command in running containers. The exit code is the greatest one.",
     "run": "Run a container once, from what a playbook declares, and remove it.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deployer.cli import options
 from deployer.cli.command import CONTEXT, Call, Command, Group, Suggestion
-from deployer.cli.volume import copying_tools, written
+from deployer.cli.volume import copying_tools, system_of, written
 from deployer.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def _run(call: Call) -> int:
     from deployer.usecases.backups import declared, run
 
     console, said = call.console, list[Any]()
-    loaded, wanted = declared(options.request(call.params), _system(call))
+    loaded, wanted = declared(options.request(call.params), system_of(call))
     if not console.json:
         console.result(volumes.declared_lines(wanted, sheet=console.sheet))
     if not call.params["check"]:
@@ -49,19 +49,13 @@ def _list(call: Call) -> int:
     from deployer.usecases.backups import declared, stored
 
     console = call.console
-    _, wanted = declared(options.request(call.params), _system(call))
+    _, wanted = declared(options.request(call.params), system_of(call))
     found = [each for folder in sorted({each.folder for each in wanted}) for each in stored(folder)]
     if console.json:
         console.document(volumes.backups_document("backups", found))
     else:
         console.result(volumes.stored_table(found, sheet=console.sheet))
     return ExitCode.FAILED if any(each.problem for each in found) else ExitCode.OK
-
-
-def _system(call: Call) -> Any:
-    from deployer.usecases.system import this_system
-
-    return this_system(call.console.learn, call.console.warn, call.console.awaiting)
 
 
 COMMAND: Final = Group(

@@ -52,10 +52,10 @@ def _backup(call: Call) -> int:
     from deployer.usecases.backups import file_name
     from deployer.usecases.volumes import backup, need_source, prepare
 
-    source, how = _place(call.params["source"]), _how(call)
+    source, how = _place(call.params["source"]), how_of(call)
     out = call.params["out"] or file_name(source, datetime.now(UTC))
     _check_out(call, out)
-    with prepare(options.request(call.params), _system(call), how, source) as prepared:
+    with prepare(options.request(call.params), system_of(call), how, source) as prepared:
         need_source(prepared.sides[0], how)
 
         def work(tools: Tools) -> Total:
@@ -105,11 +105,11 @@ def _restore(call: Call) -> int:
     from deployer.usecases.backup_file import opened
     from deployer.usecases.volumes import check_target, need_image, prepare, restore
 
-    target, how, file = _place(call.params["target"]), _how(call), call.params["file"]
+    target, how, file = _place(call.params["target"]), how_of(call), call.params["file"]
     with (
         _input(file) as path,
         opened(path) as source,
-        prepare(options.request(call.params), _system(call), how, target=target) as prepared,
+        prepare(options.request(call.params), system_of(call), how, target=target) as prepared,
     ):
         (side,) = prepared.sides
         need_image(side, how)
@@ -149,12 +149,12 @@ def _migrate(call: Call) -> int:
     from deployer.usecases.volume_sides import Place
     from deployer.usecases.volumes import check_target, migrate, need_image, need_source, prepare
 
-    source, how = _place(call.params["source"]), _how(call)
+    source, how = _place(call.params["source"]), how_of(call)
     host, volume = call.params["target"]
     target = Place(host, volume or source.volume)
     if target == source:
         raise click.UsageError("source and target are the same volume")
-    with prepare(options.request(call.params), _system(call), how, source, target) as prepared:
+    with prepare(options.request(call.params), system_of(call), how, source, target) as prepared:
         there = prepared.sides[1]
         need_source(prepared.sides[0], how)
         need_image(there, how)
@@ -241,7 +241,7 @@ def _place(given: tuple[str, str]) -> Place:
     return Place(*given)
 
 
-def _how(call: Call) -> How:
+def how_of(call: Call) -> How:
     from deployer.fields.options import Quiet
     from deployer.usecases.volume_sides import How
 
@@ -250,13 +250,13 @@ def _how(call: Call) -> How:
     return How(Quiet(params.get("quiet") or "stop"), params["exact"] or bool(image), image)
 
 
-def _system(call: Call) -> Any:
+def system_of(call: Call) -> Any:
     from deployer.usecases.system import this_system
 
     return this_system(call.console.learn, call.console.warn, call.console.awaiting)
 
 
-def _quiet() -> list[click.Parameter]:
+def quiet_options() -> list[click.Parameter]:
     texts = {
         "stop": "Stop running containers that use the volume while it is copied. This is the default.",
         "pause": "Pause them instead: the copy is as after a power failure.",
@@ -293,7 +293,7 @@ def _shared(*more: click.Parameter) -> list[click.Parameter]:
     ]
 
 
-def _loss() -> click.Parameter:
+def loss() -> click.Parameter:
     return next(param for param in options.policy() if param.name == "allow_data_loss")
 
 
@@ -317,7 +317,7 @@ COMMAND: Final = Group(
                     metavar="FILE",
                     help="The file, - for standard output; by default one with the name of host, volume and time.",
                 ),
-                *_quiet(),
+                *quiet_options(),
                 *_shared(
                     options.Option(
                         ["--force"],
@@ -338,7 +338,7 @@ COMMAND: Final = Group(
             params=[
                 click.Argument(["file"], metavar="FILE"),
                 click.Argument(["target"], type=PlaceType(), metavar="HOST/NAME"),
-                *_shared(_loss()),
+                *_shared(loss()),
             ],
             suggestion=Suggestion("restores a volume"),
         ),
@@ -350,8 +350,8 @@ COMMAND: Final = Group(
             params=[
                 click.Argument(["source"], type=PlaceType(), metavar="HOST/NAME"),
                 click.Argument(["target"], type=PlaceType(named=False), metavar="HOST[/NAME]"),
-                *_quiet(),
-                *_shared(_loss()),
+                *quiet_options(),
+                *_shared(loss()),
             ],
             suggestion=Suggestion("copies a volume to another host", ("move", "transfer")),
         ),

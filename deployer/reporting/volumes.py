@@ -118,3 +118,38 @@ def stored_table(found: Iterable[Any], *, sheet: Sheet) -> list[Line]:
 def backups_document(kind: str, found: Iterable[Any]) -> dict[str, Any]:
     """Of `backup run` and `backup list`."""
     return {"format_version": FORMAT_VERSION, "type": kind, "backups": [msgspec.to_builtins(each) for each in found]}
+
+
+def snapshot_lines(pairs: Iterable[tuple[str, str]], sides: Iterable[Any], *, loses: bool) -> list[Line]:
+    lines = [line(Span(f"{source} → {target}", Style.TITLE)) for source, target in pairs]
+    lines += [found for side in sides for found in _side_lines(side)]
+    return [*lines, line(f"  {NOT_KEPT}")] if loses else lines
+
+
+def snapshot_ended(folder: str, volumes: int, *, restored: bool) -> list[Line]:
+    how = "restored from" if restored else "saved in"
+    return [line(f"{plural(volumes, 'volume')} {how} {folder}")]
+
+
+def snapshot_document(folder: str, manifest: Any = None) -> dict[str, Any]:
+    """`manifest` None: nothing was saved."""
+    found = msgspec.to_builtins(manifest) if manifest is not None else {}
+    return {"format_version": FORMAT_VERSION, "type": "snapshot", "folder": folder, **found}
+
+
+def snapshots_document(found: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"format_version": FORMAT_VERSION, "type": "snapshots", "snapshots": found}
+
+
+def snapshots_table(found: Iterable[tuple[str, Any]], *, sheet: Sheet) -> list[Line]:
+    rows = [
+        (
+            moment_words(each.made),
+            each.who,
+            str(len(each.volumes)),
+            size(sum(volume.size for volume in each.volumes)),
+            folder,
+        )
+        for folder, each in found
+    ]
+    return table(("MADE", "WHO", "VOLUMES", "DATA", "SNAPSHOT"), rows, sheet=sheet, cut=("SNAPSHOT",))

@@ -172,6 +172,8 @@ class Content:
         self._how = how
         self._tools = tools
         self._complete = True
+        self._touched = False
+        self._before: Backup | None = None
         self._recreated = not side.users and side.driver == "local" and not side.options
         """Whether it is emptied by removing the volume; otherwise by a program in a container."""
 
@@ -208,20 +210,23 @@ class Content:
                 path.unlink(missing_ok=True)
 
     def replace(self, data: Data, before: Backup | None, chunks: Body) -> None:
-        """`before` None: the volume is empty. After a failure, it has its content from before."""
-        try:
-            (self._emptied(self._line.engine) if before is not None else data).write(chunks)
-        except BaseException:
-            problem = self._line.again(lambda engine: self._restore(engine, before))
-            name = self._side.place.volume
-            if problem:
-                self._complete = False
-                kept = f"it is in {before.name}; deployer volume restore puts it back" if before else ""
-                text = f"volume {name}: could not be given its content from before: {problem}"
-                self._tools.tell(Said(self._line.host, text, kept, failed=True))
-            else:
-                self._tools.tell(Said(self._line.host, f"volume {name}: has its content from before"))
-            raise
+        """`before` None: the volume is empty."""
+        self._before, self._touched = before, True
+        (self._emptied(self._line.engine) if before is not None else data).write(chunks)
+
+    def put_back(self) -> None:
+        """After a failure, also one that came later: the volume has its content from before."""
+        if not self._touched:
+            return
+        name, before = self._side.place.volume, self._before
+        problem = self._line.again(lambda engine: self._restore(engine, before))
+        if problem:
+            self._complete = False
+            kept = f"it is in {before.name}; deployer volume restore puts it back" if before else ""
+            text = f"volume {name}: could not be given its content from before: {problem}"
+            self._tools.tell(Said(self._line.host, text, kept, failed=True))
+        else:
+            self._tools.tell(Said(self._line.host, f"volume {name}: has its content from before"))
 
     def _restore(self, engine: Engine, before: Backup | None) -> None:
         emptied = self._emptied(engine)

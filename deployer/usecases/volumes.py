@@ -84,7 +84,7 @@ def restore(prepared: Prepared, tools: Tools, source: Backup) -> Total:
     for _ in watched(source.chunks(), source.name, tools):
         """A damaged file replaces nothing."""
     (side,) = prepared.sides
-    with lock_sides(prepared, tools), _target(prepared, side, source.header, tools) as fill:
+    with lock_sides(prepared, tools), target_of(prepared, side, source.header, tools) as fill:
         fill(watched(source.chunks(), str(side.place), tools))
     return source.total
 
@@ -96,7 +96,7 @@ def migrate(prepared: Prepared, tools: Tools) -> Total:
     with ExitStack() as stack:
         stack.enter_context(lock_sides(prepared, tools))
         line, data = mounted(prepared, source, tools, stack)
-        fill = stack.enter_context(_target(prepared, target, header, tools))
+        fill = stack.enter_context(target_of(prepared, target, header, tools))
         stack.enter_context(quieted(line, source, tools.tell))
         chunks = stack.enter_context(data.read(changing=prepared.how.quiet is Quiet.LIVE))
         counted = Counted(watched(chunks, str(source.place), tools))
@@ -141,17 +141,18 @@ def _remove_helper(volume: str, engine: Engine) -> None:
 
 
 @contextmanager
-def _target(
+def target_of(
     prepared: Prepared, side: Side, header: Header, tools: Tools
 ) -> Iterator[Callable[[Iterator[bytes]], object]]:
-    """Yields what replaces the content of a volume. A volume that was created is removed after a failure."""
+    """Yields what replaces the content of a volume. After a failure within the context, a volume that was created is
+    removed, and any other has its content from before."""
     volume = side.place.volume
     with ExitStack() as stack:
         create(prepared, side, header)
         line = Line(prepared.fleet, side.place.host, tools.clock)
+        content = Content(line, side, prepared.how, tools)
         try:
-            line, data = mounted(prepared, side, tools, stack)
-            content = Content(line, side, prepared.how, tools)
+            _, data = mounted(prepared, side, tools, stack)
             full = not side.is_new and content.check(data)
             stack.enter_context(quieted(line, side, tools.tell))
             if side.is_new:
@@ -162,6 +163,8 @@ def _target(
         except BaseException:
             if side.is_new:
                 discard(line, volume, tools.tell)
+            else:
+                content.put_back()
             raise
 
 

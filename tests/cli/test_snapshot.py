@@ -1,0 +1,91 @@
+"""`deployer snapshot`, on simulated hosts."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+
+import pytest
+
+from deployer.usecases.backup_file import Header, write
+from tests.cli.runs import Shop
+
+PLAYBOOK = """\
+- hosts: web
+  project: data
+  volumes: {one: {}, two: {}}
+  containers:
+    db: {image: "example/db:1", volumes: ["one:/one", "two:/two"], update: {monitor: 0s}}
+"""
+
+
+def archive(name: str) -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as tar:
+        for path, kind, content in (("data", tarfile.DIRTYPE, b""), (f"data/{name}", tarfile.REGTYPE, name.encode())):
+            member = tarfile.TarInfo(path)
+            member.type, member.mode, member.size = kind, 0o755, len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return target.getvalue()
+
+
+@pytest.fixture
+def site(shop: Shop) -> Shop:
+    """Two hosts with two volumes, each with other content."""
+    shop.write("data.yml", PLAYBOOK)
+    for volume in ("one", "two"):
+        for host in ("web1", "web2"):
+            with (shop.folder / "it.zst").open("wb") as file:
+                write(file, Header(volume=volume, host=host, made=""), [archive(f"{host}-{volume}")])
+            assert shop.run("volume", "restore", "it.zst", f"{host}/{volume}", "-i", "hosts.yml", "--yes").code == 0
+    (shop.folder / "it.zst").unlink()
+    assert shop.run("apply", "-i", "hosts.yml", "data.yml", "--yes").code == 0
+    return shop
+
+
+def digest(site: Shop, place: str) -> str:
+    """Of the content of a volume."""
+    found = site.run("volume", "backup", place, "-o", "now.zst", "-i", "hosts.yml", "--live", "--force", "--json")
+    return str(json.loads(found.out)["sha256"])
+
+
+def test_a_snapshot_is_restored_on_other_hosts(site: Shop) -> None:
+    made = site.run("snapshot", "create", "-i", "hosts.yml", "data.yml", "--yes", "--json", "--pause")
+    found = json.loads(made.out)
+    assert (made.code, found["playbooks"], found["files"]) == (0, ["data.yml"], ["data.yml", "hosts.yml"]), made.err
+    assert [(each["host"], each["volume"]) for each in found["volumes"]] == [
+        ("web1", "one"),
+        ("web1", "two"),
+        ("web2", "one"),
+        ("web2", "two"),
+    ]
+    assert {(each["host"], each["container"], each["image"]) for each in found["images"]} == {
+        ("web1", "db", "docker.io/example/db:1"),
+        ("web2", "db", "docker.io/example/db:1"),
+    }
+    assert [(each["host"], each["number"]) for each in found["runs"]] == [("web1", 1), ("web2", 1)]
+    listed = site.run("snapshot", "list")
+    assert listed.words[1].endswith(f"4 41 kB {found['folder']}")
+    words = ("snapshot", "restore", found["folder"], "-i", "hosts.yml", "--yes")
+    refused = site.run(*words)
+    assert (refused.code, "web1/one has content" in refused.err) == (5, True), refused.err
+    both = site.run(*words, "--map", "web1=db1", "--map", "web2=db1")
+    assert (both.code, "restored as one" in both.err) == (5, True)
+    consents = [f"--allow-data-loss=web1/volume.{volume}" for volume in ("one", "two")]
+    moved = site.run(*words, "--map", "web2=db1", *consents, "--image", "no:1")
+    assert (moved.code, digest(site, "web1/one")) == (3, found["volumes"][0]["sha256"]), moved.err
+
+
+def test_names(site: Shop) -> None:
+    for words, said in (
+        (("restore", "nothing", "-i", "hosts.yml", "--yes"), "nothing is no snapshot"),
+        (("restore", "nothing", "-i", "hosts.yml", "--map", "web1"), "does not have the form OLD=NEW"),
+        (("create", "none.yml", "-i", "hosts.yml"), "none.yml"),
+    ):
+        found = site.run("snapshot", *words)
+        assert (found.code != 0, said in found.err) == (True, True), found.err
+    assert site.run("snapshot", "list").words == ["MADE WHO VOLUMES DATA SNAPSHOT"]
+    checked = site.run("snapshot", "create", "-i", "hosts.yml", "data.yml", "--check", "--limit", "web1")
+    assert checked.words[2] == "web1: container db is stopped while its data is copied"
+    assert not (site.folder / "snapshots").exists()
