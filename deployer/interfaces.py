@@ -377,6 +377,22 @@ class Stream(Protocol):
     def close(self) -> None: ...
 
 
+class Login(Guarded, frozen=True):
+    """A login at a host that another host may use once. `docker`: the command there. `proves`: whether a signature of
+    data is by the key of the host. `sign`: signs data with the key of the user, whose public part is `public`."""
+
+    hidden = ("sign", "proves")
+    user: str
+    host: str
+    port: int
+    docker: str
+    host_key_type: str
+    host_key: bytes
+    proves: Callable[[bytes, bytes], bool]
+    public: bytes
+    sign: Callable[[bytes, str], bytes]
+
+
 class Host(Protocol):
     """All that one host offers; safe to use from several threads. What it does not offer raises `NotOfferedError` with
     the reason."""
@@ -389,6 +405,20 @@ class Host(Protocol):
     def files(self) -> Files: ...
     def connect(self, address: str, port: int) -> Stream:
         """A TCP connection from the host to an address; raises `UnreachableError`."""
+        ...
+
+    @property
+    def gives(self) -> bool:
+        """Whether it may log in to other hosts, see `give`."""
+        ...
+
+    def login(self) -> Login:
+        """The login at this host, for `give` of another one."""
+        ...
+
+    def give(self, reference: str, without: Collection[str], to: Login) -> None:
+        """Send an image to the host of a login, not by way of this machine. `without`: members of the archive that are
+        not needed there. Raises `ResourceError`, `UnreachableError`."""
         ...
 
     def close(self) -> None: ...

@@ -224,7 +224,7 @@ COMMAND: Final = Group(
                     type=click.IntRange(min=1),
                     default=4,
                     metavar="N",
-                    help="Maximum number of hosts to send to in parallel; default 4.",
+                    help="Maximum number of hosts that this machine sends to in parallel; default 4.",
                 ),
             ],
             suggestion=Suggestion("sends an image to hosts", ("load", "pussh", "transfer")),

@@ -78,4 +78,5 @@ def _lines(found: ImageResult) -> list[Line]:
 
     if found.problem:
         return [line(Span(f"{found.host}: failed: {found.problem}", Style.BAD)), *hint_lines(found.hint, "  ")]
-    return [line(f"{found.host}: {found.done}{sent_words(found.sent, found.total, found.seconds)}")]
+    done = line(f"{found.host}: {found.done}{sent_words(found.sent, found.total, found.seconds)}")
+    return [done, line(Span(f"  {found.note}", Style.WARNING))] if found.note else [done]

@@ -7,13 +7,13 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from deployer.interfaces import Engine, Files, Host, Shell, Stream
+from deployer.interfaces import Engine, Files, Host, Login, Shell, Stream
 from deployer.reach.connection import DEFAULT_SOCKET, ConnectionSpec
 from deployer.reach.connectors import BY_KIND, ConnectionType
 from deployer.transport.gate import Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from deployer.transport.opening import SharedSsh
     from deployer.transport.streams import Transport
@@ -101,6 +101,16 @@ class ConnectedHost:
 
     def connect(self, address: str, port: int) -> Stream:
         return self._transport.connect(address, port)
+
+    @property
+    def gives(self) -> bool:
+        return self._transport.gives
+
+    def login(self) -> Login:
+        return self._transport.login()
+
+    def give(self, reference: str, without: Collection[str], to: Login) -> None:
+        self._transport.give(reference, without, to)
 
     def close(self) -> None:
         if self._engine is not None:

@@ -121,7 +121,7 @@ class ImageArchive:
         """A tar archive of the image with only these layers, as chunks."""
         yield _described(found, reference)
         for layer in layers:
-            yield _header(_blob(layer.digest), layer.size)
+            yield _header(blob_member(layer.digest), layer.size)
             yield from self._chunks(layer)
             yield bytes(-layer.size % _BLOCK)
         yield bytes(2 * _BLOCK)
@@ -156,7 +156,7 @@ class ImageArchive:
         while todo:
             index = todo.pop()
             for entry in (index.get("manifests") if isinstance(index, dict) else None) or ():
-                name = _blob(str(entry.get("digest")))
+                name = blob_member(str(entry.get("digest")))
                 if name not in self._members:
                     continue
                 parsed, body = self._json(name), self._bytes(name)
@@ -234,15 +234,15 @@ def _described(found: ArchivedImage, reference: str) -> bytes:
         },
     }
     docker = {
-        "Config": _blob(found.id),
+        "Config": blob_member(found.id),
         "RepoTags": [image.familiar(reference)],
-        "Layers": [_blob(layer.digest) for layer in found.layers],
+        "Layers": [blob_member(layer.digest) for layer in found.layers],
     }
     files = (
         _file("oci-layout", _encoded({"imageLayoutVersion": "1.0.0"})),
         _file("index.json", _encoded({"schemaVersion": 2, "manifests": [index]})),
-        _file(_blob(found.digest), found.manifest),
-        _file(_blob(found.id), found.config),
+        _file(blob_member(found.digest), found.manifest),
+        _file(blob_member(found.id), found.config),
         _file("manifest.json", _encoded([docker])),
     )
     return b"".join(files)
@@ -266,7 +266,8 @@ def _digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def _blob(digest: str) -> str:
+def blob_member(digest: str) -> str:
+    """The name of a blob in an archive."""
     return _BLOBS + digest.partition(":")[2]
 
 

@@ -32,11 +32,14 @@ _FIRST_WITH_ZSTD: Final = "1.42"
 
 
 class Sent(Struct, frozen=True):
-    """An image that an engine has: `sent` of the `total` bytes of its layers, or nothing because it was `there`."""
+    """An image that an engine has: `sent` of the `total` bytes of its layers from here, or nothing because it was
+    `there` or another host sent it, the `giver`. `note`: why another host did not."""
 
     sent: int = 0
     total: int = 0
     there: bool = False
+    giver: str = ""
+    note: str = ""
 
 
 class Transfer:
@@ -48,6 +51,23 @@ class Transfer:
         self._reference = reference
         self._found = found
         self._containerd = is_containerd(engine.info())
+
+    @property
+    def reference(self) -> str:
+        return self._reference
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        return self._found.layers
+
+    @property
+    def size(self) -> int:
+        return self._found.size
+
+    @property
+    def containerd(self) -> bool:
+        """Whether the engine keeps images in containerd's store."""
+        return self._containerd
 
     def missing(self) -> tuple[Layer, ...]:
         """Layers that the engine does not have; all where that is not known."""
@@ -67,7 +87,7 @@ class Transfer:
         known = (self._found.digest if self._containerd else self._found.id) == (there or {}).get("Id")
         return known and not (self._containerd and self.missing())
 
-    def send(self, missing: tuple[Layer, ...], progress: Sending) -> None:
+    def send(self, missing: tuple[Layer, ...], progress: Sending) -> Sent:
         """Raises `ResourceError`, `UnreachableError`."""
         self._refuse_zstd(missing)
         sent, total = [0], sum(layer.size for layer in missing)
@@ -87,6 +107,7 @@ class Transfer:
             raise EngineError(
                 "the image is incomplete after the transfer", status=0, hint="send it again; docker load may show why"
             )
+        return Sent(total, self.size)
 
     def _refuse_zstd(self, missing: tuple[Layer, ...]) -> None:
         facts = self._engine.describe()

@@ -61,7 +61,8 @@ class ConnectionSpec(Guarded, frozen=True, kw_only=True):
     `docker_command` given means that the engine is reached by running it (`… system dial-stdio`) and not through
     the socket; `sudo_password` is given to it where it asks with `SUDO_PROMPT`. `become`: the words before a command
     that becomes another user, who then reaches the engine; it asks for the same password. `user` "" is the local
-    user's name. `jumps` are passed in order, the last connects to the host.
+    user's name. `forward_agent`: whether the host may log in to other hosts with the keys of this machine. `jumps` are
+    passed in order, the last connects to the host.
     """
 
     hidden: ClassVar[tuple[str, ...]] = ("private_key", "private_key_passphrase", "password", "sudo_password")
@@ -76,6 +77,7 @@ class ConnectionSpec(Guarded, frozen=True, kw_only=True):
     password: str = ""
     identities_only: bool = False
     identity_agent: str = ""
+    forward_agent: bool = False
     known_hosts_files: tuple[str, ...] = ()
     host_key_alias: str = ""
     host_key_checking: HostKeyChecking = HostKeyChecking.STRICT

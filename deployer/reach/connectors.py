@@ -31,8 +31,8 @@ class Connector(Struct, frozen=True):
 _ALL: Final = frozenset({"host", "connection", "timeout", "docker_host"})
 _SSH: Final = frozenset(
     {"port", "user", "password", "private_key_file", "private_key", "private_key_passphrase", "ssh_args"}
-    | {"ssh_common_args", "ssh_extra_args", "host_key_checking", "known_hosts_file", "proxy_jump", "become"}
-    | {"become_user", "become_method", "become_password", "docker_socket", "docker_command"}
+    | {"ssh_common_args", "ssh_extra_args", "host_key_checking", "known_hosts_file", "forward_agent", "proxy_jump"}
+    | {"become", "become_user", "become_method", "become_password", "docker_socket", "docker_command"}
 )
 
 CONNECTORS: Final = (

@@ -106,6 +106,7 @@ SETTINGS: Final = (
         "Files of known host keys, instead of the user's own.",
         ("ansible_ssh_known_hosts_file",),
     ),
+    Setting("forward_agent", _SWITCH, "Whether the host may log in to other hosts to send them images."),
     Setting("proxy_jump", TEXT, "Jump hosts: `[user@]host[:port]`, separated by commas."),
     Setting(
         "become", _SWITCH, "Reach the engine as another user, through a command.", ("ansible_become",), short=False

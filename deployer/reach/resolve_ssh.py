@@ -159,6 +159,7 @@ def resolve_ssh(
         password=given.text("password") or options.password,
         identities_only=sources.say("identitiesonly").lower() in ("yes", "true"),
         identity_agent=_agent(sources),
+        forward_agent=given.flag("forward_agent") is True,
         known_hosts_files=_known_hosts(sources),
         host_key_alias=sources.say("hostkeyalias"),
         host_key_checking=_checking(sources),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import NoReturn
 
 from deployer.errors import FileError, NotOfferedError
-from deployer.interfaces import Body, Engine, FileInfo, FileKind, Files, Shell, Stream
+from deployer.interfaces import Body, Engine, FileInfo, FileKind, Files, Login, Shell, Stream
 from deployer.simulated import trees
 from deployer.simulated.archives import whole
 from deployer.simulated.engine import SimulatedEngine, open_simulated
@@ -26,6 +26,8 @@ Access = Callable[[], AbstractContextManager[SimulatedHost]]
 class SimulatedMachine:
     """`Host` in memory. It has no shell and no network."""
 
+    gives = False
+
     def __init__(self, engine: SimulatedEngine) -> None:
         self._engine = engine
 
@@ -40,6 +42,12 @@ class SimulatedMachine:
 
     def connect(self, address: str, port: int) -> Stream:
         raise NotOfferedError(f"a simulated host offers no stream to {address} port {port}")
+
+    def login(self) -> Login:
+        raise NotOfferedError("no login leads to a simulated host")
+
+    def give(self, reference: str, _without: Collection[str], to: Login) -> None:
+        raise NotOfferedError(f"a simulated host sends no {reference} to {to.host}")
 
     def close(self) -> None:
         """Nothing is open between operations."""

@@ -87,6 +87,7 @@ def authenticate(link: Link, spec: ConnectionSpec, ring: KeyRing) -> None:
         for label, key in candidates:
             login.offer_key(label, key)
             if login.done:
+                link.login_key = key
                 return
             if _PUBLICKEY not in login.accepted:
                 break

@@ -39,7 +39,7 @@ class Candidates(Struct):
         """Each key once, loaded on demand."""
         seen: set[bytes] = set()
         for label, key in self._in_order(seen):
-            public = _offered_blob(key)
+            public = offered_blob(key)
             if public not in seen:
                 seen.add(public)
                 yield label, key
@@ -98,7 +98,7 @@ class Candidates(Struct):
                 self.notes.append(str(error))
 
 
-def _offered_blob(key: paramiko.PKey) -> bytes:
+def offered_blob(key: paramiko.PKey) -> bytes:
     """The public part sent to the server: the certificate if the key has one."""
     return key.public_blob.key_blob if key.public_blob else key.asbytes()
 

@@ -47,10 +47,10 @@ def start(link: Link, command: str) -> paramiko.Channel:
     return channel
 
 
-def result_of(channel: paramiko.Channel) -> CommandResult:
-    """Read an ended or ending command to its end; what does not come within 5 s is left out."""
-    channel.settimeout(_PATIENCE)
-    output = _read(channel.recv)
+def result_of(channel: paramiko.Channel, patience: float = _PATIENCE) -> CommandResult:
+    """Read an ended or ending command to its end; what does not come within so many seconds is left out."""
+    channel.settimeout(patience)
+    output = _read(channel.recv, longest=max(patience, _LONGEST))
     errors = _read(channel.recv_stderr)
     known = channel.status_event.wait(_PATIENCE) and channel.exit_status >= 0
     return CommandResult(channel.exit_status if known else None, output, errors)

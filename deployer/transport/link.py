@@ -57,6 +57,9 @@ class Link(paramiko.Transport):
         self.channel_timeout = timeout
         self.disconnect_reason = ""
         self.after_close: Callable[[], object] | None = None
+        self.login_key: paramiko.PKey | None = None
+        self.lending = threading.Lock()
+        """Held while its server gets an agent: which one, is known of the connection and not of a channel."""
 
     def open_unix_socket(self, path: str) -> paramiko.Channel:
         """A channel to the socket at `path` on the server; raises `ChannelRefusedError` or `LinkLostError`.

@@ -13,6 +13,7 @@ from deployer.transport.shells import LocalShell
 from deployer.transport.sockets import connect_tcp
 from deployer.transport.streams import (
     DuplexStream,
+    NoLogin,
     Opening,
     Stream,
     end_socket_writing,
@@ -24,16 +25,13 @@ if TYPE_CHECKING:
     from deployer.transport.local_files import LocalFiles
 
 
-class LocalSocket:
+class LocalSocket(NoLogin):
     """A Unix socket here; `timeout` is in seconds."""
 
     def __init__(self, path: str, timeout: float) -> None:
         self._path = path
         self._timeout = timeout
-
-    @property
-    def where(self) -> str:
-        return f"the Docker engine at {self._path}"
+        self.where = f"the Docker engine at {path}"
 
     @property
     def loss_hint(self) -> str:

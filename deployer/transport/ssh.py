@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from deployer.errors import NotOfferedError, UnreachableError
+from deployer.interfaces import Login
 from deployer.reach.connection import DEFAULT_SOCKET, ConnectionSpec
 from deployer.transport.channels import ChannelSocket
 from deployer.transport.commands import begin_sudo, result_of, run, start
@@ -29,6 +30,8 @@ from deployer.transport.streams import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from deployer.transport.diagnosis import CommandFailure
     from deployer.transport.sftp import SftpFiles
 
@@ -119,6 +122,20 @@ class SshHost:
         explaining = partial(explaining_stream, f"the connection to {address} port {port} by way of {by}")
         return DuplexStream(sock, sock.recv, sock.end_writing, sock.close, explaining)
 
+    @property
+    def gives(self) -> bool:
+        return self.spec.forward_agent and not self.spec.sudo_password
+
+    def login(self) -> Login:
+        from deployer.transport.giving import login_of
+
+        return login_of(self.spec, self.link(), self._docker())
+
+    def give(self, reference: str, without: Collection[str], to: Login) -> None:
+        from deployer.transport.giving import give
+
+        give(self.spec, self.link(), self._docker(), reference, without, to)
+
     def close(self) -> None:
         self._shared_link.close()
 
@@ -165,9 +182,11 @@ class SshHost:
         return ChannelSocket(channel, on_no_answer)
 
     def _command(self) -> str:
+        return f"{self._docker()} system dial-stdio"
+
+    def _docker(self) -> str:
         docker, socket = self.spec.docker_command or "docker", self.spec.docker_socket
-        place = "" if socket == DEFAULT_SOCKET else f" -H {shlex.quote(f'unix://{socket}')}"
-        return f"{docker}{place} system dial-stdio"
+        return docker if socket == DEFAULT_SOCKET else f"{docker} -H {shlex.quote(f'unix://{socket}')}"
 
     def _diagnose(self, link: Link, failure: CommandFailure | None) -> UnreachableError:
         from deployer.transport.diagnosis import explain, probe_command, read_findings

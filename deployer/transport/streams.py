@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import select
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from deployer.errors import NotOfferedError, UnreachableError
-from deployer.interfaces import Body, Files, Host, Shell
+from deployer.interfaces import Body, Files, Host, Login, Shell
 
 if TYPE_CHECKING:
     from deployer.transport.gate import Gate
@@ -125,6 +125,11 @@ class Transport(Dialer, Protocol):
     def shell(self) -> Shell: ...
     def files(self) -> Files: ...
     def connect(self, address: str, port: int) -> DuplexStream: ...
+    @property
+    def gives(self) -> bool: ...
+
+    def login(self) -> Login: ...
+    def give(self, reference: str, without: Collection[str], to: Login) -> None: ...
 
 
 class Opening(Protocol):
@@ -142,10 +147,21 @@ class Opening(Protocol):
         ...
 
 
-class EngineOnly:
-    """A transport that reaches only the engine of its host."""
+class NoLogin:
+    """A transport without SSH."""
 
     where: str
+    gives = False
+
+    def login(self) -> Login:
+        raise NotOfferedError(f"no login leads to {self.where}")
+
+    def give(self, reference: str, without: Collection[str], to: Login) -> None:
+        raise NotOfferedError(f"{self.where} cannot log in to {to.host}")
+
+
+class EngineOnly(NoLogin):
+    """A transport that reaches only the engine of its host."""
 
     def shell(self) -> Shell:
         raise NotOfferedError(f"a connection to {self.where} alone offers no shell")

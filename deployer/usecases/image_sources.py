@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Final
+
+from msgspec.structs import replace
 
 from deployer.applying.building import Builds
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.engine.connect import connect, this_machine
 from deployer.engine.host_facts import free_space
-from deployer.engine.image_archive import ImageArchive
+from deployer.engine.image_archive import ImageArchive, Layer, blob_member
 from deployer.engine.image_transfer import Sent, Transfer, is_containerd
-from deployer.errors import InputError, ResourceError
+from deployer.engine.versions import at_least
+from deployer.errors import InputError, ResourceError, UnreachableError
 from deployer.interfaces import Engine, Host
 from deployer.model.settings import CONTROLLER
+from deployer.usecases.image_tree import Giver, ImageTree
 from deployer.values import image, size
+
+FANOUT: Final = 4
+"""Hosts that are sent to at the same time."""
+
+_ATTEMPTS: Final = 2
+"""Hosts that are asked to send an image to one."""
+
+_BLOBS: Final = "1.44"
+"""The API of Docker 25.0, from which on archives have a member for each blob, named after its digest."""
 
 _UNPACKING: Final = 2
 """Times the size of what is sent that the classic store needs for a moment: it unpacks the archive first."""
@@ -33,12 +46,15 @@ class ImageSources:
     """The images that a run sends. Each is read from its source once. Safe to use from several threads. `builds`: those
     that it built."""
 
-    def __init__(self, host: Callable[[str], Host]) -> None:
+    def __init__(self, host: Callable[[str], Host], fanout: int = FANOUT) -> None:
+        """`fanout`: hosts that this machine sends an image to at once, see `ImageTree`."""
         self.builds = Builds(self.engine)
         self._host = host
         self._lock = threading.Lock()
         self._opening = threading.Lock()
         self._reading: dict[tuple[str, str], threading.Lock] = {}
+        self._trees: dict[tuple[str, str], ImageTree] = {}
+        self._fanout = fanout
         self._local: Engine | None = None
         self._files: dict[str, ImageArchive] = {}
         self._open: dict[tuple[str, str], ImageArchive] = {}
@@ -46,19 +62,64 @@ class ImageSources:
 
     def send(self, host: str, engine: Engine, reference: str, source: str, tell: Callable[[int, int], object]) -> Sent:
         """Raises `ResourceError`, `UnreachableError`."""
+        tree, own = self._tree(reference, source), self._giver(host, engine)
         if self._is_there(engine, reference, source):
+            tree.add(own)
             return Sent(there=True)
         facts, archive = engine.describe(), self.archive(reference, source)
         found = archive.read(reference, f"{facts.os}/{facts.arch}")
         transfer = Transfer(engine, archive, reference, found)
         if transfer.is_complete():
+            tree.add(own)
             return Sent(total=found.size, there=True)
-        missing = transfer.missing()
-        amount = sum(layer.size for layer in missing)
         if not facts.simulated:
-            _check_room(self._host(host), engine, amount)
-        transfer.send(missing, tell)
-        return Sent(amount, found.size)
+            _check_room(self._host(host), engine, sum(layer.size for layer in transfer.missing()))
+        return self._send(tree, own, host, transfer, tell)
+
+    def _send(
+        self, tree: ImageTree, own: Giver | None, host: str, transfer: Transfer, tell: Callable[[int, int], object]
+    ) -> Sent:
+        """By a host that has it, or else from here. After two hosts that could not, no further one is tried."""
+        note = ""
+        for _ in range(_ATTEMPTS):
+            giver: Giver | None = None
+            try:
+                with tree.turn(own, containerd=transfer.containerd) as giver:
+                    if giver is None:
+                        with tree.from_here():
+                            return replace(transfer.send(transfer.missing(), tell), note=note)
+                    self._give(giver, host, transfer)
+                    return Sent(total=transfer.size, giver=giver.host, note=note)
+            except (ResourceError, UnreachableError) as error:
+                if giver is None:
+                    raise
+                note = f"{giver.host} could not send it: {error.message}"
+        with tree.from_here():
+            sent = transfer.send(transfer.missing(), tell)
+        tree.add(own)
+        return replace(sent, note=note)
+
+    def _give(self, giver: Giver, host: str, transfer: Transfer) -> None:
+        missing = frozenset(transfer.missing())
+        without = _members(giver, (layer for layer in transfer.layers if layer not in missing))
+        self._host(giver.host).give(transfer.reference, without, self._host(host).login())
+        if not transfer.is_complete():
+            raise ResourceError("not all of it arrived")
+
+    def _giver(self, host: str, engine: Engine) -> Giver | None:
+        """A host as one that may send images on."""
+        if not self._host(host).gives:
+            return None
+        return Giver(host, is_containerd(engine.info()), engine.describe().api)
+
+    def _tree(self, reference: str, source: str) -> ImageTree:
+        """With the source as the first giver, if it is a host that may be one."""
+        made = ImageTree(self._fanout)
+        with self._lock:
+            found = self._trees.setdefault((reference, source), made)
+        if found is made and source != CONTROLLER and source not in self._files:
+            found.add(self._giver(source, self.engine(source)))
+        return found
 
     def open_file(self, path: str) -> None:
         """Makes an archive a source of the name of its path. Raises `InputError`, `ResourceError`."""
@@ -127,6 +188,13 @@ def _check_room(host: Host, engine: Engine, amount: int) -> None:
         shown = f"{size.show_rounded(needed)} are needed in {folder} during the transfer"
         hint = "docker system df on the host shows what uses the space"
         raise ResourceError(f"{shown}, {size.show_rounded(free)} are free", hint=hint)
+
+
+def _members(giver: Giver, layers: Iterable[Layer]) -> frozenset[str]:
+    """The layers in an archive that a host saves. The classic store keeps none compressed."""
+    if not at_least(giver.api, _BLOBS):
+        return frozenset()
+    return frozenset(blob_member(layer.digest if giver.containerd else layer.diff_id) for layer in layers)
 
 
 def _save(engine: Engine, reference: str, spool: BinaryIO) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,25 +17,23 @@ from deployer.model.outcome import PullProgress
 from deployer.model.plan import Unreachable
 from deployer.model.settings import CONTROLLER
 from deployer.usecases.fleet import Fleet
-from deployer.usecases.image_sources import ImageSources
+from deployer.usecases.image_sources import FANOUT, ImageSources
 from deployer.usecases.inspect_hosts import fleet_of
 from deployer.usecases.load import Request
 from deployer.usecases.system import System
 from deployer.values import image
 
-FANOUT: Final = 4
-"""Hosts that are sent to at the same time."""
-
 
 class ImageResult(Struct, frozen=True):
-    """What was done on one host. `done`: in words; `sent` of `total` bytes, in `seconds`; `problem` and `hint`: why it
-    failed."""
+    """What was done on one host. `done`: in words; `sent` of `total` bytes, in `seconds`; `note`: why another host did
+    not send it; `problem` and `hint`: why it failed."""
 
     host: str
     done: str = ""
     sent: int = 0
     total: int = 0
     seconds: float = 0.0
+    note: str = ""
     problem: str = ""
     hint: str = ""
 
@@ -65,7 +62,7 @@ def copy(request: Request, system: System, wanted: Copy, watch: Watch) -> Result
     """Send an image to the hosts of `--limit`. Raises `InputError`, `ResourceError` and `UnreachableError` where there
     is nothing to send."""
     with (
-        fleet_of(replace(request, forks=wanted.fanout), system) as fleet,
+        fleet_of(replace(request, forks=max(request.forks, wanted.fanout)), system) as fleet,
         _sources(request, system, wanted, fleet) as (sources, source),
     ):
 
@@ -76,7 +73,9 @@ def copy(request: Request, system: System, wanted: Copy, watch: Watch) -> Result
             began = system.clock.now()
             found = sources.send(host, engine, wanted.reference, source, told)
             words = "is there already" if found.there else "sent"
-            return ImageResult(host, words, found.sent, found.total, system.clock.now() - began)
+            words += f" by {found.giver}" if found.giver else ""
+            took = system.clock.now() - began
+            return ImageResult(host, words, found.sent, found.total, took, note=found.note)
 
         return _each(fleet, one, watch.ended)
 
@@ -109,7 +108,7 @@ def _sources(request: Request, system: System, wanted: Copy, fleet: Fleet) -> It
     elsewhere = fleet_of(replace(request, limit=""), system, wanted.source) if needs_another else Fleet({}, 1)
     with (
         elsewhere,
-        ImageSources(lambda host: (fleet if host in fleet.hosts else elsewhere).host(host)) as sources,
+        ImageSources(lambda host: (fleet if host in fleet.hosts else elsewhere).host(host), wanted.fanout) as sources,
     ):
         if is_file:
             sources.open_file(wanted.source)

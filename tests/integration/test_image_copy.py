@@ -59,6 +59,7 @@ def test_only_the_layer_that_hosts_do_not_have_is_sent(
     app = {"image": APP, "command": None}
     site.write({"images": {APP: {"source": host_26.name}}, "containers": {"app": app}}).converge()
     assert {host.docker("exec", "app", "ls", "/two").strip() for host in (host_20, host_containerd)} == {"/two"}
+    _one_host_sends_to_another(site, tmp_path, host_26, host_20, host_28)
     zstd = tmp_path / "zstd.tar"
     zstd.write_bytes(packed({**OLD, "a/layer.tar": b"\x28\xb5\x2f\xfd"}).read())
     refused = site.run("image", "copy", "app:1", host_20.name, "--from", str(zstd), "-i", str(site.inventory))
@@ -69,3 +70,22 @@ def test_only_the_layer_that_hosts_do_not_have_is_sent(
     for host in (host_26, *others):
         host.docker("rm", "-f", "app")
         host.docker("rmi", BASE, APP)
+
+
+def _one_host_sends_to_another(site: Site, folder: Path, giver: Host, *others: Host) -> None:
+    """Only what is missing; hosts without ssh, here the second one, get it and cannot send it."""
+    (folder / "forwarding").mkdir()
+    forwarding = Site(folder / "forwarding", giver, *others, deployer_forward_agent=True)
+    for host in others:
+        host.docker("rm", "-f", "app")
+        host.docker("rmi", APP)
+    for host in others:
+        found = copied(forwarding, APP, host.name, "--from", giver.name)[host.name]
+        assert (found["done"], found["sent"], found["note"]) == (f"sent by {giver.name}", 0, "")
+    assert {host.docker("run", "--rm", APP, "ls", "/two").strip() for host in others} == {"/two"}
+    giver.docker("rm", "-f", "app")
+    giver.docker("rmi", APP)
+    back = copied(forwarding, APP, giver.name, "--from", others[-1].name)[giver.name]
+    assert (back["done"], LAYER < back["sent"] < 1.1 * LAYER) == ("sent", True)
+    assert back["note"].startswith(f"{others[-1].name} could not send it: ")
+    assert "ssh: not found" in back["note"]
