@@ -21,20 +21,27 @@ _LONGEST = 8192
 
 def run_command(engine: Engine, clock: Clock, container: str, operation: RunCommand) -> None:
     """Raises `ResourceError` with its last output if it ends with another code than 0, or not in time."""
-    key = engine.create_exec(container, ExecQuery(operation.command))
-    until, output = clock.now() + operation.timeout, b""
+    code, said = output_of(engine, clock, container, operation.command, operation.timeout)
+    if code:
+        raise ResourceError(f"the command ended with code {code}{said}")
+
+
+def output_of(
+    engine: Engine, clock: Clock, container: str, command: tuple[str, ...], timeout: float
+) -> tuple[int, str]:
+    """The exit code, and its last output behind a colon. Raises `ResourceError` if it does not end in time."""
+    key = engine.create_exec(container, ExecQuery(command))
+    until, output = clock.now() + timeout, b""
     with closing(engine.start_exec(key, None)) as stream:
-        stream.settimeout(operation.timeout)
+        stream.settimeout(timeout)
         try:
             for _, data in payloads(stream):
                 output = (output + data)[-_LONGEST:]
         except UnreachableError:
             if clock.now() < until:
                 raise
-            raise ResourceError(f"the command did not end within {operation.timeout:g}s{_said(output)}") from None
-    code = exit_code(engine, key, clock)
-    if code:
-        raise ResourceError(f"the command ended with code {code}{_said(output)}")
+            raise ResourceError(f"the command did not end within {timeout:g}s{_said(output)}") from None
+    return exit_code(engine, key, clock) or 0, _said(output)
 
 
 def is_revived(engine: Engine, container: str) -> bool:

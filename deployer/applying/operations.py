@@ -14,6 +14,7 @@ from deployer.applying.building import Builds
 from deployer.applying.commands import is_revived, run_command
 from deployer.applying.files import link_files, switch_files, with_places, write_files
 from deployer.applying.host_files import change_file
+from deployer.applying.probing import ask
 from deployer.engine.host_files import store_of
 from deployer.errors import EngineError, NotOfferedError, ResourceError
 from deployer.fields.container.health import CRASHING, DECLARE_CHECK, WITHOUT_COMMAND
@@ -380,7 +381,14 @@ def _(operation: RemoveContainer, worker: Worker) -> None:
 def _(operation: AwaitHealthy, worker: Worker) -> None:
     container = worker.id_of(operation.container)
     before = worker.restarts.get(container) if operation.again else None
-    health.await_healthy(worker.engine, worker.clock, container, operation, worker.stopped, before)
+
+    def asked() -> str:
+        if operation.probe is None:
+            return ""
+        said = ask(worker.engine, worker.machine, worker.clock, container, operation.probe)
+        return f"its probe {operation.probe}: {said}" if said else ""
+
+    health.await_healthy(worker.engine, worker.clock, container, operation, worker.stopped, before, asked)
 
 
 @_perform.register

@@ -8,7 +8,7 @@ from typing import Any, Final
 from deployer.model.desired import Kind
 from deployer.model.file_reactions import reactions_of
 from deployer.model.kinds import KINDS
-from deployer.model.settings import Dependency, Settings, UpdatePolicy
+from deployer.model.settings import Dependency, Probe, Settings, UpdatePolicy
 from deployer.values import duration
 
 
@@ -28,7 +28,8 @@ def _dependencies(found: Mapping[str, Any]) -> tuple[Dependency, ...]:
 def _update(found: Mapping[str, Any]) -> UpdatePolicy:
     seconds = {key: found[key] / duration.SECOND for key in ("health_timeout", "monitor", "drain") if key in found}
     watch = {"watch": seconds["monitor"]} if "monitor" in seconds else {}
-    return UpdatePolicy(**{**found, **seconds, **watch})
+    probe = {"probe": Probe(**found["probe"])} if "probe" in found else {}
+    return UpdatePolicy(**{**found, **seconds, **watch, **probe})
 
 
 _USED_UP: Final = ("env_file", "extends", "restart_retries", "name", "container_name")

@@ -10,6 +10,7 @@ from schema import Or
 
 from deployer.fields.leaves import COUNT, DURATION, FLAG, SECONDS, TEXT, choice, flag_of, option, text_value
 from deployer.fields.options import Condition, Presence, PullPolicy, Quiet, Recreate, RunState, UpdateOrder
+from deployer.fields.probe import PROBE
 from deployer.fields.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, Then, one_or_many
 from deployer.values import image, tag
 
@@ -161,6 +162,7 @@ UPDATE = Record(
             shape=SECONDS,
             doc="Time the old container has to stop when it is replaced; default: its own `stop_grace_period`.",
         ),
+        PROBE,
     )
 )
 

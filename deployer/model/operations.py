@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from deployer.interfaces import Guarded
 from deployer.model.build import Build
+from deployer.model.settings import Probe
 from deployer.values import duration
 
 
@@ -394,14 +395,16 @@ class AwaitHealthy(OnContainer, frozen=True):
     """With a healthcheck: healthy within `timeout` seconds, and still so after `watch`. Without: running, never
     restarted, for `monitor`. In the first `grace` seconds it may be unhealthy or restarted; `monitor` then counts from
     the last restart. `again`: it may have worked before, so that only a check that begins from now on counts, and
-    restarts since an operation of this run on its process count too."""
+    restarts since an operation of this run on its process count too. `probe`: is asked after that until it succeeds,
+    within `timeout`; without a healthcheck, it is asked at once."""
 
-    doing, done, waits = "waiting until healthy", "healthy", True
+    doing, done, waits, hidden = "waiting until healthy", "healthy", True, ("probe",)
     timeout: float
     monitor: float
     watch: float = 0.0
     grace: float = 0.0
     again: bool = False
+    probe: Probe | None = None
 
 
 class Drain(OnContainer, frozen=True):

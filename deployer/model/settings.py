@@ -23,10 +23,29 @@ class Dependency(Struct, frozen=True):
     restart: bool = False
 
 
+class Probe(Guarded, frozen=True):
+    """What is asked to find out whether a container works: by HTTP where there is a `path`, for an answer from `lowest`
+    to `highest`; by a connection to the `port`; or by a `command` in it."""
+
+    hidden = ("header", "command")
+    port: int = 0
+    path: str = ""
+    lowest: int = 200
+    highest: int = 399
+    header: tuple[tuple[str, str], ...] = ()
+    command: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """`http :8080/healthz`, `tcp :5432`, `exec pg_isready`."""
+        if self.command:
+            return f"exec {command.show(self.command)}"
+        return f"http :{self.port}{self.path}" if self.path else f"tcp :{self.port}"
+
+
 class UpdatePolicy(Struct, frozen=True):
     """How a container is replaced; seconds. `stop_grace_period`: the time the old one has to stop, -1 for no limit,
     None for its own. `watch`: how long one with a healthcheck must stay healthy. `drain`: how long the old one goes on
-    when its name leads to the new one, None for the default."""
+    when its name leads to the new one, None for the default. `probe`: what is asked besides the healthcheck."""
 
     order: UpdateOrder = UpdateOrder.AUTO
     health_timeout: float = 60.0
@@ -34,6 +53,7 @@ class UpdatePolicy(Struct, frozen=True):
     stop_grace_period: int | None = None
     watch: float = 0.0
     drain: float | None = None
+    probe: Probe | None = None
 
 
 class OnChange(Struct, frozen=True, order=True):

@@ -39,7 +39,7 @@ def when_met(ctx: Context, dependency: Dependency) -> Steps:
     needed, live = ctx.desired.container(name), ctx.observed.container(name)
     if condition is Condition.STARTED or target is None or needed is None or name in ctx.containers.jobs:
         return ready
-    if not ready and live is not None and _is_met(live, condition):
+    if not ready and live is not None and _is_met(live, condition) and not _is_asked(needed, live):
         return ()
     if (name, condition) not in ctx.containers.awaited:
         if condition is Condition.HEALTHY and has_settings(needed, ContainerSettings):
@@ -49,6 +49,12 @@ def when_met(ctx: Context, dependency: Dependency) -> Steps:
         step = ctx.draft.step(wait, needed.address, "others wait for it", after=ready)
         ctx.containers.awaited[name, condition] = (step,)
     return ctx.containers.awaited[name, condition]
+
+
+def _is_asked(needed: Workload, live: ObservedContainer) -> bool:
+    """Whether only its probe says that it works."""
+    probed = has_settings(needed, ContainerSettings) and needed.settings.update.probe is not None
+    return probed and live.running and not live.has_healthcheck
 
 
 def _is_met(live: ObservedContainer, condition: Condition | None) -> bool:

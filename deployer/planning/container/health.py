@@ -20,6 +20,7 @@ from deployer.model.desired import Container, Desired
 from deployer.model.observed import ObservedContainer
 from deployer.model.operations import AwaitCompleted, AwaitHealthy, Target
 from deployer.model.plan import ResourceChange
+from deployer.model.secrets import redact
 from deployer.model.settings import ContainerSettings
 from deployer.planning.container.judging import is_ours
 from deployer.planning.context import Context, completes
@@ -44,7 +45,10 @@ def watched(ctx: Context, resource: Container, target: Target) -> AwaitHealthy:
             f"{resource.address.label}: health_timeout is raised from {set_to} to {shown}, "
             "the start_period and interval of its healthcheck"
         )
-    return AwaitHealthy(target, max(update.health_timeout, needed), update.monitor, update.watch)
+    if update.probe is not None:
+        probe = redact(str(update.probe), ctx.desired.secrets)
+        ctx.draft.note(f"{resource.address.label}: works when its probe succeeds, {probe}")
+    return AwaitHealthy(target, max(update.health_timeout, needed), update.monitor, update.watch, probe=update.probe)
 
 
 def _healthcheck(ctx: Context, resource: Container, target: Target) -> Mapping[str, Any]:

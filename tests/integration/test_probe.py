@@ -1,0 +1,50 @@
+"""`update.probe` on real engines: containers without a healthcheck are asked from outside whether they work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.support import SLEEP, Json, Site, ids, of_container
+from tests.lab import faults
+from tests.lab.host import Host
+
+pytestmark = pytest.mark.lab
+
+ANSWER = r"""#!/bin/sh
+end=$(printf '\r')
+while read -r line && [ "$line" != "$end" ]; do :; done
+printf "HTTP/1.0 $(cat /etc/status) x\r\n\r\n"
+"""
+
+
+def play(code: str, how: Json | str, **probe: str) -> Json:
+    update = {"monitor": "300ms", "health_timeout": "3s", "probe": {"http": ":8080/healthz"} | probe}
+    status_file = {"source": "status", "target": "/etc/status", "on_change": how}
+    files = [status_file, {"source": "answer", "mode": "0555"}]
+    web = {**SLEEP, "command": ["nc", "-ll", "-p", "8080", "-e", "/answer"], "configs": files, "update": update}
+    return {"configs": {"status": {"content": code}, "answer": {"content": ANSWER}}, "containers": {"web": web}}
+
+
+def test_what_does_not_answer_goes_back(host: Host, tmp_path: Path) -> None:
+    """When it is replaced and when its files change; over the connection, and where that forwards no ports."""
+    told: Json = {"exec": ["true"]}
+    site = Site(tmp_path, host).write(play("200", told))
+    assert "container.web: works when its probe succeeds, http :8080/healthz" in site.plan().notes
+    site.converge()
+    before = ids(host)
+    for how in (told, "recreate"):
+        failed = site.write(play("500", how)).apply()
+        (error,) = failed.errors
+        assert (failed.code, error.partition(": ")[2]) == (3, "its probe http :8080/healthz: answered 500 after 3s")
+        assert (ids(host), of_container(host, "web", "cat", "/etc/status")) == (before, "200")
+    site.write(play("404", told, status="400-404")).converge()
+
+    faults.restart_sshd(host, {"AllowTcpForwarding": "local", "PermitOpen": "none"})
+    site.write(play("200", told)).converge()
+    failed = site.write(play("503", told)).apply()
+    assert [error.partition(": ")[2] for error in failed.errors] == [
+        "its probe http :8080/healthz: answered 503 after 3s"
+    ]
+    assert (ids(host), of_container(host, "web", "cat", "/etc/status")) == (before, "200")
