@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from deployer.applying.health import WaitInterruptedError, await_completed, awai
 from deployer.errors import EngineError, ResourceError
 from deployer.interfaces import Engine
 from deployer.model.operations import AwaitHealthy
+from deployer.model.settings import Probe
 from tests.applying.engines import Clock
 
 
@@ -119,6 +121,47 @@ def test_one_that_is_watched_has_to_stay_healthy() -> None:
 
 def test_one_that_is_healthy_late_was_watched_long_enough() -> None:
     assert wait(Looks(*[STARTING] * 20, HEALTHY), watch=2).seconds > 10
+
+
+def again(*looks: dict[str, Any], restarts: int = 0, said: Iterator[str] | None = None, **wanted: Any) -> float:
+    """Seconds until one that worked before is found to work."""
+
+    class Told(Looks):
+        def info(self) -> dict[str, Any]:
+            return {"SystemTime": "2026-01-02T03:04:05.123456789+01:00"}
+
+    clock, answers = Clock(), said or iter(())
+    wait = AwaitHealthy("web", 10, 5, again=True, **wanted)
+    engine = cast("Engine", Told(*looks))
+    await_healthy(engine, clock, "web", wait, lambda: False, restarts, lambda: next(answers, ""))
+    return clock.seconds
+
+
+def checked(start: str, code: int = 0) -> dict[str, Any]:
+    found = look("healthy", said="x")
+    found["State"]["Health"]["Log"] = [{"Start": start, "ExitCode": code, "Output": "no"}]
+    return found
+
+
+def test_one_that_worked_before_must_pass_a_check_that_begins_now() -> None:
+    old, new = checked("2026-01-02T02:04:05.1Z"), "2026-01-02T02:04:06.987654321Z"
+    assert again(old, old, checked(new)) == pytest.approx(0.25)
+    for last in (old, checked(new, 1)):
+        with pytest.raises(ResourceError, match=r"^no check has succeeded after 10s; its healthcheck said"):
+            again(last)
+
+
+def test_one_that_was_restarted_since_it_was_told_does_not_work() -> None:
+    assert again(look(restarts=2), restarts=2) == pytest.approx(5)
+    with pytest.raises(ResourceError, match=r"^was restarted once$"):
+        again(look(restarts=3), restarts=2)
+
+
+def test_a_probe_is_asked_until_it_succeeds() -> None:
+    probe = Probe(80)
+    assert again(look(), said=iter(["no", "no"]), probe=probe) > 5
+    with pytest.raises(ResourceError, match=r"^refused after 10s$"):
+        again(look(), said=itertools.repeat("refused"), probe=probe)
 
 
 def test_pauses_grow_to_a_second() -> None:

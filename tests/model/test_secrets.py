@@ -242,6 +242,7 @@ def test_without_a_key_a_record_tells_only_that_there_was_a_secret() -> None:
 
 
 HIDDEN = {
+    "AwaitHealthy": ("probe",),
     "Build": ("secrets", "files", "built"),
     "BuildImage": ("build", "labels"),
     "Changed": ("content",),
@@ -259,6 +260,7 @@ HIDDEN = {
     "Inputs": ("sealing_key", "caller"),
     "Loaded": ("secrets", "passwords"),
     "MakeLink": ("before",),
+    "Probe": ("header", "command"),
     "Project": ("environ",),
     "PutFile": ("sha256", "content", "before"),
     "RegistryAuth": ("username", "password"),
