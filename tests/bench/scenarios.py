@@ -15,7 +15,7 @@ from tests.lab import cleaning, faults, peers
 from tests.lab.host import Host
 from tests.lab.settings import CHECKOUT
 
-_DEPLOYER = str(CHECKOUT / ".venv" / "bin" / "deployer")
+DEPLOYER = str(CHECKOUT / ".venv" / "bin" / "deployer")
 _MOST_ANSIBLE_ROUNDS = 3
 _FEW = 3
 
@@ -62,14 +62,14 @@ class Bench:
         """A plan of the first hosts that finds nothing to change."""
         limit = ",".join(host.name for host in self.hosts[:count])
         words = ["plan", "--detailed-exitcode", *self._playbook, "--limit", limit]
-        return Subject(f"deployer plan, {count} × {workload.COUNT}", [_DEPLOYER, *words], check=_says("no changes"))
+        return Subject(f"deployer plan, {count} × {workload.COUNT}", [DEPLOYER, *words], check=_says("no changes"))
 
     def apply(self, hosts: Sequence[Host]) -> Subject:
         """A first apply."""
         limit = ",".join(host.name for host in hosts)
         words = ["apply", "--yes", *self._playbook, "--limit", limit]
         name = f"deployer apply, {len(hosts)} × {workload.COUNT}"
-        return Subject(name, [_DEPLOYER, *words], prepare=lambda: _clean(hosts))
+        return Subject(name, [DEPLOYER, *words], prepare=lambda: _clean(hosts))
 
     def compose(self, name: str, *words: str) -> Subject:
         """Compose on the first host, over SSH."""
@@ -83,7 +83,7 @@ class Bench:
 
 def start(bench: Bench) -> Section:
     """The program alone."""
-    ours, *before = alternate(bench.both(Subject("deployer --help", [_DEPLOYER, "--help"])), bench.rounds)
+    ours, *before = alternate(bench.both(Subject("deployer --help", [DEPLOYER, "--help"])), bench.rounds)
     limit = Limit("deployer --help, seconds of CPU", ours.cpu, HELP_CPU)
     return Section("The program alone", (ours, *before), limits=(limit, *_since(ours, before)))
 
@@ -150,7 +150,7 @@ def volume(bench: Bench) -> Section:
         target.docker("volume", "rm", "-f", VOLUME)
 
     words = ["volume", "migrate", "-i", str(bench.folder / "hosts.yml"), f"{source.name}/{VOLUME}", target.name]
-    ours = Subject("deployer volume migrate, 500 MB", [_DEPLOYER, *words, "--yes"], prepare=clean)
+    ours = Subject("deployer volume migrate, 500 MB", [DEPLOYER, *words, "--yes"], prepare=clean)
     run = f"docker run --rm -i --network none -v {VOLUME}:/v {workload.IMAGE} tar -C /v"
     ends = [shlex.join([*host.ssh_command(), f"{run} {how}"]) for host, how in ((source, "-c ."), (target, "-x"))]
     pipe = Subject("tar through SSH and docker run", ["sh", "-c", " | ".join(ends)], prepare=clean)
@@ -175,7 +175,9 @@ def all_sections(bench: Bench) -> list[Section]:
         sections.append(fleet(bench))
         if bench.with_ansible:
             sections.append(few(bench))
-        return [*sections, one(bench)]
+        from tests.bench import daily
+
+        return [*sections, daily.section(bench), one(bench)]
     finally:
         faults.restart_sshd(bench.hosts[0])
         _clean(bench.hosts)
