@@ -8,7 +8,7 @@ from typing import Any, Final
 from deployer.model.desired import Kind
 from deployer.model.file_reactions import reactions_of
 from deployer.model.kinds import KINDS
-from deployer.model.settings import Dependency, Probe, Settings, UpdatePolicy
+from deployer.model.settings import Dependency, OnChange, Probe, Settings, UpdatePolicy
 from deployer.values import duration
 
 
@@ -40,7 +40,7 @@ _TYPED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "exclude": tuple,
     "external": bool,
     "ignore_changes": tuple,
-    "on_change": reactions_of,
+    "on_change": lambda found: OnChange(**found) if "reaction" in found else reactions_of(found),
     "push": tuple,
     "tag_as": tuple,
     "timeout": lambda found: found / duration.SECOND,

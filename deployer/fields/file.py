@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from schema import Or
 
+from deployer.fields.container import on_change
 from deployer.fields.container.files import mode_of
 from deployer.fields.leaves import FLAG, NUMBER_OR_TEXT, TEXT, WORDS
 from deployer.fields.options import Presence
@@ -116,6 +117,7 @@ FILE = Table(
             shape=_VALIDATE,
             doc="Command on the host that must accept the new file before it is put in place; `%s` stands for it.",
         ),
+        on_change.entry("none"),
         Entry(name="backup", shape=FLAG, doc="Keep what is replaced or removed beside it, with the time in its name."),
         PROTECT,
     ),

@@ -59,20 +59,22 @@ def identity(kind: FileKind, sha256: str, target: str) -> str:
 
 class Written(Struct, frozen=True, omit_defaults=True):
     """What a project wrote. `digest` of its identity, `before` of the identity that this replaced; both as `digest_of`
-    makes them."""
+    makes them. `owed`: containers that mount it have not reacted yet."""
 
     digest: str = ""
     before: str = ""
     mode: str = ""
     owner: str = ""
     group: str = ""
+    owed: bool = False
 
 
 class Manifest(Struct, frozen=True):
-    """What a project wrote, by path. `number` 0: nothing."""
+    """What a project wrote, by path. `number` 0: nothing. `older`: the numbers of those that killed runs left."""
 
     number: int = 0
     entries: Mapping[str, Written] = field(default_factory=dict)
+    older: tuple[int, ...] = ()
 
 
 def digest_of(identity: str, sealing: Sealing, *, secret: bool) -> str:
@@ -107,15 +109,16 @@ def labels_of(project: str, entries: Mapping[str, Written]) -> dict[str, str]:
 
 def manifests(volumes: Iterable[Mapping[str, Any]]) -> dict[str, Manifest]:
     """The newest of each project. One that cannot be read counts as empty."""
-    found: dict[str, Manifest] = {}
+    found: dict[str, dict[int, object]] = {}
     for volume in volumes:
         number = volume_names.read_manifest(str(volume.get("Name") or ""))
         labels = volume_names.labels_of(volume)
-        project = str(labels.get(PROJECT) or "")
-        if number is None or not project or (project in found and found[project].number > number):
-            continue
-        found[project] = Manifest(number, _entries(labels.get(LABEL)))
-    return found
+        if number is not None and (project := str(labels.get(PROJECT) or "")):
+            found.setdefault(project, {})[number] = labels.get(LABEL)
+    return {
+        project: Manifest(max(texts), _entries(texts[max(texts)]), tuple(sorted(texts))[:-1])
+        for project, texts in found.items()
+    }
 
 
 def _entries(text: object) -> Mapping[str, Written]:

@@ -71,6 +71,7 @@ class OnChange(Struct, frozen=True, order=True):
 
 
 RECREATED = OnChange()
+UNNOTICED = OnChange(Reaction.NONE)
 
 
 class Settings(Struct, frozen=True):
@@ -132,7 +133,7 @@ class FileSettings(Settings, frozen=True):
     link; `delete`: whether what is below it and not declared goes, unless `exclude` names it. `source`: what is in it,
     and `origin`: where that comes from, for people; `secret`: it is never shown. `mode`, `owner`, `group`: None and ""
     for those that it has, or that a new one gets; `files_mode`, `directory_mode`: of what is in a directory.
-    `validate`: a command on the host, with %s for the new file."""
+    `validate`: a command on the host, with %s for the new file. `on_change`: of containers that mount it."""
 
     content: str | None = None
     src: str = ""
@@ -150,6 +151,7 @@ class FileSettings(Settings, frozen=True):
     delete: bool = False
     exclude: tuple[str, ...] = ()
     backup: bool = False
+    on_change: OnChange | None = None
     origin: str = ""
     validate: tuple[str, ...] = ()
 

@@ -10,8 +10,9 @@ from msgspec import Struct, field
 from deployer.fields.options import Condition
 from deployer.model.desired import Address, Container, Desired, Kind, Resource, S
 from deployer.model.exclusive import held, in_use, writable
+from deployer.model.files import Manifest
 from deployer.model.observed import Observed, ObservedContainer
-from deployer.model.operations import Target
+from deployer.model.operations import Operation, Target
 from deployer.model.plan import Group
 from deployer.planning.draft import Draft
 from deployer.planning.policy import Policy
@@ -57,6 +58,23 @@ class Volumes(Struct, frozen=True):
     the planners of those containers and jobs, which recreate them."""
 
 
+class ChangedFile(Struct, frozen=True):
+    """Content that changes. `old`, `new`: for people; `back`: what restores it."""
+
+    old: str
+    new: str
+    back: tuple[Operation, ...] = ()
+
+
+class Files(Struct, frozen=True):
+    """Decided by `file.plan.make`."""
+
+    changed: dict[str, ChangedFile] = field(default_factory=dict)
+    """By path. Read by: judging, reactions of containers that mount them."""
+    written: list[tuple[int, Manifest]] = field(default_factory=list)
+    """The manifest that is written, with the step. Read by: reactions."""
+
+
 class Containers(Struct, frozen=True):
     """Decided by the phases that plan containers and jobs. Dependencies are planned first; their dependants read these
     decisions."""
@@ -99,6 +117,7 @@ class Context(Struct, frozen=True):
     networks: Networks = field(default_factory=Networks)
     volumes: Volumes = field(default_factory=Volumes)
     containers: Containers = field(default_factory=Containers)
+    files: Files = field(default_factory=Files)
 
     def __post_init__(self) -> None:
         """Starts with the decisions of earlier plays of the run."""

@@ -46,7 +46,7 @@ def after(observed: Observed, plan: HostPlan) -> Observed:
         restarted=observed.restarted | started,
         coming=observed.coming | pulled | built,
         built=observed.built | built,
-        manifests={**observed.manifests, **_manifests(plan)},
+        manifests={**observed.manifests, **manifests_of(plan)},
         owed={
             project: tuple(each for each in found if (each.container, each.network) not in connected)
             for project, found in observed.owed.items()
@@ -54,7 +54,8 @@ def after(observed: Observed, plan: HostPlan) -> Observed:
     )
 
 
-def _manifests(plan: HostPlan) -> dict[str, Manifest]:
+def manifests_of(plan: HostPlan) -> dict[str, Manifest]:
+    """Those that the plan writes, the last of each project."""
     written = (step.operation for step in plan.steps if isinstance(step.operation, WriteManifest))
     return manifests({"Name": each.name, "Labels": each.labels} for each in written)
 

@@ -22,6 +22,7 @@ from deployer.planning.container.holders import check_held
 from deployer.planning.container.replace import finish_retired
 from deployer.planning.context import Context
 from deployer.planning.diff import declared_fields
+from deployer.planning.file.reactions import react_to_files
 from deployer.planning.image.prune import references
 from deployer.planning.kinds import KINDS, PRUNED_AFTER_WORKLOADS, USED_BY_WORKLOADS, WORKLOADS, labelled
 from deployer.planning.network.owed import endpoints, give_back
@@ -84,6 +85,7 @@ PHASES: Final = (
     Phase("containers no longer declared", WORKLOADS.prune, only_prune=True),
     Phase("host ports and addresses that move to another container", plan_exchange),
     Phase("containers and jobs", WORKLOADS.make),
+    Phase("containers that keep running while their files change", react_to_files),
     Phase("endpoints that an interrupted run took", give_back),
     Phase("containers keep the namespaces they share", followers.check),
     Phase("started containers are watched", await_started),

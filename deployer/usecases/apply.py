@@ -26,6 +26,7 @@ from deployer.model.outcome import Blocked, HostEnded, HostOutcome, Notice, Obst
 from deployer.model.plan import Action, HostPlan, Phase, PlayPlan, ResourceChange, Unreachable
 from deployer.model.settings import ContainerSettings, RunSettings
 from deployer.planning.container.health import judged
+from deployer.planning.earlier import manifests_of
 from deployer.planning.run_once import alone_first
 from deployer.usecases.fleet import guarded
 from deployer.usecases.image_sources import ImageSources
@@ -315,10 +316,11 @@ class _Work:
 
 
 def _without(seen: Observed, host_plan: HostPlan) -> Observed:
-    """The host without the containers that the second phase will remove."""
+    """The host without the containers that the second phase will remove, and with the manifests that it will write."""
     at_last = (step.operation for step in host_plan.steps if step.phase is Phase.COMMIT and not step.operation.waits)
     away = {getattr(operation, "container", "") for operation in at_last}
-    return replace(seen, containers=tuple(found for found in seen.containers if found.id not in away))
+    containers = tuple(found for found in seen.containers if found.id not in away)
+    return replace(seen, containers=containers, manifests={**seen.manifests, **manifests_of(host_plan)})
 
 
 def _is_down(found: ResourceChange) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.support import Json, Site
+from tests.integration.support import SLEEP, Json, Site, inspect, of_container
 from tests.lab.host import Host
 
 pytestmark = pytest.mark.lab
@@ -120,6 +120,41 @@ def test_a_directory_is_synced(host_26: Host, tmp_path: Path) -> None:
     assert (root / "srv/shop/conf/sub/link").readlink() == Path("run.sh")
     site.run("destroy", "-y", *site.arguments)
     assert host.ssh("cd /srv/shop && find . -type f").split() == ["./conf/d/x.bak"]
+
+
+def test_containers_react_to_files_that_they_mount(host_26: Host, tmp_path: Path) -> None:
+    """Each once, the reaction of a failed run is taken back, and a second plan is empty."""
+    host = host_26
+    told = {"exec": ["sh", "-c", "! grep -q bad /conf/a && cat /conf/a >> /tmp/told"]}
+    mounts: dict[str, Json] = {
+        "restarted": {"volumes": ["/etc/shop:/conf:ro"]},
+        "told": {"volumes": [{"type": "bind", "source": "/etc/shop", "target": "/conf", "on_change": told}]},
+        "renewed": {"volumes": [{"type": "bind", "source": "/etc/shop/a", "target": "/a", "on_change": "recreate"}]},
+    }
+    containers = {name: {**SLEEP, **own} for name, own in mounts.items()}
+
+    def wish(text: str) -> Json:
+        files = {f"/etc/shop/{name}": {"content": text, "on_change": "restart"} for name in ("a", "b")}
+        return {"files": files, "containers": containers}
+
+    site = Site(tmp_path, host).write(wish("1\n"))
+    site.converge()
+    before = {name: (inspect(host, name)["Id"], inspect(host, name)["State"]["StartedAt"]) for name in mounts}
+    site.write(wish("2\n")).converge()
+    now = {name: (inspect(host, name)["Id"], inspect(host, name)["State"]["StartedAt"]) for name in mounts}
+    assert now["restarted"][0] == before["restarted"][0]
+    assert now["restarted"][1] != before["restarted"][1]
+    assert now["told"] == before["told"]
+    assert of_container(host, "told", "cat", "/tmp/told") == "2\n"
+    assert now["renewed"][0] != before["renewed"][0]
+    assert of_container(host, "renewed", "cat", "/a") == "2\n"
+
+    failed = site.write(wish("bad\n")).apply()
+    assert failed.code == 3
+    assert host.ssh("cat /etc/shop/a /etc/shop/b").split() == ["2", "2"]
+    assert of_container(host, "told", "cat", "/tmp/told").split()[:1] == ["2"]
+    assert of_container(host, "renewed", "cat", "/a") == "2\n"
+    assert site.write(wish("2\n")).plan().changes == []
 
 
 def test_a_full_disk_leaves_the_old_file(host_28: Host, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from deployer.fields.table import Violation
 from deployer.values import signals
 
 KEY: Final = "on_change"
-FIELDS: Final = ("configs", "secrets")
+FIELDS: Final = ("configs", "secrets", "volumes")
 """Fields whose parts may have it."""
 
 _ALONE: Final = (Reaction.RECREATE, Reaction.RESTART, Reaction.NONE)

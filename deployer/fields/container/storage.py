@@ -7,6 +7,7 @@ from typing import Any
 
 from schema import Or
 
+from deployer.fields.container import on_change
 from deployer.fields.field import Access, Body, Field, Json, View, at, lenient, show_plain, when_unset, zero_when_unset
 from deployer.fields.leaves import ABSOLUTE_PATH, FLAG, SIZE, TEXT, TEXT_MAP, choice
 from deployer.fields.shapes import Entry, Forms, Keyed, Leaf, ListOf, Record, Then, one_or_many
@@ -112,6 +113,15 @@ def _no_path(source: str) -> str:
     raise ValueError(f"'{source}' must be an absolute path on the host")
 
 
+def _with_reaction(found: dict[str, Any]) -> tuple[str, mount.Mount]:
+    """With `on_change`, which rules take out again."""
+    how = found.pop(on_change.KEY, None)
+    target, own = _pair(found)
+    if how is not None and own["type"] != "bind":
+        raise ValueError("on_change is for what a bind mounts")
+    return target, own if how is None else {**own, on_change.KEY: how}
+
+
 _LONG = Record(
     (
         Entry(name="type", shape=choice(*_TYPES), doc="bind, volume (default), tmpfs or image."),
@@ -123,6 +133,7 @@ _LONG = Record(
             shape=choice(*mount.CONSISTENCY),
             doc="cached or delegated, for Docker Desktop; consistent and default are the same as none.",
         ),
+        on_change.entry("that of the play's file"),
         Entry(name="bind", shape=_BIND, doc="Options of a bind."),
         Entry(name="volume", shape=_VOLUME, doc="Options of a volume."),
         Entry(name="tmpfs", shape=_TMPFS, doc="Options of a tmpfs."),
@@ -136,7 +147,7 @@ _LONG = Record(
         Entry(name="volume_driver", shape=TEXT, doc="Driver of a volume that does not exist yet."),
         Entry(name="volume_options", shape=TEXT_MAP, doc="Options of that driver."),
     ),
-    _pair,
+    _with_reaction,
 )
 
 MOUNTS = Keyed(

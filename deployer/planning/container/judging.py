@@ -21,6 +21,7 @@ from deployer.planning.container import endpoints
 from deployer.planning.container.files import in_place
 from deployer.planning.context import Context
 from deployer.planning.diff import Comparison, diff
+from deployer.planning.file.mounted import replacing
 from deployer.planning.image.plan import Wanted
 from deployer.planning.refusals import protection
 from deployer.values import image
@@ -51,7 +52,8 @@ def compare(
         for name, field in dependencies.id_references(resource).items()
         if name in ctx.containers.renewed and not any(found.path == (field,) for found in fields)
     )
-    found = (*_image_diff(resource, live, own, need), *fields, *shared, *endpoints.stale(ctx, resource, live))
+    files = replacing(ctx, resource)
+    found = (*_image_diff(resource, live, own, need), *fields, *shared, *files, *endpoints.stale(ctx, resource, live))
     return in_place(resource, live, endpoints.replace_where_needed(ctx, resource, live, found))
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from deployer.interfaces import FileKind
 from deployer.model.desired import File, Kind
 from deployer.model.drift import Drift, Verdict
-from deployer.model.files import Manifest, ObservedFile, Written, is_excluded, is_written, labels_of, name_of
+from deployer.model.files import LINK, Manifest, ObservedFile, Written, is_excluded, is_written, labels_of, name_of
 from deployer.model.operations import (
     FinishFile,
     MakeDirectory,
@@ -27,9 +27,10 @@ from deployer.model.operations import (
     WriteManifest,
 )
 from deployer.model.plan import Action, FieldDiff, Refusal, ResourceChange
+from deployer.model.secrets import MASK
 from deployer.model.settings import FileSettings
-from deployer.planning.context import Context, Steps
-from deployer.planning.file import compare
+from deployer.planning.context import ChangedFile, Context, Steps
+from deployer.planning.file import compare, mounted
 from deployer.planning.refusals import refuse_protected
 from deployer.planning.undeclared import DESTROYED, REASON, declared_or_placeholder, is_declared
 
@@ -61,12 +62,34 @@ def make(ctx: Context) -> None:
     wishes = [wish for resource in ctx.wanted(FileSettings) if (wish := _wish(ctx, resource)) is not None]
     written = [wish for wish in wishes if wish.is_written]
     after = _manifest(ctx, written) if written else ()
+    _note_changed(ctx, written)
     for wish in wishes:
         ctx.draft.changes.append(wish.change)
         if wish.is_written:
             ctx.draft.ready(Kind.FILE, wish.resource.name, _step(ctx, wish, after))
         else:
             ctx.draft.at_last(FinishFile(wish.resource.name), wish.resource.address, "left behind")
+
+
+def _note_changed(ctx: Context, wishes: list[Wish]) -> None:
+    """Content that changes now, or changed in a run that was killed before containers reacted."""
+    for wish in wishes:
+        resource, live, new = wish.resource, wish.live, compare.identity_of(wish.resource)
+        if resource.settings.kind is FileKind.DIRECTORY or (live is not None and compare.is_same(resource, live)):
+            continue
+        back = (RestoreFile(resource.name, new, existed=live is not None),)
+        texts = _short(ctx, resource, live.identity if live is not None else ""), _short(ctx, resource, new)
+        ctx.files.changed[resource.name] = ChangedFile(*texts, back)
+    for resource in ctx.wanted(FileSettings):
+        entry = compare.written(ctx, resource.name)
+        if entry is not None and entry.owed and resource.name not in ctx.files.changed:
+            ctx.files.changed[resource.name] = ChangedFile("before an interrupted run", "now")
+
+
+def _short(ctx: Context, resource: File, identity: str) -> str:
+    if compare.is_secret(ctx, resource):
+        return MASK
+    return identity if identity.startswith(LINK) else f"sha256 {identity[:12]}" if identity else "missing"
 
 
 def _wish(ctx: Context, resource: File) -> Wish | None:
@@ -131,11 +154,13 @@ def _manifest(ctx: Context, wishes: list[Wish]) -> Steps:
     for resource in ctx.wanted(FileSettings):
         live = ctx.observed.files.get(resource.name)
         if live is not None and resource.name in entries and compare.is_same(resource, live):
-            entries[resource.name] = compare.record(ctx, resource, live)
+            owed = entries[resource.name].owed
+            entries[resource.name] = replace(compare.record(ctx, resource, live), owed=owed)
     for wish in wishes:
         if wish.live is not None and wish.live.kind is FileKind.DIRECTORY and wish.resource.name not in entries:
             continue
-        entries[wish.resource.name] = compare.record(ctx, wish.resource, wish.live)
+        owed = mounted.may_react(ctx, wish.resource.name)
+        entries[wish.resource.name] = replace(compare.record(ctx, wish.resource, wish.live), owed=owed)
     gone = [path for path in entries if path not in ctx.observed.files and ctx.desired.find(Kind.FILE, path) is None]
     kept = {path: entry for path, entry in entries.items() if path not in gone}
     if kept == before.entries:
@@ -148,8 +173,9 @@ def _write_manifest(ctx: Context, first: File, before: Manifest, entries: dict[s
     name = name_of(project, before.number + 1)
     operation = WriteManifest(name, labels_of(project, entries))
     step = ctx.draft.step(operation, address, "what is written is on record", undo=(RemoveManifest(name),))
-    if before.number:
-        ctx.draft.at_last(RemoveManifest(name_of(project, before.number)), address, "replaced", after=(step,))
+    ctx.files.written.append((step, Manifest(before.number + 1, entries)))
+    for number in (*before.older, before.number) if before.number else ():
+        ctx.draft.at_last(RemoveManifest(name_of(project, number)), address, "replaced", after=(step,))
     return step
 
 

@@ -252,5 +252,5 @@ def test_the_newest_manifest_counts_and_a_damaged_one_is_empty() -> None:
         return {"Name": f"deployer.manifest.shop.{number}", "Labels": {"deployer.project": "shop", LABEL: text}}
 
     found = manifests([volume(2, '{"/a":{"digest":"x"}}'), volume(1, "{}"), {"Name": "deployer.manifest.x.1"}])
-    assert found == {"shop": Manifest(2, {"/a": Written("x")})}
+    assert found == {"shop": Manifest(2, {"/a": Written("x")}, older=(1,))}
     assert manifests([volume(3, '{"/a": 5}')]) == {"shop": Manifest(3)}
