@@ -32,8 +32,8 @@ def install() -> Path:
     return _FOLDER / "bin"
 
 
-def subject(folder: Path, hosts: Sequence[Host]) -> Subject:
-    """A run of `ansible.yml` on these hosts that changes nothing, with Ansible's faster settings."""
+def subject(folder: Path, hosts: Sequence[Host], playbook: str = "ansible.yml") -> Subject:
+    """A run on these hosts that changes nothing, with Ansible's faster settings."""
     programs = install()
     for host in hosts:
         peers.install_python(host)
@@ -46,9 +46,16 @@ def subject(folder: Path, hosts: Sequence[Host]) -> Subject:
         "PATH": f"{programs}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     }
     limit = ",".join(host.name for host in hosts)
-    words = ["-i", str(folder / "hosts.yml"), "--limit", limit, str(folder / "ansible.yml")]
+    words = ["-i", str(folder / "hosts.yml"), "--limit", limit, str(folder / playbook)]
     command = [str(programs / "ansible-playbook"), *words]
     return Subject("Ansible, nothing to change", command, env, check=lambda text: _unchanged(text, len(hosts)))
+
+
+def succeeded(output: str) -> None:
+    """On all hosts, whatever was changed."""
+    found = _RECAP.findall(output)
+    if not found or any(int(count) for _, _, *bad in found for count in bad):
+        raise BenchError(f"Ansible failed: {output.strip()[-2000:]}")
 
 
 def _unchanged(output: str, hosts: int) -> None:

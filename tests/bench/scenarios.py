@@ -123,6 +123,32 @@ def few(bench: Bench) -> Section:
     return Section("Nothing to change, beside Ansible", (ours, theirs), (comparison,))
 
 
+def files(bench: Bench) -> Section:
+    """Two hundred files on three hosts, beside Ansible: a first time, and nothing to change."""
+    hosts = bench.hosts[:_FEW]
+    where = ["-i", str(bench.folder / "hosts.yml"), str(bench.folder / "files.yml")]
+    where += ["--limit", ",".join(host.name for host in hosts)]
+    size = f"{len(hosts)} × {workload.FILES} files"
+
+    def empty() -> None:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda host: host.ssh("rm", "-rf", workload.FOLDER), hosts))
+        _clean(hosts)
+
+    theirs = ansible.subject(bench.folder, hosts, "ansible-files.yml")
+    first_theirs = replace(theirs, name=f"Ansible, first {size}", prepare=empty, check=ansible.succeeded)
+    first_ours = Subject(f"deployer apply, {size}", [_DEPLOYER, "apply", "--yes", *where], prepare=empty)
+    ours = Subject(f"deployer plan, {size}", [_DEPLOYER, "plan", *where], check=_says("no changes"))
+    first_found = alternate([first_theirs, first_ours], 1)
+    found = alternate([ours, theirs], 1)
+    empty()
+    comparisons = (
+        Comparison(f"first apply of {size} / Ansible", first_found[1], first_found[0], 1 / 10),
+        Comparison(f"plan of {size} / Ansible", found[0], found[1], 1 / 30),
+    )
+    return Section("Files, beside Ansible", (*first_found, *found), comparisons)
+
+
 def one(bench: Bench) -> Section:
     """Nothing to change on one host, beside one SSH login and Compose."""
     host = bench.hosts[0]
@@ -174,7 +200,7 @@ def all_sections(bench: Bench) -> list[Section]:
         run(bench.apply(bench.hosts))
         sections.append(fleet(bench))
         if bench.with_ansible:
-            sections.append(few(bench))
+            sections += [few(bench), files(bench)]
         from tests.bench import daily
 
         return [*sections, daily.section(bench), one(bench)]

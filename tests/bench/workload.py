@@ -1,4 +1,4 @@
-"""The same work in three languages: one network and twenty small containers a host, named alike.
+"""The same work in three languages: one network and twenty small containers a host, named alike; and in two, files.
 
 deployer and Ansible are given the same containers (Ansible finds what deployer made and has nothing to change);
 Compose has twenty of its own on the same host, because it only knows what bears its labels.
@@ -16,6 +16,10 @@ COMPOSE_PROJECT = "benchcompose"
 COUNT = 20
 IMAGE = "busybox:1"
 
+FILES = 200
+FOLDER = "/srv/bench-files"
+"""Where they are on the hosts: half of them copies, half templates."""
+
 _COMMAND = ["sleep", "1000000"]
 _ENVIRONMENT = {"MODE": "production", "WORKERS": "4"}
 _LABELS = {"team": "bench"}
@@ -32,6 +36,36 @@ def write(folder: Path, hosts: Sequence[Host]) -> None:
     (folder / "bench.yml").write_text(json.dumps([_play()], indent=2))
     (folder / "compose.yml").write_text(json.dumps(_compose(), indent=2))
     (folder / "ansible.yml").write_text(json.dumps([_ansible()], indent=2))
+    (folder / "files.yml").write_text(json.dumps([_files()], indent=2))
+    (folder / "ansible-files.yml").write_text(json.dumps([_ansible_files()], indent=2))
+    for name in _sources():
+        (folder / name).write_text(f"# {name}\n" + "key = value\n" * 100 + "name = {{ inventory_hostname }}\n")
+
+
+def _sources() -> list[str]:
+    return [f"file-{number:03}" for number in range(FILES)]
+
+
+def _files() -> dict[str, object]:
+    half = FILES // 2
+    ways = ["src"] * half + ["template"] * half
+    files = {f"{FOLDER}/{name}": {way: name, "mode": "0640"} for name, way in zip(_sources(), ways, strict=True)}
+    return {"name": "Files", "hosts": "all", "project": "bench-files", "files": files}
+
+
+def _ansible_files() -> dict[str, object]:
+    half = FILES // 2
+    options = {"src": "{{ playbook_dir }}/{{ item }}", "dest": f"{FOLDER}/{{{{ item }}}}", "mode": "0640"}
+    return {
+        "name": "Files",
+        "hosts": "all",
+        "gather_facts": False,
+        "tasks": [
+            {"name": "Directory", "ansible.builtin.file": {"path": FOLDER, "state": "directory"}},
+            {"name": "Copies", "ansible.builtin.copy": options, "loop": _sources()[:half]},
+            {"name": "Templates", "ansible.builtin.template": options, "loop": _sources()[half:]},
+        ],
+    }
 
 
 def _service() -> dict[str, object]:
