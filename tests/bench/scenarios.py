@@ -137,8 +137,8 @@ def files(bench: Bench) -> Section:
 
     theirs = ansible.subject(bench.folder, hosts, "ansible-files.yml")
     first_theirs = replace(theirs, name=f"Ansible, first {size}", prepare=empty, check=ansible.succeeded)
-    first_ours = Subject(f"deployer apply, {size}", [_DEPLOYER, "apply", "--yes", *where], prepare=empty)
-    ours = Subject(f"deployer plan, {size}", [_DEPLOYER, "plan", *where], check=_says("no changes"))
+    first_ours = Subject(f"deployer apply, {size}", [DEPLOYER, "apply", "--yes", *where], prepare=empty)
+    ours = Subject(f"deployer plan, {size}", [DEPLOYER, "plan", *where], check=_says("no changes"))
     first_found = alternate([first_theirs, first_ours], 1)
     found = alternate([ours, theirs], 1)
     empty()
