@@ -42,6 +42,7 @@ _TYPED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "ignore_changes": tuple,
     "on_change": lambda found: OnChange(**found) if "reaction" in found else reactions_of(found),
     "push": tuple,
+    "requires": lambda found: found.get("sysctl", {}),
     "tag_as": tuple,
     "timeout": lambda found: found / duration.SECOND,
     "update": _update,

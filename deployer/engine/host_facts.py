@@ -74,7 +74,7 @@ def gather(
     seen = shell_facts.read(said or "", root, observed.engine.arch)
     if seen is None or seen.name != info.get("Name"):
         return facts
-    facts = replace(facts, missing=seen.missing if seen.has_root else frozenset(), room=seen.room)
+    facts = replace(facts, missing=seen.missing if seen.has_root else frozenset(), room=seen.room, sysctls=seen.sysctls)
     if facts.room is not None and questions.room:
         facts = replace(facts, sizes=_sizes(list_images(engine)))
     if not _is_engines_network(seen, observed):

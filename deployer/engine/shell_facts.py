@@ -9,9 +9,9 @@ from __future__ import annotations
 import ipaddress
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from deployer.model.preflight import Listener, Process, Questions, Room, Route
 
@@ -23,6 +23,8 @@ _OWNER = re.compile(r"\[owner\] \[(?P<inode>[0-9]{1,20})\] (?P<pid>[0-9]{1,20}) 
 _BIG_ENDIAN = ("s390x", "ppc64", "mips", "mips64")
 _SOCKETS = (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07"))
 """Files of /proc/net, and the state of a listening socket."""
+
+_PROC_SYS = "/proc/sys/"
 
 _LOOK = """
 look() {
@@ -55,6 +57,7 @@ class ShellFacts(Struct, frozen=True):
     missing: frozenset[str] = frozenset()
     has_root: bool = False
     room: Room | None = None
+    sysctls: Mapping[str, str] = field(default_factory=dict)
 
 
 def script(questions: Questions, root: str) -> str:
@@ -71,6 +74,11 @@ def script(questions: Questions, root: str) -> str:
         parts += [f"look {shlex.quote(source)}" for source in sorted(questions.sources)]
     if questions.room:
         parts.append(f"echo '[df]'; {room_script(root)}")
+    if questions.sysctls:
+        parts.append("echo '[sysctl]'")
+        parts += [
+            f"grep -H '' -- {_PROC_SYS}{shlex.quote(name.replace('.', '/'))}" for name in sorted(questions.sysctls)
+        ]
     return "\n".join(["exec 2>/dev/null", *parts, f"echo '{_END}'"])
 
 
@@ -96,6 +104,7 @@ def read(output: str, root: str, arch: str) -> ShellFacts | None:
         routes=tuple(_routes(sections.get("route", ()), order)),
         missing=frozenset(sections.get("missing", ())),
         has_root="yes" in sections.get("root", ()),
+        sysctls=dict(_sysctls(sections.get("sysctl", ()))),
         room=read_room("\n".join(sections.get("df", ())), root),
     )
 
@@ -149,6 +158,14 @@ def _routes(lines: Iterable[str], order: str) -> Iterator[Route]:
         if len(columns) > 7 and columns[7] not in ("Mask", "00000000"):
             subnet = ipaddress.ip_network(f"{_ip(columns[1], order)}/{_ip(columns[7], order)}", strict=False)
             yield Route(str(subnet), columns[0])
+
+
+def _sysctls(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """`/proc/sys/vm/max_map_count:65530`."""
+    for line in lines:
+        path, colon, value = line.partition(":")
+        if colon and path.startswith(_PROC_SYS):
+            yield path.removeprefix(_PROC_SYS).replace("/", "."), " ".join(value.split())
 
 
 def read_room(output: str, root: str) -> Room | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from msgspec import Struct
@@ -12,7 +13,7 @@ from deployer.fields.leaves import COUNT, DURATION, FLAG, SECONDS, TEXT, choice,
 from deployer.fields.options import Condition, Presence, PullPolicy, Quiet, Recreate, RunState, UpdateOrder
 from deployer.fields.probe import PROBE
 from deployer.fields.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, Then, one_or_many
-from deployer.values import image, tag
+from deployer.values import image, requirement, tag
 
 _PULL_POLICIES = (PullPolicy.MISSING, PullPolicy.ALWAYS, PullPolicy.NEVER)
 
@@ -35,6 +36,12 @@ def _target(text: str) -> str:
     if found.digest:
         raise ValueError(f"'{text}' has a digest: an image is tagged and pushed by a tag")
     return str(found)
+
+
+def _sysctl(name: str) -> str:
+    if re.fullmatch(r"[a-z0-9_]+(\.[A-Za-z0-9_-]+)+", name) is None:
+        raise ValueError(f"'{name}' is not the name of a kernel setting such as vm.max_map_count")
+    return name
 
 
 def _platform(text: str) -> str:
@@ -166,6 +173,18 @@ UPDATE = Record(
     )
 )
 
+REQUIRES = Record(
+    (
+        Entry(
+            name="sysctl",
+            shape=MapOf(
+                Leaf(Or(str, int), "a value, or a requirement such as >=262144", requirement.parse), check=_sysctl
+            ),
+            doc="Kernel settings of the host: a value, or >=, <=, > or < and a number.",
+        ),
+    )
+)
+
 IMAGE_OF = Entry(name="image", shape=IMAGE_REF, doc="Image of the container.")
 PLATFORM_OF = Entry(name="platform", shape=PLATFORM, doc="Platform of the image: os/architecture[/variant].")
 PULL_OF = Entry(name="pull_policy", aliases=("pull",), shape=PULL, doc="missing (default), always (or newer) or never.")
@@ -222,6 +241,7 @@ CONTAINER = (
     Entry(name="update", shape=UPDATE, doc="How the container is replaced."),
     EXTENDS,
     CONTAINER_NAME,
+    Entry(name="requires", shape=REQUIRES, doc="What the host must have before the container is created or started."),
     Entry(
         name="keep_previous",
         shape=COUNT,

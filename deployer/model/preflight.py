@@ -16,7 +16,7 @@ class Questions(Struct, frozen=True):
     """About one host. `ports`: published ports, as `values.port` writes them, that containers are to get; `sources`:
     paths that are to be bound; `pulls`: references nobody asked a registry for yet; `moved`: tags that now stand for
     another image, with the digest of that and the platform; `routes`: whether they matter; `room`: whether something
-    will be written to the engine's folder."""
+    will be written to the engine's folder; `sysctls`: names of kernel settings."""
 
     ports: frozenset[str] = frozenset()
     sources: frozenset[str] = frozenset()
@@ -24,9 +24,10 @@ class Questions(Struct, frozen=True):
     moved: frozenset[tuple[str, str, str]] = frozenset()
     routes: bool = False
     room: bool = False
+    sysctls: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
-        return bool(self.ports or self.sources or self.pulls or self.moved or self.routes or self.room)
+        return self != Questions()
 
     def __or__(self, other: Questions) -> Questions:
         return Questions(
@@ -36,6 +37,7 @@ class Questions(Struct, frozen=True):
             self.moved | other.moved,
             self.routes or other.routes,
             self.room or other.room,
+            self.sysctls | other.sysctls,
         )
 
 
@@ -75,7 +77,8 @@ class Facts(Struct, frozen=True):
     `processes` by the inode of their socket; both only where a wanted port is not free. `missing`: paths that are
     certainly not there. `pools`: the IPv4 ranges that the engine's configuration names for networks, and the size of a
     part. `sizes`: bytes of the largest local image of each repository. `contents`: of images whose tag
-    moved, by reference, that on the host and that in the registry."""
+    moved, by reference, that on the host and that in the registry.
+    `sysctls`: the host's values of kernel settings."""
 
     mirrored: bool = False
     pools: tuple[tuple[str, int], ...] = ()
@@ -88,3 +91,4 @@ class Facts(Struct, frozen=True):
     routes: tuple[Route, ...] = ()
     missing: frozenset[str] = frozenset()
     room: Room | None = None
+    sysctls: Mapping[str, str] = field(default_factory=dict)

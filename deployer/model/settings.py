@@ -204,11 +204,12 @@ class RunSettings(FromImage, frozen=True):
 
 class ContainerSettings(RunSettings, frozen=True):
     """`keep_previous`: how many replaced containers are kept stopped. `on_change`: by field and target of the file or
-    mount, where it is declared."""
+    mount, where it is declared. `requires`: kernel settings of the host, as `values.requirement` writes them."""
 
     update: UpdatePolicy = UpdatePolicy()
     keep_previous: int = 1
     on_change: Mapping[str, Mapping[str, OnChange]] = field(default_factory=dict)
+    requires: Mapping[str, str] = field(default_factory=dict)
 
 
 class JobSettings(RunSettings, frozen=True):

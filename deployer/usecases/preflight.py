@@ -37,23 +37,25 @@ def check(
 ) -> tuple[PlayPlan, ...]:
     """The plays with the findings. `desired`: desired states of each play, by host."""
     plays = tuple(plays)
-    questions, remote = _questions(plays, basis), RemoteImages()
+    wished = [{found.host: found for found in play} for play in desired]
+    questions, remote = _questions(plays, wished, basis), RemoteImages()
     answers = fleet.read(questions, lambda host, engine: _gather(host, engine, questions[host], basis, fleet, remote))
     facts = {host: found for host, found in answers.items() if isinstance(found, Facts)}
-    wished = [{found.host: found for found in play} for play in desired]
     return tuple(
         replace(play, hosts=tuple(_judged(host, wishes[host.host], basis, facts) for host in play.hosts))
         for play, wishes in zip(plays, wished, strict=True)
     )
 
 
-def _questions(plays: Iterable[PlayPlan], basis: Basis) -> dict[str, Questions]:
+def _questions(
+    plays: Iterable[PlayPlan], wished: Iterable[Mapping[str, Desired]], basis: Basis
+) -> dict[str, Questions]:
     """For all plays of a host together."""
     found: dict[str, list[Questions]] = {}
-    for play in plays:
+    for play, wishes in zip(plays, wished, strict=True):
         for plan in play.hosts:
             with suppress(InternalError), boundary():
-                if asked := preflight.questions(plan, basis.observed[plan.host]):
+                if asked := preflight.questions(plan, wishes[plan.host], basis.observed[plan.host]):
                     found.setdefault(plan.host, []).append(asked)
     return {host: reduce(or_, asked) for host, asked in found.items()}
 

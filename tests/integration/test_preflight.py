@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from deployer.applying.operations import hint_of
 from tests.integration.support import SLEEP, Site, ids, states
@@ -16,7 +18,7 @@ from tests.lab import faults, secure_registry
 from tests.lab.fixtures import each_engine
 from tests.lab.host import Host
 from tests.lab.secure_registry import SecureRegistry
-from tests.lab.settings import REGISTRY_ADDRESS, REGISTRY_PORT
+from tests.lab.settings import CHECKOUT, REGISTRY_ADDRESS, REGISTRY_PORT
 
 pytestmark = pytest.mark.lab
 
@@ -215,3 +217,29 @@ def test_a_full_disk(host: Host, tmp_path: Path) -> None:
         assert f"{host.name}/image.{REGISTRY}/library/redis:7: no space is left in /var/lib/docker" in full.refusals
     finally:
         faults.restore_disk(host)
+
+
+def test_kernel_settings_that_a_container_requires(host: Host, tmp_path: Path) -> None:
+    """The playbook for ELK, with another image that has a shell: a stand-in that only shows its limits. The lab may not
+    raise the limit of open files."""
+    live = int(host.run("cat", "/proc/sys/vm/max_map_count"))
+    site = Site(tmp_path, host)
+    play = yaml.safe_load((CHECKOUT / "playbooks" / "elk.yml").read_text("utf-8"))[0]
+    play["vars"] |= {"elk_image": "busybox:1", "elk_memory": "64m"}
+    elk = play["containers"]["elk"]
+    elk["ulimits"] = {"nofile": 1000}
+    elk["requires"] = {"sysctl": {"vm.max_map_count": f">{live}"}}
+    refused = site.write(play).plan()
+    (host_plan,) = refused.plan["plays"][0]["hosts"]
+    assert refused.refusals == [
+        f"{host.name}/container.elk: requires vm.max_map_count >{live}; the host has {live}",
+    ]
+    assert f"run sysctl -w vm.max_map_count={live + 1} on the host" in host_plan["refusals"][0]["hint"]
+    assert not ids(host)
+    elk["requires"] = {"sysctl": {"vm.max_map_count": f">={live}"}}
+    site.write(play).converge()
+    limits = host.docker("exec", "elk", "sh", "-c", "ulimit -n; cat /proc/sys/vm/max_map_count")
+    assert limits.split() == ["1000", str(live)]
+    (found,) = json.loads(host.docker("inspect", "elk"))
+    assert (found["Config"]["Tty"], found["HostConfig"]["Memory"]) == (True, 64 * 1024**2)
+    assert sorted(found["HostConfig"]["PortBindings"]) == ["5044/tcp", "5601/tcp", "9200/tcp"]

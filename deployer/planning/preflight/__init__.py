@@ -14,12 +14,12 @@ from deployer.model.observed import Observed
 from deployer.model.operations import BuildImage, CreateContainer, CreateNetwork, PullImage, SendImage
 from deployer.model.plan import HostPlan, Refusal
 from deployer.model.preflight import Facts, Listener, Questions
-from deployer.planning.preflight import images, mounts, names, ports, room, subnets
+from deployer.planning.preflight import images, kernel, mounts, names, ports, room, subnets
 from deployer.planning.preflight.checked import CheckedHost, Finding
 from deployer.planning.refusals import without_refused
 
 
-def questions(plan: HostPlan, observed: Observed) -> Questions:
+def questions(plan: HostPlan, desired: Desired, observed: Observed) -> Questions:
     """Nothing for a plan that makes, starts and pulls nothing."""
     operations = [step.operation for step in plan.steps]
     return Questions(
@@ -29,6 +29,7 @@ def questions(plan: HostPlan, observed: Observed) -> Questions:
         moved=frozenset(images.moved(plan, observed)),
         routes=any(isinstance(each, CreateNetwork) for each in operations),
         room=any(isinstance(each, PullImage | SendImage | BuildImage | CreateContainer) for each in operations),
+        sysctls=frozenset(name for _, name, _ in kernel.required(plan, desired)),
     )
 
 
@@ -59,3 +60,4 @@ def _findings(checked: CheckedHost) -> Iterator[Finding]:
     yield from ports.findings(checked)
     yield from mounts.findings(checked)
     yield from names.findings(checked)
+    yield from kernel.findings(checked)

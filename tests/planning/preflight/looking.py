@@ -19,7 +19,8 @@ def judged(text: str, host: Observed = NOTHING, /, **facts: Any) -> HostPlan:
 
 
 def asked(text: str, host: Observed = NOTHING) -> Questions:
-    return questions(reconcile(play(text), host, Policy()), host)
+    desired = play(text)
+    return questions(reconcile(desired, host, Policy()), desired, host)
 
 
 def refused(plan: HostPlan) -> list[str]:
