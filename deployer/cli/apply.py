@@ -40,6 +40,6 @@ COMMAND = Command(
     params=options.deploying(),
     suggestion=Suggestion(
         "applies a playbook",
-        ("deploy", "up", "run", "create", "update", "play", "converge", "sync"),
+        ("deploy", "up", "create", "update", "play", "converge", "sync"),
     ),
 )

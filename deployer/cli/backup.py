@@ -20,6 +20,7 @@ def _run(call: Call) -> int:
     from deployer.cli.deploy import notice
     from deployer.cli.interrupt import Interrupt
     from deployer.reporting import volumes
+    from deployer.reporting.words import plural
     from deployer.usecases.backups import declared, run
 
     console, said = call.console, list[Any]()
@@ -28,7 +29,7 @@ def _run(call: Call) -> int:
         console.result(volumes.declared_lines(wanted, sheet=console.sheet))
     if not call.params["check"]:
         hint = "add --yes to do it without confirmation"
-        call.confirm(f"Back up {len(wanted)} volumes?", action="the backups", done="backed up", hint=hint)
+        call.confirm(f"Back up {plural(len(wanted), 'volume')}?", action="the backups", done="backed up", hint=hint)
 
     def tell(made: Made) -> None:
         if not console.json:

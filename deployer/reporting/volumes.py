@@ -112,7 +112,7 @@ def stored_table(found: Iterable[Any], *, sheet: Sheet) -> list[Line]:
         (each.host, each.volume, moment_words(each.made), size(each.data), size(each.size), each.problem or each.file)
         for each in found
     ]
-    return table(("HOST", "VOLUME", "MADE", "DATA", "STORED", "FILE"), rows, sheet=sheet, cut=("FILE",))
+    return table(("HOST", "VOLUME", "MADE", "DATA", "STORED", "FILE"), rows, sheet=sheet)
 
 
 def backups_document(kind: str, found: Iterable[Any]) -> dict[str, Any]:
@@ -152,4 +152,4 @@ def snapshots_table(found: Iterable[tuple[str, Any]], *, sheet: Sheet) -> list[L
         )
         for folder, each in found
     ]
-    return table(("MADE", "WHO", "VOLUMES", "DATA", "SNAPSHOT"), rows, sheet=sheet, cut=("SNAPSHOT",))
+    return table(("MADE", "WHO", "VOLUMES", "DATA", "SNAPSHOT"), rows, sheet=sheet)

@@ -104,6 +104,13 @@ class Side(Struct, frozen=True):
 
 def read_side(fleet: Fleet, place: Place, image: str, quiet: Quiet) -> Side:
     """Reads only. Raises `DeployerError`."""
+    try:
+        return _read_side(fleet, place, image, quiet)
+    except UnreachableError as error:
+        raise UnreachableError(f"{place.host}: {error.message}", hint=error.hint) from error
+
+
+def _read_side(fleet: Fleet, place: Place, image: str, quiet: Quiet) -> Side:
     if volume_names.is_own(place.volume):
         raise RefusedError(f"{place} is one of the volumes in which deployer keeps its records")
     with boundary():
