@@ -67,8 +67,8 @@ def gather(
     )
     if observed.engine.simulated:
         return facts
-    if questions.moved:
-        facts = replace(facts, contents=dict(_contents(engine, questions, auth, remote, info)))
+    if questions.fetched:
+        facts = replace(facts, contents=dict(_contents(engine, _with_digests(questions, facts), auth, remote, info)))
     root = str(info.get("DockerRootDir") or _ROOT)
     said = shell(shell_facts.script(questions, root))
     seen = shell_facts.read(said or "", root, observed.engine.arch)
@@ -84,18 +84,26 @@ def gather(
     )
 
 
+def _with_digests(questions: Questions, facts: Facts) -> Iterator[tuple[str, str, str]]:
+    """What is pulled and where a registry told which image that is."""
+    for reference, known, platform in sorted(questions.fetched):
+        answer = facts.registry.get(reference)
+        if digest := known or (answer.digest if answer is not None else ""):
+            yield reference, digest, platform
+
+
 def _contents(
     engine: Engine,
-    questions: Questions,
+    fetched: Iterable[tuple[str, str, str]],
     auth: Callable[[str], RegistryAuth | None],
     remote: RemoteImages,
     info: Json,
-) -> Iterator[tuple[str, tuple[Contents, Contents]]]:
-    for reference, digest, platform in sorted(questions.moved):
+) -> Iterator[tuple[str, tuple[Contents | None, Contents]]]:
+    for reference, digest, platform in fetched:
         there = remote.contents(reference, digest, platform, auth(reference), info)
-        here = engine.inspect_image(reference) if there is not None else None
-        if there is not None and here is not None:
-            yield reference, (local_contents(here), there)
+        if there is not None:
+            here = engine.inspect_image(reference)
+            yield reference, (local_contents(here) if here is not None else None, there)
 
 
 def _is_engines_network(seen: ShellFacts, observed: Observed) -> bool:

@@ -20,7 +20,8 @@ from deployer.errors import RegistryError
 from deployer.interfaces import RegistryAuth
 
 _HUB_HOST: Final = "registry-1.docker.io"
-_TIMEOUTS: Final = (5.0, 30.0)
+_CONNECTING: Final = 5.0
+_WAITING: Final = 30.0
 """Seconds to connect, and to wait for data."""
 
 _LARGEST: Final = 8 * 1024 * 1024
@@ -42,10 +43,19 @@ class Registry:
     """One registry. Credentials are sent to it and to the token server that it names. Methods raise `RegistryError`.
 
     `base`: another address to ask, such as a mirror's; `insecure`: certificates are not checked, and HTTP is tried, as
-    for all registries of this machine."""
+    for all registries of this machine; `connecting`: seconds to wait for a connection."""
 
-    def __init__(self, domain: str, auth: RegistryAuth | None, *, base: str = "", insecure: bool = False) -> None:
+    def __init__(
+        self,
+        domain: str,
+        auth: RegistryAuth | None,
+        *,
+        base: str = "",
+        insecure: bool = False,
+        connecting: float = _CONNECTING,
+    ) -> None:
         self.domain = domain
+        self._timeouts = (connecting, _WAITING)
         self._auth = auth
         self._session = requests.Session()
         insecure = insecure or _is_loopback(domain)
@@ -117,7 +127,7 @@ class Registry:
                 headers=dict(headers),
                 data=data,
                 auth=lambda request: request,  # nothing of ~/.netrc
-                timeout=_TIMEOUTS,
+                timeout=self._timeouts,
                 stream=True,
             )
             with answer:

@@ -16,6 +16,9 @@ from deployer.values import image
 if TYPE_CHECKING:
     from deployer.engine.registry_api import Registry
 
+_CONNECTING = 2.0
+"""Seconds to wait for a registry that perhaps only the hosts can reach."""
+
 
 class RemoteImages:
     """Reads each image once for all hosts. A registry that did not answer is not asked again. Safe to use from several
@@ -37,7 +40,8 @@ class RemoteImages:
         base, key = _base(named.domain, info), (named.repository, digest, platform)
         with self._lock:
             if key not in self._found and (base or named.domain) not in self._silent:
-                registry = Registry(named.domain, auth, base=base, insecure=is_insecure(named.domain, info))
+                insecure = is_insecure(named.domain, info)
+                registry = Registry(named.domain, auth, base=base, insecure=insecure, connecting=_CONNECTING)
                 self._found[key] = found = _read(registry, named.path, digest, platform)
                 if found is None:
                     self._silent.add(base or named.domain)

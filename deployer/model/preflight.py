@@ -14,14 +14,14 @@ from deployer.model.registry import Contents, RegistryAnswer
 
 class Questions(Struct, frozen=True):
     """About one host. `ports`: published ports, as `values.port` writes them, that containers are to get; `sources`:
-    paths that are to be bound; `pulls`: references nobody asked a registry for yet; `moved`: tags that now stand for
-    another image, with the digest of that and the platform; `routes`: whether they matter; `room`: whether something
+    paths that are to be bound; `pulls`: references nobody asked a registry for yet; `fetched`: what is pulled, with the
+    digest, "" if no registry was asked yet, and the platform; `routes`: whether they matter; `room`: whether something
     will be written to the engine's folder; `sysctls`: names of kernel settings."""
 
     ports: frozenset[str] = frozenset()
     sources: frozenset[str] = frozenset()
     pulls: frozenset[str] = frozenset()
-    moved: frozenset[tuple[str, str, str]] = frozenset()
+    fetched: frozenset[tuple[str, str, str]] = frozenset()
     routes: bool = False
     room: bool = False
     sysctls: frozenset[str] = frozenset()
@@ -34,7 +34,7 @@ class Questions(Struct, frozen=True):
             self.ports | other.ports,
             self.sources | other.sources,
             self.pulls | other.pulls,
-            self.moved | other.moved,
+            self.fetched | other.fetched,
             self.routes or other.routes,
             self.room or other.room,
             self.sysctls | other.sysctls,
@@ -76,15 +76,14 @@ class Facts(Struct, frozen=True):
     """Of one host. `mirrored`: whether its engine asks others before Docker Hub. `published`: what containers hold now;
     `processes` by the inode of their socket; both only where a wanted port is not free. `missing`: paths that are
     certainly not there. `pools`: the IPv4 ranges that the engine's configuration names for networks, and the size of a
-    part. `sizes`: bytes of the largest local image of each repository. `contents`: of images whose tag
-    moved, by reference, that on the host and that in the registry.
-    `sysctls`: the host's values of kernel settings."""
+    part. `sizes`: bytes of the largest local image of each repository. `contents`: of images that are pulled, by
+    reference, that on the host, if any, and that in the registry. `sysctls`: the host's values of kernel settings."""
 
     mirrored: bool = False
     pools: tuple[tuple[str, int], ...] = ()
     registry: Mapping[str, RegistryAnswer] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
-    contents: Mapping[str, tuple[Contents, Contents]] = field(default_factory=dict)
+    contents: Mapping[str, tuple[Contents | None, Contents]] = field(default_factory=dict)
     listeners: tuple[Listener, ...] = ()
     published: frozenset[str] = frozenset()
     processes: Mapping[int, Process] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from deployer.model.desired import Address, Kind
-from deployer.model.operations import PullImage, PushImage, SendImage, StartContainer, TagImage
+from deployer.model.operations import StartContainer
 from deployer.model.outcome import HostOutcome, Status
 from deployer.model.plan import Action, HostPlan, Step
 from deployer.reporting.words import done
@@ -23,13 +23,9 @@ _HAPPENED: Final = {
 
 
 def happened(plan: HostPlan, last: Step) -> str:
-    """The result of a resource after its last step: `created`, `replaced`."""
+    """The result of a resource after its last step: `created`, `replaced`; of an image, how it got there: `built`."""
     action = next((change.action for change in plan.changes if change.address == last.address), None)
-    return (
-        done(last)
-        if action is None or isinstance(last.operation, PullImage | SendImage | TagImage | PushImage)
-        else _HAPPENED[action]
-    )
+    return done(last) if action is None or last.address.kind is Kind.IMAGE else _HAPPENED[action]
 
 
 def rolled_back(outcome: HostOutcome, address: Address) -> str:

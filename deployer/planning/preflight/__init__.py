@@ -26,7 +26,7 @@ def questions(plan: HostPlan, desired: Desired, observed: Observed) -> Questions
         ports=frozenset(found.published for found in ports.wanted(plan, observed)),
         sources=frozenset(found.source for found in mounts.binds(plan)),
         pulls=frozenset(images.unasked(plan, observed)),
-        moved=frozenset(images.moved(plan, observed)),
+        fetched=frozenset(images.fetched(plan, observed)),
         routes=any(isinstance(each, CreateNetwork) for each in operations),
         room=any(isinstance(each, PullImage | SendImage | BuildImage | CreateContainer) for each in operations),
         sysctls=frozenset(name for _, name, _ in kernel.required(plan, desired)),

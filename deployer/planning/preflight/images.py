@@ -32,22 +32,26 @@ def unasked(plan: HostPlan, observed: Observed) -> Iterator[str]:
             yield step.operation.reference
 
 
-def moved(plan: HostPlan, observed: Observed) -> Iterator[tuple[str, str, str]]:
-    """Tags that stand for another image than on the host, with its digest and platform."""
+def fetched(plan: HostPlan, observed: Observed) -> Iterator[tuple[str, str, str]]:
+    """What is pulled, with its digest where a registry was asked, and the platform."""
     for step in plan.steps:
         if isinstance(step.operation, PullImage):
             reference, platform = step.operation.reference, step.operation.platform
-            digest = observed.remote.get(reference, "")
-            if digest and observed.image_of(reference) is not None:
-                yield reference, digest, platform or f"{observed.engine.os}/{observed.engine.arch}"
+            wanted = platform or f"{observed.engine.os}/{observed.engine.arch}"
+            yield reference, observed.remote.get(reference, ""), wanted
 
 
 def explained(change: ResourceChange, checked: CheckedHost) -> ResourceChange:
-    """The change of an image whose tag moved, with what differs inside and how much is fetched."""
+    """The change of an image that is pulled, with how much is fetched and, if its tag moved, what differs inside."""
     found = checked.facts.contents.get(image.canonical(change.address.name))
-    if change.address.kind is not Kind.IMAGE or found is None or not change.diffs:
+    if change.address.kind is not Kind.IMAGE or found is None:
         return change
     old, new = found
+    if old is None or not change.diffs:
+        total = sum(each for _, each in new.layers)
+        return (
+            replace(change, reason=f"{change.reason}, up to {size.show_rounded(total)} to fetch") if total else change
+        )
     built = FieldDiff(("created",), old.created[:_TO_SECOND], new.created[:_TO_SECOND], Change.UPDATE)
     inside = image_diffs(old.values, new.values, checked.desired.secrets)
     there = {digest for digest, _ in old.layers}

@@ -140,7 +140,7 @@ def test_of_a_moved_tag_the_plan_says_what_changed_inside_and_what_is_fetched() 
     always = "containers: {web: {image: 'reg.example.com/web:1', pull: newer}}"
     digest = "sha256:" + "ab" * 32
     host = replace(applied(WEB), registry={REF: RegistryAnswer(Availability.FOUND, digest)})
-    assert asked(always, host).moved == {(REF, digest, "linux/amd64")}
+    assert asked(always, host).fetched == {(REF, digest, "linux/amd64")}
     plan = judged(always, host, contents={REF: (old, new)})
     shown = [str(line) for line in plan_text(Plan((PlayPlan("", "shop", (plan,)),)), sheet=Sheet(width=80))]
     assert shown[1:9] == [
@@ -153,6 +153,15 @@ def test_of_a_moved_tag_the_plan_says_what_changed_inside_and_what_is_fetched() 
         "         revision                   1234abc → 5678def",
         "         expose                     none → 80/tcp",
     ]
+
+
+def test_of_an_image_that_is_not_there_the_plan_says_how_much_is_fetched() -> None:
+    new = contents("2026-02-02T03:04:05Z", {"sha256:a": 30 * 1024**2, "sha256:c": 2 * 1024**2})
+    assert asked(WEB).fetched == {(REF, "", "linux/amd64")}
+    reasons = [change.reason for change in judged(WEB, NOTHING, contents={REF: (None, new)}).changes]
+    assert reasons[0] == "pull, up to 32.0 MiB to fetch"
+    unknown = contents("2026-02-02T03:04:05Z", {"sha256:a": 0})
+    assert judged(WEB, NOTHING, contents={REF: (None, unknown)}).changes[0].reason == "pull"
 
 
 def test_only_images_not_looked_up_before_are_looked_up() -> None:
