@@ -117,7 +117,8 @@ def _lock(call: Call) -> int:
 
     console, given = call.console, call.params["update"]
     update = None if not given else tuple(filter(None, given))
-    path, found = lock(options.request(call.params), _system(call), update, datetime.now(UTC))
+    insecure, request = call.params["insecure_registry"], options.request(call.params)
+    path, found = lock(request, _system(call), update, datetime.now(UTC), insecure)
     if console.json:
         _document(call, "image_lock", {"file": path, "images": [msgspec.to_builtins(each) for each in found]})
     else:
@@ -146,7 +147,7 @@ def _outdated(call: Call) -> int:
     from deployer.values import image
 
     console = call.console
-    found = outdated(options.request(call.params), _system(call))
+    found = outdated(options.request(call.params), _system(call), call.params["insecure_registry"])
     if console.json:
         _document(call, "images_outdated", {"images": [msgspec.to_builtins(each) for each in found]})
     else:
@@ -162,6 +163,16 @@ def _outdated(call: Call) -> int:
         header = ("IMAGE", "LOCKED", "TAG IS NOW", "NEWER TAG")
         console.result(table(header, cells, sheet=console.sheet, cut=("TAG IS NOW",)))
     return ExitCode.FAILED if any(each.problem for each in found) else ExitCode.OK
+
+
+def _insecure() -> options.Option:
+    return options.Option(
+        ["--insecure-registry"],
+        section="Source",
+        multiple=True,
+        metavar="REGISTRY",
+        help="Do not check the certificate of this registry, and ask it without TLS if it has none. Repeatable.",
+    )
 
 
 def _short(digest: str) -> str:
@@ -282,6 +293,7 @@ COMMAND: Final = Group(
                     metavar="[NAME]",
                     help="Look up images that are locked already too: all, or the one named. Repeatable.",
                 ),
+                _insecure(),
             ],
             suggestion=Suggestion("pins images to digests", ("pin", "freeze")),
         ),
@@ -290,7 +302,7 @@ COMMAND: Final = Group(
             run=_outdated,
             examples=OUTDATED_EXAMPLES,
             help="Show which images of playbooks have a newer version in their registries.",
-            params=options.reads_playbooks(),
+            params=[*options.reads_playbooks(), _insecure()],
             suggestion=Suggestion("shows newer versions of images"),
         ),
         IMAGE_LIST,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -56,12 +56,13 @@ class Outdated(Struct, frozen=True):
 
 
 def lock(
-    request: Request, system: System, update: Sequence[str] | None, now: datetime
+    request: Request, system: System, update: Sequence[str] | None, now: datetime, insecure: Collection[str] = ()
 ) -> tuple[str, tuple[Locked, ...]]:
     """Write `images.lock` beside the playbooks; returns its path, and what is new. `update`: names whose pins are
-    renewed, () for all, None to keep those that exist. Raises `InputError`, `RefusedError`."""
+    renewed, () for all, None to keep those that exist; `insecure`: registries whose certificates are not checked.
+    Raises `InputError`, `RefusedError`."""
     path, loaded = _loaded(request, system)
-    before, ask = _read(path), _Asking(loaded)
+    before, ask = _read(path), _Asking(loaded, insecure)
     found = tuple(_locked(wanted, before, update, ask, now) for wanted in _images(loaded, before))
     pins = {each.reference: each.pin for each in found if each.pin is not None}
     if pins or before:
@@ -72,10 +73,10 @@ def lock(
     return path, found
 
 
-def outdated(request: Request, system: System) -> tuple[Outdated, ...]:
+def outdated(request: Request, system: System, insecure: Collection[str] = ()) -> tuple[Outdated, ...]:
     """What the registries have for the images of the playbooks. Writes nothing."""
     path, loaded = _loaded(request, system)
-    before, ask = _read(path), _Asking(loaded)
+    before, ask = _read(path), _Asking(loaded, insecure)
     return tuple(_outdated(wanted, before.get(wanted.reference), ask) for wanted in _images(loaded, before))
 
 
@@ -126,15 +127,17 @@ def _unpinned(reference: str, pins: Mapping[str, Pin]) -> str:
 class _Asking:
     """One client for each registry, with the plays' credentials."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, insecure: Collection[str]) -> None:
         plays: Iterable[Desired] = (desired for play in loaded.plays for desired in play.desired)
         self._auth: Callable[[str], RegistryAuth | None] = credentials(plays)
+        self._insecure = insecure
         self._known: dict[str, Registry] = {}
 
     def of(self, reference: str) -> tuple[Registry, image.ImageRef]:
         named = image.parse(reference)
         if named.domain not in self._known:
-            self._known[named.domain] = Registry(named.domain, self._auth(reference))
+            insecure = named.domain in self._insecure
+            self._known[named.domain] = Registry(named.domain, self._auth(reference), insecure=insecure)
         return self._known[named.domain], named
 
 

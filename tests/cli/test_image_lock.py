@@ -101,3 +101,14 @@ def test_what_cannot_be_locked_is_kept(shop: Shop, server: FakeRegistry) -> None
     wrong = shop.run("plan", "-i", "hosts.yml", "p.yml")
     assert wrong.code == 1
     assert "images.lock" in wrong.err
+
+
+def test_a_registry_without_tls_is_asked_only_if_it_is_named(shop: Shop, server: FakeRegistry) -> None:
+    """Registries of this machine need no option; `0.0.0.0` leads to it and does not look like it."""
+    found, registry = publish(server, "1.4.0"), server.address.replace("127.0.0.1", "0.0.0.0")
+    shop.write("p.yml", f"- {{hosts: web, containers: {{web: {{image: '{registry}/app:1.4.0'}}}}}}\n")
+    for command in ("outdated", "lock"):
+        words = ("image", command, "-i", "hosts.yml", "p.yml")
+        assert shop.run(*words).code == 3
+        done = shop.run(*words, "--insecure-registry", registry)
+        assert (done.code, found[:19] in done.out) == (0, True), done.out + done.err
