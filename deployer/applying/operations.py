@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import singledispatch
 
 from msgspec import Struct, field
@@ -16,7 +16,8 @@ from deployer.applying.files import link_files, switch_files, with_places, write
 from deployer.applying.host_files import change_file
 from deployer.applying.probing import ask
 from deployer.engine.host_files import store_of
-from deployer.errors import EngineError, NotOfferedError, ResourceError
+from deployer.engine.remote_images import mirrors
+from deployer.errors import DeployerError, EngineError, NotOfferedError, ResourceError
 from deployer.fields.container.health import CRASHING, DECLARE_CHECK, WITHOUT_COMMAND
 from deployer.interfaces import Clock, Engine, Host, Json, RegistryAuth
 from deployer.model import volume_names
@@ -182,7 +183,7 @@ def _(operation: PullImage, worker: Worker) -> None:
     def tell(current: int, total: int) -> None:
         worker.report(PullProgress(worker.host, reference, current, total))
 
-    with registry_errors(reference, auth), worker.pulling(reference):
+    with registry_errors(reference, auth, worker.engine), worker.pulling(reference):
         worker.engine.pull_image(reference, operation.platform, auth, Layers(tell))
     if worker.engine.inspect_image(image.pulled_name(reference)) is None:
         raise EngineError(f"{reference} is not on the host after the pull", status=0, hint=_PULL_AGAIN)
@@ -214,7 +215,7 @@ def _(operation: TagImage, worker: Worker) -> None:
 @_perform.register
 def _(operation: PushImage, worker: Worker) -> None:
     auth = worker.auth(operation.reference)
-    with registry_errors(operation.reference, auth):
+    with registry_errors(operation.reference, auth, worker.engine):
         worker.engine.push_image(operation.reference, auth, lambda _message: None)
 
 
@@ -428,13 +429,23 @@ def _unless_gone(call: Callable[[], None]) -> None:
 
 
 @contextmanager
-def registry_errors(reference: str, auth: RegistryAuth | None) -> Iterator[None]:
-    """A context in which errors of the engine say what to do about the registry of a reference."""
+def registry_errors(reference: str, auth: RegistryAuth | None, engine: Engine) -> Iterator[None]:
+    """A context in which errors of the engine say what to do about the registry of a reference. Of an image of Docker
+    Hub, an engine with mirrors only reports what Docker Hub said."""
     try:
         yield
     except EngineError as error:
-        way = remedy(image.parse(reference).domain, error.message, authenticated=auth is not None)
-        raise EngineError(error.message, status=error.status, hint=error.hint or way) from error
+        domain = image.parse(reference).domain
+        ways = [error.hint or remedy(domain, error.message, authenticated=auth is not None) or hint_of(error.message)]
+        if domain == image.DOCKER_HUB and (asked := _mirrors(engine)):
+            ways.append(f"the host's engine asked its registry-mirrors before Docker Hub: {', '.join(asked)}")
+        raise EngineError(error.message, status=error.status, hint="\n".join(filter(None, ways))) from error
+
+
+def _mirrors(engine: Engine) -> tuple[str, ...]:
+    with suppress(DeployerError):
+        return mirrors(engine.info())
+    return ()
 
 
 class Layers:

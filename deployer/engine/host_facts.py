@@ -12,7 +12,7 @@ from deployer.engine.answers import ListedContainer, ListedImage
 from deployer.engine.observe import held_ports
 from deployer.engine.pulled_images import list_images
 from deployer.engine.registries import ask
-from deployer.engine.remote_images import RemoteImages, local_contents
+from deployer.engine.remote_images import RemoteImages, local_contents, mirrors
 from deployer.engine.shell_facts import ShellFacts
 from deployer.errors import ResourceError, UnreachableError
 from deployer.interfaces import Engine, Host, Json, RegistryAuth
@@ -61,7 +61,7 @@ def gather(
     refuses a read."""
     info = engine.info()
     facts = Facts(
-        mirrored=bool((info.get("RegistryConfig") or {}).get("Mirrors")),
+        mirrored=bool(mirrors(info)),
         pools=tuple(_pools(info)),
         registry={reference: ask(engine, reference, auth(reference)) for reference in sorted(questions.pulls)},
     )

@@ -81,8 +81,13 @@ def choose(manifests: list[Mapping[str, Any]], platform: str) -> str:
 
 def _base(domain: str, info: Json) -> str:
     """The address of the host's first mirror, for Docker Hub."""
-    mirrors = (info.get("RegistryConfig") or {}).get("Mirrors") or ()
-    return str(mirrors[0]) if mirrors and domain == image.DOCKER_HUB else ""
+    known = mirrors(info)
+    return known[0] if known and domain == image.DOCKER_HUB else ""
+
+
+def mirrors(info: Json) -> tuple[str, ...]:
+    """Registries that a host's engine asks before Docker Hub."""
+    return tuple((info.get("RegistryConfig") or {}).get("Mirrors") or ())
 
 
 def _read(registry: Registry, path: str, digest: str, platform: str) -> Contents | None:

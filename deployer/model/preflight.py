@@ -77,7 +77,8 @@ class Facts(Struct, frozen=True):
     `processes` by the inode of their socket; both only where a wanted port is not free. `missing`: paths that are
     certainly not there. `pools`: the IPv4 ranges that the engine's configuration names for networks, and the size of a
     part. `sizes`: bytes of the largest local image of each repository. `contents`: of images that are pulled, by
-    reference, that on the host, if any, and that in the registry. `sysctls`: the host's values of kernel settings."""
+    reference, that on the host, if any, and that in the registry. `sysctls`: the host's values of kernel settings.
+    `pushed`: references that earlier plays of the run push."""
 
     mirrored: bool = False
     pools: tuple[tuple[str, int], ...] = ()
@@ -89,5 +90,6 @@ class Facts(Struct, frozen=True):
     processes: Mapping[int, Process] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     missing: frozenset[str] = frozenset()
+    pushed: frozenset[str] = frozenset()
     room: Room | None = None
     sysctls: Mapping[str, str] = field(default_factory=dict)

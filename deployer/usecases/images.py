@@ -141,7 +141,7 @@ def pull_one(host: str, engine: Engine, wanted: tuple[str, str], auth: RegistryA
 
     name = image.pulled_name(reference)
     before = _id(engine, name)
-    with registry_errors(reference, auth):
+    with registry_errors(reference, auth, engine):
         engine.pull_image(reference, platform, auth, Layers(told))
     after = _id(engine, name)
     if not after:
@@ -154,7 +154,7 @@ def push(request: Request, system: System, reference: str) -> Results:
     auth = Credentials({}).find(image.parse(reference).domain)
 
     def one(host: str, engine: Engine) -> ImageResult:
-        with registry_errors(reference, auth):
+        with registry_errors(reference, auth, engine):
             engine.push_image(reference, auth, lambda _message: None)
         return ImageResult(host, "pushed")
 

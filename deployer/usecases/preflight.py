@@ -19,6 +19,7 @@ from deployer.errors import InternalError, boundary
 from deployer.interfaces import Engine, RegistryAuth
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
+from deployer.model.operations import PushImage
 from deployer.model.plan import HostPlan, PlayPlan
 from deployer.model.preflight import Facts, Questions
 from deployer.planning import preflight
@@ -41,10 +42,14 @@ def check(
     questions, remote = _questions(plays, wished, basis), RemoteImages()
     answers = fleet.read(questions, lambda host, engine: _gather(host, engine, questions[host], basis, fleet, remote))
     facts = {host: found for host, found in answers.items() if isinstance(found, Facts)}
-    return tuple(
-        replace(play, hosts=tuple(_judged(host, wishes[host.host], basis, facts) for host in play.hosts))
-        for play, wishes in zip(plays, wished, strict=True)
-    )
+    judged: list[PlayPlan] = []
+    pushed: frozenset[str] = frozenset()
+    for play, wishes in zip(plays, wished, strict=True):
+        known = {host: replace(found, pushed=pushed) for host, found in facts.items()}
+        judged.append(replace(play, hosts=tuple(_judged(host, wishes[host.host], basis, known) for host in play.hosts)))
+        steps = (step.operation for host in judged[-1].hosts if not host.refusals for step in host.steps)
+        pushed |= {found.reference for found in steps if isinstance(found, PushImage)}
+    return tuple(judged)
 
 
 def _questions(

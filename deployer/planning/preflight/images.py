@@ -68,6 +68,8 @@ def findings(checked: CheckedHost) -> Iterator[Finding]:
         if not isinstance(step.operation, PullImage):
             continue
         reference = step.operation.reference
+        if reference in checked.facts.pushed:
+            continue
         answer = checked.observed.registry.get(reference) or checked.facts.registry.get(reference)
         if answer is None:
             continue

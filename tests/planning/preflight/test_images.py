@@ -72,6 +72,12 @@ def test_unknown_answers_of_registries_are_not_findings() -> None:
     assert (plan.refusals, plan.notes) == ((), ())
 
 
+def test_what_an_earlier_play_pushes_may_be_missing_yet() -> None:
+    host = replace(NOTHING, registry={REF: answer(Availability.MISSING)})
+    assert len(judged(WEB, host).refusals) == 1
+    assert judged(WEB, host, pushed=frozenset({REF})).refusals == ()
+
+
 def test_a_mirror_has_no_last_word() -> None:
     host = replace(NOTHING, registry={HUB_REF: answer(Availability.MISSING)})
     assert refused(judged(HUB, host)) == ["shop.yml:1 image.web:1: the registry docker.io does not have it"]
