@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from deployer.engine.image_archive import empty_image
 from deployer.engine.logs import Frames
+from deployer.engine.tar_walk import whole
 from deployer.errors import EngineError, ResourceError, UnreachableError
 from deployer.interfaces import Body, Engine, ExecQuery, Json, Stream
 
@@ -64,8 +65,10 @@ class PlainData:
         self._engine = engine
         self._container = container
 
-    def read(self, *, changing: bool) -> AbstractContextManager[Iterator[bytes]]:
-        return self._engine.get_archive(self._container, f"/{FOLDER}")
+    @contextmanager
+    def read(self, *, changing: bool) -> Iterator[Iterator[bytes]]:
+        with self._engine.get_archive(self._container, f"/{FOLDER}") as chunks:
+            yield whole(chunks)
 
     def write(self, archive: Body) -> None:
         self._engine.put_archive(self._container, "/", archive)

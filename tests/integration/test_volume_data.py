@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,30 @@ def test_a_damaged_backup_replaces_nothing(site: Site, host_26: Host, tmp_path: 
         failed = volume(site, "restore", str(file), place, consent)
         assert failed.code == 3, failed.err
     assert listing(data_of(host_26), exact=True) == before
+
+
+def test_a_file_that_becomes_shorter_is_noticed(site: Site, host_26: Host, tmp_path: Path) -> None:
+    """The engine only logs it, and leaves out what would follow."""
+    big = data_of(host_26) / "big"
+    (data_of(host_26) / "later").write_text("later")
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            big.write_bytes(bytes(20_000_000))
+            os.truncate(big, 1000)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for number in range(5):
+            file = tmp_path / f"{number}.zst"
+            ran = volume(site, "backup", f"{host_26.name}/{NAME}", "--live", "-o", str(file))
+            names = subprocess.run(["tar", "--zstd", "-tf", file], capture_output=True, check=False).stdout.splitlines()
+            assert (ran.code, "is incomplete" in ran.err, file.exists()) == (3, True, False) or b"data/later" in names
+    finally:
+        stop.set()
+        writer.join()
 
 
 def test_what_was_there_before_is_put_back(site: Site, host_26: Host, tmp_path: Path) -> None:
