@@ -201,9 +201,9 @@ def all_sections(bench: Bench) -> list[Section]:
         sections.append(fleet(bench))
         if bench.with_ansible:
             sections += [few(bench), files(bench)]
-        from tests.bench import daily
+        from tests.bench import building, daily
 
-        return [*sections, daily.section(bench), one(bench)]
+        return [*sections, building.section(bench), daily.section(bench), one(bench)]
     finally:
         faults.restart_sshd(bench.hosts[0])
         _clean(bench.hosts)
