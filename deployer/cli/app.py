@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "validate": "Check playbooks and the inventory without contacting a host.",
     "plan": "Show what apply would change.",
     "apply": "Apply playbooks or a saved plan.",
+    "watch": "Keep hosts as playbooks declare: plan and apply again and again, without confirmation, until Ctrl-C.",
     "show": "Print a saved plan.",
     "drift": "Compare the hosts with the last applied state and with the playbook.",
     "destroy": "Remove the project's containers, networks and files; volumes stay unless --volumes is given.",

@@ -141,7 +141,7 @@ def _nothing_to_do(call: Call, session: Session, system: System) -> ExitCode:
     if planned.locked:
         from deployer.usecases.apply import clear_locks
 
-        clear_locks(session, system, _events(call.console, planned.plan)[0], _this_run(call, planned))
+        clear_locks(session, system, _events(call.console, planned.plan)[0], this_run(call, planned))
     code = plan_exit_code(planned.plan, detailed=False)
     path = retry.retry_file(call.params["retry_file"], planned.playbooks)
     if code is ExitCode.OK and path is not None:
@@ -160,7 +160,7 @@ def _apply(call: Call, session: Session, system: System, *, retries: bool) -> Ex
     with ExitStack() as stack:
         interrupt = stack.enter_context(Interrupt(tell))
         stack.enter_context(events if isinstance(events, LiveProgress) else nullcontext())
-        outcome = apply(session, system, events, interrupt.stop, _this_run(call, planned))
+        outcome = apply(session, system, events, interrupt.stop, this_run(call, planned))
     if console.json:
         console.events().summary(outcome)
     else:
@@ -170,7 +170,7 @@ def _apply(call: Call, session: Session, system: System, *, retries: bool) -> Ex
     return _exit_code(outcome, stopped=interrupt.stop.is_set())
 
 
-def _this_run(call: Call, planned: Planned) -> Run:
+def this_run(call: Call, planned: Planned) -> Run:
     """This run as described to other operators."""
     from datetime import UTC, datetime
 

@@ -97,5 +97,5 @@ COMMAND = Command(
         options.json_option("Print one JSON document per line."),
         *options.global_options(),
     ],
-    suggestion=Suggestion("shows what happens on all hosts", ("event", "watch")),
+    suggestion=Suggestion("shows what happens on all hosts", ("event",)),
 )

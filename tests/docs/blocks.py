@@ -6,6 +6,7 @@ The info string says it, `LANGUAGE WORD... NAME=VALUE...`:
     yaml play            the keys of one play, `hosts: all` is added: validated
     yaml inventory       an inventory: validated
     ini inventory        likewise
+    ini unit             a service of systemd: its command is one of deployer, with options that it has
     yaml vars            variables: read as YAML
     json, toml           read as such
     console              commands behind `$ `, lines that go on behind `> `, and what they print: run and compared

@@ -1,7 +1,9 @@
 """Every block of every page is checked, each page in order and in a folder of its own."""
 
+import configparser
 import json
 import re
+import shlex
 import textwrap
 import tomllib
 from collections.abc import Callable
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deployer.cli.app import APP
 from tests.docs.blocks import ALLOWED_TEXT, Block, blocks, commands, documents
 from tests.docs.sandbox import Sandbox, same, sandbox
 from tests.lab import inventory
@@ -36,6 +39,7 @@ class Page:
             "yaml play": self._play,
             "yaml inventory": self._inventory,
             "ini inventory": self._inventory,
+            "ini unit": _unit,
             "yaml vars": self._variables,
             "json": _json,
             "toml": _toml,
@@ -107,6 +111,18 @@ class Page:
 
 def _json(block: Block) -> None:
     json.loads(block.text)
+
+
+def _unit(block: Block) -> None:
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read_string(block.text)
+    program, name, *words = shlex.split(unit["Service"]["ExecStart"])
+    with APP.make_context("deployer", [name], resilient_parsing=True) as context:
+        command = APP.get_command(context, name)
+        assert (Path(program).name, command is not None) == ("deployer", True), block.place
+        assert command is not None
+        command.make_context(name, words, parent=context).close()
 
 
 def _toml(block: Block) -> None:
