@@ -13,6 +13,8 @@ EXAMPLES: Final = """\
 deployer run -i inventory --playbook shop.yml web1 api -- ./manage.py shell
 deployer run -i inventory --playbook shop.yml db1 postgres -- pg_dump -h db app > app.sql
 """
+_OWN: Final = ("playbook", "forks", "project")
+"""Options that this command has in another form, or not at all."""
 
 
 def _run(call: Call) -> int:
@@ -51,7 +53,7 @@ COMMAND: Final = Command(
     params=[
         click.Argument(["pattern"], metavar="PATTERN"),
         click.Argument(["name"], metavar="CONTAINER [-- COMMAND [ARGUMENT]...]"),
-        *(param for param in options.containers() if isinstance(param, click.Option) and param.name != "playbook"),
+        *(param for param in options.containers() if isinstance(param, click.Option) and param.name not in _OWN),
         options.Option(
             ["--playbook"],
             section="Hosts and variables",
@@ -60,6 +62,7 @@ COMMAND: Final = Command(
             metavar="FILE",
             help="The playbook that declares the container. Repeatable.",
         ),
+        options.project("Use this project name."),
         _option(["-T", "--no-tty"], "Give the command no terminal.", is_flag=True),
         _option(["--no-stdin"], "Give the command no input.", is_flag=True),
         _option(["--as"], "User in the container: NAME or ID, and GROUP after a colon.", default="", metavar="USER"),

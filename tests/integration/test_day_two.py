@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pty
 import re
@@ -217,18 +218,24 @@ def _answer(port: int) -> bytes:
     return b""
 
 
-def _follow(site: Site, host: Host, inventory: tuple[str, ...]) -> None:
-    """A restart and a lost connection lose and repeat no line; Ctrl-C ends it."""
-    out = site.folder / "followed"
+def _begun(site: Site, out: Path, words: list[str]) -> subprocess.Popen[bytes]:
     with out.open("wb") as file:
-        following = subprocess.Popen(
-            [PROGRAM, "logs", *inventory, "all", "count*", "-f", "--tail", "5"],
+        return subprocess.Popen(
+            [PROGRAM, *words],
             cwd=site.folder,
             env=environment(site.folder),
             stdin=subprocess.DEVNULL,
             stdout=file,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
+
+
+def _follow(site: Site, host: Host, inventory: tuple[str, ...]) -> None:
+    """A restart and a lost connection lose and repeat no line and no event; Ctrl-C ends it."""
+    out, happened = site.folder / "followed", site.folder / "happened"
+    following = _begun(site, out, ["logs", *inventory, "all", "count*", "-f", "--tail", "5"])
+    filters = [f"--filter=event={name}" for name in ("die", "start", "pause")]
+    events = _begun(site, happened, ["events", *inventory, "all", "count", "tty", "--since", "0s", *filters, "--json"])
     try:
         wait_for(lambda: len(sequences(out.read_text())) == 4, 60, "lines of both")
         host.docker("restart", "count")
@@ -238,13 +245,21 @@ def _follow(site: Site, host: Host, inventory: tuple[str, ...]) -> None:
         wait_for(lambda: out.stat().st_size > before + 10_000, 60, "lines after the loss")
         following.send_signal(signal.SIGINT)
         assert following.wait(30) == 130
+        host.docker("pause", "tty")
+        host.docker("unpause", "tty")
+        wait_for(lambda: '"pause"' in happened.read_text(), 60, "the last event")
+        events.send_signal(signal.SIGINT)
+        assert events.wait(30) == 130
     finally:
         following.kill()
+        events.kill()
+    found = [json.loads(line) for line in happened.read_text().splitlines()]
+    assert [f"{event['action']} {event['name']}" for event in found] == ["die count", "start count", "pause tty"]
     written = re.findall(r"out (\d+)", host.docker("logs", "count"))
     last = int(written[len(written) - 1 - written[::-1].index("1") - 1])
-    found = sequences(out.read_text())
-    gaps = {name: [step for step in pairwise(numbers) if step[1] != step[0] + 1] for name, numbers in found.items()}
-    assert min(map(len, found.values())) > 100
+    counted = sequences(out.read_text())
+    gaps = {name: [step for step in pairwise(numbers) if step[1] != step[0] + 1] for name, numbers in counted.items()}
+    assert min(map(len, counted.values())) > 100
     assert gaps.pop("count  | err") in ([(last, 1)], [(last - 1, 1)])
     assert gaps == {"count  | out": [(last, 1)], "count2 | out": [], "count2 | err": []}
 
