@@ -15,7 +15,7 @@ from deployer.applying.commands import is_revived, run_command
 from deployer.applying.files import link_files, switch_files, with_places, write_files
 from deployer.applying.host_files import change_file
 from deployer.applying.probing import ask
-from deployer.engine.host_files import store_of
+from deployer.engine.host_files import with_files_of
 from deployer.engine.remote_images import mirrors
 from deployer.errors import DeployerError, EngineError, NotOfferedError, ResourceError
 from deployer.fields.container.health import CRASHING, DECLARE_CHECK, WITHOUT_COMMAND
@@ -274,7 +274,7 @@ def _(operation: RemoveManifest, worker: Worker) -> None:
 
 @_perform.register
 def _(operation: OnFile, worker: Worker) -> None:
-    change_file(store_of(worker.machine()), operation)
+    with_files_of(worker.machine(), lambda store: change_file(store, operation))
 
 
 @_perform.register

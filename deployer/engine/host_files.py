@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from deployer.errors import NotOfferedError
 from deployer.interfaces import Body, Host
 from deployer.model.files import ObservedFile
 from deployer.model.operations import FinishFile, MakeDirectory, MakeLink, PutFile, RemoveFile, RestoreFile, SetFile
+
+Result = TypeVar("Result")
 
 
 class Store(Protocol):
@@ -31,16 +33,17 @@ class Store(Protocol):
     def remove(self, operation: RemoveFile) -> None: ...
 
 
-def store_of(host: Host) -> Store:
-    """Raises `NotOfferedError` where a host offers neither."""
+def with_files_of(host: Host, work: Callable[[Store], Result]) -> Result:
+    """Through its shell, or where it runs none through what transfers files; `work` may be called for both. Raises
+    `NotOfferedError` where a host offers neither."""
     try:
-        return _by_shell(host)
+        return work(_by_shell(host))
     except NotOfferedError as no_shell:
         try:
-            return _by_transfer(host)
-        except NotOfferedError as error:
-            hint = "files are written over SSH; content for containers also goes through configs and secrets"
-            raise NotOfferedError(no_shell.message, hint=error.hint or hint) from error
+            return work(_by_transfer(host))
+        except NotOfferedError:
+            hint = "files need SSH with a shell or SFTP; content for containers also goes through configs and secrets"
+            raise NotOfferedError(no_shell.message, hint=hint) from no_shell
 
 
 def _by_shell(host: Host) -> Store:

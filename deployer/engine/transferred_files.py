@@ -27,7 +27,12 @@ class TransferredFiles:
 
     def look(self, paths: Sequence[str], trees: Sequence[str] = ()) -> Mapping[str, ObservedFile]:
         found = ((path, self._files.stat(path)) for path in paths)
-        seen = {path: self._observed(path, info) for path, info in found if info is not None}
+        users, groups = self._names(_USERS), self._names(_GROUPS)
+        known = {path: self._observed(path, info) for path, info in found if info is not None}
+        seen = {
+            path: replace(each, user=users.get(each.uid, ""), group=groups.get(each.gid, ""))
+            for path, each in known.items()
+        }
         below = {path: tuple(sorted(self._below(path))) for path in trees if path in seen}
         return seen | {path: replace(seen[path], below=names) for path, names in below.items()}
 
@@ -164,11 +169,18 @@ class TransferredFiles:
             return int(name or otherwise)
         if name == "root":
             return 0
+        if found := [key for key, known in self._names(table).items() if known == name]:
+            return found[0]
+        raise ResourceError(f"the host has no '{name}' in {table}", hint="create it there, or write an id")
+
+    def _names(self, table: str) -> dict[int, str]:
+        """By id; the first one counts."""
+        found: dict[int, str] = {}
         for line in self._lines(table):
             parts = line.split(":")
-            if parts[0] == name and len(parts) > 2 and parts[2].isdecimal():
-                return int(parts[2])
-        raise ResourceError(f"the host has no '{name}' in {table}", hint="create it there, or write an id")
+            if len(parts) > 2 and parts[2].isdecimal():
+                found.setdefault(int(parts[2]), parts[0])
+        return found
 
     def _lines(self, path: str) -> Iterator[str]:
         with suppress(FileError), self._files.read(path) as pieces:

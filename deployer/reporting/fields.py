@@ -13,6 +13,8 @@ from deployer.reporting.lines import ANY, Sheet, Span, Style, visible
 INDENT = " " * 9
 _BELOW = f"{INDENT}  "
 _CONTEXT = 1
+_MOST_LINES = 100
+"""Of one text that differs; its whole old and new value is in the plan as JSON."""
 _CONTEXT_CHARACTERS = 24
 
 
@@ -120,5 +122,8 @@ def _by_line(found: FieldDiff) -> Iterator[tuple[Span, ...]]:
 
     compared = difflib.unified_diff(found.old.split("\n"), found.new.split("\n"), n=_CONTEXT, lineterm="")
     styles = {"+": Style.CREATE, "-": Style.REMOVE}
-    for text in list(compared)[2:]:
+    lines = list(compared)[2:]
+    for text in lines[:_MOST_LINES]:
         yield (Span("…" if text.startswith("@@") else f"{text[:1]} {text[1:]}", styles.get(text[:1], Style.MUTED)),)
+    if len(lines) > _MOST_LINES:
+        yield (Span(f"… and {len(lines) - _MOST_LINES} more lines", Style.MUTED),)

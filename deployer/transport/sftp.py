@@ -6,6 +6,7 @@ import errno
 import posixpath
 import secrets
 import stat
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
@@ -43,11 +44,13 @@ def open_sftp(link: Link, address: str) -> paramiko.SFTPClient:
 
 
 class SftpFiles:
-    """Safe to use from several threads. `address` names the host in messages."""
+    """Safe to use from several threads: one waits for the other, since paramiko drops answers to another thread.
+    `address` names the host in messages."""
 
     def __init__(self, client: paramiko.SFTPClient, address: str) -> None:
         self._client = client
         self._address = address
+        self._one_at_a_time = threading.RLock()
 
     @property
     def usable(self) -> bool:
@@ -76,7 +79,7 @@ class SftpFiles:
         try:
             yield self._chunks(file, path)
         finally:
-            with suppress(OSError, EOFError, paramiko.SSHException):
+            with suppress(OSError, EOFError, paramiko.SSHException), self._one_at_a_time:
                 file.close()
 
     def _chunks(self, file: paramiko.SFTPFile, path: str) -> Iterator[bytes]:
@@ -95,7 +98,7 @@ class SftpFiles:
                 self._write(temporary, content, mode)
                 self._client.posix_rename(temporary, path)
         except BaseException as error:
-            with suppress(OSError, EOFError, paramiko.SSHException):
+            with suppress(OSError, EOFError, paramiko.SSHException), self._one_at_a_time:
                 self._client.remove(temporary)
             if isinstance(error, BodyError) and error.__cause__ is not None:
                 raise error.__cause__ from None
@@ -139,7 +142,8 @@ class SftpFiles:
     @contextmanager
     def _explaining(self, path: str) -> Iterator[None]:
         try:
-            yield
+            with self._one_at_a_time:
+                yield
         except (OSError, EOFError, paramiko.SSHException, paramiko.SFTPError) as error:
             if isinstance(error, EOFError | TimeoutError) or not self.usable:
                 with suppress(OSError, EOFError):

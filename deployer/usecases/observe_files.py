@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
-from deployer.engine.host_files import store_of
+from deployer.engine.host_files import Store, with_files_of
 from deployer.fields.container.files import LONGEST
 from deployer.interfaces import FileKind, Host
 from deployer.model.desired import Desired
@@ -23,14 +23,15 @@ def with_files(observed: Observed, host: Callable[[], Host], plays: Sequence[Des
     paths |= {path for name in projects & observed.manifests.keys() for path in observed.manifests[name].entries}
     if not paths:
         return observed
-    store = store_of(host())
     trees = sorted({found.name for play in plays for found in play.of(FileSettings) if found.settings.delete})
-    files = dict(store.look(sorted(paths), trees))
-    if further := {path for tree in trees if tree in files for path in files[tree].below} - paths:
-        files |= store.look(sorted(further))
-    for path in _compared(plays, files):
-        files[path] = replace(files[path], text=store.text(path))
-    return replace(observed, files=files)
+
+    def look(store: Store) -> dict[str, ObservedFile]:
+        files = dict(store.look(sorted(paths), trees))
+        if further := {path for tree in trees if tree in files for path in files[tree].below} - paths:
+            files |= store.look(sorted(further))
+        return files | {path: replace(files[path], text=store.text(path)) for path in _compared(plays, files)}
+
+    return replace(observed, files=with_files_of(host(), look))
 
 
 def _compared(plays: Iterable[Desired], files: dict[str, ObservedFile]) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.support import SLEEP, Json, Site, inspect, of_container
+from tests.lab import faults
 from tests.lab.host import Host
 
 pytestmark = pytest.mark.lab
@@ -31,7 +32,8 @@ def site(host: Host, folder: Path, **variables: object) -> Site:
 
 
 def told(host: Host, path: str) -> str:
-    return host.ssh("stat", "-c", "'%a %U:%G'", path).strip()
+    """Its mode and owners, in the names of the host."""
+    return host.run("stat", "-c", "%a %U:%G", path).strip()
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +43,7 @@ def no_files(request: pytest.FixtureRequest) -> Iterator[None]:
     hosts = [host for host in found if isinstance(host, Host)]
     yield
     for host in hosts:
-        host.ssh("rm -rf /etc/shop /srv/shop")
+        host.run("rm", "-rf", "/etc/shop", "/srv/shop")
 
 
 @pytest.mark.parametrize("user", ["root", "admin"])
@@ -52,7 +54,7 @@ def test_files_of_a_host(host: Host, tmp_path: Path, user: str) -> None:
     root = host.root
     assert (root / 'srv/shop/it\'s a "name" $HOME').read_bytes() == BIG
     assert told(host, "/etc/shop/app.conf") == "640 deploy:deploy"
-    assert told(host, "'/srv/shop/it'\\''s a \"name\" $HOME'") == "755 root:root"
+    assert told(host, '/srv/shop/it\'s a "name" $HOME') == "755 root:root"
 
     changed = here.write(play("port = 81\n")).converge()
     assert changed.changes == [f"{host.name}/file./etc/shop/app.conf ~ content"]
@@ -182,3 +184,25 @@ def test_a_user_without_rights_is_told_what_to_do(host_26: Host, tmp_path: Path)
     assert failed.code == 3
     assert "Permission denied" in failed.out + failed.err
     assert "set `become: true` for the host" in failed.out + failed.err
+
+
+def test_hosts_without_a_shell(host_26: Host, tmp_path: Path) -> None:
+    """SFTP alone is enough, but for links and validation; without it, the host is told to have no files."""
+    host, root = host_26, host_26.root
+    faults.restart_sshd(host, {"ForceCommand": "internal-sftp"})
+    here = site(host, tmp_path)
+    here.converge()
+    assert (root / 'srv/shop/it\'s a "name" $HOME').read_bytes() == BIG
+    assert told(host, "/etc/shop/app.conf") == "640 deploy:deploy"
+    changed = here.write(play("port = 81\n")).converge()
+    assert changed.changes == [f"{host.name}/file./etc/shop/app.conf ~ content"]
+    assert sorted(path.name for path in (root / "etc/shop").iterdir()) == ["app.conf", "key"]
+    bad = {"/etc/shop/app.conf": {"content": "x", "validate": "true %s"}}
+    failed = here.write(play(own=bad)).apply()
+    assert "the host offers no shell" in failed.out
+    assert (root / "etc/shop/app.conf").read_text() == "port = 81\n"
+    faults.restart_sshd(host, {"MaxSessions": "0"})
+    refused = here.plan()
+    assert refused.code == 4
+    assert "the server allows socket forwarding only" in refused.out
+    assert "content for containers also goes through configs and secrets" in refused.out

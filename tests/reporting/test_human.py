@@ -139,6 +139,13 @@ def test_how_values_are_shown(old: str, new: str, expected: str) -> None:
     assert value_line(diff(old, new)) == expected
 
 
+def test_of_a_long_text_the_first_lines_are_shown() -> None:
+    found = diff("\n".join(map(str, range(200))), "\n".join(map(str, range(200, 400))))
+    text = shown(with_change(ResourceChange(container("web"), Action.UPDATE, (found,), "in place")))
+    assert text.splitlines()[-2].strip() == "… and 301 more lines"
+    assert len(text.splitlines()) < 110
+
+
 def test_texts_of_several_lines_are_compared_line_by_line() -> None:
     found = diff("a\nb\nc\nd\n", "a\nB\nc\nd\n", source="labels")
     text = shown(with_change(ResourceChange(container("web"), Action.UPDATE, (found,), "in place")))

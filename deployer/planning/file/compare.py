@@ -113,7 +113,7 @@ def _place_of_content(resource: File) -> Origin:
 
 
 def shown(length: int, sha256: str) -> str:
-    return f"{size.show(length)} (sha256 {sha256[:12]})"
+    return f"{size.show_rounded(length)} (sha256 {sha256[:12]})"
 
 
 def _access(resource: File, live: ObservedFile) -> Iterator[FieldDiff]:
@@ -137,7 +137,7 @@ def declared(resource: File) -> tuple[FieldDiff, ...]:
         return (FieldDiff(("target",), "", settings.target, _EFFECT, place),)
     found = []
     if source is not None:
-        what = f"{settings.origin}, {size.show(source.size)}" if settings.origin else size.show(source.size)
+        what = f"{settings.origin}, {size.show_rounded(source.size)}" if settings.origin else size.show(source.size)
         found.append(FieldDiff(("content",), "", what, _EFFECT, place))
     place_of_mode = resource.place(("mode",)) if settings.mode is not None else None
     default = "" if place_of_mode else "default"
