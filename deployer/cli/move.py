@@ -31,14 +31,16 @@ def _run(call: Call) -> int:
     from deployer.cli.deploy import deploy
 
     given = replace(call, params={**call.params, "limit": call.params["target"]})
-    found: list[Move] = []
+    found: list[tuple[Move, Session]] = []
     with ExitStack() as stack:
 
         def planner(request: Request, system: System) -> Session:
             from deployer.usecases.plan import plan
 
-            found.append(_read(given, request, system, stack))
-            return plan(request, system)
+            moving = _read(given, request, system, stack)
+            session = plan(request, system)
+            found.append((moving, session))
+            return session
 
         around = partial(_move, given, found)
         return deploy(given, planner, "Move these containers?", around=around, retries=False)
@@ -62,16 +64,18 @@ def _read(call: Call, request: Request, system: System, stack: ExitStack) -> Mov
     return found
 
 
-def _move(call: Call, found: list[Move], apply: Callable[[], ExitCode]) -> ExitCode:
+def _move(call: Call, found: list[tuple[Move, Session]], apply: Callable[[], ExitCode]) -> ExitCode:
     from deployer.cli.deploy import notice
     from deployer.cli.interrupt import Interrupt
     from deployer.reporting.lines import line
-    from deployer.usecases.moves import move
+    from deployer.usecases.moves import move, pull_images
 
     said: list[Any] = []
-    (moving,) = found
+    ((moving, session),) = found
     with Interrupt(notice) as interrupt:
-        code = move(moving, copying_tools(call, interrupt.stop, said, "move"), apply)
+        tools = copying_tools(call, interrupt.stop, said, "move")
+        pull_images(moving, session, tools)
+        code = move(moving, tools, apply)
     if code is ExitCode.OK and not call.console.json:
         words = " ".join(call.params["playbooks"])
         text = f"deployer apply --prune-host {moving.source} {words} removes what is left there; its volumes stay"

@@ -9,11 +9,13 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
+from deployer.applying.operations import registry_errors
 from deployer.engine.volume_data import Data, ExactData
 from deployer.errors import EngineError, ExitCode, RefusedError
 from deployer.fields.options import Quiet
 from deployer.interfaces import Engine
 from deployer.model.container_names import is_beside
+from deployer.model.operations import PullImage
 from deployer.model.settings import ContainerSettings, VolumeSettings
 from deployer.planning.lifecycle import Asked, Member, Verb, tasks
 from deployer.usecases.backup_file import Header
@@ -21,9 +23,11 @@ from deployer.usecases.fleet import Fleet
 from deployer.usecases.inspect_hosts import Row, read_rows
 from deployer.usecases.lifecycle import read_members
 from deployer.usecases.load import Loaded
+from deployer.usecases.plan import Session, credentials
 from deployer.usecases.volume_copying import Tools, has_content, watched
 from deployer.usecases.volume_sides import How, Line, Place, Said, Side, quieted, read_side
 from deployer.usecases.volumes import Prepared, check_target, create, discard, lock_sides, mounted
+from deployer.values import image
 
 
 class Move(Struct, frozen=True):
@@ -100,6 +104,20 @@ def _pair(fleet: Fleet, how: How, source: Place, target: Place, members: tuple[M
 
 def _runs(member: Member) -> bool:
     return member.state in ("running", "restarting")
+
+
+def pull_images(moving: Move, session: Session, tools: Tools) -> None:
+    """Those of the plan, while the containers still run on the source. Raises `DeployerError`."""
+    engine, found = (
+        moving.fleet.host(moving.target).engine(),
+        credentials(session.planned.loaded.of_host(moving.target)),
+    )
+    for step in (step for host in session.plan.hosts for step in host.steps):
+        if isinstance(step.operation, PullImage) and not tools.stop.is_set():
+            reference, auth = step.operation.reference, found(step.operation.reference)
+            with registry_errors(reference, auth, engine):
+                engine.pull_image(reference, step.operation.platform, auth, lambda _message: None)
+            tools.tell(Said(moving.target, f"image {image.familiar(reference)}: pulled"))
 
 
 def move(moving: Move, tools: Tools, apply: Callable[[], ExitCode]) -> ExitCode:
