@@ -6,17 +6,18 @@ import re
 from typing import Final
 
 from deployer import nodes
+from deployer.model.kinds import BY_SECTION, named_sections
 
 _COMPOSE_HINT: Final = "'deployer import compose FILE -o PLAYBOOK' writes it"
-TASKS: Final = "declare the result instead: a play with 'hosts' and 'containers', 'networks', 'volumes' or 'images'"
-_NO_TASKS: Final = "deployer runs no Ansible tasks; declare containers, networks, volumes and images of the play"
+TASKS: Final = f"declare the result instead: a play with 'hosts', and its {named_sections()}"
+_NO_TASKS: Final = f"deployer runs no Ansible tasks; declare {named_sections()} of the play"
 ADVICE: Final = dict.fromkeys(("tasks", "pre_tasks", "post_tasks", "roles", "handlers", "block"), _NO_TASKS) | {
     "services": "services are declared under 'containers'",
     "become": "set it in the inventory: deployer_become",
 }
 """For keys of other tools in a play."""
 
-_PLAY: Final = frozenset({"hosts", "containers", "networks", "volumes", "images", "jobs", "tasks", "roles", "project"})
+_PLAY: Final = frozenset({*BY_SECTION, "configs", "secrets", "vars", "hosts", "tasks", "roles", "project"})
 _TASK: Final = frozenset(
     {"register", "notify", "block", "include_tasks", "import_tasks", "include_role", "import_role", "set_fact", "debug"}
     | {

@@ -27,7 +27,7 @@ def check_networks(plays: Iterable[Desired], problems: Problems) -> None:
 
 
 def _check_subnets(declared: Iterable[Network], problems: Problems) -> None:
-    """The engine refuses only if one of the two is a bridge (§4)."""
+    """The engine refuses only if one of the two is a bridge."""
     subnets = [found for resource in declared for found in _subnets(resource)]
     for (first, one), (second, other) in combinations(subnets, 2):
         if "bridge" in (_driver(first), _driver(second)) and first is not second and overlap(one, other):

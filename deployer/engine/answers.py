@@ -5,6 +5,7 @@ Names and types are those of the Docker API's definitions. What Go writes as nul
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -23,6 +24,11 @@ def read(answer: object, shape: type[T], request: str) -> T:
         return convert(answer, shape)
     except (msgspec.ValidationError, RecursionError) as error:
         raise EngineError(f"the engine's answer to GET {request} has a wrong type: {error}", status=0) from error
+
+
+def a_map(value: Any) -> Mapping[str, Any]:
+    """The map in an engine's answer; any other value counts as empty."""
+    return value if isinstance(value, Mapping) else {}
 
 
 class PublishedPort(Struct, frozen=True, rename="pascal"):

@@ -41,7 +41,7 @@ STOP_MARGIN = 60.0
 """Extra seconds on top of a stop timeout: after SIGKILL the engine still unmounts and detaches."""
 
 DEFAULT_STOP_TIMEOUT = 10
-"""The engine's default stop timeout in seconds (engine.md §1.1)."""
+"""The engine's default stop timeout in seconds."""
 
 SILENCE = 1800.0
 """Seconds that an engine may be silent while it pulls, loads, packs or unpacks."""
@@ -136,7 +136,7 @@ class DockerEngine:
         return watching.events(self._http, query, timeout=QUIET)
 
     def _is_framed(self, kind: str, ref: str) -> bool:
-        """Engines before API 1.42 name no type of stream (engine.md §5.1): ask whether there is a terminal."""
+        """Engines before API 1.42 name no type of stream: ask whether there is a terminal."""
         return kind == _FRAMED or (kind != _RAW and not self._has_terminal(ref))
 
     def _has_terminal(self, ref: str) -> bool:
@@ -327,7 +327,7 @@ class DockerEngine:
     # Networks and volumes
 
     def create_network(self, body: Json) -> str:
-        # API 1.44 made the check unconditional and dropped the field (engine.md §5.1).
+        # API 1.44 made the check unconditional and dropped the field.
         checked = dict(body) if at_least(self._info.api, "1.44") else {**body, "CheckDuplicate": True}
         return str(self._post("/networks/create", checked)["Id"])
 
@@ -350,7 +350,7 @@ class DockerEngine:
             api.remove_volume(name)
 
     def _post(self, path: str, body: Json) -> dict[str, Any]:
-        """Sends a body unchanged; the SDK's methods would rebuild it and lose fields (engine.md §6.2)."""
+        """Sends a body unchanged; the SDK's methods would rebuild it and lose fields."""
         with self._sdk() as api:
             response = api._post_json(f"{api.base_url}/v{self._info.api}{path}", dict(body))
             api._raise_for_status(response)

@@ -5,7 +5,7 @@ registries of images that are missing or must be current."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from operator import attrgetter
 from pathlib import PurePosixPath
@@ -113,11 +113,7 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
         tagged = {ref: read_image(found) for ref, found in zip(needs.images, wanted, strict=True) if found is not None}
         further = {found.image_id for found in inspected} - {found.id for found in tagged.values()}
         own = (read_image(found) for found in pool.map(engine.inspect_image, sorted(further)) if found is not None)
-        asked = [
-            ref
-            for ref, policy in needs.images.items()
-            if ref in needs.asked or _ask_registry(ref, policy, present=ref in tagged)
-        ]
+        asked = _asked(needs, tagged)
         registry = _ask_registries(engine, needs, asked, pool) if asked else {}
         pulled, claimed = _pulled(engine, notes) if needs.prune else ((), frozenset())
         runs = _runs(needs.projects, notes) if needs.history else {}
@@ -142,6 +138,12 @@ def observe(engine: Engine, host: str, needs: Needs, *, width: int = WIDTH) -> O
             claimed=claimed,
             info=engine.info() if any(_asks_info(found, needs) for found in inspected) else {},
         )
+
+
+def _asked(needs: Needs, present: Container[str]) -> list[str]:
+    """The references that a registry is asked for."""
+    images = needs.images.items()
+    return [ref for ref, policy in images if ref in needs.asked or _ask_registry(ref, policy, present=ref in present)]
 
 
 def _with_records(found: Iterable[ObservedContainer], volumes: Iterable[Json]) -> list[ObservedContainer]:
@@ -258,8 +260,8 @@ def _choose(
 def _by_name(answer: Json, names: Mapping[str, str]) -> Json:
     """An inspected container with networks by name. Before its first start, networks that were requested by id are
     keyed by id. `names`: of all networks, by id."""
-    settings = _map(answer.get("NetworkSettings"))
-    attached = _map(settings.get("Networks"))
+    settings = answers.a_map(answer.get("NetworkSettings"))
+    attached = answers.a_map(settings.get("Networks"))
     if not attached.keys() & names.keys():
         return answer
     named = {names.get(key, key): endpoint for key, endpoint in attached.items()}
@@ -298,7 +300,7 @@ def read_container(inspect: Json, later: Mapping[str, ownership.Later] | None = 
         exit_code=state.exit_code or 0,
         values=values,
         attached={key: endpoint.network_id if endpoint else "" for key, endpoint in _endpoints(found).items()},
-        anonymous=_anonymous(found, _map(values.get("volumes"))),
+        anonymous=_anonymous(found, answers.a_map(values.get("volumes"))),
         volumes=_mounted(found),
         owner=ownership.read_latest(config.labels, name, (later or {}).get(found.id)),
         has_healthcheck=(probe or ["NONE"]) != ["NONE"],
@@ -312,11 +314,6 @@ def read_container(inspect: Json, later: Mapping[str, ownership.Later] | None = 
     from deployer.engine.container_files import with_versions
 
     return with_versions(observed, inspect)
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    """The map in an engine's answer; any other value counts as empty."""
-    return value if isinstance(value, Mapping) else {}
 
 
 def _endpoints(found: ListedContainer | InspectedContainer) -> Mapping[str, Endpoint | None]:
@@ -373,12 +370,12 @@ def read_image(inspect: Json) -> ObservedImage:
         os=found.os or "linux",
         arch=found.architecture,
         values=read_values(CONTAINER, config),
-        build=str(_map(config["Config"].get("Labels")).get(build.LABEL) or ""),
+        build=str(answers.a_map(config["Config"].get("Labels")).get(build.LABEL) or ""),
     )
 
 
 def read_network(inspect: Json) -> ObservedNetwork:
-    """A network with ConfigFrom has the labels of the other network, and belongs to no project (engine facts §4.1)."""
+    """A network with ConfigFrom has the labels of the other network, and belongs to no project."""
     found = answers.read(inspect, answers.Network, "/networks")
     values = read_values(NETWORK, inspect)
     owner = Ownership() if values.get("config_from") else ownership.read(found.labels, found.name)

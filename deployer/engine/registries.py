@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
+from deployer.engine.answers import a_map
 from deployer.errors import EngineError
-from deployer.interfaces import Engine, Json, RegistryAuth
+from deployer.interfaces import Engine, RegistryAuth
 from deployer.model.registry import Availability, RegistryAnswer, meaning
 
 _REFUSED: Final = (401, 403)
@@ -19,8 +20,8 @@ _LISTS: Final = ("manifest.list", "image.index")
 
 
 def ask(engine: Engine, reference: str, auth: RegistryAuth | None) -> RegistryAnswer:
-    """Never raises `EngineError`: the pull will report any error. Podman does not support this request and answers 404
-    (§3)."""
+    """Never raises `EngineError`: the pull will report any error. Podman does not support this request and answers
+    404."""
     sent = auth is not None
     try:
         found = engine.inspect_distribution(reference, auth)
@@ -29,7 +30,7 @@ def ask(engine: Engine, reference: str, auth: RegistryAuth | None) -> RegistryAn
     if found is None:
         known = engine.describe().kind == "docker"
         return RegistryAnswer(Availability.MISSING if known else Availability.UNKNOWN, authenticated=sent)
-    descriptor = _map(found.get("Descriptor"))
+    descriptor = a_map(found.get("Descriptor"))
     return RegistryAnswer(
         Availability.FOUND,
         digest=str(descriptor.get("digest") or ""),
@@ -51,10 +52,6 @@ def _why(error: EngineError) -> Availability:
 def _platforms(found: Any) -> Iterable[str]:
     """`linux/arm64/v8`; attestations (unknown/unknown) are excluded."""
     for each in found or ():
-        parts = [str(_map(each).get(key) or "") for key in ("os", "architecture", "variant")]
+        parts = [str(a_map(each).get(key) or "") for key in ("os", "architecture", "variant")]
         if parts[0] not in ("", "unknown"):
             yield "/".join(filter(None, parts))
-
-
-def _map(value: Any) -> Json:
-    return value if isinstance(value, Mapping) else {}

@@ -1,6 +1,6 @@
 """Credentials for a registry: those of the play, otherwise those that a login left on the controller.
 
-The engine never reads a config.json of its own host (engine.md §3), so credentials are sent with the pull. The Docker
+The engine never reads a config.json of its own host, so credentials are sent with the pull. The Docker
 SDK reads files and credential helpers, once per registry and run.
 """
 
@@ -51,7 +51,7 @@ class Credentials:
 
 
 def auth_header(auth: RegistryAuth | None) -> dict[str, str]:
-    """The `X-Registry-Auth` header; without it engines pull anonymously. JSON in URL-safe base64 (engine.md §3)."""
+    """The `X-Registry-Auth` header; without it engines pull anonymously. JSON in URL-safe base64."""
     if auth is None:
         return {}
     if auth.username == TOKEN_USER:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 OLDEST = "1.40"
-"""Docker 19.03, the oldest described in engine.md."""
+"""Docker 19.03, the oldest engine whose answers are known."""
 
 NEWEST = "1.51"
-"""The newest version this release supports: 1.52 drops fields that are compared (engine.md §5.1)."""
+"""The newest version this release supports: 1.52 drops fields that are compared."""
 
 
 def parts(version: str) -> tuple[int, ...]:

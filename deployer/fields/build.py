@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from deployer.fields import advice
-from deployer.fields.container.network import HOSTS
+from deployer.fields.container.resolving import HOSTS
 from deployer.fields.leaves import ENVIRONMENT, FLAG, LABELS, SIZE, TEXT
 from deployer.fields.settings import PLATFORM
 from deployer.fields.shapes import Entry, Forms, Keyed, Leaf, MapOf, Record, one_or_many

@@ -116,7 +116,7 @@ def merged_over_image(row: Field, view: View) -> Any:
 
 def unless_discarded(expect: Expect) -> Expect:
     """For values that the engine ignores, with a warning, if the kernel does not support them: a value that is missing
-    although the same value was applied was ignored, and would be ignored again (engine facts §1.2)."""
+    although the same value was applied was ignored, and would be ignored again."""
 
     def expected(row: Field, view: View) -> Any:
         wanted, live = expect(row, view), view.live.get(row.name, row.zero)

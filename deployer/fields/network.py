@@ -1,4 +1,4 @@
-"""The network table. The engine cannot change a network: every difference recreates it (§4.1)."""
+"""The network table. The engine cannot change a network: every difference recreates it."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def daemon_map(row: Field, view: View) -> Any:
 
 @when_unset("bridge")
 def _expected_driver(row: Field, view: View) -> Any:
-    """A configuration-only network has none (§4.1)."""
+    """A configuration-only network has none."""
     live = view.live.get(row.name)
     return live if view.declared.get("config_only") else view.declared.get(row.name) or row.zero
 

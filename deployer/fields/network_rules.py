@@ -1,4 +1,4 @@
-"""Rules for several network fields together, as the engine enforces them (§4.1)."""
+"""Rules for several network fields together, as the engine enforces them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The volume table. The engine cannot change a volume, and a new one is empty: a difference is refused (§4.2)."""
+"""The volume table. The engine cannot change a volume, and a new one is empty: a difference is refused."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from deployer.planning.objects import Object
 
 def container_body(ctx: Context, resource: Workload, carried: Mapping[str, str]) -> Body:
     """The create body. `carried`: anonymous volumes of the predecessor, by target. `HostConfig` is always sent: engines
-    fill in other defaults without it (§0.7)."""
+    fill in other defaults without it."""
     body: Body = {"Image": resource.settings.image, "HostConfig": {}}
     return _filled(ctx, resource, body, _with_volumes(resource.values, carried))
 
@@ -55,7 +55,7 @@ def _with_volumes(values: Mapping[str, Any], carried: Mapping[str, str]) -> Mapp
 
 
 def add_alias(body: Body, alias: str) -> None:
-    """Aliases are valid on user-defined networks only, not on the default one (§1.6)."""
+    """Aliases are valid on user-defined networks only, not on the default one."""
     endpoints = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
     for network, endpoint in endpoints.items():
         if network != DEFAULT_NETWORK:
@@ -74,7 +74,7 @@ def split_endpoints(ctx: Context, body: Body) -> dict[str, dict[str, Any]]:
 
 def update_body(diffs: Iterable[FieldDiff], wanted: Mapping[str, Any], live: ObservedContainer) -> Body:
     """The body of an update to the desired values. Memory and swap are sent together: the engine refuses a memory limit
-    above its stored swap limit, by default twice the old memory limit (§2.1)."""
+    above its stored swap limit, by default twice the old memory limit."""
     body: Body = {"HostConfig": {}}
     changed = {found.path[0] for found in diffs}
     for name in sorted(changed):

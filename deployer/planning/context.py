@@ -155,7 +155,7 @@ class Context(Struct, frozen=True):
 
     @property
     def many_endpoints(self) -> bool:
-        """API 1.44 takes all networks at create, older ones a single one (§1.6)."""
+        """API 1.44 takes all networks at create, older ones a single one."""
         return version(self.observed.engine.api) >= (1, 44)
 
 

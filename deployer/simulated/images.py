@@ -1,4 +1,4 @@
-"""Images of a simulated host: pull, tag, remove, and the shapes they are shown in (engine facts: image identity).
+"""Images of a simulated host: pull, tag, remove, and the shapes they are shown in.
 
 The store is the graph driver's: an image's id is the digest of its config, its `RepoDigests` are those of the manifests
 it was pulled by, and one image may carry many tags or none.

@@ -56,7 +56,7 @@ def merged_config(given: Record, image: Record) -> Record:
 
 
 def _is_empty(value: object) -> bool:
-    """0 is a value: a stop timeout of 0 seconds is stored (§1.1)."""
+    """0 is a value: a stop timeout of 0 seconds is stored."""
     return value is None or value is False or value in ("", [])
 
 

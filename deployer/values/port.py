@@ -78,7 +78,7 @@ def protocol(port: str) -> str:
 
 def bound_ips(ip: str) -> tuple[str, ...]:
     """The addresses the engine binds for a published port. Without a valid address, it binds all IPv4 and all IPv6
-    addresses, separately (§1.4)."""
+    addresses, separately."""
     kept = _kept_ip(ip)
     return (kept,) if kept else ("0.0.0.0", "::")
 
@@ -112,7 +112,7 @@ def from_engine(bindings: Mapping[str, Any] | None) -> tuple[str, ...]:
     """Sorted; `"0"` and "" host ports are the same, `08080` is 8080, a key without protocol is tcp.
 
     An address that cannot be parsed stays unchanged, so that it differs from every declared one: engines before 29
-    take `[::1]` in brackets, and addresses with a zone, and bind every address (§1.4)."""
+    take `[::1]` in brackets, and addresses with a zone, and bind every address."""
     found = set()
     for key, entries in (bindings or {}).items():
         number, _, protocol = key.lower().partition("/")

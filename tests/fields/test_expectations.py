@@ -1,4 +1,4 @@
-"""What is expected of a live container, beyond the recorded vectors: other engines, records, side effects (§7.3)."""
+"""What is expected of a live container, beyond the recorded vectors: other engines, records, side effects."""
 
 from __future__ import annotations
 

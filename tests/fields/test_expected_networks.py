@@ -1,4 +1,4 @@
-"""What is expected of live networks and volumes (§4.1, §4.2, §7.3)."""
+"""What is expected of live networks and volumes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from tests.fields.comparing import shown
 
 
 class TestNetworks:
-    """§4.1, W05, W06, W09."""
-
     SUBNET: ClassVar[dict[str, Any]] = {"ipam": {"config": [{"subnet": "10.0.0.0/24"}]}}
 
     @staticmethod
@@ -71,8 +69,6 @@ class TestNetworks:
 
 
 class TestVolumes:
-    """§4.2, W16."""
-
     def test_null_is_empty(self) -> None:
         assert shown({}, {"Driver": "local", "Options": None, "Labels": None}, table=VOLUME) == []
 

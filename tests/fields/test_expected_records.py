@@ -1,5 +1,5 @@
 """What is expected of a live container by what was recorded, what its image gives, and what engine and kernel do by
-themselves (§0.3, §1.2, §7.3).
+themselves.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class TestWhatTheKernelCannotDo:
 
 
 class TestImage:
-    """What an image hands down counts where nothing is declared (§7.1 class 1)."""
+    """What an image hands down counts where nothing is declared."""
 
     IMAGE: ClassVar[dict[str, Any]] = {
         "Env": ["PATH=/bin", "A=img"],

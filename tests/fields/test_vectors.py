@@ -44,7 +44,7 @@ EVERYTHING: dict[str, Any] = {
     "Entrypoint": ["sh", "-c"],
     "Cmd": ["sleep 600"],
 }
-"""The config of `eng-img:1` (engine facts §7.2)."""
+"""The config of `eng-img:1`."""
 BUSYBOX: dict[str, Any] = {"Cmd": ["sh"]}
 NEVER_TOLD = ("Image", "HostConfig", "NetworkingConfig")
 REFERENCED = "28a18753b2238cf63f1b8a81b9e9e5ade39f14ad22b8a895a5e8c957cef0ecd9"

@@ -33,7 +33,7 @@ CHANGED_IN_PLACE = {
     *("restart", "mem_limit", "memswap_limit", "mem_reservation", "cpus", "cpu_quota", "cpu_period", "cpu_shares"),
     *("cpuset", "cpu_rt_period", "cpu_rt_runtime", "pids_limit"),
 }
-"""What the engine can update (engine facts §2.1)."""
+"""What the engine can update."""
 
 DROPPED_IN_PLACE = {"restart", "pids_limit", "memswap_limit"}
 """… and set back: 0 means "not given" for all others; swap goes back to twice the memory, which is no zero."""

@@ -175,7 +175,7 @@ def _container(
 
 
 def _merged(body: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """What an engine makes of a body and an image's config (engine facts §1.1)."""
+    """What an engine makes of a body and an image's config."""
     given = {entry.partition("=")[0] for entry in body.get("Env") or ()}
     inherited = [entry for entry in config.get("Env") or () if entry.partition("=")[0] not in given]
     merged = {**config, **body, "Env": [*(body.get("Env") or ()), *inherited]}

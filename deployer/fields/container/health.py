@@ -27,7 +27,7 @@ _PROBE_TIMES = frozenset({"interval", "timeout", "start_period", "start_interval
 
 
 _DEFAULT_INTERVAL = 30 * duration.SECOND
-"""The engine's default (§1.1)."""
+"""The engine's default."""
 
 
 def interval(healthcheck: Mapping[str, Any]) -> float:

@@ -35,7 +35,7 @@ def container_mode(text: str) -> str:
 
 def resolve(mode: Any, view: View) -> Any:
     """`container:NAME` as the engine stores it, with the id of the current container of that name. Without such a
-    container the name stays, and differs from every id (§1.3)."""
+    container the name stays, and differs from every id."""
     kind, _, name = str(mode).partition(":")
     return f"container:{view.ids.get(name, name)}" if kind == "container" else mode
 
@@ -56,7 +56,7 @@ def _namespace(*words: str) -> Leaf:
 
 
 _DROPPED_BY_PODMAN = frozenset(["AUDIT_WRITE", "MKNOD", "NET_RAW"])
-"""Capabilities that Podman drops from every container and lists as if they were requested (§5.2)."""
+"""Capabilities that Podman drops from every container and lists as if they were requested."""
 
 
 @when_unset("none")
@@ -123,7 +123,7 @@ def _write_logging(value: Any) -> dict[str, Any]:
 
 @when_unset("the daemon's default driver and options")
 def _expected_logging(row: Field, view: View) -> Any:
-    """The daemon fills in its default driver and that driver's default options, and no API reports these (§0.3):
+    """The daemon fills in its default driver and that driver's default options, and no API reports these:
     options that were never declared are ignored. If the driver reads a declared and a live option as the same value,
     the live spelling is accepted."""
     declared, recorded = view.declared.get(row.name) or {}, view.recorded.get(row.name) or {}

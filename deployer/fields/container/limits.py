@@ -154,7 +154,7 @@ def _write_blkio(value: Any, body: Body) -> None:
 
 @when_changed("the weight in place; replaced for other keys, or if the weight is removed")
 def _change_blkio(path: Path, old: Any, new: Any) -> Change:
-    """Only the weight can be updated, and it cannot be removed (§2.1). If a live weight is missing, the kernel may not
+    """Only the weight can be updated, and it cannot be removed. If a live weight is missing, the kernel may not
     support it: the engine would ignore an update too, and record nothing."""
     return Change.UPDATE if path[1:] == ("weight",) and old and new else Change.REPLACE
 

@@ -1,8 +1,7 @@
-"""Container fields: networks, addresses, ports, names. `HostConfig` and `NetworkingConfig` in the engine's API.
+"""Container fields: networks, addresses, ports. `HostConfig` and `NetworkingConfig` in the engine's API.
 
 A container is attached to networks (mode "networks", for all of them), shares the network of the host or of another
-container, or has none. The engine's `NetworkMode` names the first network at creation and has no effect later (§1.6,
-§2.2).
+container, or has none. The engine's `NetworkMode` names the first network at creation and has no effect later.
 """
 
 from __future__ import annotations
@@ -12,7 +11,9 @@ from typing import Any, TypedDict
 
 from schema import Or
 
+from deployer.fields.container import resolving
 from deployer.fields.container.isolation import container_mode, resolve
+from deployer.fields.container.resolving import LINKS, link
 from deployer.fields.field import (
     Access,
     Body,
@@ -22,23 +23,17 @@ from deployer.fields.field import (
     Path,
     View,
     at,
-    lenient,
     show_plain,
     when_changed,
     when_unset,
 )
-from deployer.fields.leaves import FLAG, INTEGER, IP, IPV4, IPV6, MAC, SERVER, TEXT, TEXT_MAP, TEXTS
-from deployer.fields.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, Then, one_or_many
+from deployer.fields.leaves import FLAG, INTEGER, IP, IPV4, IPV6, MAC, TEXT, TEXT_MAP
+from deployer.fields.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, Then
 from deployer.values import address, port
 
 DEFAULT_NETWORK = "bridge"
 ATTACHED = "networks"
 """The `network_mode` of a container that is attached to networks."""
-
-
-def _link(text: str) -> str:
-    target, _, alias = text.partition(":")
-    return f"{target}:{alias or target}"
 
 
 def _endpoint(found: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +44,6 @@ def _endpoint(found: dict[str, Any]) -> dict[str, Any]:
 
 
 _INTERFACE = "com.docker.network.endpoint.ifname"
-LINKS = ListOf(Leaf(str, "NAME[:alias]", _link), unordered=True)
 
 ENDPOINT = Record(
     (
@@ -59,7 +53,11 @@ ENDPOINT = Record(
         Entry(name="link_local_ips", shape=ListOf(IP, unordered=True), doc="Link-local addresses."),
         Entry(name="mac_address", shape=MAC, doc="MAC address (API 1.44)."),
         Entry(name="driver_opts", shape=TEXT_MAP, doc="Options for the network's driver."),
-        Entry(name="links", shape=LINKS, doc="Containers of this network under additional names: `NAME[:alias]`."),
+        Entry(
+            name="links",
+            shape=LINKS,
+            doc="Containers of this network under additional names: `NAME[:alias]`.",
+        ),
         Entry(name="interface_name", shape=TEXT, doc="Name of the interface in the container (API 1.49)."),
         Entry(name="priority", shape=INTEGER, doc="The network with the highest value is joined first, at creation."),
         Entry(
@@ -131,7 +129,7 @@ def endpoint_from_engine(live: Json, own_names: Iterable[str]) -> dict[str, Any]
         "mac_address": (live.get("MacAddress") or "").lower(),
         "driver_opts": dict(live.get("DriverOpts") or {}),
         "gw_priority": live.get("GwPriority"),
-        "links": sorted({*map(_link, live.get("Links") or ())}),
+        "links": sorted({*map(link, live.get("Links") or ())}),
     }
     return {key: value for key, value in found.items() if value}
 
@@ -230,7 +228,7 @@ def _parse_mode(text: str) -> str:
 
 @when_changed("reconnected; replaced if the MAC address changes")
 def _change_networks(path: Path, _old: Any, _new: Any) -> Change:
-    """`connect` ignores a MAC address before API 1.54 (§1.6)."""
+    """`connect` ignores a MAC address before API 1.54."""
     return Change.REPLACE if path[-1] == "mac_address" else Change.RECONNECT
 
 
@@ -285,7 +283,7 @@ PORTS = ListOf(
 
 
 def _read_ports(inspect: Json) -> list[str]:
-    """Only ports that take effect. Engines before 29 ignore a binding of a port that is not exposed (§1.4)."""
+    """Only ports that take effect. Engines before 29 ignore a binding of a port that is not exposed."""
     if _read_mode(inspect) != ATTACHED:
         return []
     exposed = {*((inspect.get("Config") or {}).get("ExposedPorts") or ())}
@@ -303,26 +301,9 @@ def _read_publish_all(inspect: Json) -> bool:
 
 
 def _write_ports(value: Any, body: Body) -> None:
-    """Exposes the ports too: engines before 29 publish only exposed ports (§1.4)."""
+    """Exposes the ports too: engines before 29 publish only exposed ports."""
     body.setdefault("HostConfig", {})["PortBindings"] = port.to_engine(value)
     body.setdefault("ExposedPorts", {}).update({port.container_port(entry): {} for entry in value})
-
-
-def _links(live: Any) -> list[str]:
-    """Inspect shows `/target:/self/alias`."""
-    pairs = (str(entry).partition(":") for entry in live)
-    return sorted(_link(f"{target.lstrip('/')}:{alias.rpartition('/')[2]}") for target, _, alias in pairs)
-
-
-def _hosts_of_map(found: dict[str, list[str]]) -> list[str]:
-    return sorted({address.parse_host(f"{name}={target}") for name, targets in found.items() for target in targets})
-
-
-HOSTS = Forms(
-    expects="a map, or a list of name:address",
-    mapping=Then(MapOf(one_or_many(TEXT, "an address or a list of addresses")), _hosts_of_map),
-    sequence=ListOf(Leaf(str, "name:address", address.parse_host), unordered=True),
-)
 
 
 FIELDS = (
@@ -372,53 +353,5 @@ FIELDS = (
         example=True,
         other=False,
     ),
-    Field(
-        name="dns",
-        aliases=("dns_servers",),
-        doc="DNS servers, in order.",
-        shape=one_or_many(SERVER, "an address or a list of addresses"),
-        access=at("HostConfig.Dns", zero=[], decode=lambda live: [lenient(address.parse_server)(ip) for ip in live]),
-        zero=[],
-        example=["192.0.2.53"],
-        other=["192.0.2.53", "192.0.2.54"],
-    ),
-    Field(
-        name="dns_opt",
-        aliases=("dns_opts",),
-        doc="DNS resolver options.",
-        shape=TEXTS,
-        access=at("HostConfig.DnsOptions", zero=[], decode=list),
-        zero=[],
-        example=["ndots:2"],
-        other=["ndots:3"],
-    ),
-    Field(
-        name="dns_search",
-        aliases=("dns_search_domains",),
-        doc="DNS search domains, in order.",
-        shape=one_or_many(TEXT, "a domain or a list of domains"),
-        access=at("HostConfig.DnsSearch", zero=[], decode=list),
-        zero=[],
-        example=["example.com"],
-        other=["example.org"],
-    ),
-    Field(
-        name="extra_hosts",
-        aliases=("etc_hosts",),
-        doc="Entries for /etc/hosts: name to address, or `host-gateway`.",
-        shape=HOSTS,
-        access=at("HostConfig.ExtraHosts", zero=[], decode=lambda live: sorted({*map(address.read_host, live)})),
-        zero=[],
-        example=["db.internal:192.0.2.10"],
-        other={"db.internal": "192.0.2.11"},
-    ),
-    Field(
-        name="links",
-        doc="Containers under additional names, `NAME[:alias]`, on every attached network.",
-        shape=LINKS,
-        access=at("HostConfig.Links", zero=[], decode=_links),
-        zero=[],
-        example=["db"],
-        other=["db:database"],
-    ),
+    *resolving.FIELDS,
 )

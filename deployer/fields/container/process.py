@@ -45,7 +45,7 @@ def _words(live: Any) -> list[str]:
 
 @when_unset("the image's command; none when `entrypoint` is declared")
 def _expected_command(row: Field, view: View) -> Any:
-    """A declared entrypoint drops the image's command (engine facts §1.1, merge of Cmd and Entrypoint)."""
+    """A declared entrypoint drops the image's command."""
     declared = view.declared.get("command")
     if declared:
         return declared
@@ -136,7 +136,7 @@ def _expected_exposed(row: Field, view: View) -> Any:
 
 @when_unset("the engine's choice")
 def _expected_mac(row: Field, view: View) -> Any:
-    """Engines before 29 also show the address declared for the first network's endpoint here (§1.1)."""
+    """Engines before 29 also show the address declared for the first network's endpoint here."""
     live, endpoints = view.live.get(row.name, ""), view.declared.get("networks") or {}
     given = {endpoint.get("mac_address") for endpoint in endpoints.values()}
     return view.declared.get(row.name, live if live in given else row.zero)

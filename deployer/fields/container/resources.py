@@ -32,7 +32,7 @@ _if_the_kernel_can = unless_discarded(zero_when_unset)
 
 @when_changed("in place; replaced if it is removed")
 def in_place_unless_cleared(_path: Path, _old: Any, new: Any) -> Change:
-    """The engine ignores 0 and "" in an update: a limit can be changed, but not removed (§2.1). This includes a switch
+    """The engine ignores 0 and "" in an update: a limit can be changed, but not removed. This includes a switch
     between `cpus` and a quota: the engine refuses both, so one of them is removed."""
     return Change.UPDATE if new and new is not DEFAULT else Change.REPLACE
 

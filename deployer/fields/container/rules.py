@@ -104,7 +104,7 @@ def default_bridge(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iter
 
 
 def memory(values: dict[str, Any], _settings: Mapping[str, Any]) -> Iterator[Violation]:
-    """What the engine refuses (§1.2)."""
+    """What the engine refuses."""
     limit, swap, reserved = (values.get(name, 0) for name in ("mem_limit", "memswap_limit", "mem_reservation"))
     minimum = 6 * 1024**2
     for name in ("mem_limit", "mem_reservation"):

@@ -167,7 +167,7 @@ def _write_mounts(value: Any, body: Body) -> None:
 
 @when_unset("an anonymous volume for each volume of the image")
 def _expected_mounts(row: Field, view: View) -> Any:
-    """Declared mounts, and an anonymous volume for each VOLUME of the image without a mount (§1.5). An undeclared
+    """Declared mounts, and an anonymous volume for each VOLUME of the image without a mount. An undeclared
     anonymous volume comes from a predecessor whose image had it: it stays, with its data."""
     declared, recorded = view.declared.get(row.name) or {}, view.recorded.get(row.name) or {}
     covered = {*declared, *(view.declared.get("tmpfs") or ())}
@@ -206,7 +206,7 @@ def _spell_long(target: str, own: mount.Mount) -> dict[str, Any]:
 
 def _same_mount(expected: Any, live: Any) -> bool:
     """`Binds` and `Mounts` are two spellings. Whether a missing host directory was created does not matter. rprivate is
-    the engine's default, which it refuses where the default differs (§1.5)."""
+    the engine's default, which it refuses where the default differs."""
     return bool(_essence(expected) == _essence(live))
 
 

@@ -53,7 +53,7 @@ def replace_where_needed(
 ) -> tuple[FieldDiff, ...]:
     """The differences, of which those in networks replace the container where connecting it again does not do. A
     hardware address is only given at creation: whoever is connected again gets one that the engine makes up, while
-    inspecting still shows the old one (measured on engines 20.10 and 26.1; §1.6)."""
+    inspecting still shows the old one (measured on engines 20.10 and 26.1)."""
     wanted: Mapping[str, Any] = resource.values.get("networks") or {}
     losing = {
         name

@@ -115,7 +115,7 @@ def _by_name(ctx: Context, resource: Workload, found: FieldDiff) -> FieldDiff:
 
 def _image_values(live: ObservedContainer, own: ObservedImage | None) -> Mapping[str, Any]:
     """The values of the image. If the image was removed by force, they are the container's values that were not
-    declared when it was applied (§0.2)."""
+    declared when it was applied."""
     if own is not None:
         return own.values
     recorded = live.owner.recorded

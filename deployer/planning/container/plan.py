@@ -79,7 +79,7 @@ def settle_unselected(ctx: Context, resource: Workload) -> None:
 
 
 def is_too_new(ctx: Context, resource: Workload) -> bool:
-    """Refuse values that older engines would ignore silently (§0.5)."""
+    """Refuse values that older engines would ignore silently."""
     have, refused = ctx.observed.engine.api, False
     here = f"the engine here is {ctx.observed.engine.version} (API {have})"
     for row in CONTAINER.fields:
