@@ -1,6 +1,7 @@
 """Where the commands of one page run: an empty folder that is also the home, with simulated hosts."""
 
 import io
+import itertools
 import os
 import re
 import shlex
@@ -97,8 +98,9 @@ def sandbox(folder: Path) -> Sandbox:
 
 
 def same(shown: Sequence[str], printed: Sequence[str]) -> bool:
-    """Whether a page shows what was printed; times do not count, and `…` stands for any lines."""
-    return _same([_settled(line) for line in shown], [_settled(line) for line in printed])
+    """Whether a page shows what was printed; times do not count, nor which of several hosts was first, and `…` stands
+    for any lines."""
+    return _same(_settled(shown), _settled(printed))
 
 
 def _same(shown: Sequence[str], printed: Sequence[str]) -> bool:
@@ -111,7 +113,20 @@ def _same(shown: Sequence[str], printed: Sequence[str]) -> bool:
     return any(_same(rest, printed[start:]) for start in range(gap, len(printed) + 1))
 
 
-def _settled(line: str) -> str:
+def _settled(lines: Sequence[str]) -> list[str]:
+    """Consecutive lines of steps are in the order of their hosts."""
+    groups = itertools.groupby(map(_without_times, lines), _host_of_step)
+    found: list[tuple[str, list[str]]] = [(host, list(group)) for host, group in groups]
+    parts = itertools.groupby(found, lambda each: bool(each[0]))
+    ordered = (sorted(part, key=lambda each: each[0]) for _, part in parts)
+    return [line for part in ordered for _, group in part for line in group]
+
+
+def _host_of_step(line: str) -> str:
+    return line.partition(" ")[0] if line.endswith(" (0.1s)") else ""
+
+
+def _without_times(line: str) -> str:
     for pattern, text in _VARYING:
         line = pattern.sub(text, line)
     return line.rstrip()
