@@ -17,7 +17,7 @@ from deployer.engine import answers
 from deployer.engine.image_archive import ArchivedImage, ImageArchive, Layer, chain_ids
 from deployer.engine.observe import WIDTH
 from deployer.engine.versions import at_least
-from deployer.errors import EngineError, ResourceError
+from deployer.errors import EngineError, ResourceError, UnreachableError
 from deployer.interfaces import Engine, Json
 
 TRANSFER: Final = "deployer.transfer"
@@ -27,6 +27,7 @@ Sending = Callable[[int, int], object]
 """Told the bytes sent and those to send."""
 
 
+_CONTINUES: Final = "layers that arrived stay on the host: the next transfer of the image continues after them"
 _FIRST_WITH_ZSTD: Final = "1.42"
 """The API of Docker 23.0, whose classic store is the first that unpacks layers compressed by zstd."""
 
@@ -98,10 +99,14 @@ class Transfer:
                 sent[0] += len(chunk)
                 progress(min(sent[0], total), total)
 
-        for layer in missing[:-1]:
-            self._send_part(layer, counted)
-        body = self._archive.pack(self._found, self._reference, missing[-1:])
-        self._engine.load_images(counted(body), _ignore)
+        try:
+            for layer in missing[:-1]:
+                self._send_part(layer, counted)
+            body = self._archive.pack(self._found, self._reference, missing[-1:])
+            self._engine.load_images(counted(body), _ignore)
+        except UnreachableError as error:
+            error.hint = error.hint or _CONTINUES
+            raise
         self._clean()
         if not self.is_complete():
             raise EngineError(

@@ -34,7 +34,8 @@ _BLOBS: Final = "1.44"
 """The API of Docker 25.0, from which on archives have a member for each blob, named after its digest."""
 
 _UNPACKING: Final = 2
-"""Times the size of what is sent that the classic store needs for a moment: it unpacks the archive first."""
+"""Times the size of what is sent that an engine needs: the classic store unpacks the archive first, for a moment, and
+containerd's keeps the layers and what it unpacked of them."""
 
 _INCOMPLETE: Final = (
     "containerd's store does not fetch a layer that it has unpacked for another image; remove the image there and "
@@ -183,7 +184,7 @@ def _check_room(host: Host, engine: Engine, amount: int) -> None:
     """Raises `ResourceError` where the image would not fit."""
     info = engine.info()
     folder = str(info.get("DockerRootDir") or "/var/lib/docker")
-    free, needed = free_space(host, folder), amount * (1 if is_containerd(info) else _UNPACKING)
+    free, needed = free_space(host, folder), amount * _UNPACKING
     if free is not None and free < needed:
         shown = f"{size.show_rounded(needed)} are needed in {folder} during the transfer"
         hint = "docker system df on the host shows what uses the space"

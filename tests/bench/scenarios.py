@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.bench import ansible, workload
+from tests.bench import ansible, sending, workload
 from tests.bench.measure import BenchError, Series, Subject, alternate, run
 from tests.bench.report import Comparison, Limit, Section, growth
 from tests.lab import cleaning, faults, peers
@@ -203,7 +203,8 @@ def all_sections(bench: Bench) -> list[Section]:
             sections += [few(bench), files(bench)]
         from tests.bench import building, daily
 
-        return [*sections, building.section(bench), daily.section(bench), one(bench)]
+        sections += [building.section(bench), daily.section(bench), one(bench)]
+        return [*sections, sending.section(bench.folder, bench.hosts, bench.rounds)]
     finally:
         faults.restart_sshd(bench.hosts[0])
         _clean(bench.hosts)
