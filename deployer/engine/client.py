@@ -187,8 +187,8 @@ class DockerEngine:
         _follow(self._http.stream("POST", path, {"tag": tag}, headers=headers, timeout=SILENCE), progress)
 
     def remove_image(self, ref: str) -> None:
-        with self._sdk() as api:
-            api.remove_image(ref)
+        with self._http.stream("DELETE", f"/images/{quote(ref)}", {}, timeout=SILENCE) as answer:
+            answer.read()
 
     def load_images(self, archive: Body, progress: Progress) -> None:
         _follow(self._http.stream("POST", "/images/load", {}, body=archive, headers=_TAR, timeout=SILENCE), progress)

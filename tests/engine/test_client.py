@@ -419,7 +419,7 @@ class TestNetworksVolumesImages:
     def test_an_image_is_removed_without_force(self, engine: Engine, server: FakeEngine) -> None:
         server.answers["DELETE /images/web:1"] = Canned(body=[{"Untagged": "web:1"}])
         engine.remove_image("web:1")
-        assert only(server).query == {"force": "False", "noprune": "False"}
+        assert only(server).query == {}
 
     def test_a_tag_is_split(self, engine: Engine, server: FakeEngine) -> None:
         server.answers["POST /images/abc/tag"] = Canned(201, b"")
