@@ -51,7 +51,7 @@ def await_healthy(
     asked: Callable[[], str] = lambda: "",
 ) -> None:
     """Wait until it is healthy. Raises `ResourceError` with the last observed state. `restarts`: how often it had been
-    restarted before; `asked`: what its probe says is wrong, "" for nothing."""
+    restarted before; `asked`: what is wrong with the answer to its probe, "" for nothing."""
     began, pause = clock.now(), _FIRST_PAUSE
     seen = _look(engine, ref)
     since = _time_of(engine) if wanted.again and seen.health else None
@@ -65,12 +65,15 @@ def await_healthy(
             _raise_if_down(seen, before)
             is_proven = since is None or (seen.passed is not None and seen.passed >= since)
             until = calm + _longest(seen, wanted, is_proven=is_proven)
-            wrong = _wrong(seen, asked, is_proven=is_proven) if waited >= until else ""
-            if waited >= until and not wrong:
+            works = seen.health in ("healthy", "") and is_proven
+            said = asked() if waited >= until and works else ""
+            if waited >= until and works and not said:
                 return
-            until = max(until, wanted.timeout) if wanted.probe is not None else until
+            until = max(until, wanted.timeout) if said else until
+            if waited >= until and said:
+                raise ResourceError(f"its probe {wanted.probe} has not succeeded within {until:g}s: {said}")
             if waited >= until:
-                raise ResourceError(f"{wrong} after {until:g}s{_said(seen)}")
+                raise ResourceError(f"{_not_yet(seen)} after {until:g}s{_said(seen)}")
         if stopped():
             raise WaitInterruptedError("interrupted while waiting for it")
         clock.sleep(min(pause, max(until - waited, _SHORTEST_PAUSE)))
@@ -107,10 +110,8 @@ def _longest(seen: _Look, wanted: AwaitHealthy, *, is_proven: bool) -> float:
     return wanted.watch if seen.health == "healthy" and is_proven else max(wanted.timeout, seen.least)
 
 
-def _wrong(seen: _Look, asked: Callable[[], str], *, is_proven: bool) -> str:
-    if seen.health not in ("healthy", ""):
-        return "is not healthy"
-    return asked() if is_proven else "no check has succeeded"
+def _not_yet(seen: _Look) -> str:
+    return "no check has succeeded" if seen.health == "healthy" else "is not healthy"
 
 
 def restarts_of(engine: Engine, ref: str) -> int:

@@ -386,8 +386,7 @@ def _(operation: AwaitHealthy, worker: Worker) -> None:
     def asked() -> str:
         if operation.probe is None:
             return ""
-        said = ask(worker.engine, worker.machine, worker.clock, container, operation.probe)
-        return f"its probe {operation.probe}: {said}" if said else ""
+        return ask(worker.engine, worker.machine, worker.clock, container, operation.probe)
 
     health.await_healthy(worker.engine, worker.clock, container, operation, worker.stopped, before, asked)
 

@@ -29,7 +29,8 @@ def ask(engine: Engine, machine: Callable[[], Host], clock: Clock, container: st
     """What is wrong with the answer; "" for a good one. Raises `ResourceError` where nothing can be asked."""
     if probe.command:
         code, output = _run(engine, clock, container, probe.command)
-        return (f"ended with code {code}{output}" if code else "") if code is not None else output
+        said = output if code is None else f"ended with code {code}{output}" if code else ""
+        return " ".join(said.split())
     said = "it has no address"
     for address, port in _places(engine, container, probe.port):
         try:

@@ -153,9 +153,13 @@ def build_images(request: Request, system: System) -> Session:
 
 def drift(request: Request, system: System) -> tuple[DriftReport, Loaded]:
     """Compares the live, last applied and declared state. Only reads."""
+    from deployer.usecases.probes import with_probes
+
     loaded = load(request, system.asking)
     with Fleet(loaded.hosts, request.forks, system.awaiting) as fleet:
-        return compare_all(loaded, fleet), loaded
+        report = compare_all(loaded, fleet)
+        wishes = [desired for play in loaded.plays for desired in play.desired]
+        return with_probes(report, wishes, fleet, system.clock), loaded
 
 
 def compare_all(loaded: Loaded, fleet: Fleet) -> DriftReport:

@@ -160,7 +160,7 @@ def test_one_that_was_restarted_since_it_was_told_does_not_work() -> None:
 def test_a_probe_is_asked_until_it_succeeds() -> None:
     probe = Probe(80)
     assert again(look(), said=iter(["no", "no"]), probe=probe) > 5
-    with pytest.raises(ResourceError, match=r"^refused after 10s$"):
+    with pytest.raises(ResourceError, match=r"^its probe tcp :80 has not succeeded within 10s: refused$"):
         again(look(), said=itertools.repeat("refused"), probe=probe)
 
 

@@ -82,7 +82,7 @@ def test_a_connection(port: int) -> None:
 
 def test_a_command() -> None:
     assert said(Probe(command=("true",))) == ""
-    assert said(Probe(command=("sh", "-c", "exit 3"))) == "ended with code 3:\nsimulated: sh -c exit 3"
+    assert said(Probe(command=("sh", "-c", "exit 3"))) == "ended with code 3: simulated: sh -c exit 3"
 
 
 def test_its_address_and_then_the_published_port() -> None:

@@ -390,6 +390,18 @@ def test_drift_of_every_host(fleet: Fleet) -> None:
     assert report.any
 
 
+def test_drift_asks_probes_of_what_looks_as_declared(fleet: Fleet) -> None:
+    text = '- hosts: h1:h2\n  containers: {web: {image: web:1, update: {monitor: 1s, probe: {exec: "%s"}}}}\n'
+    fleet.apply(text % "true")
+    assert drift(request("", {}), fleet.system)[0].any is False
+    fleet.engines["h2"].stop_container("web", None)
+    report, _ = drift(request(text % "false", {}), fleet.system)
+    assert {host.host: [(found.verdict.name, found.detail) for found in host.found] for host in report.hosts} == {
+        "h1": [("UNHEALTHY", "its probe exec false: ended with code 1: simulated: false")],
+        "h2": [("NOT_RUNNING", "exited with code 0")],
+    }
+
+
 def test_destroying_leaves_hosts_without_containers(fleet: Fleet) -> None:
     fleet.apply(play(hosts="h1") + play(name="more", hosts="h1"))
     with destroy(request("", {}), fleet.system) as planned:
