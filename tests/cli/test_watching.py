@@ -108,7 +108,7 @@ class TestEvents:
     def test_of_a_kind_as_documents(self, more: Shop) -> None:
         found = more.run("events", "-i", "hosts.yml", "all", *self.ALL, "--filter", "event=die", "--json")
         documents = [json.loads(line) for line in found.out.splitlines()]
-        assert [(each["type"], each["host"], each["name"]) for each in documents] == [
+        assert sorted((each["type"], each["host"], each["name"]) for each in documents) == [
             ("event", "web1", "migrate"),
             ("event", "web2", "migrate"),
         ]
