@@ -293,8 +293,12 @@ def _shared(*more: click.Parameter) -> list[click.Parameter]:
     ]
 
 
-def loss() -> click.Parameter:
-    return next(param for param in options.policy() if param.name == "allow_data_loss")
+def loss() -> options.Option:
+    """The consent of `apply`, which means content here."""
+    found = next(param for param in options.policy() if param.name == "allow_data_loss")
+    assert isinstance(found, options.Option)
+    found.help = "Replace what this volume contains. Repeatable."
+    return found
 
 
 COMMAND: Final = Group(
