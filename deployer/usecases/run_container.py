@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from deployer import __version__
 from deployer.applying.operations import Worker, perform
 from deployer.diagnostics import did_you_mean
-from deployer.errors import DeployerError, EngineError, ResourceError
+from deployer.errors import DeployerError, EngineError, ResourceError, UnreachableError
 from deployer.interfaces import Engine, Stream
 from deployer.model.desired import Desired, Workload
 from deployer.model.operations import ConnectNetwork, Operation, PullImage
@@ -46,12 +46,19 @@ def running(request: Request, system: System, name: str, wanted: Wanted, *, keep
     system.warn(loaded.warnings)
     desired, resource = _only(loaded, name)
     with Fleet({desired.host: loaded.hosts[desired.host]}, 1, system.awaiting) as fleet:
-        engine = fleet.host(desired.host).engine()
+        engine = _engine(fleet, desired.host)
         observed = observe_once(engine, desired.host, needs_to_reconcile(loaded, desired.host), ())
         own = f"{name}.run-{secrets.token_hex(4)}"
         plan = one_shot(Context(desired, observed, Policy(version=__version__)), resource, own, wanted)
         _check(engine, desired, resource, plan)
         yield from _run(desired.host, _worker(engine, system, loaded, desired.host), plan, keep=keep)
+
+
+def _engine(fleet: Fleet, host: str) -> Engine:
+    try:
+        return fleet.host(host).engine()
+    except UnreachableError as error:
+        raise UnreachableError(f"{host}: {error.message}", hint=error.hint) from error
 
 
 def _only(loaded: Loaded, name: str) -> tuple[Desired, Workload]:

@@ -325,6 +325,12 @@ class TestRun:
         found = more.run("run", "-i", "hosts.yml", *words, *self.SHOP, "--", "true")
         assert (found.code, found.out, error in found.err) == (code, "", True), found.err
 
+    def test_a_host_that_is_down(self, more: Shop) -> None:
+        more.write("hosts.yml", DOWN)
+        more.write("gone.yml", "- hosts: gone\n  containers: {app: {image: app}}\n")
+        found = more.run("run", "-i", "hosts.yml", "gone", "app", "--playbook", "gone.yml")
+        assert (found.code, found.err.startswith("error: gone: ")) == (4, True)
+
     def test_a_volume_that_is_not_there(self, more: Shop) -> None:
         keys = "volumes: {data: {}}\n  containers: {app: {image: a, volumes: ['data:/d']}}\n"
         more.write("vol.yml", f"- hosts: db1\n  {keys}")
