@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import singledispatch
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct, field
 
@@ -63,6 +64,9 @@ from deployer.model.outcome import BuildProgress, PullProgress
 from deployer.model.registry import remedy
 from deployer.values import image
 
+if TYPE_CHECKING:
+    from deployer.engine.image_transfer import Sent
+
 _CONFLICT = 409
 _AT_ONCE = 2.0
 """Seconds from the start in which the output of a container with auto_remove is read, in case it ends."""
@@ -95,12 +99,12 @@ _HINTS = (
 
 
 Tell = Callable[[int, int], object]
-Send = Callable[[str, Engine, str, str, Tell], object]
+Send: TypeAlias = "Callable[[str, Engine, str, str, Tell], Sent]"
 """Sends to a host, over its engine, the image of a reference from a source, and tells the bytes sent and those to
 send."""
 
 
-def no_source(_host: str, _engine: Engine, reference: str, source: str, _tell: Tell) -> None:
+def no_source(_host: str, _engine: Engine, reference: str, source: str, _tell: Tell) -> Sent:
     raise EngineError(f"{reference} cannot be sent from {source}", status=0)
 
 
@@ -190,12 +194,13 @@ def _(operation: PullImage, worker: Worker) -> None:
 
 
 @_perform.register
-def _(operation: SendImage, worker: Worker) -> None:
+def _(operation: SendImage, worker: Worker) -> Done:
     def tell(sent: int, total: int) -> None:
         worker.report(PullProgress(worker.host, operation.reference, sent, total))
 
     with worker.pulling(operation.reference):
-        worker.send(worker.host, worker.engine, operation.reference, operation.source, tell)
+        sent = worker.send(worker.host, worker.engine, operation.reference, operation.source, tell)
+    return Done(warnings=(sent.note,) if sent.note else ())
 
 
 @_perform.register

@@ -9,7 +9,8 @@ from typing import Any, Union
 import msgspec
 import pytest
 
-from deployer.applying.operations import Done, PullSlots, Worker, _perform, perform
+from deployer.applying.operations import Done, PullSlots, Send, Worker, _perform, no_source, perform
+from deployer.engine.image_transfer import Sent
 from deployer.errors import EngineError, ResourceError
 from deployer.interfaces import Engine, RegistryAuth
 from deployer.model.operations import (
@@ -27,6 +28,7 @@ from deployer.model.operations import (
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
+    SendImage,
     StartContainer,
     StopContainer,
     UpdateContainer,
@@ -43,12 +45,25 @@ class Bench:
     made: dict[int, str] = field(default_factory=dict)
     pulls: list[PullProgress | BuildProgress] = field(default_factory=list)
     auth: RegistryAuth | None = None
+    send: Send = no_source
 
     def do(self, operation: Operation) -> Done:
         worker = Worker(
-            self.engine, self.clock, lambda _ref: self.auth, self.made, self.pulls.append, "web1", lambda: False
+            self.engine,
+            self.clock,
+            lambda _ref: self.auth,
+            self.made,
+            self.pulls.append,
+            "web1",
+            lambda: False,
+            send=self.send,
         )
         return perform(worker, operation)
+
+
+def test_an_image_that_another_host_could_not_send_is_sent_with_a_warning(engine: SimulatedEngine) -> None:
+    bench = Bench(engine, send=lambda *_: Sent(9, 9, note="web2 could not send it: no ssh"))
+    assert bench.do(SendImage("docker.io/a/b:1", "web2")).warnings == ("web2 could not send it: no ssh",)
 
 
 @pytest.fixture
