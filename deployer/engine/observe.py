@@ -173,10 +173,10 @@ def _opened(engine: Engine, found: ObservedContainer, needs: Needs) -> ObservedC
 
 
 def _asks_info(found: ObservedContainer, needs: Needs) -> bool:
-    """Whether comparing a container requires the engine's defaults: it may be adopted, a default is expected of it, or
-    its swap is unlimited, by hand or because the kernel cannot limit it."""
-    if not found.owner.managed:
-        return needs.adopt
+    """Whether comparing a container requires the engine's defaults: it may be adopted or was, a default is expected of
+    it, or its swap is unlimited, by hand or because the kernel cannot limit it."""
+    if not (found.owner.managed and found.owner.labelled):
+        return found.owner.managed or needs.adopt
     limits, recorded, declared = found.values, found.owner.recorded, needs.declared.get(found.name)
     if declared is not None:
         view = View(declared, limits, found.name, recorded)

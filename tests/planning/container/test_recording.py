@@ -133,6 +133,20 @@ def test_an_adopted_container_can_be_rolled_back() -> None:
     assert host.look(play(web("tty: true"))).kept[0].owner.recorded == {"restart": "always"}
 
 
+@pytest.mark.parametrize("network", ["", "host"])
+def test_one_that_was_adopted_and_rolled_back_loses_what_the_adoption_said(network: str) -> None:
+    """The engine's defaults are read for it too."""
+    host = Host()
+    wish = web("tty: true" + (f", network_mode: {network}" if network else ""))
+    by_hand(host, HostConfig={"Memory": 64 * 1024**2, **({"NetworkMode": network} if network else {})})
+    planned = changes(host.plan(wish, adopt=True))
+    host.converge(wish, adopt=True)
+    host.engine.remove_container("web", force=True, anonymous_volumes=False)
+    host.engine.rename_container("web.previous", "web")
+    host.engine.start_container("web")
+    assert changes(host.plan(wish)) == [text.replace("(adopted, ", "(") for text in planned]
+
+
 def test_a_takeover_that_fails_leaves_the_container_to_its_owner() -> None:
     host = Host()
     by_hand(host)
