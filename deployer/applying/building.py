@@ -41,10 +41,17 @@ class Builds:
         self.engine = engine
         self._lock = threading.Lock()
         self._found: dict[Hashable, _Shared] = {}
+        self._platforms: dict[tuple[str, str], str] = {}
 
     def of(self, key: Hashable) -> _Shared:
         with self._lock:
             return self._found.setdefault(key, _Shared())
+
+    def platform(self, reference: str, builder: str, wanted: str) -> str:
+        """For which platform a host builds an image in this run: the one that is wanted first. Its tag stands for one
+        image."""
+        with self._lock:
+            return self._platforms.setdefault((reference, builder), wanted)
 
 
 class Site(Struct, frozen=True):
@@ -108,6 +115,10 @@ def _build_elsewhere(builder: str, site: Site, operation: BuildImage) -> None:
     """For the platform of the host that needs it."""
     facts = site.engine.describe()
     platform = operation.build.platform or f"{facts.os}/{facts.arch}"
+    first = site.builds.platform(operation.reference, builder, platform)
+    if first != platform:
+        hint = "write on: each, or give the image a tag of its own for each platform"
+        raise EngineError(f"{builder} builds it for {first} in this run, not for {platform}", status=0, hint=hint)
     try:
         own = replace(operation, build=replace(operation.build, platform=platform))
         _build_on(site.builds.engine(builder), site, own)

@@ -52,14 +52,14 @@ _CAUSES: Final = tuple(
             "apply again{later}; a login may allow more pulls",
         ),
         (
+            r"HTTP response to HTTPS client|does not look like a TLS handshake",
+            Availability.UNREACHABLE,
+            "it does not use TLS: add {domain} to insecure-registries in the engine's daemon.json",
+        ),
+        (
             r"x509:|tls: ",
             Availability.UNREACHABLE,
             "make the host's engine trust it: put its CA in /etc/docker/certs.d/{domain}/ca.crt on the host",
-        ),
-        (
-            r"HTTP response to HTTPS client",
-            Availability.UNREACHABLE,
-            "it does not use TLS: add {domain} to insecure-registries in the engine's daemon.json",
         ),
         (r"proxyconnect", Availability.UNREACHABLE, "check the proxy in the configuration of the host's engine"),
         (
@@ -73,7 +73,7 @@ _CAUSES: Final = tuple(
             "nothing listens at this address: check the port, and whether the registry runs",
         ),
         (
-            r"unexpected EOF|connection reset|broken pipe|stream error",
+            r"unexpected EOF|expected HTTP 206|connection reset|broken pipe|stream error",
             Availability.UNREACHABLE,
             "the registry closed the connection: apply again; complete layers are kept",
         ),
@@ -88,7 +88,8 @@ _CAUSES: Final = tuple(
             "set 'platform' to one that the image has, or choose a tag for this platform",
         ),
         (
-            r"unsupported media type|unsupported (manifest )?schema|mediaType in manifest|invalid tar header",
+            r"(unsupported|unexpected) media type|no processor for media-type|unsupported (manifest )?schema"
+            r"|mediaType in manifest|missing signature key|invalid tar header",
             Availability.UNKNOWN,
             "the host's engine does not support the format of this image: upgrade the engine",
         ),
@@ -98,6 +99,11 @@ _CAUSES: Final = tuple(
             "",
         ),
         (r"manifest unknown|name unknown|not found", Availability.MISSING, ""),
+        (
+            r"HTTP status: 5\d\d|unexpected status.* 5\d\d|error from registry",
+            Availability.UNKNOWN,
+            "the registry failed, and its log may say why: apply again later; complete layers are kept",
+        ),
     )
 )
 """Patterns of errors in the order they are tried, what they mean, and what to do. Engines pass on what Go's HTTP client

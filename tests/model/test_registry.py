@@ -6,6 +6,8 @@ from deployer.model.registry import Availability, meaning, remedy
 
 DOMAIN = "reg.example.com"
 HEAD = f'Head "https://{DOMAIN}/v2/web/manifests/1": '
+FAILED = "the registry failed, and its log may say why: apply again later; complete layers are kept"
+FORMAT = "the host's engine does not support the format of this image: upgrade the engine"
 DIAL = f'Get "https://{DOMAIN}/v2/": dial tcp '
 
 
@@ -46,6 +48,27 @@ DIAL = f'Get "https://{DOMAIN}/v2/": dial tcp '
             f"{DIAL}10.0.0.9:443: i/o timeout",
             Availability.UNREACHABLE,
             "check the address of the registry, and firewalls and proxies between it and the host",
+        ),
+        (
+            f"{HEAD}tls: first record does not look like a TLS handshake",
+            Availability.UNREACHABLE,
+            f"it does not use TLS: add {DOMAIN} to insecure-registries in the engine's daemon.json",
+        ),
+        *(
+            (said, Availability.UNKNOWN, FAILED)
+            for said in (
+                "received unexpected HTTP status: 500 Internal Server Error",
+                f"{HEAD}unexpected status from GET request to https://{DOMAIN}/v2/x: 503 Service Unavailable",
+                "error from registry: disk failure",
+            )
+        ),
+        *(
+            (said, Availability.UNKNOWN, FORMAT)
+            for said in (
+                "missing signature key",
+                "failed to unpack image on snapshotter overlayfs: unexpected media type x/y for sha256:058f: not found",
+                "failed to get stream processor for application/x.tar+br: no processor for media-type",
+            )
         ),
         (
             "unexpected EOF",
