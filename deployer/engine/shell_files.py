@@ -61,6 +61,7 @@ _KEEP: Final = """if [ -e "$p" ] || [ -L "$p" ]; then
 fi
 mv -fT -- "$new" "$p"
 """
+_TELL: Final = 'echo "$said" | tail -n 5 >&2; '
 _REJECTED: Final = """echo "validation exited with $c" >&2; exit 1; }
 """
 _BACKUP: Final = """if [ -e "$old" ] || [ -L "$old" ]; then mv -fT -- "$old" "$p.$(date +%Y-%m-%d@%H:%M:%S)~"; fi
@@ -104,7 +105,7 @@ class ShellFiles:
         script = f"size={operation.size}\n{_PUT_CHECKS}{_as_planned(operation.before)}{_PUT}"
         script += _access(operation, "$new")
         if operation.validate:
-            script += _validation(operation.validate)
+            script += _validation(operation.validate, "" if operation.secret else _TELL)
         self._do(operation.path, "cannot be written", script + _KEEP, content)
 
     def link(self, operation: MakeLink) -> None:
@@ -182,9 +183,10 @@ def hint_of(said: str, name: str) -> str:
     return ""
 
 
-def _validation(words: Sequence[str]) -> str:
+def _validation(words: Sequence[str], tell: str) -> str:
+    """`tell`: what is done with the output of a failed one."""
     parts = " ".join('"$new"'.join(map(_quoted, word.split("%s"))) for word in words)
-    return f'said=$({parts} 2>&1 </dev/null) || {{ c=$?; echo "$said" | tail -n 5 >&2; {_REJECTED}'
+    return f"said=$({parts} 2>&1 </dev/null) || {{ c=$?; {tell}{_REJECTED}"
 
 
 def _quoted(text: str) -> str:

@@ -88,6 +88,11 @@ def test_a_failed_run_puts_every_file_back(host_26: Host, tmp_path: Path) -> Non
     failed = here.write(play("port = 99\n", bad)).apply()
     assert failed.code == 3
     assert "no good; validation exited with 3" in failed.out + failed.err
+    cat = ["sh", "-c", "cat $0 >&2; exit 4", "%s"]
+    leaky = {"/etc/shop/key": {"content": "new {{ pw }}" + SENTINEL, "validate": cat}}
+    silent = here.write(play("port = 99\n", leaky)).apply()
+    assert "validation exited with 4" in silent.out
+    assert SENTINEL not in silent.out + silent.err
     assert (root / "etc/shop/app.conf").read_text() == "port = 80\n"
     assert sorted(path.name for path in (root / "etc/shop").iterdir()) == ["app.conf", "key"]
     assert here.write(play()).plan().changes == []

@@ -137,7 +137,8 @@ def declared(resource: File) -> tuple[FieldDiff, ...]:
         return (FieldDiff(("target",), "", settings.target, _EFFECT, place),)
     found = []
     if source is not None:
-        what = f"{settings.origin}, {size.show_rounded(source.size)}" if settings.origin else size.show(source.size)
+        length = MASK if settings.secret else size.show_rounded(source.size)
+        what = f"{settings.origin}, {length}" if settings.origin else length
         found.append(FieldDiff(("content",), "", what, _EFFECT, place))
     place_of_mode = resource.place(("mode",)) if settings.mode is not None else None
     default = "" if place_of_mode else "default"

@@ -215,6 +215,7 @@ def _put(ctx: Context, resource: File, live: ObservedFile | None) -> Operation:
         source=source.path,
         validate=settings.validate,
         before=before,
+        secret=settings.secret,
     )
 
 
