@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from deployer.engine.host_files import Store
 from deployer.errors import ResourceError
@@ -50,14 +53,29 @@ def _checked(operation: PutFile) -> Iterator[bytes]:
     """The last piece is sent when it is known that all are right: without it, the host puts nothing in place."""
     digest, before = hashlib.sha256(), b""
     try:
-        with Path(operation.source).open("rb") as file:
+        with _opened(operation) as file:
             while piece := file.read(CHUNK):
                 digest.update(piece)
                 if before:
                     yield before
                 before = piece
-    except OSError as error:
-        raise ResourceError(f"{operation.source} cannot be read: {error.strerror}") from error
+    except (OSError, tarfile.TarError, KeyError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise ResourceError(f"{operation.source} cannot be read: {said}") from error
     if digest.hexdigest() != operation.sha256:
         raise ResourceError(f"{operation.source} has changed since the plan was made", hint="create a new plan")
     yield before
+
+
+@contextmanager
+def _opened(operation: PutFile) -> Iterator[IO[bytes]]:
+    if not operation.member:
+        with Path(operation.source).open("rb") as file:
+            yield file
+        return
+    with tarfile.open(operation.source) as archive:
+        found = archive.extractfile(operation.member)
+        if found is None:
+            raise KeyError(f"{operation.member} is no file in it")
+        with found:
+            yield found

@@ -22,12 +22,18 @@ def members(resource: AnyResource, site: FileSite, contents: dict[str, bytes]) -
     if not has_settings(resource, FileSettings) or resource.absent or resource.settings.kind is not FileKind.DIRECTORY:
         return
     root = Path(resource.settings.directory)
+    way = "archive" if resource.settings.archive else "directory"
     try:
+        if way == "archive":
+            from deployer.config.archives import unpacked
+
+            yield from unpacked(resource, site, contents)
+            return
         for path in _walk(root, resource.settings.exclude):
             yield _member(resource, root, path, site, contents)
     except UnreadableError as error:
-        where = f"files.{resource.name}.directory"
-        site.problems.add(resource.place(("directory",)), str(error), address=where, hint=error.hint)
+        where = f"files.{resource.name}.{way}"
+        site.problems.add(resource.place((way,)), str(error), address=where, hint=error.hint)
 
 
 def _walk(root: Path, exclude: tuple[str, ...]) -> Iterator[Path]:

@@ -17,14 +17,14 @@ from deployer.config.templates.templar import Templar
 from deployer.config.vault import VaultError, VaultSecrets, is_encrypted
 from deployer.diagnostics import Origin, Problems
 from deployer.fields.container.files import LONGEST
-from deployer.fields.file import WAYS
+from deployer.fields.file import TREES, WAYS
 from deployer.interfaces import FileKind
 from deployer.model.desired import AnyResource, File, has_settings
 from deployer.model.secrets import Sealing, holds_secret
 from deployer.model.settings import FileSettings, Source
 
 _FOLDERS: Final = {"src": "files", "template": "templates"}
-_PIECE: Final = 1024 * 1024
+PIECE: Final = 1024 * 1024
 
 
 FileSources = dict[str, tuple[Source, bytes | None, bool]]
@@ -58,8 +58,8 @@ def with_source(resource: AnyResource, templar: Templar, site: FileSite, found: 
     given = str(getattr(settings, way) or "")
     place = resource.place((way,))
     try:
-        if way == "directory":
-            return _directory(resource, _find(site.folder, "files", given, is_directory=True))
+        if way in TREES:
+            return _directory(resource, _find(site.folder, "files", given, is_directory=way == "directory"))
         source, data, secret = _read(way, given, templar, site)
     except UnreadableError as error:
         site.problems.add(place, str(error), address=f"files.{resource.name}.{way}", hint=error.hint)
@@ -82,7 +82,7 @@ def _directory(resource: File, path: Path) -> File:
             directory=str(path),
             mode=settings.directory_mode,
             files_mode=settings.mode,
-            origin=f"directory {settings.directory}",
+            origin=f"archive {settings.archive}" if settings.archive else f"directory {settings.directory}",
         ),
     )
 
@@ -141,7 +141,7 @@ def _file(path: Path, vault: VaultSecrets) -> tuple[Source, bytes | None, bool]:
     try:
         digest, size, head = hashlib.sha256(), 0, b""
         with path.open("rb") as content:
-            while piece := content.read(_PIECE):
+            while piece := content.read(PIECE):
                 digest.update(piece)
                 head, size = head or piece, size + len(piece)
         if is_encrypted(head):

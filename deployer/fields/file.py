@@ -17,8 +17,11 @@ from deployer.fields.settings import PRESENCE, PROTECT
 from deployer.fields.shapes import Entry, Forms, Leaf, Then, one_or_many
 from deployer.fields.table import Table, Violation
 
-WAYS: Final = ("content", "src", "template", "directory")
-"""The keys that say what is in a file."""
+WAYS: Final = ("content", "src", "template", "directory", "archive")
+"""The keys that say what is in a file or a directory."""
+
+TREES: Final = ("directory", "archive")
+"""Those of a directory."""
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,30}\$?")
 _MODE: Final = Leaf(Or(int, str), 'an octal mode such as "0644"', mode_of)
@@ -55,10 +58,10 @@ def _one_way(_values: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterato
     elif ways and absent:
         yield ways[0], "a file that is absent has no content"
     for name in ("delete", "exclude", "directory_mode"):
-        if settings.get(name) is not None and ways != ["directory"]:
+        if settings.get(name) is not None and not set(ways) & set(TREES):
             yield name, f"'{name}' is for a directory"
     for name in ("validate", "backup"):
-        if settings.get(name) and ways == ["directory"]:
+        if settings.get(name) and set(ways) & set(TREES):
             yield name, f"'{name}' is for a file"
 
 
@@ -88,6 +91,12 @@ FILE = Table(
             shape=TEXT,
             doc="Directory on this machine, in `files/` beside the playbook or beside it: everything in it is written "
             "below the path, with the modes it has here, and links as links.",
+        ),
+        Entry(
+            name="archive",
+            shape=TEXT,
+            doc="Tar archive on this machine, plain or compressed, found in the same way: what is in it is written as "
+            "the content of a `directory` is.",
         ),
         Entry(
             name="delete",

@@ -176,7 +176,8 @@ class OnFile(Operation, frozen=True):
 class PutFile(OnFile, frozen=True):
     """Puts a file in place in one moment, after its content, `mode`, `owner` and `group` ("" for those of the user who
     writes it) are written, and `validate`, with %s for the new file, has accepted it. What it replaces is kept beside
-    it. The content is `content`, or in the file `source` on this machine. `before`: the identity of what is there, ""
+    it. The content is `content`, or in the file `source` on this machine, or in
+    `member` of this archive. `before`: the identity of what is there, ""
     if nothing is. `secret`: what `validate` says is not shown."""
 
     doing, done, hidden = "writing", "written", ("sha256", "content", "before")
@@ -187,6 +188,7 @@ class PutFile(OnFile, frozen=True):
     group: str = ""
     content: bytes | None = None
     source: str = ""
+    member: str = ""
     validate: tuple[str, ...] = ()
     before: str = ""
     secret: bool = False

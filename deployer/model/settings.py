@@ -120,12 +120,13 @@ class VolumeSettings(ObjectSettings, frozen=True):
 
 class Source(Guarded, frozen=True):
     """The content of a file. It is in `Desired.contents`, by its digest, or read from `path` on this machine when the
-    file is written."""
+    file is written; `member`: of the archive that this is."""
 
     hidden = ("sha256",)
     sha256: str
     size: int
     path: str = ""
+    member: str = ""
 
 
 class FileSettings(Settings, frozen=True):
@@ -139,6 +140,7 @@ class FileSettings(Settings, frozen=True):
     src: str = ""
     template: str = ""
     directory: str = ""
+    archive: str = ""
     kind: FileKind = FileKind.FILE
     source: Source | None = None
     target: str = ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -83,7 +85,7 @@ files:
     _, errors = resolved(folder, text)
     assert errors == [
         "files./a.src: 'src' and 'content' both say what is in the file; write one of them",
-        "files./b.content: one of content, src, template, directory is missing",
+        "files./b.content: one of content, src, template, directory, archive is missing",
         f"files./c.src: there is no file {folder}/files/none or {folder}/none",
         f"files./d.src: {folder}/files is not a file",
         "files./e.mode: '0o9' is not an octal mode such as \"0440\"",
@@ -137,4 +139,40 @@ files:
     assert resolved(folder, text)[1] == [
         "files./srv/app.directory: '/srv/app/a\nb' cannot be the path of a file",
         "files./srv/same.directory: '/srv/same/a\nb' cannot be the path of a file",
+    ]
+
+
+def archive(path: Path, **members: str | bytes) -> None:
+    """A text that begins with `->` is a link."""
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name.replace("__", "/"))
+            if isinstance(content, str) and content.startswith("->"):
+                member.type, member.linkname = tarfile.SYMTYPE, content[2:]
+                tar.addfile(member)
+                continue
+            data = content if isinstance(content, bytes) else content.encode()
+            member.size, member.mode = len(data), 0o750
+            tar.addfile(member, io.BytesIO(data))
+
+
+def test_everything_in_an_archive_is_a_resource(folder: Path) -> None:
+    archive(folder / "files/app.tgz", run="run", sub__big=BIG, sub__link="->big", no="x")
+    text = "files: {/srv/app: {archive: app.tgz, exclude: 'no', delete: true}}"
+    desired, errors = resolved(folder, text)
+    assert errors == []
+    found = {each.name: each.settings for each in desired.of(FileSettings)}
+    assert list(found) == ["/srv/app", "/srv/app/run", "/srv/app/sub/big", "/srv/app/sub/link"]
+    big = found["/srv/app/sub/big"].source
+    assert big is not None
+    assert (big.size, big.path, big.member) == (len(BIG), str(folder / "files/app.tgz"), "sub/big")
+    assert (found["/srv/app/run"].mode, found["/srv/app/sub/link"].target) == (0o750, "big")
+
+    archive(folder / "up.tgz", **{"..__up": "x"})
+    archive(folder / "through.tgz", a="->/etc", a__passwd="x")
+    text = "files: {/a: {archive: up.tgz}, /b: {archive: through.tgz}, /c: {archive: big}}"
+    assert resolved(folder, text)[1] == [
+        f"files./a.archive: {folder}/up.tgz contains '../up', which is not below it",
+        f"files./b.archive: {folder}/through.tgz contains a/passwd, which is behind the link a",
+        f"files./c.archive: {folder}/big is no tar archive, or is damaged",
     ]

@@ -213,6 +213,7 @@ def _put(ctx: Context, resource: File, live: ObservedFile | None) -> Operation:
         *compare.owner_of(resource, live),
         content=ctx.desired.contents.get(source.sha256),
         source=source.path,
+        member=source.member,
         validate=settings.validate,
         before=before,
         secret=settings.secret,
