@@ -109,7 +109,7 @@ def _show(path: tuple[str, ...], value: Any) -> str:
         return f"{value:04o}"
     if path[-1] == "content":
         doubt = "perhaps " if str(value).startswith(file_mount.UNSURE) else ""
-        return doubt + (HIDDEN if key_of(str(value)) else str(value).removeprefix(file_mount.UNSURE)[:19])
+        return HIDDEN if key_of(str(value)) else doubt + str(value).removeprefix(file_mount.UNSURE)[:19]
     return str(value)
 
 

@@ -69,6 +69,9 @@ def why(ctx: Context, resource: Container, live: ObservedContainer, diffs: tuple
     """`exec nginx -s reload: config nginx.conf changed`; "" if no files change under the container."""
     words = " and ".join(str(how) for how in strongest(_reactions(resource, diffs))) if live.running else ""
     changed = _what_changed(resource, diffs)
+    contents = (str(entry.get("content")) for field in live.changing for entry in live.values[field].values())
+    if changed and any(each.startswith(file_mount.UNSURE) for each in contents):
+        changed += ", continues after an interrupted run"
     return ": ".join(filter(None, (redact(words, ctx.desired.secrets), changed))) if changed else ""
 
 

@@ -214,7 +214,7 @@ def test_after_a_run_that_was_killed_nothing_is_missed() -> None:
     host.converge(wish())
     host.apply(wish("two"), steps=2)
     plan = host.plan(wish())
-    assert shown(plan) == ["~ exec nginx -s reload: config app.conf changed"]
+    assert shown(plan) == ["~ exec nginx -s reload: config app.conf changed, continues after an interrupted run"]
     assert {(found.old[:14], found.new[:7]) for found in plan.changes[0].diffs} == {("perhaps sha256", "sha256:")}
 
 
