@@ -185,7 +185,7 @@ def _do(call: Call, prepared: Prepared, source: str, target: str, work: Any, *, 
         hint = "add --yes to do it without confirmation" + ("; --pause and --live stop nothing" if count else "")
         call.confirm(f"{question} {source}?", action=f"the {word}", done="changed", hint=hint)
     with console.ignoring_closed_output(), Interrupt(notice) as interrupt:
-        total = work(copying_tools(call, interrupt.stop, said, f"volume {call.name}"))
+        total = work(copying_tools(call, interrupt.stop, said, f"volume {call.name} {source}"))
     if console.json:
         console.document(volumes.volume_document(call.name, source, target, total, said))
     else:

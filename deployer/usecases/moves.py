@@ -130,7 +130,7 @@ def move(moving: Move, tools: Tools, apply: Callable[[], ExitCode]) -> ExitCode:
     filled: list[Side] = []
     with ExitStack() as stack:
         sources = moving.sources or (stopping,)
-        stack.enter_context(lock_sides(Prepared(moving.fleet, moving.how, sources), tools))
+        tools = stack.enter_context(lock_sides(Prepared(moving.fleet, moving.how, sources), tools))
         try:
             stopped = _copied(moving, stopping, here, tools, filled, stack)
             code = apply()
@@ -151,7 +151,7 @@ def _copied(
     """Has the volumes complete on the target. Returns the containers that are stopped until the stack ends, as
     `quieted` does."""
     with ExitStack() as helpers:
-        helpers.enter_context(lock_sides(Prepared(moving.fleet, moving.how, moving.targets), tools))
+        tools = helpers.enter_context(lock_sides(Prepared(moving.fleet, moving.how, moving.targets), tools))
         pairs = zip(moving.sources, moving.targets, strict=True)
         copies = [_opened(moving, pair, tools, helpers, filled) for pair in pairs]
         if moving.how.exact:

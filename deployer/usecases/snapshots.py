@@ -144,7 +144,7 @@ def _create(
 ) -> Manifest:
     prepared, saved = wanted.prepared, list[SavedVolume]()
     with ExitStack() as stack:
-        stack.enter_context(lock_sides(prepared, tools))
+        tools = stack.enter_context(lock_sides(prepared, tools))
         opened_sides = [(side, *mounted(prepared, side, tools, stack)) for side in prepared.sides]
         for side, line, _ in opened_sides:
             stack.enter_context(quieted(line, side, tools.tell))
@@ -261,7 +261,7 @@ def restore(restoring: Restoring, tools: Tools) -> None:
             """A damaged file replaces nothing."""
     pairs = list(zip(prepared.sides, restoring.backups, strict=True))
     with ExitStack() as stack:
-        stack.enter_context(lock_sides(prepared, tools))
+        tools = stack.enter_context(lock_sides(prepared, tools))
         fills = [stack.enter_context(target_of(prepared, side, backup.header, tools)) for side, backup in pairs]
         for fill, (side, backup) in zip(fills, pairs, strict=True):
             fill(watched(backup.chunks(), str(side.place), tools))

@@ -45,7 +45,8 @@ class StoppedError(DeployerError):
 
 class Tools(Struct, frozen=True):
     """What copying needs besides the hosts. `progress` is told the bytes so far; `consent`: whether the content of a
-    volume may be replaced; `blocked` says why the lock of a project cannot be taken, with a hint."""
+    volume may be replaced; `blocked` says why the lock of a project cannot be taken, with a hint; `permit` raises
+    `UnreachableError` if this run has lost a lock."""
 
     run: Run
     events: Events
@@ -55,6 +56,7 @@ class Tools(Struct, frozen=True):
     progress: Callable[[str, int], object]
     consent: Callable[[Place], bool]
     blocked: Callable[[Blocked, str], tuple[str, str]]
+    permit: Callable[[], object] = tuple
 
 
 def watched(chunks: Iterable[bytes], place: str, tools: Tools) -> Iterator[bytes]:
@@ -63,6 +65,7 @@ def watched(chunks: Iterable[bytes], place: str, tools: Tools) -> Iterator[bytes
     ahead = _Ahead(chunks)
     try:
         while (chunk := ahead.get(tools.stop)) is not None:
+            tools.permit()
             yield chunk
             passed += len(chunk)
             if tools.clock.now() - told > _BETWEEN:
@@ -211,6 +214,7 @@ class Content:
 
     def replace(self, data: Data, before: Backup | None, chunks: Body) -> None:
         """`before` None: the volume is empty."""
+        self._tools.permit()
         self._before, self._touched = before, True
         (self._emptied(self._line.engine) if before is not None else data).write(chunks)
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import BinaryIO, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.engine import volume_data
 from deployer.engine.volume_data import Data
@@ -73,7 +74,7 @@ def backup(prepared: Prepared, tools: Tools, target: BinaryIO) -> Total:
     """Raises `DeployerError`; the containers run again then, too."""
     (side,) = prepared.sides
     with ExitStack() as stack:
-        stack.enter_context(lock_sides(prepared, tools))
+        tools = stack.enter_context(lock_sides(prepared, tools))
         line, data = mounted(prepared, side, tools, stack)
         stack.enter_context(quieted(line, side, tools.tell))
         return save(side, data, prepared.how, tools, target)
@@ -84,7 +85,7 @@ def restore(prepared: Prepared, tools: Tools, source: Backup) -> Total:
     for _ in watched(source.chunks(), source.name, tools):
         """A damaged file replaces nothing."""
     (side,) = prepared.sides
-    with lock_sides(prepared, tools), target_of(prepared, side, source.header, tools) as fill:
+    with lock_sides(prepared, tools) as tools, target_of(prepared, side, source.header, tools) as fill:
         fill(watched(source.chunks(), str(side.place), tools))
     return source.total
 
@@ -94,7 +95,7 @@ def migrate(prepared: Prepared, tools: Tools) -> Total:
     source, target = prepared.sides
     header = Header(volume=source.place.volume, host=source.place.host, made="", labels=source.labels)
     with ExitStack() as stack:
-        stack.enter_context(lock_sides(prepared, tools))
+        tools = stack.enter_context(lock_sides(prepared, tools))
         line, data = mounted(prepared, source, tools, stack)
         fill = stack.enter_context(target_of(prepared, target, header, tools))
         stack.enter_context(quieted(line, source, tools.tell))
@@ -105,20 +106,27 @@ def migrate(prepared: Prepared, tools: Tools) -> Total:
 
 
 @contextmanager
-def lock_sides(prepared: Prepared, tools: Tools) -> Iterator[None]:
-    """Raises `DeployerError`."""
+def lock_sides(prepared: Prepared, tools: Tools) -> Iterator[Tools]:
+    """Yields the tools that also check these locks. Raises `DeployerError`."""
     projects: dict[str, list[str]] = {}
     for side in prepared.sides:
         for project in side.projects:
             projects.setdefault(project, []).append(side.place.host)
     unique = {project: list(dict.fromkeys(hosts)) for project, hosts in projects.items()}
-    with locked(prepared.fleet, unique, tools.run, tools.clock, tools.events, tools.stop) as (_, blocked):
+    with locked(prepared.fleet, unique, tools.run, tools.clock, tools.events, tools.stop) as (taken, blocked):
         for host, (project, bar) in blocked.items():
             if isinstance(bar, Blocked):
                 message, hint = tools.blocked(bar, project)
                 raise RefusedError(f"{host}: {message}", hint=hint)
             raise UnreachableError(bar.message, hint=bar.hint)
-        yield
+
+        def permit() -> None:
+            tools.permit()
+            for project, locks in taken.items():
+                for host in unique[project]:
+                    locks.check(host)
+
+        yield replace(tools, permit=permit)
 
 
 def mounted(prepared: Prepared, side: Side, tools: Tools, stack: ExitStack) -> tuple[Line, Data]:
