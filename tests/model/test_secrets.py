@@ -259,6 +259,7 @@ HIDDEN = {
     "EnvFile": ("values",),
     "Inputs": ("sealing_key", "caller"),
     "Loaded": ("secrets", "passwords"),
+    "Login": ("sign", "proves"),
     "MakeLink": ("before",),
     "Probe": ("header", "command"),
     "Project": ("environ",),
