@@ -108,7 +108,7 @@ def _restore(call: Call) -> int:
     target, how, file = _place(call.params["target"]), how_of(call), call.params["file"]
     with (
         _input(file) as path,
-        opened(path) as source,
+        opened(path, "standard input" if file == STDIO else "") as source,
         prepare(options.request(call.params), system_of(call), how, target=target) as prepared,
     ):
         (side,) = prepared.sides

@@ -119,14 +119,14 @@ class Backup(Struct, frozen=True):
 
 
 @contextmanager
-def opened(path: str) -> Iterator[Backup]:
-    """Raises `ResourceError` for a file that is no complete backup."""
+def opened(path: str, name: str = "") -> Iterator[Backup]:
+    """`name`: for messages, in place of the path. Raises `ResourceError` for a file that is no complete backup."""
     try:
         file = Path(path).open("rb")  # noqa: SIM115 - closed below
     except OSError as error:
         raise DeployerError(f"{path} cannot be read: {error.strerror or error}") from error
     with file:
-        yield read(file, path)
+        yield read(file, name or path)
 
 
 def read(file: BinaryIO, name: str) -> Backup:
