@@ -7,7 +7,7 @@ import os
 import select
 import stat
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 LIMIT: Final = 16 * 1024 * 1024
 """Bytes; an inventory of ten thousand hosts has about two million."""
@@ -36,6 +36,13 @@ def read_file(path: Path | str) -> bytes:
         return _read(descriptor, str(path), is_pipe=is_pipe)
     finally:
         os.close(descriptor)
+
+
+def open_file(path: Path | str) -> BinaryIO:
+    """A file that is read in any order. Raises OSError as `read_file`, and for a pipe."""
+    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
+        raise OSError(errno.EINVAL, "it is not a file", str(path))
+    return Path(path).open("rb")
 
 
 def read_text(path: Path | str, encoding: str = "utf-8") -> str:

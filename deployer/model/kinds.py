@@ -66,7 +66,7 @@ _ALLOWED: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY
 def _reserved_container(name: str) -> tuple[str, str] | None:
     if not is_beside(name):
         return None
-    suffixes = f"{PREVIOUS}, {PREVIOUS}-N, {FAILED}, {NEW} and {OLD}"
+    suffixes = f"{PREVIOUS}, {PREVIOUS}-N, {FAILED}, {NEW} or {OLD}"
     return "is a name that a container gets when it is replaced", f"choose a name that does not end with {suffixes}"
 
 

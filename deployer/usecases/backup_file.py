@@ -10,12 +10,12 @@ import hashlib
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO, Final
 
 import msgspec
 from msgspec import Struct, field
 
+from deployer.config.files import open_file
 from deployer.errors import DeployerError, ResourceError
 from deployer.model.decoding import decode
 
@@ -122,7 +122,7 @@ class Backup(Struct, frozen=True):
 def opened(path: str, name: str = "") -> Iterator[Backup]:
     """`name`: for messages, in place of the path. Raises `ResourceError` for a file that is no complete backup."""
     try:
-        file = Path(path).open("rb")  # noqa: SIM115 - closed below
+        file = open_file(path)
     except OSError as error:
         raise DeployerError(f"{path} cannot be read: {error.strerror or error}") from error
     with file:

@@ -6,12 +6,12 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import BinaryIO, Final
 
 from msgspec.structs import replace
 
 from deployer.applying.building import Builds
+from deployer.config.files import open_file
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.engine.connect import connect, this_machine
 from deployer.engine.host_facts import free_space
@@ -125,7 +125,7 @@ class ImageSources:
     def open_file(self, path: str) -> None:
         """Makes an archive a source of the name of its path. Raises `InputError`, `ResourceError`."""
         try:
-            file = self._closing.enter_context(Path(path).open("rb"))  # noqa: SIM115 - closed with the others
+            file = self._closing.enter_context(open_file(path))
         except OSError as error:
             problem = Diagnostic(Origin("--from"), f"{path} cannot be read: {error.strerror or error}")
             raise InputError([problem]) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from tests.cli.runs import Shop
 from tests.engine.test_image_archive import OLD, packed
@@ -60,6 +61,9 @@ def test_what_cannot_be_copied(shop: Shop) -> None:
         1,
         "--from: ./away.tar cannot be read: No such file or directory",
     )
+    os.mkfifo(shop.folder / "pipe.tar")
+    for path in ("pipe.tar", "./"):
+        assert errors("redis:7", "web1", "--from", path) == (1, f"--from: {path} cannot be read: it is not a file")
     assert errors("redis:7", "wbe1", "--from", "db1")[0] == 1
     assert errors("redis:7", "web1", "--from", "db9")[0] == 1
     assert errors(f"redis@sha256:{'0' * 64}", "web1") == (1, "Usage: deployer image copy [OPTIONS] REFERENCE PATTERN")

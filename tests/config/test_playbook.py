@@ -205,7 +205,7 @@ def test_names_that_a_replacement_gives(section: str, column: int, suffix: str) 
     name = f"web{suffix}"
     assert complaints(f"- hosts: all\n  {section}: {{{name}: {{image: a}}}}\n") == [
         f"site.yml:2:{column}: {section}.{name}: '{name}' is a name that a container gets when it is replaced; choose "
-        "a name that does not end with .previous, .previous-N, .failed, .deployer-new and .deployer-old"
+        "a name that does not end with .previous, .previous-N, .failed, .deployer-new or .deployer-old"
     ]
 
 
