@@ -1,7 +1,7 @@
 """An image goes from one host to another without passing this machine: the first one logs in to the second.
 
 The first one runs `docker save … | ssh … docker load`. Its ssh gets the login from this machine, by an agent that signs
-once (`lending`); nothing is written on either host.
+once (`lending`); no file is written on either host.
 """
 
 from __future__ import annotations
