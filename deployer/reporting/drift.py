@@ -25,7 +25,7 @@ def drift_text(report: DriftReport, sheet: Sheet = ANY) -> list[Line]:
     lines = [found for sample, hosts in alike.items() for found in _block(sample, hosts, sheet)]
     lines += [found for host in report.unreachable for found in unreachable_lines(host)]
     count = sum(len(host.found) for host in report.hosts)
-    hosts = len(report.hosts)
+    hosts = len({host.host for host in report.hosts})
     on = f"on {hosts} host{'' if hosts == 1 else 's'}"
     words = "nothing differs" if not count else f"{count} finding{'' if count == 1 else 's'}"
     simulated = SIMULATED if any(host.simulated for host in report.hosts) else ""

@@ -40,5 +40,5 @@ def test_equal_hosts_are_shown_once() -> None:
         "db on db2: as declared",
         "web9: unreachable: no route",
         "  hint: wait",
-        "Drift: 4 findings on 7 hosts.",
+        "Drift: 4 findings on 6 hosts.",
     ]
