@@ -56,6 +56,26 @@ def test_files_put_into_a_container_come_back(sandbox: Sandbox) -> None:
         assert read(sandbox, key, "/etc/conf/a") == {"a": PUT["conf/a"]}
 
 
+def test_what_is_no_folder_replaces_one_with_all_that_is_in_it(sandbox: Sandbox) -> None:
+    """So a version of files is emptied, and a link leads to another one."""
+    key = sandbox.container("c")
+    for kind in (tarfile.REGTYPE, tarfile.SYMTYPE):
+        sandbox.engine.put_archive(key, "/etc", [archive(a=(b"text", 0o640, 999))])
+        target, member = io.BytesIO(), tarfile.TarInfo("conf")
+        member.type, member.linkname = kind, "other" if kind == tarfile.SYMTYPE else ""
+        with tarfile.open(fileobj=target, mode="w") as tar:
+            tar.addfile(member)
+        sandbox.engine.put_archive(key, "/etc", [target.getvalue()])
+        with sandbox.engine.get_archive(key, "/etc/conf") as chunks, tarfile.open(fileobj=_whole(chunks)) as tar:
+            assert [(found.name, found.type) for found in tar] == [("conf", kind)]
+        sandbox.engine.put_archive(key, "/etc", [archive(b=(b"b", 0o600, 0))])
+        assert set(read(sandbox, key, "/etc/conf")) == {"conf", "conf/b"}
+
+
+def _whole(chunks: Iterator[bytes]) -> io.BytesIO:
+    return io.BytesIO(b"".join(chunks))
+
+
 def test_files_of_a_volume_outlive_the_container(sandbox: Sandbox) -> None:
     sandbox.volume("data")
     mounted = {"HostConfig": {"Binds": [f"{sandbox.name('data')}:/v"]}}
