@@ -309,7 +309,7 @@ class Shell(Protocol):
 
     def perform(self, script: str, content: Body = ()) -> CommandResult:
         """A script that may take long and reads `content`, as the user whom `become` names; output is cut off at 16
-        MiB. Raises what reading `content` raises too. A lost connection ends the input early."""
+        MiB. It must know where the input ends, which only a lost connection tells. Raises what reading that raises."""
         ...
 
 

@@ -88,7 +88,8 @@ def run(link: Link, command: str) -> CommandResult:
 
 def perform(link: Link, command: str, password: str, content: Body) -> CommandResult:
     """Run a command that may take long, with input; it is given `password` where sudo asks for it. Raises as `run`, and
-    what reading `content` raises."""
+    what reading `content` raises. The end of the input is not told: told to a command that has just ended, it makes
+    sshd end the connection."""
     channel = start(link, command)
     try:
         if password and (said := begin_sudo(channel, password)):
@@ -102,7 +103,6 @@ def perform(link: Link, command: str, password: str, content: Body) -> CommandRe
             # The command ended without reading all: its exit status says why.
             if not link.is_active():
                 raise LinkLostError(link.disconnect_reason) from None
-        channel.shutdown_write()
         channel.settimeout(_PATIENCE_WITH_WORK)
         output = _read(channel.recv, _LARGEST, _PATIENCE_WITH_WORK)
         if not link.is_active():
