@@ -2,6 +2,7 @@
 
 import signal
 
+import hypothesis
 import pytest
 
 from tests.fleets import fleet as fleet
@@ -29,7 +30,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """A test run in the background of a shell ignores SIGINT, and so would the programs that the tests interrupt."""
+    """Tests run beside others: how long an example of Hypothesis takes says nothing. A test run in the background of a
+    shell ignores SIGINT, and so would the programs that the tests interrupt."""
+    hypothesis.settings.register_profile("beside others", deadline=None)
+    hypothesis.settings.load_profile("beside others")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -210,7 +210,7 @@ def test_a_slow_answer_does_not_expire_a_holder(host: ClockedHost) -> None:
     assert second.try_take() is not None
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.integers(2, 3), st.booleans(), st.lists(MOVES, min_size=3, max_size=20))
 def test_never_do_two_hold_it_however_their_requests_interleave(
     runs: int, left: bool, schedule: list[tuple[int, int]]
@@ -238,7 +238,7 @@ def test_never_do_two_hold_it_however_their_requests_interleave(
     assert len(host.names) == 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(2, 3), st.booleans(), st.lists(st.integers(0, 2), max_size=40))
 def test_while_no_time_passes_nobody_loses_it_and_nothing_is_left(runs: int, left: bool, schedule: list[int]) -> None:
     clock = FakeClock()

@@ -50,7 +50,7 @@ def test_lines_may_be_indented_and_end_in_any_way() -> None:
     assert decrypt("\r\n".join(f"   {line} " for line in VECTOR.splitlines()), SECRET) == "hello: world\n"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.binary(max_size=200), st.binary(min_size=1, max_size=40), st.binary(min_size=32, max_size=32))
 def test_encrypted_text_can_be_decrypted(plain: bytes, password: bytes, salt: bytes) -> None:
     secret = VaultSecret("default", password)

@@ -480,7 +480,7 @@ COMBINATIONS = st.lists(
 ).map(combination)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(COMBINATIONS.filter(lambda written: not try_declare(CONTAINER, written)[1].errors), st.booleans(), st.booleans())
 def test_any_combination_comes_out_again(written: dict[str, Any], rich: bool, modern: bool) -> None:
     engine = machine("26.1" if modern else "20.10")
@@ -493,7 +493,7 @@ def test_any_combination_comes_out_again(written: dict[str, Any], rich: bool, mo
     assert values(made_again(engine, text), "it") == values(engine, "it"), text
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(any_play())
 def test_any_play_comes_out_again(written: dict[str, Any]) -> None:
     """No fixed addresses: an engine may pick that of a container which is started later."""

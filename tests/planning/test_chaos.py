@@ -40,7 +40,7 @@ def wanted(desired: Desired) -> set[str]:
     return {found.name for found in desired.of(ContainerSettings) if found.settings.state == "started"}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(plays(), plays(), faults(), st.sampled_from(list(OnFailure)), st.sampled_from(["20.10", "26.1", "28.5"]))
 def test_one_fault_anywhere_stops_nothing_and_loses_nothing(
     first: dict[str, Any], second: dict[str, Any], fault: Faults, on_failure: OnFailure, version: str

@@ -52,7 +52,7 @@ COMPARISONS = {kind: _comparisons(kind) for kind in TABLES}
 
 
 @pytest.mark.parametrize("kind", TABLES)
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_row_that_is_passed_over_does_not_differ(kind: Kind, data: st.DataObject) -> None:
     comparison = data.draw(COMPARISONS[kind])

@@ -70,7 +70,7 @@ def owned(host: Observed, owner: Ownership) -> Observed:
     return replace(host, containers=tuple(replace(c, owner=owner) if c.name == "web" else c for c in host.containers))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_no_record_ends_a_plan(data: st.DataObject) -> None:
     host, plays = of_row(data.draw(st.sampled_from([row.name for row in ROWS])))

@@ -120,7 +120,7 @@ def check_order(found: HostPlan) -> None:
     assert all(need < step.number for step in found.steps for need in step.needs)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(plays(), plays(), st.integers(min_value=0, max_value=30), st.sampled_from(["20.10", "26.1", "28.5"]))
 def test_any_play_after_any_other_interrupted_anywhere(
     first: dict[str, Any], second: dict[str, Any], killed_after: int, version: str
@@ -145,7 +145,7 @@ def test_any_play_after_any_other_interrupted_anywhere(
     assert host.engine.inspect_volume("data") is not None
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(plays(), plays(), st.randoms(use_true_random=False), st.booleans())
 def test_any_order_that_the_steps_allow_will_do(
     first: dict[str, Any], second: dict[str, Any], chance: Random, last_first: bool

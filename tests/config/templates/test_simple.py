@@ -204,7 +204,7 @@ def agrees(text: str) -> int:
     return sum(outcome is not None for outcome in simple)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32))
 def test_simple_templates_equal_jinja(seed: int) -> None:
     """A hundred texts an example: making them is left to a generator that is quicker than strategies of texts."""

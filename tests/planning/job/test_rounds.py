@@ -183,7 +183,7 @@ def test_a_run_killed_at_any_point_is_finished_by_the_next(then: str, killed_aft
     assert host.containers.get("migrate") == (None if then == "absent" else "exited")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from([SHOP, SECOND, FAILING]), st.integers(0, 14)), max_size=5))
 def test_whatever_happened_before_a_job_ends_well_once_and_is_done(rounds: list[tuple[str, int]]) -> None:
     """Killed anywhere, any number of times: the next whole run brings it in order, and one more does nothing."""
