@@ -1,4 +1,4 @@
-"""KindPlanner manifests of the recipes and storing them in the lab's registry."""
+"""Manifests of the recipes, and storing them in the lab's registry."""
 
 import hashlib
 import json

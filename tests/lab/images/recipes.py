@@ -1,7 +1,7 @@
 """What the lab's registry serves. Real software comes from Debian's packages.
 
 `redis` is Debian's redis-server under the name and with the interface of the public image: a stand-in, not that image.
-The same holds for `debian` and `busybox`.
+The same holds for `debian`, `busybox` and `wordpress`. `mysql` is Debian's MariaDB.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,15 @@ REDIS = Layer(
     DEBIAN,
 )
 PYTHON = Layer("python", "bookworm", ("python3",), "", DEBIAN)
-LAYERS = [DEBIAN, REDIS, PYTHON]
+MARIADB = Layer("mariadb", "bookworm", ("mariadb-server",), "rm -rf /var/lib/mysql/*\n", DEBIAN)
+WORDPRESS = Layer(
+    "wordpress",
+    "bookworm",
+    ("wordpress", "wordpress-theme-twentytwentythree", "libapache2-mod-php", "php-mysql", "php-xml"),
+    "rm -rf /var/www/html/*\n",
+    DEBIAN,
+)
+LAYERS = [DEBIAN, REDIS, PYTHON, MARIADB, WORDPRESS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,8 @@ def images() -> list[Image]:
         _redis(),
         *(_counter(version) for version in ("1.0", "1.1")),
         *_busybox_images(),
+        _mysql(),
+        _wordpress(),
     ]
 
 
@@ -75,6 +85,33 @@ def _redis() -> Image:
     script = (_FILES / "redis-entrypoint.sh").read_bytes()
     files = {"usr/local/bin/docker-entrypoint.sh": Entry(script)}
     return Image("library/redis", ("7", "latest"), config, (DEBIAN, REDIS), files)
+
+
+def _mysql() -> Image:
+    config = {
+        "Env": [_PATH],
+        "Entrypoint": ["docker-entrypoint.sh"],
+        "Cmd": ["mysqld"],
+        "ExposedPorts": {"3306/tcp": {}},
+        "Volumes": {"/var/lib/mysql": {}},
+    }
+    script = Entry((_FILES / "mysql-entrypoint.sh").read_bytes())
+    files = {"usr/local/bin/docker-entrypoint.sh": script}
+    return Image("library/mysql", ("8.4",), config, (DEBIAN, MARIADB), files)
+
+
+def _wordpress() -> Image:
+    config = {
+        "Env": [_PATH],
+        "Entrypoint": ["docker-entrypoint.sh"],
+        "Cmd": ["apache2-foreground"],
+        "ExposedPorts": {"80/tcp": {}},
+        "Volumes": {"/var/www/html": {}},
+        "WorkingDir": "/var/www/html",
+    }
+    script = Entry((_FILES / "wordpress-entrypoint.sh").read_bytes())
+    files = {"usr/local/bin/docker-entrypoint.sh": script}
+    return Image("library/wordpress", ("6-apache",), config, (DEBIAN, WORDPRESS), files)
 
 
 def _counter(version: str) -> Image:
