@@ -162,3 +162,28 @@ def test_what_an_earlier_play_removes_is_removed_once(shop: Shop) -> None:
     removed = [words.split(" remove")[0] for words in found.words if words.startswith("- ")]
     assert sorted(removed) == ["- container one", "- container two", "- network back", "- volume data"]
     assert "Plan: 0 to create, 0 to update, 0 to replace, 4 to remove on 1 host (simulated)." in found.words
+
+
+def images(shop: Shop) -> list[int]:
+    """How many containers each image of a host has."""
+    listed = shop.run("image", "list", "-i", "hosts.yml", "--limit", "web1", "--json")
+    return sorted(row["used"] for row in json.loads(listed.out)["images"])
+
+
+def test_of_built_images_those_of_kept_containers_stay(shop: Shop) -> None:
+    """Each build leaves the image of the one before."""
+    (shop.folder / "app").mkdir()
+    shop.write("app/Dockerfile", "FROM busybox:1\nCOPY page /page\n")
+    web = "{image: 'shop/web:1', build: app, keep_previous: 1}"
+    shop.write("built.yml", f"- {{hosts: web1, project: built, containers: {{pages: {web}}}}}\n")
+    words = ("-i", "hosts.yml", "built.yml")
+    for number in range(4):
+        shop.write("app/page", f"{number}\n")
+        assert shop.run("apply", *words, "--yes").code == 0
+    assert images(shop) == [0, 0, 1, 1]
+    planned = shop.run("plan", *words, "--prune")
+    gone = [line for line in planned.words if line.startswith("- image shop/web:1@")]
+    assert len(gone) == 2, planned.out
+    assert shop.run("apply", *words, "--prune", "--yes", "--yes-remove", "2").code == 0
+    assert images(shop) == [1, 1]
+    assert shop.run("plan", *words, "--prune", "--detailed-exitcode").code == 0
