@@ -228,7 +228,8 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class Record(Struct, frozen=True):
-    """A map with known keys. `finish` converts the values into the canonical value; a ValueError is reported.
+    """A map with known keys. `finish` converts the values into the canonical value; a ValueError is reported, unless a
+    value is missing from what it gets because it is a template or an error that is reported already.
     `advice`: what to write instead of keys of other tools."""
 
     entries: tuple[Entry, ...]
@@ -245,7 +246,7 @@ class Record(Struct, frozen=True):
         named = match_keys(node, known, at, self.advice)
         named = written(named, self.entries)
         found: dict[str, Any] = {}
-        complete = True
+        complete = readable = True
         for entry in self.entries:
             if entry.name not in named:
                 if entry.required:
@@ -255,16 +256,15 @@ class Record(Struct, frozen=True):
             below.at(named[entry.name])
             value = entry.shape.read(named[entry.name], below)
             if value is INVALID:
-                complete = complete and not entry.required
+                complete, readable = complete and not entry.required, False
             else:
                 found[entry.name] = value
-        return self._finish(node, found, at) if complete else INVALID
-
-    def _finish(self, node: Node, found: dict[str, Any], at: Reading) -> Any:
+        if not complete:
+            return INVALID
         try:
             return self.finish(found)
         except ValueError as error:
-            return at.wrong(node, str(error))
+            return at.wrong(node, str(error)) if readable else INVALID
 
 
 def match_keys(

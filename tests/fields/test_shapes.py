@@ -541,11 +541,12 @@ def test_templates_are_passed_over_before_they_have_a_value() -> None:
         environment: "{{ env }}"
         networks: {"{{ net }}": {}}
         volumes: [{type: bind, source: "{{ src }}", target: "{{ dst }}"}]
+        update: {probe: {http: ":{{ port }}/healthz", status: 200}}
         read_only: maybe
         """,
         static=True,
     )
-    assert found == ["play.yml:9:12: containers.web.read_only: expected true or false, got 'maybe'"]
+    assert found == ["play.yml:10:12: containers.web.read_only: expected true or false, got 'maybe'"]
     assert declaration is not None
     assert declaration.values["ports"] == ["8081:81/tcp"]
 
