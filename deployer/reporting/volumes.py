@@ -78,10 +78,16 @@ def volume_document(action: str, source: str, target: str, total: Any, said: Ite
 
 def declared_lines(wanted: Iterable[Any], *, sheet: Sheet) -> list[Line]:
     rows = [
-        (str(each.place), str(each.folder), _DECLARED[each.policy.containers], each.policy.schedule_hint)
+        (
+            str(each.place),
+            str(each.folder),
+            str(each.policy.keep or "all"),
+            _DECLARED[each.policy.containers],
+            each.policy.schedule_hint,
+        )
         for each in wanted
     ]
-    return table(("VOLUME", "TO", "CONTAINERS", "SCHEDULE"), rows, sheet=sheet, cut=("TO",))
+    return table(("VOLUME", "TO", "KEEP", "CONTAINERS", "SCHEDULE"), rows, sheet=sheet, cut=("TO",))
 
 
 def move_lines(moving: Any) -> list[Line]:
@@ -109,7 +115,9 @@ def made_lines(made: Any) -> list[Line]:
 
 def stored_table(found: Iterable[Any], *, sheet: Sheet) -> list[Line]:
     rows = [
-        (each.host, each.volume, moment_words(each.made), size(each.data), size(each.size), each.problem or each.file)
+        (each.host, each.volume, moment_words(each.made), size(each.data), size(each.size), each.file)
+        if not each.problem
+        else ("", "", "", "", "", f"{each.file} {each.problem}")
         for each in found
     ]
     return table(("HOST", "VOLUME", "MADE", "DATA", "STORED", "FILE"), rows, sheet=sheet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -130,18 +131,21 @@ def _make(folder: Path) -> None:
 
 
 def _removed(wanted: Wanted) -> Iterator[str]:
-    """Removes backups of this volume beyond those to keep, the oldest first. Other files are left alone."""
+    """Removes backups of this volume beyond those to keep, the oldest first. Files with other names are left alone."""
     if not wanted.policy.keep:
         return
-    mine = [each for each in stored(wanted.folder) if (each.host, each.volume) == _names(wanted) and not each.problem]
+    mine = [each for each in stored(wanted.folder) if not each.problem and _is_of(wanted.place, each)]
     for each in sorted(mine, key=lambda each: each.made)[: -wanted.policy.keep]:
         with suppress(OSError):
             Path(each.file).unlink()
             yield each.file
 
 
-def _names(wanted: Wanted) -> tuple[str, str]:
-    return wanted.place.host, wanted.place.volume
+def _is_of(place: Place, found: Stored) -> bool:
+    """A backup of this volume under the name that a run gave it."""
+    start = re.escape(f"{place.host}-{place.volume}")
+    named = re.fullmatch(rf"{start}-\d{{8}}T\d{{6}}Z{re.escape(SUFFIX)}", Path(found.file).name)
+    return named is not None and (found.host, found.volume) == (place.host, place.volume)
 
 
 def stored(folder: Path) -> list[Stored]:

@@ -30,7 +30,7 @@ def site(shop: Shop) -> Shop:
 
 
 def older(folder: Path, host: str, year: int) -> str:
-    file = folder / f"{host}-{year}.tar.zst"
+    file = folder / f"{host}-db-data-{year}0101T000000Z.tar.zst"
     folder.mkdir(parents=True, exist_ok=True)
     with file.open("wb") as target:
         write(target, Header(volume="db-data", host=host, made=f"{year}-01-01T00:00:00Z"), [b"data"])
@@ -42,6 +42,8 @@ def test_declared_backups_are_made_and_old_ones_removed(site: Shop) -> None:
     old = [older(folder, "web1", year) for year in (2001, 2003, 2002)]
     (folder / "notes.txt").touch()
     (folder / "broken.tar.zst").write_bytes(b"text")
+    mine = Path(older(folder, "web1", 2000)).name
+    (folder / mine).rename(folder / "before-upgrade.tar.zst")
     ran = site.run("backup", "run", "-i", "hosts.yml", "data.yml", "--yes", "--json")
     first, second = json.loads(ran.out)["backups"]
     assert (ran.code, first["place"], second["place"]["host"]) == (0, {"host": "web1", "volume": "db-data"}, "web2")
@@ -50,11 +52,14 @@ def test_declared_backups_are_made_and_old_ones_removed(site: Shop) -> None:
     found = json.loads(listed.out)["backups"]
     assert [(each["host"], each["file"]) for each in found] == [
         ("", "kept/here/broken.tar.zst"),
+        ("web1", "kept/here/before-upgrade.tar.zst"),
         ("web1", old[1]),
         ("web1", first["file"]),
         ("web2", second["file"]),
     ]
     assert (listed.code, found[0]["problem"]) == (3, "is not a complete backup of a volume")
+    table = site.run("backup", "list", "-i", "hosts.yml", "data.yml")
+    assert "kept/here/broken.tar.zst is not a complete backup of a volume" in table.words
     assert (site.folder / first["file"]).stat().st_mode & 0o777 == 0o600
     assert site.run("plan", "-i", "hosts.yml", "data.yml", "--detailed-exitcode").code == 0
 
@@ -63,7 +68,7 @@ def test_what_would_be_done(site: Shop) -> None:
     found = site.run("backup", "run", "-i", "hosts.yml", "data.yml", "--check", "--limit", "web2")
     assert (found.code, found.words) == (
         0,
-        ["VOLUME TO CONTAINERS SCHEDULE", "web2/db-data kept/here are stopped daily"],
+        ["VOLUME TO KEEP CONTAINERS SCHEDULE", "web2/db-data kept/here 2 are stopped daily"],
     )
     refused = site.run("backup", "run", "-i", "hosts.yml", "data.yml")
     assert (refused.code, "add --yes" in refused.err) == (5, True)
