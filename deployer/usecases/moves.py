@@ -46,6 +46,8 @@ class Move(Struct, frozen=True):
 
 def read_move(fleet: Fleet, loaded: Loaded, how: How, source: str, target: str) -> Move:
     """What the playbooks declare for the target and the source has. Reads only. Raises `RefusedError`."""
+    if source == target:
+        raise RefusedError(f"source and target are the same host, {source}", hint="name the old host, then the new one")
     engine = fleet.host(source).engine()
     rows = read_rows(source, engine, "")
     found = [row for row in rows if row.project and not is_beside(row.name) and _key(row) in _declared(loaded, target)]

@@ -33,6 +33,8 @@ def move(site: Shop, *words: str) -> Ended:
 def test_what_is_refused(site: Shop) -> None:
     early = move(site, "--yes")
     assert (early.code, "no container that these playbooks declare for web2" in early.err) == (5, True), early.err
+    same = site.run("move", "web1", "web1", "-i", "hosts.yml", "data.yml", "--yes")
+    assert (same.code, "source and target are the same host, web1" in same.err) == (5, True), same.err
     declare(site, "web")
     both = move(site, "--yes")
     assert (both.code, "db is declared for web1 too" in both.err) == (5, True), both.err
