@@ -15,9 +15,12 @@ class Verbatim(click.types.StringParamType):
 
 
 class Duration(click.types.FloatParamType):
-    """`90`, `5m`, `1h30m`; the value is in seconds."""
+    """`90`, `5m`, `1h30m`; the value is in seconds. `shortest`: in seconds too."""
 
     name = "duration"
+
+    def __init__(self, shortest: float = 0.0) -> None:
+        self._shortest = shortest
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         from deployer.values import duration
@@ -25,9 +28,12 @@ class Duration(click.types.FloatParamType):
         if isinstance(value, int | float):
             return float(value)
         try:
-            return duration.parse(value) / duration.SECOND
+            seconds = duration.parse(value) / duration.SECOND
         except ValueError as error:
             self.fail(str(error), param, ctx)
+        if seconds < self._shortest:
+            self.fail(f"'{value}' is shorter than {self._shortest:g}s", param, ctx)
+        return seconds
 
 
 class Moment(click.types.StringParamType):

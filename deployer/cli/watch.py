@@ -171,7 +171,7 @@ def _params() -> list[click.Parameter]:
         options.Option(
             ["--interval"],
             section=section,
-            type=Duration(),
+            type=Duration(shortest=0.1),
             default=_INTERVAL,
             metavar="DURATION",
             help="Time between rounds, such as 90s; default 5m. It doubles after each failure in a row, up to an hour.",

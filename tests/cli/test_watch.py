@@ -53,6 +53,11 @@ def test_a_round_changes_what_differs_and_the_next_says_nothing(shop: Shop) -> N
     assert sorted(lines(changed.err)) == ["web1  container web: replaced", "web1  image nginx:1.27: pulled"]
 
 
+def test_rounds_without_time_between_them_are_refused(shop: Shop) -> None:
+    refused = shop.run("watch", *HOSTS, "--rounds", "1", "--interval", "0s")
+    assert (refused.code, "'0s' is shorter than 0.1s" in refused.err) == (1, True), refused.err
+
+
 def test_a_lasting_error_is_told_once_and_hosts_stay_as_they_are(shop: Shop) -> None:
     assert shop.run("apply", *HOSTS, "--yes").code == 0
     shop.edit("nginx:latest", "ngi nx")
