@@ -14,6 +14,7 @@ from deployer.model.desired import AnyResource, Desired, Kind
 from deployer.model.drift import Drift, DriftReport
 from deployer.model.plan import Action, FieldDiff, HostPlan, Plan, ResourceChange, Unreachable
 from deployer.reporting.fields import place_words
+from deployer.reporting.human import SIMULATED
 from deployer.reporting.json_plan import ACTION_WORDS
 
 SIGNATURE: Final = '<meta name="generator" content="deployer">'
@@ -113,7 +114,8 @@ def _planned_host(host: str, plans: Iterable[HostPlan], wishes: Iterable[Desired
     changed = sum(item.tone is not Tone.SAME for item in items)
     tone = Tone.BAD if refusals else Tone.CHANGED if changed else Tone.SAME
     words = "refused" if refusals else f"{changed} of {len(items)} resources change" if changed else "no changes"
-    return HostPage(host, words, tone, tuple(items), tuple(notes))
+    marker = SIMULATED if any(plan.simulated for plan in plans) else ""
+    return HostPage(host, words + marker, tone, tuple(items), tuple(notes))
 
 
 def _declared(wishes: Iterable[Desired]) -> dict[tuple[Kind, str], AnyResource]:
@@ -139,20 +141,22 @@ def drift_page(report: DriftReport, desired: Iterable[Desired], made_at: str) ->
     for host in report.hosts:
         for each in host.found:
             found.setdefault(host.host, {}).setdefault((each.address.kind, each.address.name), []).append(each)
-    names = dict.fromkeys(host.host for host in report.hosts)
-    pages = [_drifted_host(host, found.get(host, {}), wishes.get(host, ())) for host in names]
+    markers = {host.host: SIMULATED if host.simulated else "" for host in report.hosts}
+    pages = [_drifted_host(host, found.get(host, {}), wishes.get(host, ()), markers[host]) for host in markers]
     count = sum(len(host.found) for host in report.hosts)
     words = "nothing differs" if not count else f"{count} finding{'' if count == 1 else 's'}"
     return Page("Drift", words, made_at, (*pages, *map(_lost, report.unreachable)))
 
 
-def _drifted_host(host: str, found: Mapping[tuple[Kind, str], list[Drift]], wishes: Iterable[Desired]) -> HostPage:
+def _drifted_host(
+    host: str, found: Mapping[tuple[Kind, str], list[Drift]], wishes: Iterable[Desired], marker: str
+) -> HostPage:
     declared = _declared(wishes)
     items = [_with_links(_drifted(found.get(key, ()), *key), resource) for key, resource in declared.items()]
     items += [_drifted(drifts, *key) for key, drifts in found.items() if key not in declared]
     differing = sum(item.tone is not Tone.SAME for item in items)
     words = f"{differing} of {len(items)} resources differ" if differing else "as declared"
-    return HostPage(host, words, Tone.BAD if differing else Tone.SAME, tuple(items))
+    return HostPage(host, words + marker, Tone.BAD if differing else Tone.SAME, tuple(items))
 
 
 def _drifted(drifts: Iterable[Drift], kind: Kind, name: str) -> Item:
@@ -221,17 +225,18 @@ def list_page(
     for kind, rows in ((Kind.NETWORK, networks), (Kind.VOLUME, volumes)):
         for row in rows:
             hosts.setdefault(row.host, []).append(Item(kind, row.name, row.driver, detail=row.project))
-    pages = [_listed_host(host, items) for host, items in hosts.items()]
+    simulated = {row.host for row in (*containers, *networks, *volumes) if row.simulated}
+    pages = [_listed_host(host, items, SIMULATED if host in simulated else "") for host, items in hosts.items()]
     count = sum(item.kind == Kind.CONTAINER for items in hosts.values() for item in items)
     words = f"{count} containers on {len(pages)} hosts"
     return Page("Containers", words, made_at, (*pages, *map(_lost, lost)))
 
 
-def _listed_host(host: str, items: list[Item]) -> HostPage:
+def _listed_host(host: str, items: list[Item], marker: str) -> HostPage:
     bad = sum(item.tone is Tone.BAD for item in items)
     running = sum(item.kind == Kind.CONTAINER for item in items) - bad
     words = f"{running} running" + (f", {bad} not" if bad else "")
-    return HostPage(host, words, Tone.BAD if bad else Tone.SAME, tuple(items))
+    return HostPage(host, words + marker, Tone.BAD if bad else Tone.SAME, tuple(items))
 
 
 def _joined(rows: Iterable[Any]) -> dict[tuple[str, str], list[str]]:

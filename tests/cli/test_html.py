@@ -34,6 +34,7 @@ def test_pages_of_a_plan_of_what_runs_and_of_drift(shop: Shop) -> None:
     assert (drifted.code, drifted.err) == (2, "written: drift.html\n")
     assert "you changed the file" in text(shop, "drift.html")
     for name in ("plan.html", "ps.html", "drift.html"):
+        assert text(shop, name).count("(simulated)") == 4, name
         assert "S3ntinel" not in text(shop, name)
 
 
