@@ -66,12 +66,6 @@ class Execution(Struct, frozen=True):
         return all(result.status is Status.DONE for result in self.results)
 
 
-def execute(plan: HostPlan, tools: Tools) -> Execution:
-    """Both phases, one after the other."""
-    done = change(plan, tools)
-    return commit(plan, tools, done) if may_commit(plan, done) else abandon(plan, tools, done)
-
-
 def may_commit(plan: HostPlan, done: Execution) -> bool:
     """Whether the second phase may run: nothing was rolled back, and the host is reachable. Its steps that need failed
     steps are skipped in any case."""

@@ -104,11 +104,6 @@ def decrypt(text: str | bytes, secret: VaultSecret) -> str:
     return VaultSecrets((secret,)).decrypt(text)
 
 
-def vault_id(text: str | bytes) -> str:
-    """The id in the header, otherwise `default`."""
-    return _open_envelope(text).label
-
-
 def _header(label: str) -> str:
     if label in ("", DEFAULT_ID):
         return f"{HEADER};1.1;{_CIPHER}"

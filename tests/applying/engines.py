@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from deployer.applying.executor import Execution, execute
+from deployer.applying.executor import Execution
 from deployer.applying.performing import Stop, Tools
 from deployer.interfaces import Engine
 from deployer.model.desired import Address, Kind, OnFailure
@@ -24,6 +24,7 @@ from deployer.model.operations import (
 )
 from deployer.model.plan import Group, HostPlan, Phase, Step, Work
 from deployer.simulated import SimulatedEngine
+from tests.executing import execute
 
 IMAGE = "docker.io/library/app:1"
 

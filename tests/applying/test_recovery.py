@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from deployer.applying.executor import Execution, execute
+from deployer.applying.executor import Execution
 from deployer.applying.performing import Tools
 from deployer.engine.observe import needs_of, observe
 from deployer.errors import EngineError
@@ -22,6 +22,7 @@ from deployer.planning.reconcile import reconcile
 from deployer.simulated import SimulatedEngine
 from tests.applying.engines import Clock, Seen, app_engine, run, states
 from tests.engine.faulty import Faults, connection_lost, with_faults
+from tests.executing import execute
 from tests.planning.build import HOST, play
 
 BASE = """

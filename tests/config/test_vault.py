@@ -17,7 +17,6 @@ from deployer.config.vault import (
     decrypt,
     encrypt,
     is_encrypted,
-    vault_id,
 )
 from deployer.config.vault_secrets import PasswordSource, load_secrets, parse_vault_id, password_sources
 from deployer.diagnostics import Problems
@@ -66,8 +65,6 @@ def test_each_encryption_has_its_own_salt() -> None:
 
 def test_an_id_is_named_in_the_header_unless_it_is_the_default() -> None:
     assert encrypt("x", DEV).startswith("$ANSIBLE_VAULT;1.2;AES256;dev\n")
-    assert vault_id(encrypt("x", DEV)) == "dev"
-    assert vault_id(VECTOR) == "default"
 
 
 def test_the_id_is_a_hint_and_every_password_is_tried() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from deployer.applying.executor import Execution, execute
+from deployer.applying.executor import Execution
 from deployer.applying.operations import Worker, perform
 from deployer.applying.performing import Tools
 from deployer.engine.observe import needs_of, observe
@@ -22,6 +22,7 @@ from deployer.model.plan import HostPlan, Step
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import destroy, reconcile
 from deployer.simulated import SimulatedEngine
+from tests.executing import execute
 from tests.planning.build import HOST, play
 
 

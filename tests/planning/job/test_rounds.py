@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from deployer.applying.executor import GOES_ON, Execution, execute
+from deployer.applying.executor import GOES_ON, Execution
 from deployer.applying.performing import Tools
 from deployer.interfaces import Engine
 from deployer.model.desired import OnFailure
 from deployer.model.outcome import Status
 from tests.applying.engines import Clock, Seen, surrounded
+from tests.executing import execute
 from tests.planning.build import changes, play
 from tests.planning.hosts import Host, converged
 
