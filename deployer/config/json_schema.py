@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from deployer.config.playbook import META, PLAY
+from deployer.config.play_keys import META, PLAY
 from deployer.config.reuse import IMPORT
 from deployer.fields.json_schema import JsonSchema, closed, definitions, entry_schema, or_null
 from deployer.model.kinds import BY_SECTION, KINDS, named_sections

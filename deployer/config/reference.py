@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from deployer.config.playbook import META, PLAY
+from deployer.config.play_keys import META, PLAY
 from deployer.fields import docs
 from deployer.model.kinds import BY_SECTION, KINDS, Declarable, named_sections
 from deployer.reach.names import entries

@@ -17,15 +17,8 @@ from deployer.config.depending import settle_dependencies
 from deployer.config.directories import members
 from deployer.config.file_contents import FileSite, FileSources, check_secret, with_source
 from deployer.config.image_lock import Pin, pinned
-from deployer.config.playbook import (
-    CONTAINER_DEFAULTS,
-    NO_LIST,
-    TAGS,
-    Play,
-    check_name,
-    read_key,
-    without_meta,
-)
+from deployer.config.play_keys import CONTAINER_DEFAULTS, NO_LIST, TAGS
+from deployer.config.playbook import Play, check_name, read_key, without_meta
 from deployer.config.tag_filter import TagFilter
 from deployer.config.templates.templar import Templar
 from deployer.config.typed import settings_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deployer.config.playbook import META, PLAY
+from deployer.config.play_keys import META, PLAY
 from deployer.config.reference import reference
 from deployer.model.kinds import BY_SECTION, KINDS
 

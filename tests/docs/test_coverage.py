@@ -10,7 +10,7 @@ import click
 import pytest
 
 from deployer.cli.app import APP
-from deployer.config.playbook import PLAY
+from deployer.config.play_keys import PLAY
 from deployer.errors import ExitCode
 from deployer.model.kinds import BY_SECTION
 from deployer.model.plan import Action
