@@ -105,7 +105,6 @@ class Draft:
                 self._children(name),
                 draft.variables,
                 depths[name],
-                priorities[name],
                 draft.origin,
             )
             for name, draft in self._groups.items()

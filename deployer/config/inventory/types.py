@@ -38,7 +38,6 @@ class Group(Struct, frozen=True):
     children: tuple[str, ...] = ()
     variables: Mapping[str, Node] = field(default_factory=dict)
     depth: int = 0
-    priority: int = 1
     origin: Origin = _BUILT_IN
 
 
