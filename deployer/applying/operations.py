@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import singledispatch
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,11 +15,11 @@ from deployer.applying.commands import is_revived, run_command
 from deployer.applying.files import link_files, switch_files, with_places, write_files
 from deployer.applying.host_files import change_file
 from deployer.applying.probing import ask
+from deployer.applying.pulling import Layers, Tell, hint_of, registry_errors
 from deployer.engine.host_files import with_files_of
-from deployer.engine.remote_images import mirrors
-from deployer.errors import DeployerError, EngineError, NotOfferedError, ResourceError
+from deployer.errors import EngineError, NotOfferedError, ResourceError
 from deployer.fields.container.health import CRASHING, DECLARE_CHECK, WITHOUT_COMMAND
-from deployer.interfaces import Clock, Engine, Host, Json, RegistryAuth
+from deployer.interfaces import Clock, Engine, Host, RegistryAuth
 from deployer.model import volume_names
 from deployer.model.operations import (
     AwaitCompleted,
@@ -61,44 +60,19 @@ from deployer.model.operations import (
     WriteRecord,
 )
 from deployer.model.outcome import BuildProgress, PullProgress
-from deployer.model.registry import remedy
 from deployer.values import image
 
 if TYPE_CHECKING:
     from deployer.engine.image_transfer import Sent
 
 _CONFLICT = 409
+_PULL_AGAIN = "docker pull on the host may show why; another process may have removed it"
 _AT_ONCE = 2.0
 """Seconds from the start in which the output of a container with auto_remove is read, in case it ends."""
 
 _REMOVAL_TIME, _REMOVAL_PAUSE = 60.0, 0.1
 """Timeout and polling interval, in seconds, of a removal that the engine has started."""
 
-
-_PULL_AGAIN = "docker pull on the host may show why; another process may have removed it"
-_TAKEN = "the port was taken after the plan was created; a new plan shows the owner"
-_NO_SUBNET = (
-    "other networks or routes of the host have all default subnets: remove networks that nothing uses "
-    "(docker network prune), give it a subnet (ipam.config), or add default-address-pools to the engine's configuration"
-)
-_HINTS = (
-    (
-        "no space left on device",
-        "free space in the engine's data directory; docker system df on the host shows what uses it",
-    ),
-    ("port is already allocated", _TAKEN),
-    ("address already in use", _TAKEN),
-    ("non-overlapping IPv4 address pool", _NO_SUBNET),
-    ("address pools have been fully subnetted", _NO_SUBNET),
-    (
-        'select device driver "cdi"',
-        'enable CDI in the daemon\'s configuration, {"features": {"cdi": true}} (the default since engine 28.2)',
-    ),
-)
-"""Hints for errors, by the engine's message."""
-
-
-Tell = Callable[[int, int], object]
 Send: TypeAlias = "Callable[[str, Engine, str, str, Tell], Sent]"
 """Sends to a host, over its engine, the image of a reference from a source, and tells the bytes sent and those to
 send."""
@@ -139,19 +113,6 @@ class Worker(Struct, frozen=True):
         return target
 
 
-class PullSlots:
-    """How many hosts may pull one image at the same time. Safe to use from several threads."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._lock = threading.Lock()
-        self._slots: dict[str, threading.Semaphore] = {}
-
-    def of(self, reference: str) -> threading.Semaphore:
-        with self._lock:
-            return self._slots.setdefault(reference, threading.Semaphore(self._most))
-
-
 class Done(Struct, frozen=True):
     """`made`: the id of a created container. `warnings`: the engine's warnings."""
 
@@ -166,11 +127,6 @@ def perform(worker: Worker, operation: Operation) -> Done:
         return _perform(operation, worker) or Done()
     except EngineError as error:
         raise EngineError(error.message, status=error.status, hint=error.hint or hint_of(error.message)) from error
-
-
-def hint_of(message: str) -> str:
-    """What to do about an engine's error; "" if unknown."""
-    return next((hint for words, hint in _HINTS if words in message), "")
 
 
 @singledispatch
@@ -430,38 +386,3 @@ def _unless_gone(call: Callable[[], None]) -> None:
     except EngineError as error:
         if not error.not_found:
             raise
-
-
-@contextmanager
-def registry_errors(reference: str, auth: RegistryAuth | None, engine: Engine) -> Iterator[None]:
-    """A context in which errors of the engine say what to do about the registry of a reference. Of an image of Docker
-    Hub, an engine with mirrors only reports what Docker Hub said."""
-    try:
-        yield
-    except EngineError as error:
-        domain = image.parse(reference).domain
-        ways = [error.hint or remedy(domain, error.message, authenticated=auth is not None) or hint_of(error.message)]
-        if domain == image.DOCKER_HUB and (asked := _mirrors(engine)):
-            ways.append(f"the host's engine asked its registry-mirrors before Docker Hub: {', '.join(asked)}")
-        raise EngineError(error.message, status=error.status, hint="\n".join(filter(None, ways))) from error
-
-
-def _mirrors(engine: Engine) -> tuple[str, ...]:
-    with suppress(DeployerError):
-        return mirrors(engine.info())
-    return ()
-
-
-class Layers:
-    """Sums the progress of a pull over its layers, and tells the bytes so far and in total."""
-
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
-        self._layers: dict[str, tuple[int, int]] = {}
-
-    def __call__(self, message: Json) -> None:
-        detail = message.get("progressDetail") or {}
-        if message.get("id") and detail.get("total") and message.get("status") == "Downloading":
-            self._layers[message["id"]] = (int(detail.get("current") or 0), int(detail["total"]))
-            current, total = (sum(part) for part in zip(*self._layers.values(), strict=True))
-            self._tell(current, total)

@@ -14,8 +14,8 @@ from deployer.applying.executor import Execution, abandon, change, commit, may_c
 from deployer.applying.history import forget_files
 from deployer.applying.lock import LockLostError
 from deployer.applying.locking import Locks, Run
-from deployer.applying.operations import PullSlots
 from deployer.applying.performing import Stop, Tools
+from deployer.applying.pulling import PullSlots
 from deployer.applying.turns import Turn, Turns
 from deployer.errors import DeployerError, ExitCode, UnreachableError, boundary
 from deployer.fields.options import Recreate

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.applying.operations import Layers, hint_of, registry_errors
+from deployer.applying.pulling import Layers, hint_of, registry_errors
 from deployer.engine.registry_auth import Credentials
 from deployer.errors import DeployerError, ResourceError, UnreachableError
 from deployer.interfaces import Engine, RegistryAuth

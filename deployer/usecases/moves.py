@@ -9,7 +9,7 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.applying.operations import registry_errors
+from deployer.applying.pulling import registry_errors
 from deployer.engine.volume_data import Data, ExactData
 from deployer.errors import EngineError, ExitCode, RefusedError
 from deployer.fields.options import Quiet

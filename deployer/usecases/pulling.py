@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TypeAlias
 
-from deployer.applying.operations import hint_of
+from deployer.applying.pulling import hint_of
 from deployer.errors import DeployerError, UnreachableError
 from deployer.interfaces import Engine, RegistryAuth
 from deployer.model.desired import Desired

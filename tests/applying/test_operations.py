@@ -9,7 +9,8 @@ from typing import Any, Union
 import msgspec
 import pytest
 
-from deployer.applying.operations import Done, PullSlots, Send, Worker, _perform, no_source, perform
+from deployer.applying.operations import Done, Send, Worker, _perform, no_source, perform
+from deployer.applying.pulling import PullSlots
 from deployer.engine.image_transfer import Sent
 from deployer.errors import EngineError, ResourceError
 from deployer.interfaces import Engine, RegistryAuth

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deployer.applying.operations import hint_of
+from deployer.applying.pulling import hint_of
 from tests.integration.support import SLEEP, Site, ids, states
 from tests.lab import faults, secure_registry
 from tests.lab.fixtures import each_engine
