@@ -64,8 +64,13 @@ mv -fT -- "$new" "$p"
 _TELL: Final = 'echo "$said" | tail -n 5 >&2; '
 _REJECTED: Final = """echo "validation exited with $c" >&2; exit 1; }
 """
-_BACKUP: Final = """if [ -e "$old" ] || [ -L "$old" ]; then mv -fT -- "$old" "$p.$(date +%Y-%m-%d@%H:%M:%S)~"; fi
+_BACKUP: Final = """if [ -e "$old" ] || [ -L "$old" ]; then
+  to="$p.$(date +%Y-%m-%d@%H:%M:%S)~"
+  while [ -e "$to" ] || [ -L "$to" ]; do to="$to~"; done
+  mv -T -- "$old" "$to"
+fi
 """
+_CLEAN: Final = 'rm -f -- "$old" "$new"\n'
 _BACK: Final = """rm -f -- "$new"
 if [ -e "$old" ] || [ -L "$old" ]; then mv -fT -- "$old" "$p"; rm -f -- "$old"; fi
 """
@@ -124,12 +129,12 @@ class ShellFiles:
         self._do(operation.path, "cannot be restored", given + (_BACK if operation.existed else _AWAY))
 
     def finish(self, operation: FinishFile) -> None:
-        rest = 'rm -f -- "$old" "$new"\n'
-        self._do(operation.path, "cannot be cleaned up", (_BACKUP if operation.backup else "") + rest)
+        kept = _BACKUP if operation.backup else ""
+        self._do(operation.path, "cannot be cleaned up", f"set -e\n{kept}{_CLEAN}")
 
     def remove(self, operation: RemoveFile) -> None:
-        away = f'mv -T -- "$p" "$old"\n{_BACKUP}' if operation.backup else 'rm -- "$p"\n'
-        self._do(operation.path, "cannot be removed", f"{_is_it(operation.identity)}{_REMOVE}set -e\n{away}")
+        away = f'{_BACKUP}mv -T -- "$p" "$old"\n{_BACKUP}' if operation.backup else 'rm -- "$p"\n'
+        self._do(operation.path, "cannot be removed", f"{_is_it(operation.identity)}{_REMOVE}set -e\n{away}{_CLEAN}")
 
     def _do(self, path: str, what: str, script: str, content: Body = ()) -> None:
         folder, name = posixpath.split(path)

@@ -96,10 +96,9 @@ class TransferredFiles:
             self._files.rename(old, operation.path)
 
     def finish(self, operation: FinishFile) -> None:
-        old = beside(operation.path, "old")
-        if operation.backup and (info := self._files.stat(old)) is not None:
-            self._files.rename(old, f"{operation.path}.{info.modified}~")
-        self._files.remove(old)
+        if operation.backup:
+            self._keep(operation.path, beside(operation.path, "old"))
+        self._clean(operation.path)
 
     def remove(self, operation: RemoveFile) -> None:
         path, info = operation.path, self._files.stat(operation.path)
@@ -112,8 +111,22 @@ class TransferredFiles:
         if not self._is(path, info, operation.identity):
             raise FileError(f"{path} cannot be removed: it was changed meanwhile, and is kept")
         if operation.backup:
-            self._files.rename(path, f"{path}.{info.modified}~")
+            self._keep(path, beside(path, "old"))
+            self._keep(path, path)
         self._files.remove(path)
+        self._clean(path)
+
+    def _keep(self, path: str, there: str) -> None:
+        """As a backup of the file at the path, beside those that are there."""
+        if (info := self._files.stat(there)) is not None:
+            to = f"{path}.{info.modified}~"
+            while self._files.stat(to) is not None:
+                to += "~"
+            self._files.rename(there, to)
+
+    def _clean(self, path: str) -> None:
+        for what in ("old", "new"):
+            self._files.remove(beside(path, what))
 
     def _check(self, operation: PutFile, info: FileInfo | None) -> None:
         path, before = operation.path, operation.before

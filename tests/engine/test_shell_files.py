@@ -50,6 +50,25 @@ def test_a_file_is_kept_beside_the_new_one_until_the_run_is_over(tmp_path: Path)
     assert not path.exists()
 
 
+def test_backups_of_one_second_and_what_a_killed_run_left_are_all_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    put(path, "0")
+    for number in range(1, 4):
+        put(path, str(number), before=sha(str(number - 1)))
+        FILES.finish(FinishFile(str(path), backup=True))
+    put(path, "4", before=sha("3"))
+    FILES.remove(RemoveFile(str(path), sha("4"), backup=True))
+    assert sorted(each.read_text() for each in tmp_path.iterdir()) == ["0", "1", "2", "3", "4"]
+    assert not [name for name in names(tmp_path) if "deployer" in name]
+
+
+def test_a_removed_file_takes_along_what_a_killed_run_left(tmp_path: Path) -> None:
+    put(tmp_path / "a", "old")
+    put(tmp_path / "a", "new", before=sha("old"))
+    FILES.remove(RemoveFile(str(tmp_path / "a"), sha("new")))
+    assert names(tmp_path) == []
+
+
 def test_what_the_plan_did_not_see_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("theirs")

@@ -1,7 +1,9 @@
 """Files of a host without a shell."""
 
+import hashlib
+
 from deployer.engine.transferred_files import TransferredFiles
-from deployer.model.operations import PutFile
+from deployer.model.operations import FinishFile, PutFile, RemoveFile
 from deployer.simulated import SimulatedEngine
 from deployer.simulated.host import SimulatedFiles
 
@@ -19,3 +21,24 @@ def test_files_of_one_new_folder_are_written_side_by_side() -> None:
     files = Raced(engine.reading, engine.writing)
     TransferredFiles(files).put(PutFile("/etc/shop/motd", "", 2, 0o644), [b"hi"])
     assert files.stat("/etc/shop/motd") is not None
+
+
+def test_backups_and_what_a_killed_run_left_are_kept_and_nothing_else_stays() -> None:
+    engine = SimulatedEngine()
+    files = SimulatedFiles(engine.reading, engine.writing)
+    store, sums = TransferredFiles(files), [hashlib.sha256(str(number).encode()).hexdigest() for number in range(4)]
+    for number in range(4):
+        before = sums[number - 1] if number else ""
+        store.put(PutFile("/etc/a", sums[number], 1, 0o644, before=before), [str(number).encode()])
+        if number < 3:
+            store.finish(FinishFile("/etc/a", backup=True))
+    files.write("/etc/.a.deployer-new", [b"half"], mode=0o600)
+    assert store.look(["/etc/a"])["/etc/a"].left
+    store.remove(RemoveFile("/etc/a", sums[3], backup=True))
+    kept = [f"/etc/{found.name}" for found in files.list("/etc")]
+    assert sorted(content(files, path) for path in kept) == [b"0", b"1", b"2", b"3"]
+
+
+def content(files: SimulatedFiles, path: str) -> bytes:
+    with files.read(path) as pieces:
+        return b"".join(pieces)

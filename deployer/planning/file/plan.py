@@ -36,6 +36,7 @@ from deployer.planning.undeclared import DESTROYED, REASON, declared_or_placehol
 
 BY_HAND = "changed on the host since the last apply"
 _NOT_OURS = "not written by this project"
+_LEFT = "left behind"
 _KINDS: Final = {
     FileKind.FILE: "a file",
     FileKind.DIRECTORY: "a directory",
@@ -68,7 +69,7 @@ def make(ctx: Context) -> None:
         if wish.is_written:
             ctx.draft.ready(Kind.FILE, wish.resource.name, _step(ctx, wish, after))
         else:
-            ctx.draft.at_last(FinishFile(wish.resource.name), wish.resource.address, "left behind")
+            _finish(ctx, wish.resource, _LEFT)
 
 
 def _note_changed(ctx: Context, wishes: list[Wish]) -> None:
@@ -119,8 +120,9 @@ def _note_foreign(ctx: Context, resource: File) -> None:
 
 
 def _cleaned(resource: File, live: ObservedFile) -> Wish:
-    """What an interrupted run left beside a file goes."""
-    reason = "an interrupted run left a copy beside it, which is removed"
+    """What an interrupted run left beside a file goes, or becomes its backup."""
+    becomes = "becomes its backup" if resource.settings.backup else "is removed"
+    reason = f"an interrupted run left a copy beside it, which {becomes}"
     return Wish(resource, live, ResourceChange(resource.address, Action.UPDATE, (), reason, resource.origin))
 
 
@@ -187,17 +189,25 @@ def _step(ctx: Context, wish: Wish, after: Steps) -> int:
     if live is not None and compare.is_same(resource, live):
         operation: Operation = SetFile(path, compare.mode_of(resource, live), *compare.owner_of(resource, live))
         undo: Operation = SetFile(path, live.mode, str(live.uid), str(live.gid))
+        if live.left:
+            _finish(ctx, resource, _LEFT)
         return ctx.draft.step(operation, resource.address, cause, after=after, undo=(undo,))
     if resource.settings.kind is FileKind.DIRECTORY:
         operation = MakeDirectory(path, compare.mode_of(resource, None), *compare.owner_of(resource, None))
         return ctx.draft.step(operation, resource.address, cause, after=after, undo=(RemoveFile(path, new),))
+    if live is not None and live.left and resource.settings.backup:
+        after = (*after, ctx.draft.step(FinishFile(path, backup=True), resource.address, _LEFT))
     operation = _put(ctx, resource, live)
     restore = RestoreFile(path, new, existed=live is not None)
     step = ctx.draft.step(operation, resource.address, cause, after=after, undo=(restore,))
     if live is not None:
-        operation = FinishFile(path, resource.settings.backup)
-        ctx.draft.at_last(operation, resource.address, "replaced", after=(step,))
+        _finish(ctx, resource, "replaced", after=(step,))
     return step
+
+
+def _finish(ctx: Context, resource: File, cause: str, after: Steps = ()) -> None:
+    operation = FinishFile(resource.name, resource.settings.backup)
+    ctx.draft.at_last(operation, resource.address, cause, after=after)
 
 
 def _put(ctx: Context, resource: File, live: ObservedFile | None) -> Operation:
@@ -279,8 +289,9 @@ def destroy(ctx: Context) -> None:
     if manifest is None or kept or not entries:
         return
     address = ctx.address(Kind.FILE, min(entries))
-    name = name_of(ctx.desired.project, manifest.number)
-    ctx.draft.at_last(RemoveManifest(name), address, DESTROYED, after=ctx.draft.removals())
+    for number in (*manifest.older, manifest.number):
+        name = name_of(ctx.desired.project, number)
+        ctx.draft.at_last(RemoveManifest(name), address, DESTROYED, after=ctx.draft.removals())
 
 
 def _remove_written(ctx: Context, path: str, reason: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from deployer.model.desired import Address
-from deployer.model.operations import CreateContainer
+from deployer.model.operations import CreateContainer, MakeDirectory, MakeLink, PutFile
 from deployer.model.plan import HostPlan
 from deployer.planning.preflight.checked import CheckedHost, Finding
 from deployer.values import mount
@@ -23,11 +23,14 @@ class Bind(Struct, frozen=True):
 
 
 def binds(plan: HostPlan) -> Iterator[Bind]:
-    """Of all containers that the plan makes."""
+    """Of all containers that the plan makes, except of files that it writes before."""
+    writes = (MakeDirectory, MakeLink, PutFile)
+    written = [f"{step.operation.path}/" for step in plan.steps if isinstance(step.operation, writes)]
     for step in plan.steps:
         if isinstance(step.operation, CreateContainer):
             for target, found in mount.from_engine(step.operation.body).items():
-                if found["type"] == "bind":
+                above = f"{found['source'].rstrip('/')}/"
+                if found["type"] == "bind" and not any(path.startswith(above) for path in written):
                     yield Bind(step.address, found["source"], target, found.get("create_host_path", True))
 
 

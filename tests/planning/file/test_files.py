@@ -12,7 +12,8 @@ from deployer.interfaces import FileKind
 from deployer.model.desired import Desired
 from deployer.model.files import LABEL, Manifest, ObservedFile, Written, digest_of, manifests
 from deployer.model.observed import Observed
-from deployer.model.operations import WriteManifest
+from deployer.model.operations import FinishFile, WriteManifest
+from deployer.model.plan import HostPlan
 from deployer.planning.drift import find_drift
 from deployer.planning.earlier import after
 from deployer.planning.policy import Policy
@@ -149,6 +150,14 @@ def test_prune_and_destroy_remove_what_nobody_changed() -> None:
     assert nothing(plan("", host(there())))
 
 
+def test_destroy_removes_the_manifests_of_killed_runs_too() -> None:
+    killed = host(there())
+    killed = replace(killed, manifests={"shop": replace(killed.manifests["shop"], number=3, older=(1, 2))})
+    removed = [str(step.operation) for step in destroy(EMPTY, killed, Policy()).steps]
+    names = [f"RemoveManifest deployer.manifest.shop.{number}" for number in (1, 2, 3)]
+    assert removed == [f"RemoveFile {PATH}", *names]
+
+
 def test_a_file_declared_absent_goes() -> None:
     absent = f"files: {{{PATH}: {{state: absent}}}}"
     assert changes(plan(absent, host(there("x"), written=""))) == [
@@ -163,6 +172,28 @@ def test_what_an_interrupted_run_left_is_removed() -> None:
     found = plan(ONE, host(there(left=True)))
     assert changes(found) == [f"~ file.{PATH} (an interrupted run left a copy beside it, which is removed)"]
     assert steps(found) == [f"#1 file.{PATH}, FinishFile {PATH}, left behind, at last"]
+    assert finished(found) == [False]
+    mode = plan(ONE, host(there(left=True, mode=0o600)))
+    assert [str(step.operation) for step in mode.steps][-2:] == [f"FinishFile {PATH}", f"SetFile {PATH}"]
+
+
+def test_what_an_interrupted_run_left_of_a_file_with_backups_becomes_one() -> None:
+    kept = ONE.replace("owner", "backup: true, owner")
+    found = plan(kept, host(there(left=True)))
+    assert changes(found) == [f"~ file.{PATH} (an interrupted run left a copy beside it, which becomes its backup)"]
+    assert finished(found) == [True]
+    again = plan(kept.replace("b\\n", "c\\n"), host(there(left=True)))
+    assert steps(again)[2:] == [
+        f"#3 file.{PATH}, FinishFile {PATH}, left behind",
+        f"[1,3] -> #4 file.{PATH}, PutFile {PATH}, content",
+        f"[4] -> #5 file.{PATH}, FinishFile {PATH}, replaced, at last",
+    ]
+    assert finished(again) == [True, True]
+
+
+def finished(found: HostPlan) -> list[bool]:
+    """Whether each is kept as a backup."""
+    return [step.operation.backup for step in found.steps if isinstance(step.operation, FinishFile)]
 
 
 def folder(tmp_path: Path) -> Desired:

@@ -35,6 +35,13 @@ def test_what_is_refused_has_no_change_and_keeps_its_differences() -> None:
     assert [(diff.name, diff.old, diff.new) for diff in found.refusals[0].diffs] == [("image", "web:0", "web:1")]
 
 
+def test_what_files_of_the_play_make_is_not_missing() -> None:
+    files = "files: {/srv/www/index.html: {content: hi}, /etc/web: {content: hi}}\n"
+    found = judged(files + WEB, missing=frozenset({"/srv/www", "/etc/web"}))
+    assert (found.refusals, found.notes) == ((), ())
+    assert refused(judged("files: {/etc/web2: {content: hi}}" + WEB, missing=frozenset({"/etc/web"})))
+
+
 def test_existing_and_invisible_paths_are_not_findings() -> None:
     found = judged(WEB, missing=frozenset({"/elsewhere"}))
     assert (found.refusals, found.notes) == ((), ())
