@@ -264,7 +264,8 @@ class Record(Struct, frozen=True):
         try:
             return self.finish(found)
         except ValueError as error:
-            return at.wrong(node, str(error)) if readable else INVALID
+            unknown = not readable or (at.static and has_template(node))
+            return INVALID if unknown else at.wrong(node, str(error))
 
 
 def match_keys(

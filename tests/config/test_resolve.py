@@ -447,6 +447,18 @@ def test_a_plays_update_is_the_default_of_its_containers_key_by_key() -> None:
     assert plain.settings.update == UpdatePolicy(UpdateOrder.STOP_FIRST, 60.0, 1.0, 30, watch=1.0)
 
 
+@pytest.mark.parametrize("way", ['http: ":{{ port }}/"', 'tcp: "{{ port }}"', 'exec: ["{{ word }}"]'])
+def test_a_choice_of_keys_waits_for_its_templates(way: str) -> None:
+    source = '{type: bind, source: /a, target: /a, on_change: {exec: ["{{ word }}"]}}'
+    found = web(f"update: {{probe: {{{way}}}}}\nvolumes: [{source}]", "port: 80\nword: ls")
+    assert found.settings.update.probe is not None
+
+
+def test_an_error_in_a_choice_of_keys_is_one_error() -> None:
+    (error,) = complaints(body("update: {probe: {http: 80x}}"))
+    assert error.startswith("site.yml:5:30: containers.web.update.probe.http: '80x' does not have the form")
+
+
 def test_an_error_in_a_plays_update() -> None:
     text = "- hosts: all\n  update: {stop_grace_perod: 1s, monitor: soon}\n"
     assert complaints(text) == [
