@@ -20,7 +20,8 @@ from deployer.model import ownership
 from deployer.model.plan import Unreachable
 from deployer.usecases.connections import connect_host
 from deployer.usecases.fleet import Fleet
-from deployer.usecases.load import Request, Sources, open_sources, variable_references
+from deployer.usecases.load import Request, Sources, open_sources
+from deployer.usecases.references import variable_references
 from deployer.usecases.system import System
 from deployer.values import image, port
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -34,8 +34,10 @@ from deployer.diagnostics import Diagnostic, Missing, Origin, Problems, did_you_
 from deployer.interfaces import Guarded
 from deployer.model.desired import Desired, RunOnce
 from deployer.reach.connection import ConnectionSpec
+from deployer.usecases.batches import batches, in_order
 from deployer.usecases.connections import connect_host
 from deployer.usecases.named import check_containers, check_image_hosts, check_volumes, image_hosts
+from deployer.usecases.references import variable_references
 from deployer.values import duration
 
 if TYPE_CHECKING:
@@ -189,19 +191,6 @@ def load(request: Request, asking: Asking) -> Loaded:
     hosts = {host: spec for host, spec in reader.specs.items() if host in known}
     aside = {host: spec for host, spec in reader.specs.items() if host not in known}
     return Loaded(loaded, hosts, problems.warnings, secrets, reader.read, aside, reader.passwords)
-
-
-def variable_references(
-    inventory: Inventory, files: VariableReader, plays: Iterable[Play] = ()
-) -> Iterator[nodes.Node]:
-    """All texts that may name a variable: plays, the inventory's variables, files read for hosts."""
-    variables: list[Mapping[str, nodes.Node]] = [play.keys for play in plays]
-    variables += [group.variables for group in inventory.groups.values()]
-    variables += [host.variables for host in inventory.hosts.values()]
-    for found in variables:
-        entries = tuple((nodes.Scalar(name, node.origin), node) for name, node in found.items())
-        yield nodes.Mapping(entries, Origin("variables"))
-    yield from files.values
 
 
 def _limit(sources: Sources) -> frozenset[str] | None:
@@ -403,23 +392,3 @@ class _Reader:
 def _scalars(node: nodes.Node) -> Iterable[nodes.Scalar]:
     items = node.items if isinstance(node, nodes.Sequence) else (node,)
     return (item for item in items if isinstance(item, nodes.Scalar))
-
-
-def in_order(hosts: tuple[str, ...], order: str) -> tuple[str, ...]:
-    """Ansible's `order` except shuffle: all runs use the same order."""
-    found = sorted(hosts) if order in ("sorted", "reverse_sorted") else list(hosts)
-    return tuple(reversed(found)) if order in ("reverse_inventory", "reverse_sorted") else tuple(found)
-
-
-def batches(hosts: tuple[str, ...], sizes: list[int | str]) -> tuple[tuple[str, ...], ...]:
-    """Ansible's `serial`: sizes in turn, the last one repeated; percentages of all hosts, at least one host."""
-    if not sizes:
-        return (hosts,)
-    found: list[tuple[str, ...]] = []
-    rest = hosts
-    while rest:
-        size = sizes[min(len(found), len(sizes) - 1)]
-        count = size if isinstance(size, int) else max(1, len(hosts) * int(size.removesuffix("%")) // 100)
-        found.append(rest[:count])
-        rest = rest[count:]
-    return tuple(found)

@@ -14,7 +14,8 @@ from deployer.errors import InputError
 from deployer.model.desired import Kind, OnFailure
 from deployer.reach.connectors import ConnectionType
 from deployer.reach.ssh_config import SshConfig
-from deployer.usecases.load import Asking, Loaded, Request, batches, load
+from deployer.usecases.batches import batches
+from deployer.usecases.load import Asking, Loaded, Request, load
 from deployer.usecases.system import this_machine
 
 HOSTS = """
