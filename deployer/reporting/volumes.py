@@ -37,6 +37,9 @@ def _side_lines(side: Any) -> Iterator[Line]:
     if side.quiet == "live" and busy:
         text = f"  {side.place.host}: {', '.join(busy)} may write while the data is read: it may not be consistent"
         yield line(Span(text, Style.WARNING))
+    for path in side.kept:
+        text = f"  {side.place}: a run did not end that replaced its content; what was there before is in {path}"
+        yield line(Span(text, Style.WARNING))
     if side.stopped_before:
         yield line(f"  {side.place.host}: {plural(len(side.stopped_before), 'container')} of a killed run is started")
 

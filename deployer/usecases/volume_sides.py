@@ -3,6 +3,7 @@ whatever happens."""
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
+from deployer.config.files import state_folder
 from deployer.engine import answers, volume_data
 from deployer.errors import DeployerError, RefusedError, UnreachableError, boundary
 from deployer.fields.options import Quiet
@@ -57,7 +59,7 @@ Tell = Callable[[Said], object]
 class Side(Struct, frozen=True):
     """`found`: the engine's description of the volume, None without one; `users`: containers that mount it; `levels`:
     those to stop, dependencies first. `image`: for a program in a container, "" if there is none. `left`: labels of the
-    container that a killed run left."""
+    container that a killed run left; `kept`: files with what the volume contained before one."""
 
     place: Place
     found: Json | None
@@ -66,6 +68,7 @@ class Side(Struct, frozen=True):
     levels: tuple[tuple[Member, ...], ...] = ()
     image: str = ""
     left: Mapping[str, str] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
     simulated: bool = False
 
     @property
@@ -127,8 +130,16 @@ def _read_side(fleet: Fleet, place: Place, image: str, quiet: Quiet) -> Side:
             _levels(engine, place, quiet, users, rows),
             image or next((row.image for row in users), ""),
             volume_data.left_labels(engine, place.volume),
+            kept_files(place),
             engine.describe().simulated,
         )
+
+
+def kept_files(place: Place) -> tuple[str, ...]:
+    """What a volume contained, from runs that could not fill it again; or from one that is filling it now."""
+    folder = state_folder()
+    name = f"{glob.escape(str(place).replace('/', '-'))}-[0-9][0-9][0-9][0-9]-[0-9][0-9]-*Z.tar.zst"
+    return () if folder is None else tuple(sorted(map(str, (folder / "volumes").glob(name))))
 
 
 def _levels(

@@ -114,3 +114,14 @@ def test_volumes_that_cannot_be_copied(site: Shop) -> None:
         found = site.run("volume", *words, "-i", "hosts.yml", "--yes")
         assert (found.code, said in found.err) == (code, True), found.err
     assert list(site.folder.glob("*.partial")) == []
+
+
+def test_what_a_killed_restore_kept_is_named(site: Shop) -> None:
+    folder = site.folder / "state/deployer/volumes"
+    folder.mkdir(parents=True)
+    for name in ("web1-db-data", "web2-db-data", "web1-db-data-old"):
+        (folder / f"{name}-2024-01-02T030405Z.tar.zst").touch()
+    found = site.run("volume", "backup", "web1/db-data", "-i", "hosts.yml", "-o", "it.zst", "--check")
+    said = "web1/db-data: a run did not end that replaced its content; what was there before is in "
+    named = [line for line in found.out.splitlines() if said in line]
+    assert named == [f"  {said}{folder}/web1-db-data-2024-01-02T030405Z.tar.zst"]
