@@ -119,6 +119,9 @@ def test_a_new_password_is_written_when_the_plan_is_applied(shop: Shop) -> None:
     changed = shop.run("plan", *HOSTS)
     assert "environment.DB" in changed.out
     assert "another" not in changed.out
+    file.write_text("\n")
+    empty = shop.run("plan", *HOSTS)
+    assert (empty.code, "secrets/db is empty; write a password" in " ".join(empty.err.split())) == (1, True), empty.err
 
 
 @pytest.mark.parametrize(

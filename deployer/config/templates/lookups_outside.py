@@ -83,7 +83,9 @@ def password(outside: Outside, base: Path, term: str, options: dict[str, Any]) -
         raise TemplateRuntimeError(f"lookup 'password': {path} is not UTF-8 text") from error
     except VaultError as error:
         raise TemplateRuntimeError(f"lookup 'password': {path}: {error.message}") from error
-    return text.rstrip("\r\n").partition(_SALT)[0]
+    if found := text.rstrip("\r\n").partition(_SALT)[0]:
+        return found
+    raise TemplateRuntimeError(f"lookup 'password': {path} is empty; write a password, or remove it to get a new one")
 
 
 def new_password(given: dict[str, Any]) -> str:
