@@ -1,21 +1,24 @@
-"""What only one container of a host can have: host ports, fixed addresses and MAC addresses. The engine would start
-only the first."""
+"""What only one resource of a host can have: host ports, fixed addresses and MAC addresses, of which the engine would
+start only the first container, and paths."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import combinations
+from pathlib import PurePosixPath
 
 from deployer.diagnostics import Origin, Problems
 from deployer.fields.options import Condition, RunState
+from deployer.interfaces import FileKind
 from deployer.model import exclusive
 from deployer.model.desired import Container, Desired
-from deployer.model.settings import ContainerSettings
+from deployer.model.settings import ContainerSettings, FileSettings
 from deployer.values import port
 
 
 def check_exclusive(plays: Iterable[Desired], problems: Problems) -> None:
     """`plays`: those of one host. A container that another one waits to end is not checked."""
+    plays = tuple(plays)
     containers = [found for play in plays for found in play.of(ContainerSettings) if found.selected]
     ending = {
         needed.name
@@ -26,6 +29,7 @@ def check_exclusive(plays: Iterable[Desired], problems: Problems) -> None:
     running = [found for found in containers if found.settings.state is RunState.STARTED and found.name not in ending]
     _check_ports(running, problems)
     _check_addresses(running, problems)
+    _check_paths(plays, problems)
 
 
 def _check_ports(running: Iterable[Container], problems: Problems) -> None:
@@ -52,3 +56,14 @@ def _check_addresses(running: Iterable[Container], problems: Problems) -> None:
                 summary = f"{words} is also of container {first.name}, at {where}"
                 address = f"containers.{found.name}.networks"
                 problems.add(place, summary, address=address, hint="use different addresses")
+
+
+def _check_paths(plays: Iterable[Desired], problems: Problems) -> None:
+    """A path that is a file cannot be a directory too."""
+    present = [found for play in plays for found in play.of(FileSettings) if not found.absent]
+    files = {found.name: found for found in present if found.settings.kind is FileKind.FILE}
+    for found in present:
+        for above in map(str, PurePosixPath(found.name).parents):
+            if above in files:
+                summary = f"{above} is not a directory, but a file that is declared at {files[above].origin}"
+                problems.add(found.origin, summary, address=found.address.label, hint="give one of them another path")

@@ -567,6 +567,22 @@ def test_two_containers_of_a_host_publish_the_same_host_port(ports: str) -> None
     ]
 
 
+def test_a_file_is_no_directory_of_another_file() -> None:
+    text = """\
+- hosts: web1
+  files:
+    /etc/a: {content: x}
+    /etc/a/b/c: {content: x}
+    /etc/gone: {state: absent}
+    /etc/gone/a: {content: x}
+    /etc/ab: {content: x}
+"""
+    assert errors_of(text) == [
+        "site.yml:4:5: file./etc/a/b/c: /etc/a is not a directory, but a file that is declared at site.yml:3:5; "
+        "give one of them another path"
+    ]
+
+
 @pytest.mark.parametrize(
     "keys",
     [
