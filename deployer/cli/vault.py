@@ -126,11 +126,18 @@ def _string(call: Call) -> int:
     secret = _new(call)
     names = [*params["name"], *[""] * (len(values) - len(params["name"]))]
     if from_input:
-        values.append(sys.stdin.read())
+        values.append(_input())
         names[len(values) - 1 :] = [params["stdin_name"] or "".join(names[len(values) - 1 :])]
     for name, value in zip_longest(names, values, fillvalue=""):
         call.console.text(yaml_value(value, name, secret))
     return 0
+
+
+def _input() -> str:
+    text = sys.stdin.read()
+    if not text:
+        raise click.UsageError("standard input is empty")
+    return text
 
 
 def _told(call: Call, done: str, files: Sequence[str], output: str) -> int:

@@ -189,3 +189,5 @@ def test_encrypted_values_are_yaml_that_plays_read(vault: Shop, monkeypatch: pyt
     assert "first" not in plan.out
     refused = vault.run("vault", "encrypt-string", "x", "-n", "a", "-n", "b", "--vault-id", "dev@dev.txt")
     assert "there are more names than values" in refused.err
+    empty = vault.run("vault", "encrypt-string", "--vault-id", "dev@dev.txt")
+    assert (empty.code, empty.out, "standard input is empty" in empty.err) == (1, "", True)
