@@ -129,7 +129,7 @@ def write_private(path: str, text: str) -> None:
                 os.fchmod(descriptor, 0o600)
             file.write(text)
     except OSError as error:
-        raise DeployerError(f"{path} cannot be written: {error.strerror}", hint="name another file with -o") from error
+        raise DeployerError(f"{path} cannot be written: {error.strerror}", hint="name another file") from error
 
 
 def keep_passwords(passwords: Mapping[str, str]) -> None:

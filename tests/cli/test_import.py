@@ -197,7 +197,7 @@ def test_a_file_that_cannot_be_written(shop: Shop) -> None:
     found = shop.run(*IMPORT, "web1", "-o", "nowhere/web1.yml")
     assert found.code == 1
     assert found.err == (
-        "error: nowhere/web1.yml cannot be written: No such file or directory\n  hint: name another file with -o\n"
+        "error: nowhere/web1.yml cannot be written: No such file or directory\n  hint: name another file\n"
     )
 
 
