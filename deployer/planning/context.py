@@ -8,10 +8,11 @@ from typing import Any, TypeAlias
 from msgspec import Struct, field
 
 from deployer.fields.options import Condition
+from deployer.model import ownership
 from deployer.model.desired import Address, Container, Desired, Kind, Resource, S
 from deployer.model.exclusive import held, in_use, writable
 from deployer.model.files import Manifest
-from deployer.model.observed import Observed, ObservedContainer
+from deployer.model.observed import Observed, ObservedContainer, ObservedNetwork, ObservedVolume, Stub
 from deployer.model.operations import Operation, Target
 from deployer.model.plan import Group
 from deployer.planning.draft import Draft
@@ -162,6 +163,13 @@ class Context(Struct, frozen=True):
 def completes(ctx: Context, name: str) -> bool:
     """Whether the container is expected to exit: others wait for its completion."""
     return name in ctx.desired.completing
+
+
+def is_ours(
+    ctx: Context, resource: Resource[Any], live: ObservedContainer | ObservedNetwork | ObservedVolume | Stub
+) -> bool:
+    """Whether this project has made it for the resource, or adopted it."""
+    return ownership.belongs_to(live.owner, ctx.desired.project, resource.address)
 
 
 def version(text: str) -> tuple[int, ...]:

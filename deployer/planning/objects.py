@@ -8,14 +8,13 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from deployer.fields.field import View
-from deployer.model import ownership
 from deployer.model.desired import Resource
 from deployer.model.drift import Drift, Verdict
 from deployer.model.kinds import KINDS
 from deployer.model.observed import ObservedNetwork, ObservedVolume
 from deployer.model.plan import FieldDiff, Refusal
 from deployer.model.settings import ObjectSettings
-from deployer.planning.context import Context
+from deployer.planning.context import Context, is_ours
 from deployer.planning.diff import Comparison, diff
 from deployer.planning.three_way import as_recorded, three_way
 
@@ -28,10 +27,6 @@ class ObjectDiff(Struct, frozen=True):
 
     ours: bool
     diffs: tuple[FieldDiff, ...]
-
-
-def is_ours(ctx: Context, resource: Object, live: Live) -> bool:
-    return ownership.belongs_to(live.owner, ctx.desired.project, resource.address)
 
 
 def differences(ctx: Context, resource: Object, live: Live) -> tuple[FieldDiff, ...]:

@@ -29,7 +29,7 @@ from deployer.planning.bodies import endpoint_body
 from deployer.planning.container.before import before_changes
 from deployer.planning.container.followers import refuse_left_behind
 from deployer.planning.container.health import watched
-from deployer.planning.container.judging import image_texts, is_ours
+from deployer.planning.container.judging import image_texts
 from deployer.planning.container.keeping import restart_body, restarted_again
 from deployer.planning.container.replace import (
     Track,
@@ -38,7 +38,7 @@ from deployer.planning.container.replace import (
     set_aside,
     vanishes,
 )
-from deployer.planning.context import Context, Retired, Steps
+from deployer.planning.context import Context, Retired, Steps, is_ours
 from deployer.planning.policy import Policy
 from deployer.planning.reconcile import finish
 from deployer.planning.refusals import refuse_protected

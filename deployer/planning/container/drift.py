@@ -12,9 +12,9 @@ from deployer.model.desired import Container, Workload
 from deployer.model.drift import Drift, Verdict
 from deployer.model.observed import ObservedContainer
 from deployer.model.plan import FieldDiff
-from deployer.planning.container.judging import compare, compare_fields, foreign, is_ours
+from deployer.planning.container.judging import compare, compare_fields, foreign
 from deployer.planning.container.plan import has_completed
-from deployer.planning.context import Context
+from deployer.planning.context import Context, is_ours
 from deployer.planning.image import plan as images
 from deployer.planning.three_way import as_recorded, three_way
 from deployer.values import image

@@ -19,9 +19,9 @@ from deployer.model.observed import ObservedContainer
 from deployer.model.plan import Group, Work
 from deployer.model.settings import ContainerSettings
 from deployer.planning.container.endpoints import leave
-from deployer.planning.container.judging import compare, is_ours, judge
+from deployer.planning.container.judging import compare, judge
 from deployer.planning.container.replace import Track, part_replaced, set_aside_with_followers
-from deployer.planning.context import Context
+from deployer.planning.context import Context, is_ours
 from deployer.planning.image import plan as images
 
 

@@ -11,9 +11,8 @@ from deployer.model.observed import ObservedContainer
 from deployer.model.operations import StartContainer, StopContainer
 from deployer.model.plan import Action, Refusal, ResourceChange
 from deployer.model.settings import ContainerSettings
-from deployer.planning.container.judging import is_ours
 from deployer.planning.container.keeping import run_as_before
-from deployer.planning.context import Context, Steps
+from deployer.planning.context import Context, Steps, is_ours
 
 
 def replaced_with(ctx: Context, leader: str) -> list[tuple[Container, ObservedContainer]]:

@@ -22,8 +22,7 @@ from deployer.model.operations import AwaitCompleted, AwaitHealthy, Target
 from deployer.model.plan import ResourceChange
 from deployer.model.secrets import redact
 from deployer.model.settings import ContainerSettings
-from deployer.planning.container.judging import is_ours
-from deployer.planning.context import Context, completes
+from deployer.planning.context import Context, completes, is_ours
 from deployer.planning.image import plan as images
 from deployer.values import duration
 

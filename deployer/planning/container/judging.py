@@ -12,14 +12,14 @@ from deployer.fields.container import CONTAINER
 from deployer.fields.container.files import text_of
 from deployer.fields.field import Change, View
 from deployer.fields.options import Recreate
-from deployer.model import dependencies, ownership
+from deployer.model import dependencies
 from deployer.model.desired import Container, Workload
-from deployer.model.observed import ObservedContainer, ObservedImage, Stub
+from deployer.model.observed import ObservedContainer, ObservedImage
 from deployer.model.plan import FieldDiff, Refusal
 from deployer.model.secrets import redact
 from deployer.planning.container import endpoints
 from deployer.planning.container.files import in_place
-from deployer.planning.context import Context
+from deployer.planning.context import Context, is_ours
 from deployer.planning.diff import Comparison, diff
 from deployer.planning.file.mounted import replacing
 from deployer.planning.image.plan import Wanted
@@ -29,10 +29,6 @@ from deployer.values import image
 _NO_ID_YET: Final = ""
 """The id of a container that the plan creates: no live value refers to it."""
 _MODES = ("network_mode", "pid", "ipc")
-
-
-def is_ours(ctx: Context, resource: Workload, live: ObservedContainer | Stub) -> bool:
-    return ownership.belongs_to(live.owner, ctx.desired.project, resource.address)
 
 
 def is_adopted(ctx: Context, live: ObservedContainer) -> bool:

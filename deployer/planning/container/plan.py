@@ -25,7 +25,7 @@ from deployer.planning.container import endpoints, leftovers
 from deployer.planning.container.files import as_in_place, why_replaced
 from deployer.planning.container.gates import gate_of
 from deployer.planning.container.health import awaited
-from deployer.planning.container.judging import Verdict, compare, is_adopted, is_ours, judge
+from deployer.planning.container.judging import Verdict, compare, is_adopted, judge
 from deployer.planning.container.keeping import discard_holders, kept_of, remove_kept, restarted_again, run_as_before
 from deployer.planning.container.order import Order, choose_order, note_names_kept, obstacles
 from deployer.planning.container.recording import unrecorded, write_record
@@ -37,7 +37,7 @@ from deployer.planning.container.replace import (
     refuse_to_stop,
     vanishes,
 )
-from deployer.planning.context import Context, Started, Steps, completes, version
+from deployer.planning.context import Context, Started, Steps, completes, is_ours, version
 from deployer.planning.image import plan as images
 from deployer.planning.image.plan import Wanted
 from deployer.planning.refusals import refuse_protected

@@ -15,10 +15,9 @@ from deployer.model.operations import RemoveManifest, WriteManifest
 from deployer.model.plan import Action, Group, Refusal, ResourceChange, Work
 from deployer.model.secrets import redact
 from deployer.model.settings import ContainerSettings, OnChange
-from deployer.planning.container.judging import is_ours
 from deployer.planning.container.reload import react, strongest
 from deployer.planning.container.replace import Track
-from deployer.planning.context import Context, Steps
+from deployer.planning.context import Context, Steps, is_ours
 from deployer.planning.file.mounted import is_alone, reaction, said, seen
 
 Seen: TypeAlias = Sequence[tuple[str, str]]

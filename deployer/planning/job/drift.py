@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from deployer.model.desired import Job
 from deployer.model.drift import Drift, Verdict
 from deployer.planning.container.drift import image_of, in_one, of_others
-from deployer.planning.container.judging import is_ours
-from deployer.planning.context import Context
+from deployer.planning.context import Context, is_ours
 from deployer.planning.image import plan as images
 from deployer.planning.job.plan import changed, reason_to_run_again
 

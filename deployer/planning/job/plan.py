@@ -27,11 +27,11 @@ from deployer.model.operations import (
 from deployer.model.plan import Action, FieldDiff, Group, Part, ResourceChange, Work
 from deployer.planning.container import leftovers
 from deployer.planning.container.gates import gate_of
-from deployer.planning.container.judging import compare, foreign, is_adopted, is_ours
+from deployer.planning.container.judging import compare, foreign, is_adopted
 from deployer.planning.container.keeping import Why, discard_failed, run_as_before
 from deployer.planning.container.recording import write_record
 from deployer.planning.container.replace import Track, carried
-from deployer.planning.context import Context, Steps
+from deployer.planning.context import Context, Steps, is_ours
 from deployer.planning.image import plan as images
 from deployer.planning.image.plan import Wanted
 from deployer.planning.three_way import recorded_values

@@ -19,7 +19,7 @@ from deployer.model.plan import Action, FieldDiff, Group, Refusal, ResourceChang
 from deployer.model.settings import NetworkSettings
 from deployer.planning import objects
 from deployer.planning.bodies import endpoint_body, object_body, write_fields
-from deployer.planning.context import Context
+from deployer.planning.context import Context, is_ours
 from deployer.planning.refusals import refuse_protected
 from deployer.planning.undeclared import DESTROYED, REASON, declared_or_placeholder, is_undeclared
 from deployer.values.address import overlap
@@ -64,7 +64,7 @@ def remove_absent(ctx: Context) -> None:
         live = _live(ctx, resource)
         if not isinstance(live, ObservedNetwork):
             continue
-        if not objects.is_ours(ctx, resource, live):
+        if not is_ours(ctx, resource, live):
             ctx.draft.refuse(Refusal(resource.address, "is not this project's", "remove it by hand", resource.origin))
         elif not refuse_protected(ctx, resource):
             remove(ctx, resource, live, "absent")

@@ -12,7 +12,7 @@ from deployer.planning import objects
 from deployer.planning.bodies import object_body
 from deployer.planning.container.keeping import discard_holders
 from deployer.planning.container.replace import vanishes
-from deployer.planning.context import Context
+from deployer.planning.context import Context, is_ours
 from deployer.planning.refusals import refuse_protected
 from deployer.planning.undeclared import DESTROYED, REASON, declared_or_placeholder, is_undeclared
 
@@ -139,7 +139,7 @@ def _is_planned(ctx: Context, found: ObservedContainer) -> bool:
 
 def _remove(ctx: Context, resource: Volume, live: ObservedVolume) -> None:
     """Not even `state: absent` removes data without consent for that very volume."""
-    if not objects.is_ours(ctx, resource, live):
+    if not is_ours(ctx, resource, live):
         summary = "is not this project's, and removing it would lose its data"
         ctx.draft.refuse(Refusal(resource.address, summary, origin=resource.origin))
     elif refuse_protected(ctx, resource):
