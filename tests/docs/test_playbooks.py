@@ -93,15 +93,15 @@ def test_the_count_survives_the_replacement_of_either_container(tmp_path: Path, 
     box = Sandbox(CHECKOUT, tmp_path)
     apply = f"apply --yes -i {INVENTORY} --limit {host.name} playbooks/web-redis.yml"
     run(box, apply)
-    assert visit(host, "1.0") == 1
+    first = visit(host, "1.0")
     run(box, f"{apply} -e version=1.1")
-    assert visit(host, "1.1") == 2
+    second = visit(host, "1.1")
     run(box, f"{apply} -e version=1.1 -e redis_memory=32mb")
-    assert visit(host, "1.1") == 3
+    assert first < second < visit(host, "1.1")
 
 
 def visit(host: Host, version: str) -> int:
-    """The count at the first answer of a page."""
+    """The count at the first answer of a page; one that came too late has counted too."""
     counts: list[int] = []
 
     def answers() -> bool:

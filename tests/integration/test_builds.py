@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -93,6 +94,7 @@ def _no_secret(host: Host, site: Site, said: str) -> None:
 
 
 def test_a_private_base_image_needs_the_credentials_of_the_play(host: Host, tmp_path: Path) -> None:
+    """BuildKit of 20.10 knows the certificates of registries that were there when the engine started."""
     secure = secure_registry.start()
     base = f"{secure.address}/base:{host.name}"
     (tmp_path / "empty").mkdir()
@@ -107,13 +109,14 @@ def test_a_private_base_image_needs_the_credentials_of_the_play(host: Host, tmp_
         build = {"dockerfile_inline": f"FROM {base}\nLABEL x={os.urandom(8).hex()}\n", "context": "empty"}
         play = {"images": {"site/private:1": {"build": build}}}
         login = {"registries": {secure.address: {"username": secure.user, "password": secure.password}}}
-        knows_no_ca = host.docker("version", "-f", "{{.Server.Version}}").startswith("20.")
         denied = Site(tmp_path, host).write(play).apply()
         assert denied.code == 3
-        assert f"base{'/manifests/' if knows_no_ca else ':'}{host.name}" in denied.failures[0]["error"]
+        assert re.search(rf"(base:|manifests[/ ]){host.name}", denied.failures[0]["error"]), denied.failures[0]["error"]
         site = Site(tmp_path, host).write(play | login)
-        if knows_no_ca:
-            assert "x509: certificate signed by unknown authority" in site.apply().failures[0]["error"]
+        if host.docker("version", "-f", "{{.Server.Version}}").startswith("20."):
+            built = site.apply()
+            unknown = "x509: certificate signed by unknown authority"
+            assert built.code == 0 or unknown in built.failures[0]["error"], built.failures
             return
         site.converge()
         assert secure.password not in str(host.api("GET", "/images/site/private:1/json"))
