@@ -172,24 +172,15 @@ def _apply(call: Call, session: Session, system: System, *, retries: bool) -> Ex
 
 def this_run(call: Call, planned: Planned) -> Run:
     """This run as described to other operators."""
-    from datetime import UTC, datetime
-
-    from deployer.applying.locking import Run
     from deployer.cli import retry
-    from deployer.usecases.system import commit_of, operator
+    from deployer.usecases.system import commit_of
 
     saved = call.params.get("saved_plan")
     started = " ".join([call.name, *planned.playbooks, *call.params.get("names", ())])
     command = retry.for_the_record(started, click.get_current_context().command.params, call.params)
-    return Run(
-        who=operator(),
-        command=f"{command} (from {saved})" if saved else command,
-        now=lambda: datetime.now(UTC),
-        commit=lambda: commit_of(str(Path(planned.playbooks[0]).parent)) if planned.playbooks else "",
-        wait=call.params["lock_wait"],
-        lease=call.params["lock_lease"],
-        lock=not call.params["no_lock"],
-    )
+    run = options.this_run(call.params, f"{command} (from {saved})" if saved else command)
+    folder = str(Path(planned.playbooks[0]).parent) if planned.playbooks else ""
+    return replace(run, commit=lambda: commit_of(folder) if planned.playbooks else "")
 
 
 def _keep_retry_list(call: Call, planned: Planned, outcome: Outcome) -> None:

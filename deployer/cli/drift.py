@@ -30,8 +30,7 @@ def _run(call: Call) -> int:
     if call.params["html"]:
         from deployer.reporting.page import drift_page
 
-        wishes = (wish for play in loaded.plays for wish in play.desired)
-        html.write(call, drift_page(report, wishes, html.now()))
+        html.write(call, drift_page(report, loaded.of_host, html.now()))
     if report.unreachable:
         return ExitCode.UNREACHABLE
     return ExitCode.CHANGES_PENDING if report.any else ExitCode.OK

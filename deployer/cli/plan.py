@@ -39,8 +39,7 @@ def _run(call: Call) -> int:
         if call.params["html"]:
             from deployer.reporting.page import plan_page
 
-            wishes = (wish for play in planned.loaded.plays for wish in play.desired)
-            html.write(call, plan_page(planned.plan, wishes, html.now()))
+            html.write(call, plan_page(planned.plan, planned.loaded.of_host, html.now()))
         if out:
             import shlex
 

@@ -91,11 +91,11 @@ class _Watched:
             return Round(error.exit_code)
 
     def _update(self) -> None:
-        from deployer.usecases.watch import git, update_checkout
+        from deployer.usecases.watch import update_checkout
 
         source = self._call.params["git"]
         if source:
-            update_checkout("" if Path(source).is_dir() else source, ".", git)
+            update_checkout("" if Path(source).is_dir() else source)
 
     def _apply(self, session: Session, stop: threading.Event) -> Round:
         from deployer.cli.deploy import plan_exit_code, this_run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import tarfile
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from deployer.config.file_contents import PIECE, FileSite, UnreadableError
+from deployer.config.file_contents import FileSite, UnreadableError, read_through
 from deployer.fields.container.files import LONGEST
 from deployer.interfaces import FileKind
 from deployer.model.desired import File
@@ -77,8 +76,5 @@ def _content(path: str, archive: tarfile.TarFile, member: tarfile.TarInfo) -> tu
     """That of a long file is read again when it is written."""
     file = archive.extractfile(member)
     assert file is not None
-    digest, size, head = hashlib.sha256(), 0, b""
-    while piece := file.read(PIECE):
-        digest.update(piece)
-        head, size = head or piece, size + len(piece)
-    return Source(digest.hexdigest(), size, path, member.name), head if size <= LONGEST else None
+    digest, size, head = read_through(file)
+    return Source(digest, size, path, member.name), head if size <= LONGEST else None

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -24,7 +24,7 @@ from deployer.model.secrets import Sealing, holds_secret
 from deployer.model.settings import FileSettings, Source
 
 _FOLDERS: Final = {"src": "files", "template": "templates"}
-PIECE: Final = 1024 * 1024
+_PIECE: Final = 1024 * 1024
 
 
 FileSources = dict[str, tuple[Source, bytes | None, bool]]
@@ -139,11 +139,8 @@ def _find(folder: Path, beside: str, given: str, *, is_directory: bool = False) 
 def _file(path: Path, vault: VaultSecrets) -> tuple[Source, bytes | None, bool]:
     """A long file is not held: it is read again when it is written."""
     try:
-        digest, size, head = hashlib.sha256(), 0, b""
         with path.open("rb") as content:
-            while piece := content.read(PIECE):
-                digest.update(piece)
-                head, size = head or piece, size + len(piece)
+            digest, size, head = read_through(content)
         if is_encrypted(head):
             return _held(vault.decrypt_bytes(read_file(path)), secret=True)
     except VaultError as error:
@@ -151,7 +148,16 @@ def _file(path: Path, vault: VaultSecrets) -> tuple[Source, bytes | None, bool]:
     except OSError as error:
         raise UnreadableError(f"{path} cannot be read: {error.strerror}") from error
     held = head if size <= LONGEST else None
-    return Source(digest.hexdigest(), size, str(path)), held, False
+    return Source(digest, size, str(path)), held, False
+
+
+def read_through(file: IO[bytes]) -> tuple[str, int, bytes]:
+    """The digest and the size of a file of any size, and its first piece."""
+    digest, size, head = hashlib.sha256(), 0, b""
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+        head, size = head or piece, size + len(piece)
+    return digest.hexdigest(), size, head
 
 
 def _rendered(path: Path, templar: Templar, site: FileSite) -> tuple[Source, bytes, bool]:

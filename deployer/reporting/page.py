@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from importlib.resources import files
 from typing import Any, Final
@@ -18,8 +18,6 @@ from deployer.reporting.human import SIMULATED
 from deployer.reporting.json_plan import ACTION_WORDS
 
 SIGNATURE: Final = '<meta name="generator" content="deployer">'
-_KINDS: Final = (Kind.CONTAINER, Kind.JOB, Kind.NETWORK, Kind.VOLUME)
-"""Kinds in the picture."""
 _HEIGHT, _GAP, _WIDTH = 34, 12, 200
 
 
@@ -87,11 +85,8 @@ class _Picture(Struct, frozen=True):
     lines: tuple[str, ...] = field(default=())
 
 
-def plan_page(plan: Plan, desired: Iterable[Desired], made_at: str) -> Page:
-    """What the plan changes, and what it leaves as it is."""
-    wishes: dict[str, list[Desired]] = {}
-    for wish in desired:
-        wishes.setdefault(wish.host, []).append(wish)
+def plan_page(plan: Plan, of_host: Callable[[str], Iterable[Desired]], made_at: str) -> Page:
+    """What the plan changes, and what it leaves as it is. `of_host`: what the plays declare there."""
     planned: dict[str, list[HostPlan]] = {}
     for host in plan.hosts:
         planned.setdefault(host.host, []).append(host)
@@ -99,7 +94,7 @@ def plan_page(plan: Plan, desired: Iterable[Desired], made_at: str) -> Page:
     words = (
         f"{counts.create} to create, {counts.update} to update, {counts.replace} to replace, {counts.remove} to remove"
     )
-    pages = [_planned_host(host, plans, wishes.get(host, ())) for host, plans in planned.items()]
+    pages = [_planned_host(host, plans, of_host(host)) for host, plans in planned.items()]
     return Page("Plan", words, made_at, (*pages, *map(_lost, plan.unreachable)))
 
 
@@ -132,17 +127,14 @@ def _changed(change: ResourceChange | None, kind: Kind, name: str) -> Item:
     )
 
 
-def drift_page(report: DriftReport, desired: Iterable[Desired], made_at: str) -> Page:
-    """What differs from the declaration, and why."""
-    wishes: dict[str, list[Desired]] = {}
-    for wish in desired:
-        wishes.setdefault(wish.host, []).append(wish)
+def drift_page(report: DriftReport, of_host: Callable[[str], Iterable[Desired]], made_at: str) -> Page:
+    """What differs from the declaration, and why. `of_host`: what the plays declare there."""
     found: dict[str, dict[tuple[Kind, str], list[Drift]]] = {}
     for host in report.hosts:
         for each in host.found:
             found.setdefault(host.host, {}).setdefault((each.address.kind, each.address.name), []).append(each)
     markers = {host.host: SIMULATED if host.simulated else "" for host in report.hosts}
-    pages = [_drifted_host(host, found.get(host, {}), wishes.get(host, ()), markers[host]) for host in markers]
+    pages = [_drifted_host(host, found.get(host, {}), of_host(host), markers[host]) for host in markers]
     count = sum(len(host.found) for host in report.hosts)
     words = "nothing differs" if not count else f"{count} finding{'' if count == 1 else 's'}"
     return Page("Drift", words, made_at, (*pages, *map(_lost, report.unreachable)))

@@ -66,10 +66,9 @@ def declared(request: Request, system: System) -> tuple[Loaded, tuple[Wanted, ..
     loaded = load(request, system.asking)
     system.asking.learn(loaded.secrets)
     system.warn(loaded.warnings)
-    wishes = (wish for play in loaded.plays for wish in play.desired)
     found = tuple(
         Wanted(Place(wish.host, each.name), _folder(each.origin.file, policy), policy)
-        for wish in wishes
+        for wish in loaded.desired
         for each in wish.of(VolumeSettings)
         if each.selected and not each.absent and (policy := each.settings.backup_policy) is not None
     )

@@ -75,7 +75,7 @@ def hosts_of(request: Request, system: System, names: tuple[str, ...]) -> Iterat
     loaded = load(replace(request, limit=request.pattern), system.asking)
     system.asking.learn(loaded.secrets)
     system.warn(loaded.warnings)
-    hosts = dict.fromkeys(desired.host for play in loaded.plays for desired in play.desired)
+    hosts = dict.fromkeys(desired.host for desired in loaded.desired)
     declared = {host: loaded.of_host(host) for host in hosts}
     with Fleet({host: loaded.hosts[host] for host in hosts}, request.forks, system.awaiting) as fleet:
         yield fleet, Choice(names, declared=declared)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from deployer.engine.registry_api import Registry
 from deployer.engine.remote_images import choose
 from deployer.errors import DeployerError, RefusedError, RegistryError
 from deployer.interfaces import RegistryAuth
-from deployer.model.desired import Desired, has_settings
+from deployer.model.desired import has_settings
 from deployer.model.settings import FromImage, ImageSettings
 from deployer.usecases.load import Loaded, Request, load
 from deployer.usecases.plan import credentials
@@ -98,7 +98,7 @@ def _read(path: str) -> dict[str, Pin]:
 def _images(loaded: Loaded, pins: Mapping[str, Pin]) -> list[Wanted]:
     """References without a digest of their own, by name."""
     found: dict[str, Wanted] = {}
-    plays = [desired for play in loaded.plays for desired in play.desired]
+    plays = tuple(loaded.desired)
     kept = {reference for desired in plays for reference in (*desired.sources, *desired.builds)}
     for resource in (each for desired in plays for each in desired.resources):
         if not has_settings(resource, FromImage) or resource.absent or resource.settings.image in kept:
@@ -128,8 +128,7 @@ class _Asking:
     """One client for each registry, with the plays' credentials."""
 
     def __init__(self, loaded: Loaded, insecure: Collection[str]) -> None:
-        plays: Iterable[Desired] = (desired for play in loaded.plays for desired in play.desired)
-        self._auth: Callable[[str], RegistryAuth | None] = credentials(plays)
+        self._auth: Callable[[str], RegistryAuth | None] = credentials(loaded.desired)
         self._insecure = insecure
         self._known: dict[str, Registry] = {}
 

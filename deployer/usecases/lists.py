@@ -135,7 +135,7 @@ class Marks:
     """What each object is to the playbooks."""
 
     def __init__(self, loaded: Loaded, report: DriftReport) -> None:
-        wishes = [wish for play in loaded.plays for wish in play.desired]
+        wishes = tuple(loaded.desired)
         self._projects = {(wish.host, wish.project) for wish in wishes}
         self._declared = {(wish.host, wish.project, found.address.label) for wish in wishes for found in wish.resources}
         self._images = {(wish.host, image.familiar(name)) for wish in wishes for name in wish.images}

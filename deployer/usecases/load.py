@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -113,8 +113,13 @@ class Loaded(Guarded, frozen=True):
     aside: Mapping[str, ConnectionSpec] = field(default_factory=dict)
     passwords: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def desired(self) -> Iterator[Desired]:
+        """Of all plays, in order."""
+        return (desired for play in self.plays for desired in play.desired)
+
     def of_host(self, host: str) -> tuple[Desired, ...]:
-        return tuple(desired for play in self.plays for desired in play.desired if desired.host == host)
+        return tuple(desired for desired in self.desired if desired.host == host)
 
 
 class Asking(Struct, frozen=True):

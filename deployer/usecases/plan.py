@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from typing import TYPE_CHECKING, ClassVar
+from itertools import chain
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from deployer.model.drift import DriftReport
     from deployer.planning.container.secret_uses import SecretUse
 
+Found = TypeVar("Found")
 Planner = Callable[[Desired, Observed, Policy], HostPlan]
 Reader = Callable[[Loaded, str], Needs]
 Observer = Callable[[Engine, str, Needs, Sequence[Desired]], Observed]
@@ -124,7 +126,7 @@ class Session:
 def validate(request: Request, system: System) -> Validated:
     """Raises `InputError` with all errors in the input. Contacts no host."""
     loaded = load(request, system.asking)
-    resources = sum(len(desired.resources) for play in loaded.plays for desired in play.desired)
+    resources = sum(len(desired.resources) for desired in loaded.desired)
     return Validated(len(loaded.plays), len(loaded.hosts), resources, loaded.warnings, loaded.secrets)
 
 
@@ -158,22 +160,28 @@ def drift(request: Request, system: System) -> tuple[DriftReport, Loaded]:
     loaded = load(request, system.asking)
     with Fleet(loaded.hosts, request.forks, system.awaiting) as fleet:
         report = compare_all(loaded, fleet)
-        wishes = [desired for play in loaded.plays for desired in play.desired]
-        return with_probes(report, wishes, fleet, system.clock), loaded
+        return with_probes(report, tuple(loaded.desired), fleet, system.clock), loaded
 
 
 def compare_all(loaded: Loaded, fleet: Fleet) -> DriftReport:
-    from deployer.model.drift import DriftReport, HostDrift
+    from deployer.model.drift import DriftReport
     from deployer.planning.drift import find_drift
 
-    drifts: dict[tuple[int, str], HostDrift] = {}
+    return DriftReport(*_look_at_all(loaded, fleet, find_drift))
 
-    def compare(host: str, found: Observed) -> None:
-        drifts.update({(number, host): find_drift(desired, found) for number, desired in _desired_of(loaded, host)})
 
-    _, unreachable = _observe_all(loaded, fleet, Method(reconcile), compare)
+def _look_at_all(
+    loaded: Loaded, fleet: Fleet, look: Callable[[Desired, Observed], Found]
+) -> tuple[tuple[Found, ...], tuple[Unreachable, ...]]:
+    """What `look` finds for each host of each play, in their order, without the hosts that cannot be reached."""
+    found: dict[tuple[int, str], Found] = {}
+
+    def at(host: str, seen: Observed) -> None:
+        found.update({(number, host): look(desired, seen) for number, desired in _desired_of(loaded, host)})
+
+    _, unreachable = _observe_all(loaded, fleet, Method(reconcile), at)
     order = ((number, desired.host) for number, play in enumerate(loaded.plays) for desired in play.desired)
-    return DriftReport(tuple(drifts[key] for key in order if key in drifts), unreachable)
+    return tuple(found[key] for key in order if key in found), unreachable
 
 
 def secret_uses(request: Request, system: System) -> tuple[tuple[SecretUse, ...], tuple[Unreachable, ...], Loaded]:
@@ -181,15 +189,9 @@ def secret_uses(request: Request, system: System) -> tuple[tuple[SecretUse, ...]
     from deployer.planning.container.secret_uses import uses_of
 
     loaded = load(request, system.asking)
-    found: dict[tuple[int, str], tuple[SecretUse, ...]] = {}
-
-    def look(host: str, seen: Observed) -> None:
-        found.update({(number, host): uses_of(desired, seen) for number, desired in _desired_of(loaded, host)})
-
     with Fleet(loaded.hosts, request.forks, system.awaiting) as fleet:
-        _, unreachable = _observe_all(loaded, fleet, Method(reconcile), look)
-    order = ((number, desired.host) for number, play in enumerate(loaded.plays) for desired in play.desired)
-    return tuple(use for key in order for use in found.get(key, ())), unreachable, loaded
+        found, unreachable = _look_at_all(loaded, fleet, uses_of)
+    return tuple(chain.from_iterable(found)), unreachable, loaded
 
 
 def reconcile(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
@@ -265,7 +267,7 @@ def _check_consents(
 ) -> tuple[PlayPlan, ...]:
     from deployer.planning import consents
 
-    return consents.check(plays, (wish for play in loaded.plays for wish in play.desired), seen, policy)
+    return consents.check(plays, loaded.desired, seen, policy)
 
 
 def _preflight(

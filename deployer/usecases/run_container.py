@@ -63,7 +63,7 @@ def _engine(fleet: Fleet, host: str) -> Engine:
 
 def _only(loaded: Loaded, name: str) -> tuple[Desired, Workload]:
     """The one host that declares the container; raises `DeployerError`."""
-    wishes = [wish for play in loaded.plays for wish in play.desired]
+    wishes = tuple(loaded.desired)
     found = [(wish, resource) for wish in wishes for resource in wish.containers if resource.name == name]
     if len(found) == 1:
         return found[0]

@@ -40,7 +40,7 @@ def write(path: str, planned: Planned, request: Request, shown: str) -> SavedPla
         files = ", ".join(map(os.path.relpath, planned.loaded.passwords))
         hint = "create it, or run 'deployer apply' with the playbook"
         raise RefusedError(f"the plan needs passwords that are in no file yet: {files}", hint=hint)
-    secrets = planned.secrets.union(*map(_telling, (wish for play in planned.loaded.plays for wish in play.desired)))
+    secrets = planned.secrets.union(*map(_telling, planned.loaded.desired))
     withheld = tuple(n for n, text in enumerate(request.extra_vars) if _may_tell(text, secrets))
     request = replace(request, inventory=inventories(request))
     saved = planfile.save(
@@ -225,7 +225,7 @@ def _digests(request: Request, loaded: Loaded) -> dict[str, str]:
         *request.inventory,
         *(text[1:] for text in request.extra_vars if text[:1] == "@"),
     }
-    for resource in (found for play in loaded.plays for wish in play.desired for found in wish.resources):
+    for resource in (found for wish in loaded.desired for found in wish.resources):
         named |= {place.file for place in (resource.origin, *resource.origins.values()) if place.line}
     return {name: digest for name in sorted(named) if (digest := _digest_of(name))}
 
@@ -276,7 +276,7 @@ def _check_complete(saved: SavedPlan, loaded: Loaded) -> None:
 
 def _key(loaded: Loaded) -> str:
     """An additional input of the digests in the file, so that no secret can be guessed from them."""
-    return digest_of(sorted({secret for play in loaded.plays for wish in play.desired for secret in wish.secrets}))
+    return digest_of(sorted({secret for wish in loaded.desired for secret in wish.secrets}))
 
 
 def digest_of(texts: Sequence[str]) -> str:

@@ -98,11 +98,7 @@ def prepare(request: Request, system: System, how: How) -> Iterator[Wanted]:
     system.asking.learn(loaded.secrets)
     system.warn(loaded.warnings)
     places = [
-        Place(wish.host, each.name)
-        for play in loaded.plays
-        for wish in play.desired
-        for each in wish.of(VolumeSettings)
-        if not each.absent
+        Place(wish.host, each.name) for wish in loaded.desired for each in wish.of(VolumeSettings) if not each.absent
     ]
     with Fleet(loaded.hosts, request.forks, system.awaiting) as fleet:
         sides = [read_side(fleet, place, how.image, how.quiet) for place in dict.fromkeys(places)]

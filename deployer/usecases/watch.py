@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
@@ -123,23 +124,21 @@ def metrics(tally: Tally) -> str:
     return "\n".join(lines) + "\n"
 
 
-def update_checkout(source: str, folder: str, run: Callable[[list[str]], object]) -> None:
-    """Brings a git checkout up to date: `folder` itself, or a clone of the URL `source` there. Raises
+def update_checkout(source: str) -> None:
+    """Brings the checkout in the current directory up to date; a URL `source` is cloned there first. Raises
     `DeployerError`."""
-    from pathlib import Path
-
-    if source and not Path(folder, ".git").exists():
-        run(["git", "clone", "--quiet", "--", source, folder])
+    if source and not Path(".git").exists():
+        _git("clone", "--quiet", "--", source, ".")
     else:
-        run(["git", "-C", folder, "pull", "--quiet", "--ff-only"])
+        _git("pull", "--quiet", "--ff-only")
 
 
-def git(words: list[str]) -> None:
+def _git(*words: str) -> None:
     """Raises `DeployerError` with what git said."""
     from deployer.usecases.system import run_script
 
     try:
-        result = run_script(["env", "GIT_TERMINAL_PROMPT=0", *words])
+        result = run_script(["env", "GIT_TERMINAL_PROMPT=0", "git", *words])
     except OSError as error:
         raise DeployerError(f"git cannot be run: {error.strerror}") from error
     if result.status:
