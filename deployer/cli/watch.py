@@ -37,9 +37,9 @@ def _run(call: Call) -> int:
     from deployer.usecases.watch import watch
 
     params = call.params
-    _enter(params["git"])
+    url = _enter(params["git"])
     system = this_system(call.console.learn)
-    watched = _Watched(call, system)
+    watched = _Watched(call, system, url)
     with Interrupt(notice) as interrupt, call.console.ignoring_closed_output():
         tally = watch(
             lambda: watched.round(interrupt.stop),
@@ -53,49 +53,46 @@ def _run(call: Call) -> int:
     return tally.last.code
 
 
-def _enter(source: str) -> None:
-    """Makes the checkout the current directory: the one named, or the one of a URL in the state directory."""
+def _enter(source: str) -> str:
+    """Makes the checkout the current directory: the one named, or the one of a URL in the state directory. Returns the
+    URL, "" for a directory."""
     from deployer.config.files import state_folder
 
-    if not source:
-        return
-    folder = Path(source)
-    if not folder.is_dir():
-        state = state_folder()
-        if state is None:
-            raise DeployerError("there is no state directory for the clone", hint="set HOME or XDG_STATE_HOME")
-        folder = state / "watch" / _digest(source)
-        folder.mkdir(parents=True, exist_ok=True)
+    if not source or Path(source).is_dir():
+        os.chdir(source or ".")
+        return ""
+    state = state_folder()
+    if state is None:
+        raise DeployerError("there is no state directory for the clone", hint="set HOME or XDG_STATE_HOME")
+    folder = state / "watch" / _digest(source)
+    folder.mkdir(parents=True, exist_ok=True)
     os.chdir(folder)
+    return source
 
 
 class _Watched:
     """Rounds over the same playbooks. Problems that last are told once."""
 
-    def __init__(self, call: Call, system: System) -> None:
+    def __init__(self, call: Call, system: System, url: str) -> None:
+        """`url`: what is cloned into the current directory; "" if that is a checkout, or no repository is watched."""
         self._call = call
         self._system = system
+        self._url = url
         self._told: set[str] = set()
 
     def round(self, stop: threading.Event) -> Round:
         from deployer.usecases.plan import plan
-        from deployer.usecases.watch import Round
+        from deployer.usecases.watch import Round, update_checkout
 
         try:
-            self._update()
+            if self._call.params["git"]:
+                update_checkout(self._url)
             with plan(options.request(self._call.params), self._system) as session:
                 self._call.console.learn(session.planned.secrets)
                 return self._apply(session, stop)
         except DeployerError as error:
             self._tell_once(error.message.splitlines())
             return Round(error.exit_code)
-
-    def _update(self) -> None:
-        from deployer.usecases.watch import update_checkout
-
-        source = self._call.params["git"]
-        if source:
-            update_checkout("" if Path(source).is_dir() else source)
 
     def _apply(self, session: Session, stop: threading.Event) -> Round:
         from deployer.cli.deploy import plan_exit_code, this_run

@@ -8,6 +8,8 @@ import subprocess
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from deployer.errors import ExitCode
 from deployer.usecases.watch import Round, Tally, pause, watch
 from tests.cli.runs import Shop
@@ -93,6 +95,27 @@ def test_a_repository_is_cloned_and_pulled_before_each_round(shop: Shop) -> None
     lost = shop.run(*words)
     assert lost.code == 1
     assert lines(lost.err)[0].startswith("the repository cannot be read: ")
+
+
+def test_a_folder_of_a_checkout_is_pulled(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named relative to where the command is given; it need not be the root of the checkout."""
+    folder = shop.folder / "origin" / "site"
+    folder.mkdir(parents=True)
+    for name in ("hosts.yml", "shop.yml"):
+        (shop.folder / name).rename(folder / name)
+    git(folder.parent, "init", "--quiet", "--initial-branch=main")
+    git(folder.parent, "add", ".")
+    git(folder.parent, "commit", "--quiet", "-m", "first")
+    git(shop.folder, "clone", "--quiet", "origin", "mine")
+    done = shop.run("watch", *HOSTS, "--git", "mine/site", "--rounds", "1")
+    assert done.code == 0, done.err
+    assert "web1  container web: created" in lines(done.err)
+    shop.write("origin/site/shop.yml", (folder / "shop.yml").read_text().replace("nginx:latest", "nginx:1.27"))
+    git(folder.parent, "commit", "--quiet", "-am", "second")
+    monkeypatch.chdir(shop.folder)
+    assert "web1  container web: replaced" in lines(
+        shop.run("watch", *HOSTS, "--git", "mine/site", "--rounds", "1").err
+    )
 
 
 def test_rounds_that_fail_come_less_often() -> None:
