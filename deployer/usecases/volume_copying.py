@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import queue
-import tarfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +23,7 @@ from deployer.interfaces import Body, Clock, Engine, Events
 from deployer.model.outcome import Blocked
 from deployer.usecases import backup_file
 from deployer.usecases.backup_file import Backup, Header, Total
+from deployer.usecases.tarred import open_pieces
 from deployer.usecases.volume_sides import How, Line, Place, Said, Side, Tell
 
 _AHEAD: Final = 64
@@ -143,26 +142,9 @@ def save(side: Side, data: Data, how: How, tools: Tools, target: BinaryIO) -> To
             raise ResourceError(f"the backup cannot be written: {error.strerror or error}") from error
 
 
-class _Readable(io.RawIOBase):
-    """Chunks as a file."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer is wider
-        data = self._rest or next(self._chunks, b"")
-        part, self._rest = data[: len(buffer)], data[len(buffer) :]
-        buffer[: len(part)] = part
-        return len(part)
-
-
 def has_content(data: Data) -> bool:
     """Whether there is anything besides the root."""
-    with data.read(changing=True) as chunks, tarfile.open(fileobj=_Readable(chunks), mode="r|") as tar:
+    with data.read(changing=True) as chunks, open_pieces(chunks) as tar:
         return tar.next() is not None and tar.next() is not None
 
 
