@@ -50,18 +50,19 @@ def read_move(fleet: Fleet, loaded: Loaded, how: How, source: str, target: str) 
         raise RefusedError(f"source and target are the same host, {source}", hint="name the old host, then the new one")
     engine = fleet.host(source).engine()
     rows = read_rows(source, engine, "")
-    found = [row for row in rows if row.project and not is_beside(row.name) and _key(row) in _declared(loaded, target)]
+    here, there = _declared(loaded, source), _declared(loaded, target)
+    found = [row for row in rows if row.project and not is_beside(row.name) and _key(row) in there]
     names = frozenset(row.name for row in found)
     if not names:
         hint = f"write {target} in hosts: instead of {source}; deployer ps {source} lists its containers"
         raise RefusedError(f"{source} has no container that these playbooks declare for {target}", hint=hint)
-    still = sorted(row.name for row in found if _key(row) in _declared(loaded, source))
+    still = sorted(row.name for row in found if _key(row) in here)
     if still:
         hint = f"take {source} out of hosts: first; otherwise the next apply starts it there again"
         raise RefusedError(f"{still[0]} is declared for {source} too", hint=hint)
-    there = sorted(names & {row.name for row in read_rows(target, fleet.host(target).engine(), "")})
-    if there:
-        raise RefusedError(f"{target} has a container {there[0]} already", hint="deployer apply brings it up to date")
+    taken = sorted(names & {row.name for row in read_rows(target, fleet.host(target).engine(), "")})
+    if taken:
+        raise RefusedError(f"{target} has a container {taken[0]} already", hint="deployer apply brings it up to date")
     levels = tasks(Asked(Verb.RESTART, tuple(names)), names, read_members(engine, rows)).levels
     members = tuple(task.member for level in levels for task in level)
     pairs = [_pair(fleet, how, Place(source, name), Place(target, name), members) for name in _volumes(loaded, target)]
