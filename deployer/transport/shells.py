@@ -54,7 +54,7 @@ class LocalShell:
                 raise ResourceError(f"a script on this machine failed: {error}") from error
             assert process.stdin is not None
             try:
-                with process.stdin as stream, suppress(BrokenPipeError):
+                with suppress(BrokenPipeError), process.stdin as stream:
                     for piece in pieces(content):
                         stream.write(piece)
             except BodyError as error:

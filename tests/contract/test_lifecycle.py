@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.contract.sandbox import Sandbox, status_of
+from tests.lab.shell import wait_for
 
 SECOND = 1_000_000_000
 
@@ -161,7 +162,7 @@ def test_a_container_that_removes_itself_is_gone_after_its_end(sandbox: Sandbox)
     assert sandbox.inspect(key)["State"]["Running"], "a restart does not remove it"
     sandbox.engine.stop_container(key, 0)
     _await_removal(sandbox, key)
-    assert sandbox.engine.inspect_volume(volume) is None
+    wait_for(lambda: sandbox.engine.inspect_volume(volume) is None, 10, "the volume to go after its container")
 
 
 def test_one_that_removes_itself_leaves_its_exit_code_and_what_it_wrote(sandbox: Sandbox) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -26,3 +27,11 @@ def test_input_that_breaks_off_is_told() -> None:
 
     with pytest.raises(OSError, match="the disk went away"):
         LocalShell().perform("cat", broken())
+
+
+def test_a_script_that_ends_before_its_input_has_its_own_exit_code() -> None:
+    def late() -> Iterator[bytes]:
+        time.sleep(0.3)
+        yield b"unread"
+
+    assert LocalShell().perform("exit 3", late()).status == 3
