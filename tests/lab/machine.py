@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,15 +52,19 @@ def missing_packages() -> list[str]:
 def ensure_packages() -> None:
     """Install what is missing, and only that."""
     missing = missing_packages()
-    if not missing:
-        return
-    print(f"lab: installing {' '.join(missing)}", flush=True)
+    if missing:
+        install(missing)
+
+
+def install(packages: Sequence[str]) -> None:
+    """Raises `LabUnavailableError`."""
+    print(f"lab: installing {' '.join(packages)}", flush=True)
     env = {"DEBIAN_FRONTEND": "noninteractive"}
     try:
         run("apt-get", "update", "-q", env=env)
-        run("apt-get", "install", "-y", "-q", "--no-install-recommends", *missing, env=env)
+        run("apt-get", "install", "-y", "-q", "--no-install-recommends", *packages, env=env)
     except LabError as error:
-        raise LabUnavailableError(f"cannot install {', '.join(missing)}: {error}") from error
+        raise LabUnavailableError(f"cannot install {', '.join(packages)}: {error}") from error
 
 
 def mirror() -> Mirror:
