@@ -1,7 +1,7 @@
 """What the lab's registry serves. Real software comes from Debian's packages.
 
 `redis` is Debian's redis-server under the name and with the interface of the public image: a stand-in, not that image.
-The same holds for `debian`, `busybox` and `wordpress`. `mysql` is Debian's MariaDB.
+The same holds for `debian`, `busybox`, `nginx` and `wordpress`. `mysql` is Debian's MariaDB.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,8 @@ WORDPRESS = Layer(
     "rm -rf /var/www/html/*\n",
     DEBIAN,
 )
-LAYERS = [DEBIAN, REDIS, PYTHON, MARIADB, WORDPRESS]
+NGINX = Layer("nginx", "bookworm", ("nginx",), "rm -rf /etc/nginx/sites-*\n", DEBIAN)
+LAYERS = [DEBIAN, REDIS, PYTHON, MARIADB, WORDPRESS, NGINX]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ def images() -> list[Image]:
         *_busybox_images(),
         _mysql(),
         _wordpress(),
+        _nginx(),
     ]
 
 
@@ -112,6 +114,22 @@ def _wordpress() -> Image:
     script = Entry((_FILES / "wordpress-entrypoint.sh").read_bytes())
     files = {"usr/local/bin/docker-entrypoint.sh": script}
     return Image("library/wordpress", ("6-apache",), config, (DEBIAN, WORDPRESS), files)
+
+
+def _nginx() -> Image:
+    config = {
+        "Env": [_PATH],
+        "Cmd": ["nginx", "-g", "daemon off;"],
+        "ExposedPorts": {"80/tcp": {}},
+        "StopSignal": "SIGQUIT",
+    }
+    own = {
+        "etc/nginx/nginx.conf": "nginx.conf",
+        "etc/nginx/conf.d/default.conf": "nginx-default.conf",
+    }
+    files = {path: Entry((_FILES / name).read_bytes(), mode=0o644) for path, name in own.items()}
+    files |= {"var/log/nginx": Entry(), "var/lib/nginx": Entry()}
+    return Image("library/nginx", ("1.27",), config, (DEBIAN, NGINX), files)
 
 
 def _counter(version: str) -> Image:
