@@ -53,7 +53,8 @@ def deploy(
     system = this_system(call.console.learn, awaiting=call.console.awaiting)
     with planner(options.request(call.params), system) as session:
         planned = session.planned
-        learn(call.console, planned)
+        if not call.console.json:
+            call.console.warn(planned.warnings)
         _show(call.console, planned)
         if call.params["check"]:
             if not call.console.json:
@@ -88,13 +89,6 @@ def _check_options(call: Call) -> None:
         from deployer.cli import retry
 
         retry.refuse_overwriting(call.params["retry_file"], options.request(call.params))
-
-
-def learn(console: Console, planned: Planned) -> None:
-    """Register the run's secrets with the console and show its warnings."""
-    console.learn(planned.secrets)
-    if not console.json:
-        console.warn(planned.warnings)
 
 
 def plan_exit_code(plan: Plan, *, detailed: bool) -> ExitCode:

@@ -21,7 +21,6 @@ def _run(call: Call) -> int:
     options.check_force(call.params)
     html.check(call)
     report, loaded = drift(options.request(call.params), this_system(call.console.learn, awaiting=console.awaiting))
-    console.learn(loaded.secrets)
     if console.json:
         console.document(drift_document(report))
     else:

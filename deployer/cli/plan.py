@@ -26,15 +26,15 @@ def _run(call: Call) -> int:
         saved_plan.refuse_overwriting(out)
     with plan(options.request(call.params), this_system(call.console.learn, awaiting=console.awaiting)) as session:
         planned = session.planned
-        from deployer.cli.deploy import learn, plan_exit_code
+        from deployer.cli.deploy import plan_exit_code
         from deployer.reporting.human import plan_text
         from deployer.reporting.json_plan import plan_document
         from deployer.reporting.lines import line
 
-        learn(console, planned)
         if console.json:
             console.document(plan_document(planned.plan, planned.warnings))
         else:
+            console.warn(planned.warnings)
             console.result(plan_text(planned.plan, steps=console.verbose > 0, sheet=console.sheet))
         if call.params["html"]:
             from deployer.reporting.page import plan_page

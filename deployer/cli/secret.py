@@ -25,7 +25,6 @@ def _list(call: Call) -> int:
     console = call.console
     system = this_system(console.learn, awaiting=console.awaiting)
     found, lost, loaded = secret_uses(options.request(call.params), system)
-    console.learn(loaded.secrets)
     if console.json:
         hosts = [unreachable_document(host) for host in lost]
         uses = [_document(use) for use in found]

@@ -20,7 +20,6 @@ def _run(call: Call) -> int:
 
     console = call.console
     found = validate(options.request(call.params), this_system(call.console.learn))
-    console.learn(found.secrets)
     if console.json:
         document = {"format_version": FORMAT_VERSION, "type": "validation", "valid": True}
         counts = {"plays": found.plays, "hosts": found.hosts, "resources": found.resources}

@@ -88,7 +88,6 @@ class _Watched:
             if self._call.params["git"]:
                 update_checkout(self._url)
             with plan(options.request(self._call.params), self._system) as session:
-                self._call.console.learn(session.planned.secrets)
                 return self._apply(session, stop)
         except DeployerError as error:
             self._tell_once(error.message.splitlines())

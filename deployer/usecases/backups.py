@@ -64,7 +64,6 @@ class Stored(Struct, frozen=True):
 def declared(request: Request, system: System) -> tuple[Loaded, tuple[Wanted, ...]]:
     """By host and volume. Raises `InputError`, `RefusedError` without any."""
     loaded = load(request, system.asking)
-    system.asking.learn(loaded.secrets)
     system.warn(loaded.warnings)
     found = tuple(
         Wanted(Place(wish.host, each.name), _folder(each.origin.file, policy), policy)

@@ -73,7 +73,6 @@ def hosts_of(request: Request, system: System, names: tuple[str, ...]) -> Iterat
             yield fleet, Choice(names, request.project)
         return
     loaded = load(replace(request, limit=request.pattern), system.asking)
-    system.asking.learn(loaded.secrets)
     system.warn(loaded.warnings)
     hosts = dict.fromkeys(desired.host for desired in loaded.desired)
     declared = {host: loaded.of_host(host) for host in hosts}

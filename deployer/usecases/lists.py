@@ -122,7 +122,6 @@ def _loaded(request: Request, system: System) -> Loaded | None:
     if not request.playbooks:
         return None
     loaded = load(replace(request, limit=request.pattern or request.limit), system.asking)
-    system.asking.learn(loaded.secrets)
     system.warn(loaded.warnings)
     return loaded
 

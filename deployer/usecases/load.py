@@ -167,7 +167,7 @@ def open_sources(request: Request, asking: Asking, problems: Problems) -> Source
 
 
 def load(request: Request, asking: Asking) -> Loaded:
-    """Raises `InputError` with all errors in the input."""
+    """Raises `InputError` with all errors in the input. Whoever asks learns the secrets."""
     problems = Problems()
     sources = open_sources(request, asking, problems)
     plays = load_playbooks(request.playbooks, problems, sources.vault, request.policy)
@@ -189,10 +189,11 @@ def load(request: Request, asking: Asking) -> Loaded:
         problems.warn(Origin("--ask-become-pass"), "no host of this run uses sudo", hint="set ansible_become: true")
     check_image_hosts(wishes, sources.inventory.hosts, problems)
     reader.tell_of_outside()
-    check_volumes(request, {wish.host for wish in wishes}, sources.inventory, problems)
+    known = {wish.host for wish in wishes}
+    check_volumes(request, known, sources.inventory, problems)
     problems.raise_if_any()
     secrets = frozenset(reader.secrets).union(*(wish.secrets for wish in wishes))
-    known = {wish.host for wish in wishes}
+    asking.learn(secrets)
     hosts = {host: spec for host, spec in reader.specs.items() if host in known}
     aside = {host: spec for host, spec in reader.specs.items() if host not in known}
     return Loaded(loaded, hosts, problems.warnings, secrets, reader.read, aside, reader.passwords)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import chain
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from deployer import __version__
 from deployer.diagnostics import Diagnostic
 from deployer.engine.observe import Needs, needs_of, observe
 from deployer.engine.registry_auth import Credentials
-from deployer.interfaces import Engine, Guarded, RegistryAuth
+from deployer.interfaces import Engine, RegistryAuth
 from deployer.model.desired import Desired
 from deployer.model.observed import Observed
 from deployer.model.plan import HostPlan, Plan, PlayPlan, Unreachable
@@ -58,18 +58,16 @@ class Method(Struct, frozen=True):
     observe: Observer = observe_once
 
 
-class Validated(Guarded, frozen=True):
-    hidden: ClassVar[tuple[str, ...]] = ("secrets",)
+class Validated(Struct, frozen=True):
     plays: int
     hosts: int
     resources: int
     warnings: tuple[Diagnostic, ...]
-    secrets: frozenset[str]
 
 
 class Planned(Struct, frozen=True):
     """A plan and its inputs. `read_at`: when its hosts were read, by the system's clock; `records`: the newest record
-    of a run on each host and of each project at that time. `secrets` must never be shown."""
+    of a run on each host and of each project at that time."""
 
     plan: Plan
     loaded: Loaded
@@ -78,10 +76,6 @@ class Planned(Struct, frozen=True):
     records: Mapping[tuple[str, str], int]
     locked: frozenset[tuple[str, str]]
     playbooks: tuple[str, ...] = ()
-
-    @property
-    def secrets(self) -> frozenset[str]:
-        return self.loaded.secrets
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
@@ -127,7 +121,7 @@ def validate(request: Request, system: System) -> Validated:
     """Raises `InputError` with all errors in the input. Contacts no host."""
     loaded = load(request, system.asking)
     resources = sum(len(desired.resources) for desired in loaded.desired)
-    return Validated(len(loaded.plays), len(loaded.hosts), resources, loaded.warnings, loaded.secrets)
+    return Validated(len(loaded.plays), len(loaded.hosts), resources, loaded.warnings)
 
 
 def plan(request: Request, system: System) -> Session:

@@ -42,7 +42,6 @@ class Running(Struct, frozen=True):
 def running(request: Request, system: System, name: str, wanted: Wanted, *, keep: bool) -> Iterator[Running]:
     """The container is removed at the end unless it is kept, with its anonymous volumes. Raises `DeployerError`."""
     loaded = load(replace(request, limit=request.pattern), system.asking)
-    system.asking.learn(loaded.secrets)
     system.warn(loaded.warnings)
     desired, resource = _only(loaded, name)
     with Fleet({desired.host: loaded.hosts[desired.host]}, 1, system.awaiting) as fleet:

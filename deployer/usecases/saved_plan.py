@@ -40,7 +40,7 @@ def write(path: str, planned: Planned, request: Request, shown: str) -> SavedPla
         files = ", ".join(map(os.path.relpath, planned.loaded.passwords))
         hint = "create it, or run 'deployer apply' with the playbook"
         raise RefusedError(f"the plan needs passwords that are in no file yet: {files}", hint=hint)
-    secrets = planned.secrets.union(*map(_telling, planned.loaded.desired))
+    secrets = planned.loaded.secrets.union(*map(_telling, planned.loaded.desired))
     withheld = tuple(n for n, text in enumerate(request.extra_vars) if _may_tell(text, secrets))
     request = replace(request, inventory=inventories(request))
     saved = planfile.save(

@@ -95,7 +95,6 @@ def prepare(request: Request, system: System, how: How) -> Iterator[Wanted]:
     """Reads the hosts and changes nothing. Raises `DeployerError`, also for one host that cannot be reached: a snapshot
     is of all."""
     loaded = load(request, system.asking)
-    system.asking.learn(loaded.secrets)
     system.warn(loaded.warnings)
     places = [
         Place(wish.host, each.name) for wish in loaded.desired for each in wish.of(VolumeSettings) if not each.absent

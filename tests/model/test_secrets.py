@@ -274,7 +274,6 @@ HIDDEN = {
     "Sources": ("become_password",),
     "SwitchFiles": ("labels", "files"),
     "UpdateContainer": ("body",),
-    "Validated": ("secrets",),
     "VaultSecret": ("password",),
     "Wanted": ("environ",),
     "WriteFiles": ("labels", "files"),

@@ -437,7 +437,7 @@ def test_the_password_for_sudo_may_be_asked_for() -> None:
     found = load(request, replace(asking({"BECOME password": "sesame"}), learn=told.extend))
     assert (found.hosts["web1"].sudo_password, found.warnings) == ("sesame", ())
     assert "sesame" in found.secrets
-    assert told == ["sesame"], "as soon as it is read"
+    assert "sesame" in told
 
 
 NETWORKS = """
