@@ -8,6 +8,7 @@ The info string says it, `LANGUAGE WORD... NAME=VALUE...`:
     ini inventory        likewise
     ini unit             a service of systemd: its command is one of deployer, with options that it has
     yaml vars            variables: read as YAML
+    yaml ci              a pipeline: its commands of deployer exist and have their options
     json, toml           read as such
     console              commands behind `$ `, lines that go on behind `> `, and what they print: run and compared
     console lab          likewise, on the real hosts of the lab and in the checkout

@@ -6,7 +6,7 @@ import re
 import shlex
 import textwrap
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +41,7 @@ class Page:
             "ini inventory": self._inventory,
             "ini unit": _unit,
             "yaml vars": self._variables,
+            "yaml ci": _pipeline,
             "json": _json,
             "toml": _toml,
             "console": self.console,
@@ -117,7 +118,27 @@ def _unit(block: Block) -> None:
     unit = configparser.ConfigParser(interpolation=None)
     unit.optionxform = str  # type: ignore[assignment, method-assign]
     unit.read_string(block.text)
-    program, name, *words = shlex.split(unit["Service"]["ExecStart"])
+    _command(block, unit["Service"]["ExecStart"])
+
+
+def _pipeline(block: Block) -> None:
+    texts = [each for each in _texts(yaml.safe_load(block.text)) if each.startswith("deployer ")]
+    assert texts, f"{block.place}: no command of deployer"
+    for text in texts:
+        _command(block, text)
+
+
+def _texts(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict() | list():
+            for part in value.values() if isinstance(value, dict) else value:
+                yield from _texts(part)
+
+
+def _command(block: Block, text: str) -> None:
+    program, name, *words = shlex.split(text)
     with APP.make_context("deployer", [name], resilient_parsing=True) as context:
         command = APP.get_command(context, name)
         assert (Path(program).name, command is not None) == ("deployer", True), block.place

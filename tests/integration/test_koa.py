@@ -84,7 +84,7 @@ def _node() -> None:
     layers.build_all([NODE], machine.mirror())
     pusher = Pusher()
     config = {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"], "Cmd": ["node"]}
-    publishing._store(pusher, recipes.Image("library/node", ("22-slim",), config, (recipes.DEBIAN, NODE)))
+    publishing.store(pusher, recipes.Image("library/node", ("22-slim",), config, (recipes.DEBIAN, NODE)))
     pusher.close()
 
 

@@ -50,7 +50,7 @@ def publish() -> None:
     pusher = Pusher()
     try:
         for image in recipes.images():
-            _store(pusher, image)
+            store(pusher, image)
     finally:
         pusher.close()
     stamp.write_text(key)
@@ -88,7 +88,8 @@ def manifest(image: recipes.Image) -> Manifest:
     return Manifest(_json(document), config, tuple(layers))
 
 
-def _store(pusher: Pusher, image: recipes.Image) -> None:
+def store(pusher: Pusher, image: recipes.Image) -> None:
+    """Store one image unless the registry has it."""
     ready = manifest(image)
     missing = [tag for tag in image.tags if not pusher.has_manifest(image.repository, tag, ready.digest)]
     if not missing:
