@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from deployer.errors import NotOfferedError
 from deployer.interfaces import Body, Host
@@ -14,7 +14,9 @@ Result = TypeVar("Result")
 
 
 class Store(Protocol):
-    """Methods raise `FileError`, `UnreachableError`."""
+    """Methods raise `FileError`, `UnreachableError`. `runs_commands`: without it, nothing is validated or linked."""
+
+    runs_commands: ClassVar[bool]
 
     def look(self, paths: Sequence[str], trees: Sequence[str] = ()) -> Mapping[str, ObservedFile]:
         """What is there, by path; of the directories `trees` also the paths below."""

@@ -10,7 +10,7 @@ import posixpath
 import shlex
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 from msgspec.structs import replace
 
@@ -88,6 +88,8 @@ CHANGED: Final = "it was changed since the plan was made"
 
 
 class ShellFiles:
+    runs_commands: ClassVar = True
+
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
 

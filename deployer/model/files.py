@@ -8,7 +8,8 @@ between two files leaves none that nobody knows.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -90,6 +91,13 @@ def is_written(entry: Written | None, identity: str, sealing: Sealing) -> bool |
     if entry.digest in known or (entry.before and entry.before in known):
         return True
     return False if key_of(entry.digest) in ("", sealing.key_id) else None
+
+
+def above(path: str) -> Iterator[str]:
+    """The directories above, the nearest first."""
+    while path != "/":
+        path = posixpath.dirname(path)
+        yield path
 
 
 def is_excluded(relative: str, patterns: tuple[str, ...]) -> bool:

@@ -168,7 +168,8 @@ class Observed(Struct, frozen=True, dict=True):
     them. `info`: the engine's `GET /info` if a container is to be taken over, else empty. What earlier plays of the run
     will have done: `renewed` names containers that they create or replace, `restarted` those that they start; `coming`
     are references that they pull or build, `built` those that they build. `manifests`: what each project wrote;
-    `files`: what is at these paths, and at those that are declared."""
+    `files`: what is at these paths, at those that are declared, and at those of the directories above;
+    `runs_commands`: whether files can be validated and linked there."""
 
     host: str
     engine: EngineInfo
@@ -194,6 +195,7 @@ class Observed(Struct, frozen=True, dict=True):
     built: frozenset[str] = frozenset()
     manifests: Mapping[str, Manifest] = field(default_factory=dict)
     files: Mapping[str, ObservedFile] = field(default_factory=dict)
+    runs_commands: bool = True
 
     @cached_property
     def _by_name(self) -> Mapping[str, ObservedContainer]:

@@ -31,6 +31,8 @@ class Operation(Guarded, frozen=True, tag=True):
     done: ClassVar[str]
     waits: ClassVar[bool] = False
     """Whether it only polls the engine and changes nothing."""
+    records: ClassVar[bool] = False
+    """Whether it only writes or removes what deployer knows of resources, and changes none."""
 
     @property
     def subject(self) -> str:
@@ -244,14 +246,14 @@ class RemoveFile(OnFile, frozen=True):
 class WriteManifest(_OnName, frozen=True):
     """Writes what a project wrote into a volume (`model.files`)."""
 
-    doing, done, hidden = "recording", "recorded", ("labels",)
+    doing, done, records, hidden = "recording", "recorded", True, ("labels",)
     labels: Mapping[str, str]
 
 
 class RemoveManifest(_OnName, frozen=True):
     """Removes an earlier one."""
 
-    doing, done = "cleaning up", "cleaned up"
+    doing, done, records = "cleaning up", "cleaned up", True
 
 
 class RemoveNetwork(Operation, frozen=True):
@@ -317,7 +319,7 @@ class UpdateContainer(OnContainer, frozen=True):
 class WriteRecord(OnContainer, frozen=True):
     """Writes the record of a container into a volume (`model.ownership`)."""
 
-    doing, done, hidden = "recording", "recorded", ("labels",)
+    doing, done, records, hidden = "recording", "recorded", True, ("labels",)
     number: int
     labels: Mapping[str, str]
 

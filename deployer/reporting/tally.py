@@ -53,9 +53,8 @@ def standing(outcome: HostOutcome) -> Standing:
     done = frozenset(change.address for change in outcome.done) - failed
     cut = _addresses(result for result in outcome.results if result.status in (Status.SKIPPED, Status.FAILED))
     left = cut - failed - undone - done
-    changed = _addresses(
-        result for result in outcome.results if result.status is Status.DONE and not result.step.operation.waits
-    )
+    made = (result for result in outcome.results if result.status is Status.DONE)
+    changed = _addresses(each for each in made if not (each.step.operation.waits or each.step.operation.records))
     return Standing(done, left, (left | failed) & changed - undone - differing, failed, undone)
 
 

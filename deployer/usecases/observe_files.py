@@ -11,7 +11,7 @@ from deployer.engine.host_files import Store, with_files_of
 from deployer.fields.container.files import LONGEST
 from deployer.interfaces import FileKind, Host
 from deployer.model.desired import Desired
-from deployer.model.files import ObservedFile
+from deployer.model.files import ObservedFile, above
 from deployer.model.observed import Observed
 from deployer.model.settings import FileSettings
 
@@ -19,19 +19,21 @@ from deployer.model.settings import FileSettings
 def with_files(observed: Observed, host: Callable[[], Host], plays: Sequence[Desired]) -> Observed:
     """Raises `FileError`, `NotOfferedError`, `UnreachableError`."""
     paths = {found.name for play in plays for found in play.of(FileSettings)}
+    paths |= {folder for path in paths for folder in above(path)}
     projects = {play.project for play in plays}
     paths |= {path for name in projects & observed.manifests.keys() for path in observed.manifests[name].entries}
     if not paths:
         return observed
     trees = sorted({found.name for play in plays for found in play.of(FileSettings) if found.settings.delete})
 
-    def look(store: Store) -> dict[str, ObservedFile]:
+    def look(store: Store) -> Observed:
         files = dict(store.look(sorted(paths), trees))
         if further := {path for tree in trees if tree in files for path in files[tree].below} - paths:
             files |= store.look(sorted(further))
-        return files | {path: replace(files[path], text=store.text(path)) for path in _compared(plays, files)}
+        files |= {path: replace(files[path], text=store.text(path)) for path in _compared(plays, files)}
+        return replace(observed, files=files, runs_commands=store.runs_commands)
 
-    return replace(observed, files=with_files_of(host(), look))
+    return with_files_of(host(), look)
 
 
 def _compared(plays: Iterable[Desired], files: dict[str, ObservedFile]) -> list[str]:

@@ -93,6 +93,10 @@ def test_a_failed_run_puts_every_file_back(host_26: Host, tmp_path: Path) -> Non
     assert sorted(path.name for path in (root / "etc/shop").iterdir()) == ["app.conf", "key"]
     assert here.write(play()).plan().changes == []
 
+    below = here.write(play(own={"/etc/hostname/x/y": {"content": "x"}})).plan()
+    assert below.code == 5
+    assert "is below /etc/hostname, which is a file on the host" in below.out
+
     theirs = {"/etc/shop/app.conf": {"content": "x", "owner": "nobody-of-this-name"}}
     failed = here.write(play(own=theirs)).apply()
     assert "create it on the host, or give app.conf another owner and group" in failed.out + failed.err
@@ -206,8 +210,9 @@ def test_hosts_without_a_shell(host_26: Host, tmp_path: Path) -> None:
     assert changed.changes == [f"{host.name}/file./etc/shop/app.conf ~ content"]
     assert sorted(path.name for path in (root / "etc/shop").iterdir()) == ["app.conf", "key"]
     bad = {"/etc/shop/app.conf": {"content": "x", "validate": "true %s"}}
-    failed = here.write(play(own=bad)).apply()
-    assert "the host offers no shell" in failed.out
+    refused = here.write(play(own=bad)).plan()
+    assert refused.code == 5
+    assert "cannot be validated: the host offers no shell" in refused.out
     assert (root / "etc/shop/app.conf").read_text() == "port = 81\n"
     faults.restart_sshd(host, {"MaxSessions": "0"})
     refused = here.plan()

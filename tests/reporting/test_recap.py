@@ -4,6 +4,14 @@ from msgspec.structs import replace
 
 from deployer.errors import ExitCode
 from deployer.model.history import changes_of, result_of
+from deployer.model.operations import (
+    AwaitHealthy,
+    Operation,
+    RemoveManifest,
+    StartContainer,
+    WriteManifest,
+    WriteRecord,
+)
 from deployer.model.outcome import Cut, HostOutcome, Outcome, Status, StepResult
 from deployer.model.plan import Action, Phase, ResourceChange, Unreachable
 from deployer.reporting.lines import Sheet, render
@@ -103,6 +111,23 @@ def test_a_new_container_that_failed_and_stays_is_changed() -> None:
         replace(whole, results=(*whole.results[:7], failed, replace(whole.results[8], status=Status.SKIPPED)))
     )
     assert (found.failed, found.changed, found.ok, found.skipped) == (1, 4, 6, 0)
+
+
+def test_what_is_only_on_record_of_a_failed_resource_is_not_changed() -> None:
+    """Whatever writes records, and whatever waits: only the other operations change something."""
+    whole = samples.succeeded()
+    failed = replace(whole.results[7], status=Status.FAILED, error="no space left")
+
+    def changed(operation: Operation) -> int:
+        before = StepResult(replace(failed.step, operation=operation), Status.DONE)
+        return tally(replace(whole, results=(*whole.results[:3], before, failed))).changed
+
+    number = changed(WriteManifest("deployer.manifest.shop.1", {}))
+    assert number == 3
+    assert changed(RemoveManifest("deployer.manifest.shop.1")) == number
+    assert changed(WriteRecord("web-1", 2, {})) == number
+    assert changed(AwaitHealthy("web-1", 1.0, 1.0)) == number
+    assert changed(StartContainer("web-1")) == number + 1
 
 
 def test_what_was_skipped_is_named_with_the_reason() -> None:

@@ -3,7 +3,6 @@ removed."""
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,7 +12,17 @@ from msgspec.structs import replace
 from deployer.interfaces import FileKind
 from deployer.model.desired import File, Kind
 from deployer.model.drift import Drift, Verdict
-from deployer.model.files import LINK, Manifest, ObservedFile, Written, is_excluded, is_written, labels_of, name_of
+from deployer.model.files import (
+    LINK,
+    Manifest,
+    ObservedFile,
+    Written,
+    above,
+    is_excluded,
+    is_written,
+    labels_of,
+    name_of,
+)
 from deployer.model.operations import (
     FinishFile,
     MakeDirectory,
@@ -100,7 +109,7 @@ def _wish(ctx: Context, resource: File) -> Wish | None:
         change = ResourceChange(
             resource.address, Action.CREATE, origin=resource.origin, declared=compare.declared(resource)
         )
-        return Wish(resource, None, change)
+        return None if _has_no_place(ctx, resource) or _is_impossible(ctx, resource) else Wish(resource, None, change)
     if _is_refused(ctx, resource, live):
         return None
     diffs = compare.differences(ctx, resource, live)
@@ -108,6 +117,8 @@ def _wish(ctx: Context, resource: File) -> Wish | None:
         _note_foreign(ctx, resource)
         return _cleaned(resource, live) if live.left else None
     if refuse_protected(ctx, resource, "differs", diffs):
+        return None
+    if not compare.is_same(resource, live) and _is_impossible(ctx, resource):
         return None
     return Wish(
         resource, live, ResourceChange(resource.address, Action.UPDATE, diffs, _reason(ctx, live), resource.origin)
@@ -130,6 +141,30 @@ def _reason(ctx: Context, live: ObservedFile) -> str:
     if compare.written(ctx, live.path) is None:
         return _NOT_OURS
     return BY_HAND if compare.is_as_written(ctx, live) is False else ""
+
+
+def _has_no_place(ctx: Context, resource: File) -> bool:
+    """Whether something above it is no directory, which is refused. What is declared there is refused by itself."""
+    for folder in above(resource.name):
+        live = ctx.observed.files.get(folder)
+        if live is not None and live.kind in (FileKind.FILE, FileKind.OTHER):
+            if not is_declared(ctx, Kind.FILE, folder):
+                hint = f"remove {folder} on the host, or give the {resource.settings.kind} another path"
+                summary = f"is below {folder}, which is {_KINDS[live.kind]} on the host"
+                ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin))
+            return True
+    return False
+
+
+def _is_impossible(ctx: Context, resource: File) -> bool:
+    """Whether what is declared requires a shell that the host does not offer, which is refused."""
+    settings = resource.settings
+    if ctx.observed.runs_commands or not (settings.validate or settings.kind is FileKind.LINK):
+        return False
+    what, hint = ("validated", "leave out 'validate'") if settings.validate else ("linked", "exclude it")
+    place = resource.place(("validate",) if settings.validate else ())
+    ctx.draft.refuse(Refusal(resource.address, f"cannot be {what}: the host offers no shell", hint, place))
+    return True
 
 
 def _is_refused(ctx: Context, resource: File, live: ObservedFile) -> bool:
@@ -232,12 +267,7 @@ def _put(ctx: Context, resource: File, live: ObservedFile | None) -> Operation:
 
 def _when_above(ctx: Context, path: str) -> Steps:
     """The steps that make the nearest directory above that this play makes."""
-    folder = posixpath.dirname(path)
-    while folder != "/":
-        if found := ctx.draft.when_ready(Kind.FILE, folder):
-            return found
-        folder = posixpath.dirname(folder)
-    return ()
+    return next((found for folder in above(path) if (found := ctx.draft.when_ready(Kind.FILE, folder))), ())
 
 
 def remove_absent(ctx: Context) -> None:

@@ -120,6 +120,34 @@ def test_what_cannot_be_replaced_is_refused() -> None:
     assert refusals(plan(protected, host(there("x")))) == [f"file.{PATH}: differs, but is protected"]
 
 
+def test_what_is_below_something_else_than_a_directory_is_refused(tmp_path: Path) -> None:
+    files = {"/": ObservedFile("/", FileKind.DIRECTORY), "/etc": there(path="/etc")}
+    wish = ONE.replace("}}", "}, /etc/x/y: {content: x}, /lib/x: {content: x}}")
+    found = plan(wish, replace(applied(""), files=files))
+    assert refusals(found) == [
+        f"file.{path}: is below /etc, which is a file on the host" for path in (PATH, "/etc/x/y")
+    ]
+    assert found.refusals[0].hint == "remove /etc on the host, or give the file another path"
+    assert [each.address.name for each in found.changes] == ["/lib/x"]
+    leads = replace(files["/etc"], kind=FileKind.LINK, target="/usr/etc")
+    assert not plan(ONE, replace(applied(""), files={"/etc": leads})).refusals
+    declared = plan(folder(tmp_path), replace(applied(""), files={"/srv/conf": there(path="/srv/conf")}))
+    assert refusals(declared) == ["file./srv/conf: is a file on the host"]
+
+
+def test_what_requires_a_shell_is_refused_without_one(tmp_path: Path) -> None:
+    bare = replace(applied(""), runs_commands=False)
+    checked = ONE.replace("owner", "validate: check %s, owner")
+    for seen in (bare, replace(host(there("x")), runs_commands=False)):
+        found = plan(checked, seen)
+        assert refusals(found) == [f"file.{PATH}: cannot be validated: the host offers no shell"]
+        assert (found.refusals[0].hint, found.changes) == ("leave out 'validate'", ())
+    assert nothing(plan(checked, replace(host(there()), runs_commands=False)))
+    assert not plan(checked, replace(host(there(mode=0o600)), runs_commands=False)).refusals
+    linked = plan(folder(tmp_path), bare)
+    assert refusals(linked) == ["file./srv/conf/sub/link: cannot be linked: the host offers no shell"]
+
+
 def test_secret_content_is_on_record_under_the_controllers_key_only() -> None:
     wish = play(f'files: {{{PATH}: {{content: "{{{{ pw }}}}"}}}}', secrets={"pw": "hunter2"})
     found = plan(wish, applied(""))
