@@ -198,6 +198,11 @@ class Engine(Protocol):
         """Those of the blobs that containerd's content store has, by digest; None where the engine does not say."""
         ...
 
+    def read_blob(self, digest: str, offset: int) -> Iterator[bytes]:
+        """The content of a blob of containerd's content store from a byte on, as it comes. Raises `EngineError` for one
+        that is not there, and where the engine does not say."""
+        ...
+
     # Containers
     def create_container(self, name: str, body: Json, platform: str) -> tuple[str, Sequence[str]]:
         """Returns the id and the engine's warnings. `platform` "" means unspecified."""

@@ -15,7 +15,11 @@ from deployer.interfaces import Engine, Json, RegistryAuth
 from deployer.model.operations import BuildImage
 from deployer.model.settings import CONTROLLER, EACH
 
-Send: TypeAlias = Callable[[str, Engine, str, str, Callable[[int, int], object]], object]
+Told: TypeAlias = Callable[[int, int, str], object]
+"""Told the bytes of an image that were sent and those to send, and ""; or, while it is read from its source, the bytes
+read, those to read, and the source's name."""
+
+Send: TypeAlias = Callable[[str, Engine, str, str, Told], object]
 Report: TypeAlias = Callable[[str, int], None]
 """Told the instruction that began last, and the bytes sent so far; 0 when an instruction begins."""
 
@@ -74,8 +78,16 @@ def build(site: Site, operation: BuildImage) -> None:
     else:
         source = _build_once(site, operation)
         if source != site.host:
-            site.send(site.host, site.engine, operation.reference, source, lambda sent, _total: site.report("", sent))
+            site.send(site.host, site.engine, operation.reference, source, _sending(site.report))
     remember_built(operation.build)
+
+
+def _sending(report: Report) -> Told:
+    def told(amount: int, _total: int, reading: str) -> None:
+        if not reading:
+            report("", amount)
+
+    return told
 
 
 def _build_on(engine: Engine, site: Site, operation: BuildImage) -> None:

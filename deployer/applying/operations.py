@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from msgspec import Struct, field
 
 from deployer.applying import building, health
-from deployer.applying.building import Builds
+from deployer.applying.building import Builds, Told
 from deployer.applying.commands import is_revived, run_command
 from deployer.applying.files import link_files, switch_files, with_places, write_files
 from deployer.applying.host_files import change_file
 from deployer.applying.probing import ask
-from deployer.applying.pulling import Layers, Tell, hint_of, registry_errors
+from deployer.applying.pulling import Layers, hint_of, registry_errors
 from deployer.engine.host_files import with_files_of
 from deployer.errors import EngineError, NotOfferedError, ResourceError
 from deployer.fields.container.health import CRASHING, DECLARE_CHECK, WITHOUT_COMMAND
@@ -73,12 +73,12 @@ _AT_ONCE = 2.0
 _REMOVAL_TIME, _REMOVAL_PAUSE = 60.0, 0.1
 """Timeout and polling interval, in seconds, of a removal that the engine has started."""
 
-Send: TypeAlias = "Callable[[str, Engine, str, str, Tell], Sent]"
+Send: TypeAlias = "Callable[[str, Engine, str, str, Told], Sent]"
 """Sends to a host, over its engine, the image of a reference from a source, and tells the bytes sent and those to
 send."""
 
 
-def no_source(_host: str, _engine: Engine, reference: str, source: str, _tell: Tell) -> Sent:
+def no_source(_host: str, _engine: Engine, reference: str, source: str, _tell: Told) -> Sent:
     raise EngineError(f"{reference} cannot be sent from {source}", status=0)
 
 
@@ -151,8 +151,8 @@ def _(operation: PullImage, worker: Worker) -> None:
 
 @_perform.register
 def _(operation: SendImage, worker: Worker) -> Done:
-    def tell(sent: int, total: int) -> None:
-        worker.report(PullProgress(worker.host, operation.reference, sent, total))
+    def tell(current: int, total: int, reading: str) -> None:
+        worker.report(PullProgress(worker.host, operation.reference, current, total, reading))
 
     with worker.pulling(operation.reference):
         sent = worker.send(worker.host, worker.engine, operation.reference, operation.source, tell)

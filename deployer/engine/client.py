@@ -198,6 +198,11 @@ class DockerEngine:
 
         return content_store.present(self._http.pool, self._info.api, digests)
 
+    def read_blob(self, digest: str, offset: int) -> Iterator[bytes]:
+        from deployer.engine import content_store
+
+        return content_store.read(self._http.pool, self._info.api, digest, offset)
+
     @contextmanager
     def save_images(self, refs: Sequence[str]) -> Iterator[Iterator[bytes]]:
         with self._http.stream("GET", "/images/get", [("names", ref) for ref in refs], timeout=SILENCE) as answer:

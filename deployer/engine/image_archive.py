@@ -12,7 +12,7 @@ import tarfile
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Protocol
 
 from msgspec import Struct
 
@@ -33,13 +33,13 @@ _COMPRESSED: Final = ((b"\x1f\x8b", "+gzip"), (b"\x28\xb5\x2f\xfd", "+zstd"))
 
 class Layer(Struct, frozen=True):
     """`diff_id`: the digest of its content; `digest` and `size`: of the blob, which may be compressed; `member`: its
-    name in the archive."""
+    name in an archive."""
 
     diff_id: str
     digest: str
     size: int
     media_type: str
-    member: str
+    member: str = ""
 
 
 class ArchivedImage(Struct, frozen=True):
@@ -74,6 +74,14 @@ class ArchivedImage(Struct, frozen=True):
         rootfs = {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]}
         config = _encoded({"architecture": arch, "os": system, "config": {}, "rootfs": rootfs})
         return ArchivedImage(self.platform, config, _manifest(config, layers), layers)
+
+
+class ImageSource(Protocol):
+    """Where images are read from. Safe to use from several threads. Raises `ResourceError`, `UnreachableError`."""
+
+    def read(self, reference: str, platform: str) -> ArchivedImage: ...
+    def chunks(self, layer: Layer) -> Iterator[bytes]: ...
+    def close(self) -> None: ...
 
 
 def chain_ids(diff_ids: Sequence[str]) -> tuple[str, ...]:
@@ -117,14 +125,14 @@ class ImageArchive:
             raise ResourceError(f"{image.familiar(reference)} in {self._name} is for {others}, the host is {platform}")
         return fitting
 
-    def pack(self, found: ArchivedImage, reference: str, layers: Collection[Layer]) -> Iterator[bytes]:
-        """A tar archive of the image with only these layers, as chunks."""
-        yield _described(found, reference)
-        for layer in layers:
-            yield _header(blob_member(layer.digest), layer.size)
-            yield from self._chunks(layer)
-            yield bytes(-layer.size % _BLOCK)
-        yield bytes(2 * _BLOCK)
+    def chunks(self, layer: Layer) -> Iterator[bytes]:
+        with self._open(layer.member) as content:
+            while True:
+                with self._reading:
+                    chunk = content.read(_CHUNK)
+                if not chunk:
+                    return
+                yield chunk
 
     def _image(self, entry: Mapping[str, Any]) -> ArchivedImage:
         try:
@@ -165,15 +173,6 @@ class ImageArchive:
                 todo.append(parsed)
         return None
 
-    def _chunks(self, layer: Layer) -> Iterator[bytes]:
-        with self._open(layer.member) as content:
-            while True:
-                with self._reading:
-                    chunk = content.read(_CHUNK)
-                if not chunk:
-                    return
-                yield chunk
-
     def _json(self, name: str) -> Any:
         try:
             return json.loads(self._bytes(name))
@@ -211,6 +210,16 @@ class ImageArchive:
 
     def _broken(self, why: str) -> ResourceError:
         return ResourceError(f"{self._name} is not an archive of images: {why}", hint=self._hint)
+
+
+def pack(source: ImageSource, found: ArchivedImage, reference: str, layers: Collection[Layer]) -> Iterator[bytes]:
+    """A tar archive of the image with only these layers, as chunks."""
+    yield _described(found, reference)
+    for layer in layers:
+        yield _header(blob_member(layer.digest), layer.size)
+        yield from source.chunks(layer)
+        yield bytes(-layer.size % _BLOCK)
+    yield bytes(2 * _BLOCK)
 
 
 def empty_image(reference: str, platform: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Sends images from an archive on this machine to an engine: only layers that it does not have, one at a time.
+"""Sends images to an engine: only layers that it does not have, one at a time.
 
 Layers that arrived stay on the host under a name of their own until the image is complete, so that a transfer that was
 cut off continues with the layer after them.
@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from deployer.engine import answers
-from deployer.engine.image_archive import ArchivedImage, ImageArchive, Layer, chain_ids
+from deployer.engine.image_archive import ArchivedImage, ImageSource, Layer, chain_ids, pack
 from deployer.engine.observe import WIDTH
 from deployer.engine.versions import at_least
 from deployer.errors import EngineError, ResourceError, UnreachableError
@@ -46,9 +46,9 @@ class Sent(Struct, frozen=True):
 class Transfer:
     """One image to one engine."""
 
-    def __init__(self, engine: Engine, archive: ImageArchive, reference: str, found: ArchivedImage) -> None:
+    def __init__(self, engine: Engine, source: ImageSource, reference: str, found: ArchivedImage) -> None:
         self._engine = engine
-        self._archive = archive
+        self._source = source
         self._reference = reference
         self._found = found
         self._containerd = is_containerd(engine.info())
@@ -102,7 +102,7 @@ class Transfer:
         try:
             for layer in missing[:-1]:
                 self._send_part(layer, counted)
-            body = self._archive.pack(self._found, self._reference, missing[-1:])
+            body = pack(self._source, self._found, self._reference, missing[-1:])
             self._engine.load_images(counted(body), _ignore)
         except UnreachableError as error:
             error.hint = error.hint or _CONTINUES
@@ -117,7 +117,7 @@ class Transfer:
     def _refuse_zstd(self, missing: tuple[Layer, ...]) -> None:
         facts = self._engine.describe()
         too_old = not (facts.simulated or self._containerd or at_least(facts.api, _FIRST_WITH_ZSTD))
-        if too_old and any(layer.media_type.endswith("+zstd") for layer in missing):
+        if too_old and any(layer.media_type.endswith("zstd") for layer in missing):
             hint = "update the engine, or build the image with layers that are compressed by gzip"
             summary = f"the image has layers compressed by zstd, which Docker {facts.version} cannot unpack"
             raise ResourceError(f"{summary}; Docker 23.0 and newer can", hint=hint)
@@ -128,7 +128,7 @@ class Transfer:
         number = self._found.layers.index(layer)
         name = f"{TRANSFER}/{self._found.id[7:19]}:{number}"
         part = self._found if self._containerd else self._found.first(number + 1)
-        body = counted(self._archive.pack(part, name, (layer,)))
+        body = counted(pack(self._source, part, name, (layer,)))
         try:
             self._engine.load_images(body, _ignore)
         except EngineError:

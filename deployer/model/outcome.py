@@ -71,12 +71,14 @@ class StepEnded(Struct, frozen=True):
 
 
 class PullProgress(Struct, frozen=True):
-    """`current` of `total` bytes over all layers known so far."""
+    """`current` of `total` bytes over all layers known so far. `reading`: the source that an image is read from before
+    it is sent, while it is."""
 
     host: str
     reference: str
     current: int
     total: int
+    reading: str = ""
 
 
 class TransferEnded(Struct, frozen=True):

@@ -92,8 +92,9 @@ class JsonEvents:
                 return {"type": "step_begun", "host": host, "step": step_document(step)}
             case StepEnded(host, result):
                 return {"type": "step_ended", "host": host} | result_document(result)
-            case PullProgress(host, reference, current, total) if self._pulls.passed(event):
-                return {"type": "pull", "host": host, "reference": reference, "current": current, "total": total}
+            case PullProgress(host, reference, current, total, reading) if self._pulls.passed(event):
+                of = {"host": host, "reference": reference, "current": current, "total": total}
+                return {"type": "pull", **of} | ({"reading": reading} if reading else {})
             case BuildProgress(host, reference, doing, 0):
                 return {"type": "build", "host": host, "reference": reference, "instruction": doing}
             case Waiting(host, holder):

@@ -163,7 +163,8 @@ def built(event: BuildProgress) -> str:
 
 
 def pulled(event: PullProgress) -> str:
-    return f"{size(event.current)} of {size(event.total)}" if event.total else size(event.current)
+    amount = f"{size(event.current)} of {size(event.total)}" if event.total else size(event.current)
+    return f"reading from {event.reading} {amount}" if event.reading else amount
 
 
 def _step(result: StepResult) -> Span:

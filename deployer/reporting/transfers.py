@@ -28,8 +28,9 @@ class TransferBoard:
     def take(self, event: object) -> None:
         match event:
             case PullProgress(host):
-                began = self._running[host][0] if host in self._running else self._now()
-                self._running[host] = began, event
+                before = self._running.get(host)
+                goes_on = before is not None and before[1].reading == event.reading
+                self._running[host] = before[0] if before is not None and goes_on else self._now(), event
             case TransferEnded(host):
                 self._running.pop(host, None)
 
@@ -37,7 +38,8 @@ class TransferBoard:
         width, found = host_width(self._running), []
         for host, (began, event) in self._running.items():
             took = self._now() - began
-            amount = f"{self._verb} {pulled(event)}{rate(event.current, took)}, {seconds(took)}"
+            verb = "" if event.reading else f"{self._verb} "
+            amount = f"{verb}{pulled(event)}{rate(event.current, took)}, {seconds(took)}"
             found.append(host_line(host, width, Span(amount)))
         return found[:_MOST_LINES]
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from deployer.errors import EngineError
 from deployer.interfaces import (
     Body,
     EngineInfo,
@@ -237,6 +238,9 @@ class SimulatedEngine:
 
     def present_blobs(self, digests: Iterable[str]) -> frozenset[str] | None:
         return None
+
+    def read_blob(self, digest: str, offset: int) -> Iterator[bytes]:
+        raise EngineError("the engine does not show containerd's content store", status=0)
 
     @contextmanager
     def save_images(self, refs: Sequence[str]) -> Iterator[Iterator[bytes]]:

@@ -57,7 +57,7 @@ def apply(session: Session, system: System, events: Events, stop: Stop, run: Run
     turns = Turns(
         run, fleet.each, system.clock, events, stop, read_at=read_at, records=planned.records, another=fleet.another
     )
-    with ImageSources(fleet.host) as sources:
+    with ImageSources(fleet.host, len(fleet.hosts)) as sources:
         for play, given in zip(planned.plan.plays, planned.loaded.plays, strict=True):
             with turns.of_play(found for found in play.hosts if found.host not in out) as turn:
                 plans, wishes = _by_host(play.hosts), _by_host(given.desired)

@@ -10,13 +10,14 @@ from typing import BinaryIO, Final
 
 from msgspec.structs import replace
 
-from deployer.applying.building import Builds
+from deployer.applying.building import Builds, Told
 from deployer.config.files import open_file
 from deployer.diagnostics import Diagnostic, Origin
 from deployer.engine.connect import connect, this_machine
 from deployer.engine.host_facts import free_space
-from deployer.engine.image_archive import ImageArchive, Layer, blob_member
-from deployer.engine.image_transfer import Sent, Transfer, is_containerd
+from deployer.engine.image_archive import ImageArchive, ImageSource, Layer, blob_member
+from deployer.engine.image_transfer import Sending, Sent, Transfer, is_containerd
+from deployer.engine.stored_images import StoredImages
 from deployer.engine.versions import at_least
 from deployer.errors import InputError, ResourceError, UnreachableError
 from deployer.interfaces import Engine, Host
@@ -44,12 +45,15 @@ _INCOMPLETE: Final = (
 
 
 class ImageSources:
-    """The images that a run sends. Each is read from its source once. Safe to use from several threads. `builds`: those
-    that it built."""
+    """The images that a run sends. Each is read from its source once: of containerd's store only layers that a receiver
+    does not have, while they are sent; of the classic store whole, because its archives name the layers at their end.
+    Safe to use from several threads. `builds`: those that it built."""
 
-    def __init__(self, host: Callable[[str], Host], fanout: int = FANOUT) -> None:
-        """`fanout`: hosts that this machine sends an image to at once, see `ImageTree`."""
+    def __init__(self, host: Callable[[str], Host], receivers: int, fanout: int = FANOUT) -> None:
+        """`receivers`: hosts that may get images; `fanout`: hosts that this machine sends an image to at once, see
+        `ImageTree`."""
         self.builds = Builds(self.engine)
+        self._receivers = receivers
         self._host = host
         self._lock = threading.Lock()
         self._opening = threading.Lock()
@@ -57,29 +61,27 @@ class ImageSources:
         self._trees: dict[tuple[str, str], ImageTree] = {}
         self._fanout = fanout
         self._local: Engine | None = None
-        self._files: dict[str, ImageArchive] = {}
-        self._open: dict[tuple[str, str], ImageArchive] = {}
+        self._files: dict[str, ImageSource] = {}
+        self._open: dict[tuple[str, str], ImageSource] = {}
         self._closing = ExitStack()
 
-    def send(self, host: str, engine: Engine, reference: str, source: str, tell: Callable[[int, int], object]) -> Sent:
+    def send(self, host: str, engine: Engine, reference: str, source: str, tell: Told) -> Sent:
         """Raises `ResourceError`, `UnreachableError`."""
         tree, own = self._tree(reference, source), self._giver(host, engine)
         if self._is_there(engine, reference, source):
             tree.add(own)
             return Sent(there=True)
-        facts, archive = engine.describe(), self.archive(reference, source)
-        found = archive.read(reference, f"{facts.os}/{facts.arch}")
-        transfer = Transfer(engine, archive, reference, found)
+        facts, images = engine.describe(), self._images(reference, source, tell)
+        found = images.read(reference, f"{facts.os}/{facts.arch}")
+        transfer = Transfer(engine, images, reference, found)
         if transfer.is_complete():
             tree.add(own)
             return Sent(total=found.size, there=True)
         if not facts.simulated:
             _check_room(self._host(host), engine, sum(layer.size for layer in transfer.missing()))
-        return self._send(tree, own, host, transfer, tell)
+        return self._send(tree, own, host, transfer, lambda sent, total: tell(sent, total, ""))
 
-    def _send(
-        self, tree: ImageTree, own: Giver | None, host: str, transfer: Transfer, tell: Callable[[int, int], object]
-    ) -> Sent:
+    def _send(self, tree: ImageTree, own: Giver | None, host: str, transfer: Transfer, tell: Sending) -> Sent:
         """By a host that has it, or else from here. After two hosts that could not, no further one is tried."""
         note = ""
         for _ in range(_ATTEMPTS):
@@ -137,12 +139,11 @@ class ImageSources:
         found = self.engine(source).inspect_image(reference)
         if found is None:
             hint = "build or pull it there first, or name another source"
-            where = "this machine" if source == CONTROLLER else source
-            raise ResourceError(f"{image.familiar(reference)} is not on {where}", hint=hint)
+            raise ResourceError(f"{image.familiar(reference)} is not on {_name_of(source)}", hint=hint)
         return str(found["Id"])
 
-    def archive(self, reference: str, source: str) -> ImageArchive:
-        """The image, read from its source at the first call. Raises `ResourceError`, `UnreachableError`."""
+    def _images(self, reference: str, source: str, tell: Told) -> ImageSource:
+        """Where the image is read from. Raises `ResourceError`, `UnreachableError`."""
         if source in self._files:
             return self._files[source]
         key = reference, source
@@ -150,18 +151,29 @@ class ImageSources:
             reading = self._reading.setdefault(key, threading.Lock())
         with reading:
             if key not in self._open:
-                self.id_of(reference, source)
-                spool = self._closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - closed with the others
-                _save(self.engine(source), reference, spool)
-                self._open[key] = ImageArchive(spool, f"what the engine of {source} saved", _INCOMPLETE)
+                self._open[key] = self._opened(reference, source, tell)
                 self._closing.callback(self._open[key].close)
             return self._open[key]
 
+    def _opened(self, reference: str, source: str, tell: Told) -> ImageSource:
+        engine, key = self.engine(source), self.id_of(reference, source)
+        name = _name_of(source)
+        if is_containerd(engine.info()) and engine.present_blobs((key,)):
+            return StoredImages(engine, name, _INCOMPLETE, keep=self._receivers > 1)
+        spool = self._closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - closed with the others
+        _save(engine, reference, spool, lambda amount, total: tell(amount, total, name))
+        return ImageArchive(spool, f"what the engine of {name} saved", _INCOMPLETE)
+
     def _is_there(self, engine: Engine, reference: str, source: str) -> bool:
-        """Whether an engine is known to have the image without reading it. That containerd's store knows an image does
-        not say that it has all layers."""
+        """Whether an engine is known to have the image of a classic store, whose id is that of its configuration,
+        without reading it there."""
         there = None if source in self._files else engine.inspect_image(reference)
-        return there is not None and there["Id"] == self.id_of(reference, source) and not is_containerd(engine.info())
+        if there is None or is_containerd(self.engine(source).info()):
+            return False
+        wanted = self.id_of(reference, source)
+        if not is_containerd(engine.info()):
+            return bool(there["Id"] == wanted)
+        return _has_whole(engine, reference, wanted)
 
     def engine(self, source: str) -> Engine:
         """That of a host, or the one that the docker command uses on this machine."""
@@ -178,6 +190,20 @@ class ImageSources:
 
     def __exit__(self, *_: object) -> None:
         self._closing.close()
+
+
+def _name_of(source: str) -> str:
+    return "this machine" if source == CONTROLLER else source
+
+
+def _has_whole(engine: Engine, reference: str, config: str) -> bool:
+    """Whether containerd's store has an image with this configuration, and all its layers."""
+    facts, images = engine.describe(), StoredImages(engine, "the host")
+    try:
+        found = images.read(reference, f"{facts.os}/{facts.arch}")
+    except ResourceError:
+        return False
+    return found.id == config and not Transfer(engine, images, reference, found).missing()
 
 
 def _check_room(host: Host, engine: Engine, amount: int) -> None:
@@ -198,12 +224,14 @@ def _members(giver: Giver, layers: Iterable[Layer]) -> frozenset[str]:
     return frozenset(blob_member(layer.digest if giver.containerd else layer.diff_id) for layer in layers)
 
 
-def _save(engine: Engine, reference: str, spool: BinaryIO) -> None:
-    """Write an image to a file as an archive. Raises `ResourceError`."""
+def _save(engine: Engine, reference: str, spool: BinaryIO, tell: Sending) -> None:
+    """Write an image to a file as an archive, which is a little larger than the image. Raises `ResourceError`."""
+    size, written = int((engine.inspect_image(reference) or {}).get("Size") or 0), 0
     try:
         with engine.save_images([reference]) as chunks:
             for chunk in chunks:
-                spool.write(chunk)
+                written += spool.write(chunk)
+                tell(min(written, size), size)
         spool.seek(0)
     except OSError as error:
         raise ResourceError(f"{image.familiar(reference)} cannot be kept here: {error.strerror or error}") from error

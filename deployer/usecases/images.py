@@ -67,8 +67,8 @@ def copy(request: Request, system: System, wanted: Copy, watch: Watch) -> Result
     ):
 
         def one(host: str, engine: Engine) -> ImageResult:
-            def told(current: int, total: int) -> object:
-                return watch.progress(PullProgress(host, wanted.reference, current, total))
+            def told(current: int, total: int, reading: str) -> object:
+                return watch.progress(PullProgress(host, wanted.reference, current, total, reading))
 
             began = system.clock.now()
             found = sources.send(host, engine, wanted.reference, source, told)
@@ -108,7 +108,9 @@ def _sources(request: Request, system: System, wanted: Copy, fleet: Fleet) -> It
     elsewhere = fleet_of(replace(request, limit=""), system, wanted.source) if needs_another else Fleet({}, 1)
     with (
         elsewhere,
-        ImageSources(lambda host: (fleet if host in fleet.hosts else elsewhere).host(host), wanted.fanout) as sources,
+        ImageSources(
+            lambda host: (fleet if host in fleet.hosts else elsewhere).host(host), len(fleet.hosts), wanted.fanout
+        ) as sources,
     ):
         if is_file:
             sources.open_file(wanted.source)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from deployer.engine.image_archive import ArchivedImage, ImageArchive, chain_ids
+from deployer.engine.image_archive import ArchivedImage, ImageArchive, chain_ids, pack
 from deployer.errors import ResourceError
 
 REF = "docker.io/library/app:1"
@@ -97,7 +97,7 @@ def test_the_manifest_that_an_archive_has_is_kept() -> None:
 def test_what_is_packed_is_read_again_without_the_layers_left_out() -> None:
     archive = ImageArchive(packed(OLD), "app.tar")
     found = archive.read(REF, AMD)
-    data = b"".join(archive.pack(found, "docker.io/library/other:2", found.layers[1:2]))
+    data = b"".join(pack(archive, found, "docker.io/library/other:2", found.layers[1:2]))
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         names = [member.name for member in tar]
         assert tar.extractfile(blob(TWO)).read() == TWO  # type: ignore[union-attr]

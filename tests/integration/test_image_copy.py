@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.engine.test_image_archive import OLD, packed
 from tests.integration.support import Site, fetch
+from tests.lab import faults
 from tests.lab.host import Host
 
 pytestmark = pytest.mark.lab
@@ -89,3 +91,64 @@ def _one_host_sends_to_another(site: Site, folder: Path, giver: Host, *others: H
     assert (back["done"], LAYER < back["sent"] < 1.1 * LAYER) == ("sent", True)
     assert back["note"].startswith(f"{others[-1].name} could not send it: ")
     assert "ssh: not found" in back["note"]
+
+
+def test_containerds_store_gives_only_what_is_missing(
+    host_20: Host, host_28: Host, host_containerd: Host, host_26: Host, tmp_path: Path
+) -> None:
+    """Layers leave the host one by one, not in an archive of all; and one such store sends to another."""
+    build(host_containerd)
+    faults.restart_engine(host_28, {"features": {"containerd-snapshotter": True}})
+    try:
+        fetch(host_28, "busybox:1")
+        pattern = f"{host_20.name},{host_28.name}"
+        site = Site(tmp_path, host_20, host_28, host_containerd)
+        copied(site, BASE, pattern, "--from", host_containerd.name)
+        before = _left(host_containerd)
+        found = copied(site, APP, pattern, "--from", host_containerd.name)
+        assert all(LAYER < each["sent"] < 1.1 * LAYER for each in found.values()), found
+        assert _left(host_containerd) - before < 1.3 * LAYER, "it is read once for both hosts"
+        before = _left(host_containerd)
+        again = copied(site, APP, pattern, "--from", host_containerd.name)
+        assert {each["done"] for each in again.values()} == {"is there already"}
+        assert copied(site, APP, host_containerd.name, "--from", host_20.name)[host_containerd.name]["sent"] == 0
+        assert _left(host_containerd) - before < 0.1 * LAYER, "nothing is read to learn that"
+        for host in (host_20, host_28):
+            assert host.docker("run", "--rm", APP, "sh", "-c", "cat /one /two | wc -c").strip() == str(2 * LAYER)
+        _one_containerd_sends_to_another(site, tmp_path, host_containerd, host_28, host_26)
+    finally:
+        for host in (host_20, host_28, host_containerd):
+            host.docker("rmi", "-f", BASE, APP, check=False)
+        faults.restart_engine(host_28)
+
+
+def _left(host: Host) -> int:
+    """Bytes that left the host."""
+    return int(host.run("cat", "/sys/class/net/eth0/statistics/tx_bytes"))
+
+
+def _one_containerd_sends_to_another(site: Site, folder: Path, giver: Host, taker: Host, with_ssh: Host) -> None:
+    """All layers, those that are missing, and, when it is cut off, the rest from here."""
+    (folder / "forwarding").mkdir()
+    forwarding = Site(folder / "forwarding", giver, taker, deployer_forward_agent=True)
+    ssh, cut = giver.root / "usr/bin/ssh", giver.root / "usr/local/bin/ssh"
+    shutil.copy(with_ssh.root / "usr/bin/ssh", ssh)
+    try:
+        for removed in ((BASE, APP), (APP,)):
+            taker.docker("rmi", *removed)
+            before = _left(giver)
+            found = copied(forwarding, APP, taker.name, "--from", giver.name)[taker.name]
+            assert (found["done"], found["sent"], found["note"]) == (f"sent by {giver.name}", 0, "")
+            assert _left(giver) - before > LAYER * len(removed)
+            assert taker.docker("run", "--rm", APP, "sh", "-c", "cat /one /two | wc -c").strip() == str(2 * LAYER)
+            copied(forwarding, BASE, taker.name, "--from", giver.name)
+        taker.docker("rmi", APP)
+        cut.write_text(f'#!/bin/sh\nhead -c {LAYER // 2} | /usr/bin/ssh "$@"\n')
+        cut.chmod(0o755)
+        found = copied(forwarding, APP, taker.name, "--from", giver.name)[taker.name]
+        assert (found["done"], LAYER < found["sent"] < 1.1 * LAYER) == ("sent", True)
+        assert found["note"].startswith(f"{giver.name} could not send it: "), found["note"]
+        assert taker.docker("run", "--rm", APP, "ls", "/two").strip() == "/two"
+    finally:
+        ssh.unlink()
+        cut.unlink(missing_ok=True)

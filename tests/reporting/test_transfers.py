@@ -18,6 +18,12 @@ def test_each_host_that_is_sent_to_has_a_line() -> None:
         "web1   sent 24 MB of 50 MB, 12 MB/s, 2.0s",
         "web10  sent 1.0 MB of 50 MB, 667 kB/s, 1.5s",
     ]
+    board.take(PullProgress("web2", "web:1", 120_000_000, 310_000_000, reading="web1"))
+    assert str(board.lines()[-1]) == "web2   reading from web1 120 MB of 310 MB, 0.0s"
+    now[0] = 3.0
+    board.take(PullProgress("web2", "web:1", 0, 310_000_000))
+    assert str(board.lines()[-1]) == "web2   sent 0 B of 310 MB, 0.0s", "a rate of its own"
+    board.take(TransferEnded("web2"))
     board.take(TransferEnded("web1"))
     assert len(board.lines()) == 1
 
