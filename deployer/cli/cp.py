@@ -1,4 +1,4 @@
-"""`deployer cp`: files between this machine and containers."""
+"""`deployer cp`: files between this machine and containers, and between containers."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from deployer.model.plan import Unreachable
     from deployer.usecases.containers import Chosen
     from deployer.usecases.copying import Copied, Place
+    from deployer.usecases.fleet import Fleet
     from deployer.usecases.inspect_hosts import Row
 
 EXAMPLES: Final = """\
 deployer cp -i inventory web1/api:/etc/app.conf .            # one file, here
 deployer cp -i inventory web/api:/var/log/app logs           # of many: logs/HOST/api/app
 deployer cp -i inventory ./app.conf 'web/api-*:/etc/'        # into many
+deployer cp -i inventory web1/api:/srv/www 'web2/api:/srv'    # from one container to another
 deployer cp -i inventory db1/db:/data - | tar -t             # as a tar archive
 """
 _STREAM: Final = "-"
@@ -40,17 +42,33 @@ def _run(call: Call) -> int:
     place = source or target
     if place is None:
         raise click.UsageError("one of the two must be in containers: HOSTS/CONTAINER:PATH")
-    if source and target:
-        raise click.UsageError("one of the two must be on this machine, or '-'")
     if console.json and params["target"] == _STREAM:
         raise click.UsageError("--json and the archive cannot both go to standard output")
-    request = options.request({**params, "pattern": place.pattern})
     system = this_system(console.learn, console.warn, console.awaiting)
-    with hosts_of(request, system, (place.name,)) as (fleet, choice):
+
+    def found(place: Place) -> Any:
+        return hosts_of(options.request({**params, "pattern": place.pattern}), system, (place.name,))
+
+    with found(place) as (fleet, choice):
         chosen = choose(fleet, choice)
+        if source and target:
+            with found(target) as (others, its_choice):
+                return _between(call, fleet, _one(chosen), source, others, choose(others, its_choice), target)
         work = _sent(call, chosen, place) if target else _received(call, chosen, place)
         done = each(fleet, chosen.rows, work)
     return _report(call, done, chosen.unreachable)
+
+
+def _between(call: Call, fleet: Fleet, row: Row, source: Place, others: Fleet, chosen: Chosen, target: Place) -> int:
+    """From one container into others."""
+    from deployer.usecases.copying import each, transfer
+
+    origin, keep = fleet.host(row.host).engine(), call.params["archive"]
+
+    def work(engine: Engine, to: Row) -> Copied:
+        return transfer(origin, row, source.path, engine, to, target.path, keep_owners=keep)
+
+    return _report(call, each(others, chosen.rows, work), chosen.unreachable)
 
 
 def _sent(call: Call, chosen: Chosen, place: Place) -> Callable[[Engine, Row], Copied]:
@@ -59,7 +77,7 @@ def _sent(call: Call, chosen: Chosen, place: Place) -> Callable[[Engine, Row], C
     source, keep = call.params["source"], call.params["archive"]
     if source != _STREAM:
         return lambda engine, row: send(engine, row, source, place.path, keep_owners=keep)
-    _check_one(chosen)
+    _one(chosen)
     pieces = iter(lambda: sys.stdin.buffer.read(_CHUNK), b"")
     return lambda engine, row: send_archive(engine, row, pieces, place.path)
 
@@ -70,7 +88,7 @@ def _received(call: Call, chosen: Chosen, place: Place) -> Callable[[Engine, Row
 
     target, keep = call.params["target"], call.params["archive"]
     if target == _STREAM:
-        _check_one(chosen)
+        _one(chosen)
         return lambda engine, row: receive_archive(engine, row, place.path, _write)
     named = [(row.host, row.name) for row in chosen.rows] == [(place.pattern, place.name)]
 
@@ -91,10 +109,10 @@ def _write(data: bytes) -> None:
         raise ResourceError("standard output was closed") from error
 
 
-def _check_one(chosen: Chosen) -> None:
+def _one(chosen: Chosen) -> Row:
     from deployer.usecases.port_forward import only_one
 
-    only_one(chosen)
+    return only_one(chosen)
 
 
 def _report(call: Call, done: list[Copied], lost: tuple[Unreachable, ...]) -> int:
@@ -130,7 +148,7 @@ COMMAND: Final = Command(
     "cp",
     run=_run,
     examples=EXAMPLES,
-    help="Copy files between this machine and containers.",
+    help="Copy files between this machine and containers, or between containers.",
     params=[
         click.Argument(["source"], metavar="SOURCE"),
         click.Argument(["target"], metavar="TARGET"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -40,8 +41,8 @@ def _run(call: Call) -> int:
         if len(rows) == 1 and not console.json:
             ended = [_alone(call, fleet, rows[0], query, system)]
         else:
-            ended = on_all(fleet, rows, query, system.clock, params["forks"], _writer(call, rows))
-        _report(call, ended)
+            ended = on_all(fleet, rows, query, system.clock, params["forks"], writer(call, rows))
+        report(call, ended)
     return worst(ended, chosen.unreachable)
 
 
@@ -64,7 +65,8 @@ def _alone(call: Call, fleet: Any, row: Row, query: ExecQuery, system: System) -
     return guarded(fleet, row, replace(query, stdin=has_input, size=size() if on_terminal else None), work)
 
 
-def _writer(call: Call, rows: tuple[Row, ...]) -> Write:
+def writer(call: Call, rows: Sequence[Row]) -> Write:
+    """Writes each line after the name of its container."""
     from deployer.reporting.logs import Prefixes, output_document
 
     console, lock = call.console, threading.Lock()
@@ -82,7 +84,8 @@ def _writer(call: Call, rows: tuple[Row, ...]) -> Write:
     return write
 
 
-def _report(call: Call, ended: list[Ended]) -> None:
+def report(call: Call, ended: list[Ended]) -> None:
+    """What did not run, and exit codes of several."""
     from deployer.reporting.human import error_lines
     from deployer.reporting.lines import line
     from deployer.reporting.logs import ended_document

@@ -2,43 +2,70 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+from msgspec.structs import replace
 
 from deployer.cli import options
 from deployer.cli.command import Call, Command, Suggestion
 
+if TYPE_CHECKING:
+    from deployer.planning.container.one_shot import Wanted
+    from deployer.usecases.run_container import Prepared, Running
+
 EXAMPLES: Final = """\
 deployer run -i inventory --playbook shop.yml web1 api -- ./manage.py shell
 deployer run -i inventory --playbook shop.yml db1 postgres -- pg_dump -h db app > app.sql
+deployer run -i inventory --playbook shop.yml web api -- ./manage.py check     # on all hosts of the group
 """
-_OWN: Final = ("playbook", "forks", "project")
-"""Options that this command has in another form, or not at all."""
+_OWN: Final = ("playbook", "project")
+"""Options that this command has in another form."""
 
 
 def _run(call: Call) -> int:
-    from deployer.cli.terminal_session import converse, has_terminal, pass_through, size
+    from deployer.cli.exec import report, writer
+    from deployer.cli.terminal_session import has_terminal, size
     from deployer.planning.container.one_shot import Wanted
-    from deployer.reporting.lines import line
-    from deployer.usecases.run_container import running
+    from deployer.usecases.exec import worst
+    from deployer.usecases.run_container import on_hosts, prepare
     from deployer.usecases.system import this_system
 
     console, params = call.console, call.params
     has_input = not params["no_stdin"]
     on_terminal = has_input and not params["no_tty"] and has_terminal()
-    terminal = size() if on_terminal else None
-    wanted = Wanted(params["command"], params["as"], params["workdir"], params["env"], has_input, terminal)
     system = this_system(console.learn, console.warn, console.awaiting)
-    with running(options.request(params), system, params["name"], wanted, keep=params["keep"]) as found:
-        if on_terminal:
-            converse(found.stream, lambda given: found.engine.resize_container(found.id, given), system.clock)
+    wanted = Wanted(params["command"], params["as"], params["workdir"], params["env"])
+    with prepare(options.request(params), system, params["name"]) as prepared:
+        if len(prepared.jobs) == 1 and not console.json:
+            return _alone(call, prepared, replace(wanted, stdin=has_input, size=size() if on_terminal else None))
+        write = writer(call, [job.row for job in prepared.jobs])
+        ended = on_hosts(prepared, wanted, write, partial(_tell, call) if params["keep"] else None)
+        report(call, ended)
+    return worst(ended, ())
+
+
+def _alone(call: Call, prepared: Prepared, wanted: Wanted) -> int:
+    """With the input of this process, and its terminal where there is one; the output is passed through."""
+    from deployer.cli.terminal_session import converse, pass_through
+    from deployer.usecases.run_container import running
+
+    with running(prepared, prepared.jobs[0], wanted, keep=call.params["keep"]) as found:
+        if wanted.size is not None:
+            converse(found.stream, lambda given: found.engine.resize_container(found.id, given), prepared.system.clock)
         else:
-            pass_through(found.stream, stdin=has_input)
+            pass_through(found.stream, stdin=wanted.stdin)
         code = found.engine.wait_container(found.id)
-        if params["keep"]:
-            console.tell([line(f"{found.host}/{found.name} is kept; deployer rm --foreign removes it")])
+        if call.params["keep"]:
+            _tell(call, found)
     return code
+
+
+def _tell(call: Call, found: Running) -> None:
+    from deployer.reporting.lines import line
+
+    call.console.tell([line(f"{found.host}/{found.name} is kept; deployer rm --foreign removes it")])
 
 
 def _option(names: list[str], help: str, **given: Any) -> click.Parameter:
@@ -49,7 +76,7 @@ COMMAND: Final = Command(
     "run",
     run=_run,
     examples=EXAMPLES,
-    help="Run a container once, from what a playbook declares, and remove it.",
+    help="Run a container once, from what a playbook declares, and remove it. The exit code is the greatest one.",
     params=[
         click.Argument(["pattern"], metavar="PATTERN"),
         click.Argument(["name"], metavar="CONTAINER [-- COMMAND [ARGUMENT]...]"),
@@ -69,6 +96,7 @@ COMMAND: Final = Command(
         _option(["--workdir"], "Folder in the container.", default="", metavar="DIR"),
         _option(["--env"], "Variable of the command. Repeatable.", multiple=True, metavar="NAME=VALUE"),
         _option(["--keep"], "Do not remove the container at the end.", is_flag=True),
+        options.json_option("Print one JSON document per line."),
         *options.global_options(),
     ],
     suggestion=Suggestion("runs a container once"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -79,10 +79,12 @@ def volume_document(action: str, source: str, target: str, total: Any, said: Ite
     }
 
 
-def declared_lines(wanted: Iterable[Any], *, sheet: Sheet) -> list[Line]:
+def declared_lines(wanted: Sequence[Any], *, sheet: Sheet) -> list[Line]:
+    """Says which hosts are simulated: in the first column, or in its name if all are."""
+    everywhere = all(each.simulated for each in wanted)
     rows = [
         (
-            str(each.place),
+            f"{each.place}{SIMULATED if each.simulated and not everywhere else ''}",
             str(each.folder),
             str(each.policy.keep or "all"),
             _DECLARED[each.policy.containers],
@@ -90,7 +92,8 @@ def declared_lines(wanted: Iterable[Any], *, sheet: Sheet) -> list[Line]:
         )
         for each in wanted
     ]
-    return table(("VOLUME", "TO", "KEEP", "CONTAINERS", "SCHEDULE"), rows, sheet=sheet, cut=("TO",))
+    head = f"VOLUME{SIMULATED if everywhere else ''}"
+    return table((head, "TO", "KEEP", "CONTAINERS", "SCHEDULE"), rows, sheet=sheet, cut=("TO",))
 
 
 def move_lines(moving: Any) -> list[Line]:
@@ -111,7 +114,7 @@ def made_lines(made: Any) -> list[Line]:
     if made.problem:
         return [line(Span(f"{made.place}: failed: {made.problem}", Style.BAD)), *hint_lines(made.hint, "  ")]
     return [
-        line(f"{made.place} → {made.file}: {size(made.total.size)}"),
+        line(f"{made.place} → {made.file}: {size(made.total.size)}{SIMULATED if made.simulated else ''}"),
         *(line(f"  removed: {each}") for each in made.removed),
     ]
 
@@ -132,7 +135,11 @@ def backups_document(kind: str, found: Iterable[Any]) -> dict[str, Any]:
 
 
 def snapshot_lines(pairs: Iterable[tuple[str, str]], sides: Iterable[Any], *, loses: bool) -> list[Line]:
-    lines = [line(Span(f"{source} → {target}", Style.TITLE)) for source, target in pairs]
+    sides = tuple(sides)
+    lines = [
+        line(Span(f"{source} → {target}{SIMULATED if side.simulated else ''}", Style.TITLE))
+        for (source, target), side in zip(pairs, sides, strict=True)
+    ]
     lines += [found for side in sides for found in _side_lines(side)]
     return [*lines, line(f"  {NOT_KEPT}")] if loses else lines
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from deployer.errors import DeployerError, ExitCode, RefusedError, UnreachableError, boundary
 from deployer.model.settings import BackupPolicy, VolumeSettings
+from deployer.reach.connectors import ConnectionType
 from deployer.usecases.backup_file import Backup, Total, opened
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.load import Loaded, Request, load
@@ -29,6 +30,7 @@ class Wanted(Struct, frozen=True):
     place: Place
     folder: Path
     policy: BackupPolicy
+    simulated: bool = False
 
     @property
     def how(self) -> How:
@@ -45,6 +47,7 @@ class Made(Struct, frozen=True):
     problem: str = ""
     hint: str = ""
     code: ExitCode = ExitCode.OK
+    simulated: bool = False
 
 
 class Stored(Struct, frozen=True):
@@ -66,7 +69,12 @@ def declared(request: Request, system: System) -> tuple[Loaded, tuple[Wanted, ..
     loaded = load(request, system.asking)
     system.warn(loaded.warnings)
     found = tuple(
-        Wanted(Place(wish.host, each.name), _folder(each.origin.file, policy), policy)
+        Wanted(
+            Place(wish.host, each.name),
+            _folder(each.origin.file, policy),
+            policy,
+            simulated=loaded.hosts[wish.host].kind is ConnectionType.SIMULATED,
+        )
         for wish in loaded.desired
         for each in wish.of(VolumeSettings)
         if each.selected and not each.absent and (policy := each.settings.backup_policy) is not None
@@ -110,7 +118,7 @@ def _one(fleet: Fleet, wanted: Wanted, tools: Tools, write: Callable[[str, Calla
             path = str(wanted.folder / file_name(wanted.place, tools.run.now()))
             _make(wanted.folder)
             total = write(path, lambda target: backup(prepared, tools, target))
-            return Made(wanted.place, path, total, tuple(_removed(wanted)))
+            return Made(wanted.place, path, total, tuple(_removed(wanted)), simulated=wanted.simulated)
     except DeployerError as error:
         failed = ExitCode.UNREACHABLE if isinstance(error, UnreachableError) else ExitCode.FAILED
         code = ExitCode.INTERRUPTED if isinstance(error, StoppedError) else failed

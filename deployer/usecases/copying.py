@@ -12,12 +12,13 @@ from typing import Final
 
 from msgspec import Struct
 
+from deployer.engine.tar_walk import whole
 from deployer.errors import DeployerError, EngineError, ResourceError, UnreachableError, boundary
 from deployer.interfaces import Engine
 from deployer.model.plan import Unreachable
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.inspect_hosts import Row
-from deployer.usecases.tarred import Unpacked, open_pieces, pack, unpack
+from deployer.usecases.tarred import Unpacked, open_pieces, pack, renamed, unpack
 
 _PLACE: Final = re.compile(r"(?P<pattern>[^/]+)/(?P<name>[^/:]+):(?P<path>.+)", re.DOTALL)
 _LOCAL: Final = ("/", "./", "../", "~")
@@ -118,6 +119,19 @@ def receive_archive(engine: Engine, row: Row, path: str, write: Callable[[bytes]
             write(piece)
             size += len(piece)
     return Copied(row, size)
+
+
+def transfer(origin: Engine, source: Row, path: str, engine: Engine, row: Row, to: str, *, keep_owners: bool) -> Copied:
+    """A file or folder of one container into another one, as it comes. Raises `DeployerError`."""
+    wanted, sizes = posixpath.normpath(path), list[int]()
+    with _read(origin, source, wanted) as pieces, open_pieces(whole(pieces)) as tar:
+        first = tar.next()
+        if first is None:
+            raise ResourceError(f"{source.host} sent nothing of {wanted}")
+        base, is_folder = posixpath.basename(wanted) or source.name, first.isdir()
+        folder, name = _landing(engine, row, to, base, is_folder=is_folder, contents=path.endswith(_CONTENTS))
+        _put(engine, row, folder, renamed(tar, first, name, keep_owners=keep_owners, tell=sizes.append))
+    return Copied(row, sum(sizes))
 
 
 class _Counted:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing, suppress
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -19,6 +19,8 @@ from deployer.usecases.inspect_hosts import Row
 
 _LONGEST: Final = 1024 * 1024
 """Bytes of a line that are kept together."""
+
+Item = TypeVar("Item")
 
 
 class Ended(Struct, frozen=True):
@@ -50,24 +52,35 @@ class Write(Protocol):
 
 def on_all(fleet: Fleet, rows: Sequence[Row], query: ExecQuery, clock: Clock, forks: int, write: Write) -> list[Ended]:
     """In all containers at once, up to `forks`; in their order. Lines come as they are written."""
-    threads = ThreadPoolExecutor(max(1, min(forks, len(rows))), thread_name_prefix="exec")
+
+    def one(row: Row) -> Ended:
+        def work(engine: Engine, key: str, stream: Stream) -> int | None:
+            for number, text in lines_of(stream):
+                write(row, number, text)
+            return exit_code(engine, key, clock)
+
+        return guarded(fleet, row, query, work)
+
+    return in_parallel(rows, forks, one)
+
+
+def in_parallel(
+    items: Sequence[Item], forks: int, work: Callable[[Item], Ended], abandon: Callable[[], object] = lambda: None
+) -> list[Ended]:
+    """In their order. `abandon` is called after an interrupt."""
+    threads = ThreadPoolExecutor(max(1, min(forks, len(items))), thread_name_prefix="command")
     try:
-        working = [threads.submit(_one, fleet, row, query, clock, write) for row in rows]
+        working = [threads.submit(work, item) for item in items]
         for _ in as_completed(working):
             pass
-        return [work.result() for work in working]
+        return [each.result() for each in working]
+    except BaseException:
+        threads.shutdown(wait=False, cancel_futures=True)
+        abandon()
+        raise
     finally:
         # Interrupted, it does not wait for commands that do not end.
         threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _one(fleet: Fleet, row: Row, query: ExecQuery, clock: Clock, write: Write) -> Ended:
-    def work(engine: Engine, key: str, stream: Stream) -> int | None:
-        for number, text in _lines(stream):
-            write(row, number, text)
-        return exit_code(engine, key, clock)
-
-    return guarded(fleet, row, query, work)
 
 
 def guarded(fleet: Fleet, row: Row, query: ExecQuery, work: Callable[[Engine, str, Stream], int | None]) -> Ended:
@@ -86,7 +99,7 @@ def guarded(fleet: Fleet, row: Row, query: ExecQuery, work: Callable[[Engine, st
         return Ended(row, None, error.message, error.hint, isinstance(error, UnreachableError))
 
 
-def _lines(stream: Stream) -> Iterator[tuple[int, str]]:
+def lines_of(stream: Stream) -> Iterator[tuple[int, str]]:
     pending: dict[int, bytes] = {}
     for number, data in payloads(stream):
         *lines, rest = (pending.get(number, b"") + data).split(b"\n")

@@ -50,6 +50,10 @@ class Fleet:
     def hosts(self) -> tuple[str, ...]:
         return tuple(self._specs)
 
+    @property
+    def forks(self) -> int:
+        return self._forks
+
     def spec(self, host: str) -> ConnectionSpec:
         return self._specs[host]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 
 from msgspec import Struct
@@ -12,20 +13,40 @@ from msgspec.structs import replace
 from deployer import __version__
 from deployer.applying.operations import Worker, perform
 from deployer.diagnostics import did_you_mean
-from deployer.errors import DeployerError, EngineError, ResourceError, UnreachableError
+from deployer.errors import DeployerError, EngineError, ResourceError, UnreachableError, boundary
 from deployer.interfaces import Engine, Stream
 from deployer.model.desired import Desired, Workload
 from deployer.model.operations import ConnectNetwork, Operation, PullImage
 from deployer.planning.container.one_shot import OneShot, Wanted, one_shot
 from deployer.planning.context import Context
 from deployer.planning.policy import Policy
+from deployer.usecases.exec import Ended, Write, in_parallel, lines_of
 from deployer.usecases.fleet import Fleet
+from deployer.usecases.inspect_hosts import Row
 from deployer.usecases.load import Loaded, Request, load
 from deployer.usecases.plan import credentials, needs_to_reconcile, observe_once
 from deployer.usecases.system import System
 from deployer.values import image
 
 _APPLY: str = "apply the playbook first"
+
+
+class Job(Struct, frozen=True):
+    """A declared container, on one host that declares it."""
+
+    desired: Desired
+    resource: Workload
+
+    @property
+    def row(self) -> Row:
+        return Row(self.desired.host, "", self.resource.name, image.familiar(self.resource.image), "", "")
+
+
+class Prepared(Struct, frozen=True):
+    fleet: Fleet
+    system: System
+    loaded: Loaded
+    jobs: tuple[Job, ...]
 
 
 class Running(Struct, frozen=True):
@@ -39,18 +60,60 @@ class Running(Struct, frozen=True):
 
 
 @contextmanager
-def running(request: Request, system: System, name: str, wanted: Wanted, *, keep: bool) -> Iterator[Running]:
-    """The container is removed at the end unless it is kept, with its anonymous volumes. Raises `DeployerError`."""
+def prepare(request: Request, system: System, name: str) -> Iterator[Prepared]:
+    """The hosts that declare the container; none is contacted yet. Raises `DeployerError` without any."""
     loaded = load(replace(request, limit=request.pattern), system.asking)
     system.warn(loaded.warnings)
-    desired, resource = _only(loaded, name)
-    with Fleet({desired.host: loaded.hosts[desired.host]}, 1, system.awaiting) as fleet:
-        engine = _engine(fleet, desired.host)
-        observed = observe_once(engine, desired.host, needs_to_reconcile(loaded, desired.host), ())
-        own = f"{name}.run-{secrets.token_hex(4)}"
-        plan = one_shot(Context(desired, observed, Policy(version=__version__)), resource, own, wanted)
-        _check(engine, desired, resource, plan)
-        yield from _run(desired.host, _worker(engine, system, loaded, desired.host), plan, keep=keep)
+    jobs = tuple(Job(wish, found) for wish in loaded.desired for found in wish.containers if found.name == name)
+    if not jobs:
+        known = sorted({resource.name for wish in loaded.desired for resource in wish.containers})
+        hint = did_you_mean(name, known) or f"declared: {', '.join(known) or 'no containers'}"
+        raise DeployerError(f"the playbook declares no container '{name}' on these hosts", hint=hint)
+    specs = {job.desired.host: loaded.hosts[job.desired.host] for job in jobs}
+    with Fleet(specs, request.forks, system.awaiting) as fleet:
+        yield Prepared(fleet, system, loaded, jobs)
+
+
+@contextmanager
+def running(prepared: Prepared, job: Job, wanted: Wanted, *, keep: bool) -> Iterator[Running]:
+    """The container is removed at the end unless it is kept, with its anonymous volumes. Raises `DeployerError`."""
+    desired, resource = job.desired, job.resource
+    engine = _engine(prepared.fleet, desired.host)
+    observed = observe_once(engine, desired.host, needs_to_reconcile(prepared.loaded, desired.host), ())
+    own = f"{resource.name}.run-{secrets.token_hex(4)}"
+    plan = one_shot(Context(desired, observed, Policy(version=__version__)), resource, own, wanted)
+    _check(engine, desired, resource, plan)
+    yield from _run(desired.host, _worker(engine, prepared.system, prepared.loaded, desired.host), plan, keep=keep)
+
+
+def on_hosts(prepared: Prepared, wanted: Wanted, write: Write, tell: Callable[[Running], object] | None) -> list[Ended]:
+    """On all hosts at once, without input; lines come as they are written. `tell` gets the containers, which are kept
+    then. Interrupted, it removes them all."""
+    alive: dict[Row, Running] = {}
+    stopped = threading.Event()
+
+    def one(job: Job) -> Ended:
+        try:
+            with boundary(), running(prepared, job, wanted, keep=tell is not None) as found:
+                alive[job.row] = found
+                if stopped.is_set():
+                    return Ended(job.row, error="interrupted")
+                for number, text in lines_of(found.stream):
+                    write(job.row, number, text)
+                code = found.engine.wait_container(found.id)
+                if tell is not None:
+                    tell(found)
+                return Ended(job.row, code)
+        except DeployerError as error:
+            return Ended(job.row, None, error.message, error.hint, isinstance(error, UnreachableError))
+
+    def abandon() -> None:
+        stopped.set()
+        for found in list(alive.values()):
+            with suppress(DeployerError):
+                found.engine.remove_container(found.id, force=True, anonymous_volumes=True)
+
+    return in_parallel(prepared.jobs, prepared.fleet.forks, one, abandon)
 
 
 def _engine(fleet: Fleet, host: str) -> Engine:
@@ -58,20 +121,6 @@ def _engine(fleet: Fleet, host: str) -> Engine:
         return fleet.host(host).engine()
     except UnreachableError as error:
         raise UnreachableError(f"{host}: {error.message}", hint=error.hint) from error
-
-
-def _only(loaded: Loaded, name: str) -> tuple[Desired, Workload]:
-    """The one host that declares the container; raises `DeployerError`."""
-    wishes = tuple(loaded.desired)
-    found = [(wish, resource) for wish in wishes for resource in wish.containers if resource.name == name]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        hosts = ", ".join(wish.host for wish, _ in found)
-        raise DeployerError(f"one host is needed, '{name}' is declared on: {hosts}", hint="name one of them")
-    known = sorted({resource.name for wish in wishes for resource in wish.containers})
-    hint = did_you_mean(name, known) or f"declared: {', '.join(known) or 'no containers'}"
-    raise DeployerError(f"the playbook declares no container '{name}' on these hosts", hint=hint)
 
 
 def _check(engine: Engine, desired: Desired, resource: Workload, plan: OneShot) -> None:

@@ -214,7 +214,10 @@ def read(folder: Path) -> Manifest:
 
 
 def stored(folder: Path) -> list[tuple[str, Manifest]]:
-    """The snapshots in a folder, by their names."""
+    """The snapshots in a folder, by their names. Raises `ResourceError` without the folder."""
+    if not folder.is_dir():
+        hint = "deployer snapshot create makes snapshots there, or in the folder that --to names"
+        raise ResourceError(f"there is no folder {folder}", hint=hint)
     found = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
     return [(str(path), read(path)) for path in found]
 

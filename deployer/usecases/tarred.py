@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import os
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from msgspec import Struct
 
@@ -16,6 +17,7 @@ from deployer.errors import ResourceError
 
 _CHUNK: Final = 256 * 1024
 _BLOCK: Final = 512
+_XATTR: Final = "SCHILY.xattr."
 
 
 class Unpacked(Struct, frozen=True):
@@ -62,15 +64,8 @@ def _walk(source: Path, name: str) -> Iterator[tuple[Path, str]]:
 
 
 def _content(path: Path, size: int) -> Iterator[bytes]:
-    """With what fills the last block."""
-    left = size
     with _errors_of(path), path.open("rb") as file:
-        while left and (data := file.read(min(_CHUNK, left))):
-            left -= len(data)
-            yield data
-    if left:
-        raise ResourceError(f"{path} became shorter while it was read")
-    yield bytes(-size % _BLOCK)
+        yield from _exactly(file, size, str(path))
 
 
 @contextlib.contextmanager
@@ -102,6 +97,49 @@ def open_pieces(pieces: Iterable[bytes]) -> tarfile.TarFile:
         return tarfile.open(fileobj=source, mode="r|", bufsize=_CHUNK)
     except tarfile.TarError as error:
         raise ResourceError(f"the engine sent no tar archive: {error}") from error
+
+
+def renamed(
+    tar: tarfile.TarFile, first: tarfile.TarInfo, name: str, *, keep_owners: bool, tell: Callable[[int], object]
+) -> Iterator[bytes]:
+    """An archive with another first part of each name; "" leaves out the folder itself. `first`: its first member,
+    which was read. Everything belongs to root unless owners are kept. `tell` gets the size of each file. Raises
+    `ResourceError`."""
+    member: tarfile.TarInfo | None = first
+    while member is not None:
+        if rest := _renamed(member.name, name):
+            content = tar.extractfile(member) if member.isreg() else None
+            changed = copy.copy(member)
+            changed.name = rest
+            changed.linkname = _renamed(member.linkname, name) if member.islnk() else member.linkname
+            changed.pax_headers = {key: text for key, text in member.pax_headers.items() if key.startswith(_XATTR)}
+            if not keep_owners:
+                changed.uid = changed.gid = 0
+                changed.uname = changed.gname = ""
+            yield changed.tobuf(tarfile.PAX_FORMAT)
+            if content is not None:
+                tell(member.size)
+                yield from _exactly(content, member.size, member.name)
+        # All members would be kept otherwise.
+        tar.members = []  # type: ignore[attr-defined]
+        member = tar.next()
+    yield bytes(2 * _BLOCK)
+
+
+def _renamed(path: str, name: str) -> str:
+    rest = path.partition("/")[2]
+    return "/".join(filter(None, (name, rest)))
+
+
+def _exactly(file: IO[bytes], size: int, name: str) -> Iterator[bytes]:
+    """With what fills the last block."""
+    left = size
+    while left and (data := file.read(min(_CHUNK, left))):
+        left -= len(data)
+        yield data
+    if left:
+        raise ResourceError(f"{name} became shorter while it was read")
+    yield bytes(-size % _BLOCK)
 
 
 def unpack(pieces: Iterable[bytes], target: Path, *, keep_owners: bool) -> Unpacked:

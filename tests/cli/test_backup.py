@@ -68,7 +68,7 @@ def test_what_would_be_done(site: Shop) -> None:
     found = site.run("backup", "run", "-i", "hosts.yml", "data.yml", "--check", "--limit", "web2")
     assert (found.code, found.words) == (
         0,
-        ["VOLUME TO KEEP CONTAINERS SCHEDULE", "web2/db-data kept/here 2 are stopped daily"],
+        ["VOLUME (simulated) TO KEEP CONTAINERS SCHEDULE", "web2/db-data kept/here 2 are stopped daily"],
     )
     refused = site.run("backup", "run", "-i", "hosts.yml", "data.yml")
     assert (refused.code, "add --yes" in refused.err) == (5, True)
@@ -82,7 +82,9 @@ def test_one_failure_does_not_stop_the_others(site: Shop) -> None:
     assert found.code == 4
     assert "web1/db-data: failed: " in found.err
     assert "db1/db-data: failed: db1 has no volume 'db-data'" in found.err
-    assert any(line.startswith("web2/db-data → kept/here/web2-db-data-") for line in found.out.splitlines())
+    assert "web2/db-data (simulated) kept/here 2 are stopped daily" in found.words
+    (made,) = [line for line in found.out.splitlines() if line.startswith("web2/db-data → kept/here/web2-db-data-")]
+    assert made.endswith(" (simulated)")
 
 
 def test_errors(site: Shop) -> None:

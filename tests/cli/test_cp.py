@@ -30,6 +30,24 @@ def test_there_and_back_again(more: Shop) -> None:
     assert (more.folder / "a").read_text() == "text"
 
 
+def test_from_one_container_to_others(more: Shop) -> None:
+    (more.folder / "conf/sub").mkdir(parents=True)
+    more.write(f"conf/sub/{'a' * 120}", "text")
+    (more.folder / "conf/link").symlink_to("sub")
+    assert copied(more, "conf", "web1/api:/etc")[0] == 0
+    found = more.run("cp", "-i", "hosts.yml", "web1/api:/etc/conf", "all/web:/tmp/other")
+    assert (found.code, found.err) == (0, "".join(f"{host}/web: copied 4 B\n" for host in ("web1", "web2", "db1")))
+    assert copied(more, "web1/api:/etc/conf/.", "web1/web:/opt")[0] == 0
+    assert copied(more, f"web1/api:/etc/conf/sub/{'a' * 120}", "db1/web:/opt/b")[0] == 0
+    for place in ("db1/web:/tmp/other", "web1/web:/opt", "db1/web:/opt"):
+        assert copied(more, place, "back")[0] == 0
+    found_here = sorted(str(path.relative_to(more.folder / "back")) for path in (more.folder / "back").rglob("*"))
+    assert found_here == [
+        *("link", "opt", "opt/b", "opt/link", "opt/sub", f"opt/sub/{'a' * 120}", "sub", f"sub/{'a' * 120}")
+    ]
+    assert (more.folder / "back/opt/b").read_text() == "text"
+
+
 def test_of_many_into_a_folder_for_each(more: Shop) -> None:
     more.write("a", "text")
     assert copied(more, "a", "web/web:/tmp/a")[0] == 0
@@ -69,7 +87,9 @@ def test_as_a_document_while_a_host_is_down(more: Shop) -> None:
     ("words", "code", "error"),
     [
         (("a", "b"), 1, "one of the two must be in containers: HOSTS/CONTAINER:PATH"),
-        (("web1/web:/a", "web2/web:/a"), 1, "one of the two must be on this machine, or '-'"),
+        (("web/web:/a", "web2/web:/a"), 1, "one container is needed, found: web1/web, web2/web"),
+        (("web1/web:/nope", "web2/web:/a"), 3, "web2/web: the container has no file or folder /nope"),
+        (("web1/web:/etc", "web2/web:/nope/a/"), 3, "web2/web: the container has no folder /nope"),
         (("./web1/web:/a", "web1/web:/a"), 3, "web1/web: ./web1/web:/a: there is no such file or folder"),
         (("hosts.yml", "web1/web:/nope/a"), 3, "web1/web: the container has no folder /nope"),
         (("hosts.yml", "web1/web:/etc/a/"), 3, "web1/web: the container has no folder /etc/a"),

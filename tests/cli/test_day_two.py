@@ -1,6 +1,7 @@
 """Commands for the time after a deployment, on simulated hosts."""
 
 import json
+import re
 
 import pytest
 
@@ -10,7 +11,7 @@ from deployer.model.locks import Claim
 from deployer.simulated import SimulatedEngine
 from deployer.simulated.persistence import StateFile
 from deployer.usecases.system import SystemClock
-from tests.cli.runs import DOWN, MORE, Shop, lines
+from tests.cli.runs import DOWN, INVENTORY, MORE, Shop, lines
 
 
 class TestLogs:
@@ -306,6 +307,25 @@ class TestRun:
         plan = more.run("plan", "-i", "hosts.yml", "more.yml", "--detailed-exitcode")
         assert plan.code == 0
 
+    def test_on_many_hosts(self, more: Shop) -> None:
+        more.write("hosts.yml", INVENTORY + "    bad: {hosts: {gone: {connection: local, docker_socket: /no}}}\n")
+        more.write("all.yml", MORE + "- hosts: gone\n  project: shop\n  containers: {api: {image: 'api:1'}}\n")
+        shop = ("-i", "hosts.yml", "web", "api", "--playbook", "all.yml")
+        found = more.run("run", *shop, "--", "sh", "-c", "exit 3")
+        assert (found.code, sorted(found.words)) == (
+            3,
+            ["web1/api | simulated: sh -c exit 3", "web2/api | simulated: sh -c exit 3"],
+        )
+        assert found.err == "web1/api: exit code 3\nweb2/api: exit code 3\n"
+        kept = more.run("run", *shop, "--keep", "--", "true")
+        assert (kept.code, len(re.findall("web[12]/api.run-.* is kept", kept.err))) == (0, 2)
+        found = more.run("run", "-i", "hosts.yml", "all", "api", "--playbook", "all.yml", "--json", "--", "true")
+        documents = [json.loads(line) for line in found.out.splitlines()]
+        assert (found.code, [each["exit_code"] for each in documents if each["type"] == "command_ended"]) == (
+            4,
+            [0, 0, None],
+        )
+
     def test_one_that_is_kept(self, more: Shop) -> None:
         found = more.run("run", "-i", "hosts.yml", "db1", "web", *self.SHOP, "--no-stdin", "--keep", "--", "true")
         assert (found.code, found.err.startswith("db1/web.run-")) == (0, True)
@@ -316,7 +336,6 @@ class TestRun:
     @pytest.mark.parametrize(
         ("words", "code", "error"),
         [
-            (("web", "api"), 1, "error: one host is needed, 'api' is declared on: web1, web2\n"),
             (("web1", "apo"), 1, "  hint: did you mean 'api'?\n"),
             (("nope", "api"), 1, "--limit: no host or group matches 'nope'"),
         ],

@@ -85,7 +85,11 @@ def test_names(site: Shop) -> None:
     ):
         found = site.run("snapshot", *words)
         assert (found.code != 0, said in found.err) == (True, True), found.err
-    assert site.run("snapshot", "list").words == ["MADE WHO VOLUMES DATA SNAPSHOT"]
+    missing = site.run("snapshot", "list")
+    assert (missing.code, "there is no folder snapshots" in missing.err) == (3, True)
+    (site.folder / "empty").mkdir()
+    assert site.run("snapshot", "list", "empty").words == ["MADE WHO VOLUMES DATA SNAPSHOT"]
     checked = site.run("snapshot", "create", "-i", "hosts.yml", "data.yml", "--check", "--limit", "web1")
+    assert all(line.endswith(" (simulated)") for line in checked.words[:2])
     assert checked.words[2] == "web1: container db is stopped while its data is copied"
     assert not (site.folder / "snapshots").exists()
