@@ -26,7 +26,7 @@ _PROBE_TIME = 2.0
 
 
 class WaitInterruptedError(ResourceError):
-    """The operator stopped the run during a wait."""
+    """The operator stopped the run during a wait or a transfer."""
 
 
 class _Look(Struct, frozen=True):

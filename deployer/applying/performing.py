@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from msgspec import Struct, field
 
 from deployer.applying.building import Builds
+from deployer.applying.health import WaitInterruptedError
 from deployer.applying.lock import LockLostError
 from deployer.applying.operations import Done, Send, Worker, no_host, no_source, perform
 from deployer.errors import DeployerError, UnreachableError, boundary
 from deployer.interfaces import Clock, Engine, Events, Host, RegistryAuth
-from deployer.model.operations import Operation, Target
+from deployer.model.operations import BuildImage, Operation, PullImage, SendImage, Target
 
 Found = TypeVar("Found")
 
@@ -22,6 +24,13 @@ LOG_LINES = 20
 
 REGAIN = 30.0
 """Seconds to wait for a host whose connection was lost; less than the lease of a lock."""
+
+
+_TRANSFERS: Final = (PullImage, SendImage, BuildImage)
+"""Operations that a stop ends at once. They change nothing that runs, and may be silent for half an hour."""
+
+_LOOKING: Final = 0.1
+"""Seconds between two looks at the stop."""
 
 
 class Stop(Protocol):
@@ -44,6 +53,24 @@ class Tools(Struct, frozen=True):
     send: Send = no_source
     builds: Builds = field(default_factory=Builds)
     machine: Callable[[], Host] = no_host
+
+
+def _until_stopped(work: Callable[[], Done], stop: Stop) -> Done:
+    """The work is done by a thread of its own, which a stop leaves alone: its request ends with the connection, and the
+    engine then gives it up. Raises what the work raises, and `WaitInterruptedError`."""
+    found: Future[Done] = Future()
+
+    def run() -> None:
+        try:
+            found.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised by the thread that waits
+            found.set_exception(error)
+
+    threading.Thread(target=run, name="transfer", daemon=True).start()
+    while not wait((found,), _LOOKING).done:
+        if stop.is_set():
+            raise WaitInterruptedError("interrupted before its end")
+    return found.result()
 
 
 class Performer:
@@ -71,6 +98,8 @@ class Performer:
     def perform(self, operation: Operation) -> Done:
         """Raises `DeployerError`, also for any other exception."""
         with boundary():
+            if isinstance(operation, _TRANSFERS):
+                return _until_stopped(lambda: perform(self._worker, operation), self._tools.stop)
             return perform(self._worker, operation)
 
     def persist(self, operation: Operation) -> Done:

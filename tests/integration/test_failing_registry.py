@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import signal
 import subprocess
 import tarfile
 import threading
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.support import Site, ids
+from tests.integration.support import PROGRAM, Site, environment, ids
 from tests.lab.host import Host
 from tests.lab.shell import wait_for
 
@@ -36,14 +37,15 @@ def digest(data: bytes) -> str:
 
 class Failing(ThreadingHTTPServer):
     """Has images of one layer: `cut` ends in the middle of it, `broken` answers with an error, `newer` has a type of
-    layer that no engine knows."""
+    layer that no engine knows, `drips` takes an hour. `dripping`: one asks for that; `given_up`: it no longer does."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.blobs: dict[str, tuple[str, bytes]] = {}
-        self.tags = {name: self._image(name) for name in ("cut", "broken", "newer")}
+        self.tags = {name: self._image(name) for name in ("cut", "broken", "newer", "drips")}
+        self.dripping, self.given_up = threading.Event(), threading.Event()
 
     def _image(self, name: str) -> str:
         archive = io.BytesIO()
@@ -81,15 +83,27 @@ class _Answer(BaseHTTPRequestHandler):
         self.send_header("Docker-Content-Digest", digest(data))
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        if self.command != "HEAD":
+        if self.command != "HEAD" and is_layer and name == "drips":
+            self._drip(data)
+        elif self.command != "HEAD":
             self.wfile.write(data[: len(data) // 2] if is_layer and name == "cut" else data)
+
+    def _drip(self, data: bytes) -> None:
+        self.server.dripping.set()
+        try:
+            for byte in data:
+                self.wfile.write(bytes([byte]))
+                if self.server.given_up.wait(0.05):
+                    return
+        except OSError:
+            self.server.given_up.set()
 
     def log_message(self, *_: object) -> None:
         pass
 
 
 @contextlib.contextmanager
-def registry_on(host: Host) -> Iterator[str]:
+def registry_on(host: Host) -> Iterator[tuple[str, Failing]]:
     """A failing registry on the host's own address, which engines ask without TLS."""
     server = Failing()
     serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -99,7 +113,7 @@ def registry_on(host: Host) -> Iterator[str]:
     tunnel = subprocess.Popen([login, "-N", "-R", f"{address}:{address}", *words])
     try:
         wait_for(lambda: address in host.run("ss", "-ltn"), 20, "the tunnel")
-        yield address
+        yield address, server
     finally:
         tunnel.terminate()
         tunnel.wait()
@@ -118,7 +132,7 @@ def test_a_registry_that_fails_in_the_middle(host_containerd: Host, tmp_path: Pa
     site.converge()
     before = ids(host), images(host)
     said = {}
-    with registry_on(host) as address:
+    with registry_on(host) as (address, _):
         for name in ("cut", "broken", "newer"):
             failed = site.containers(web={"image": f"{address}/app:{name}"}).apply()
             assert (failed.code, ids(host), images(host)) == (3, *before), name
@@ -135,3 +149,23 @@ def test_a_registry_that_fails_in_the_middle(host_containerd: Host, tmp_path: Pa
             "the host's engine does not support the format of this image: upgrade the engine",
         ),
     }
+
+
+def test_a_stop_ends_a_pull_that_would_go_on_for_an_hour(host_containerd: Host, tmp_path: Path) -> None:
+    """At once, and the engine then gives it up. What ran runs on."""
+    host = host_containerd
+    site = Site(tmp_path, host).containers(web={})
+    site.converge()
+    before = ids(host), images(host)
+    with registry_on(host) as (address, server):
+        site.containers(web={"image": f"{address}/app:drips"})
+        words = [str(PROGRAM), "apply", "--yes", *site.arguments]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(words, env=environment(site.folder), stdout=pipe, stderr=pipe, text=True) as running:
+            assert server.dripping.wait(30)
+            running.send_signal(signal.SIGINT)
+            out, err = running.communicate(timeout=10)
+        assert running.returncode == 130, (out, err)
+        assert f"image {address}/app:drips: pulling interrupted" in err
+        assert server.given_up.wait(10), "the engine goes on with it"
+    assert (ids(host), images(host)) == before
