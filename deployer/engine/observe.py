@@ -280,6 +280,7 @@ def _stub(entry: ListedContainer, names: Mapping[str, str], owner: Ownership) ->
         ports=held_ports(entry),
         holds=_addresses({names.get(key, key): found for key, found in _endpoints(entry).items()}),
         shares=entry.shares,
+        filling=volume_names.is_filling(entry.name, entry.labels),
     )
 
 

@@ -17,13 +17,9 @@ from deployer.engine.logs import Frames
 from deployer.engine.tar_walk import whole
 from deployer.errors import EngineError, ResourceError, UnreachableError
 from deployer.interfaces import Body, Engine, ExecQuery, Json, Stream
+from deployer.model.volume_names import HELPERS
 
 FOLDER: Final = "data"
-STOPPED: Final = "deployer.volume.stopped"
-NEW: Final = "deployer.volume.new"
-"""Labels of the container, for the run after one that was killed: which containers it stopped, and whether the volume
-did not exist before it."""
-
 _IMAGE: Final = "docker.io/deployer/empty:1"
 _LONGEST: Final = "86400"
 """Seconds after which a container ends that a killed run left."""
@@ -172,7 +168,7 @@ def _chunks(archive: Body) -> Iterator[bytes]:
 
 def helper_name(volume: str) -> str:
     """Of the container that mounts a volume."""
-    return f"deployer.volume.{hashlib.sha256(volume.encode()).hexdigest()[:24]}"
+    return f"{HELPERS}{hashlib.sha256(volume.encode()).hexdigest()[:24]}"
 
 
 def mounted(engine: Engine, volume: str, image: str, labels: Mapping[str, str]) -> Data:

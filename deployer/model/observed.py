@@ -112,7 +112,7 @@ class ObservedVolume(Struct, frozen=True):
 class Stub(Struct, frozen=True):
     """A container that was listed but not inspected: names, owners, mounts and ports in use are known. `ports`, as
     `values.port` writes them, and `holds`, its addresses, are those it has while it runs. `shares`: the id of the
-    container whose network it shares."""
+    container whose network it shares; `filling`: whether a command fills its volume, or was killed meanwhile."""
 
     id: str
     name: str
@@ -124,6 +124,7 @@ class Stub(Struct, frozen=True):
     ports: frozenset[str] = frozenset()
     holds: frozenset[tuple[str, str, str]] = frozenset()
     shares: str = ""
+    filling: bool = False
 
     @property
     def running(self) -> bool:

@@ -15,6 +15,15 @@ RECORDS: Final = "deployer.history."
 SPECS: Final = "deployer.spec."
 MANIFESTS: Final = "deployer.manifest."
 STARTED: Final = ".started"
+HELPERS: Final = "deployer.volume."
+"""What names of containers begin with through which the data of a volume is read and written."""
+
+STOPPED: Final = "deployer.volume.stopped"
+NEW: Final = "deployer.volume.new"
+FILLING: Final = "deployer.volume.filling"
+"""Labels of these containers, for the run after one that was killed: which containers it stopped, whether the volume
+did not exist before it, and whether it was replacing its content."""
+
 ENDPOINTS: Final = "deployer.history.endpoints"
 """The label of a record of a run that took endpoints from containers and may not have given them back."""
 
@@ -26,6 +35,11 @@ _DIGITS: Final = 18
 def is_own(name: str) -> bool:
     """Whether a volume is one of these, and not declared by a user."""
     return name.startswith((LOCKS, RECORDS, SPECS, MANIFESTS, PREFIX))
+
+
+def is_filling(container: str, labels: Mapping[str, str] | None) -> bool:
+    """Whether a container is one through which a volume is filled: by a run that lives, or by one that was killed."""
+    return container.startswith(HELPERS) and bool({NEW, FILLING} & (labels or {}).keys())
 
 
 def labels_of(volume: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -16,11 +16,12 @@ from deployer.applying.locking import Run, time_stamp
 from deployer.applying.performing import Stop
 from deployer.config.files import state_folder
 from deployer.engine import volume_data
-from deployer.engine.volume_data import NEW, STOPPED, Data
+from deployer.engine.volume_data import Data
 from deployer.errors import DeployerError, ExitCode, RefusedError, ResourceError
 from deployer.fields.options import Quiet
 from deployer.interfaces import Body, Clock, Engine, Events
 from deployer.model.outcome import Blocked
+from deployer.model.volume_names import FILLING, NEW, STOPPED
 from deployer.usecases import backup_file
 from deployer.usecases.backup_file import Backup, Header, Total
 from deployer.usecases.tarred import open_pieces
@@ -111,15 +112,17 @@ class _Ahead:
                 return
 
 
-def mount(engine: Engine, side: Side, how: How) -> Data:
-    return volume_data.mounted(engine, side.place.volume, side.image if how.exact else "", _marks(side))
+def mount(engine: Engine, side: Side, how: How, *, filling: bool = False) -> Data:
+    """`filling`: its content is replaced from now on."""
+    image = side.image if how.exact else ""
+    return volume_data.mounted(engine, side.place.volume, image, _marks(side, filling=filling))
 
 
-def _marks(side: Side) -> dict[str, str]:
+def _marks(side: Side, *, filling: bool = False) -> dict[str, str]:
     """Labels of the container, for the run after this one if it is killed."""
     stopped = {member.id for member in side.members} | set(side.stopped_before)
     marks = {STOPPED: ",".join(sorted(stopped))} if stopped else {}
-    return marks | ({NEW: "1"} if side.is_new else {})
+    return marks | ({NEW: "1"} if side.is_new else {}) | ({FILLING: "1"} if filling else {})
 
 
 def save(side: Side, data: Data, how: How, tools: Tools, target: BinaryIO) -> Total:
@@ -194,11 +197,13 @@ class Content:
             if self._complete:
                 path.unlink(missing_ok=True)
 
-    def replace(self, data: Data, before: Backup | None, chunks: Body) -> None:
+    def replace(self, before: Backup | None, chunks: Body) -> None:
         """`before` None: the volume is empty."""
         self._tools.permit()
         self._before, self._touched = before, True
-        (self._emptied(self._line.engine) if before is not None else data).write(chunks)
+        engine = self._line.engine
+        data = self._emptied(engine) if before is not None else mount(engine, self._side, self._how, filling=True)
+        data.write(chunks)
 
     def put_back(self) -> None:
         """After a failure, also one that came later: the volume has its content from before."""
@@ -226,8 +231,8 @@ class Content:
             engine.remove_volume(side.place.volume)
             engine.create_volume({"Name": side.place.volume, "Labels": side.labels})
         else:
-            volume_data.empty(engine, side.place.volume, side.image, _marks(side))
-        return mount(engine, side, self._how)
+            volume_data.empty(engine, side.place.volume, side.image, _marks(side, filling=True))
+        return mount(engine, side, self._how, filling=True)
 
 
 def _spool(place: Place, tools: Tools) -> Path:

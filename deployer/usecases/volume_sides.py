@@ -25,8 +25,6 @@ from deployer.usecases.lifecycle import read_members
 _PAUSES: Final = (0.0, 1.0, 3.0, 8.0, 15.0)
 """Seconds before each attempt at what must be done whatever happened."""
 
-_HELPERS: Final = "deployer.volume."
-
 
 class Place(Struct, frozen=True):
     host: str
@@ -78,7 +76,7 @@ class Side(Struct, frozen=True):
     @property
     def stopped_before(self) -> tuple[str, ...]:
         """Ids of containers that a run stopped which was killed before it could start them again."""
-        return tuple(filter(None, self.left.get(volume_data.STOPPED, "").split(",")))
+        return tuple(filter(None, self.left.get(volume_names.STOPPED, "").split(",")))
 
     @property
     def labels(self) -> dict[str, str]:
@@ -95,7 +93,7 @@ class Side(Struct, frozen=True):
     @property
     def is_new(self) -> bool:
         """Whether nothing of it would be lost."""
-        return self.found is None or volume_data.NEW in self.left
+        return self.found is None or volume_names.NEW in self.left
 
     @property
     def projects(self) -> frozenset[str]:
@@ -118,7 +116,7 @@ def _read_side(fleet: Fleet, place: Place, image: str, quiet: Quiet) -> Side:
         raise RefusedError(f"{place} is one of the volumes in which deployer keeps its records")
     with boundary():
         engine = fleet.host(place.host).engine()
-        rows = tuple(row for row in read_rows(place.host, engine, "") if not row.name.startswith(_HELPERS))
+        rows = tuple(row for row in read_rows(place.host, engine, "") if not row.name.startswith(volume_names.HELPERS))
         listed = answers.read(engine.list_containers(), tuple[answers.ListedContainer, ...], "/containers/json")
         using = {entry.id for entry in listed for mount in entry.mounts or () if mount.name == place.volume}
         users = tuple(row for row in rows if row.id in using)

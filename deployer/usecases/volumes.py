@@ -167,7 +167,7 @@ def target_of(
                 yield data.write
             else:
                 before = stack.enter_context(content.kept()) if full else None
-                yield partial(content.replace, data, before)
+                yield partial(content.replace, before)
         except BaseException:
             if side.is_new:
                 discard(line, volume, tools.tell)

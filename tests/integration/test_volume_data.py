@@ -194,7 +194,26 @@ def test_an_interrupted_copy_leaves_nothing_behind(site: Site, host_26: Host, ho
     # A run that is killed leaves what the next one clears away.
     migration(site, host_26, host_28).kill()
     assert states(host_26)["web"] == "exited"
+    assert _incomplete(site, host_28)
     ran: Any = ok(volume(site, "migrate", f"{host_26.name}/{NAME}", host_28.name, "--json"))
     assert json.loads(ran.out)["size"] > BIG
     assert listing(data_of(host_28), exact=False) == listing(data_of(host_26), exact=False)
     assert (states(host_26), states(host_28)) == ({"web": "running"}, {})
+    # So it is with a volume that was there before.
+    host_28.docker("volume", "rm", NAME)
+    host_28.docker("volume", "create", NAME)
+    assert not _incomplete(site, host_28)
+    migration(site, host_26, host_28).kill()
+    assert _incomplete(site, host_28)
+    consent = f"--allow-data-loss={host_28.name}/volume.{NAME}"
+    ok(volume(site, "migrate", f"{host_26.name}/{NAME}", host_28.name, consent))
+    assert not _incomplete(site, host_28)
+
+
+def _incomplete(site: Site, host: Host) -> bool:
+    """Whether the plan of a playbook that declares the volume there says so."""
+    file = site.folder / "there.yml"
+    file.write_text(json.dumps([{"hosts": host.name, "volumes": {NAME: {}}}]))
+    found = site.run("plan", "-i", str(site.inventory), str(file), "--json")
+    assert found.code == 0, found.err
+    return any(f"volume.{NAME}: its data is incomplete" in note for note in found.notes)

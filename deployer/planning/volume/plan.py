@@ -21,12 +21,20 @@ def make(ctx: Context) -> None:
     """Create missing volumes."""
     for resource in ctx.wanted(VolumeSettings):
         live = ctx.observed.volume(resource.name)
+        _tell_incomplete(ctx, resource)
         if resource.settings.external:
             objects.check_external(ctx, resource, live)
         elif live is None:
             _create(ctx, resource)
         else:
             _compare(ctx, resource, live)
+
+
+def _tell_incomplete(ctx: Context, resource: Volume) -> None:
+    if any(stub.filling and resource.name in stub.volumes for stub in ctx.observed.others):
+        place = f"{ctx.observed.host}/{resource.name}"
+        hint = f"unless that still runs, fill it again: deployer volume restore FILE {place}"
+        ctx.draft.notes.append(f"{resource.address.label}: its data is incomplete, a command was filling it; {hint}")
 
 
 def remove_absent(ctx: Context) -> None:

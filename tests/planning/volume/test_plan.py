@@ -147,3 +147,14 @@ def test_pruning_names_volumes_and_removes_only_those_that_were_named() -> None:
     assert steps(plan("", applied(DATA), prune=True, data_loss=CONSENT)) == [
         "#1 volume.data, RemoveVolume data, no longer declared, at last",
     ]
+
+
+def test_a_volume_that_a_killed_command_was_filling_is_named() -> None:
+    host, helper = applied(DATA), stub("deployer.volume.1", volumes=frozenset({"data"}), state="created")
+    assert plan(DATA, replace(host, others=(helper,))).notes == ()
+    found = plan(DATA, replace(host, others=(replace(helper, filling=True),)))
+    assert nothing(found)
+    assert found.notes == (
+        "volume.data: its data is incomplete, a command was filling it; "
+        "unless that still runs, fill it again: deployer volume restore FILE web1/data",
+    )
