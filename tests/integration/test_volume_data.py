@@ -213,7 +213,7 @@ def test_an_interrupted_copy_leaves_nothing_behind(site: Site, host_26: Host, ho
 def _incomplete(site: Site, host: Host) -> bool:
     """Whether the plan of a playbook that declares the volume there says so."""
     file = site.folder / "there.yml"
-    file.write_text(json.dumps([{"hosts": host.name, "volumes": {NAME: {}}}]))
+    file.write_text(json.dumps([{"hosts": host.name, "project": "site", "volumes": {NAME: {}}}]))
     found = site.run("plan", "-i", str(site.inventory), str(file), "--json")
     assert found.code == 0, found.err
     return any(f"volume.{NAME}: its data is incomplete" in note for note in found.notes)
