@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import posixpath
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -12,15 +13,22 @@ from deployer.config.templates.templar import Templar
 from deployer.diagnostics import Problems
 from deployer.fields.leaves import FLAG, TEXT, choice
 from deployer.fields.shapes import Constant, Entry, Forms, ListOf, Record, one_or_many
-from deployer.model.desired import AnyResource, Workload, has_settings
+from deployer.model.desired import AnyResource, Imaged, Kind, Workload, has_settings
 from deployer.model.kinds import KINDS
 from deployer.model.settings import FromImage, RunSettings
 from deployer.values import image
 
 _DEFAULT_LIMITS: Final = ("mem_limit", "cpus")
-_SOCKET: Final = "docker.sock"
-_ABOVE_SOCKET: Final = ("/", "/var", "/var/run", "/run")
-"""Directories that contain the engine's socket."""
+_SOCKETS: Final = tuple(
+    PurePosixPath(path)
+    for path in (
+        "/run/docker.sock",
+        "/run/podman/podman.sock",
+        "/run/containerd/containerd.sock",
+        "/run/docker/containerd/containerd.sock",
+    )
+)
+"""Of engines, and of containerd, which starts what engines start; `/var/run` is a link to `/run`."""
 
 _RULE: Final = Record(
     (
@@ -37,8 +45,8 @@ POLICY: Final = Record(
             shape=one_or_many(TEXT, "a registry or a list of registries"),
             doc="Images come from these registries or repositories only; `*` stands for any text.",
         ),
-        Entry(name="no_docker_socket", shape=FLAG, doc="Containers do not mount the engine's socket."),
-        Entry(name="no_privileged", shape=FLAG, doc="Containers are not privileged."),
+        Entry(name="no_docker_socket", shape=FLAG, doc="Containers do not mount the engine's socket, or containerd's."),
+        Entry(name="no_privileged", shape=FLAG, doc="Containers are not privileged and do not have all capabilities."),
         Entry(
             name="require_limits",
             shape=Forms(
@@ -65,9 +73,10 @@ def check(
 ) -> None:
     """`policies`: as written, and as read with `POLICY`. Reports every violation."""
     wanted = [resource for resource in resources if not resource.absent]
+    built = {each.image for each in wanted if has_settings(each, FromImage) and each.settings.build is not None}
     for written, policy in policies:
         for resource in wanted:
-            for path, summary, hint in _violations(policy, resource):
+            for path, summary, hint in _violations(policy, resource, built):
                 at = f"the policy at {written.origin.short}"
                 problems.add(
                     resource.place(path),
@@ -82,27 +91,36 @@ def check(
 Violation = tuple[tuple[str, ...], str, str]
 
 
-def _violations(policy: Mapping[str, Any], resource: AnyResource) -> Iterator[Violation]:
-    """(path, what is wrong, what is required)."""
-    if has_settings(resource, FromImage) and resource.image:
-        yield from _of_image(policy, image.parse(resource.image))
+def _violations(policy: Mapping[str, Any], resource: AnyResource, built: Collection[str]) -> Iterator[Violation]:
+    """(path, what is wrong, what is required). `built`: images that the play builds."""
+    if has_settings(resource, FromImage):
+        yield from _of_images(policy, resource, built)
+    if policy.get("no_docker_socket"):
+        yield from _of_mounts(resource)
     if not has_settings(resource, RunSettings):
         return
     if policy.get("no_privileged") and resource.values.get("privileged"):
         yield ("privileged",), "is privileged", "no_privileged"
-    if policy.get("no_docker_socket"):
-        for target, mount in (resource.values.get("volumes") or {}).items():
-            if _exposes_engine(mount):
-                summary = f"mounts {mount['source']}, which gives control of the engine"
-                yield ("volumes", target), summary, "no_docker_socket"
+    if policy.get("no_privileged") and "ALL" in (resource.values.get("cap_add") or ()):
+        yield ("cap_add",), "has all capabilities", "no_privileged"
     limits = policy.get("require_limits") or ()
     for name in _DEFAULT_LIMITS if limits is True else limits:
         if not resource.values.get(name):
             yield (name,), f"{name} is missing", "require_limits"
 
 
-def _of_image(policy: Mapping[str, Any], found: image.ImageRef) -> Iterator[Violation]:
-    path = ("image",)
+def _of_images(policy: Mapping[str, Any], resource: Imaged, built: Collection[str]) -> Iterator[Violation]:
+    """Of an image that the play builds, what it begins with comes from a registry, and its own name needs a tag."""
+    found, build = resource.image, resource.settings.build
+    if found:
+        own = {"no_latest": policy.get("no_latest")} if found in built else policy
+        yield from _of_image(own, image.parse(found), ("image",))
+    for base in build.bases if build is not None else ():
+        for path, summary, hint in _of_image(policy, image.parse(base), ("build",)):
+            yield path, f"base image {summary}", hint
+
+
+def _of_image(policy: Mapping[str, Any], found: image.ImageRef, path: tuple[str, ...]) -> Iterator[Violation]:
     if policy.get("no_latest") and found.tag == "latest" and not found.digest:
         yield path, f"{found.familiar} has the tag latest", "no_latest: name a version"
     if policy.get("require_digest") and not found.digest:
@@ -120,9 +138,24 @@ def _comes_from(found: image.ImageRef, pattern: str) -> bool:
     )
 
 
-def _exposes_engine(mount: Mapping[str, Any]) -> bool:
-    source = PurePosixPath(str(mount.get("source") or ""))
-    return mount.get("type") == "bind" and (source.name == _SOCKET or str(source) in _ABOVE_SOCKET)
+def _of_mounts(resource: AnyResource) -> Iterator[Violation]:
+    """Also through a volume that stands for a directory of the host."""
+    found = {("volumes", target): mount for target, mount in (resource.values.get("volumes") or {}).items()}
+    sources = {path: str(mount.get("source") or "") for path, mount in found.items() if mount.get("type") == "bind"}
+    device = str((resource.values.get("driver_opts") or {}).get("device") or "")
+    if resource.kind is Kind.VOLUME and device.startswith("/"):
+        sources["driver_opts", "device"] = device
+    for path, source in sources.items():
+        if _exposes_engine(source):
+            yield path, f"mounts {source}, which gives control of the engine", "no_docker_socket"
+
+
+def _exposes_engine(source: str) -> bool:
+    path = PurePosixPath(posixpath.normpath(f"/{source.strip('/')}"))
+    if path.is_relative_to("/var/run"):
+        path = "/run" / path.relative_to("/var/run")
+    above = any(socket.is_relative_to(path) for socket in _SOCKETS)
+    return above or str(path) == "/var" or path.name in {socket.name for socket in _SOCKETS}
 
 
 def _check_rules(

@@ -69,7 +69,28 @@ def errors(shop: Shop, policy: str, body: str, *words: str) -> list[str]:
             "mounts /run, which gives control of the engine",
             "no_docker_socket",
         ),
+        (
+            "no_docker_socket: true",
+            "image: a:1, volumes: ['/run/user:/host']",
+            "image: a:1, mounts: [{type: bind, source: /var/run/../run/docker/, target: /s, read_only: true}]",
+            "mounts /var/run/docker, which gives control of the engine",
+            "no_docker_socket",
+        ),
         ("no_privileged: true", "image: a:1", "image: a:1, privileged: true", "is privileged", "no_privileged"),
+        (
+            "no_privileged: true",
+            "image: a:1, cap_add: [NET_ADMIN]",
+            "image: a:1, cap_add: [all]",
+            "has all capabilities",
+            "no_privileged",
+        ),
+        (
+            "allowed_registries: reg.example.com, require_digest: true, no_latest: true",
+            f"image: 'a:1', build: {{dockerfile_inline: 'FROM reg.example.com/b@{DIGEST}'}}",
+            f"image: 'a:1', build: {{dockerfile_inline: 'FROM other.org/b@{DIGEST}'}}",
+            f"base image other.org/b@{DIGEST} is from other.org",
+            "allowed_registries: reg.example.com",
+        ),
         (
             "require_limits: true",
             "image: a:1, mem_limit: 64m, cpus: 1",
@@ -140,3 +161,14 @@ def test_wrong_policies(shop: Shop) -> None:
     assert "'message' is missing" in errors(shop, "{rules: [{that: 'true'}]}", "{image: nginx}")[0]
     ended = shop.run("validate", "-i", "hosts.yml", "shop.yml", "--policy", "away.yml")
     assert ended.err.splitlines()[0] == "--policy: policy: away.yml cannot be read: No such file or directory"
+
+
+def test_a_volume_does_not_stand_for_the_engines_socket(shop: Shop) -> None:
+    opts = "{type: none, o: bind, device: /var/run/}"
+    play = f"- hosts: web\n  policy: {{no_docker_socket: true}}\n  volumes: {{run: {{driver_opts: {opts}}}}}\n"
+    shop.write("p.yml", play)
+    ended = shop.run("validate", "-i", "hosts.yml", "p.yml")
+    assert (ended.code, ended.err.splitlines()[0].partition(" ")[2]) == (
+        1,
+        "volumes.run: mounts /var/run/, which gives control of the engine; the policy at p.yml:2: no_docker_socket",
+    )
