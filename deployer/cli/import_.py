@@ -23,6 +23,7 @@ deployer import host -i inventory web1 shop-db-1 shop-web-1
 COMPOSE_EXAMPLES: Final = """\
 deployer import compose compose.yml -o shop.yml
 deployer import compose compose.yml compose.prod.yml --profile debug --hosts web
+deployer import compose deploy/compose.yml --project-directory .
 """
 
 
@@ -62,7 +63,7 @@ def _write(call: Call, texts: Mapping[str, str]) -> None:
 def _compose(call: Call) -> int:
     import os
 
-    from deployer.config.compose.project import Wanted
+    from deployer.config.compose.wanted import Wanted
     from deployer.exporting.compose.playbook import secrets_file
     from deployer.usecases.import_compose import import_compose
     from deployer.usecases.system import this_system
@@ -72,6 +73,7 @@ def _compose(call: Call) -> int:
     wanted = Wanted(
         files=params["files"],
         project_name=params["project_name"],
+        project_directory=params["project_directory"],
         profiles=params["profile"],
         env_files=params["env_file"],
         environ=os.environ,
@@ -178,6 +180,13 @@ COMMAND: Final = Group(
                     metavar="NAME",
                     section="Compose",
                     help="Name of the project; default: as in Compose, the folder's name.",
+                ),
+                options.Option(
+                    ["--project-directory"],
+                    default="",
+                    metavar="DIR",
+                    section="Compose",
+                    help="Folder from which names of files count; default: that of the first file.",
                 ),
                 options.Option(
                     ["--profile"],

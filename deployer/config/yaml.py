@@ -51,8 +51,8 @@ class _Composer(yaml.CSafeLoader):
 
 
 class Dialect(Struct, frozen=True):
-    """`scalar` gives the value of a plain scalar. `marks` receives the tags `!reset` and `!override`, by the origin of
-    their values; without a dialect they are errors."""
+    """`scalar` gives the value of a plain scalar; a key must be text by it. `marks` receives the tags `!reset` and
+    `!override`, by the origin of their values; without a dialect they are errors."""
 
     scalar: Callable[[str], bool | int | float | str | None]
     marks: dict[Origin, str]
@@ -69,19 +69,27 @@ def load(
     vault: VaultSecrets | None = None,
     *,
     at: Origin | None = None,
-    dialect: Dialect | None = None,
 ) -> Node | None:
     """The tree of one document; None if it has none, with all errors reported. An empty document is a null scalar. A
     vaulted document is decrypted, and its values are secret. `at`: the origin of all values, for text that is not from
-    a file. `dialect`: how another program reads YAML."""
-    start = at or Origin(file, 1, 1)
-    secrets = vault or VaultSecrets()
+    a file."""
+    builder = _Builder(file, at, problems, vault or VaultSecrets(), None)
+    return next(iter(_load(source, builder, _compose)), None)
+
+
+def load_documents(source: str | bytes, file: str, problems: Problems, dialect: Dialect) -> tuple[Node, ...]:
+    """As `load`, for the documents of a file as another program reads them; none after an error."""
+    return _load(source, _Builder(file, None, problems, VaultSecrets(), dialect), _compose_all)
+
+
+def _load(source: str | bytes, builder: _Builder, compose: Callable[[str], list[_RawNode]]) -> tuple[Node, ...]:
+    at, file, problems, secrets = builder.at, builder.file, builder.problems, builder.vault
     secret = is_encrypted(source)
     try:
         text = _decode(secrets.decrypt(source) if secret else source)
-        root = _Builder(file, at, problems, secrets, dialect).tree(_compose(text))
+        roots = tuple(builder.tree(raw) for raw in compose(text))
     except VaultError as error:
-        problems.add(start, error.message, hint=error.hint)
+        problems.add(at or Origin(file, 1, 1), error.message, hint=error.hint)
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         problems.add(at or Origin(file, line, 1), "the file is not UTF-8 text")
@@ -91,10 +99,11 @@ def load(
         pass
     else:
         if secret:
-            root = as_secret(root)
-            secrets.learn(secret_texts(root))
-        return root
-    return None
+            roots = tuple(map(as_secret, roots))
+            for root in roots:
+                secrets.learn(secret_texts(root))
+        return roots
+    return ()
 
 
 def load_json(source: str | bytes, file: str, problems: Problems, vault: VaultSecrets | None = None) -> Node | None:
@@ -138,10 +147,18 @@ def _join_surrogates(pair: re.Match[str]) -> str:
     return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
 
 
-def _compose(text: str) -> _RawNode:
+def _compose(text: str) -> list[_RawNode]:
     loader = _Composer(text)
     try:
-        return loader.get_single_node()
+        return [loader.get_single_node()]
+    finally:
+        loader.dispose()
+
+
+def _compose_all(text: str) -> list[_RawNode]:
+    loader = _Composer(text)
+    try:
+        return list(iter(lambda: loader.get_node() if loader.check_node() else None, None))
     finally:
         loader.dispose()
 
@@ -198,10 +215,10 @@ class _Builder:
         vault: VaultSecrets,
         dialect: Dialect | None,
     ) -> None:
-        self._file = file
-        self._at = at
-        self._problems = problems
-        self._vault = vault
+        self.file = file
+        self.at = at
+        self.problems = problems
+        self.vault = vault
         self._marks = dialect.marks if dialect is not None else None
         self._plain = dialect.scalar if dialect is not None else scalar_value
         self._built: dict[tuple[int, bool], tuple[Node, int]] = {}
@@ -209,17 +226,17 @@ class _Builder:
 
     def tree(self, root: _RawNode) -> Node:
         if root is None:
-            return Scalar(None, self._at or Origin(self._file, 1, 1))
+            return Scalar(None, self.at or Origin(self.file, 1, 1))
         node, size = self._node(root, 0, verbatim=False)
         if size > _MAX_VALUES:
             self._fail(root, f"aliases expand this document to more than {_MAX_VALUES:,} values")
         return node
 
     def _origin(self, raw: _RawNode) -> Origin:
-        return self._at or Origin(self._file, raw.start_mark.line + 1, raw.start_mark.column + 1)
+        return self.at or Origin(self.file, raw.start_mark.line + 1, raw.start_mark.column + 1)
 
     def _fail(self, raw: _RawNode, summary: str) -> None:
-        self._problems.add(self._origin(raw), summary)
+        self.problems.add(self._origin(raw), summary)
         raise _UnusableError
 
     def _node(self, raw: _RawNode, depth: int, *, verbatim: bool) -> tuple[Node, int]:
@@ -262,11 +279,11 @@ class _Builder:
 
     def _decrypt(self, text: str, origin: Origin) -> str:
         try:
-            plain = self._vault.decrypt(text)
+            plain = self.vault.decrypt(text)
         except VaultError as error:
-            self._problems.add(origin, error.message, hint=error.hint)
+            self.problems.add(origin, error.message, hint=error.hint)
             return _UNREADABLE
-        self._vault.learn((plain,))
+        self.vault.learn((plain,))
         return plain
 
     def _tagged(self, text: str, tag: str, origin: Origin) -> bool | int | float | str | None:
@@ -278,7 +295,7 @@ class _Builder:
             except ValueError:
                 value = text
         if kind != {bool: "bool", int: "int", type(None): "null"}.get(type(value)):
-            self._problems.add(origin, f"'{text}' does not match its tag !!{kind}")
+            self.problems.add(origin, f"'{text}' does not match its tag !!{kind}")
         return value
 
     def _report_tag(self, raw: _RawNode) -> None:
@@ -289,7 +306,7 @@ class _Builder:
             hint = "only text can be encrypted"
         else:
             hint = "supported tags: !vault, !unsafe"
-        self._problems.add(self._origin(raw), f"the tag {name} cannot be used here", hint=hint)
+        self.problems.add(self._origin(raw), f"the tag {name} cannot be used here", hint=hint)
 
     def _check_collection_tag(self, raw: _RawNode, kind: str) -> None:
         if raw.tag not in (f"{_CORE}{kind}", "!unsafe", "!"):
@@ -304,7 +321,7 @@ class _Builder:
         inner = _unquoted_template(raw)
         if inner is not None:
             hint = f'quote it: "{{{{ {inner} }}}}"' if inner else ""
-            self._problems.add(self._origin(raw), "unquoted {{ … }} is read as a mapping", hint=hint)
+            self.problems.add(self._origin(raw), "unquoted {{ … }} is read as a mapping", hint=hint)
             return Scalar(None, self._origin(raw)), 1
         self._check_collection_tag(raw, "map")
         size = 1
@@ -325,17 +342,19 @@ class _Builder:
         name = str(key.value)
         first = entries.setdefault(name, (key, value))[0]
         if first is not key:
-            self._problems.add(key.origin, f"the key '{name}' is written twice; first at {first.origin}")
+            self.problems.add(key.origin, f"the key '{name}' is written twice; first at {first.origin}")
 
     def _key(self, raw: _RawNode, *, verbatim: bool) -> Scalar | None:
         origin = self._origin(raw)
         if not isinstance(raw, ScalarNode):
-            self._problems.add(origin, "a key must be text, not a list or a mapping")
+            self.problems.add(origin, "a key must be text, not a list or a mapping")
             return None
         if raw.tag == _PLAIN and raw.value in _NULLS:
             hint = f"quote it: '{raw.value}'" if raw.value else "write a key before the colon"
-            self._problems.add(origin, "a key must be text, not null", hint=hint)
+            self.problems.add(origin, "a key must be text, not null", hint=hint)
             return None
+        if raw.tag == _PLAIN and self._marks is not None and not isinstance(self._plain(raw.value), str):
+            self.problems.add(origin, f"a key must be text, not {raw.value}", hint=f"quote it: '{raw.value}'")
         if raw.tag not in (_PLAIN, _TEXT, "!unsafe"):
             self._report_tag(raw)
         return Scalar(raw.value, origin, verbatim=verbatim or raw.tag == "!unsafe")
@@ -345,7 +364,7 @@ class _Builder:
         size = 0
         for part in raw.value if isinstance(raw, SequenceNode) else [raw]:
             if not isinstance(part, MappingNode):
-                self._problems.add(self._origin(part), "<< merges a mapping or a list of mappings")
+                self.problems.add(self._origin(part), "<< merges a mapping or a list of mappings")
                 continue
             node, part_size = self._node(part, depth + 1, verbatim=verbatim)
             size += part_size

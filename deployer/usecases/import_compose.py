@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from deployer.config.compose.project import Wanted, load_project
+from deployer.config.compose.project import load_project
+from deployer.config.compose.wanted import Wanted
 from deployer.diagnostics import Problems
 from deployer.exporting.compose.playbook import ComposePlaybook, compose_playbook
 from deployer.usecases.system import System

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deployer.config.compose.project import Wanted, load_project
+from deployer.config.compose.checks import SERVICE_KEYS
+from deployer.config.compose.project import load_project
+from deployer.config.compose.wanted import Wanted
 from deployer.diagnostics import Problems
 from deployer.errors import InputError
 from deployer.exporting.compose.deploy import DEPLOY_ADVICE, SAME
@@ -49,25 +50,6 @@ def test_no_key_of_a_service_is_unknown() -> None:
     assert SERVICE_KEYS - known == set()
 
 
-SERVICE_KEYS = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        annotations attach blkio_config build cap_add cap_drop cgroup cgroup_parent command configs container_name
-        cpu_count cpu_percent cpu_period cpu_quota cpu_rt_period cpu_rt_runtime cpu_shares cpus cpuset
-        credential_spec depends_on deploy develop device_cgroup_rules devices dns dns_opt dns_search domainname
-        entrypoint env_file environment expose extends external_links extra_hosts gpus group_add healthcheck
-        hostname image init ipc isolation label_file labels links logging mac_address mem_limit mem_reservation
-        mem_swappiness memswap_limit models network_mode networks oom_kill_disable oom_score_adj pid pids_limit
-        platform ports post_start pre_stop privileged profiles provider pull_policy pull_refresh_after read_only
-        restart runtime scale secrets security_opt shm_size stdin_open stop_grace_period stop_signal storage_opt
-        sysctls tmpfs tty ulimits use_api_socket user userns_mode uts volumes volumes_from working_dir
-        """,
-    )
-)
-"""Of the schema of Compose 2.40."""
-
-
 def words() -> list[str]:
     """Rows of the tables of the page."""
     expected = {key: advice.CONTAINER[key] for key in SERVICE_KEYS - {*CONTAINER.spellings, *ROWS}}
@@ -105,7 +87,7 @@ FORMS: list[tuple[str, dict[str, Any]]] = [
     ("volumes_from: [db, 'container:x:ro']", {"volumes_from": ["db", "x:ro"]}),
     ("links: [db, 'db:x']", {"networks": {"shop_default": {"links": ["db:db", "db:db-1", "db:shop-db-1", "db:x"]}}}),
     ("depends_on: [db, two]", {"depends_on": ["db", "shop-two-1", "shop-two-2"]}),
-    ("depends_on: {gone: {condition: service_started, required: false}, db: {condition: service_healthy}}",
+    ("depends_on: {idle: {condition: service_started, required: false}, db: {condition: service_healthy}, given: }",
      {"depends_on": {"db": {"condition": "service_healthy"}}}),
     ("deploy: {resources: {limits: {cpus: '.5', memory: 1g, pids: 9}, reservations: {memory: 8m}}}",
      {"cpus": 0.5, "mem_limit": "1g", "pids_limit": 9, "mem_reservation": "8m"}),
@@ -122,6 +104,10 @@ FORMS: list[tuple[str, dict[str, Any]]] = [
      {"volumes": [{"type": "bind", "source": "/etc/c", "target": "/c", "bind": {"create_host_path": False},
                    "read_only": True}]}),
     ("build: web", {"build": "DIR/web"}),
+    ("build: {args: {A: 1, GONE: , HOST: }, dockerfile: '', labels: {B: }}",
+     {"build": {"context": "DIR", "args": {"A": 1, "HOST": "here"}, "labels": {"B": ""}}}),
+    ("annotations: {a: , b: 1}\n    sysctls: [net.ipv4.ip_forward]",
+     {"annotations": {"a": "", "b": "1"}, "sysctls": {"net.ipv4.ip_forward": ""}}),
     ("build: {context: web, args: [A=1, HOST], secrets: [s, {source: e, target: t}]}",
      {"build": {"context": "DIR/web", "args": {"A": "1", "HOST": "here"},
                 "secrets": {"s": {"file": "/etc/s"}, "t": {"environment": "E"}}}}),
@@ -136,6 +122,8 @@ services:
     {}
   db: {{image: postgres}}
   two: {{image: two, scale: 2}}
+  idle: {{image: idle, profiles: [p]}}
+  given: {{provider: {{type: t}}}}
 networks: {{back: {{name: net}}}}
 secrets: {{s: {{file: /etc/s}}, e: {{environment: E}}}}
 configs: {{c: {{file: /etc/c}}}}
@@ -181,7 +169,7 @@ def test_what_is_left_out(tmp_path: Path, key: str, expected: str) -> None:
     file = tmp_path / "compose.yml"
     file.write_text(AROUND.format(key))
     found = imported(file)
-    (left_out,) = (one for one in found.left_out if one.address.startswith("services."))
+    (left_out,) = (one for one in found.left_out if one.address.startswith("services.web."))
     assert (left_out.origin.line, left_out.origin.file) == (5, str(file))
     assert f"#   {file}:5: services.web.{expected}\n" in found.text
 
@@ -205,6 +193,10 @@ def test_unused_objects_and_idle_services_are_listed(tmp_path: Path) -> None:
 
 WRONG: list[tuple[str, list[str]]] = [
     ("prots: [80]", ["5:5 services.web: unknown key 'prots' (did you mean 'ports'?)"]),
+    ("deploy: {resources: {limit: {memory: 1g}}}",
+     ["5:42 services.web.deploy: unknown key 'resources.limit.memory' (did you mean 'resources.limits.memory'?)"]),
+    ("depends_on: {gone: {condition: service_started, required: false}}",
+     ["5:18 services.web.depends_on: no service 'gone' ()"]),
     ("ports: [x]", ["5:13 services.web.ports[0]: 'x': 'x' is not a port number or range ()"]),
     ("networks: [fornt, bakc]",
      ["5:16 services.web.networks: no network 'fornt' ()",
@@ -228,6 +220,21 @@ def test_errors_are_at_their_place_in_the_compose_file(tmp_path: Path, key: str,
         imported(tmp_path / "compose.yml")
     found = [f"{d.origin.line}:{d.origin.column} {d.address}: {d.summary} ({d.hint})" for d in raised.value.diagnostics]
     assert [text.replace(str(tmp_path), "DIR") for text in found] == expected
+
+
+def test_a_project_without_services_is_an_empty_play(tmp_path: Path) -> None:
+    """As with Compose, its networks and volumes are not created; programs of others are not run."""
+    (tmp_path / "compose.yml").write_text(
+        "services: {db: {provider: {type: cloud}}, x: {image: a, profiles: [p]}}\nnetworks: {net: }\n"
+    )
+    found = imported(tmp_path / "compose.yml")
+    assert play_of(found).keys() == {"name", "hosts", "project"}
+    assert [one.summary for one in found.left_out] == [
+        "no service is enabled, so the playbook is empty",
+        "left out: another program provides this service",
+        "left out: its profile is not enabled",
+        "left out: no service uses this network",
+    ]
 
 
 def test_external_and_named_objects(tmp_path: Path) -> None:

@@ -262,6 +262,7 @@ HIDDEN = {
     "Login": ("sign", "proves"),
     "MakeLink": ("before",),
     "Probe": ("header", "command"),
+    "Located": ("environ",),
     "Project": ("environ",),
     "PutFile": ("sha256", "content", "before"),
     "RegistryAuth": ("username", "password"),

@@ -74,7 +74,7 @@ def _text(node: nodes.Mapping, key: str) -> str:
 def _with(node: nodes.Mapping, key: str, change: Callable[[str], str]) -> nodes.Mapping:
     entries = tuple(
         (name, replace(value, value=change(str(value.value))))
-        if name.value == key and isinstance(value, nodes.Scalar) and value.value
+        if name.value == key and isinstance(value, nodes.Scalar) and value.value is not None
         else (name, value)
         for name, value in node.entries
     )

@@ -4,48 +4,33 @@ origin. Facts from Compose 2.40; `tests/integration/test_compose.py` compares wi
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer import nodes
 from deployer.config import yaml
-from deployer.config.compose.merging import merged
-from deployer.config.compose.paths import with_paths
+from deployer.config.compose.checks import check_keys, check_project
+from deployer.config.compose.merging import merged, normalized
+from deployer.config.compose.paths import is_remote, with_paths
 from deployer.config.compose.scalars import compose_scalar
+from deployer.config.compose.wanted import Wanted, locate, project_name, with_env_files
 from deployer.config.files import read_file
 from deployer.config.interpolation import interpolated
-from deployer.config.variables.env_file import Environment, read_env_file
-from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.interfaces import Guarded
 from deployer.nodes import Node
 
 SECTIONS: Final = ("services", "networks", "volumes", "configs", "secrets")
 _TOP: Final = frozenset({*SECTIONS, "version", "name", "include", "models"})
-_COMMAND_LINE: Final = Origin("command line")
-_FILES: Final = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
-
-
-class Wanted(Guarded, frozen=True, kw_only=True):
-    """What is asked for; what is not, comes from the caller's environment, as in Compose."""
-
-    hidden: ClassVar[tuple[str, ...]] = ("environ",)
-    files: tuple[str, ...] = ()
-    project_name: str = ""
-    profiles: tuple[str, ...] = ()
-    env_files: tuple[str, ...] = ()
-    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 class Project(Guarded, frozen=True):
     """`sections`: services, networks, … by name. `environ`: the variables of texts and env files. `idle`: services
-    without an enabled profile, and their profiles."""
+    without an enabled profile, and their profiles. `provided`: services that another program provides."""
 
     hidden: ClassVar[tuple[str, ...]] = ("environ",)
     name: str
@@ -54,81 +39,35 @@ class Project(Guarded, frozen=True):
     environ: Mapping[str, str]
     sections: Mapping[str, Mapping[str, nodes.Mapping]]
     idle: Mapping[str, tuple[Origin, tuple[str, ...]]]
+    provided: Mapping[str, Origin]
 
 
 def load_project(wanted: Wanted, problems: Problems) -> Project | None:
     """None after an error that leaves nothing to read."""
-    files = wanted.files or _files_of(_environment(wanted, "", problems), problems)
-    if not files:
+    located = locate(wanted, problems)
+    if located is None:
         return None
-    folder = str(Path(files[0]).parent)
-    environ = _environment(wanted, folder, problems)
-    name = _name(wanted, environ, files, folder, problems)
-    environ["COMPOSE_PROJECT_NAME"] = name
-    tree = _Reader(problems, folder, environ, {}).tree(files)
-    if tree is None:
+    files, folder = located.files, located.folder
+    name = project_name(wanted, located, _Reader(Problems(), folder, located.environ, {}).name(files), problems)
+    environ = {**located.environ, "COMPOSE_PROJECT_NAME": name}
+    whole = _Reader(problems, folder, environ, {}).tree(files)
+    if whole is None:
         return None
+    tree = normalized(whole)
+    assert isinstance(tree, nodes.Mapping)
     sections = {section: dict(_resources(tree, section, problems)) for section in SECTIONS}
-    if not sections["services"] and not problems.errors:
-        problems.add(tree.origin, "declares no services", hint="a Compose file has services")
-    profiles = wanted.profiles or tuple(filter(None, environ.get("COMPOSE_PROFILES", "").split(",")))
+    profiles = wanted.profiles or tuple(map(str.strip, environ.get("COMPOSE_PROFILES", "").split(",")))
     idle = {
         service: (body.origin, own)
         for service, body in sections["services"].items()
         if (own := _texts(body.get("profiles"))) and "*" not in profiles and not {*own} & {*profiles}
     }
+    check_keys(sections, problems)
     sections["services"] = {key: body for key, body in sections["services"].items() if key not in idle}
-    return Project(name, tuple(files), os.path.abspath(folder), environ, sections, idle)  # noqa: PTH100
-
-
-def _files_of(environ: Mapping[str, str], problems: Problems) -> tuple[str, ...]:
-    if named := environ.get("COMPOSE_FILE"):
-        return tuple(filter(None, named.split(environ.get("COMPOSE_PATH_SEPARATOR") or os.pathsep)))
-    found = next((name for name in _FILES if Path(name).exists()), "")
-    if not found:
-        problems.add(Origin("FILE"), f"none of {', '.join(_FILES)} is in this folder", hint="name a Compose file")
-        return ()
-    stem = Path(found).stem
-    over = [name for name in (f"{stem}.override.yml", f"{stem}.override.yaml") if Path(name).exists()]
-    return (found, *over[:1])
-
-
-def _environment(wanted: Wanted, folder: str, problems: Problems) -> dict[str, str]:
-    """The caller's variables, and those of `.env` or of the files that are named instead."""
-    named = wanted.env_files or tuple(filter(None, wanted.environ.get("COMPOSE_ENV_FILES", "").split(",")))
-    beside = os.path.join(folder, ".env")  # noqa: PTH118
-    files = named or ((beside,) if Path(beside).is_file() else ())
-    return dict(with_env_files(wanted.environ, ((name, _COMMAND_LINE) for name in files), problems))
-
-
-def with_env_files(
-    environ: Mapping[str, str], files: Iterator[tuple[str, Origin]], problems: Problems
-) -> Mapping[str, str]:
-    """The variables with those of the files, which do not override them."""
-    found: dict[str, str] = {}
-    for name, at in files:
-        known = Environment(environ, found)
-        read = read_env_file(Path(name), at, raw=False, problems=problems, vault=VaultSecrets(), environment=known)
-        found |= read.values
-    return {**found, **environ}
-
-
-def _name(wanted: Wanted, environ: Mapping[str, str], files: Sequence[str], folder: str, problems: Problems) -> str:
-    """The project's name, from the option, the environment, the files or the folder."""
-    given = wanted.project_name or environ.get("COMPOSE_PROJECT_NAME", "")
-    at, hint = Origin("--project-name"), "write lower case letters, digits, - and _"
-    if not given:
-        unread = _Reader(Problems(), folder, environ, {})
-        found = [node for file in files for node in [unread.name(file)] if node is not None]
-        given, at = (str(found[-1].value), found[-1].origin) if found else ("", at)
-    if given and not _NAME.fullmatch(given):
-        problems.add(at, f"'{given}' is not a project name", hint=hint)
-    if not given:
-        text = Path(os.path.abspath(folder)).name.lower()  # noqa: PTH100
-        given = re.sub(r"[^a-z0-9_-]", "", text).lstrip("_-")
-        if not given:
-            problems.add(at, "the folder's name makes no project name", hint="name the project with --project-name")
-    return given
+    check_project(sections, dict(_resources(tree, "models", problems)), problems)
+    provided = {key: node.origin for key, body in sections["services"].items() if (node := body.get("provider"))}
+    sections["services"] = {key: body for key, body in sections["services"].items() if key not in provided}
+    return Project(name, files, os.path.abspath(folder), environ, sections, idle, provided)  # noqa: PTH100
 
 
 def _resources(tree: nodes.Mapping, section: str, problems: Problems) -> Iterator[tuple[str, nodes.Mapping]]:
@@ -144,7 +83,7 @@ def _resources(tree: nodes.Mapping, section: str, problems: Problems) -> Iterato
             body = nodes.Mapping((), key.origin)
         if not isinstance(body, nodes.Mapping):
             problems.add(body.origin, "expected a map", address=f"{section}.{name}")
-        elif not name.startswith("x-"):
+        else:
             yield name, replace(body, origin=key.origin)
 
 
@@ -152,6 +91,20 @@ def _texts(node: Node | None) -> tuple[str, ...]:
     """A text, or those of a list."""
     items = node.items if isinstance(node, nodes.Sequence) else (node,)
     return tuple(str(item.value) for item in items if isinstance(item, nodes.Scalar) and item.value is not None)
+
+
+def _with_entry(body: nodes.Mapping, key: str, value: Node) -> nodes.Mapping:
+    """With the key, at its place if it is there."""
+    found = {str(name.value): (name, node) for name, node in body.entries}
+    name = found[key][0] if key in found else nodes.Scalar(key, value.origin)
+    return replace(body, entries=tuple((found | {key: (name, value)}).values()))
+
+
+def _with_context(service: Node, folder: str) -> Node:
+    build = service.get("build") if isinstance(service, nodes.Mapping) else None
+    if not isinstance(service, nodes.Mapping) or not isinstance(build, nodes.Mapping) or build.get("context"):
+        return service
+    return _with_entry(service, "build", _with_entry(build, "context", nodes.Scalar(folder, build.origin)))
 
 
 class _Reader(Struct, frozen=True):
@@ -164,41 +117,57 @@ class _Reader(Struct, frozen=True):
     marks: dict[Origin, str]
     included: tuple[str, ...] = ()
 
-    def name(self, file: str) -> nodes.Scalar | None:
-        """What the file names the project."""
-        tree = self._raw(file, Origin(file))
-        node = tree.get("name") if tree is not None else None
-        found = interpolated(node, self.environ, self.problems, "name") if node is not None else None
-        return found if isinstance(found, nodes.Scalar) and found.value else None
+    def name(self, files: Sequence[str]) -> str:
+        """What the files name the project; the last one counts."""
+        named = [node for file in files for tree in self._raw(file, Origin(file)) if (node := tree.get("name"))]
+        found = [interpolated(node, self.environ, self.problems, "name") for node in named]
+        return next((str(node.value) for node in reversed(found) if isinstance(node, nodes.Scalar) and node.value), "")
 
     def tree(self, files: Sequence[str], named: Origin | None = None) -> nodes.Mapping | None:
-        """The files, one over the other."""
+        """The files and their documents, one over the other."""
         whole: Node | None = None
         for file in files:
-            tree = self._document(file, named or Origin(file))
-            if tree is not None:
+            for tree in self._documents(file, named or Origin(file)):
                 whole = merged(whole, self._complete(tree, file), self.marks)
-        return whole if isinstance(whole, nodes.Mapping) else None
+        if whole is None and not self.problems.errors:
+            self.problems.add(Origin(files[0]), "is empty", hint="a Compose file is a map with services")
+        return self._with_contexts(whole) if isinstance(whole, nodes.Mapping) else None
 
-    def _raw(self, file: str, named: Origin) -> nodes.Mapping | None:
+    def _with_contexts(self, tree: nodes.Mapping) -> nodes.Mapping:
+        """A build that names no folder is of that of the project."""
+        services = tree.get("services")
+        if not isinstance(services, nodes.Mapping):
+            return tree
+        found = tuple((key, _with_context(body, self.folder)) for key, body in services.entries)
+        return _with_entry(tree, "services", replace(services, entries=found))
+
+    def _raw(self, file: str, named: Origin) -> Iterator[nodes.Mapping]:
+        if is_remote(file):
+            hint = "write the project with `docker compose config`, and import that"
+            self.problems.add(named, f"{file} is not a file of this machine", hint=hint)
+            return
         try:
-            tree = yaml.load(read_file(file), file, self.problems, dialect=yaml.Dialect(compose_scalar, self.marks))
+            trees = yaml.load_documents(read_file(file), file, self.problems, yaml.Dialect(compose_scalar, self.marks))
         except OSError as error:
             where = "" if named.file == file else f"{file} "
             self.problems.add(named, f"{where}cannot be read: {error.strerror}", hint="name a Compose file")
-            return None
-        if tree is None or isinstance(tree, nodes.Mapping):
-            return tree
-        self.problems.add(tree.origin, "is not a Compose file", hint="a Compose file is a map with services")
-        return None
+            return
+        for tree in trees:
+            if isinstance(tree, nodes.Mapping):
+                yield tree
+            else:
+                self.problems.add(tree.origin, "is not a Compose file", hint="a Compose file is a map with services")
 
-    def _document(self, file: str, named: Origin) -> nodes.Mapping | None:
-        """One file by itself, interpolated, with paths as they are seen from here."""
-        tree = self._raw(file, named)
-        if tree is None:
-            return None
-        for key, _ in tree.entries:
+    def _documents(self, file: str, named: Origin) -> Iterator[nodes.Mapping]:
+        for tree in self._raw(file, named):
+            yield self._document(tree)
+
+    def _document(self, tree: nodes.Mapping) -> nodes.Mapping:
+        """One document by itself, interpolated, with paths as they are seen from here."""
+        for key, value in tree.entries:
             word = str(key.value)
+            if word == "name" and not (isinstance(value, nodes.Scalar) and isinstance(value.value, str | None)):
+                self.problems.add(value.origin, "expected text", address="name", hint="quote it")
             if word not in _TOP and not word.startswith("x-"):
                 self.problems.add(key.origin, f"unknown key '{word}'", hint=did_you_mean(word, _TOP))
         entries = tuple(
@@ -207,7 +176,8 @@ class _Reader(Struct, frozen=True):
             if key.value in _TOP
         )
         found = with_paths(replace(tree, entries=entries), self.folder)
-        return found if isinstance(found, nodes.Mapping) else None
+        assert isinstance(found, nodes.Mapping)
+        return found
 
     def _complete(self, tree: nodes.Mapping, file: str) -> nodes.Mapping:
         """With what the document extends and includes."""
@@ -236,11 +206,13 @@ class _Reader(Struct, frozen=True):
         if named is not None:
             file = str(nodes.to_plain(named))
             inner = replace(self, folder=str(Path(file).parent))
-            tree = inner._document(file, named.origin)
-            found = tree.get("services") if tree is not None else None
-            services = dict(found.items()) if isinstance(found, nodes.Mapping) else {}
-            if tree is None:
+            whole: Node | None = None
+            for tree in inner._documents(file, named.origin):
+                whole = tree if whole is None else merged(whole, tree, self.marks)
+            if not isinstance(whole, nodes.Mapping):
                 return own
+            found = whole.get("services")
+            services = dict(found.items()) if isinstance(found, nodes.Mapping) else {}
         text = str(base.value) if isinstance(base, nodes.Scalar) else ""
         if text not in services:
             hint = did_you_mean(text, services)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from deployer import nodes
@@ -11,6 +11,8 @@ from deployer.nodes import Node
 
 Report: TypeAlias = Callable[[Node, str, str, str], None]
 """Called with a value that is left out, its path, why, and what to write instead."""
+Unknown: TypeAlias = Callable[[Node, str, Collection[str]], None]
+"""Called with a value whose path is unknown, that path, and the known ones."""
 
 SAME: Final[Mapping[str, tuple[str, ...]]] = {
     "resources.limits.cpus": ("cpus",),
@@ -23,7 +25,7 @@ SAME: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Paths below `deploy`, and where their values go."""
 _RESTART: Final = ("restart_policy.condition", "restart_policy.max_attempts")
-_READ_ELSEWHERE: Final = frozenset({"replicas", *_RESTART})
+_READ_ELSEWHERE: Final = frozenset({"replicas", "mode", *_RESTART})
 DEPLOY_ADVICE: Final[Mapping[str, str]] = {
     "endpoint_mode": "it is for a swarm; put a proxy in front of several containers",
     "labels": "labels of a service are for a swarm; write labels of the container",
@@ -42,7 +44,7 @@ DEPLOY_ADVICE: Final[Mapping[str, str]] = {
 _CONDITIONS: Final = {"none": "no", "any": "always", "": "always"}
 
 
-def deploy_entries(node: nodes.Mapping, left_out: Report) -> Iterator[tuple[str, Node]]:
+def deploy_entries(node: nodes.Mapping, left_out: Report, unknown: Unknown) -> Iterator[tuple[str, Node]]:
     """Keys of a container for what is below `deploy`."""
     found: dict[tuple[str, ...], Node] = {}
     for path, value in _leaves(node, ""):
@@ -50,8 +52,10 @@ def deploy_entries(node: nodes.Mapping, left_out: Report) -> Iterator[tuple[str,
             found[SAME[path]] = value
         elif path == "mode" and nodes.to_plain(value) in ("global", "global-job", "replicated-job"):
             left_out(value, path, "it is for a swarm", "a play has its containers on each of its hosts")
-        elif path not in _READ_ELSEWHERE and path != "mode":
-            left_out(value, path, "it has no counterpart", _advice(path))
+        elif path in DEPLOY_ADVICE:
+            left_out(value, path, "it has no counterpart", DEPLOY_ADVICE[path])
+        elif path not in _READ_ELSEWHERE:
+            unknown(value, path, {*SAME, *DEPLOY_ADVICE, *_READ_ELSEWHERE})
     for keys, value in found.items():
         yield (
             keys[0],
@@ -65,16 +69,12 @@ def deploy_entries(node: nodes.Mapping, left_out: Report) -> Iterator[tuple[str,
 def _leaves(node: nodes.Mapping, before: str) -> Iterator[tuple[str, Node]]:
     for key, value in node.items():
         path = f"{before}{key}"
-        if key.startswith("x-") or (isinstance(value, nodes.Scalar) and value.value is None):
+        if isinstance(value, nodes.Scalar) and value.value is None:
             continue
         if isinstance(value, nodes.Mapping) and path not in DEPLOY_ADVICE:
             yield from _leaves(value, f"{path}.")
         else:
             yield path, value
-
-
-def _advice(path: str) -> str:
-    return DEPLOY_ADVICE.get(path, "remove it")
 
 
 def _restart(policy: nodes.Mapping) -> str:

@@ -156,14 +156,18 @@ def build(service: Service, key: str, node: Node) -> Entries:
             service.left_out(value, f"{key}.{name}", "a build has no such key", advice.BUILD[name])
         elif name == "secrets":
             found[name] = _build_secrets(service, value)
-        else:
+        elif name == "args" and isinstance(value, nodes.Mapping):
+            found[name] = _without_unset(service.given(value))
+        elif text_of(value):
             found[name] = value
     folder = nodes.Scalar(relative(context, service.folder), node.origin)
-    args = found.get("args")
-    if isinstance(args, nodes.Mapping):
-        found["args"] = service.given(args)
     entries = ((nodes.Scalar(name, value.origin), value) for name, value in (found | {"context": folder}).items())
     yield key, folder if found.keys() <= {"context"} else nodes.Mapping(tuple(entries), node.origin)
+
+
+def _without_unset(pairs: nodes.Mapping) -> nodes.Mapping:
+    """An argument that has no value is not passed."""
+    return replace(pairs, entries=tuple(entry for entry in pairs.entries if nodes.to_plain(entry[1]) is not None))
 
 
 def _build_secrets(service: Service, node: Node) -> nodes.Mapping:

@@ -16,6 +16,7 @@ from deployer.exporting.compose.service import Service, names_of, text_of
 from deployer.exporting.compose.services import as_pairs, container
 from deployer.exporting.hiding import Hidden
 from deployer.exporting.playbook import pairs, variable_lines
+from deployer.fields import advice
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import Field
 from deployer.fields.network import NETWORK
@@ -63,6 +64,11 @@ def compose_playbook(
     for name, (origin, profiles) in project.idle.items():
         hint = f"--profile {profiles[0]} imports it"
         found.warn(origin, "left out: its profile is not enabled", address=f"services.{name}", hint=hint)
+    for name, origin in project.provided.items():
+        summary = "left out: another program provides this service"
+        found.warn(origin, summary, address=f"services.{name}", hint=advice.CONTAINER["provider"])
+    if not containers:
+        found.warn(Origin(project.files[0]), "no service is enabled, so the playbook is empty", address="services")
     problems.extend(found)
     problems.raise_if_any()
     secrets = secrets_file(file) if file and writer.hidden.variables else ""
@@ -179,11 +185,7 @@ class _Writer:
                 self._problems.warn(body.origin, summary, address=f"{section}.{key}")
 
     def _object(self, section: str, key: str, name: str, body: nodes.Mapping) -> dict[str, Any]:
-        entries = tuple(
-            (word, as_pairs(str(word.value), value))
-            for word, value in body.entries
-            if not str(word.value).startswith("x-")
-        )
+        entries = tuple((word, as_pairs(str(word.value), value)) for word, value in body.entries)
         body = replace(body, entries=entries)
         external = body.get("external")
         exists = external is not None and nodes.to_plain(external) not in (False, "false")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from deployer import nodes
 from deployer.config.compose.merging import PAIRS
+from deployer.diagnostics import did_you_mean
 from deployer.exporting.compose import files
 from deployer.exporting.compose.deploy import deploy_entries
 from deployer.exporting.compose.service import Entries, Service, items_of, map_of, text_of
@@ -67,7 +68,7 @@ def _has_items(node: Node | None) -> bool:
 
 def _entries(service: Service, key: str, node: Node) -> Entries:
     row = ROWS.get(key)
-    if key.startswith("x-") or (isinstance(node, nodes.Scalar) and node.value is None):
+    if isinstance(node, nodes.Scalar) and node.value is None:
         return
     if row is not None:
         yield from row.write(service, key, node)
@@ -134,7 +135,8 @@ def _depends_on(service: Service, key: str, node: Node) -> Entries:
     for name, value in map_of(node, key).entries:
         word = str(name.value)
         required = value.get("required") if isinstance(value, nodes.Mapping) else None
-        if word not in service.names.replicas and required is not None and nodes.to_plain(required) is False:
+        is_optional = required is not None and nodes.to_plain(required) is False
+        if word in service.project.provided or (word in service.project.idle and is_optional):
             continue
         found += [(replace(name, value=each), value) for each in service.containers(name, key, word)]
     yield key, nodes.Mapping(tuple(found), node.origin)
@@ -267,7 +269,14 @@ def _deploy(service: Service, key: str, node: Node) -> Entries:
     if not isinstance(node, nodes.Mapping):
         service.problems.add(node.origin, "expected a map", address=service.address(key))
         return
-    yield from deploy_entries(node, lambda at, path, why, hint: service.left_out(at, f"{key}.{path}", why, hint))
+
+    def unknown(at: Node, path: str, known: Collection[str]) -> None:
+        hint = did_you_mean(path, known)
+        service.problems.add(nodes.place(at), f"unknown key '{path}'", address=service.address(key), hint=hint)
+
+    yield from deploy_entries(
+        node, lambda at, path, why, hint: service.left_out(at, f"{key}.{path}", why, hint), unknown
+    )
 
 
 class Row(Struct, frozen=True):

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from deployer import nodes
-from deployer.config.compose.project import Project, Wanted, load_project
+from deployer.config.compose.project import Project, load_project
 from deployer.config.compose.scalars import compose_scalar
+from deployer.config.compose.wanted import Wanted
 from deployer.diagnostics import Problems
 
 WEB = "services: {web: {image: nginx}}\n"
@@ -64,7 +65,12 @@ services:
     ulimits: {nproc: 1, nofile: {soft: 1, hard: 2}}
     extra_hosts: {a: 192.0.2.2}
     build: ./web
+    devices: [/dev/a]
+    tmpfs: [/tmp, "/run:size=1m"]
+    env_file: a.env
+    annotations: [a]
 """
+STARTED = {"condition": "service_started", "required": True}
 
 MERGED: list[tuple[str, Any, Any]] = [
     ("command: three", "command", "three"),
@@ -72,7 +78,7 @@ MERGED: list[tuple[str, Any, Any]] = [
     ("environment: [B=3, C, D=]", "environment", {"A": "1", "B": "3", "C": None, "D": ""}),
     ("environment: !override {C: x}", "environment", {"C": "x"}),
     ("environment: {A: !reset null}", "environment", {"B": "2"}),
-    ("labels: {b: x, x-ignored: y}", "labels", {"a": "1", "b": "x", "x-c": "3"}),
+    ("labels: {b: x, x-ignored: y}", "labels", {"a": "1", "b": "x", "x-c": "3", "x-ignored": "y"}),
     ('ports: ["81:81", "80:80"]', "ports", ["80:80", "81:81"]),
     ('ports: !override ["81:81"]', "ports", ["81:81"]),
     ("ports: !reset []", "ports", None),
@@ -80,14 +86,18 @@ MERGED: list[tuple[str, Any, Any]] = [
     ("volumes: [{type: tmpfs, target: /x}]", "volumes", ["one:/data", {"type": "tmpfs", "target": "/x"}]),
     ("dns: [192.0.2.9]", "dns", ["192.0.2.1", "192.0.2.9"]),
     ("networks: {front: {aliases: [a]}, back: }", "networks", {"front": {"aliases": ["a"]}, "back": None}),
-    ("depends_on: {c: {condition: x}}", "depends_on", {"db": None, "c": {"condition": "x"}}),
+    ("depends_on: {c: {condition: x}}", "depends_on", {"db": STARTED, "c": {"condition": "x"}}),
+    ("devices: ['/dev/b:/dev/a']", "devices", ["/dev/b:/dev/a"]),
+    ("tmpfs: '/run:size=2m'", "tmpfs", ["/tmp", "/run:size=2m"]),
+    ("env_file: [{path: a.env, required: false}]", "env_file", [{"path": "DIR/a.env", "required": False}]),
+    ("annotations: {c: }", "annotations", {"a": "", "c": ""}),
     ("logging: {options: {size: b}}", "logging", {"driver": "syslog", "options": {"tag": "a", "size": "b"}}),
     ("logging: {driver: local}", "logging", {"driver": "local"}),
     ("healthcheck: {test: [CMD, b]}", "healthcheck", {"test": ["CMD", "b"], "interval": "5s"}),
     (
-        "ulimits: {nproc: {soft: 3, hard: 4}}",
+        "ulimits: {nproc: {soft: 3, hard: 4}, nofile: {hard: 5, soft: 5}}",
         "ulimits",
-        {"nproc": {"soft": 3, "hard": 4}, "nofile": {"soft": 1, "hard": 2}},
+        {"nproc": {"soft": 3, "hard": 4}, "nofile": {"hard": 5, "soft": 5}},
     ),
     ('extra_hosts: ["a=192.0.2.3"]', "extra_hosts", ["a=192.0.2.2", "a=192.0.2.3"]),
     ("build: {args: [X=1]}", "build", {"context": "DIR/web", "args": {"X": "1"}}),
@@ -185,8 +195,14 @@ def test_extended_services_bring_their_folder(tmp_path: Path) -> None:
 
 
 def test_anchors_and_extensions(tmp_path: Path) -> None:
-    text = "x-a: &a {image: nginx, labels: {a: b}}\nservices: {web: {<<: *a, image: other, x-b: c}}\n"
-    assert services(tmp_path, {"compose.yml": text})["web"] == {"labels": {"a": "b"}, "image": "other", "x-b": "c"}
+    text = (
+        "x-a: &a {image: nginx, labels: {a: b, x-c: d}}\n"
+        "services: {web: {<<: *a, image: other, x-b: c, ulimits: {x-d: 1}, depends_on: [x-web]}, x-web: {image: x}}\n"
+    )
+    assert services(tmp_path, {"compose.yml": text}) == {
+        "web": {"labels": {"a": "b"}, "image": "other", "ulimits": {}, "depends_on": {"x-web": STARTED}},
+        "x-web": {"image": "x"},
+    }
 
 
 def test_profiles(tmp_path: Path) -> None:
@@ -199,54 +215,90 @@ def test_profiles(tmp_path: Path) -> None:
     assert list(services(tmp_path, files, profiles=("*",))) == ["web", "x", "y"]
 
 
-def test_the_name_of_the_project(tmp_path: Path) -> None:
-    def name(text: str, **wanted: Any) -> str:
-        found, _ = read(tmp_path / "My_App-1", {"compose.yml": text}, **wanted)
-        assert found is not None
-        return found.name
+def test_several_documents_of_a_file_are_put_over_each_other(tmp_path: Path) -> None:
+    """Also of a file that is extended. `extends` finds only services of its own document."""
+    files = {
+        "compose.yml": "services: {api: {extends: {file: two.yml, service: web}}}\n",
+        "two.yml": "---\nname: one\nservices: {web: {extends: b, labels: [q=1]}, b: {image: b}}\n---\n"
+        "name: two\nservices: {web: {image: other}}\n",
+        "apart.yml": "services: {web: {image: a}}\n---\nservices: {api: {extends: web}}\n",
+        "empty.yml": f"{WEB}---\n",
+    }
+    web = {"image": "other", "labels": {"q": "1"}}
+    assert services(tmp_path, files) == {"api": web}
+    assert services(tmp_path, files, "two.yml") == {"web": web, "b": {"image": "b"}}
+    project, _ = read(tmp_path, files, "two.yml")
+    assert project is not None
+    assert project.name == "two"
+    for name, expected in (("apart.yml", "3:27 apart.yml has no service 'web'"), ("empty.yml", "3:1 is not a Comp")):
+        _, problems = read(tmp_path, files, name)
+        (found,) = problems.errors
+        text = f"{found.origin.line}:{found.origin.column} {found.summary}".replace(f"{tmp_path}/", "")
+        assert text.startswith(expected)
 
-    (tmp_path / "My_App-1").mkdir()
-    named = "name: ${NAME:-first}\n" + WEB
-    assert name(WEB) == "my_app-1"
-    assert name(named) == "first"
-    assert name(named, environ={"NAME": "second"}) == "second"
-    assert name(named, environ={"COMPOSE_PROJECT_NAME": "third"}) == "third"
-    assert name(named, environ={"COMPOSE_PROJECT_NAME": "third"}, project_name="fourth") == "fourth"
+
+def test_of_one_list_the_last_item_counts(tmp_path: Path) -> None:
+    text = (
+        "services:\n  web:\n    image: a\n    cap_add: [A, A]\n    volumes: ['./a:/x/', {type: tmpfs, target: /x}]\n"
+        "    secrets: [s, {source: t, target: /run/secrets/s}]\n    command: [a, a]\n    tmpfs: [/a, /a]\n"
+        "    ports: ['80:80', {target: 80, published: 80}, {target: 80, published: '80', host_ip: 0.0.0.0}, '80:80']\n"
+    )
+    assert services(tmp_path, {"compose.yml": text})["web"] == {
+        "image": "a",
+        "cap_add": ["A"],
+        "volumes": [{"type": "tmpfs", "target": "/x"}],
+        "secrets": [{"source": "t", "target": "/run/secrets/s"}],
+        "command": ["a", "a"],
+        "tmpfs": ["/a"],
+        "ports": ["80:80", {"target": 80, "published": "80", "host_ip": "0.0.0.0"}],
+    }
 
 
-def test_files_that_are_not_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    problems = Problems()
-    assert load_project(Wanted(), problems) is None
-    assert [found.summary for found in problems.errors] == [
-        "none of compose.yaml, compose.yml, docker-compose.yml, docker-compose.yaml is in this folder"
-    ]
-    (tmp_path / "docker-compose.yml").write_text(WEB)
-    (tmp_path / "docker-compose.override.yml").write_text("services: {api: {image: a}}\n")
-    (tmp_path / "other.yml").write_text(WEB)
-    for environ, files in (
-        ({}, ("docker-compose.yml", "docker-compose.override.yml")),
-        ({"COMPOSE_FILE": "other.yml:docker-compose.yml"}, ("other.yml", "docker-compose.yml")),
-        (
-            {"COMPOSE_FILE": "other.yml,docker-compose.yml", "COMPOSE_PATH_SEPARATOR": ","},
-            ("other.yml", "docker-compose.yml"),
-        ),
-    ):
-        found = load_project(Wanted(environ=environ), Problems())
-        assert found is not None
-        assert found.files == files
-    (tmp_path / ".env").write_text("COMPOSE_FILE=other.yml\n")
-    found = load_project(Wanted(), Problems())
-    assert found is not None
-    assert found.files == ("other.yml",)
+def test_address_pools_are_those_of_the_last_file(tmp_path: Path) -> None:
+    base = "networks: {n: {ipam: {config: [{subnet: 10.1.0.0/24, gateway: 10.1.0.1}, {subnet: 10.2.0.0/24}]}}}\n" + WEB
+    over = "networks: {n: {ipam: {config: [{subnet: 10.1.0.0/24, ip_range: 10.1.0.0/28}, {subnet: 10.3.0.0/24}]}}}\n"
+    project, _ = read(tmp_path, {"compose.yml": base, "over.yml": over}, "compose.yml", "over.yml")
+    assert project is not None
+    assert nodes.to_plain(project.sections["networks"]["n"]) == {
+        "ipam": {
+            "config": [
+                {"subnet": "10.1.0.0/24", "gateway": "10.1.0.1", "ip_range": "10.1.0.0/28"},
+                {"subnet": "10.3.0.0/24"},
+            ]
+        }
+    }
+
+
+def test_a_build_without_a_folder_is_of_that_of_its_project(tmp_path: Path) -> None:
+    files = {
+        "compose.yml": "include: [sub/compose.yml]\nservices: {web: {build: {target: a}}}\n",
+        "over.yml": "services: {web: {build: {target: b}}, one: {build: {no_cache: true}}}\n",
+        "sub/compose.yml": "services: {one: {build: {target: c}}, two: {build: {context: x}}}\n",
+    }
+    found = services(tmp_path, files, "compose.yml", "over.yml")
+    assert {name: body["build"] for name, body in found.items()} == {
+        "web": {"target": "b", "context": "DIR"},
+        "one": {"target": "c", "context": "DIR/sub", "no_cache": True},
+        "two": {"context": "DIR/sub/x"},
+    }
 
 
 ERRORS: list[tuple[str, dict[str, str], list[str]]] = [
-    ("no services", {"compose.yml": "name: x\n"}, ["compose.yml:1:1: declares no services"]),
+    ("nothing", {"compose.yml": "# nothing\n"}, ["compose.yml: is empty"]),
     ("a list", {"compose.yml": "- a\n"}, ["compose.yml:1:1: is not a Compose file"]),
     ("missing", {}, ["compose.yml: cannot be read: No such file or directory"]),
     ("an unknown key", {"compose.yml": "servces: {}\n" + WEB}, ["compose.yml:1:1: unknown key 'servces'"]),
-    ("a bad name", {"compose.yml": "name: A B\n" + WEB}, ["compose.yml:1:7: 'A B' is not a project name"]),
+    ("a bad name", {"compose.yml": "name: 12\n" + WEB}, ["compose.yml:1:7: expected text"]),
+    (
+        "a key that is no text",
+        {"compose.yml": "services: {web: {image: a, environment: {1: a, yes: b}}}\n"},
+        ["compose.yml:1:42: a key must be text, not 1"],
+    ),
+    (
+        "a project elsewhere",
+        {"compose.yml": f"include: ['https://example.com/a.git']\n{WEB}"},
+        ["compose.yml:1:11: https://example.com/a.git is not a file of this machine"],
+    ),
     ("a service", {"compose.yml": "services: {web: nginx}\n"}, ["compose.yml:1:17: expected a map"]),
     (
         "a required variable",
