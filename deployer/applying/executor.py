@@ -32,6 +32,7 @@ from deployer.model.operations import (
     MakeLink,
     Operation,
     PutFile,
+    RemoveFile,
     RemoveNetwork,
     RenameContainer,
     StartContainer,
@@ -303,7 +304,7 @@ class _Run:
                 return self._performer.is_gone(network)
             case AwaitHealthy() | AwaitCompleted():
                 return False
-            case PutFile() | MakeLink() | SwitchFiles():
+            case PutFile() | MakeLink() | RemoveFile() | SwitchFiles():
                 return True
             case _:
                 return isinstance(getattr(operation, "container", None), str | Made)

@@ -128,15 +128,19 @@ class ShellFiles:
 
     def restore(self, operation: RestoreFile) -> None:
         given = f"set -e\n{_is_it(operation.identity)}"
-        self._do(operation.path, "cannot be restored", given + (_BACK if operation.existed else _AWAY))
+        back = _BACK if operation.identity else f"is_it || exit 0\n{_BACK}"
+        self._do(operation.path, "cannot be restored", given + (back if operation.existed else _AWAY))
 
     def finish(self, operation: FinishFile) -> None:
         kept = _BACKUP if operation.backup else ""
         self._do(operation.path, "cannot be cleaned up", f"set -e\n{kept}{_CLEAN}")
 
     def remove(self, operation: RemoveFile) -> None:
-        away = f'{_BACKUP}mv -T -- "$p" "$old"\n{_BACKUP}' if operation.backup else 'rm -- "$p"\n'
-        self._do(operation.path, "cannot be removed", f"{_is_it(operation.identity)}{_REMOVE}set -e\n{away}{_CLEAN}")
+        before = _BACKUP if operation.backup else 'rm -f -- "$old"\n'
+        aside = 'mv -T -- "$p" "$old"\n'
+        after = 'rm -f -- "$new"\n' if operation.keep else _BACKUP + _CLEAN if operation.backup else _CLEAN
+        away = f"{_is_it(operation.identity)}{_REMOVE}set -e\n{before}{aside}{after}"
+        self._do(operation.path, "cannot be removed", away)
 
     def _do(self, path: str, what: str, script: str, content: Body = ()) -> None:
         folder, name = posixpath.split(path)

@@ -95,7 +95,7 @@ class TransferredFiles:
         if not operation.existed:
             if (info := self._files.stat(operation.path)) and self._is(operation.path, info, operation.identity):
                 self._files.remove(operation.path)
-        elif self._files.stat(old) is not None:
+        elif self._files.stat(old) is not None and (operation.identity or self._files.stat(operation.path) is None):
             self._files.rename(old, operation.path)
 
     def finish(self, operation: FinishFile) -> None:
@@ -113,8 +113,13 @@ class TransferredFiles:
             return
         if not self._is(path, info, operation.identity):
             raise FileError(f"{path} cannot be removed: it was changed meanwhile, and is kept")
+        old = beside(path, "old")
         if operation.backup:
-            self._keep(path, beside(path, "old"))
+            self._keep(path, old)
+        if operation.keep:
+            self._files.rename(path, old)
+            return
+        if operation.backup:
             self._keep(path, path)
         self._files.remove(path)
         self._clean(path)

@@ -60,7 +60,8 @@ def identity(kind: FileKind, sha256: str, target: str) -> str:
 
 class Written(Struct, frozen=True, omit_defaults=True):
     """What a project wrote. `digest` of its identity, `before` of the identity that this replaced; both as `digest_of`
-    makes them. `owed`: containers that mount it have not reacted yet."""
+    makes them. `owed`: containers that mount it have not reacted yet; `above`: it is a directory that was made because
+    a file is below it."""
 
     digest: str = ""
     before: str = ""
@@ -68,6 +69,7 @@ class Written(Struct, frozen=True, omit_defaults=True):
     owner: str = ""
     group: str = ""
     owed: bool = False
+    above: bool = False
 
 
 class Manifest(Struct, frozen=True):

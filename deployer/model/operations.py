@@ -221,7 +221,8 @@ class SetFile(OnFile, frozen=True):
 
 
 class RestoreFile(OnFile, frozen=True):
-    """Undoes `PutFile` or `MakeLink`, which wrote this identity. `existed`: whether it replaced something."""
+    """Undoes `PutFile` or `MakeLink`, which wrote this identity, or `RemoveFile`, which left none. `existed`: whether
+    something was there."""
 
     doing, done, hidden = "restoring", "restored", ("identity",)
     identity: str
@@ -236,11 +237,13 @@ class FinishFile(OnFile, frozen=True):
 
 
 class RemoveFile(OnFile, frozen=True):
-    """Removes what has this identity, and nothing else; of directories, only empty ones."""
+    """Removes what has this identity, and nothing else; of directories, only empty ones. `keep`: it stays beside its
+    place, as what `PutFile` replaces does."""
 
     doing, done, hidden = "removing", "removed", ("identity",)
     identity: str
     backup: bool = False
+    keep: bool = False
 
 
 class WriteManifest(_OnName, frozen=True):

@@ -9,9 +9,9 @@ from msgspec import Struct, field
 
 from deployer.fields.options import Condition
 from deployer.model import ownership
-from deployer.model.desired import Address, Container, Desired, Kind, Resource, S
+from deployer.model.desired import Address, Container, Desired, File, Kind, Resource, S
 from deployer.model.exclusive import held, in_use, writable
-from deployer.model.files import Manifest
+from deployer.model.files import Manifest, ObservedFile
 from deployer.model.observed import Observed, ObservedContainer, ObservedNetwork, ObservedVolume, Stub
 from deployer.model.operations import Operation, Target
 from deployer.model.plan import Group
@@ -60,11 +60,24 @@ class Volumes(Struct, frozen=True):
 
 
 class ChangedFile(Struct, frozen=True):
-    """Content that changes. `old`, `new`: for people; `back`: what restores it."""
+    """Content that changes, or goes. `old`, `new`: for people; `back`: what restores it."""
 
     old: str
     new: str
     back: tuple[Operation, ...] = ()
+    removed: bool = False
+
+
+class RemovedFile(Struct, frozen=True):
+    """A file that is to be removed."""
+
+    resource: File
+    live: ObservedFile
+    reason: str
+
+    @property
+    def name(self) -> str:
+        return self.resource.name
 
 
 class Files(Struct, frozen=True):
@@ -74,6 +87,8 @@ class Files(Struct, frozen=True):
     """By path. Read by: judging, reactions of containers that mount them."""
     written: list[tuple[int, Manifest]] = field(default_factory=list)
     """The manifest that is written, with the step. Read by: reactions."""
+    going: list[RemovedFile] = field(default_factory=list)
+    """What is removed at last. Read by: `file.removal.remove`."""
 
 
 class Containers(Struct, frozen=True):

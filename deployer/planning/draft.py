@@ -11,6 +11,7 @@ from deployer.model.desired import Address, Kind, OnFailure
 from deployer.model.operations import (
     AwaitCompleted,
     AwaitHealthy,
+    FinishFile,
     Operation,
     RemoveContainer,
     RemoveFile,
@@ -112,9 +113,13 @@ class Draft:
         return tuple(step.number for step in self._steps if isinstance(step.operation, RemoveContainer))
 
     def removals_below(self, folder: str) -> tuple[int, ...]:
-        """Steps that remove files below a directory."""
-        found = ((step.number, step.operation) for step in self._steps)
-        return tuple(n for n, each in found if isinstance(each, RemoveFile) and each.path.startswith(f"{folder}/"))
+        """Steps that remove files below a directory, and what was kept of them."""
+        ending = (step for step in self._steps if isinstance(step.operation, RemoveFile | FinishFile))
+        return tuple(step.number for step in ending if step.operation.subject.startswith(f"{folder}/"))
+
+    def files_ready(self) -> tuple[int, ...]:
+        """Steps after which all files are as containers find them."""
+        return tuple(step for (kind, _), steps in self._ready.items() if kind is Kind.FILE for step in steps)
 
     def refuse(self, refusal: Refusal) -> None:
         self.refusals.append(refusal)

@@ -17,6 +17,7 @@ from deployer.planning import objects, workloads
 from deployer.planning.container import drift as containers
 from deployer.planning.context import Context
 from deployer.planning.file import plan as files
+from deployer.planning.file import removal
 from deployer.planning.image import plan as images
 from deployer.planning.image.prune import prune_images
 from deployer.planning.job import drift as jobs
@@ -37,11 +38,11 @@ class Live(Protocol):
 class KindPlanner(Struct, frozen=True):
     """How a kind, or several that depend on each other, are planned; each function finds its own resources. `make`:
     what is declared; `remove_absent`: what is declared absent; `prune`: what is no longer declared; `destroy`:
-    everything of the project."""
+    everything of the project. `make` finds all files that go, since containers may react to that."""
 
     make: Callable[[Context], None]
     remove_absent: Callable[[Context], None]
-    prune: Callable[[Context], None]
+    prune: Callable[[Context], None] = lambda _ctx: None
     destroy: Callable[[Context], None] = lambda _ctx: None
 
 
@@ -85,7 +86,7 @@ KINDS: Final[Mapping[Kind, PlannedKind]] = {
         drift=lambda ctx, resource: objects.drift(ctx, resource, ctx.observed.volume(resource.name)),
     ),
     Kind.FILE: PlannedKind(
-        KindPlanner(files.make, files.remove_absent, files.prune, files.destroy),
+        KindPlanner(files.make, removal.remove, destroy=removal.destroy),
         exists=lambda observed, name: name in observed.files,
         drift=files.drift,
         undeclared=files.undeclared,

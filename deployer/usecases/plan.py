@@ -50,12 +50,14 @@ def observe_once(engine: Engine, host: str, needs: Needs, plays: Sequence[Desire
 
 class Method(Struct, frozen=True):
     """How a run plans a host: `needs` selects what is read, `planner` creates the plan. `verifier`, if it differs from
-    the planner, finds changed resources that did not converge. `observe` reads a host for the plays of the run."""
+    the planner, finds changed resources that did not converge. `observe` reads a host for the plays of the run;
+    `removes_all`: whether all of their projects goes."""
 
     planner: Planner
     needs: Reader = needs_to_reconcile
     verifier: Planner | None = None
     observe: Observer = observe_once
+    removes_all: bool = False
 
 
 class Validated(Struct, frozen=True):
@@ -133,7 +135,7 @@ def destroy(request: Request, system: System) -> Session:
     """The plan that removes the projects' containers, networks and files. Only reads."""
     from deployer.planning.reconcile import destroy
 
-    return plan_with(request, system, Method(destroy))
+    return plan_with(request, system, Method(destroy, removes_all=True))
 
 
 def build_images(request: Request, system: System) -> Session:
@@ -282,7 +284,7 @@ def _observe(loaded: Loaded, fleet: Fleet, method: Method, host: str, engine: En
         return found
     from deployer.usecases.observe_files import with_files
 
-    return with_files(found, lambda: fleet.host(host), plays)
+    return with_files(found, lambda: fleet.host(host), plays, removes_all=method.removes_all)
 
 
 def _observe_all(

@@ -69,6 +69,21 @@ def test_a_removed_file_takes_along_what_a_killed_run_left(tmp_path: Path) -> No
     assert names(tmp_path) == []
 
 
+def test_a_removed_file_is_kept_beside_its_place_and_comes_back_only_where_nothing_is(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    put(path, "one")
+    FILES.remove(RemoveFile(str(path), sha("one"), keep=True))
+    assert names(tmp_path) == [".a.deployer-old"]
+    FILES.restore(RestoreFile(str(path), "", existed=True))
+    assert (path.read_text(), names(tmp_path)) == ("one", ["a"])
+    FILES.remove(RemoveFile(str(path), sha("one"), keep=True))
+    path.write_text("theirs")
+    FILES.restore(RestoreFile(str(path), "", existed=True))
+    assert path.read_text() == "theirs"
+    FILES.finish(FinishFile(str(path)))
+    assert names(tmp_path) == ["a"]
+
+
 def test_what_the_plan_did_not_see_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("theirs")

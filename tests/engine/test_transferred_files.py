@@ -3,7 +3,7 @@
 import hashlib
 
 from deployer.engine.transferred_files import TransferredFiles
-from deployer.model.operations import FinishFile, PutFile, RemoveFile
+from deployer.model.operations import FinishFile, PutFile, RemoveFile, RestoreFile
 from deployer.simulated import SimulatedEngine
 from deployer.simulated.host import SimulatedFiles
 
@@ -37,6 +37,21 @@ def test_backups_and_what_a_killed_run_left_are_kept_and_nothing_else_stays() ->
     store.remove(RemoveFile("/etc/a", sums[3], backup=True))
     kept = [f"/etc/{found.name}" for found in files.list("/etc")]
     assert sorted(content(files, path) for path in kept) == [b"0", b"1", b"2", b"3"]
+
+
+def test_a_removed_file_is_kept_beside_its_place_and_comes_back_only_where_nothing_is() -> None:
+    engine = SimulatedEngine()
+    files = SimulatedFiles(engine.reading, engine.writing)
+    store, one = TransferredFiles(files), hashlib.sha256(b"one").hexdigest()
+    store.put(PutFile("/etc/a", one, 3, 0o644), [b"one"])
+    store.remove(RemoveFile("/etc/a", one, keep=True))
+    assert [found.name for found in files.list("/etc")] == [".a.deployer-old"]
+    store.restore(RestoreFile("/etc/a", "", existed=True))
+    assert content(files, "/etc/a") == b"one"
+    store.remove(RemoveFile("/etc/a", one, keep=True))
+    files.write("/etc/a", [b"theirs"], mode=0o600)
+    store.restore(RestoreFile("/etc/a", "", existed=True))
+    assert content(files, "/etc/a") == b"theirs"
 
 
 def content(files: SimulatedFiles, path: str) -> bytes:

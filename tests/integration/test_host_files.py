@@ -76,7 +76,7 @@ def test_files_of_a_host(host: Host, tmp_path: Path, user: str) -> None:
     assert sorted(path.name for path in (root / "etc/shop").iterdir()) == ["app.conf"]
     here.run("destroy", "-y", *here.arguments)
     assert [path.name for path in (root / "srv/shop").iterdir()] == ["foreign"]
-    assert not list((root / "etc/shop").iterdir())
+    assert not (root / "etc/shop").exists()
     assert not [each for each in host.api("GET", "/volumes")["Volumes"] if "manifest" in each["Name"]]
 
 
@@ -127,6 +127,7 @@ def test_a_directory_is_synced(host_26: Host, tmp_path: Path) -> None:
     assert (root / "srv/shop/conf/sub/link").readlink() == Path("run.sh")
     site.run("destroy", "-y", *site.arguments)
     assert host.ssh("cd /srv/shop && find . -type f").split() == ["./conf/d/x.bak"]
+    host.run("rm", "-r", "/srv/shop")
 
     (tmp_path / "content").write_bytes(BIG)
     with tarfile.open(tmp_path / "app.tgz", "w:gz") as tar:
@@ -134,6 +135,8 @@ def test_a_directory_is_synced(host_26: Host, tmp_path: Path) -> None:
     site.write({"files": {"/srv/shop/app": {"archive": "app.tgz", "mode": "0700"}}}).converge()
     assert (root / "srv/shop/app/bin/run").read_bytes() == BIG
     assert told(host, "/srv/shop/app/bin/run") == "700 root:root"
+    site.run("destroy", "-y", *site.arguments)
+    assert not (root / "srv/shop").exists()
 
 
 def test_containers_react_to_files_that_they_mount(host_26: Host, tmp_path: Path) -> None:
@@ -169,6 +172,21 @@ def test_containers_react_to_files_that_they_mount(host_26: Host, tmp_path: Path
     assert of_container(host, "told", "cat", "/tmp/told").split()[:1] == ["2"]
     assert of_container(host, "renewed", "cat", "/a") == "2\n"
     assert site.write(wish("2\n")).plan().changes == []
+
+    def without_b(text: str) -> Json:
+        return wish(text) | {
+            "files": wish(text)["files"] | {"/etc/shop/b": {"state": "absent", "on_change": "restart"}}
+        }
+
+    failed = site.write(without_b("bad\n")).apply()
+    assert failed.code == 3
+    assert host.ssh("cd /etc/shop && cat a b && ls -A").split() == ["2", "2", "a", "b"]
+    times = [inspect(host, name)["State"]["StartedAt"] for name in mounts]
+    site.write(without_b("2\n")).converge()
+    assert host.ssh("ls -A /etc/shop").split() == ["a"]
+    assert of_container(host, "told", "cat", "/tmp/told").split()[-1] == "2"
+    started = [inspect(host, name)["State"]["StartedAt"] for name in mounts]
+    assert [before != after for before, after in zip(times, started, strict=True)] == [True, False, False]
 
 
 def test_a_full_disk_leaves_the_old_file(host_28: Host, tmp_path: Path) -> None:

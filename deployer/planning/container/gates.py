@@ -7,7 +7,7 @@ from deployer.model import dependencies
 from deployer.model.desired import Kind, Workload, has_settings
 from deployer.model.observed import ObservedContainer
 from deployer.model.operations import AwaitCompleted, AwaitHealthy
-from deployer.model.settings import ContainerSettings, Dependency, FileSettings
+from deployer.model.settings import ContainerSettings, Dependency
 from deployer.planning.container.endpoints import when_its_address_is_free
 from deployer.planning.container.health import watched
 from deployer.planning.container.replace import Gate
@@ -23,7 +23,7 @@ def gate_of(ctx: Context, resource: Workload, need: Wanted, also: Steps) -> Gate
         *ready(Kind.IMAGE, need.reference),
         *(step for name in dependencies.networks(resource) for step in ready(Kind.NETWORK, name)),
         *(step for name in dependencies.volumes(resource) for step in ready(Kind.VOLUME, name)),
-        *(step for found in ctx.wanted(FileSettings) for step in ready(Kind.FILE, found.name)),
+        *ctx.draft.files_ready(),
         *(step for name in dependencies.leaders(resource) for step in ready(Kind.CONTAINER, name)),
     ]
     start = [step for found in dependencies.depends_on(resource) for step in when_met(ctx, found)]

@@ -11,7 +11,7 @@ from deployer.fields.field import Change
 from deployer.fields.file import WAYS
 from deployer.interfaces import FileKind
 from deployer.model.desired import File
-from deployer.model.files import ObservedFile, Written, digest_of, identity, is_written
+from deployer.model.files import LINK, ObservedFile, Written, digest_of, identity, is_written
 from deployer.model.plan import FieldDiff
 from deployer.model.secrets import MASK, redact
 from deployer.planning.context import Context
@@ -19,6 +19,9 @@ from deployer.values import size
 
 NEW, NEW_SECRET, NEW_DIRECTORY = 0o644, 0o600, 0o755
 """Modes of new files and directories."""
+
+BY_HAND: Final = "changed on the host since the last apply"
+NOT_OURS: Final = "not written by this project"
 
 _EFFECT: Final = Change.UPDATE
 
@@ -127,6 +130,12 @@ def _access(resource: File, live: ObservedFile) -> Iterator[FieldDiff]:
         is_same = not wanted or wanted in (str(number), known) or (wanted == "root" and number == 0 and not known)
         if not is_same:
             yield FieldDiff((name,), known or str(number), wanted, _EFFECT, resource.place((name,)))
+
+
+def short(ctx: Context, resource: File, identity: str) -> str:
+    if is_secret(ctx, resource):
+        return MASK
+    return identity if identity.startswith(LINK) else f"sha256 {identity[:12]}" if identity else "missing"
 
 
 def declared(resource: File) -> tuple[FieldDiff, ...]:

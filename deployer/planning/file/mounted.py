@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from deployer.fields.field import Change
 from deployer.fields.options import Reaction
 from deployer.model.desired import Container, Kind, Workload, has_settings
+from deployer.model.files import above
 from deployer.model.plan import FieldDiff
 from deployer.model.settings import UNNOTICED, ContainerSettings, FileSettings, OnChange
 from deployer.planning.context import Context
@@ -23,14 +24,33 @@ def seen(resource: Workload, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
 def said(ctx: Context, resource: Container, target: str, path: str) -> OnChange | None:
     """What the mount says, or else the file."""
     own = resource.settings.on_change.get("volumes", {}).get(target)
-    file = ctx.desired.find(Kind.FILE, path)
-    if own is not None or file is None or not has_settings(file, FileSettings):
-        return own
-    return file.settings.on_change
+    return own if own is not None else _said_of(ctx, path)
+
+
+def _said_of(ctx: Context, path: str) -> OnChange | None:
+    """By the file, or by the directory that removes what it does not have."""
+    for declared in (path, *above(path)):
+        file = ctx.desired.find(Kind.FILE, declared)
+        if file is not None and has_settings(file, FileSettings) and (declared == path or file.settings.delete):
+            return file.settings.on_change
+    return None
 
 
 def reaction(ctx: Context, resource: Container, target: str, path: str) -> OnChange:
     return said(ctx, resource, target, path) or UNNOTICED
+
+
+def sources(ctx: Context) -> Iterator[str]:
+    """What declared containers mount of the host."""
+    for resource in ctx.desired.of(ContainerSettings):
+        volumes = (resource.values.get("volumes") or {}) if not resource.absent else {}
+        yield from (own["source"] for own in volumes.values() if own["type"] == "bind")
+
+
+def targets(resource: Workload, path: str) -> list[str]:
+    """Where exactly this is mounted."""
+    volumes = resource.values.get("volumes") or {}
+    return [target for target, own in sorted(volumes.items()) if own["type"] == "bind" and own["source"] == path]
 
 
 def is_alone(resource: Container, target: str, path: str) -> bool:

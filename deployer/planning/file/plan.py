@@ -1,5 +1,4 @@
-"""Files: created, replaced and removed. What nobody of this project wrote is shown before it is replaced, and never
-removed."""
+"""Files: created and replaced. What nobody of this project wrote is shown before it is replaced."""
 
 from __future__ import annotations
 
@@ -10,16 +9,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer.interfaces import FileKind
-from deployer.model.desired import File, Kind
+from deployer.model.desired import Address, File, Kind
 from deployer.model.drift import Drift, Verdict
 from deployer.model.files import (
-    LINK,
     Manifest,
     ObservedFile,
     Written,
     above,
-    is_excluded,
-    is_written,
     labels_of,
     name_of,
 )
@@ -35,23 +31,15 @@ from deployer.model.operations import (
     SetFile,
     WriteManifest,
 )
-from deployer.model.plan import Action, FieldDiff, Refusal, ResourceChange
-from deployer.model.secrets import MASK
+from deployer.model.plan import Action, FieldDiff, ResourceChange
 from deployer.model.settings import FileSettings
-from deployer.planning.context import ChangedFile, Context, Steps
-from deployer.planning.file import compare, mounted
+from deployer.planning.context import ChangedFile, Context, RemovedFile, Steps
+from deployer.planning.file import compare, mounted, refused, removal
 from deployer.planning.refusals import refuse_protected
-from deployer.planning.undeclared import DESTROYED, REASON, declared_or_placeholder, is_declared
+from deployer.planning.undeclared import is_declared
 
-BY_HAND = "changed on the host since the last apply"
-_NOT_OURS = "not written by this project"
-_LEFT = "left behind"
-_KINDS: Final = {
-    FileKind.FILE: "a file",
-    FileKind.DIRECTORY: "a directory",
-    FileKind.LINK: "a link",
-    FileKind.OTHER: "no regular file",
-}
+_LEFT: Final = "left behind"
+_ABOVE: Final = Written(str(FileKind.DIRECTORY), above=True)
 
 
 class Wish(Struct, frozen=True):
@@ -71,8 +59,13 @@ def make(ctx: Context) -> None:
     """Create, replace and change files, after the manifest says so."""
     wishes = [wish for resource in ctx.wanted(FileSettings) if (wish := _wish(ctx, resource)) is not None]
     written = [wish for wish in wishes if wish.is_written]
-    after = _manifest(ctx, written) if written else ()
+    going = removal.going(ctx)
+    noticed = [each for each in going if each.live.kind is not FileKind.DIRECTORY and mounted.may_react(ctx, each.name)]
+    ctx.files.going.extend(each for each in going if each not in noticed)
+    after = _manifest(ctx, written, noticed) if written or noticed else ()
     _note_changed(ctx, written)
+    removal.note_changed(ctx, going, noticed)
+    removal.remove_noticed(ctx, noticed, after)
     for wish in wishes:
         ctx.draft.changes.append(wish.change)
         if wish.is_written:
@@ -88,29 +81,25 @@ def _note_changed(ctx: Context, wishes: list[Wish]) -> None:
         if resource.settings.kind is FileKind.DIRECTORY or (live is not None and compare.is_same(resource, live)):
             continue
         back = (RestoreFile(resource.name, new, existed=live is not None),)
-        texts = _short(ctx, resource, live.identity if live is not None else ""), _short(ctx, resource, new)
-        ctx.files.changed[resource.name] = ChangedFile(*texts, back)
+        old = compare.short(ctx, resource, live.identity if live is not None else "")
+        ctx.files.changed[resource.name] = ChangedFile(old, compare.short(ctx, resource, new), back)
     for resource in ctx.wanted(FileSettings):
         entry = compare.written(ctx, resource.name)
         if entry is not None and entry.owed and resource.name not in ctx.files.changed:
             ctx.files.changed[resource.name] = ChangedFile("before an interrupted run", "now")
 
 
-def _short(ctx: Context, resource: File, identity: str) -> str:
-    if compare.is_secret(ctx, resource):
-        return MASK
-    return identity if identity.startswith(LINK) else f"sha256 {identity[:12]}" if identity else "missing"
-
-
 def _wish(ctx: Context, resource: File) -> Wish | None:
     """None if it is as declared, or refused."""
     live = ctx.observed.files.get(resource.name)
     if live is None:
-        change = ResourceChange(
-            resource.address, Action.CREATE, origin=resource.origin, declared=compare.declared(resource)
+        if refused.has_no_place(ctx, resource) or refused.is_impossible(ctx, resource):
+            return None
+        new = compare.declared(resource)
+        return Wish(
+            resource, None, ResourceChange(resource.address, Action.CREATE, origin=resource.origin, declared=new)
         )
-        return None if _has_no_place(ctx, resource) or _is_impossible(ctx, resource) else Wish(resource, None, change)
-    if _is_refused(ctx, resource, live):
+    if refused.is_refused(ctx, resource, live):
         return None
     diffs = compare.differences(ctx, resource, live)
     if not diffs:
@@ -118,7 +107,7 @@ def _wish(ctx: Context, resource: File) -> Wish | None:
         return _cleaned(resource, live) if live.left else None
     if refuse_protected(ctx, resource, "differs", diffs):
         return None
-    if not compare.is_same(resource, live) and _is_impossible(ctx, resource):
+    if not compare.is_same(resource, live) and refused.is_impossible(ctx, resource):
         return None
     return Wish(
         resource, live, ResourceChange(resource.address, Action.UPDATE, diffs, _reason(ctx, live), resource.origin)
@@ -127,7 +116,7 @@ def _wish(ctx: Context, resource: File) -> Wish | None:
 
 def _note_foreign(ctx: Context, resource: File) -> None:
     if compare.written(ctx, resource.name) is None and resource.settings.kind is not FileKind.DIRECTORY:
-        ctx.draft.note(f"{resource.address.label}: {_NOT_OURS}; used as it is")
+        ctx.draft.note(f"{resource.address.label}: {compare.NOT_OURS}; used as it is")
 
 
 def _cleaned(resource: File, live: ObservedFile) -> Wish:
@@ -139,55 +128,15 @@ def _cleaned(resource: File, live: ObservedFile) -> Wish:
 
 def _reason(ctx: Context, live: ObservedFile) -> str:
     if compare.written(ctx, live.path) is None:
-        return _NOT_OURS
-    return BY_HAND if compare.is_as_written(ctx, live) is False else ""
+        return compare.NOT_OURS
+    return compare.BY_HAND if compare.is_as_written(ctx, live) is False else ""
 
 
-def _has_no_place(ctx: Context, resource: File) -> bool:
-    """Whether something above it is no directory, which is refused. What is declared there is refused by itself."""
-    for folder in above(resource.name):
-        live = ctx.observed.files.get(folder)
-        if live is not None and live.kind in (FileKind.FILE, FileKind.OTHER):
-            if not is_declared(ctx, Kind.FILE, folder):
-                hint = f"remove {folder} on the host, or give the {resource.settings.kind} another path"
-                summary = f"is below {folder}, which is {_KINDS[live.kind]} on the host"
-                ctx.draft.refuse(Refusal(resource.address, summary, hint, resource.origin))
-            return True
-    return False
-
-
-def _is_impossible(ctx: Context, resource: File) -> bool:
-    """Whether what is declared requires a shell that the host does not offer, which is refused."""
-    settings = resource.settings
-    if ctx.observed.runs_commands or not (settings.validate or settings.kind is FileKind.LINK):
-        return False
-    what, hint = ("validated", "leave out 'validate'") if settings.validate else ("linked", "exclude it")
-    place = resource.place(("validate",) if settings.validate else ())
-    ctx.draft.refuse(Refusal(resource.address, f"cannot be {what}: the host offers no shell", hint, place))
-    return True
-
-
-def _is_refused(ctx: Context, resource: File, live: ObservedFile) -> bool:
-    kind, replaceable = resource.settings.kind, (FileKind.FILE, FileKind.LINK)
-    if live.kind is not kind and not (live.kind in replaceable and kind in replaceable):
-        hint = f"remove it, or give the {kind} another path"
-        ctx.draft.refuse(Refusal(resource.address, f"is {_KINDS[live.kind]} on the host", hint, resource.origin))
-        return True
-    if kind is FileKind.DIRECTORY:
-        return False
-    for project, manifest in sorted(ctx.observed.manifests.items()):
-        is_theirs = is_written(manifest.entries.get(live.path), live.identity, ctx.desired.sealing) is not False
-        if project != ctx.desired.project and is_theirs:
-            hint = f"declare it in one project, or remove it from {project} first"
-            ctx.draft.refuse(Refusal(resource.address, f"belongs to project {project}", hint, resource.origin))
-            return True
-    return False
-
-
-def _manifest(ctx: Context, wishes: list[Wish]) -> Steps:
-    """Of everything that this project wrote and still has, and of what it is going to write."""
+def _manifest(ctx: Context, wishes: list[Wish], noticed: list[RemovedFile]) -> Steps:
+    """Of everything that this project wrote and still has, and of what it is going to write. What containers notice
+    is on record before it is removed."""
     before = ctx.observed.manifests.get(ctx.desired.project, Manifest())
-    entries = dict(before.entries)
+    entries = {path: entry for path, entry in before.entries.items() if entry.owed or not _is_gone(ctx, path)}
     for resource in ctx.wanted(FileSettings):
         live = ctx.observed.files.get(resource.name)
         if live is not None and resource.name in entries and compare.is_same(resource, live):
@@ -198,15 +147,28 @@ def _manifest(ctx: Context, wishes: list[Wish]) -> Steps:
             continue
         owed = mounted.may_react(ctx, wish.resource.name)
         entries[wish.resource.name] = replace(compare.record(ctx, wish.resource, wish.live), owed=owed)
-    gone = [path for path in entries if path not in ctx.observed.files and ctx.desired.find(Kind.FILE, path) is None]
-    kept = {path: entry for path, entry in entries.items() if path not in gone}
-    if kept == before.entries:
+        if wish.live is None:
+            entries |= dict.fromkeys(_made_above(ctx, wish.resource.name), _ABOVE)
+    entries |= {each.name: replace(entries.get(each.name, Written()), owed=True) for each in noticed}
+    if entries == before.entries:
         return ()
-    return (_write_manifest(ctx, wishes[0].resource, before, kept),)
+    first = wishes[0].resource if wishes else noticed[0].resource
+    return (_write_manifest(ctx, first.address, before, entries),)
 
 
-def _write_manifest(ctx: Context, first: File, before: Manifest, entries: dict[str, Written]) -> int:
-    project, address = ctx.desired.project, first.address
+def _is_gone(ctx: Context, path: str) -> bool:
+    return path not in ctx.observed.files and ctx.desired.find(Kind.FILE, path) is None
+
+
+def _made_above(ctx: Context, path: str) -> Iterator[str]:
+    """The directories that the file's own step makes, the nearest first."""
+    missing = [folder for folder in above(path) if folder not in ctx.observed.files]
+    known = next((folder for folder in above(path) if folder in ctx.observed.files), path)
+    return (folder for folder in missing if folder.startswith(known) and not is_declared(ctx, Kind.FILE, folder))
+
+
+def _write_manifest(ctx: Context, address: Address, before: Manifest, entries: dict[str, Written]) -> int:
+    project = ctx.desired.project
     name = name_of(project, before.number + 1)
     operation = WriteManifest(name, labels_of(project, entries))
     step = ctx.draft.step(operation, address, "what is written is on record", undo=(RemoveManifest(name),))
@@ -221,6 +183,7 @@ def _step(ctx: Context, wish: Wish, after: Steps) -> int:
     path, new = resource.name, compare.identity_of(resource)
     cause = change.reason or ("missing" if live is None else ", ".join(found.name for found in change.diffs))
     after = (*after, *_when_above(ctx, path))
+    made = tuple(RemoveFile(folder, _ABOVE.digest) for folder in (_made_above(ctx, path) if live is None else ()))
     if live is not None and compare.is_same(resource, live):
         operation: Operation = SetFile(path, compare.mode_of(resource, live), *compare.owner_of(resource, live))
         undo: Operation = SetFile(path, live.mode, str(live.uid), str(live.gid))
@@ -229,12 +192,12 @@ def _step(ctx: Context, wish: Wish, after: Steps) -> int:
         return ctx.draft.step(operation, resource.address, cause, after=after, undo=(undo,))
     if resource.settings.kind is FileKind.DIRECTORY:
         operation = MakeDirectory(path, compare.mode_of(resource, None), *compare.owner_of(resource, None))
-        return ctx.draft.step(operation, resource.address, cause, after=after, undo=(RemoveFile(path, new),))
+        return ctx.draft.step(operation, resource.address, cause, after=after, undo=(RemoveFile(path, new), *made))
     if live is not None and live.left and resource.settings.backup:
         after = (*after, ctx.draft.step(FinishFile(path, backup=True), resource.address, _LEFT))
     operation = _put(ctx, resource, live)
     restore = RestoreFile(path, new, existed=live is not None)
-    step = ctx.draft.step(operation, resource.address, cause, after=after, undo=(restore,))
+    step = ctx.draft.step(operation, resource.address, cause, after=after, undo=(restore, *made))
     if live is not None:
         _finish(ctx, resource, "replaced", after=(step,))
     return step
@@ -270,85 +233,6 @@ def _when_above(ctx: Context, path: str) -> Steps:
     return next((found for folder in above(path) if (found := ctx.draft.when_ready(Kind.FILE, folder))), ())
 
 
-def remove_absent(ctx: Context) -> None:
-    """A file that is declared absent goes whoever wrote it; what is no file is refused."""
-    for resource in ctx.unwanted(FileSettings):
-        live = ctx.observed.files.get(resource.name)
-        if live is None or _is_refused(ctx, resource, live) or refuse_protected(ctx, resource):
-            continue
-        if live.kind is not FileKind.FILE:
-            hint = "remove it on the host"
-            ctx.draft.refuse(Refusal(resource.address, f"is {_KINDS[live.kind]} on the host", hint, resource.origin))
-            continue
-        ours = compare.is_as_written(ctx, live)
-        reason = "absent" if ours else f"absent; {BY_HAND if compare.written(ctx, live.path) else _NOT_OURS}"
-        _remove(ctx, resource, live, reason)
-    for resource in ctx.wanted(FileSettings):
-        if resource.settings.delete:
-            _empty(ctx, resource)
-
-
-def _empty(ctx: Context, resource: File) -> None:
-    """Removes what is below a directory and not declared, and directories with nothing that stays."""
-    found = ctx.observed.files.get(resource.name)
-    kept: list[str] = []
-    for path in reversed(found.below if found is not None else ()):
-        live, inside = ctx.observed.files.get(path), path.removeprefix(f"{resource.name}/")
-        stays = is_declared(ctx, Kind.FILE, path) or is_excluded(inside, resource.settings.exclude)
-        other = declared_or_placeholder(ctx, Kind.FILE, path, FileSettings)
-        if live is not None and live.kind is FileKind.OTHER and not stays:
-            ctx.draft.note(f"{other.address.label}: is no regular file, so it is kept")
-            stays = True
-        if live is None or stays or any(each.startswith(f"{path}/") for each in kept):
-            kept.append(path)
-            continue
-        by = "" if compare.written(ctx, path) else f"; {_NOT_OURS}"
-        _remove(ctx, replace(other, origin=resource.origin), live, f"not in {resource.settings.origin}{by}")
-
-
-def prune(ctx: Context) -> None:
-    for path in sorted(ctx.observed.manifests.get(ctx.desired.project, Manifest()).entries, reverse=True):
-        if not is_declared(ctx, Kind.FILE, path):
-            _remove_written(ctx, path, REASON)
-
-
-def destroy(ctx: Context) -> None:
-    entries = ctx.observed.manifests.get(ctx.desired.project, Manifest()).entries
-    kept = [path for path in sorted(entries, reverse=True) if not _remove_written(ctx, path, DESTROYED)]
-    manifest = ctx.observed.manifests.get(ctx.desired.project)
-    if manifest is None or kept or not entries:
-        return
-    address = ctx.address(Kind.FILE, min(entries))
-    for number in (*manifest.older, manifest.number):
-        name = name_of(ctx.desired.project, number)
-        ctx.draft.at_last(RemoveManifest(name), address, DESTROYED, after=ctx.draft.removals())
-
-
-def _remove_written(ctx: Context, path: str, reason: str) -> bool:
-    """Whether it is gone then: one that is not as it was written is kept."""
-    live = ctx.observed.files.get(path)
-    if live is None:
-        return True
-    resource = declared_or_placeholder(ctx, Kind.FILE, path, FileSettings)
-    if any(change.address == resource.address for change in ctx.draft.changes):
-        return True
-    if compare.is_as_written(ctx, live):
-        if refuse_protected(ctx, resource):
-            return False
-        _remove(ctx, resource, live, reason)
-        return True
-    why = "another controller wrote it" if compare.is_as_written(ctx, live) is None else BY_HAND
-    ctx.draft.note(f"{resource.address.label}: {reason}, but {why}: it is kept")
-    return False
-
-
-def _remove(ctx: Context, resource: File, live: ObservedFile, reason: str) -> None:
-    ctx.draft.changes.append(ResourceChange(resource.address, Action.REMOVE, reason=reason, origin=resource.origin))
-    operation = RemoveFile(resource.name, live.identity, resource.settings.backup)
-    below = ctx.draft.removals_below(resource.name)
-    ctx.draft.at_last(operation, resource.address, reason, after=(*ctx.draft.removals(), *below))
-
-
 def drift(ctx: Context, resource: File) -> Iterator[Drift]:
     live = ctx.observed.files.get(resource.name)
     if live is None:
@@ -379,6 +263,6 @@ def _is_by_hand(ctx: Context, live: ObservedFile, diff: FieldDiff) -> bool:
 
 def undeclared(ctx: Context) -> Iterator[Drift]:
     """Files that the project wrote and no play declares any more."""
-    for path in sorted(ctx.observed.manifests.get(ctx.desired.project, Manifest()).entries):
-        if path in ctx.observed.files and not is_declared(ctx, Kind.FILE, path):
+    for path, entry in sorted(ctx.observed.manifests.get(ctx.desired.project, Manifest()).entries.items()):
+        if path in ctx.observed.files and not entry.above and not is_declared(ctx, Kind.FILE, path):
             yield Drift(ctx.address(Kind.FILE, path), Verdict.UNDECLARED)

@@ -49,7 +49,7 @@ def _react(ctx: Context, resource: Container, live: ObservedContainer, found: Se
     if _is_refused(ctx, resource, hows):
         return ()
     paths = list(dict.fromkeys(path for _, path in found))
-    cause = f"{', '.join(paths)} changed"
+    cause = _what_happened(ctx, paths)
     track = Track(ctx, resource, cause, Group(Work.RELOAD, (resource.name,)))
     ready = ctx.draft.when_ready(Kind.CONTAINER, resource.name)
     after = (*ready, *(step for path in paths for step in ctx.draft.when_ready(Kind.FILE, path)))
@@ -60,6 +60,13 @@ def _react(ctx: Context, resource: Container, live: ObservedContainer, found: Se
     ctx.draft.change(change)
     ctx.draft.ready(Kind.CONTAINER, resource.name, *steps)
     return steps
+
+
+def _what_happened(ctx: Context, paths: Sequence[str]) -> str:
+    """`/etc/a, /etc/b changed and /etc/c removed`."""
+    words = {"changed": False, "removed": True}
+    found = {word: [path for path in paths if ctx.files.changed[path].removed is gone] for word, gone in words.items()}
+    return " and ".join(f"{', '.join(some)} {word}" for word, some in found.items() if some)
 
 
 def _is_refused(ctx: Context, resource: Container, hows: dict[tuple[str, str], OnChange]) -> bool:
@@ -76,22 +83,27 @@ def _is_refused(ctx: Context, resource: Container, hows: dict[tuple[str, str], O
 def _note(ctx: Context, resource: Container, found: Seen) -> None:
     """Where nobody said that nothing is to be done."""
     silent = [pair for pair in found if said(ctx, resource, *pair) is None]
-    if not silent:
-        return
-    paths = ", ".join(dict.fromkeys(path for _, path in silent))
-    alone = any(is_alone(resource, *pair) for pair in silent)
-    what = "reads the old one until it is started again" if alone else "is not told"
-    ctx.draft.note(f"{resource.address.label}: mounts {paths}, which changes, and {what}; on_change says what it does")
+    for verb, gone in (("changes", False), ("is removed", True)):
+        pairs = [pair for pair in silent if ctx.files.changed[pair[1]].removed is gone]
+        if not pairs:
+            continue
+        paths = ", ".join(dict.fromkeys(path for _, path in pairs))
+        alone = any(is_alone(resource, *pair) for pair in pairs)
+        what = "reads the old one until it is started again" if alone else "is not told"
+        label = resource.address.label
+        ctx.draft.note(f"{label}: mounts {paths}, which {verb}, and {what}; on_change says what it does")
 
 
 def _settle(ctx: Context, after: Steps) -> None:
-    """The manifest says that nothing is owed any more."""
+    """The manifest says that nothing is owed any more, and nothing of what went."""
     known = ctx.observed.manifests.get(ctx.desired.project, Manifest())
     step, manifest = ctx.files.written[-1] if ctx.files.written else (0, known)
     if not any(entry.owed for entry in manifest.entries.values()) or not ctx.draft.changes:
         return
     project, address = ctx.desired.project, ctx.address(Kind.FILE, min(ctx.files.changed))
-    entries = {path: replace(entry, owed=False) for path, entry in manifest.entries.items()}
+    changed, seen = ctx.files.changed, ctx.observed.files
+    gone = {path for path, each in changed.items() if each.removed and (each.back or path not in seen)}
+    entries = {path: replace(entry, owed=False) for path, entry in manifest.entries.items() if path not in gone}
     settled = WriteManifest(name_of(project, manifest.number + 1), labels_of(project, entries))
     done = ctx.draft.at_last(settled, address, "nothing is owed", after=(*after, *((step,) if step else ())))
     ctx.draft.at_last(RemoveManifest(name_of(project, manifest.number)), address, "replaced", after=(done,))

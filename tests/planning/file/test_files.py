@@ -12,8 +12,9 @@ from deployer.interfaces import FileKind
 from deployer.model.desired import Desired
 from deployer.model.files import LABEL, Manifest, ObservedFile, Written, digest_of, manifests
 from deployer.model.observed import Observed
-from deployer.model.operations import FinishFile, WriteManifest
-from deployer.model.plan import HostPlan
+from deployer.model.operations import FinishFile, PutFile, WriteManifest
+from deployer.model.plan import Action, HostPlan, Plan, PlayPlan
+from deployer.model.removals import outnumbering
 from deployer.planning.drift import find_drift
 from deployer.planning.earlier import after
 from deployer.planning.policy import Policy
@@ -267,6 +268,46 @@ def test_a_directory_is_made_before_what_is_in_it_and_removed_after_it(tmp_path:
     assert changes(plan(wish, replace(full, files=moved))) == [
         "~ file./srv/conf/sub/link (changed on the host since the last apply): target /etc/passwd → b"
     ]
+
+
+def test_directories_above_a_file_go_with_the_last_file_in_them() -> None:
+    """Only those that were made for it, and only when they are empty."""
+    path, root = "/srv/a/b/x", {each: ObservedFile(each, FileKind.DIRECTORY) for each in ("/", "/srv")}
+    wish = f"files: {{{path}: {{content: x}}}}"
+    found = plan(wish, replace(applied(""), files=root))
+    put = next(step for step in found.steps if isinstance(step.operation, PutFile))
+    assert [str(each) for each in put.undo] == [f"RestoreFile {path}", "RemoveFile /srv/a/b", "RemoveFile /srv/a"]
+    assert [str(each.address.name) for each in found.changes] == [path]
+    entries = after(applied(""), found).manifests["shop"].entries
+    assert {name for name, entry in entries.items() if entry.above} == {"/srv/a", "/srv/a/b"}
+
+    def seen(*more: str) -> Observed:
+        below = ("/srv/a/b", path, *more)
+        files = root | {
+            path: there("x", path=path, mode=0o644),
+            "/srv/a": ObservedFile("/srv/a", FileKind.DIRECTORY, below=below),
+        }
+        files["/srv/a/b"] = ObservedFile("/srv/a/b", FileKind.DIRECTORY, below=(path,))
+        return replace(applied(""), files=files, manifests={"shop": Manifest(1, entries)})
+
+    assert nothing(plan(wish, seen(), prune=True))
+    assert find_drift(EMPTY, seen()).found[1:] == ()
+    for gone in (plan("", seen(), prune=True), destroy(play(wish), seen(), Policy())):
+        assert [(step.operation.subject, step.needs) for step in gone.steps][:3] == [
+            (path, ()),
+            ("/srv/a/b", (1,)),
+            ("/srv/a", (1, 2)),
+        ]
+    assert outnumbering(Plan((PlayPlan("shop", "shop", (gone,)),))) == ()
+    assert [each.address.name for each in plan("", seen("/srv/a/z"), prune=True).changes] == [path, "/srv/a/b"]
+    kept = "containers: {web: {image: web:1, volumes: ['/srv/a/b:/b']}}"
+    assert [each.address.name for each in plan(kept, seen(), prune=True).changes if each.action is Action.REMOVE] == [
+        path
+    ]
+    left = seen("/srv/a/b/.x.deployer-old")
+    assert len(destroy(play(wish), left, Policy()).changes) == 3
+    backed = play(wish.replace("content: x", "content: x, backup: true"))
+    assert [each.address.name for each in destroy(backed, seen(), Policy()).changes] == [path]
 
 
 def test_delete_removes_what_is_not_in_the_directory_here(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from msgspec.structs import replace
 
-from deployer.model.files import Manifest, Written
+from deployer.interfaces import FileKind
+from deployer.model.files import Manifest, ObservedFile, Written
 from deployer.model.observed import Observed
 from deployer.planning.earlier import after, manifests_of
 from tests.planning.build import applied, changed, changes, nothing, plan, play, refusals, steps
@@ -113,6 +116,97 @@ def test_what_a_killed_run_owes_is_done_by_the_next() -> None:
         "[2] -> #3 file./etc/app/a, WriteManifest deployer.manifest.shop.3, nothing is owed, at last",
         "[3] -> #4 file./etc/app/a, RemoveManifest deployer.manifest.shop.2, replaced, at last",
     ]
+
+
+MOUNTED = """
+{files}
+containers:
+  web: {{image: web:1, volumes: [{{type: bind, source: /etc/app, target: /conf{how}}}]}}
+"""
+A = "files: {/etc/app/a: {content: old}}"
+
+
+def test_a_removed_file_is_a_change_and_comes_back_if_the_container_does_not_work() -> None:
+    before = host(MOUNTED.format(files="", how=""), a="old", b="old")
+    absent = MOUNTED.format(
+        files="files: {/etc/app/a: {content: old}, /etc/app/b: {state: absent, on_change: restart}}", how=""
+    )
+    found = plan(absent, before)
+    assert changes(found) == [
+        "- file./etc/app/b (absent)",
+        "~ container.web (restart: /etc/app/b removed)",
+    ]
+    assert steps(found) == [
+        "#1 file./etc/app/b, WriteManifest deployer.manifest.shop.2, what is written is on record",
+        "[1] -> #2 file./etc/app/b, RemoveManifest deployer.manifest.shop.1, replaced, at last",
+        "[1] -> #3 file./etc/app/b, RemoveFile /etc/app/b, absent",
+        "[3] -> #4 file./etc/app/b, FinishFile /etc/app/b, absent, at last",
+        "[3] -> #5 container.web, RestartContainer web-1, /etc/app/b removed [reload web]",
+        "[5] -> #6 container.web, AwaitHealthy web-1, /etc/app/b removed [reload web]",
+        "[1,6] -> #7 file./etc/app/b, WriteManifest deployer.manifest.shop.3, nothing is owed, at last",
+        "[7] -> #8 file./etc/app/b, RemoveManifest deployer.manifest.shop.2, replaced, at last",
+    ]
+    assert [str(each) for each in found.steps[2].undo] == ["RestoreFile /etc/app/b"]
+    assert [str(each) for each in found.steps[4].undo] == ["RestoreFile /etc/app/b", "RestartContainer web-1"]
+    done = replace(host(absent, a="old"), manifests=manifests_of(found))
+    assert set(done.manifests["shop"].entries) == {"/etc/app/a"}
+    assert nothing(plan(absent, done))
+
+
+def test_a_file_that_is_no_longer_declared_is_noticed_by_what_mounts_it() -> None:
+    wish, before = MOUNTED.format(files=A, how=", on_change: {signal: HUP}"), host(A, a="old", b="old")
+    before = replace(host(MOUNTED.format(files=A, how=""), a="old", b="old"), files=before.files)
+    assert nothing(plan(wish, before))
+    found = plan(wish.replace("old", "new"), before, prune=True)
+    assert changes(found)[1:] == [
+        "- file./etc/app/b (no longer declared)",
+        "~ container.web (signal SIGHUP: /etc/app/a changed and /etc/app/b removed)",
+    ]
+    assert sum("SignalContainer" in line for line in steps(found)) == 1
+    replaced = plan(MOUNTED.format(files=A, how=", on_change: recreate"), before, prune=True)
+    (removal,) = (step.number for step in replaced.steps if str(step.operation) == "RemoveFile /etc/app/b")
+    (creation,) = (step for step in replaced.steps if "CreateContainer" in str(step.operation))
+    assert removal in creation.needs
+    assert changes(replaced)[-1].endswith(f": file./etc/app/b sha256 {sha('old')[:12]} → removed")
+    silent = plan(MOUNTED.format(files=A, how=""), before, prune=True)
+    assert steps(silent) == ["#1 file./etc/app/b, RemoveFile /etc/app/b, no longer declared, at last"]
+    assert silent.notes == (
+        "container.web: mounts /etc/app/b, which is removed, and is not told; on_change says what it does",
+    )
+
+
+def test_what_a_killed_run_removed_is_still_owed() -> None:
+    wish = MOUNTED.format(files=A, how=", on_change: restart")
+    before = host(MOUNTED.format(files=A, how=""), a="old", b="old")
+    killed = after(before, plan(wish, before, prune=True)).manifests["shop"].entries
+    owed = {**before.manifests["shop"].entries, "/etc/app/b": replace(killed.get("/etc/app/b", Written()), owed=True)}
+    seen = replace(host(MOUNTED.format(files=A, how=""), a="old"), manifests={"shop": Manifest(2, owed, older=(1,))})
+    found = plan(wish, seen)
+    assert changes(found) == ["~ container.web (restart: /etc/app/b removed)"]
+    assert "FinishFile /etc/app/b" in str(found)
+    assert set(manifests_of(found)["shop"].entries) == {"/etc/app/a"}
+
+
+def test_a_synced_directory_says_what_happens_when_a_file_goes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    files = f"files: {{/etc/app: {{directory: {tmp_path}, delete: true, on_change: restart, mode: 0644}}}}"
+    wish = MOUNTED.format(files=files, how="")
+    before = host(wish, a="old", b="theirs")
+    above = ObservedFile("/etc/app", FileKind.DIRECTORY, mode=0o755, below=("/etc/app/a", "/etc/app/b"))
+    before = replace(before, files={**before.files, "/etc/app": above}, manifests={})
+    found = plan(wish, before)
+    assert changes(found) == [
+        f"- file./etc/app/b (not in directory {tmp_path}; not written by this project)",
+        "~ container.web (restart: /etc/app/b removed)",
+    ]
+    assert set(manifests_of(found)["shop"].entries) == set()
+
+
+def test_what_a_container_mounts_by_itself_is_not_removed() -> None:
+    web = "containers: {web: {image: web:1, volumes: ['/etc/app/b:/b']}}"
+    found = plan(f"{A}\n{web}", host(web, a="old", b="old"), prune=True)
+    assert refusals(found) == ["container.web: mounts /etc/app/b, which is removed (no longer declared)"]
+    assert not plan(A, host(web, a="old", b="old"), prune=True).refusals
 
 
 def test_on_change_of_a_mount_is_for_binds() -> None:
