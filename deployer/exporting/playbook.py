@@ -30,6 +30,7 @@ from deployer.model import ownership
 from deployer.model.container_names import base_name, is_kept
 from deployer.model.credentials import credentials_in
 from deployer.model.desired import Address, Kind
+from deployer.model.files import Written
 from deployer.model.kinds import KINDS
 from deployer.model.observed import Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume
 from deployer.model.secrets import sealed_texts
@@ -40,6 +41,9 @@ from deployer.values.mount import is_anonymous_name
 _HERE = Origin("import")
 _FIXED: Final[Mapping[str, Any]] = {"ipam": {"driver": "default"}}
 """Networks with fixed addresses must declare their subnets."""
+_MOST: Final = 8
+"""Paths of files that one note lists."""
+_UNREAD: Final = "their content is not read; declare them"
 _SHARED: Final = ("network_mode", "ipc", "pid")
 """Fields that name another container, in a live value by its id."""
 _PREDEFINED: Final = frozenset(["bridge", "host", "none", "docker_gwbridge", "ingress"])
@@ -167,12 +171,20 @@ class _Writer:
         sections = {kind: dict(write(self, part)) for kind, write in _SECTIONS.items()}
         for kind, written in sections.items():
             self._counts[kind] = self._counts.get(kind, 0) + len(written)
+        if whole and project in self._observed.manifests:
+            self._note_files(self._observed.manifests[project].entries)
         head = {"name": f"Imported from {self._observed.host}", "hosts": self._observed.host}
         head |= {"project": project} if project else {}
         body = {KINDS[kind].section: written for kind, written in sections.items() if written}
         lines = yaml_text.emit([head | body]).split("\n") if body else [""]
         variables = list(self._hidden.variables.items())[before:]
         return "\n".join([*lines[: len(head)], *variable_lines(variables), *lines[len(head) :]])
+
+    def _note_files(self, entries: Mapping[str, Written]) -> None:
+        found = [path for path, entry in sorted(entries.items()) if not entry.above]
+        names = ", ".join(found[:_MOST]) + (f" and {len(found) - _MOST} more" if len(found) > _MOST else "")
+        if found:
+            self._notes.add("files", names, _UNREAD)
 
     def _is_declarable(self, found: ObservedContainer) -> bool:
         """Whether all its networks exist, and no other tool recreates it."""
@@ -222,7 +234,8 @@ class _Writer:
         for kind in DELIVERED:
             if live[kind.name]:
                 names = ", ".join(sorted({str(entry.get("source")) for entry in live[kind.name].values()}))
-                self._notes.add(label, kind.name, f"declare {names}: their content is not read")
+                reacts = ", and on_change, which some of them had" if kind.name in found.changing else ""
+                self._notes.add(label, f"{kind.name} {names}", f"{_UNREAD}{reacts}")
                 live[kind.name] = {}
         view = View({}, live, found.name, found.owner.recorded, own.values if own else {}, self._ids)
         if found.state == "paused":

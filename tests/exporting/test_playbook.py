@@ -14,6 +14,7 @@ from deployer.exporting.playbook import host_playbook
 from deployer.fields.container import CONTAINER
 from deployer.fields.field import Field
 from deployer.model.desired import Kind
+from deployer.model.files import Written, labels_of, name_of
 from deployer.simulated import SimulatedEngine
 from deployer.usecases.observe_whole import observe_whole
 from tests.exporting.imports import check_unchanged, container, imported, made_again, plays, values
@@ -45,6 +46,26 @@ def test_a_job_is_imported_as_one() -> None:
     assert found["jobs"] == {"migrate": {"image": "one:1", "command": ["up"], "mem_limit": "64m"}}
     assert found["containers"] == {"web": {"image": "one:1"}}
     check_unchanged(host.engine, text)
+
+
+def test_files_and_configs_are_named_and_leave_the_plan_empty_without_their_reactions() -> None:
+    host = Host()
+    mount = "{type: bind, source: /srv/app, target: /conf, on_change: restart}"
+    host.converge(f"containers: {{web: {{image: one:1, update: {{probe: {{exec: ['true']}}}}, volumes: [{mount}]}}}}")
+    entries = {f"/srv/app/{number}": Written("x") for number in range(10)} | {
+        "/srv/app": Written("directory", above=True)
+    }
+    host.engine.create_volume({"Name": name_of("shop", 1), "Labels": labels_of("shop", entries)})
+    text = imported(host.engine, project="shop")
+    listed = ", ".join(f"/srv/app/{number}" for number in range(8))
+    assert f"#   files {listed} and 2 more: their content is not read; declare them\n" in text
+    check_unchanged(host.engine, text)
+    assert "files" not in imported(host.engine, "web")
+
+    host.converge("configs: {a: {content: x, on_change: restart}}\ncontainers: {web: {image: one:1, configs: [a]}}")
+    assert "configs a: their content is not read; declare them, and on_change, which some of them had" in imported(
+        host.engine, "web"
+    )
 
 
 def machine(version: str = "26.1") -> SimulatedEngine:
