@@ -1,28 +1,24 @@
-"""The playbooks and inventories in the repository: valid; playbooks are also applied and destroyed, on the lab where it
-has their images."""
+"""The playbooks and inventories in the repository: valid; playbooks are also applied and destroyed.
 
-import contextlib
+`tests/integration/test_scenarios.py` does so on real hosts.
+"""
+
 import json
-import socket
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from tests.docs.sandbox import Sandbox, sandbox
-from tests.lab.host import Host
-from tests.lab.settings import CHECKOUT, INVENTORY
-from tests.lab.shell import wait_for
+from tests.lab.settings import CHECKOUT
 
 PLAYBOOKS = sorted(path.name for path in (CHECKOUT / "playbooks").glob("*.yml"))
 INVENTORIES = sorted(path.name for path in (CHECKOUT / "inventory").glob("*.yml"))
 VARIABLES = {
     "koa-registry.yml": "registry=reg.example.com registry_user=ci registry_password=three",
+    "postgres.yml": "postgres_password=four",
     "wordpress.yml": "wordpress_db_password=one mysql_root_password=two",
 }
 """What has to be given for a playbook."""
-
-ON_THE_LAB = ["quickstart.yml", "redis.yml", "web-redis.yml"]
 
 
 def run(box: Sandbox, words: str) -> str:
@@ -67,49 +63,3 @@ def test_variables_that_must_be_given_are_asked_for_by_name(playbook: str, tmp_p
     assert all(pair.partition("=")[0] in output for pair in VARIABLES[playbook].split()), output
     documented = (CHECKOUT / "playbooks" / playbook).read_text("utf-8")
     assert all(f" {pair.partition('=')[0]} " in documented for pair in VARIABLES[playbook].split())
-
-
-@pytest.mark.lab
-@pytest.mark.parametrize("playbook", ON_THE_LAB)
-def test_a_playbook_converges_on_real_hosts(playbook: str, tmp_path: Path, host: Host) -> None:
-    box = Sandbox(CHECKOUT, tmp_path)
-    where = f"-i {INVENTORY} --limit {host.name} {given(playbook)}"
-    run(box, f"apply --yes {where}")
-    assert run(box, f"plan --detailed-exitcode {where}").endswith("Plan: no changes on 1 host.\n")
-    run(box, f"destroy --yes {where}")
-    assert not host.api("GET", "/containers/json?all=1")
-
-
-@pytest.mark.lab
-def test_redis_answers_on_the_hosts_address(tmp_path: Path, host_26: Host) -> None:
-    run(Sandbox(CHECKOUT, tmp_path), f"apply --yes -i {INVENTORY} --limit {host_26.name} playbooks/redis.yml")
-    with socket.create_connection((host_26.address, 6379), timeout=5) as connection:
-        connection.sendall(b"PING\r\n")
-        assert connection.recv(100) == b"+PONG\r\n"
-
-
-@pytest.mark.lab
-def test_the_count_survives_the_replacement_of_either_container(tmp_path: Path, host: Host) -> None:
-    box = Sandbox(CHECKOUT, tmp_path)
-    apply = f"apply --yes -i {INVENTORY} --limit {host.name} playbooks/web-redis.yml"
-    run(box, apply)
-    first = visit(host, "1.0")
-    run(box, f"{apply} -e version=1.1")
-    second = visit(host, "1.1")
-    run(box, f"{apply} -e version=1.1 -e redis_memory=32mb")
-    assert first < second < visit(host, "1.1")
-
-
-def visit(host: Host, version: str) -> int:
-    """The count at the first answer of a page; one that came too late has counted too."""
-    counts: list[int] = []
-
-    def answers() -> bool:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{host.address}:8080/", timeout=5) as answer:
-            page = json.load(answer)
-            assert page["version"] == version
-            counts.append(page["visits"])
-        return bool(counts)
-
-    wait_for(answers, 20, f"the page of {host.name}")
-    return counts[0]

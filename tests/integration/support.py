@@ -192,6 +192,7 @@ class Site:
         """Apply, and see to it that it succeeded and that nothing is left to do."""
         applied = self.apply(*words)
         assert applied.code == 0, (applied.errors, applied.remaining, applied.refusals, applied.err)
+        assert "internal error" not in str(applied.notes), applied.notes
         again = self.plan(*words)
         assert (again.code, again.changes, again.refusals, again.err) == (0, [], [], ""), again.out
         return applied

@@ -101,30 +101,33 @@ def page(host: Host) -> str:
 
 
 @pytest.mark.usefixtures("_node")
-def test_a_page_is_built_published_and_run_elsewhere(lab_hosts: tuple[Host, ...], tmp_path: Path) -> None:
+def test_a_page_is_built_published_and_run_elsewhere(host_20: Host, host_28: Host, tmp_path: Path) -> None:
+    """By the older engine for the newer one; then the other way round, without the registry."""
     secure = secure_registry.start()
-    first = lab_hosts[0]
-    site = Site(tmp_path, *lab_hosts[:2])
-    fetch(first, "node:22-slim")
+    hosts = (host_20, host_28)
+    site = Site(tmp_path, *hosts)
     shutil.copytree(CHECKOUT / "playbooks/koa", tmp_path / "koa")
     site.file.write_text((CHECKOUT / "playbooks/koa-registry.yml").read_text())
-    for host in lab_hosts[:2]:
+    for host in hosts:
+        fetch(host, "node:22-slim")
         secure_registry.trust(host, secure)
     try:
         with private_npm() as npm:
             address = f"{GATEWAY}:{npm.server_address[1]}"
             npmrc = f"registry=http://{address}/\n//{address}/:_authToken={TOKEN}\nfund=false\n"
             given = {"registry": secure.address, "registry_user": secure.user, "registry_password": secure.password}
-            site.write_inventory({host.name: {} for host in lab_hosts[:2]}, given | {"npmrc": npmrc})
-            said = _published(site, lab_hosts[:2])
+            site.write_inventory({host.name: {} for host in hosts}, given | {"npmrc": npmrc})
+            said = _published(site, hosts)
+            site.write_inventory({host.name: {} for host in hosts[::-1]}, {"npmrc": npmrc})
+            said += _sent(site, hosts)
         for secret in (TOKEN, secure.password):
             assert secret not in said
-            _is_nowhere(secret, first, f"{secure.address}/koa-hello:1.1")
+            _is_nowhere(secret, host_20, f"{secure.address}/koa-hello:1.1")
     finally:
-        for host in lab_hosts[:2]:
+        for host in hosts:
             host.docker("rm", "-f", "-v", "web", "web.previous", check=False)
-            for tag in ("1.0", "1.1"):
-                host.docker("rmi", "-f", f"{secure.address}/koa-hello:{tag}", "koa-hello:latest", check=False)
+            names = (f"{secure.address}/koa-hello:1.0", f"{secure.address}/koa-hello:1.1", "koa-hello:1.0")
+            host.docker("rmi", "-f", *names, "koa-hello:latest", check=False)
             secure_registry.distrust(host, secure)
 
 
@@ -149,6 +152,16 @@ def _published(site: Site, hosts: tuple[Host, ...]) -> str:
 
     ran.append(site.run("destroy", "--yes", *site.arguments))
     assert ran[-1].code == 0
+    assert [ids(host) for host in hosts] == [{}, {}]
+    return "".join(each.out + each.err for each in ran)
+
+
+def _sent(site: Site, hosts: tuple[Host, ...]) -> str:
+    """All that was said while `koa.yml` was applied and removed."""
+    site.file.write_text((CHECKOUT / "playbooks/koa.yml").read_text())
+    ran = [site.converge()]
+    assert [page(host) for host in hosts] == ["Hello from Koa!\n"] * 2
+    ran.append(site.run("destroy", "--yes", *site.arguments))
     assert [ids(host) for host in hosts] == [{}, {}]
     return "".join(each.out + each.err for each in ran)
 

@@ -29,8 +29,10 @@ def binds(plan: HostPlan) -> Iterator[Bind]:
     for step in plan.steps:
         if isinstance(step.operation, CreateContainer):
             for target, found in mount.from_engine(step.operation.body).items():
+                if found["type"] != "bind":
+                    continue
                 above = f"{found['source'].rstrip('/')}/"
-                if found["type"] == "bind" and not any(path.startswith(above) for path in written):
+                if not any(path.startswith(above) for path in written):
                     yield Bind(step.address, found["source"], target, found.get("create_host_path", True))
 
 

@@ -1,7 +1,8 @@
 """What the lab's registry serves. Real software comes from Debian's packages.
 
 `redis` is Debian's redis-server under the name and with the interface of the public image: a stand-in, not that image.
-The same holds for `debian`, `busybox`, `nginx` and `wordpress`. `mysql` is Debian's MariaDB.
+The same holds for `debian`, `busybox`, `nginx` and `wordpress`. `mysql` is Debian's MariaDB, `postgres:17` Debian's
+PostgreSQL 15. No package has MongoDB or Elasticsearch: `mongo` and `sebp/elk` are BusyBox with their ports and volumes.
 """
 
 from collections.abc import Mapping
@@ -35,7 +36,16 @@ WORDPRESS = Layer(
     DEBIAN,
 )
 NGINX = Layer("nginx", "bookworm", ("nginx",), "rm -rf /etc/nginx/sites-*\n", DEBIAN)
-LAYERS = [DEBIAN, REDIS, PYTHON, MARIADB, WORDPRESS, NGINX]
+# Without the compiler, Debian's wrappers and what they need: half of the size.
+_NOT_NEEDED = "/usr/lib/llvm* /usr/lib/*/libLLVM* /usr/lib/*/libz3* /usr/lib/postgresql/*/lib/bitcode /usr/lib/*/perl"
+POSTGRES = Layer(
+    "postgres",
+    "bookworm",
+    ("postgresql",),
+    f"rm -rf /etc/postgresql /var/lib/postgresql/* /usr/lib/postgresql/*/lib/llvmjit* /usr/share/perl {_NOT_NEEDED}\n",
+    DEBIAN,
+)
+LAYERS = [DEBIAN, REDIS, PYTHON, MARIADB, WORDPRESS, NGINX, POSTGRES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,7 @@ def images() -> list[Image]:
         _mysql(),
         _wordpress(),
         _nginx(),
+        _postgres(),
     ]
 
 
@@ -116,6 +127,20 @@ def _wordpress() -> Image:
     return Image("library/wordpress", ("6-apache",), config, (DEBIAN, WORDPRESS), files)
 
 
+def _postgres() -> Image:
+    config = {
+        "Env": [_PATH.replace("=", "=/usr/lib/postgresql/15/bin:"), "PGDATA=/var/lib/postgresql/data"],
+        "Entrypoint": ["docker-entrypoint.sh"],
+        "Cmd": ["postgres"],
+        "ExposedPorts": {"5432/tcp": {}},
+        "StopSignal": "SIGINT",
+        "Volumes": {"/var/lib/postgresql/data": {}},
+    }
+    script = Entry((_FILES / "postgres-entrypoint.sh").read_bytes())
+    files = {"usr/local/bin/docker-entrypoint.sh": script}
+    return Image("library/postgres", ("17",), config, (DEBIAN, POSTGRES), files)
+
+
 def _nginx() -> Image:
     config = {
         "Env": [_PATH],
@@ -170,6 +195,8 @@ def _busybox_images() -> list[Image]:
             _EVERYTHING,
             files=base | {"work": Entry(), "data": Entry(), "cache": Entry()},
         ),
+        _mongo(base),
+        _elk(base),
         Image("deployer/exits", ("1",), _shell("echo cannot start >&2; exit 1"), files=base),
         Image("deployer/unhealthy", ("1",), _UNHEALTHY, files=base),
         *(_web(base, tag, healthy=tag != "broken") for tag in ("1", "2", "broken")),
@@ -178,6 +205,30 @@ def _busybox_images() -> list[Image]:
 
 def _shell(command: str) -> dict[str, Any]:
     return {"Env": [_PATH], "Cmd": ["sh", "-c", command]}
+
+
+def _mongo(base: dict[str, Entry]) -> Image:
+    """No database: serves the files of its volume on MongoDB's port."""
+    serve = "cd /data/db; test -e WiredTiger || { echo data > WiredTiger; chown 999:999 . WiredTiger; chmod 700 .; }"
+    config = _shell(f"{serve}; exec httpd -f -p 27017 -h /data/db") | {
+        "ExposedPorts": {"27017/tcp": {}},
+        "StopSignal": "SIGKILL",
+        "Volumes": {"/data/configdb": {}, "/data/db": {}},
+    }
+    shell = Entry(b"#!/bin/sh\nexec wget -q -O /dev/null http://127.0.0.1:27017/WiredTiger\n")
+    folders = {name: Entry() for name in ("data", "data/db", "usr/local", "usr/local/bin")}
+    return Image("library/mongo", ("7",), config, files=base | folders | {"usr/local/bin/mongosh": shell})
+
+
+def _elk(base: dict[str, Entry]) -> Image:
+    """No search engine: answers on the ports of the three programs."""
+    ports = (5044, 5601, 9200)
+    config = _shell(f"for port in {' '.join(map(str, ports))}; do httpd -p $port -h /etc; done; exec sleep 1000000") | {
+        "ExposedPorts": {f"{port}/tcp": {} for port in ports},
+        "StopSignal": "SIGKILL",
+        "Volumes": {"/var/lib/elasticsearch": {}},
+    }
+    return Image("sebp/elk", ("8.14.3",), config, files=base)
 
 
 # Healthy at first, unhealthy from the fifth second on.

@@ -11,6 +11,7 @@ containers:
       - /srv/www:/www:ro
       - {type: bind, source: /etc/web, target: /etc/web, bind: {create_host_path: false}}
       - data:/data
+      - {type: tmpfs, target: /scratch}
 volumes: {data: {}}
 """
 
