@@ -19,7 +19,7 @@ The info string says it, `LANGUAGE WORD... NAME=VALUE...`:
 `file=NAME` also writes the block into the folder that later blocks of the same document find. `same=NAME` says that the
 block is that file of the repository, without its comments. A comment `<!-- run: COMMAND -->` is run in the folder
 without being shown; README.md has none, so its commands can be typed as printed. A line `…` in an output stands for
-any lines.
+any lines; where it is all that is shown, the command has to succeed.
 """
 
 import re

@@ -65,8 +65,9 @@ class Page:
 
     def console(self, block: Block) -> None:
         for command in commands(block):
-            _, output = self._box.run(command.text)
+            code, output = self._box.run(command.text)
             printed = output.splitlines()
+            assert code == 0 or command.output != ("…",), f"{block.document.name}:{command.line}: {code}: {output}"
             if same(command.output, printed):
                 continue
             assert self._update, (
@@ -85,7 +86,7 @@ class Page:
 
     def _playbook(self, block: Block) -> None:
         self._box.write(".block.yml", block.text)
-        self._valid(block, block.options.get("file", ".block.yml"))
+        self._valid(block, block.options.get("file") or block.options.get("same", ".block.yml"))
 
     def _play(self, block: Block) -> None:
         self._box.write(".block.yml", "- hosts: all\n" + textwrap.indent(block.text, "  "))
