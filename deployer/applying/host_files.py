@@ -30,7 +30,7 @@ def change_file(store: Store, operation: OnFile) -> None:
     """Raises `FileError`, and `ResourceError` for a file on this machine that is not what was planned any more."""
     match operation:
         case PutFile():
-            store.put(operation, _content(operation))
+            store.put(operation, content_of(operation))
         case MakeLink():
             store.link(operation)
         case MakeDirectory():
@@ -45,7 +45,8 @@ def change_file(store: Store, operation: OnFile) -> None:
             store.remove(operation)
 
 
-def _content(operation: PutFile) -> Body:
+def content_of(operation: PutFile) -> Body:
+    """Raises `ResourceError` for another content than was planned, while it is read."""
     return _checked(operation) if operation.content is None else io.BytesIO(operation.content)
 
 

@@ -16,6 +16,7 @@ from deployer.applying.files import link_files, switch_files, with_places, write
 from deployer.applying.host_files import change_file
 from deployer.applying.probing import ask
 from deployer.applying.pulling import Layers, hint_of, registry_errors
+from deployer.applying.validating import validate_files
 from deployer.engine.host_files import with_files_of
 from deployer.errors import EngineError, NotOfferedError, ResourceError
 from deployer.fields.container.health import CRASHING, DECLARE_CHECK, WITHOUT_COMMAND
@@ -55,6 +56,7 @@ from deployer.model.operations import (
     Target,
     UnpauseContainer,
     UpdateContainer,
+    ValidateFiles,
     WriteFiles,
     WriteManifest,
     WriteRecord,
@@ -231,6 +233,11 @@ def _(operation: WriteManifest, worker: Worker) -> None:
 @_perform.register
 def _(operation: RemoveManifest, worker: Worker) -> None:
     _unless_gone(lambda: worker.engine.remove_volume(operation.name))
+
+
+@_perform.register
+def _(operation: ValidateFiles, worker: Worker) -> None:
+    validate_files(worker.engine, worker.clock, operation, worker.stopped)
 
 
 @_perform.register

@@ -8,7 +8,7 @@ from typing import Any, Final
 from deployer.model.desired import Kind
 from deployer.model.file_reactions import reactions_of
 from deployer.model.kinds import KINDS
-from deployer.model.settings import Dependency, OnChange, Probe, Settings, UpdatePolicy
+from deployer.model.settings import Dependency, OnChange, Probe, Settings, UpdatePolicy, Validation
 from deployer.values import duration
 
 
@@ -46,5 +46,5 @@ _TYPED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "tag_as": tuple,
     "timeout": lambda found: found / duration.SECOND,
     "update": _update,
-    "validate": tuple,
+    "validate": lambda found: Validation(**found),
 }

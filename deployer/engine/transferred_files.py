@@ -58,7 +58,9 @@ class TransferredFiles:
     def put(self, operation: PutFile, content: Body) -> None:
         path = operation.path
         if operation.validate:
-            raise ResourceError(f"{path} cannot be validated: the host offers no shell", hint="leave out 'validate'")
+            raise ResourceError(
+                f"{path} cannot be validated: the host offers no shell", hint="give 'validate' an image"
+            )
         self._make_directories(posixpath.dirname(path))
         before = self._files.stat(path)
         self._check(operation, before)

@@ -9,12 +9,13 @@ from typing import Any, Final
 
 from schema import Or
 
+from deployer.fields import validation
 from deployer.fields.container import on_change
 from deployer.fields.container.files import mode_of
-from deployer.fields.leaves import FLAG, NUMBER_OR_TEXT, TEXT, WORDS
+from deployer.fields.leaves import FLAG, NUMBER_OR_TEXT, TEXT
 from deployer.fields.options import Presence
 from deployer.fields.settings import PRESENCE, PROTECT
-from deployer.fields.shapes import Entry, Forms, Leaf, Then, one_or_many
+from deployer.fields.shapes import Entry, Leaf, one_or_many
 from deployer.fields.table import Table, Violation
 
 WAYS: Final = ("content", "src", "template", "directory", "archive")
@@ -33,19 +34,7 @@ def _owner(text: str) -> str:
     return text
 
 
-def _with_placeholder(words: list[str]) -> list[str]:
-    if not any("%s" in word for word in words):
-        raise ValueError("the command must contain %s, which stands for the new file")
-    return words
-
-
 _OWNER: Final = Leaf(NUMBER_OR_TEXT.schema, "a name or an id", lambda found: _owner(str(found)))
-_COMMAND: Final = Then(WORDS, _with_placeholder)
-_VALIDATE: Final = Forms(
-    expects="a command with %s for the new file",
-    scalar=Then(_COMMAND, tuple),
-    sequence=Then(_COMMAND, tuple),
-)
 
 
 def _one_way(_values: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Violation]:
@@ -60,9 +49,18 @@ def _one_way(_values: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterato
     for name in ("delete", "exclude", "directory_mode"):
         if settings.get(name) is not None and not set(ways) & set(TREES):
             yield name, f"'{name}' is for a directory"
-    for name in ("validate", "backup"):
-        if settings.get(name) and set(ways) & set(TREES):
-            yield name, f"'{name}' is for a file"
+    if set(ways) & set(TREES):
+        if settings.get("backup"):
+            yield "backup", "'backup' is for a file"
+        if (check := settings.get("validate")) is not None and _is_of_one(check):
+            yield (
+                "validate",
+                f"{validation.NEW} stands for a file; for a directory, write a command without it, and an image",
+            )
+
+
+def _is_of_one(check: Mapping[str, Any]) -> bool:
+    return any(validation.NEW in word for word in check["command"])
 
 
 FILE = Table(
@@ -121,16 +119,12 @@ FILE = Table(
         ),
         Entry(name="owner", shape=_OWNER, doc="Name or id; default: the one it has, or the user that writes it."),
         Entry(name="group", shape=_OWNER, doc="Name or id of the group; default as for `owner`."),
-        Entry(
-            name="validate",
-            shape=_VALIDATE,
-            doc="Command on the host that must accept the new file before it is put in place; `%s` stands for it.",
-        ),
+        validation.ENTRY,
         on_change.entry("none"),
         Entry(name="backup", shape=FLAG, doc="Keep what is replaced or removed beside it, with the time in its name."),
         PROTECT,
     ),
-    rules=(_one_way,),
+    rules=(_one_way, validation.take_image),
     advice={
         "dest": "the key of the entry is the path",
         "path": "the key of the entry is the path",

@@ -190,10 +190,11 @@ class Desired(Guarded, frozen=True, dict=True):
 
     @cached_property
     def pull_policies(self) -> Mapping[str, PullPolicy]:
-        """The strongest pull policy for each image reference, of all resources declared present."""
+        """The strongest pull policy for each image reference, of all resources declared present. Files have none of
+        their own."""
         found: dict[str, PullPolicy] = {}
         for resource in self.of(FromImage):
-            if resource.selected and not resource.absent:
+            if resource.selected and not resource.absent and resource.kind is not Kind.FILE:
                 own = resource.settings
                 found[own.image] = strongest_pull_policy((own.pull, found.get(own.image, own.pull)))
         return found

@@ -32,7 +32,7 @@ class Operation(Guarded, frozen=True, tag=True):
     waits: ClassVar[bool] = False
     """Whether it only polls the engine and changes nothing."""
     records: ClassVar[bool] = False
-    """Whether it only writes or removes what deployer knows of resources, and changes none."""
+    """Whether it only writes or removes what deployer knows of resources, or validates it, and changes none."""
 
     @property
     def subject(self) -> str:
@@ -196,6 +196,32 @@ class PutFile(OnFile, frozen=True):
     secret: bool = False
 
 
+class ValidateFiles(Operation, frozen=True):
+    """Runs a command, which must end with code 0, in a container that is removed then. `paths`: the files that require
+    it. The container has `files` at paths of its own; in the directories `copied`, by their paths in it and on the
+    host, together with what is there, except `gone`; `mounted`: what else it sees of the host. `secret`: what the
+    command says is not shown."""
+
+    doing, done, records, hidden = "validating", "validated", True, ("command", "labels", "files")
+    name: str
+    paths: tuple[str, ...]
+    image: str
+    platform: str
+    command: tuple[str, ...]
+    labels: Mapping[str, str]
+    files: tuple[tuple[str, NewFile], ...]
+    gone: tuple[str, ...] = ()
+    copied: tuple[tuple[str, str], ...] = ()
+    mounted: tuple[tuple[str, str], ...] = ()
+    extra_hosts: tuple[str, ...] = ()
+    timeout: float = 30.0
+    secret: bool = False
+
+    @property
+    def subject(self) -> str:
+        return ", ".join(self.paths)
+
+
 class MakeLink(OnFile, frozen=True):
     """Puts a symbolic link in place, as `PutFile` a file."""
 
@@ -209,6 +235,10 @@ class MakeDirectory(OnFile, frozen=True):
     mode: int
     owner: str = ""
     group: str = ""
+
+
+NewFile: TypeAlias = "PutFile | MakeLink | MakeDirectory"
+"""What comes to a path."""
 
 
 class SetFile(OnFile, frozen=True):

@@ -129,12 +129,34 @@ class Source(Guarded, frozen=True):
     member: str = ""
 
 
-class FileSettings(Settings, frozen=True):
+class FromImage(Settings, frozen=True):
+    """Settings of resources with an image. `image` is a complete reference, "" if none is declared. `build`: how the
+    image is built, None if it is pulled."""
+
+    image: str = ""
+    platform: str = ""
+    pull: PullPolicy = PullPolicy.MISSING
+    build: Build | None = None
+
+
+class Validation(Guarded, frozen=True):
+    """A command that must accept a new file, with %s for it. `volumes`: paths in the container of its image, with those
+    on the host; `timeout` in seconds."""
+
+    hidden = ("command",)
+    command: tuple[str, ...]
+    volumes: tuple[tuple[str, str], ...] = ()
+    extra_hosts: tuple[str, ...] = ()
+    timeout: float = 30.0
+
+
+class FileSettings(FromImage, frozen=True):
     """Of a file, directory or link on the host. `content`, `src`, `template`, `directory`: as written; `target`: of a
     link; `delete`: whether what is below it and not declared goes, unless `exclude` names it. `source`: what is in it,
     and `origin`: where that comes from, for people; `secret`: it is never shown. `mode`, `owner`, `group`: None and ""
     for those that it has, or that a new one gets; `files_mode`, `directory_mode`: of what is in a directory.
-    `validate`: a command on the host, with %s for the new file. `on_change`: of containers that mount it."""
+    `validate`: what must accept the new file, on the host or in a container of `image`. `on_change`: of containers that
+    mount it."""
 
     content: str | None = None
     src: str = ""
@@ -155,17 +177,7 @@ class FileSettings(Settings, frozen=True):
     backup: bool = False
     on_change: OnChange | None = None
     origin: str = ""
-    validate: tuple[str, ...] = ()
-
-
-class FromImage(Settings, frozen=True):
-    """Settings of resources with an image. `image` is a complete reference, "" if none is declared. `build`: how the
-    image is built, None if it is pulled."""
-
-    image: str = ""
-    platform: str = ""
-    pull: PullPolicy = PullPolicy.MISSING
-    build: Build | None = None
+    validate: Validation | None = None
 
 
 CONTROLLER = "controller"

@@ -33,6 +33,7 @@ class Draft:
         self.refusals: list[Refusal] = []
         self._steps: list[Step] = []
         self._ready: dict[tuple[Kind, str], tuple[int, ...]] = {}
+        self._gate: tuple[int, ...] = ()
 
     def step(
         self,
@@ -49,7 +50,7 @@ class Draft:
         part: Part = Part.ONLY,
     ) -> int:
         number = len(self._steps) + 1
-        needs = tuple(sorted({*after}))
+        needs = tuple(sorted({*after, *self._gate}))
         assert phase is Phase.COMMIT or all(self._steps[need - 1].phase is Phase.CHANGE for need in needs)
         self._steps.append(Step(number, operation, address, cause, needs, group, undo, keep, phase, lasting, part))
         return number
@@ -65,6 +66,10 @@ class Draft:
     ) -> int:
         """Add a step that cannot be rolled back. It runs when nothing in the plan can be rolled back any more."""
         return self.step(operation, address, cause, after=after, phase=Phase.COMMIT, part=part)
+
+    def gate(self, *steps: int) -> None:
+        """All steps that are added from now on come after these."""
+        self._gate = steps
 
     @property
     def next_number(self) -> int:

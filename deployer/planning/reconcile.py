@@ -69,6 +69,9 @@ def note_damaged(ctx: Context) -> None:
         ctx.draft.note(f"{address}: {where} cannot be read{fields}; what it recorded counts as unknown")
 
 
+FILES: Final = KINDS[Kind.FILE].planner
+
+
 class Phase(Struct, frozen=True):
     """A part of planning. `only_prune`: it runs only if undeclared resources are to be removed."""
 
@@ -78,7 +81,8 @@ class Phase(Struct, frozen=True):
 
 
 PHASES: Final = (
-    *(Phase("what containers use", planner.make) for planner in USED_BY_WORKLOADS),
+    Phase("files, and what must accept them before anything changes", FILES.make),
+    *(Phase("what else containers use", planner.make) for planner in USED_BY_WORKLOADS if planner is not FILES),
     Phase("references lead somewhere", check_references),
     Phase("host ports and addresses are free", check_held),
     Phase("containers declared absent", WORKLOADS.remove_absent),

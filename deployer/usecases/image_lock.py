@@ -101,7 +101,7 @@ def _images(loaded: Loaded, pins: Mapping[str, Pin]) -> list[Wanted]:
     plays = tuple(loaded.desired)
     kept = {reference for desired in plays for reference in (*desired.sources, *desired.builds)}
     for resource in (each for desired in plays for each in desired.resources):
-        if not has_settings(resource, FromImage) or resource.absent or resource.settings.image in kept:
+        if not has_settings(resource, FromImage) or resource.absent or resource.image in ("", *kept):
             continue
         reference = _unpinned(resource.settings.image, pins)
         if not reference:

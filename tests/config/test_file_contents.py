@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deployer.config.vault import encrypt
-from deployer.model.settings import FileSettings
+from deployer.model.settings import FileSettings, Validation
 from tests.config.test_contents import VAULT, resolved
 
 BIG = bytes(range(256)) * 1024
@@ -59,7 +59,7 @@ files:
     assert (sources["/c"].size, sources["/c"].path) == (len(BIG), str(folder / "big"))
     assert sorted(name for name, each in found.items() if each.secret) == ["/d", "/f", "/i", "/j"]
     assert (found["/b"].mode, found["/b"].owner, found["/b"].group) == (0o640, "1000", "www-data")
-    assert (found["/c"].mode, found["/j"].validate) == (0o755, ("check", "-f", "%s"))
+    assert (found["/c"].mode, found["/j"].validate) == (0o755, Validation(("check", "-f", "%s")))
     assert "hunter2" not in repr(found)
 
 
@@ -81,6 +81,10 @@ files:
   /k: {directory: big}
   /l: {directory: none}
   /m: {directory: files, backup: true}
+  /n: {directory: files, validate: {image: "web:1", command: check %s}}
+  /o: {content: x, validate: {command: check}}
+  /p: {content: x, validate: {image: "web:1", command: []}}
+  /q: {content: x, validate: {image: "web:1", command: x, volumes: [data:/x, "/a:/b:z", "/a:b"], network: host}}
 """
     _, errors = resolved(folder, text)
     assert errors == [
@@ -101,7 +105,37 @@ files:
         f"files./k.directory: {folder}/big is not a directory",
         f"files./l.directory: there is no directory {folder}/files/none or {folder}/none",
         "files./m.backup: 'backup' is for a file",
+        "files./n.validate: %s stands for a file; for a directory, write a command without it, and an image",
+        "files./o.validate: 'image' is missing",
+        "files./p.validate: the command is empty",
+        "files./q.validate.volumes[0]: 'data:/x' does not have the form /path/on/the/host:/path/in/the/container",
+        "files./q.validate.volumes[1]: '/a:/b:z' does not have the form /path/on/the/host:/path/in/the/container",
+        "files./q.validate.volumes[2]: '/a:b': 'b' is not an absolute path in the container",
+        "files./q.validate: unknown key 'network'",
     ]
+
+
+def test_what_must_accept_a_file_in_a_container(folder: Path) -> None:
+    text = """
+files:
+  /etc/web:
+    directory: files
+    validate:
+      image: web:1
+      command: "web -t"
+      volumes: [/etc/web:/conf:ro, /a:/b]
+      extra_hosts: {app: 127.0.0.1}
+      timeout: 1m
+  /etc/one: {content: x, validate: {image: "web:1", command: [web, "%s"]}}
+"""
+    desired, errors = resolved(folder, text)
+    assert errors == []
+    found = {each.name: each.settings for each in desired.of(FileSettings)}
+    pairs = (("/b", "/a"), ("/conf", "/etc/web"))
+    whole = Validation(("web", "-t"), pairs, ("app:127.0.0.1",), 60)
+    assert {each.validate for name, each in found.items() if name.startswith("/etc/web")} == {whole}
+    assert found["/etc/one"].validate == Validation(("web", "%s"))
+    assert {each.image for each in found.values()} == {"docker.io/library/web:1"}
 
 
 def test_everything_in_a_directory_is_a_resource(folder: Path) -> None:

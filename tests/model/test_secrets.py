@@ -275,6 +275,8 @@ HIDDEN = {
     "Sources": ("become_password",),
     "SwitchFiles": ("labels", "files"),
     "UpdateContainer": ("body",),
+    "ValidateFiles": ("command", "labels", "files"),
+    "Validation": ("command",),
     "VaultSecret": ("password",),
     "Wanted": ("environ",),
     "WriteFiles": ("labels", "files"),

@@ -23,6 +23,7 @@ from deployer.model.operations import (
     FinishFile,
     MakeDirectory,
     MakeLink,
+    NewFile,
     Operation,
     PutFile,
     RemoveFile,
@@ -35,6 +36,7 @@ from deployer.model.plan import Action, FieldDiff, ResourceChange
 from deployer.model.settings import FileSettings
 from deployer.planning.context import ChangedFile, Context, RemovedFile, Steps
 from deployer.planning.file import compare, mounted, refused, removal
+from deployer.planning.file.validating import validate
 from deployer.planning.refusals import refuse_protected
 from deployer.planning.undeclared import is_declared
 
@@ -54,6 +56,11 @@ class Wish(Struct, frozen=True):
         """Not if only what an interrupted run left is removed."""
         return self.live is None or bool(self.change.diffs)
 
+    @property
+    def is_new(self) -> bool:
+        """Not if only its mode or its owner is changed."""
+        return self.live is None or not compare.is_same(self.resource, self.live)
+
 
 def make(ctx: Context) -> None:
     """Create, replace and change files, after the manifest says so."""
@@ -62,6 +69,8 @@ def make(ctx: Context) -> None:
     going = removal.going(ctx)
     noticed = [each for each in going if each.live.kind is not FileKind.DIRECTORY and mounted.may_react(ctx, each.name)]
     ctx.files.going.extend(each for each in going if each not in noticed)
+    new = [_new(ctx, wish.resource, wish.live) for wish in written if wish.is_new]
+    validate(ctx, new, [each.name for each in going])
     after = _manifest(ctx, written, noticed) if written or noticed else ()
     _note_changed(ctx, written)
     removal.note_changed(ctx, going, noticed)
@@ -78,7 +87,7 @@ def _note_changed(ctx: Context, wishes: list[Wish]) -> None:
     """Content that changes now, or changed in a run that was killed before containers reacted."""
     for wish in wishes:
         resource, live, new = wish.resource, wish.live, compare.identity_of(wish.resource)
-        if resource.settings.kind is FileKind.DIRECTORY or (live is not None and compare.is_same(resource, live)):
+        if resource.settings.kind is FileKind.DIRECTORY or not wish.is_new:
             continue
         back = (RestoreFile(resource.name, new, existed=live is not None),)
         old = compare.short(ctx, resource, live.identity if live is not None else "")
@@ -184,18 +193,18 @@ def _step(ctx: Context, wish: Wish, after: Steps) -> int:
     cause = change.reason or ("missing" if live is None else ", ".join(found.name for found in change.diffs))
     after = (*after, *_when_above(ctx, path))
     made = tuple(RemoveFile(folder, _ABOVE.digest) for folder in (_made_above(ctx, path) if live is None else ()))
-    if live is not None and compare.is_same(resource, live):
+    if live is not None and not wish.is_new:
         operation: Operation = SetFile(path, compare.mode_of(resource, live), *compare.owner_of(resource, live))
         undo: Operation = SetFile(path, live.mode, str(live.uid), str(live.gid))
         if live.left:
             _finish(ctx, resource, _LEFT)
         return ctx.draft.step(operation, resource.address, cause, after=after, undo=(undo,))
     if resource.settings.kind is FileKind.DIRECTORY:
-        operation = MakeDirectory(path, compare.mode_of(resource, None), *compare.owner_of(resource, None))
+        operation = _new(ctx, resource, None)
         return ctx.draft.step(operation, resource.address, cause, after=after, undo=(RemoveFile(path, new), *made))
     if live is not None and live.left and resource.settings.backup:
         after = (*after, ctx.draft.step(FinishFile(path, backup=True), resource.address, _LEFT))
-    operation = _put(ctx, resource, live)
+    operation = _new(ctx, resource, live)
     restore = RestoreFile(path, new, existed=live is not None)
     step = ctx.draft.step(operation, resource.address, cause, after=after, undo=(restore, *made))
     if live is not None:
@@ -208,8 +217,10 @@ def _finish(ctx: Context, resource: File, cause: str, after: Steps = ()) -> None
     ctx.draft.at_last(operation, resource.address, cause, after=after)
 
 
-def _put(ctx: Context, resource: File, live: ObservedFile | None) -> Operation:
+def _new(ctx: Context, resource: File, live: ObservedFile | None) -> NewFile:
     settings, source = resource.settings, resource.settings.source
+    if settings.kind is FileKind.DIRECTORY:
+        return MakeDirectory(resource.name, compare.mode_of(resource, live), *compare.owner_of(resource, live))
     before = live.identity if live is not None else ""
     if source is None:
         return MakeLink(resource.name, settings.target, before)
@@ -222,7 +233,7 @@ def _put(ctx: Context, resource: File, live: ObservedFile | None) -> Operation:
         content=ctx.desired.contents.get(source.sha256),
         source=source.path,
         member=source.member,
-        validate=settings.validate,
+        validate=settings.validate.command if settings.validate is not None and not settings.image else (),
         before=before,
         secret=settings.secret,
     )

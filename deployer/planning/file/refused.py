@@ -35,10 +35,11 @@ def has_no_place(ctx: Context, resource: File) -> bool:
 def is_impossible(ctx: Context, resource: File) -> bool:
     """Whether what is declared requires a shell that the host does not offer, which is refused."""
     settings = resource.settings
-    if ctx.observed.runs_commands or not (settings.validate or settings.kind is FileKind.LINK):
+    on_host = settings.validate is not None and not settings.image
+    if ctx.observed.runs_commands or not (on_host or settings.kind is FileKind.LINK):
         return False
-    what, hint = ("validated", "leave out 'validate'") if settings.validate else ("linked", "exclude it")
-    place = resource.place(("validate",) if settings.validate else ())
+    what, hint = ("validated", "give 'validate' an image") if on_host else ("linked", "exclude it")
+    place = resource.place(("validate",) if on_host else ())
     ctx.draft.refuse(Refusal(resource.address, f"cannot be {what}: the host offers no shell", hint, place))
     return True
 

@@ -88,7 +88,8 @@ def _policy(ctx: Context, resource: Imaged) -> PullPolicy:
     if not image.parse(reference).path:
         return PullPolicy.NEVER
     own = resource.settings.pull
-    return strongest_pull_policy((own, ctx.desired.pull_policies.get(reference, own)))
+    others = ctx.desired.pull_policies.get(reference, own)
+    return others if resource.kind is Kind.FILE else strongest_pull_policy((own, others))
 
 
 def _fits_platform(local: ObservedImage, platform: str) -> bool:

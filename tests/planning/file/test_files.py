@@ -142,7 +142,7 @@ def test_what_requires_a_shell_is_refused_without_one(tmp_path: Path) -> None:
     for seen in (bare, replace(host(there("x")), runs_commands=False)):
         found = plan(checked, seen)
         assert refusals(found) == [f"file.{PATH}: cannot be validated: the host offers no shell"]
-        assert (found.refusals[0].hint, found.changes) == ("leave out 'validate'", ())
+        assert (found.refusals[0].hint, found.changes) == ("give 'validate' an image", ())
     assert nothing(plan(checked, replace(host(there()), runs_commands=False)))
     assert not plan(checked, replace(host(there(mode=0o600)), runs_commands=False)).refusals
     linked = plan(folder(tmp_path), bare)
