@@ -48,6 +48,14 @@ def write(
     return number
 
 
+def write_left(engine: Engine, record: Record, volumes: Sequence[Json] | None) -> int:
+    """On the source of a move. What the project declares there stays as recorded. Raises as `write` does."""
+    known = engine.list_volumes() if volumes is None else volumes
+    last = history.last_records(known).get(record.project)
+    left = history.left_record(record)
+    return write(engine, replace(left, declared=last.declared if last is not None else ()), known)
+
+
 def _create(engine: Engine, record: Record, first: int) -> int:
     """With the first free number from this one on."""
     for number in range(first, first + _ATTEMPTS):

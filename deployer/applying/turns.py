@@ -14,13 +14,13 @@ from deployer import __version__
 from deployer.applying import history as records
 from deployer.applying.locking import ForEachHost, Locks, Run, time_stamp
 from deployer.applying.performing import Stop
-from deployer.errors import DeployerError, boundary
+from deployer.errors import DeployerError, ExitCode, boundary
 from deployer.interfaces import Clock, Engine, Events
 from deployer.model import volume_names
-from deployer.model.history import Record, Result, changes_of, fields_of, owed_after, result_of
+from deployer.model.history import Record, Result, changes_of, fields_of, owed_after, recorded_move, result_of
 from deployer.model.operations import Operation
 from deployer.model.outcome import Blocked, HostOutcome, Notice, Obstacle, Status
-from deployer.model.plan import Counts, HostPlan, ResourceChange, Unreachable
+from deployer.model.plan import Counts, HostPlan, Moved, ResourceChange, Unreachable
 
 OLD: Final = 15.0
 """Seconds after which a host is read again before it is changed: the confirmation may have taken long."""
@@ -58,8 +58,11 @@ class Turns:
 
     @contextmanager
     def of_play(self, plans: Iterable[HostPlan]) -> Iterator[Turn]:
-        """Lock the hosts with changes. The locks are always released at the end."""
-        busy = {plan.host: plan.project for plan in plans if plan.steps and not plan.refusals}
+        """Lock the hosts with changes, and those from which containers are moved. The locks are always released at the
+        end."""
+        busy: dict[str, str] = {}
+        for plan in (plan for plan in plans if plan.steps and not plan.refusals):
+            busy |= dict.fromkeys(_hosts(plan), plan.project)
         if self._run is None or not busy:
             yield Turn(self, None)
             return
@@ -102,6 +105,8 @@ class Turns:
         made = {host: self._record(found, stamp) for host, found in changed.items()}
         done = {host: _operations(found) for host, found in changed.items()}
         self._each(changed, lambda host, engine: self._write(host, engine, made[host], done[host], locks))
+        away = {moved.source: made[host] for host, found in changed.items() if (moved := _gone(found)) is not None}
+        self._each(away, lambda host, engine: self._write_left(host, engine, away[host], locks))
 
     def _record(self, outcome: HostOutcome, stamp: str) -> Record:
         assert self._run is not None
@@ -121,6 +126,7 @@ class Turns:
             before=outcome.plan.before,
             endpoints=owed_after(outcome),
             run=self._id,
+            moved=recorded_move(outcome.plan),
         )
 
     def start(self, plan: HostPlan, engine: Engine, locks: Locks | None) -> None:
@@ -148,6 +154,13 @@ class Turns:
         else:
             self._records[host, record.project] = number
 
+    def _write_left(self, host: str, engine: Engine, record: Record, locks: Locks) -> None:
+        try:
+            with boundary():
+                self._records[host, record.project] = records.write_left(engine, record, locks.volumes(host))
+        except DeployerError as error:
+            self._notice(host, error)
+
 
 class Turn:
     """The exclusive access to the hosts of one play."""
@@ -160,8 +173,9 @@ class Turn:
 
     def begin(self, plan: HostPlan, engine: Engine, again: Callable[[], HostPlan]) -> HostPlan | Blocked | Unreachable:
         """What to do on one host: the plan, the rest of it after planning `again`, or why nothing is done."""
-        if self._locks is not None and (bar := self._locks.bar(plan.host)) is not None:
-            return bar
+        for host in _hosts(plan):
+            if self._locks is not None and (bar := self._locks.bar(host)) is not None:
+                return bar
         if not self._turns.still_holds(plan, self._locks):
             made = again()
             if unseen := _unseen(plan, made, exactly=not self._turns.has_worked_on(plan.host)):
@@ -175,8 +189,22 @@ class Turn:
         if self._locks is not None:
             self._locks.check(host)
 
+    def check_all(self, hosts: Iterable[str]) -> None:
+        for host in hosts:
+            self.check(host)
+
     def ended(self, outcomes: Iterable[HostOutcome]) -> None:
         self.outcomes |= {outcome.host: outcome for outcome in outcomes}
+
+
+def _hosts(plan: HostPlan) -> tuple[str, ...]:
+    """The host, and the one from which its containers come."""
+    return (plan.host,) if plan.moved is None else (plan.host, plan.moved.source)
+
+
+def _gone(outcome: HostOutcome) -> Moved | None:
+    """What has left another host."""
+    return outcome.plan.moved if outcome.exit_code is ExitCode.OK else None
 
 
 def _operations(outcome: HostOutcome) -> tuple[Operation, ...]:

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -43,12 +42,11 @@ def deploy(
     planner: Planner,
     question: str,
     confirm_further: Callable[[Call, Plan], None] = lambda _call, _plan: None,
-    around: Callable[[Callable[[], ExitCode]], ExitCode] = lambda apply: apply(),
     *,
     retries: bool = True,
 ) -> int:
-    """Returns the exit code. `confirm_further` asks additional questions; `around` applies the plan; `retries`: whether
-    there is a list of unfinished hosts. Raises `RefusedError` without confirmation."""
+    """Returns the exit code. `confirm_further` asks additional questions; `retries`: whether there is a list of
+    unfinished hosts. Raises `RefusedError` without confirmation."""
     _check_options(call)
     system = this_system(call.console.learn, awaiting=call.console.awaiting)
     with planner(options.request(call.params), system) as session:
@@ -69,7 +67,7 @@ def deploy(
             _confirm_removals(call, planned.plan)
             confirm_further(call, planned.plan)
         with call.console.ignoring_closed_output():
-            return around(partial(_apply, call, session, system, retries=retries))
+            return _apply(call, session, system, retries=retries)
 
 
 def _check_options(call: Call) -> None:
@@ -170,7 +168,8 @@ def this_run(call: Call, planned: Planned) -> Run:
     from deployer.usecases.system import commit_of
 
     saved = call.params.get("saved_plan")
-    started = " ".join([call.name, *planned.playbooks, *call.params.get("names", ())])
+    between = [call.params[name] for name in ("source", "target") if name in call.params]
+    started = " ".join([call.name, *between, *planned.playbooks, *call.params.get("names", ())])
     command = retry.for_the_record(started, click.get_current_context().command.params, call.params)
     run = options.this_run(call.params, f"{command} (from {saved})" if saved else command)
     folder = str(Path(planned.playbooks[0]).parent) if planned.playbooks else ""

@@ -78,6 +78,17 @@ VARS: Final = Forms(
     sequence=ListOf(Forms(expects="a map", mapping=MapOf(ANYTHING))),
 )
 
+MOVE: Final = Forms(
+    expects="true, false, or a map of exact and image",
+    scalar=FLAG,
+    mapping=Record(
+        (
+            Entry(name="exact", shape=FLAG, doc="Copy volumes with GNU tar, first while they are in use."),
+            Entry(name="image", shape=TEXT, doc="As exact, with this image of the hosts."),
+        )
+    ),
+)
+
 CONDITION: Final = Leaf(Or(str, bool), "an expression, true or false")
 
 NO_CONDITION: Final = "a condition is an expression, true or false"
@@ -135,6 +146,12 @@ PLAY: Final = (
     ),
     Entry(name="keep_previous", shape=COUNT, doc="Default of the containers' `keep_previous`."),
     Entry(name="update", shape=UPDATE, doc="Default of the containers' `update`, key by key."),
+    Entry(
+        name="move",
+        shape=MOVE,
+        doc="Containers that the play declares and that another host of the inventory has come from there, with their "
+        "volumes.",
+    ),
     Entry(
         name="prune",
         shape=FLAG,

@@ -216,6 +216,27 @@ class Volume(Struct, frozen=True, rename="pascal"):
     labels: dict[str, str] | None = None
 
 
+class UsageData(Struct, frozen=True, rename="pascal"):
+    """`size`: bytes, -1 for unknown."""
+
+    size: int = -1
+
+
+class UsedVolume(Struct, frozen=True, rename="pascal"):
+    name: str
+    usage_data: UsageData | None = None
+
+
+class DiskUsage(Struct, frozen=True, rename="pascal"):
+    volumes: list[UsedVolume] | None = None
+
+
+def volume_sizes(answer: object) -> dict[str, int]:
+    """From `GET /system/df`."""
+    found = read(answer, DiskUsage, "/system/df").volumes or ()
+    return {each.name: each.usage_data.size for each in found if each.usage_data and each.usage_data.size >= 0}
+
+
 class CpuUsage(Struct, frozen=True):
     """Nanoseconds; `percpu_usage`: only with cgroup v1."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from deployer.engine import execs, watching
+from deployer.engine import answers, execs, watching
 from deployer.engine.http import READ_TIMEOUT, EngineHttp, json_stream, quote
 from deployer.engine.logs import demultiplex, log_lines, log_parameters
 from deployer.engine.registry_auth import auth_header
@@ -81,7 +81,6 @@ class DockerEngine:
         self._http.pool.close()
 
     # Reads
-
     def list_containers(self) -> Sequence[Json]:
         found: Sequence[Json] = self._http.get("/containers/json", {"all": "1"})
         return found
@@ -109,6 +108,9 @@ class DockerEngine:
 
     def inspect_volume(self, name: str) -> Json | None:
         return self._find(f"/volumes/{quote(name)}")
+
+    def volume_sizes(self) -> Mapping[str, int]:
+        return answers.volume_sizes(self._http.get("/system/df", {"type": "volume"}))
 
     def inspect_distribution(self, ref: str, auth: RegistryAuth | None) -> Json | None:
         return self._find(f"/distribution/{quote(ref)}/json", auth_header(auth))

@@ -19,7 +19,7 @@ from deployer.model.observed import Replaced
 from deployer.model.operations import ConnectNetwork
 from deployer.model.outcome import HostOutcome, Status
 from deployer.model.ownership import decoded, is_shallow, mistyped
-from deployer.model.plan import Action, Before, Counts, OwedEndpoint, count
+from deployer.model.plan import Action, Before, Counts, HostPlan, OwedEndpoint, count
 from deployer.model.volume_names import ENDPOINTS, STARTED, labels_of, read_record
 
 KEPT: Final = 20
@@ -35,6 +35,7 @@ _LABELS: Final = {
     for name in ("project", "time", "who", "command", "commit", "result", "version", "run", *_PARSED)
 }
 
+_MOVED: Final = "deployer.history.moved"
 _REPLACE: Final = (Action.REPLACE_STOP_FIRST, Action.REPLACE_START_FIRST)
 _WAITED: Final = "="
 """The symbol of a container that a run only waited for."""
@@ -79,6 +80,15 @@ def parse_change(text: str) -> RecordedChange:
     return RecordedChange(Action(symbol) if symbol in set(Action) else None, label, ending)
 
 
+class RecordedMove(Struct, frozen=True):
+    """Containers, with their ids on the source, and volumes that were moved."""
+
+    source: str
+    target: str
+    containers: tuple[tuple[str, str], ...] = ()
+    volumes: tuple[str, ...] = ()
+
+
 class Record(Struct, frozen=True):
     """`time` is UTC; `commit` that of the playbook's folder, "" without one, with "+dirty" when files differed from it.
     `changes` are texts of `RecordedChange`. `pulled`: names and ids of images that the project pulled, in this run or
@@ -86,7 +96,8 @@ class Record(Struct, frozen=True):
     change, as they were; None in records of releases that did not write it. `fields`: for the first of `changes`, each
     field with its old and its new value, shortened and without secrets, "" for no value. `endpoints`: those that the
     run took from containers, or found taken, and may not have given back. `run`: what the records of all plays of one
-    run have in common; "" in records of releases that did not write it."""
+    run have in common; "" in records of releases that did not write it. `moved`: what came from another host, or went
+    there."""
 
     project: str
     time: str
@@ -104,13 +115,15 @@ class Record(Struct, frozen=True):
     fields: tuple[tuple[tuple[str, str, str], ...], ...] = ()
     endpoints: tuple[OwedEndpoint, ...] = ()
     run: str = ""
+    moved: RecordedMove | None = None
 
     @property
     def labels(self) -> dict[str, str]:
         plain = {label: str(getattr(self, name)) for name, label in _LABELS.items() if name not in _PARSED}
         parsed = {_LABELS[name]: msgspec.json.encode(getattr(self, name)).decode() for name in _PARSED}
         owed = {ENDPOINTS: msgspec.json.encode(self.endpoints).decode()} if self.endpoints else {}
-        return plain | parsed | owed
+        moved = {_MOVED: msgspec.json.encode(self.moved).decode()} if self.moved is not None else {}
+        return plain | parsed | owed | moved
 
 
 def counts_document(counts: Counts) -> dict[str, int]:
@@ -157,6 +170,7 @@ def _read(volume: Mapping[str, Any]) -> Record | None:
         fields=decoded(said["fields"], tuple[tuple[tuple[str, str, str], ...], ...]) or (),
         endpoints=_endpoints(labels.get(ENDPOINTS)),
         run=said["run"],
+        moved=decoded(labels.get(_MOVED), RecordedMove),
     )
 
 
@@ -201,6 +215,7 @@ def _joined(records: Sequence[Record]) -> Record:
         counts=Counts(*(sum(numbers) for numbers in zip(*(astuple(each.counts) for each in plays), strict=True))),
         changes=tuple(change for each in plays for change in each.changes),
         fields=tuple(each for of_play in fields for each in of_play),
+        moved=next((each.moved for each in records if each.moved is not None), None),
         before=None
         if any(each.before is None for each in plays)
         else tuple(b for each in plays for b in each.before or ()),
@@ -288,6 +303,27 @@ def fields_of(outcome: HostOutcome) -> tuple[tuple[tuple[str, str, str], ...], .
             break
         found.append(fields)
     return tuple(found)
+
+
+def recorded_move(plan: HostPlan) -> RecordedMove | None:
+    moved = plan.moved
+    if moved is None:
+        return None
+    return RecordedMove(moved.source, plan.host, moved.containers, tuple(volume.name for volume in moved.volumes))
+
+
+def left_record(record: Record) -> Record:
+    """For the source of a move, from the record of its target."""
+    names = [name for name, _ in record.moved.containers] if record.moved is not None else []
+    changes = tuple(str(RecordedChange(Action.STOP, f"{Kind.CONTAINER}.{name}")) for name in names)
+    counts = Counts(update=len(changes))
+    return replace(record, counts=counts, changes=changes, fields=(), before=(), endpoints=(), declared=())
+
+
+def moved_away(volumes: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """The ids of containers that moves left."""
+    found = (record.moved for record in read_records(volumes) if record.result == Result.OK)
+    return frozenset(key for moved in found if moved is not None for _, key in moved.containers)
 
 
 def _short(text: str) -> str:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from deployer.diagnostics import Origin
 from deployer.fields.field import Change as Effect
@@ -158,10 +159,39 @@ class OwedEndpoint(Struct, frozen=True):
     endpoint: Mapping[str, Any]
 
 
+class MovedVolume(Struct, frozen=True):
+    """`size`: bytes on the source, None if the engine does not say."""
+
+    name: str
+    size: int | None = None
+
+
+class Moved(Struct, frozen=True):
+    """Containers that come from another host. `containers`: what is stopped there, dependencies first, with the ids;
+    `arriving`: those of them that this host gets. `exact`: volumes are copied with GNU tar, first while they are in
+    use. `uncopied`: what they use there besides."""
+
+    source: str
+    containers: tuple[tuple[str, str], ...]
+    arriving: tuple[str, ...]
+    volumes: tuple[MovedVolume, ...] = ()
+    exact: bool = False
+    uncopied: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.containers)
+
+    @property
+    def plain(self) -> Moved:
+        """Without sizes, which change all the time."""
+        return replace(self, volumes=tuple(MovedVolume(volume.name) for volume in self.volumes))
+
+
 class HostPlan(Struct, frozen=True):
     """One play on one host. `notes` are things worth knowing that change nothing. `images`: declared references,
     complete. `declared`: what the play declares there, by slot. `before`: the containers that it changes, as they
-    are. `endpoints`: those that containers have to get if it is interrupted."""
+    are. `endpoints`: those that containers have to get if it is interrupted. `moved`: what comes from another host."""
 
     host: str
     project: str
@@ -175,6 +205,7 @@ class HostPlan(Struct, frozen=True):
     declared: frozenset[tuple[Kind, str]] = frozenset()
     before: tuple[Before, ...] = ()
     endpoints: tuple[OwedEndpoint, ...] = ()
+    moved: Moved | None = None
 
     def __str__(self) -> str:
         """The steps, one a line: what tests of the planner compare."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from deployer.model.history import Record, Result, counts_document
+from deployer.model.history import Record, RecordedMove, Result, counts_document
 from deployer.reporting.columns import table
 from deployer.reporting.fields import value_words
 from deployer.reporting.lines import ANY, Line, Sheet, Span, Style, line
@@ -45,9 +45,16 @@ def _changes(record: Record, sheet: Sheet, *, whole: bool) -> Iterator[Line]:
         told = f": {', '.join(words)}" if words and not whole else ""
         yield line(Span(_short(f"    {change}{told}", sheet), Style.MUTED))
         yield from (line(Span(f"        {text}", Style.MUTED)) for text in words if whole)
+    if record.moved is not None:
+        yield line(Span(_short(f"    {_moved_words(record.moved)}", sheet), Style.MUTED))
     if len(shown) < len(record.changes):
         left = plural(len(record.changes) - len(shown), "more change")
         yield line(Span(f"    {left}: deployer history show {record.number}", Style.MUTED))
+
+
+def _moved_words(moved: RecordedMove) -> str:
+    volumes = f" with volumes {', '.join(moved.volumes)}" if moved.volumes else ""
+    return f"moved {moved.source} → {moved.target}: {', '.join(name for name, _ in moved.containers)}{volumes}"
 
 
 def _short(text: str, sheet: Sheet) -> str:
@@ -89,4 +96,10 @@ def record_document(host: str, record: Record) -> dict[str, Any]:
         "version": record.version,
         "counts": counts_document(record.counts),
         "changes": list(record.changes),
+        "moved": _moved(record.moved) if record.moved is not None else None,
     }
+
+
+def _moved(moved: RecordedMove) -> dict[str, Any]:
+    names = [name for name, _ in moved.containers]
+    return {"source": moved.source, "target": moved.target, "containers": names, "volumes": list(moved.volumes)}

@@ -10,12 +10,12 @@ from collections.abc import Hashable, Iterable, Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.model.plan import Action, HostPlan, Plan, PlayPlan, Refusal, ResourceChange, Unreachable
+from deployer.model.plan import Action, HostPlan, Moved, Plan, PlayPlan, Refusal, ResourceChange, Unreachable
 from deployer.model.removals import Removals, outnumbering
 from deployer.reporting.columns import Row, align
 from deployer.reporting.fields import INDENT, declared_rows, field_rows
 from deployer.reporting.lines import ANY, Line, Sheet, Span, Style, line
-from deployer.reporting.words import by_number, host_list, plural
+from deployer.reporting.words import by_number, host_list, plural, size
 
 LIMITS = (48, 72)
 """Maximum widths of aligned cells: names, values."""
@@ -39,6 +39,10 @@ STYLES = {
 }
 REFUSED = "!"
 SIMULATED = " (simulated)"
+NOT_KEPT = (
+    "not kept: access control lists, extended attributes except capabilities, holes of sparse files and fractions of "
+    "seconds"
+)
 
 
 def plan_text(plan: Plan, *, steps: bool = False, sheet: Sheet = ANY) -> list[Line]:
@@ -148,6 +152,7 @@ def _likeness(host: HostPlan, *, steps: bool) -> Hashable:
         host.notes,
         tuple(_without_host(change, fields=steps) for change in host.changes),
         tuple(replace(refusal, address=replace(refusal.address, host="")) for refusal in host.refusals),
+        host.moved,
         str(host) if steps else "",
     )
 
@@ -165,12 +170,29 @@ def _block(block: _Block, *, steps: bool, sheet: Sheet) -> Iterator[Line]:
     rows = [row for change in host.changes for row in _change_rows(change, sheet, declared=steps)]
     rows += [row for refusal in host.refusals for row in refusal_rows(refusal, sheet)]
     yield from align(rows, limits(sheet))
+    if host.moved is not None:
+        yield from _moved_lines(host.moved)
     if host.changes and host.refusals:
         yield line(Span("  none of these changes are made while something is refused", Style.BAD))
     yield from (line(f"  note: {note}") for note in host.notes)
     if steps and host.steps:
         yield line("  steps:")
         yield from (line(Span(f"    {step}", Style.MUTED)) for step in host.steps)
+
+
+def _moved_lines(moved: Moved) -> Iterator[Line]:
+    yield line(f"  from {moved.source}:")
+    yield line(f"    containers stopped there, and kept: {', '.join(moved.names)}")
+    if moved.volumes:
+        each = (
+            f"{found.name} ({size(found.size)})" if found.size is not None else found.name for found in moved.volumes
+        )
+        twice = ", first while they are in use, then what changed" if moved.exact else ""
+        yield line(f"    volumes copied{twice}: {', '.join(each)}")
+        if not moved.exact:
+            yield line(f"    {NOT_KEPT}; exact keeps them")
+    if moved.uncopied:
+        yield line(Span(f"    not copied: {', '.join(moved.uncopied)}", Style.WARNING))
 
 
 def _change_rows(change: ResourceChange, sheet: Sheet, *, declared: bool) -> Iterator[Row]:

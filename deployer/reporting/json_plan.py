@@ -14,6 +14,7 @@ from deployer.model.plan import (
     Action,
     FieldDiff,
     HostPlan,
+    Moved,
     Plan,
     PlayPlan,
     Refusal,
@@ -147,8 +148,19 @@ def _host(host: HostPlan) -> Document:
         "changes": [change_document(change) for change in host.changes],
         "refusals": [_refusal(refusal) for refusal in host.refusals],
         "notes": list(host.notes),
+        "moved": _moved(host.moved) if host.moved is not None else None,
         "on_failure": host.on_failure.value,
         "steps": [step_document(step) for step in host.steps],
+    }
+
+
+def _moved(moved: Moved) -> Document:
+    return {
+        "source": moved.source,
+        "containers": list(moved.names),
+        "volumes": [{"name": volume.name, "size": volume.size} for volume in moved.volumes],
+        "exact": moved.exact,
+        "not_copied": list(moved.uncopied),
     }
 
 

@@ -8,16 +8,13 @@ from typing import Any, Final
 import msgspec
 
 from deployer.reporting.columns import table
-from deployer.reporting.human import SIMULATED, hint_lines
+from deployer.reporting.human import NOT_KEPT, SIMULATED, hint_lines
 from deployer.reporting.json_plan import FORMAT_VERSION
 from deployer.reporting.lines import Line, Sheet, Span, Style, line
 from deployer.reporting.locks import moment_words
 from deployer.reporting.words import plural, size
 
-NOT_KEPT: Final = (
-    "not kept: access control lists, extended attributes except capabilities, holes of sparse files and fractions of "
-    "seconds; --exact keeps them"
-)
+_LOST: Final = f"{NOT_KEPT}; --exact keeps them"
 _DONE: Final = {"stop": "stopped while its data is copied", "pause": "paused while its data is copied"}
 
 
@@ -27,7 +24,7 @@ def plan_lines(source: str, target: str, sides: Iterable[Any], *, loses: bool) -
     marker = SIMULATED if any(side.simulated for side in sides) else ""
     lines = [line(Span(f"{source} → {target}{marker}", Style.TITLE))]
     lines += [found for side in sides for found in _side_lines(side)]
-    return [*lines, line(f"  {NOT_KEPT}")] if loses else lines
+    return [*lines, line(f"  {_LOST}")] if loses else lines
 
 
 def _side_lines(side: Any) -> Iterator[Line]:
@@ -96,17 +93,6 @@ def declared_lines(wanted: Sequence[Any], *, sheet: Sheet) -> list[Line]:
     return table((head, "TO", "KEEP", "CONTAINERS", "SCHEDULE"), rows, sheet=sheet, cut=("TO",))
 
 
-def move_lines(moving: Any) -> list[Line]:
-    lines = [line(Span(f"move {moving.source} → {moving.target}", Style.TITLE))]
-    names = ", ".join(member.name for member in moving.members)
-    lines.append(line(f"  containers stopped on {moving.source}: {names}"))
-    if moving.sources:
-        twice = ", first while they are in use, then what changed" if moving.how.exact else ""
-        lines.append(line(f"  volumes copied{twice}: {', '.join(side.place.volume for side in moving.sources)}"))
-        lines += [] if moving.how.exact else [line(f"  {NOT_KEPT}")]
-    return lines
-
-
 _DECLARED: Final = {"stop": "are stopped", "pause": "are paused", "live": "keep running"}
 
 
@@ -141,7 +127,7 @@ def snapshot_lines(pairs: Iterable[tuple[str, str]], sides: Iterable[Any], *, lo
         for (source, target), side in zip(pairs, sides, strict=True)
     ]
     lines += [found for side in sides for found in _side_lines(side)]
-    return [*lines, line(f"  {NOT_KEPT}")] if loses else lines
+    return [*lines, line(f"  {_LOST}")] if loses else lines
 
 
 def snapshot_ended(folder: str, volumes: int, *, restored: bool) -> list[Line]:

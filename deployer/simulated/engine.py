@@ -164,6 +164,10 @@ class SimulatedEngine:
             volume = host.state.volumes.get(name)
             return engine_json(volume) if volume is not None else None
 
+    def volume_sizes(self) -> Mapping[str, int]:
+        with self.reading() as host:
+            return {name: volumes.size(volume) for name, volume in host.state.volumes.items()}
+
     def inspect_distribution(self, ref: str, auth: RegistryAuth | None) -> Json | None:
         with self.reading() as host:
             return images.inspect_distribution(host, ref, auth)

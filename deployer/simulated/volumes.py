@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from deployer.interfaces import Json
+from deployer.simulated import trees
 from deployer.simulated.refusals import conflict, failed, invalid, missing
 from deployer.simulated.state import Record, SimulatedHost
 
@@ -66,6 +67,11 @@ def _check_local_options(name: str, options: Record) -> None:
         raise invalid(f'create {name}: missing required option: "device"')
     if options.get("size"):
         raise invalid(f"create {name}: quota size requested but no quota support")
+
+
+def size(volume: Record) -> int:
+    """Bytes in its files."""
+    return sum(len(trees.data_of(entry)) for entry in volume.get("files", {}).values())
 
 
 def remove_volume(host: SimulatedHost, name: str) -> None:

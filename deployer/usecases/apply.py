@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,12 +27,17 @@ from deployer.model.plan import Action, HostPlan, Phase, PlayPlan, ResourceChang
 from deployer.model.settings import ContainerSettings, RunSettings
 from deployer.planning.container.health import judged
 from deployer.planning.earlier import manifests_of
+from deployer.planning.moves import with_move
 from deployer.planning.run_once import alone_first
 from deployer.usecases.fleet import guarded
 from deployer.usecases.image_sources import ImageSources
 from deployer.usecases.load import PlayInput
 from deployer.usecases.plan import Session, credentials, reconcile
 from deployer.usecases.system import System, keep_passwords
+
+if TYPE_CHECKING:
+    from deployer.usecases.moves import Move
+    from deployer.usecases.moving import Moving
 
 Of = TypeVar("Of", HostPlan, Desired)
 
@@ -58,10 +63,11 @@ def apply(session: Session, system: System, events: Events, stop: Stop, run: Run
         run, fleet.each, system.clock, events, stop, read_at=read_at, records=planned.records, another=fleet.another
     )
     with ImageSources(fleet.host, len(fleet.hosts)) as sources:
-        for play, given in zip(planned.plan.plays, planned.loaded.plays, strict=True):
+        for number, (play, given) in enumerate(zip(planned.plan.plays, planned.loaded.plays, strict=True)):
             with turns.of_play(found for found in play.hosts if found.host not in out) as turn:
                 plans, wishes = _by_host(play.hosts), _by_host(given.desired)
-                work = _Work(session, system, events, stop, turn, plans, wishes, sources)
+                moves = {host: move for (of, host), move in session.moves.items() if of == number}
+                work = _Work(session, system, events, stop, turn, plans, wishes, sources, moves)
                 goes_on, ended = _play(work, play, given, out)
             outcomes += ended
             if not goes_on:
@@ -116,12 +122,18 @@ def _play(work: _Work, play: PlayPlan, given: PlayInput, out: set[str]) -> tuple
         found = [_outcome(work.plans[host], result) for host, result in ended.items()]
         work.turn.ended(found)
         outcomes += found
-        out |= {outcome.host for outcome in found if outcome.exit_code}
+        out |= {host for outcome in found if outcome.exit_code for host in _concerned(outcome)}
         bad = sum(outcome.exit_code not in (ExitCode.OK, ExitCode.INTERRUPTED) for outcome in found)
         failed = _too_many(bad + len(lost), len(hosts) + len(lost), given, work.on_failure if bad else OnFailure.STOP)
         if failed:
             break
     return not failed, work.settle(outcomes, away, restore=failed)
+
+
+def _concerned(outcome: HostOutcome) -> tuple[str, ...]:
+    """The host, and the one from which its containers come."""
+    moved = (outcome.shown or outcome.plan).moved
+    return (outcome.host,) if moved is None else (outcome.host, moved.source)
 
 
 def _pause(seconds: float, clock: Clock, stop: Stop) -> None:
@@ -164,6 +176,7 @@ class _Work:
         plans: Mapping[str, HostPlan],
         desired: Mapping[str, Desired],
         sources: ImageSources,
+        moves: Mapping[str, Move],
     ) -> None:
         self.session = session
         self.system = system
@@ -175,6 +188,8 @@ class _Work:
         self._slots = PullSlots(PULLS_AT_ONCE)
         self._sources = sources
         self._pending: dict[str, _Pending] = {}
+        self._moves = moves
+        self._moving: dict[str, Moving] = {}
 
     @property
     def on_failure(self) -> OnFailure:
@@ -209,7 +224,36 @@ class _Work:
                 return replace(outcome, unreachable=lost)
             case host_plan:
                 outcome = replace(outcome, plan=host_plan, shown=shown, unchanged=self._unchanged(host_plan))
-                return self._execute(outcome, engine) if host_plan.steps else outcome
+                if not host_plan.steps:
+                    return outcome
+                return self._carry(outcome, engine) if host_plan.moved is not None else self._execute(outcome, engine)
+
+    def _carry(self, outcome: HostOutcome, engine: Engine) -> HostOutcome:
+        """A host that gets containers of another one."""
+        from deployer.usecases.moving import Moving, watching_of
+
+        host, tools = outcome.host, self._tools(outcome.host, engine)
+        source, loaded = self._moves[host].source, self.session.planned.loaded
+        permit = partial(self.turn.check_all, (host, source))
+        move, fleet = self._moves[host], self.session.fleet
+        moving = Moving(move, fleet, loaded, watching_of(tools, permit), pruned=source in self.plans)
+        ended = moving.carry(outcome, tools.auth)
+        if ended is not None:
+            return ended
+        self._moving[host] = moving
+        try:
+            ended = self._execute(outcome, engine)
+        except BaseException:
+            moving.end(done=False)
+            raise
+        if host not in self._pending:
+            moving.end(done=ended.exit_code is ExitCode.OK)
+        return ended
+
+    def _end_move(self, outcome: HostOutcome) -> None:
+        """Of a host that was waiting for the others of the play."""
+        if outcome.host in self._moving:
+            self._moving[outcome.host].end(done=outcome.exit_code is ExitCode.OK)
 
     def _execute(self, outcome: HostOutcome, engine: Engine) -> HostOutcome:
         host_plan, tools = outcome.plan, self._tools(outcome.host, engine)
@@ -242,6 +286,7 @@ class _Work:
         pending = self._pending[host]
         done = commit(pending.outcome.plan, self._tools(host, engine), pending.done)
         outcome = self._ended(pending.outcome, done, done.unreachable)
+        self._end_move(outcome)
         self._events.emit(HostEnded(outcome))
         return outcome
 
@@ -249,6 +294,7 @@ class _Work:
         pending = self._pending[host]
         done = roll_back(pending.outcome.plan, self._tools(host, engine), pending.done)
         outcome = replace(self._ended(pending.outcome, done, done.unreachable), restored=f"after the failure of {why}")
+        self._end_move(outcome)
         self._events.emit(HostEnded(outcome))
         return outcome
 
@@ -271,7 +317,8 @@ class _Work:
         )
 
     def _plan_again(self, host: str, engine: Engine) -> HostPlan:
-        return self.session.plan_again(host, engine, self._desired[host])
+        made = self.session.plan_again(host, engine, self._desired[host])
+        return with_move(made, self.plans[host].moved)
 
     def _unchanged(self, host_plan: HostPlan) -> int:
         changed = {change.address for change in host_plan.changes} | {found.address for found in host_plan.refusals}

@@ -12,17 +12,14 @@ from msgspec.structs import replace
 
 from deployer import nodes
 from deployer.config import image_lock
-from deployer.config.exclusive import check_exclusive
 from deployer.config.image_lock import Pin
 from deployer.config.inventory.inventory import load_inventory
 from deployer.config.inventory.patterns import select, select_limit
 from deployer.config.inventory.types import Inventory
-from deployer.config.play_order import check_play_order
 from deployer.config.playbook import Play, check_tags, load_playbooks, read_key
-from deployer.config.resolve import Inputs, join_plays, resolve
+from deployer.config.resolve import Inputs, resolve
 from deployer.config.run_once import push_once, settle_run_once
 from deployer.config.scripts import Prompt, RunScript
-from deployer.config.subnets import check_networks
 from deployer.config.tag_filter import TagFilter
 from deployer.config.templates.templar import Templar, Templates
 from deployer.config.variables.extra_vars import check_used, parse_extra_vars
@@ -36,6 +33,8 @@ from deployer.model.desired import Desired, RunOnce
 from deployer.reach.connection import ConnectionSpec
 from deployer.usecases.batches import batches, in_order
 from deployer.usecases.connections import connect_host
+from deployer.usecases.joining import join
+from deployer.usecases.move_input import MoveFrom, read_move
 from deployer.usecases.named import check_containers, check_image_hosts, check_volumes, image_hosts
 from deployer.usecases.references import variable_references
 from deployer.values import duration
@@ -53,7 +52,7 @@ DEFAULT_INVENTORIES = ("inventory", "inventory.yml", "hosts.yml", "hosts")
 
 class Request(Struct, frozen=True, kw_only=True):
     """The options of the command line. `containers`: names that must be declared. `pattern`: hosts, in place of
-    `limit`."""
+    `limit`. `moving`: what `deployer move` says, in place of the plays' `move`."""
 
     playbooks: tuple[str, ...] = ()
     inventory: tuple[str, ...] = ()
@@ -80,6 +79,7 @@ class Request(Struct, frozen=True, kw_only=True):
     remove_volumes: tuple[str, ...] = ()
     volumes: bool = False
     containers: tuple[str, ...] = ()
+    moving: MoveFrom | None = None
 
 
 def inventories(request: Request) -> tuple[str, ...]:
@@ -88,7 +88,8 @@ def inventories(request: Request) -> tuple[str, ...]:
 
 
 class PlayInput(Struct, frozen=True):
-    """One play: the desired states of its hosts, in order, and its batches. `pause`: seconds between batches."""
+    """One play: the desired states of its hosts, in order, and its batches. `pause`: seconds between batches. `move`:
+    where its containers may come from, None if they are not moved."""
 
     name: str
     desired: tuple[Desired, ...]
@@ -97,12 +98,14 @@ class PlayInput(Struct, frozen=True):
     any_errors_fatal: bool = False
     pause: float = 0.0
     once: RunOnce | None = None
+    move: MoveFrom | None = None
 
 
 class Loaded(Guarded, frozen=True):
     """The input of a run. `hosts`: how to reach each host; `files`: those that variables and lookups were read from;
-    `aside`: how to reach hosts that only send or build images for others; `passwords`: new ones, by the path of the
-    file that is to contain them."""
+    `aside`: how to reach hosts that only send or build images for others, or may have containers that are moved;
+    `passwords`: new ones, by the path of the file that is to contain them; `beyond`: what plays that move containers
+    declare for hosts that the limit excludes."""
 
     hidden: ClassVar[tuple[str, ...]] = ("secrets", "passwords")
     plays: tuple[PlayInput, ...]
@@ -112,6 +115,7 @@ class Loaded(Guarded, frozen=True):
     files: frozenset[str] = frozenset()
     aside: Mapping[str, ConnectionSpec] = field(default_factory=dict)
     passwords: Mapping[str, str] = field(default_factory=dict)
+    beyond: tuple[Desired, ...] = ()
 
     @property
     def desired(self) -> Iterator[Desired]:
@@ -176,10 +180,13 @@ def load(request: Request, asking: Asking) -> Loaded:
     limit = _limit(sources)
     reader = _Reader(sources, limit)
     read = [reader.play(play) for play in plays]
+    if limit is not None and any(found is not None and found.move is not None for found in read):
+        reader.read_beyond(plays)
     if request.prune_hosts:
         read = reader.with_pruned_hosts(plays, read)
-    loaded = _join(tuple(found for found in read if found is not None), problems)
-    if request.limit and plays and not problems.errors and not any(play.desired for play in loaded):
+    loaded = join(tuple(found for found in read if found is not None), problems)
+    idle = request.limit and not request.moving and not any(play.desired for play in loaded)
+    if idle and plays and not problems.errors:
         problems.add(Origin("--limit"), f"'{request.limit}' matches no host of any play")
     wishes = [wish for play in loaded for wish in play.desired]
     if request.containers and not problems.errors:
@@ -196,35 +203,14 @@ def load(request: Request, asking: Asking) -> Loaded:
     asking.learn(secrets)
     hosts = {host: spec for host, spec in reader.specs.items() if host in known}
     aside = {host: spec for host, spec in reader.specs.items() if host not in known}
-    return Loaded(loaded, hosts, problems.warnings, secrets, reader.read, aside, reader.passwords)
+    beyond = tuple(reader.beyond)
+    return Loaded(loaded, hosts, problems.warnings, secrets, reader.read, aside, reader.passwords, beyond)
 
 
 def _limit(sources: Sources) -> frozenset[str] | None:
     if not sources.request.limit:
         return None
     return frozenset(select_limit(sources.request.limit, sources.inventory, sources.problems))
-
-
-def _join(plays: tuple[PlayInput, ...], problems: Problems) -> tuple[PlayInput, ...]:
-    """Adds to each play of a host what the host's other plays declare."""
-    hosts = dict.fromkeys(desired.host for play in plays for desired in play.desired)
-    joined: dict[tuple[str, int], Desired] = {}
-    for host in hosts:
-        numbered = [(n, found) for n, play in enumerate(plays) for found in play.desired if found.host == host]
-        wishes = [found for _, found in numbered]
-        check_networks(wishes, problems)
-        check_exclusive(wishes, problems)
-        if any(wish.builds for wish in wishes):
-            from deployer.config.building import check_builds
-
-            check_builds(wishes, problems)
-        check_play_order(wishes, problems)
-        for (number, _), found in zip(numbered, join_plays(wishes, problems), strict=True):
-            joined[host, number] = found
-    return tuple(
-        replace(play, desired=tuple(joined[found.host, number] for found in play.desired))
-        for number, play in enumerate(plays)
-    )
 
 
 def _with_leaver(play: PlayInput | None, name: str, wish: Desired) -> PlayInput:
@@ -240,6 +226,7 @@ class _Reader:
     def __init__(self, sources: Sources, limit: frozenset[str] | None) -> None:
         self.specs: dict[str, ConnectionSpec] = {}
         self.secrets: set[str] = set()
+        self.beyond: list[Desired] = []
         self._sources = sources
         self._limit = limit
         self.files = sources.reader(sources.problems)
@@ -271,7 +258,9 @@ class _Reader:
         hosts = tuple(host for host in every if self._limit is None or host in self._limit)
         if not hosts:
             return None
-        settled, once = settle_run_once(push_once(self._resolve(play, hosts)), every[0], self._sources.problems)
+        move = read_move(self._key(play, "move"), every, self._limit, self._sources)
+        wishes = self._resolve(play, hosts, move.hosts if move is not None else ())
+        settled, once = settle_run_once(push_once(wishes), every[0], self._sources.problems)
         return PlayInput(
             name=play.name,
             desired=settled,
@@ -280,7 +269,13 @@ class _Reader:
             any_errors_fatal=bool(self._key(play, "any_errors_fatal")),
             pause=(self._key(play, "pause") or 0) / duration.SECOND,
             once=once,
+            move=move,
         )
+
+    def read_beyond(self, plays: Sequence[Play]) -> None:
+        for play in plays:
+            hosts = tuple(host for host in self._hosts(play) if self._limit is None or host not in self._limit)
+            self.beyond += self._resolve(play, hosts) if hosts else []
 
     def with_pruned_hosts(self, plays: Sequence[Play], read: Sequence[PlayInput | None]) -> list[PlayInput | None]:
         """Adds the hosts of `--prune-host`, with nothing declared, to a play of every project whose plays no longer
@@ -312,7 +307,8 @@ class _Reader:
         (found,) = self._resolve(rest, (host,))
         return replace(found, prune=True)
 
-    def _resolve(self, play: Play, hosts: tuple[str, ...]) -> list[Desired]:
+    def _resolve(self, play: Play, hosts: tuple[str, ...], also: Iterable[str] = ()) -> list[Desired]:
+        """`also`: further hosts that the play needs."""
         request, problems = self._sources.request, self._sources.problems
         variables = self._variables_of(play)
         own = PlayVariables(play_vars(play.keys.get("vars"), problems), play.keys.get("vars_files"), hosts)
@@ -331,8 +327,8 @@ class _Reader:
             self._connect(host, variables.of_connection(host, known.variables, problems), templar)
             found = resolve(play, host, templar, inputs)
             desired.append(replace(found, prune=found.prune or request.prune))
-        others = {name for wish in desired for _, _, name in image_hosts(wish)} - self.specs.keys()
-        for host in sorted(others & self._sources.inventory.hosts.keys()):
+        others = {name for wish in desired for _, _, name in image_hosts(wish)} & self._sources.inventory.hosts.keys()
+        for host in sorted({*also, *others} - self.specs.keys()):
             known = variables.of_play(host, own, problems)
             self._connect(host, variables.of_connection(host, known.variables, problems), variables.templar(known))
         return desired

@@ -1,73 +1,170 @@
-"""Moves containers with their volumes to another host: their play names that host now."""
+"""Finds containers that move to another host with their volumes: a play names that host now. Only reads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from functools import partial
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.applying.pulling import registry_errors
-from deployer.engine.volume_data import Data, ExactData
-from deployer.errors import EngineError, ExitCode, RefusedError
+from deployer.engine import answers
+from deployer.engine.answers import ListedContainer
+from deployer.errors import DeployerError, EngineError, RefusedError, UnreachableError, boundary
 from deployer.fields.options import Quiet
 from deployer.interfaces import Engine
 from deployer.model.container_names import is_beside
-from deployer.model.operations import PullImage
+from deployer.model.desired import Address, Kind
+from deployer.model.history import moved_away
+from deployer.model.operations import StartContainer
+from deployer.model.plan import Action, HostPlan, Moved, MovedVolume, PlayPlan, Refusal, Unreachable
 from deployer.model.settings import ContainerSettings, VolumeSettings
 from deployer.planning.lifecycle import Asked, Member, Verb, tasks
-from deployer.usecases.backup_file import Header
-from deployer.usecases.fleet import Fleet
+from deployer.planning.moves import Coming, Elsewhere, Search, pair, refuse_removed, refused, wanted, with_move
+from deployer.usecases.fleet import Fleet, split
 from deployer.usecases.inspect_hosts import Row, read_rows
 from deployer.usecases.lifecycle import read_members
-from deployer.usecases.load import Loaded
-from deployer.usecases.plan import Session, credentials
-from deployer.usecases.volume_copying import Tools, has_content, watched
-from deployer.usecases.volume_sides import How, Line, Place, Said, Side, quieted, read_side
-from deployer.usecases.volumes import Prepared, check_target, create, discard, lock_sides, mounted
-from deployer.values import image
+from deployer.usecases.load import Loaded, Request
+from deployer.usecases.move_input import MoveFrom
+from deployer.usecases.plan import Moves, Session, plan
+from deployer.usecases.system import System
+from deployer.usecases.volume_sides import How, Place, Side, read_side
+from deployer.usecases.volumes import check_target
+from deployer.values import file_mount
+
+_ENGINE: Final = "/docker.sock"
+"""The end of the paths that lead to the engine, which is another one on each host."""
+_DIGEST: Final = 64
+"""Length of the name of an anonymous volume."""
 
 
 class Move(Struct, frozen=True):
-    """`members`: the containers on the source, dependencies first; `sources` and `targets`: their volumes. `names`:
-    of the containers that are declared for the target."""
+    """`members`: the containers on the source, dependencies first; `sources` and `targets`: their volumes."""
 
-    fleet: Fleet
-    how: How
-    source: str
+    moved: Moved
     target: str
+    how: How
     members: tuple[Member, ...]
-    names: frozenset[str]
     sources: tuple[Side, ...]
     targets: tuple[Side, ...]
 
+    @property
+    def source(self) -> str:
+        return self.moved.source
 
-def read_move(fleet: Fleet, loaded: Loaded, how: How, source: str, target: str) -> Move:
-    """What the playbooks declare for the target and the source has. Reads only. Raises `RefusedError`."""
+    @property
+    def running(self) -> tuple[Member, ...]:
+        return tuple(member for member in self.members if is_running(member))
+
+
+def is_running(found: Member | Row) -> bool:
+    return found.state in ("running", "restarting")
+
+
+def plan_move(request: Request, system: System, source: str, target: str, how: How) -> Session:
+    """The plan of `deployer move`. Only reads. Raises `RefusedError` if nothing is to be moved."""
     if source == target:
         raise RefusedError(f"source and target are the same host, {source}", hint="name the old host, then the new one")
-    engine = fleet.host(source).engine()
-    rows = read_rows(source, engine, "")
+    moving = MoveFrom((source,), exact=how.exact, image=how.image)
+    session = plan(replace(request, limit=target, moving=moving), system)
+    try:
+        if not any(host.moved or host.refusals for host in session.plan.hosts) and not session.plan.unreachable:
+            raise _nothing(session.planned.loaded, session.fleet, source, target)
+    except BaseException:
+        session.fleet.close()
+        raise
+    return session
+
+
+def _nothing(loaded: Loaded, fleet: Fleet, source: str, target: str) -> RefusedError:
+    """Why nothing is moved."""
     here, there = _declared(loaded, source), _declared(loaded, target)
-    found = [row for row in rows if row.project and not is_beside(row.name) and _key(row) in there]
-    names = frozenset(row.name for row in found)
-    if not names:
-        hint = f"write {target} in hosts: instead of {source}; deployer ps {source} lists its containers"
-        raise RefusedError(f"{source} has no container that these playbooks declare for {target}", hint=hint)
+    found = [row for row in _rows(fleet, source) if _key(row) in there] if there else []
     still = sorted(row.name for row in found if _key(row) in here)
     if still:
         hint = f"take {source} out of hosts: first; otherwise the next apply starts it there again"
-        raise RefusedError(f"{still[0]} is declared for {source} too", hint=hint)
-    taken = sorted(names & {row.name for row in read_rows(target, fleet.host(target).engine(), "")})
+        return RefusedError(f"{still[0]} is declared for {source} too", hint=hint)
+    taken = sorted({row.name for row in found} & {row.name for row in _rows(fleet, target)}) if found else []
     if taken:
-        raise RefusedError(f"{target} has a container {taken[0]} already", hint="deployer apply brings it up to date")
-    levels = tasks(Asked(Verb.RESTART, tuple(names)), names, read_members(engine, rows)).levels
-    members = tuple(task.member for level in levels for task in level)
-    pairs = [_pair(fleet, how, Place(source, name), Place(target, name), members) for name in _volumes(loaded, target)]
-    used = [pair for pair in pairs if any(row.name in names for row in pair[0].users)]
-    return Move(fleet, how, source, target, members, names, tuple(p[0] for p in used), tuple(p[1] for p in used))
+        return RefusedError(f"{target} has a container {taken[0]} already", hint="deployer apply brings it up to date")
+    hint = f"write {target} in hosts: instead of {source}; deployer ps {source} lists its containers"
+    return RefusedError(f"{source} has no container that these playbooks declare for {target}", hint=hint)
+
+
+def _rows(fleet: Fleet, host: str) -> tuple[Row, ...]:
+    with boundary():
+        return read_rows(host, fleet.host(host).engine(), "")
+
+
+def find_moves(
+    plays: Sequence[PlayPlan], loaded: Loaded, fleet: Fleet, request: Request
+) -> tuple[tuple[PlayPlan, ...], Moves]:
+    """The plays with what is moved, and the moves by number of the play and host. Reads the hosts that a play may move
+    from if it creates or starts a container."""
+    found, moves = list(plays), dict[tuple[int, str], Move]()
+    known: dict[str, tuple[Elsewhere, ...] | Unreachable] = {}
+    for number, (play, given) in enumerate(zip(plays, loaded.plays, strict=True)):
+        if given.move is None or not any(map(wanted, play.hosts)):
+            continue
+        new = [host for host in given.move.hosts if host not in known]
+        known |= fleet.read(new, lambda host, engine: tuple(_elsewhere(loaded, host, engine)))
+        there = {host: known[host] for host in given.move.hosts}
+        pairs = pair(_search(play, given.move, there, fleet, tagged=bool(request.tags or request.skip_tags)))
+        how = How(exact=given.move.exact, image=given.move.image)
+        judged = {
+            host: _read_or_refuse(fleet, loaded, how, host, each) if isinstance(each, Coming) else each
+            for host, each in pairs.items()
+        }
+        moves |= {(number, host): move for host, move in judged.items() if isinstance(move, Move)}
+        found[number] = replace(play, hosts=tuple(_with(each, judged.get(each.host)) for each in play.hosts))
+    return refuse_removed(found), moves
+
+
+def _with(planned: HostPlan, judged: Move | Refusal | None) -> HostPlan:
+    if isinstance(judged, Refusal):
+        return refused(planned, judged)
+    return with_move(planned, judged.moved) if judged is not None else planned
+
+
+def _search(
+    play: PlayPlan,
+    given: MoveFrom,
+    there: Mapping[str, tuple[Elsewhere, ...] | Unreachable],
+    fleet: Fleet,
+    *,
+    tagged: bool,
+) -> Search:
+    found, lost = split(there)
+    return Search(
+        hosts={host.host: names for host in play.hosts if (names := wanted(host))},
+        left=frozenset(each for host in play.hosts for each in _left(host, fleet)),
+        there=tuple(each for each in found if each.project == play.project),
+        lost=tuple(each.host for each in lost),
+        excluded=given.excluded,
+        tagged=tagged,
+    )
+
+
+def _left(host: HostPlan, fleet: Fleet) -> Iterator[tuple[str, str]]:
+    """Containers that are started and that a move left on this host."""
+    if Action.START not in wanted(host).values():
+        return
+    with boundary():
+        away = moved_away(fleet.host(host.host).engine().list_volumes())
+    for step in host.steps:
+        if isinstance(step.operation, StartContainer) and step.operation.container in away:
+            yield host.host, step.address.name
+
+
+def _elsewhere(loaded: Loaded, host: str, engine: Engine) -> Iterator[Elsewhere]:
+    """The projects' containers that no play declares for their host."""
+    projects, declared = {wish.project for wish in loaded.desired}, _declared(loaded, host)
+    away = moved_away(engine.list_volumes())
+    for row in read_rows(host, engine, ""):
+        kind, _, name = row.resource.partition(".")
+        if row.project in projects and kind == Kind.CONTAINER and not is_beside(row.name) and _key(row) not in declared:
+            runs = is_running(row)
+            yield Elsewhere(host, row.project, name, runs, left=row.id in away and not runs)
 
 
 def _key(row: Row) -> tuple[str, str]:
@@ -77,16 +174,84 @@ def _key(row: Row) -> tuple[str, str]:
 def _declared(loaded: Loaded, host: str) -> frozenset[tuple[str, str]]:
     return frozenset(
         (wish.project, found.address.label)
-        for wish in loaded.of_host(host)
+        for wish in (*loaded.desired, *loaded.beyond)
         for found in wish.of(ContainerSettings)
-        if not found.absent
+        if wish.host == host and not found.absent
     )
+
+
+def _read_or_refuse(fleet: Fleet, loaded: Loaded, how: How, target: str, coming: Coming) -> Move | Refusal:
+    address = Address(target, Kind.CONTAINER, min(coming.names))
+    try:
+        with boundary():
+            return read_move(fleet, loaded, how, target, coming)
+    except DeployerError as error:
+        return Refusal(address, f"cannot be moved from {coming.source}: {error.message}", error.hint)
+
+
+def read_move(fleet: Fleet, loaded: Loaded, how: How, target: str, coming: Coming) -> Move:
+    """What the move is about now. Raises `DeployerError`."""
+    source, names = coming.source, coming.names
+    engine = fleet.host(source).engine()
+    rows = read_rows(source, engine, "")
+    taken = sorted(names & {row.name for row in read_rows(target, fleet.host(target).engine(), "")})
+    if taken:
+        raise RefusedError(f"{target} has a container {taken[0]} already", hint="deployer apply brings it up to date")
+    levels = tasks(Asked(Verb.RESTART, tuple(names)), names, read_members(engine, rows)).levels
+    members = tuple(task.member for level in levels for task in level)
+    pairs = [_pair(fleet, how, Place(source, name), Place(target, name), members) for name in _volumes(loaded, target)]
+    used = [pair for pair in pairs if any(row.name in names for row in pair[0].users)]
+    sizes = _sizes(engine) if used else {}
+    if any(there.found is not None for _, there in used):
+        _check_empty(fleet, [there for _, there in used])
+    moved = Moved(
+        source=source,
+        containers=tuple((member.name, member.id) for member in members),
+        arriving=tuple(sorted(names)),
+        volumes=tuple(MovedVolume(name, sizes.get(name)) for name in (here.place.volume for here, _ in used)),
+        exact=how.exact,
+        uncopied=tuple(sorted(_uncopied(engine, members, {here.place.volume for here, _ in used}))),
+    )
+    return Move(moved, target, how, members, tuple(here for here, _ in used), tuple(there for _, there in used))
+
+
+def _check_empty(fleet: Fleet, targets: Sequence[Side]) -> None:
+    """As far as the engine says. Raises `RefusedError`."""
+    sizes = _sizes(fleet.host(targets[0].place.host).engine())
+    for side in targets:
+        if side.found is not None and not side.is_new and sizes.get(side.place.volume):
+            raise has_content_error(side.place)
+
+
+def _sizes(engine: Engine) -> Mapping[str, int]:
+    """Without those that the engine cannot tell in time."""
+    try:
+        return engine.volume_sizes()
+    except (EngineError, UnreachableError):
+        return {}
+
+
+def has_content_error(place: Place) -> RefusedError:
+    hint = "if an earlier move filled it, run deployer apply; otherwise remove the volume there"
+    return RefusedError(f"volume {place} has content", hint=hint)
 
 
 def _volumes(loaded: Loaded, host: str) -> list[str]:
     """Volumes that are external are somewhere else, or made by somebody else."""
     wishes = (found for wish in loaded.of_host(host) for found in wish.of(VolumeSettings))
     return sorted({found.name for found in wishes if not found.absent and not found.settings.external})
+
+
+def _uncopied(engine: Engine, members: Iterable[Member], copied: Collection[str]) -> Iterator[str]:
+    """Data of the source that the containers use and that stays there."""
+    names = {member.id: member.name for member in members}
+    for entry in answers.read(engine.list_containers(), tuple[ListedContainer, ...], "/containers/json"):
+        for mount in entry.mounts or () if entry.id in names else ():
+            own = mount.name.startswith(file_mount.PREFIX)
+            if mount.type == "bind" and not mount.source.endswith(_ENGINE):
+                yield f"{mount.source} of {names[entry.id]}"
+            elif mount.type == "volume" and mount.name not in copied and not own:
+                yield f"volume {mount.name[:12] if len(mount.name) == _DIGEST else mount.name} of {names[entry.id]}"
 
 
 def _pair(fleet: Fleet, how: How, source: Place, target: Place, members: tuple[Member, ...]) -> tuple[Side, Side]:
@@ -96,132 +261,10 @@ def _pair(fleet: Fleet, how: How, source: Place, target: Place, members: tuple[M
         raise RefusedError(f"volume {target} is in use there", hint="the volume that is moved needs the name")
     if here.found is not None:
         check_target(there, here.driver, here.options)
-    running = tuple(member for member in members if _runs(member))
+    running = tuple(member for member in members if is_running(member))
     others = [row.name for row in here.users if row.state == "running" and row.id not in {m.id for m in running}]
     if others:
         hint = "declare it for the target too, or stop it"
         raise RefusedError(f"volume {source} is in use by {others[0]}, which is not moved", hint=hint)
     image = how.image or here.image
     return replace(here, levels=(running,)), replace(there, image=image)
-
-
-def _runs(member: Member) -> bool:
-    return member.state in ("running", "restarting")
-
-
-def pull_images(moving: Move, session: Session, tools: Tools) -> None:
-    """Those of the plan, while the containers still run on the source. Raises `DeployerError`."""
-    engine, found = (
-        moving.fleet.host(moving.target).engine(),
-        credentials(session.planned.loaded.of_host(moving.target)),
-    )
-    for step in (step for host in session.plan.hosts for step in host.steps):
-        if isinstance(step.operation, PullImage) and not tools.stop.is_set():
-            reference, auth = step.operation.reference, found(step.operation.reference)
-            with registry_errors(reference, auth, engine):
-                engine.pull_image(reference, step.operation.platform, auth, lambda _message: None)
-            tools.tell(Said(moving.target, f"image {image.familiar(reference)}: pulled"))
-
-
-def move(moving: Move, tools: Tools, apply: Callable[[], ExitCode]) -> ExitCode:
-    """Copies the volumes, stops the containers, copies again, and applies the playbooks to the target. After a failure,
-    the containers run where they were, and nothing is left on the target."""
-    here = Line(moving.fleet, moving.source, tools.clock)
-    running = tuple(member for member in moving.members if _runs(member))
-    left = next((side.left for side in moving.sources if side.stopped_before), {})
-    stopping = Side(Place(moving.source, ""), None, Quiet.STOP, levels=(running,), left=left)
-    filled: list[Side] = []
-    with ExitStack() as stack:
-        sources = moving.sources or (stopping,)
-        tools = stack.enter_context(lock_sides(Prepared(moving.fleet, moving.how, sources), tools))
-        try:
-            stopped = _copied(moving, stopping, here, tools, filled, stack)
-            code = apply()
-        except BaseException:
-            _take_back(moving, tools, filled)
-            raise
-        if code is not ExitCode.OK:
-            _take_back(moving, tools, filled)
-            return code
-        stopped.clear()
-        _settle(here, running, tools)
-    return code
-
-
-def _copied(
-    moving: Move, stopping: Side, here: Line, tools: Tools, filled: list[Side], stack: ExitStack
-) -> dict[str, str]:
-    """Has the volumes complete on the target. Returns the containers that are stopped until the stack ends, as
-    `quieted` does."""
-    with ExitStack() as helpers:
-        tools = helpers.enter_context(lock_sides(Prepared(moving.fleet, moving.how, moving.targets), tools))
-        pairs = zip(moving.sources, moving.targets, strict=True)
-        copies = [_opened(moving, pair, tools, helpers, filled) for pair in pairs]
-        if moving.how.exact:
-            _copy(moving, copies, tools, changing=True)
-        stopped = stack.enter_context(quieted(here, stopping, tools.tell))
-        _copy(moving, copies, tools, changing=False)
-    return stopped
-
-
-def _opened(
-    moving: Move, pair: tuple[Side, Side], tools: Tools, stack: ExitStack, filled: list[Side]
-) -> tuple[Data, Data]:
-    """Both volumes in containers. Raises `RefusedError` if the target has content."""
-    source, target = pair
-    prepared = Prepared(moving.fleet, moving.how, (source, target))
-    header = Header(volume=source.place.volume, host=source.place.host, made="", labels=source.labels)
-    create(prepared, target, header)
-    _, there = mounted(prepared, target, tools, stack)
-    if not target.is_new and has_content(there):
-        hint = "if an earlier move filled it, run deployer apply; otherwise remove the volume there"
-        raise RefusedError(f"volume {target.place} has content", hint=hint)
-    filled.append(target)
-    _, data = mounted(prepared, source, tools, stack)
-    return data, there
-
-
-def _copy(moving: Move, copies: list[tuple[Data, Data]], tools: Tools, *, changing: bool) -> None:
-    for (data, there), side in zip(copies, moving.sources, strict=True):
-        if isinstance(data, ExactData) and isinstance(there, ExactData):
-            with data.read_difference(changing=changing) as chunks:
-                there.write_difference(watched(chunks, str(side.place), tools))
-        else:
-            with data.read(changing=changing) as chunks:
-                there.write(watched(chunks, str(side.place), tools))
-        what = "copied while it is in use" if changing else "copied"
-        tools.tell(Said(side.place.host, f"volume {side.place.volume}: {what}"))
-
-
-def _take_back(moving: Move, tools: Tools, filled: list[Side]) -> None:
-    """Removes what this run made on the target. The containers were not there before, and the volumes were empty."""
-    line = Line(moving.fleet, moving.target, tools.clock)
-    for name in sorted(moving.names):
-        line.again(partial(_remove, name))
-    for side in filled:
-        discard(line, side.place.volume, tools.tell)
-        if side.found is not None and not side.is_new:
-            line.again(partial(_create_again, side))
-
-
-def _remove(name: str, engine: Engine) -> None:
-    with suppress(EngineError):
-        engine.remove_container(name, force=True, anonymous_volumes=True)
-
-
-def _create_again(side: Side, engine: Engine) -> None:
-    engine.create_volume(
-        {"Name": side.place.volume, "Driver": side.driver, "DriverOpts": side.options, "Labels": side.labels}
-    )
-
-
-def _settle(here: Line, running: tuple[Member, ...], tools: Tools) -> None:
-    """They stay stopped, also when the engine starts again."""
-    for member in running:
-        problem = here.again(partial(_keep_stopped, member.id))
-        text = f"container {member.name}: stopped, and kept"
-        tools.tell(Said(here.host, f"{text}; its restart policy stays: {problem}" if problem else text))
-
-
-def _keep_stopped(key: str, engine: Engine) -> None:
-    engine.update_container(key, {"RestartPolicy": {"Name": "no"}})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import chain
-from typing import TYPE_CHECKING, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,6 +30,7 @@ from deployer.values import image
 if TYPE_CHECKING:
     from deployer.model.drift import DriftReport
     from deployer.planning.container.secret_uses import SecretUse
+    from deployer.usecases.moves import Move
 
 Found = TypeVar("Found")
 Planner = Callable[[Desired, Observed, Policy], HostPlan]
@@ -36,6 +38,7 @@ Reader = Callable[[Loaded, str], Needs]
 Observer = Callable[[Engine, str, Needs, Sequence[Desired]], Observed]
 Plans = dict[tuple[int, str], HostPlan]
 """By number of the play, and host."""
+Moves: TypeAlias = "Mapping[tuple[int, str], Move]"
 
 
 def needs_to_reconcile(loaded: Loaded, host: str) -> Needs:
@@ -85,12 +88,13 @@ class Planned(Struct, frozen=True):
 
 
 class Session:
-    """A plan, the open connections to apply it, and the method to create it again."""
+    """A plan, the open connections to apply it, the method to create it again, and what it moves between hosts."""
 
-    def __init__(self, planned: Planned, fleet: Fleet, method: Method) -> None:
+    def __init__(self, planned: Planned, fleet: Fleet, method: Method, moves: Moves = MappingProxyType({})) -> None:
         self.planned = planned
         self.fleet = fleet
         self.method = method
+        self.moves = moves
 
     @property
     def plan(self) -> Plan:
@@ -225,6 +229,11 @@ def plan_with(request: Request, system: System, method: Method) -> Session:
         plays = tuple(_plan_play(number, play, plans, method.planner) for number, play in enumerate(loaded.plays))
         if policy.data_loss:
             plays = _check_consents(plays, loaded, seen, policy)
+        moves: Moves = {}
+        if method.planner is reconcile and any(play.move for play in loaded.plays):
+            from deployer.usecases.moves import find_moves
+
+            plays, moves = find_moves(plays, loaded, fleet, request)
         if any(host.steps for play in plays for host in play.hosts):
             plays = _preflight(plays, loaded, seen, fleet)
     except BaseException:
@@ -233,7 +242,7 @@ def plan_with(request: Request, system: System, method: Method) -> Session:
     records = {(host, project): number for host, found in seen.items() for project, number in found.records.items()}
     locked = frozenset((host, project) for host, found in seen.items() for project in found.locked)
     planned = Planned(Plan(plays, unreachable), loaded, policy, read_at, records, locked, request.playbooks)
-    return Session(planned, fleet, method)
+    return Session(planned, fleet, method, moves)
 
 
 def _desired_of(loaded: Loaded, host: str) -> Iterator[tuple[int, Desired]]:

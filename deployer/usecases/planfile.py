@@ -100,7 +100,8 @@ def save(
 def fingerprint(host: HostPlan, key: str = "") -> str:
     """A digest of all steps: ids of their objects, bodies, order. It excludes waits for what fails already, and records
     in labels, which another controller seals with another key."""
-    return _digest(f"{key}{host.project}\n{_written(host.steps)}")
+    moved = f"\n{host.moved.plain}" if host.moved is not None else ""
+    return _digest(f"{key}{host.project}\n{_written(host.steps)}{moved}")
 
 
 def _steps_by_label(host: HostPlan, key: str) -> dict[str, str]:
@@ -209,7 +210,7 @@ def _host(host: HostPlan, saved: SavedHost | None, now: Now) -> HostPlan:
 
 
 def _refused(host: HostPlan, refusal: Refusal) -> HostPlan:
-    return replace(host, changes=(), steps=(), refusals=(refusal,))
+    return replace(host, changes=(), steps=(), refusals=(refusal,), moved=None)
 
 
 def _difference(label: str, then: str, now: str) -> FieldDiff:

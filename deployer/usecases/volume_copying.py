@@ -43,23 +43,28 @@ class StoppedError(DeployerError):
     exit_code = ExitCode.INTERRUPTED
 
 
-class Tools(Struct, frozen=True):
-    """What copying needs besides the hosts. `progress` is told the bytes so far; `consent`: whether the content of a
-    volume may be replaced; `blocked` says why the lock of a project cannot be taken, with a hint; `permit` raises
-    `UnreachableError` if this run has lost a lock."""
+class Watching(Struct, frozen=True, kw_only=True):
+    """What watches over data that passes. `progress` is told the bytes so far; `permit` raises `UnreachableError` if
+    this run has lost a lock."""
 
-    run: Run
-    events: Events
     clock: Clock
     stop: Stop
     tell: Tell
     progress: Callable[[str, int], object]
-    consent: Callable[[Place], bool]
-    blocked: Callable[[Blocked, str], tuple[str, str]]
     permit: Callable[[], object] = tuple
 
 
-def watched(chunks: Iterable[bytes], place: str, tools: Tools) -> Iterator[bytes]:
+class Tools(Watching, frozen=True, kw_only=True):
+    """What copying needs besides the hosts. `consent`: whether the content of a volume may be replaced; `blocked` says
+    why the lock of a project cannot be taken, with a hint."""
+
+    run: Run
+    events: Events
+    consent: Callable[[Place], bool]
+    blocked: Callable[[Blocked, str], tuple[str, str]]
+
+
+def watched(chunks: Iterable[bytes], place: str, tools: Watching) -> Iterator[bytes]:
     """The chunks, which are read ahead. Raises `StoppedError` when the operator stopped the run."""
     passed, told = 0, tools.clock.now()
     ahead = _Ahead(chunks)

@@ -22,7 +22,7 @@ from deployer.usecases.inspect_hosts import fleet_of
 from deployer.usecases.load import Request
 from deployer.usecases.locking import locked
 from deployer.usecases.system import System
-from deployer.usecases.volume_copying import Content, Tools, mount, save, watched
+from deployer.usecases.volume_copying import Content, Tools, Watching, mount, save, watched
 from deployer.usecases.volume_sides import How, Line, Place, Said, Side, Tell, quieted, read_side
 
 _OWN: Final = "deployer."
@@ -129,7 +129,7 @@ def lock_sides(prepared: Prepared, tools: Tools) -> Iterator[Tools]:
         yield replace(tools, permit=permit)
 
 
-def mounted(prepared: Prepared, side: Side, tools: Tools, stack: ExitStack) -> tuple[Line, Data]:
+def mounted(prepared: Prepared, side: Side, tools: Watching, stack: ExitStack) -> tuple[Line, Data]:
     """The volume in a container that is removed with the stack."""
     line = Line(prepared.fleet, side.place.host, tools.clock)
     stack.callback(clean, line, side.place.volume, tools.tell)
