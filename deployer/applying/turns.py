@@ -62,7 +62,7 @@ class Turns:
         end."""
         busy: dict[str, str] = {}
         for plan in (plan for plan in plans if plan.steps and not plan.refusals):
-            busy |= dict.fromkeys(_hosts(plan), plan.project)
+            busy |= dict.fromkeys(plan.concerned, plan.project)
         if self._run is None or not busy:
             yield Turn(self, None)
             return
@@ -173,7 +173,7 @@ class Turn:
 
     def begin(self, plan: HostPlan, engine: Engine, again: Callable[[], HostPlan]) -> HostPlan | Blocked | Unreachable:
         """What to do on one host: the plan, the rest of it after planning `again`, or why nothing is done."""
-        for host in _hosts(plan):
+        for host in plan.concerned:
             if self._locks is not None and (bar := self._locks.bar(host)) is not None:
                 return bar
         if not self._turns.still_holds(plan, self._locks):
@@ -195,11 +195,6 @@ class Turn:
 
     def ended(self, outcomes: Iterable[HostOutcome]) -> None:
         self.outcomes |= {outcome.host: outcome for outcome in outcomes}
-
-
-def _hosts(plan: HostPlan) -> tuple[str, ...]:
-    """The host, and the one from which its containers come."""
-    return (plan.host,) if plan.moved is None else (plan.host, plan.moved.source)
 
 
 def _gone(outcome: HostOutcome) -> Moved | None:

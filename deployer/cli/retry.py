@@ -63,11 +63,13 @@ def refuse_overwriting(path: str, request: Request) -> None:
 
 def unfinished(outcome: Outcome) -> tuple[str, ...]:
     """Hosts for the next run: failed, unreachable, locked, interrupted or never started. Hosts where the plan has a
-    refusal are left out: the next run would refuse it again."""
+    refusal are left out: the next run would refuse it again. A host from which containers come is needed again."""
     hosts = {found.host for found in outcome.plan.unreachable}
-    hosts |= {found.host for found in outcome.hosts if found.exit_code and not found.refused}
+    failed = (found.plan for found in outcome.hosts if found.exit_code and not found.refused)
+    hosts |= {host for plan in failed for host in plan.concerned}
     begun = [found.shown or found.plan for found in outcome.hosts]
-    hosts |= {plan.host for plan in outcome.plan.hosts if plan.steps and not plan.refusals and plan not in begun}
+    waiting = (plan for plan in outcome.plan.hosts if plan.steps and not plan.refusals and plan not in begun)
+    hosts |= {host for plan in waiting for host in plan.concerned}
     return tuple(sorted(hosts))
 
 
@@ -80,7 +82,7 @@ def keep(path: Path, outcome: Outcome) -> tuple[str, ...]:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.write_text("".join(f"{host}\n" for host in hosts), encoding="utf-8")
     elif outcome.exit_code is ExitCode.OK:
-        drop(path, {plan.host for plan in outcome.plan.hosts})
+        drop(path, {host for plan in outcome.plan.hosts for host in plan.concerned})
     return hosts
 
 

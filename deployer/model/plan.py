@@ -207,6 +207,11 @@ class HostPlan(Struct, frozen=True):
     endpoints: tuple[OwedEndpoint, ...] = ()
     moved: Moved | None = None
 
+    @property
+    def concerned(self) -> tuple[str, ...]:
+        """The host, and the one from which its containers come."""
+        return (self.host,) if self.moved is None else (self.host, self.moved.source)
+
     def __str__(self) -> str:
         """The steps, one a line: what tests of the planner compare."""
         return "\n".join(map(str, self.steps))

@@ -168,12 +168,13 @@ def _unless_changed(plan: HostPlan, changed: Mapping[tuple[str, str], str]) -> H
 
 
 def with_move(plan: HostPlan, moved: Moved | None) -> HostPlan:
-    """A host that gets containers. It fails, or succeeds, as a whole."""
+    """A host that gets containers. It fails, or succeeds, as a whole: no container that failed is kept there."""
     if moved is None or not plan.steps:
         return plan
     whole = OnFailure.ROLLBACK_HOST if plan.on_failure is OnFailure.STOP else plan.on_failure
     changes = tuple(_with_reason(change, moved) for change in plan.changes)
-    return replace(plan, changes=changes, moved=moved, on_failure=whole)
+    steps = tuple(replace(step, keep=()) for step in plan.steps)
+    return replace(plan, changes=changes, steps=steps, moved=moved, on_failure=whole)
 
 
 def _with_reason(change: ResourceChange, moved: Moved) -> ResourceChange:

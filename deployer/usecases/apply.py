@@ -122,18 +122,12 @@ def _play(work: _Work, play: PlayPlan, given: PlayInput, out: set[str]) -> tuple
         found = [_outcome(work.plans[host], result) for host, result in ended.items()]
         work.turn.ended(found)
         outcomes += found
-        out |= {host for outcome in found if outcome.exit_code for host in _concerned(outcome)}
+        out |= {host for outcome in found if outcome.exit_code for host in outcome.plan.concerned}
         bad = sum(outcome.exit_code not in (ExitCode.OK, ExitCode.INTERRUPTED) for outcome in found)
         failed = _too_many(bad + len(lost), len(hosts) + len(lost), given, work.on_failure if bad else OnFailure.STOP)
         if failed:
             break
     return not failed, work.settle(outcomes, away, restore=failed)
-
-
-def _concerned(outcome: HostOutcome) -> tuple[str, ...]:
-    """The host, and the one from which its containers come."""
-    moved = (outcome.shown or outcome.plan).moved
-    return (outcome.host,) if moved is None else (outcome.host, moved.source)
 
 
 def _pause(seconds: float, clock: Clock, stop: Stop) -> None:
