@@ -1,4 +1,4 @@
-"""`deployer move`: a service changes its host, with its data."""
+"""`deployer move`, and `move` of a play: a service changes its host, with its data."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.integration.recording_proxy import AfterWrite, Request, kill_client_after, recording
 from tests.integration.support import SLEEP, Ran, Site, fetch, inspect, kept, states, volumes
 from tests.integration.trees import listing, plant
+from tests.lab import faults
 from tests.lab.host import Host
 
 pytestmark = pytest.mark.lab
@@ -21,10 +23,10 @@ def data_of(host: Host) -> Path:
     return host.root / f"var/lib/docker/volumes/{NAME}/_data"
 
 
-def declare(site: Site, host: Host, **keys: Any) -> None:
+def declare(site: Site, host: Host, *, move: Any = False, **keys: Any) -> None:
     db = {**SLEEP, "command": ["sh", "-c", COUNT], "volumes": [f"{NAME}:/data"], "restart": "always", **keys}
     web = {**SLEEP, "depends_on": ["db"]}
-    site.write({"hosts": host.name, "volumes": {NAME: {}}, "containers": {"db": db, "web": web}})
+    site.write({"hosts": host.name, "move": move, "volumes": {NAME: {}}, "containers": {"db": db, "web": web}})
 
 
 def moved(site: Site, source: Host, target: Host, *words: str) -> Ran:
@@ -49,7 +51,7 @@ def test_a_service_moves_with_its_data(host_26: Host, host_28: Host, tmp_path: P
         assert (states(host_28), kept(host_28), volumes(host_28)) == ({}, {}, set())
     declare(site, host_28)
     checked = moved(site, host_26, host_28, "--check")
-    assert (checked.code, "containers stopped on" in checked.out, states(host_28)) == (0, True, {})
+    assert (checked.code, "containers stopped there" in checked.out, states(host_28)) == (0, True, {})
     ran = moved(site, host_26, host_28, "--image", "redis:7")
     assert ran.code == 0, ran.err + ran.out
     assert states(host_26) == {"db": "exited", "web": "exited"}
@@ -67,3 +69,64 @@ def test_a_service_moves_with_its_data(host_26: Host, host_28: Host, tmp_path: P
     assert (again.code, "has a container db already" in again.err) == (5, True), again.err
     pruned = site.apply("--prune-host", host_26.name)
     assert (pruned.code, states(host_26), volumes(host_26)) == (0, {}, {NAME})
+
+
+def at_the_source(site: Site, source: Host, after_write: AfterWrite) -> Ran:
+    """Applies, and does something after a write on the source."""
+    path = source.root / "run/recorded.sock"
+    others = {host.name: {} for host in site.hosts if host is not source}
+    proxied = {"deployer_connection": "local", "deployer_docker_socket": str(path)}
+    site.write_inventory({source.name: proxied, **others})
+    with recording(source, path, after_write):
+        ran = site.program("apply", "--yes", *site.arguments)
+    site.write_inventory({host.name: {} for host in site.hosts})
+    return ran
+
+
+def test_a_play_moves_what_its_hosts_no_longer_include(host_20: Host, host_28: Host, tmp_path: Path) -> None:
+    site = Site(tmp_path, host_20, host_28)
+    for host in (host_20, host_28):
+        fetch(host, "busybox:1", "redis:7")
+    declare(site, host_20, move=True)
+    site.converge()
+    plant(data_of(host_20))
+    # The new one does not work: what ran before runs, and nothing is left.
+    declare(site, host_28, move=True, healthcheck={"test": ["CMD", "false"], "interval": "0.2s", "retries": 1})
+    assert site.apply().code == 3
+    as_before = ({"db": "running", "web": "running"}, {}, {}, set())
+    assert (states(host_20), states(host_28), kept(host_28), volumes(host_28)) == as_before
+
+    # The connection to the new host is lost when the old containers have stopped.
+    declare(site, host_28, move=True)
+    cut = at_the_source(site, host_20, lambda request: faults.cut_sessions(host_28) if stops(request) else None)
+    assert (cut.code, "cannot be moved from" in cut.out, states(host_20)) == (3, True, as_before[0]), cut.out + cut.err
+    assert (states(host_28), kept(host_28), volumes(host_28)) == as_before[1:]
+
+    # A run that is killed then: the next one brings it to an end.
+    killed = at_the_source(site, host_20, kill_client_after("stop", 2))
+    assert (killed.code, states(host_20)) == (-9, {"db": "exited", "web": "exited"})
+    declare(site, host_28, move={"image": "redis:7"})
+    planned = site.plan()
+    assert {each["reason"] for each in planned.plan["plays"][0]["hosts"][0]["changes"]} >= {
+        f"moved from {host_20.name}"
+    }
+    ran = site.apply("--lock-wait", "60s")
+    assert ran.code == 0, ran.out + ran.err
+    assert (states(host_20), states(host_28)) == (
+        {"db": "exited", "web": "exited"},
+        {"db": "running", "web": "running"},
+    )
+    before, after = (
+        [each for each in listing(data_of(host), exact=True) if not any(name in each for name in ("count", "old"))]
+        for host in (host_20, host_28)
+    )
+    assert before[1:] == after[1:]
+    assert site.plan().changes == []
+    (history,) = site.run("history", "-i", str(site.inventory), "--json").events
+    moves = {each["host"]: each["moved"] for each in reversed(history["records"])}
+    moved = {"source": host_20.name, "target": host_28.name, "containers": ["db", "web"], "volumes": [NAME]}
+    assert moves == dict.fromkeys((host_20.name, host_28.name), moved)
+
+
+def stops(request: Request) -> bool:
+    return request.last == "stop"
