@@ -115,7 +115,8 @@ class Moving:
     def _copy_all(self, plan: HostPlan) -> None:
         move = self._move
         left = next((side.left for side in move.sources if side.stopped_before), {})
-        stopping = Side(Place(move.source, ""), None, Quiet.STOP, levels=(move.running,), left=left)
+        one_by_one = tuple((member,) for member in move.running)
+        stopping = Side(Place(move.source, ""), None, Quiet.STOP, levels=one_by_one, left=left)
         here = Line(self._fleet, move.source, self._tools.clock)
         bodies = {name: operation.body for name, operation in created_volumes(plan).items()}
         with ExitStack() as helpers:

@@ -168,3 +168,12 @@ def test_an_invalid_image_is_refused(sandbox: Sandbox) -> None:
         sandbox.engine.load_images([archive(a=(b"text", 0o640, 0))], lambda _: None)
     with pytest.raises(EngineError), sandbox.engine.save_images([f"{sandbox.name('none')}:1"]) as chunks:
         list(chunks)
+
+
+def test_sizes_are_those_of_the_files(sandbox: Sandbox) -> None:
+    sandbox.volume("v")
+    sandbox.volume("empty")
+    key = sandbox.container("a", HostConfig={"Binds": [f"{sandbox.name('v')}:/x"]})
+    sandbox.engine.put_archive(key, "/x", [archive(a=(b"0123456789", 0o644, 0), b=(b"01234", 0o600, 0))])
+    sizes = sandbox.engine.volume_sizes()
+    assert (sizes[sandbox.name("v")], sizes[sandbox.name("empty")]) == (15, 0)

@@ -178,6 +178,18 @@ class Site:
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """The installed program in a process of its own, which is still running."""
+        return subprocess.Popen(
+            [PROGRAM, *words],
+            cwd=self.folder,
+            env=environment(self.folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     @property
     def arguments(self) -> tuple[str, ...]:
         return ("-i", str(self.inventory), str(self.file))

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.support import PROGRAM, SLEEP, Ran, Site, environment, exists, fetch, states, volumes
-from tests.integration.trees import listing, plant
+from tests.integration.support import SLEEP, Ran, Site, exists, fetch, states, volumes
+from tests.integration.trees import BIG, listing, plant
 from tests.lab import faults
 from tests.lab.host import Host
 from tests.lab.shell import wait_for
@@ -21,7 +21,6 @@ from tests.lab.shell import wait_for
 pytestmark = pytest.mark.lab
 
 NAME = "db-data"
-BIG = 60_000_000
 
 
 def data_of(host: Host, volume: str = NAME) -> Path:
@@ -161,16 +160,7 @@ def test_gnu_tar_keeps_everything(site: Site, host_26: Host, host_28: Host, tmp_
 
 def migration(site: Site, source: Host, target: Host) -> subprocess.Popen[str]:
     """One that runs, and has written a part of the volume."""
-    words = ["volume", "migrate", f"{source.name}/{NAME}", target.name, "-i", str(site.inventory), "--yes"]
-    process = subprocess.Popen(
-        [PROGRAM, *words],
-        cwd=site.folder,
-        env=environment(site.folder),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = site.begin("volume", "migrate", f"{source.name}/{NAME}", target.name, "-i", str(site.inventory), "--yes")
     big = data_of(target) / "big"
     wait_for(lambda: big.exists() and big.stat().st_size > BIG // 20, 30, "the volume to grow", 0.01)
     return process

@@ -18,6 +18,8 @@ ACL = (
     struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in _ENTRIES),
 )
 
+BIG = 60_000_000
+
 
 def plant(root: Path, files: int = 20) -> None:
     """Owners and modes that no other entry has; times with fractions of seconds."""

@@ -13,11 +13,15 @@ from deployer.model.history import (
     Ending,
     Record,
     RecordedChange,
+    RecordedMove,
     changes_of,
     fields_of,
     is_proven,
+    left_record,
+    moved_away,
     parse_change,
     read_records,
+    recorded_move,
     replaced_last,
     result_of,
     runs_of,
@@ -25,7 +29,18 @@ from deployer.model.history import (
 from deployer.model.observed import Replaced
 from deployer.model.operations import AwaitHealthy, Operation, RemoveImage
 from deployer.model.outcome import Blocked, HostOutcome, Obstacle, Status, StepResult
-from deployer.model.plan import Action, Before, Counts, FieldDiff, HostPlan, ResourceChange, Step, Unreachable
+from deployer.model.plan import (
+    Action,
+    Before,
+    Counts,
+    FieldDiff,
+    HostPlan,
+    Moved,
+    MovedVolume,
+    ResourceChange,
+    Step,
+    Unreachable,
+)
 from deployer.model.volume_names import newest, numbers
 from deployer.model.volume_names import record as volume_name
 
@@ -293,3 +308,22 @@ def test_old_and_new_values_are_on_record_within_bounds() -> None:
         labels = record.labels | {"deployer.history.fields": damaged}
         (found,) = read_records([{"Name": "deployer.history.shop.7", "Labels": labels}])
         assert found == RECORD
+
+
+def test_a_move_is_in_the_records_of_both_hosts() -> None:
+    plan = HostPlan(
+        "web2", "shop", moved=Moved("web1", (("db", "1"), ("web", "2")), ("db",), (MovedVolume("data", 7),))
+    )
+    move = RecordedMove("web1", "web2", (("db", "1"), ("web", "2")), ("data",))
+    assert (recorded_move(plan), recorded_move(HostPlan("web2", "shop"))) == (move, None)
+    target = replace(RECORD, changes=("+ container.db",), moved=move)
+    source = left_record(target)
+    assert (source.changes, source.counts) == (("# container.db", "# container.web"), Counts(update=2))
+    failed = replace(source, result="failed", moved=replace(move, containers=(("db", "3"),)))
+    stored = [
+        {"Name": volume_name("shop", number), "Labels": replace(record, number=number).labels}
+        for number, record in enumerate((source, failed, replace(target, moved=None)), 1)
+    ]
+    found = {record.number: record.moved for record in read_records(stored)}
+    assert found == {1: move, 2: failed.moved, 3: None}
+    assert moved_away(stored) == {"1", "2"}
