@@ -16,6 +16,9 @@ _LIMITED: Final = 429
 _TRANSPORT: Final = re.compile(r'(?:Get|Head) "https?://')
 """The start of an error of Go's HTTP client for a request without an answer."""
 
+_OWN_END: Final = re.compile(r"\b((?:read|write) (?:udp|tcp)) \S+->")
+"""The host's own end of a connection, which differs with each: hosts that fail alike are shown together."""
+
 _LISTS: Final = ("manifest.list", "image.index")
 
 
@@ -26,7 +29,7 @@ def ask(engine: Engine, reference: str, auth: RegistryAuth | None) -> RegistryAn
     try:
         found = engine.inspect_distribution(reference, auth)
     except EngineError as error:
-        return RegistryAnswer(_why(error), authenticated=sent, message=error.message)
+        return RegistryAnswer(_why(error), authenticated=sent, message=_OWN_END.sub(r"\1 ", error.message))
     if found is None:
         known = engine.describe().kind == "docker"
         return RegistryAnswer(Availability.MISSING if known else Availability.UNKNOWN, authenticated=sent)

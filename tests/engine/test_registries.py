@@ -36,6 +36,15 @@ def said(answer: Any, auth: RegistryAuth | None = None, kind: str = "docker") ->
     return ask(cast(Engine, Registry(answer, kind)), REF, auth)
 
 
+def test_hosts_that_fail_alike_say_the_same() -> None:
+    lookup = (
+        'Get "https://reg/v2/": dial tcp: lookup reg on 10.0.0.2:53: read udp {}10.0.0.2:53: read: connection refused'
+    )
+    one, other = (said(EngineError(lookup.format(f"10.0.0.{end}->"), status=500)) for end in ("8:4711", "9:4712"))
+    assert one == other
+    assert one.message == lookup.format("")
+
+
 def failing(status: int, message: str) -> Availability:
     found = said(EngineError(message, status=status))
     assert found.message == message
