@@ -10,8 +10,9 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.errors import EngineError, UnreachableError
-from deployer.interfaces import Engine, Json, RegistryAuth
+from deployer.applying.pulling import registry_errors
+from deployer.errors import EngineError, ResourceError, UnreachableError
+from deployer.interfaces import Engine, Json, Progress, RegistryAuth
 from deployer.model.operations import BuildImage
 from deployer.model.settings import CONTROLLER, EACH
 
@@ -34,7 +35,7 @@ class _Shared:
     def __init__(self) -> None:
         self.turn = threading.Lock()
         self.source = ""
-        self.failure: EngineError | None = None
+        self.failure: ResourceError | None = None
 
 
 class Builds:
@@ -73,13 +74,41 @@ def build(site: Site, operation: BuildImage) -> None:
     """Raises `EngineError`, `ResourceError`, `UnreachableError`. Imported here: most runs build nothing."""
     from deployer.config.build_context import remember_built
 
-    if operation.build.on == EACH or site.engine.describe().simulated:
+    if operation.build.platforms and not site.engine.describe().simulated:
+        _publish_once(site, operation)
+    elif operation.build.on == EACH or site.engine.describe().simulated:
         _build_on(site.engine, site, operation)
     else:
         source = _build_once(site, operation)
         if source != site.host:
             site.send(site.host, site.engine, operation.reference, source, _sending(site.report))
     remember_built(operation.build)
+
+
+def _publish_once(site: Site, operation: BuildImage) -> None:
+    """Built here for all platforms and pushed; each host pulls its own."""
+    from deployer.engine.buildkit.session import Job
+    from deployer.engine.buildx import publish
+
+    shared = site.builds.of((operation.reference, *sorted(operation.labels.items())))
+    with shared.turn:
+        if shared.failure is not None:
+            raise shared.failure
+        if not shared.source:
+            job = Job(operation.reference, operation.build, operation.labels, site.auth, _steps(site.report))
+            try:
+                publish(job)
+            except ResourceError as error:
+                shared.failure = error
+                raise
+            shared.source = CONTROLLER
+    auth = site.auth(operation.reference)
+    site.report(f"pulling {operation.reference}", 0)
+    with registry_errors(operation.reference, auth, site.engine):
+        site.engine.pull_image(operation.reference, "", auth, lambda _message: None)
+    pulled = site.engine.inspect_image(operation.reference) or {}
+    if not operation.labels.items() <= ((pulled.get("Config") or {}).get("Labels") or {}).items():
+        raise EngineError("the registry gave another image than was pushed", status=0, hint="apply again")
 
 
 def _sending(report: Report) -> Told:
@@ -91,14 +120,18 @@ def _sending(report: Report) -> Told:
 
 
 def _build_on(engine: Engine, site: Site, operation: BuildImage) -> None:
+    engine.build_image(operation.reference, operation.build, operation.labels, site.auth, _steps(site.report))
+
+
+def _steps(report: Report) -> Progress:
     doing = ""
 
     def progress(message: Json) -> None:
         nonlocal doing
         doing = str(message.get("step") or doing)
-        site.report(doing, int(message.get("sent") or 0))
+        report(doing, int(message.get("sent") or 0))
 
-    engine.build_image(operation.reference, operation.build, operation.labels, site.auth, progress)
+    return progress
 
 
 def _build_once(site: Site, operation: BuildImage) -> str:

@@ -16,15 +16,13 @@ from deployer.config.compose.paths import is_remote
 from deployer.config.files import read_file, read_text
 from deployer.diagnostics import Origin, Problems
 from deployer.fields.table import Declaration
-from deployer.model.build import Build
+from deployer.model.build import INLINE, Build
 from deployer.model.desired import Desired, Imaged
-from deployer.model.settings import FromImage
+from deployer.model.settings import CONTROLLER, FromImage
 from deployer.values import dockerfile, image
 
 _LARGEST_SECRET: Final = 500 * 1024
 """Bytes; the engine takes no larger one (moby/buildkit, session/secrets)."""
-
-_INLINE: Final = "dockerfile_inline"
 
 
 class Written(Struct, frozen=True):
@@ -61,9 +59,26 @@ def with_build(written: Written, default: str, problems: Problems) -> Declaratio
     if "@" in found.get("image", ""):
         written.wrong(problems, (), "an image that is built has no digest yet", "write a name and a tag under 'image'")
     build = read_build(written, problems)
-    if build is not None and not build.platform:
+    if build is not None and build.platforms:
+        _check_platforms(written, build, problems, of_container=bool(default))
+    elif build is not None and not build.platform:
         build = replace(build, platform=found.get("platform", ""))
     return replace(written.declaration, settings={**found, "build": build})
+
+
+def _check_platforms(written: Written, build: Build, problems: Problems, *, of_container: bool) -> None:
+    """A host keeps an image for its own platform: one for several is built here, and pushed."""
+    settings, key = written.declaration.settings, ("platforms",)
+    if build.on != CONTROLLER:
+        written.wrong(problems, key, "a host builds for one platform", "write on: controller, which builds with buildx")
+    if build.platform or settings.get("platform"):
+        written.wrong(problems, key, "'platform' and 'platforms' exclude each other", "each host pulls for its own one")
+    if of_container:
+        hint = "declare it under images with this build and push: true, and name it here"
+        written.wrong(problems, key, "an image for several platforms is pushed to a registry", hint)
+    elif list(settings.get("push") or ()) != [""]:
+        hint = "write push: true beside build"
+        written.wrong(problems, key, "an image for several platforms is pushed to its registry, under its name", hint)
 
 
 def check_builds(plays: Iterable[Desired], problems: Problems) -> None:
@@ -104,12 +119,13 @@ def read_build(written: Written, problems: Problems) -> Build | None:
     return Build(
         str(folder.absolute()),
         text,
-        name=_INLINE if file is None else os.path.relpath(file, folder),
+        name=INLINE if file is None else os.path.relpath(file, folder),
         files=context.files,
         bases=dockerfile.bases(text, known),
         args=known,
         cache_from=tuple(found.get("cache_from", ())),
         extra_hosts=tuple(found.get("extra_hosts", ())),
+        platforms=tuple(sorted(set(found.get("platforms", ())))),
         secrets=secrets,
         built=context.built,
         **{key: found[key] for key in copied if key in found},
@@ -118,8 +134,8 @@ def read_build(written: Written, problems: Problems) -> Build | None:
 
 def _dockerfile(written: Written, folder: Path, problems: Problems) -> tuple[Path | None, str | None]:
     """The file and its text, which is None after reporting."""
-    if _INLINE in written.value:
-        return None, str(written.value[_INLINE])
+    if INLINE in written.value:
+        return None, str(written.value[INLINE])
     name = written.value.get("dockerfile", "Dockerfile")
     file = Path(os.path.normpath(folder / name))
     try:
@@ -175,6 +191,6 @@ def _secret(written: Written, name: str, source: Mapping[str, str], problems: Pr
 def _refuse_secrets(written: Written, problems: Problems) -> None:
     """What the image shows to everyone who has it."""
     for path in sorted(written.declaration.secrets):
-        if path[:2] in (("build", "args"), ("build", "labels"), ("build", _INLINE)):
+        if path[:2] in (("build", "args"), ("build", "labels"), ("build", INLINE)):
             summary = "is secret, and the image's history and labels show it"
             written.wrong(problems, path[1:], summary, "write it under build.secrets, and RUN --mount=type=secret,id=…")

@@ -77,7 +77,6 @@ BUILD: Final = {
     "outputs": "the image is the only output",
     "path": "write context",
     "privileged": "builds run without privileges",
-    "platforms": "write platform, and one image with a tag of its own for each",
     "provenance": "attestations are not made",
     "rm": "intermediate containers are always removed",
     "sbom": "attestations are not made",

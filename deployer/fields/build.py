@@ -67,6 +67,11 @@ _RECORD: Final = Record(
         Entry(name="labels", shape=LABELS, doc="Labels of the image."),
         Entry(name="platform", shape=PLATFORM, doc="Platform to build for: os/architecture[/variant]."),
         Entry(
+            name="platforms",
+            shape=one_or_many(PLATFORM, "a platform or a list of platforms"),
+            doc="Platforms to build for with docker buildx of this machine (on: controller), which pushes the image.",
+        ),
+        Entry(
             name="cache_from",
             shape=one_or_many(TEXT, "an image or a list of images"),
             doc="Images to take layers from.",

@@ -17,6 +17,9 @@ from deployer.model.secrets import Sealing
 LABEL: Final = "deployer.build"
 """The image's label with the record of its build."""
 
+INLINE: Final = "dockerfile_inline"
+"""The name of a Dockerfile that is no file."""
+
 _NAMED: Final = 3
 """Files that a reason names."""
 
@@ -38,8 +41,9 @@ class ContextFile(Struct, frozen=True):
 class Build(Guarded, frozen=True, dict=True):
     """`context`: the folder on this machine; `files`: what is in it, without what `.dockerignore` leaves out, folders
     before their content. `dockerfile`: its text; `name`: its name in messages. `bases`: complete references of the
-    images it begins with. `shm_size` in bytes. `built`: of earlier builds of this context from this machine, the files
-    with the beginnings of their digests, by the digest of the context."""
+    images it begins with. `platforms`: several, for which this machine builds and pushes it. `shm_size` in bytes.
+    `built`: of earlier builds of this context from this machine, the files with the beginnings of their digests, by the
+    digest of the context."""
 
     hidden: ClassVar[tuple[str, ...]] = ("secrets", "files", "built")
     context: str
@@ -51,6 +55,7 @@ class Build(Guarded, frozen=True, dict=True):
     target: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     platform: str = ""
+    platforms: tuple[str, ...] = ()
     cache_from: tuple[str, ...] = ()
     no_cache: bool = False
     pull: bool = False
@@ -64,6 +69,11 @@ class Build(Guarded, frozen=True, dict=True):
     @cached_property
     def context_digest(self) -> str:
         return context_digest(self.files)
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether the Dockerfile is no file."""
+        return self.name == INLINE
 
     @property
     def secret_texts(self) -> frozenset[str]:
@@ -94,6 +104,7 @@ def record_of(build: Build, bases: Mapping[str, str], sealing: Sealing) -> Build
         build.network,
         list(build.extra_hosts),
         build.shm_size,
+        *build.platforms,
     ]
     return BuildRecord(
         1,

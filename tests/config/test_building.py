@@ -153,6 +153,23 @@ def test_errors_are_reported_where_they_are_written(build: str, said: str) -> No
     assert complaints(text) == [f"site.yml:4:{column}: containers.web.build{rest}"]
 
 
+def test_several_platforms_are_built_here_and_pushed() -> None:
+    several = "build: {context: ., on: controller, platforms: [linux/arm64, linux/amd64, linux/arm64]}"
+    (found,) = builds(f"images: {{'reg.example.com/a:1': {{{several}, push: true}}}}").values()
+    assert (found.platforms, found.platform) == (("linux/amd64", "linux/arm64"), "")
+    wrong = several.replace("on: controller", "platform: linux/arm64")
+    assert complaints(f"- hosts: all\n  images:\n    a:1:\n      {wrong}\n") == [
+        "site.yml:4:61: images.a:1.build.platforms: a host builds for one platform; write on: controller, which builds "
+        "with buildx",
+        "site.yml:4:61: images.a:1.build.platforms: 'platform' and 'platforms' exclude each other; each host pulls for "
+        "its own one",
+        "site.yml:4:61: images.a:1.build.platforms: an image for several platforms is pushed to its registry, under "
+        "its name; write push: true beside build",
+    ]
+    (said,) = complaints(f"- hosts: all\n  containers:\n    web:\n      {several}\n")
+    assert said.endswith("declare it under images with this build and push: true, and name it here")
+
+
 def test_an_argument_may_be_no_secret() -> None:
     (found,) = complaints("- hosts: all\n  containers:\n    web:\n      build: {args: {PW: '{{ pw }}'}}", pw=secret())
     assert found.endswith(

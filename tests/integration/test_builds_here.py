@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.support import SLEEP, Site, fetch, inspect, of_container
+from tests.lab import secure_registry
 from tests.lab.host import Host
+from tests.lab.settings import REGISTRY_ADDRESS, REGISTRY_PORT
 
 
 @pytest.mark.lab
@@ -71,3 +73,76 @@ def test_the_first_host_builds_for_all(lab_hosts: tuple[Host, ...], tmp_path: Pa
         for host in lab_hosts:
             host.docker("rm", "-f", "-v", "web", "web.previous", check=False)
             host.docker("rmi", "-f", "site/once:1", check=False)
+
+
+@pytest.fixture
+def docker_of_debian(host_containerd: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The docker command of a host, with buildx, as that of this machine. Returns where buildx is."""
+    (tmp_path / "bin").mkdir()
+    plugins = tmp_path / "docker/cli-plugins"
+    plugins.mkdir(parents=True)
+    (tmp_path / "bin/docker").symlink_to(host_containerd.root / "usr/bin/docker")
+    (plugins / "docker-buildx").symlink_to(host_containerd.root / "usr/libexec/docker/cli-plugins/docker-buildx")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{host_containerd.docker_socket}")
+    return plugins / "docker-buildx"
+
+
+@pytest.mark.lab
+def test_an_image_for_several_platforms_is_pushed_and_pulled(
+    host_20: Host,
+    host_28: Host,
+    host_containerd: Host,
+    docker_of_debian: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The host with containerd's store stands in for this machine, and gets the image too."""
+    hosts = (host_20, host_28, host_containerd)
+    name, secure = f"{REGISTRY_ADDRESS}:{REGISTRY_PORT}/{host_20.name}/several:1", secure_registry.start()
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "page").write_text("one\n")
+    run = "RUN --mount=type=secret,id=token test $(wc -c < /run/secrets/token) = 5"
+    secrets = {"token": {"value": "s3cr\n"}}
+    build = {"context": "app", "dockerfile_inline": f"FROM busybox:1\n{run}\nCOPY . /app\n", "secrets": secrets}
+
+    def play(*platforms: str, name: str = name) -> Site:
+        several = {"build": {**build, "on": "controller", "platforms": list(platforms)}, "push": True}
+        wrong = {secure.address: {"username": secure.user, "password": "wrong"}}
+        web = {"web": {**SLEEP, "image": name}}
+        return Site(tmp_path, *hosts).write({"registries": wrong, "images": {name: several}, "containers": web})
+
+    def pages() -> set[str]:
+        return {of_container(host, "web", "cat", "/app/page") for host in hosts}
+
+    for host in hosts:
+        fetch(host, "busybox:1")
+    secure_registry.trust(host_containerd, secure)
+    try:
+        site = play("linux/arm64", "linux/amd64")
+        assert "build on controller for linux/amd64 and linux/arm64, and push" in site.plan().out
+        site.converge()
+        assert pages() == {"one\n"}
+        offered = host_20.api("GET", f"/distribution/{name}/json")["Platforms"]
+        assert {each["architecture"] for each in offered} == {"amd64", "arm64"}
+        (tmp_path / "app" / "page").write_text("two\n")
+        assert "and push, page changed" in site.plan().out
+        site.converge()
+        assert pages() == {"two\n"}
+        assert "for linux/amd64, and push, the build's settings changed" in play("linux/amd64").plan().out
+        denied = play("linux/arm64", "linux/amd64", name=f"{secure.address}/several:1").apply()
+        assert {found["error"].rpartition(": ")[2] for found in denied.failures} == {"401 Unauthorized"}
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{host_28.docker_socket}")
+        (found, *_) = site.apply().failures
+        assert "docker buildx: Multi-platform build is not supported for the docker driver." in found["error"]
+        assert "docker buildx create --use" in found["hint"]
+        docker_of_debian.unlink()
+        (found, *_) = site.apply().failures
+        assert found["hint"].startswith("install the docker command with its plugin buildx")
+        assert pages() == {"two\n"}
+    finally:
+        secure_registry.distrust(host_containerd, secure)
+        for host in hosts:
+            host.docker("rm", "-f", "-v", "web", "web.previous", check=False)
+            host.docker("rmi", "-f", name, check=False)

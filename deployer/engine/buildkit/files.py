@@ -50,7 +50,7 @@ def context_files(build: Build) -> Iterator[Sent]:
         try:
             modified = int((root / found.path).lstat().st_mtime)
         except OSError as error:
-            raise _changed(found.path) from error
+            raise changed(found.path) from error
         yield Sent(found, modified * _SECOND + _fraction(found.digest.encode()), _content_of(root, found))
 
 
@@ -74,16 +74,16 @@ def pieces(root: Path, file: ContextFile) -> Iterator[bytes]:
                 found.update(piece)
                 yield piece
     except OSError as error:
-        raise _changed(file.path) from error
+        raise changed(file.path) from error
     if found.hexdigest() != file.digest:
-        raise _changed(file.path)
+        raise changed(file.path)
 
 
 def _content_of(root: Path, file: ContextFile) -> Callable[[], Iterator[bytes]]:
     return lambda: pieces(root, file)
 
 
-def _changed(path: str) -> ResourceError:
+def changed(path: str) -> ResourceError:
     return ResourceError(f"{path} changed after the plan was created", hint="run it again")
 
 

@@ -154,6 +154,9 @@ def build(service: Service, key: str, node: Node) -> Entries:
     for name, value in keys.items():
         if name in advice.BUILD:
             service.left_out(value, f"{key}.{name}", "a build has no such key", advice.BUILD[name])
+        elif name == "platforms":
+            hint = "declare it under images with platforms, on: controller and push: true; or write platform"
+            service.left_out(value, f"{key}.{name}", "a host builds for its own platform", hint)
         elif name == "secrets":
             found[name] = _build_secrets(service, value)
         elif name == "args" and isinstance(value, nodes.Mapping):

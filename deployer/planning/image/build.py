@@ -60,6 +60,7 @@ def rebuild(ctx: Context, reference: str, build: Build, local: ObservedImage | N
         return None
     more = f" and {len(why) - _REASONS} more" if len(why) > _REASONS else ""
     where = f"build on {build.on}" if build.on not in ("", EACH, ctx.desired.host) else "build"
+    where += f" for {' and '.join(build.platforms)}, and push" if build.platforms else ""
     return Rebuild(BuildImage(reference, build, {LABEL: encode(now)}), where, ", ".join(why[:_REASONS]) + more)
 
 

@@ -147,6 +147,8 @@ def make(ctx: Context) -> None:
 def _publish(ctx: Context, need: Wanted, resource: Image, target: str) -> None:
     """Tag and push at last, when everything else of the plan has worked: neither can be rolled back."""
     known, pushes = need.known, target in resource.settings.pushed and not _is_pushed(ctx, need, target)
+    if resource.settings.build is not None and resource.settings.build.platforms:
+        pushes = False  # A host would push that of its own platform in place of all.
     tags = target != need.reference and (known is None or ctx.observed.tags.get(target) != known.id)
     if not tags and not pushes:
         return

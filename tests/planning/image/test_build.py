@@ -110,6 +110,25 @@ def test_the_plan_says_which_host_builds() -> None:
     assert [line.rpartition(", ")[2] for line in shown] == ["build", "build", "build on yard", "build on controller"]
 
 
+def test_an_image_for_several_platforms_is_pushed_by_what_builds_it() -> None:
+    """No host pushes its own platform in place of all. Other platforms are another image."""
+
+    def several(*platforms: str) -> Desired:
+        build = f"{{context: ., on: controller, platforms: [{', '.join(platforms)}]}}"
+        return play(f"images: {{'web:1': {{build: {build}, push: true}}}}\ncontainers: {{web: {{image: web:1}}}}")
+
+    both = several("linux/arm64", "linux/amd64")
+    where = "build on controller for linux/amd64 and linux/arm64, and push"
+    assert [line for line in steps(plan(both, applied(EMPTY))) if "image" in line] == [
+        f"#1 image.web:1, BuildImage docker.io/library/web:1, {where}"
+    ]
+    host = built(both)
+    assert nothing(plan(both, host))
+    assert reason(several("linux/amd64"), host) == (
+        "build on controller for linux/amd64, and push, the build's settings changed"
+    )
+
+
 def test_every_other_cause_is_named() -> None:
     secret = "{secrets: {npm: {value: '{{ token }}'}}, args: {V: 1}}"
     host = built(shop(secret), base="sha256:one")
