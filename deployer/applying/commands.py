@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Final
 
 from deployer.engine.logs import Frames
 from deployer.errors import ResourceError, UnreachableError
-from deployer.interfaces import Clock, Engine, ExecQuery, Stream
+from deployer.interfaces import Clock, Engine, ExecQuery, Guarded, Stream
 from deployer.model.operations import RunCommand
 
 _SETTLING: Final = 5.0
@@ -26,22 +26,58 @@ def run_command(engine: Engine, clock: Clock, container: str, operation: RunComm
         raise ResourceError(f"the command ended with code {code}{said}")
 
 
+class Input(Guarded, frozen=True):
+    """What a command reads. `ends`: whether it reads the end of it too."""
+
+    hidden = ("data",)
+    data: bytes
+    ends: bool = True
+
+
 def output_of(
     engine: Engine, clock: Clock, container: str, command: tuple[str, ...], timeout: float
 ) -> tuple[int, str]:
     """The exit code, and its last output behind a colon. Raises `ResourceError` if it does not end in time."""
-    key = engine.create_exec(container, ExecQuery(command))
+    code, output = outcome(engine, clock, container, command, timeout, kept=slice(-_LONGEST, None))
+    if code is None:
+        raise ResourceError(f"the command did not end within {timeout:g}s{_said(output)}")
+    return code, _said(output)
+
+
+def outcome(
+    engine: Engine,
+    clock: Clock,
+    container: str,
+    command: tuple[str, ...],
+    timeout: float,
+    given: Input | None = None,
+    *,
+    kept: slice,
+) -> tuple[int | None, bytes]:
+    """The exit code, None if it does not end in time, and what is kept of its output."""
+    key = engine.create_exec(container, ExecQuery(command, stdin=given is not None))
     until, output = clock.now() + timeout, b""
     with closing(engine.start_exec(key, None)) as stream:
         stream.settimeout(timeout)
         try:
+            _give(stream, given)
             for _, data in payloads(stream):
-                output = (output + data)[-_LONGEST:]
+                output = (output + data)[kept]
         except UnreachableError:
             if clock.now() < until:
                 raise
-            raise ResourceError(f"the command did not end within {timeout:g}s{_said(output)}") from None
-    return exit_code(engine, key, clock) or 0, _said(output)
+            return None, output
+    return exit_code(engine, key, clock) or 0, output
+
+
+def _give(stream: Stream, given: Input | None) -> None:
+    """A command that has ended reads nothing."""
+    if given is None:
+        return
+    with suppress(UnreachableError):
+        stream.write(given.data)
+        if given.ends:
+            stream.end_writing()
 
 
 def is_revived(engine: Engine, container: str) -> bool:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any, Final
 
-from deployer.applying.commands import output_of
+from msgspec import Struct
+
+from deployer.applying.commands import Input, outcome, output_of
 from deployer.engine import answers
 from deployer.errors import NotOfferedError, ResourceError, UnreachableError
 from deployer.interfaces import Clock, Engine, Host
@@ -86,14 +88,22 @@ def _places(engine: Engine, container: str, port: int) -> Iterator[tuple[str, in
         yield {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address), int(binding["HostPort"])
 
 
+class _Program(Struct, frozen=True):
+    """A way to ask. What it asks is not among its words, which every process of the host can read."""
+
+    command: tuple[str, ...]
+    given: Input | None = None
+
+
 def _inside(engine: Engine, clock: Clock, container: str, probe: Probe, why: NotOfferedError) -> str:
     """With the first program that the container has."""
-    for command, judge in _programs(probe):
-        code, output = _run(engine, clock, container, command)
+    known, beginning = programs(probe), slice(_LONGEST)
+    for each in known:
+        code, output = outcome(engine, clock, container, each.command, _PATIENCE, each.given, kept=beginning)
         if code not in _MISSING:
-            return judge(code, output.encode())
-    programs = "curl and wget" if probe.path else "nc"
-    raise ResourceError(f"cannot be asked: {why.message}, and it has no {programs}", hint=_ALLOW)
+            return answer_of(probe, code, output)
+    names = " and ".join(each.command[0] for each in known)
+    raise ResourceError(f"cannot be asked: {why.message}, and it has no {names}", hint=_ALLOW)
 
 
 def _run(engine: Engine, clock: Clock, container: str, command: tuple[str, ...]) -> tuple[int | None, str]:
@@ -104,19 +114,29 @@ def _run(engine: Engine, clock: Clock, container: str, command: tuple[str, ...])
         return None, error.message
 
 
-def _programs(probe: Probe) -> Iterator[tuple[tuple[str, ...], Callable[[int | None, bytes], str]]]:
-    """With only those options that all versions know."""
+def answer_of(probe: Probe, code: int | None, output: bytes) -> str:
     if not probe.path:
         # A server that takes the connection may keep it.
-        yield ("nc", "127.0.0.1", str(probe.port)), lambda code, _: "takes no connection" if code else ""
-        return
+        return "takes no connection" if code else ""
+    found = next((each for each in _STATUS.finditer(output) if each[1] != b"000"), None)
+    return _judged(probe, found, "takes no connection" if code else "gave no answer in HTTP")
 
-    def judged(code: int | None, output: bytes) -> str:
-        found = next((each for each in _STATUS.finditer(output) if each[1] != b"000"), None)
-        return _judged(probe, found, "takes no connection" if code else "gave no answer in HTTP")
 
-    url = f"http://127.0.0.1:{probe.port}{probe.path}"
-    given = [f"{key}: {value}" for key, value in probe.header]
-    curl = ("curl", "-s", "-o", "/dev/null", "-w", "HTTP/1 %{http_code}")
-    yield (*curl, *(word for each in given for word in ("-H", each)), url), judged
-    yield ("wget", "-S", "-O", "/dev/null", *(f"--header={each}" for each in given), url), judged
+def programs(probe: Probe) -> tuple[_Program, ...]:
+    """With only those options that all versions know. A server may take the end of the request for that of the
+    connection; wget reads headers from its words only."""
+    connect = ("nc", "127.0.0.1", str(probe.port))
+    if not probe.path:
+        return (_Program(connect),)
+    request, url = Input(_request(probe), ends=False), f"http://127.0.0.1:{probe.port}{probe.path}"
+    headers = (("header", f"{key}: {value}") for key, value in probe.header)
+    config = "".join(f"{key} = {_in_quotes(value)}\n" for key, value in (("url", url), *headers))
+    curl = ("curl", "-s", "-o", "/dev/null", "-w", "HTTP/1 %{http_code}", "-K", "-")
+    bash = ("bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{probe.port} && {{ cat <&3 & }} && cat >&3 && wait")
+    found = (_Program(curl, Input(config.encode())), _Program(connect, request), _Program(bash, Input(request.data)))
+    return found if probe.header else (*found, _Program(("wget", "-S", "-O", "/dev/null", url)))
+
+
+def _in_quotes(text: str) -> str:
+    """As curl reads them in its configuration."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

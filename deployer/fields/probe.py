@@ -27,6 +27,8 @@ def _finish(found: dict[str, Any]) -> dict[str, Any]:
     port, path = found["http"]
     lowest, highest = found.get("status", (200, 399))
     header = tuple(sorted((found.get("header") or {}).items()))
+    if any(end in text for pair in header for text in pair for end in "\r\n"):
+        raise ValueError("a header is one line")
     return {"port": port, "path": path, "lowest": lowest, "highest": highest, "header": header}
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socketserver
+import subprocess
 import threading
 from collections.abc import Iterator
 from typing import Any, ClassVar, cast
 
 import pytest
 
-from deployer.applying.probing import ask
+from deployer.applying.probing import answer_of, ask, programs
 from deployer.errors import NotOfferedError, UnreachableError
 from deployer.interfaces import Host, Stream
 from deployer.model.settings import Probe
@@ -55,6 +56,30 @@ def said(probe: Probe, machine: Machine | None = None, **host: Any) -> str:
     engine = app_engine()
     container = run(engine, "app", **host)
     return ask(engine, lambda: cast("Host", machine or Machine()), Clock(), container, probe)
+
+
+@pytest.mark.parametrize("program", ["curl", "bash", "wget"])
+def test_what_is_asked_in_a_container_is_not_among_the_words_of_the_program(port: int, program: str) -> None:
+    """As the programs of this machine do it; the lab's containers have nc."""
+    Server.answer, Server.heard[:] = b"HTTP/1.1 204 x\r\n\r\n", []
+    header = () if program == "wget" else (("X-Key", 'a "b" c\\d %s $HOME'),)
+    probe = Probe(port, "/healthz?a=b&c", header=header)
+    (found,) = (each for each in programs(probe) if each.command[0] == program)
+    given = found.given.data if found.given else None
+    done = subprocess.run(found.command, input=given, capture_output=True, timeout=20, check=False)
+    assert answer_of(probe, done.returncode, done.stdout + done.stderr) == ""
+    assert "GET /healthz?a=b&c HTTP/1.1" in Server.heard
+    assert {f"{key}: {value}" for key, value in header} <= {*Server.heard}
+    assert "X-Key" not in "".join(found.command)
+    assert [each.command[0] for each in programs(probe)] == ["curl", "nc", "bash", *([] if header else ["wget"])]
+    gone = subprocess.run(
+        [*found.command[:-1], found.command[-1].replace(str(port), "1")],
+        input=given and given.replace(str(port).encode(), b"1"),
+        capture_output=True,
+        timeout=20,
+        check=False,
+    )
+    assert answer_of(probe, gone.returncode, gone.stdout + gone.stderr) == "takes no connection"
 
 
 @pytest.mark.parametrize(

@@ -457,6 +457,8 @@ def test_a_choice_of_keys_waits_for_its_templates(way: str) -> None:
 def test_an_error_in_a_choice_of_keys_is_one_error() -> None:
     (error,) = complaints(body("update: {probe: {http: 80x}}"))
     assert error.startswith("site.yml:5:30: containers.web.update.probe.http: '80x' does not have the form")
+    (error,) = complaints(body('update: {probe: {http: ":80/", header: {X-Key: "a\\r\\nHost: b"}}}'))
+    assert error.endswith("containers.web.update.probe: a header is one line")
 
 
 def test_an_error_in_a_plays_update() -> None:

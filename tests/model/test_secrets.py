@@ -257,6 +257,7 @@ HIDDEN = {
     "CreateVolume": ("body",),
     "Desired": ("registries", "secrets", "sealing_key", "contents"),
     "EnvFile": ("values",),
+    "Input": ("data",),
     "Inputs": ("sealing_key", "caller"),
     "Loaded": ("secrets", "passwords"),
     "Login": ("sign", "proves"),
