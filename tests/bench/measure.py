@@ -80,10 +80,10 @@ class Subject:
     check: Callable[[str], object] = no_check
 
 
-def alternate(subjects: Sequence[Subject], rounds: int) -> list[Series]:
-    """Measure every subject `rounds` times, in turn, after one round that does not count."""
+def alternate(subjects: Sequence[Subject], rounds: int, *, warm: bool = False) -> list[Series]:
+    """Measure every subject `rounds` times, in turn, after one round that does not count, unless they are `warm`."""
     found: dict[str, list[Sample]] = {subject.name: [] for subject in subjects}
-    for number in range(rounds + 1):
+    for number in range(1 if warm else 0, rounds + 1):
         for subject in subjects:
             _say(f"{subject.name}: {f'round {number} of {rounds}' if number else 'warming up'}")
             sample = run(subject)
