@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from deployer.interfaces import FileKind
 from deployer.model.desired import File, Kind
-from deployer.model.files import Manifest, ObservedFile, Written, is_excluded, name_of
+from deployer.model.files import Manifest, ObservedFile, above, is_excluded, name_of
 from deployer.model.operations import FinishFile, RemoveFile, RemoveManifest, RestoreFile
 from deployer.model.plan import Action, Refusal, ResourceChange
 from deployer.model.settings import ContainerSettings, FileSettings
@@ -76,12 +76,16 @@ def _written(ctx: Context, reason: str, also: Mapping[str, RemovedFile]) -> Iter
     """Of what the project wrote, what is as it was written, without what is declared. `also`: what goes anyway."""
     entries = ctx.observed.manifests.get(ctx.desired.project, Manifest()).entries
     gone = {path for path, each in also.items() if not each.resource.settings.backup}
+    used = _used(ctx) if reason is REASON else set()
     for path in sorted(entries, reverse=True):
         live, entry = ctx.observed.files.get(path), entries[path]
-        if live is None or path in also or (reason is REASON and _is_used(ctx, path, entry, gone)):
+        if live is None or path in also or (entry.above and path in used):
             continue
         resource = declared_or_placeholder(ctx, Kind.FILE, path, FileSettings)
-        if why := _why_kept(ctx, live, gone):
+        if reason is REASON and is_declared(ctx, Kind.FILE, path):
+            used.update(above(path))
+        elif why := _why_kept(ctx, live, gone):
+            used.update(above(path))
             if not entry.above:
                 ctx.draft.note(f"{resource.address.label}: {reason}, but {why}: it is kept")
         elif not refuse_protected(ctx, resource):
@@ -89,14 +93,11 @@ def _written(ctx: Context, reason: str, also: Mapping[str, RemovedFile]) -> Iter
             yield RemovedFile(resource, live, reason)
 
 
-def _is_used(ctx: Context, path: str, entry: Written, gone: Container[str]) -> bool:
-    """Whether it is declared. A directory that is above files is used by those, and by containers."""
-    if not entry.above or is_declared(ctx, Kind.FILE, path):
-        return is_declared(ctx, Kind.FILE, path)
-    others = ctx.observed.manifests[ctx.desired.project].entries
-    files = {each.name for each in ctx.desired.of(FileSettings) if not each.absent}
-    files |= {each for each in others if each in ctx.observed.files and each not in gone}
-    return any(each.startswith(f"{path}/") for each in (*files, *(f"{each}/" for each in mounted.sources(ctx))))
+def _used(ctx: Context) -> set[str]:
+    """What containers mount, and all directories above that and above declared files."""
+    files = (each.name for each in ctx.desired.of(FileSettings) if not each.absent)
+    mounts = set(mounted.sources(ctx))
+    return mounts | {folder for path in (*files, *mounts) for folder in above(path)}
 
 
 def _why_kept(ctx: Context, live: ObservedFile, gone: Container[str]) -> str:
