@@ -24,6 +24,7 @@ COMPOSE_EXAMPLES: Final = """\
 deployer import compose compose.yml -o shop.yml
 deployer import compose compose.yml compose.prod.yml --profile debug --hosts web
 deployer import compose deploy/compose.yml --project-directory .
+docker compose config | deployer import compose - -o shop.yml
 """
 
 

@@ -51,12 +51,14 @@ def substitute(text: str, resolve: Callable[[str], str | None], unset: Callable[
 
 
 def _closing(text: str, start: int) -> int:
-    """The position of the brace that closes the one before `start`."""
+    """The position of the brace that closes the one before `start`. Of braces that are not in pairs, the first one."""
     depth = 1
     for index in range(start, len(text)):
         depth += {"{": 1, "}": -1}.get(text[index], 0)
         if depth == 0:
             return index
+    if (first := text.find("}", start)) >= 0:
+        return first
     raise InterpolationError("a ${ is not closed")
 
 

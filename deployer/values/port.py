@@ -123,9 +123,10 @@ def from_engine(bindings: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 
 def exposed_from_engine(ports: Iterable[str]) -> tuple[str, ...]:
-    """`ExposedPorts` keys; engine 20.10 keeps `80` beside `80/tcp`."""
+    """`ExposedPorts` keys; engine 20.10 keeps `80` beside `80/tcp`, and all keep the `80-82` of Compose."""
     found = {key.lower() if "/" in key else f"{key}/tcp" for key in ports}
-    return tuple(sorted(found, key=order))
+    ranges = {key for key in found if "-" in key}
+    return tuple(sorted((found - ranges).union(*map(parse_exposed, ranges)), key=order))
 
 
 def order(port: str) -> tuple[int, str]:

@@ -259,6 +259,19 @@ def test_external_and_named_objects(tmp_path: Path) -> None:
     }
 
 
+def test_options_that_compose_ignores(tmp_path: Path) -> None:
+    file = tmp_path / "compose.yml"
+    file.write_text(
+        "services: {web: {image: a, networks: [net]}}\n"
+        "networks: {net: {ipam: {options: {a: b}, config: [{subnet: 10.1.0.0/24}]}}}\n"
+    )
+    found = imported(file)
+    assert play_of(found)["networks"]["net"]["ipam"] == {"config": [{"subnet": "10.1.0.0/24"}]}
+    assert [f"{one.origin.line} {one.address} {one.summary}" for one in found.left_out] == [
+        "2 networks.net.ipam.options left out: Compose ignores them"
+    ]
+
+
 def test_volumes_whose_names_are_too_short(tmp_path: Path) -> None:
     (tmp_path / "compose.yml").write_text(
         "name: shop\nservices:\n  web: {image: a, volumes: ['v:/1:ro', {type: volume, source: w, target: /2}]}\n"
@@ -267,6 +280,23 @@ def test_volumes_whose_names_are_too_short(tmp_path: Path) -> None:
     play = play_of(imported(tmp_path / "compose.yml"))
     assert play["volumes"] == {"shop_v": {}, "shop_w": {"name": "other"}}
     assert play["containers"]["web"]["volumes"] == ["shop_v:/1:ro", "shop_w:/2"]
+
+
+def test_links_to_and_from_several_containers(tmp_path: Path) -> None:
+    """As Compose, the further aliases have the number of the container that links, and ignore names of containers."""
+    (tmp_path / "compose.yml").write_text(
+        "name: shop\nservices:\n  web: {image: a, scale: 2, links: ['db:x', two]}\n"
+        "  db: {image: b, container_name: own}\n  two: {image: c, scale: 2}\n"
+    )
+    containers = play_of(imported(tmp_path / "compose.yml"))["containers"]
+    assert list(containers) == ["shop-web-1", "shop-web-2", "db", "shop-two-{{ item }}"]
+    assert containers["shop-web-2"]["networks"]["shop_default"] == {
+        "aliases": ["web"],
+        "links": [
+            *("db:db-2", "db:shop-db-2", "db:x", "shop-two-1:shop-two-2", "shop-two-1:two", "shop-two-1:two-2"),
+            *("shop-two-2:shop-two-2", "shop-two-2:two", "shop-two-2:two-2"),
+        ],
+    }
 
 
 def test_several_containers_of_a_service(tmp_path: Path) -> None:

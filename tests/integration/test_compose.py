@@ -38,7 +38,7 @@ services:
     env_file: [web.env]
     labels: {tier: front, x-note: kept}
     ports: ["18091:80", "127.0.0.1:18092-18093:81-82/udp"]
-    expose: [9000]
+    expose: ["9000-9002"]
     volumes: ["./html:/html:ro", "data:/data", /anonymous, {type: tmpfs, target: /t, tmpfs: {size: 1m, mode: 01770}}]
     configs: [{source: settings, target: /etc/settings}]
     secrets: [token]
@@ -64,6 +64,7 @@ services:
     <<: *nap
     scale: 2
     networks: [edge]
+    links: [web]
     volumes_from: ["db:ro"]
     environment: {UMASK: 022, RATIO: 3.10, ON: yes, "NO": true, EMPTY: ""}
   sidecar:
@@ -81,10 +82,15 @@ services:
   once: {image: "busybox:1", command: ["true"], network_mode: none}
   a: {<<: *nap, user: "1000", working_dir: /tmp, read_only: true, stop_signal: SIGKILL, shm_size: 8m}
 networks:
-  edge: {internal: true, labels: [a=b], ipam: {config: [{subnet: 10.203.7.0/24, gateway: 10.203.7.1}]}}
-volumes: {data: {labels: {keep: "yes"}}, db: {driver_opts: {type: tmpfs, device: tmpfs, o: size=8m}}}
+  edge:
+    internal: true
+    labels: [a=b]
+    ipam: {options: {ignored: by Compose}, config: [{subnet: 10.203.7.0/24, gateway: 10.203.7.1}]}
+volumes: {data: {labels: {keep: "yes", empty: }}, db: {driver_opts: {type: tmpfs, device: tmpfs, o: size=8m}}}
 configs: {settings: {file: ./settings.conf}}
 secrets: {token: {file: ./token}}
+---
+services: {a: {environment: {DOCUMENT: second}}}
 """
 
 
@@ -156,6 +162,10 @@ OVERS = [
     "services: {web: {configs: [c], secrets: [{source: s, target: t, mode: 0400}]}}\n"
     "configs: {c: {content: 'a $$b ${TAG}'}}\nsecrets: {s: {environment: GIVEN}}",
     "include: [sub/inner.yml]\nservices: {web: {depends_on: [inner]}}",
+    "services: {web: {build: {dockerfile: Dockerfile, args: {A: one, GONE: , GIVEN: }}, annotations: {n: },"
+    " tmpfs: ['/a:size=1m', '/a:size=2m'], volumes: ['./a:/b/', './b:/b'], x-note: 1,"
+    " ulimits: {nofile: 9}, expose: [1, '1']}, x-s: {image: s, depends_on: [web], networks: {front: {priority: 5}}}}\n"
+    "---\nservices: {web: {depends_on: {db: {condition: service_healthy}}}, db: {healthcheck: {test: x}}}",
     "services: {p: {image: p, profiles: [some]}, q: {image: q, profiles: [other]}}\n"
     "networks: {front: {internal: true}}",
 ]

@@ -164,6 +164,7 @@ def test_the_host_side_of_a_port(text: str, parts: tuple[str, str]) -> None:
 
 def test_exposed_keys_without_protocol_are_tcp() -> None:
     assert port.exposed_from_engine(["80", "80/tcp", "53/UDP", "443/tcp"]) == ("53/udp", "80/tcp", "443/tcp")
+    assert port.exposed_from_engine(["80-81/UDP", "80"]) == ("80/tcp", "80/udp", "81/udp")
 
 
 _NUMBER = st.integers(min_value=1, max_value=65535)

@@ -25,6 +25,7 @@ from deployer.interfaces import Guarded
 from deployer.nodes import Node
 
 SECTIONS: Final = ("services", "networks", "volumes", "configs", "secrets")
+_STDIN: Final = "/dev/stdin"
 _TOP: Final = frozenset({*SECTIONS, "version", "name", "include", "models"})
 
 
@@ -48,9 +49,10 @@ def load_project(wanted: Wanted, problems: Problems) -> Project | None:
     if located is None:
         return None
     files, folder = located.files, located.folder
-    name = project_name(wanted, located, _Reader(Problems(), folder, located.environ, {}).name(files), problems)
+    reader = _Reader(problems, folder, located.environ, {}, {})
+    name = project_name(wanted, located, replace(reader, problems=Problems(), marks={}).name(files), problems)
     environ = {**located.environ, "COMPOSE_PROJECT_NAME": name}
-    whole = _Reader(problems, folder, environ, {}).tree(files)
+    whole = replace(reader, environ=environ).tree(files)
     if whole is None:
         return None
     tree = normalized(whole)
@@ -108,13 +110,14 @@ def _with_context(service: Node, folder: str) -> Node:
 
 
 class _Reader(Struct, frozen=True):
-    """Reads the files of one project folder. `marks`: the tagged values of all files read so far; `included`: the files
-    around this one."""
+    """Reads the files of one project folder. `marks`: the tagged values of all files read so far; `texts`: the files
+    themselves; `included`: the files around this one."""
 
     problems: Problems
     folder: str
     environ: Mapping[str, str]
     marks: dict[Origin, str]
+    texts: dict[str, bytes]
     included: tuple[str, ...] = ()
 
     def name(self, files: Sequence[str]) -> str:
@@ -147,12 +150,13 @@ class _Reader(Struct, frozen=True):
             self.problems.add(named, f"{file} is not a file of this machine", hint=hint)
             return
         try:
-            trees = yaml.load_documents(read_file(file), file, self.problems, yaml.Dialect(compose_scalar, self.marks))
+            text = self.texts.get(file)
+            text = self.texts[file] = read_file(_STDIN if file == "-" else file) if text is None else text
         except OSError as error:
             where = "" if named.file == file else f"{file} "
             self.problems.add(named, f"{where}cannot be read: {error.strerror}", hint="name a Compose file")
             return
-        for tree in trees:
+        for tree in yaml.load_documents(text, file, self.problems, yaml.Dialect(compose_scalar, self.marks)):
             if isinstance(tree, nodes.Mapping):
                 yield tree
             else:

@@ -60,8 +60,8 @@ def locate(wanted: Wanted, problems: Problems) -> Located | None:
 
 
 def _folder_of(files: tuple[str, ...]) -> str:
-    """That of the first file."""
-    return str(Path(files[0]).parent) if files else "."
+    """That of the first file; standard input, `-`, has none."""
+    return next((str(Path(file).parent) for file in files if file != "-"), ".")
 
 
 def _named(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -96,7 +96,8 @@ def _verbatim(text: str) -> str:
 
 
 def _head(project: Project, left_out: tuple[Diagnostic, ...]) -> Iterator[str]:
-    yield yaml_text.comment(f"Compose project {project.name}, from {', '.join(project.files)}.")
+    files = ", ".join("standard input" if file == "-" else file for file in project.files)
+    yield yaml_text.comment(f"Compose project {project.name}, from {files}.")
     yield yaml_text.comment(_ADOPTION)
     if left_out:
         yield "#"
@@ -128,29 +129,31 @@ class _Writer:
 
     def containers(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for name, body in self._project.sections["services"].items():
-            service = Service(name, body, self._project, self.names, self._problems, self._folder)
-            node, count = container(service), self.names.replicas[name]
-            at = Reading(self._problems, f"services.{name}")
-            declaration = read(CONTAINER, node, at)
-            if declaration is None:
-                continue
-            self._use(declaration)
+            count = self.names.replicas[name]
             if not count:
-                self._problems.warn(body.origin, "left out: it has 0 containers", address=at.address)
+                summary = "left out: it has 0 containers"
+                self._problems.warn(body.origin, summary, address=f"services.{name}")
+            if count > 1 and body.get("links") is None:
+                key = f"{self.names.project}-{name}-{{{{ item }}}}"
+                yield from self._container(name, body, key, {"loop": list(range(1, count + 1))})
                 continue
-            keys = self.names.keys(name)
-            key = keys[0] if count == 1 else f"{self.names.project}-{name}-{{{{ item }}}}"
-            yield (
-                key,
-                self._named(service, key, count) | self._written(CONTAINER, node, declaration, f"container.{name}"),
-            )
+            for number, key in enumerate(self.names.keys(name) or (name,), start=1):
+                own = self.names.on_host(name, number)
+                named = {} if own == key else {"container_name": own}
+                made = self._container(name, body, key, named, number)
+                yield from made if count else ()
 
-    def _named(self, service: Service, key: str, count: int) -> dict[str, Any]:
-        """The name on the host, or a loop over numbered names."""
-        if count > 1:
-            return {"loop": list(range(1, count + 1))}
-        own = self.names.on_host(service.name)
-        return {} if own == key else {"container_name": own}
+    def _container(
+        self, name: str, body: nodes.Mapping, key: str, named: Mapping[str, Any], number: int = 1
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """One container of a service, or all; `number` is that of the first one. What is wrong is reported once."""
+        problems = self._problems if number == 1 else Problems()
+        service = Service(name, body, self._project, self.names, problems, self._folder, number)
+        node = container(service)
+        declaration = read(CONTAINER, node, Reading(problems, f"services.{name}"))
+        if declaration is not None:
+            self._use(declaration)
+            yield key, {**named} | self._written(CONTAINER, node, declaration, f"container.{name}")
 
     def _use(self, declaration: Declaration) -> None:
         self._used["networks"].update(declaration.values.get("networks") or ())
@@ -186,7 +189,7 @@ class _Writer:
 
     def _object(self, section: str, key: str, name: str, body: nodes.Mapping) -> dict[str, Any]:
         entries = tuple((word, as_pairs(str(word.value), value)) for word, value in body.entries)
-        body = replace(body, entries=entries)
+        body = self._as_compose_creates(f"{section}.{key}", replace(body, entries=entries))
         external = body.get("external")
         exists = external is not None and nodes.to_plain(external) not in (False, "false")
         if exists:
@@ -199,6 +202,17 @@ class _Writer:
         usual = f"{self._project.name}_{key}"
         named = self._other_name(name, usual, body.get("name"))
         return named | self._written(table, body, declaration, f"{_OBJECTS[section]}.{key}")
+
+    def _as_compose_creates(self, address: str, body: nodes.Mapping) -> nodes.Mapping:
+        ipam = body.get("ipam")
+        options = ipam.get("options") if isinstance(ipam, nodes.Mapping) else None
+        if not isinstance(ipam, nodes.Mapping) or options is None:
+            return body
+        hint = "write them in the playbook, which replaces the network"
+        summary = "left out: Compose ignores them"
+        self._problems.warn(options.origin, summary, address=f"{address}.ipam.options", hint=hint)
+        kept = replace(ipam, entries=tuple(entry for entry in ipam.entries if entry[0].value != "options"))
+        return replace(body, entries=tuple((word, kept if part is ipam else part) for word, part in body.entries))
 
     def _other_name(self, key: str, usual: str, named: Node | None) -> dict[str, Any]:
         """Its name on the host, where that is not its key."""

@@ -72,7 +72,8 @@ def names_of(project: Project, problems: Problems) -> Names:
 
 
 class Service(Struct, frozen=True):
-    """One service being translated. `folder`: that of the playbook, from which it names files."""
+    """One service being translated. `folder`: that of the playbook, from which it names files. `number`: of several
+    containers, which one."""
 
     name: str
     body: nodes.Mapping
@@ -80,6 +81,7 @@ class Service(Struct, frozen=True):
     names: Names
     problems: Problems
     folder: str
+    number: int = 1
 
     @property
     def image(self) -> str:

@@ -143,12 +143,13 @@ def _depends_on(service: Service, key: str, node: Node) -> Entries:
 
 
 def _links(service: Service, key: str, node: Node) -> Entries:
-    """As Compose, with the names of the other's containers as further aliases."""
+    """As Compose, with further aliases, which end with the number of this container, not with that of the other."""
     found: list[Node] = []
     for item in items_of(node):
         name, _, alias = text_of(item).partition(":")
-        for number, each in enumerate(service.containers(item, key, name), start=1):
-            aliases = dict.fromkeys((alias or name, f"{name}-{number}", service.names.on_host(name, number)))
+        numbered = f"{name}-{service.number}"
+        aliases = dict.fromkeys((alias or name, numbered, f"{service.project.name}-{numbered}"))
+        for each in service.containers(item, key, name):
             found += [nodes.Scalar(f"{each}:{other}", item.origin) for other in aliases]
     yield key, nodes.Sequence(tuple(found), node.origin)
 

@@ -125,6 +125,7 @@ INTERPOLATED = [
     ("${EMPTY-x}", ""),
     ("${NO:-${ALSO:-y}}", "y"),
     ("${A:+z}${NO:+z}", "z"),
+    ("${NO:-{}", "{"),
     ("${A:?needed}", "a"),
     ("${FILE}", "from .env"),
     ("${OWN}", "caller's"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,16 @@ def test_env_files_of_the_caller_and_of_the_project(tmp_path: Path, monkeypatch:
         "A": "a",
         "B": None,
     }
+
+
+def test_standard_input_is_read_once_and_counts_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("deployer.config.compose.project._STDIN", str(tmp_path / "piped"))
+    os.mkfifo(tmp_path / "piped")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit((tmp_path / "piped").write_text, "name: piped\n" + WEB)
+        found = load(files=("-",))
+    assert (found.name, found.folder, list(found.sections["services"])) == ("piped", str(tmp_path), ["web"])
 
 
 def test_the_folder_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
