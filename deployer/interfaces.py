@@ -353,8 +353,8 @@ class Files(Protocol):
         """What is in a folder, by name."""
         ...
 
-    def read(self, path: str) -> AbstractContextManager[Iterator[bytes]]:
-        """In pieces as they come."""
+    def read(self, path: str, start: int = 0) -> AbstractContextManager[Iterator[bytes]]:
+        """In pieces as they come, from a place on."""
         ...
 
     def write(self, path: str, content: Body, *, mode: int) -> None:
@@ -369,6 +369,37 @@ class Files(Protocol):
     def remove(self, path: str) -> None:
         """A file or a link; one that is gone is not an error."""
         ...
+
+
+class StoredFile(Struct, frozen=True):
+    name: str
+    size: int
+
+
+class Store(Protocol):
+    """Where backups are kept: a folder, or a part of a bucket. Methods raise `ResourceError`, `UnreachableError`."""
+
+    def place(self, name: str) -> str:
+        """Of a file, for people and for `deployer volume restore`."""
+        ...
+
+    def list(self) -> Sequence[StoredFile]:
+        """By name; none where there is no folder."""
+        ...
+
+    def size(self, name: str) -> int | None:
+        """None where there is nothing."""
+        ...
+
+    def fetch(self, name: str, start: int, size: int) -> bytes:
+        """A part of a file, shorter only at its end."""
+        ...
+
+    def put(self, name: str, content: Iterable[bytes]) -> None:
+        """The whole file or nothing. Raises what reading `content` raises too."""
+        ...
+
+    def remove(self, name: str) -> None: ...
 
 
 class Stream(Protocol):

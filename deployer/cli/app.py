@@ -34,7 +34,7 @@ COMMANDS: Final = {
     "exec": "Run a command in running containers. The exit code is the greatest one.",
     "run": "Run a container once, from what a playbook declares, and remove it.",
     "pull": "Pull the images of containers.",
-    "cp": "Copy files between this machine and containers.",
+    "cp": "Copy files between this machine and containers, or between containers.",
     "stats": "Show what containers use, again and again until Ctrl-C.",
     "top": "Show the processes of containers.",
     "inspect": "Show containers, images, networks and volumes as the engines describe them, in JSON.",

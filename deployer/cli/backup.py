@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deployer.cli import options
 from deployer.cli.command import CONTEXT, Call, Command, Group, Suggestion
-from deployer.cli.volume import copying_tools, system_of, written
+from deployer.cli.volume import copying_tools, system_of
 from deployer.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -21,10 +21,11 @@ def _run(call: Call) -> int:
     from deployer.cli.interrupt import Interrupt
     from deployer.reporting import volumes
     from deployer.reporting.words import plural
-    from deployer.usecases.backups import declared, run
+    from deployer.usecases.backups import declared, run, stores
 
     console, said = call.console, list[Any]()
-    loaded, wanted = declared(options.request(call.params), system_of(call))
+    request, system = options.request(call.params), system_of(call)
+    loaded, wanted = declared(request, system)
     if not console.json:
         console.result(volumes.declared_lines(wanted, sheet=console.sheet))
     if not call.params["check"]:
@@ -37,8 +38,8 @@ def _run(call: Call) -> int:
 
     made: tuple[Made, ...] = ()
     if not call.params["check"]:
-        with console.ignoring_closed_output(), Interrupt(notice) as interrupt:
-            made = run(loaded, wanted, copying_tools(call, interrupt.stop, said, "backup run"), written, tell)
+        with console.ignoring_closed_output(), Interrupt(notice) as interrupt, stores(request, system) as find:
+            made = run(loaded, wanted, copying_tools(call, interrupt.stop, said, "backup run"), find, tell)
     if console.json:
         console.document(volumes.backups_document("backup_run", made))
     failed = ExitCode.FAILED if any(each.failed for each in said) else ExitCode.OK
@@ -47,11 +48,14 @@ def _run(call: Call) -> int:
 
 def _list(call: Call) -> int:
     from deployer.reporting import volumes
-    from deployer.usecases.backups import declared, stored
+    from deployer.usecases.backups import declared, stored, stores
 
     console = call.console
-    _, wanted = declared(options.request(call.params), system_of(call))
-    found = [each for folder in sorted({each.folder for each in wanted}) for each in stored(folder)]
+    request, system = options.request(call.params), system_of(call)
+    _, wanted = declared(request, system)
+    places = dict.fromkeys((each.target, each.policy.s3) for each in sorted(wanted, key=lambda each: str(each.target)))
+    with stores(request, system) as find:
+        found = [each for target, access in places for each in stored(find(target, access))]
     if console.json:
         console.document(volumes.backups_document("backups", found))
     else:
@@ -82,7 +86,7 @@ COMMAND: Final = Group(
             "list",
             run=_list,
             examples=LIST_EXAMPLES,
-            help="List the backups in the folders that playbooks name. No host is contacted.",
+            help="List the backups in the places that playbooks name. Of the hosts, only those are contacted.",
             params=options.reads_playbooks(),
             suggestion=Suggestion("lists backups", ("ls",)),
         ),

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from deployer.cli import options
+from deployer.cli.backup_files import written
 from deployer.cli.command import CONTEXT, Call, Command, Group, Suggestion
-from deployer.cli.volume import copying_tools, data_options, how_of, loss, quiet_options, system_of, written
+from deployer.cli.volume import copying_tools, data_options, how_of, loss, quiet_options, system_of
 from deployer.errors import ExitCode
 
 if TYPE_CHECKING:

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from deployer.cli import options
+from deployer.cli.backup_files import STDIO, opened_backup, put_into
 from deployer.cli.command import CONTEXT, Call, Command, Group, Suggestion
-from deployer.errors import DeployerError, ExitCode, RefusedError
+from deployer.errors import ExitCode
 
 if TYPE_CHECKING:
     from deployer.model.outcome import Blocked
-    from deployer.usecases.backup_file import Backup, Total
+    from deployer.usecases.backup_file import Backup
     from deployer.usecases.volume_copying import Tools
     from deployer.usecases.volume_sides import How, Place, Said
     from deployer.usecases.volumes import Prepared
 
 BACKUP_EXAMPLES: Final = """\
 deployer volume backup -i inventory db1/db-data
+deployer volume backup -i inventory db1/db-data --pause -o s3://backups/db1/db-data.tar.zst
 deployer volume backup -i inventory db1/db-data --pause -o - | ssh store 'cat > db-data.tar.zst'
 """
 RESTORE_EXAMPLES: Final = "deployer volume restore -i inventory db-data.tar.zst db2/db-data\n"
 MIGRATE_EXAMPLES: Final = "deployer volume migrate -i inventory db1/db-data db2\n"
-STDIO: Final = "-"
 
 
 class PlaceType(click.types.StringParamType):
@@ -52,64 +50,25 @@ def _backup(call: Call) -> int:
     from deployer.usecases.backups import file_name
     from deployer.usecases.volumes import backup, need_source, prepare
 
-    source, how = _place(call.params["source"]), how_of(call)
+    source, how, system = _place(call.params["source"]), how_of(call), system_of(call)
+    request = options.request(call.params)
     out = call.params["out"] or file_name(source, datetime.now(UTC))
-    _check_out(call, out)
-    with prepare(options.request(call.params), system_of(call), how, source) as prepared:
+    with (
+        put_into(call, out, source.host, request, system) as put,
+        prepare(request, system, how, source) as prepared,
+    ):
         need_source(prepared.sides[0], how)
-
-        def work(tools: Tools) -> Total:
-            return written(out, partial(backup, prepared, tools))
-
-        return _do(call, prepared, str(source), out, work, loses=not how.exact)
-
-
-def _check_out(call: Call, out: str) -> None:
-    if out == STDIO:
-        if call.console.json:
-            raise click.UsageError("--json and '--out -' both write to standard output")
-        if call.console.out_is_terminal and not call.params["check"]:
-            raise RefusedError("a backup is not written to a terminal", hint="name a file with -o, or redirect it")
-    elif Path(out).exists() and not call.params["force"]:
-        raise RefusedError(f"{out} exists", hint="name another file with -o, or add --force")
-
-
-def written(out: str, work: Callable[[BinaryIO], Total]) -> Total:
-    """What work writes becomes a file."""
-    with _output(out) as target:
-        return work(target)
-
-
-@contextmanager
-def _output(path: str) -> Iterator[BinaryIO]:
-    """The whole file or nothing; only its owner may read it."""
-    if path == STDIO:
-        yield sys.stdout.buffer
-        return
-    partial = f"{path}.partial"
-    try:
-        file = os.fdopen(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b")
-    except OSError as error:
-        raise DeployerError(f"{partial} cannot be written: {error.strerror}", hint="name another file") from error
-    try:
-        with file:
-            yield file
-        Path(partial).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(partial).unlink()
-        raise
+        return _do(call, prepared, str(source), out, lambda tools: backup(prepared, tools, put), loses=not how.exact)
 
 
 def _restore(call: Call) -> int:
-    from deployer.usecases.backup_file import opened
     from deployer.usecases.volumes import check_target, need_image, prepare, restore
 
     target, how, file = _place(call.params["target"]), how_of(call), call.params["file"]
+    request, system = options.request(call.params), system_of(call)
     with (
-        _input(file) as path,
-        opened(path, "standard input" if file == STDIO else "") as source,
-        prepare(options.request(call.params), system_of(call), how, target=target) as prepared,
+        opened_backup(file, target.host, request, system) as source,
+        prepare(request, system, how, target=target) as prepared,
     ):
         (side,) = prepared.sides
         need_image(side, how)
@@ -117,21 +76,6 @@ def _restore(call: Call) -> int:
         call.console.tell(_about(source, side))
         loses = source.header.exact and not how.exact
         return _do(call, prepared, file, str(target), lambda tools: restore(prepared, tools, source), loses=loses)
-
-
-@contextmanager
-def _input(path: str) -> Iterator[str]:
-    """Standard input becomes a file, since its checksum is verified before it is used."""
-    import shutil
-    import tempfile
-
-    if path != STDIO:
-        yield path
-        return
-    with tempfile.NamedTemporaryFile(prefix="deployer-", suffix=".tar.zst") as spool:
-        shutil.copyfileobj(sys.stdin.buffer, spool)
-        spool.flush()
-        yield spool.name
 
 
 def _about(source: Backup, side: Any) -> Any:
@@ -189,7 +133,8 @@ def _do(call: Call, prepared: Prepared, source: str, target: str, work: Any, *, 
     if console.json:
         console.document(volumes.volume_document(call.name, source, target, total, said))
     else:
-        stored = Path(target).stat().st_size if call.name == "backup" and target != STDIO else None
+        is_file = call.name == "backup" and target != STDIO and Path(target).exists()
+        stored = Path(target).stat().st_size if is_file else None
         (console.tell if target == STDIO else console.result)(volumes.done_lines(source, target, total, stored))
     return ExitCode.FAILED if any(each.failed for each in said) else ExitCode.OK
 
@@ -319,7 +264,8 @@ COMMAND: Final = Group(
                     section="Data",
                     default="",
                     metavar="FILE",
-                    help="The file, - for standard output; by default one with the name of host, volume and time.",
+                    help="The file, HOST:/FILE, s3://BUCKET/KEY, or - for standard output; by default one with the "
+                    "name of host, volume and time.",
                 ),
                 *quiet_options(),
                 *_shared(

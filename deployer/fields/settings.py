@@ -13,7 +13,7 @@ from deployer.fields.leaves import COUNT, DURATION, FLAG, SECONDS, TEXT, choice,
 from deployer.fields.options import Condition, Presence, PullPolicy, Quiet, Recreate, RunState, UpdateOrder
 from deployer.fields.probe import PROBE
 from deployer.fields.shapes import Constant, Entry, Forms, Keyed, Leaf, ListOf, MapOf, Record, Then, one_or_many
-from deployer.values import image, requirement, tag
+from deployer.values import backup_target, image, requirement, tag
 
 _PULL_POLICIES = (PullPolicy.MISSING, PullPolicy.ALWAYS, PullPolicy.NEVER)
 
@@ -36,6 +36,11 @@ def _target(text: str) -> str:
     if found.digest:
         raise ValueError(f"'{text}' has a digest: an image is tagged and pushed by a tag")
     return str(found)
+
+
+def _backup_target(text: str) -> str:
+    backup_target.parse(text)
+    return text
 
 
 def _sysctl(name: str) -> str:
@@ -274,9 +279,26 @@ JOB = (
 
 RESOURCE = (NAME, PRESENCE, PROTECT, EXTERNAL, IGNORE)
 
+S3 = Record(
+    (
+        Entry(name="endpoint_url", shape=TEXT, doc="Address of a service that is not AWS: https://minio.example.com."),
+        Entry(name="region", shape=TEXT, doc="Region of the bucket."),
+        Entry(name="profile", shape=TEXT, doc="Profile in the AWS configuration of this machine."),
+        Entry(name="access_key", shape=TEXT, doc="Access key."),
+        Entry(name="secret_key", shape=TEXT, doc="Secret key; vault it."),
+        Entry(name="session_token", shape=TEXT, doc="Token of temporary credentials."),
+    )
+)
+
 BACKUP = Record(
     (
-        Entry(name="to", shape=TEXT, doc="Folder of this machine; relative to the file.", required=True),
+        Entry(
+            name="to",
+            shape=Leaf(str, "a folder, HOST:/FOLDER or s3://BUCKET/PREFIX", _backup_target),
+            doc="Where: a folder of this machine, relative to the file; `host:/FOLDER` on the volume's own host, "
+            "`HOST:/FOLDER` on another one, or `s3://BUCKET/PREFIX`.",
+            required=True,
+        ),
         Entry(name="keep", shape=COUNT, doc="Number of backups of the volume to keep there; default: all."),
         Entry(
             name="containers",
@@ -286,6 +308,7 @@ BACKUP = Record(
         Entry(name="exact", shape=FLAG, doc="Use GNU tar, in the image of a container that uses the volume."),
         Entry(name="image", shape=TEXT, doc="As exact, in this image."),
         Entry(name="schedule_hint", shape=TEXT, doc="When to run it, for people, such as daily."),
+        Entry(name="s3", shape=S3, doc="How a bucket is reached, where the environment does not say."),
     )
 )
 

@@ -96,9 +96,25 @@ class NetworkSettings(ObjectSettings, frozen=True):
     """Of a network."""
 
 
+class S3Access(Guarded, frozen=True):
+    """How a bucket is reached; what is "" is taken from the environment."""
+
+    hidden = ("access_key", "secret_key", "session_token")
+    endpoint_url: str = ""
+    region: str = ""
+    profile: str = ""
+    access_key: str = ""
+    secret_key: str = ""
+    session_token: str = ""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.secret_key, self.session_token)))
+
+
 class BackupPolicy(Struct, frozen=True):
-    """How a volume is backed up. `to`: a folder of this machine; `keep`: how many backups are kept there, 0 for all;
-    `image`: for `exact`, "" for that of a container."""
+    """How a volume is backed up. `to`: see `values.backup_target`; `keep`: how many backups are kept there, 0 for all;
+    `image`: for `exact`, "" for that of a container; `s3`: for a bucket."""
 
     to: str
     keep: int = 0
@@ -106,16 +122,20 @@ class BackupPolicy(Struct, frozen=True):
     exact: bool = False
     image: str = ""
     schedule_hint: str = ""
+    s3: S3Access = S3Access()
 
 
-class VolumeSettings(ObjectSettings, frozen=True):
+class VolumeSettings(ObjectSettings, Guarded, frozen=True):
     """Of a volume. `backup`: the fields of `BackupPolicy`, {} if it is not backed up."""
 
+    hidden = ("backup",)
     backup: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def backup_policy(self) -> BackupPolicy | None:
-        return BackupPolicy(**self.backup) if self.backup else None
+        if not self.backup:
+            return None
+        return BackupPolicy(**{**self.backup, "s3": S3Access(**self.backup.get("s3", {}))})
 
 
 class Source(Guarded, frozen=True):

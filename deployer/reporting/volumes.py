@@ -82,7 +82,7 @@ def declared_lines(wanted: Sequence[Any], *, sheet: Sheet) -> list[Line]:
     rows = [
         (
             f"{each.place}{SIMULATED if each.simulated and not everywhere else ''}",
-            str(each.folder),
+            str(each.target),
             str(each.policy.keep or "all"),
             _DECLARED[each.policy.containers],
             each.policy.schedule_hint,

@@ -77,14 +77,14 @@ class SimulatedFiles:
             return [info for info in found if info is not None]
 
     @contextmanager
-    def read(self, path: str) -> Iterator[Iterator[bytes]]:
+    def read(self, path: str, start: int = 0) -> Iterator[Iterator[bytes]]:
         path = trees.normal(path)
         with self._reading() as host:
             entry = host.state.files.get(path)
             if entry is None:
                 _refuse(path, "No such file", not_found=True)
             data = trees.data_of(entry)
-        yield trees.pieces(data)
+        yield trees.pieces(data[start:])
 
     def write(self, path: str, content: Body, *, mode: int) -> None:
         data = whole(content)

@@ -31,10 +31,11 @@ class LocalFiles:
             )
 
     @contextmanager
-    def read(self, path: str) -> Iterator[Iterator[bytes]]:
+    def read(self, path: str, start: int = 0) -> Iterator[Iterator[bytes]]:
         with ExitStack() as stack:
             with _explaining(path):
                 file = stack.enter_context(Path(path).open("rb"))
+                file.seek(start)
             yield iter(lambda: file.read(CHUNK), b"")
 
     def write(self, path: str, content: Body, *, mode: int) -> None:

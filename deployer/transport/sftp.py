@@ -72,10 +72,11 @@ class SftpFiles:
         return sorted((_info(each.filename, each) for each in found), key=lambda info: info.name)
 
     @contextmanager
-    def read(self, path: str) -> Iterator[Iterator[bytes]]:
+    def read(self, path: str, start: int = 0) -> Iterator[Iterator[bytes]]:
         """A round trip for every 32 KiB: paramiko reads ahead in a thread that prints what breaks the connection."""
         with self._explaining(path):
             file = self._client.open(path, "rb")
+            file.seek(start)
         try:
             yield self._chunks(file, path)
         finally:

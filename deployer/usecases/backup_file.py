@@ -6,10 +6,12 @@ that do not know these frames pass over them (RFC 8878, section 3.1.2).
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from io import BufferedIOBase
 from typing import BinaryIO, Final
 
 import msgspec
@@ -30,6 +32,10 @@ _MAGIC: Final = 0x184D2A5D
 _LARGEST: Final = 1024 * 1024
 _END: Final = 256
 """Bytes of the last frame, without its header."""
+
+_FIRST: Final = 4096
+_LARGEST_BLOCK: Final = 8 * 1024 * 1024
+"""Bytes of a file elsewhere that are fetched at once, at first and at most."""
 
 _HINT: Final = "deployer volume backup writes one"
 
@@ -76,21 +82,44 @@ class Counted:
         return Total(self._digest.hexdigest(), self._size)
 
 
+class Packed:
+    """The file of a backup in pieces, made while it is read once. Raises what reading the chunks raises."""
+
+    def __init__(self, header: Header, chunks: Iterable[bytes]) -> None:
+        self._header = header
+        self._counted = Counted(chunks)
+
+    def __iter__(self) -> Iterator[bytes]:
+        import zstandard
+
+        yield frame(msgspec.json.encode(self._header))
+        packing = zstandard.ZstdCompressor(write_checksum=True).compressobj()
+        for chunk in self._counted:
+            if packed := packing.compress(chunk):
+                yield packed
+        yield packing.flush()
+        yield frame(msgspec.json.encode(self.total).ljust(_END))
+
+    @property
+    def total(self) -> Total:
+        return self._counted.total
+
+
 def write(target: BinaryIO, header: Header, chunks: Iterable[bytes]) -> Total:
     """Raises OSError, and what reading the chunks raises."""
-    import zstandard
+    packed = Packed(header, chunks)
+    copy_to(target, packed)
+    return packed.total
 
-    target.write(_frame(msgspec.json.encode(header)))
-    packing, counted = zstandard.ZstdCompressor(write_checksum=True).compressobj(), Counted(chunks)
-    for chunk in counted:
-        target.write(packing.compress(chunk))
-    target.write(packing.flush())
-    target.write(_frame(msgspec.json.encode(counted.total).ljust(_END)))
+
+def copy_to(target: BinaryIO, content: Iterable[bytes]) -> None:
+    for piece in content:
+        target.write(piece)
     target.flush()
-    return counted.total
 
 
-def _frame(content: bytes) -> bytes:
+def frame(content: bytes) -> bytes:
+    """Programs that read zstd pass over it."""
     return _FRAME.pack(_MAGIC, len(content)) + content
 
 
@@ -116,6 +145,45 @@ class Backup(Struct, frozen=True):
             raise ResourceError(f"{self.name} is damaged: {error}", hint="use another backup") from error
         if counted.total != self.total:
             raise ResourceError(f"{self.name} is damaged: the checksum differs", hint="use another backup")
+
+
+class Ranged(BufferedIOBase):
+    """A file that is fetched in blocks, which grow while it is read forwards. `fetch` gets where a block begins and its
+    size."""
+
+    def __init__(self, fetch: Callable[[int, int], bytes], size: int) -> None:
+        self._fetch = fetch
+        self._size = size
+        self._place = 0
+        self._block, self._begin, self._next = b"", 0, _FIRST
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = self._size - self._place if size is None or size < 0 else size
+        found = bytearray()
+        while left > 0 and (piece := self._piece(left)):
+            found += piece
+            left -= len(piece)
+            self._place += len(piece)
+        return bytes(found)
+
+    def _piece(self, size: int) -> bytes:
+        offset = self._place - self._begin
+        if not 0 <= offset < len(self._block):
+            if self._place >= self._size:
+                return b""
+            follows = offset == len(self._block) and offset > 0
+            self._next = min(2 * self._next, _LARGEST_BLOCK) if follows else _FIRST
+            self._block, self._begin, offset = self._fetch(self._place, self._next), self._place, 0
+        return self._block[offset : offset + size]
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        self._place = offset + (0, self._place, self._size)[whence]
+        if self._place < 0:
+            raise OSError(errno.EINVAL, "it is shorter")
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
 
 
 @contextmanager

@@ -4,32 +4,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from deployer.diagnostics import Origin, Problems, did_you_mean
 from deployer.errors import DeployerError, ExitCode, RefusedError, UnreachableError, boundary
-from deployer.model.settings import BackupPolicy, VolumeSettings
+from deployer.interfaces import Store, StoredFile
+from deployer.model.settings import BackupPolicy, S3Access, VolumeSettings
 from deployer.reach.connectors import ConnectionType
-from deployer.usecases.backup_file import Backup, Total, opened
+from deployer.usecases.backup_file import Backup, Total
+from deployer.usecases.backup_stores import opened_in, store_of
 from deployer.usecases.fleet import Fleet
-from deployer.usecases.load import Loaded, Request, load
+from deployer.usecases.load import Loaded, Request, load, open_sources
 from deployer.usecases.system import System
 from deployer.usecases.volume_copying import StoppedError, Tools
 from deployer.usecases.volume_sides import How, Place, read_side
 from deployer.usecases.volumes import Prepared, backup, need_source
+from deployer.values import backup_target
+from deployer.values.backup_target import Target, Where
 
 SUFFIX = ".tar.zst"
 
 
+Stores = Callable[[Target, S3Access], Store]
+
+
 class Wanted(Struct, frozen=True):
-    """A declared backup. `folder`: of this machine."""
+    """A declared backup. `origin`: of the volume."""
 
     place: Place
-    folder: Path
+    target: Target
     policy: BackupPolicy
+    origin: Origin
     simulated: bool = False
 
     @property
@@ -38,7 +49,7 @@ class Wanted(Struct, frozen=True):
 
 
 class Made(Struct, frozen=True):
-    """`file`: "" after a failure, which `problem` and `hint` explain. `removed`: older backups."""
+    """`file`: "" if there is none. `removed`: older backups; `problem` and `hint`: of a failure."""
 
     place: Place
     file: str = ""
@@ -67,12 +78,14 @@ class Stored(Struct, frozen=True):
 def declared(request: Request, system: System) -> tuple[Loaded, tuple[Wanted, ...]]:
     """By host and volume. Raises `InputError`, `RefusedError` without any."""
     loaded = load(request, system.asking)
+    system.asking.learn(loaded.secrets)
     system.warn(loaded.warnings)
     found = tuple(
         Wanted(
             Place(wish.host, each.name),
-            _folder(each.origin.file, policy),
+            _target(each.origin.file, policy).on(wish.host),
             policy,
+            each.origin,
             simulated=loaded.hosts[wish.host].kind is ConnectionType.SIMULATED,
         )
         for wish in loaded.desired
@@ -82,26 +95,55 @@ def declared(request: Request, system: System) -> tuple[Loaded, tuple[Wanted, ..
     if not found:
         hint = "write it under volumes, such as backup: {to: backups}"
         raise RefusedError("no volume of these playbooks and hosts has the key 'backup'", hint=hint)
+    system.asking.learn(secret for each in found for secret in each.policy.s3.secrets)
+    _check_hosts(request, system, [each for each in found if each.target.where is Where.HOST])
     return loaded, found
 
 
-def _folder(file: str, policy: BackupPolicy) -> Path:
-    return Path(file).parent / Path(policy.to).expanduser()
+def _target(file: str, policy: BackupPolicy) -> Target:
+    found = backup_target.parse(policy.to)
+    here = found.where is Where.HERE
+    return replace(found, path=str(Path(file).parent / Path(found.path).expanduser())) if here else found
+
+
+def _check_hosts(request: Request, system: System, wanted: list[Wanted]) -> None:
+    """Raises `InputError` for a host that the inventory does not have."""
+    named = [each for each in wanted if each.target.at != each.place.host]
+    if not named:
+        return
+    problems = Problems()
+    known = open_sources(request, system.asking, problems).inventory
+    for each in named:
+        if known.find(each.target.at) is None:
+            hint = did_you_mean(each.target.at, known.hosts) or "write host:/FOLDER for the volume's own host"
+            text = f"the inventory has no host '{each.target.at}'"
+            problems.add(each.origin, text, address=f"volume.{each.place.volume}.backup.to", hint=hint)
+    problems.raise_if_any()
+
+
+@contextmanager
+def stores(request: Request, system: System) -> Iterator[Stores]:
+    """Opens each when it is first needed, and keeps it until the run ends."""
+    known: dict[tuple[Target, S3Access], Store] = {}
+    with ExitStack() as stack:
+
+        def find(target: Target, access: S3Access) -> Store:
+            key = (target, access)
+            if key not in known:
+                known[key] = stack.enter_context(store_of(target, request, system, access))
+            return known[key]
+
+        yield find
 
 
 def run(
-    loaded: Loaded,
-    wanted: Iterable[Wanted],
-    tools: Tools,
-    write: Callable[[str, Callable[..., Total]], Total],
-    tell: Callable[[Made], object],
+    loaded: Loaded, wanted: Iterable[Wanted], tools: Tools, find: Stores, tell: Callable[[Made], object]
 ) -> tuple[Made, ...]:
-    """One after the other; what fails does not stop the others. `write` opens a file and passes it on. `tell` gets each
-    as it ends."""
+    """One after the other; what fails does not stop the others. `tell` gets each as it ends."""
     found = []
     with Fleet(loaded.hosts, 1) as fleet:
         for each in wanted:
-            made = _one(fleet, each, tools, write)
+            made = _one(fleet, each, tools, find)
             tell(made)
             found.append(made)
             if made.code is ExitCode.INTERRUPTED:
@@ -109,74 +151,73 @@ def run(
     return tuple(found)
 
 
-def _one(fleet: Fleet, wanted: Wanted, tools: Tools, write: Callable[[str, Callable[..., Total]], Total]) -> Made:
+def _one(fleet: Fleet, wanted: Wanted, tools: Tools, find: Stores) -> Made:
+    made = Made(wanted.place, simulated=wanted.simulated)
     try:
         with boundary():
             side = read_side(fleet, wanted.place, wanted.policy.image, wanted.policy.containers)
             need_source(side, wanted.how)
+            store, name = find(wanted.target, wanted.policy.s3), file_name(wanted.place, tools.run.now())
             prepared = Prepared(fleet, wanted.how, (side,))
-            path = str(wanted.folder / file_name(wanted.place, tools.run.now()))
-            _make(wanted.folder)
-            total = write(path, lambda target: backup(prepared, tools, target))
-            return Made(wanted.place, path, total, tuple(_removed(wanted)), simulated=wanted.simulated)
+            made = replace(made, total=backup(prepared, tools, partial(store.put, name)), file=store.place(name))
+            return replace(made, removed=tuple(_removed(wanted, store)))
     except DeployerError as error:
         failed = ExitCode.UNREACHABLE if isinstance(error, UnreachableError) else ExitCode.FAILED
         code = ExitCode.INTERRUPTED if isinstance(error, StoppedError) else failed
-        return Made(wanted.place, problem=error.message, hint=error.hint, code=code)
+        text = f"{made.file} was made, but older ones could not be removed: " if made.file else ""
+        return replace(made, problem=text + error.message, hint=error.hint, code=code)
 
 
 def file_name(place: Place, now: datetime) -> str:
     return f"{place.host}-{place.volume}-{now:%Y%m%dT%H%M%SZ}{SUFFIX}"
 
 
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise DeployerError(f"{folder} cannot be made: {error.strerror or error}") from error
-
-
-def _removed(wanted: Wanted) -> Iterator[str]:
+def _removed(wanted: Wanted, store: Store) -> Iterator[str]:
     """Removes backups of this volume beyond those to keep, the oldest first. Files with other names are left alone."""
     if not wanted.policy.keep:
         return
-    mine = [each for each in stored(wanted.folder) if not each.problem and _is_of(wanted.place, each)]
-    for each in sorted(mine, key=lambda each: each.made)[: -wanted.policy.keep]:
-        with suppress(OSError):
-            Path(each.file).unlink()
-            yield each.file
+    named = [each for each in store.list() if _is_named(wanted.place, each.name)]
+    found = [(stored_file(store, each), each.name) for each in named]
+    mine = [(each.made, name) for each, name in found if (each.host, each.volume) == _key(wanted.place)]
+    for _, name in sorted(mine)[: -wanted.policy.keep]:
+        store.remove(name)
+        yield store.place(name)
 
 
-def _is_of(place: Place, found: Stored) -> bool:
-    """A backup of this volume under the name that a run gave it."""
+def _key(place: Place) -> tuple[str, str]:
+    return place.host, place.volume
+
+
+def _is_named(place: Place, name: str) -> bool:
+    """Whether a run gives backups of this volume such a name."""
     start = re.escape(f"{place.host}-{place.volume}")
-    named = re.fullmatch(rf"{start}-\d{{8}}T\d{{6}}Z{re.escape(SUFFIX)}", Path(found.file).name)
-    return named is not None and (found.host, found.volume) == (place.host, place.volume)
+    return re.fullmatch(rf"{start}-\d{{8}}T\d{{6}}Z{re.escape(SUFFIX)}", name) is not None
 
 
-def stored(folder: Path) -> list[Stored]:
-    """The backups in a folder, by host, volume and time."""
-    found = [_stored(path) for path in folder.glob(f"*{SUFFIX}")] if folder.is_dir() else []
+def stored(store: Store) -> list[Stored]:
+    """The backups that are kept, by host, volume and time. Raises `DeployerError`."""
+    found = [stored_file(store, each) for each in store.list() if each.name.endswith(SUFFIX)]
     return sorted(found, key=lambda each: (each.host, each.volume, each.made, each.file))
 
 
-def _stored(path: Path) -> Stored:
+def stored_file(store: Store, file: StoredFile) -> Stored:
+    place = store.place(file.name)
     try:
-        with opened(str(path)) as found:
-            return _described(path, found)
+        with opened_in(store, file.name, file.size) as found:
+            return _described(place, found, file.size)
     except DeployerError as error:
-        return Stored(str(path), problem=error.message.removeprefix(f"{path} "))
+        return Stored(place, problem=error.message.removeprefix(f"{place} "))
 
 
-def _described(path: Path, found: Backup) -> Stored:
+def _described(place: str, found: Backup, size: int) -> Stored:
     header = found.header
     return Stored(
-        str(path),
+        place,
         header.host,
         header.volume,
         header.made,
         header.state,
         header.exact,
         found.total.size,
-        path.stat().st_size,
+        size,
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -22,7 +22,7 @@ from deployer.interfaces import Engine
 from deployer.model import history
 from deployer.model.decoding import decode
 from deployer.model.settings import ContainerSettings, VolumeSettings
-from deployer.usecases.backup_file import Backup, Total, opened
+from deployer.usecases.backup_file import Backup, opened
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.inspect_hosts import fleet_of
 from deployer.usecases.load import Loaded, Request, inventories, load
@@ -115,10 +115,8 @@ def _once(sides: list[Side]) -> Iterator[Side]:
         yield replace(side, levels=tuple(filter(None, levels)))
 
 
-def create(
-    wanted: Wanted, tools: Tools, folder: Path, write: Callable[[str, Callable[[BinaryIO], Total]], Total]
-) -> Manifest:
-    """The whole folder or nothing. `write` opens a file and passes it on. Raises `DeployerError`."""
+def create(wanted: Wanted, tools: Tools, folder: Path, write: Callable[[str, Iterable[bytes]], object]) -> Manifest:
+    """The whole folder or nothing. `write` writes a file. Raises `DeployerError`."""
     try:
         folder.mkdir(parents=True, mode=0o700)
     except OSError as error:
@@ -134,9 +132,7 @@ def create(
     return manifest
 
 
-def _create(
-    wanted: Wanted, tools: Tools, folder: Path, write: Callable[[str, Callable[[BinaryIO], Total]], Total]
-) -> Manifest:
+def _create(wanted: Wanted, tools: Tools, folder: Path, write: Callable[[str, Iterable[bytes]], object]) -> Manifest:
     prepared, saved = wanted.prepared, list[SavedVolume]()
     with ExitStack() as stack:
         tools = stack.enter_context(lock_sides(prepared, tools))
@@ -146,7 +142,7 @@ def _create(
         images, runs = _images(wanted), _runs(wanted)
         for side, _, data in opened_sides:
             name = f"{side.place.host}-{side.place.volume}.tar.zst"
-            total = write(str(folder / name), partial(save, side, data, prepared.how, tools))
+            total = save(side, data, prepared.how, tools, partial(write, str(folder / name)))
             saved.append(SavedVolume(side.place.host, side.place.volume, name, total.sha256, total.size))
             tools.tell(Said(side.place.host, f"volume {side.place.volume}: saved"))
     return Manifest(

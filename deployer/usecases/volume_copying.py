@@ -6,8 +6,9 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -23,7 +24,7 @@ from deployer.interfaces import Body, Clock, Engine, Events
 from deployer.model.outcome import Blocked
 from deployer.model.volume_names import FILLING, NEW, STOPPED
 from deployer.usecases import backup_file
-from deployer.usecases.backup_file import Backup, Header, Total
+from deployer.usecases.backup_file import Backup, Header, Packed, Total, copy_to
 from deployer.usecases.tarred import open_pieces
 from deployer.usecases.volume_sides import How, Line, Place, Said, Side, Tell
 
@@ -35,6 +36,10 @@ _LOOK: Final = 0.5
 
 _BETWEEN: Final = 5.0
 """Seconds between two reports of progress."""
+
+
+Put: TypeAlias = Callable[[Iterable[bytes]], object]
+"""Writes a whole file or nothing."""
 
 
 class StoppedError(DeployerError):
@@ -130,8 +135,8 @@ def _marks(side: Side, *, filling: bool = False) -> dict[str, str]:
     return marks | ({NEW: "1"} if side.is_new else {}) | ({FILLING: "1"} if filling else {})
 
 
-def save(side: Side, data: Data, how: How, tools: Tools, target: BinaryIO) -> Total:
-    """Writes a backup. Raises `DeployerError`."""
+def save(side: Side, data: Data, how: How, tools: Tools, put: Put) -> Total:
+    """Makes a backup. Raises `DeployerError`."""
     header = Header(
         volume=side.place.volume,
         host=side.place.host,
@@ -144,10 +149,12 @@ def save(side: Side, data: Data, how: How, tools: Tools, target: BinaryIO) -> To
         version=__version__,
     )
     with data.read(changing=side.quiet is Quiet.LIVE) as chunks:
+        packed = Packed(header, watched(chunks, str(side.place), tools))
         try:
-            return backup_file.write(target, header, watched(chunks, str(side.place), tools))
+            put(packed)
         except OSError as error:
             raise ResourceError(f"the backup cannot be written: {error.strerror or error}") from error
+        return packed.total
 
 
 def has_content(data: Data) -> bool:
@@ -193,7 +200,13 @@ class Content:
         try:
             with path.open("w+b") as file:
                 path.chmod(0o600)
-                save(self._side, mount(self._line.engine, self._side, self._how), self._how, self._tools, file)
+                save(
+                    self._side,
+                    mount(self._line.engine, self._side, self._how),
+                    self._how,
+                    self._tools,
+                    partial(copy_to, file),
+                )
                 file.seek(0)
                 yield backup_file.read(file, str(path))
         except OSError as error:

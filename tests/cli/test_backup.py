@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 
 from deployer.usecases.backup_file import Header, write
+from tests import s3
 from tests.cli.runs import Shop
 
 PLAYBOOK = """\
@@ -27,6 +29,12 @@ def site(shop: Shop) -> Shop:
     shop.write("data.yml", PLAYBOOK.format(hosts="web"))
     assert shop.run("apply", "-i", "hosts.yml", "data.yml", "--yes").code == 0
     return shop
+
+
+def older_data(host: str) -> bytes:
+    target = io.BytesIO()
+    write(target, Header(volume="db-data", host=host, made="2001-01-01T00:00:00Z"), [b"data"])
+    return target.getvalue()
 
 
 def older(folder: Path, host: str, year: int) -> str:
@@ -92,6 +100,8 @@ def test_errors(site: Shop) -> None:
         ("{keep: 2}", "'to' is missing"),
         ("{to: x, containers: freeze}", "one of stop, pause, live"),
         ("{to: x, keeps: 2}", "did you mean 'keep'"),
+        ("{to: 'gs://x/y'}", "write a folder, HOST:/FOLDER or s3://BUCKET/PREFIX"),
+        ("{to: 'host:x'}", "no absolute path after the host"),
     ):
         site.write("bad.yml", f"- hosts: web\n  volumes: {{data: {{backup: {text}}}}}\n")
         found = site.run("validate", "-i", "hosts.yml", "bad.yml")
@@ -99,6 +109,84 @@ def test_errors(site: Shop) -> None:
     site.write("none.yml", "- hosts: web\n  volumes: {data: {}}\n")
     found = site.run("backup", "run", "-i", "hosts.yml", "none.yml", "--yes")
     assert (found.code, "has the key 'backup'" in found.err) == (5, True)
+
+
+@pytest.mark.parametrize(
+    ("to", "places"),
+    [
+        ("host:/srv/kept", ("web1:/srv/kept", "web2:/srv/kept")),
+        ("db1:/srv", ("db1:/srv", "db1:/srv")),
+    ],
+)
+def test_backups_on_hosts(site: Shop, to: str, places: tuple[str, str]) -> None:
+    """On the volume's own host, and on another one; the oldest go, and files of others stay."""
+    site.write("data.yml", PLAYBOOK.format(hosts="web").replace("kept/here, keep: 2", f"'{to}', keep: 1"))
+    words = ("backup", "run", "-i", "hosts.yml", "data.yml", "--yes", "--json")
+    ran = site.run(*words)
+    made = [each["file"].rpartition("/") for each in json.loads(ran.out)["backups"]]
+    assert (ran.code, [each[0] for each in made]) == (0, list(places)), ran.out
+    kept, mine = f"{places[0]}/web1-db-data-20010101T000000Z.tar.zst", f"{places[0]}/mine.tar.zst"
+    for name in (kept, mine):
+        copied = site.run("volume", "backup", "web1/db-data", "-o", name, "-i", "hosts.yml", "--yes")
+        assert copied.code == 0, copied.err
+    refused = site.run("volume", "backup", "web1/db-data", "-o", kept, "-i", "hosts.yml", "--yes")
+    assert (refused.code, refused.err.splitlines()[0]) == (5, f"error: {kept} exists")
+    again = json.loads(site.run(*words).out)["backups"]
+    listed = json.loads(site.run("backup", "list", "-i", "hosts.yml", "data.yml", "--json").out)["backups"]
+    assert {each["file"] for each in listed} == {mine, *(each["file"] for each in again if each["file"])}
+    assert len(again[0]["removed"]) == len({kept, "/".join(made[0][::2])} - {again[0]["file"]})
+    back = site.run("volume", "restore", again[0]["file"], "db1/back", "-i", "hosts.yml", "--yes")
+    assert back.code == 0, back.err
+
+
+def test_a_host_that_is_not_there(site: Shop) -> None:
+    site.write("data.yml", PLAYBOOK.format(hosts="web1").replace("kept/here", "'db2:/srv'"))
+    found = site.run("backup", "run", "-i", "hosts.yml", "data.yml", "--yes")
+    assert found.code == 1
+    said = "data.yml:4:5: volume.db-data.backup.to: the inventory has no host 'db2'; did you mean 'db1'?"
+    assert found.err.startswith(said), found.err
+
+
+def test_backups_in_a_bucket(site: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials of the playbook or of the environment are shown nowhere."""
+    with s3.server() as address:
+        keys = f"s3: {{endpoint_url: '{address}', access_key: {s3.KEY}, secret_key: '{{{{ key }}}}'}}"
+        text = PLAYBOOK.format(hosts="web1").replace("kept/here", f"'s3://{s3.BUCKET}/of/web', {keys}")
+        site.write("data.yml", text.replace("keep: 2", "keep: 1"))
+        extra = ("-i", "hosts.yml", "data.yml", "--extra-vars", f"key={s3.SECRET}")
+        for name in ("web1-db-data-20010101T000000Z.tar.zst", "web1-db-data-old.tar.zst", "notes.txt"):
+            s3.client(address).put_object(Bucket=s3.BUCKET, Key=f"of/web/{name}", Body=older_data("web1"))
+        ran = site.run("backup", "run", *extra, "--yes", "--json", "-v")
+        (made,) = json.loads(ran.out)["backups"]
+        start = f"s3://{s3.BUCKET}/of/web/"
+        assert (ran.code, made["removed"]) == (0, [f"{start}web1-db-data-20010101T000000Z.tar.zst"]), ran.out
+        names = [made["file"].removeprefix(start), "web1-db-data-old.tar.zst"]
+        assert s3.keys(address) == sorted(f"of/web/{name}" for name in (*names, "notes.txt"))
+        listed = site.run("backup", "list", *extra)
+        assert [line.split()[-1] for line in listed.words[1:]] == [f"{start}{name}" for name in reversed(names)]
+        plan = site.run("plan", *extra, "--json")
+        site.write("data.yml", (site.folder / "data.yml").read_text().replace(s3.BUCKET, "no-such-bucket"))
+        wrong = site.run("backup", "run", *extra, "--yes", "--debug")
+        assert (wrong.code, "s3://no-such-bucket/of/web/" in wrong.err) == (3, True), wrong.err
+        for name, value in (("ENDPOINT_URL", address), ("ACCESS_KEY_ID", s3.KEY), ("SECRET_ACCESS_KEY", s3.SECRET)):
+            monkeypatch.setenv(f"AWS_{name}", value)
+        back = site.run("volume", "restore", made["file"], "db1/back", "-i", "hosts.yml", "--yes")
+        assert back.code == 0, back.err
+        missing = site.run("volume", "restore", f"{start}nothing", "db1/back", "-i", "hosts.yml", "--yes")
+        assert (missing.code, f"{start}nothing does not exist" in missing.err) == (3, True), missing.err
+        said = site.run("volume", "backup", "web1/db-data", "-o", f"{start}one", "-i", "hosts.yml", "--yes", "--debug")
+        assert (said.code, "of/web/one" in s3.keys(address)) == (0, True), said.err
+    for found in (ran, listed, plan, wrong, back, missing, said):
+        assert "s3ntinel" not in found.out + found.err
+    state = [path.read_bytes() for path in site.folder.rglob("*") if path.is_file()]
+    assert not any(b"s3ntinel" in each for each in state)
+
+
+def test_a_bucket_without_credentials(site: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    found = site.run("volume", "backup", "web1/db-data", "-o", "s3://any-bucket/x", "-i", "hosts.yml", "--yes")
+    assert (found.code, "there are no credentials for s3://any-bucket" in found.err) == (3, True)
+    assert "AWS_ACCESS_KEY_ID" in found.err
 
 
 def test_volumes_that_cannot_be_copied(site: Shop) -> None:
