@@ -20,7 +20,7 @@ from deployer.applying.host_files import content_of
 from deployer.errors import EngineError, ResourceError
 from deployer.interfaces import Clock, Engine
 from deployer.model.operations import MakeDirectory, MakeLink, NewFile, ValidateFiles
-from deployer.values import command, image, size
+from deployer.values import size
 
 _MOST: Final = 64 * 1024 * 1024
 """Bytes that the container's copies may have."""
@@ -76,11 +76,10 @@ def _bind(source: str, target: str) -> dict[str, Any]:
 
 
 def _run(engine: Engine, clock: Clock, operation: ValidateFiles, made: str, stopped: Callable[[], bool]) -> None:
-    words = f"{command.show(operation.command)} in {image.familiar(operation.image)}"
     try:
         engine.start_container(made)
     except EngineError as error:
-        raise ResourceError(f"{words} cannot be run: {error.message}", hint=_UNCHANGED) from error
+        raise ResourceError(f"{operation.shown} cannot be run: {error.message}", hint=_UNCHANGED) from error
     try:
         code = await_completed(engine, clock, made, operation.timeout, stopped)
         ended = f"ended with code {code}"
@@ -89,7 +88,7 @@ def _run(engine: Engine, clock: Clock, operation: ValidateFiles, made: str, stop
     except ResourceError:
         code, ended = 1, f"did not end within {operation.timeout:g}s"
     if code:
-        raise ResourceError(f"{words} {ended}{_said(engine, operation, made)}", hint=_UNCHANGED)
+        raise ResourceError(f"{operation.shown} {ended}{_said(engine, operation, made)}", hint=_UNCHANGED)
 
 
 def _said(engine: Engine, operation: ValidateFiles, made: str) -> str:

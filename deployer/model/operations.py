@@ -199,8 +199,8 @@ class PutFile(OnFile, frozen=True):
 class ValidateFiles(Operation, frozen=True):
     """Runs a command, which must end with code 0, in a container that is removed then. `paths`: the files that require
     it. The container has `files` at paths of its own; in the directories `copied`, by their paths in it and on the
-    host, together with what is there, except `gone`; `mounted`: what else it sees of the host. `secret`: what the
-    command says is not shown."""
+    host, together with what is there, except `gone`; `mounted`: what else it sees of the host. `shown`: the
+    command for people; `secret`: what it says is not shown."""
 
     doing, done, records, hidden = "validating", "validated", True, ("command", "labels", "files")
     name: str
@@ -208,6 +208,7 @@ class ValidateFiles(Operation, frozen=True):
     image: str
     platform: str
     command: tuple[str, ...]
+    shown: str
     labels: Mapping[str, str]
     files: tuple[tuple[str, NewFile], ...]
     gone: tuple[str, ...] = ()

@@ -31,6 +31,7 @@ CHECK = ValidateFiles(
     image=IMAGE,
     platform="",
     command=("true",),
+    shown="check in app:1",
     labels={"deployer.project": "shop"},
     files=(
         ("/conf/a", put("/etc/web/a", "new", owner="7", group="app")),
@@ -121,7 +122,7 @@ def test_a_command_that_refuses(engine: SimulatedEngine) -> None:
     check = replace(CHECK, command=("sh", "-c", "exit 3"))
     found = refused(engine, check)
     assert (found.message, found.hint) == (
-        "sh -c 'exit 3' in app:1 ended with code 3:\nsimulated: deployer.validate.1 started\nsimulated: running sh\n"
+        "check in app:1 ended with code 3:\nsimulated: deployer.validate.1 started\nsimulated: running sh\n"
         "simulated: deployer.validate.1 ended with exit code 3",
         "nothing was changed on the host",
     )
@@ -132,7 +133,7 @@ def test_a_command_that_refuses(engine: SimulatedEngine) -> None:
 def test_one_that_does_not_end() -> None:
     engine = app_engine({IMAGE: "run"})
     check = replace(CHECK, command=("serve",), timeout=5)
-    assert refused(engine, check).message.startswith("serve in app:1 did not end within 5s")
+    assert refused(engine, check).message.startswith("check in app:1 did not end within 5s")
     assert isinstance(refused(engine, check, stopped=True), WaitInterruptedError)
 
 
@@ -161,6 +162,6 @@ def test_an_engine_that_fails(engine: SimulatedEngine) -> None:
             raise EngineError('exec: "true": not found', status=400)
         return call()
 
-    with pytest.raises(ResourceError, match="true in app:1 cannot be run: exec"):
+    with pytest.raises(ResourceError, match="check in app:1 cannot be run: exec"):
         validate_files(surrounded(engine, around), Clock(), CHECK, lambda: False)
     assert nothing_left(engine)

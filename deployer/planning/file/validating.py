@@ -14,7 +14,7 @@ from deployer.fields.validation import NEW
 from deployer.model.desired import File, Imaged, Kind
 from deployer.model.operations import MakeLink, NewFile, PutFile, ValidateFiles
 from deployer.model.ownership import PROJECT
-from deployer.model.secrets import redact
+from deployer.model.secrets import redacted
 from deployer.model.settings import FileSettings, FromImage, Validation
 from deployer.planning.context import Context
 from deployer.planning.image import plan as images
@@ -80,10 +80,14 @@ def _user(ctx: Context, reference: str, resource: File) -> Imaged:
 def _note(ctx: Context, check: _Check, resources: list[File]) -> None:
     names = [found.address.label for found in resources]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    words = redact(command.show(check.how.command), ctx.desired.secrets)
-    where = f"in {image.familiar(check.image)}" if check.image else "on the host"
+    shown = _shown(ctx, check.how.command, check.image)
     seen = "".join(f", with {source} as {target}" for target, source in check.how.volumes)
-    ctx.draft.note(f"{', '.join(names[:_NAMED])}{more}: must be accepted by {words} {where}{seen}")
+    ctx.draft.note(f"{', '.join(names[:_NAMED])}{more}: must be accepted by {shown}{seen}")
+
+
+def _shown(ctx: Context, words: tuple[str, ...], reference: str) -> str:
+    where = f"in {image.familiar(reference)}" if reference else "on the host"
+    return f"{command.show(tuple(redacted(words, ctx.desired.secrets)))} {where}"
 
 
 def _operation(ctx: Context, check: _Check, paths: list[str], user: Imaged, changes: _Changes) -> ValidateFiles:
@@ -95,12 +99,14 @@ def _operation(ctx: Context, check: _Check, paths: list[str], user: Imaged, chan
     copied = tuple(pair for pair in volumes if pair[0] not in apart and _differs(pair, (*new, *changes.gone), alone))
     files = alone | {target: new[path] for path in new for target in _targets(path, copied, volumes)}
     named = next((target for target in _targets(check.path, volumes, volumes)), check.path)
+    words = tuple(word.replace(NEW, named) for word in check.how.command)
     return ValidateFiles(
-        name=_name(ctx, check),
+        name=_name(ctx.desired.project, paths[0]),
         paths=tuple(paths),
         image=check.image,
         platform=user.settings.platform,
-        command=tuple(word.replace(NEW, named) for word in check.how.command),
+        command=words,
+        shown=_shown(ctx, words, check.image),
         labels={PROJECT: ctx.desired.project},
         files=tuple(sorted(files.items())),
         gone=tuple(target for path in changes.gone for target in _targets(path, copied, volumes)),
@@ -118,10 +124,9 @@ def _differs(pair: Pair, changed: Iterable[str], alone: Iterable[str]) -> bool:
     return any(_is_in(path, source) for path in changed) or any(_is_in(path, target) for path in alone)
 
 
-def _name(ctx: Context, check: _Check) -> str:
+def _name(project: str, path: str) -> str:
     """The same in the next run, which removes what a killed one left."""
-    text = repr((ctx.desired.project, check.how.command, check.how.volumes, check.image, check.path))
-    return f"deployer.validate.{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+    return f"deployer.validate.{hashlib.sha256(f'{project} {path}'.encode()).hexdigest()[:24]}"
 
 
 def _targets(path: str, copied: Iterable[Pair], volumes: Sequence[Pair]) -> Iterator[str]:

@@ -122,6 +122,8 @@ def test_a_command_that_names_the_file_runs_for_each() -> None:
         (("/etc/web/sub/b.conf",), "/etc/nginx/conf.d/sub/b.conf"),
     ]
     assert len({check.name for check in found}) == 2
+    other = operations(plan(each.replace("nginx, -c", "nginx, -t"), applied("")))
+    assert [check.name for check in other] == [check.name for check in found]
 
 
 def test_the_image_comes_as_the_play_says_elsewhere() -> None:
@@ -139,11 +141,11 @@ def test_the_image_comes_as_the_play_says_elsewhere() -> None:
 
 def test_secrets() -> None:
     """Of a secret file nothing is shown, also if it only lies beside the others."""
-    text = FILES.replace("content: c", "content: '{{ pw }}'").replace("[nginx, -t]", "[nginx, '{{ pw }}']")
-    found = plan(play(text, secrets={"pw": "hunter2"}), applied(""))
+    text = FILES.replace("content: c", "content: '{{ pw }}'").replace("[nginx, -t]", "[nginx, 'a {{ pw }}']")
+    found = plan(play(text, secrets={"pw": "hunter's"}), applied(""))
     assert operations(found)[0].secret
-    assert "hunter2" not in f"{found}{found!r}{found.notes}"
-    assert "must be accepted by nginx *** in nginx:1" in found.notes[0]
+    assert "hunter" not in f"{found}{found!r}{found.notes}"
+    assert "must be accepted by nginx '***' in nginx:1" in found.notes[0]
 
 
 def test_on_the_host_it_is_said_too() -> None:
