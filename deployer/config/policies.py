@@ -15,7 +15,7 @@ from deployer.fields.leaves import FLAG, TEXT, choice
 from deployer.fields.shapes import Constant, Entry, Forms, ListOf, Record, one_or_many
 from deployer.model.desired import AnyResource, Imaged, Kind, Workload, has_settings
 from deployer.model.kinds import KINDS
-from deployer.model.settings import FromImage, RunSettings
+from deployer.model.settings import FileSettings, FromImage, RunSettings
 from deployer.values import image
 
 _DEFAULT_LIMITS: Final = ("mem_limit", "cpus")
@@ -139,12 +139,17 @@ def _comes_from(found: image.ImageRef, pattern: str) -> bool:
 
 
 def _of_mounts(resource: AnyResource) -> Iterator[Violation]:
-    """Also through a volume that stands for a directory of the host."""
+    """Also through a volume that stands for a directory of the host, and by what validates a file: the engine may be
+    asked through a socket that is mounted read-only."""
     found = {("volumes", target): mount for target, mount in (resource.values.get("volumes") or {}).items()}
-    sources = {path: str(mount.get("source") or "") for path, mount in found.items() if mount.get("type") == "bind"}
+    sources: dict[tuple[str, ...], str] = {
+        path: str(mount.get("source") or "") for path, mount in found.items() if mount.get("type") == "bind"
+    }
     device = str((resource.values.get("driver_opts") or {}).get("device") or "")
     if resource.kind is Kind.VOLUME and device.startswith("/"):
         sources["driver_opts", "device"] = device
+    if has_settings(resource, FileSettings) and (how := resource.settings.validate) is not None:
+        sources |= {("validate", "volumes", target): source for target, source in how.volumes}
     for path, source in sources.items():
         if _exposes_engine(source):
             yield path, f"mounts {source}, which gives control of the engine", "no_docker_socket"

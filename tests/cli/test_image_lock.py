@@ -36,8 +36,12 @@ def publish(server: FakeRegistry, tag: str, created: str = "2020-01-02T03:04:05Z
 
 
 def lock(shop: Shop, server: FakeRegistry, *words: str, settings: str = "{}") -> list[str]:
-    images = f"  images: {{'{server.address}/app:1.4.0': {settings}}}\n"
-    shop.write("p.yml", f"- hosts: web\n{images}  containers: {{web: {{image: '{server.address}/app:1.4.0'}}}}\n")
+    image = f"'{server.address}/app:1.4.0'"
+    files = (
+        f"  files: {{/etc/a: {{content: x, validate: {{image: {image}, command: app -t}}}}, /etc/b: {{content: x}}}}\n"
+    )
+    images = f"  images: {{{image}: {settings}}}\n"
+    shop.write("p.yml", f"- hosts: web\n{images}{files}  containers: {{web: {{image: {image}}}}}\n")
     ended = shop.run("image", "lock", "-i", "hosts.yml", "p.yml", *words)
     assert ended.code == 0, ended.err + ended.out
     return [line.replace(server.address, "reg") for line in ended.words[1:]]
@@ -56,6 +60,8 @@ def test_plans_use_the_digests_until_they_are_updated(shop: Shop, server: FakeRe
     plan = json.loads(shop.run("plan", "-i", "hosts.yml", "p.yml", "--json").out)
     addresses = {each["address"] for play in plan["plays"] for host in play["hosts"] for each in host["changes"]}
     assert f"web1/image.{server.address}/app:1.4.0@{first}" in addresses
+    notes = [note for play in plan["plays"] for host in play["hosts"] for note in host["notes"]]
+    assert f"file./etc/a: must be accepted by app -t in {server.address}/app:1.4.0@{first}" in notes
     assert shop.run("apply", "-i", "hosts.yml", "p.yml", "--yes").code == 0
     second = publish(server, "1.4.0", "2021-01-02T03:04:05Z")
     assert lock(shop, server) == [f"reg/app:1.4.0 {first[:19]}"]

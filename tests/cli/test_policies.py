@@ -172,3 +172,16 @@ def test_a_volume_does_not_stand_for_the_engines_socket(shop: Shop) -> None:
         1,
         "volumes.run: mounts /var/run/, which gives control of the engine; the policy at p.yml:2: no_docker_socket",
     )
+
+
+def test_what_validates_a_file_complies_too(shop: Shop) -> None:
+    check = "{image: 'web:1', command: web, volumes: ['/srv:/srv', '/run:/x']}"
+    file = f"  files: {{/etc/a: {{content: x, validate: {check}}}, /etc/b: {{content: x, validate: 'check %s'}}}}\n"
+    shop.write(
+        "p.yml", f"- hosts: web\n  policy: {{allowed_registries: [reg.example.com], no_docker_socket: true}}\n{file}"
+    )
+    ended = shop.run("validate", "-i", "hosts.yml", "p.yml")
+    assert [line.partition(" ")[2] for line in ended.err.splitlines() if line.startswith("p.yml")] == [
+        "files./etc/a: web:1 is from docker.io; the policy at p.yml:2: allowed_registries: reg.example.com",
+        "files./etc/a: mounts /run, which gives control of the engine; the policy at p.yml:2: no_docker_socket",
+    ]
