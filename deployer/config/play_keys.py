@@ -79,10 +79,15 @@ VARS: Final = Forms(
 )
 
 MOVE: Final = Forms(
-    expects="true, false, or a map of exact and image",
+    expects="true, false, or a map of from, exact and image",
     scalar=FLAG,
     mapping=Record(
         (
+            Entry(
+                name="from",
+                shape=one_or_many(TEXT, "a host, a group or a pattern"),
+                doc="Hosts from which containers may come; default: all of the inventory.",
+            ),
             Entry(name="exact", shape=FLAG, doc="Copy volumes with GNU tar, first while they are in use."),
             Entry(name="image", shape=TEXT, doc="As exact, with this image of the hosts."),
         )

@@ -85,7 +85,7 @@ def _unknown(search: Search, host: str) -> Refusal | None:
     names = [name for name in search.hosts[host] if name in search.made[host] or (host, name) in search.left]
     if not names or not search.lost:
         return None
-    hint = "if it is gone for good, remove it from the inventory, or set move: false"
+    hint = "if it is gone for good, leave it out with from: under move:, or remove it from the inventory"
     summary = f"may be on {search.lost[0]} with its data, which cannot be read"
     return Refusal(_address(host, min(names)), summary, hint)
 

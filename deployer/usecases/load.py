@@ -258,7 +258,8 @@ class _Reader:
         hosts = tuple(host for host in every if self._limit is None or host in self._limit)
         if not hosts:
             return None
-        move = read_move(self._key(play, "move"), every, self._limit, self._sources)
+        origin = play.keys["move"].origin if "move" in play.keys else play.origin
+        move = read_move(self._key(play, "move"), origin, every, self._limit, self._sources)
         wishes = self._resolve(play, hosts, move.hosts if move is not None else ())
         settled, once = settle_run_once(push_once(wishes), every[0], self._sources.problems)
         return PlayInput(

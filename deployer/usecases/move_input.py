@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from deployer.config.inventory.patterns import select
 from deployer.diagnostics import Missing, Origin, Problems, did_you_mean
 
 if TYPE_CHECKING:
@@ -27,17 +28,22 @@ class MoveFrom(Struct, frozen=True):
     image: str = ""
 
 
-def read_move(value: Any, hosts: Collection[str], limit: frozenset[str] | None, sources: Sources) -> MoveFrom | None:
-    """`value`: of the play's key, true, false or a map; `hosts`: those of the play."""
+def read_move(
+    value: Any, origin: Origin, hosts: Collection[str], limit: frozenset[str] | None, sources: Sources
+) -> MoveFrom | None:
+    """`value`: of the play's key, true, false or a map, at `origin`; `hosts`: those of the play."""
     given = sources.request.moving
     if given is not None:
-        known = _known(given.hosts, sources.inventory, sources.problems)
-        return replace(given, hosts=tuple(host for host in known if host not in hosts))
-    if not value:
+        named = _known(given.hosts, sources.inventory, sources.problems)
+        return replace(given, hosts=tuple(host for host in named if host not in hosts))
+    if value is None or value is False:
         return None
-    found = tuple(host for host in sources.inventory.hosts if host not in hosts)
+    keys: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+    known: Iterable[str] = sources.inventory.hosts
+    if "from" in keys:
+        known = select(keys["from"], sources.inventory, sources.problems, origin=origin)
+    found = tuple(host for host in known if host not in hosts)
     excluded = frozenset(found) - limit if limit is not None else frozenset()
-    keys = value if isinstance(value, Mapping) else {}
     image = str(keys.get("image") or "")
     return MoveFrom(found, excluded, bool(keys.get("exact") or image), image)
 

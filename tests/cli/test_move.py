@@ -191,6 +191,17 @@ def test_what_a_play_cannot_move(site: Shop) -> None:
 GONE = "    far: {hosts: {gone: {connection: local, docker_socket: /no}}}\n"
 
 
+def test_from_where_a_play_may_move(site: Shop) -> None:
+    moving(site, "web2", move="{from: [wb]}")
+    wrong = site.run("validate", "-i", "hosts.yml", "data.yml")
+    assert (wrong.code, "data.yml:3:9" in wrong.err, "'wb'" in wrong.err) == (1, True, True), wrong.err
+    moving(site, "web2", move="{from: db}")
+    assert "+ container db declared at data.yml:6" in plan(site).words
+    site.write("hosts.yml", (site.folder / "hosts.yml").read_text() + GONE)
+    moving(site, "web2", move="{from: web, exact: true}")
+    assert "volumes copied, first while they are in use, then what changed: db-data (0 B)" in plan(site).words
+
+
 def test_a_saved_plan_of_a_move(site: Shop) -> None:
     moving(site, "web2")
     assert plan(site, "-o", "move.plan").code == 0

@@ -65,7 +65,7 @@ def test_a_part_of_the_hosts_or_resources_is_refused() -> None:
 
 def test_a_host_that_cannot_be_read_may_have_the_data() -> None:
     refused = "container.db may be on h1 with its data, which cannot be read; "
-    refused += "if it is gone for good, remove it from the inventory, or set move: false"
+    refused += "if it is gone for good, leave it out with from: under move:, or remove it from the inventory"
     assert words(Search({"h2": {DB: CREATE}, "h3": {WEB: START}}, lost=("h1",))) == {"h2": refused}
     left = Search({"h2": {DB: START}}, left=frozenset({("h2", DB)}), lost=("h1",))
     assert words(left) == {"h2": refused}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from deployer.model.desired import Address, Kind
 from deployer.model.operations import BuildImage, CreateContainer, PullImage, SendImage
 from deployer.planning.preflight.checked import CheckedHost, Finding
 from deployer.values import image, size
@@ -27,6 +28,12 @@ def findings(checked: CheckedHost) -> Iterator[Finding]:
         hint = f"free space in {room.folder}; docker system df on the host shows what uses it"
         yield checked.refuse(first, f"no space is left in {room.folder}", hint)
         return
+    moved = checked.plan.moved
+    needed = sum(volume.size or 0 for volume in moved.volumes) if moved is not None else 0
+    if moved is not None and needed > room.left:
+        summary = f"the volumes that are moved need {size.show_rounded(needed)}, and {size.show_rounded(room.left)} "
+        address = Address(checked.plan.host, Kind.VOLUME, moved.volumes[0].name)
+        yield checked.refuse(address, f"{summary}are free in {room.folder}", "free space there")
     for step in needing:
         if isinstance(step.operation, PullImage | SendImage | BuildImage):
             before = checked.facts.sizes.get(image.parse(step.operation.reference).repository, 0)

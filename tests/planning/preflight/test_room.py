@@ -1,7 +1,12 @@
 """Whether there is room for what is pulled and made."""
 
-from deployer.model.preflight import Room
-from tests.planning.build import applied
+from deployer.model.plan import Moved, MovedVolume
+from deployer.model.preflight import Facts, Room
+from deployer.planning.moves import with_move
+from deployer.planning.policy import Policy
+from deployer.planning.preflight import judge
+from deployer.planning.reconcile import reconcile
+from tests.planning.build import applied, play
 from tests.planning.preflight.looking import NOTHING, asked, judged, refused
 
 WEB = "containers: {web: {image: 'web:1'}}"
@@ -47,3 +52,13 @@ def test_it_is_only_asked_where_something_is_written() -> None:
     assert asked(WEB).room
     assert not asked("containers: {web: {image: 'web:1', state: absent}}", applied(WEB)).room
     assert judged("", NOTHING, room=room(0)).refusals == ()
+
+
+def test_the_volumes_that_are_moved_need_their_size() -> None:
+    desired = play("volumes: {data: {}}\ncontainers: {web: {image: 'web:1', volumes: ['data:/data']}}")
+    moved = Moved("h9", (("web", "1"),), ("web",), (MovedVolume("data", 6 * MIB), MovedVolume("more")))
+    plan = with_move(reconcile(desired, NOTHING, Policy()), moved)
+    assert refused(judge(plan, desired, NOTHING, Facts(room=room(2 * MIB, 5 * MIB)))) == [
+        "shop.yml:1 volume.data: the volumes that are moved need 6.0 MiB, and 5.0 MiB are free in /var/lib/docker"
+    ]
+    assert judge(plan, desired, NOTHING, Facts(room=room(2 * MIB, 7 * MIB))).refusals == ()
