@@ -175,6 +175,8 @@ class Turn:
         """What to do on one host: the plan, the rest of it after planning `again`, or why nothing is done."""
         for host in plan.concerned:
             if self._locks is not None and (bar := self._locks.bar(host)) is not None:
+                if isinstance(bar, Blocked) and host != plan.host:
+                    return replace(bar, detail=bar.detail or host)
                 return bar
         if not self._turns.still_holds(plan, self._locks):
             made = again()

@@ -129,7 +129,7 @@ class Obstacle(StrEnum):
 
 class Blocked(Struct, frozen=True):
     """Why a host was not changed, or not changed further, although its plan refuses nothing. `holder`: who holds the
-    lock. `detail`: what changed, or why the lock could not be acquired."""
+    lock. `detail`: what changed, why the lock could not be acquired, or the other host on which it is held."""
 
     obstacle: Obstacle
     holder: Claim | None = None

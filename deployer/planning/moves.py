@@ -96,8 +96,8 @@ def _stale(search: Search, host: str) -> Refusal | None:
         is_old = each.running or ((host, each.name) in search.left and not each.left)
         if is_old and search.hosts[host].get(each.name) is Action.START:
             hint = (
-                f"remove the one with the data that is not needed: to move it here, {each.name} and its volumes on "
-                f"{host}; otherwise {each.name} on {each.host}"
+                f"to move it here, remove {each.name} and its volumes on {host} first; to start the one that is here, "
+                f"remove {each.name} on {each.host}: deployer rm"
             )
             return Refusal(_address(host, each.name), f"is stopped here, and is on {each.host} too", hint)
     return None

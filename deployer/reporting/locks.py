@@ -45,7 +45,8 @@ def blocked_lines(outcome: HostOutcome, name: str, unchanged: str = UNCHANGED) -
 def blocked_words(blocked: Blocked, project: str, unchanged: str = UNCHANGED) -> str:
     match blocked.obstacle:
         case Obstacle.LOCKED if blocked.holder is not None:
-            return f"{unchanged}: {project} is locked by {holder_words(blocked.holder)}"
+            where = f" on {blocked.detail}" if blocked.detail else ""
+            return f"{unchanged}: {project} is locked{where} by {holder_words(blocked.holder)}"
         case Obstacle.CHANGED:
             return f"{unchanged}: the host has changed since the plan was created: {blocked.detail}"
         case Obstacle.LOST:

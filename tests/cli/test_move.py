@@ -6,7 +6,11 @@ import json
 
 import pytest
 
+from deployer.model.locks import Claim, volume_name
 from deployer.reporting.human import NOT_KEPT
+from deployer.simulated import SimulatedEngine
+from deployer.simulated.persistence import StateFile, default_state_path
+from deployer.simulated.profile import HostFacts
 from tests.cli.runs import Ended, Shop
 
 PLAYBOOK = """\
@@ -189,6 +193,16 @@ def test_what_a_play_cannot_move(site: Shop) -> None:
 
 
 GONE = "    far: {hosts: {gone: {connection: local, docker_socket: /no}}}\n"
+
+
+def test_a_source_that_another_run_holds(site: Shop) -> None:
+    moving(site, "web2")
+    claim = Claim("data", "other", "bob@laptop", "2026-01-02T12:00:00Z", "apply data.yml")
+    source = SimulatedEngine(facts=HostFacts(name="web1"), store=StateFile(default_state_path("web1")))
+    source.create_volume({"Name": volume_name("data", 1), "Labels": claim.labels})
+    barred = apply(site)
+    assert (barred.code, site.run(*LISTED).words) == (5, ["web1 db running"]), barred.out
+    assert "web2: nothing was changed: data is locked on web1 by bob@laptop" in barred.out + barred.err
 
 
 def test_from_where_a_play_may_move(site: Shop) -> None:

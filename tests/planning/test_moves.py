@@ -74,8 +74,8 @@ def test_a_host_that_cannot_be_read_may_have_the_data() -> None:
 def test_what_a_move_left_is_neither_moved_nor_started_over_what_is_newer() -> None:
     assert words(Search({"h2": {DB: CREATE}}, there=(on("h1", left=True),))) == {}
     stale = (
-        "container.db is stopped here, and is on h1 too; remove the one with the data that is not needed: to move it "
-        "here, db and its volumes on h2; otherwise db on h1"
+        "container.db is stopped here, and is on h1 too; to move it here, remove db and its volumes on h2 first; "
+        "to start the one that is here, remove db on h1: deployer rm"
     )
     back, started = frozenset({("h2", DB)}), {"h2": {DB: START}}
     assert words(Search(started, there=(on("h1", running=True),))) == {"h2": stale}
