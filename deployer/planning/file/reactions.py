@@ -106,4 +106,5 @@ def _settle(ctx: Context, after: Steps) -> None:
     entries = {path: replace(entry, owed=False) for path, entry in manifest.entries.items() if path not in gone}
     settled = WriteManifest(name_of(project, manifest.number + 1), labels_of(project, entries))
     done = ctx.draft.at_last(settled, address, "nothing is owed", after=(*after, *((step,) if step else ())))
-    ctx.draft.at_last(RemoveManifest(name_of(project, manifest.number)), address, "replaced", after=(done,))
+    for number in (*manifest.older, manifest.number):
+        ctx.draft.at_last(RemoveManifest(name_of(project, number)), address, "replaced", after=(done,))

@@ -162,13 +162,13 @@ def destroy(ctx: Context) -> None:
     manifest = ctx.observed.manifests.get(ctx.desired.project)
     if manifest is None or not manifest.entries:
         return
-    gone = set()
+    gone: set[str] = set()
     for each in _written(ctx, DESTROYED, {}):
         gone.add(each.name)
         _remove(ctx, each)
     if any(_is_kept(ctx, path) for path in manifest.entries.keys() - gone):
         return
-    address = ctx.address(Kind.FILE, min(manifest.entries))
+    address = ctx.address(Kind.FILE, min(gone or manifest.entries))
     for number in (*manifest.older, manifest.number):
         name = name_of(ctx.desired.project, number)
         ctx.draft.at_last(RemoveManifest(name), address, DESTROYED, after=ctx.draft.removals())

@@ -112,9 +112,10 @@ def test_what_a_killed_run_owes_is_done_by_the_next() -> None:
     seen = replace(host(text, a="new", b="new"), manifests={"shop": Manifest(2, owed, older=(1,))})
     found = plan(text, seen)
     assert changes(found) == ["~ container.web (restart: /etc/app/a changed)"]
-    assert steps(found)[-2:] == [
+    assert steps(found)[-3:] == [
         "[2] -> #3 file./etc/app/a, WriteManifest deployer.manifest.shop.3, nothing is owed, at last",
-        "[3] -> #4 file./etc/app/a, RemoveManifest deployer.manifest.shop.2, replaced, at last",
+        "[3] -> #4 file./etc/app/a, RemoveManifest deployer.manifest.shop.1, replaced, at last",
+        "[3] -> #5 file./etc/app/a, RemoveManifest deployer.manifest.shop.2, replaced, at last",
     ]
 
 
