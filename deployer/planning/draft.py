@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -121,6 +121,11 @@ class Draft:
         """Steps that remove files below a directory, and what was kept of them."""
         ending = (step for step in self._steps if isinstance(step.operation, RemoveFile | FinishFile))
         return tuple(step.number for step in ending if step.operation.subject.startswith(f"{folder}/"))
+
+    def finishing(self, paths: Container[str]) -> tuple[int, ...]:
+        """Steps that remove what is kept of these files."""
+        found = ((step.number, step.operation) for step in self._steps)
+        return tuple(number for number, each in found if isinstance(each, FinishFile) and each.path in paths)
 
     def files_ready(self) -> tuple[int, ...]:
         """Steps after which all files are as containers find them."""

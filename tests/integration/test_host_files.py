@@ -112,7 +112,9 @@ def test_a_directory_is_synced(host_26: Host, tmp_path: Path) -> None:
     (here / "run.sh").chmod(0o751)
     (here / "link").symlink_to("run.sh")
     own = {"directory": "conf", "delete": True, "exclude": "*.bak", "owner": "deploy", "directory_mode": "0750"}
-    site = Site(tmp_path, host).write({"files": {"/srv/shop/conf": own}})
+    own["on_change"] = {"exec": ["sh", "-c", "find /conf -type f > /tmp/told"]}
+    web = {**SLEEP, "volumes": ["/srv/shop/conf:/conf:ro"]}
+    site = Site(tmp_path, host).write({"files": {"/srv/shop/conf": own}, "containers": {"web": web}})
     site.converge()
     assert (root / "srv/shop/conf/sub/run.sh").read_bytes() == BIG
     assert told(host, "/srv/shop/conf/sub/run.sh") == "751 deploy:root"
@@ -125,6 +127,7 @@ def test_a_directory_is_synced(host_26: Host, tmp_path: Path) -> None:
     left = host.ssh("cd /srv/shop/conf && find . | sort").split()
     assert left == [".", "./d", "./d/x.bak", "./sub", "./sub/link"]
     assert (root / "srv/shop/conf/sub/link").readlink() == Path("run.sh")
+    assert of_container(host, "web", "grep", "-v", "deployer-old", "/tmp/told") == "/conf/d/x.bak\n"
     site.run("destroy", "-y", *site.arguments)
     assert host.ssh("cd /srv/shop && find . -type f").split() == ["./conf/d/x.bak"]
     host.run("rm", "-r", "/srv/shop")

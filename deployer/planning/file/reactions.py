@@ -105,6 +105,7 @@ def _settle(ctx: Context, after: Steps) -> None:
     gone = {path for path, each in changed.items() if each.removed and (each.back or path not in seen)}
     entries = {path: replace(entry, owed=False) for path, entry in manifest.entries.items() if path not in gone}
     settled = WriteManifest(name_of(project, manifest.number + 1), labels_of(project, entries))
-    done = ctx.draft.at_last(settled, address, "nothing is owed", after=(*after, *((step,) if step else ())))
+    after = (*after, *ctx.draft.finishing(gone), *((step,) if step else ()))
+    done = ctx.draft.at_last(settled, address, "nothing is owed", after=after)
     for number in (*manifest.older, manifest.number):
         ctx.draft.at_last(RemoveManifest(name_of(project, number)), address, "replaced", after=(done,))

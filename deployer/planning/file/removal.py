@@ -54,10 +54,12 @@ def _absent(ctx: Context) -> Iterator[RemovedFile]:
 
 
 def _surplus(ctx: Context, resource: File) -> Iterator[RemovedFile]:
-    """What is below a directory and not declared, and directories with nothing that stays."""
+    """What is below a directory and not declared, and directories with nothing that stays. Copies of files go with
+    these."""
     found = ctx.observed.files.get(resource.name)
     kept: list[str] = []
-    for path in reversed(found.below if found is not None else ()):
+    below = found.below if found is not None else ()
+    for path in reversed([path for path in below if _origin(path) == path]):
         live, inside = ctx.observed.files.get(path), path.removeprefix(f"{resource.name}/")
         stays = is_declared(ctx, Kind.FILE, path) or is_excluded(inside, resource.settings.exclude)
         other = declared_or_placeholder(ctx, Kind.FILE, path, FileSettings)

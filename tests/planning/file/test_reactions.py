@@ -144,7 +144,7 @@ def test_a_removed_file_is_a_change_and_comes_back_if_the_container_does_not_wor
         "[3] -> #4 file./etc/app/b, FinishFile /etc/app/b, absent, at last",
         "[3] -> #5 container.web, RestartContainer web-1, /etc/app/b removed [reload web]",
         "[5] -> #6 container.web, AwaitHealthy web-1, /etc/app/b removed [reload web]",
-        "[1,6] -> #7 file./etc/app/b, WriteManifest deployer.manifest.shop.3, nothing is owed, at last",
+        "[1,4,6] -> #7 file./etc/app/b, WriteManifest deployer.manifest.shop.3, nothing is owed, at last",
         "[7] -> #8 file./etc/app/b, RemoveManifest deployer.manifest.shop.2, replaced, at last",
     ]
     assert [str(each) for each in found.steps[2].undo] == ["RestoreFile /etc/app/b"]
@@ -201,6 +201,9 @@ def test_a_synced_directory_says_what_happens_when_a_file_goes(tmp_path: Path) -
         "~ container.web (restart: /etc/app/b removed)",
     ]
     assert set(manifests_of(found)["shop"].entries) == set()
+    kept = replace(above, below=("/etc/app/.b.deployer-old", "/etc/app/a"))
+    meanwhile = {"/etc/app/a": before.files["/etc/app/a"], "/etc/app": kept, kept.below[0]: there(path=kept.below[0])}
+    assert nothing(plan(wish, replace(before, files=meanwhile)))
 
 
 def test_what_a_container_mounts_by_itself_is_not_removed() -> None:
