@@ -220,7 +220,8 @@ class ValidateFiles(Operation, frozen=True):
 
     @property
     def subject(self) -> str:
-        return ", ".join(self.paths)
+        more = f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else ""
+        return f"{self.paths[0]}{more}"
 
 
 class MakeLink(OnFile, frozen=True):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import posixpath
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer.fields.validation import NEW
-from deployer.model.desired import File, Imaged, Kind
+from deployer.model.desired import Address, File, Imaged, Kind
 from deployer.model.operations import MakeLink, NewFile, PutFile, ValidateFiles
 from deployer.model.ownership import PROJECT
 from deployer.model.secrets import redacted
@@ -28,8 +27,8 @@ Pair: TypeAlias = tuple[str, str]
 
 
 class _Check(Struct, frozen=True):
-    """One run of a command: for one file if the command names it, or for all that require the same. `image`: "" on the
-    host."""
+    """A command: for one file if it names that in a container, or for all files that require the same. `image`: "" on
+    the host."""
 
     how: Validation
     image: str
@@ -42,47 +41,62 @@ class _Changes(Struct, frozen=True):
     new: Sequence[NewFile]
     gone: Sequence[str]
 
+    @property
+    def paths(self) -> list[str]:
+        return [*(operation.path for operation in self.new), *self.gone]
+
 
 def validate(ctx: Context, new: Sequence[NewFile], gone: Sequence[str]) -> None:
     """A command on the host is only noted: it runs when its file is written. Others run now, if anything changes that
     they see."""
-    checks: dict[_Check, list[File]] = {}
-    changed = dict.fromkeys([*(operation.path for operation in new), *gone])
-    for resource in ctx.wanted(FileSettings) if changed else ():
-        how, reference = resource.settings.validate, resource.settings.image
-        if how is not None and any(_is_seen(path, resource.name, how) for path in changed):
-            path = resource.name if not reference or any(NEW in word for word in how.command) else ""
-            checks.setdefault(_Check(how, reference, path), []).append(resource)
+    changes = _Changes(new, gone)
     steps = []
-    for check, resources in checks.items():
-        _note(ctx, check, resources)
+    for check, paths in _checks(ctx, changes).items():
+        _note(ctx, check, paths)
         if check.image:
-            user = _user(ctx, check.image, resources[0])
-            operation = _operation(ctx, check, [found.name for found in resources], user, _Changes(new, gone))
-            first = next(path for path in changed if any(_is_seen(path, found, check.how) for found in operation.paths))
+            user = _user(ctx, check.image, ctx.address(Kind.FILE, paths[0]))
+            operation, own = _operation(ctx, check, paths, user, changes), frozenset(paths)
+            first = next(path for path in changes.paths if path in own or _is_mounted(path, check.how))
             after, address = ctx.draft.when_ready(Kind.IMAGE, check.image), ctx.address(Kind.FILE, first)
             steps.append(ctx.draft.step(operation, address, "before anything changes", after=after))
     ctx.draft.gate(*steps)
 
 
-def _is_seen(path: str, own: str, how: Validation) -> bool:
-    return path == own or any(_is_in(path, source) for _, source in how.volumes)
+def _checks(ctx: Context, changes: _Changes) -> dict[_Check, list[str]]:
+    """With the files that require it, by path."""
+    found: dict[_Check, list[str]] = {}
+    changed, mounted = frozenset(changes.paths), dict[Validation, bool]()
+    for resource in ctx.wanted(FileSettings) if changed else ():
+        how, reference = resource.settings.validate, resource.settings.image
+        if how is None:
+            continue
+        if how not in mounted:
+            mounted[how] = any(_is_mounted(path, how) for path in changed)
+        if resource.name in changed or mounted[how]:
+            path = resource.name if reference and any(NEW in word for word in how.command) else ""
+            found.setdefault(_Check(how, reference, path), []).append(resource.name)
+    return found
 
 
-def _user(ctx: Context, reference: str, resource: File) -> Imaged:
-    """What else in the play needs the image, and so says how it is pulled; or the file itself. The pull is planned."""
-    users = (found for found in ctx.wanted(FromImage) if found.image == reference and found.kind is not Kind.FILE)
-    user: Imaged = replace(next(users, resource), address=resource.address)
+def _is_mounted(path: str, how: Validation) -> bool:
+    return any(_is_in(path, source) for _, source in how.volumes)
+
+
+def _user(ctx: Context, reference: str, address: Address) -> Imaged:
+    """What in the play needs the image, and so says how it is pulled; the file itself, if nothing else does. The pull
+    is planned."""
+    users = sorted(ctx.wanted(FromImage), key=lambda found: found.kind is Kind.FILE)
+    user: Imaged = replace(next(found for found in users if found.image == reference), address=address)
     images.ensure(ctx, images.wanted(ctx, user), user, user.origin)
     return user
 
 
-def _note(ctx: Context, check: _Check, resources: list[File]) -> None:
-    names = [found.address.label for found in resources]
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+def _note(ctx: Context, check: _Check, paths: list[str]) -> None:
+    names = ", ".join(ctx.address(Kind.FILE, path).label for path in paths[:_NAMED])
+    more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
     shown = _shown(ctx, check.how.command, check.image)
     seen = "".join(f", with {source} as {target}" for target, source in check.how.volumes)
-    ctx.draft.note(f"{', '.join(names[:_NAMED])}{more}: must be accepted by {shown}{seen}")
+    ctx.draft.note(f"{names}{more}: must be accepted by {shown}{seen}")
 
 
 def _shown(ctx: Context, words: tuple[str, ...], reference: str) -> str:
@@ -91,14 +105,14 @@ def _shown(ctx: Context, words: tuple[str, ...], reference: str) -> str:
 
 
 def _operation(ctx: Context, check: _Check, paths: list[str], user: Imaged, changes: _Changes) -> ValidateFiles:
-    volumes, new = check.how.volumes, {operation.path: operation for operation in changes.new}
+    volumes, new, own = check.how.volumes, {each.path: each for each in changes.new}, frozenset(paths)
     alone = {target: new[source] for target, source in volumes if isinstance(new.get(source), PutFile | MakeLink)}
     outside = (path for path in paths if not any(_is_in(path, source) for _, source in volumes))
     alone |= {path: new[path] for path in outside if path in new}
     apart = {target for target, source in volumes if source in changes.gone} | alone.keys()
     copied = tuple(pair for pair in volumes if pair[0] not in apart and _differs(pair, (*new, *changes.gone), alone))
     files = alone | {target: new[path] for path in new for target in _targets(path, copied, volumes)}
-    named = next((target for target in _targets(check.path, volumes, volumes)), check.path)
+    named = next(_targets(check.path, volumes, volumes), check.path)
     words = tuple(word.replace(NEW, named) for word in check.how.command)
     return ValidateFiles(
         name=_name(ctx.desired.project, paths[0]),
@@ -114,7 +128,7 @@ def _operation(ctx: Context, check: _Check, paths: list[str], user: Imaged, chan
         mounted=tuple(pair for pair in volumes if pair[0] not in apart and pair not in copied),
         extra_hosts=check.how.extra_hosts,
         timeout=check.how.timeout,
-        secret=any(_is_secret(found, volumes, paths) for found in ctx.wanted(FileSettings)),
+        secret=any(_is_secret(found, volumes, own) for found in ctx.wanted(FileSettings)),
     )
 
 
@@ -133,7 +147,7 @@ def _targets(path: str, copied: Iterable[Pair], volumes: Sequence[Pair]) -> Iter
     """Where a file is in the container, unless something else is mounted over that."""
     for target, source in copied:
         if _is_in(path, source):
-            found = posixpath.normpath(posixpath.join(target, posixpath.relpath(path, source)))
+            found = f"{target}/{path.removeprefix(source.rstrip('/')).lstrip('/')}".rstrip("/")
             if not any(_is_in(found, other) and _is_in(other, target) for other, _ in volumes if other != target):
                 yield found
 
@@ -143,6 +157,6 @@ def _is_in(path: str, folder: str) -> bool:
     return f"{path}/".startswith(f"{folder.rstrip('/')}/")
 
 
-def _is_secret(found: File, volumes: Iterable[Pair], paths: Sequence[str]) -> bool:
+def _is_secret(found: File, volumes: Iterable[Pair], paths: Container[str]) -> bool:
     """Whether the command may show parts of a secret file."""
     return found.settings.secret and (found.name in paths or any(_is_in(found.name, source) for _, source in volumes))

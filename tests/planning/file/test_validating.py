@@ -41,7 +41,7 @@ def test_everything_else_comes_after_it() -> None:
     found = plan(FILES + "networks: {front: {}}\ncontainers: {web: {image: 'web:1'}}", applied(""))
     assert steps(found)[:3] == [
         f"#1 image.nginx:1, PullImage {NGINX}, pull",
-        "[1] -> #2 file./etc/web/a.conf, ValidateFiles /etc/web/a.conf, /etc/web/sub/b.conf, before anything changes",
+        "[1] -> #2 file./etc/web/a.conf, ValidateFiles /etc/web/a.conf and 1 more, before anything changes",
         "[2] -> #3 file./etc/other, WriteManifest deployer.manifest.shop.1, what is written is on record",
     ]
     assert all(2 in step.needs for step in found.steps[2:])
@@ -149,8 +149,8 @@ def test_secrets() -> None:
 
 
 def test_on_the_host_it_is_said_too() -> None:
-    found = plan("files: {/etc/a: {content: a, validate: 'check %s'}}", applied(""))
-    assert (operations(found), found.notes) == ([], ("file./etc/a: must be accepted by check %s on the host",))
+    found = plan("files: {/a: {content: a, validate: 'check %s'}, /b: {content: a, validate: 'check %s'}}", applied(""))
+    assert (operations(found), found.notes) == ([], ("file./a, file./b: must be accepted by check %s on the host",))
 
 
 def test_nothing_is_validated_that_does_not_change() -> None:
