@@ -48,13 +48,14 @@ Contents = Mapping[tuple[str, str], Content | None]
 
 
 class ContentSources(Guarded, frozen=True):
-    """Where content comes from: files beside the playbook, and the caller's environment."""
+    """Where content comes from: files beside the playbook, and the caller's environment. `reads` gets the files."""
 
     hidden: ClassVar[tuple[str, ...]] = ("caller",)
     folder: Path
     caller: Mapping[str, str]
     vault: VaultSecrets
     problems: Problems
+    reads: Callable[[str], object] = str
 
 
 def contents_of(
@@ -102,6 +103,7 @@ def _loaded(ways: Mapping[str, Any], sources: ContentSources) -> Content | tuple
             return f"the environment has no variable {ways['environment']}", "set it, or write file or content"
         return Content(value.encode("utf-8", "surrogateescape"), secret=False)
     path = sources.folder / ways["file"]
+    sources.reads(str(path))
     try:
         data = read_file(path)
         vaulted = is_encrypted(data)

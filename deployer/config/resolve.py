@@ -168,7 +168,7 @@ class _Work:
         defaults = {key: self.key(key) for key in CONTAINER_DEFAULTS}
         self._defaults = {key: value for key, value in defaults.items() if value is not None}
         self.project = inputs.project or self._project()
-        sources = ContentSources(Path(play.file).parent, inputs.caller, inputs.vault, inputs.problems)
+        sources = ContentSources(Path(play.file).parent, inputs.caller, inputs.vault, inputs.problems, templar.reads)
         self._contents = contents_of(play.keys, self.key, sources)
         self._files = FileSite(sources.folder, inputs.vault, inputs.problems, inputs.files)
         self.secrets.update(text for content in self._contents.values() if content for text in content.texts)
@@ -350,6 +350,7 @@ class _Work:
             path = Path(self._play.file).parent / options["path"]
             if not options.get("required", True) and not path.exists():
                 continue
+            self._templar.reads(str(path))
             raw = options.get("format") == "raw"
             place = origins[("env_file",)]
             problems, vault, below = self._inputs.problems, self._inputs.vault, Environment(self._inputs.caller, merged)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -140,10 +140,10 @@ def run(
     loaded: Loaded, wanted: Iterable[Wanted], tools: Tools, find: Stores, tell: Callable[[Made], object]
 ) -> tuple[Made, ...]:
     """One after the other; what fails does not stop the others. `tell` gets each as it ends."""
-    found = []
+    found, taken = [], set[str]()
     with Fleet(loaded.hosts, 1) as fleet:
         for each in wanted:
-            made = _one(fleet, each, tools, find)
+            made = _one(fleet, each, tools, find, taken)
             tell(made)
             found.append(made)
             if made.code is ExitCode.INTERRUPTED:
@@ -151,13 +151,14 @@ def run(
     return tuple(found)
 
 
-def _one(fleet: Fleet, wanted: Wanted, tools: Tools, find: Stores) -> Made:
+def _one(fleet: Fleet, wanted: Wanted, tools: Tools, find: Stores, taken: set[str]) -> Made:
+    """`taken`: the names of files that this run made."""
     made = Made(wanted.place, simulated=wanted.simulated)
     try:
         with boundary():
             side = read_side(fleet, wanted.place, wanted.policy.image, wanted.policy.containers)
             need_source(side, wanted.how)
-            store, name = find(wanted.target, wanted.policy.s3), file_name(wanted.place, tools.run.now())
+            store, name = find(wanted.target, wanted.policy.s3), _free(wanted.place, tools.run.now(), taken)
             prepared = Prepared(fleet, wanted.how, (side,))
             made = replace(made, total=backup(prepared, tools, partial(store.put, name)), file=store.place(name))
             return replace(made, removed=tuple(_removed(wanted, store)))
@@ -166,6 +167,14 @@ def _one(fleet: Fleet, wanted: Wanted, tools: Tools, find: Stores) -> Made:
         code = ExitCode.INTERRUPTED if isinstance(error, StoppedError) else failed
         text = f"{made.file} was made, but older ones could not be removed: " if made.file else ""
         return replace(made, problem=text + error.message, hint=error.hint, code=code)
+
+
+def _free(place: Place, now: datetime, taken: set[str]) -> str:
+    """Volume c of host a-b has the same name as volume b-c of host a."""
+    while (name := file_name(place, now)) in taken:
+        now += timedelta(seconds=1)
+    taken.add(name)
+    return name
 
 
 def file_name(place: Place, now: datetime) -> str:

@@ -21,7 +21,7 @@ from deployer.model.desired import Desired
 from deployer.model.secrets import MASK, redact
 from deployer.reach.connection import DEFAULT_SOCKET, ConnectionSpec
 from deployer.usecases import planfile, system
-from deployer.usecases.load import Loaded, Request, inventories
+from deployer.usecases.load import Loaded, Request, files_of, inventories
 from deployer.usecases.plan import Planned, Session, plan
 from deployer.usecases.planfile import SavedPlan
 from deployer.usecases.system import System, write_private
@@ -219,15 +219,7 @@ def _in(folder: str, path: str) -> str:
 
 def _digests(request: Request, loaded: Loaded) -> dict[str, str]:
     """Digests of the files that were read, by name."""
-    named = {
-        *loaded.files,
-        *request.playbooks,
-        *request.inventory,
-        *(text[1:] for text in request.extra_vars if text[:1] == "@"),
-    }
-    for resource in (found for wish in loaded.desired for found in wish.resources):
-        named |= {place.file for place in (resource.origin, *resource.origins.values()) if place.line}
-    return {name: digest for name in sorted(named) if (digest := _digest_of(name))}
+    return {name: digest for name in sorted(files_of(request, loaded)) if (digest := _digest_of(name))}
 
 
 def _digest_of(path: str) -> str:

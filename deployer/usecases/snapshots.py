@@ -16,16 +16,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer.applying.locking import time_stamp
+from deployer.config import image_lock
 from deployer.engine import answers
 from deployer.errors import DeployerError, RefusedError, ResourceError
 from deployer.interfaces import Engine
 from deployer.model import history
 from deployer.model.decoding import decode
 from deployer.model.settings import ContainerSettings, VolumeSettings
-from deployer.usecases.backup_file import Backup, opened
+from deployer.usecases.backup_file import Backup, Total, opened
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.inspect_hosts import fleet_of
-from deployer.usecases.load import Loaded, Request, inventories, load
+from deployer.usecases.load import Loaded, Request, files_of, inventories, load
 from deployer.usecases.system import System
 from deployer.usecases.volume_copying import Tools, save, watched
 from deployer.usecases.volume_sides import How, Place, Said, Side, quieted, read_side
@@ -97,7 +98,10 @@ def prepare(request: Request, system: System, how: How) -> Iterator[Wanted]:
     loaded = load(request, system.asking)
     system.warn(loaded.warnings)
     places = [
-        Place(wish.host, each.name) for wish in loaded.desired for each in wish.of(VolumeSettings) if not each.absent
+        Place(wish.host, each.name)
+        for wish in loaded.desired
+        for each in wish.of(VolumeSettings)
+        if each.selected and not each.absent
     ]
     with Fleet(loaded.hosts, request.forks, system.awaiting) as fleet:
         sides = [read_side(fleet, place, how.image, how.quiet) for place in dict.fromkeys(places)]
@@ -141,7 +145,8 @@ def _create(wanted: Wanted, tools: Tools, folder: Path, write: Callable[[str, It
             stack.enter_context(quieted(line, side, tools.tell))
         images, runs = _images(wanted), _runs(wanted)
         for side, _, data in opened_sides:
-            name = f"{side.place.host}-{side.place.volume}.tar.zst"
+            name = f"{side.place.host}/{side.place.volume}.tar.zst"
+            (folder / name).parent.mkdir(mode=0o700, exist_ok=True)
             total = save(side, data, prepared.how, tools, partial(write, str(folder / name)))
             saved.append(SavedVolume(side.place.host, side.place.volume, name, total.sha256, total.size))
             tools.tell(Said(side.place.host, f"volume {side.place.volume}: saved"))
@@ -184,13 +189,14 @@ def _runs(wanted: Wanted) -> tuple[LastRun, ...]:
 
 def _keep_files(wanted: Wanted, folder: Path) -> Iterator[str]:
     """Copies what the run has read; a file that is gone again, such as a pipe, is left out."""
-    given = (*wanted.request.playbooks, *inventories(wanted.request), *wanted.loaded.files)
+    given = files_of(wanted.request, wanted.loaded) | set(inventories(wanted.request))
+    given |= {image_lock.path_of(name) for name in given}
     for name in sorted({os.path.relpath(name) for name in given if Path(name).exists()}):
         kept = Path(*("up" if part == ".." else part for part in Path(name).parts))
         target = folder / kept
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if Path(name).is_dir():
-            shutil.copytree(name, target, dirs_exist_ok=True)
+            shutil.copytree(name, target, symlinks=True, dirs_exist_ok=True)
         else:
             shutil.copy(name, target)
         yield str(kept)
@@ -239,6 +245,10 @@ def prepare_restore(
         raise RefusedError("two volumes of the snapshot would be restored as one", hint="give each host its own")
     with ExitStack() as stack:
         backups = tuple(stack.enter_context(opened(str(folder / saved.file))) for saved in manifest.volumes)
+        for saved, backup in zip(manifest.volumes, backups, strict=True):
+            if backup.total != Total(saved.sha256, saved.size):
+                text = f"{backup.name} is not what was saved: its checksum differs from the one in {folder / MANIFEST}"
+                raise ResourceError(text, hint="use another snapshot")
         fleet = stack.enter_context(fleet_of(request, system, *dict.fromkeys(place.host for place in places)))
         sides = tuple(read_side(fleet, place, how.image, how.quiet) for place in places)
         for side, backup in zip(sides, backups, strict=True):

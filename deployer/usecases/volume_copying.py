@@ -198,7 +198,7 @@ class Content:
         """The content in a file of this machine, which is removed unless the volume could not be filled again."""
         path = _spool(self._side.place, self._tools)
         try:
-            with path.open("w+b") as file:
+            with path.open("x+b") as file:
                 path.chmod(0o600)
                 save(
                     self._side,
@@ -258,9 +258,11 @@ def _spool(place: Place, tools: Tools) -> Path:
     folder = state_folder()
     if folder is None:
         raise ResourceError("there is no folder to keep the content of before in", hint="set XDG_STATE_HOME")
-    stamp = time_stamp(tools.run.now()).replace(":", "")
+    stamp = time_stamp(tools.run.now()).replace(":", "").removesuffix("Z")
     try:
         (folder / "volumes").mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise ResourceError(f"{folder / 'volumes'} cannot be made: {error.strerror or error}") from error
-    return folder / "volumes" / f"{place.host}-{place.volume}-{stamp}.tar.zst"
+    numbers = ("", *(f"-{number}" for number in range(1, 100)))
+    names = (folder / "volumes" / f"{place.host}-{place.volume}-{stamp}{number}Z.tar.zst" for number in numbers)
+    return next(path for path in names if not path.exists())

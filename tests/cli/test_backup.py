@@ -139,6 +139,17 @@ def test_backups_on_hosts(site: Shop, to: str, places: tuple[str, str]) -> None:
     assert back.code == 0, back.err
 
 
+def test_names_that_look_alike(site: Shop) -> None:
+    site.write("hosts.yml", "all: {vars: {connection: simulated}, hosts: {a: {}, a-bb: {}}}\n")
+    text = "- {hosts: HOST, project: p, volumes: {NAME: {backup: {to: here}}}}\n"
+    plays = text.replace("HOST", "a").replace("NAME", "bb-cc") + text.replace("HOST", "a-bb").replace("NAME", "cc")
+    site.write("data.yml", plays)
+    assert site.run("apply", "-i", "hosts.yml", "data.yml", "--yes").code == 0
+    ran = site.run("backup", "run", "-i", "hosts.yml", "data.yml", "--yes", "--json")
+    listed = json.loads(site.run("backup", "list", "-i", "hosts.yml", "data.yml", "--json").out)["backups"]
+    assert [(ran.code, each["host"], each["volume"]) for each in listed] == [(0, "a", "bb-cc"), (0, "a-bb", "cc")]
+
+
 def test_a_host_that_is_not_there(site: Shop) -> None:
     site.write("data.yml", PLAYBOOK.format(hosts="web1").replace("kept/here", "'db2:/srv'"))
     found = site.run("backup", "run", "-i", "hosts.yml", "data.yml", "--yes")

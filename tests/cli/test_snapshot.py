@@ -93,3 +93,43 @@ def test_names(site: Shop) -> None:
     assert all(line.endswith(" (simulated)") for line in checked.words[:2])
     assert checked.words[2] == "web1: container db is stopped while its data is copied"
     assert not (site.folder / "snapshots").exists()
+
+
+FILES = """\
+- import_playbook: more.yml
+- hosts: web1
+  project: whole
+  volumes: {data: {}, other: {tags: [x]}}
+  files: {/etc/app.conf: {src: conf/app.conf}}
+  configs: {one: {file: conf/one.conf}}
+  containers:
+    app: {extends: {file: base.yml, service: base}, env_file: app.env, volumes: ["data:/data"], configs: [one]}
+"""
+
+
+def test_a_snapshot_has_all_that_was_read(shop: Shop) -> None:
+    """And only the volumes that are asked for."""
+    shop.write("site.yml", FILES)
+    shop.write("more.yml", "- hosts: web1\n  project: more\n  volumes: {further: {}}\n")
+    shop.write("base.yml", "containers: {base: {image: 'app:1', environment: {A: a}, update: {monitor: 0s}}}\n")
+    shop.write("app.env", "A=1\n")
+    for name in ("conf", "group_vars"):
+        (shop.folder / name).mkdir()
+    for name in ("conf/app.conf", "conf/one.conf"):
+        shop.write(name, name)
+    shop.write("group_vars/web.yml", "x: 1\n")
+    assert shop.run("apply", "-i", "hosts.yml", "site.yml", "--yes").code == 0
+    made = shop.run("snapshot", "create", "-i", "hosts.yml", "site.yml", "--yes", "--json", "--tags", "x")
+    found = json.loads(made.out)
+    assert found["files"] == [
+        *("app.env", "base.yml", "conf/app.conf", "conf/one.conf", "group_vars/web.yml", "hosts.yml", "more.yml"),
+        "site.yml",
+    ]
+    assert [(each["volume"], each["file"]) for each in found["volumes"]] == [("other", "web1/other.tar.zst")]
+    place = f"{found['folder']}/files"
+    assert shop.run("plan", "-i", f"{place}/hosts.yml", f"{place}/site.yml", "--detailed-exitcode").code == 0
+    # A file that is another backup is not what was saved.
+    with (shop.folder / found["folder"] / "web1/other.tar.zst").open("wb") as file:
+        write(file, Header(volume="other", host="web1", made=""), [archive("another")])
+    refused = shop.run("snapshot", "restore", found["folder"], "-i", "hosts.yml", "--yes")
+    assert (refused.code, "is not what was saved" in refused.err) == (3, True), refused.err
