@@ -61,6 +61,24 @@ _EITHER: Final = {
     ("gpus", "*"): ("count", "device_ids"),
 }
 """Keys of which the maps at these places have one."""
+_MAY_BE_EMPTY: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        cgroup_parent command cpuset dns dns_search domainname entrypoint hostname image ipc isolation mac_address
+        network_mode pid platform restart runtime stop_signal tmpfs user userns_mode uts working_dir
+        """,
+    )
+)
+_AMOUNTS: Final = frozenset({"cpus", "memory", "pids"})
+_NOT_EMPTY: Final = {
+    (): SERVICE_KEYS - _MAY_BE_EMPTY,
+    ("deploy", "resources", "limits"): _AMOUNTS,
+    ("deploy", "resources", "reservations"): _AMOUNTS,
+    ("healthcheck",): frozenset({"interval", "timeout", "start_period", "start_interval", "retries"}),
+    ("ports", "*"): frozenset({"host_ip", "target"}),
+}
+"""Keys whose value is not an empty text, by place."""
 _OF_OTHERS: Final = ("driver", "driver_opts", "labels")
 _NAME: Final = re.compile(r"[a-zA-Z0-9._-]+")
 _CONTENTS: Final = {"configs": ("file", "environment", "content"), "secrets": ("file", "environment")}
@@ -109,6 +127,10 @@ def _check_maps(node: Node, path: tuple[str, ...], problems: Problems, address: 
     for key in _REQUIRED.get(path, ()):
         if node.get(key) is None:
             problems.add(nodes.place(node), f"'{key}' is missing", address=address)
+    for name, value in node.entries:
+        if str(name.value) in _NOT_EMPTY.get(path, ()) and isinstance(value, nodes.Scalar) and value.value == "":
+            where = f"{address}.{name.value}"
+            problems.add(nodes.place(value), "is empty", address=where, hint="write a value, or leave out the key")
     given = [key for key in _EITHER.get(path, ()) if node.get(key) is not None]
     if len(given) > 1:
         hint = f"write {' or '.join(given)}"

@@ -127,8 +127,11 @@ def _as_written_in_a_list(node: nodes.Mapping) -> nodes.Mapping:
 
 def normalized(node: Node, path: tuple[str, ...] = ()) -> Node:
     """Without keys that begin with `x-`, except where users choose them, and where they were written in a list. Pairs
-    without a value have an empty one, except variables, which have the caller's."""
+    without a value have an empty one, except variables, which have the caller's. Name servers that are empty are none.
+    """
     match node:
+        case nodes.Sequence() if path[2:] == ("dns",):
+            return replace(node, items=tuple(item for item in node if nodes.to_plain(item) not in (None, "")))
         case nodes.Sequence():
             return replace(node, items=tuple(normalized(item, (*path, "*")) for item in node))
         case nodes.Mapping():

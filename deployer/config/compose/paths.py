@@ -20,9 +20,11 @@ _FILES: Final = frozenset(
         *("include.*", "include.*.path", "include.*.path.*", "include.*.env_file", "include.*.env_file.*"),
         *("include.*.project_directory", "services.*.env_file", "services.*.env_file.*", "services.*.env_file.*.path"),
         *("services.*.label_file", "services.*.label_file.*", "services.*.extends.file"),
-        *("configs.*.file", "secrets.*.file", "services.*.build", "services.*.build.context"),
+        *("configs.*.file", "secrets.*.file"),
     )
 )
+_FOLDERS: Final = frozenset({("services", "*", "build"), ("services", "*", "build", "context")})
+"""Without a name, that of the project."""
 _MOUNT: Final = ("services", "*", "volumes", "*")
 _VOLUME: Final = ("volumes", "*", "driver_opts")
 _REMOTE: Final = re.compile(r"[\w+.-]+://|git@|github\.com/|service:")
@@ -31,7 +33,7 @@ _REMOTE: Final = re.compile(r"[\w+.-]+://|git@|github\.com/|service:")
 def with_paths(node: Node, folder: str, path: Path = ()) -> Node:
     """The document with files as they are found from here, and sources of bind mounts as absolute paths."""
     match node:
-        case nodes.Scalar(value=str() as text) if path in _FILES and text:
+        case nodes.Scalar(value=str() as text) if path in _FOLDERS or (path in _FILES and text):
             return replace(node, value=_joined(folder, text))
         case nodes.Scalar(value=str() as text) if path == _MOUNT:
             source, colon, rest = text.partition(":")

@@ -95,6 +95,10 @@ def _texts(node: Node | None) -> tuple[str, ...]:
     return tuple(str(item.value) for item in items if isinstance(item, nodes.Scalar) and item.value is not None)
 
 
+def _is_service(node: Node) -> bool:
+    return isinstance(node, nodes.Mapping) and bool({"image", "build"} & dict(node.items()).keys())
+
+
 def _with_entry(body: nodes.Mapping, key: str, value: Node) -> nodes.Mapping:
     """With the key, at its place if it is there."""
     found = {str(name.value): (name, node) for name, node in body.entries}
@@ -173,7 +177,8 @@ class _Reader(Struct, frozen=True):
             if word == "name" and not (isinstance(value, nodes.Scalar) and isinstance(value.value, str | None)):
                 self.problems.add(value.origin, "expected text", address="name", hint="quote it")
             if word not in _TOP and not word.startswith("x-"):
-                self.problems.add(key.origin, f"unknown key '{word}'", hint=did_you_mean(word, _TOP))
+                hint = did_you_mean(word, _TOP) or ("write it under services" if _is_service(value) else "")
+                self.problems.add(key.origin, f"unknown key '{word}'", hint=hint)
         entries = tuple(
             (key, interpolated(value, self.environ, self.problems, str(key.value)))
             for key, value in tree.entries

@@ -30,6 +30,9 @@ def env_file(service: Service, key: str, node: Node) -> Entries:
             kept.append(item)
             continue
         text = str(path.value)
+        if not text:
+            service.problems.add(path.origin, "is empty", address=service.address(key), hint="name a file")
+            continue
         if _is_optional(item) and not Path(text).exists():
             continue
         one, other = (_read(service, item, text, environ, earlier) for environ in (service.project.environ, os.environ))

@@ -216,7 +216,7 @@ class _Writer:
 
     def _other_name(self, key: str, usual: str, named: Node | None) -> dict[str, Any]:
         """Its name on the host, where that is not its key."""
-        name = text_of(named) if named is not None else usual
+        name = (text_of(named) if named is not None else "") or usual
         return {} if name == key else {"name": name}
 
     def _written(self, table: Table, node: nodes.Mapping, declaration: Declaration, label: str) -> dict[str, Any]:

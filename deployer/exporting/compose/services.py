@@ -19,13 +19,15 @@ from deployer.fields.container import CONTAINER
 from deployer.fields.leaves import text_value
 from deployer.nodes import Node
 
+_EMPTIED: Final = frozenset({"command", "entrypoint"})
+"""Keys for which an empty text is not the same as none."""
 _OPERATORS: Final = ";&|<>"
 
 
 def container(service: Service) -> nodes.Mapping:
     """The service as one container of a playbook, before it is checked."""
     found: dict[str, Node] = {}
-    body = dict(service.body.items())
+    body = {key: node for key, node in service.body.items() if key in _EMPTIED or nodes.to_plain(node) != ""}
     if "network_mode" not in body and not _has_items(body.get("networks")):
         body["networks"] = nodes.from_plain({"default": None}, service.body.origin)
     for key in sorted(body, key=_precedence):

@@ -33,6 +33,10 @@ WRONG: list[tuple[str, str, list[str]]] = [
     ("mem_limit: 8m\n    deploy: {resources: {limits: {memory: 9m}}}", "",
      ["4:16 services.web.mem_limit: differs from deploy.resources.limits.memory "
       "(write mem_limit or deploy.resources.limits.memory)"]),
+    ("mem_limit: ${NONE:-}\n    healthcheck: {interval: ''}\n    ports: [{target: 80, host_ip: ''}]", "",
+     ["4:16 services.web.mem_limit: is empty (write a value, or leave out the key)",
+      "5:29 services.web.healthcheck.interval: is empty (write a value, or leave out the key)",
+      "6:35 services.web.ports[0].host_ip: is empty (write a value, or leave out the key)"]),
     ("container_name: one", "",
      ["5:34 services.db.container_name: service web has this name too ()"]),
     ("links: ['db:x']\n    volumes_from: [other]", "",

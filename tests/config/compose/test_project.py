@@ -344,6 +344,12 @@ def test_errors(tmp_path: Path, files: dict[str, str], expected: list[str]) -> N
     assert found == expected
 
 
+def test_a_file_of_the_first_version_says_what_to_write(tmp_path: Path) -> None:
+    _, problems = read(tmp_path, {"compose.yml": "web: {image: nginx}\nvolums: {}\n"})
+    found = [f"{one.summary}; {one.hint}" for one in problems.errors]
+    assert found == ["unknown key 'web'; write it under services", "unknown key 'volums'; did you mean 'volumes'?"]
+
+
 def test_an_unset_variable_is_a_warning(tmp_path: Path) -> None:
     _, problems = read(tmp_path, {"compose.yml": "services: {web: {image: 'a$TAG'}}\n"})
     assert [found.summary for found in problems.warnings] == ["the variable TAG is not set; it is read as empty"]
