@@ -262,6 +262,11 @@ class Engine(Protocol):
         begin with the last part of `path`."""
         ...
 
+    def stat_archive(self, ref: str, path: str) -> Json | None:
+        """`HEAD /containers/{id}/archive`: `name`, `size`, `mode` with the bits of Go's `fs.FileMode`, and
+        `linkTarget`, the path in the container that a link leads to. None also where there is no such container."""
+        ...
+
     def attach_container(self, ref: str) -> Stream:
         """Its output from now on, and its input: plain with a terminal, in frames without one."""
         ...

@@ -17,6 +17,7 @@ from deployer.applying.host_files import change_file
 from deployer.applying.probing import ask
 from deployer.applying.pulling import Layers, hint_of, registry_errors
 from deployer.applying.validating import validate_files
+from deployer.engine import files_container
 from deployer.engine.host_files import with_files_of
 from deployer.errors import EngineError, NotOfferedError, ResourceError
 from deployer.fields.container.health import CRASHING, DECLARE_CHECK, WITHOUT_COMMAND
@@ -28,6 +29,7 @@ from deployer.model.operations import (
     BuildImage,
     ConnectNetwork,
     CreateContainer,
+    CreateFilesContainer,
     CreateNetwork,
     CreateVolume,
     DisconnectNetwork,
@@ -40,6 +42,7 @@ from deployer.model.operations import (
     PullImage,
     PushImage,
     RemoveContainer,
+    RemoveFilesContainer,
     RemoveImage,
     RemoveManifest,
     RemoveNetwork,
@@ -238,6 +241,12 @@ def _(operation: RemoveManifest, worker: Worker) -> None:
 @_perform.register
 def _(operation: ValidateFiles, worker: Worker) -> None:
     validate_files(worker.engine, worker.clock, operation, worker.stopped)
+
+
+@_perform.register
+def _(operation: CreateFilesContainer | RemoveFilesContainer, worker: Worker) -> None:
+    change = files_container.create if isinstance(operation, CreateFilesContainer) else files_container.remove
+    change(worker.engine)
 
 
 @_perform.register

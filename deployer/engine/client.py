@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from deployer.engine import answers, execs, watching
+from deployer.engine import answers, archives, execs, watching
 from deployer.engine.http import READ_TIMEOUT, EngineHttp, json_stream, quote
 from deployer.engine.logs import demultiplex, log_lines, log_parameters
 from deployer.engine.registry_auth import auth_header
@@ -56,7 +56,6 @@ _ONCE = {"Connection": "close"}
 _WITHOUT_CREDENTIALS = {"X-Registry-Auth": "e30="}
 """An empty object: engines refuse a push without the header."""
 
-_TAR = {"Content-Type": "application/x-tar"}
 _NOT_UNPACKED = "Error unpacking image"
 """The error line of engine 29 in a stream without an error (measured on 29.7)."""
 
@@ -193,7 +192,9 @@ class DockerEngine:
             answer.read()
 
     def load_images(self, archive: Body, progress: Progress) -> None:
-        _follow(self._http.stream("POST", "/images/load", {}, body=archive, headers=_TAR, timeout=SILENCE), progress)
+        _follow(
+            self._http.stream("POST", "/images/load", {}, body=archive, headers=archives.TAR, timeout=SILENCE), progress
+        )
 
     def present_blobs(self, digests: Iterable[str]) -> frozenset[str] | None:
         from deployer.engine import content_store
@@ -286,16 +287,13 @@ class DockerEngine:
         return watching.removed_exit_code(self._http, ref)
 
     def put_archive(self, ref: str, folder: str, archive: Body) -> None:
-        path = f"/containers/{quote(ref)}/archive"
-        answer = self._http.stream("PUT", path, {"path": folder}, body=archive, headers=_TAR, timeout=SILENCE)
-        with answer:
-            answer.read()
+        archives.put(self._http, ref, folder, archive, SILENCE)
 
-    @contextmanager
-    def get_archive(self, ref: str, path: str) -> Iterator[Iterator[bytes]]:
-        target = f"/containers/{quote(ref)}/archive"
-        with self._http.stream("GET", target, {"path": path}, timeout=SILENCE) as answer:
-            yield answer.chunks()
+    def get_archive(self, ref: str, path: str) -> AbstractContextManager[Iterator[bytes]]:
+        return archives.get(self._http, ref, path, SILENCE)
+
+    def stat_archive(self, ref: str, path: str) -> Json | None:
+        return archives.stat(self._http, ref, path, READ_TIMEOUT)
 
     def attach_container(self, ref: str) -> Stream:
         return execs.attach(self._http, ref)

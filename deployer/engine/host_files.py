@@ -1,16 +1,22 @@
-"""The files of a host, as a play declares them: through its shell, or through what transfers its files."""
+"""The files of a host, as a play declares them: through its shell, through what transfers its files, or
+through its engine."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import ClassVar, Protocol, TypeVar
 
-from deployer.errors import NotOfferedError
+from deployer.errors import FileError, NotOfferedError
 from deployer.interfaces import Body, Host
 from deployer.model.files import ObservedFile
 from deployer.model.operations import FinishFile, MakeDirectory, MakeLink, PutFile, RemoveFile, RestoreFile, SetFile
 
 Result = TypeVar("Result")
+
+
+class MissingContainerError(FileError):
+    """The container of `files_container` does not exist."""
 
 
 class Store(Protocol):
@@ -36,16 +42,16 @@ class Store(Protocol):
 
 
 def with_files_of(host: Host, work: Callable[[Store], Result]) -> Result:
-    """Through its shell, or where it runs none through what transfers files; `work` may be called for both. Raises
-    `NotOfferedError` where a host offers neither."""
+    """Through its shell, where it runs none through what transfers files, and where nothing does through its engine;
+    `work` may be called for each. Raises `NotOfferedError` where none serves."""
     try:
         return work(_by_shell(host))
     except NotOfferedError as no_shell:
-        try:
-            return work(_by_transfer(host))
-        except NotOfferedError:
-            hint = "files need SSH with a shell or SFTP; content for containers also goes through configs and secrets"
-            raise NotOfferedError(no_shell.message, hint=hint) from no_shell
+        for store in (_by_transfer, _by_engine):
+            with suppress(NotOfferedError):
+                return work(store(host))
+        hint = "files need SSH with a shell or SFTP; content for containers also goes through configs and secrets"
+        raise NotOfferedError(no_shell.message, hint=hint) from no_shell
 
 
 def _by_shell(host: Host) -> Store:
@@ -58,3 +64,9 @@ def _by_transfer(host: Host) -> Store:
     from deployer.engine.transferred_files import TransferredFiles
 
     return TransferredFiles(host.files())
+
+
+def _by_engine(host: Host) -> Store:
+    from deployer.engine.files_container import EngineFiles
+
+    return EngineFiles(host.engine())

@@ -1,13 +1,15 @@
-"""Whether a tar archive is whole. An engine ends its answer as usual when a file becomes shorter while it is read, but
-the archive lacks all that would follow."""
+"""Tar archives as they come, and whether one is whole. An engine ends its answer as usual when a file becomes shorter
+while it is read, but the archive lacks all that would follow."""
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from deployer.errors import ResourceError
 
+_CHUNK: Final = 256 * 1024
 _BLOCK: Final = 512
 _SIZE: Final = slice(124, 136)
 _TYPE: Final = 156
@@ -24,6 +26,29 @@ def whole(chunks: Iterable[bytes]) -> Iterator[bytes]:
     if not walk.ended:
         hint = "stop or pause the containers that write to the volume, or use --exact"
         raise ResourceError("the engine's archive is incomplete: a file changed while it was read", hint=hint)
+
+
+class _Reader:
+    """Pieces as a file that is read forwards."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self._rest = b""
+
+    def read(self, size: int) -> bytes:
+        while len(self._rest) < size and (more := next(self._pieces, b"")):
+            self._rest += more
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
+
+
+def open_pieces(pieces: Iterable[bytes]) -> tarfile.TarFile:
+    """To be read forwards. Raises `ResourceError` for what is no archive."""
+    source: Any = _Reader(pieces)
+    try:
+        return tarfile.open(fileobj=source, mode="r|", bufsize=_CHUNK)
+    except tarfile.TarError as error:
+        raise ResourceError(f"the engine sent no tar archive: {error}") from error
 
 
 class _Walk:

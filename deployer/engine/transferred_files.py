@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ from deployer.interfaces import Body, FileInfo, FileKind, Files
 from deployer.model.files import LINK, ObservedFile
 from deployer.model.operations import FinishFile, MakeDirectory, MakeLink, PutFile, RemoveFile, RestoreFile, SetFile
 
-_USERS, _GROUPS = "/etc/passwd", "/etc/group"
+USERS, GROUPS = "/etc/passwd", "/etc/group"
 
 
 class TransferredFiles:
@@ -30,7 +30,7 @@ class TransferredFiles:
 
     def look(self, paths: Sequence[str], trees: Sequence[str] = ()) -> Mapping[str, ObservedFile]:
         found = ((path, self._files.stat(path)) for path in paths)
-        users, groups = self._names(_USERS), self._names(_GROUPS)
+        users, groups = self._names(USERS), self._names(GROUPS)
         known = {path: self._observed(path, info) for path, info in found if info is not None}
         seen = {
             path: replace(each, user=users.get(each.uid, ""), group=groups.get(each.gid, ""))
@@ -185,7 +185,7 @@ class TransferredFiles:
 
     def _ids(self, owner: str, group: str, before: FileInfo | None) -> tuple[int, int]:
         there = (before.uid, before.gid) if before is not None else (0, 0)
-        return self._id(owner, _USERS, there[0]), self._id(group, _GROUPS, there[1])
+        return self._id(owner, USERS, there[0]), self._id(group, GROUPS, there[1])
 
     def _id(self, name: str, table: str, otherwise: int) -> int:
         if not name or name.isdecimal():
@@ -197,14 +197,18 @@ class TransferredFiles:
         raise ResourceError(f"the host has no '{name}' in {table}", hint="create it there, or write an id")
 
     def _names(self, table: str) -> dict[int, str]:
-        """By id; the first one counts."""
-        found: dict[int, str] = {}
-        for line in self._lines(table):
-            parts = line.split(":")
-            if len(parts) > 2 and parts[2].isdecimal():
-                found.setdefault(int(parts[2]), parts[0])
-        return found
+        return names_by_id(self._lines(table))
 
     def _lines(self, path: str) -> Iterator[str]:
         with suppress(FileError), self._files.read(path) as pieces:
             yield from b"".join(pieces).decode(errors="replace").splitlines()
+
+
+def names_by_id(lines: Iterable[str]) -> dict[int, str]:
+    """Of users or groups; the first one counts."""
+    found: dict[int, str] = {}
+    for line in lines:
+        parts = line.split(":")
+        if len(parts) > 2 and parts[2].isdecimal():
+            found.setdefault(int(parts[2]), parts[0])
+    return found

@@ -20,7 +20,7 @@ from deployer.interfaces import Body, Engine, ExecQuery, Json, Stream
 from deployer.model.volume_names import HELPERS
 
 FOLDER: Final = "data"
-_IMAGE: Final = "docker.io/deployer/empty:1"
+EMPTY: Final = "docker.io/deployer/empty:1"
 _LONGEST: Final = "86400"
 """Seconds after which a container ends that a killed run left."""
 
@@ -112,7 +112,7 @@ class ExactData:
     def _write(self, command: Sequence[str], archive: Body) -> None:
         with self._running(command, stdin=True) as (output, stream):
             try:
-                for chunk in _chunks(archive):
+                for chunk in chunks(archive):
                     stream.write(chunk)
                 stream.end_writing()
             except UnreachableError:
@@ -161,7 +161,8 @@ def _finish(output: Iterator[bytes]) -> None:
         pass
 
 
-def _chunks(archive: Body) -> Iterator[bytes]:
+def chunks(archive: Body) -> Iterator[bytes]:
+    """In pieces, as they are sent."""
     read = getattr(archive, "read", None)
     return iter(archive) if read is None else iter(lambda: read(65536), b"")
 
@@ -203,7 +204,7 @@ def _started(engine: Engine, container: str, image: str) -> ExactData:
 
 def _create(engine: Engine, volume: str, image: str, labels: Mapping[str, str]) -> str:
     body = {
-        "Image": image or _IMAGE,
+        "Image": image or EMPTY,
         "Entrypoint": ["sleep"],
         "Cmd": [_LONGEST],
         "User": "0:0",
@@ -215,8 +216,7 @@ def _create(engine: Engine, volume: str, image: str, labels: Mapping[str, str]) 
     }
     remove_helper(engine, volume)
     if not image:
-        info = engine.describe()
-        engine.load_images([empty_image(_IMAGE, f"{info.os}/{info.arch}")], lambda _message: None)
+        load_empty(engine)
     elif engine.inspect_image(image) is None:
         raise ResourceError(f"image {image} is not on the host", hint=f"deployer image pull {image} HOST pulls it")
     created, _ = engine.create_container(helper_name(volume), body, "")
@@ -240,6 +240,16 @@ def remove_helper(engine: Engine, volume: str) -> None:
     except EngineError as error:
         if not error.not_found:
             raise
-    if engine.inspect_image(_IMAGE) is not None:
+    remove_empty(engine)
+
+
+def load_empty(engine: Engine) -> None:
+    info = engine.describe()
+    engine.load_images([empty_image(EMPTY, f"{info.os}/{info.arch}")], lambda _message: None)
+
+
+def remove_empty(engine: Engine) -> None:
+    """Unless a container uses it."""
+    if engine.inspect_image(EMPTY) is not None:
         with suppress(EngineError):
-            engine.remove_image(_IMAGE)
+            engine.remove_image(EMPTY)

@@ -14,6 +14,8 @@ NEW: Final = ".deployer-new"
 OLD: Final = ".deployer-old"
 FAILED: Final = ".failed"
 PREVIOUS: Final = ".previous"
+FILES: Final = "deployer.files"
+"""The container through which files of a host are read and written that offers neither a shell nor SFTP."""
 
 _KEPT: Final = re.compile(r"(?P<base>.+)\.(?:failed|previous(?:-(?P<number>[0-9]+))?)")
 

@@ -24,6 +24,7 @@ class Verdict(StrEnum):
     NOT_RUN = "has not run"
     RUN_FAILED = "its last run failed"
     UNDECLARED = "no longer declared"
+    UNREAD = "cannot be read"
     STILL_THERE = "declared absent, but present"
 
 

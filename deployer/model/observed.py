@@ -170,7 +170,8 @@ class Observed(Struct, frozen=True, dict=True):
     will have done: `renewed` names containers that they create or replace, `restarted` those that they start; `coming`
     are references that they pull or build, `built` those that they build. `manifests`: what each project wrote;
     `files`: what is at these paths, at those that are declared, and at those of the directories above;
-    `runs_commands`: whether files can be validated and linked there."""
+    `runs_commands`: whether files can be validated and linked there; `unread`: whether they could not be read, since
+    the container through which they are read does not exist."""
 
     host: str
     engine: EngineInfo
@@ -197,6 +198,7 @@ class Observed(Struct, frozen=True, dict=True):
     manifests: Mapping[str, Manifest] = field(default_factory=dict)
     files: Mapping[str, ObservedFile] = field(default_factory=dict)
     runs_commands: bool = True
+    unread: bool = False
 
     @cached_property
     def _by_name(self) -> Mapping[str, ObservedContainer]:

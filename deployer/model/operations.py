@@ -291,6 +291,16 @@ class RemoveManifest(_OnName, frozen=True):
     doing, done, records = "cleaning up", "cleaned up", True
 
 
+class CreateFilesContainer(_OnName, frozen=True):
+    """Creates the container through which files of the host are read and written, unless it exists."""
+
+    doing, done = "creating", "created"
+
+
+class RemoveFilesContainer(_OnName, frozen=True):
+    doing, done = "removing", "removed"
+
+
 class RemoveNetwork(Operation, frozen=True):
     """By id, or by name if a step of the same plan creates it."""
 

@@ -17,6 +17,8 @@ from deployer.simulated.state import Record, SimulatedHost, sha256
 from deployer.simulated.trees import Tree
 
 _MANIFEST = "manifest.json"
+_GO_TYPES = {tarfile.DIRTYPE: 1 << 31, tarfile.SYMTYPE: 1 << 27}
+"""Bits of Go's `fs.FileMode`."""
 
 
 def whole(body: Body) -> bytes:
@@ -53,6 +55,18 @@ def get_archive(host: SimulatedHost, ref: str, path: str) -> bytes:
     name = posixpath.basename(path)
     rest = [(name + each[len(inside.rstrip("/")) :], tree[each]) for each in trees.below(tree, inside)]
     return trees.pack([(name or "/", top), *rest])
+
+
+def stat_archive(host: SimulatedHost, ref: str, path: str) -> Record | None:
+    path = trees.normal(path)
+    tree, inside = _place(host, need_container(host, ref), path)
+    if inside not in tree and inside != "/" and not trees.is_folder(tree, inside):
+        return None
+    found = tree.get(inside) or trees.entry(tarfile.DIRTYPE, mode=0o755)
+    mode = found["mode"] | _GO_TYPES.get(found["type"].encode(), 0)
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(path), found["linkname"])) if found["linkname"] else ""
+    size = len(trees.data_of(found))
+    return {"name": posixpath.basename(path), "size": size, "mode": mode, "linkTarget": target}
 
 
 def _place(host: SimulatedHost, container: Record, path: str) -> tuple[Tree, str]:

@@ -323,6 +323,10 @@ class SimulatedEngine:
             data = archives.get_archive(host, ref, path)
         yield trees.pieces(data)
 
+    def stat_archive(self, ref: str, path: str) -> Json | None:
+        with self.reading() as host:
+            return archives.stat_archive(host, ref, path) if lookup.find_container(host, ref) else None
+
     def attach_container(self, ref: str) -> Stream:
         with self.reading() as host:
             return execs.attached(lookup.need_container(host, ref))

@@ -12,13 +12,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from deployer.engine.tar_walk import whole
+from deployer.engine.tar_walk import open_pieces, whole
 from deployer.errors import DeployerError, EngineError, ResourceError, UnreachableError, boundary
 from deployer.interfaces import Engine
 from deployer.model.plan import Unreachable
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.inspect_hosts import Row
-from deployer.usecases.tarred import Unpacked, open_pieces, pack, renamed, unpack
+from deployer.usecases.tarred import Unpacked, pack, renamed, unpack
 
 _PLACE: Final = re.compile(r"(?P<pattern>[^/]+)/(?P<name>[^/:]+):(?P<path>.+)", re.DOTALL)
 _LOCAL: Final = ("/", "./", "../", "~")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from deployer.engine.host_files import Store, with_files_of
+from deployer.engine.host_files import MissingContainerError, Store, with_files_of
 from deployer.fields.container.files import LONGEST
 from deployer.interfaces import FileKind, Host
 from deployer.model.desired import Desired
@@ -36,7 +36,10 @@ def with_files(
         files |= {path: replace(files[path], text=store.text(path)) for path in _compared(plays, files)}
         return replace(observed, files=files, runs_commands=store.runs_commands)
 
-    return with_files_of(host(), look)
+    try:
+        return with_files_of(host(), look)
+    except MissingContainerError:
+        return replace(observed, unread=True)
 
 
 def _maybe_removed(observed: Observed, play: Desired, *, removes_all: bool) -> Iterator[str]:

@@ -9,10 +9,11 @@ import os
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from msgspec import Struct
 
+from deployer.engine.tar_walk import open_pieces
 from deployer.errors import ResourceError
 
 _CHUNK: Final = 256 * 1024
@@ -74,29 +75,6 @@ def _errors_of(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ResourceError(f"{path}: {error.strerror or error}") from error
-
-
-class _Reader:
-    """Pieces as a file that is read forwards."""
-
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = iter(pieces)
-        self._rest = b""
-
-    def read(self, size: int) -> bytes:
-        while len(self._rest) < size and (more := next(self._pieces, b"")):
-            self._rest += more
-        data, self._rest = self._rest[:size], self._rest[size:]
-        return data
-
-
-def open_pieces(pieces: Iterable[bytes]) -> tarfile.TarFile:
-    """To be read forwards. Raises `ResourceError` for what is no archive."""
-    source: Any = _Reader(pieces)
-    try:
-        return tarfile.open(fileobj=source, mode="r|", bufsize=_CHUNK)
-    except tarfile.TarError as error:
-        raise ResourceError(f"the engine sent no tar archive: {error}") from error
 
 
 def renamed(

@@ -17,6 +17,7 @@ from deployer.applying.locking import Run, time_stamp
 from deployer.applying.performing import Stop
 from deployer.config.files import state_folder
 from deployer.engine import volume_data
+from deployer.engine.tar_walk import open_pieces
 from deployer.engine.volume_data import Data
 from deployer.errors import DeployerError, ExitCode, RefusedError, ResourceError
 from deployer.fields.options import Quiet
@@ -25,7 +26,6 @@ from deployer.model.outcome import Blocked
 from deployer.model.volume_names import FILLING, NEW, STOPPED
 from deployer.usecases import backup_file
 from deployer.usecases.backup_file import Backup, Header, Packed, Total, copy_to
-from deployer.usecases.tarred import open_pieces
 from deployer.usecases.volume_sides import How, Line, Place, Said, Side, Tell
 
 _AHEAD: Final = 64

@@ -35,7 +35,7 @@ from deployer.model.operations import (
 from deployer.model.plan import Action, FieldDiff, ResourceChange
 from deployer.model.settings import FileSettings
 from deployer.planning.context import ChangedFile, Context, RemovedFile, Steps
-from deployer.planning.file import compare, mounted, refused, removal
+from deployer.planning.file import compare, container, mounted, refused, removal
 from deployer.planning.file.validating import validate
 from deployer.planning.refusals import refuse_protected
 from deployer.planning.undeclared import is_declared
@@ -71,7 +71,10 @@ def make(ctx: Context) -> None:
     ctx.files.going.extend(each for each in going if each not in noticed)
     new = [_new(ctx, wish.resource, wish.live) for wish in written if wish.is_new]
     validate(ctx, new, [each.name for each in going])
-    after = _manifest(ctx, written, noticed) if written or noticed else ()
+    after = container.create(ctx)
+    if after and not wishes and (change := container.update(ctx)):
+        ctx.draft.changes.append(change)
+    after = (*after, *_manifest(ctx, written, noticed)) if written or noticed else ()
     _note_changed(ctx, written)
     removal.note_changed(ctx, going, noticed)
     removal.remove_noticed(ctx, noticed, after)
@@ -103,6 +106,8 @@ def _wish(ctx: Context, resource: File) -> Wish | None:
     live = ctx.observed.files.get(resource.name)
     if live is None:
         if refused.has_no_place(ctx, resource) or refused.is_impossible(ctx, resource):
+            return None
+        if ctx.observed.unread and compare.written(ctx, resource.name) is not None:
             return None
         new = compare.declared(resource)
         return Wish(
@@ -166,14 +171,16 @@ def _manifest(ctx: Context, wishes: list[Wish], noticed: list[RemovedFile]) -> S
 
 
 def _is_gone(ctx: Context, path: str) -> bool:
-    return path not in ctx.observed.files and ctx.desired.find(Kind.FILE, path) is None
+    return not ctx.observed.unread and path not in ctx.observed.files and ctx.desired.find(Kind.FILE, path) is None
 
 
 def _made_above(ctx: Context, path: str) -> Iterator[str]:
-    """The directories that the file's own step makes, the nearest first."""
+    """The directories that the file's own step makes, the nearest first, if that is known."""
+    if ctx.observed.unread:
+        return
     missing = [folder for folder in above(path) if folder not in ctx.observed.files]
     known = next((folder for folder in above(path) if folder in ctx.observed.files), path)
-    return (folder for folder in missing if folder.startswith(known) and not is_declared(ctx, Kind.FILE, folder))
+    yield from (folder for folder in missing if folder.startswith(known) and not is_declared(ctx, Kind.FILE, folder))
 
 
 def _write_manifest(ctx: Context, address: Address, before: Manifest, entries: dict[str, Written]) -> int:
@@ -246,6 +253,9 @@ def _when_above(ctx: Context, path: str) -> Steps:
 
 def drift(ctx: Context, resource: File) -> Iterator[Drift]:
     live = ctx.observed.files.get(resource.name)
+    if ctx.observed.unread:
+        yield Drift(resource.address, Verdict.UNREAD, detail=container.MISSING)
+        return
     if live is None:
         yield Drift(resource.address, Verdict.GONE)
         return

@@ -20,7 +20,7 @@ from deployer.model.operations import FinishFile, RemoveFile, RemoveManifest, Re
 from deployer.model.plan import Action, Refusal, ResourceChange
 from deployer.model.settings import ContainerSettings, FileSettings
 from deployer.planning.context import ChangedFile, Context, RemovedFile, Steps
-from deployer.planning.file import compare, mounted, refused
+from deployer.planning.file import compare, container, mounted, refused
 from deployer.planning.refusals import refuse_protected
 from deployer.planning.undeclared import DESTROYED, REASON, declared_or_placeholder, is_declared
 
@@ -161,14 +161,17 @@ def remove(ctx: Context) -> None:
 
 
 def destroy(ctx: Context) -> None:
-    manifest = ctx.observed.manifests.get(ctx.desired.project)
-    if manifest is None or not manifest.entries:
+    if container.refuse_unread(ctx):
         return
+    manifest = ctx.observed.manifests.get(ctx.desired.project, Manifest())
     gone: set[str] = set()
     for each in _written(ctx, DESTROYED, {}):
         gone.add(each.name)
         _remove(ctx, each)
     if any(_is_kept(ctx, path) for path in manifest.entries.keys() - gone):
+        return
+    container.remove(ctx)
+    if not manifest.entries:
         return
     address = ctx.address(Kind.FILE, min(gone or manifest.entries))
     for number in (*manifest.older, manifest.number):
