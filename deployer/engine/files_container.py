@@ -19,7 +19,7 @@ from deployer.engine.logs import Frames
 from deployer.engine.mounted_files import MountedFiles
 from deployer.engine.shell_files import ShellFiles
 from deployer.engine.volume_data import EMPTY, chunks, load_empty, remove_empty
-from deployer.errors import NOT_FOUND, EngineError, NotOfferedError, UnreachableError
+from deployer.errors import NOT_FOUND, EngineError, FileError, NotOfferedError, UnreachableError
 from deployer.interfaces import Body, CommandResult, Engine, ExecQuery, Stream
 from deployer.model.container_names import FILES
 from deployer.model.files import ObservedFile
@@ -30,8 +30,20 @@ _PROGRAMS: Final = ("bin", "sbin", "lib", "lib32", "lib64", "usr", "nix", "gnu")
 
 _RUNNING: Final = f"{FILES}.running"
 _PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin"
-_WAIT: Final = "while sleep 5; do set -- /proc/[0-9]*; [ $# -gt 1 ] || exit 0; done"
-"""Until it is the only process of the container."""
+_WAIT: Final = """while :; do
+  rm -f /used
+  sleep 5
+  set -- /proc/[0-9]*
+  [ -e /used ] || [ $# -gt 1 ] || exit 0
+done
+"""
+"""Until no script has begun for a while, and none runs: the shell is the only process of the container."""
+
+_BEGUN: Final = "[begun]"
+_ENDED: Final = "[ended] "
+_IN_HOST: Final = f': > /used; echo "{_BEGUN}" >&2; chroot {_ROOT} /bin/sh -c "$0"; echo "{_ENDED}$?" >&2'
+"""A script that does not begin is one of a container that was just ending, of which the engine may have told nothing;
+it may also have forgotten how a command ended."""
 
 _CONFLICT: Final = 409
 _ATTEMPTS: Final = 100
@@ -40,6 +52,8 @@ _PAUSE: Final = 0.1
 
 _LARGEST: Final = 1024 * 1024
 """Bytes of output that are kept of a script."""
+
+_SHOWN: Final = 300
 
 
 class EngineFiles(ShellFiles):
@@ -54,10 +68,12 @@ class EngineFiles(ShellFiles):
         self._engine = engine
         self._files = MountedFiles(engine, FILES, _ROOT)
 
-    def look(self, paths: Sequence[str], trees: Sequence[str] = ()) -> Mapping[str, ObservedFile]:
+    def look(
+        self, paths: Sequence[str], trees: Sequence[str] = (), folders: Sequence[str] = ()
+    ) -> Mapping[str, ObservedFile]:
         if self._engine.inspect_container(FILES) is None:
             raise MissingContainerError(f"container {FILES} does not exist", hint="apply creates it")
-        return self._files.look(paths, trees)
+        return self._files.look(paths, trees, folders)
 
     def text(self, path: str) -> str | None:
         return self._files.text(path)
@@ -73,24 +89,28 @@ class _ContainerShell:
         return self.perform(script)
 
     def perform(self, script: str, content: Body = ()) -> CommandResult:
-        key, stream = self._begin(script)
-        with closing(stream):
+        with closing(self._begin(script)) as command:
             # A script that has failed takes no more input, and has said why.
             with suppress(UnreachableError):
                 for piece in chunks(content):
-                    stream.write(piece)
-                stream.end_writing()
-            output = _read(stream)
-        while (code := self._engine.exec_exit_code(key)) is None:
-            """The engine learns of the end a moment after the output has ended."""
-        return CommandResult(code, *output)
+                    command.stream.write(piece)
+                command.stream.end_writing()
+            while command.read():
+                """To its end."""
+            errors = command.said(2).removeprefix(f"{_BEGUN}\n")
+        said, ended, code = errors.rpartition(_ENDED)
+        if not ended or not code.strip().isdigit():
+            raise FileError(f"a script of container {_RUNNING} was interrupted: {errors.strip()[-_SHOWN:]}")
+        return CommandResult(int(code), command.said(1), said)
 
-    def _begin(self, script: str) -> tuple[str, Stream]:
-        query = ExecQuery(("chroot", _ROOT, "/bin/sh", "-c", script), stdin=True, user="0:0")
+    def _begin(self, script: str) -> _Command:
+        query = ExecQuery(("sh", "-c", _IN_HOST, script), stdin=True, user="0:0")
         for left in reversed(range(_ATTEMPTS)):
             try:
-                key = self._engine.create_exec(_RUNNING, query)
-                return key, self._engine.start_exec(key, None)
+                command = _Command(self._engine.start_exec(self._engine.create_exec(_RUNNING, query), None))
+                if command.begins():
+                    return command
+                command.close()
             except EngineError as error:
                 if not left or error.status not in (NOT_FOUND, _CONFLICT):
                     raise
@@ -100,7 +120,37 @@ class _ContainerShell:
                 if error.not_found:
                     _start(self._engine)
             time.sleep(_PAUSE)
-        raise AssertionError
+        raise FileError(f"container {_RUNNING} runs no scripts", hint="the host's own sh and chroot are needed")
+
+
+class _Command:
+    """A command in a container, and what it says."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self._frames = Frames()
+        self._said = {1: bytearray(), 2: bytearray()}
+
+    def begins(self) -> bool:
+        """Waits until it says so; False if it ends instead."""
+        while not self.said(2).startswith(_BEGUN):
+            if not self.read():
+                return False
+        return True
+
+    def read(self) -> bool:
+        data = self.stream.read()
+        for number, payload in self._frames.feed(data):
+            if number in self._said and len(self._said[number]) < _LARGEST:
+                self._said[number] += payload
+        return bool(data)
+
+    def said(self, number: int) -> str:
+        """On its output (1), or as errors (2)."""
+        return self._said[number].decode(errors="replace")
+
+    def close(self) -> None:
+        self.stream.close()
 
 
 def _start(engine: Engine) -> None:
@@ -120,16 +170,6 @@ def _start(engine: Engine) -> None:
         _remove(engine, made)
         hint = "files are written with the host's own sh and chroot; SSH with a shell or SFTP needs neither"
         raise EngineError(f"files cannot be written: {error.message}", status=0, hint=hint) from error
-
-
-def _read(stream: Stream) -> tuple[str, str]:
-    """Output and errors."""
-    frames, said = Frames(), {1: bytearray(), 2: bytearray()}
-    while data := stream.read():
-        for number, payload in frames.feed(data):
-            if number in said and len(said[number]) < _LARGEST:
-                said[number] += payload
-    return said[1].decode(errors="replace"), said[2].decode(errors="replace")
 
 
 def create(engine: Engine) -> None:

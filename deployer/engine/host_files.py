@@ -24,8 +24,10 @@ class Store(Protocol):
 
     runs_commands: ClassVar[bool]
 
-    def look(self, paths: Sequence[str], trees: Sequence[str] = ()) -> Mapping[str, ObservedFile]:
-        """What is there, by path; of the directories `trees` also the paths below."""
+    def look(
+        self, paths: Sequence[str], trees: Sequence[str] = (), folders: Sequence[str] = ()
+    ) -> Mapping[str, ObservedFile]:
+        """What is there, by path; of the directories `trees` also the paths below; at `folders` at least its kind."""
         ...
 
     def text(self, path: str) -> str | None:

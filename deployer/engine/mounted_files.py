@@ -33,6 +33,7 @@ _MOST: Final = 8 * 1024 * 1024
 
 _DIRECTORY: Final = 1 << 31
 _LINK: Final = 1 << 27
+_TYPES: Final = 0x8F28_0000
 """Bits of Go's `fs.FileMode`."""
 
 _LINKS: Final = 40
@@ -49,10 +50,14 @@ class MountedFiles:
         self._container = container
         self._root = root
 
-    def look(self, paths: Sequence[str], trees: Sequence[str] = ()) -> Mapping[str, ObservedFile]:
+    def look(
+        self, paths: Sequence[str], trees: Sequence[str] = (), folders: Sequence[str] = ()
+    ) -> Mapping[str, ObservedFile]:
         """As `host_files.Store` does."""
         try:
-            return self._look(paths, trees)
+            known: dict[str, Json | None] = {}
+            found = self._look(paths, trees, known)
+            return {**dict(self._kinds(folders, known)), **found}
         except (EngineError, tarfile.TarError) as error:
             raise FileError(f"the files of the host cannot be read: {error}") from error
 
@@ -64,8 +69,9 @@ class MountedFiles:
             raise FileError(f"{path} cannot be read: {error}") from error
         return text_of(data) if len(data) <= LONGEST else None
 
-    def _look(self, paths: Sequence[str], trees: Sequence[str]) -> Mapping[str, ObservedFile]:
-        known: dict[str, str | None] = {}
+    def _look(
+        self, paths: Sequence[str], trees: Sequence[str], known: dict[str, Json | None]
+    ) -> Mapping[str, ObservedFile]:
         places = {path: place for path in paths if (place := self._place(path, known)) is not None}
         wanted = frozenset(places.values())
         below: dict[str, tuple[str, ...]] = {}
@@ -97,7 +103,7 @@ class MountedFiles:
         done: list[str] = []
         for folder in sorted(folders | set(trees)):
             is_tree = folder in trees
-            if is_tree and not self._is(folder, _DIRECTORY):
+            if is_tree and not self._is_directory(folder):
                 continue
             if not is_tree and any(f"{folder}/".startswith(f"{each}/") for each in done):
                 continue
@@ -110,7 +116,7 @@ class MountedFiles:
             found |= {
                 place: replace(each, left=any(beside(place, what) in entries for what in ("old", "new")))
                 for place, each in entries.items()
-                if each is not None and (is_tree or place != folder)
+                if each is not None
             }
             if is_tree:
                 below[folder] = tuple(sorted(place for place in entries if place != folder))
@@ -136,8 +142,7 @@ class MountedFiles:
         return found
 
     def _one(self, place: str) -> ObservedFile | None:
-        info = self._stat(place)
-        if info is None:
+        if self._stat(place, {}) is None:
             return None
         found = ObservedFile(place, FileKind.OTHER)
         with self._engine.get_archive(self._container, self._root + place) as answer:
@@ -147,7 +152,7 @@ class MountedFiles:
             if found.kind is not FileKind.DIRECTORY:
                 for _ in answer:
                     """Read to its end, it leaves a connection that can be used again."""
-        is_left = any(self._stat(beside(place, what)) is not None for what in ("old", "new"))
+        is_left = any(self._stat(beside(place, what), {}) is not None for what in ("old", "new"))
         return replace(found, left=is_left)
 
     def _content(self, place: str) -> bytes:
@@ -166,40 +171,50 @@ class MountedFiles:
                 return {}
             raise
 
-    def _place(self, path: str, known: dict[str, str | None]) -> str | None:
+    def _is_directory(self, place: str) -> bool:
+        info = self._stat(place, {})
+        return info is not None and _kind(info) is FileKind.DIRECTORY
+
+    def _kinds(self, folders: Iterable[str], known: dict[str, Json | None]) -> Iterator[tuple[str, ObservedFile]]:
+        for path in folders:
+            place = self._place(path, known)
+            if place is not None and (info := self._stat(place, known)) is not None:
+                yield path, ObservedFile(path, _kind(info))
+
+    def _place(self, path: str, known: dict[str, Json | None]) -> str | None:
         """Without links in it but the last part; None if a directory of it does not exist."""
         folder, name = posixpath.split(path)
         found = self._folder(folder, known, _LINKS)
         return posixpath.join(found, name) if found is not None else None
 
-    def _folder(self, path: str, known: dict[str, str | None], links: int) -> str | None:
+    def _folder(self, path: str, known: dict[str, Json | None], links: int) -> str | None:
         """The engine would follow links of the host as if the container's root were its own."""
         if path == "/":
             return path
-        if path not in known:
-            above, name = posixpath.split(path)
-            folder = self._folder(above, known, links)
-            known[path] = self._followed(posixpath.join(folder, name), known, links) if folder is not None else None
-        return known[path]
-
-    def _followed(self, place: str, known: dict[str, str | None], links: int) -> str | None:
-        info = self._stat(place)
-        if info is None:
+        above, name = posixpath.split(path)
+        folder = self._folder(above, known, links)
+        if folder is None or (info := self._stat(place := posixpath.join(folder, name), known)) is None:
             return None
-        if not int(info["mode"]) & _LINK:
-            return place if int(info["mode"]) & _DIRECTORY else None
+        kind = _kind(info)
+        if kind is not FileKind.LINK:
+            return place if kind is FileKind.DIRECTORY else None
         if not links:
             raise FileError(f"{place} cannot be read: it has too many symbolic links")
         target = posixpath.normpath(str(info["linkTarget"]))
         inside = target == self._root or target.startswith(f"{self._root}/")
         return self._folder((target.removeprefix(self._root) or "/") if inside else target, known, links - 1)
 
-    def _is(self, place: str, kind: int) -> bool:
-        info = self._stat(place)
-        return info is not None and bool(int(info["mode"]) & kind)
+    def _stat(self, place: str, known: dict[str, Json | None]) -> Json | None:
+        if place not in known:
+            known[place] = self._engine.stat_archive(self._container, self._root + place)
+        return known[place]
 
-    def _stat(self, place: str) -> Json | None:
-        return self._engine.stat_archive(self._container, self._root + place)
+
+def _kind(info: Json) -> FileKind:
+    mode = int(info["mode"])
+    if not mode & _TYPES:
+        return FileKind.FILE
+    return FileKind.DIRECTORY if mode & _DIRECTORY else FileKind.LINK if mode & _LINK else FileKind.OTHER
 
 
 def _at_most(chunks: Iterable[bytes], most: int | None) -> Iterator[bytes]:

@@ -93,10 +93,12 @@ class ShellFiles:
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
 
-    def look(self, paths: Sequence[str], trees: Sequence[str] = ()) -> Mapping[str, ObservedFile]:
+    def look(
+        self, paths: Sequence[str], trees: Sequence[str] = (), folders: Sequence[str] = ()
+    ) -> Mapping[str, ObservedFile]:
         found: dict[str, ObservedFile] = {}
         listing = "".join(f"{_LIST}{shlex.quote(path)} -mindepth 1 2>/dev/null\n" for path in trees)
-        for part in _parts(paths):
+        for part in _parts(sorted({*paths, *folders})):
             result = self._shell.perform(f"{listing}set -- {shlex.join(part)}\n{_LOOK}")
             if not result.output.endswith(f"{_END}\n"):
                 raise FileError(f"the files of the host cannot be read: {_said(result)}")

@@ -28,8 +28,10 @@ class TransferredFiles:
     def __init__(self, files: Files) -> None:
         self._files = files
 
-    def look(self, paths: Sequence[str], trees: Sequence[str] = ()) -> Mapping[str, ObservedFile]:
-        found = ((path, self._files.stat(path)) for path in paths)
+    def look(
+        self, paths: Sequence[str], trees: Sequence[str] = (), folders: Sequence[str] = ()
+    ) -> Mapping[str, ObservedFile]:
+        found = ((path, self._files.stat(path)) for path in sorted({*paths, *folders}))
         users, groups = self._names(USERS), self._names(GROUPS)
         known = {path: self._observed(path, info) for path, info in found if info is not None}
         seen = {

@@ -21,7 +21,7 @@ def with_files(
 ) -> Observed:
     """Raises `FileError`, `NotOfferedError`, `UnreachableError`."""
     paths = {found.name for play in plays for found in play.of(FileSettings)}
-    paths |= {folder for path in paths for folder in above(path)}
+    folders = sorted({folder for path in paths for folder in above(path)})
     projects = {play.project for play in plays}
     paths |= {path for name in projects & observed.manifests.keys() for path in observed.manifests[name].entries}
     if not paths:
@@ -30,7 +30,7 @@ def with_files(
     trees |= {path for play in plays for path in _maybe_removed(observed, play, removes_all=removes_all)}
 
     def look(store: Store) -> Observed:
-        files = dict(store.look(sorted(paths), sorted(trees)))
+        files = dict(store.look(sorted(paths), sorted(trees), folders))
         if further := {path for tree in trees if tree in files for path in files[tree].below} - paths:
             files |= store.look(sorted(further))
         files |= {path: replace(files[path], text=store.text(path)) for path in _compared(plays, files)}

@@ -124,6 +124,21 @@ def test_missing_paths(sandbox: Sandbox) -> None:
     assert sandbox.engine.inspect_container(key) is not None
 
 
+def test_what_is_at_a_path_is_told_without_its_content(sandbox: Sandbox) -> None:
+    key = sandbox.container("c")
+    sandbox.engine.put_archive(key, "/etc", [archive(a=(b"text", 0o640, 999))])
+    target, link = io.BytesIO(), tarfile.TarInfo("link")
+    link.type, link.linkname = tarfile.SYMTYPE, "conf/a"
+    with tarfile.open(fileobj=target, mode="w") as tar:
+        tar.addfile(link)
+    sandbox.engine.put_archive(key, "/etc", [target.getvalue()])
+    found = {path: sandbox.engine.stat_archive(key, f"/etc/{path}") for path in ("conf", "conf/a", "link", "none")}
+    told = {path: each and (int(each["mode"]) >> 27, each["linkTarget"]) for path, each in found.items()}
+    assert told == {"conf": (16, ""), "conf/a": (0, ""), "link": (1, "/etc/conf/a"), "none": None}
+    assert (found["conf/a"] or {})["size"] == 4
+    assert sandbox.engine.stat_archive(sandbox.name("nobody"), "/etc") is None
+
+
 def test_an_archive_that_cannot_be_read_is_its_own_error(sandbox: Sandbox) -> None:
     """Not one of the connection; the engine goes on to answer."""
     key = sandbox.container("c")

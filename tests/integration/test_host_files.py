@@ -220,7 +220,8 @@ def test_a_user_without_rights_is_told_what_to_do(host_26: Host, tmp_path: Path)
 
 
 def test_hosts_without_a_shell(host_26: Host, tmp_path: Path) -> None:
-    """SFTP alone is enough, but for links and validation; without it, the host is told to have no files."""
+    """SFTP alone is enough, but for links and validation. Without it the engine is, but before the first apply nothing
+    can be read, and what is on record stays as it is."""
     host, root = host_26, host_26.root
     faults.restart_sshd(host, {"ForceCommand": "internal-sftp"})
     here = site(host, tmp_path)
@@ -236,7 +237,9 @@ def test_hosts_without_a_shell(host_26: Host, tmp_path: Path) -> None:
     assert "cannot be validated: the host offers no shell" in refused.out
     assert (root / "etc/shop/app.conf").read_text() == "port = 81\n"
     faults.restart_sshd(host, {"MaxSessions": "0"})
-    refused = here.plan()
-    assert refused.code == 4
-    assert "the server allows socket forwarding only" in refused.out
-    assert "content for containers also goes through configs and secrets" in refused.out
+    (unread,) = here.write(play("port = 81\n")).plan().changes
+    assert unread == f"{host.name}/file./etc/shop/app.conf ~"
+    (left,) = here.write(play("port = 82\n")).apply().remaining
+    assert left == f"{host.name}/file./etc/shop/app.conf ~ content"
+    here.converge()
+    assert (root / "etc/shop/app.conf").read_text() == "port = 82\n"

@@ -11,6 +11,7 @@ from deployer.model.operations import CreateFilesContainer, RemoveFilesContainer
 from deployer.model.plan import Action, Refusal, ResourceChange
 from deployer.model.settings import FileSettings
 from deployer.planning.context import Context, Steps
+from deployer.planning.undeclared import DESTROYED, declared_or_placeholder
 
 MISSING: Final = f"container {FILES}, through which files of this host are read, does not exist"
 _NEW: Final = (
@@ -25,9 +26,8 @@ def create(ctx: Context) -> Steps:
     first = _first(ctx)
     if not ctx.observed.unread or first is None:
         return ()
-    is_new = not _entries(ctx, ctx.desired.project)
-    ctx.draft.note(_NEW if is_new else _AGAIN)
-    return (ctx.draft.step(CreateFilesContainer(FILES), first.address, "files are written through it"),)
+    ctx.draft.note(_AGAIN if _entries(ctx, ctx.desired.project) else _NEW)
+    return (ctx.draft.step(CreateFilesContainer(FILES), first.address, "files are read through it"),)
 
 
 def update(ctx: Context) -> ResourceChange | None:
@@ -38,9 +38,11 @@ def update(ctx: Context) -> ResourceChange | None:
 
 
 def _first(ctx: Context) -> File | None:
-    """A declared file, which stands for all."""
-    declared = (*ctx.wanted(FileSettings), *ctx.unwanted(FileSettings))
-    return min(declared, key=lambda resource: resource.name, default=None)
+    """A file that stands for all that the plan is about."""
+    names = {resource.name for resource in (*ctx.wanted(FileSettings), *ctx.unwanted(FileSettings))}
+    if ctx.policy.prune or ctx.desired.prune:
+        names |= set(_entries(ctx, ctx.desired.project))
+    return declared_or_placeholder(ctx, Kind.FILE, min(names), FileSettings) if names else None
 
 
 def refuse_unread(ctx: Context) -> bool:
@@ -48,7 +50,7 @@ def refuse_unread(ctx: Context) -> bool:
     entries = _entries(ctx, ctx.desired.project)
     if not ctx.observed.unread or not entries:
         return False
-    hint = "apply first, which creates it"
+    hint = "deployer apply creates it, with --prune also where no file is declared any more"
     ctx.draft.refuse(Refusal(ctx.address(Kind.FILE, min(entries)), MISSING, hint))
     return True
 
@@ -61,9 +63,9 @@ def remove(ctx: Context) -> None:
         return
     address = ctx.address(Kind.FILE, min(own))
     if not any(change.address == address for change in ctx.draft.changes):
-        reason = f"destroyed: container {FILES}"
+        reason = f"{DESTROYED}: container {FILES}"
         ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=reason))
-    ctx.draft.at_last(RemoveFilesContainer(FILES), address, "destroyed", after=ctx.draft.removals_below(""))
+    ctx.draft.at_last(RemoveFilesContainer(FILES), address, DESTROYED, after=ctx.draft.removals_below(""))
 
 
 def _entries(ctx: Context, project: str) -> tuple[str, ...]:

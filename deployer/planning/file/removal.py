@@ -136,6 +136,8 @@ def note_changed(ctx: Context, found: Sequence[RemovedFile], noticed: Sequence[R
             back = (RestoreFile(each.name, "", existed=True),) if each in noticed else ()
             old = compare.short(ctx, each.resource, each.live.identity)
             ctx.files.changed[each.name] = ChangedFile(old, "removed", back, removed=True)
+    if ctx.observed.unread:
+        return
     for path, entry in ctx.observed.manifests.get(ctx.desired.project, Manifest()).entries.items():
         if entry.owed and path not in ctx.observed.files and path not in ctx.files.changed:
             ctx.files.changed[path] = ChangedFile("before an interrupted run", "removed", removed=True)
