@@ -217,7 +217,7 @@ def _(operation: CreateVolume, worker: Worker) -> None:
 
 
 @_perform.register
-def _(operation: RemoveVolume, worker: Worker) -> None:
+def _(operation: RemoveVolume | RemoveManifest, worker: Worker) -> None:
     _unless_gone(lambda: worker.engine.remove_volume(operation.name))
 
 
@@ -231,11 +231,6 @@ def _(operation: WriteManifest, worker: Worker) -> None:
     made = worker.engine.create_volume({"Name": operation.name, "Labels": operation.labels})
     if made.get("Labels") != operation.labels:
         raise EngineError(f"another run wrote volume {operation.name}", status=0)
-
-
-@_perform.register
-def _(operation: RemoveManifest, worker: Worker) -> None:
-    _unless_gone(lambda: worker.engine.remove_volume(operation.name))
 
 
 @_perform.register

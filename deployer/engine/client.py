@@ -73,8 +73,7 @@ class DockerEngine:
         return self._info
 
     def info(self) -> Json:
-        found: Json = self._http.get("/info")
-        return found
+        return dict(self._http.get("/info"))
 
     def close(self) -> None:
         self._http.pool.close()
@@ -192,9 +191,8 @@ class DockerEngine:
             answer.read()
 
     def load_images(self, archive: Body, progress: Progress) -> None:
-        _follow(
-            self._http.stream("POST", "/images/load", {}, body=archive, headers=archives.TAR, timeout=SILENCE), progress
-        )
+        answer = self._http.stream("POST", "/images/load", {}, body=archive, headers=archives.TAR, timeout=SILENCE)
+        _follow(answer, progress)
 
     def present_blobs(self, digests: Iterable[str]) -> frozenset[str] | None:
         from deployer.engine import content_store
@@ -302,7 +300,6 @@ class DockerEngine:
         execs.resize(self._http, f"/containers/{quote(ref)}", size)
 
     # Commands in containers
-
     def create_exec(self, ref: str, query: ExecQuery) -> str:
         return execs.create(self._http, ref, query)
 
@@ -330,7 +327,6 @@ class DockerEngine:
         return DEFAULT_STOP_TIMEOUT if declared is None else int(declared)
 
     # Networks and volumes
-
     def create_network(self, body: Json) -> str:
         # API 1.44 made the check unconditional and dropped the field.
         checked = dict(body) if at_least(self._info.api, "1.44") else {**body, "CheckDuplicate": True}
