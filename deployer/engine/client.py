@@ -73,7 +73,8 @@ class DockerEngine:
         return self._info
 
     def info(self) -> Json:
-        return dict(self._http.get("/info"))
+        found: Json = self._http.get("/info")
+        return found
 
     def close(self) -> None:
         self._http.pool.close()
