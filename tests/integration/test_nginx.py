@@ -125,7 +125,7 @@ def test_served_all_the_while(host: Host, site: Site) -> None:
 
 
 def test_what_nginx_sees_before_it_is_written(host: Host, site: Site) -> None:
-    """All that is new in this run, beside what is on the host; on a host without a shell, and with nothing left."""
+    """All that comes and goes in this run, beside what is on the host; on a host without a shell, with nothing left."""
     folder = host.root / FOLDER[1:]
     (folder / "theirs.conf").write_text("map $uri $known { default 1; }\n")
     (folder / "again").hardlink_to(folder / "theirs.conf")
@@ -146,5 +146,9 @@ def test_what_nginx_sees_before_it_is_written(host: Host, site: Site) -> None:
     together["files"][f"{FOLDER}/later.conf"] = {"src": "later.conf", "mode": "0600"}
     site.write(together).converge()
     assert ask(host) == "200 1 2 3"
+    del together["files"][f"{FOLDER}/later.conf"]
+    refused = site.write(together).apply("--prune")
+    assert 'unknown "later" variable' in refused.errors[0], refused.errors
+    assert (folder / "later.conf").exists()
     assert (states(host), volumes(host)) == ({"nginx": "running"}, set())
     site.run("destroy", "-y", *site.arguments)
