@@ -81,6 +81,21 @@ class ImageSources:
             _check_room(self._host(host), engine, sum(layer.size for layer in transfer.missing()))
         return self._send(tree, own, host, transfer, lambda sent, total: tell(sent, total, ""))
 
+    def is_there(self, host: str, engine: Engine, reference: str, source: str) -> bool:
+        """Whether a host is known to have the image, without reading it whole from its source; it may send it on
+        then. Raises `UnreachableError`."""
+        try:
+            there = self._is_there(engine, reference, source)
+            if not there and (source in self._files or is_containerd(self.engine(source).info())):
+                facts, images = engine.describe(), self._images(reference, source, _unshown)
+                found = images.read(reference, f"{facts.os}/{facts.arch}")
+                there = Transfer(engine, images, reference, found).is_complete()
+        except ResourceError:
+            return False
+        if there:
+            self._tree(reference, source).add(self._giver(host, engine))
+        return there
+
     def _send(self, tree: ImageTree, own: Giver | None, host: str, transfer: Transfer, tell: Sending) -> Sent:
         """By a host that has it, or else from here. After two hosts that could not, no further one is tried."""
         note = ""
@@ -194,6 +209,10 @@ class ImageSources:
 
 def _name_of(source: str) -> str:
     return "this machine" if source == CONTROLLER else source
+
+
+def _unshown(_amount: int, _total: int, _reading: str) -> None:
+    """Progress that nobody sees."""
 
 
 def _has_whole(engine: Engine, reference: str, config: str) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,6 +23,8 @@ from deployer.usecases.inspect_hosts import fleet_of
 from deployer.usecases.load import Request
 from deployer.usecases.system import System
 from deployer.values import image
+
+_THERE: Final = "is there already"
 
 
 class ImageResult(Struct, frozen=True):
@@ -59,8 +62,8 @@ class Copy(Struct, frozen=True):
 
 
 def copy(request: Request, system: System, wanted: Copy, watch: Watch) -> Results:
-    """Send an image to the hosts of `--limit`. Raises `InputError`, `ResourceError` and `UnreachableError` where there
-    is nothing to send."""
+    """Send an image to the hosts of `--limit` that do not have it. Raises `InputError`, `ResourceError` and
+    `UnreachableError` where there is nothing to send."""
     with (
         fleet_of(replace(request, forks=max(request.forks, wanted.fanout)), system) as fleet,
         _sources(request, system, wanted, fleet) as (sources, source),
@@ -72,12 +75,23 @@ def copy(request: Request, system: System, wanted: Copy, watch: Watch) -> Result
 
             began = system.clock.now()
             found = sources.send(host, engine, wanted.reference, source, told)
-            words = "is there already" if found.there else "sent"
+            words = _THERE if found.there else "sent"
             words += f" by {found.giver}" if found.giver else ""
             took = system.clock.now() - began
             return ImageResult(host, words, found.sent, found.total, took, note=found.note)
 
-        return _each(fleet, one, watch.ended)
+        def look(host: str, engine: Engine) -> ImageResult | None:
+            there = sources.is_there(host, engine, wanted.reference, source)
+            return ImageResult(host, _THERE) if there else None
+
+        def told_there(_host: str, result: ImageResult | None) -> None:
+            if result is not None:
+                watch.ended(result)
+
+        looked = fleet.each(fleet.hosts, look, then=told_there) if len(fleet.hosts) > 1 else {}
+        left = tuple(host for host in fleet.hosts if looked.get(host) is None)
+        sent = fleet.each(left, _guarded(one), then=lambda _host, result: watch.ended(result))
+        return _results([sent.get(host) or looked.get(host) for host in fleet.hosts])
 
 
 def _each(
@@ -86,7 +100,10 @@ def _each(
     ended: Callable[[ImageResult], object] = lambda _result: None,
 ) -> Results:
     """Of all hosts: what fails on one does not stop the others."""
+    return _results(fleet.each(fleet.hosts, _guarded(work), then=lambda _host, result: ended(result)).values())
 
+
+def _guarded(work: Callable[[str, Engine], ImageResult]) -> Callable[[str, Engine], ImageResult]:
     def one(host: str, engine: Engine) -> ImageResult:
         try:
             return work(host, engine)
@@ -95,9 +112,13 @@ def _each(
         except DeployerError as error:
             return ImageResult(host, problem=error.message, hint=error.hint or hint_of(error.message))
 
-    found = fleet.each(fleet.hosts, one, then=lambda _host, result: ended(result))
-    lost = tuple(each for each in found.values() if isinstance(each, Unreachable))
-    return Results(tuple(each for each in found.values() if isinstance(each, ImageResult)), lost)
+    return one
+
+
+def _results(found: Iterable[ImageResult | Unreachable | None]) -> Results:
+    found = tuple(found)
+    lost = tuple(each for each in found if isinstance(each, Unreachable))
+    return Results(tuple(each for each in found if isinstance(each, ImageResult)), lost)
 
 
 @contextmanager
