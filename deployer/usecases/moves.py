@@ -28,7 +28,7 @@ from deployer.usecases.load import Loaded, Request
 from deployer.usecases.move_input import MoveFrom
 from deployer.usecases.plan import Moves, Session, plan
 from deployer.usecases.system import System
-from deployer.usecases.volume_sides import How, Place, Side, read_side
+from deployer.usecases.volume_sides import How, Place, Side, check_stay, read_side
 from deployer.usecases.volumes import check_target
 from deployer.values import file_mount
 
@@ -199,6 +199,7 @@ def read_move(fleet: Fleet, loaded: Loaded, how: How, target: str, coming: Comin
         raise RefusedError(f"{target} has a container {taken[0]} already", hint="deployer apply brings it up to date")
     levels = tasks(Asked(Verb.RESTART, tuple(names)), names, read_members(engine, rows)).levels
     members = tuple(task.member for level in levels for task in level)
+    check_stay(engine, source, filter(is_running, members), "stop it yourself; it cannot be started again")
     pairs = [_pair(fleet, how, Place(source, name), Place(target, name), members) for name in _volumes(loaded, target)]
     used = [pair for pair in pairs if any(row.name in names for row in pair[0].users)]
     sizes = _sizes(engine) if used else {}

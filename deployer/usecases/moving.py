@@ -88,11 +88,11 @@ class Moving:
         self._stopped.clear()
         self._stack.close()
         here = Line(self._fleet, self._move.source, self._tools.clock)
-        kept = "stopped" if self._pruned else f"stopped, and kept until --prune-host {here.host}"
         for member in self._move.running:
             problem = here.again(partial(_keep_stopped, member.id))
-            text = f"container {member.name}: {kept}"
-            self._tools.tell(Said(here.host, f"{text}; its restart policy stays: {problem}" if problem else text))
+            text = f"container {member.name}: stopped, and kept until --prune-host {here.host}"
+            if problem or not self._pruned:
+                self._tools.tell(Said(here.host, f"{text}; its restart policy stays: {problem}" if problem else text))
 
     def _read_again(self) -> str:
         """What is not as planned, "" if nothing."""

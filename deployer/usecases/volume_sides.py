@@ -4,7 +4,7 @@ whatever happens."""
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
@@ -153,12 +153,18 @@ def _levels(
         tuple(task.member for task in level if task.member.state != "paused" and _is_running(task.member))
         for level in (reversed(found.levels) if quiet is Quiet.PAUSE else found.levels)
     )
-    for member in (member for level in levels for member in level if quiet is Quiet.STOP):
+    if quiet is Quiet.STOP:
+        hint = "use --pause or --live, or stop it yourself"
+        check_stay(engine, place.host, (member for level in levels for member in level), hint)
+    return tuple(filter(None, levels))
+
+
+def check_stay(engine: Engine, host: str, members: Iterable[Member], hint: str) -> None:
+    """Raises `RefusedError` for a container that the engine removes once it is stopped."""
+    for member in members:
         inspected: Mapping[str, Any] = engine.inspect_container(member.id) or {}
         if (inspected.get("HostConfig") or {}).get("AutoRemove"):
-            hint = "use --pause or --live, or stop it yourself"
-            raise RefusedError(f"{place.host}: {member.name} was started with --rm: it is gone once stopped", hint=hint)
-    return tuple(filter(None, levels))
+            raise RefusedError(f"{host}: {member.name} was started with --rm: it is gone once stopped", hint=hint)
 
 
 def _is_running(member: Member) -> bool:

@@ -192,14 +192,43 @@ def test_what_a_play_cannot_move(site: Shop) -> None:
     assert sorted(listed) == ["db1 other local more", "web1 db-data local db data"]
 
 
+def test_data_that_cannot_be_moved_is_refused_before_anything_stops(site: Shop) -> None:
+    def refused(because: str) -> bool:
+        found = plan(site)
+        return found.code == 5 and f"refused: cannot be moved from web1: {because}" in found.out
+
+    other = {"Image": "example/db:1", "HostConfig": {"Binds": ["db-data:/data"]}}
+    key, _ = engine("web1").create_container("other", other, "")
+    engine("web1").start_container(key)
+    moving(site, "web2")
+    assert refused("volume web1/db-data is in use by other, which is not moved")
+    engine("web1").remove_container(key, force=True, anonymous_volumes=False)
+    # The new host has a volume of that name, with content.
+    moving(site, "web2", move="false")
+    assert apply(site).code == 0
+    (site.folder / "file").write_text("precious")
+    assert site.run("cp", "-i", "hosts.yml", "file", "web2/db:/data/file").code == 0
+    assert site.run("rm", "-i", "hosts.yml", "web2", "db", "--stop", "--yes").code == 0
+    moving(site, "web2")
+    assert refused("volume web2/db-data has content")
+    # A container that is gone once it is stopped.
+    moving(site, "web1", "auto_remove: true, ")
+    assert apply(site).code == 0
+    moving(site, "db1")
+    assert refused("web1: db was started with --rm: it is gone once stopped")
+
+
+def engine(host: str) -> SimulatedEngine:
+    return SimulatedEngine(facts=HostFacts(name=host), store=StateFile(default_state_path(host)))
+
+
 GONE = "    far: {hosts: {gone: {connection: local, docker_socket: /no}}}\n"
 
 
 def test_a_source_that_another_run_holds(site: Shop) -> None:
     moving(site, "web2")
     claim = Claim("data", "other", "bob@laptop", "2026-01-02T12:00:00Z", "apply data.yml")
-    source = SimulatedEngine(facts=HostFacts(name="web1"), store=StateFile(default_state_path("web1")))
-    source.create_volume({"Name": volume_name("data", 1), "Labels": claim.labels})
+    engine("web1").create_volume({"Name": volume_name("data", 1), "Labels": claim.labels})
     barred = apply(site)
     assert (barred.code, site.run(*LISTED).words) == (5, ["web1 db running"]), barred.out
     assert "web2: nothing was changed: data is locked on web1 by bob@laptop" in barred.out + barred.err
