@@ -171,7 +171,8 @@ def _block(block: _Block, *, steps: bool, sheet: Sheet) -> Iterator[Line]:
     rows += [row for refusal in host.refusals for row in refusal_rows(refusal, sheet)]
     yield from align(rows, limits(sheet))
     if host.moved is not None:
-        yield from _moved_lines(host.moved)
+        yield line(f"  from {host.moved.source}:")
+        yield from (line(f"    {text}") for text in moved_words(host.moved))
     if host.changes and host.refusals:
         yield line(Span("  none of these changes are made while something is refused", Style.BAD))
     yield from (line(f"  note: {note}") for note in host.notes)
@@ -180,19 +181,19 @@ def _block(block: _Block, *, steps: bool, sheet: Sheet) -> Iterator[Line]:
         yield from (line(Span(f"    {step}", Style.MUTED)) for step in host.steps)
 
 
-def _moved_lines(moved: Moved) -> Iterator[Line]:
-    yield line(f"  from {moved.source}:")
-    yield line(f"    containers stopped there, and kept: {', '.join(moved.names)}")
+def moved_words(moved: Moved) -> Iterator[str]:
+    """What happens on the host from which containers come."""
+    yield f"containers stopped there, and kept: {', '.join(moved.names)}"
     if moved.volumes:
         each = (
             f"{found.name} ({size(found.size)})" if found.size is not None else found.name for found in moved.volumes
         )
         twice = ", first while they are in use, then what changed" if moved.exact else ""
-        yield line(f"    volumes copied{twice}: {', '.join(each)}")
+        yield f"volumes copied{twice}: {', '.join(each)}"
         if not moved.exact:
-            yield line(f"    {NOT_KEPT}; exact keeps them")
+            yield f"{NOT_KEPT}; exact keeps them"
     if moved.uncopied:
-        yield line(Span(f"    not copied: {', '.join(moved.uncopied)}", Style.WARNING))
+        yield f"not copied: {', '.join(moved.uncopied)}"
 
 
 def _change_rows(change: ResourceChange, sheet: Sheet, *, declared: bool) -> Iterator[Row]:

@@ -14,7 +14,7 @@ from deployer.model.desired import AnyResource, Desired, Kind
 from deployer.model.drift import Drift, DriftReport
 from deployer.model.plan import Action, FieldDiff, HostPlan, Plan, ResourceChange, Unreachable
 from deployer.reporting.fields import place_words
-from deployer.reporting.human import SIMULATED
+from deployer.reporting.human import SIMULATED, moved_words
 from deployer.reporting.json_plan import ACTION_WORDS
 
 SIGNATURE: Final = '<meta name="generator" content="deployer">'
@@ -105,6 +105,8 @@ def _planned_host(host: str, plans: Iterable[HostPlan], wishes: Iterable[Desired
     items = [_with_links(_changed(changes.pop(key, None), *key), found) for key, found in _declared(wishes).items()]
     items += [_changed(found, *key) for key, found in changes.items()]
     notes = [note for plan in plans for note in plan.notes]
+    moves = [plan.moved for plan in plans if plan.moved is not None]
+    notes += [f"from {moved.source}: {text}" for moved in moves for text in moved_words(moved)]
     notes += [f"refused: {found.address.label}: {found.summary}" for found in refusals]
     changed = sum(item.tone is not Tone.SAME for item in items)
     tone = Tone.BAD if refusals else Tone.CHANGED if changed else Tone.SAME

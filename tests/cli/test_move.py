@@ -106,6 +106,8 @@ def test_a_play_says_what_it_moves_and_does_it(site: Shop) -> None:
         f"{NOT_KEPT}; exact keeps them",
         "Plan: 3 to create, 0 to update, 0 to replace, 0 to remove on 1 host (simulated).",
     ]
+    assert plan(site, "--html", "plan.html").code == 0
+    assert "from web1: volumes copied: db-data (0 B)" in (site.folder / "plan.html").read_text()
     (host,) = json.loads(plan(site, "--json").out)["plays"][0]["hosts"]
     volume = {"name": "db-data", "size": 0}
     assert (host["moved"], host["on_failure"]) == (
