@@ -128,7 +128,7 @@ services:
   idle: {{image: idle, profiles: [p]}}
   given: {{provider: {{type: t}}}}
 networks: {{back: {{name: net}}}}
-secrets: {{s: {{file: /etc/s}}, e: {{environment: E}}}}
+secrets: {{s: {{file: /etc/s}}, e: {{environment: E}}, x: {{external: true}}}}
 configs: {{c: {{file: /etc/c}}}}
 """
 
@@ -153,6 +153,8 @@ LEFT_OUT: list[tuple[str, str]] = [
      "build: nginx is not built from https://example.com/a.git; clone it and name the folder, or build the image "
      "elsewhere"),
     ("build: {context: ., tags: [a]}", "build.tags: a build has no such key; write one image for each tag"),
+    ("build: {context: ., secrets: [x]}",
+     "build.secrets: secret x is external; write a file or a variable of this machine in the playbook"),
     ("pull_policy: daily", "pull_policy: 'daily' is not supported; write always, and apply that often"),
     ("deploy: {placement: {constraints: [a]}}",
      "deploy.placement: it has no counterpart; select hosts with 'hosts' of the play"),
@@ -207,7 +209,7 @@ WRONG: list[tuple[str, list[str]]] = [
     ("volumes: ['data:/data']", ["5:15 services.web.volumes: no volume 'data' ()"]),
     ("depends_on: [dbb]", ["5:18 services.web.depends_on: no service 'dbb' (did you mean 'db'?)"]),
     ("network_mode: service:gone", ["5:19 services.web.network_mode: no service 'gone' ()"]),
-    ("secrets: [x]", ["5:15 services.web.secrets: no secret 'x' ()"]),
+    ("secrets: [gone]", ["5:15 services.web.secrets: no secret 'gone' ()"]),
     ("restart: sometimes",
      ["5:14 services.web.restart: 'sometimes' is not one of no, always, unless-stopped, on-failure[:retries] ()"]),
     ("env_file: ''", ["5:15 services.web.env_file: is empty (name a file)"]),
@@ -357,6 +359,17 @@ def test_content_of_configs_and_secrets_is_delivered(tmp_path: Path) -> None:
     assert web["configs"] == [{"target": "/etc/app", "source": "app", "mode": "0440", "uid": 5, "gid": 0}]
     assert web["secrets"] == [{"target": "/run/secrets/token", "source": "token", "mode": "0444", "uid": 0, "gid": 0}]
     assert [one.summary for one in found.left_out] == ["left out: secret gone is external or not set"]
+
+
+def test_a_secret_of_an_included_file_may_come_from_its_env_file(tmp_path: Path) -> None:
+    (tmp_path / "compose.yml").write_text("include: [{path: in.yml, env_file: in.env}]\n")
+    (tmp_path / "in.yml").write_text(
+        "services: {web: {image: a, secrets: [own]}}\nsecrets: {own: {environment: OWN_SECRET}}\n"
+    )
+    (tmp_path / "in.env").write_text(f"OWN_SECRET={SENTINEL}\n")
+    found = imported(tmp_path / "compose.yml", file=str(tmp_path / "shop.yml"))
+    assert (SENTINEL in found.text, SENTINEL in found.secrets) == (False, True)
+    assert play_of(found)["secrets"] == {"own": {"content": "{{ vault_own_content }}"}}
 
 
 def test_env_files_are_named_from_the_folder_of_the_playbook(tmp_path: Path) -> None:

@@ -264,7 +264,7 @@ HIDDEN = {
     "MakeLink": ("before",),
     "Probe": ("header", "command"),
     "Located": ("environ",),
-    "Project": ("environ",),
+    "Project": ("environ", "included"),
     "PutFile": ("sha256", "content", "before"),
     "RegistryAuth": ("username", "password"),
     "RemoveFile": ("identity",),

@@ -31,9 +31,10 @@ _TOP: Final = frozenset({*SECTIONS, "version", "name", "include", "models"})
 
 class Project(Guarded, frozen=True):
     """`sections`: services, networks, … by name. `environ`: the variables of texts and env files. `idle`: services
-    without an enabled profile, and their profiles. `provided`: services that another program provides."""
+    without an enabled profile, and their profiles. `provided`: services that another program provides. `included`:
+    values of the variables that configs and secrets of included files name, by the origin of the names."""
 
-    hidden: ClassVar[tuple[str, ...]] = ("environ",)
+    hidden: ClassVar[tuple[str, ...]] = ("environ", "included")
     name: str
     files: tuple[str, ...]
     folder: str
@@ -41,6 +42,7 @@ class Project(Guarded, frozen=True):
     sections: Mapping[str, Mapping[str, nodes.Mapping]]
     idle: Mapping[str, tuple[Origin, tuple[str, ...]]]
     provided: Mapping[str, Origin]
+    included: Mapping[Origin, str]
 
 
 def load_project(wanted: Wanted, problems: Problems) -> Project | None:
@@ -49,7 +51,7 @@ def load_project(wanted: Wanted, problems: Problems) -> Project | None:
     if located is None:
         return None
     files, folder = located.files, located.folder
-    reader = _Reader(problems, folder, located.environ, {}, {})
+    reader = _Reader(problems, folder, located.environ, {}, {}, {})
     name = project_name(wanted, located, replace(reader, problems=Problems(), marks={}).name(files), problems)
     environ = {**located.environ, "COMPOSE_PROJECT_NAME": name}
     whole = replace(reader, environ=environ).tree(files)
@@ -69,7 +71,7 @@ def load_project(wanted: Wanted, problems: Problems) -> Project | None:
     check_project(sections, dict(_resources(tree, "models", problems)), problems)
     provided = {key: node.origin for key, body in sections["services"].items() if (node := body.get("provider"))}
     sections["services"] = {key: body for key, body in sections["services"].items() if key not in provided}
-    return Project(name, files, os.path.abspath(folder), environ, sections, idle, provided)  # noqa: PTH100
+    return Project(name, files, os.path.abspath(folder), environ, sections, idle, provided, reader.values)  # noqa: PTH100
 
 
 def _resources(tree: nodes.Mapping, section: str, problems: Problems) -> Iterator[tuple[str, nodes.Mapping]]:
@@ -115,13 +117,14 @@ def _with_context(service: Node, folder: str) -> Node:
 
 class _Reader(Struct, frozen=True):
     """Reads the files of one project folder. `marks`: the tagged values of all files read so far; `texts`: the files
-    themselves; `included`: the files around this one."""
+    themselves; `values`: of the variables that configs and secrets name; `included`: the files around this one."""
 
     problems: Problems
     folder: str
     environ: Mapping[str, str]
     marks: dict[Origin, str]
     texts: dict[str, bytes]
+    values: dict[Origin, str]
     included: tuple[str, ...] = ()
 
     def name(self, files: Sequence[str]) -> str:
@@ -186,7 +189,16 @@ class _Reader(Struct, frozen=True):
         )
         found = with_paths(replace(tree, entries=entries), self.folder)
         assert isinstance(found, nodes.Mapping)
+        self.values.update(self._named_values(found))
         return found
+
+    def _named_values(self, tree: nodes.Mapping) -> Iterator[tuple[Origin, str]]:
+        for section in ("configs", "secrets"):
+            bodies = tree.get(section)
+            for _, body in bodies.items() if isinstance(bodies, nodes.Mapping) else ():
+                name = body.get("environment") if isinstance(body, nodes.Mapping) else None
+                if isinstance(name, nodes.Scalar) and str(name.value) in self.environ:
+                    yield name.origin, self.environ[str(name.value)]
 
     def _complete(self, tree: nodes.Mapping, file: str) -> nodes.Mapping:
         """With what the document extends and includes."""

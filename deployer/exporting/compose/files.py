@@ -122,7 +122,7 @@ def content_of(project: Project, key: str, name: str) -> str | None:
     """The content of a config or secret that is not a file."""
     found = project.sections[key][name]
     if (variable := found.get("environment")) is not None:
-        return project.environ.get(text_of(variable))
+        return project.environ.get(text_of(variable), project.included.get(variable.origin))
     content = found.get("content")
     return text_of(content) if content is not None else None
 
@@ -188,6 +188,10 @@ def _build_secrets(service: Service, node: Node) -> nodes.Mapping:
             service.undefined(item, "build.secrets", "secret", name, service.project.sections["secrets"])
         else:
             word = next((word for word in ("file", "environment") if secret.get(word) is not None), "")
+            if not word:
+                hint = "write a file or a variable of this machine in the playbook"
+                service.left_out(item, "build.secrets", f"secret {name} is external", hint)
+                continue
             source = text_of(secret.get(word) or secret)
             found[text_of(target or item) if target else name] = {
                 word: relative(source, service.folder) if word == "file" else source
