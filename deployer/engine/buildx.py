@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import json
 import os
@@ -128,6 +129,8 @@ def _run(words: list[str], environment: Mapping[str, str], job: Job) -> None:
         running = subprocess.Popen(words, env=environment, stdin=none, stdout=none, stderr=pipe)
     except FileNotFoundError as error:
         raise ResourceError("this machine has no docker command", hint=_INSTALL) from error
+    # A run that is stopped leaves this thread alone: what it started ends with the program.
+    atexit.register(running.terminate)
     with running:
         assert running.stderr is not None
         for raw in running.stderr:
@@ -136,6 +139,7 @@ def _run(words: list[str], environment: Mapping[str, str], job: Job) -> None:
                 said.append(text)
             if begun := _STEP.fullmatch(text):
                 job.progress({"step": begun[1]})
+    atexit.unregister(running.terminate)
     if running.returncode != 0:
         raise _error(job, "\n".join(said))
 

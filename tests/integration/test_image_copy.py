@@ -152,3 +152,30 @@ def _one_containerd_sends_to_another(site: Site, folder: Path, giver: Host, take
     finally:
         ssh.unlink()
         cut.unlink(missing_ok=True)
+
+
+def test_a_disk_that_fills_while_an_image_is_unpacked(host_28: Host, host_containerd: Host, tmp_path: Path) -> None:
+    """What is sent fits, what is in it does not. Nothing remains under its name, and the next copy goes on."""
+    fetch(host_containerd, "busybox:1")
+    host_containerd.docker("run", "--name", "building", "busybox:1", "sh", "-c", "head -c 40000000 /dev/zero > /zeros")
+    host_containerd.docker("commit", "building", APP)
+    host_containerd.docker("rm", "building")
+    site = Site(tmp_path, host_28)
+    archive = tmp_path / "app.tar"
+    host_containerd.docker("save", "-o", "/root/app.tar", APP)
+    archive.write_bytes((host_containerd.root / "root/app.tar").read_bytes())
+    faults.small_disk(host_28, "20m")
+    try:
+        failed = site.run("image", "copy", APP, host_28.name, "--from", str(archive), "-i", str(site.inventory))
+        assert failed.code == 3
+        assert failed.err.splitlines() == [
+            f"{host_28.name}: failed: write /zeros: no space left on device",
+            "  hint: free space in the engine's data directory; docker system df on the host shows what uses it",
+        ]
+        assert APP.partition(":")[0] not in host_28.docker("images")
+        host_28.run("mount", "-o", "remount,size=100m", "/var/lib/docker")
+        assert copied(site, APP, host_28.name, "--from", str(archive))[host_28.name]["done"] == "sent"
+        assert host_28.docker("run", "--rm", APP, "sh", "-c", "wc -c < /zeros").strip() == "40000000"
+    finally:
+        faults.restore_disk(host_28)
+        host_containerd.docker("rmi", APP)
