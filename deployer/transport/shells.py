@@ -78,6 +78,7 @@ class SshShell:
         self._address = spec.address
         self._become = f"{spec.become} " if spec.become else ""
         self._password = spec.sudo_password
+        self._instead: str | None = None
 
     def run(self, script: str) -> CommandResult:
         from deployer.transport import commands
@@ -96,6 +97,8 @@ class SshShell:
     def _whole(self, script: str, work: Callable[[str], CommandResult]) -> CommandResult:
         from deployer.transport.link import ChannelRefusedError, LinkLostError
 
+        if self._instead is not None:
+            raise self._another_command(self._instead)
         try:
             found = work(f"sh -c {shlex.quote(f'echo {shlex.quote(_BEGUN)}; {script}')}")
         except ChannelRefusedError as refused:
@@ -109,8 +112,10 @@ class SshShell:
             instead = " ".join(f"{said} {found.errors}".split())[:200]
             if self._become:
                 raise ResourceError(f"{self._address} runs no commands as another user: {instead}", hint=_SUDO)
-            raise NotOfferedError(
-                f"{self._address} offers no shell: the server runs another command instead (ForceCommand)"
-                + (f", which said: {instead}" if instead else "")
-            )
+            self._instead = instead
+            raise self._another_command(instead)
         return CommandResult(found.status, output, found.errors)
+
+    def _another_command(self, said: str) -> NotOfferedError:
+        what = f"{self._address} offers no shell: the server runs another command instead (ForceCommand)"
+        return NotOfferedError(what + (f", which said: {said}" if said else ""))

@@ -62,7 +62,8 @@ class SshHost:
         self._route = _Route.COMMAND if spec.docker_command else _Route.UNTRIED
         self._opening_files = threading.Lock()
         self._files: SftpFiles | None = None
-        self._scripts = threading.Semaphore(_SCRIPTS)
+        self._no_files: NotOfferedError | None = None
+        self._shell = SshShell(self.link, spec, threading.Semaphore(_SCRIPTS))
 
     @property
     def where(self) -> str:
@@ -96,15 +97,24 @@ class SshHost:
         return self._shared_link.get()
 
     def shell(self) -> SshShell:
-        return SshShell(self.link, self.spec, self._scripts)
+        """The same one each time: it remembers that the server runs none."""
+        return self._shell
 
     def files(self) -> SftpFiles:
         """Raises `NotOfferedError` where the server transfers no files."""
         from deployer.transport.sftp import SftpFiles, open_sftp
 
         with self._opening_files:
+            if self._no_files is not None:
+                raise NotOfferedError(self._no_files.message, hint=self._no_files.hint)
             if self._files is None or not self._files.usable:
-                self._files = SftpFiles(open_sftp(self.link(), self.spec.address), self.spec.address)
+                try:
+                    self._files = SftpFiles(open_sftp(self.link(), self.spec.address), self.spec.address)
+                except NotOfferedError as error:
+                    # A channel may be refused for the moment only.
+                    if not isinstance(error.__cause__, ChannelRefusedError):
+                        self._no_files = error
+                    raise
             return self._files
 
     def connect(self, address: str, port: int) -> DuplexStream:

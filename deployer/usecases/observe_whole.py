@@ -16,7 +16,9 @@ from deployer.model.observed import Observed
 def observe_whole(engine: Engine, host: str) -> Observed:
     """Every container, and in `tags` the current image of each image name. Raises the errors of `observe`."""
     listed = observe(engine, host, Needs())
-    seen = observe(engine, host, Needs(frozenset(stub.name for stub in listed.others if stub.name != FILES)))
+    seen = observe(
+        engine, host, Needs(frozenset(stub.name for stub in listed.others if not stub.name.startswith(FILES)))
+    )
     pairs = ((found, seen.images.get(found.image_id)) for found in seen.containers)
     references = sorted({reference for found, own in pairs for reference in image_references(found, own)})
     with ThreadPoolExecutor(max_workers=WIDTH, thread_name_prefix=f"read-{host}") as pool:

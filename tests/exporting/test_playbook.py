@@ -487,7 +487,13 @@ def test_names_of_a_replacement_are_passed_over(suffix: str) -> None:
 
 
 def test_a_host_without_containers() -> None:
-    assert imported(SimulatedEngine()) == f"# 0 containers of {HOST}, as they were read.\n[]\n"
+    """Those of deployer itself do not count."""
+    engine = SimulatedEngine()
+    assert imported(engine) == f"# 0 containers of {HOST}, as they were read.\n[]\n"
+    engine.pull_image("docker.io/library/one:1", "", None, lambda _message: None)
+    for name in ("deployer.files", "deployer.files.running"):
+        engine.create_container(name, {"Image": "one:1"}, "")
+    assert imported(engine) == f"# 0 containers of {HOST}, as they were read.\n[]\n"
 
 
 def combination(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

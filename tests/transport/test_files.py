@@ -216,15 +216,18 @@ def test_a_server_that_allows_socket_forwarding_only(reached: Host, remote: Remo
     server.traits.max_sessions = 0
     forwarding = "the server allows socket forwarding only (Connect failed)"
     assert offers(reached) == (f"shell: {forwarding}", f"files: {forwarding}")
-    server.traits.max_sessions, server.traits.forced = 10, "echo only this"
-    shell, files = offers(reached)
-    assert shell == "shell: the server runs another command instead (ForceCommand), which said: only this"
-    assert files.startswith("files: the server starts no SFTP (")
-    server.traits.forced, server.traits.sftp, server.traits.commands = "", False, False
+    server.traits.max_sessions, server.traits.sftp, server.traits.commands = 10, False, False
     assert [said.partition(" (")[0] for said in offers(reached)] == [
         "shell: the server allows socket forwarding only",
         "files: the server starts no SFTP",
     ]
+    server.traits.forced, server.traits.commands = "echo only this", True
+    shell, files = offers(reached)
+    assert shell == "shell: the server runs another command instead (ForceCommand), which said: only this"
+    assert files.startswith("files: the server starts no SFTP (")
+    # It is asked once: each file that is written would ask again.
+    server.traits.forced, server.traits.sftp = "", True
+    assert offers(reached) == (shell, files)
     assert reached.engine().describe().version == "26.1.5"
 
 
