@@ -169,11 +169,16 @@ def this_run(call: Call, planned: Planned) -> Run:
 
     saved = call.params.get("saved_plan")
     between = [call.params[name] for name in ("source", "target") if name in call.params]
-    started = " ".join([call.name, *between, *planned.playbooks, *call.params.get("names", ())])
+    started = " ".join([_command(), *between, *planned.playbooks, *call.params.get("names", ())])
     command = retry.for_the_record(started, click.get_current_context().command.params, call.params)
     run = options.this_run(call.params, f"{command} (from {saved})" if saved else command)
     folder = str(Path(planned.playbooks[0]).parent) if planned.playbooks else ""
     return replace(run, commit=lambda: commit_of(folder) if planned.playbooks else "")
+
+
+def _command() -> str:
+    """This command as it was typed: `image build`."""
+    return click.get_current_context().command_path.partition(" ")[2]
 
 
 def _keep_retry_list(call: Call, planned: Planned, outcome: Outcome) -> None:
@@ -192,7 +197,7 @@ def _keep_retry_list(call: Call, planned: Planned, outcome: Outcome) -> None:
         if "saved_plan" in call.params:
             again = retry.with_a_new_plan(path)
         else:
-            again = retry.how_to_go_on(call.name, declared, call.params, path)
+            again = retry.how_to_go_on(_command(), declared, call.params, path)
         call.console.tell([line(f"to continue: {again}", hang=None)])
 
 

@@ -103,7 +103,7 @@ def how_to_go_on(command: str, declared: Iterable[click.Parameter], given: Mappi
         if isinstance(param, click.Argument):
             arguments += value if isinstance(value, tuple) else [] if value is None else [value]
     options = _options((param for param in params if param.name != "limit"), given, _without_credentials)
-    return shlex.join(["deployer", command, *options, *arguments, "--limit", f"@{path}"])
+    return shlex.join(["deployer", *command.split(), *options, *arguments, "--limit", f"@{path}"])
 
 
 def for_the_record(command: str, declared: Iterable[click.Parameter], given: Mapping[str, Any]) -> str:

@@ -116,8 +116,8 @@ def test_an_image_for_several_platforms_is_pushed_and_pulled(
     def pages() -> set[str]:
         return {of_container(host, "web", "cat", "/app/page") for host in hosts}
 
-    for host in hosts:
-        fetch(host, "busybox:1")
+    fetch(host_20, "busybox:1")
+    fetch(host_containerd, "busybox:1")
     secure_registry.trust(host_containerd, secure)
     try:
         site = play("linux/arm64", "linux/amd64")
@@ -140,6 +140,7 @@ def test_an_image_for_several_platforms_is_pushed_and_pulled(
         docker_of_debian.unlink()
         (found, *_) = site.apply().failures
         assert found["hint"].startswith("install the docker command with its plugin buildx")
+        assert "to continue: deployer image build " in site.run("image", "build", "--yes", *site.arguments).err
         assert pages() == {"two\n"}
     finally:
         secure_registry.distrust(host_containerd, secure)

@@ -124,6 +124,9 @@ def test_an_image_for_several_platforms_is_pushed_by_what_builds_it() -> None:
     ]
     host = built(both)
     assert nothing(plan(both, host))
+    assert nothing(plan(both, built(both, base="sha256:one"))), "what base image a host has is no matter"
+    (label,) = {built(both, base).images["image web:1"].build for base in ("", "sha256:one")}
+    assert '"bases"' not in label
     assert reason(several("linux/amd64"), host) == (
         "build on controller for linux/amd64, and push, the build's settings changed"
     )
