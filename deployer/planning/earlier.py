@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from deployer.model.files import Manifest, manifests
+from deployer.model.files import Manifest, ObservedFile, manifests, name_of
 from deployer.model.observed import Observed, ObservedContainer
 from deployer.model.operations import (
     BuildImage,
@@ -15,7 +15,9 @@ from deployer.model.operations import (
     DisconnectNetwork,
     PullImage,
     RemoveContainer,
+    RemoveFile,
     RemoveImage,
+    RemoveManifest,
     RemoveNetwork,
     RemoveVolume,
     SendImage,
@@ -40,13 +42,15 @@ def after(observed: Observed, plan: HostPlan) -> Observed:
         for step in plan.steps
         if isinstance(step.operation, ConnectNetwork)
     }
+    files, manifests_left = _files_left(observed, plan)
     return replace(
         _without_removed(observed, plan),
+        files=files,
         renewed=observed.renewed | made,
         restarted=observed.restarted | started,
         coming=observed.coming | pulled | built,
         built=observed.built | built,
-        manifests={**observed.manifests, **manifests_of(plan)},
+        manifests=manifests_left | manifests_of(plan),
         owed={
             project: tuple(each for each in found if (each.container, each.network) not in connected)
             for project, found in observed.owed.items()
@@ -58,6 +62,15 @@ def manifests_of(plan: HostPlan) -> dict[str, Manifest]:
     """Those that the plan writes, the last of each project."""
     written = (step.operation for step in plan.steps if isinstance(step.operation, WriteManifest))
     return manifests({"Name": each.name, "Labels": each.labels} for each in written)
+
+
+def _files_left(observed: Observed, plan: HostPlan) -> tuple[dict[str, ObservedFile], dict[str, Manifest]]:
+    operations = [step.operation for step in plan.steps]
+    paths = {each.path for each in operations if isinstance(each, RemoveFile)}
+    names = {each.name for each in operations if isinstance(each, RemoveManifest)}
+    files = {path: found for path, found in observed.files.items() if path not in paths}
+    known = observed.manifests.items()
+    return files, {project: each for project, each in known if name_of(project, each.number) not in names}
 
 
 def _without_removed(observed: Observed, plan: HostPlan) -> Observed:

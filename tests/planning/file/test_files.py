@@ -179,6 +179,16 @@ def test_prune_and_destroy_remove_what_nobody_changed() -> None:
     assert nothing(plan("", host(there())))
 
 
+def test_what_one_play_removes_the_next_does_not_remove_again() -> None:
+    seen = host(there(), there(path="/etc/b"))
+    gone = destroy(EMPTY, seen, Policy())
+    assert len(gone.changes) == 2
+    assert nothing(destroy(EMPTY, after(seen, gone), Policy()))
+    pruned = plan(ONE, seen, prune=True)
+    assert changes(pruned) == ["- file./etc/b (no longer declared)"]
+    assert nothing(plan(ONE, after(seen, pruned), prune=True))
+
+
 def test_destroy_removes_the_manifests_of_killed_runs_too() -> None:
     killed = host(there())
     killed = replace(killed, manifests={"shop": replace(killed.manifests["shop"], number=3, older=(1, 2))})
