@@ -347,7 +347,7 @@ def _(operation: RenameContainer, worker: Worker) -> None:
 
 @_perform.register
 def _(operation: RemoveContainer, worker: Worker) -> None:
-    _unless_gone(lambda: _remove_container(worker, worker.id_of(operation.container)))
+    _unless_gone(lambda: _remove_container(worker, worker.id_of(operation.container), anonymous=operation.anonymous))
 
 
 @_perform.register
@@ -376,10 +376,10 @@ def _(operation: AwaitCompleted, worker: Worker) -> None:
         raise ResourceError(f"exited with code {code}")
 
 
-def _remove_container(worker: Worker, ref: str) -> None:
+def _remove_container(worker: Worker, ref: str, *, anonymous: bool = False) -> None:
     """A stopped container with auto_remove is already being removed: wait until it no longer exists."""
     try:
-        worker.engine.remove_container(ref, force=False, anonymous_volumes=False)
+        worker.engine.remove_container(ref, force=False, anonymous_volumes=anonymous)
     except EngineError as error:
         if error.status != _CONFLICT or "already in progress" not in error.message:
             raise

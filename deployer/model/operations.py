@@ -436,9 +436,10 @@ class RenameContainer(OnContainer, frozen=True):
 
 
 class RemoveContainer(OnContainer, frozen=True):
-    """Anonymous volumes of the container are kept."""
+    """`anonymous`: its anonymous volumes are removed too."""
 
     doing, done = "removing", "removed"
+    anonymous: bool = False
 
 
 class AwaitHealthy(OnContainer, frozen=True):

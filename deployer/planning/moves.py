@@ -9,8 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer.model.desired import Address, Kind, OnFailure
-from deployer.model.operations import CreateVolume
-from deployer.model.plan import Action, HostPlan, Moved, PlayPlan, Refusal, ResourceChange
+from deployer.model.operations import CreateVolume, PullImage, RemoveContainer
+from deployer.model.plan import Action, HostPlan, Moved, PlayPlan, Refusal, ResourceChange, Step
 
 _ONE: Final = "one by one: deployer move {} {} PLAYBOOK"
 
@@ -168,13 +168,19 @@ def _unless_changed(plan: HostPlan, changed: Mapping[tuple[str, str], str]) -> H
 
 
 def with_move(plan: HostPlan, moved: Moved | None) -> HostPlan:
-    """A host that gets containers. It fails, or succeeds, as a whole: no container that failed is kept there."""
+    """A host that gets containers. It fails, or succeeds, as a whole: nothing of one that failed is kept there."""
     if moved is None or not plan.steps:
         return plan
     whole = OnFailure.ROLLBACK_HOST if plan.on_failure is OnFailure.STOP else plan.on_failure
     changes = tuple(_with_reason(change, moved) for change in plan.changes)
-    steps = tuple(replace(step, keep=()) for step in plan.steps)
+    made = {change.address for change in plan.changes if change.action is Action.CREATE}
+    steps = tuple(_without_traces(step) if step.address in made else step for step in plan.steps)
     return replace(plan, changes=changes, steps=steps, moved=moved, on_failure=whole)
+
+
+def _without_traces(step: Step) -> Step:
+    undo = (replace(each, anonymous=True) if isinstance(each, RemoveContainer) else each for each in step.undo)
+    return replace(step, keep=(), undo=tuple(undo))
 
 
 def _with_reason(change: ResourceChange, moved: Moved) -> ResourceChange:
@@ -190,3 +196,7 @@ def created_volumes(plan: HostPlan) -> dict[str, CreateVolume]:
     """The operations that create volumes, by name."""
     found = (step.operation for step in plan.steps)
     return {operation.name: operation for operation in found if isinstance(operation, CreateVolume)}
+
+
+def pulled_images(plan: HostPlan) -> tuple[PullImage, ...]:
+    return tuple(step.operation for step in plan.steps if isinstance(step.operation, PullImage))

@@ -238,16 +238,13 @@ class _Work:
         try:
             ended = self._execute(outcome, engine)
         except BaseException:
-            moving.end(done=False)
+            moving.give_up()
             raise
-        if host not in self._pending:
-            moving.end(done=ended.exit_code is ExitCode.OK)
-        return ended
+        return ended if host in self._pending else moving.end(ended)
 
-    def _end_move(self, outcome: HostOutcome) -> None:
+    def _end_move(self, outcome: HostOutcome) -> HostOutcome:
         """Of a host that was waiting for the others of the play."""
-        if outcome.host in self._moving:
-            self._moving[outcome.host].end(done=outcome.exit_code is ExitCode.OK)
+        return self._moving[outcome.host].end(outcome) if outcome.host in self._moving else outcome
 
     def _execute(self, outcome: HostOutcome, engine: Engine) -> HostOutcome:
         host_plan, tools = outcome.plan, self._tools(outcome.host, engine)
@@ -279,8 +276,7 @@ class _Work:
     def _commit(self, host: str, engine: Engine) -> HostOutcome:
         pending = self._pending[host]
         done = commit(pending.outcome.plan, self._tools(host, engine), pending.done)
-        outcome = self._ended(pending.outcome, done, done.unreachable)
-        self._end_move(outcome)
+        outcome = self._end_move(self._ended(pending.outcome, done, done.unreachable))
         self._events.emit(HostEnded(outcome))
         return outcome
 
@@ -288,7 +284,7 @@ class _Work:
         pending = self._pending[host]
         done = roll_back(pending.outcome.plan, self._tools(host, engine), pending.done)
         outcome = replace(self._ended(pending.outcome, done, done.unreachable), restored=f"after the failure of {why}")
-        self._end_move(outcome)
+        outcome = self._end_move(outcome)
         self._events.emit(HostEnded(outcome))
         return outcome
 

@@ -20,7 +20,17 @@ from deployer.model.operations import StartContainer
 from deployer.model.plan import Action, HostPlan, Moved, MovedVolume, PlayPlan, Refusal, Unreachable
 from deployer.model.settings import ContainerSettings, VolumeSettings
 from deployer.planning.lifecycle import Asked, Member, Verb, tasks
-from deployer.planning.moves import Coming, Elsewhere, Search, pair, refuse_removed, refused, wanted, with_move
+from deployer.planning.moves import (
+    Coming,
+    Elsewhere,
+    Search,
+    pair,
+    pulled_images,
+    refuse_removed,
+    refused,
+    wanted,
+    with_move,
+)
 from deployer.usecases.fleet import Fleet, split
 from deployer.usecases.inspect_hosts import Row, read_rows
 from deployer.usecases.lifecycle import read_members
@@ -30,7 +40,7 @@ from deployer.usecases.plan import Moves, Session, plan
 from deployer.usecases.system import System
 from deployer.usecases.volume_sides import How, Place, Side, check_stay, read_side
 from deployer.usecases.volumes import check_target
-from deployer.values import file_mount
+from deployer.values import file_mount, image
 
 _ENGINE: Final = "/docker.sock"
 """The end of the paths that lead to the engine, which is another one on each host."""
@@ -112,8 +122,9 @@ def find_moves(
         pairs = pair(_search(play, given.move, there, fleet, tagged=bool(request.tags or request.skip_tags)))
         how = How(exact=given.move.exact, image=given.move.image)
         judged = {
-            host: _read_or_refuse(fleet, loaded, how, host, each) if isinstance(each, Coming) else each
-            for host, each in pairs.items()
+            each.host: _read_or_refuse(fleet, loaded, how, each, coming) if isinstance(coming, Coming) else coming
+            for each in play.hosts
+            if (coming := pairs.get(each.host)) is not None
         }
         moves |= {(number, host): move for host, move in judged.items() if isinstance(move, Move)}
         found[number] = replace(play, hosts=tuple(_with(each, judged.get(each.host)) for each in play.hosts))
@@ -180,18 +191,18 @@ def _declared(loaded: Loaded, host: str) -> frozenset[tuple[str, str]]:
     )
 
 
-def _read_or_refuse(fleet: Fleet, loaded: Loaded, how: How, target: str, coming: Coming) -> Move | Refusal:
-    address = Address(target, Kind.CONTAINER, min(coming.names))
+def _read_or_refuse(fleet: Fleet, loaded: Loaded, how: How, planned: HostPlan, coming: Coming) -> Move | Refusal:
+    address = Address(planned.host, Kind.CONTAINER, min(coming.names))
     try:
         with boundary():
-            return read_move(fleet, loaded, how, target, coming)
+            return read_move(fleet, loaded, how, planned, coming)
     except DeployerError as error:
         return Refusal(address, f"cannot be moved from {coming.source}: {error.message}", error.hint)
 
 
-def read_move(fleet: Fleet, loaded: Loaded, how: How, target: str, coming: Coming) -> Move:
+def read_move(fleet: Fleet, loaded: Loaded, how: How, planned: HostPlan, coming: Coming) -> Move:
     """What the move is about now. Raises `DeployerError`."""
-    source, names = coming.source, coming.names
+    source, target, names = coming.source, planned.host, coming.names
     engine = fleet.host(source).engine()
     rows = read_rows(source, engine, "")
     taken = sorted(names & {row.name for row in read_rows(target, fleet.host(target).engine(), "")})
@@ -202,6 +213,8 @@ def read_move(fleet: Fleet, loaded: Loaded, how: How, target: str, coming: Comin
     check_stay(engine, source, filter(is_running, members), "stop it yourself; it cannot be started again")
     pairs = [_pair(fleet, how, Place(source, name), Place(target, name), members) for name in _volumes(loaded, target)]
     used = [pair for pair in pairs if any(row.name in names for row in pair[0].users)]
+    if how.exact:
+        _check_images(fleet, planned, used)
     sizes = _sizes(engine) if used else {}
     if any(there.found is not None for _, there in used):
         _check_empty(fleet, [there for _, there in used])
@@ -214,6 +227,17 @@ def read_move(fleet: Fleet, loaded: Loaded, how: How, target: str, coming: Comin
         uncopied=tuple(sorted(_uncopied(engine, members, {here.place.volume for here, _ in used}))),
     )
     return Move(moved, target, how, members, tuple(here for here, _ in used), tuple(there for _, there in used))
+
+
+def _check_images(fleet: Fleet, planned: HostPlan, pairs: Iterable[tuple[Side, Side]]) -> None:
+    """Those with GNU tar are on both hosts, or are pulled. Raises `RefusedError`."""
+    pulled = {text for each in pulled_images(planned) for text in (each.reference, image.familiar(each.reference))}
+    needed = dict.fromkeys((side.place.host, side.image) for pair in pairs for side in pair)
+    for host, reference in needed:
+        comes = host == planned.host and reference in pulled
+        if not comes and fleet.host(host).engine().inspect_image(reference) is None:
+            hint = f"deployer image pull {reference} {host} pulls it"
+            raise RefusedError(f"image {reference} is not on {host}, and is needed to copy volumes", hint=hint)
 
 
 def _check_empty(fleet: Fleet, targets: Sequence[Side]) -> None:
@@ -267,5 +291,4 @@ def _pair(fleet: Fleet, how: How, source: Place, target: Place, members: tuple[M
     if others:
         hint = "declare it for the target too, or stop it"
         raise RefusedError(f"volume {source} is in use by {others[0]}, which is not moved", hint=hint)
-    image = how.image or here.image
-    return replace(here, levels=(running,)), replace(there, image=image)
+    return replace(here, levels=(running,)), replace(there, image=how.image or here.image)

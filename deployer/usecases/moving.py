@@ -14,13 +14,13 @@ from deployer.applying.performing import Tools as PerformTools
 from deployer.applying.pulling import registry_errors
 from deployer.engine import volume_data
 from deployer.engine.volume_data import Data, ExactData
-from deployer.errors import DeployerError, EngineError, boundary
+from deployer.errors import DeployerError, EngineError, ExitCode, boundary
 from deployer.fields.options import Quiet
 from deployer.interfaces import Engine, RegistryAuth
-from deployer.model.operations import PullImage
+from deployer.model.operations import CreateVolume
 from deployer.model.outcome import Blocked, HostOutcome, Notice, Obstacle, Status, StepResult
 from deployer.model.plan import HostPlan
-from deployer.planning.moves import Coming, created_volumes
+from deployer.planning.moves import Coming, created_volumes, pulled_images
 from deployer.reporting.words import size
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.load import Loaded
@@ -65,26 +65,25 @@ class Moving:
         plan = outcome.plan
         try:
             with boundary():
-                if differing := self._read_again():
+                if differing := self._read_again(plan):
                     return replace(outcome, blocked=Blocked(Obstacle.CHANGED, detail=differing))
                 self._pull(plan, auth)
                 self._copy_all(plan)
         except DeployerError as error:
-            self.end(done=False)
+            self.give_up()
             return _ended(outcome, error)
         except BaseException:
-            self.end(done=False)
+            self.give_up()
             raise
         self._carried = True
         return None
 
-    def end(self, *, done: bool) -> None:
-        """Leaves the containers stopped on the source. If it is not `done`, removes what is on the target, and has them
-        run again on the source."""
-        if not done:
-            self._take_back()
-            self._stack.close()
-            return
+    def end(self, outcome: HostOutcome) -> HostOutcome:
+        """Leaves the containers stopped on the source if all is well on the target; otherwise gives up. What is
+        returned says so."""
+        if outcome.exit_code is not ExitCode.OK:
+            self.give_up()
+            return replace(outcome, results=tuple(map(self._undone, outcome.results)))
         self._stopped.clear()
         self._stack.close()
         here = Line(self._fleet, self._move.source, self._tools.clock)
@@ -94,18 +93,32 @@ class Moving:
             if problem or not self._pruned:
                 self._tools.tell(Said(here.host, f"{text}; its restart policy stays: {problem}" if problem else text))
 
-    def _read_again(self) -> str:
+        return outcome
+
+    def give_up(self) -> None:
+        """Removes what is on the target, and has the containers run again on the source."""
+        self._take_back()
+        self._stack.close()
+
+    def _undone(self, result: StepResult) -> StepResult:
+        names = {side.place.volume for side in self._filled}
+        operation = result.step.operation
+        if result.status is Status.DONE and isinstance(operation, CreateVolume) and operation.name in names:
+            return replace(result, status=Status.UNDONE)
+        return result
+
+    def _read_again(self, plan: HostPlan) -> str:
         """What is not as planned, "" if nothing."""
         moved = self._move.moved
         coming = Coming(moved.source, frozenset(moved.arriving))
-        self._move = read_move(self._fleet, self._loaded, self._move.how, self._move.target, coming)
+        self._move = read_move(self._fleet, self._loaded, self._move.how, plan, coming)
         return "" if self._move.moved.plain == moved.plain else f"{', '.join(moved.names)} on {moved.source}"
 
     def _pull(self, plan: HostPlan, auth: Auth) -> None:
         """Missing images, while the containers still run on the source."""
         engine = self._fleet.host(plan.host).engine()
-        for operation in (step.operation for step in plan.steps):
-            if isinstance(operation, PullImage) and not self._tools.stop.is_set():
+        for operation in pulled_images(plan):
+            if not self._tools.stop.is_set():
                 reference = operation.reference
                 self._tools.permit()
                 with registry_errors(reference, auth(reference), engine):
@@ -137,10 +150,12 @@ class Moving:
         prepared = Prepared(self._fleet, self._move.how, (source, target))
         self._tools.permit()
         self._create(source, target, bodies)
+        self._filled += [target] if target.is_new else []
         _, there = mounted(prepared, target, self._tools, stack)
-        if not target.is_new and has_content(there):
-            raise has_content_error(target.place)
-        self._filled.append(target)
+        if not target.is_new:
+            if has_content(there):
+                raise has_content_error(target.place)
+            self._filled.append(target)
         _, data = mounted(prepared, source, self._tools, stack)
         return data, there
 

@@ -142,6 +142,9 @@ def test_a_failed_move_of_a_play_changes_nothing(site: Shop) -> None:
         assert (failed.code, site.run(*LISTED).words) == (3, ["web1 db running"]), failed.err
         assert site.run("volumes", "-i", "hosts.yml").words[1:] == ["web1 db-data local db data"]
         assert (site.folder / "again").read_text() == "web1\nweb2\n"
+        history = site.run("history", "-i", "hosts.yml", "--limit", "web2").words
+        assert "rolled back" in history[1]
+        assert "+ volume.db-data (rolled back)" in history[2:5], history
     moving(site, "web2")
     assert apply(site, "--retry-file", "again", "--limit", "@again").code == 0
     assert not (site.folder / "again").exists()
@@ -213,6 +216,9 @@ def test_data_that_cannot_be_moved_is_refused_before_anything_stops(site: Shop) 
     assert site.run("rm", "-i", "hosts.yml", "web2", "db", "--stop", "--yes").code == 0
     moving(site, "web2")
     assert refused("volume web2/db-data has content")
+    # GNU tar is in an image that is not there.
+    moving(site, "db1", move="{image: other/tar}")
+    assert refused("image other/tar is not on web1, and is needed to copy volumes")
     # A container that is gone once it is stopped.
     moving(site, "web1", "auto_remove: true, ")
     assert apply(site).code == 0

@@ -96,7 +96,8 @@ def test_a_play_moves_what_its_hosts_no_longer_include(host_20: Host, host_28: H
     site.converge()
     plant(data_of(host_20))
     # The new one does not work: what ran before runs, and nothing is left.
-    declare(site, host_28, move=True, healthcheck={"test": ["CMD", "false"], "interval": "0.2s", "retries": 1})
+    fails = {"test": ["CMD", "false"], "interval": "0.2s", "retries": 1}
+    declare(site, host_28, move=True, healthcheck=fails, volumes=[f"{NAME}:/data", "/anonymous"])
     assert site.apply().code == 3
     as_before: tuple[Any, ...] = ({"db": "running", "web": "running"}, {}, {}, set())
     assert (states(host_20), states(host_28), kept(host_28), volumes(host_28)) == as_before
