@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
+import shlex
 import shutil
 import threading
 import urllib.request
@@ -102,7 +103,7 @@ def page(host: Host) -> str:
 
 @pytest.mark.usefixtures("_node")
 def test_a_page_is_built_published_and_run_elsewhere(host_20: Host, host_28: Host, tmp_path: Path) -> None:
-    """By the older engine for the newer one; then the other way round, without the registry."""
+    """By the older engine for the newer one, which then builds it for itself."""
     secure = secure_registry.start()
     hosts = (host_20, host_28)
     site = Site(tmp_path, *hosts)
@@ -118,11 +119,10 @@ def test_a_page_is_built_published_and_run_elsewhere(host_20: Host, host_28: Hos
             given = {"registry": secure.address, "registry_user": secure.user, "registry_password": secure.password}
             site.write_inventory({host.name: {} for host in hosts}, given | {"npmrc": npmrc})
             said = _published(site, hosts)
-            site.write_inventory({host.name: {} for host in hosts[::-1]}, {"npmrc": npmrc})
-            said += _sent(site, hosts)
-        for secret in (TOKEN, secure.password):
-            assert secret not in said
-            _is_nowhere(secret, host_20, f"{secure.address}/koa-hello:1.1")
+            site.write_inventory({host_28.name: {}}, {"npmrc": npmrc})
+            said += _built_alone(site, host_28)
+        assert not [secret for secret in (TOKEN, secure.password) if secret in said]
+        _are_nowhere((TOKEN, secure.password), host_20, f"{secure.address}/koa-hello:1.1")
     finally:
         for host in hosts:
             host.docker("rm", "-f", "-v", "web", "web.previous", check=False)
@@ -156,21 +156,23 @@ def _published(site: Site, hosts: tuple[Host, ...]) -> str:
     return "".join(each.out + each.err for each in ran)
 
 
-def _sent(site: Site, hosts: tuple[Host, ...]) -> str:
+def _built_alone(site: Site, host: Host) -> str:
     """All that was said while `koa.yml` was applied and removed."""
     site.file.write_text((CHECKOUT / "playbooks/koa.yml").read_text())
     ran = [site.converge()]
-    assert [page(host) for host in hosts] == ["Hello from Koa!\n"] * 2
+    assert page(host) == "Hello from Koa!\n"
     ran.append(site.run("destroy", "--yes", *site.arguments))
-    assert [ids(host) for host in hosts] == [{}, {}]
+    assert ids(host) == {}
     return "".join(each.out + each.err for each in ran)
 
 
-def _is_nowhere(secret: str, host: Host, image: str) -> None:
+def _are_nowhere(secrets: tuple[str, ...], host: Host, image: str) -> None:
     """In no layer, label, history or configuration of the image, nor in what Docker keeps for its users."""
     host.docker("save", "-o", "/tmp/koa.tar", image)
-    look = f"mkdir /tmp/koa && tar -xf /tmp/koa.tar -C /tmp/koa && cd /tmp/koa && find . -type f | while read f; do \
-        (zcat -f \"$f\" | grep -qF '{secret}') && echo $f; done; cd /; rm -rf /tmp/koa /tmp/koa.tar"
+    grep = f"grep -F {' '.join(f'-e {shlex.quote(secret)}' for secret in secrets)}"
+    look = f'mkdir /tmp/koa && tar -xf /tmp/koa.tar -C /tmp/koa && cd /tmp/koa && find . -type f | while read f; do \
+        (zcat -f "$f" | {grep} -q) && echo $f; done; cd /; rm -rf /tmp/koa /tmp/koa.tar'
     assert host.run("bash", "-c", look).strip() == ""
-    assert secret not in host.docker("history", "--no-trunc", image) + host.docker("inspect", image)
-    assert host.run("bash", "-c", f"grep -rlF '{secret}' /root /home /etc || true").strip() == ""
+    said = host.docker("history", "--no-trunc", image) + host.docker("inspect", image)
+    assert not [secret for secret in secrets if secret in said]
+    assert host.run("bash", "-c", f"{grep} -rl /root /home /etc || true").strip() == ""
