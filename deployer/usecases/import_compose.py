@@ -5,6 +5,7 @@ from __future__ import annotations
 from deployer.config.compose.project import load_project
 from deployer.config.compose.wanted import Wanted
 from deployer.diagnostics import Problems
+from deployer.errors import InputError
 from deployer.exporting.compose.playbook import ComposePlaybook, compose_playbook
 from deployer.usecases.system import System
 
@@ -18,7 +19,11 @@ def import_compose(
     if project is None:
         problems.raise_if_any()
     assert project is not None
-    found = compose_playbook(project, problems, hosts=hosts, file=file, with_secrets=with_secrets)
+    try:
+        found = compose_playbook(project, problems, hosts=hosts, file=file, with_secrets=with_secrets)
+    except InputError:
+        system.warn(problems.warnings)  # an error may come from a variable that is not set
+        raise
     system.asking.learn(found.values.values())
     system.warn(problems.warnings)
     return found

@@ -166,6 +166,8 @@ class _Reader(Struct, frozen=True):
         for tree in yaml.load_documents(text, file, self.problems, yaml.Dialect(compose_scalar, self.marks)):
             if isinstance(tree, nodes.Mapping):
                 yield tree
+            elif isinstance(tree, nodes.Scalar) and tree.value is None:
+                self.problems.add(tree.origin, "is an empty document", hint="remove the --- before it")
             else:
                 self.problems.add(tree.origin, "is not a Compose file", hint="a Compose file is a map with services")
 

@@ -41,6 +41,8 @@ DEPLOY_ADVICE: Final[Mapping[str, str]] = {
     "update_config.parallelism": "write serial in the play: hosts at a time",
 }
 """What to write instead of what has no counterpart."""
+_DIGITS: Final = 4
+"""Of a number of containers."""
 _CONDITIONS: Final = {"none": "no", "any": "always", "": "always"}
 
 
@@ -92,7 +94,7 @@ def replicas_of(name: str, body: nodes.Mapping, problems: Problems) -> int:
     if found is None:
         return 1
     text = str(nodes.to_plain(found))
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > _DIGITS:
         problems.add(found.origin, f"'{text}' is not a number of containers", address=f"services.{name}")
         return 1
     if int(text) > 1 and (named := body.get("container_name")) is not None:

@@ -240,7 +240,7 @@ def _mount(item: Node) -> Node:
     """Compose ignores options of a bind for other mounts, and the other way round."""
     kind = item.get("type") if isinstance(item, nodes.Mapping) else None
     if isinstance(item, nodes.Mapping) and kind is not None:
-        others = {"bind", "volume", "tmpfs", "image"} - {nodes.to_plain(kind)}
+        others = {"bind", "volume", "tmpfs", "image"} - {text_of(kind)}
         item = replace(item, entries=tuple(entry for entry in item.entries if str(entry[0].value) not in others))
     return _with_octal_mode(item)
 

@@ -231,7 +231,10 @@ def test_several_documents_of_a_file_are_put_over_each_other(tmp_path: Path) -> 
     project, _ = read(tmp_path, files, "two.yml")
     assert project is not None
     assert project.name == "two"
-    for name, expected in (("apart.yml", "3:27 apart.yml has no service 'web'"), ("empty.yml", "3:1 is not a Comp")):
+    for name, expected in (
+        ("apart.yml", "3:27 apart.yml has no service 'web'"),
+        ("empty.yml", "3:1 is an empty document"),
+    ):
         _, problems = read(tmp_path, files, name)
         (found,) = problems.errors
         text = f"{found.origin.line}:{found.origin.column} {found.summary}".replace(f"{tmp_path}/", "")
