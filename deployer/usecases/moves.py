@@ -13,6 +13,7 @@ from deployer.engine.answers import ListedContainer
 from deployer.errors import DeployerError, EngineError, RefusedError, UnreachableError, boundary
 from deployer.fields.options import Quiet
 from deployer.interfaces import Engine
+from deployer.model import ownership
 from deployer.model.container_names import is_beside
 from deployer.model.desired import Address, Kind
 from deployer.model.history import moved_away
@@ -211,8 +212,8 @@ def read_move(fleet: Fleet, loaded: Loaded, how: How, planned: HostPlan, coming:
     levels = tasks(Asked(Verb.RESTART, tuple(names)), names, read_members(engine, rows)).levels
     members = tuple(task.member for level in levels for task in level)
     check_stay(engine, source, filter(is_running, members), "stop it yourself; it cannot be started again")
-    pairs = [_pair(fleet, how, Place(source, name), Place(target, name), members) for name in _volumes(loaded, target)]
-    used = [pair for pair in pairs if any(row.name in names for row in pair[0].users)]
+    sides = (_sides(fleet, how, source, target, name) for name in _volumes(loaded, target))
+    used = [_pair(*pair, how, members) for pair in sides if _goes_along(*pair, planned, names)]
     if how.exact:
         _check_images(fleet, planned, used)
     sizes = _sizes(engine) if used else {}
@@ -232,7 +233,7 @@ def read_move(fleet: Fleet, loaded: Loaded, how: How, planned: HostPlan, coming:
 def _check_images(fleet: Fleet, planned: HostPlan, pairs: Iterable[tuple[Side, Side]]) -> None:
     """Those with GNU tar are on both hosts, or are pulled. Raises `RefusedError`."""
     pulled = {text for each in pulled_images(planned) for text in (each.reference, image.familiar(each.reference))}
-    needed = dict.fromkeys((side.place.host, side.image) for pair in pairs for side in pair)
+    needed = dict.fromkeys((side.place.host, side.image) for pair in pairs for side in pair if side.image)
     for host, reference in needed:
         comes = host == planned.host and reference in pulled
         if not comes and fleet.host(host).engine().inspect_image(reference) is None:
@@ -279,16 +280,28 @@ def _uncopied(engine: Engine, members: Iterable[Member], copied: Collection[str]
                 yield f"volume {mount.name[:12] if len(mount.name) == _DIGEST else mount.name} of {names[entry.id]}"
 
 
-def _pair(fleet: Fleet, how: How, source: Place, target: Place, members: tuple[Member, ...]) -> tuple[Side, Side]:
+def _sides(fleet: Fleet, how: How, source: str, target: str, name: str) -> tuple[Side, Side]:
+    here, there = (read_side(fleet, Place(host, name), how.image, Quiet.LIVE) for host in (source, target))
+    return here, there
+
+
+def _goes_along(here: Side, there: Side, planned: HostPlan, names: Collection[str]) -> bool:
+    """Whether containers that are moved use the volume, or nothing but the project's jobs does."""
+    if here.found is None or any(row.name in names for row in here.users):
+        return here.found is not None
+    new = there.found is None or there.is_new
+    ours = ownership.read(here.labels, here.place.volume).project == planned.project
+    return new and ours and all(row.resource.startswith(f"{Kind.JOB}.") for row in here.users)
+
+
+def _pair(here: Side, there: Side, how: How, members: tuple[Member, ...]) -> tuple[Side, Side]:
     """The source has the ids of what is stopped on its container, should this run be killed."""
-    here, there = (read_side(fleet, place, how.image, Quiet.LIVE) for place in (source, target))
     if there.users:
-        raise RefusedError(f"volume {target} is in use there", hint="the volume that is moved needs the name")
-    if here.found is not None:
-        check_target(there, here.driver, here.options)
+        raise RefusedError(f"volume {there.place} is in use there", hint="the volume that is moved needs the name")
+    check_target(there, here.driver, here.options)
     running = tuple(member for member in members if is_running(member))
     others = [row.name for row in here.users if row.state == "running" and row.id not in {m.id for m in running}]
     if others:
         hint = "declare it for the target too, or stop it"
-        raise RefusedError(f"volume {source} is in use by {others[0]}, which is not moved", hint=hint)
+        raise RefusedError(f"volume {here.place} is in use by {others[0]}, which is not moved", hint=hint)
     return replace(here, levels=(running,)), replace(there, image=how.image or here.image)

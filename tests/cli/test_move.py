@@ -233,6 +233,24 @@ def engine(host: str) -> SimulatedEngine:
 GONE = "    far: {hosts: {gone: {connection: local, docker_socket: /no}}}\n"
 
 
+def test_volumes_of_jobs_go_along_and_those_of_other_containers_stay(site: Shop) -> None:
+    more = (
+        "  jobs: {{seed: {{image: 'example/db:1', volumes: ['seeds:/s'], labels: {{sim.behaviour: 'exit:0'}}}}}}\n"
+        "- hosts: [web1, {}]\n  project: data\n  volumes: {{shared: {{}}}}\n"
+        "  containers: {{web: {{image: 'example/db:1', volumes: ['shared:/s'], update: {{monitor: 0s}}}}}}\n"
+    )
+    for host in ("web1", "web2"):
+        moving(site, host)
+        text = (site.folder / "data.yml").read_text().replace("db-data: {}", "db-data: {}, seeds: {}, unused: {}")
+        site.write("data.yml", text + more.format(host if host == "web2" else "web1"))
+        planned = plan(site)
+        assert apply(site).code == 0
+    assert "volumes copied: db-data (0 B), seeds (0 B), unused (0 B)" in planned.words
+    on_web1 = ["web1 db exited", "web1 seed exited", "web1 web running"]
+    assert site.run(*LISTED).words == [*on_web1, "web2 db running", "web2 seed exited", "web2 web running"]
+    assert plan(site, "--detailed-exitcode").code == 0
+
+
 def test_a_source_that_another_run_holds(site: Shop) -> None:
     moving(site, "web2")
     claim = Claim("data", "other", "bob@laptop", "2026-01-02T12:00:00Z", "apply data.yml")
