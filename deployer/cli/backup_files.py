@@ -19,21 +19,22 @@ if TYPE_CHECKING:
     from deployer.usecases.backup_file import Backup
     from deployer.usecases.load import Request
     from deployer.usecases.system import System
-    from deployer.usecases.volume_copying import Put
+    from deployer.usecases.volume_copying import Into
     from deployer.values.backup_target import Target
 
 STDIO: Final = "-"
 
 
 @contextmanager
-def put_into(call: Call, out: str, own: str, request: Request, system: System) -> Iterator[Put]:
-    """What writes the file `out`, which may be on the host `own`. Raises `DeployerError`."""
-    from deployer.usecases.backup_stores import store_of
+def file_into(call: Call, out: str, own: str, request: Request, system: System) -> Iterator[Into]:
+    """The file `out`, which may be on the host `own`. Raises `DeployerError`."""
+    from deployer.usecases.backup_stores import into, store_of
+    from deployer.usecases.volume_copying import Into
 
     target = _target(out, own)
     if target is None:
         _check_out(call, out)
-        yield partial(written, out)
+        yield Into(partial(written, out))
         return
     folder, name = target.split
     if not name:
@@ -41,7 +42,7 @@ def put_into(call: Call, out: str, own: str, request: Request, system: System) -
     with store_of(folder, request, system) as store:
         if not call.params["force"] and store.size(name) is not None:
             raise RefusedError(f"{target} exists", hint="name another file with -o, or add --force")
-        yield partial(store.put, name)
+        yield into(store, name, target, own)
 
 
 def _target(text: str, own: str) -> Target | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from deployer.cli import options
-from deployer.cli.backup_files import STDIO, opened_backup, put_into
+from deployer.cli.backup_files import STDIO, file_into, opened_backup
 from deployer.cli.command import CONTEXT, Call, Command, Group, Suggestion
 from deployer.errors import ExitCode
 
@@ -54,11 +54,11 @@ def _backup(call: Call) -> int:
     request = options.request(call.params)
     out = call.params["out"] or file_name(source, datetime.now(UTC))
     with (
-        put_into(call, out, source.host, request, system) as put,
+        file_into(call, out, source.host, request, system) as into,
         prepare(request, system, how, source) as prepared,
     ):
         need_source(prepared.sides[0], how)
-        return _do(call, prepared, str(source), out, lambda tools: backup(prepared, tools, put), loses=not how.exact)
+        return _do(call, prepared, str(source), out, lambda tools: backup(prepared, tools, into), loses=not how.exact)
 
 
 def _restore(call: Call) -> int:

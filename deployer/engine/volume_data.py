@@ -45,6 +45,11 @@ _CHANGED: Final = 1
 class Data(Protocol):
     """A mounted volume. Methods raise `EngineError`, `ResourceError`, `UnreachableError`."""
 
+    @property
+    def words(self) -> Sequence[str]:
+        """Of a docker command that writes its content."""
+        ...
+
     def read(self, *, changing: bool) -> AbstractContextManager[Iterator[bytes]]:
         """Its content. `changing`: containers may write while it is read."""
         ...
@@ -60,6 +65,10 @@ class PlainData:
     def __init__(self, engine: Engine, container: str) -> None:
         self._engine = engine
         self._container = container
+
+    @property
+    def words(self) -> Sequence[str]:
+        return ("cp", f"{self._container}:/{FOLDER}", "-")
 
     @contextmanager
     def read(self, *, changing: bool) -> Iterator[Iterator[bytes]]:
@@ -90,6 +99,10 @@ class ExactData:
                 "name an image that has it with --image, such as one of Debian; without it and --exact, none is needed"
             )
             raise ResourceError(f"image {self._image} has no GNU tar", hint=hint)
+
+    @property
+    def words(self) -> Sequence[str]:
+        return ("exec", "--user", "0:0", self._container, *_READ)
 
     @contextmanager
     def read(self, *, changing: bool) -> Iterator[Iterator[bytes]]:

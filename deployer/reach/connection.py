@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shlex
 from enum import Enum
 from typing import ClassVar
 
@@ -95,6 +96,12 @@ class ConnectionSpec(Guarded, frozen=True, kw_only=True):
     def address(self) -> str:
         """`host:port` as known_hosts and messages write it: `web1`, `[web1]:2222`."""
         return self.host if self.port == SSH_PORT else f"[{self.host}]:{self.port}"
+
+    @property
+    def docker(self) -> str:
+        """The docker command there, for its engine."""
+        docker, socket = self.docker_command or "docker", self.docker_socket
+        return docker if socket == DEFAULT_SOCKET else f"{docker} -H {shlex.quote(f'unix://{socket}')}"
 
 
 class CliConnectionOptions(Guarded, frozen=True):

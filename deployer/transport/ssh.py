@@ -6,7 +6,6 @@ they go through a command, `docker system dial-stdio`.
 
 from __future__ import annotations
 
-import shlex
 import socket
 import threading
 from enum import Enum
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from deployer.errors import NotOfferedError, UnreachableError
 from deployer.interfaces import Login
-from deployer.reach.connection import DEFAULT_SOCKET, ConnectionSpec
+from deployer.reach.connection import ConnectionSpec
 from deployer.transport.channels import ChannelSocket
 from deployer.transport.commands import begin_sudo, result_of, run, start
 from deployer.transport.link import FORBIDDEN, ChannelRefusedError, Link, LinkLostError
@@ -139,12 +138,12 @@ class SshHost:
     def login(self) -> Login:
         from deployer.transport.giving import login_of
 
-        return login_of(self.spec, self.link(), self._docker())
+        return login_of(self.spec, self.link(), self.spec.docker)
 
     def give(self, reference: str, without: Collection[str], to: Login) -> None:
         from deployer.transport.giving import give
 
-        give(self.spec, self.link(), self._docker(), reference, without, to)
+        give(self.spec, self.link(), self.spec.docker, reference, without, to)
 
     def close(self) -> None:
         self._shared_link.close()
@@ -192,11 +191,7 @@ class SshHost:
         return ChannelSocket(channel, on_no_answer)
 
     def _command(self) -> str:
-        return f"{self._docker()} system dial-stdio"
-
-    def _docker(self) -> str:
-        docker, socket = self.spec.docker_command or "docker", self.spec.docker_socket
-        return docker if socket == DEFAULT_SOCKET else f"{docker} -H {shlex.quote(f'unix://{socket}')}"
+        return f"{self.spec.docker} system dial-stdio"
 
     def _diagnose(self, link: Link, failure: CommandFailure | None) -> UnreachableError:
         from deployer.transport.diagnosis import explain, probe_command, read_findings

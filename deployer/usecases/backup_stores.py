@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -11,14 +11,17 @@ from typing import BinaryIO, cast
 from msgspec.structs import replace
 
 from deployer.engine.backup_folders import FolderStore
-from deployer.errors import ResourceError, UnreachableError
-from deployer.interfaces import Store
+from deployer.engine.shell_backups import ShellStore
+from deployer.errors import NotOfferedError, ResourceError, UnreachableError
+from deployer.interfaces import Host, Store
 from deployer.model.settings import S3Access
+from deployer.reach.connection import ConnectionSpec
 from deployer.transport.local_files import LocalFiles
 from deployer.usecases.backup_file import Backup, Ranged, read
 from deployer.usecases.inspect_hosts import fleet_of
 from deployer.usecases.load import Request
 from deployer.usecases.system import System
+from deployer.usecases.volume_copying import Into
 from deployer.values.backup_target import Target, Where
 
 
@@ -32,13 +35,31 @@ def store_of(target: Target, request: Request, system: System, access: S3Access 
     elif target.where is Where.HOST:
         with fleet_of(replace(request, pattern="", limit=""), system, target.at) as fleet:
             try:
-                files = fleet.host(target.at).files()
+                store = _on_host(fleet.host(target.at), fleet.spec(target.at), target)
             except UnreachableError as error:
                 raise UnreachableError(f"{target.at}: {error.message}", hint=error.hint) from error
-            yield FolderStore(files, target.path, f"{str(target).rstrip('/')}/")
+            yield store
     else:
         folder = target.path or "."
         yield FolderStore(LocalFiles(), folder, "" if folder == "." else str(Path(folder, "x"))[:-1])
+
+
+def _on_host(host: Host, spec: ConnectionSpec, target: Target) -> Store:
+    """By its shell, or where it offers none, or lacks a program, by what transfers its files."""
+    shown = f"{str(target).rstrip('/')}/"
+    with suppress(NotOfferedError):
+        docker = "docker" if spec.become else spec.docker
+        by_shell = ShellStore(host.shell(), target.path, shown, docker)
+        if by_shell.serves():
+            return by_shell
+    return FolderStore(host.files(), target.path, shown)
+
+
+def into(store: Store, name: str, target: Target, host: str) -> Into:
+    """`host`: of the volume."""
+    if isinstance(store, ShellStore) and target.at == host:
+        return Into(partial(store.put, name), partial(store.take, name))
+    return Into(partial(store.put, name))
 
 
 @contextmanager

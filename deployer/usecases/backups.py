@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -18,7 +17,7 @@ from deployer.interfaces import Store, StoredFile
 from deployer.model.settings import BackupPolicy, S3Access, VolumeSettings
 from deployer.reach.connectors import ConnectionType
 from deployer.usecases.backup_file import Backup, Total
-from deployer.usecases.backup_stores import opened_in, store_of
+from deployer.usecases.backup_stores import into, opened_in, store_of
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.load import Loaded, Request, load, open_sources
 from deployer.usecases.system import System
@@ -160,7 +159,8 @@ def _one(fleet: Fleet, wanted: Wanted, tools: Tools, find: Stores, taken: set[st
             need_source(side, wanted.how)
             store, name = find(wanted.target, wanted.policy.s3), _free(wanted.place, tools.run.now(), taken)
             prepared = Prepared(fleet, wanted.how, (side,))
-            made = replace(made, total=backup(prepared, tools, partial(store.put, name)), file=store.place(name))
+            total = backup(prepared, tools, into(store, name, wanted.target, wanted.place.host))
+            made = replace(made, total=total, file=store.place(name))
             return replace(made, removed=tuple(_removed(wanted, store)))
     except DeployerError as error:
         failed = ExitCode.UNREACHABLE if isinstance(error, UnreachableError) else ExitCode.FAILED

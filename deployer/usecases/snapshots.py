@@ -28,7 +28,7 @@ from deployer.usecases.fleet import Fleet
 from deployer.usecases.inspect_hosts import fleet_of
 from deployer.usecases.load import Loaded, Request, files_of, inventories, load
 from deployer.usecases.system import System
-from deployer.usecases.volume_copying import Tools, save, watched
+from deployer.usecases.volume_copying import Into, Tools, save, watched
 from deployer.usecases.volume_sides import How, Place, Said, Side, quieted, read_side
 from deployer.usecases.volumes import Prepared, check_target, lock_sides, mounted, need_image, need_source, target_of
 
@@ -147,7 +147,7 @@ def _create(wanted: Wanted, tools: Tools, folder: Path, write: Callable[[str, It
         for side, _, data in opened_sides:
             name = f"{side.place.host}/{side.place.volume}.tar.zst"
             (folder / name).parent.mkdir(mode=0o700, exist_ok=True)
-            total = save(side, data, prepared.how, tools, partial(write, str(folder / name)))
+            total = save(side, data, prepared.how, tools, Into(partial(write, str(folder / name))))
             saved.append(SavedVolume(side.place.host, side.place.volume, name, total.sha256, total.size))
             tools.tell(Said(side.place.host, f"volume {side.place.volume}: saved"))
     return Manifest(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from deployer import __version__
@@ -25,7 +26,7 @@ from deployer.interfaces import Body, Clock, Engine, Events
 from deployer.model.outcome import Blocked
 from deployer.model.volume_names import FILLING, NEW, STOPPED
 from deployer.usecases import backup_file
-from deployer.usecases.backup_file import Backup, Header, Packed, Total, copy_to
+from deployer.usecases.backup_file import Backup, Header, Packed, Total, copy_to, frame
 from deployer.usecases.volume_sides import How, Line, Place, Said, Side, Tell
 
 _AHEAD: Final = 64
@@ -34,12 +35,20 @@ _AHEAD: Final = 64
 _LOOK: Final = 0.5
 """Seconds between two looks at whether the operator stopped the run."""
 
+_BEAT: Final = b" " * 16383 + b"\n"
+"""More than what is kept back before it is written."""
+
 _BETWEEN: Final = 5.0
 """Seconds between two reports of progress."""
 
 
-Put: TypeAlias = Callable[[Iterable[bytes]], object]
-"""Writes a whole file or nothing."""
+class Into(Struct, frozen=True):
+    """The file of a backup. `put` writes all of it or nothing; `take` makes it on the host of the volume, of what a
+    docker command writes there: it gets the words of that, how the file begins, and what to send meanwhile. It returns
+    the SHA-256 and the size, or None where it cannot be done; None where the file is somewhere else."""
+
+    put: Callable[[Iterable[bytes]], object]
+    take: Callable[[Sequence[str], bytes, Iterable[bytes]], tuple[str, int] | None] | None = None
 
 
 class StoppedError(DeployerError):
@@ -135,7 +144,7 @@ def _marks(side: Side, *, filling: bool = False) -> dict[str, str]:
     return marks | ({NEW: "1"} if side.is_new else {}) | ({FILLING: "1"} if filling else {})
 
 
-def save(side: Side, data: Data, how: How, tools: Tools, put: Put) -> Total:
+def save(side: Side, data: Data, how: How, tools: Tools, into: Into) -> Total:
     """Makes a backup. Raises `DeployerError`."""
     header = Header(
         volume=side.place.volume,
@@ -148,13 +157,28 @@ def save(side: Side, data: Data, how: How, tools: Tools, put: Put) -> Total:
         labels=side.labels,
         version=__version__,
     )
+    if into.take is not None and side.quiet is not Quiet.LIVE:
+        beginning = frame(msgspec.json.encode(header))
+        if (taken := into.take(data.words, beginning, _beats(tools))) is not None:
+            return Total(*taken)
     with data.read(changing=side.quiet is Quiet.LIVE) as chunks:
         packed = Packed(header, watched(chunks, str(side.place), tools))
         try:
-            put(packed)
+            into.put(packed)
         except OSError as error:
             raise ResourceError(f"the backup cannot be written: {error.strerror or error}") from error
         return packed.total
+
+
+def _beats(tools: Tools) -> Iterator[bytes]:
+    """What a script gets while it works elsewhere; the end of it ends the script. Raises `StoppedError`."""
+    pause = _LOOK / 16
+    while not tools.stop.is_set():
+        tools.permit()
+        yield _BEAT
+        tools.clock.sleep(pause)
+        pause = min(2 * pause, _LOOK)
+    raise StoppedError("interrupted", hint="nothing was replaced; run it again")
 
 
 def has_content(data: Data) -> bool:
@@ -205,7 +229,7 @@ class Content:
                     mount(self._line.engine, self._side, self._how),
                     self._how,
                     self._tools,
-                    partial(copy_to, file),
+                    Into(partial(copy_to, file)),
                 )
                 file.seek(0)
                 yield backup_file.read(file, str(path))

@@ -22,7 +22,7 @@ from deployer.usecases.inspect_hosts import fleet_of
 from deployer.usecases.load import Request
 from deployer.usecases.locking import locked
 from deployer.usecases.system import System
-from deployer.usecases.volume_copying import Content, Put, Tools, Watching, mount, save, watched
+from deployer.usecases.volume_copying import Content, Into, Tools, Watching, mount, save, watched
 from deployer.usecases.volume_sides import How, Line, Place, Said, Side, Tell, quieted, read_side
 
 _OWN: Final = "deployer."
@@ -70,14 +70,14 @@ def check_target(side: Side, driver: str, options: Mapping[str, str]) -> None:
         raise RefusedError(f"{side.place.volume} has a driver or options that may not fit another host", hint=hint)
 
 
-def backup(prepared: Prepared, tools: Tools, put: Put) -> Total:
+def backup(prepared: Prepared, tools: Tools, into: Into) -> Total:
     """Raises `DeployerError`; the containers run again then, too."""
     (side,) = prepared.sides
     with ExitStack() as stack:
         tools = stack.enter_context(lock_sides(prepared, tools))
         line, data = mounted(prepared, side, tools, stack)
         stack.enter_context(quieted(line, side, tools.tell))
-        return save(side, data, prepared.how, tools, put)
+        return save(side, data, prepared.how, tools, into)
 
 
 def restore(prepared: Prepared, tools: Tools, source: Backup) -> Total:
