@@ -98,11 +98,13 @@ class RegistryError(ResourceError):
 
 
 class FileError(ResourceError):
-    """A file on a host could not be read or written; `not_found`: a file or folder in its path does not exist."""
+    """A file on a host could not be read or written; `not_found`: a file or folder in its path does not exist;
+    `untouched`: it is not what was planned, and nothing was done."""
 
-    def __init__(self, message: str, *, not_found: bool = False, hint: str = "") -> None:
+    def __init__(self, message: str, *, not_found: bool = False, untouched: bool = False, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.not_found = not_found
+        self.untouched = untouched
 
 
 class NotOfferedError(ResourceError):

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from deployer.applying.health import WaitInterruptedError
 from deployer.applying.operations import Done
 from deployer.applying.performing import Performer, Tools
-from deployer.errors import DeployerError, EngineError, InternalError, UnreachableError, boundary
+from deployer.errors import DeployerError, EngineError, FileError, InternalError, UnreachableError, boundary
 from deployer.interfaces import Events
 from deployer.model.desired import OnFailure
 from deployer.model.operations import (
@@ -130,6 +130,7 @@ class _Run:
         self._results = {result.step.number: result for result in (done.results if done else ())}
         self._running: dict[Future[StepResult], Step] = {}
         self._lost: UnreachableError | None = None
+        self._untouched: set[int] = set()
         self._performer = Performer(plan.host, tools, self._made)
 
     @property
@@ -200,6 +201,8 @@ class _Run:
         try:
             done = (performer.persist if step.operation.waits else performer.perform)(step.operation)
         except DeployerError as error:
+            if isinstance(error, FileError) and error.untouched:
+                self._untouched.add(step.number)
             cut = self._cut(error)
             if cut is Cut.STOPPED and step.lasting:
                 return StepResult(step, Status.SKIPPED, clock.now() - began, warnings=(GOES_ON,))
@@ -298,6 +301,8 @@ class _Run:
         """Whether the operation may have taken effect despite an error or timeout, so that it must be undone. A network
         or volume of that name may be someone else's: it is not removed."""
         match operation := step.operation:
+            case _ if step.number in self._untouched:
+                return False
             case CreateContainer(name, body):
                 return self._performer.has_made(step.number, name, body)
             case RemoveNetwork(network):

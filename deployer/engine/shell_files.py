@@ -122,7 +122,7 @@ class ShellFiles:
         self._do(operation.path, "cannot be linked", f"target={shlex.quote(operation.target)}\n{script}")
 
     def make_directory(self, operation: MakeDirectory) -> None:
-        script = 'set -e\n[ -d "$d" ] || mkdir -p -- "$d"\n[ -d "$p" ] || mkdir -- "$p"\n'
+        script = f'set -e\n[ -d "$d" ] || mkdir -p -- "$d"\n{_as_planned("")}mkdir -- "$p"\n'
         self._do(operation.path, "cannot be created", script + _access(operation, "$p"))
 
     def set(self, operation: SetFile) -> None:
@@ -151,7 +151,8 @@ class ShellFiles:
         result = self._shell.perform(given + script, content)
         if result.status != 0:
             said = _said(result)
-            raise FileError(f"{path} {what}: {said}", hint=hint_of(said, name))
+            untouched = CREATED in said or CHANGED in said
+            raise FileError(f"{path} {what}: {said}", untouched=untouched, hint=hint_of(said, name))
 
 
 def _access(operation: PutFile | SetFile | MakeDirectory, target: str) -> str:

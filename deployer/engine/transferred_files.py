@@ -150,7 +150,7 @@ class TransferredFiles:
         elif not self._is(path, info, before):
             why = CHANGED if before else CREATED
         if why:
-            raise FileError(f"{path} cannot be written: {why}", hint=hint_of(why, ""))
+            raise FileError(f"{path} cannot be written: {why}", untouched=True, hint=hint_of(why, ""))
 
     def _is(self, path: str, info: FileInfo, identity: str) -> bool:
         """Targets of links are not known here."""

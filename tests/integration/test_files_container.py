@@ -10,7 +10,7 @@ import pytest
 
 from deployer.engine.files_container import EngineFiles
 from deployer.model.operations import PutFile
-from tests.integration.support import Json, Site
+from tests.integration.support import SLEEP, Json, Site
 from tests.integration.test_transport import opened, spec
 from tests.lab import faults
 from tests.lab.host import Host
@@ -121,13 +121,21 @@ def test_what_cannot_be_written_leaves_the_old_file(host_20: Host, folder: Path)
     """A file that is there at the first apply, a validation that fails, and an upload that is cut off."""
     host, root = host_20, host_20.root
     here = site(host, folder, "forwarding")
-    host.run("sh", "-c", f"mkdir /etc/shop && echo theirs > {CONF}")
-    failed = here.apply()
+    web = {"containers": {"web": SLEEP}}
+    here.write(web).converge()
+    there = f"mkdir -p /etc/shop /srv/shop/conf && chmod 700 /srv/shop/conf && echo theirs > {CONF}"
+    host.run("sh", "-c", f"{there} && echo ok > /etc/shop/checked")
+    web["containers"]["web"] = {**SLEEP, "environment": {"NEW": "1"}}
+    failed = here.write(play() | web).apply()
     assert failed.code == 3
     assert "it was created since the plan was made" in failed.out
+    # What is there stays, also where it is the same as what is declared.
     assert (root / CONF.lstrip("/")).read_text() == "theirs\n"
-    planned = here.plan()
-    assert "changed on the host since the last apply" in planned.out
+    assert (root / "etc/shop/checked").read_text() == "ok\n"
+    assert told(host, "/srv/shop/conf") == "700 root:root"
+    planned = here.write(play()).plan()
+    assert "not written by this project" in planned.out
+    assert planned.change(f"{host.name}/file./srv/shop/conf")["fields"][0]["old"] == "0700"
     here.converge()
 
     bad = play("port = 99\n")
