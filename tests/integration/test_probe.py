@@ -61,7 +61,7 @@ def test_what_does_not_answer_goes_back(host: Host, tmp_path: Path) -> None:
 def asked_inside(site: Site) -> None:
     """Where no ports are forwarded, and over a TCP connection: what is asked is in no list of processes."""
     (host,) = site.hosts
-    site.converge()
+    assert site.apply().code == 0
     failed = site.write(play("503", {"exec": ["true"]})).apply()
     assert [error.partition(": ")[2] for error in failed.errors] == [f"{PROBE}: answered 503"]
     assert of_container(host, "web", "cat", "/etc/status") == "200"
