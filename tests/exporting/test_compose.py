@@ -389,4 +389,10 @@ def test_env_files_are_named_from_the_folder_of_the_playbook(tmp_path: Path) -> 
         return play_of(found)["containers"]["web"]["env_file"]
 
     assert env_file("play.yml") == ["a.env", {"path": "b/b.env", "format": "raw"}]
+    (tmp_path / "one.yml").write_text(
+        "name: test_env_files\nservices: {web: {image: a, env_file: [{path: b/b.env, format: raw}]}}\n"
+    )
+    (wish,) = desired(imported(tmp_path / "one.yml", with_secrets=True).text, {})
+    (web,) = (each.values["environment"] for each in wish.resources if each.address.name == "test_env_files-web-1")
+    assert web == {"B": "'2'"}
     assert env_file("b/play.yml") == [f"{tmp_path}/a.env", {"path": "b.env", "format": "raw"}]

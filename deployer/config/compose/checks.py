@@ -79,9 +79,27 @@ _NOT_EMPTY: Final = {
     ("ports", "*"): frozenset({"host_ip", "target"}),
 }
 """Keys whose value is not an empty text, by place."""
+_CONTENTS: Final = {"configs": ("file", "environment", "content"), "secrets": ("file", "environment")}
+_TEXT: Final = "text"
+_LIST: Final = "a list"
+_MAP: Final = "a map"
+_SHAPES: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
+    **dict.fromkeys((("build", "context"), ("container_name",), ("image",), ("env_file", "*", "path")), (_TEXT,)),
+    **dict.fromkeys((("configs", "*", "source"), ("secrets", "*", "source")), (_TEXT,)),
+    **dict.fromkeys(((section, key) for section in _CONTENTS for key in _CONTENTS[section]), (_TEXT,)),
+    **dict.fromkeys(((section, "name") for section in _KEYS), (_TEXT,)),
+    **dict.fromkeys(((key,) for key in ("depends_on", "models", "networks")), (_LIST, _MAP)),
+    **dict.fromkeys(((key,) for key in ("configs", "external_links", "links", "profiles", "secrets")), (_LIST,)),
+    **dict.fromkeys(((key,) for key in ("ports", "volumes", "volumes_from", "post_start", "pre_stop")), (_LIST,)),
+    **dict.fromkeys(((key,) for key in ("credential_spec", "deploy", "develop", "healthcheck", "provider")), (_MAP,)),
+    ("build",): (_TEXT, _MAP),
+    ("extends",): (_TEXT, _MAP),
+    ("env_file",): (_TEXT, _LIST),
+    ("label_file",): (_TEXT, _LIST),
+}
+"""What is written at these places of a service, and at those below the name of another resource."""
 _OF_OTHERS: Final = ("driver", "driver_opts", "labels")
 _NAME: Final = re.compile(r"[a-zA-Z0-9._-]+")
-_CONTENTS: Final = {"configs": ("file", "environment", "content"), "secrets": ("file", "environment")}
 _SAME: Final = {
     "scale": "replicas",
     "cpus": "resources.limits.cpus",
@@ -103,6 +121,8 @@ def check_keys(sections: Sections, problems: Problems) -> None:
                 hint = "write letters, digits, ., - and _"
                 problems.add(body.origin, f"'{name}' is not a name", address=f"{section}.{name}", hint=hint)
             _check_words(body, keys, problems, f"{section}.{name}")
+            if section != "services":
+                _check_shapes(body, (section,), problems, f"{section}.{name}")
     for name, body in sections["services"].items():
         build = body.get("build")
         if isinstance(build, nodes.Mapping):
@@ -117,6 +137,32 @@ def _check_words(body: nodes.Mapping, known: frozenset[str], problems: Problems,
             problems.add(key.origin, f"unknown key '{key.value}'", address=address, hint=hint)
 
 
+def _check_shapes(body: nodes.Mapping, path: tuple[str, ...], problems: Problems, address: str) -> None:
+    for key, value in body.entries:
+        shapes = _SHAPES.get((*path, str(key.value)))
+        found = _shape(value)
+        if shapes is not None and found and found not in shapes:
+            summary = f"expected {' or '.join(shapes)}, got {found}"
+            problems.add(nodes.place(value), summary, address=f"{address}.{key.value}")
+
+
+def _shape(node: Node) -> str:
+    """ "" for nothing."""
+    match node:
+        case nodes.Sequence():
+            return _LIST
+        case nodes.Mapping():
+            return _MAP
+        case nodes.Scalar(value=None):
+            return ""
+        case nodes.Scalar(value=str()):
+            return _TEXT
+        case nodes.Scalar(value=bool()):
+            return "true or false"
+        case _:
+            return "a number"
+
+
 def _check_maps(node: Node, path: tuple[str, ...], problems: Problems, address: str) -> None:
     """What must be written, and what only one of can be."""
     if isinstance(node, nodes.Sequence):
@@ -124,6 +170,7 @@ def _check_maps(node: Node, path: tuple[str, ...], problems: Problems, address: 
             _check_maps(item, (*path, "*"), problems, f"{address}[{number}]")
     if not isinstance(node, nodes.Mapping):
         return
+    _check_shapes(node, path, problems, address)
     for key in _REQUIRED.get(path, ()):
         if node.get(key) is None:
             problems.add(nodes.place(node), f"'{key}' is missing", address=address)

@@ -244,4 +244,4 @@ def _settled(value: Plain) -> Plain:
             key: {"condition": str(Condition.STARTED)} if part is None else part for key, part in value.items()
         }
         return list(needs) if all(part in _ONLY_STARTED for part in needs.values()) else needs
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
+    return value[0] if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) else value
