@@ -86,8 +86,9 @@ class TransferredFiles:
     def make_directory(self, operation: MakeDirectory) -> None:
         path = operation.path
         self._make_directories(posixpath.dirname(path))
-        if self._files.stat(path) is None:
-            self._files.make_directory(path, mode=operation.mode)
+        if self._files.stat(path) is not None:
+            raise FileError(f"{path} cannot be created: {CREATED}", untouched=True, hint=hint_of(CREATED, ""))
+        self._files.make_directory(path, mode=operation.mode)
         self.set(SetFile(path, operation.mode, operation.owner, operation.group))
 
     def set(self, operation: SetFile) -> None:

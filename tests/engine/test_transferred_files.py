@@ -2,8 +2,11 @@
 
 import hashlib
 
+import pytest
+
 from deployer.engine.transferred_files import TransferredFiles
-from deployer.model.operations import FinishFile, PutFile, RemoveFile, RestoreFile
+from deployer.errors import FileError
+from deployer.model.operations import FinishFile, MakeDirectory, PutFile, RemoveFile, RestoreFile
 from deployer.simulated import SimulatedEngine
 from deployer.simulated.host import SimulatedFiles
 
@@ -21,6 +24,17 @@ def test_files_of_one_new_folder_are_written_side_by_side() -> None:
     files = Raced(engine.reading, engine.writing)
     TransferredFiles(files).put(PutFile("/etc/shop/motd", "", 2, 0o644), [b"hi"])
     assert files.stat("/etc/shop/motd") is not None
+
+
+def test_a_directory_that_is_there_meanwhile_stays_as_it_is() -> None:
+    engine = SimulatedEngine()
+    files = SimulatedFiles(engine.reading, engine.writing)
+    files.make_directory("/srv/app", mode=0o700)
+    with pytest.raises(FileError, match="created since the plan was made") as caught:
+        TransferredFiles(files).make_directory(MakeDirectory("/srv/app", 0o755))
+    assert caught.value.untouched
+    assert (found := files.stat("/srv/app")) is not None
+    assert found.mode == 0o700
 
 
 def test_backups_and_what_a_killed_run_left_are_kept_and_nothing_else_stays() -> None:
