@@ -16,6 +16,7 @@ from deployer.cli.command import Call
 from deployer.errors import DeployerError, RefusedError
 
 if TYPE_CHECKING:
+    from deployer.model.settings import S3Access
     from deployer.usecases.backup_file import Backup
     from deployer.usecases.load import Request
     from deployer.usecases.system import System
@@ -39,10 +40,20 @@ def file_into(call: Call, out: str, own: str, request: Request, system: System) 
     folder, name = target.split
     if not name:
         raise click.UsageError(f"'{target}' names no file")
-    with store_of(folder, request, system) as store:
+    with store_of(folder, request, system, _access(folder, request, system)) as store:
         if not call.params["force"] and store.size(name) is not None:
             raise RefusedError(f"{target} exists", hint="name another file with -o, or add --force")
         yield into(store, name, target, own)
+
+
+def _access(target: Target, request: Request, system: System) -> S3Access | None:
+    """Of a bucket, as playbooks name it."""
+    from deployer.usecases.backups import access_to
+    from deployer.values.backup_target import Where
+
+    if not request.playbooks or target.where is not Where.S3:
+        return None
+    return access_to(target, request, system)
 
 
 def _target(text: str, own: str) -> Target | None:
@@ -102,7 +113,8 @@ def opened_backup(file: str, own: str, request: Request, system: System) -> Iter
 
     if (place := _target(file, own)) is not None:
         folder, name = place.split
-        with store_of(folder, request, system) as store, opened_in(store, name) as found:
+        access = _access(folder, request, system)
+        with store_of(folder, request, system, access) as store, opened_in(store, name) as found:
             yield found
         return
     with _input(file) as path, opened(path, "standard input" if file == STDIO else "") as found:

@@ -238,6 +238,16 @@ def _shared(*more: click.Parameter) -> list[click.Parameter]:
     ]
 
 
+def _playbook() -> click.Parameter:
+    return options.Option(
+        ["--playbook"],
+        section="Data",
+        multiple=True,
+        metavar="FILE",
+        help="Reach a bucket as the backups of this playbook do. Repeatable.",
+    )
+
+
 def loss() -> options.Option:
     """The consent of `apply`, which means content here."""
     found = next(param for param in options.policy() if param.name == "allow_data_loss")
@@ -267,6 +277,7 @@ COMMAND: Final = Group(
                     help="The file, HOST:/FILE, s3://BUCKET/KEY, or - for standard output; by default one with the "
                     "name of host, volume and time.",
                 ),
+                _playbook(),
                 *quiet_options(),
                 *_shared(
                     options.Option(
@@ -288,6 +299,7 @@ COMMAND: Final = Group(
             params=[
                 click.Argument(["file"], metavar="FILE"),
                 click.Argument(["target"], type=PlaceType(), metavar="HOST/NAME"),
+                _playbook(),
                 *_shared(loss()),
             ],
             suggestion=Suggestion("restores a volume"),

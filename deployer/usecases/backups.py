@@ -99,6 +99,21 @@ def declared(request: Request, system: System) -> tuple[Loaded, tuple[Wanted, ..
     return loaded, found
 
 
+def access_to(target: Target, request: Request, system: System) -> S3Access:
+    """How playbooks reach a bucket, by the longest prefix that fits. Raises `DeployerError` if they name none."""
+    _, wanted = declared(request, system)
+    fits = [
+        each
+        for each in wanted
+        if (each.target.where, each.target.at) == (target.where, target.at)
+        and f"{target.path}/".startswith(each.target.path)
+    ]
+    if not fits:
+        hint = "leave out --playbook: the environment has the credentials then"
+        raise RefusedError(f"no backup of these playbooks goes to {target}", hint=hint)
+    return max(fits, key=lambda each: len(each.target.path)).policy.s3
+
+
 def _target(file: str, policy: BackupPolicy) -> Target:
     found = backup_target.parse(policy.to)
     here = found.where is Where.HERE
@@ -158,6 +173,9 @@ def _one(fleet: Fleet, wanted: Wanted, tools: Tools, find: Stores, taken: set[st
             side = read_side(fleet, wanted.place, wanted.policy.image, wanted.policy.containers)
             need_source(side, wanted.how)
             store, name = find(wanted.target, wanted.policy.s3), _free(wanted.place, tools.run.now(), taken)
+            if wanted.policy.keep:
+                store.list()
+                """A place that cannot be read is an error before containers are stopped."""
             prepared = Prepared(fleet, wanted.how, (side,))
             total = backup(prepared, tools, into(store, name, wanted.target, wanted.place.host))
             made = replace(made, total=total, file=store.place(name))

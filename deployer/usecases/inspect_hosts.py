@@ -151,7 +151,9 @@ def fleet_of(request: Request, system: System, *hosts: str) -> Fleet:
         spec = connect_host(name, ways, variables.templar(known), sources)
         if spec is not None:
             specs[name] = spec
-    check_used(dict(sources.extra), variable_references(sources.inventory, files), problems)
+    if not request.playbooks:
+        # Playbooks may use the others; what reads them checks that.
+        check_used(dict(sources.extra), variable_references(sources.inventory, files), problems)
     problems.raise_if_any()
     system.warn(problems.warnings)
     return Fleet(specs, request.forks, system.awaiting)

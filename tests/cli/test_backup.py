@@ -120,8 +120,10 @@ def test_errors(site: Shop) -> None:
 )
 def test_backups_on_hosts(site: Shop, to: str, places: tuple[str, str]) -> None:
     """On the volume's own host, and on another one; the oldest go, and files of others stay."""
-    site.write("data.yml", PLAYBOOK.format(hosts="web").replace("kept/here, keep: 2", f"'{to}', keep: 1"))
-    words = ("backup", "run", "-i", "hosts.yml", "data.yml", "--yes", "--json")
+    site.write(
+        "data.yml", PLAYBOOK.format(hosts="web").replace("kept/here, keep: 2", f"'{to}', keep: '{{{{ kept }}}}'")
+    )
+    words = ("backup", "run", "-i", "hosts.yml", "data.yml", "--yes", "--json", "-e", "kept=1")
     ran = site.run(*words)
     made = [each["file"].rpartition("/") for each in json.loads(ran.out)["backups"]]
     assert (ran.code, [each[0] for each in made]) == (0, list(places)), ran.out
@@ -132,7 +134,9 @@ def test_backups_on_hosts(site: Shop, to: str, places: tuple[str, str]) -> None:
     refused = site.run("volume", "backup", "web1/db-data", "-o", kept, "-i", "hosts.yml", "--yes")
     assert (refused.code, refused.err.splitlines()[0]) == (5, f"error: {kept} exists")
     again = json.loads(site.run(*words).out)["backups"]
-    listed = json.loads(site.run("backup", "list", "-i", "hosts.yml", "data.yml", "--json").out)["backups"]
+    listed = json.loads(site.run("backup", "list", "-i", "hosts.yml", "data.yml", "--json", "-e", "kept=1").out)[
+        "backups"
+    ]
     assert {each["file"] for each in listed} == {mine, *(each["file"] for each in again if each["file"])}
     assert len(again[0]["removed"]) == len({kept, "/".join(made[0][::2])} - {again[0]["file"]})
     back = site.run("volume", "restore", again[0]["file"], "db1/back", "-i", "hosts.yml", "--yes")
@@ -176,9 +180,14 @@ def test_backups_in_a_bucket(site: Shop, monkeypatch: pytest.MonkeyPatch) -> Non
         listed = site.run("backup", "list", *extra)
         assert [line.split()[-1] for line in listed.words[1:]] == [f"{start}{name}" for name in reversed(names)]
         plan = site.run("plan", *extra, "--json")
+        with_it = ("--playbook", "data.yml", "--extra-vars", f"key={s3.SECRET}", "-i", "hosts.yml", "--yes")
+        same = site.run("volume", "restore", made["file"], "db1/same", *with_it)
+        assert same.code == 0, same.err
+        elsewhere = site.run("volume", "restore", "s3://other-bucket/x", "db1/same", *with_it)
+        assert (elsewhere.code, "no backup of these playbooks goes to s3://other-bucket" in elsewhere.err) == (5, True)
         site.write("data.yml", (site.folder / "data.yml").read_text().replace(s3.BUCKET, "no-such-bucket"))
         wrong = site.run("backup", "run", *extra, "--yes", "--debug")
-        assert (wrong.code, "s3://no-such-bucket/of/web/" in wrong.err) == (3, True), wrong.err
+        assert (wrong.code, "s3://no-such-bucket/of/web: The specified" in wrong.err) == (3, True), wrong.err
         for name, value in (("ENDPOINT_URL", address), ("ACCESS_KEY_ID", s3.KEY), ("SECRET_ACCESS_KEY", s3.SECRET)):
             monkeypatch.setenv(f"AWS_{name}", value)
         back = site.run("volume", "restore", made["file"], "db1/back", "-i", "hosts.yml", "--yes")
@@ -187,7 +196,7 @@ def test_backups_in_a_bucket(site: Shop, monkeypatch: pytest.MonkeyPatch) -> Non
         assert (missing.code, f"{start}nothing does not exist" in missing.err) == (3, True), missing.err
         said = site.run("volume", "backup", "web1/db-data", "-o", f"{start}one", "-i", "hosts.yml", "--yes", "--debug")
         assert (said.code, "of/web/one" in s3.keys(address)) == (0, True), said.err
-    for found in (ran, listed, plan, wrong, back, missing, said):
+    for found in (ran, listed, plan, same, wrong, back, missing, said):
         assert "s3ntinel" not in found.out + found.err
     state = [path.read_bytes() for path in site.folder.rglob("*") if path.is_file()]
     assert not any(b"s3ntinel" in each for each in state)
