@@ -5,7 +5,8 @@ either dependent steps are skipped and the steps of its group are undone, while 
 step starts and everything on the host is undone. Undoing runs from the last step to the first. If the run is stopped,
 no further step starts, and unfinished groups are undone.
 
-`change` runs the steps that can be rolled back, `roll_back` undoes them, and `commit` runs the rest.
+`change` runs the steps that can be rolled back, `roll_back` undoes them, and `commit` runs the rest. `fetch` gets
+images before anything else begins.
 """
 
 from __future__ import annotations
@@ -27,14 +28,17 @@ from deployer.model.desired import OnFailure
 from deployer.model.operations import (
     AwaitCompleted,
     AwaitHealthy,
+    BuildImage,
     CreateContainer,
     Made,
     MakeLink,
     Operation,
+    PullImage,
     PutFile,
     RemoveFile,
     RemoveNetwork,
     RenameContainer,
+    SendImage,
     StartContainer,
     SwitchFiles,
 )
@@ -74,12 +78,25 @@ def may_commit(plan: HostPlan, done: Execution) -> bool:
     return done.unreachable is None and (plan.on_failure is OnFailure.STOP or not failed)
 
 
-def change(plan: HostPlan, tools: Tools) -> Execution:
-    """Run the first phase; on failure, undo what the plan's `on_failure` says."""
+def fetch(plan: HostPlan, tools: Tools) -> Execution:
+    """Run the steps that get images and need no other step. They change nothing that runs, and are not undone."""
     tools.events.emit(HostStarted(plan))
-    with ThreadPoolExecutor(max_workers=WIDTH + WAITS, thread_name_prefix=f"apply-{plan.host}") as pool:
+    gets = (PullImage, SendImage, BuildImage)
+    steps = (step for step in plan.steps if isinstance(step.operation, gets) and not step.needs)
+    with ThreadPoolExecutor(max_workers=WIDTH, thread_name_prefix=f"apply-{plan.host}") as pool:
         run = _Run(plan, tools, pool)
-        run.forward(Phase.CHANGE)
+        run.forward(steps)
+        return run.execution
+
+
+def change(plan: HostPlan, tools: Tools, fetched: Execution | None = None) -> Execution:
+    """Run the first phase, without what was fetched; on failure, undo what the plan's `on_failure` says."""
+    if fetched is None:
+        tools.events.emit(HostStarted(plan))
+    known = {result.step.number for result in fetched.results} if fetched is not None else ()
+    with ThreadPoolExecutor(max_workers=WIDTH + WAITS, thread_name_prefix=f"apply-{plan.host}") as pool:
+        run = _Run(plan, tools, pool, fetched)
+        run.forward(step for step in plan.steps if step.phase is Phase.CHANGE and step.number not in known)
         if plan.on_failure is OnFailure.STOP or not run.failed:
             run.undo_halfway()
         else:
@@ -91,7 +108,7 @@ def commit(plan: HostPlan, tools: Tools, done: Execution) -> Execution:
     """Run the second phase. It ignores a stop."""
     with ThreadPoolExecutor(max_workers=WIDTH, thread_name_prefix=f"apply-{plan.host}") as pool:
         run = _Run(plan, tools, pool, done)
-        run.forward(Phase.COMMIT)
+        run.forward(step for step in plan.steps if step.phase is Phase.COMMIT)
         return run.execution
 
 
@@ -142,9 +159,9 @@ class _Run:
     def failed(self) -> bool:
         return any(result.status is Status.FAILED for result in self._results.values())
 
-    def forward(self, phase: Phase) -> None:
-        """Run every step of the phase that can run."""
-        waiting = [step for step in self._plan.steps if step.phase is phase]
+    def forward(self, steps: Iterable[Step]) -> None:
+        """Run every one of these steps that can run."""
+        waiting = list(steps)
         while waiting or self._running:
             waiting = self._begin(waiting)
             if not self._running:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from deployer.applying.executor import Execution, abandon, change, commit, may_commit, roll_back
+from deployer.applying.executor import Execution, abandon, change, commit, fetch, may_commit, roll_back
 from deployer.applying.history import forget_files
 from deployer.applying.lock import LockLostError
 from deployer.applying.locking import Locks, Run
@@ -231,12 +231,18 @@ class _Work:
         permit = partial(self.turn.check_all, (host, source))
         move, fleet = self._moves[host], self.session.fleet
         moving = Moving(move, fleet, loaded, watching_of(tools, permit), pruned=source in self.plans)
-        ended = moving.carry(outcome, tools.auth)
+        ended = moving.check(outcome)
+        fetched = fetch(outcome.plan, tools) if ended is None else Execution(())
+        outcome = replace(outcome, results=fetched.results)
+        if not fetched.complete:
+            done = abandon(outcome.plan, tools, fetched)
+            return replace(self._ended(outcome, done, done.unreachable), interrupted=self.stop.is_set())
+        ended = ended or moving.carry(outcome)
         if ended is not None:
             return ended
         self._moving[host] = moving
         try:
-            ended = self._execute(outcome, engine)
+            ended = self._execute(outcome, engine, fetched)
         except BaseException:
             moving.give_up()
             raise
@@ -246,9 +252,9 @@ class _Work:
         """Of a host that was waiting for the others of the play."""
         return self._moving[outcome.host].end(outcome) if outcome.host in self._moving else outcome
 
-    def _execute(self, outcome: HostOutcome, engine: Engine) -> HostOutcome:
+    def _execute(self, outcome: HostOutcome, engine: Engine, fetched: Execution | None = None) -> HostOutcome:
         host_plan, tools = outcome.plan, self._tools(outcome.host, engine)
-        done = change(host_plan, tools)
+        done = change(host_plan, tools, fetched)
         remaining, lost = self._verified(host_plan, engine) if done.complete else ((), done.unreachable)
         interrupted = self.stop.is_set() and not done.complete
         if host_plan.on_failure is not OnFailure.STOP and any(map(_is_down, remaining)):

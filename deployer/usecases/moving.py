@@ -11,16 +11,15 @@ from typing import Any
 from msgspec.structs import replace
 
 from deployer.applying.performing import Tools as PerformTools
-from deployer.applying.pulling import registry_errors
 from deployer.engine import volume_data
 from deployer.engine.volume_data import Data, ExactData
 from deployer.errors import DeployerError, EngineError, ExitCode, boundary
 from deployer.fields.options import Quiet
-from deployer.interfaces import Engine, RegistryAuth
+from deployer.interfaces import Engine
 from deployer.model.operations import CreateVolume
 from deployer.model.outcome import Blocked, HostOutcome, Notice, Obstacle, Status, StepResult
 from deployer.model.plan import HostPlan
-from deployer.planning.moves import Coming, created_volumes, pulled_images
+from deployer.planning.moves import Coming, created_volumes
 from deployer.reporting.words import size
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.load import Loaded
@@ -28,9 +27,6 @@ from deployer.usecases.moves import Move, has_content_error, read_move
 from deployer.usecases.volume_copying import StoppedError, Watching, has_content, watched
 from deployer.usecases.volume_sides import Line, Place, Said, Side, quieted
 from deployer.usecases.volumes import Prepared, discard, mounted
-from deployer.values import image
-
-Auth = Callable[[str], RegistryAuth | None]
 
 
 def watching_of(tools: PerformTools, permit: Callable[[], object]) -> Watching:
@@ -45,7 +41,7 @@ def watching_of(tools: PerformTools, permit: Callable[[], object]) -> Watching:
 
 
 class Moving:
-    """One move while it is done: `carry`, then `end`."""
+    """One move while it is done: `check`, `carry`, then `end` or `give_up`."""
 
     def __init__(self, move: Move, fleet: Fleet, loaded: Loaded, tools: Watching, *, pruned: bool) -> None:
         """`pruned`: the run removes later what is left on the source."""
@@ -59,16 +55,21 @@ class Moving:
         self._filled: list[Side] = []
         self._carried = False
 
-    def carry(self, outcome: HostOutcome, auth: Auth) -> HostOutcome | None:
-        """Has the volumes complete on the target, and the containers stopped on the source. After a failure everything
-        is as before, and what is returned says why."""
-        plan = outcome.plan
+    def check(self, outcome: HostOutcome) -> HostOutcome | None:
+        """Reads again what is moved. What is returned says why it cannot be."""
         try:
             with boundary():
-                if differing := self._read_again(plan):
-                    return replace(outcome, blocked=Blocked(Obstacle.CHANGED, detail=differing))
-                self._pull(plan, auth)
-                self._copy_all(plan)
+                differing = self._read_again(outcome.plan)
+        except DeployerError as error:
+            return _ended(outcome, error)
+        return replace(outcome, blocked=Blocked(Obstacle.CHANGED, detail=differing)) if differing else None
+
+    def carry(self, outcome: HostOutcome) -> HostOutcome | None:
+        """Has the volumes complete on the target, and the containers stopped on the source. After a failure everything
+        is as before, and what is returned says why. `outcome` has the results so far."""
+        try:
+            with boundary():
+                self._copy_all(outcome.plan)
         except DeployerError as error:
             self.give_up()
             return _ended(outcome, error)
@@ -113,17 +114,6 @@ class Moving:
         coming = Coming(moved.source, frozenset(moved.arriving))
         self._move = read_move(self._fleet, self._loaded, self._move.how, plan, coming)
         return "" if self._move.moved.plain == moved.plain else f"{', '.join(moved.names)} on {moved.source}"
-
-    def _pull(self, plan: HostPlan, auth: Auth) -> None:
-        """Missing images, while the containers still run on the source."""
-        engine = self._fleet.host(plan.host).engine()
-        for operation in pulled_images(plan):
-            if not self._tools.stop.is_set():
-                reference = operation.reference
-                self._tools.permit()
-                with registry_errors(reference, auth(reference), engine):
-                    engine.pull_image(reference, operation.platform, auth(reference), lambda _message: None)
-                self._tools.tell(Said(plan.host, f"image {image.familiar(reference)}: pulled"))
 
     def _copy_all(self, plan: HostPlan) -> None:
         move = self._move
@@ -195,7 +185,8 @@ class Moving:
 def _ended(outcome: HostOutcome, error: DeployerError) -> HostOutcome:
     """The first step of what is moved has failed, or was interrupted, and nothing else was done."""
     plan, moved = outcome.plan, outcome.plan.moved
-    results = [StepResult(step, Status.SKIPPED) for step in plan.steps]
+    known = {result.step.number: result for result in outcome.results}
+    results = [known.get(step.number, StepResult(step, Status.SKIPPED)) for step in plan.steps]
     if isinstance(error, StoppedError):
         return replace(outcome, results=tuple(results), interrupted=True)
     names = {*moved.arriving, *(volume.name for volume in moved.volumes)} if moved is not None else set()
