@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from deployer.applying.executor import WIDTH, change, commit, roll_back
+from deployer.applying.executor import WIDTH, change, commit, fetch, roll_back
 from deployer.applying.performing import Tools
 from deployer.errors import EngineError
 from deployer.model.desired import OnFailure
 from deployer.model.operations import (
     AwaitHealthy,
     Made,
+    PullImage,
     RemoveContainer,
     RenameContainer,
     StartContainer,
@@ -197,3 +198,26 @@ def test_containers_are_waited_for_together() -> None:
 
     steps = [step(number, AwaitHealthy(ref, 60, 0)) for number, ref in enumerate(made, start=1)]
     assert statuses(carry_out(surrounded(engine, around), *steps)) == " ".join(["done"] * count)
+
+
+def test_images_can_be_fetched_before_anything_else_and_only_once() -> None:
+    engine, seen, asked = app_engine(), Seen(), list[str]()
+
+    def around(name: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        asked.append(name)
+        if args and "gone" in str(args[0]):
+            raise EngineError("no such image", status=404)
+        return call()
+
+    tools = Tools(surrounded(engine, around), Clock(), seen, lambda _reference: None, threading.Event())
+    plan = host_plan(
+        step(1, PullImage("docker.io/a/b:1"), name="b"), volume(2, "aa", 1), on_failure=OnFailure.ROLLBACK_HOST
+    )
+    fetched = fetch(plan, tools)
+    assert (statuses(fetched), [name for name in asked if name != "inspect_image"]) == ("done", ["pull_image"])
+    assert statuses(change(plan, tools, fetched)) == "done done"
+    assert (asked.count("pull_image"), asked.count("create_volume")) == (1, 1)
+    assert [type(event).__name__ for event in seen.events].count("HostStarted") == 1
+    missing = host_plan(step(1, PullImage("docker.io/a/gone:1"), name="gone"), volume(2, "bb", 1))
+    assert statuses(fetch(missing, tools)) == "failed"
+    assert asked.count("create_volume") == 1
