@@ -301,6 +301,17 @@ def test_one_name_of_ansible_s_at_any_level_makes_short_ones_ordinary(given: str
     assert reached(inventory=("hosts.ini",), user="me") == {"web1": ("ssh", "web1", 22, "me")}
 
 
+def test_an_address_under_a_short_name_that_does_not_count_is_a_warning() -> None:
+    text = (
+        "all: {hosts: {web1: {host: 10.0.0.8, ansible_user: app}, web2: {host: 10.0.0.9, ansible_host: 10.0.0.10}}}\n"
+    )
+    write("hosts.yml", text)
+    assert [str(warning) for warning in loaded("- hosts: all\n").warnings] == [
+        "hosts.yml:1:28: 'host' does not set the connection here;"
+        " name it deployer_host; docs/inventory.md lists where short names apply"
+    ]
+
+
 @pytest.mark.parametrize("where", ["group_vars/all.yml", "host_vars/web1.yml", "vars", "files", "-e"])
 def test_a_variable_outside_the_inventory_steers_no_connection(where: str) -> None:
     write("hosts.yml", "all: {vars: {connection: simulated}, hosts: {web1: {user: me}}}\n")

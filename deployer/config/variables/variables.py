@@ -20,7 +20,7 @@ from deployer.diagnostics import Origin, Problems
 from deployer.nodes import Mapping as MappingNode
 from deployer.nodes import Node, Scalar, from_plain
 from deployer.nodes import Sequence as SequenceNode
-from deployer.reach.names import ANSIBLE, PREFIX, SHORT, SPECIFIC, is_connection
+from deployer.reach.names import ANSIBLE, BY_NAME, PREFIX, SHORT, SPECIFIC, is_connection
 
 _BUILT_IN = Origin("built in")
 
@@ -117,7 +117,12 @@ class Variables:
             for level in levels:
                 if level.in_inventory:
                     found.update((name, value) for name, value in level.variables.items() if name in SHORT)
-        for name in sorted(known.keys() & SPECIFIC):
+        meant = known.keys() & SPECIFIC
+        if found.keys().isdisjoint(BY_NAME["host"].names) and any(
+            level.in_inventory and "host" in level.variables for level in levels
+        ):
+            meant |= {"host"}
+        for name in sorted(meant):
             if found.get(name) is not known[name]:
                 hint = f"name it {PREFIX}{name}; docs/inventory.md lists where short names apply"
                 problems.warn(known[name].origin, f"'{name}' does not set the connection here", hint=hint)
