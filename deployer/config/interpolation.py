@@ -18,13 +18,13 @@ _BRACED = re.compile(r"(?P<name>[_A-Za-z]\w*)(?:(?P<rule>:?[-?+])(?P<other>.*))?
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _MEANT = re.compile(r"\$\{(?P<braced>[_A-Za-z]\w*)(?:(?P<rule>:?[-?+])[^}]*)?\}|\$(?P<named>[_A-Za-z]\w*)", re.ASCII)
 
-SHELL: Final = frozenset({"command", "entrypoint", "healthcheck"})
+SHELL: Final = frozenset({"command", "entrypoint", "healthcheck", "on_change", "validate"})
 """Keys whose texts a shell may read: `$` is left unchanged."""
 FREE: Final = frozenset(
     {"environment", "env", "labels", "annotations", "logging", "log_options", "log_opt", "driver_opts", "password"}
 )
 """Keys whose texts may contain any `$`, such as a password hash."""
-UNCHECKED: Final = frozenset({"when", "loop", "tags"})
+UNCHECKED: Final = frozenset({"when", "loop", "tags", "content"})
 
 
 class InterpolationError(ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,19 @@ def test_a_variable_of_compose_is_an_error_that_says_what_to_write(keys: str, ex
 )
 def test_a_dollar_that_is_meant_is_left_alone(keys: str) -> None:
     assert complaints(body(keys)) == []
+
+
+def test_the_content_of_a_file_is_taken_as_it_is() -> None:
+    files = """
+- hosts: all
+  files:
+    /etc/nginx.conf: {content: 'try_files $uri ${uri} $$;', validate: 'grep -q "$uri" %s'}
+"""
+    assert complaints(files) == []
+    found = try_resolve(files)
+    assert found.plays[0].resources[0].settings.source.sha256 == hashlib.sha256(b"try_files $uri ${uri} $$;").hexdigest()
+    moved = files.replace("content: 'try_files $uri ${uri} $$;'", "src: '${FOLDER}/nginx.conf'")
+    assert "is a variable of Compose" in complaints(moved)[0]
 
 
 def test_interpolation_reads_resources_as_compose_does() -> None:
