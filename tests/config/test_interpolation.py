@@ -11,6 +11,7 @@ from deployer import nodes
 from deployer.config.playbook import load_playbooks
 from deployer.config.vault import VaultSecrets
 from deployer.diagnostics import Problems
+from deployer.model.settings import FileSettings
 from tests.config.resolving import body, complaints, try_resolve
 
 
@@ -75,8 +76,10 @@ def test_the_content_of_a_file_is_taken_as_it_is() -> None:
     /etc/nginx.conf: {content: 'try_files $uri ${uri} $$;', validate: 'grep -q "$uri" %s'}
 """
     assert complaints(files) == []
-    found = try_resolve(files)
-    assert found.plays[0].resources[0].settings.source.sha256 == hashlib.sha256(b"try_files $uri ${uri} $$;").hexdigest()
+    (file,) = try_resolve(files).plays[0].of(FileSettings)
+    content = b"try_files $uri ${uri} $$;"
+    assert file.settings.source is not None
+    assert file.settings.source.sha256 == hashlib.sha256(content).hexdigest()
     moved = files.replace("content: 'try_files $uri ${uri} $$;'", "src: '${FOLDER}/nginx.conf'")
     assert "is a variable of Compose" in complaints(moved)[0]
 
