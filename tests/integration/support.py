@@ -26,6 +26,8 @@ from tests.lab.shell import LabError
 Json = dict[str, Any]
 
 PROGRAM = CHECKOUT / ".venv/bin/deployer"
+OVER_TCP: Mapping[str, Any] = {"hosts": ["unix:///run/docker.sock", "tcp://0.0.0.0:2375"], "tls": False}
+"""Options of an engine that listens on TCP too; without an express `tls` it waits 15 seconds first."""
 SLEEP: Mapping[str, Any] = {
     "image": "busybox:1",
     "command": "sleep 100000",

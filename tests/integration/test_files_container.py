@@ -10,7 +10,7 @@ import pytest
 
 from deployer.engine.files_container import EngineFiles
 from deployer.model.operations import PutFile
-from tests.integration.support import SLEEP, Json, Site
+from tests.integration.support import OVER_TCP, SLEEP, Json, Site
 from tests.integration.test_transport import opened, spec
 from tests.lab import faults
 from tests.lab.host import Host
@@ -51,7 +51,7 @@ def site(host: Host, folder: Path, way: str) -> Site:
     if way == "forwarding":
         faults.restart_sshd(host, FORWARDING_ONLY)
         return Site(folder, host).write(play())
-    faults.restart_engine(host, {"hosts": ["unix:///run/docker.sock", "tcp://0.0.0.0:2375"]})
+    faults.restart_engine(host, OVER_TCP)
     return Site(folder, host, deployer_connection="tcp", deployer_port=2375).write(play())
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.support import SLEEP, Json, Site, ids, of_container
+from tests.integration.support import OVER_TCP, SLEEP, Json, Site, ids, of_container
 from tests.lab import faults
 from tests.lab.host import Host
 
@@ -52,7 +52,7 @@ def test_what_does_not_answer_goes_back(host: Host, tmp_path: Path) -> None:
     asked_inside(site.write(play("200", told)))
     assert ids(host) == before
 
-    faults.restart_engine(host, {"hosts": ["unix:///run/docker.sock", "tcp://0.0.0.0:2375"]})
+    faults.restart_engine(host, OVER_TCP)
     over_tcp = Site(tmp_path, host, deployer_connection="tcp", deployer_port=2375).write(play("200", told))
     asked_inside(over_tcp)
     assert ids(host) == before
