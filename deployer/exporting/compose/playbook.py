@@ -27,6 +27,7 @@ from deployer.fields.volume import VOLUME
 from deployer.interfaces import Guarded
 from deployer.model.credentials import is_sensitive_name
 from deployer.model.desired import Kind
+from deployer.model.kinds import KINDS
 from deployer.nodes import Node, Plain
 from deployer.values import yaml_text
 
@@ -137,6 +138,7 @@ class _Writer:
                 key = f"{self.names.project}-{name}-{{{{ item }}}}"
                 yield from self._container(name, body, key, {"loop": list(range(1, count + 1))})
                 continue
+            self._check_name(Kind.CONTAINER, body.get("container_name"), f"services.{name}.container_name")
             for number, key in enumerate(self.names.keys(name) or (name,), start=1):
                 own = self.names.on_host(name, number)
                 named = {} if own == key else {"container_name": own}
@@ -187,9 +189,22 @@ class _Writer:
                 summary = f"left out: no service uses this {_OBJECTS[section]}"
                 self._problems.warn(body.origin, summary, address=f"{section}.{key}")
 
+    def _check_name(self, kind: Kind, node: Node | None, address: str) -> None:
+        """A name that the play refuses is one that the engine refuses, or that has a meaning of its own."""
+        if node is None or not text_of(node):
+            return
+        naming = KINDS[kind].naming
+        try:
+            wrong = naming.reserved(naming.parse(text_of(node)))
+        except ValueError as error:
+            wrong = str(error), naming.hint
+        if wrong is not None:
+            self._problems.add(nodes.place(node), wrong[0], address=address, hint=wrong[1])
+
     def _object(self, section: str, key: str, name: str, body: nodes.Mapping) -> dict[str, Any]:
         entries = tuple((word, as_pairs(str(word.value), value)) for word, value in body.entries)
         body = self._as_compose_creates(f"{section}.{key}", replace(body, entries=entries))
+        self._check_name(_OBJECTS[section], body.get("name"), f"{section}.{key}.name")
         external = body.get("external")
         exists = external is not None and nodes.to_plain(external) not in (False, "false")
         if exists:
