@@ -4,7 +4,7 @@ each of them."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from deployer.applying.pulling import registry_errors
 from deployer.errors import EngineError, ResourceError, UnreachableError
 from deployer.interfaces import Engine, Json, Progress, RegistryAuth
+from deployer.model.build import LABEL, without_bases
 from deployer.model.operations import BuildImage
 from deployer.model.settings import CONTROLLER, EACH
 
@@ -30,9 +31,11 @@ def no_engine(host: str) -> Engine:
 
 
 class _Shared:
-    """One image of a run. `turn` is held while it is built; `source`: where it was; `failure`: why it cannot be."""
+    """One image of a run. `turn` is held while it is built; `bases`: digests of its base images, by reference, where
+    known; `source`: where it was built; `failure`: why it cannot be."""
 
-    def __init__(self) -> None:
+    def __init__(self, bases: Mapping[str, str]) -> None:
+        self.bases = bases
         self.turn = threading.Lock()
         self.source = ""
         self.failure: ResourceError | None = None
@@ -45,12 +48,19 @@ class Builds:
     def __init__(self, engine: Callable[[str], Engine] = no_engine) -> None:
         self.engine = engine
         self._lock = threading.Lock()
-        self._found: dict[Hashable, _Shared] = {}
+        self._found: dict[Hashable, list[_Shared]] = {}
         self._platforms: dict[tuple[str, str], str] = {}
 
-    def of(self, key: Hashable) -> _Shared:
+    def of(self, operation: BuildImage, *platform: str) -> _Shared:
+        """A base image that one host has and another has not is no difference; two that differ make two images."""
+        key, bases = without_bases(operation.labels.get(LABEL, ""))
         with self._lock:
-            return self._found.setdefault(key, _Shared())
+            found = self._found.setdefault((operation.reference, platform, key), [])
+            for each in found:
+                if all(bases.get(name, digest) == digest for name, digest in each.bases.items()):
+                    return each
+            found.append(_Shared(bases))
+            return found[-1]
 
     def platform(self, reference: str, builder: str, wanted: str) -> str:
         """For which platform a host builds an image in this run: the one that is wanted first. Its tag stands for one
@@ -90,7 +100,7 @@ def _publish_once(site: Site, operation: BuildImage) -> None:
     from deployer.engine.buildkit.session import Job
     from deployer.engine.buildx import publish
 
-    shared = site.builds.of((operation.reference, *sorted(operation.labels.items())))
+    shared = site.builds.of(operation)
     with shared.turn:
         if shared.failure is not None:
             raise shared.failure
@@ -138,7 +148,7 @@ def _build_once(site: Site, operation: BuildImage) -> str:
     """Where it was built. The other hosts wait for the first one; when that is lost and builds itself, the next one
     builds."""
     facts = site.engine.describe()
-    shared = site.builds.of((operation.reference, facts.os, facts.arch, *sorted(operation.labels.items())))
+    shared = site.builds.of(operation, facts.os, facts.arch)
     with shared.turn:
         if shared.failure is not None:
             raise shared.failure

@@ -10,6 +10,7 @@ from typing import ClassVar, Final, Literal
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from deployer.interfaces import Guarded
 from deployer.model.secrets import Sealing
@@ -128,6 +129,12 @@ def decode(label: str) -> BuildRecord | None:
         return msgspec.json.decode(label, type=BuildRecord)
     except (ValueError, RecursionError):
         return None
+
+
+def without_bases(label: str) -> tuple[str, Mapping[str, str]]:
+    """A label, but for the digests of base images, which hosts may not all know; and these, by reference."""
+    record = decode(label)
+    return (label, {}) if record is None else (encode(replace(record, bases={})), record.bases)
 
 
 def reasons(build: Build, now: BuildRecord, before: BuildRecord) -> Iterator[str]:

@@ -9,15 +9,15 @@ import pytest
 from deployer.applying.building import Builds, Site, build
 from deployer.errors import EngineError, UnreachableError
 from deployer.interfaces import Engine, EngineInfo
-from deployer.model.build import Build
+from deployer.model.build import LABEL, Build, BuildRecord, encode
 from deployer.model.operations import BuildImage
 
 
 class Host:
-    """An engine that only builds: it fails with `error`, if it has one."""
+    """An engine that only builds: it fails with `error`, if it has one. `bases`: which base images it has."""
 
-    def __init__(self, name: str, error: Exception | None = None, arch: str = "amd64") -> None:
-        self.name, self.error, self.arch = name, error, arch
+    def __init__(self, name: str, error: Exception | None = None, arch: str = "amd64", **bases: str) -> None:
+        self.name, self.error, self.arch, self.bases = name, error, arch, bases
 
     def describe(self) -> EngineInfo:
         return EngineInfo("26.1.5", "1.45", "1.45", "linux", self.arch)
@@ -45,7 +45,7 @@ def run(tmp_path: Any, *hosts: Host, on: str = "", label: str = "a") -> list[str
             lambda name, _engine, _ref, source, _tell: DONE.append(f"{name} from {source}"),
             builds,
         )
-        own = {"deployer.build": label if host.name != "other" else "b"}
+        own = {LABEL: encode(BuildRecord(1, label if host.name != "other" else "b", "", "", bases=host.bases))}
         try:
             build(site, BuildImage("docker.io/library/web:1", Build(str(tmp_path), "FROM x", on=on), own))
         except (EngineError, UnreachableError) as error:
@@ -67,7 +67,19 @@ def test_the_first_host_builds_and_the_others_get_it(tmp_path: Any) -> None:
         "other built",
         "arm built",
         "two from one",
-    ], "from other base images, and for another platform"
+    ], "from other files, and for another platform"
+
+
+def test_a_base_image_that_only_some_hosts_have_makes_no_image_of_its_own(tmp_path: Any) -> None:
+    """Hosts whose base images differ have an image each: the next plan compares with the host's own."""
+    none, has, same, other = (
+        Host("none"),
+        Host("has", node="1"),
+        Host("same", node="1", nginx="1"),
+        Host("differs", node="2"),
+    )
+    assert run(tmp_path, has, none, same, other) == ["has built", "none from has", "same from has", "differs built"]
+    assert run(tmp_path, none, has, other) == ["none built", "has from none", "differs from none"]
 
 
 def test_a_build_that_fails_fails_for_all_and_a_lost_host_is_replaced(tmp_path: Any) -> None:

@@ -328,7 +328,8 @@ def _missing_problem(
         return site.problem(str(error), line, undefined=True)
     known = names if error.keys is None else error.keys
     summary = f"undefined variable '{name}'" if error.keys is None else f"there is no key '{name}'"
-    return site.problem(summary, line, hint=did_you_mean(name, known), undefined=True)
+    hint = did_you_mean(name, known) or ("" if error.keys is None else "if it may be missing, add | default(VALUE)")
+    return site.problem(summary, line, hint=hint, undefined=True)
 
 
 def _line_in(trace: TracebackType | None, compiled: Compiled) -> int:

@@ -65,12 +65,12 @@ def rebuild(ctx: Context, reference: str, build: Build, local: ObservedImage | N
 
 
 def _digest(ctx: Context, build: Build, base: str, recorded: str) -> str:
-    """Of a base image: the registry's if that is asked for, otherwise that of the image on the host, unless the image
-    is one for all hosts; "" if neither is known. An image with several digests counts as unchanged if one of them is on
-    record."""
+    """Of a base image: the registry's if that is asked for, otherwise that of the image on the host, unless another
+    host or this machine builds; "" if neither is known. An image with several digests counts as unchanged if one of
+    them is on record."""
     remote = ctx.observed.remote.get(base, "") if build.pull else ""
     local = ctx.observed.image_of(base)
-    if remote or local is None or build.platforms:
+    if remote or local is None or build.on not in ("", EACH, ctx.desired.host):
         return remote
     digests = sorted(local.digests) or [local.id]
     return recorded if recorded in (*digests, local.id) else digests[0]

@@ -362,6 +362,7 @@ q: "{{ (pw ~ 'x') | hash(pw) }}"
         ("{{ db.prot }}", "there is no key 'prot'; did you mean 'port'?"),
         ('{{ db["prot"] }}', "there is no key 'prot'; did you mean 'port'?"),
         ("{{ hostvars.wbe1.tag }}", "there is no key 'wbe1'; did you mean 'web1'?"),
+        ("{{ db.pid }}", "there is no key 'pid'; if it may be missing, add | default(VALUE)"),
         ("{{ tag.foo }}", "there is no 'foo' in text"),
         ("{{ names[7] }}", "there is no '7' in a list"),
         ("{{ number.x }}", "there is no 'x' in a number"),

@@ -156,6 +156,10 @@ def test_a_base_image_counts_where_both_are_known() -> None:
     assert reason(shop(), new) == f"build, base image {BASE} changed"
     assert nothing(plan(shop(), replace(known, tags={REF: known.tags[REF]}))), "removed from the host"
     assert nothing(plan(shop(), replace(unknown, images={**unknown.images, moved.id: moved}, tags=new.tags)))
+    for on in ("controller", "yard"):
+        assert nothing(plan(shop(f"{{on: {on}}}"), new)), "the base image of the host that builds counts"
+    for on in (HOST, "each"):
+        assert reason(shop(f"{{on: {on}}}"), new) == f"build, base image {BASE} changed"
     asked = replace(known, registry={BASE: answer("sha256:three")})
     assert nothing(plan(shop(), asked)), "nobody asked for the newest"
     assert reason(shop("{pull: true}"), asked) == f"build, base image {BASE} changed"
