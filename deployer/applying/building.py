@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from deployer.applying.pulling import registry_errors
 from deployer.errors import EngineError, ResourceError, UnreachableError
 from deployer.interfaces import Engine, Json, Progress, RegistryAuth
-from deployer.model.build import LABEL, without_bases
+from deployer.model.build import LABEL, with_bases, without_bases
 from deployer.model.operations import BuildImage
 from deployer.model.settings import CONTROLLER, EACH
 
@@ -175,9 +175,19 @@ def _build_elsewhere(builder: str, site: Site, operation: BuildImage) -> None:
         hint = "write on: each, or give the image a tag of its own for each platform"
         raise EngineError(f"{builder} builds it for {first} in this run, not for {platform}", status=0, hint=hint)
     try:
+        engine = site.builds.engine(builder)
         own = replace(operation, build=replace(operation.build, platform=platform))
-        _build_on(site.builds.engine(builder), site, own)
+        _build_on(engine, site, own if builder == CONTROLLER else _with_bases_of(engine, own))
     except UnreachableError as error:
         where = "this machine" if builder == CONTROLLER else builder
         message = f"{where}, which builds it, cannot be used: {error.message}"
         raise EngineError(message, status=0, hint=error.hint) from error
+
+
+def _with_bases_of(engine: Engine, operation: BuildImage) -> BuildImage:
+    """The label tells the base images of the host that builds: if it is of the play too, its plans compare them."""
+    known: dict[str, str] = {}
+    for base in operation.build.bases if not operation.build.pull else ():
+        known[base] = str((engine.inspect_image(base) or {}).get("Id", ""))
+    label = with_bases(operation.labels.get(LABEL, ""), known)
+    return replace(operation, labels={**operation.labels, LABEL: label})

@@ -137,6 +137,12 @@ def without_bases(label: str) -> tuple[str, Mapping[str, str]]:
     return (label, {}) if record is None else (encode(replace(record, bases={})), record.bases)
 
 
+def with_bases(label: str, bases: Mapping[str, str]) -> str:
+    """`bases`: digests by reference, "" where not known."""
+    record, known = decode(label), {name: digest for name, digest in bases.items() if digest}
+    return label if record is None else encode(replace(record, bases={**record.bases, **known}))
+
+
 def reasons(build: Build, now: BuildRecord, before: BuildRecord) -> Iterator[str]:
     """What differs between a build and the one on record: `src/app.js changed`. A base image or a secret of which
     either side knows nothing counts as unchanged."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from deployer.applying.building import Builds, Site, build
 from deployer.errors import EngineError, UnreachableError
 from deployer.interfaces import Engine, EngineInfo
-from deployer.model.build import LABEL, Build, BuildRecord, encode
+from deployer.model.build import LABEL, Build, BuildRecord, encode, without_bases
 from deployer.model.operations import BuildImage
 
 
@@ -22,14 +23,22 @@ class Host:
     def describe(self) -> EngineInfo:
         return EngineInfo("26.1.5", "1.45", "1.45", "linux", self.arch)
 
-    def build_image(self, *_: Any) -> None:
+    def build_image(self, _ref: str, _build: Build, labels: Mapping[str, str], *_: Any) -> None:
         if self.error is not None:
             raise self.error
-        DONE.append(f"{self.name} built")
+        found = without_bases(labels[LABEL])[1]
+        DONE.append(f"{self.name} built" + (f" from {found}" if self.name == "base" else ""))
+
+    def inspect_image(self, reference: str) -> dict[str, str] | None:
+        return {"Id": "sha256:1"} if reference in self.bases else None
 
 
 DONE: list[str] = []
-BUILDERS = {"yard": Host("yard"), "away": Host("away", UnreachableError("connection refused", hint="start it"))}
+BUILDERS = {
+    "yard": Host("yard"),
+    "base": Host("base", node="2"),
+    "away": Host("away", UnreachableError("connection refused", hint="start it")),
+}
 
 
 def run(tmp_path: Any, *hosts: Host, on: str = "", label: str = "a") -> list[str]:
@@ -47,7 +56,12 @@ def run(tmp_path: Any, *hosts: Host, on: str = "", label: str = "a") -> list[str
         )
         own = {LABEL: encode(BuildRecord(1, label if host.name != "other" else "b", "", "", bases=host.bases))}
         try:
-            build(site, BuildImage("docker.io/library/web:1", Build(str(tmp_path), "FROM x", on=on), own))
+            build(
+                site,
+                BuildImage(
+                    "docker.io/library/web:1", Build(str(tmp_path), "FROM x", bases=("node", "nginx"), on=on), own
+                ),
+            )
         except (EngineError, UnreachableError) as error:
             DONE.append(f"{host.name}: {error.message}")
     return list(DONE)
@@ -79,6 +93,7 @@ def test_a_base_image_that_only_some_hosts_have_makes_no_image_of_its_own(tmp_pa
         Host("differs", node="2"),
     )
     assert run(tmp_path, has, none, same, other) == ["has built", "none from has", "same from has", "differs built"]
+    assert run(tmp_path, none, on="base") == ["base built from {'node': 'sha256:1'}", "none from base"]
     assert run(tmp_path, none, has, other) == ["none built", "has from none", "differs from none"]
 
 
