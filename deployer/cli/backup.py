@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deployer.cli import options
 from deployer.cli.command import CONTEXT, Call, Command, Group, Suggestion
-from deployer.cli.volume import copying_tools, system_of
+from deployer.cli.volume import copying_tools
 from deployer.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def _run(call: Call) -> int:
     from deployer.usecases.backups import declared, run, stores
 
     console, said = call.console, list[Any]()
-    request, system = options.request(call.params), system_of(call)
+    request, system = options.request(call.params), call.system
     loaded, wanted = declared(request, system)
     if not console.json:
         console.result(volumes.declared_lines(wanted, sheet=console.sheet))
@@ -51,7 +51,7 @@ def _list(call: Call) -> int:
     from deployer.usecases.backups import declared, stored, stores
 
     console = call.console
-    request, system = options.request(call.params), system_of(call)
+    request, system = options.request(call.params), call.system
     _, wanted = declared(request, system)
     places = dict.fromkeys((each.target, each.policy.s3) for each in sorted(wanted, key=lambda each: str(each.target)))
     with stores(request, system) as find:

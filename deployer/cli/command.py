@@ -6,13 +6,16 @@ import importlib
 import keyword
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from msgspec import Struct
 
 from deployer.cli.console import Console
 from deployer.errors import RefusedError
+
+if TYPE_CHECKING:
+    from deployer.usecases.system import System
 
 CONTEXT: Final = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "DEPLOYER", "max_content_width": 100}
 
@@ -23,6 +26,13 @@ class Call(Struct, frozen=True):
     console: Console
     params: Mapping[str, Any]
     name: str = ""
+
+    @property
+    def system(self) -> System:
+        """A new one, which tells this console its secrets, its warnings and what it waits for."""
+        from deployer.usecases.system import this_system
+
+        return this_system(self.console.learn, self.console.warn, self.console.awaiting)
 
     def confirm(self, question: str, *, action: str, done: str, hint: str) -> None:
         """Asks on the terminal, unless --yes was given. Raises `RefusedError` without confirmation of `action`: nothing

@@ -35,7 +35,6 @@ _CHUNK: Final = 256 * 1024
 def _run(call: Call) -> int:
     from deployer.usecases.containers import choose, hosts_of
     from deployer.usecases.copying import each, place_of
-    from deployer.usecases.system import this_system
 
     console, params = call.console, call.params
     source, target = place_of(params["source"]), place_of(params["target"])
@@ -44,7 +43,7 @@ def _run(call: Call) -> int:
         raise click.UsageError("one of the two must be in containers: HOSTS/CONTAINER:PATH")
     if console.json and params["target"] == _STREAM:
         raise click.UsageError("--json and the archive cannot both go to standard output")
-    system = this_system(console.learn, console.warn, console.awaiting)
+    system = call.system
 
     def found(place: Place) -> Any:
         return hosts_of(options.request({**params, "pattern": place.pattern}), system, (place.name,))

@@ -34,11 +34,9 @@ def _run(call: Call) -> int:
     from deployer.reporting.json_plan import FORMAT_VERSION
     from deployer.reporting.lines import Span, Style, line
     from deployer.usecases.inspect_hosts import doctor
-    from deployer.usecases.system import this_system
 
     console = call.console
-    system = this_system(call.console.learn, call.console.warn, call.console.awaiting)
-    checks = doctor(options.request(call.params), system, lambda: datetime.now(UTC))
+    checks = doctor(options.request(call.params), call.system, lambda: datetime.now(UTC))
     if console.json:
         hosts = [_document(check) for check in checks]
         console.document({"format_version": FORMAT_VERSION, "type": "doctor", "hosts": hosts})

@@ -29,7 +29,6 @@ def _run(call: Call) -> int:
     from deployer.reporting.logs import Prefixes, event_document, event_words
     from deployer.usecases.containers import hosts_of
     from deployer.usecases.events import Watch
-    from deployer.usecases.system import this_system
 
     console, params = call.console, call.params
     failed: list[Problem] = []
@@ -38,7 +37,7 @@ def _run(call: Call) -> int:
         failed.append(problem)
         console.tell(error_lines(f"{problem.where}: {problem.message}", problem.hint))
 
-    system, query = this_system(console.learn, console.warn, console.awaiting), _query(call)
+    system, query = call.system, _query(call)
     with (
         hosts_of(options.request(params), system, params["names"]) as (fleet, choice),
         closing(Watch(fleet, choice, query, system.clock, tell)) as watch,

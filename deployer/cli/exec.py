@@ -29,10 +29,9 @@ def _run(call: Call) -> int:
     from deployer.reporting.human import unreachable_lines
     from deployer.usecases.containers import choose, hosts_of, running
     from deployer.usecases.exec import on_all, worst
-    from deployer.usecases.system import this_system
 
     console, params = call.console, call.params
-    system = this_system(console.learn, console.warn, console.awaiting)
+    system = call.system
     query = ExecQuery(params["command"], user=params["as"], workdir=params["workdir"], environment=params["env"])
     with hosts_of(options.request(params), system, params["names"]) as (fleet, choice):
         chosen = choose(fleet, choice)
@@ -101,8 +100,18 @@ def report(call: Call, ended: list[Ended]) -> None:
             console.tell([line(f"{'/'.join(place)}: exit code {found.code}")])
 
 
-def _option(names: list[str], help: str, **given: Any) -> click.Parameter:
+def option(names: list[str], help: str, **given: Any) -> click.Parameter:
     return options.Option(names, section="Command", help=help, **given)
+
+
+def of_command() -> list[click.Parameter]:
+    return [
+        option(["-T", "--no-tty"], "Give the command no terminal.", is_flag=True),
+        option(["--no-stdin"], "Give the command no input.", is_flag=True),
+        option(["--as"], "User in the container: NAME or ID, and GROUP after a colon.", default="", metavar="USER"),
+        option(["--workdir"], "Folder in the container.", default="", metavar="DIR"),
+        option(["--env"], "Variable of the command. Repeatable.", multiple=True, metavar="NAME=VALUE"),
+    ]
 
 
 COMMAND = Command(
@@ -112,11 +121,7 @@ COMMAND = Command(
     help="Run a command in running containers. The exit code is the greatest one.",
     params=[
         *options.containers(names="CONTAINER... -- COMMAND [ARGUMENT]...", required=True),
-        _option(["-T", "--no-tty"], "Give the command no terminal.", is_flag=True),
-        _option(["--no-stdin"], "Give the command no input.", is_flag=True),
-        _option(["--as"], "User in the container: NAME or ID, and GROUP after a colon.", default="", metavar="USER"),
-        _option(["--workdir"], "Folder in the container.", default="", metavar="DIR"),
-        _option(["--env"], "Variable of the command. Repeatable.", multiple=True, metavar="NAME=VALUE"),
+        *of_command(),
         options.json_option("Print one JSON document per line."),
         *options.global_options(),
     ],

@@ -21,11 +21,9 @@ def _run(call: Call) -> int:
     from deployer.reporting.human import unreachable_lines
     from deployer.reporting.json_plan import FORMAT_VERSION, unreachable_document
     from deployer.usecases.locks_and_history import records as read_records
-    from deployer.usecases.system import this_system
 
     console, wanted = call.console, _number(call.params["words"])
-    system = this_system(call.console.learn, call.console.warn, call.console.awaiting)
-    found = read_records(options.request(call.params), system, project=call.params["project"])
+    found = read_records(options.request(call.params), call.system, project=call.params["project"])
     records = [(applied.host, applied.record) for applied in found.found if wanted in (0, *applied.numbers)]
     if wanted and not records and not found.unreachable:
         hint = "deployer history lists the recorded runs, the last 20 of each project on each host"

@@ -23,13 +23,11 @@ def _run(call: Call) -> int:
     from deployer.reporting.inspect import masked
     from deployer.reporting.json_plan import FORMAT_VERSION, unreachable_document
     from deployer.usecases.inspect import inspect
-    from deployer.usecases.system import this_system
 
     console, params = call.console, call.params
     if console.json and params["format"]:
         raise click.UsageError("--format has no effect with --json")
-    system = this_system(console.learn, console.warn, console.awaiting)
-    rows, lost = inspect(options.request(params), system, params["names"], params["type"] or "")
+    rows, lost = inspect(options.request(params), call.system, params["names"], params["type"] or "")
     shown = [row.found if params["with_secrets"] else masked(row.found) for row in rows]
     documents = [{"Host": row.host, "Kind": row.kind, **found} for row, found in zip(rows, shown, strict=True)]
     if console.json:

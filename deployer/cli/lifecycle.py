@@ -22,11 +22,10 @@ def _run(call: Call) -> int:
     from deployer.reporting.human import unreachable_lines
     from deployer.reporting.lifecycle import counted, in_words, tasks_text
     from deployer.usecases.lifecycle import prepare
-    from deployer.usecases.system import this_system
 
     console, params = call.console, call.params
     asked = Asked(Verb(call.name), params["names"], params["foreign"], params.get("stop", False))
-    system = this_system(console.learn, console.warn, console.awaiting)
+    system = call.system
     with prepare(options.request(params), system, asked) as prepared:
         console.tell(line for host in prepared.chosen.unreachable for line in unreachable_lines(host))
         _refuse(prepared)

@@ -137,14 +137,11 @@ def _listed(
     call: Call, row: type[Row], read: Callable[..., Any], found: Table, cells: Callable[[Row], tuple[str, ...]]
 ) -> int:
     """With a playbook, what each object is to it is the last column."""
-    from deployer.usecases.system import this_system
-
-    console, params = call.console, call.params
+    params = call.params
     check(call, row)
     if params["pattern"] and params["limit"]:
         raise click.UsageError("PATTERN and --limit both name the hosts; write one of them")
-    system = this_system(console.learn, console.warn, console.awaiting)
-    rows, lost = read(options.request(params), system, params["names"])
+    rows, lost = read(options.request(params), call.system, params["names"])
     if not params["playbook"]:
         return show(call, found, rows, lost, cells)
 

@@ -55,10 +55,8 @@ def _release(call: Call) -> int:
 
 def _read(call: Call) -> Notes[Lock]:
     from deployer.usecases import locks_and_history
-    from deployer.usecases.system import this_system
 
-    system = this_system(call.console.learn, call.console.warn, call.console.awaiting)
-    return locks_and_history.lock_status(options.request(call.params), system, project=call.params["project"])
+    return locks_and_history.lock_status(options.request(call.params), call.system, project=call.params["project"])
 
 
 def _show(call: Call, notes: Notes[Lock]) -> None:

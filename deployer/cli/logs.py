@@ -31,7 +31,6 @@ def _run(call: Call) -> int:
     from deployer.reporting.human import unreachable_lines
     from deployer.usecases.containers import choose, hosts_of
     from deployer.usecases.logs import Reading
-    from deployer.usecases.system import this_system
 
     console, query, failed = call.console, _query(call), []
 
@@ -39,7 +38,7 @@ def _run(call: Call) -> int:
         failed.append(problem)
         console.tell(_problem_lines(problem))
 
-    system = this_system(console.learn, console.warn, console.awaiting)
+    system = call.system
     with hosts_of(options.request(call.params), system, call.params["names"]) as (fleet, choice):
         chosen = choose(fleet, choice)
         console.tell(line for host in chosen.unreachable for line in unreachable_lines(host))

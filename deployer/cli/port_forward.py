@@ -33,11 +33,9 @@ def _run(call: Call) -> int:
     from deployer.transport.forwarding import Listener
     from deployer.usecases.containers import choose, hosts_of
     from deployer.usecases.port_forward import address_of, only_one
-    from deployer.usecases.system import this_system
 
     console, (here, there) = call.console, call.params["port"]
-    system = this_system(console.learn, console.warn, console.awaiting)
-    with hosts_of(options.request(call.params), system, (call.params["name"],)) as (fleet, choice):
+    with hosts_of(options.request(call.params), call.system, (call.params["name"],)) as (fleet, choice):
         row = only_one(choose(fleet, choice))
         address, host = address_of(fleet, row), fleet.host(row.host)
         with closing(host.connect(address, there)):

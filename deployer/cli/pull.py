@@ -16,12 +16,9 @@ deployer pull -i inventory all 'api-*' --playbook shop.yml
 
 def _run(call: Call) -> int:
     from deployer.usecases.pulling import pull_all
-    from deployer.usecases.system import this_system
 
-    console = call.console
-    system = this_system(console.learn, console.warn, console.awaiting)
     request, names = options.request(call.params), call.params["names"]
-    return watched(call, "pulled", "image_pull", lambda watch: pull_all(request, system, names, watch))
+    return watched(call, "pulled", "image_pull", lambda watch: pull_all(request, call.system, names, watch))
 
 
 COMMAND: Final = Command(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from msgspec.structs import replace
 
 from deployer.cli import options
 from deployer.cli.command import Call, Command, Suggestion
+from deployer.cli.exec import of_command, option, report, writer
 
 if TYPE_CHECKING:
     from deployer.planning.container.one_shot import Wanted
@@ -25,19 +26,16 @@ _OWN: Final = ("playbook", "project")
 
 
 def _run(call: Call) -> int:
-    from deployer.cli.exec import report, writer
     from deployer.cli.terminal_session import has_terminal, size
     from deployer.planning.container.one_shot import Wanted
     from deployer.usecases.exec import worst
     from deployer.usecases.run_container import on_hosts, prepare
-    from deployer.usecases.system import this_system
 
     console, params = call.console, call.params
     has_input = not params["no_stdin"]
     on_terminal = has_input and not params["no_tty"] and has_terminal()
-    system = this_system(console.learn, console.warn, console.awaiting)
     wanted = Wanted(params["command"], params["as"], params["workdir"], params["env"])
-    with prepare(options.request(params), system, params["name"]) as prepared:
+    with prepare(options.request(params), call.system, params["name"]) as prepared:
         if len(prepared.jobs) == 1 and not console.json:
             return _alone(call, prepared, replace(wanted, stdin=has_input, size=size() if on_terminal else None))
         write = writer(call, [job.row for job in prepared.jobs])
@@ -68,10 +66,6 @@ def _tell(call: Call, found: Running) -> None:
     call.console.tell([line(f"{found.host}/{found.name} is kept; deployer rm --foreign removes it")])
 
 
-def _option(names: list[str], help: str, **given: Any) -> click.Parameter:
-    return options.Option(names, section="Command", help=help, **given)
-
-
 COMMAND: Final = Command(
     "run",
     run=_run,
@@ -90,12 +84,8 @@ COMMAND: Final = Command(
             help="The playbook that declares the container. Repeatable.",
         ),
         options.project("Use this project name."),
-        _option(["-T", "--no-tty"], "Give the command no terminal.", is_flag=True),
-        _option(["--no-stdin"], "Give the command no input.", is_flag=True),
-        _option(["--as"], "User in the container: NAME or ID, and GROUP after a colon.", default="", metavar="USER"),
-        _option(["--workdir"], "Folder in the container.", default="", metavar="DIR"),
-        _option(["--env"], "Variable of the command. Repeatable.", multiple=True, metavar="NAME=VALUE"),
-        _option(["--keep"], "Do not remove the container at the end.", is_flag=True),
+        *of_command(),
+        option(["--keep"], "Do not remove the container at the end.", is_flag=True),
         options.json_option("Print one JSON document per line."),
         *options.global_options(),
     ],

@@ -13,7 +13,7 @@ import click
 from deployer.cli import options
 from deployer.cli.backup_files import written
 from deployer.cli.command import CONTEXT, Call, Command, Group, Suggestion
-from deployer.cli.volume import copying_tools, data_options, how_of, loss, quiet_options, system_of
+from deployer.cli.volume import copying_tools, data_options, how_of, loss, quiet_options
 from deployer.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _create(call: Call) -> int:
     params = call.params
     name = f"{Path(params['playbooks'][0]).stem}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     folder = Path(params["to"]) / name
-    with prepare(options.request(params), system_of(call), how_of(call)) as wanted:
+    with prepare(options.request(params), call.system, how_of(call)) as wanted:
         sides = wanted.prepared.sides
         pairs = [(str(side.place), str(folder)) for side in sides]
 
@@ -52,7 +52,7 @@ def _restore(call: Call) -> int:
 
     folder = Path(call.params["folder"])
     request, hosts = options.request(call.params), dict(call.params["map"])
-    with prepare_restore(request, system_of(call), how_of(call), folder, hosts) as found:
+    with prepare_restore(request, call.system, how_of(call), folder, hosts) as found:
         sides = found.prepared.sides
         pairs = [(backup.name, str(side.place)) for backup, side in zip(found.backups, sides, strict=True)]
         loses = any(backup.header.exact for backup in found.backups) and not found.prepared.how.exact

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -33,7 +33,7 @@ def _stats(call: Call) -> int:
 
     console, params = call.console, call.params
     check(call, StatsRow)
-    with hosts_of(options.request(params), _system(call), params["names"]) as (fleet, choice):
+    with hosts_of(options.request(params), call.system, params["names"]) as (fleet, choice):
         choose(fleet, choice)
         board = _Board(call)
         with closing(Watch(fleet, choice, params["interval"])) as watch:
@@ -86,7 +86,7 @@ def _top(call: Call) -> int:
     from deployer.usecases.stats import ProcessRow, processes
 
     check(call, ProcessRow)
-    with hosts_of(options.request(call.params), _system(call), call.params["names"]) as (fleet, choice):
+    with hosts_of(options.request(call.params), call.system, call.params["names"]) as (fleet, choice):
         rows, lost = processes(fleet, choice)
 
     call.console.learn(secret for row in rows for secret in credentials_in([row.command, row.command.split()]))
@@ -96,12 +96,6 @@ def _top(call: Call) -> int:
 
     header = ("HOST", "CONTAINER", "PID", "USER", "TIME", "COMMAND")
     return show(call, Table({"type": "top"}, "processes", header, cut=("COMMAND",), last=header[:2]), rows, lost, cells)
-
-
-def _system(call: Call) -> Any:
-    from deployer.usecases.system import this_system
-
-    return this_system(call.console.learn, call.console.warn, call.console.awaiting)
 
 
 _STREAM: Final = [

@@ -50,7 +50,7 @@ def _backup(call: Call) -> int:
     from deployer.usecases.backups import file_name
     from deployer.usecases.volumes import backup, need_source, prepare
 
-    source, how, system = _place(call.params["source"]), how_of(call), system_of(call)
+    source, how, system = _place(call.params["source"]), how_of(call), call.system
     request = options.request(call.params)
     out = call.params["out"] or file_name(source, datetime.now(UTC))
     with (
@@ -65,7 +65,7 @@ def _restore(call: Call) -> int:
     from deployer.usecases.volumes import check_target, need_image, prepare, restore
 
     target, how, file = _place(call.params["target"]), how_of(call), call.params["file"]
-    request, system = options.request(call.params), system_of(call)
+    request, system = options.request(call.params), call.system
     with (
         opened_backup(file, target.host, request, system) as source,
         prepare(request, system, how, target=target) as prepared,
@@ -98,7 +98,7 @@ def _migrate(call: Call) -> int:
     target = Place(host, volume or source.volume)
     if target == source:
         raise click.UsageError("source and target are the same volume")
-    with prepare(options.request(call.params), system_of(call), how, source, target) as prepared:
+    with prepare(options.request(call.params), call.system, how, source, target) as prepared:
         there = prepared.sides[1]
         need_source(prepared.sides[0], how)
         need_image(there, how)
@@ -193,12 +193,6 @@ def how_of(call: Call) -> How:
     params = call.params
     image = params["image"]
     return How(Quiet(params.get("quiet") or "stop"), params["exact"] or bool(image), image)
-
-
-def system_of(call: Call) -> Any:
-    from deployer.usecases.system import this_system
-
-    return this_system(call.console.learn, call.console.warn, call.console.awaiting)
 
 
 def quiet_options() -> list[click.Parameter]:
