@@ -87,19 +87,6 @@ def inventories(request: Request) -> tuple[str, ...]:
     return request.inventory or tuple(name for name in DEFAULT_INVENTORIES if Path(name).exists())[:1]
 
 
-def files_of(request: Request, loaded: Loaded) -> set[str]:
-    """The files that the input was read from, by name."""
-    named = {
-        *loaded.files,
-        *request.playbooks,
-        *request.inventory,
-        *(text[1:] for text in request.extra_vars if text[:1] == "@"),
-    }
-    for resource in (found for wish in loaded.desired for found in wish.resources):
-        named |= {place.file for place in (resource.origin, *resource.origins.values()) if place.line}
-    return named
-
-
 class PlayInput(Struct, frozen=True):
     """One play: the desired states of its hosts, in order, and its batches. `pause`: seconds between batches. `move`:
     where its containers may come from, None if they are not moved."""

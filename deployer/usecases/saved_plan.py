@@ -21,9 +21,10 @@ from deployer.model.desired import Desired
 from deployer.model.secrets import MASK, redact
 from deployer.reach.connection import DEFAULT_SOCKET, ConnectionSpec
 from deployer.usecases import planfile, system
-from deployer.usecases.load import Loaded, Request, files_of, inventories
+from deployer.usecases.load import Loaded, Request, inventories
 from deployer.usecases.plan import Planned, Session, plan
 from deployer.usecases.planfile import SavedPlan
+from deployer.usecases.references import files_of
 from deployer.usecases.system import System, write_private
 
 _HOW: Final = ("vault_ids", "vault_password_files", "ask_vault_pass", "ask_become_pass", "user", "private_key")

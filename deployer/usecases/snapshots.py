@@ -26,7 +26,8 @@ from deployer.model.settings import ContainerSettings, VolumeSettings
 from deployer.usecases.backup_file import Backup, Total, opened
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.inspect_hosts import fleet_of
-from deployer.usecases.load import Loaded, Request, files_of, inventories, load
+from deployer.usecases.load import Loaded, Request, inventories, load
+from deployer.usecases.references import files_of
 from deployer.usecases.system import System
 from deployer.usecases.volume_copying import Into, Tools, save, watched
 from deployer.usecases.volume_sides import How, Place, Said, Side, quieted, read_side
