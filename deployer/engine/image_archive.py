@@ -22,7 +22,7 @@ from deployer.values import image
 _CHUNK: Final = 1024 * 1024
 _BLOCK: Final = 512
 _BLOBS: Final = "blobs/sha256/"
-_LARGEST: Final = 16 * 1024 * 1024
+LARGEST: Final = 16 * 1024 * 1024
 """Bytes of a manifest or a configuration."""
 
 _MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
@@ -180,7 +180,7 @@ class ImageArchive:
             raise self._broken(f"{name} is not JSON") from error
 
     def _bytes(self, name: str) -> bytes:
-        if self._member(name).size > _LARGEST:
+        if self._member(name).size > LARGEST:
             raise self._broken(f"{name} is too large")
         with self._reading, self._open(name) as content:
             return bytes(content.read())

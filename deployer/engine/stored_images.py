@@ -8,14 +8,12 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from deployer.engine.image_archive import ArchivedImage, Layer
+from deployer.engine.image_archive import LARGEST, ArchivedImage, Layer
 from deployer.errors import EngineError, ResourceError
 from deployer.interfaces import Engine
 from deployer.values import image
 
 _CHUNK: Final = 1024 * 1024
-_LARGEST: Final = 16 * 1024 * 1024
-"""Bytes of a manifest or a configuration."""
 
 
 class StoredImages:
@@ -74,7 +72,7 @@ class StoredImages:
         found = bytearray()
         for chunk in self._blob(digest, 0):
             found += chunk
-            if len(found) > _LARGEST:
+            if len(found) > LARGEST:
                 raise ResourceError(f"{digest[:19]} on {self._name} is too large for a manifest")
         return bytes(found)
 

@@ -158,9 +158,10 @@ def refuse_removed(plays: Sequence[PlayPlan]) -> tuple[PlayPlan, ...]:
 
 def _unless_changed(plan: HostPlan, changed: Mapping[tuple[str, str], str]) -> HostPlan:
     moved = plan.moved
-    for name in moved.names if moved is not None else ():
-        by = changed.get((moved.source, name)) if moved is not None else None
-        if by is not None and moved is not None:
+    if moved is None:
+        return plan
+    for name in moved.names:
+        if (by := changed.get((moved.source, name))) is not None:
             summary = f"is moved from {moved.source}, where play '{by}' changes it before"
             hint = "without --prune and --prune-host it is moved; remove what is left there in a run of its own"
             return refused(replace(plan, moved=None), Refusal(_address(plan.host, name), summary, hint))

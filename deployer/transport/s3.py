@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-from deployer.errors import ResourceError, UnreachableError
+from deployer.errors import DeployerError, ResourceError, UnreachableError
 from deployer.interfaces import StoredFile
 from deployer.model.settings import S3Access
 from deployer.values.backup_target import Target
@@ -135,7 +135,7 @@ class Bucket:
             with _explaining(self.place(name)):
                 self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": done})
         except BaseException:
-            with suppress(Exception):
+            with suppress(DeployerError), _explaining(self.place(name)):
                 self._client.abort_multipart_upload(**upload)
             raise
 

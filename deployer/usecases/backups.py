@@ -29,7 +29,6 @@ from deployer.values.backup_target import Target, Where
 
 SUFFIX = ".tar.zst"
 
-
 Stores = Callable[[Target, S3Access], Store]
 
 
@@ -61,7 +60,7 @@ class Made(Struct, frozen=True):
 
 
 class Stored(Struct, frozen=True):
-    """A backup in a folder. `size`: of the file; `problem`: why it cannot be used."""
+    """A file in a place for backups. `size`: of the file; `problem`: why it cannot be used."""
 
     file: str
     host: str = ""
@@ -77,7 +76,6 @@ class Stored(Struct, frozen=True):
 def declared(request: Request, system: System) -> tuple[Loaded, tuple[Wanted, ...]]:
     """By host and volume. Raises `InputError`, `RefusedError` without any."""
     loaded = load(request, system.asking)
-    system.asking.learn(loaded.secrets)
     system.warn(loaded.warnings)
     found = tuple(
         Wanted(
@@ -174,8 +172,8 @@ def _one(fleet: Fleet, wanted: Wanted, tools: Tools, find: Stores, taken: set[st
             need_source(side, wanted.how)
             store, name = find(wanted.target, wanted.policy.s3), _free(wanted.place, tools.run.now(), taken)
             if wanted.policy.keep:
+                # A place that cannot be read is an error before containers are stopped.
                 store.list()
-                """A place that cannot be read is an error before containers are stopped."""
             prepared = Prepared(fleet, wanted.how, (side,))
             total = backup(prepared, tools, into(store, name, wanted.target, wanted.place.host))
             made = replace(made, total=total, file=store.place(name))
@@ -205,14 +203,10 @@ def _removed(wanted: Wanted, store: Store) -> Iterator[str]:
         return
     named = [each for each in store.list() if _is_named(wanted.place, each.name)]
     found = [(stored_file(store, each), each.name) for each in named]
-    mine = [(each.made, name) for each, name in found if (each.host, each.volume) == _key(wanted.place)]
+    mine = [(each.made, name) for each, name in found if Place(each.host, each.volume) == wanted.place]
     for _, name in sorted(mine)[: -wanted.policy.keep]:
         store.remove(name)
         yield store.place(name)
-
-
-def _key(place: Place) -> tuple[str, str]:
-    return place.host, place.volume
 
 
 def _is_named(place: Place, name: str) -> bool:

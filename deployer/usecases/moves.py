@@ -65,7 +65,7 @@ class Move(Struct, frozen=True):
 
     @property
     def running(self) -> tuple[Member, ...]:
-        return tuple(member for member in self.members if is_running(member))
+        return tuple(filter(is_running, self.members))
 
 
 def is_running(found: Member | Row) -> bool:
@@ -97,9 +97,13 @@ def _nothing(loaded: Loaded, fleet: Fleet, source: str, target: str) -> RefusedE
         return RefusedError(f"{still[0]} is declared for {source} too", hint=hint)
     taken = sorted({row.name for row in found} & {row.name for row in _rows(fleet, target)}) if found else []
     if taken:
-        return RefusedError(f"{target} has a container {taken[0]} already", hint="deployer apply brings it up to date")
+        return _is_there_error(target, taken[0])
     hint = f"write {target} in hosts: instead of {source}; deployer ps {source} lists its containers"
     return RefusedError(f"{source} has no container that these playbooks declare for {target}", hint=hint)
+
+
+def _is_there_error(target: str, name: str) -> RefusedError:
+    return RefusedError(f"{target} has a container {name} already", hint="deployer apply brings it up to date")
 
 
 def _rows(fleet: Fleet, host: str) -> tuple[Row, ...]:
@@ -208,7 +212,7 @@ def read_move(fleet: Fleet, loaded: Loaded, how: How, planned: HostPlan, coming:
     rows = read_rows(source, engine, "")
     taken = sorted(names & {row.name for row in read_rows(target, fleet.host(target).engine(), "")})
     if taken:
-        raise RefusedError(f"{target} has a container {taken[0]} already", hint="deployer apply brings it up to date")
+        raise _is_there_error(target, taken[0])
     levels = tasks(Asked(Verb.RESTART, tuple(names)), names, read_members(engine, rows)).levels
     members = tuple(task.member for level in levels for task in level)
     check_stay(engine, source, filter(is_running, members), "stop it yourself; it cannot be started again")
@@ -299,7 +303,7 @@ def _pair(here: Side, there: Side, how: How, members: tuple[Member, ...]) -> tup
     if there.users:
         raise RefusedError(f"volume {there.place} is in use there", hint="the volume that is moved needs the name")
     check_target(there, here.driver, here.options)
-    running = tuple(member for member in members if is_running(member))
+    running = tuple(filter(is_running, members))
     others = [row.name for row in here.users if row.state == "running" and row.id not in {m.id for m in running}]
     if others:
         hint = "declare it for the target too, or stop it"
