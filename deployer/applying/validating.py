@@ -65,6 +65,7 @@ def _helper(operation: ValidateFiles, words: Sequence[str]) -> dict[str, Any]:
         "Image": operation.image,
         "Entrypoint": [words[0]],
         "Cmd": list(words[1:]),
+        "StopSignal": "SIGKILL",
         "Healthcheck": {"Test": ["NONE"]},
         "Labels": dict(operation.labels),
     }

@@ -32,7 +32,7 @@ from deployer.fields.table import Table
 from deployer.fields.volume import VOLUME
 from deployer.interfaces import Engine, Json, RegistryAuth
 from deployer.model import build, ownership, volume_names
-from deployer.model.container_names import NEW, OLD, is_kept
+from deployer.model.container_names import NEW, OLD, VALIDATES, is_kept
 from deployer.model.desired import Desired
 from deployer.model.files import manifests
 from deployer.model.observed import (
@@ -281,6 +281,7 @@ def _stub(entry: ListedContainer, names: Mapping[str, str], owner: Ownership) ->
         holds=_addresses({names.get(key, key): found for key, found in _endpoints(entry).items()}),
         shares=entry.shares,
         filling=volume_names.is_filling(entry.name, entry.labels),
+        validates=(entry.labels or {}).get(ownership.PROJECT, "") if entry.name.startswith(VALIDATES) else "",
     )
 
 

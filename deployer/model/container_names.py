@@ -17,6 +17,9 @@ PREVIOUS: Final = ".previous"
 FILES: Final = "deployer.files"
 """The container through which files of a host are read and written that offers neither a shell nor SFTP."""
 
+VALIDATES: Final = "deployer.validate."
+"""What the names of containers begin with that validate files, or copy what is there for those that do."""
+
 _KEPT: Final = re.compile(r"(?P<base>.+)\.(?:failed|previous(?:-(?P<number>[0-9]+))?)")
 
 

@@ -112,7 +112,8 @@ class ObservedVolume(Struct, frozen=True):
 class Stub(Struct, frozen=True):
     """A container that was listed but not inspected: names, owners, mounts and ports in use are known. `ports`, as
     `values.port` writes them, and `holds`, its addresses, are those it has while it runs. `shares`: the id of the
-    container whose network it shares; `filling`: whether a command fills its volume, or was killed meanwhile."""
+    container whose network it shares; `filling`: whether a command fills its volume, or was killed meanwhile;
+    `validates`: the project whose files it validates."""
 
     id: str
     name: str
@@ -125,6 +126,7 @@ class Stub(Struct, frozen=True):
     holds: frozenset[tuple[str, str, str]] = frozenset()
     shares: str = ""
     filling: bool = False
+    validates: str = ""
 
     @property
     def running(self) -> bool:

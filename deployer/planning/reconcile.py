@@ -23,6 +23,7 @@ from deployer.planning.container.replace import finish_retired
 from deployer.planning.context import Context
 from deployer.planning.diff import declared_fields
 from deployer.planning.file.reactions import react_to_files
+from deployer.planning.file.validating import remove_left
 from deployer.planning.image.prune import references
 from deployer.planning.kinds import KINDS, PRUNED_AFTER_WORKLOADS, USED_BY_WORKLOADS, WORKLOADS, labelled
 from deployer.planning.network.owed import endpoints, give_back
@@ -81,6 +82,7 @@ class Phase(Struct, frozen=True):
 
 
 PHASES: Final = (
+    Phase("containers that validate files, of killed runs", remove_left, only_prune=True),
     Phase("files, and what must accept them before anything changes", FILES.make),
     *(Phase("what else containers use", planner.make) for planner in USED_BY_WORKLOADS if planner is not FILES),
     Phase("references lead somewhere", check_references),
@@ -128,6 +130,7 @@ def _with_fields(ctx: Context, change: ResourceChange) -> ResourceChange:
 def destroy(desired: Desired, observed: Observed, policy: Policy) -> HostPlan:
     """The plan that removes the project's containers, networks and files from one host. Volumes and images are kept."""
     ctx = Context(desired, observed, policy)
+    remove_left(ctx)
     for planner in (WORKLOADS, *USED_BY_WORKLOADS):
         planner.destroy(ctx)
     note_copies(ctx)

@@ -17,6 +17,7 @@ from tests.integration.support import SLEEP, Ran, Site, fetch, ids, inspect, of_
 from tests.lab import faults
 from tests.lab.fixtures import newest_engine, oldest_engine
 from tests.lab.host import Host
+from tests.lab.shell import wait_for
 
 pytestmark = pytest.mark.lab
 
@@ -184,3 +185,21 @@ def _no_traces(site: Site) -> Iterator[None]:
     yield
     (host,) = site.hosts
     assert [name for name in states(host) if ".deployer-" in name] == []
+
+
+@newest_engine
+def test_killed_while_a_file_is_validated(host: Host, site: Site) -> None:
+    """Nothing else of the project exists then."""
+    how = {"image": "busybox:1", "command": "sleep 100000", "volumes": ["/srv/crash:/there"]}
+    file = {"content": "x", "validate": how}
+    for ending in (("destroy", "--yes"), ("apply", "--yes", "--prune")):
+        process = site.write({"files": {"/srv/crash/a.conf": file}}).begin("apply", "--yes", *site.arguments)
+        wait_for(lambda: "running" in states(host).values(), 30, "the command to run", 0.05)
+        process.kill()
+        process.communicate()
+        assert all(name.startswith("deployer.validate.") for name in states(host))
+        if "--prune" in ending:
+            site.write({"files": {"/srv/crash/a.conf": file | {"validate": {**how, "command": "true"}}}})
+        site.run(*ending, *site.arguments)
+        assert states(host) == {}
+    site.run("destroy", "--yes", *site.arguments)

@@ -10,11 +10,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer.fields.validation import NEW
+from deployer.model.container_names import VALIDATES
 from deployer.model.desired import Address, File, Imaged, Kind
-from deployer.model.operations import MakeLink, NewFile, PutFile, ValidateFiles
+from deployer.model.operations import MakeLink, NewFile, PutFile, RemoveContainer, StopContainer, ValidateFiles
 from deployer.model.ownership import PROJECT
+from deployer.model.plan import Action, ResourceChange
 from deployer.model.secrets import redacted
 from deployer.model.settings import FileSettings, FromImage, Validation
+from deployer.planning.container.leftovers import CAUSE
 from deployer.planning.context import Context
 from deployer.planning.image import plan as images
 from deployer.values import command, image
@@ -60,6 +63,19 @@ def validate(ctx: Context, new: Sequence[NewFile], gone: Sequence[str]) -> None:
             after, address = ctx.draft.when_ready(Kind.IMAGE, check.image), ctx.address(Kind.FILE, first)
             steps.append(ctx.draft.step(operation, address, "before anything changes", after=after))
     ctx.draft.gate(*steps)
+
+
+def remove_left(ctx: Context) -> None:
+    """Containers of killed runs, before others get their names."""
+    last: list[int] = []
+    for stub in ctx.observed.others:
+        if stub.validates != ctx.desired.project:
+            continue
+        address = ctx.address(Kind.CONTAINER, stub.name)
+        ctx.draft.changes.append(ResourceChange(address, Action.REMOVE, reason=CAUSE))
+        after = (ctx.draft.step(StopContainer(stub.id), address, CAUSE),) if stub.running else ()
+        last.append(ctx.draft.step(RemoveContainer(stub.id, anonymous=True), address, CAUSE, after=after))
+    ctx.draft.gate(*last)
 
 
 def _checks(ctx: Context, changes: _Changes) -> dict[_Check, list[str]]:
@@ -140,7 +156,7 @@ def _differs(pair: Pair, changed: Iterable[str], alone: Iterable[str]) -> bool:
 
 def _name(project: str, path: str) -> str:
     """The same in the next run, which removes what a killed one left."""
-    return f"deployer.validate.{hashlib.sha256(f'{project} {path}'.encode()).hexdigest()[:24]}"
+    return f"{VALIDATES}{hashlib.sha256(f'{project} {path}'.encode()).hexdigest()[:24]}"
 
 
 def _targets(path: str, copied: Iterable[Pair], volumes: Sequence[Pair]) -> Iterator[str]:

@@ -8,7 +8,9 @@ from msgspec.structs import replace
 from deployer.model.desired import Desired
 from deployer.model.operations import ValidateFiles
 from deployer.model.plan import HostPlan
-from tests.planning.build import EMPTY, applied, changes, nothing, plan, play, refusals, steps
+from deployer.planning.policy import Policy
+from deployer.planning.reconcile import destroy
+from tests.planning.build import EMPTY, applied, changes, nothing, plan, play, refusals, steps, stub
 from tests.planning.file.test_files import there
 
 TEST = "{image: nginx:1, command: [nginx, -t], volumes: ['/etc/web:/etc/nginx/conf.d:ro', '/srv/certs:/certs']}"
@@ -157,3 +159,21 @@ def test_nothing_is_validated_that_does_not_change() -> None:
     assert nothing(plan(EMPTY, applied("")))
     gone = plan("files: {/etc/a: {state: absent, validate: {image: nginx:1, command: x}}}", applied(""))
     assert nothing(gone)
+
+
+def test_what_a_killed_run_left_goes_when_the_project_is_pruned_or_destroyed() -> None:
+    left = (
+        stub("deployer.validate.1", validates="shop"),
+        stub("deployer.validate.1.copy", state="created", validates="shop"),
+        stub("deployer.validate.2", validates="other"),
+    )
+    host = replace(applied(""), others=left)
+    assert nothing(plan(EMPTY, host))
+    for found in (plan(EMPTY, host, prune=True), destroy(EMPTY, host, Policy())):
+        assert steps(found) == [
+            "#1 container.deployer.validate.1, StopContainer deployer.val, left by an interrupted run",
+            "[1] -> #2 container.deployer.validate.1, RemoveContainer deployer.val, left by an interrupted run",
+            "#3 container.deployer.validate.1.copy, RemoveContainer deployer.val, left by an interrupted run",
+        ]
+    (check,) = (step for step in plan(FILES, host, prune=True).steps if isinstance(step.operation, ValidateFiles))
+    assert {2, 3} <= set(check.needs)
