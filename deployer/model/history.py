@@ -81,12 +81,14 @@ def parse_change(text: str) -> RecordedChange:
 
 
 class RecordedMove(Struct, frozen=True):
-    """Containers, with their ids on the source, and volumes that were moved."""
+    """Containers, with their ids on the source, and volumes that were moved. `running`: ids of those that ran there,
+    with their restart policies."""
 
     source: str
     target: str
     containers: tuple[tuple[str, str], ...] = ()
     volumes: tuple[str, ...] = ()
+    running: tuple[tuple[str, str], ...] = ()
 
 
 class Record(Struct, frozen=True):
@@ -309,7 +311,8 @@ def recorded_move(plan: HostPlan) -> RecordedMove | None:
     moved = plan.moved
     if moved is None:
         return None
-    return RecordedMove(moved.source, plan.host, moved.containers, tuple(volume.name for volume in moved.volumes))
+    volumes = tuple(volume.name for volume in moved.volumes)
+    return RecordedMove(moved.source, plan.host, moved.containers, volumes, moved.running)
 
 
 def left_record(record: Record) -> Record:
@@ -324,6 +327,12 @@ def moved_away(volumes: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     """The ids of containers that moves left."""
     found = (record.moved for record in read_records(volumes) if record.result == Result.OK)
     return frozenset(key for moved in found if moved is not None for _, key in moved.containers)
+
+
+def unfinished_move(volumes: Iterable[Mapping[str, Any]], project: str) -> RecordedMove | None:
+    """What the last run moved here, if it was killed."""
+    last = last_records(volumes).get(project)
+    return last.moved if last is not None and last.result == Result.STARTED else None
 
 
 def _short(text: str) -> str:

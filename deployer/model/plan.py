@@ -169,7 +169,8 @@ class MovedVolume(Struct, frozen=True):
 class Moved(Struct, frozen=True):
     """Containers that come from another host. `containers`: what is stopped there, dependencies first, with the ids;
     `arriving`: those of them that this host gets. `exact`: volumes are copied with GNU tar, first while they are in
-    use. `uncopied`: what they use there besides."""
+    use. `uncopied`: what they use there besides. `running`: ids of what runs there, or ran before a run that was
+    killed, with their restart policies. `begun`: what that run created on this host."""
 
     source: str
     containers: tuple[tuple[str, str], ...]
@@ -177,6 +178,8 @@ class Moved(Struct, frozen=True):
     volumes: tuple[MovedVolume, ...] = ()
     exact: bool = False
     uncopied: tuple[str, ...] = ()
+    running: tuple[tuple[str, str], ...] = ()
+    begun: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

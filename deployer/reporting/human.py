@@ -184,6 +184,8 @@ def _block(block: _Block, *, steps: bool, sheet: Sheet) -> Iterator[Line]:
 def moved_words(moved: Moved) -> Iterator[str]:
     """What happens on the host from which containers come."""
     yield f"containers stopped there, and kept: {', '.join(moved.names)}"
+    if moved.begun:
+        yield "a run that moved them was killed: what it stopped there runs again if this run fails"
     if moved.volumes:
         each = (
             f"{found.name} ({size(found.size)})" if found.size is not None else found.name for found in moved.volumes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from deployer.interfaces import Engine
 from deployer.model import ownership
 from deployer.model.container_names import is_beside
 from deployer.model.desired import Address, Kind
-from deployer.model.history import moved_away
+from deployer.model.history import RecordedMove, moved_away, unfinished_move
 from deployer.model.operations import StartContainer
 from deployer.model.plan import Action, HostPlan, Moved, MovedVolume, PlayPlan, Refusal, Unreachable
 from deployer.model.settings import ContainerSettings, VolumeSettings
@@ -41,10 +41,12 @@ from deployer.usecases.plan import Moves, Session, plan
 from deployer.usecases.system import System
 from deployer.usecases.volume_sides import How, Place, Side, check_stay, read_side
 from deployer.usecases.volumes import check_target
-from deployer.values import file_mount, image
+from deployer.values import file_mount, image, restart
 
 _ENGINE: Final = "/docker.sock"
 """The end of the paths that lead to the engine, which is another one on each host."""
+_NOT_HEALTHY: Final = ("(unhealthy)", "(health: starting)")
+"""How the engine ends what it says of a container that runs."""
 _DIGEST: Final = 64
 """Length of the name of an anonymous volume."""
 
@@ -119,12 +121,15 @@ def find_moves(
     found, moves = list(plays), dict[tuple[int, str], Move]()
     known: dict[str, tuple[Elsewhere, ...] | Unreachable] = {}
     for number, (play, given) in enumerate(zip(plays, loaded.plays, strict=True)):
-        if given.move is None or not any(map(wanted, play.hosts)):
+        if given.move is None or not any(host.steps for host in play.hosts):
+            continue
+        resumed = {each.host: begun for each in play.hosts if (begun := _resumed(fleet, each, given.move))}
+        if not resumed and not any(map(wanted, play.hosts)):
             continue
         new = [host for host in given.move.hosts if host not in known]
         known |= fleet.read(new, lambda host, engine: tuple(_elsewhere(loaded, host, engine)))
         there = {host: known[host] for host in given.move.hosts}
-        pairs = pair(_search(play, given.move, there, fleet, tagged=bool(request.tags or request.skip_tags)))
+        pairs = resumed | pair(_search(play, given.move, there, fleet, tagged=bool(request.tags or request.skip_tags)))
         how = How(exact=given.move.exact, image=given.move.image)
         judged = {
             each.host: _read_or_refuse(fleet, loaded, how, each, coming) if isinstance(coming, Coming) else coming
@@ -134,6 +139,30 @@ def find_moves(
         moves |= {(number, host): move for host, move in judged.items() if isinstance(move, Move)}
         found[number] = replace(play, hosts=tuple(_with(each, judged.get(each.host)) for each in play.hosts))
     return refuse_removed(found), moves
+
+
+def _resumed(fleet: Fleet, planned: HostPlan, given: MoveFrom) -> Coming | None:
+    """A move by a run that was killed when all containers were here, but did not work yet."""
+    if not planned.steps or planned.refusals:
+        return None
+    with boundary():
+        killed = unfinished_move(fleet.host(planned.host).engine().list_volumes(), planned.project)
+    if killed is None or killed.source not in given.hosts or killed.source in given.excluded:
+        return None
+    names, ids = {name for name, _ in killed.containers}, {key for _, key in killed.containers}
+    begins = all(change.action in (Action.CREATE, Action.START) for change in planned.changes)
+    if not begins and all(map(_works, (row for row in _rows(fleet, planned.host) if row.name in names))):
+        return None
+    try:
+        found = [row for row in _rows(fleet, killed.source) if row.id in ids]
+    except DeployerError:
+        return None
+    return Coming(killed.source, frozenset()) if found and not any(map(is_running, found)) else None
+
+
+def _works(row: Row) -> bool:
+    """As far as a list tells."""
+    return row.state == "running" and not row.status.endswith(_NOT_HEALTHY)
 
 
 def _with(planned: HostPlan, judged: Move | Refusal | None) -> HostPlan:
@@ -197,7 +226,7 @@ def _declared(loaded: Loaded, host: str) -> frozenset[tuple[str, str]]:
 
 
 def _read_or_refuse(fleet: Fleet, loaded: Loaded, how: How, planned: HostPlan, coming: Coming) -> Move | Refusal:
-    address = Address(planned.host, Kind.CONTAINER, min(coming.names))
+    address = Address(planned.host, Kind.CONTAINER, min(coming.names, default=""))
     try:
         with boundary():
             return read_move(fleet, loaded, how, planned, coming)
@@ -210,13 +239,17 @@ def read_move(fleet: Fleet, loaded: Loaded, how: How, planned: HostPlan, coming:
     source, target, names = coming.source, planned.host, coming.names
     engine = fleet.host(source).engine()
     rows = read_rows(source, engine, "")
-    taken = sorted(names & {row.name for row in read_rows(target, fleet.host(target).engine(), "")})
+    there_now = {row.name for row in read_rows(target, fleet.host(target).engine(), "")}
+    taken = sorted(names & there_now)
     if taken:
         raise _is_there_error(target, taken[0])
-    levels = tasks(Asked(Verb.RESTART, tuple(names)), names, read_members(engine, rows)).levels
+    killed = unfinished_move(fleet.host(target).engine().list_volumes(), planned.project)
+    if killed is None or killed.source != source:
+        killed = RecordedMove(source, target)
+    levels = tasks(Asked(Verb.RESTART, tuple(names)), names, read_members(engine, rows)).levels if names else ()
     members = tuple(task.member for level in levels for task in level)
     check_stay(engine, source, filter(is_running, members), "stop it yourself; it cannot be started again")
-    sides = (_sides(fleet, how, source, target, name) for name in _volumes(loaded, target))
+    sides = (_sides(fleet, how, source, target, name) for name in (_volumes(loaded, target) if names else ()))
     used = [_pair(*pair, how, members) for pair in sides if _goes_along(*pair, planned, names)]
     if how.exact:
         _check_images(fleet, planned, used)
@@ -225,13 +258,38 @@ def read_move(fleet: Fleet, loaded: Loaded, how: How, planned: HostPlan, coming:
         _check_empty(fleet, [there for _, there in used])
     moved = Moved(
         source=source,
-        containers=tuple((member.name, member.id) for member in members),
+        containers=tuple(dict.fromkeys((*_kept(killed, rows), *((member.name, member.id) for member in members)))),
         arriving=tuple(sorted(names)),
         volumes=tuple(MovedVolume(name, sizes.get(name)) for name in (here.place.volume for here, _ in used)),
         exact=how.exact,
         uncopied=tuple(sorted(_uncopied(engine, members, {here.place.volume for here, _ in used}))),
+        running=_running(engine, members, killed),
+        begun=tuple(name for name, _ in killed.containers if name in there_now),
     )
     return Move(moved, target, how, members, tuple(here for here, _ in used), tuple(there for _, there in used))
+
+
+def _kept(killed: RecordedMove, rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
+    """Containers that a killed run was moving and that are still there."""
+    ids = {row.id for row in rows}
+    return (each for each in killed.containers if each[1] in ids)
+
+
+def _running(engine: Engine, members: Iterable[Member], killed: RecordedMove) -> tuple[tuple[str, str], ...]:
+    """What runs, and what a killed run stopped, with the policies from before it."""
+    found = {key: policy for key, policy in killed.running if _is_policy(policy)}
+    for member in filter(is_running, members):
+        inspected: Mapping[str, Any] = engine.inspect_container(member.id) or {}
+        policy = restart.from_engine((inspected.get("HostConfig") or {}).get("RestartPolicy"))
+        found.setdefault(member.id, policy)
+    return tuple(found.items())
+
+
+def _is_policy(text: str) -> bool:
+    try:
+        return bool(restart.parse(text))
+    except ValueError:
+        return False
 
 
 def _check_images(fleet: Fleet, planned: HostPlan, pairs: Iterable[tuple[Side, Side]]) -> None:

@@ -14,7 +14,6 @@ from deployer.applying.performing import Tools as PerformTools
 from deployer.engine import volume_data
 from deployer.engine.volume_data import Data, ExactData
 from deployer.errors import DeployerError, EngineError, ExitCode, boundary
-from deployer.fields.options import Quiet
 from deployer.interfaces import Engine
 from deployer.model.operations import CreateVolume
 from deployer.model.outcome import Blocked, HostOutcome, Notice, Obstacle, Status, StepResult
@@ -25,7 +24,7 @@ from deployer.usecases.fleet import Fleet
 from deployer.usecases.load import Loaded
 from deployer.usecases.moves import Move, has_content_error, read_move
 from deployer.usecases.volume_copying import StoppedError, Watching, has_content, watched
-from deployer.usecases.volume_sides import Line, Place, Said, Side, quieted
+from deployer.usecases.volume_sides import Line, Place, Said, Side, keep_stopped, quieted
 from deployer.usecases.volumes import Prepared, discard, mounted
 
 
@@ -87,13 +86,10 @@ class Moving:
             return replace(outcome, results=tuple(map(self._undone, outcome.results)))
         self._stopped.clear()
         self._stack.close()
-        here = Line(self._fleet, self._move.source, self._tools.clock)
-        for member in self._move.running:
-            problem = here.again(partial(_keep_stopped, member.id))
-            text = f"container {member.name}: stopped, and kept until --prune-host {here.host}"
-            if problem or not self._pruned:
-                self._tools.tell(Said(here.host, f"{text}; its restart policy stays: {problem}" if problem else text))
-
+        source = self._move.source
+        for member in self._move.running if not self._pruned else ():
+            text = f"container {member.name}: stopped, and kept until --prune-host {source}"
+            self._tools.tell(Said(source, text))
         return outcome
 
     def give_up(self) -> None:
@@ -119,7 +115,8 @@ class Moving:
         move = self._move
         left = next((side.left for side in move.sources if side.stopped_before), {})
         one_by_one = tuple((member,) for member in move.running)
-        stopping = Side(Place(move.source, ""), None, Quiet.STOP, levels=one_by_one, left=left)
+        policies = dict(move.moved.running)
+        stopping = Side(Place(move.source, ""), None, levels=one_by_one, policies=policies, left=left)
         here = Line(self._fleet, move.source, self._tools.clock)
         bodies = {name: operation.body for name, operation in created_volumes(plan).items()}
         with ExitStack() as helpers:
@@ -172,10 +169,14 @@ class Moving:
 
     def _take_back(self) -> None:
         """Removes what this run made on the target. The containers were not there before, and the volumes were
-        empty."""
+        empty. What a killed run made is stopped."""
         line = Line(self._fleet, self._move.target, self._tools.clock)
         for name in self._move.moved.arriving if self._carried else ():
             line.again(partial(_remove, name))
+        for name in reversed(self._move.moved.begun if self._carried else ()):
+            problem = line.again(partial(_stop, name))
+            text = f"could not be stopped: {problem}" if problem else "stopped, and kept with its data"
+            self._tools.tell(Said(line.host, f"container {name}: {text}", failed=bool(problem)))
         for side in self._filled:
             discard(line, side.place.volume, self._tools.tell)
             if side.found is not None and not side.is_new:
@@ -209,6 +210,7 @@ def _create_again(side: Side, engine: Engine) -> None:
     )
 
 
-def _keep_stopped(key: str, engine: Engine) -> None:
-    """Also when the engine starts again."""
-    engine.update_container(key, {"RestartPolicy": {"Name": "no"}})
+def _stop(name: str, engine: Engine) -> None:
+    if engine.inspect_container(name) is not None:
+        keep_stopped(engine, name)
+        engine.stop_container(name, None)

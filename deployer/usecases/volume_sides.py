@@ -21,6 +21,7 @@ from deployer.planning.lifecycle import Asked, Member, Verb, tasks
 from deployer.usecases.fleet import Fleet
 from deployer.usecases.inspect_hosts import Row, read_rows
 from deployer.usecases.lifecycle import read_members
+from deployer.values import restart
 
 _PAUSES: Final = (0.0, 1.0, 3.0, 8.0, 15.0)
 """Seconds before each attempt at what must be done whatever happened."""
@@ -57,7 +58,8 @@ Tell = Callable[[Said], object]
 class Side(Struct, frozen=True):
     """`found`: the engine's description of the volume, None without one; `users`: containers that mount it; `levels`:
     those to stop, dependencies first. `image`: for a program in a container, "" if there is none. `left`: labels of the
-    container that a killed run left; `kept`: files with what the volume contained before one."""
+    container that a killed run left; `kept`: files with what the volume contained before one. `policies`: restart
+    policies, by id, that containers do not have while they are stopped; also of those that a killed run stopped."""
 
     place: Place
     found: Json | None
@@ -68,6 +70,7 @@ class Side(Struct, frozen=True):
     left: Mapping[str, str] = field(default_factory=dict)
     kept: tuple[str, ...] = ()
     simulated: bool = False
+    policies: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -209,16 +212,24 @@ class Line:
 def quieted(line: Line, side: Side, tell: Tell) -> Iterator[dict[str, str]]:
     """The containers do not write to the volume. Yields those that run again at the end, names by id: a caller that
     wants them to stay as they are clears it."""
-    stopped = {key: key[:12] for key in sorted(side.stopped_before)}
+    before = {*side.stopped_before, *side.policies} - {member.id for member in side.members}
+    stopped = {key: key[:12] for key in sorted(before)}
     try:
         for member in (member for level in reversed(side.levels) for member in level):
             stopped[member.id] = member.name
+            if member.id in side.policies:
+                keep_stopped(line.engine, member.id)
             _silence(line.engine, member, side.quiet)
             tell(Said(line.host, f"container {member.name}: {'paused' if side.quiet is Quiet.PAUSE else 'stopped'}"))
         yield stopped
     finally:
         for key, name in reversed(stopped.items()):
-            _resume(line, key, name, tell)
+            _resume(line, key, name, tell, side.policies.get(key, ""))
+
+
+def keep_stopped(engine: Engine, key: str) -> None:
+    """A container stays stopped also when the engine starts again."""
+    engine.update_container(key, {"RestartPolicy": restart.to_engine("no")})
 
 
 def _silence(engine: Engine, member: Member, quiet: Quiet) -> None:
@@ -228,8 +239,8 @@ def _silence(engine: Engine, member: Member, quiet: Quiet) -> None:
         engine.stop_container(member.id, None)
 
 
-def _resume(line: Line, key: str, name: str, tell: Tell) -> None:
-    problem = line.again(partial(_make_run, key=key))
+def _resume(line: Line, key: str, name: str, tell: Tell, policy: str) -> None:
+    problem = line.again(partial(_make_run, key=key, policy=policy))
     if problem:
         hint = f"when the host answers: deployer start {line.host} {name}"
         tell(Said(line.host, f"container {name}: does not run again: {problem}", hint, failed=True))
@@ -237,11 +248,13 @@ def _resume(line: Line, key: str, name: str, tell: Tell) -> None:
         tell(Said(line.host, f"container {name}: running again"))
 
 
-def _make_run(engine: Engine, key: str) -> None:
+def _make_run(engine: Engine, key: str, policy: str) -> None:
     """A container that was removed meanwhile stays removed."""
     found = engine.inspect_container(key)
     if found is None:
         return
+    if policy:
+        engine.update_container(key, {"RestartPolicy": restart.to_engine(policy)})
     if found["State"].get("Paused"):
         engine.unpause_container(key)
     elif not found["State"].get("Running"):

@@ -136,3 +136,33 @@ def test_a_play_moves_what_its_hosts_no_longer_include(host_20: Host, host_28: H
     moves = {each["host"]: each["moved"] for each in reversed(history["records"])}
     moved = {"source": host_20.name, "target": host_28.name, "containers": ["db", "web"], "volumes": [NAME]}
     assert moves == dict.fromkeys((host_20.name, host_28.name), moved)
+
+
+def test_the_run_after_a_killed_one_gives_back_what_it_stopped(host_26: Host, host_28: Host, tmp_path: Path) -> None:
+    site = Site(tmp_path, host_26, host_28)
+    for host in (host_26, host_28):
+        fetch(host, "busybox:1")
+    declare(site, host_26, move=True)
+    site.converge()
+    # Killed while the target gets healthy: an engine that starts again on the source does not start what was stopped.
+    fails = {"test": ["CMD", "false"], "interval": "0.5s", "retries": 3, "start_period": "60s"}
+    declare(site, host_28, move=True, healthcheck=fails)
+    process = site.begin("apply", "--yes", *site.arguments)
+    wait_for(lambda: states(host_28).get("db") == "running", 60, "the target to start", 0.05)
+    process.kill()
+    faults.restart_engine(host_26)
+    assert states(host_26) == {"db": "exited", "web": "exited"}
+    assert policy(host_26) == "no"
+    # The next run goes on with it, and fails.
+    declare(site, host_28, move=True, healthcheck={**fails, "start_period": "1s"})
+    planned = site.plan().plan["plays"][0]["hosts"][0]
+    assert (planned["moved"]["source"], planned["moved"]["containers"]) == (host_26.name, ["db", "web"])
+    ran = site.apply("--lock-wait", "60s")
+    assert ran.code == 3, ran.out + ran.err
+    assert (states(host_26), policy(host_26)) == ({"db": "running", "web": "running"}, "always"), ran.err
+    assert set(states(host_28).values()) <= {"exited", "created"}, ran.err
+    assert (policy(host_28), volumes(host_28)) == ("no", {NAME})
+
+
+def policy(host: Host) -> str:
+    return str(inspect(host, "db")["HostConfig"]["RestartPolicy"]["Name"])
