@@ -373,6 +373,7 @@ def read_image(inspect: Json) -> ObservedImage:
         arch=found.architecture,
         values=read_values(CONTAINER, config),
         build=str(answers.a_map(config["Config"].get("Labels")).get(build.LABEL) or ""),
+        described=bool(found.os),
     )
 
 

@@ -85,7 +85,8 @@ class ObservedContainer(Struct, frozen=True):
 
 class ObservedImage(Struct, frozen=True):
     """`values`: canonical values of the container fields that the image sets. `digests` without the repository.
-    `build`: the label with the record of its build (`model.build`), "" if it was not built by deployer."""
+    `build`: the label with the record of its build (`model.build`), "" if it was not built by deployer. `described`:
+    whether the engine tells what it sets; containerd's store does not if it left out layers that it had unpacked."""
 
     id: str
     references: frozenset[str] = frozenset()
@@ -94,6 +95,7 @@ class ObservedImage(Struct, frozen=True):
     arch: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
     build: str = ""
+    described: bool = True
 
 
 class ObservedNetwork(Struct, frozen=True):

@@ -352,7 +352,8 @@ def test_odd_answers_about_a_container_do_not_crash(more: dict[str, Any]) -> Non
 )
 def test_odd_answers_about_an_image_do_not_crash(config: Any) -> None:
     found = read_image({"Id": "1", "RepoTags": None, "RepoDigests": ["<none>@<none>"], "Config": config})
-    assert (found.id, found.os, found.arch) == ("1", "linux", "")
+    assert (found.id, found.os, found.arch, found.described) == ("1", "linux", "", False)
+    assert read_image({"Id": "1", "Os": "linux", "Config": config}).described
 
 
 @pytest.mark.parametrize("odd", [None, {}, "odd", ["odd"], 7])

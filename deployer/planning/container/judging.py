@@ -110,9 +110,9 @@ def _by_name(ctx: Context, resource: Workload, found: FieldDiff) -> FieldDiff:
 
 
 def _image_values(live: ObservedContainer, own: ObservedImage | None) -> Mapping[str, Any]:
-    """The values of the image. If the image was removed by force, they are the container's values that were not
-    declared when it was applied."""
-    if own is not None:
+    """The values of the image. If the image was removed by force or is not described, they are the container's values
+    that were not declared when it was applied."""
+    if own is not None and own.described:
         return own.values
     recorded = live.owner.recorded
     found: dict[str, Any] = {}

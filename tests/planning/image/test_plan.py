@@ -203,6 +203,8 @@ def test_a_container_whose_image_was_removed_by_force_is_judged_by_itself() -> N
     found = plan(wish, gone)
     assert [change.address.label for change in found.changes] == ["image.web:1", "container.web"]
     assert [each.name for each in found.changes[1].diffs] == ["image"]
+    own = replace(host.images[host.containers[0].image_id], values={}, described=False)
+    assert nothing(plan(wish, replace(host, images={own.id: own}))), "the engine does not tell what it sets"
 
 
 def test_an_invalid_reference_on_the_host_does_not_stop_the_plan() -> None:
