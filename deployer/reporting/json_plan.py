@@ -24,7 +24,7 @@ from deployer.model.plan import (
     count,
 )
 
-FORMAT_VERSION: Final = "1.0"
+FORMAT_VERSION: Final = "1.1"
 
 Document: TypeAlias = dict[str, Any]
 

@@ -100,7 +100,7 @@ def test_events_are_one_json_object_a_line(shop: Shop) -> None:
     assert (found.code, found.err) == (0, "")
     assert [event["type"] for event in events][:2] == ["plan", "host_begun"]
     assert [event["type"] for event in events][-2:] == ["host_ended", "summary"]
-    assert {event["format_version"] for event in events} == {"1.0"}
+    assert {event["format_version"] for event in events} == {"1.1"}
     assert all(event["@timestamp"].endswith("Z") for event in events)
     assert events[-1]["hosts"][0]["counts"]["changed"] == 3
 

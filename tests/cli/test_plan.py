@@ -129,7 +129,7 @@ def test_validate_contacts_no_host(shop: Shop) -> None:
 def test_validate_as_a_document(shop: Shop) -> None:
     document = json.loads(shop.run("validate", "-i", "hosts.yml", "shop.yml", "--json").out)
     assert document == {
-        "format_version": "1.0",
+        "format_version": "1.1",
         "type": "validation",
         "valid": True,
         "plays": 1,

@@ -38,7 +38,7 @@ def test_every_line_is_one_versioned_event_with_a_utc_time() -> None:
     events = JsonEvents(lines.append, lambda: NOON.astimezone(UTC))
     events.emit(HostStarted(samples.host_plan("web1")))
     assert lines == [
-        '{"format_version": "1.0", "type": "host_begun", "@timestamp": "2026-01-02T12:00:00.250Z", '
+        '{"format_version": "1.1", "type": "host_begun", "@timestamp": "2026-01-02T12:00:00.250Z", '
         '"host": "web1", "steps": 9}\n'
     ]
 
