@@ -47,20 +47,23 @@ def _run(call: Call) -> int:
 
 
 def _list(call: Call) -> int:
-    from deployer.reporting import volumes
-    from deployer.usecases.backups import declared, stored, stores
+    from deployer.reporting import human, volumes
+    from deployer.usecases.backups import declared, kept, stores
 
     console = call.console
     request, system = options.request(call.params), call.system
     _, wanted = declared(request, system)
-    places = dict.fromkeys((each.target, each.policy.s3) for each in sorted(wanted, key=lambda each: str(each.target)))
     with stores(request, system) as find:
-        found = [each for target, access in places for each in stored(find(target, access))]
+        found, unread = kept(wanted, find)
+    for place, error in unread.items():
+        message = error.message if place in error.message else f"{place}: {error.message}"
+        console.tell(human.error_lines(message, error.hint))
     if console.json:
         console.document(volumes.backups_document("backups", found))
     else:
         console.result(volumes.stored_table(found, sheet=console.sheet))
-    return ExitCode.FAILED if any(each.problem for each in found) else ExitCode.OK
+    damaged = ExitCode.FAILED if any(each.problem for each in found) else ExitCode.OK
+    return max((error.exit_code for error in unread.values()), default=damaged)
 
 
 COMMAND: Final = Group(

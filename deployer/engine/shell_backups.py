@@ -42,7 +42,7 @@ mv -f -- "$w/new" "$p"
 """
 _PUT: Final = """: >"$w/new"
 while read -r n && [ "$n" -gt 0 ]; do
-  said=$(dd bs="$n" count=1 iflag=fullblock 2>&1 >>"$w/new") || { echo "$said" | grep -v records >&2; exit 1; }
+  said=$(dd bs="$n" count=1 iflag=fullblock 2>&1 >>"$w/new") || { echo "$said" | grep 'dd: ' >&2; exit 1; }
 done
 [ "$n" = 0 ] || { echo "the upload was interrupted" >&2; exit 1; }
 """

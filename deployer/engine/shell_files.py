@@ -49,7 +49,7 @@ _PUT: Final = """umask 077
 trap 'rm -f -- "$new"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 rm -f -- "$new"
-said=$(head -c "$size" | dd of="$new" bs=65536 conv=fsync 2>&1) || { echo "$said" | grep -v records >&2; exit 1; }
+said=$(head -c "$size" | dd of="$new" bs=65536 conv=fsync 2>&1) || { echo "$said" | grep 'dd: ' >&2; exit 1; }
 [ "$(stat -c %s -- "$new")" = "$size" ] || { echo "the upload was interrupted" >&2; exit 1; }
 """
 _LINK: Final = """trap 'rm -f -- "$new"' EXIT

@@ -215,8 +215,21 @@ def _is_named(place: Place, name: str) -> bool:
     return re.fullmatch(rf"{start}-\d{{8}}T\d{{6}}Z{re.escape(SUFFIX)}", name) is not None
 
 
-def stored(store: Store) -> list[Stored]:
-    """The backups that are kept, by host, volume and time. Raises `DeployerError`."""
+def kept(wanted: Iterable[Wanted], find: Stores) -> tuple[list[Stored], dict[str, DeployerError]]:
+    """The backups in all places, and by place why it cannot be read."""
+    places = dict.fromkeys((each.target, each.policy.s3) for each in sorted(wanted, key=lambda each: str(each.target)))
+    found, failed = list[Stored](), dict[str, DeployerError]()
+    for target, access in places:
+        try:
+            with boundary():
+                found += _stored(find(target, access))
+        except DeployerError as error:
+            failed[str(target)] = error
+    return found, failed
+
+
+def _stored(store: Store) -> list[Stored]:
+    """By host, volume and time."""
     found = [stored_file(store, each) for each in store.list() if each.name.endswith(SUFFIX)]
     return sorted(found, key=lambda each: (each.host, each.volume, each.made, each.file))
 

@@ -213,7 +213,8 @@ def quieted(line: Line, side: Side, tell: Tell) -> Iterator[dict[str, str]]:
     """The containers do not write to the volume. Yields those that run again at the end, names by id: a caller that
     wants them to stay as they are clears it."""
     before = {*side.stopped_before, *side.policies} - {member.id for member in side.members}
-    stopped = {key: key[:12] for key in sorted(before)}
+    names = {row.id: row.name for row in side.users}
+    stopped = {key: names.get(key, key[:12]) for key in sorted(before)}
     try:
         for member in (member for level in reversed(side.levels) for member in level):
             stopped[member.id] = member.name

@@ -188,6 +188,12 @@ def test_backups_in_a_bucket(site: Shop, monkeypatch: pytest.MonkeyPatch) -> Non
         site.write("data.yml", (site.folder / "data.yml").read_text().replace(s3.BUCKET, "no-such-bucket"))
         wrong = site.run("backup", "run", *extra, "--yes", "--debug")
         assert (wrong.code, "s3://no-such-bucket/of/web: The specified" in wrong.err) == (3, True), wrong.err
+        assert "stopped" not in wrong.err, wrong.err
+        at_two = "\n    other: {backup: {to: here}}\n  containers:"
+        site.write("data.yml", (site.folder / "data.yml").read_text().replace("\n  containers:", at_two))
+        apart = site.run("backup", "list", *extra)
+        assert (apart.code, apart.words) == (3, listed.words[:1]), apart.out
+        assert "error: s3://no-such-bucket/of/web: " in apart.err, apart.err
         for name, value in (("ENDPOINT_URL", address), ("ACCESS_KEY_ID", s3.KEY), ("SECRET_ACCESS_KEY", s3.SECRET)):
             monkeypatch.setenv(f"AWS_{name}", value)
         back = site.run("volume", "restore", made["file"], "db1/back", "-i", "hosts.yml", "--yes")
@@ -196,7 +202,7 @@ def test_backups_in_a_bucket(site: Shop, monkeypatch: pytest.MonkeyPatch) -> Non
         assert (missing.code, f"{start}nothing does not exist" in missing.err) == (3, True), missing.err
         said = site.run("volume", "backup", "web1/db-data", "-o", f"{start}one", "-i", "hosts.yml", "--yes", "--debug")
         assert (said.code, "of/web/one" in s3.keys(address)) == (0, True), said.err
-    for found in (ran, listed, plan, same, wrong, back, missing, said):
+    for found in (ran, listed, plan, same, wrong, back, missing, said, apart):
         assert "s3ntinel" not in found.out + found.err
     state = [path.read_bytes() for path in site.folder.rglob("*") if path.is_file()]
     assert not any(b"s3ntinel" in each for each in state)

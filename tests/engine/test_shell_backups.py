@@ -18,6 +18,7 @@ from deployer.interfaces import Store, StoredFile
 from deployer.transport.local_files import LocalFiles
 from deployer.transport.shells import LocalShell
 from deployer.usecases.backup_file import Header, frame, read
+from tests.engine.full import full_disk
 from tests.lab.shell import wait_for
 
 DATA = os.urandom(3_000_001)
@@ -149,3 +150,11 @@ def test_a_host_without_the_programs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert shell_store(tmp_path / "to").take("a", ("cp",), BEGINNING, beats()) is None
     (tmp_path / "bin/base64").unlink()
     assert not shell_store(tmp_path / "to").serves()
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full_disk(tmp_path, monkeypatch)
+    with pytest.raises(FileError, match=r"^web1:/a: dd: .*: No space left on device$") as raised:
+        shell_store(tmp_path / "to").put("a", [DATA])
+    assert raised.value.hint.startswith("free space")
+    assert not any((tmp_path / "to").iterdir())

@@ -13,6 +13,7 @@ from deployer.errors import FileError
 from deployer.interfaces import FileKind
 from deployer.model.operations import FinishFile, MakeLink, PutFile, RemoveFile, RestoreFile
 from deployer.transport.shells import LocalShell
+from tests.engine.full import full_disk
 
 FILES = ShellFiles(LocalShell())
 
@@ -136,3 +137,10 @@ def test_two_hundred_files_are_one_look(tmp_path: Path) -> None:
     assert found[f"{tmp_path}/007"].sha256 == sha("7")
     folder = found[f"{tmp_path}/folder"]
     assert (folder.kind, folder.below) == (FileKind.DIRECTORY, (f"{tmp_path}/folder/sub",))
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full_disk(tmp_path, monkeypatch)
+    with pytest.raises(FileError, match=r"cannot be written: dd: .*: No space left on device"):
+        put(tmp_path / "to/a", "text")
+    assert not any((tmp_path / "to").iterdir())

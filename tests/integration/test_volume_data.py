@@ -187,6 +187,7 @@ def test_an_interrupted_copy_leaves_nothing_behind(site: Site, host_26: Host, ho
     assert _incomplete(site, host_28)
     ran: Any = ok(volume(site, "migrate", f"{host_26.name}/{NAME}", host_28.name, "--json"))
     assert json.loads(ran.out)["size"] > BIG
+    assert "container web: running again" in ran.out
     assert listing(data_of(host_28), exact=False) == listing(data_of(host_26), exact=False)
     assert (states(host_26), states(host_28)) == ({"web": "running"}, {})
     # So it is with a volume that was there before.
