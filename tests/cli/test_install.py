@@ -23,14 +23,10 @@ def test_an_installed_wheel_is_the_whole_program(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    deleted = CHECKOUT / "build/lib/deployer/deleted.py"
-    deleted.parent.mkdir(parents=True, exist_ok=True)
-    deleted.touch()
     run("make", "-C", str(CHECKOUT), "dist", f"DIST={tmp_path / 'dist'}")
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     names = ZipFile(wheel).namelist()
     assert "deployer/cli/app.py" in names
-    assert "deployer/deleted.py" not in names
     run(str(Path(sys.executable).with_name("uv")), "tool", "install", "--python", sys.executable, str(wheel))
     program = str(tmp_path / "bin" / "deployer")
     assert run(program, "--version").startswith("deployer ")
