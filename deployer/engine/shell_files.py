@@ -7,6 +7,7 @@ What a file replaces stays beside it as `.NAME.deployer-old` until the run is ov
 from __future__ import annotations
 
 import posixpath
+import re
 import shlex
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from deployer.model.operations import FinishFile, MakeDirectory, MakeLink, PutFi
 from deployer.transport.local_files import file_kind
 
 _END: Final = "[end]"
+_ESCAPED: Final = re.compile(r"\\(.)")
 _AT_ONCE: Final = 60_000
 """Characters of the paths that one script looks at; Linux takes 128 KiB of one argument."""
 
@@ -228,7 +230,7 @@ def _said(result: CommandResult) -> str:
 
 
 def _read(result: CommandResult) -> dict[str, ObservedFile]:
-    lines = iter(result.output.splitlines()[:-1])
+    lines = iter(result.output.removesuffix(f"{_END}\n").split("\n")[:-1])
     found: dict[str, ObservedFile] = {}
     sums: dict[str, str] = {}
     targets: dict[str, str] = {}
@@ -249,7 +251,7 @@ def _read(result: CommandResult) -> dict[str, ObservedFile]:
         elif word == "link":
             targets[rest] = next(lines, "")
         else:
-            sums[rest[1:]] = word
+            sums[_unescaped(rest[1:]) if word.startswith("\\") else rest[1:]] = word.lstrip("\\")
     unread = [path for path, each in found.items() if each.kind is FileKind.FILE and path not in sums]
     _refuse_unread(result, unread)
     return {
@@ -262,6 +264,11 @@ def _read(result: CommandResult) -> dict[str, ObservedFile]:
         )
         for path, each in found.items()
     }
+
+
+def _unescaped(name: str) -> str:
+    """As `sha256sum` writes one with a backslash, which begins the line."""
+    return _ESCAPED.sub(lambda found: {"n": "\n", "r": "\r"}.get(found[1], found[1]), name)
 
 
 def _refuse_unread(result: CommandResult, unread: Sequence[str]) -> None:

@@ -103,7 +103,7 @@ def _path(name: str) -> str:
     return found
 
 
-_BY_PATH: Final = Naming(_path, "an absolute path on the host, such as /etc/shop/app.conf")
+_BY_PATH: Final = Naming(_path, "an absolute path on the host, such as /etc/shop/app.conf; no backslash or line break")
 
 
 KINDS: Final[Mapping[Kind, Declarable]] = {

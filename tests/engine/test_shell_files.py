@@ -144,3 +144,15 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(FileError, match=r"cannot be written: dd: .*: No space left on device"):
         put(tmp_path / "to/a", "text")
     assert not any((tmp_path / "to").iterdir())
+
+
+def test_names_that_others_gave(tmp_path: Path) -> None:
+    """A backslash, and what Python takes for the end of a line, are parts of a name."""
+    given = ("back\\slash", "back\\nslash", "form\fe", "line\u2028separator", "next\x85", " [end]", "stat 1")
+    for name in given:
+        (tmp_path / name).write_text(name)
+    paths = [str(tmp_path / name) for name in given]
+    found = FILES.look([str(tmp_path), *paths], trees=[str(tmp_path)])
+    assert found[str(tmp_path)].below == tuple(sorted(paths))
+    for path, name in zip(paths, given, strict=True):
+        assert found[path].sha256 == sha(name), name
