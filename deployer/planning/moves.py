@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from deployer.model.desired import Address, Kind, OnFailure
 from deployer.model.operations import CreateVolume, PullImage, RemoveContainer
 from deployer.model.plan import Action, HostPlan, Moved, PlayPlan, Refusal, ResourceChange, Step
+from deployer.planning.volume.plan import incomplete
 
 _ONE: Final = "one by one: deployer move {} {} PLAYBOOK"
 
@@ -176,7 +177,9 @@ def with_move(plan: HostPlan, moved: Moved | None) -> HostPlan:
     changes = tuple(_with_reason(change, moved) for change in plan.changes)
     made = {change.address for change in plan.changes if change.action is Action.CREATE}
     steps = tuple(_without_traces(step) if step.address in made else step for step in plan.steps)
-    return replace(plan, changes=changes, steps=steps, moved=moved, on_failure=whole)
+    filled = tuple(incomplete(Address(plan.host, Kind.VOLUME, each.name)) for each in moved.volumes)
+    notes = tuple(note for note in plan.notes if not note.startswith(filled))
+    return replace(plan, changes=changes, steps=steps, notes=notes, moved=moved, on_failure=whole)
 
 
 def _without_traces(step: Step) -> Step:

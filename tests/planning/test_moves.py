@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from deployer.model.desired import Address, Kind, OnFailure
 from deployer.model.operations import CreateContainer, CreateVolume
 from deployer.model.plan import Action, HostPlan, Moved, MovedVolume, PlayPlan, Refusal, ResourceChange, Step
 from deployer.planning.moves import Coming, Elsewhere, Search, created_volumes, pair, refuse_removed, wanted, with_move
+from deployer.planning.volume.plan import incomplete
 
 CREATE, START = Action.CREATE, Action.START
 DB, WEB = "db", "web"
@@ -113,6 +116,9 @@ def test_the_plan_says_what_comes_and_is_all_or_nothing() -> None:
     assert created_volumes(found) == {"data": plan().steps[0].operation}
     assert (with_move(plan(), None), plan().concerned) == (plan(), ("h2",))
     assert wanted(found) == {DB: CREATE, WEB: CREATE}
+    # What a killed move left in a volume is filled again by this one.
+    notes = tuple(f"{incomplete(Address('h2', Kind.VOLUME, name))}, fill it" for name in ("data", "data.2"))
+    assert with_move(replace(plan(), notes=notes), MOVED).notes == notes[1:]
     assert MOVED.plain == Moved("h1", MOVED.containers, ("db",), (MovedVolume("data"),))
 
 

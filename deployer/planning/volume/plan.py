@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployer.model import ownership
-from deployer.model.desired import Kind, Volume
+from deployer.model.desired import Address, Kind, Volume
 from deployer.model.observed import ObservedContainer, ObservedVolume
 from deployer.model.operations import CreateVolume, RemoveContainer, RemoveVolume, StopContainer
 from deployer.model.plan import Action, FieldDiff, Refusal, ResourceChange
@@ -34,7 +34,12 @@ def _tell_incomplete(ctx: Context, resource: Volume) -> None:
     if any(stub.filling and resource.name in stub.volumes for stub in ctx.observed.others):
         place = f"{ctx.observed.host}/{resource.name}"
         hint = f"unless that still runs, fill it again: deployer volume restore FILE {place}"
-        ctx.draft.notes.append(f"{resource.address.label}: its data is incomplete, a command was filling it; {hint}")
+        ctx.draft.notes.append(f"{incomplete(resource.address)}, a command was filling it; {hint}")
+
+
+def incomplete(address: Address) -> str:
+    """How the note of such a volume begins."""
+    return f"{address.label}: its data is incomplete"
 
 
 def remove_absent(ctx: Context) -> None:
