@@ -175,9 +175,10 @@ class _Run:
     def _begin(self, waiting: list[Step]) -> list[Step]:
         """Starts all steps that can start; returns the others."""
         later: list[Step] = []
+        groups = self._broken_groups()
         for step in waiting:
             needed = [self._results.get(number) for number in step.needs]
-            broken = step.group in self._broken_groups()
+            broken = step.group in groups
             if broken or any(result is not None and result.status is not Status.DONE for result in needed):
                 self._skip(step)
             elif self._must_wait(step) or any(result is None for result in needed):
