@@ -50,7 +50,7 @@ class Moving:
         self._tools = tools
         self._pruned = pruned
         self._stack = ExitStack()
-        self._stopped: dict[str, str] = {}
+        self._stopped: list[dict[str, str]] = []
         self._filled: list[Side] = []
         self._carried = False
 
@@ -84,7 +84,8 @@ class Moving:
         if outcome.exit_code is not ExitCode.OK:
             self.give_up()
             return replace(outcome, results=tuple(map(self._undone, outcome.results)))
-        self._stopped.clear()
+        for stopped in self._stopped:
+            stopped.clear()
         self._stack.close()
         source = self._move.source
         for member in self._move.running if not self._pruned else ():
@@ -115,10 +116,16 @@ class Moving:
         move = self._move
         left = next((side.left for side in move.sources if side.stopped_before), {})
         one_by_one = tuple((member,) for member in move.running)
-        policies = dict(move.moved.running)
-        stopping = Side(Place(move.source, ""), None, levels=one_by_one, policies=policies, left=left)
+        live = {member.id for member in move.running}
+        policies, killed = (
+            {key: text for key, text in move.moved.running if (key in live) is now} for now in (True, False)
+        )
+        stopping = Side(Place(move.source, ""), None, levels=one_by_one, policies=policies)
+        stopped_before = replace(stopping, levels=(), policies=killed, left=left)
         here = Line(self._fleet, move.source, self._tools.clock)
         bodies = {name: operation.body for name, operation in created_volumes(plan).items()}
+        self._tools.permit()
+        self._stopped.append(self._stack.enter_context(quieted(here, stopped_before, self._tools.tell)))
         with ExitStack() as helpers:
             pairs = zip(move.sources, move.targets, strict=True)
             copies = [self._opened(source, target, bodies, helpers) for source, target in pairs]
@@ -127,7 +134,7 @@ class Moving:
             if self._tools.stop.is_set():
                 raise StoppedError("interrupted")
             self._tools.permit()
-            self._stopped = self._stack.enter_context(quieted(here, stopping, self._tools.tell))
+            self._stopped.append(self._stack.enter_context(quieted(here, stopping, self._tools.tell)))
             self._copy(copies, changing=False)
 
     def _opened(

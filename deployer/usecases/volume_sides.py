@@ -59,7 +59,8 @@ class Side(Struct, frozen=True):
     """`found`: the engine's description of the volume, None without one; `users`: containers that mount it; `levels`:
     those to stop, dependencies first. `image`: for a program in a container, "" if there is none. `left`: labels of the
     container that a killed run left; `kept`: files with what the volume contained before one. `policies`: restart
-    policies, by id, that containers do not have while they are stopped; also of those that a killed run stopped."""
+    policies, by id, that containers do not have while they are stopped, dependencies first; also of those that
+    a killed run stopped."""
 
     place: Place
     found: Json | None
@@ -212,9 +213,10 @@ class Line:
 def quieted(line: Line, side: Side, tell: Tell) -> Iterator[dict[str, str]]:
     """The containers do not write to the volume. Yields those that run again at the end, names by id: a caller that
     wants them to stay as they are clears it."""
-    before = {*side.stopped_before, *side.policies} - {member.id for member in side.members}
+    members = {member.id for member in side.members}
     names = {row.id: row.name for row in side.users}
-    stopped = {key: names.get(key, key[:12]) for key in sorted(before)}
+    before = (*sorted(set(side.stopped_before) - side.policies.keys()), *reversed(list(side.policies)))
+    stopped = {key: names.get(key, key[:12]) for key in before if key not in members}
     try:
         for member in (member for level in reversed(side.levels) for member in level):
             stopped[member.id] = member.name

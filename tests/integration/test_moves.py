@@ -28,7 +28,7 @@ def data_of(host: Host) -> Path:
 
 def declare(site: Site, host: Host, *, move: Any = False, **keys: Any) -> None:
     db = {**SLEEP, "command": ["sh", "-c", COUNT], "volumes": [f"{NAME}:/data"], "restart": "always", **keys}
-    web = {**SLEEP, "depends_on": ["db"]}
+    web = {**SLEEP, "network_mode": "container:db"}
     site.write({"hosts": host.name, "move": move, "volumes": {NAME: {}}, "containers": {"db": db, "web": web}})
 
 
@@ -116,7 +116,15 @@ def test_a_play_moves_what_its_hosts_no_longer_include(host_20: Host, host_28: H
         assert (process.returncode, states(host_20)) == (code, as_before[0]), out + err
         assert (states(host_28), kept(host_28), volumes(host_28)) == as_before[1:], out + err
 
-    # A run that is killed: the next one brings it to an end.
+    # A run that is killed: the next one gives back what it stopped if it fails, or brings it to an end.
+    being_moved(site, host_28).kill()
+    assert states(host_20)["db"] == "exited"
+    declare(site, host_28, move=True, healthcheck=fails)
+    ran = site.apply("--lock-wait", "60s")
+    assert ran.code == 3, ran.out + ran.err
+    assert (states(host_20), states(host_28), kept(host_28), volumes(host_28)) == as_before, ran.out + ran.err
+    assert policy(host_20) == "always"
+    declare(site, host_28, move=True)
     being_moved(site, host_28).kill()
     assert states(host_20)["db"] == "exited"
     declare(site, host_28, move={"image": "redis:7"})

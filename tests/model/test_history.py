@@ -25,6 +25,7 @@ from deployer.model.history import (
     replaced_last,
     result_of,
     runs_of,
+    unfinished_move,
 )
 from deployer.model.observed import Replaced
 from deployer.model.operations import AwaitHealthy, Operation, RemoveImage
@@ -312,9 +313,13 @@ def test_old_and_new_values_are_on_record_within_bounds() -> None:
 
 def test_a_move_is_in_the_records_of_both_hosts() -> None:
     plan = HostPlan(
-        "web2", "shop", moved=Moved("web1", (("db", "1"), ("web", "2")), ("db",), (MovedVolume("data", 7),))
+        "web2",
+        "shop",
+        moved=Moved(
+            "web1", (("db", "1"), ("web", "2")), ("db",), (MovedVolume("data", 7),), running=(("1", "always"),)
+        ),
     )
-    move = RecordedMove("web1", "web2", (("db", "1"), ("web", "2")), ("data",))
+    move = RecordedMove("web1", "web2", (("db", "1"), ("web", "2")), ("data",), (("1", "always"),))
     assert (recorded_move(plan), recorded_move(HostPlan("web2", "shop"))) == (move, None)
     target = replace(RECORD, changes=("+ container.db",), moved=move)
     source = left_record(target)
@@ -327,3 +332,15 @@ def test_a_move_is_in_the_records_of_both_hosts() -> None:
     found = {record.number: record.moved for record in read_records(stored)}
     assert found == {1: move, 2: failed.moved, 3: None}
     assert moved_away(stored) == {"1", "2"}
+    # What the last run moved counts as unfinished until another one is recorded.
+    begun = {
+        "Name": volume_name("shop", 4, started=True),
+        "Labels": replace(target, number=4, result="started").labels,
+    }
+    ended = {"Name": volume_name("shop", 5), "Labels": replace(RECORD, number=5).labels}
+    assert [unfinished_move(each, "shop") for each in (stored, [*stored, begun], [*stored, begun, ended])] == [
+        None,
+        move,
+        None,
+    ]
+    assert unfinished_move([begun], "other") is None
