@@ -320,7 +320,11 @@ def _sizes(engine: Engine) -> Mapping[str, int]:
 
 
 def has_content_error(place: Place) -> RefusedError:
-    hint = "if an earlier move filled it, run deployer apply; otherwise remove the volume there"
+    removing = f"--prune-host {place.host} --remove-volume {place.host}/volume.{place.volume}"
+    hint = (
+        "if an earlier deployer move filled it, run deployer apply; otherwise remove the volume there, such as with "
+        f"deployer apply {removing} while the play has its old hosts"
+    )
     return RefusedError(f"volume {place} has content", hint=hint)
 
 

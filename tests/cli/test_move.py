@@ -216,6 +216,11 @@ def test_data_that_cannot_be_moved_is_refused_before_anything_stops(site: Shop) 
     assert site.run("rm", "-i", "hosts.yml", "web2", "db", "--stop", "--yes").code == 0
     moving(site, "web2")
     assert refused("volume web2/db-data has content")
+    advised = ("--prune-host", "web2", "--remove-volume", "web2/volume.db-data")
+    assert f"deployer apply {' '.join(advised)} while" in plan(site).out
+    moving(site, "web1")
+    assert apply(site, *advised).code == 0
+    assert site.run("volumes", "-i", "hosts.yml", "--limit", "web2").words[1:] == []
     # GNU tar is in an image that is not there.
     moving(site, "db1", move="{image: other/tar}")
     assert refused("image other/tar is not on web1, and is needed to copy volumes")
