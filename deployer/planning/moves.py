@@ -9,10 +9,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from deployer.model.desired import Address, Kind, OnFailure
-from deployer.model.operations import CreateVolume, PullImage, RemoveContainer
+from deployer.model.operations import CreateVolume, PullImage, RemoveContainer, StartContainer
 from deployer.model.plan import Action, HostPlan, Moved, PlayPlan, Refusal, ResourceChange, Step
+from deployer.planning.container.order import NOT_RUNNING
 from deployer.planning.volume.plan import incomplete
 
+_REPLACE: Final = (Action.REPLACE_STOP_FIRST, Action.REPLACE_START_FIRST)
 _ONE: Final = "one by one: deployer move {} {} PLAYBOOK"
 
 
@@ -64,10 +66,18 @@ class Search(Struct, frozen=True):
 
 
 def wanted(plan: HostPlan) -> dict[str, Action]:
-    """The containers of a plan that may be elsewhere."""
-    begins = (Action.CREATE, Action.START)
-    found = (change for change in plan.changes if change.address.kind is Kind.CONTAINER and not plan.refusals)
-    return {change.address.name: change.action for change in found if change.action in begins}
+    """The containers of a plan that may be elsewhere: those that it creates, or that are here and begin to run."""
+    started = {step.address for step in plan.steps if isinstance(step.operation, StartContainer)}
+    found: dict[str, Action] = {}
+    for change in plan.changes if not plan.refusals else ():
+        begins = change.action is Action.START or (change.action is Action.UPDATE and change.address in started)
+        if change.address.kind is not Kind.CONTAINER:
+            continue
+        if change.action is Action.CREATE:
+            found[change.address.name] = Action.CREATE
+        elif begins or (change.action in _REPLACE and change.reason.startswith(NOT_RUNNING)):
+            found[change.address.name] = Action.START
+    return found
 
 
 def pair(search: Search) -> dict[str, Coming | Refusal]:

@@ -170,6 +170,11 @@ def test_the_run_after_a_killed_one_gives_back_what_it_stopped(host_26: Host, ho
     assert (states(host_26), policy(host_26)) == ({"db": "running", "web": "running"}, "always"), ran.err
     assert set(states(host_28).values()) <= {"exited", "created"}, ran.err
     assert (policy(host_28), volumes(host_28)) == ("no", {NAME})
+    # Neither as it is nor with other values does the older one start beside the one that runs.
+    for keys in ({**fails, "start_period": "1s"}, {**fails, "start_period": "60s"}):
+        declare(site, host_28, move=True, healthcheck=keys)
+        refused = site.apply()
+        assert (refused.code, "is stopped here" in refused.out + refused.err) == (5, True), refused.out + refused.err
 
 
 def policy(host: Host) -> str:

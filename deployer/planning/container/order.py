@@ -19,6 +19,8 @@ from deployer.values import duration, port
 DRAIN: Final = 2.0
 """Seconds in which clients that looked a name up still come to the container that had it."""
 
+NOT_RUNNING: Final = "not running"
+
 
 class Order(Struct, frozen=True):
     """`reason` says in a few words why this order."""
@@ -31,7 +33,7 @@ def choose_order(ctx: Context, resource: Container, live: ObservedContainer) -> 
     """start-first only if both containers can run at the same time."""
     wanted = resource.settings.update.order
     if not live.running or resource.settings.state is not RunState.STARTED:
-        return Order(Action.REPLACE_STOP_FIRST, "not running")
+        return Order(Action.REPLACE_STOP_FIRST, NOT_RUNNING)
     obstacle = next(obstacles(resource, live), "")
     if wanted is UpdateOrder.STOP_FIRST or obstacle:
         why = f"stop-first: {obstacle}" if obstacle else "stop-first"
