@@ -56,7 +56,7 @@ lab-test: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	MYPY_NUM_WORKERS=$(WORKERS) $(BIN)/mypy
+	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 docs: $(READY)
