@@ -48,10 +48,13 @@ class RemoteImages:
             return self._found.get(key)
 
 
-def local_contents(inspect: Json) -> Contents:
-    """Of an image on a host."""
+def local_contents(inspect: Json) -> Contents | None:
+    """Of an image on a host; None if its engine does not describe it."""
+    found = read_image(inspect)
+    if not found.described:
+        return None
     layers = (inspect.get("RootFS") or {}).get("Layers") or ()
-    return Contents(read_image(inspect).values, str(inspect.get("Created") or ""), tuple((each, 0) for each in layers))
+    return Contents(found.values, str(inspect.get("Created") or ""), tuple((each, 0) for each in layers))
 
 
 def is_insecure(domain: str, info: Json) -> bool:

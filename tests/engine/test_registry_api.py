@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from deployer.engine.registry_api import Registry
-from deployer.engine.remote_images import RemoteImages, choose, is_insecure
+from deployer.engine.remote_images import RemoteImages, choose, is_insecure, local_contents
 from deployer.errors import RegistryError
 from deployer.interfaces import RegistryAuth
 
@@ -224,3 +224,12 @@ def test_registries_that_an_engine_does_not_check(domain: str, *, expected: bool
     indexes = {"plain:5000": {"Secure": False}, "docker.io": {"Secure": True}}
     config = {"RegistryConfig": {"IndexConfigs": indexes, "InsecureRegistryCIDRs": ["10.0.0.0/8"]}}
     assert is_insecure(domain, config) is expected
+
+
+def test_an_image_that_its_engine_does_not_describe_has_no_contents_to_compare() -> None:
+    """containerd's store, if it left out layers that it had unpacked."""
+    described = {"Id": "1", "Os": "linux", "Created": "2026-01-31", "RootFS": {"Layers": ["a"]}, "Config": {}}
+    found = local_contents(described)
+    assert found is not None
+    assert (found.created, found.layers) == ("2026-01-31", (("a", 0),))
+    assert local_contents(described | {"Os": "", "RootFS": {}}) is None
