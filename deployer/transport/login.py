@@ -52,11 +52,12 @@ def _shake_hands(link: Link, spec: ConnectionSpec) -> None:
 
 
 def _no_handshake(link: Link, spec: ConnectionSpec, error: Exception) -> UnreachableError:
-    """sshd says in one line why it refuses an address: MaxStartups, or PerSourcePenalties after failed logins."""
+    """sshd says in one line why it refuses an address. From OpenSSH 9.8 on, that line is the same for MaxStartups,
+    which another attempt passes, and for PerSourcePenalties after failed logins, to which it adds nothing."""
     first = link.sock.first_bytes if isinstance(link.sock, Wire) else b""
     line = "" if first.startswith(b"SSH-") else first.decode(errors="replace").strip().partition("\n")[0].strip()
     reason = f"it said '{line}'" if line else link.disconnect_reason or str(error) or "connection closed"
-    again = not line or "MaxStartups" in line
+    again = not line or "MaxStartups" in line or line == "Not allowed at this time"
     return (HandshakeRefusedError if again else UnreachableError)(
         f"{spec.address} did not complete the SSH handshake: {reason}",
         hint="is it an SSH server? One that is overloaded (MaxStartups) or saw failed logins from here "

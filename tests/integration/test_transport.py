@@ -255,7 +255,7 @@ class TestLogin:
         assert "IdentitiesOnly" in error.hint
 
     def test_a_penalty_for_failed_logins_is_explained(self, host_26: Host) -> None:
-        faults.restart_sshd(host_26, {"PerSourcePenalties": "authfail:60s min:1s"})
+        faults.restart_sshd(host_26, {"PerSourcePenalties": "authfail:60s noauth:60s min:1s"})
         failure(spec(host_26, user="nobody-here"))
         deadline = time.monotonic() + 5
         error = failure(spec(host_26, user="nobody-here"))

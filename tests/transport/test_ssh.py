@@ -6,7 +6,6 @@ import json
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import paramiko
@@ -181,22 +180,23 @@ class TestConnecting:
         for link in links:
             link.close()
 
-    def test_a_server_that_refuses_for_a_reason_is_asked_once(self, remote: Remote) -> None:
+    def test_a_server_that_has_too_many_logins_is_asked_again(self, remote: Remote) -> None:
+        """From OpenSSH 9.8 on, it says the same to an address that has a penalty."""
+        said = ["Exceeded MaxStartups", "Not allowed at this time", "HTTP/1.1 400 Bad Request"]
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            asked = []
 
             def refuse() -> None:
-                with suppress(OSError):
-                    while True:
-                        client, _ = listener.accept()
-                        asked.append(client)
-                        client.sendall(b"Not allowed at this time\r\n")
-                        client.close()
+                for line in said:
+                    client, _ = listener.accept()
+                    client.sendall(f"{line}\r\n".encode())
+                    client.close()
 
-            threading.Thread(target=refuse, daemon=True).start()
-            assert "it said 'Not allowed at this time'" in failure(remote.spec(port=listener.getsockname()[1])).message
-            listener.shutdown(socket.SHUT_RDWR)
-        assert len(asked) == 1
+            thread = threading.Thread(target=refuse, daemon=True)
+            thread.start()
+            error = failure(remote.spec(port=listener.getsockname()[1]))
+            thread.join(10)
+        assert not thread.is_alive()
+        assert "did not complete the SSH handshake: it said 'HTTP/1.1 400 Bad Request'" in error.message
 
     def test_a_name_that_does_not_resolve(self, remote: Remote) -> None:
         error = failure(remote.spec(host="no-such-host.invalid"))
@@ -215,21 +215,6 @@ class TestConnecting:
             port = silent.getsockname()[1]
             error = failure(remote.spec(port=port, connect_timeout=0.3))
         assert f"[127.0.0.1]:{port} did not complete the SSH handshake" in error.message
-
-    def test_a_server_that_is_not_ssh(self, remote: Remote) -> None:
-        import socket
-
-        with socket.create_server(("127.0.0.1", 0)) as web:
-            port = web.getsockname()[1]
-
-            def answer() -> None:
-                client, _ = web.accept()
-                client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-                client.close()
-
-            threading.Thread(target=answer, daemon=True).start()
-            error = failure(remote.spec(port=port))
-        assert "did not complete the SSH handshake: it said 'HTTP/1.1 400 Bad Request'" in error.message
 
 
 class TestFallback:
