@@ -15,9 +15,10 @@ def test_stats_processes_and_events(sandbox: Sandbox) -> None:
     assert not answers.read(engine.container_stats(key), answers.Stats, "").is_there
     assert status_of(engine.container_processes, key) in (409, 500)
     engine.start_container(key)
+    # What begins it runs in the container too, and has no words.
+    wait_for(lambda: _commands(engine, key) == [" ".join(SLEEP)], 5, "the process")
     found = answers.read(engine.container_stats(key), answers.Stats, "")
     assert (found.is_there, found.memory.used > 0, found.processes.current) == (True, True, 1)
-    wait_for(lambda: _commands(engine, key) == [" ".join(SLEEP)], 5, "the process, which has no words as it begins")
     for ask in (engine.container_stats, engine.container_processes):
         assert status_of(ask, "nobody") == 404
     engine.kill_container(key, "KILL")
