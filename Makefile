@@ -7,7 +7,7 @@ HOSTS ?= 3
 DIST ?= dist
 # Processes that run tests: tests on real hosts wait more than they compute.
 WORKERS ?= 2
-LAB_WORKERS ?= 6
+LAB_WORKERS ?= 5
 PYTEST := $(BIN)/python -m pytest
 # The tests of the lab itself run in a lab of their own, beside the one that runs. The files that they test have a digest,
 # which is written when they have passed.

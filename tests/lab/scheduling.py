@@ -1,4 +1,4 @@
-"""How tests on real hosts are shared among pytest's processes (`-n 6 --dist loadscope`)."""
+"""How tests on real hosts are shared among pytest's processes (`-n 5 --dist loadscope`)."""
 
 import re
 
