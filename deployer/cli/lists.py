@@ -75,6 +75,7 @@ def show(
     """As a document, in the given format, or as a table."""
     from deployer.reporting.columns import table
     from deployer.reporting.human import unreachable_lines
+    from deployer.reporting.rows import marked
 
     console, template = call.console, call.params["format"]
     chosen = chosen_rows(call, rows)
@@ -103,18 +104,6 @@ def write_formatted(console: Console, rows: Sequence[msgspec.Struct], template: 
         console.json_lines(msgspec.to_builtins(row) for row in rows)
     else:
         console.text("".join(formatted(rows, template)))
-
-
-def marked(
-    header: tuple[str, ...], rows: Sequence[Any], cells: Sequence[tuple[str, ...]]
-) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Says which hosts are simulated: in the first column, or in its name if all are."""
-    from deployer.reporting.human import SIMULATED
-
-    if rows and all(row.simulated for row in rows):
-        return (f"{header[0]}{SIMULATED}", *header[1:]), list(cells)
-    marks = [SIMULATED if row.simulated else "" for row in rows]
-    return header, [(f"{first}{mark}", *rest) for (first, *rest), mark in zip(cells, marks, strict=True)]
 
 
 def document(found: Table, rows: Iterable[msgspec.Struct], lost: Iterable[Unreachable]) -> dict[str, Any]:

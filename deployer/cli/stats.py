@@ -11,7 +11,7 @@ import click
 
 from deployer.cli import options
 from deployer.cli.command import Call, Command, Suggestion
-from deployer.cli.lists import Table, check, chosen_rows, document, list_options, marked, show, write_formatted
+from deployer.cli.lists import Table, check, chosen_rows, document, list_options, show, write_formatted
 from deployer.errors import ExitCode
 from deployer.model.credentials import credentials_in
 from deployer.reporting.columns import table
@@ -66,6 +66,8 @@ class _Board:
         console.text(above + render(lines, colour=console.out_terminal.colour))
 
     def _lines(self, rows: Sequence[StatsRow], lost: Sequence[Unreachable], *, animate: bool) -> list[Line]:
+        from deployer.reporting.rows import marked
+
         sheet = self._call.console.sheet
         below = [found for host in lost for found in unreachable_lines(host)]
         most = max(1, get_terminal_size().lines - len(below) - 4) if animate else len(rows)

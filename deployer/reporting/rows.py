@@ -85,3 +85,15 @@ def _text(value: Any) -> str:
     if isinstance(value, tuple | list):
         return ", ".join(map(_text, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def marked(
+    header: tuple[str, ...], rows: Sequence[Any], cells: Sequence[tuple[str, ...]]
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Says which hosts are simulated: in the first column, or in its name if all are."""
+    from deployer.reporting.human import SIMULATED
+
+    if rows and all(row.simulated for row in rows):
+        return (f"{header[0]}{SIMULATED}", *header[1:]), list(cells)
+    marks = [SIMULATED if row.simulated else "" for row in rows]
+    return header, [(f"{first}{mark}", *rest) for (first, *rest), mark in zip(cells, marks, strict=True)]

@@ -12,6 +12,7 @@ from deployer.reporting.human import NOT_KEPT, SIMULATED, hint_lines
 from deployer.reporting.json_plan import FORMAT_VERSION
 from deployer.reporting.lines import Line, Sheet, Span, Style, line
 from deployer.reporting.locks import moment_words
+from deployer.reporting.rows import marked
 from deployer.reporting.words import plural, size
 
 _LOST: Final = f"{NOT_KEPT}; --exact keeps them"
@@ -77,11 +78,9 @@ def volume_document(action: str, source: str, target: str, total: Any, said: Ite
 
 
 def declared_lines(wanted: Sequence[Any], *, sheet: Sheet) -> list[Line]:
-    """Says which hosts are simulated: in the first column, or in its name if all are."""
-    everywhere = all(each.simulated for each in wanted)
-    rows = [
+    cells = [
         (
-            f"{each.place}{SIMULATED if each.simulated and not everywhere else ''}",
+            str(each.place),
             str(each.target),
             str(each.policy.keep or "all"),
             _DECLARED[each.policy.containers],
@@ -89,8 +88,8 @@ def declared_lines(wanted: Sequence[Any], *, sheet: Sheet) -> list[Line]:
         )
         for each in wanted
     ]
-    head = f"VOLUME{SIMULATED if everywhere else ''}"
-    return table((head, "TO", "KEEP", "CONTAINERS", "SCHEDULE"), rows, sheet=sheet, cut=("TO",))
+    header, rows = marked(("VOLUME", "TO", "KEEP", "CONTAINERS", "SCHEDULE"), wanted, cells)
+    return table(header, rows, sheet=sheet, cut=("TO",))
 
 
 _DECLARED: Final = {"stop": "are stopped", "pause": "are paused", "live": "keep running"}
